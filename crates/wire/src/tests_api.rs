@@ -1,0 +1,36 @@
+//! Tests of the REST API.
+
+use serde::{Deserialize, Serialize};
+
+/// A test the server knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Test {
+    /// UUID, derived from suite, scope and name.
+    pub id: String,
+    /// Of the API.
+    pub url: String,
+    /// Of the page.
+    pub web_url: String,
+    /// Group; may be empty.
+    pub scope: Option<String>,
+    /// Name.
+    pub name: String,
+    /// `path:line` of the latest execution.
+    pub location: Option<String>,
+    /// File of the latest execution.
+    pub file_name: Option<String>,
+    /// Labels, where the endpoint gives them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+}
+
+/// `POST …/tests/find`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindTest {
+    /// Group; absent means empty.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Name.
+    #[serde(default)]
+    pub name: String,
+}
