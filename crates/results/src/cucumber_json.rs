@@ -1,0 +1,266 @@
+//! The JSON of Cucumber's formatter, from Ruby and from JavaScript.
+//!
+//! Ruby tells backgrounds as elements of their own, ahead of each scenario they belong to, and
+//! calls the scenario's steps skipped when the background fails: so a background is joined to what
+//! follows. JavaScript tells hooks as hidden steps. Durations are nanoseconds in both.
+
+use serde::Deserialize;
+
+use crate::document::{Document, Top};
+use crate::intake::{Intake, place};
+use crate::model::{Outcome, ParseError, TestResult};
+use crate::shape::{Each, Flag, Item, Number, Text, explained, first_line};
+
+const NANOSECONDS_PER_SECOND: f64 = 1e9;
+
+type List<T> = Option<Vec<Item<T>>>;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Feature<'a> {
+    #[serde(borrow)]
+    uri: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    elements: List<Element<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Element<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    line: Number,
+    #[serde(borrow)]
+    before: List<Hook<'a>>,
+    #[serde(borrow)]
+    steps: List<Step<'a>>,
+    #[serde(borrow)]
+    after: List<Hook<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Step<'a> {
+    #[serde(borrow)]
+    keyword: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    hidden: Flag,
+    #[serde(borrow)]
+    result: Item<StepResult<'a>>,
+    #[serde(borrow)]
+    before: List<Hook<'a>>,
+    #[serde(borrow)]
+    after: List<Hook<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Hook<'a> {
+    #[serde(borrow)]
+    result: Item<StepResult<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StepResult<'a> {
+    #[serde(borrow)]
+    status: Text<'a>,
+    duration: Number,
+    #[serde(borrow)]
+    error_message: Text<'a>,
+}
+
+/// What the steps and hooks of one scenario come to.
+#[derive(Default)]
+struct Tally {
+    failed: bool,
+    /// A step without a status, or with one that is not known.
+    unknown: bool,
+    skipped: bool,
+    steps: usize,
+    nanoseconds: Option<f64>,
+    /// Of the first step that failed.
+    failure: Option<Failure>,
+}
+
+struct Failure {
+    step: String,
+    status: String,
+    message: String,
+}
+
+pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), ParseError> {
+    let mut take = |feature| take_feature(feature, intake);
+    document.read_json(
+        Top::Array,
+        "an array of features",
+        Each::new("an array of features", &mut take),
+    )
+}
+
+fn take_feature(feature: Item<Feature<'_>>, intake: &mut Intake) {
+    let feature = match feature.object() {
+        Ok(feature) => feature,
+        Err(message) => {
+            intake.take_error(format!("a feature in the report: {message}"));
+            return;
+        }
+    };
+    let scope = match feature.name.or_empty("the feature's name") {
+        Ok(scope) => scope,
+        Err(message) => {
+            intake.take(Err(message));
+            return;
+        }
+    };
+    let uri = feature.uri.kept();
+    let mut background: Option<Tally> = None;
+    for element in feature.elements.unwrap_or_default() {
+        let element = match element.object() {
+            Ok(element) => element,
+            Err(message) => {
+                intake.take(Err(message));
+                continue;
+            }
+        };
+        let kind = match &element.kind {
+            Text::Is(kind) => kind.as_ref(),
+            _ => "scenario",
+        };
+        match kind {
+            "background" => {
+                report_alone(background.take(), &scope, intake);
+                let mut tally = Tally::default();
+                tally.add(element);
+                background = Some(tally);
+            }
+            "scenario" => {
+                let tally = background.take().unwrap_or_default();
+                intake.take(result_of(
+                    element,
+                    tally,
+                    &scope,
+                    uri.as_deref(),
+                    intake.is_full(),
+                ));
+            }
+            _ => {}
+        }
+    }
+    report_alone(background, &scope, intake);
+}
+
+/// Ruby leaves out a scenario without steps of its own and tells only of its background.
+fn report_alone(background: Option<Tally>, feature: &str, intake: &mut Intake) {
+    if let Some(failure) = background.and_then(|tally| tally.failure) {
+        intake.take_error(format!(
+            "a scenario of {feature} failed in its background, at {}: {}",
+            failure.step.trim(),
+            failure.reason()
+        ));
+    }
+}
+
+fn result_of(
+    mut element: Element<'_>,
+    mut tally: Tally,
+    scope: &str,
+    uri: Option<&str>,
+    is_full: bool,
+) -> Result<TestResult, String> {
+    let name = std::mem::take(&mut element.name).required("name")?;
+    let location = place(uri, element.line.whole());
+    let name = name.into_owned();
+    tally.add(element);
+    let mut result = TestResult {
+        scope: scope.to_owned(),
+        name,
+        location: location.clone().filter(|_| is_full),
+        identifier: location,
+        file_name: uri.map(str::to_owned),
+        outcome: tally.outcome(),
+        duration: tally
+            .nanoseconds
+            .map(|nanoseconds| nanoseconds / NANOSECONDS_PER_SECOND),
+        ..TestResult::default()
+    };
+    if let Some(failure) = tally.failure
+        && is_full
+    {
+        result.failure_reason = Some(failure.reason());
+        let mut detail = explained(&failure.message);
+        detail.expanded.insert(0, failure.step);
+        result.failure_expanded.push(detail);
+    }
+    Ok(result)
+}
+
+impl Failure {
+    fn reason(&self) -> String {
+        first_line(&self.message)
+            .unwrap_or_else(|| format!("{} step: {}", self.status, self.step.trim()))
+    }
+}
+
+impl Tally {
+    fn add(&mut self, element: Element<'_>) {
+        self.add_hooks(element.before);
+        for step in element.steps.unwrap_or_default() {
+            let step = step.or_default();
+            self.add_hooks(step.before);
+            let text = |text: Text<'_>| text.kept().unwrap_or_default();
+            let words = format!("{} {}", text(step.keyword).trim(), text(step.name));
+            let is_hook = step.hidden.0 == Some(true);
+            self.steps += usize::from(!is_hook);
+            self.add_result(step.result.or_default(), words.trim());
+            self.add_hooks(step.after);
+        }
+        self.add_hooks(element.after);
+    }
+
+    fn add_hooks(&mut self, hooks: List<Hook<'_>>) {
+        for hook in hooks.unwrap_or_default() {
+            self.add_result(hook.or_default().result.or_default(), "a hook");
+        }
+    }
+
+    fn add_result(&mut self, result: StepResult<'_>, step: &str) {
+        if let Some(nanoseconds) = result.duration.0 {
+            *self.nanoseconds.get_or_insert(0.0) += nanoseconds;
+        }
+        let status = result.status.kept().unwrap_or_default();
+        match status.to_ascii_lowercase().as_str() {
+            "passed" => {}
+            "pending" | "skipped" => self.skipped = true,
+            "failed" | "undefined" | "ambiguous" | "errored" => {
+                self.failed = true;
+                if self.failure.is_none() {
+                    self.failure = Some(Failure {
+                        step: step.to_owned(),
+                        message: result.error_message.kept().unwrap_or_default(),
+                        status,
+                    });
+                }
+            }
+            _ => self.unknown = true,
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        if self.failed {
+            Outcome::Failed
+        } else if self.unknown {
+            Outcome::Unknown
+        } else if self.skipped || self.steps == 0 {
+            // A scenario without steps ran nothing, and Cucumber does not mind.
+            Outcome::Skipped
+        } else {
+            Outcome::Passed
+        }
+    }
+}

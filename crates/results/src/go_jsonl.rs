@@ -1,0 +1,292 @@
+//! `go test -json`: one event a line, as test2json writes them and gotestsum keeps them.
+//!
+//! A test ends with `pass`, `fail` or `skip`; a package likewise, with no test named. Subtests are
+//! tests of their own. What must not be lost: a package that did not build, one that failed without
+//! a failed test (`TestMain` stands for it), a test that was running when its package ended, and a
+//! package that never ended.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use serde::Deserialize;
+
+use crate::document::Document;
+use crate::intake::Intake;
+use crate::model::{Outcome, ParseError, TestResult};
+use crate::shape::{Item, Number, Text, explained};
+
+/// The name that stands for a package which failed without a failed test.
+const PACKAGE_TEST: &str = "TestMain";
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Event<'a> {
+    #[serde(borrow)]
+    action: Text<'a>,
+    #[serde(borrow)]
+    package: Text<'a>,
+    #[serde(borrow)]
+    test: Text<'a>,
+    elapsed: Number,
+    #[serde(borrow)]
+    output: Text<'a>,
+    #[serde(borrow)]
+    failed_build: Text<'a>,
+    #[serde(borrow)]
+    import_path: Text<'a>,
+}
+
+/// A package between its first event and its end.
+#[derive(Default)]
+struct Package<'a> {
+    /// Its place in the file.
+    order: usize,
+    running: HashMap<Cow<'a, str>, Running>,
+    has_failed_test: bool,
+    output: String,
+}
+
+/// A test between its first event and its end.
+#[derive(Default)]
+struct Running {
+    order: usize,
+    output: String,
+}
+
+#[derive(Default)]
+struct Build {
+    output: String,
+    /// Failed, and no package has said so yet.
+    unclaimed: bool,
+}
+
+pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), ParseError> {
+    let mut run = Run {
+        keeps_output: intake.is_full(),
+        events: 0,
+        packages: HashMap::new(),
+        builds: HashMap::new(),
+        ended: Vec::new(),
+        last_of: HashMap::new(),
+        folds: !intake.is_full(),
+        errors: Vec::new(),
+    };
+    for (index, line) in document.text().lines().enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        let event: Item<Event<'_>> = document.read_json_line(index, line)?;
+        event
+            .object()
+            .and_then(|event| run.step(event))
+            .map_err(|message| document.fault_in_line(index, message))?;
+    }
+    if run.events == 0 {
+        return Err(document.fault_at(
+            0,
+            "no test event found; is this the output of go test -json?",
+        ));
+    }
+    run.end();
+    for result in run.ended {
+        intake.take(Ok(result));
+    }
+    for error in run.errors {
+        intake.take_error(error);
+    }
+    Ok(())
+}
+
+struct Run<'a> {
+    keeps_output: bool,
+    events: usize,
+    packages: HashMap<Cow<'a, str>, Package<'a>>,
+    builds: HashMap<Cow<'a, str>, Build>,
+    ended: Vec<TestResult>,
+    /// Whether attempts of one test fold into one result, of which this is the place.
+    folds: bool,
+    last_of: HashMap<(Cow<'a, str>, Cow<'a, str>), usize>,
+    errors: Vec<String>,
+}
+
+#[expect(
+    clippy::ptr_arg,
+    reason = "a Cow that borrows from the file is cloned for nothing, a str is not"
+)]
+impl<'a> Run<'a> {
+    fn step(&mut self, event: Event<'a>) -> Result<(), String> {
+        let Some(action) = event.action.given() else {
+            return Ok(());
+        };
+        let output = event.output.or_empty("Output")?;
+        if let Some(import_path) = event.import_path.given() {
+            self.events += 1;
+            let build = self.builds.entry(import_path).or_default();
+            match action.as_ref() {
+                "build-output" => build.output.push_str(&output),
+                "build-fail" => build.unclaimed = true,
+                _ => {}
+            }
+            return Ok(());
+        }
+        let name = event.package.or_empty("Package")?;
+        let test = event.test.or_empty("Test")?;
+        self.events += 1;
+        let order = self.events;
+        let package = self.packages.entry(name.clone()).or_default();
+        if package.order == 0 {
+            package.order = order;
+        }
+        let outcome = match action.as_ref() {
+            "pass" => Outcome::Passed,
+            "fail" => Outcome::Failed,
+            "skip" => Outcome::Skipped,
+            "output" if test.is_empty() => {
+                package.output.push_str(&output);
+                return Ok(());
+            }
+            "run" | "output" => {
+                let running = package.running.entry(test).or_default();
+                if running.order == 0 {
+                    running.order = order;
+                }
+                if self.keeps_output {
+                    running.output.push_str(&output);
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        if test.is_empty() {
+            if let Some(package) = self.packages.remove(&name) {
+                let failed_build = event.failed_build.given();
+                self.end_package(&name, package, outcome, event.elapsed.0, failed_build);
+            }
+        } else {
+            package.has_failed_test |= outcome == Outcome::Failed;
+            let running = package.running.remove(&test).unwrap_or_default();
+            self.end_test(&name, test, outcome, event.elapsed.0, &running.output);
+        }
+        Ok(())
+    }
+
+    fn end_test(
+        &mut self,
+        package: &Cow<'a, str>,
+        test: Cow<'a, str>,
+        outcome: Outcome,
+        seconds: Option<f64>,
+        output: &str,
+    ) {
+        let mut result = TestResult {
+            scope: package.clone().into_owned(),
+            name: test.clone().into_owned(),
+            outcome,
+            duration: seconds,
+            ..TestResult::default()
+        };
+        if outcome == Outcome::Failed && self.keeps_output {
+            explain(&mut result, output);
+        }
+        if self.folds {
+            match self.last_of.entry((package.clone(), test)) {
+                Entry::Occupied(place) => {
+                    if let Some(earlier) = self.ended.get_mut(*place.get())
+                        && earlier.outcome != Outcome::Failed
+                    {
+                        *earlier = result;
+                    }
+                    return;
+                }
+                Entry::Vacant(place) => {
+                    place.insert(self.ended.len());
+                }
+            }
+        }
+        self.ended.push(result);
+    }
+
+    fn end_package(
+        &mut self,
+        name: &Cow<'a, str>,
+        mut package: Package<'a>,
+        outcome: Outcome,
+        seconds: Option<f64>,
+        failed_build: Option<Cow<'a, str>>,
+    ) {
+        let failed = outcome == Outcome::Failed;
+        // A test that is still running ended with its process; in a package that passed, only its
+        // last line was lost.
+        let cut_off = if failed {
+            Outcome::Failed
+        } else {
+            Outcome::Unknown
+        };
+        package.has_failed_test |= failed && !package.running.is_empty();
+        self.end_running(name, &mut package, cut_off);
+        if !failed {
+            return;
+        }
+        let not_built = ["[build failed]", "[setup failed]"]
+            .iter()
+            .any(|words| package.output.contains(words));
+        if failed_build.is_some() || not_built {
+            let mut told = format!("package {name} did not build");
+            if let Some(build) = failed_build.and_then(|path| self.builds.get_mut(&path)) {
+                build.unclaimed = false;
+                told.push_str(":\n");
+                told.push_str(&build.output);
+            }
+            self.errors.push(told);
+        } else if !package.has_failed_test {
+            let output = package.output;
+            self.end_test(name, PACKAGE_TEST.into(), Outcome::Failed, seconds, &output);
+        }
+    }
+
+    fn end_running(&mut self, name: &Cow<'a, str>, package: &mut Package<'a>, outcome: Outcome) {
+        let mut running: Vec<_> = package.running.drain().collect();
+        running.sort_by_key(|(_, running)| running.order);
+        for (test, running) in running {
+            self.end_test(name, test, outcome, None, &running.output);
+        }
+    }
+
+    /// What is left when the file ends.
+    fn end(&mut self) {
+        let mut packages: Vec<_> = std::mem::take(&mut self.packages).into_iter().collect();
+        packages.sort_by_key(|(_, package)| package.order);
+        for (name, mut package) in packages {
+            self.end_running(&name, &mut package, Outcome::Unknown);
+            self.errors.push(format!(
+                "package {name} did not finish: the report ends before it does"
+            ));
+        }
+        let mut builds: Vec<_> = std::mem::take(&mut self.builds).into_iter().collect();
+        builds.retain(|(_, build)| build.unclaimed);
+        builds.sort_by(|one, other| one.0.cmp(&other.0));
+        for (path, build) in builds {
+            self.errors
+                .push(format!("{path} did not build:\n{}", build.output));
+        }
+    }
+}
+
+fn explain(result: &mut TestResult, output: &str) {
+    result.failure_reason = first_telling_line(output);
+    let detail = explained(output);
+    if !detail.expanded.is_empty() {
+        result.failure_expanded.push(detail);
+    }
+}
+
+/// The first line of a test's output that the test itself wrote.
+pub(crate) fn first_telling_line(output: &str) -> Option<String> {
+    output
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with("=== ") && !line.starts_with("--- "))
+        .map(str::to_owned)
+}

@@ -1,0 +1,222 @@
+//! Where every format hands in its results, and the rules that hold for all of them.
+//!
+//! The rules: a name is never blank, a duration is plausible, no text holds a NUL (databases
+//! refuse it), what explains a failure has no colour codes, and no more is kept than was asked for.
+//! What a format means by "failed" is its own affair.
+
+use crate::Detail;
+use crate::model::{BadResult, FailureDetail, Outcome, Report, TestResult};
+
+/// The longest duration that is believed, in seconds: 30 days. A longer, negative or non-finite one
+/// is a clock's or a unit's mistake, and the result is kept without a duration.
+pub const LONGEST_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
+
+/// Collects a report.
+pub(crate) struct Intake {
+    detail: Detail,
+    room: usize,
+    next_index: usize,
+    report: Report,
+}
+
+impl Intake {
+    pub(crate) fn new(detail: Detail, room: usize) -> Self {
+        Self {
+            detail,
+            room,
+            next_index: 0,
+            report: Report::default(),
+        }
+    }
+
+    /// Whether failure texts, spans, tags and single attempts are wanted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.detail == Detail::Full
+    }
+
+    /// How many tests have failed so far, left-out ones not counted.
+    pub(crate) fn has_failed_since(&self, results_before: usize) -> bool {
+        self.report
+            .results
+            .get(results_before..)
+            .unwrap_or_default()
+            .iter()
+            .any(|result| result.outcome == Outcome::Failed)
+    }
+
+    /// How many good results there are.
+    pub(crate) fn count(&self) -> usize {
+        self.report.results.len()
+    }
+
+    /// Takes the next result of the file, or what is wrong with it.
+    pub(crate) fn take(&mut self, offered: Result<TestResult, String>) {
+        let index = self.next_index;
+        self.next_index += 1;
+        if self.room == 0 {
+            self.report.left_out += 1;
+            return;
+        }
+        self.room -= 1;
+        let checked = offered.and_then(|mut result| check(&mut result).map(|()| result));
+        match checked {
+            Ok(result) => self.report.results.push(result),
+            Err(message) => self.report.bad.push(BadResult { index, message }),
+        }
+    }
+
+    /// Takes an error that belongs to no test.
+    pub(crate) fn take_error(&mut self, mut text: String) {
+        make_readable(&mut text);
+        let end = text.trim_end().len();
+        text.truncate(end);
+        self.report.errors_outside_tests.push(text);
+    }
+
+    /// Whether an error outside tests has been taken.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.report.errors_outside_tests.is_empty()
+    }
+
+    pub(crate) fn into_report(self) -> Report {
+        self.report
+    }
+}
+
+fn check(result: &mut TestResult) -> Result<(), String> {
+    if result.name.trim().is_empty() {
+        return Err("name is blank".to_owned());
+    }
+    for (field, text) in [("name", &result.name), ("scope", &result.scope)] {
+        if text.contains('\0') {
+            return Err(format!("{field} holds a NUL character"));
+        }
+    }
+    result.duration = result.duration.and_then(plausible_seconds);
+    for text in [
+        &mut result.id,
+        &mut result.identifier,
+        &mut result.location,
+        &mut result.file_name,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        replace_nul(text);
+    }
+    result.failure_reason.iter_mut().for_each(make_readable);
+    for FailureDetail {
+        expanded,
+        backtrace,
+    } in &mut result.failure_expanded
+    {
+        expanded.iter_mut().chain(backtrace).for_each(make_readable);
+    }
+    Ok(())
+}
+
+/// `path:line`, the one way to write a place.
+pub(crate) fn place(file: Option<&str>, line: Option<u64>) -> Option<String> {
+    let (file, line) = file.zip(line)?;
+    let line = line.to_string();
+    let mut place = String::with_capacity(file.len() + 1 + line.len());
+    place.push_str(file);
+    place.push(':');
+    place.push_str(&line);
+    Some(place)
+}
+
+/// The duration, if it can be one.
+pub(crate) fn plausible_seconds(seconds: f64) -> Option<f64> {
+    // A sum of small rounding errors may give -0.0, which would print as "-0".
+    (0.0..=LONGEST_DURATION_SECONDS)
+        .contains(&seconds)
+        .then_some(seconds.abs())
+}
+
+/// Runners colour what they print; in a file the codes are noise.
+fn make_readable(text: &mut String) {
+    replace_nul(text);
+    if text.contains('\u{1b}') {
+        *text = anstream::adapter::strip_str(text).to_string();
+    }
+}
+
+fn replace_nul(text: &mut String) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{FFFD}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> TestResult {
+        TestResult {
+            name: name.to_owned(),
+            ..TestResult::default()
+        }
+    }
+
+    #[test]
+    fn absurd_durations_are_dropped() {
+        let table = [
+            (0.0, Some(0.0)),
+            (1.5, Some(1.5)),
+            (LONGEST_DURATION_SECONDS, Some(LONGEST_DURATION_SECONDS)),
+            (LONGEST_DURATION_SECONDS * 1.01, None),
+            (-0.001, None),
+            (f64::NAN, None),
+            (f64::INFINITY, None),
+            (f64::NEG_INFINITY, None),
+        ];
+        for (given, kept) in table {
+            assert_eq!(plausible_seconds(given), kept, "{given}");
+        }
+        assert!(plausible_seconds(-0.0).expect("zero").is_sign_positive());
+    }
+
+    #[test]
+    fn bad_results_keep_their_place_and_room_is_counted() {
+        let mut intake = Intake::new(Detail::Full, 3);
+        intake.take(Ok(named("a")));
+        intake.take(Ok(named(" \t")));
+        intake.take(Ok(named("b\0")));
+        intake.take(Ok(named("c")));
+        let report = intake.into_report();
+        assert_eq!(report.results.len(), 1);
+        assert_eq!(
+            report.bad,
+            [
+                BadResult {
+                    index: 1,
+                    message: "name is blank".to_owned()
+                },
+                BadResult {
+                    index: 2,
+                    message: "name holds a NUL character".to_owned()
+                },
+            ]
+        );
+        assert_eq!(report.left_out, 1);
+    }
+
+    #[test]
+    fn nul_and_colours_in_a_text_are_replaced() {
+        let mut intake = Intake::new(Detail::Full, usize::MAX);
+        let mut result = named("a");
+        result.failure_reason = Some("x\0\u{1b}[31my\u{1b}[0m".to_owned());
+        intake.take(Ok(result));
+        intake.take_error("boom\0\n".to_owned());
+        let report = intake.into_report();
+        assert_eq!(
+            report
+                .results
+                .first()
+                .and_then(|r| r.failure_reason.as_deref()),
+            Some("x\u{FFFD}y")
+        );
+        assert_eq!(report.errors_outside_tests, ["boom\u{FFFD}"]);
+    }
+}

@@ -1,0 +1,222 @@
+//! Test Engine JSON: an array of result objects, as the collectors write it.
+//!
+//! Liberal with what is known to differ: ids may be missing or of any kind, durations null, either
+//! key of a failure left out, keys added. Strict with what decides: name, scope and result.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+
+use crate::document::{Document, Top};
+use crate::intake::Intake;
+use crate::model::{Outcome, ParseError, Span, SpanDetail, TestResult};
+use crate::shape::{Each, Extent, Failures, Item, Kept, Label, Labels, Number, Text};
+
+/// The tag by which the pytest collector marks a file that could not be collected.
+const COLLECTION_ERROR_TAG: &str = "test.pytest_collection_error";
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "E: Extent"))]
+struct ResultJson<'a, E> {
+    #[serde(borrow)]
+    id: Label<'a>,
+    #[serde(borrow)]
+    external_id: Label<'a>,
+    #[serde(borrow)]
+    identifier: Label<'a>,
+    #[serde(borrow)]
+    scope: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    location: Text<'a>,
+    #[serde(borrow)]
+    file_name: Text<'a>,
+    #[serde(borrow)]
+    result: Text<'a>,
+    #[serde(borrow)]
+    failure_reason: Text<'a>,
+    failure_expanded: Kept<Failures, E>,
+    history: Item<History<E>>,
+    #[serde(borrow)]
+    tags: Labels<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "E: Extent"))]
+struct History<E> {
+    duration: Number,
+    children: Kept<Spans, E>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SpanJson<'a> {
+    #[serde(borrow)]
+    section: Text<'a>,
+    start_at: Number,
+    end_at: Number,
+    duration: Number,
+    #[serde(borrow)]
+    detail: Item<SpanDetailJson<'a>>,
+    children: Spans,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SpanDetailJson<'a> {
+    #[serde(borrow)]
+    method: Text<'a>,
+    #[serde(borrow)]
+    url: Text<'a>,
+    #[serde(borrow)]
+    lib: Text<'a>,
+    #[serde(borrow)]
+    query: Text<'a>,
+    #[serde(borrow)]
+    content: Text<'a>,
+}
+
+/// Spans; null is none, and what is not a span is passed over.
+#[derive(Default)]
+struct Spans(Vec<Span>);
+
+pub(crate) fn read<E: Extent>(
+    document: &Document<'_>,
+    intake: &mut Intake,
+) -> Result<(), ParseError> {
+    let mut take = |item: Item<ResultJson<'_, E>>| {
+        let offered = item.object().and_then(|result| {
+            if let Some(error) = collection_error(&result) {
+                intake.take_error(error);
+            }
+            result_of(result)
+        });
+        intake.take(offered);
+    };
+    document.read_json(
+        Top::Array,
+        "an array of results",
+        Each::new("an array of results", &mut take),
+    )
+}
+
+fn collection_error<E: Extent>(result: &ResultJson<'_, E>) -> Option<String> {
+    if result.tags.0.get(COLLECTION_ERROR_TAG)? != "true" {
+        return None;
+    }
+    let text = |field: &Text<'_>| match field {
+        Text::Is(text) => text.trim().to_owned(),
+        _ => String::new(),
+    };
+    let reason = text(&result.failure_reason);
+    let name = text(&result.name);
+    Some(if reason.is_empty() {
+        format!("pytest could not collect {name}")
+    } else {
+        format!("pytest could not collect {name}: {reason}")
+    })
+}
+
+fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult, String> {
+    let history = result.history.or_default();
+    let identifier = result.identifier.kept();
+    let file_name = result.file_name.kept();
+    let says_where = identifier.is_some() || file_name.is_some();
+    Ok(TestResult {
+        name: result.name.required("name")?.into_owned(),
+        scope: result.scope.or_empty("scope")?.into_owned(),
+        outcome: outcome_of(&result.result.or_empty("result")?)?,
+        id: if E::FULL {
+            result.id.kept().or_else(|| result.external_id.kept())
+        } else {
+            None
+        },
+        location: if E::FULL || !says_where {
+            result.location.kept()
+        } else {
+            None
+        },
+        identifier,
+        file_name,
+        duration: history.duration.0,
+        failure_reason: if E::FULL {
+            result.failure_reason.kept()
+        } else {
+            None
+        },
+        failure_expanded: result.failure_expanded.0.0,
+        tags: if E::FULL {
+            result.tags.kept()
+        } else {
+            BTreeMap::new()
+        },
+        spans: history.children.0.0,
+    })
+}
+
+fn outcome_of(word: &str) -> Result<Outcome, String> {
+    let is = |known: &str| word.eq_ignore_ascii_case(known);
+    if is("passed") {
+        Ok(Outcome::Passed)
+    } else if is("failed") {
+        Ok(Outcome::Failed)
+    } else if is("skipped") || is("pending") {
+        Ok(Outcome::Skipped)
+    } else if is("unknown") || word.is_empty() {
+        Ok(Outcome::Unknown)
+    } else {
+        Err(format!(
+            "result is {word:?}, expected passed, failed, skipped, pending or unknown"
+        ))
+    }
+}
+
+fn span_of(span: SpanJson<'_>) -> Option<Span> {
+    let detail = span.detail.or_default();
+    Some(Span {
+        section: span.section.kept()?,
+        start_at: span.start_at.0,
+        end_at: span.end_at.0,
+        duration: span.duration.0.and_then(crate::intake::plausible_seconds),
+        detail: SpanDetail {
+            method: detail.method.kept(),
+            url: detail.url.kept(),
+            lib: detail.lib.kept(),
+            query: detail.query.kept(),
+            content: detail.content.kept(),
+        },
+        children: span.children.0,
+    })
+}
+
+impl<'de> Deserialize<'de> for Spans {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SpansVisitor(PhantomData<()>);
+
+        impl<'de> Visitor<'de> for SpansVisitor {
+            type Value = Spans;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of spans")
+            }
+
+            fn visit_unit<E>(self) -> Result<Spans, E> {
+                Ok(Spans::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Spans, A::Error> {
+                let mut spans = Vec::new();
+                while let Some(item) = items.next_element::<Item<SpanJson<'de>>>()? {
+                    spans.extend(item.object().ok().and_then(span_of));
+                }
+                Ok(Spans(spans))
+            }
+        }
+
+        deserializer.deserialize_any(SpansVisitor(PhantomData))
+    }
+}

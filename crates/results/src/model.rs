@@ -1,0 +1,196 @@
+//! The one model that every result format becomes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A result-file format, named as the upload API names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Test Engine JSON: an array of result objects.
+    Json,
+    /// JUnit XML, any dialect.
+    Junit,
+    /// RSpec's JSON formatter.
+    RspecJson,
+    /// The JSON report of Jest, also written by Vitest.
+    JestJson,
+    /// Playwright's JSON reporter.
+    PlaywrightJson,
+    /// Cucumber's JSON formatter, Ruby or JavaScript.
+    CucumberJson,
+    /// `go test -json` (test2json) lines.
+    GoJsonl,
+}
+
+impl Format {
+    /// Every format, in the order that help and docs list them.
+    pub const ALL: [Self; 7] = [
+        Self::Json,
+        Self::Junit,
+        Self::RspecJson,
+        Self::JestJson,
+        Self::PlaywrightJson,
+        Self::CucumberJson,
+        Self::GoJsonl,
+    ];
+
+    /// The name on the wire, such as `jest-json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::RspecJson => "rspec-json",
+            Self::JestJson => "jest-json",
+            Self::PlaywrightJson => "playwright-json",
+            Self::CucumberJson => "cucumber-json",
+            Self::GoJsonl => "go-jsonl",
+        }
+    }
+
+    /// The format with this wire name; `None` for an unknown one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How one execution of a test ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It ran and held.
+    Passed,
+    /// It ran and did not hold, or broke.
+    Failed,
+    /// It was not run: skipped, pending, todo, disabled.
+    Skipped,
+    /// The file does not say.
+    #[default]
+    Unknown,
+}
+
+impl Outcome {
+    /// The name on the wire: `passed`, `failed`, `skipped` or `unknown`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One execution of one test, as a result file tells it.
+///
+/// A test is known by `scope` and `name`. The strings are as the file has them: paths are not made
+/// relative and prefixes are not added here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestResult {
+    /// The producer's id of this execution; may be missing, need not be a UUID, and may repeat.
+    pub id: Option<String>,
+    /// The group the test stands in; may be empty.
+    pub scope: String,
+    /// The test's own name; never blank.
+    pub name: String,
+    /// What the runner is given to rerun just this test, where the format has such a thing
+    /// (RSpec's `./spec/a_spec.rb[1:2]`, `file:line` of Playwright and Cucumber).
+    pub identifier: Option<String>,
+    /// `path:line` where the test stands.
+    pub location: Option<String>,
+    /// The file it stands in. For Go, nothing: the package is the scope.
+    pub file_name: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it ran, in seconds; never negative, never NaN.
+    pub duration: Option<f64>,
+    /// A short reason, when it failed.
+    pub failure_reason: Option<String>,
+    /// The long reasons, when it failed.
+    pub failure_expanded: Vec<FailureDetail>,
+    /// Tags of this execution alone.
+    pub tags: BTreeMap<String, String>,
+    /// What it spent its time on, when a collector says.
+    pub spans: Vec<Span>,
+}
+
+/// A long explanation of a failure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailureDetail {
+    /// Lines that describe the failure.
+    pub expanded: Vec<String>,
+    /// Lines of the backtrace.
+    pub backtrace: Vec<String>,
+}
+
+/// A stretch of time inside an execution.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Span {
+    /// `http`, `sql`, `sleep` or `annotation`; unknown names are kept.
+    pub section: String,
+    /// Seconds on the collector's own clock; compare only within one execution.
+    pub start_at: Option<f64>,
+    /// Seconds on the collector's own clock.
+    pub end_at: Option<f64>,
+    /// Seconds.
+    pub duration: Option<f64>,
+    /// What was asked for.
+    pub detail: SpanDetail,
+    /// Spans inside this one.
+    pub children: Vec<Self>,
+}
+
+/// What a span was about; which fields are set depends on its section.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpanDetail {
+    /// HTTP method.
+    pub method: Option<String>,
+    /// HTTP URL.
+    pub url: Option<String>,
+    /// HTTP library.
+    pub lib: Option<String>,
+    /// SQL text.
+    pub query: Option<String>,
+    /// Annotation text.
+    pub content: Option<String>,
+}
+
+/// What a whole file says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Good results, in file order.
+    pub results: Vec<TestResult>,
+    /// Results that could not be used, each with its place and what is wrong.
+    pub bad: Vec<BadResult>,
+    /// Errors that belong to no test: a file that does not load, a broken build, a failed
+    /// collection. A run with one of these has not passed, whatever its tests say.
+    pub errors_outside_tests: Vec<String>,
+    /// How many results were passed over because the caller asked for fewer than the file holds;
+    /// zero unless there was a limit.
+    pub left_out: usize,
+}
+
+/// A single result that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadResult {
+    /// Its place among the file's results, from 0.
+    pub index: usize,
+    /// What is wrong with it, as a phrase without a full stop.
+    pub message: String,
+}
+
+/// Why a whole file could not be read. Reads after "failed to read results: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not valid {format} at {place}: {message}")]
+pub struct ParseError {
+    /// The format that was expected.
+    pub format: Format,
+    /// Where it stopped: `line 3, column 7`, `byte 120`, or `the start`.
+    pub place: String,
+    /// What is wrong there.
+    pub message: String,
+}

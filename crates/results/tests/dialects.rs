@@ -1,0 +1,259 @@
+//! Shapes that are known from reports in the wild but that the fixtures do not show, a small file
+//! for each.
+
+use test_engine_results::{Detail, Format, Outcome, Report, parse, parse_with};
+
+use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, RspecJson};
+use Outcome::{Failed, Passed, Skipped, Unknown};
+
+fn outcomes(format: Format, text: &str) -> Vec<(String, Outcome)> {
+    let report = parse(format, text.as_bytes()).expect("a report");
+    assert_eq!(report.bad, []);
+    report
+        .results
+        .into_iter()
+        .map(|result| (result.name, result.outcome))
+        .collect()
+}
+
+fn errors(format: Format, text: &str) -> Vec<String> {
+    // What fails outside tests must be told by both readings.
+    let full = parse(format, text.as_bytes()).expect("a report");
+    let brief = parse_with(format, text.as_bytes(), Detail::Outcomes).expect("a report");
+    assert_eq!(full.errors_outside_tests, brief.errors_outside_tests);
+    full.errors_outside_tests
+}
+
+fn first(format: Format, text: &str) -> test_engine_results::TestResult {
+    let report: Report = parse(format, text.as_bytes()).expect("a report");
+    report.results.into_iter().next().expect("a result")
+}
+
+#[test]
+fn junit_outcomes() {
+    let text = r#"<?xml version="1.0"?>
+        <testsuites><testsuite name="outer"><testsuite name="inner">
+        <testcase name="plain"/>
+        <testcase name="failure"><failure/></testcase>
+        <testcase name="error"><error/></testcase>
+        <testcase name="skipped"><skipped/></testcase>
+        <testcase name="skipped and failed"><skipped/><failure/></testcase>
+        <testcase name="GoogleTest ran" status="run" result="completed"/>
+        <testcase name="GoogleTest disabled" status="notrun" result="suppressed"/>
+        <testcase name="CTest failed" status="fail"/>
+        <testcase name="CTest disabled" status="disabled"/>
+        <testcase name="properties"><properties><property name="failure" value="x"/></properties></testcase>
+        <testcase name="failure inside the text"><skipped><failure/></skipped></testcase>
+        </testsuite></testsuite></testsuites>"#;
+    let expected = [
+        ("plain", Passed),
+        ("failure", Failed),
+        ("error", Failed),
+        ("skipped", Skipped),
+        ("skipped and failed", Failed),
+        ("GoogleTest ran", Passed),
+        ("GoogleTest disabled", Skipped),
+        ("CTest failed", Failed),
+        ("CTest disabled", Skipped),
+        ("properties", Passed),
+        ("failure inside the text", Failed),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(name, o)| ((*name).to_owned(), *o))
+        .collect();
+    assert_eq!(outcomes(Junit, text), expected);
+}
+
+#[test]
+fn junit_texts_and_places() {
+    let text = r#"<testsuite file="suite.rb">
+        <testcase classname="A &amp; B" name="&lt;a&gt; &#x1F600;&#10;b" line="3" time="0.5">
+        <failure message="short &quot;one&quot;" type="Boom">long &lt;one&gt; &#38; <![CDATA[<raw> & ]]>end<b>bold</b>
+          second</failure>
+        <system-out>said</system-out><system-err><![CDATA[  ]]></system-err></testcase>
+        <testcase name="own file" file="own.rb"/></testsuite>"#;
+    let report = parse(Junit, text.as_bytes()).expect("a report");
+    let result = report.results.first().expect("a result");
+    assert_eq!(result.scope, "A & B");
+    assert_eq!(result.name, "<a> \u{1F600}\nb");
+    assert_eq!(result.location.as_deref(), Some("suite.rb:3"));
+    assert_eq!(result.failure_reason.as_deref(), Some("short \"one\""));
+    let lines: Vec<_> = result
+        .failure_expanded
+        .iter()
+        .map(|f| f.expanded.clone())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            vec![
+                "short \"one\"",
+                "long <one> & <raw> & endbold",
+                "          second"
+            ],
+            vec!["system-out:", "said"],
+        ]
+    );
+    let own = report.results.get(1).expect("a second result");
+    assert_eq!(own.file_name.as_deref(), Some("own.rb"));
+    assert_eq!(own.location, None);
+}
+
+#[test]
+fn junit_errors_outside_tests() {
+    // jest-junit's way to tell of a file that does not load.
+    let text = r#"<testsuites errors="1"><testsuite name="broken.test.js" errors="1" tests="0"/></testsuites>"#;
+    assert_eq!(
+        errors(Junit, text),
+        ["test suite broken.test.js counts 1 failures or errors, but no test in it failed"]
+    );
+    let text = r#"<testsuite name="S" errors="1"><error message="no database">at start</error><testcase name="a"/></testsuite>"#;
+    assert_eq!(
+        errors(Junit, text),
+        ["test suite S failed outside its tests: no database\nat start"]
+    );
+    let text = r#"<testsuite failures="1"><testsuite failures="1"><testcase name="a"><failure/></testcase></testsuite></testsuite>"#;
+    assert_eq!(errors(Junit, text), [""; 0]);
+    // A failure that could not be used must not vanish.
+    let text = r#"<testsuite failures="1"><testcase name=""><failure/></testcase></testsuite>"#;
+    assert_eq!(
+        errors(Junit, text),
+        ["a test suite without a name counts 1 failures or errors, but no test in it failed"]
+    );
+}
+
+#[test]
+fn json_is_taken_as_collectors_write_it() {
+    let text = r#"[
+        {"name": "bare"},
+        {"name": "all", "id": "not a uuid", "scope": null, "location": null, "file_name": "", "result": "pending",
+         "failure_reason": "", "failure_expanded": [{"expanded": []}, {"backtrace": ["b"]}, {}],
+         "history": {"section": "top", "start_at": 1, "duration": null}, "tags": {"a": "b", "n": 1, "x": null}, "more": [1]},
+        {"name": "ruby", "external_id": "0199", "failure_expanded": null, "history": null, "tags": null},
+        {"name": "number", "id": 18446744073709551615, "failure_expanded": "one\ntwo"}
+    ]"#;
+    let report = parse(Json, text.as_bytes()).expect("a report");
+    insta::assert_debug_snapshot!(report);
+}
+
+#[test]
+fn json_spans_are_kept() {
+    let text = r#"[{"name": "a", "history": {"section": "top", "start_at": 1.0, "end_at": 2.0, "duration": 1.0, "children": [
+        {"section": "sql", "start_at": 1.1, "end_at": 1.2, "duration": 0.1, "detail": {"query": "SELECT 1"}},
+        {"section": "http", "duration": 0.5, "detail": {"method": "GET", "url": "https://example.test", "lib": "curl"}, "children": [
+            {"section": "annotation", "duration": -1, "detail": {"content": "note"}}]},
+        {"duration": 1}, null
+    ]}}]"#;
+    insta::assert_debug_snapshot!(first(Json, text).spans);
+}
+
+#[test]
+fn rspec_shared_examples_count_for_the_file_that_runs_them() {
+    let text = r#"{"examples": [{"id": "./spec/a_spec.rb[1:2:1]", "description": "works", "full_description": "A works",
+        "status": "passed", "file_path": "./spec/support/shared.rb", "line_number": 3, "run_time": 0.25}]}"#;
+    let result = first(RspecJson, text);
+    assert_eq!(result.file_name.as_deref(), Some("./spec/a_spec.rb"));
+    assert_eq!(
+        result.location.as_deref(),
+        Some("./spec/support/shared.rb:3")
+    );
+    assert_eq!(result.scope, "A");
+}
+
+#[test]
+fn rspec_errors_without_messages_are_counted() {
+    let text = r#"{"examples": [], "summary": {"errors_outside_of_examples_count": 2}, "messages": ["\nRun options: x"]}"#;
+    assert_eq!(
+        errors(RspecJson, text),
+        ["2 errors occurred outside of examples"]
+    );
+}
+
+#[test]
+fn jest_runs_that_did_not_succeed_say_so() {
+    let text = r#"{"success": false, "testResults": [{"status": "passed", "assertionResults": [{"title": "a", "status": "passed"}]}]}"#;
+    assert_eq!(
+        errors(JestJson, text),
+        ["the run did not succeed, though no test in it failed"]
+    );
+    let text = r#"{"success": false, "testResults": [{"name": "a.js", "status": "failed", "message": "", "assertionResults": []}]}"#;
+    assert_eq!(errors(JestJson, text), ["a.js failed outside its tests"]);
+    let text = r#"{"success": false, "numFailedTestSuites": 1, "testResults": [{"name": "a.js", "status": "failed",
+        "assertionResults": [{"ancestorTitles": ["x", "y"], "title": "a", "status": "failed"}]}]}"#;
+    assert_eq!(errors(JestJson, text), [""; 0]);
+}
+
+#[test]
+fn jest_attempts_are_not_believed_without_end() {
+    let text = r#"{"testResults": [{"assertionResults": [{"title": "a", "status": "passed", "invocations": 1e15}]}]}"#;
+    assert_eq!(outcomes(JestJson, text).len(), 21);
+}
+
+#[test]
+fn playwright_specs_without_tests_do_not_pass() {
+    let text = r#"{"suites": [{"title": "a.spec.js", "specs": [
+        {"title": "not ok", "ok": false, "file": "a.spec.js", "line": 1},
+        {"title": "ok", "ok": true, "tests": []},
+        {"title": "interrupted", "ok": true, "tests": [{"expectedStatus": "passed", "status": "skipped", "results": [{"status": "interrupted"}]}]},
+        {"title": "not ok, whatever its tests say", "ok": false, "tests": [{"status": "expected", "results": [{"status": "passed"}]}]}
+    ]}], "errors": []}"#;
+    let expected = [
+        ("not ok".to_owned(), Failed),
+        ("ok".to_owned(), Unknown),
+        ("interrupted".to_owned(), Unknown),
+        ("not ok, whatever its tests say".to_owned(), Failed),
+    ];
+    assert_eq!(outcomes(PlaywrightJson, text), expected);
+    let brief = parse_with(PlaywrightJson, text.as_bytes(), Detail::Outcomes).expect("a report");
+    let brief: Vec<_> = brief
+        .results
+        .into_iter()
+        .map(|r| (r.name, r.outcome))
+        .collect();
+    assert_eq!(brief, expected);
+}
+
+#[test]
+fn cucumber_backgrounds_without_a_scenario_do_not_vanish() {
+    let text = r#"[{"name": "F", "elements": [
+        {"type": "background", "steps": [{"keyword": "Given ", "name": "a shop", "result": {"status": "failed", "error_message": "closed"}}]},
+        {"type": "background", "steps": [{"result": {"status": "passed", "duration": 1500000000}}]},
+        {"type": "scenario", "name": "a", "steps": [{"result": {"status": "passed", "duration": 500000000}}]},
+        {"name": "no status", "steps": [{"result": {"status": "passed"}}, {}]}
+    ]}]"#;
+    let expected = [("a".to_owned(), Passed), ("no status".to_owned(), Unknown)];
+    assert_eq!(outcomes(CucumberJson, text), expected);
+    assert_eq!(first(CucumberJson, text).duration, Some(2.0));
+    assert_eq!(
+        errors(CucumberJson, text),
+        ["a scenario of F failed in its background, at Given a shop: closed"]
+    );
+}
+
+#[test]
+fn go_packages_that_never_end_are_told() {
+    let text = r#"{"Action":"start","Package":"p"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p","Test":"TestA","Elapsed":0.5}
+{"Action":"run","Package":"p","Test":"TestB"}
+{"ImportPath":"q","Action":"build-output","Output":"broken\n"}
+{"ImportPath":"q","Action":"build-fail"}"#;
+    let expected = [("TestA".to_owned(), Passed), ("TestB".to_owned(), Unknown)];
+    assert_eq!(outcomes(GoJsonl, text), expected);
+    assert_eq!(
+        errors(GoJsonl, text),
+        [
+            "package p did not finish: the report ends before it does",
+            "q did not build:\nbroken"
+        ]
+    );
+}
+
+#[test]
+fn go_before_build_events_is_understood() {
+    let text = r#"{"Action":"output","Package":"p","Output":"FAIL\tp [build failed]\n"}
+{"Action":"fail","Package":"p","Elapsed":0}"#;
+    assert_eq!(outcomes(GoJsonl, text), []);
+    assert_eq!(errors(GoJsonl, text), ["package p did not build"]);
+}
