@@ -1,0 +1,211 @@
+//! Replays made-up noisy histories and prints how long the longest node really took.
+//!
+//! Three plans for each run: longest-first on plain means (what most splitters do), ours, and ours
+//! with the true means (what no estimate can beat). `cargo run --release -p test-engine-planner
+//! --example simulate`. `bin/bench planner` reads the lines that begin with a name and `=`.
+
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "durations of tests fit a double, and whole microseconds are fine enough"
+)]
+
+use std::cmp::Reverse;
+
+use test_engine_planner::{Item, Sample, estimate, lower_bound, split};
+
+#[path = "../tests/generated/mod.rs"]
+#[expect(dead_code, reason = "one shape is enough here")]
+mod generated;
+
+use generated::{Numbers, Shape};
+
+const NODES: usize = 8;
+const TESTS: usize = 400;
+const HISTORY: usize = 10;
+/// Histories, each with a plan of its own.
+const REPLAYS: u64 = 2_000;
+/// Runs of each plan, so that luck of the run does not hide what the plan is worth.
+const RUNS: u64 = 15;
+/// Deviation of the logarithm of a test's duration from run to run.
+const NOISE: f64 = 0.4;
+
+/// What happens to tests over the runs, beside noise.
+struct World {
+    name: &'static str,
+    /// Share of samples that hit a stall and took ten times as long.
+    stalls: f64,
+    /// Share of tests that became twice as slow or fast at some run of the history.
+    changes: f64,
+    /// Share of the whole suite that one test takes; 0 for none.
+    giant: f64,
+}
+
+const WORLDS: [World; 6] = [
+    World {
+        name: "noise",
+        stalls: 0.0,
+        changes: 0.0,
+        giant: 0.0,
+    },
+    World {
+        name: "noise_stalls",
+        stalls: 0.02,
+        changes: 0.0,
+        giant: 0.0,
+    },
+    World {
+        name: "noise_changes",
+        stalls: 0.0,
+        changes: 0.2,
+        giant: 0.0,
+    },
+    World {
+        name: "noise_stalls_changes",
+        stalls: 0.02,
+        changes: 0.2,
+        giant: 0.0,
+    },
+    World {
+        name: "noise_giant",
+        stalls: 0.0,
+        changes: 0.0,
+        giant: 0.2,
+    },
+    World {
+        name: "noise_stalls_changes_giant",
+        stalls: 0.02,
+        changes: 0.2,
+        giant: 0.2,
+    },
+];
+
+fn main() {
+    println!(
+        "# {REPLAYS} suites of {TESTS} tests on {NODES} nodes, {HISTORY} runs of history, noise {NOISE}, {RUNS} runs a plan"
+    );
+    println!(
+        "# longest node / lower bound of the run itself: plain means, ours, true means; ours / plain"
+    );
+    for world in &WORLDS {
+        let mut sums = [0.0; 3];
+        for seed in 0..REPLAYS {
+            let ratios = world.replay(&mut Numbers::new(seed * 7919 + 17));
+            for (sum, ratio) in sums.iter_mut().zip(ratios) {
+                *sum += ratio / REPLAYS as f64;
+            }
+        }
+        let [plain, ours, truth] = sums;
+        println!("{}: {plain:.4} {ours:.4} {truth:.4}", world.name);
+        println!("replay_{} = {:.4}", world.name, ours / plain);
+    }
+}
+
+impl World {
+    /// One suite, its history, and the runs of each plan; the three mean ratios.
+    fn replay(&self, numbers: &mut Numbers) -> [f64; 3] {
+        let mut now = Shape::Lognormal(1.0).suite(TESTS, numbers.next());
+        if self.giant > 0.0 {
+            now[0] = (now.iter().sum::<u64>() as f64 * self.giant / (1.0 - self.giant)) as u64;
+        }
+        let histories: Vec<Vec<Sample>> = now
+            .iter()
+            .map(|&micros| self.history(micros as f64, numbers))
+            .collect();
+        let means: Vec<u64> = histories
+            .iter()
+            .map(|history| history.iter().map(|sample| sample.micros).sum::<u64>() / HISTORY as u64)
+            .collect();
+        let estimates: Vec<u64> = histories
+            .iter()
+            .map(|history| estimate(history).map_or(0, |estimate| estimate.micros))
+            .collect();
+        let plans = [plain(&means), ours(&estimates), ours(&now)];
+        let mut ratios = [0.0; 3];
+        for _ in 0..RUNS {
+            let actual: Vec<u64> = now
+                .iter()
+                .map(|&micros| self.sample(micros as f64, numbers))
+                .collect();
+            let bound = lower_bound(&actual, NODES) as f64;
+            for (ratio, plan) in ratios.iter_mut().zip(&plans) {
+                *ratio += longest(plan, &actual) as f64 / bound / RUNS as f64;
+            }
+        }
+        ratios
+    }
+
+    /// Samples of a test that takes so long now.
+    fn history(&self, now: f64, numbers: &mut Numbers) -> Vec<Sample> {
+        let changed_at = if numbers.unit() <= self.changes {
+            numbers.next() as usize % HISTORY
+        } else {
+            HISTORY
+        };
+        let before = if numbers.unit() < 0.5 {
+            now * 2.0
+        } else {
+            now / 2.0
+        };
+        (0..HISTORY)
+            .map(|age| {
+                let typical = if age >= changed_at { before } else { now };
+                Sample {
+                    micros: self.sample(typical, numbers),
+                    age: age as u32,
+                }
+            })
+            .collect()
+    }
+
+    /// One duration of a test that typically takes so long.
+    fn sample(&self, typical: f64, numbers: &mut Numbers) -> u64 {
+        let stall = if numbers.unit() <= self.stalls {
+            10.0
+        } else {
+            1.0
+        };
+        (typical * (NOISE * numbers.normal()).exp() * stall) as u64
+    }
+}
+
+/// Longest-first, as plainly as it can be written: the node of each test.
+fn plain(weights: &[u64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    order.sort_by_key(|&test| Reverse(weights[test]));
+    let (mut loads, mut node_of) = ([0; NODES], vec![0; weights.len()]);
+    for test in order {
+        let node = (0..NODES)
+            .min_by_key(|&node| loads[node])
+            .unwrap_or_default();
+        loads[node] += weights[test];
+        node_of[test] = node;
+    }
+    node_of
+}
+
+/// Our plan: the node of each test.
+fn ours(weights: &[u64]) -> Vec<usize> {
+    let items = weights
+        .iter()
+        .enumerate()
+        .map(|(value, &weight)| Item { value, weight })
+        .collect();
+    let mut node_of = vec![0; weights.len()];
+    for (node, share) in split(items, NODES).into_iter().enumerate() {
+        for item in share.items {
+            node_of[item.value] = node;
+        }
+    }
+    node_of
+}
+
+fn longest(node_of: &[usize], actual: &[u64]) -> u64 {
+    let mut loads = [0; NODES];
+    for (&node, micros) in node_of.iter().zip(actual) {
+        loads[node] += micros;
+    }
+    loads.into_iter().max().unwrap_or_default()
+}

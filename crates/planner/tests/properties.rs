@@ -1,0 +1,140 @@
+//! What holds for every suite: nothing is lost, order does not matter, the longest node is short.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use test_engine_planner::{
+    Item, Node, lower_bound, nodes_for_target, nodes_that_help, round_robin, split,
+};
+
+/// Weights as suites have them, with many ties and zeros, or wildly apart.
+fn weights(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<u64>> {
+    let weight = prop_oneof![2 => 0_u64..10, 3 => 0_u64..1_000, 3 => 0_u64..1 << 40];
+    vec(weight, count)
+}
+
+fn items(weights: &[u64]) -> Vec<Item<usize>> {
+    weights
+        .iter()
+        .enumerate()
+        .map(|(value, &weight)| Item { value, weight })
+        .collect()
+}
+
+fn longest<T>(plan: &[Node<T>]) -> u64 {
+    plan.iter().map(|node| node.total).max().unwrap_or_default()
+}
+
+/// The best plan by trying all of them.
+fn optimum(weights: &[u64], nodes: usize) -> u64 {
+    fn place(weights: &[u64], loads: &mut Vec<u64>) -> u64 {
+        let Some((weight, rest)) = weights.split_first() else {
+            return loads.iter().copied().max().unwrap_or_default();
+        };
+        let mut best = u64::MAX;
+        for node in 0..loads.len() {
+            loads[node] += weight;
+            best = best.min(place(rest, loads));
+            loads[node] -= weight;
+        }
+        best
+    }
+    place(weights, &mut vec![0; nodes])
+}
+
+proptest! {
+    #[test]
+    fn every_item_is_in_exactly_one_node(weights in vec(any::<u64>(), 0..60), nodes in 0_usize..12) {
+        let plan = split(items(&weights), nodes);
+        prop_assert_eq!(plan.len(), nodes.max(1));
+        for node in &plan {
+            let total = node.items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.weight));
+            prop_assert_eq!(node.total, total);
+            prop_assert!(node.items.is_sorted_by_key(|item| item.value));
+        }
+        let mut placed: Vec<Item<usize>> = plan.into_iter().flat_map(|node| node.items).collect();
+        placed.sort_by_key(|item| item.value);
+        prop_assert_eq!(placed, items(&weights));
+    }
+
+    #[test]
+    fn input_order_does_not_matter(
+        (sorted, shuffled) in vec((0_u8..40, 0_u64..50), 0..60).prop_flat_map(|pairs| {
+            let items: Vec<Item<u8>> =
+                pairs.into_iter().map(|(value, weight)| Item { value, weight }).collect();
+            (Just(items.clone()), Just(items).prop_shuffle())
+        }),
+        nodes in 1_usize..12,
+    ) {
+        prop_assert_eq!(split(sorted, nodes), split(shuffled, nodes));
+    }
+
+    #[test]
+    fn never_longer_than_round_robin(weights in weights(0..60), nodes in 1_usize..12) {
+        let dealt = round_robin(items(&weights).into_iter().map(|item| item.value).collect(), nodes);
+        let dealt = dealt.iter().map(|node| node.iter().map(|&value| weights[value]).sum::<u64>()).max();
+        prop_assert!(longest(&split(items(&weights), nodes)) <= dealt.unwrap_or_default());
+    }
+
+    // Graham: when the item that ends last is not among the `nodes` longest, it weighs at most half
+    // of the bound (two such items share a node in any plan), and before it was placed no node was
+    // above the mean. Trades only shorten.
+    #[test]
+    fn within_three_halves_of_the_lower_bound(weights in weights(0..200), nodes in 1_usize..40) {
+        let bound = u128::from(lower_bound(&weights, nodes));
+        let longest = u128::from(longest(&split(items(&weights), nodes)));
+        let nodes = nodes as u128;
+        prop_assert!(longest >= bound);
+        prop_assert!(2 * nodes * longest <= (3 * nodes - 1) * bound, "{} against {}", longest, bound);
+    }
+
+    #[test]
+    fn the_best_plan_for_small_suites(weights in weights(0..8), nodes in 1_usize..5) {
+        prop_assert_eq!(longest(&split(items(&weights), nodes)), optimum(&weights, nodes));
+    }
+
+    #[test]
+    fn items_of_one_weight_are_spread_by_count(weight in 0_u64..1 << 50, count in 0_usize..200, nodes in 1_usize..20) {
+        let plan = split(items(&vec![weight; count]), nodes);
+        for node in plan {
+            prop_assert!([count / nodes, count.div_ceil(nodes)].contains(&node.items.len()));
+        }
+    }
+
+    #[test]
+    fn weightless_items_are_spread_by_count(weights in weights(0..40), idle in 0_usize..40, nodes in 1_usize..9) {
+        let mut weights: Vec<u64> = weights.into_iter().map(|weight| weight + 1).collect();
+        let weighing = weights.len();
+        weights.resize(weighing + idle, 0);
+        for node in split(items(&weights), nodes) {
+            let count = node.items.iter().filter(|item| item.value >= weighing).count();
+            prop_assert!([idle / nodes, idle.div_ceil(nodes)].contains(&count));
+        }
+    }
+
+    #[test]
+    fn a_target_is_met_or_cannot_be(weights in weights(1..60), target in 0_u64..1 << 42, most in 1_usize..20) {
+        let nodes = nodes_for_target(&weights, target, most);
+        prop_assert!((1..=most.min(weights.len())).contains(&nodes));
+        let longest_of = |nodes| longest(&split(items(&weights), nodes));
+        if longest_of(nodes) > target {
+            prop_assert!(longest_of(most) > target, "{} nodes would have met it", most);
+            prop_assert_eq!(nodes, nodes_that_help(&weights, most));
+        }
+    }
+
+    #[test]
+    fn the_fewest_nodes_for_small_suites(weights in weights(1..7), target in 0_u64..2_000, most in 1_usize..5) {
+        let fewest = (1..=most.min(weights.len())).find(|&nodes| optimum(&weights, nodes) <= target);
+        if let Some(fewest) = fewest {
+            prop_assert_eq!(nodes_for_target(&weights, target, most), fewest);
+        }
+    }
+
+    #[test]
+    fn as_many_as_help_and_no_more(weights in weights(1..7), most in 1_usize..5) {
+        prop_assume!(weights.iter().any(|&weight| weight > 0));
+        let best = optimum(&weights, most);
+        let fewest = (1..=most).find(|&nodes| optimum(&weights, nodes) == best);
+        prop_assert_eq!(Some(nodes_that_help(&weights, most)), fewest);
+    }
+}
