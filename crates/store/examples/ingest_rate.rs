@@ -1,0 +1,245 @@
+//! How many executions a second the store keeps, and how many bytes each takes on disk, beside
+//! plain rows inserted one by one on the same disk in the same run.
+//!
+//! `ingest_rate [--uploads N] [--results N] [--tests N] [--json]` prints one line, or JSON.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection as _, SqliteConnection};
+use test_engine_results::{Format, Outcome, TestResult};
+use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp};
+use uuid::Uuid;
+
+/// What is measured, and how much of it.
+struct Settings {
+    /// Uploads that are timed, after as many as it takes to make every test known.
+    uploads: usize,
+    /// Results in each.
+    results: usize,
+    /// Distinct tests, in files of 20.
+    tests: usize,
+    json: bool,
+}
+
+/// Single rows that are timed.
+const SINGLE_ROWS: usize = 5_000;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let settings = settings()?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("ingest.db");
+    let store = Store::open_file(&path).await?;
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    let organization = store
+        .create_organization(Uuid::new_v4(), "acme", now)
+        .await?;
+    let suite = store
+        .create_suite(
+            organization.id,
+            NewSuite {
+                uuid: Uuid::new_v4(),
+                slug: "web".to_owned(),
+                ..NewSuite::default()
+            },
+            now,
+        )
+        .await?;
+
+    let rounds = settings.tests.div_ceil(settings.results);
+    let mut learning = Duration::ZERO;
+    for number in 0..rounds {
+        let upload = upload(&settings, suite.id, number, now);
+        let start = Instant::now();
+        store.record_upload(upload).await?;
+        learning += start.elapsed();
+    }
+    // Closed, the file is its true size; opened again, everything has to be learnt anew.
+    store.close().await;
+    let size_before = size(&path)?;
+    let store = Store::open_file(&path).await?;
+    for number in rounds..2 * rounds {
+        store
+            .record_upload(upload(&settings, suite.id, number, now))
+            .await?;
+    }
+    let mut times = Vec::with_capacity(settings.uploads);
+    for number in 2 * rounds..2 * rounds + settings.uploads {
+        let upload = upload(&settings, suite.id, number, now);
+        let start = Instant::now();
+        store.record_upload(upload).await?;
+        times.push(start.elapsed());
+    }
+    let executions = as_float(settings.uploads * settings.results);
+    let known_rate = executions / times.iter().sum::<Duration>().as_secs_f64();
+    let new_rate = as_float(rounds * settings.results) / learning.as_secs_f64();
+    times.sort_unstable();
+    let median_ms = times[times.len() / 2].as_secs_f64() * 1000.0;
+    store.close().await;
+    let grown = size(&path)?.saturating_sub(size_before);
+    let bytes_each = as_float(grown) / as_float((rounds + settings.uploads) * settings.results);
+    let single_rate = single_rows(&folder.path().join("rows.db")).await?;
+
+    let mut out = std::io::stdout().lock();
+    if settings.json {
+        writeln!(
+            out,
+            r#"{{"executions_per_second": {known_rate:.0}, "new_tests_per_second": {new_rate:.0}, "upload_ms_p50": {median_ms:.2}, "bytes_per_execution": {bytes_each:.1}, "single_rows_per_second": {single_rate:.0}, "ratio": {:.1}}}"#,
+            known_rate / single_rate
+        )?;
+    } else {
+        writeln!(
+            out,
+            "ingest: {known_rate:.0} executions/s of known tests, {new_rate:.0}/s of new ones, \
+             {median_ms:.1} ms per upload of {}, {bytes_each:.1} B each on disk; \
+             single rows {single_rate:.0}/s, ratio {:.1}",
+            settings.results,
+            known_rate / single_rate
+        )?;
+    }
+    Ok(())
+}
+
+fn settings() -> Result<Settings, String> {
+    let mut settings = Settings {
+        uploads: 100,
+        results: 5_000,
+        tests: 100_000,
+        json: false,
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut number = || {
+            let value = arguments.next().and_then(|value| value.parse().ok());
+            value
+                .filter(|value| *value > 0)
+                .ok_or_else(|| format!("{argument} needs a number above 0"))
+        };
+        match argument.as_str() {
+            "--uploads" => settings.uploads = number()?,
+            "--results" => settings.results = number()?,
+            "--tests" => settings.tests = number()?,
+            "--json" => settings.json = true,
+            other => {
+                return Err(format!(
+                    "{other} is not known; known are --uploads, --results, --tests, --json"
+                ));
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// One node's upload. A build has each test once, on ten nodes; one execution in fifty fails.
+fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) -> NewUpload {
+    let executions = (0..settings.results)
+        .map(|index| {
+            let test = (number * settings.results + index) % settings.tests;
+            let file = format!(
+                "spec/models/area_{}/file_{}_spec.rb",
+                test / 2000,
+                test / 20
+            );
+            let failed = (test + number).is_multiple_of(50);
+            NewExecution {
+                result: TestResult {
+                    id: Some(Uuid::new_v4().to_string()),
+                    scope: format!("Area {} model {}", test / 2000, test / 20),
+                    name: format!("does what number {test} says it does"),
+                    location: Some(format!("{file}:{}", 10 + test % 20 * 7)),
+                    file_name: Some(file.clone()),
+                    outcome: if failed {
+                        Outcome::Failed
+                    } else {
+                        Outcome::Passed
+                    },
+                    duration: Some(0.001 + as_float((test * 7919 + number) % 2000) / 1000.0),
+                    failure_reason: failed.then(|| "expected 1, got 2".to_owned()),
+                    ..TestResult::default()
+                },
+                selector: Some(file),
+                ..NewExecution::default()
+            }
+        })
+        .collect();
+    let uuid = Uuid::new_v4();
+    let mut digest = [0; 32];
+    digest[..16].copy_from_slice(uuid.as_bytes());
+    let key = format!("build {}", number * settings.results / settings.tests);
+    let branch = Some("main".to_owned());
+    NewUpload {
+        suite,
+        run: NewRun {
+            uuid: Uuid::new_v4(),
+            key,
+            branch,
+            run_env: "{}".to_owned(),
+            ..NewRun::default()
+        },
+        uuid,
+        format: Format::Json,
+        job_id: None,
+        tags: std::collections::BTreeMap::new(),
+        digest,
+        skipped: 0,
+        errors: Vec::new(),
+        errors_outside_tests: Vec::new(),
+        received_at: now,
+        executions,
+    }
+}
+
+/// The plain way: look the test up, insert a row, each on its own, as durable as ours.
+async fn single_rows(path: &Path) -> Result<f64, Box<dyn std::error::Error>> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+        .synchronous(sqlx::sqlite::SqliteSynchronous::Full);
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    sqlx::raw_sql(
+        "CREATE TABLE tests (id INTEGER PRIMARY KEY, scope TEXT, name TEXT, UNIQUE (scope, name)); \
+         CREATE TABLE executions (id INTEGER PRIMARY KEY, uuid TEXT, run TEXT, test_id INTEGER, \
+         outcome TEXT, duration REAL);",
+    )
+    .execute(&mut connection)
+    .await?;
+    let start = Instant::now();
+    for number in 0..SINGLE_ROWS {
+        let name = format!("does what number {number} says it does");
+        let test: i64 = sqlx::query_scalar(
+            "INSERT INTO tests (scope, name) VALUES ($1, $2) \
+             ON CONFLICT (scope, name) DO UPDATE SET name = excluded.name RETURNING id",
+        )
+        .bind("Area model")
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await?;
+        sqlx::query(
+            "INSERT INTO executions (uuid, run, test_id, outcome, duration) \
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(Uuid::new_v4().to_string())
+        .bind("build 1")
+        .bind(test)
+        .bind("passed")
+        .bind(0.5)
+        .execute(&mut connection)
+        .await?;
+    }
+    let rate = as_float(SINGLE_ROWS) / start.elapsed().as_secs_f64();
+    connection.close().await?;
+    Ok(rate)
+}
+
+/// Bytes of a file.
+fn size(path: &Path) -> std::io::Result<usize> {
+    Ok(usize::try_from(fs_err::metadata(path)?.len()).unwrap_or(usize::MAX))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn as_float(number: usize) -> f64 {
+    number as f64
+}

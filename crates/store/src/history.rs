@@ -1,0 +1,287 @@
+//! What has become of one test: its sums, and its executions one by one.
+//!
+//! The sums per day say on which days a test ran and how often; so only segments of days that
+//! are wanted are looked through, newest first, and whole days are passed over by their counts.
+
+use std::collections::BTreeMap;
+
+use test_engine_results::Outcome;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::identity::execution_uuid;
+use crate::known_tests::{SUM_DAYS, metrics};
+use crate::records::{Execution, Listed, Metrics, Page, Period, Test, TestId};
+use crate::runs::merged_tags;
+use crate::segment;
+use crate::sql::{Session, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Segments read at once; a few megabytes when they are as large as they get.
+const SEGMENTS_AT_ONCE: i64 = 64;
+
+/// The days from `?` to `?`, to be cross joined with the sums: these are ordered by day, so a
+/// test's are one short look for each day. The cross join keeps that order, where an engine might
+/// think that looking through all tests of the suite is as good.
+pub(crate) const DAYS_BETWEEN: &str = "WITH RECURSIVE days (day) AS (SELECT CAST(? AS BIGINT) \
+     UNION ALL SELECT day + 1 FROM days WHERE day < ?)";
+
+/// Where an execution is.
+struct Place {
+    upload_id: i64,
+    position: u32,
+    kept: segment::Kept,
+}
+
+impl Store {
+    /// What a test's executions come to over a period, on one branch or on all.
+    pub async fn test_metrics(
+        &self,
+        test: &Test,
+        period: Period,
+        branch: Option<&str>,
+    ) -> Result<Metrics> {
+        let branch_id = match branch {
+            None => None,
+            Some(name) => match self.branch(test.suite, name).await? {
+                Some(branch) => Some(branch.get()),
+                None => return Ok(Metrics::default()),
+            },
+        };
+        let first_day = period.first_day.max(test.first_seen_at.day());
+        if first_day > period.last_day {
+            return Ok(Metrics::default());
+        }
+        let mut session = self.read().await?;
+        let only_branch = if branch_id.is_some() {
+            "AND test_days.branch_id = ? "
+        } else {
+            ""
+        };
+        let text = sums_of_a_test(only_branch);
+        let mut bound =
+            values![first_day, period.last_day, test.suite.get(), test.id.get()].to_vec();
+        bound.extend(branch_id.map(Into::into));
+        let row = session.optional(text, bound).await?;
+        row.map_or(Ok(Metrics::default()), |row| metrics(&row, 1))
+    }
+
+    /// A test's executions that are still kept, newest first.
+    pub async fn test_executions(&self, test: &Test, page: Page) -> Result<Listed<Execution>> {
+        let mut session = self.read().await?;
+        let days = days_with_executions(&mut session, test).await?;
+        let total = days.iter().map(|(_, count)| count).sum();
+        let mut to_skip = u64::try_from(page.offset()).unwrap_or(0);
+        let wanted = page.size as usize;
+        let mut places = Vec::new();
+        for (day, count) in days {
+            if to_skip >= count {
+                to_skip -= count;
+                continue;
+            }
+            let most = usize::try_from(to_skip)
+                .unwrap_or(usize::MAX)
+                .saturating_add(wanted - places.len());
+            let found = places_on(&mut session, test, day, most).await?;
+            places.extend(
+                found
+                    .into_iter()
+                    .skip(usize::try_from(to_skip).unwrap_or(usize::MAX)),
+            );
+            to_skip = 0;
+            if places.len() >= wanted {
+                break;
+            }
+        }
+        places.truncate(wanted);
+        let items = describe(&mut session, places).await?;
+        Ok(Listed { items, total })
+    }
+}
+
+/// The sums of one test between two days, with a further condition or none.
+fn sums_of_a_test(condition: &str) -> String {
+    format!(
+        "{DAYS_BETWEEN} {SUM_DAYS} FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
+         AND test_days.day = days.day AND test_days.test_id = ? {condition}GROUP BY test_id"
+    )
+}
+
+/// The days on which executions of a test are kept, newest first, with how many.
+async fn days_with_executions(session: &mut Session, test: &Test) -> Result<Vec<(i64, u64)>> {
+    // Executions may have been deleted by age while their sums are still there.
+    let kept = session
+        .one(
+            "SELECT MIN(day), MAX(day) FROM segments WHERE suite_id = $1",
+            values![test.suite.get()],
+        )
+        .await?;
+    let (Some(oldest), Some(newest)) = (kept.integer_or_null(0)?, kept.integer_or_null(1)?) else {
+        return Ok(Vec::new());
+    };
+    let oldest = oldest.max(test.first_seen_at.day());
+    if oldest > newest {
+        return Ok(Vec::new());
+    }
+    let rows = session
+        .rows(
+            format!(
+                "{DAYS_BETWEEN} SELECT test_days.day, \
+                 CAST(SUM(passed + failed + skipped + unknown) AS BIGINT) \
+                 FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
+                 AND test_days.day = days.day AND test_days.test_id = ? \
+                 GROUP BY test_days.day ORDER BY test_days.day DESC"
+            ),
+            values![oldest, newest, test.suite.get(), test.id.get()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.integer(0)?, row.count(1)?)))
+        .collect()
+}
+
+/// Up to `most` executions of a test on a day, newest first.
+async fn places_on(
+    session: &mut Session,
+    test: &Test,
+    day: i64,
+    most: usize,
+) -> Result<Vec<Place>> {
+    let mut places = Vec::new();
+    let mut before = i64::MAX;
+    while places.len() < most {
+        let rows = session
+            .rows(
+                "SELECT upload_id, body FROM segments \
+                 WHERE suite_id = $1 AND day = $2 AND upload_id < $3 \
+                 ORDER BY upload_id DESC LIMIT $4",
+                values![test.suite.get(), day, before, SEGMENTS_AT_ONCE],
+            )
+            .await?;
+        let Some(last) = rows.last() else { break };
+        before = last.integer(0)?;
+        for row in &rows {
+            places_in(test.id, row.integer(0)?, &row.bytes(1)?, &mut places)?;
+        }
+    }
+    places.truncate(most);
+    Ok(places)
+}
+
+/// Adds the executions of a test in one segment, the last one first.
+fn places_in(test: TestId, upload_id: i64, body: &[u8], places: &mut Vec<Place>) -> Result<()> {
+    let positions = segment::positions_of(body, test.get())?;
+    if positions.is_empty() {
+        return Ok(());
+    }
+    let executions = segment::decode(body)?;
+    for position in positions.into_iter().rev() {
+        let kept = usize::try_from(position)
+            .ok()
+            .and_then(|index| executions.get(index));
+        let kept = kept
+            .cloned()
+            .ok_or(StoreError::Damaged { what: "segment" })?;
+        places.push(Place {
+            upload_id,
+            position,
+            kept,
+        });
+    }
+    Ok(())
+}
+
+/// Adds what uploads, runs and failures say.
+async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execution>> {
+    let mut uploads: BTreeMap<i64, UploadFacts> = BTreeMap::new();
+    let mut executions = Vec::with_capacity(places.len());
+    for place in places {
+        if let std::collections::btree_map::Entry::Vacant(new) = uploads.entry(place.upload_id) {
+            new.insert(upload_facts(session, place.upload_id).await?);
+        }
+        let upload = &uploads[&place.upload_id];
+        let failure_reason = if place.kept.outcome == Outcome::Failed {
+            let row = session
+                .optional(
+                    "SELECT reason FROM failures WHERE upload_id = $1 AND position = $2",
+                    values![place.upload_id, i64::from(place.position)],
+                )
+                .await?;
+            row.map_or(Ok(None), |row| row.text_or_null(0))?
+        } else {
+            None
+        };
+        executions.push(Execution {
+            uuid: execution_uuid(place.upload_id, upload.uuid, place.position),
+            outcome: place.kept.outcome,
+            muted: place.kept.muted,
+            duration_us: place.kept.duration_us,
+            run_uuid: upload.run_uuid,
+            branch: upload.branch.clone(),
+            commit_sha: upload.commit_sha.clone(),
+            job_id: upload.job_id.clone(),
+            failure_reason,
+            tags: merged_tags(&upload.tags, place.kept.tags.as_deref())?,
+            created_at: upload.received_at,
+        });
+    }
+    Ok(executions)
+}
+
+/// What the executions of one upload share.
+struct UploadFacts {
+    uuid: Uuid,
+    run_uuid: Uuid,
+    branch: Option<String>,
+    commit_sha: Option<String>,
+    job_id: Option<String>,
+    tags: String,
+    received_at: crate::records::Timestamp,
+}
+
+async fn upload_facts(session: &mut Session, upload_id: i64) -> Result<UploadFacts> {
+    let row = session
+        .one(
+            "SELECT uploads.uuid, runs.uuid, branches.name, runs.commit_sha, uploads.job_id, \
+             uploads.tags, uploads.received_at FROM uploads \
+             JOIN runs ON runs.id = uploads.run_id \
+             LEFT JOIN branches ON branches.id = runs.branch_id WHERE uploads.id = $1",
+            values![upload_id],
+        )
+        .await?;
+    Ok(UploadFacts {
+        uuid: row.uuid(0)?,
+        run_uuid: row.uuid(1)?,
+        branch: row.text_or_null(2)?,
+        commit_sha: row.text_or_null(3)?,
+        job_id: row.text_or_null(4)?,
+        tags: row.text(5)?,
+        received_at: row.time(6)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it one test's page would look through all tests of the suite.
+    #[tokio::test]
+    async fn sqlite_finds_a_days_sums_by_the_whole_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&folder.path().join("test.db"))
+            .await
+            .unwrap();
+        let text = format!("EXPLAIN QUERY PLAN {}", sums_of_a_test(""));
+        let mut session = store.read().await.unwrap();
+        let steps = session.rows(text, values![1, 2, 3, 4]).await.unwrap();
+        let steps: Vec<String> = steps.iter().map(|row| row.text(3).unwrap()).collect();
+        assert!(
+            steps
+                .iter()
+                .any(|step| step.ends_with("(suite_id=? AND day=? AND test_id=?)")),
+            "{steps:?}"
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! Ids that are derived instead of drawn: of tests, of executions, of text that is too long for
+//! an index. All of them are stored or shown, so none may ever change.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The public id of a test: a UUID (version 8) from a hash of suite, scope and name.
+///
+/// Lengths are hashed too, so that no two pairs of scope and name run into one another.
+pub fn test_uuid(suite: Uuid, scope: &str, name: &str) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(suite.as_bytes());
+    for part in [scope, name] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    Uuid::new_v8(first_bytes(&hash.finalize()))
+}
+
+/// The public id of an execution: where it is, and enough of its upload's id that no other
+/// database says the same.
+pub(crate) fn execution_uuid(upload_id: i64, upload: Uuid, position: u32) -> Uuid {
+    let mut bytes = *upload.as_bytes();
+    // 6 bytes of upload id, 4 of position; the rest is random when the upload's UUID is.
+    bytes[..6].copy_from_slice(&upload_id.to_be_bytes()[2..]);
+    bytes[9..13].copy_from_slice(&position.to_be_bytes());
+    Uuid::new_v8(bytes)
+}
+
+/// A producer's execution id, as it is kept.
+pub(crate) fn result_key(id: &str) -> u64 {
+    u64::from_be_bytes(first_bytes(&Sha256::digest(id)))
+}
+
+/// A file name as an index has it. Two may share one: compare the names as well.
+pub(crate) fn file_key(file_name: &str) -> i64 {
+    i64::from_be_bytes(first_bytes(&Sha256::digest(file_name)))
+}
+
+/// A selector as an index has it: 16 bytes, so that no two share one.
+pub(crate) fn selector_hash(value: &str) -> [u8; 16] {
+    first_bytes(&Sha256::digest(value))
+}
+
+fn first_bytes<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut first = [0; N];
+    first.copy_from_slice(&bytes[..N]);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUITE: Uuid = Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0001);
+
+    #[test]
+    fn the_id_of_a_test_never_changes() {
+        let id = test_uuid(SUITE, "Basket", "adds an item");
+        assert_eq!(id.to_string(), "87e0ac7c-85d6-8d36-8038-e2558143717d");
+        assert_eq!(id.get_version_num(), 8);
+    }
+
+    #[test]
+    fn scope_and_name_do_not_run_together() {
+        assert_ne!(test_uuid(SUITE, "a", "bc"), test_uuid(SUITE, "ab", "c"));
+        assert_ne!(test_uuid(SUITE, "", "x"), test_uuid(SUITE, "x", ""));
+        assert_ne!(test_uuid(SUITE, "a", "b"), test_uuid(Uuid::nil(), "a", "b"));
+    }
+
+    #[test]
+    fn executions_have_ids_of_their_own() {
+        let upload = Uuid::from_u128(0x0193_1111_2222_7333_8444_5555_6666_7777);
+        let first = execution_uuid(7, upload, 0);
+        assert_eq!(first.get_version_num(), 8);
+        assert_ne!(first, execution_uuid(7, upload, 1));
+        assert_ne!(first, execution_uuid(8, upload, 0));
+        assert_ne!(
+            execution_uuid(7, upload, 1 << 8),
+            execution_uuid(7, upload, 1 << 16)
+        );
+    }
+
+    #[test]
+    fn kept_keys_never_change() {
+        assert_eq!(result_key("a"), 0xca97_8112_ca1b_bdca);
+        assert_eq!(
+            file_key("a"),
+            i64::from_be_bytes(0xca97_8112_ca1b_bdca_u64.to_be_bytes())
+        );
+    }
+}

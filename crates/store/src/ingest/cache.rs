@@ -1,0 +1,254 @@
+//! What the program remembers between uploads, so that an upload of known tests reads little.
+//!
+//! Nothing here decides anything that the database does not: ids never change their meaning, and
+//! what is remembered of a run is brought up to date inside each transaction. So other processes
+//! may write to the same database, and anything may be forgotten at any time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use test_engine_results::Outcome;
+use uuid::Uuid;
+
+use crate::records::SuiteId;
+use crate::segment::Kept;
+
+/// Tests remembered over all suites, at most: about 100 bytes each.
+const MOST_TESTS: usize = 400_000;
+/// Executions remembered of the runs of one suite, at most: about 40 bytes each.
+const MOST_EXECUTIONS: usize = 600_000;
+
+/// The memory of all suites.
+#[derive(Debug, Default)]
+pub(crate) struct Caches {
+    suites: Mutex<Suites>,
+}
+
+#[derive(Debug, Default)]
+struct Suites {
+    entries: HashMap<SuiteId, Entry>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    memory: Arc<tokio::sync::Mutex<SuiteMemory>>,
+    tests: usize,
+    used: u64,
+}
+
+impl Caches {
+    /// The memory of one suite. Uploads to it hold it one after the other.
+    pub(crate) fn suite(&self, suite: SuiteId) -> Arc<tokio::sync::Mutex<SuiteMemory>> {
+        let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
+        suites.clock += 1;
+        let used = suites.clock;
+        let entry = suites.entries.entry(suite).or_insert_with(|| Entry {
+            memory: Arc::default(),
+            tests: 0,
+            used,
+        });
+        entry.used = used;
+        Arc::clone(&entry.memory)
+    }
+
+    /// Says how large a suite's memory is now, and forgets the longest unused others when all of
+    /// them together are too large.
+    pub(crate) fn resized(&self, suite: SuiteId, tests: usize) {
+        let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = suites.entries.get_mut(&suite) {
+            entry.tests = tests;
+        }
+        while suites.entries.len() > 1
+            && suites
+                .entries
+                .values()
+                .map(|entry| entry.tests)
+                .sum::<usize>()
+                > MOST_TESTS
+        {
+            let oldest = suites.entries.iter().min_by_key(|(_, entry)| entry.used);
+            let Some(oldest) = oldest.map(|(id, _)| *id) else {
+                break;
+            };
+            suites.entries.remove(&oldest);
+        }
+    }
+
+    /// Forgets a suite.
+    pub(crate) fn forget(&self, suite: SuiteId) {
+        self.suites
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entries
+            .remove(&suite);
+    }
+}
+
+/// What is remembered of one suite.
+#[derive(Debug, Default)]
+pub(crate) struct SuiteMemory {
+    /// The suite's public id, of which its tests' ids are made.
+    pub(crate) uuid: Option<Uuid>,
+    pub(crate) tests: HashMap<Uuid, KnownTest>,
+    pub(crate) branches: HashMap<String, i64>,
+    runs: HashMap<i64, RunMemory>,
+    clock: u64,
+}
+
+/// A test that has a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownTest {
+    pub(crate) id: i64,
+    /// Of everything in the row that an upload may change.
+    pub(crate) fingerprint: u64,
+    /// As the row has it, in milliseconds.
+    pub(crate) last_seen_at: i64,
+}
+
+impl SuiteMemory {
+    /// Takes a run's memory out, empty when there is none. It has to be put back.
+    pub(crate) fn take_run(&mut self, run_id: i64) -> RunMemory {
+        self.runs.remove(&run_id).unwrap_or_default()
+    }
+
+    /// Puts a run's memory back, and forgets the longest unused runs when there is too much.
+    pub(crate) fn put_run(&mut self, run_id: i64, mut run: RunMemory) {
+        self.clock += 1;
+        run.used = self.clock;
+        self.runs.insert(run_id, run);
+        while self.runs.len() > 1
+            && self.runs.values().map(RunMemory::size).sum::<usize>() > MOST_EXECUTIONS
+        {
+            let oldest = self
+                .runs
+                .iter()
+                .min_by_key(|(_, run)| run.used)
+                .map(|(id, _)| *id);
+            let Some(oldest) = oldest else { break };
+            self.runs.remove(&oldest);
+        }
+    }
+}
+
+/// What is remembered of one run: enough to know a repeated result and a retried test.
+#[derive(Debug, Default)]
+pub(crate) struct RunMemory {
+    /// The last upload that is in here.
+    pub(crate) last_upload: i64,
+    /// Results with an id: the id's key, and a hash of test, outcome and duration.
+    results: HashSet<(u64, u64)>,
+    /// Tests of which an execution has told its duration.
+    timed_tests: HashSet<i64>,
+    used: u64,
+}
+
+impl RunMemory {
+    /// Adds what an upload has brought.
+    pub(crate) fn add(&mut self, upload_id: i64, executions: &[Kept]) {
+        for execution in executions {
+            if let Some(result) = repeatable(execution) {
+                self.results.insert(result);
+            }
+            if is_timed(execution) {
+                self.timed_tests.insert(execution.test_id);
+            }
+        }
+        self.last_upload = self.last_upload.max(upload_id);
+    }
+
+    /// Whether this very result is there, with its id.
+    pub(crate) fn has_result(&self, execution: &Kept) -> bool {
+        repeatable(execution).is_some_and(|result| self.results.contains(&result))
+    }
+
+    /// Whether an execution of this test has told its duration.
+    pub(crate) fn has_timed(&self, test_id: i64) -> bool {
+        self.timed_tests.contains(&test_id)
+    }
+
+    fn size(&self) -> usize {
+        self.results.len() + self.timed_tests.len()
+    }
+}
+
+/// What makes two results of one run the same; nothing for results without an id.
+pub(crate) fn repeatable(execution: &Kept) -> Option<(u64, u64)> {
+    let key = execution.result_key?;
+    // Only ever compared within this process: the hash is never stored.
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(
+        &(execution.test_id, execution.outcome, execution.duration_us),
+        &mut hasher,
+    );
+    Some((key, std::hash::Hasher::finish(&hasher)))
+}
+
+/// Skipped tests may tell a duration, but nothing has been run.
+pub(crate) fn is_timed(execution: &Kept) -> bool {
+    execution.duration_us.is_some() && execution.outcome != Outcome::Skipped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(test_id: i64, key: Option<u64>) -> Kept {
+        Kept {
+            test_id,
+            outcome: Outcome::Passed,
+            muted: false,
+            duration_us: Some(5),
+            result_key: key,
+            tags: None,
+        }
+    }
+
+    #[test]
+    fn a_repeated_result_is_the_same_in_every_respect() {
+        let mut run = RunMemory::default();
+        run.add(3, &[kept(1, Some(9))]);
+        assert!(run.has_result(&kept(1, Some(9))));
+        assert!(!run.has_result(&kept(1, Some(8))));
+        assert!(!run.has_result(&kept(2, Some(9))));
+        assert!(!run.has_result(&Kept {
+            outcome: Outcome::Failed,
+            ..kept(1, Some(9))
+        }));
+        assert!(!run.has_result(&Kept {
+            duration_us: None,
+            ..kept(1, Some(9))
+        }));
+        assert!(
+            !run.has_result(&kept(1, None)),
+            "without an id nothing is a repetition"
+        );
+    }
+
+    #[test]
+    fn the_longest_unused_suite_is_forgotten() {
+        let caches = Caches::default();
+        let [a, b, c] = [1, 2, 3].map(SuiteId::new);
+        let kept_alive = caches.suite(a);
+        for suite in [a, b, c] {
+            caches.suite(suite);
+            caches.resized(suite, MOST_TESTS / 2);
+        }
+        assert!(!Arc::ptr_eq(&kept_alive, &caches.suite(a)));
+    }
+
+    #[test]
+    fn old_runs_are_forgotten_but_never_the_latest() {
+        let mut memory = SuiteMemory::default();
+        for run_id in 1..=3 {
+            let mut run = RunMemory::default();
+            let many: Vec<Kept> = (0..i64::try_from(MOST_EXECUTIONS).unwrap())
+                .map(|test_id| kept(test_id, None))
+                .collect();
+            run.add(run_id, &many);
+            memory.put_run(run_id, run);
+        }
+        assert_eq!(memory.take_run(3).last_upload, 3);
+        assert_eq!(memory.take_run(1).last_upload, 0);
+    }
+}

@@ -1,0 +1,339 @@
+//! The rows that executions refer to: tests and selectors, found or made.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use uuid::Uuid;
+
+use super::cache::KnownTest;
+use crate::error::StoreError;
+use crate::identity::{file_key, selector_hash};
+use crate::records::{NewExecution, NewUpload, RunTiming};
+use crate::rings;
+use crate::sql::{Session, Value, lookup_sizes, repeated, statement_sizes, values};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// How exact a test's time of the latest execution is, in milliseconds: the row of a test that
+/// looks as it did is not written for every execution.
+const LAST_SEEN_STEP_MS: i64 = 60 * 60 * 1000;
+
+/// The selectors of one upload.
+pub(super) struct Selectors<'a> {
+    suite_id: i64,
+    /// What changed ones are marked with.
+    seq: i64,
+    entries: HashMap<&'a str, Entry>,
+}
+
+struct Entry {
+    /// Its place among the values of the upload.
+    place: usize,
+    hash: [u8; 16],
+    id: i64,
+    recent: Vec<u8>,
+    changed: bool,
+}
+
+impl<'a> Selectors<'a> {
+    /// Reads the selectors of these values, and makes those that are new.
+    pub(super) async fn load(
+        session: &mut Session,
+        suite_id: i64,
+        seq: i64,
+        values: impl Iterator<Item = &'a str>,
+    ) -> Result<Self> {
+        let mut entries: HashMap<&str, Entry> = HashMap::new();
+        let mut by_hash: HashMap<[u8; 16], &str> = HashMap::new();
+        for value in values {
+            let place = entries.len();
+            entries.entry(value).or_insert_with(|| {
+                let hash = selector_hash(value);
+                by_hash.insert(hash, value);
+                Entry {
+                    place,
+                    hash,
+                    id: 0,
+                    recent: Vec::new(),
+                    changed: false,
+                }
+            });
+        }
+        // In the order of the index: neighbours are then read together.
+        let mut hashes: Vec<[u8; 16]> = by_hash.keys().copied().collect();
+        hashes.sort_unstable();
+        let mut rest = hashes.as_slice();
+        for size in lookup_sizes(hashes.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let text = repeated(
+                "SELECT id, value_hash, recent FROM selectors \
+                 WHERE suite_id = ? AND value_hash IN (",
+                "?",
+                size,
+                ")",
+            );
+            let mut bound = vec![Value::from(suite_id)];
+            bound.extend(now.iter().map(Value::from));
+            for row in session.rows(text, bound).await? {
+                if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
+                    entry.id = row.integer(0)?;
+                    entry.recent = row.bytes(2)?;
+                }
+            }
+        }
+        let mut missing: Vec<(usize, [u8; 16], &str)> = entries
+            .iter()
+            .filter(|(_, entry)| entry.id == 0)
+            .map(|(value, entry)| (entry.place, entry.hash, *value))
+            .collect();
+        // In file order, as tests are: what stands together is kept together.
+        missing.sort_unstable();
+        let mut rest = missing.as_slice();
+        for size in statement_sizes(missing.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let text = repeated(
+                "INSERT INTO selectors (suite_id, value_hash, value, updated_seq, recent) VALUES ",
+                "(?,?,?,?,?)",
+                size,
+                " RETURNING id, value_hash",
+            );
+            let mut bound = Vec::with_capacity(size * 5);
+            for (_, hash, value) in now {
+                bound.extend(values![suite_id, hash, *value, seq, Vec::new()]);
+            }
+            for row in session.rows(text, bound).await? {
+                if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
+                    entry.id = row.integer(0)?;
+                }
+            }
+        }
+        Ok(Self {
+            suite_id,
+            seq,
+            entries,
+        })
+    }
+
+    /// Adds a duration to a selector's history.
+    pub(super) fn add(&mut self, value: &str, timing: RunTiming) -> Result<()> {
+        if let Some(entry) = self.entries.get_mut(value) {
+            let mut recent = rings::decode(&entry.recent)?;
+            rings::add(&mut recent, timing);
+            entry.recent = rings::encode(&recent);
+            entry.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Writes the histories that changed.
+    pub(super) async fn save(&self, session: &mut Session) -> Result<()> {
+        let mut changed: Vec<(&str, &Entry)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.changed)
+            .map(|(value, entry)| (*value, entry))
+            .collect();
+        changed.sort_unstable_by_key(|(_, entry)| entry.id);
+        let mut rest = changed.as_slice();
+        for size in statement_sizes(changed.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let text = repeated(
+                "INSERT INTO selectors (suite_id, value_hash, value, updated_seq, recent) VALUES ",
+                "(?,?,?,?,?)",
+                size,
+                " ON CONFLICT (suite_id, value_hash) DO UPDATE SET \
+                 updated_seq = excluded.updated_seq, recent = excluded.recent",
+            );
+            let mut bound = Vec::with_capacity(size * 5);
+            for (value, entry) in now {
+                bound.extend(values![
+                    self.suite_id,
+                    &entry.hash,
+                    *value,
+                    self.seq,
+                    entry.recent.as_slice(),
+                ]);
+            }
+            session.execute(text, bound).await?;
+        }
+        Ok(())
+    }
+
+    fn id(&self, value: Option<&str>) -> Option<i64> {
+        self.entries.get(value?).map(|entry| entry.id)
+    }
+}
+
+fn find<'e, 'a>(
+    by_hash: &HashMap<[u8; 16], &'a str>,
+    entries: &'e mut HashMap<&'a str, Entry>,
+    hash: &[u8],
+) -> Option<&'e mut Entry> {
+    let hash = <[u8; 16]>::try_from(hash).ok()?;
+    entries.get_mut(by_hash.get(&hash)?)
+}
+
+/// The internal id of each execution's test. Tests that are new, or that stand somewhere else
+/// than before, are written.
+pub(super) async fn test_ids(
+    session: &mut Session,
+    upload: &NewUpload,
+    uuids: &[Uuid],
+    known: &mut HashMap<Uuid, KnownTest>,
+    selectors: &Selectors<'_>,
+) -> Result<Vec<i64>> {
+    // The last execution of a test in an upload says where it stands.
+    let mut latest: HashMap<Uuid, &NewExecution> = HashMap::with_capacity(uuids.len());
+    for (uuid, execution) in uuids.iter().zip(&upload.executions) {
+        latest.insert(*uuid, execution);
+    }
+    let mut unknown: Vec<Uuid> = latest
+        .keys()
+        .filter(|uuid| !known.contains_key(*uuid))
+        .copied()
+        .collect();
+    unknown.sort_unstable();
+    load(session, &unknown, known).await?;
+
+    let now_ms = upload.received_at.millis();
+    let mut written = std::collections::HashSet::new();
+    // In file order: tests that stand together get numbers that follow one another.
+    let changed: Vec<(Uuid, &NewExecution)> = uuids
+        .iter()
+        .filter(|uuid| written.insert(**uuid))
+        .filter_map(|uuid| latest.get(uuid).map(|execution| (*uuid, *execution)))
+        .filter(|(uuid, execution)| {
+            known.get(uuid).is_none_or(|test| {
+                test.fingerprint != fingerprint(execution)
+                    || now_ms.saturating_sub(test.last_seen_at) >= LAST_SEEN_STEP_MS
+            })
+        })
+        .collect();
+    let mut rest = changed.as_slice();
+    for size in statement_sizes(changed.len()) {
+        let (now, later) = rest.split_at(size);
+        rest = later;
+        write(session, upload, now, known, selectors).await?;
+    }
+    uuids
+        .iter()
+        .map(|uuid| known.get(uuid).map(|test| test.id))
+        .collect::<Option<_>>()
+        .ok_or(StoreError::Damaged { what: "test" })
+}
+
+async fn load(
+    session: &mut Session,
+    uuids: &[Uuid],
+    known: &mut HashMap<Uuid, KnownTest>,
+) -> Result<()> {
+    let mut rest = uuids;
+    for size in lookup_sizes(uuids.len()) {
+        let (now, later) = rest.split_at(size);
+        rest = later;
+        let text = repeated(
+            "SELECT tests.id, tests.uuid, tests.last_seen_at, tests.location, tests.file_name, \
+             tests.identifier, selectors.value FROM tests \
+             LEFT JOIN selectors ON selectors.id = tests.selector_id WHERE tests.uuid IN (",
+            "?",
+            size,
+            ")",
+        );
+        for row in session
+            .rows(text, now.iter().map(|uuid| Value::from(*uuid)))
+            .await?
+        {
+            let fingerprint = hash_of(
+                row.text_or_null(3)?.as_deref(),
+                row.text_or_null(4)?.as_deref(),
+                row.text_or_null(5)?.as_deref(),
+                row.text_or_null(6)?.as_deref(),
+            );
+            let test = KnownTest {
+                id: row.integer(0)?,
+                fingerprint,
+                last_seen_at: row.integer(2)?,
+            };
+            known.insert(row.uuid(1)?, test);
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    session: &mut Session,
+    upload: &NewUpload,
+    tests: &[(Uuid, &NewExecution)],
+    known: &mut HashMap<Uuid, KnownTest>,
+    selectors: &Selectors<'_>,
+) -> Result<()> {
+    // A format that does not tell the place leaves it as another has told it.
+    let text = repeated(
+        "INSERT INTO tests (suite_id, uuid, scope, name, location, file_name, file_key, \
+         identifier, selector_id, first_seen_at, last_seen_at) VALUES ",
+        "(?,?,?,?,?,?,?,?,?,?,?)",
+        tests.len(),
+        " ON CONFLICT (uuid) DO UPDATE SET \
+         location = COALESCE(excluded.location, tests.location), \
+         file_name = COALESCE(excluded.file_name, tests.file_name), \
+         file_key = COALESCE(excluded.file_key, tests.file_key), \
+         identifier = COALESCE(excluded.identifier, tests.identifier), \
+         selector_id = COALESCE(excluded.selector_id, tests.selector_id), \
+         last_seen_at = excluded.last_seen_at RETURNING id, uuid",
+    );
+    let mut bound = Vec::with_capacity(tests.len() * 11);
+    for (uuid, execution) in tests {
+        let result = &execution.result;
+        bound.extend(values![
+            upload.suite.get(),
+            *uuid,
+            &result.scope,
+            &result.name,
+            &result.location,
+            &result.file_name,
+            result.file_name.as_deref().map(file_key),
+            &result.identifier,
+            selectors.id(execution.selector.as_deref()),
+            upload.received_at,
+            upload.received_at,
+        ]);
+    }
+    let fingerprints: HashMap<Uuid, u64> = tests
+        .iter()
+        .map(|(uuid, execution)| (*uuid, fingerprint(execution)))
+        .collect();
+    for row in session.rows(text, bound).await? {
+        let uuid = row.uuid(1)?;
+        let test = KnownTest {
+            id: row.integer(0)?,
+            fingerprint: fingerprints.get(&uuid).copied().unwrap_or_default(),
+            last_seen_at: upload.received_at.millis(),
+        };
+        known.insert(uuid, test);
+    }
+    Ok(())
+}
+
+fn fingerprint(execution: &NewExecution) -> u64 {
+    hash_of(
+        execution.result.location.as_deref(),
+        execution.result.file_name.as_deref(),
+        execution.result.identifier.as_deref(),
+        execution.selector.as_deref(),
+    )
+}
+
+/// Only ever compared within this process: the hash is never stored.
+fn hash_of(
+    location: Option<&str>,
+    file_name: Option<&str>,
+    identifier: Option<&str>,
+    selector: Option<&str>,
+) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (location, file_name, identifier, selector).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,405 @@
+//! Taking in one upload: everything that becomes of it, in one transaction.
+//!
+//! The order matters. The suite's row is changed first: that lock makes uploads to one suite
+//! follow one another, on every engine and from every process, so nothing after it can be
+//! overtaken. What is remembered between uploads is put back only after the commit.
+
+mod cache;
+mod days;
+mod known;
+mod rows;
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
+use uuid::Uuid;
+
+pub(crate) use self::cache::Caches;
+use self::cache::{RunMemory, SuiteMemory, is_timed, repeatable};
+use self::known::Selectors;
+use crate::error::StoreError;
+use crate::identity::{result_key, test_uuid};
+use crate::records::{BranchId, NewExecution, NewUpload, Recorded, RunId, RunTiming, SuiteId};
+use crate::segment::{self, Kept, MOST_EXECUTIONS};
+use crate::sql::{Session, values};
+use crate::store::{Store, check_key};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Keeps an upload. When this returns, a power cut changes nothing any more.
+    ///
+    /// The same digest in the same run is the same upload sent again: nothing is added and the
+    /// first receipt is returned. A result whose id the run already has is left out when its
+    /// test, outcome and duration are the same too; otherwise it is a further attempt. Results
+    /// without an id are always kept.
+    pub async fn record_upload(&self, upload: NewUpload) -> Result<Recorded> {
+        check_key("run key", &upload.run.key)?;
+        check_key(
+            "build id",
+            upload.run.build_id.as_deref().unwrap_or_default(),
+        )?;
+        check_key(
+            "branch name",
+            upload.run.branch.as_deref().unwrap_or_default(),
+        )?;
+        if upload.executions.len() > MOST_EXECUTIONS {
+            return Err(StoreError::TooLarge {
+                what: "number of results",
+                size: upload.executions.len() as u64,
+                limit: MOST_EXECUTIONS as u64,
+            });
+        }
+        let shared = self.caches().suite(upload.suite);
+        let mut place = shared.lock().await;
+        // Taken out while it may be ahead of the database: an error or a dropped request leaves
+        // an empty memory behind, never a wrong one.
+        let mut memory = std::mem::take(&mut *place);
+        let suite_uuid = match memory.uuid {
+            Some(uuid) => uuid,
+            None => self.suite_uuid(upload.suite).await?,
+        };
+        memory.uuid = Some(suite_uuid);
+        let prepared = Prepared::new(&upload, suite_uuid);
+
+        let mut session = self.write().await?;
+        let mut ingest = Ingest {
+            session: &mut session,
+            upload: &upload,
+            memory: &mut memory,
+        };
+        let (recorded, added) = ingest.run(&prepared).await?;
+        if added {
+            session.commit().await?;
+        } else {
+            drop(session);
+        }
+        let tests = memory.tests.len();
+        *place = memory;
+        drop(place);
+        self.caches().resized(upload.suite, tests);
+        Ok(recorded)
+    }
+
+    async fn suite_uuid(&self, suite: SuiteId) -> Result<Uuid> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT uuid FROM suites WHERE id = $1",
+                values![suite.get()],
+            )
+            .await?;
+        row.ok_or(StoreError::Gone("the suite"))?.uuid(0)
+    }
+}
+
+/// What can be worked out before the database is locked, execution by execution.
+struct Prepared {
+    test_uuids: Vec<Uuid>,
+    result_keys: Vec<Option<u64>>,
+    /// Own tags as JSON.
+    tags: Vec<Option<String>>,
+}
+
+impl Prepared {
+    fn new(upload: &NewUpload, suite_uuid: Uuid) -> Self {
+        let executions = &upload.executions;
+        let uuid = |execution: &NewExecution| {
+            test_uuid(suite_uuid, &execution.result.scope, &execution.result.name)
+        };
+        let key = |execution: &NewExecution| execution.result.id.as_deref().map(result_key);
+        let tags = |execution: &NewExecution| {
+            (!execution.tags.is_empty()).then(|| json!(execution.tags).to_string())
+        };
+        Self {
+            test_uuids: executions.iter().map(uuid).collect(),
+            result_keys: executions.iter().map(key).collect(),
+            tags: executions.iter().map(tags).collect(),
+        }
+    }
+}
+
+struct Ingest<'a> {
+    session: &'a mut Session,
+    upload: &'a NewUpload,
+    memory: &'a mut SuiteMemory,
+}
+
+/// The run an upload goes to, as its row says.
+struct RunRow {
+    id: i64,
+    uuid: Uuid,
+    branch_id: Option<i64>,
+}
+
+impl Ingest<'_> {
+    /// The receipt, and whether anything was added.
+    async fn run(&mut self, prepared: &Prepared) -> Result<(Recorded, bool)> {
+        let upload = self.upload;
+        let timings_seq = self.lock_suite().await?;
+        // Before anything is written: what is undone must not have been remembered.
+        if let Some(first) = self.first_receipt().await? {
+            return Ok((first, false));
+        }
+        let run = self.upsert_run().await?;
+        let mut run_memory = self.run_memory(run.id).await?;
+
+        let mut selectors = Selectors::load(
+            self.session,
+            upload.suite.get(),
+            timings_seq,
+            upload
+                .executions
+                .iter()
+                .filter_map(|execution| execution.selector.as_deref()),
+        )
+        .await?;
+        let test_ids = known::test_ids(
+            self.session,
+            upload,
+            &prepared.test_uuids,
+            &mut self.memory.tests,
+            &selectors,
+        )
+        .await?;
+        let muted = self.muted_tests().await?;
+
+        let (kept, sources) = sort_out(upload, prepared, &test_ids, &muted, &run_memory);
+        let duplicates = upload.executions.len() - kept.len();
+        let upload_id = self.insert_upload(&run, kept.len(), duplicates).await?;
+        if !kept.is_empty() {
+            self.insert_segment(upload_id, run.id, &kept).await?;
+            self.insert_failures(upload_id, run.id, &kept, &sources)
+                .await?;
+            let day = upload.received_at.day();
+            let branch_id = run.branch_id.unwrap_or(0);
+            days::add(self.session, upload.suite.get(), day, branch_id, &kept).await?;
+            let durations = first_durations(&kept, &sources, &run_memory);
+            let branch = run.branch_id.map(BranchId::new);
+            for (selector, duration_us) in durations {
+                let timing = RunTiming {
+                    run: RunId::new(run.id),
+                    branch,
+                    duration_us,
+                };
+                selectors.add(selector, timing)?;
+            }
+            selectors.save(self.session).await?;
+        }
+        self.update_run(run.id, &kept).await?;
+
+        run_memory.add(upload_id, &kept);
+        self.memory.put_run(run.id, run_memory);
+        let recorded = Recorded {
+            run_uuid: run.uuid,
+            upload_uuid: upload.uuid,
+            kept: kept.len() as u64,
+            duplicates: duplicates as u64,
+            skipped: upload.skipped,
+            errors: upload.errors.clone(),
+            repeated: false,
+        };
+        Ok((recorded, true))
+    }
+
+    /// Locks the suite for this transaction; the number that changed selectors are marked with.
+    async fn lock_suite(&mut self) -> Result<i64> {
+        let row = self
+            .session
+            .optional(
+                "UPDATE suites SET timings_seq = timings_seq + 1 WHERE id = $1 \
+                 RETURNING timings_seq",
+                values![self.upload.suite.get()],
+            )
+            .await?;
+        row.ok_or(StoreError::Gone("the suite"))?.integer(0)
+    }
+
+    async fn branch_id(&mut self, name: &str) -> Result<i64> {
+        if let Some(id) = self.memory.branches.get(name) {
+            return Ok(*id);
+        }
+        // The update changes nothing; it makes RETURNING speak for rows that were there.
+        let row = self
+            .session
+            .one(
+                "INSERT INTO branches (suite_id, name) VALUES ($1, $2) \
+                 ON CONFLICT (suite_id, name) DO UPDATE SET name = excluded.name RETURNING id",
+                values![self.upload.suite.get(), name],
+            )
+            .await?;
+        let id = row.integer(0)?;
+        self.memory.branches.insert(name.to_owned(), id);
+        Ok(id)
+    }
+
+    /// The run's row. What an earlier upload has said of the run stays; gaps are filled.
+    async fn upsert_run(&mut self) -> Result<RunRow> {
+        let run = &self.upload.run;
+        let branch_id = match run.branch.as_deref().filter(|name| !name.is_empty()) {
+            Some(name) => Some(self.branch_id(name).await?),
+            None => None,
+        };
+        let row = self
+            .session
+            .one(
+                "INSERT INTO runs (suite_id, uuid, key, branch_id, commit_sha, build_id, number, \
+                 url, message, run_env, created_at, updated_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
+                 ON CONFLICT (suite_id, key) DO UPDATE SET \
+                 branch_id = COALESCE(runs.branch_id, excluded.branch_id), \
+                 commit_sha = COALESCE(runs.commit_sha, excluded.commit_sha), \
+                 build_id = COALESCE(runs.build_id, excluded.build_id), \
+                 number = COALESCE(runs.number, excluded.number), \
+                 url = COALESCE(runs.url, excluded.url), \
+                 message = COALESCE(runs.message, excluded.message), \
+                 updated_at = excluded.updated_at \
+                 RETURNING id, uuid, branch_id",
+                values![
+                    self.upload.suite.get(),
+                    run.uuid,
+                    &run.key,
+                    branch_id,
+                    &run.commit_sha,
+                    &run.build_id,
+                    &run.number,
+                    &run.url,
+                    &run.message,
+                    &run.run_env,
+                    self.upload.received_at,
+                ],
+            )
+            .await?;
+        Ok(RunRow {
+            id: row.integer(0)?,
+            uuid: row.uuid(1)?,
+            branch_id: row.integer_or_null(2)?,
+        })
+    }
+
+    /// The receipt of the same upload, when it has been here before.
+    async fn first_receipt(&mut self) -> Result<Option<Recorded>> {
+        let row = self
+            .session
+            .optional(
+                "SELECT runs.uuid, uploads.uuid, uploads.kept, uploads.duplicates,                  uploads.skipped, uploads.errors FROM uploads                  JOIN runs ON runs.id = uploads.run_id                  WHERE runs.suite_id = $1 AND runs.key = $2 AND uploads.digest = $3",
+                values![self.upload.suite.get(), &self.upload.run.key, &self.upload.digest],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Recorded {
+            run_uuid: row.uuid(0)?,
+            upload_uuid: row.uuid(1)?,
+            kept: row.count(2)?,
+            duplicates: row.count(3)?,
+            skipped: row.count(4)?,
+            errors: row.json(5, "list of errors")?,
+            repeated: true,
+        }))
+    }
+
+    /// What is known of the run, with everything that others have added meanwhile.
+    async fn run_memory(&mut self, run_id: i64) -> Result<RunMemory> {
+        let mut memory = self.memory.take_run(run_id);
+        let rows = self
+            .session
+            .rows(
+                "SELECT upload_id, body FROM segments \
+                 WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id",
+                values![run_id, memory.last_upload],
+            )
+            .await?;
+        for row in rows {
+            memory.add(row.integer(0)?, &segment::decode(&row.bytes(1)?)?);
+        }
+        Ok(memory)
+    }
+
+    async fn muted_tests(&mut self) -> Result<HashSet<i64>> {
+        let rows = self
+            .session
+            .rows(
+                "SELECT id FROM tests WHERE suite_id = $1 AND state = 1 AND state <> 0",
+                values![self.upload.suite.get()],
+            )
+            .await?;
+        rows.iter().map(|row| row.integer(0)).collect()
+    }
+}
+
+/// Leaves out what the run already has. Each kept execution comes with what it was made of.
+fn sort_out<'a>(
+    upload: &'a NewUpload,
+    prepared: &Prepared,
+    test_ids: &[i64],
+    muted: &HashSet<i64>,
+    run: &RunMemory,
+) -> (Vec<Kept>, Vec<&'a NewExecution>) {
+    let mut seen = HashSet::new();
+    let mut kept = Vec::with_capacity(test_ids.len());
+    let mut sources = Vec::with_capacity(test_ids.len());
+    for (index, source) in upload.executions.iter().enumerate() {
+        let execution = Kept {
+            test_id: test_ids[index],
+            outcome: source.result.outcome,
+            muted: muted.contains(&test_ids[index]),
+            duration_us: source.result.duration.map(microseconds),
+            result_key: prepared.result_keys[index],
+            tags: prepared.tags[index].clone(),
+        };
+        let repeated = run.has_result(&execution)
+            || repeatable(&execution).is_some_and(|result| !seen.insert(result));
+        if !repeated {
+            kept.push(execution);
+            sources.push(source);
+        }
+    }
+    (kept, sources)
+}
+
+/// How long each selector took: the first execution of each test, so that retries do not make a
+/// file look slower than it is.
+fn first_durations<'a>(
+    kept: &[Kept],
+    sources: &[&'a NewExecution],
+    run: &RunMemory,
+) -> HashMap<&'a str, u64> {
+    let mut seen = HashSet::new();
+    let mut durations: HashMap<&str, u64> = HashMap::new();
+    for (execution, source) in kept.iter().zip(sources) {
+        let (Some(selector), Some(duration_us)) = (&source.selector, execution.duration_us) else {
+            continue;
+        };
+        let first = is_timed(execution)
+            && !run.has_timed(execution.test_id)
+            && seen.insert(execution.test_id);
+        if first {
+            let sum = durations.entry(selector).or_default();
+            *sum = sum.saturating_add(duration_us);
+        }
+    }
+    durations
+}
+
+/// Seconds as whole microseconds. A negative or impossible duration counts as none of it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast stops at the ends of the range, which is what is wanted"
+)]
+fn microseconds(seconds: f64) -> u64 {
+    ((seconds * 1e6).round() as u64).min(i64::MAX as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_durations_stay_in_range() {
+        assert_eq!(microseconds(0.25), 250_000);
+        assert_eq!(microseconds(-1.0), 0);
+        assert_eq!(microseconds(f64::NAN), 0);
+        assert_eq!(microseconds(f64::INFINITY), i64::MAX as u64);
+    }
+}

@@ -1,0 +1,175 @@
+//! What an upload adds as rows: itself, its segment, its failures, and its share of its run.
+
+use serde_json::json;
+use test_engine_results::{FailureDetail, Outcome};
+
+use super::cache::is_timed;
+use super::{Ingest, Result, RunRow};
+use crate::records::NewExecution;
+use crate::runs::{FAILED, PASSED, PENDING};
+use crate::segment::{self, Kept};
+use crate::sql::{Value, repeated, statement_sizes, values};
+
+impl Ingest<'_> {
+    pub(super) async fn insert_upload(
+        &mut self,
+        run: &RunRow,
+        kept: usize,
+        duplicates: usize,
+    ) -> Result<i64> {
+        let upload = self.upload;
+        let row = self
+            .session
+            .one(
+                "INSERT INTO uploads (suite_id, run_id, uuid, format, job_id, tags, digest, kept, \
+                 duplicates, skipped, errors, errors_outside_tests, received_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
+                values![
+                    upload.suite.get(),
+                    run.id,
+                    upload.uuid,
+                    upload.format.name(),
+                    &upload.job_id,
+                    json!(upload.tags).to_string(),
+                    &upload.digest,
+                    whole(kept as u64),
+                    whole(duplicates as u64),
+                    whole(upload.skipped),
+                    json!(upload.errors).to_string(),
+                    json!(upload.errors_outside_tests).to_string(),
+                    upload.received_at,
+                ],
+            )
+            .await?;
+        row.integer(0)
+    }
+
+    pub(super) async fn insert_segment(
+        &mut self,
+        upload_id: i64,
+        run_id: i64,
+        kept: &[Kept],
+    ) -> Result<()> {
+        self.session
+            .execute(
+                "INSERT INTO segments (upload_id, suite_id, run_id, day, body) \
+                 VALUES ($1, $2, $3, $4, $5)",
+                values![
+                    upload_id,
+                    self.upload.suite.get(),
+                    run_id,
+                    self.upload.received_at.day(),
+                    segment::encode(kept),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn insert_failures(
+        &mut self,
+        upload_id: i64,
+        run_id: i64,
+        kept: &[Kept],
+        sources: &[&NewExecution],
+    ) -> Result<()> {
+        let failed: Vec<(i64, &Kept, &NewExecution)> = (0_i64..)
+            .zip(kept.iter().zip(sources))
+            .filter(|(_, (execution, _))| execution.outcome == Outcome::Failed)
+            .map(|(position, (execution, source))| (position, execution, *source))
+            .collect();
+        let mut rest = failed.as_slice();
+        for size in statement_sizes(failed.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let text = repeated(
+                "INSERT INTO failures (upload_id, position, run_id, test_id, muted, duration_us, \
+                 reason, tags, expanded) VALUES ",
+                "(?,?,?,?,?,?,?,?,?)",
+                size,
+                "",
+            );
+            let mut bound: Vec<Value<'_>> = Vec::with_capacity(size * 9);
+            for (position, execution, source) in now {
+                bound.extend(values![
+                    upload_id,
+                    *position,
+                    run_id,
+                    execution.test_id,
+                    execution.muted,
+                    execution.duration_us.map(whole),
+                    &source.result.failure_reason,
+                    &execution.tags,
+                    expanded_json(&source.result.failure_expanded),
+                ]);
+            }
+            self.session.execute(text, bound).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn update_run(&mut self, run_id: i64, kept: &[Kept]) -> Result<()> {
+        let count = |outcome: Outcome| {
+            whole(
+                kept.iter()
+                    .filter(|execution| execution.outcome == outcome)
+                    .count() as u64,
+            )
+        };
+        let failed = count(Outcome::Failed);
+        let failed_muted = kept
+            .iter()
+            .filter(|execution| execution.outcome == Outcome::Failed && execution.muted)
+            .count();
+        let failed_muted = whole(failed_muted as u64);
+        let duration_us = kept
+            .iter()
+            .filter(|execution| is_timed(execution))
+            .filter_map(|execution| execution.duration_us)
+            .fold(0_u64, u64::saturating_add);
+        let result = if failed > failed_muted || !self.upload.errors_outside_tests.is_empty() {
+            FAILED
+        } else if kept.is_empty() {
+            PENDING
+        } else {
+            PASSED
+        };
+        // Results are numbered so that the worse one is the larger: a failed run stays failed.
+        self.session
+            .execute(
+                "UPDATE runs SET passed = passed + $2, failed = failed + $3, \
+                 skipped = skipped + $4, unknown = unknown + $5, \
+                 failed_muted = failed_muted + $6, duration_us = duration_us + $7, \
+                 uploads = uploads + 1, \
+                 result = CASE WHEN result > $8 THEN result ELSE $8 END WHERE id = $1",
+                values![
+                    run_id,
+                    count(Outcome::Passed),
+                    failed,
+                    count(Outcome::Skipped),
+                    count(Outcome::Unknown),
+                    failed_muted,
+                    whole(duration_us),
+                    result,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// As a column holds it; past the end of the range it stays at the end.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn expanded_json(details: &[FailureDetail]) -> Option<String> {
+    if details.is_empty() {
+        return None;
+    }
+    let details: Vec<serde_json::Value> = details
+        .iter()
+        .map(|detail| json!({"expanded": detail.expanded, "backtrace": detail.backtrace}))
+        .collect();
+    Some(serde_json::Value::Array(details).to_string())
+}

@@ -1,0 +1,35 @@
+//! Everything test-engine keeps in its database: all the SQL there is, and only SQL.
+//!
+//! [`Store`] is the one way in. Each subject is a file that adds methods to it: organizations,
+//! suites, tokens, runs, tests, timings, plans, and the one large transaction, `ingest`.
+//! No HTTP, no clock, no parsing of results: times and ids are handed in, values come out.
+
+mod error;
+mod history;
+mod identity;
+mod ingest;
+mod known_tests;
+mod organizations;
+mod plans;
+mod records;
+mod rings;
+mod runs;
+mod segment;
+mod sql;
+mod store;
+mod suites;
+mod timings;
+mod tokens;
+mod varint;
+
+pub use error::{Conflict, StoreError};
+pub use identity::test_uuid;
+pub use records::{
+    BranchId, Execution, FailedExecution, Listed, Metrics, NewExecution, NewPlan, NewRun, NewSuite,
+    NewToken, NewUpload, NodeReport, Organization, OrganizationId, OutcomeCounts, Page, Period,
+    PlanSummary, Recorded, Run, RunId, RunResult, RunState, RunTiming, Selector, SelectorChanges,
+    StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestId, TestOrder, TestQuery, TestState,
+    TestTiming, TestWithMetrics, Timestamp, Token, TokenId, TokenKind, Upload,
+};
+pub use rings::RECENT_RUNS;
+pub use store::Store;

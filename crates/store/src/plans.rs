@@ -1,0 +1,223 @@
+//! Plans: the first one made for an identifier is everyone's, and what nodes say of it.
+
+use crate::error::StoreError;
+use crate::records::{
+    Listed, NewPlan, NodeReport, Page, PlanSummary, StoredPlan, SuiteId, Timestamp,
+};
+use crate::sql::{Row, values};
+use crate::store::{Store, check_key};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Keeps a plan unless there is one: the plan that is kept, and whether it is this one.
+    /// One that has expired counts as none.
+    pub async fn insert_plan(&self, plan: NewPlan) -> Result<(StoredPlan, bool)> {
+        check_key("plan identifier", &plan.identifier)?;
+        let mut session = self.write().await?;
+        let suite_id = plan.suite.get();
+        let won = session
+            .optional(
+                "INSERT INTO plans (suite_id, identifier, created_at, expires_at, digest, body) \
+                 VALUES ($1, $2, $3, $4, $5, $6) \
+                 ON CONFLICT (suite_id, identifier) DO UPDATE SET \
+                 created_at = excluded.created_at, expires_at = excluded.expires_at, \
+                 digest = excluded.digest, body = excluded.body \
+                 WHERE plans.expires_at <= excluded.created_at RETURNING suite_id",
+                values![
+                    suite_id,
+                    &plan.identifier,
+                    plan.created_at,
+                    plan.expires_at,
+                    &plan.digest,
+                    plan.body.as_slice(),
+                ],
+            )
+            .await
+            .map_err(|error| error.or_gone("the suite"))?
+            .is_some();
+        if won {
+            // Reports of an expired plan are not of this one.
+            session
+                .execute(
+                    "DELETE FROM node_reports WHERE suite_id = $1 AND identifier = $2",
+                    values![suite_id, &plan.identifier],
+                )
+                .await?;
+            session.commit().await?;
+            let kept = StoredPlan {
+                body: plan.body,
+                digest: plan.digest,
+                created_at: plan.created_at,
+                expires_at: plan.expires_at,
+            };
+            return Ok((kept, true));
+        }
+        let row = session
+            .one(
+                "SELECT body, digest, created_at, expires_at FROM plans \
+                 WHERE suite_id = $1 AND identifier = $2",
+                values![suite_id, &plan.identifier],
+            )
+            .await?;
+        Ok((stored_plan(&row)?, false))
+    }
+
+    /// The plan with this identifier, unless it has expired.
+    pub async fn plan(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredPlan>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT body, digest, created_at, expires_at FROM plans \
+                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
+                values![suite.get(), identifier, now],
+            )
+            .await?;
+        row.as_ref().map(stored_plan).transpose()
+    }
+
+    /// The plans of a suite, newest first, without their bodies.
+    pub async fn plans(&self, suite: SuiteId, page: Page) -> Result<Listed<PlanSummary>> {
+        let mut session = self.read().await?;
+        let total = session
+            .one(
+                "SELECT COUNT(*) FROM plans WHERE suite_id = $1",
+                values![suite.get()],
+            )
+            .await?
+            .count(0)?;
+        let rows = session
+            .rows(
+                "SELECT identifier, created_at, expires_at, (SELECT COUNT(DISTINCT node) \
+                  FROM node_reports WHERE node_reports.suite_id = plans.suite_id \
+                  AND node_reports.identifier = plans.identifier) \
+                 FROM plans WHERE suite_id = $1 \
+                 ORDER BY created_at DESC, identifier LIMIT $2 OFFSET $3",
+                values![suite.get(), page.limit(), page.offset()],
+            )
+            .await?;
+        let summary = |row: &Row| {
+            Ok(PlanSummary {
+                identifier: row.text(0)?,
+                created_at: row.time(1)?,
+                expires_at: row.time(2)?,
+                reports: row.count(3)?,
+            })
+        };
+        Ok(Listed {
+            items: rows.iter().map(summary).collect::<Result<_>>()?,
+            total,
+        })
+    }
+
+    /// Keeps how a node's run went; a later report of the same try replaces it. False when there
+    /// is no such plan.
+    pub async fn insert_node_report(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+        report: NodeReport,
+    ) -> Result<bool> {
+        let mut session = self.write().await?;
+        let known = session
+            .optional(
+                "SELECT suite_id FROM plans \
+                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
+                values![suite.get(), identifier, report.received_at],
+            )
+            .await?;
+        if known.is_none() {
+            return Ok(false);
+        }
+        let kept = session
+            .execute(
+                "INSERT INTO node_reports \
+                 (suite_id, identifier, node, retry_count, version, received_at, body) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                 ON CONFLICT (suite_id, identifier, node, retry_count) DO UPDATE SET \
+                 version = excluded.version, received_at = excluded.received_at, \
+                 body = excluded.body",
+                values![
+                    suite.get(),
+                    identifier,
+                    report.node,
+                    report.retry_count,
+                    &report.version,
+                    report.received_at,
+                    &report.body,
+                ],
+            )
+            .await
+            .map_err(|error| error.or_gone("the plan"));
+        match kept {
+            Ok(_) => {
+                session.commit().await?;
+                Ok(true)
+            }
+            // Deleted between the two statements, where writers do not stand in line.
+            Err(StoreError::Gone(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What nodes have reported of a plan, by node and try.
+    pub async fn node_reports(&self, suite: SuiteId, identifier: &str) -> Result<Vec<NodeReport>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                "SELECT node, retry_count, version, body, received_at FROM node_reports \
+                 WHERE suite_id = $1 AND identifier = $2 ORDER BY node, retry_count",
+                values![suite.get(), identifier],
+            )
+            .await?;
+        let report = |row: &Row| {
+            Ok(NodeReport {
+                node: row.integer(0)?,
+                retry_count: row.integer(1)?,
+                version: row.text(2)?,
+                body: row.text(3)?,
+                received_at: row.time(4)?,
+            })
+        };
+        rows.iter().map(report).collect()
+    }
+
+    /// Deletes expired plans and what was reported of them, at most `limit`; how many went.
+    /// Small steps let uploads through in between.
+    pub async fn delete_expired_plans(&self, now: Timestamp, limit: u32) -> Result<u64> {
+        let mut session = self.write().await?;
+        let expired = session
+            .rows(
+                "SELECT suite_id, identifier FROM plans WHERE expires_at <= $1 \
+                 ORDER BY expires_at LIMIT $2",
+                values![now, i64::from(limit)],
+            )
+            .await?;
+        let mut deleted = 0;
+        for row in expired {
+            deleted += session
+                .execute(
+                    "DELETE FROM plans \
+                     WHERE suite_id = $1 AND identifier = $2 AND expires_at <= $3",
+                    values![row.integer(0)?, row.text(1)?, now],
+                )
+                .await?;
+        }
+        session.commit().await?;
+        Ok(deleted)
+    }
+}
+
+fn stored_plan(row: &Row) -> Result<StoredPlan> {
+    Ok(StoredPlan {
+        body: row.bytes(0)?,
+        digest: row.hash(1)?,
+        created_at: row.time(2)?,
+        expires_at: row.time(3)?,
+    })
+}

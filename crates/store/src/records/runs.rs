@@ -1,0 +1,286 @@
+//! Uploads, the runs they make and the executions in them, as they go in and come out.
+
+use std::collections::BTreeMap;
+
+use test_engine_results::{FailureDetail, Format, Outcome, TestResult};
+use uuid::Uuid;
+
+use super::tests::Test;
+use super::values::{RunId, SuiteId, Timestamp};
+
+/// The run an upload says it belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewRun {
+    /// Public id, used when the key is new.
+    pub uuid: Uuid,
+    /// `run_env[key]`: same suite and key, same run.
+    pub key: String,
+    /// Without `refs/heads/`.
+    pub branch: Option<String>,
+    /// As uploaded.
+    pub commit_sha: Option<String>,
+    /// The build, when the CI says.
+    pub build_id: Option<String>,
+    /// The build's number.
+    pub number: Option<String>,
+    /// The build's page.
+    pub url: Option<String>,
+    /// The commit's message.
+    pub message: Option<String>,
+    /// All of `run_env` as a JSON object, unknown keys too.
+    pub run_env: String,
+}
+
+/// One upload of results, checked and derived: what [`crate::Store::record_upload`] keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewUpload {
+    /// The suite.
+    pub suite: SuiteId,
+    /// The run.
+    pub run: NewRun,
+    /// Public id.
+    pub uuid: Uuid,
+    /// The result format.
+    pub format: Format,
+    /// The CI job that sent it.
+    pub job_id: Option<String>,
+    /// Tags of every execution in it: the upload's own and the core ones.
+    pub tags: BTreeMap<String, String>,
+    /// SHA-256 of everything that was sent (fields and data). The same digest in the same run is
+    /// the same upload sent again.
+    pub digest: [u8; 32],
+    /// Results that could not be used.
+    pub skipped: u64,
+    /// What was wrong with them, as the receipt lists it.
+    pub errors: Vec<String>,
+    /// Errors that belong to no test. One of these makes the run a failed one.
+    pub errors_outside_tests: Vec<String>,
+    /// When it came in.
+    pub received_at: Timestamp,
+    /// The good results, in file order.
+    pub executions: Vec<NewExecution>,
+}
+
+/// One execution to keep.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewExecution {
+    /// As read, with paths already made relative. Its own `tags` are not looked at.
+    pub result: TestResult,
+    /// `test.selector.primary`, when there is one.
+    pub selector: Option<String>,
+    /// Tags of this execution that are valid and differ from the upload's.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The receipt of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The run it went to.
+    pub run_uuid: Uuid,
+    /// The upload; of the first one, when this one is a repetition.
+    pub upload_uuid: Uuid,
+    /// Executions that were added by it.
+    pub kept: u64,
+    /// Executions the run already had.
+    pub duplicates: u64,
+    /// Results that could not be used.
+    pub skipped: u64,
+    /// What was wrong with them.
+    pub errors: Vec<String>,
+    /// The very same upload was here before; nothing was added this time.
+    pub repeated: bool,
+}
+
+/// Whether more may be expected of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// An upload is being worked on.
+    Running,
+    /// Every upload so far has been worked on.
+    Finished,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunResult {
+    /// No result yet.
+    Pending,
+    /// Nothing failed that counts.
+    Passed,
+    /// Something failed. Final: a pass on retry does not repair it.
+    Failed,
+    /// Nothing came in reasonable time.
+    Stale,
+}
+
+impl RunResult {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+impl RunState {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// How many executions ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutcomeCounts {
+    /// Passed.
+    pub passed: u64,
+    /// Failed, muted ones included.
+    pub failed: u64,
+    /// Skipped.
+    pub skipped: u64,
+    /// Not said.
+    pub unknown: u64,
+}
+
+impl OutcomeCounts {
+    /// All of them.
+    pub const fn executions(&self) -> u64 {
+        self.passed + self.failed + self.skipped + self.unknown
+    }
+
+    /// `passed / (passed + failed)`, from 0 to 1; `None` when neither happened.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a share needs no more than 52 bits"
+    )]
+    pub fn reliability(&self) -> Option<f64> {
+        let decided = self.passed + self.failed;
+        (decided > 0).then(|| self.passed as f64 / decided as f64)
+    }
+}
+
+/// A run: every upload with the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Internal.
+    pub id: RunId,
+    /// Public.
+    pub uuid: Uuid,
+    /// Its suite.
+    pub suite: SuiteId,
+    /// `run_env[key]`.
+    pub key: String,
+    /// Without `refs/heads/`.
+    pub branch: Option<String>,
+    /// As uploaded.
+    pub commit_sha: Option<String>,
+    /// The build, when the CI says.
+    pub build_id: Option<String>,
+    /// The build's number.
+    pub number: Option<String>,
+    /// The build's page.
+    pub url: Option<String>,
+    /// The commit's message.
+    pub message: Option<String>,
+    /// All of `run_env` as a JSON object.
+    pub run_env: String,
+    /// Whether more is being worked on.
+    pub state: RunState,
+    /// How it ended.
+    pub result: RunResult,
+    /// Executions in it, every attempt.
+    pub counts: OutcomeCounts,
+    /// Of the failed ones, those of tests that were muted.
+    pub failed_muted: u64,
+    /// Sum of the durations of its executions, in microseconds.
+    pub duration_us: u64,
+    /// Uploads in it.
+    pub uploads: u64,
+    /// Its first upload.
+    pub created_at: Timestamp,
+    /// Its latest upload.
+    pub updated_at: Timestamp,
+}
+
+/// An upload as it was taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Public.
+    pub uuid: Uuid,
+    /// The run it went to.
+    pub run_uuid: Uuid,
+    /// The result format.
+    pub format: Format,
+    /// The CI job that sent it.
+    pub job_id: Option<String>,
+    /// Tags of every execution in it.
+    pub tags: BTreeMap<String, String>,
+    /// Executions added.
+    pub kept: u64,
+    /// Executions the run already had.
+    pub duplicates: u64,
+    /// Results that could not be used.
+    pub skipped: u64,
+    /// What was wrong with them.
+    pub errors: Vec<String>,
+    /// Errors that belong to no test.
+    pub errors_outside_tests: Vec<String>,
+    /// When it came in.
+    pub received_at: Timestamp,
+}
+
+/// One execution in a test's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    /// Public.
+    pub uuid: Uuid,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The test was muted when it came in.
+    pub muted: bool,
+    /// Microseconds.
+    pub duration_us: Option<u64>,
+    /// The run, public.
+    pub run_uuid: Uuid,
+    /// The run's branch.
+    pub branch: Option<String>,
+    /// The run's commit.
+    pub commit_sha: Option<String>,
+    /// The CI job that sent it.
+    pub job_id: Option<String>,
+    /// Why it failed, in short.
+    pub failure_reason: Option<String>,
+    /// The upload's tags and its own; its own win.
+    pub tags: BTreeMap<String, String>,
+    /// When it came in.
+    pub created_at: Timestamp,
+}
+
+/// A failed execution, as a run's page and the REST API show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedExecution {
+    /// Public.
+    pub uuid: Uuid,
+    /// The run, public.
+    pub run_uuid: Uuid,
+    /// The test.
+    pub test: Test,
+    /// The test was muted when it came in.
+    pub muted: bool,
+    /// Microseconds.
+    pub duration_us: Option<u64>,
+    /// In short.
+    pub failure_reason: Option<String>,
+    /// At length.
+    pub failure_expanded: Vec<FailureDetail>,
+    /// The upload's tags and its own; its own win.
+    pub tags: BTreeMap<String, String>,
+    /// When it came in.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,132 @@
+//! Tests and what their executions come to.
+
+use uuid::Uuid;
+
+use super::runs::OutcomeCounts;
+use super::values::{Page, Period, SuiteId, TestId, Timestamp};
+
+/// What is done with a test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TestState {
+    /// It runs and counts.
+    #[default]
+    Enabled,
+    /// It runs; its failures do not count.
+    Muted,
+    /// It is left out.
+    Skipped,
+}
+
+impl TestState {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Muted => "muted",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A test the suite has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// Internal.
+    pub id: TestId,
+    /// Public: [`crate::test_uuid`] of suite, scope and name.
+    pub uuid: Uuid,
+    /// Its suite.
+    pub suite: SuiteId,
+    /// Group; may be empty.
+    pub scope: String,
+    /// Name.
+    pub name: String,
+    /// `path:line` of the latest execution.
+    pub location: Option<String>,
+    /// File of the latest execution.
+    pub file_name: Option<String>,
+    /// What the runner is handed to run just this test, as last seen.
+    pub identifier: Option<String>,
+    /// `test.selector.primary` of the latest execution.
+    pub selector: Option<String>,
+    /// What is done with it.
+    pub state: TestState,
+    /// When that was last changed.
+    pub state_changed_at: Option<Timestamp>,
+    /// First execution.
+    pub first_seen_at: Timestamp,
+    /// Latest execution, to the hour.
+    pub last_seen_at: Timestamp,
+}
+
+/// What executions over a period come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// How they ended.
+    pub counts: OutcomeCounts,
+    /// Executions that told a duration; skipped ones never do.
+    pub timed: u64,
+    /// Sum of these durations, microseconds.
+    pub duration_sum_us: u64,
+    /// Shortest, microseconds; `None` without any.
+    pub duration_min_us: Option<u64>,
+    /// Longest, microseconds; `None` without any.
+    pub duration_max_us: Option<u64>,
+}
+
+impl Metrics {
+    /// Mean duration in microseconds; `None` without any.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a mean needs no more than 52 bits"
+    )]
+    pub fn duration_mean_us(&self) -> Option<f64> {
+        (self.timed > 0).then(|| self.duration_sum_us as f64 / self.timed as f64)
+    }
+}
+
+/// A test and what its executions come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestWithMetrics {
+    /// The test.
+    pub test: Test,
+    /// Over the period and branch that were asked for.
+    pub metrics: Metrics,
+}
+
+/// By what a list of tests is ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TestOrder {
+    /// Mean duration.
+    #[default]
+    DurationMean,
+    /// Sum of durations.
+    DurationSum,
+    /// Shortest duration.
+    DurationMin,
+    /// Longest duration.
+    DurationMax,
+    /// Reliability; tests without one come last.
+    Reliability,
+    /// Number of executions.
+    Executions,
+}
+
+/// Which tests to list: those with executions in the period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestQuery {
+    /// Over which days.
+    pub period: Period,
+    /// Only executions on this branch.
+    pub branch: Option<String>,
+    /// Only tests in this state.
+    pub state: Option<TestState>,
+    /// Only tests whose scope or name contains this; ASCII letters match in either case.
+    pub search: Option<String>,
+    /// The order.
+    pub order: TestOrder,
+    /// Largest first.
+    pub descending: bool,
+    /// Which part.
+    pub page: Page,
+}

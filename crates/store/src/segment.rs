@@ -1,0 +1,276 @@
+//! The executions of one upload as one value: columns of small numbers.
+//!
+//! A row for each execution would be ten times as large and, with the indexes it needs, ten times
+//! as slow to write. Executions never change once they are kept, and they are read by the run or
+//! by the test, many at a time: both are a scan over a few such values. The text of failures and
+//! everything that is summed up is not here but in tables.
+//!
+//! Layout (all numbers as in `varint`): version 1, count; test ids, each as the difference to the
+//! one before; one byte of flags each; durations of those that have one; 8 bytes of key of those
+//! whose producer named an id; distinct sets of tags as JSON; which set, of those that have one.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use test_engine_results::Outcome;
+
+use crate::error::StoreError;
+use crate::varint;
+
+const VERSION: u64 = 1;
+
+/// Executions in one segment, and so in one upload, at most.
+pub(crate) const MOST_EXECUTIONS: usize = 1 << 20;
+
+const OUTCOME_BITS: u8 = 0b11;
+const MUTED: u8 = 1 << 2;
+const TIMED: u8 = 1 << 3;
+const KEYED: u8 = 1 << 4;
+const TAGGED: u8 = 1 << 5;
+
+/// One execution, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Internal id of the test.
+    pub(crate) test_id: i64,
+    pub(crate) outcome: Outcome,
+    /// The test was muted when it came in.
+    pub(crate) muted: bool,
+    pub(crate) duration_us: Option<u64>,
+    /// See [`crate::identity::result_key`].
+    pub(crate) result_key: Option<u64>,
+    /// Its own tags as a JSON object, when it has any.
+    pub(crate) tags: Option<String>,
+}
+
+/// Writes the columns.
+pub(crate) fn encode(executions: &[Kept]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(16 + executions.len() * 16);
+    varint::put(&mut bytes, VERSION);
+    varint::put(&mut bytes, executions.len() as u64);
+    let mut before = 0_i64;
+    for execution in executions {
+        varint::put(
+            &mut bytes,
+            varint::zigzag(execution.test_id.wrapping_sub(before)),
+        );
+        before = execution.test_id;
+    }
+    bytes.extend(executions.iter().map(flags));
+    for duration in executions
+        .iter()
+        .filter_map(|execution| execution.duration_us)
+    {
+        varint::put(&mut bytes, duration);
+    }
+    for key in executions
+        .iter()
+        .filter_map(|execution| execution.result_key)
+    {
+        bytes.extend_from_slice(&key.to_be_bytes());
+    }
+    let mut numbers = BTreeMap::new();
+    let mut sets = Vec::new();
+    let mut chosen = Vec::new();
+    for tags in executions
+        .iter()
+        .filter_map(|execution| execution.tags.as_deref())
+    {
+        let number = match numbers.entry(tags) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                sets.push(tags);
+                *new.insert(sets.len() as u64 - 1)
+            }
+        };
+        chosen.push(number);
+    }
+    varint::put(&mut bytes, sets.len() as u64);
+    for set in sets {
+        varint::put(&mut bytes, set.len() as u64);
+        bytes.extend_from_slice(set.as_bytes());
+    }
+    for number in chosen {
+        varint::put(&mut bytes, number);
+    }
+    bytes
+}
+
+fn flags(execution: &Kept) -> u8 {
+    let outcome = match execution.outcome {
+        Outcome::Passed => 0,
+        Outcome::Failed => 1,
+        Outcome::Skipped => 2,
+        Outcome::Unknown => 3,
+    };
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    outcome
+        | flag(execution.muted, MUTED)
+        | flag(execution.duration_us.is_some(), TIMED)
+        | flag(execution.result_key.is_some(), KEYED)
+        | flag(execution.tags.is_some(), TAGGED)
+}
+
+/// Reads the columns back.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Kept>, StoreError> {
+    read_all(bytes).ok_or(StoreError::Damaged { what: "segment" })
+}
+
+/// Where in a segment a test is, if at all. Much faster than [`decode`]: one column is read.
+pub(crate) fn positions_of(bytes: &[u8], test_id: i64) -> Result<Vec<u32>, StoreError> {
+    read_positions(bytes, test_id).ok_or(StoreError::Damaged { what: "segment" })
+}
+
+fn read_count(rest: &mut &[u8]) -> Option<usize> {
+    if varint::take(rest)? != VERSION {
+        return None;
+    }
+    let count = usize::try_from(varint::take(rest)?).ok()?;
+    // Each execution takes two bytes and more: a larger count is damage, not a reason to allocate.
+    (count <= rest.len()).then_some(count)
+}
+
+fn read_positions(bytes: &[u8], test_id: i64) -> Option<Vec<u32>> {
+    let mut rest = bytes;
+    let count = read_count(&mut rest)?;
+    let mut positions = Vec::new();
+    let mut current = 0_i64;
+    for position in 0..count {
+        current = current.wrapping_add(varint::unzigzag(varint::take(&mut rest)?));
+        if current == test_id {
+            positions.push(u32::try_from(position).ok()?);
+        }
+    }
+    Some(positions)
+}
+
+fn read_all(bytes: &[u8]) -> Option<Vec<Kept>> {
+    let mut rest = bytes;
+    let count = read_count(&mut rest)?;
+    let mut test_ids = Vec::with_capacity(count);
+    let mut current = 0_i64;
+    for _ in 0..count {
+        current = current.wrapping_add(varint::unzigzag(varint::take(&mut rest)?));
+        test_ids.push(current);
+    }
+    let (flags, mut rest) = rest.split_at_checked(count)?;
+    let mut executions = Vec::with_capacity(count);
+    for (test_id, flags) in test_ids.into_iter().zip(flags) {
+        let outcome = match flags & OUTCOME_BITS {
+            0 => Outcome::Passed,
+            1 => Outcome::Failed,
+            2 => Outcome::Skipped,
+            _ => Outcome::Unknown,
+        };
+        let duration_us = if flags & TIMED == 0 {
+            None
+        } else {
+            Some(varint::take(&mut rest)?)
+        };
+        executions.push(Kept {
+            test_id,
+            outcome,
+            muted: flags & MUTED != 0,
+            duration_us,
+            result_key: None,
+            tags: None,
+        });
+    }
+    for (execution, flags) in executions.iter_mut().zip(flags) {
+        if flags & KEYED != 0 {
+            let (key, after) = rest.split_first_chunk()?;
+            execution.result_key = Some(u64::from_be_bytes(*key));
+            rest = after;
+        }
+    }
+    let mut sets = Vec::new();
+    for _ in 0..varint::take(&mut rest)? {
+        let length = usize::try_from(varint::take(&mut rest)?).ok()?;
+        let (set, after) = rest.split_at_checked(length)?;
+        sets.push(std::str::from_utf8(set).ok()?);
+        rest = after;
+    }
+    for (execution, flags) in executions.iter_mut().zip(flags) {
+        if flags & TAGGED != 0 {
+            let number = usize::try_from(varint::take(&mut rest)?).ok()?;
+            execution.tags = Some((*sets.get(number)?).to_owned());
+        }
+    }
+    rest.is_empty().then_some(executions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<Kept> {
+        let outcomes = [
+            Outcome::Passed,
+            Outcome::Failed,
+            Outcome::Skipped,
+            Outcome::Unknown,
+        ];
+        (0..200_u64)
+            .map(|index| Kept {
+                test_id: i64::try_from(1_000_000 - (index * 7919) % 5000).unwrap(),
+                outcome: outcomes[usize::try_from(index % 4).unwrap()],
+                muted: index % 5 == 0,
+                duration_us: (index % 3 != 0).then_some(index * index * 1_000_003),
+                result_key: (index % 2 == 0).then_some(u64::MAX - index),
+                tags: (index % 7 == 0).then(|| format!(r#"{{"shard":"{}"}}"#, index % 3)),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn executions_come_back() {
+        let executions = sample();
+        assert_eq!(decode(&encode(&executions)).unwrap(), executions);
+        assert_eq!(decode(&encode(&[])).unwrap(), []);
+    }
+
+    #[test]
+    fn a_test_is_found_at_all_its_places() {
+        let mut executions = sample();
+        let test_id = executions[3].test_id;
+        executions.push(executions[3].clone());
+        let expected: Vec<u32> = (0_u32..)
+            .zip(&executions)
+            .filter(|(_, execution)| execution.test_id == test_id)
+            .map(|(position, _)| position)
+            .collect();
+        assert!(expected.len() >= 2);
+        assert_eq!(
+            positions_of(&encode(&executions), test_id).unwrap(),
+            expected
+        );
+        assert!(positions_of(&encode(&executions), -1).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_segment_is_an_error_at_every_length() {
+        let bytes = encode(&sample());
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        assert!(decode(&longer).is_err());
+        assert!(decode(&[1, 0xff, 0xff, 0xff, 0xff, 0x0f]).is_err());
+    }
+
+    #[test]
+    fn a_usual_execution_takes_few_bytes() {
+        let executions: Vec<Kept> = (0..5000)
+            .map(|index| Kept {
+                test_id: 70_000 + index,
+                outcome: Outcome::Passed,
+                muted: false,
+                duration_us: Some(150_000),
+                result_key: Some(42),
+                tags: None,
+            })
+            .collect();
+        assert!(encode(&executions).len() <= 5000 * 14);
+    }
+}

@@ -1,0 +1,447 @@
+//! The few calls through which all SQL goes, the same for every engine.
+//!
+//! A [`Session`] is a connection, with or without a transaction; values go in as [`Value`]s and
+//! rows come out as [`Row`]s. So there is one text and one body for each query, and an engine is
+//! one more variant here. No query is written in this file.
+
+use std::borrow::Cow;
+
+use sqlx::pool::PoolConnection;
+#[cfg(feature = "postgres")]
+use sqlx::postgres::{PgRow, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _, Transaction};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::records::Timestamp;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Something to bind. An absent value keeps its type, which Postgres wants to know.
+#[derive(Clone, Debug)]
+pub(crate) enum Value<'a> {
+    Integer(Option<i64>),
+    Text(Option<Cow<'a, str>>),
+    Bytes(Option<Cow<'a, [u8]>>),
+    Boolean(bool),
+}
+
+impl<'a> Value<'a> {
+    /// Postgres refuses NUL in text; both engines keep the replacement character instead.
+    fn text(text: &'a str) -> Cow<'a, str> {
+        if text.contains('\0') {
+            Cow::Owned(text.replace('\0', "\u{fffd}"))
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Value<'_> {
+    fn from(value: Option<i64>) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<Timestamp> for Value<'_> {
+    fn from(value: Timestamp) -> Self {
+        Self::Integer(Some(value.millis()))
+    }
+}
+
+impl From<Option<Timestamp>> for Value<'_> {
+    fn from(value: Option<Timestamp>) -> Self {
+        Self::Integer(value.map(Timestamp::millis))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(Some(Self::text(value)))
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::from(value.as_str())
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(value: String) -> Self {
+        Self::Text(Some(match Value::text(&value) {
+            Cow::Borrowed(_) => Cow::Owned(value),
+            Cow::Owned(clean) => Cow::Owned(clean),
+        }))
+    }
+}
+
+impl From<Option<String>> for Value<'_> {
+    fn from(value: Option<String>) -> Self {
+        value.map_or(Self::Text(None), Self::from)
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(value: Option<&'a str>) -> Self {
+        Self::Text(value.map(Self::text))
+    }
+}
+
+impl<'a> From<&'a Option<String>> for Value<'a> {
+    fn from(value: &'a Option<String>) -> Self {
+        Self::from(value.as_deref())
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(Some(Cow::Borrowed(value)))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
+    fn from(value: &'a [u8; N]) -> Self {
+        Self::from(value.as_slice())
+    }
+}
+
+impl From<Vec<u8>> for Value<'_> {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(Some(Cow::Owned(value)))
+    }
+}
+
+impl From<Uuid> for Value<'_> {
+    fn from(value: Uuid) -> Self {
+        Self::from(value.as_bytes().to_vec())
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Boolean(value)
+    }
+}
+
+/// `values![a, b]`: everything as a [`Value`].
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { [$($crate::sql::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+/// An SQL text: fixed with `$1`, `$2`, or made by [`repeated`] with `?` in order of appearance.
+pub(crate) enum Text {
+    Fixed(&'static str),
+    Made(String),
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self::Fixed(text)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::Made(text)
+    }
+}
+
+impl Text {
+    fn sqlite(self) -> Cow<'static, str> {
+        match self {
+            Self::Fixed(text) => Cow::Borrowed(text),
+            Self::Made(text) => Cow::Owned(text),
+        }
+    }
+
+    /// Postgres knows numbered values only. No text has a `?` that is not a value.
+    #[cfg(feature = "postgres")]
+    fn postgres(self) -> Cow<'static, str> {
+        use std::fmt::Write as _;
+        let text = match self {
+            Self::Fixed(text) => return Cow::Borrowed(text),
+            Self::Made(text) => text,
+        };
+        let mut numbered = String::with_capacity(text.len() * 2);
+        for (number, part) in text.split('?').enumerate() {
+            if number > 0 {
+                // Writing to a text cannot fail.
+                let _ = write!(numbered, "${number}");
+            }
+            numbered.push_str(part);
+        }
+        Cow::Owned(numbered)
+    }
+}
+
+/// An SQL text with a list of `count` times `item`, separated by commas, between the two ends.
+///
+/// Made texts have `?` for their values: numbering hundreds of named values costs SQLite more
+/// than the work itself.
+pub(crate) fn repeated(before: &str, item: &str, count: usize, after: &str) -> String {
+    let mut text = String::with_capacity(before.len() + (item.len() + 1) * count + after.len());
+    text.push_str(before);
+    for index in 0..count {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(item);
+    }
+    text.push_str(after);
+    text
+}
+
+/// Cuts a number of rows to write into statements of few different sizes, so that their texts are
+/// prepared once.
+pub(crate) fn statement_sizes(rows: usize) -> impl Iterator<Item = usize> {
+    sizes(rows, &[100, 10, 1])
+}
+
+/// The same for keys to look up, of which a statement holds more.
+pub(crate) fn lookup_sizes(keys: usize) -> impl Iterator<Item = usize> {
+    sizes(keys, &[1000, 100, 10, 1])
+}
+
+fn sizes(mut length: usize, sizes: &'static [usize]) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let size = *sizes.iter().find(|size| **size <= length)?;
+        length -= size;
+        Some(size)
+    })
+}
+
+/// A connection in use; with a transaction when it came from [`crate::Store`]'s writer.
+pub(crate) enum Session {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Transaction<'static, Sqlite>),
+    #[cfg(feature = "postgres")]
+    PostgresRead(PoolConnection<Postgres>),
+    #[cfg(feature = "postgres")]
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+/// The same call for whatever connection a session holds: `$query` and `$connection` are of the
+/// engine's own types, the text of the call is one.
+macro_rules! on_connection {
+    ($session:expr, $text:expr, $values:expr, |$query:ident, $connection:ident| $call:expr) => {
+        match $session {
+            Session::SqliteRead(connection) => {
+                let ($query, $connection) = (query!($text.sqlite(), $values), &mut **connection);
+                $call
+            }
+            Session::SqliteWrite(connection) => {
+                let ($query, $connection) = (query!($text.sqlite(), $values), &mut **connection);
+                $call
+            }
+            #[cfg(feature = "postgres")]
+            Session::PostgresRead(connection) => {
+                let ($query, $connection) = (query!($text.postgres(), $values), &mut **connection);
+                $call
+            }
+            #[cfg(feature = "postgres")]
+            Session::PostgresWrite(connection) => {
+                let ($query, $connection) = (query!($text.postgres(), $values), &mut **connection);
+                $call
+            }
+        }
+    };
+}
+
+/// A query with its values, of the engine that the connection is of.
+macro_rules! query {
+    ($text:expr, $values:expr) => {{
+        let mut query = sqlx::query(AssertSqlSafe($text));
+        for value in $values {
+            query = match value {
+                Value::Integer(value) => query.bind(value),
+                Value::Text(value) => query.bind(value.map(Cow::into_owned)),
+                Value::Bytes(value) => query.bind(value.map(Cow::into_owned)),
+                Value::Boolean(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+
+impl Session {
+    /// Runs a statement; how many rows it changed.
+    pub(crate) async fn execute(
+        &mut self,
+        text: impl Into<Text>,
+        values: impl IntoIterator<Item = Value<'_>>,
+    ) -> Result<u64> {
+        let text = text.into();
+        on_connection!(self, text, values, |query, connection| {
+            Ok(query.execute(connection).await?.rows_affected())
+        })
+    }
+
+    /// All rows of a query.
+    pub(crate) async fn rows(
+        &mut self,
+        text: impl Into<Text>,
+        values: impl IntoIterator<Item = Value<'_>>,
+    ) -> Result<Vec<Row>> {
+        let text = text.into();
+        on_connection!(self, text, values, |query, connection| {
+            Ok(query
+                .fetch_all(connection)
+                .await?
+                .into_iter()
+                .map(Row::from)
+                .collect())
+        })
+    }
+
+    /// The only row of a query, or none.
+    pub(crate) async fn optional(
+        &mut self,
+        text: impl Into<Text>,
+        values: impl IntoIterator<Item = Value<'_>>,
+    ) -> Result<Option<Row>> {
+        let text = text.into();
+        on_connection!(self, text, values, |query, connection| {
+            Ok(query.fetch_optional(connection).await?.map(Row::from))
+        })
+    }
+
+    /// The row of a query that always has one.
+    pub(crate) async fn one(
+        &mut self,
+        text: impl Into<Text>,
+        values: impl IntoIterator<Item = Value<'_>>,
+    ) -> Result<Row> {
+        let text = text.into();
+        on_connection!(self, text, values, |query, connection| {
+            Ok(Row::from(query.fetch_one(connection).await?))
+        })
+    }
+
+    /// Makes what a transaction did last. Without this it is undone.
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            Self::SqliteRead(_) => Ok(()),
+            Self::SqliteWrite(transaction) => Ok(transaction.commit().await?),
+            #[cfg(feature = "postgres")]
+            Self::PostgresRead(_) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Self::PostgresWrite(transaction) => Ok(transaction.commit().await?),
+        }
+    }
+}
+
+/// A row of an answer; columns are taken by their place, from 0.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    #[cfg(feature = "postgres")]
+    Postgres(PgRow),
+}
+
+impl From<SqliteRow> for Row {
+    fn from(row: SqliteRow) -> Self {
+        Self::Sqlite(row)
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<PgRow> for Row {
+    fn from(row: PgRow) -> Self {
+        Self::Postgres(row)
+    }
+}
+
+macro_rules! getters {
+    ($($name:ident -> $kind:ty;)*) => {$(
+        pub(crate) fn $name(&self, column: usize) -> Result<$kind> {
+            match self {
+                Self::Sqlite(row) => Ok(row.try_get_unchecked(column)?),
+                #[cfg(feature = "postgres")]
+                Self::Postgres(row) => Ok(row.try_get_unchecked(column)?),
+            }
+        }
+    )*};
+}
+
+impl Row {
+    getters! {
+        integer -> i64;
+        integer_or_null -> Option<i64>;
+        text -> String;
+        text_or_null -> Option<String>;
+        bytes -> Vec<u8>;
+        boolean -> bool;
+    }
+
+    pub(crate) fn uuid(&self, column: usize) -> Result<Uuid> {
+        Uuid::from_slice(&self.bytes(column)?).map_err(|_| StoreError::Damaged { what: "UUID" })
+    }
+
+    pub(crate) fn time(&self, column: usize) -> Result<Timestamp> {
+        self.integer(column).map(Timestamp::from_millis)
+    }
+
+    pub(crate) fn time_or_null(&self, column: usize) -> Result<Option<Timestamp>> {
+        Ok(self.integer_or_null(column)?.map(Timestamp::from_millis))
+    }
+
+    /// A count or a sum; never negative as stored.
+    pub(crate) fn count(&self, column: usize) -> Result<u64> {
+        u64::try_from(self.integer(column)?).map_err(|_| StoreError::Damaged { what: "count" })
+    }
+
+    pub(crate) fn count_or_null(&self, column: usize) -> Result<Option<u64>> {
+        self.integer_or_null(column)?
+            .map(|count| u64::try_from(count).map_err(|_| StoreError::Damaged { what: "count" }))
+            .transpose()
+    }
+
+    pub(crate) fn hash(&self, column: usize) -> Result<[u8; 32]> {
+        self.bytes(column)?
+            .try_into()
+            .map_err(|_| StoreError::Damaged { what: "hash" })
+    }
+
+    /// A value that was kept as JSON text.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        column: usize,
+        what: &'static str,
+    ) -> Result<T> {
+        serde_json::from_str(&self.text(column)?).map_err(|_| StoreError::Damaged { what })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_come_in_few_sizes_and_cover_everything() {
+        let sizes: Vec<usize> = statement_sizes(213).collect();
+        assert_eq!(sizes, [100, 100, 10, 1, 1, 1]);
+        assert_eq!(statement_sizes(0).count(), 0);
+        assert_eq!(lookup_sizes(2100).collect::<Vec<_>>(), [1000, 1000, 100]);
+    }
+
+    #[test]
+    fn a_list_is_written_with_commas_between() {
+        assert_eq!(repeated("IN (", "?", 3, ")"), "IN (?,?,?)");
+    }
+
+    #[test]
+    fn nul_in_text_is_replaced() {
+        let Value::Text(Some(text)) = Value::from("a\0b") else {
+            panic!("not a text")
+        };
+        assert_eq!(text, "a\u{fffd}b");
+    }
+}

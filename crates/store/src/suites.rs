@@ -1,0 +1,184 @@
+//! Suites: what everything else belongs to.
+
+use crate::error::{Conflict, StoreError};
+use crate::records::{
+    Listed, NewSuite, OrganizationId, Page, Suite, SuiteChanges, SuiteId, Timestamp,
+};
+use crate::sql::{Row, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// The columns that [`suite`] reads, and where from. Ends ready for `WHERE`.
+macro_rules! select_suite {
+    ($rest:literal) => {
+        concat!(
+            "SELECT suites.id, suites.uuid, suites.organization_id, organizations.uuid, ",
+            "organizations.slug, suites.slug, suites.name, suites.default_branch, ",
+            "suites.application_name, suites.color, suites.emoji, suites.oidc_policy, ",
+            "suites.created_at FROM suites ",
+            "JOIN organizations ON organizations.id = suites.organization_id ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Makes a suite; a conflict when the organization has one with this slug.
+    pub async fn create_suite(
+        &self,
+        organization: OrganizationId,
+        suite: NewSuite,
+        now: Timestamp,
+    ) -> Result<Suite> {
+        let mut session = self.write().await?;
+        let row = session
+            .one(
+                "INSERT INTO suites (organization_id, uuid, slug, name, default_branch, \
+                 application_name, color, emoji, oidc_policy, created_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                values![
+                    organization.get(),
+                    suite.uuid,
+                    &suite.slug,
+                    &suite.name,
+                    &suite.default_branch,
+                    &suite.application_name,
+                    &suite.color,
+                    &suite.emoji,
+                    &suite.oidc_policy,
+                    now,
+                ],
+            )
+            .await
+            .map_err(|error| {
+                error
+                    .or_conflict(Conflict::Suite)
+                    .or_gone("the organization")
+            })?;
+        let made = session
+            .one(
+                select_suite!("WHERE suites.id = $1"),
+                values![row.integer(0)?],
+            )
+            .await?;
+        session.commit().await?;
+        self::suite(&made)
+    }
+
+    /// The suite with this slug in the organization with that slug.
+    pub async fn suite(&self, organization_slug: &str, suite_slug: &str) -> Result<Option<Suite>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                select_suite!("WHERE organizations.slug = $1 AND suites.slug = $2"),
+                values![organization_slug, suite_slug],
+            )
+            .await?;
+        row.as_ref().map(suite).transpose()
+    }
+
+    /// The suite with this internal id.
+    pub async fn suite_by_id(&self, id: SuiteId) -> Result<Option<Suite>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(select_suite!("WHERE suites.id = $1"), values![id.get()])
+            .await?;
+        row.as_ref().map(suite).transpose()
+    }
+
+    /// The suites of an organization, by slug.
+    pub async fn suites(&self, organization: OrganizationId, page: Page) -> Result<Listed<Suite>> {
+        let mut session = self.read().await?;
+        let total = session
+            .one(
+                "SELECT COUNT(*) FROM suites WHERE organization_id = $1",
+                values![organization.get()],
+            )
+            .await?
+            .count(0)?;
+        let rows = session
+            .rows(
+                select_suite!(
+                    "WHERE suites.organization_id = $1 ORDER BY suites.slug LIMIT $2 OFFSET $3"
+                ),
+                values![organization.get(), page.limit(), page.offset()],
+            )
+            .await?;
+        Ok(Listed {
+            items: rows.iter().map(suite).collect::<Result<_>>()?,
+            total,
+        })
+    }
+
+    /// Changes what is given; the suite as it is then, `None` when there is no such suite.
+    pub async fn update_suite(&self, id: SuiteId, changes: SuiteChanges) -> Result<Option<Suite>> {
+        let mut session = self.write().await?;
+        // Locks the row, so that two changes at once do not undo one another.
+        session
+            .execute(
+                "UPDATE suites SET name = name WHERE id = $1",
+                values![id.get()],
+            )
+            .await?;
+        let Some(row) = session
+            .optional(select_suite!("WHERE suites.id = $1"), values![id.get()])
+            .await?
+        else {
+            return Ok(None);
+        };
+        let mut suite = suite(&row)?;
+        suite.name = changes.name.unwrap_or(suite.name);
+        suite.default_branch = changes.default_branch.unwrap_or(suite.default_branch);
+        suite.application_name = changes.application_name.unwrap_or(suite.application_name);
+        suite.color = changes.color.unwrap_or(suite.color);
+        suite.emoji = changes.emoji.unwrap_or(suite.emoji);
+        suite.oidc_policy = changes.oidc_policy.unwrap_or(suite.oidc_policy);
+        session
+            .execute(
+                "UPDATE suites SET name = $2, default_branch = $3, application_name = $4, \
+                 color = $5, emoji = $6, oidc_policy = $7 WHERE id = $1",
+                values![
+                    id.get(),
+                    &suite.name,
+                    &suite.default_branch,
+                    &suite.application_name,
+                    &suite.color,
+                    &suite.emoji,
+                    &suite.oidc_policy,
+                ],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(Some(suite))
+    }
+
+    /// Deletes a suite and everything in it; false when there is no such suite.
+    pub async fn delete_suite(&self, id: SuiteId) -> Result<bool> {
+        let mut session = self.write().await?;
+        let deleted = session
+            .execute("DELETE FROM suites WHERE id = $1", values![id.get()])
+            .await?;
+        session.commit().await?;
+        self.caches().forget(id);
+        Ok(deleted > 0)
+    }
+}
+
+fn suite(row: &Row) -> Result<Suite> {
+    Ok(Suite {
+        id: SuiteId::new(row.integer(0)?),
+        uuid: row.uuid(1)?,
+        organization: OrganizationId::new(row.integer(2)?),
+        organization_uuid: row.uuid(3)?,
+        organization_slug: row.text(4)?,
+        slug: row.text(5)?,
+        name: row.text(6)?,
+        default_branch: row.text(7)?,
+        application_name: row.text_or_null(8)?,
+        color: row.text_or_null(9)?,
+        emoji: row.text_or_null(10)?,
+        oidc_policy: row.text_or_null(11)?,
+        created_at: row.time(12)?,
+    })
+}

@@ -1,0 +1,192 @@
+//! How long selectors and tests have taken: what plans are made of.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::history::DAYS_BETWEEN;
+use crate::identity::test_uuid;
+use crate::records::{BranchId, Period, Selector, SelectorChanges, Suite, SuiteId, TestTiming};
+use crate::rings;
+use crate::sql::{Value, lookup_sizes, repeated, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// From how many tests on one look through all sums of the period is faster than one for each.
+const SCAN_FROM: usize = 1000;
+
+impl Store {
+    /// The selectors whose history changed after the mark `seq`; all that have one, for 0.
+    /// The answer holds the mark for the next time. [`Gone`](StoreError::Gone) when there is no
+    /// such suite.
+    pub async fn selectors_changed_since(
+        &self,
+        suite: SuiteId,
+        seq: i64,
+    ) -> Result<SelectorChanges> {
+        let mut session = self.read().await?;
+        // The mark is read first: what is written in between is then seen twice, never missed.
+        let mark = session
+            .optional(
+                "SELECT timings_seq FROM suites WHERE id = $1",
+                values![suite.get()],
+            )
+            .await?
+            .ok_or(StoreError::Gone("the suite"))?
+            .integer(0)?;
+        if mark <= seq {
+            return Ok(SelectorChanges {
+                seq: mark,
+                selectors: Vec::new(),
+            });
+        }
+        let rows = session
+            .rows(
+                "SELECT value, recent FROM selectors WHERE suite_id = $1 AND updated_seq > $2",
+                values![suite.get(), seq],
+            )
+            .await?;
+        let mut selectors = Vec::with_capacity(rows.len());
+        for row in rows {
+            let recent = rings::decode(&row.bytes(1)?)?;
+            if !recent.is_empty() {
+                selectors.push(Selector {
+                    value: row.text(0)?,
+                    recent,
+                });
+            }
+        }
+        Ok(SelectorChanges {
+            seq: mark,
+            selectors,
+        })
+    }
+
+    /// The branch of this name, when a run has named it.
+    pub async fn branch(&self, suite: SuiteId, name: &str) -> Result<Option<BranchId>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT id FROM branches WHERE suite_id = $1 AND name = $2",
+                values![suite.get(), name],
+            )
+            .await?;
+        row.map(|row| row.integer(0).map(BranchId::new)).transpose()
+    }
+
+    /// Mean durations of tests over a period, in the order of the keys `(scope, name)`; `None`
+    /// for a test that is not known or has told no duration.
+    pub async fn test_timings(
+        &self,
+        suite: &Suite,
+        keys: &[(&str, &str)],
+        period: Period,
+    ) -> Result<Vec<Option<TestTiming>>> {
+        let uuids: Vec<Uuid> = keys
+            .iter()
+            .map(|(scope, name)| test_uuid(suite.uuid, scope, name))
+            .collect();
+        let mut unique = uuids.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        if period.first_day > period.last_day {
+            return Ok(vec![None; keys.len()]);
+        }
+        let ids = self.test_ids(&unique).await?;
+        let timings = if ids.len() >= SCAN_FROM {
+            self.all_timings(suite.id, period).await?
+        } else {
+            self.some_timings(suite.id, ids.values().copied(), period)
+                .await?
+        };
+        let timing = |uuid: &Uuid| ids.get(uuid).and_then(|id| timings.get(id)).copied();
+        Ok(uuids.iter().map(timing).collect())
+    }
+
+    async fn test_ids(&self, uuids: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
+        let mut session = self.read().await?;
+        let mut ids = HashMap::with_capacity(uuids.len());
+        let mut rest = uuids;
+        for size in lookup_sizes(uuids.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            // Not by suite as well: an engine that knows no statistics would then look through
+            // the whole suite. The ids are made of the suite's, so they are its own.
+            let text = repeated("SELECT uuid, id FROM tests WHERE uuid IN (", "?", size, ")");
+            let bound = now.iter().map(|uuid| Value::from(*uuid));
+            for row in session.rows(text, bound).await? {
+                ids.insert(row.uuid(0)?, row.integer(1)?);
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn all_timings(
+        &self,
+        suite: SuiteId,
+        period: Period,
+    ) -> Result<HashMap<i64, TestTiming>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                "SELECT test_id, CAST(SUM(duration_sum_us) AS BIGINT), CAST(SUM(timed) AS BIGINT) \
+                 FROM test_days WHERE suite_id = $1 AND day >= $2 AND day <= $3 \
+                 GROUP BY test_id HAVING SUM(timed) > 0",
+                values![suite.get(), period.first_day, period.last_day],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| timing(row.integer(0)?, row.count(1)?, row.count(2)?))
+            .collect()
+    }
+
+    async fn some_timings(
+        &self,
+        suite: SuiteId,
+        test_ids: impl Iterator<Item = i64>,
+        period: Period,
+    ) -> Result<HashMap<i64, TestTiming>> {
+        let mut session = self.read().await?;
+        let test_ids: Vec<i64> = test_ids.collect();
+        let mut timings = HashMap::with_capacity(test_ids.len());
+        let mut rest = test_ids.as_slice();
+        for size in lookup_sizes(test_ids.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let before = format!(
+                "{DAYS_BETWEEN} \
+                 SELECT test_id, CAST(SUM(duration_sum_us) AS BIGINT), CAST(SUM(timed) AS BIGINT) \
+                 FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
+                 AND test_days.day = days.day AND test_days.test_id IN ("
+            );
+            let after = ") GROUP BY test_id HAVING SUM(timed) > 0";
+            let text = repeated(&before, "?", size, after);
+            let mut bound = values![period.first_day, period.last_day, suite.get()].to_vec();
+            bound.extend(now.iter().map(|id| Value::from(*id)));
+            for row in session.rows(text, bound).await? {
+                let (id, timing) = timing(row.integer(0)?, row.count(1)?, row.count(2)?)?;
+                timings.insert(id, timing);
+            }
+        }
+        Ok(timings)
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a mean needs no more than 52 bits"
+)]
+fn timing(test_id: i64, sum_us: u64, samples: u64) -> Result<(i64, TestTiming)> {
+    if samples == 0 {
+        return Err(StoreError::Damaged { what: "count" });
+    }
+    Ok((
+        test_id,
+        TestTiming {
+            mean_us: sum_us as f64 / samples as f64,
+            samples,
+        },
+    ))
+}

@@ -1,0 +1,156 @@
+//! Tokens. Only hashes of their secrets are kept.
+
+use uuid::Uuid;
+
+use crate::error::{Conflict, StoreError};
+use crate::records::{NewToken, OrganizationId, SuiteId, Timestamp, Token, TokenId, TokenKind};
+use crate::sql::{Row, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// How exact the time of last use is, in milliseconds: a busy token is not written at each use.
+const LAST_USE_STEP_MS: i64 = 60_000;
+
+/// The columns that [`token`] reads, and where from. Ends ready for `WHERE`.
+macro_rules! select_token {
+    ($rest:literal) => {
+        concat!(
+            "SELECT tokens.id, tokens.uuid, tokens.organization_id, organizations.slug, ",
+            "tokens.suite_id, tokens.kind, tokens.secret_hash, tokens.scopes, ",
+            "tokens.description, tokens.created_at, tokens.expires_at, tokens.last_used_at, ",
+            "tokens.revoked_at FROM tokens ",
+            "JOIN organizations ON organizations.id = tokens.organization_id ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Keeps a token; a conflict when its secret or UUID is there already.
+    pub async fn create_token(&self, token: NewToken, now: Timestamp) -> Result<Token> {
+        let mut session = self.write().await?;
+        let row = session
+            .one(
+                "INSERT INTO tokens (uuid, organization_id, suite_id, kind, secret_hash, scopes, \
+                 description, created_at, expires_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                values![
+                    token.uuid,
+                    token.organization.get(),
+                    token.suite.map(SuiteId::get),
+                    kind_code(token.kind),
+                    &token.secret_hash,
+                    token.scopes.join(" "),
+                    &token.description,
+                    now,
+                    token.expires_at,
+                ],
+            )
+            .await
+            .map_err(|error| {
+                error
+                    .or_conflict(Conflict::Token)
+                    .or_gone("the organization or suite")
+            })?;
+        let made = session
+            .one(
+                select_token!("WHERE tokens.id = $1"),
+                values![row.integer(0)?],
+            )
+            .await?;
+        session.commit().await?;
+        self::token(&made)
+    }
+
+    /// The token with this hash, revoked and expired ones too: see [`Token::is_live`].
+    pub async fn token_by_hash(&self, secret_hash: &[u8; 32]) -> Result<Option<Token>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                select_token!("WHERE tokens.secret_hash = $1"),
+                values![secret_hash],
+            )
+            .await?;
+        row.as_ref().map(token).transpose()
+    }
+
+    /// All tokens of an organization, oldest first.
+    pub async fn tokens(&self, organization: OrganizationId) -> Result<Vec<Token>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                select_token!("WHERE tokens.organization_id = $1 ORDER BY tokens.id"),
+                values![organization.get()],
+            )
+            .await?;
+        rows.iter().map(token).collect()
+    }
+
+    /// Notes that the token was used. Writes at most once a minute.
+    pub async fn touch_token(&self, token: &Token, now: Timestamp) -> Result<()> {
+        let fresh = now.plus_millis(-LAST_USE_STEP_MS);
+        if token.last_used_at.is_some_and(|used| used > fresh) {
+            return Ok(());
+        }
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "UPDATE tokens SET last_used_at = $2 \
+                 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
+                values![token.id.get(), now, fresh],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    /// Takes a token back; false when there is none, or it has been taken back before.
+    pub async fn revoke_token(
+        &self,
+        organization: OrganizationId,
+        uuid: Uuid,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut session = self.write().await?;
+        let revoked = session
+            .execute(
+                "UPDATE tokens SET revoked_at = $3 \
+                 WHERE organization_id = $1 AND uuid = $2 AND revoked_at IS NULL",
+                values![organization.get(), uuid, now],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(revoked > 0)
+    }
+}
+
+const fn kind_code(kind: TokenKind) -> i64 {
+    match kind {
+        TokenKind::Access => 0,
+        TokenKind::Suite => 1,
+        TokenKind::Session => 2,
+    }
+}
+
+fn token(row: &Row) -> Result<Token> {
+    Ok(Token {
+        id: TokenId::new(row.integer(0)?),
+        uuid: row.uuid(1)?,
+        organization: OrganizationId::new(row.integer(2)?),
+        organization_slug: row.text(3)?,
+        suite: row.integer_or_null(4)?.map(SuiteId::new),
+        kind: match row.integer(5)? {
+            0 => TokenKind::Access,
+            1 => TokenKind::Suite,
+            2 => TokenKind::Session,
+            _ => return Err(StoreError::Damaged { what: "token kind" }),
+        },
+        secret_hash: row.hash(6)?,
+        scopes: row.text(7)?.split_whitespace().map(str::to_owned).collect(),
+        description: row.text_or_null(8)?,
+        created_at: row.time(9)?,
+        expires_at: row.time_or_null(10)?,
+        last_used_at: row.time_or_null(11)?,
+        revoked_at: row.time_or_null(12)?,
+    })
+}

@@ -1,0 +1,106 @@
+//! Migrations: run once, forward only, and without losing what is there.
+
+use test_engine_store::{Page, Store, StoreError};
+
+use crate::support::{OtherProgram, on_every_engine, passed, record};
+
+const ALL: Page = Page {
+    number: 1,
+    size: 10,
+};
+
+#[tokio::test]
+async fn a_database_with_rows_opens_again_with_its_rows() {
+    on_every_engine(async |db| {
+        record(&db, "k", vec![passed("a", 1.0)]).await;
+        db.store.close().await;
+        let again = Store::open(&db.url).await.unwrap();
+        assert_eq!(again.runs(db.suite.id, None, ALL).await.unwrap().total, 1);
+        assert_eq!(again.count_tests(db.suite.id).await.unwrap(), 1);
+        again.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_programs_that_start_at_once_both_get_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/test.db", folder.path().display());
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { Store::open(&url).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap().ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_and_left_alone() {
+    on_every_engine(async |db| {
+        db.store.close().await;
+        OtherProgram::new(&db.url)
+            .await
+            .say(
+                "INSERT INTO _sqlx_migrations \
+                 (version, description, success, checksum, execution_time) \
+                 SELECT 900, 'from the future', TRUE, checksum, 0 \
+                 FROM _sqlx_migrations WHERE version = 1",
+            )
+            .await;
+        let refused = Store::open(&db.url).await;
+        let Err(StoreError::Newer { found, known }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(found, 900);
+        assert!(known < 900);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_migration_that_was_changed_later_is_noticed() {
+    on_every_engine(async |db| {
+        db.store.close().await;
+        OtherProgram::new(&db.url)
+            .await
+            .say("UPDATE _sqlx_migrations SET checksum = '' WHERE version = 1")
+            .await;
+        let refused = Store::open(&db.url).await;
+        assert!(
+            matches!(refused, Err(StoreError::Migration(_))),
+            "{refused:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    fs_err::write(
+        &path,
+        "this is a text, not a database, and it is long enough".repeat(100),
+    )
+    .unwrap();
+    let refused = Store::open_file(&path).await;
+    assert!(matches!(refused, Err(StoreError::Other(_))), "{refused:?}");
+    let nowhere = Store::open_file(&folder.path().join("missing/test.db")).await;
+    assert!(
+        matches!(nowhere, Err(StoreError::Unavailable(_))),
+        "{nowhere:?}"
+    );
+}
+
+#[tokio::test]
+async fn odd_file_names_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a b%20?c#d'é.db");
+    let store = Store::open_file(&path).await.unwrap();
+    store.ping().await.unwrap();
+    store.close().await;
+    assert!(path.exists());
+}

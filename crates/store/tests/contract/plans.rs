@@ -1,0 +1,231 @@
+//! Plans: one for all, for as long as it lasts.
+
+use test_engine_store::{NewPlan, NodeReport, Page};
+
+use crate::support::{NOON, make_suite, on_every_engine};
+
+fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> NewPlan {
+    NewPlan {
+        suite,
+        identifier: identifier.to_owned(),
+        body: body.to_vec(),
+        digest: [body[0]; 32],
+        created_at: NOON,
+        expires_at: NOON.plus_days(7),
+    }
+}
+
+fn report(node: i64, retry_count: i64, body: &str) -> NodeReport {
+    NodeReport {
+        node,
+        retry_count,
+        version: "3.0.0".to_owned(),
+        body: body.to_owned(),
+        received_at: NOON,
+    }
+}
+
+#[tokio::test]
+async fn fifty_at_once_get_one_plan() {
+    on_every_engine(async |db| {
+        let tasks: Vec<_> = (0..50_u8)
+            .map(|node| {
+                let store = db.store.clone();
+                let body = vec![node; 10_000];
+                let plan = plan(db.suite.id, "build/step", &body);
+                tokio::spawn(async move { store.insert_plan(plan).await.unwrap() })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        assert_eq!(answers.iter().filter(|(_, won)| *won).count(), 1);
+        assert!(answers.iter().all(|(plan, _)| *plan == answers[0].0));
+        let kept = db
+            .store
+            .plan(db.suite.id, "build/step", NOON)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(kept, answers[0].0);
+        assert_eq!(kept.body.len(), 10_000);
+        assert_eq!(kept.digest, [kept.body[0]; 32]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plans_of_suites_and_identifiers_are_apart() {
+    on_every_engine(async |db| {
+        let other = make_suite(&db.store, "acme", "other").await;
+        assert!(
+            db.store
+                .insert_plan(plan(db.suite.id, "a", b"1"))
+                .await
+                .unwrap()
+                .1
+        );
+        assert!(
+            db.store
+                .insert_plan(plan(db.suite.id, "b", b"2"))
+                .await
+                .unwrap()
+                .1
+        );
+        assert!(
+            db.store
+                .insert_plan(plan(other.id, "a", b"3"))
+                .await
+                .unwrap()
+                .1
+        );
+        assert!(
+            !db.store
+                .insert_plan(plan(other.id, "a", b"4"))
+                .await
+                .unwrap()
+                .1
+        );
+        let body = async |suite, identifier| {
+            db.store
+                .plan(suite, identifier, NOON)
+                .await
+                .unwrap()
+                .map(|plan| plan.body)
+        };
+        assert_eq!(
+            body(db.suite.id, "a").await.as_deref(),
+            Some(b"1".as_slice())
+        );
+        assert_eq!(body(other.id, "a").await.as_deref(), Some(b"3".as_slice()));
+        assert_eq!(body(other.id, "b").await, None);
+        let listed = db.store.plans(db.suite.id, Page::new(1, 10)).await.unwrap();
+        assert_eq!(listed.total, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_expired_plan_gives_way() {
+    on_every_engine(async |db| {
+        db.store
+            .insert_plan(plan(db.suite.id, "a", b"old"))
+            .await
+            .unwrap();
+        assert!(
+            db.store
+                .insert_node_report(db.suite.id, "a", report(0, 0, "{}"))
+                .await
+                .unwrap()
+        );
+        let end = NOON.plus_days(7);
+        assert!(
+            db.store
+                .plan(db.suite.id, "a", end.plus_millis(-1))
+                .await
+                .unwrap()
+                .is_some()
+        );
+        assert!(
+            db.store
+                .plan(db.suite.id, "a", end)
+                .await
+                .unwrap()
+                .is_none()
+        );
+        let new = NewPlan {
+            created_at: end,
+            expires_at: end.plus_days(7),
+            ..plan(db.suite.id, "a", b"new")
+        };
+        let (kept, won) = db.store.insert_plan(new).await.unwrap();
+        assert!(won);
+        assert_eq!(kept.body, b"new");
+        let stored = db.store.plan(db.suite.id, "a", end).await.unwrap().unwrap();
+        assert_eq!(stored, kept);
+        assert!(
+            db.store
+                .node_reports(db.suite.id, "a")
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn expired_plans_are_deleted_in_steps_with_their_reports() {
+    on_every_engine(async |db| {
+        for number in 0..5 {
+            let mut plan = plan(db.suite.id, &format!("plan {number}"), b"x");
+            plan.expires_at = NOON.plus_days(number);
+            db.store.insert_plan(plan).await.unwrap();
+        }
+        let report = report(0, 0, "{}");
+        assert!(
+            db.store
+                .insert_node_report(db.suite.id, "plan 2", report)
+                .await
+                .unwrap()
+        );
+        let later = NOON.plus_days(3);
+        assert_eq!(db.store.delete_expired_plans(later, 3).await.unwrap(), 3);
+        assert_eq!(db.store.delete_expired_plans(later, 3).await.unwrap(), 1);
+        assert_eq!(db.store.delete_expired_plans(later, 3).await.unwrap(), 0);
+        let left = db.store.plans(db.suite.id, Page::new(1, 10)).await.unwrap();
+        assert_eq!(left.items.len(), 1);
+        assert_eq!(left.items[0].identifier, "plan 4");
+        assert!(
+            db.store
+                .node_reports(db.suite.id, "plan 2")
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nodes_report_once_for_each_try() {
+    on_every_engine(async |db| {
+        db.store
+            .insert_plan(plan(db.suite.id, "a", b"x"))
+            .await
+            .unwrap();
+        let suite = db.suite.id;
+        for given in [
+            report(1, 0, "1"),
+            report(0, 0, "2"),
+            report(0, 1, "3"),
+            report(1, 0, "4"),
+        ] {
+            assert!(
+                db.store
+                    .insert_node_report(suite, "a", given)
+                    .await
+                    .unwrap()
+            );
+        }
+        assert!(
+            !db.store
+                .insert_node_report(suite, "other", report(0, 0, ""))
+                .await
+                .unwrap()
+        );
+        let bodies: Vec<String> = db
+            .store
+            .node_reports(suite, "a")
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|report| report.body)
+            .collect();
+        assert_eq!(bodies, ["2", "3", "4"]);
+        let listed = db.store.plans(suite, Page::new(1, 10)).await.unwrap();
+        assert_eq!(listed.items[0].reports, 2, "nodes, not tries");
+    })
+    .await;
+}

@@ -1,0 +1,224 @@
+//! A fresh database on each engine, and short ways to say what is put into it.
+
+use std::collections::BTreeMap;
+
+use sqlx::Connection as _;
+use tempfile::TempDir;
+use test_engine_results::{Format, Outcome, TestResult};
+use test_engine_store::{
+    NewExecution, NewRun, NewSuite, NewUpload, Period, Store, Suite, Timestamp,
+};
+use uuid::Uuid;
+
+/// Noon of some day.
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_800_014_400_000);
+
+/// A database of its own, and the suite `web` of the organization `acme` in it.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) suite: Suite,
+    pub(crate) url: String,
+    _folder: Option<TempDir>,
+}
+
+impl Database {
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/test.db", folder.path().display());
+        Self::at(url, Some(folder)).await
+    }
+
+    /// A schema of its own on the server that `TEST_ENGINE_TEST_POSTGRES` names, such as
+    /// `postgres://postgres@localhost/postgres`. Schemas stay behind: give tests a server that
+    /// goes with them.
+    #[cfg(feature = "postgres")]
+    async fn postgres() -> Self {
+        let schema = format!("test_{}", Uuid::new_v4().simple());
+        let server = postgres_server();
+        OtherProgram::new(&server)
+            .await
+            .say(&format!("CREATE SCHEMA {schema}"))
+            .await;
+        Self::at(format!("{server}?options[search_path]={schema}"), None).await
+    }
+
+    async fn at(url: String, folder: Option<TempDir>) -> Self {
+        let store = Store::open(&url).await.unwrap();
+        let suite = make_suite(&store, "acme", "web").await;
+        Self {
+            store,
+            suite,
+            url,
+            _folder: folder,
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests have no settings to read it from"
+)]
+fn postgres_server() -> String {
+    std::env::var("TEST_ENGINE_TEST_POSTGRES")
+        .expect("TEST_ENGINE_TEST_POSTGRES names no server to test with")
+}
+
+/// Runs a test on each engine, one after the other.
+pub(crate) async fn on_every_engine(test: impl AsyncFn(Database)) {
+    test(Database::sqlite().await).await;
+    #[cfg(feature = "postgres")]
+    test(Database::postgres().await).await;
+}
+
+/// Another program with the same database open, that says what it likes.
+pub(crate) enum OtherProgram {
+    Sqlite(sqlx::SqliteConnection),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgConnection),
+}
+
+impl OtherProgram {
+    pub(crate) async fn new(url: &str) -> Self {
+        #[cfg(feature = "postgres")]
+        if url.starts_with("postgres:") {
+            return Self::Postgres(sqlx::PgConnection::connect(url).await.unwrap());
+        }
+        Self::Sqlite(sqlx::SqliteConnection::connect(url).await.unwrap())
+    }
+
+    pub(crate) async fn say(&mut self, sql: &str) {
+        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+        match self {
+            Self::Sqlite(connection) => sql.execute(connection).await.map(drop),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(connection) => sql.execute(connection).await.map(drop),
+        }
+        .unwrap();
+    }
+
+    /// Begins a transaction that keeps every upload to any suite waiting.
+    pub(crate) async fn lock_writers_out(&mut self) {
+        match self {
+            Self::Sqlite(_) => self.say("BEGIN IMMEDIATE").await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => self.say("BEGIN; SELECT id FROM suites FOR UPDATE").await,
+        }
+    }
+}
+
+pub(crate) async fn make_suite(store: &Store, organization: &str, slug: &str) -> Suite {
+    let organization = match store.organization(organization).await.unwrap() {
+        Some(organization) => organization,
+        None => store
+            .create_organization(Uuid::new_v4(), organization, NOON)
+            .await
+            .unwrap(),
+    };
+    let suite = NewSuite {
+        uuid: Uuid::new_v4(),
+        slug: slug.to_owned(),
+        name: format!("The {slug} suite"),
+        default_branch: "main".to_owned(),
+        ..NewSuite::default()
+    };
+    store
+        .create_suite(organization.id, suite, NOON)
+        .await
+        .unwrap()
+}
+
+/// An upload without results to the run with this key, on the branch `main`, at noon.
+pub(crate) fn upload(suite: &Suite, key: &str) -> NewUpload {
+    let uuid = Uuid::new_v4();
+    let mut digest = [0; 32];
+    digest[..16].copy_from_slice(uuid.as_bytes());
+    NewUpload {
+        suite: suite.id,
+        run: NewRun {
+            uuid: Uuid::new_v4(),
+            key: key.to_owned(),
+            branch: Some("main".to_owned()),
+            commit_sha: Some(format!("commit-of-{key}")),
+            run_env: format!(r#"{{"key":"{key}"}}"#),
+            ..NewRun::default()
+        },
+        uuid,
+        format: Format::Json,
+        job_id: None,
+        tags: BTreeMap::new(),
+        digest,
+        skipped: 0,
+        errors: Vec::new(),
+        errors_outside_tests: Vec::new(),
+        received_at: NOON,
+        executions: Vec::new(),
+    }
+}
+
+/// A result that passed in so many seconds, of a test of the scope `Basket` in `basket.py`.
+pub(crate) fn passed(name: &str, seconds: f64) -> NewExecution {
+    NewExecution {
+        result: TestResult {
+            scope: "Basket".to_owned(),
+            name: name.to_owned(),
+            location: Some("basket.py:7".to_owned()),
+            file_name: Some("basket.py".to_owned()),
+            outcome: Outcome::Passed,
+            duration: Some(seconds),
+            ..TestResult::default()
+        },
+        selector: Some("basket.py".to_owned()),
+        tags: BTreeMap::new(),
+    }
+}
+
+/// The same, failed for a reason.
+pub(crate) fn failed(name: &str, seconds: f64) -> NewExecution {
+    let mut execution = passed(name, seconds);
+    execution.result.outcome = Outcome::Failed;
+    execution.result.failure_reason = Some(format!("{name} is broken"));
+    execution
+}
+
+/// The same, skipped.
+pub(crate) fn skipped(name: &str) -> NewExecution {
+    let mut execution = passed(name, 0.0);
+    execution.result.outcome = Outcome::Skipped;
+    execution
+}
+
+/// The same execution with the producer's id.
+pub(crate) fn with_id(id: &str, mut execution: NewExecution) -> NewExecution {
+    execution.result.id = Some(id.to_owned());
+    execution
+}
+
+/// Keeps results in a run, at noon.
+pub(crate) async fn record(
+    database: &Database,
+    key: &str,
+    executions: Vec<NewExecution>,
+) -> test_engine_store::Recorded {
+    let upload = NewUpload {
+        executions,
+        ..upload(&database.suite, key)
+    };
+    database.store.record_upload(upload).await.unwrap()
+}
+
+/// The run with this key.
+pub(crate) async fn run(database: &Database, key: &str) -> test_engine_store::Run {
+    let page = test_engine_store::Page::new(1, 100);
+    let runs = database
+        .store
+        .runs(database.suite.id, None, page)
+        .await
+        .unwrap();
+    runs.items.into_iter().find(|run| run.key == key).unwrap()
+}
+
+/// The days around noon.
+pub(crate) fn that_day() -> Period {
+    Period::last_days(1, NOON)
+}

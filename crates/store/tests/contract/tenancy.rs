@@ -1,0 +1,267 @@
+//! Organizations, suites and tokens, and that none sees another's.
+
+use test_engine_store::{
+    Conflict, NewSuite, NewToken, Page, StoreError, SuiteChanges, TestState, Timestamp, TokenKind,
+    test_uuid,
+};
+use uuid::Uuid;
+
+use crate::support::{NOON, failed, make_suite, on_every_engine, passed, record, run, upload};
+
+const ALL: Page = Page {
+    number: 1,
+    size: 1000,
+};
+
+fn token(db: &crate::support::Database, secret: u8) -> NewToken {
+    NewToken {
+        uuid: Uuid::new_v4(),
+        organization: db.suite.organization,
+        suite: None,
+        kind: TokenKind::Access,
+        secret_hash: [secret; 32],
+        scopes: vec!["read_suites".to_owned(), "write_suites".to_owned()],
+        description: Some("for CI".to_owned()),
+        expires_at: None,
+    }
+}
+
+#[tokio::test]
+async fn slugs_are_unique_where_they_must_be() {
+    on_every_engine(async |db| {
+        let again = db
+            .store
+            .create_organization(Uuid::new_v4(), "acme", NOON)
+            .await;
+        assert!(
+            matches!(again, Err(StoreError::Conflict(Conflict::Organization))),
+            "{again:?}"
+        );
+        let suite = || NewSuite {
+            uuid: Uuid::new_v4(),
+            slug: "web".to_owned(),
+            name: "Web".to_owned(),
+            default_branch: "main".to_owned(),
+            ..NewSuite::default()
+        };
+        let again = db
+            .store
+            .create_suite(db.suite.organization, suite(), NOON)
+            .await;
+        assert!(
+            matches!(again, Err(StoreError::Conflict(Conflict::Suite))),
+            "{again:?}"
+        );
+        let other = db
+            .store
+            .create_organization(Uuid::new_v4(), "other", NOON)
+            .await
+            .unwrap();
+        let twin = db
+            .store
+            .create_suite(other.id, suite(), NOON)
+            .await
+            .unwrap();
+        assert_eq!(twin.organization_slug, "other");
+        assert_ne!(twin.id, db.suite.id);
+        let slugs: Vec<String> = db
+            .store
+            .organizations()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|organization| organization.slug)
+            .collect();
+        assert_eq!(slugs, ["acme", "other"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn suites_are_found_changed_and_deleted() {
+    on_every_engine(async |db| {
+        make_suite(&db.store, "acme", "api").await;
+        let found = db.store.suite("acme", "web").await.unwrap();
+        assert_eq!(found.as_ref(), Some(&db.suite));
+        assert_eq!(db.store.suite("acme", "none").await.unwrap(), None);
+        assert_eq!(db.store.suite("none", "web").await.unwrap(), None);
+        let listed = db
+            .store
+            .suites(db.suite.organization, Page::new(1, 1))
+            .await
+            .unwrap();
+        assert_eq!((listed.total, listed.items[0].slug.as_str()), (2, "api"));
+
+        let changes = SuiteChanges {
+            name: Some("Shop".to_owned()),
+            emoji: Some(Some("🛒".to_owned())),
+            ..SuiteChanges::default()
+        };
+        let changed = db
+            .store
+            .update_suite(db.suite.id, changes)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (changed.name.as_str(), changed.emoji.as_deref()),
+            ("Shop", Some("🛒"))
+        );
+        assert_eq!(changed.default_branch, "main");
+        assert_eq!(
+            db.store.suite_by_id(db.suite.id).await.unwrap(),
+            Some(changed)
+        );
+        let changes = SuiteChanges {
+            emoji: Some(None),
+            ..SuiteChanges::default()
+        };
+        let changed = db
+            .store
+            .update_suite(db.suite.id, changes)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((changed.name.as_str(), changed.emoji), ("Shop", None));
+
+        record(&db, "k", vec![failed("a", 1.0)]).await;
+        let token = NewToken {
+            suite: Some(db.suite.id),
+            ..token(&db, 1)
+        };
+        db.store.create_token(token, NOON).await.unwrap();
+        assert!(db.store.delete_suite(db.suite.id).await.unwrap());
+        assert!(!db.store.delete_suite(db.suite.id).await.unwrap());
+        assert_eq!(db.store.suite("acme", "web").await.unwrap(), None);
+        assert_eq!(
+            db.store.runs(db.suite.id, None, ALL).await.unwrap().total,
+            0
+        );
+        assert_eq!(db.store.token_by_hash(&[1; 32]).await.unwrap(), None);
+        let gone = db
+            .store
+            .update_suite(db.suite.id, SuiteChanges::default())
+            .await
+            .unwrap();
+        assert_eq!(gone, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_live_until_they_are_revoked_or_expire() {
+    on_every_engine(async |db| {
+        let given = NewToken {
+            expires_at: Some(NOON.plus_days(1)),
+            ..token(&db, 1)
+        };
+        let made = db.store.create_token(given.clone(), NOON).await.unwrap();
+        assert_eq!(made.scopes, given.scopes);
+        assert_eq!(made.organization_slug, "acme");
+        assert_eq!(
+            db.store.token_by_hash(&[1; 32]).await.unwrap(),
+            Some(made.clone())
+        );
+        assert_eq!(db.store.token_by_hash(&[2; 32]).await.unwrap(), None);
+        assert!(made.is_live(NOON));
+        assert!(!made.is_live(NOON.plus_days(1)));
+        let again = db.store.create_token(token(&db, 1), NOON).await;
+        assert!(
+            matches!(again, Err(StoreError::Conflict(Conflict::Token))),
+            "{again:?}"
+        );
+
+        let other = make_suite(&db.store, "other", "web").await;
+        let revoke = async |organization| {
+            db.store
+                .revoke_token(organization, made.uuid, NOON)
+                .await
+                .unwrap()
+        };
+        assert!(!revoke(other.organization).await, "another organization's");
+        assert!(revoke(db.suite.organization).await);
+        assert!(!revoke(db.suite.organization).await);
+        let revoked = db.store.token_by_hash(&[1; 32]).await.unwrap().unwrap();
+        assert_eq!(revoked.revoked_at, Some(NOON));
+        assert!(!revoked.is_live(NOON));
+        assert_eq!(
+            db.store.tokens(db.suite.organization).await.unwrap(),
+            [revoked]
+        );
+        assert!(
+            db.store
+                .tokens(other.organization)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_use_of_a_token_is_noted_to_the_minute() {
+    on_every_engine(async |db| {
+        let suite_token = NewToken {
+            suite: Some(db.suite.id),
+            kind: TokenKind::Suite,
+            scopes: vec![],
+            ..token(&db, 1)
+        };
+        let made = db.store.create_token(suite_token, NOON).await.unwrap();
+        assert_eq!((made.suite, made.scopes.len()), (Some(db.suite.id), 0));
+        let used = async |at: Timestamp| {
+            let now = db.store.token_by_hash(&[1; 32]).await.unwrap().unwrap();
+            db.store.touch_token(&now, at).await.unwrap();
+            db.store
+                .token_by_hash(&[1; 32])
+                .await
+                .unwrap()
+                .unwrap()
+                .last_used_at
+        };
+        assert_eq!(used(NOON).await, Some(NOON));
+        assert_eq!(used(NOON.plus_millis(59_999)).await, Some(NOON));
+        assert_eq!(
+            used(NOON.plus_millis(60_000)).await,
+            Some(NOON.plus_millis(60_000))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn equal_names_in_two_organizations_are_apart() {
+    on_every_engine(async |db| {
+        let other = make_suite(&db.store, "other", "web").await;
+        record(&db, "k", vec![failed("a", 1.0)]).await;
+        let mut new = upload(&other, "k");
+        new.executions = vec![passed("a", 2.0)];
+        let theirs = db.store.record_upload(new).await.unwrap();
+        let ours = run(&db, "k").await;
+        assert_ne!(ours.uuid, theirs.run_uuid);
+        assert_eq!(ours.counts.executions(), 1);
+        assert_eq!(
+            db.store.run(db.suite.id, theirs.run_uuid).await.unwrap(),
+            None
+        );
+        let their_test = test_uuid(other.uuid, "Basket", "a");
+        assert_ne!(their_test, test_uuid(db.suite.uuid, "Basket", "a"));
+        assert_eq!(db.store.test(db.suite.id, their_test).await.unwrap(), None);
+        let set = db
+            .store
+            .set_test_state(db.suite.id, their_test, TestState::Muted, NOON)
+            .await
+            .unwrap();
+        assert_eq!(set, None);
+        assert!(
+            db.store
+                .tests_in_state(other.id, TestState::Muted)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(db.store.count_tests(other.id).await.unwrap(), 1);
+    })
+    .await;
+}

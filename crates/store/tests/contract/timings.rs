@@ -1,0 +1,213 @@
+//! Timings: what plans are made of.
+
+use test_engine_results::Outcome;
+use test_engine_store::{Period, RECENT_RUNS, RunTiming, Store, StoreError};
+
+use crate::support::{
+    NOON, failed, on_every_engine, passed, record, run, skipped, that_day, upload,
+};
+
+async fn recent(store: &Store, suite: test_engine_store::SuiteId, value: &str) -> Vec<RunTiming> {
+    let changes = store.selectors_changed_since(suite, 0).await.unwrap();
+    let selector = changes
+        .selectors
+        .into_iter()
+        .find(|selector| selector.value == value);
+    selector.map(|selector| selector.recent).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_selector_takes_what_the_first_executions_of_its_tests_took() {
+    on_every_engine(async |db| {
+        // A retry within a file, a retry in a later upload, a skipped and an untimed test.
+        let mut untimed = passed("untimed", 0.0);
+        untimed.result.duration = None;
+        let first = vec![
+            failed("a", 1.0),
+            passed("a", 9.0),
+            passed("b", 2.0),
+            skipped("c"),
+            untimed,
+        ];
+        record(&db, "k", first).await;
+        record(
+            &db,
+            "k",
+            vec![passed("a", 9.0), passed("d", 4.0), passed("untimed", 0.5)],
+        )
+        .await;
+        let timings = recent(&db.store, db.suite.id, "basket.py").await;
+        let branch = db.store.branch(db.suite.id, "main").await.unwrap();
+        assert!(branch.is_some());
+        let run = run(&db, "k").await.id;
+        assert_eq!(
+            timings,
+            [RunTiming {
+                run,
+                branch,
+                duration_us: 7_500_000
+            }]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_latest_runs_are_kept() {
+    on_every_engine(async |db| {
+        for number in 0..RECENT_RUNS + 5 {
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let seconds = number as f64;
+            record(&db, &format!("run {number}"), vec![passed("a", seconds)]).await;
+        }
+        let timings = recent(&db.store, db.suite.id, "basket.py").await;
+        let seconds: Vec<u64> = timings
+            .iter()
+            .map(|timing| timing.duration_us / 1_000_000)
+            .collect();
+        let expected: Vec<u64> = (5..RECENT_RUNS as u64 + 5).collect();
+        assert_eq!(seconds, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_what_changed_is_told() {
+    on_every_engine(async |db| {
+        let none = db
+            .store
+            .selectors_changed_since(db.suite.id, 0)
+            .await
+            .unwrap();
+        assert!(none.selectors.is_empty());
+        let in_file = |file: &str, name: &str| {
+            let mut execution = passed(name, 1.0);
+            execution.selector = Some(file.to_owned());
+            execution
+        };
+        record(&db, "k1", vec![in_file("a.py", "a"), in_file("b.py", "b")]).await;
+        let first = db
+            .store
+            .selectors_changed_since(db.suite.id, none.seq)
+            .await
+            .unwrap();
+        assert_eq!(first.selectors.len(), 2);
+        record(&db, "k2", vec![in_file("b.py", "b"), in_file("c.py", "c")]).await;
+        let second = db
+            .store
+            .selectors_changed_since(db.suite.id, first.seq)
+            .await
+            .unwrap();
+        let mut values: Vec<&str> = second
+            .selectors
+            .iter()
+            .map(|selector| selector.value.as_str())
+            .collect();
+        values.sort_unstable();
+        assert_eq!(values, ["b.py", "c.py"]);
+        let third = db
+            .store
+            .selectors_changed_since(db.suite.id, second.seq)
+            .await
+            .unwrap();
+        assert_eq!((third.seq, third.selectors.len()), (second.seq, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_selector_without_durations_has_no_history() {
+    on_every_engine(async |db| {
+        record(&db, "k", vec![skipped("a")]).await;
+        let changes = db
+            .store
+            .selectors_changed_since(db.suite.id, 0)
+            .await
+            .unwrap();
+        assert!(changes.selectors.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn timings_of_a_suite_that_has_gone_say_so() {
+    on_every_engine(async |db| {
+        db.store.delete_suite(db.suite.id).await.unwrap();
+        let refused = db.store.selectors_changed_since(db.suite.id, 0).await;
+        assert!(matches!(refused, Err(StoreError::Gone(_))), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tests_have_mean_durations() {
+    on_every_engine(async |db| {
+        let mut old = upload(&db.suite, "old");
+        old.received_at = NOON.plus_days(-40);
+        old.executions = vec![passed("a", 100.0)];
+        db.store.record_upload(old).await.unwrap();
+        let mut unknown = passed("b", 5.0);
+        unknown.result.outcome = Outcome::Unknown;
+        let results = vec![
+            passed("a", 1.0),
+            failed("a", 2.0),
+            skipped("a"),
+            unknown,
+            skipped("c"),
+        ];
+        record(&db, "k", results).await;
+        let keys = [
+            ("Basket", "a"),
+            ("Other", "a"),
+            ("Basket", "b"),
+            ("Basket", "c"),
+            ("Basket", "a"),
+        ];
+        let timings = db
+            .store
+            .test_timings(&db.suite, &keys, that_day())
+            .await
+            .unwrap();
+        let shown: Vec<Option<(f64, u64)>> = timings
+            .iter()
+            .map(|timing| timing.map(|timing| (timing.mean_us, timing.samples)))
+            .collect();
+        let a = Some((1_500_000.0, 2));
+        assert_eq!(shown, [a, None, Some((5_000_000.0, 1)), None, a]);
+        let wider = Period::last_days(60, NOON);
+        let timings = db
+            .store
+            .test_timings(&db.suite, &keys[..1], wider)
+            .await
+            .unwrap();
+        assert_eq!(timings[0].unwrap().samples, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_and_few_tests_have_the_same_means() {
+    on_every_engine(async |db| {
+        let names: Vec<String> = (0..1500).map(|n| format!("test {n}")).collect();
+        let results = names
+            .iter()
+            .zip(1..)
+            .map(|(name, n)| passed(name, f64::from(n)))
+            .collect();
+        record(&db, "k", results).await;
+        let keys: Vec<(&str, &str)> = names.iter().map(|name| ("Basket", name.as_str())).collect();
+        let many = db
+            .store
+            .test_timings(&db.suite, &keys, that_day())
+            .await
+            .unwrap();
+        let few = db
+            .store
+            .test_timings(&db.suite, &keys[1400..], that_day())
+            .await
+            .unwrap();
+        assert_eq!(many[1400..], few);
+        assert!(many.iter().all(Option::is_some));
+    })
+    .await;
+}
