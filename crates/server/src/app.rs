@@ -1,0 +1,38 @@
+//! What every request handler may use.
+
+use std::sync::Arc;
+
+use test_engine_store::Store;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{Authenticator, Links, RateLimits};
+use crate::planning::Planner;
+
+/// Shared by all requests.
+pub(crate) type App = Arc<AppState>;
+
+pub(crate) struct AppState {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) rate_limits: RateLimits,
+    pub(crate) planner: Planner,
+    pub(crate) links: Links,
+}
+
+impl AppState {
+    /// `public_url` is what links begin with.
+    pub(crate) fn new(config: Config, clock: Clock, store: Store, public_url: String) -> Self {
+        Self {
+            authenticator: Authenticator::new(store.clone()),
+            rate_limits: RateLimits::new(config.limits),
+            planner: Planner::new(store.clone(), config.planning.plan_retention_days),
+            links: Links::new(public_url),
+            config,
+            clock,
+            store,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `test-engine init`: everything a pipeline needs, as shell exports.
+
+use anyhow::Context as _;
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use test_engine_store::Store;
+
+use super::output;
+use super::settings::DataDir;
+use super::suite::split_path;
+use crate::admin::{self, AdminError, TokenRequest};
+use crate::clock::Clock;
+use crate::config::{DEFAULT_LISTEN, Network};
+use crate::scopes::Scope;
+
+/// What the client needs to plan and to read what it runs.
+const PIPELINE_SCOPES: [Scope; 3] = [Scope::ReadSuites, Scope::ReadTestPlan, Scope::WriteTestPlan];
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Organization and suite, such as acme/web; both are made when missing
+    #[arg(value_name = "ORGANIZATION/SUITE")]
+    path: String,
+    /// Where the pipeline finds the server
+    #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL", default_value_t = format!("http://{DEFAULT_LISTEN}"))]
+    public_url: String,
+    /// Branch that plans and pages prefer, for a new suite
+    #[arg(long, value_name = "BRANCH", default_value = "main")]
+    default_branch: String,
+    #[command(flatten)]
+    data_dir: DataDir,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let url = Network::parse_public_url(&arguments.public_url)
+        .context("failed to read the settings")?
+        .unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
+    let (organization, suite) = split_path(&arguments.path).context("failed to read the suite")?;
+    let store = super::open(&arguments.data_dir).await?;
+    let branch = &arguments.default_branch;
+    let (access, uploads) = make(&store, &organization, &suite, branch)
+        .await
+        .context("failed to make what the pipeline needs")?;
+    store.close().await;
+    let exports = [
+        ("BUILDKITE_ORGANIZATION_SLUG", organization),
+        ("BUILDKITE_TEST_ENGINE_SUITE_SLUG", suite),
+        ("BUILDKITE_TEST_ENGINE_BASE_URL", url.clone()),
+        ("BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL", url.clone()),
+        ("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", access),
+        ("BUILDKITE_ANALYTICS_TOKEN", uploads),
+        ("BUILDKITE_ANALYTICS_API_URL", format!("{url}/v1")),
+        ("BUILDKITE_ANALYTICS_BASE_URL", format!("{url}/v1/uploads")),
+    ];
+    output::print("# The two tokens are secrets and are shown only this once.")?;
+    exports
+        .iter()
+        .try_for_each(|(name, value)| output::print(&format!("export {name}={value}")))
+}
+
+/// An access token and a suite token; the organization and the suite when missing.
+async fn make(
+    store: &Store,
+    organization: &str,
+    suite: &str,
+    branch: &str,
+) -> Result<(String, String), AdminError> {
+    let now = Clock::System.now();
+    let organization = match admin::organization(store, organization).await {
+        Err(AdminError::NoOrganization { slug }) => {
+            admin::create_organization(store, &slug, now).await?
+        }
+        found => found?,
+    };
+    let uploads = match admin::suite(store, &organization.slug, suite).await {
+        Ok(suite) => {
+            admin::create_suite_token(store, &suite, None, now)
+                .await?
+                .secret
+        }
+        Err(AdminError::NoSuite { .. }) => {
+            admin::create_suite(store, &organization.slug, suite, suite, branch, now)
+                .await?
+                .token
+        }
+        Err(error) => return Err(error),
+    };
+    let request = TokenRequest {
+        scopes: PIPELINE_SCOPES.to_vec(),
+        description: Some(format!("pipelines of {suite}")),
+        expires_at: None,
+    };
+    let access = admin::create_token(store, &organization, request, now)
+        .await?
+        .secret;
+    Ok((
+        access.expose_secret().to_owned(),
+        uploads.expose_secret().to_owned(),
+    ))
+}

@@ -1,0 +1,93 @@
+//! The command line: what was typed, and the one command it names.
+//!
+//! Flags and `TEST_ENGINE_*` variables are read here and nowhere else. `serve` turns them into a
+//! [`crate::config::Config`]; the other commands work on the data directory directly, also while a
+//! server runs on it.
+
+mod init;
+mod organization;
+mod output;
+mod serve;
+mod settings;
+mod suite;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use settings::settings_table;
+
+use crate::http::Chain;
+use settings::DataDir;
+
+/// Plans test runs, takes in their results, learns from them.
+#[derive(Debug, Parser)]
+#[command(name = "test-engine", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(Box<settings::ServeSettings>),
+    /// Make and list organizations.
+    Organization(organization::Arguments),
+    /// Make and list test suites.
+    Suite(suite::Arguments),
+    /// Make, list and revoke access tokens.
+    Token(token::Arguments),
+    /// Make what a pipeline needs and print it as shell exports.
+    Init(init::Arguments),
+}
+
+/// Parse the command line, run its command, and say how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("failed to start threads")),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(settings) => serve::run(*settings).await,
+            Command::Organization(arguments) => organization::run(arguments).await,
+            Command::Suite(arguments) => suite::run(arguments).await,
+            Command::Token(arguments) => token::run(arguments).await,
+            Command::Init(arguments) => init::run(arguments).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    output::complain(&format!("test-engine: {}", Chain(error.as_ref())));
+    ExitCode::FAILURE
+}
+
+/// The database of a data directory, for commands that need no server.
+async fn open(data_dir: &DataDir) -> anyhow::Result<test_engine_store::Store> {
+    use anyhow::Context as _;
+    let config = crate::config::Config::in_directory(&data_dir.data_dir);
+    crate::open_store(&config)
+        .await
+        .context("failed to open the database")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,155 @@
+//! The settings of `serve` as flags and variables, and the table of them for the documentation.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _};
+
+use crate::config::{
+    Config, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR, DEFAULT_LISTEN, DEFAULT_ORGANIZATION,
+    DEFAULT_PLAN_REQUESTS_PER_MINUTE, DEFAULT_PLAN_RETENTION_DAYS,
+    DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT, Limits, LogFormat, Logs, Network,
+    Planning, PublicUrlError, Storage, Web,
+};
+
+/// Where every command finds the database.
+#[derive(Clone, Debug, Args)]
+pub(super) struct DataDir {
+    /// Directory that holds the database; made when missing
+    #[arg(long, value_name = "DIR", env = "TEST_ENGINE_DATA_DIR", default_value = DEFAULT_DATA_DIR)]
+    pub(super) data_dir: PathBuf,
+}
+
+/// Every setting of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct ServeSettings {
+    #[command(flatten)]
+    data_dir: DataDir,
+    /// Address and port to listen on; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", env = "TEST_ENGINE_LISTEN", default_value_t = DEFAULT_LISTEN)]
+    listen: SocketAddr,
+    /// What links begin with, such as https://tests.example.com; otherwise the address listened on
+    #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Slug of the organization that an empty database is given
+    #[arg(long, value_name = "SLUG", env = "TEST_ENGINE_ORGANIZATION", default_value = DEFAULT_ORGANIZATION)]
+    organization: String,
+    /// Mebibytes a request body may have, after decompression
+    #[arg(long, value_name = "MIB", env = "TEST_ENGINE_BODY_LIMIT_MIB", default_value_t = DEFAULT_BODY_LIMIT_MIB, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    body_limit_mib: u32,
+    /// Results one upload may have
+    #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_RESULTS_LIMIT", default_value_t = DEFAULT_RESULTS_LIMIT, value_parser = clap::value_parser!(u32).range(1..))]
+    results_limit: u32,
+    /// Days a plan is kept
+    #[arg(long, value_name = "DAYS", env = "TEST_ENGINE_PLAN_RETENTION_DAYS", default_value_t = DEFAULT_PLAN_RETENTION_DAYS, value_parser = clap::value_parser!(u32).range(1..=365))]
+    plan_retention_days: u32,
+    /// Plan requests an organization may make in a minute; 0 for no limit
+    #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_PLAN_RATE_LIMIT", default_value_t = DEFAULT_PLAN_REQUESTS_PER_MINUTE)]
+    plan_rate_limit: u32,
+    /// Other API requests an organization may make in a minute; 0 for no limit
+    #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_REST_RATE_LIMIT", default_value_t = DEFAULT_REST_REQUESTS_PER_MINUTE)]
+    rest_rate_limit: u32,
+    /// Let everybody who can reach the server read its pages; for trusted networks only
+    #[arg(long, env = "TEST_ENGINE_WEB_OPEN", value_parser = clap::builder::BoolishValueParser::new())]
+    web_open: bool,
+    /// How log lines look
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "TEST_ENGINE_LOG_FORMAT",
+        default_value = "text"
+    )]
+    log_format: LogFormat,
+    /// What is logged: a level such as info or debug, or directives of tracing
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "TEST_ENGINE_LOG_LEVEL",
+        default_value = "info"
+    )]
+    log_level: String,
+}
+
+impl ServeSettings {
+    /// The settings as checked values.
+    pub(super) fn into_config(self) -> Result<Config, PublicUrlError> {
+        let public_url = self.public_url.as_deref().unwrap_or_default();
+        Ok(Config {
+            network: Network {
+                listen: self.listen,
+                public_url: Network::parse_public_url(public_url)?,
+            },
+            storage: Storage {
+                data_dir: self.data_dir.data_dir,
+                organization: self.organization,
+            },
+            limits: Limits {
+                body_bytes: self.body_limit_mib as usize * 1024 * 1024,
+                results_per_upload: self.results_limit as usize,
+                plan_requests_per_minute: self.plan_rate_limit,
+                rest_requests_per_minute: self.rest_rate_limit,
+            },
+            planning: Planning {
+                plan_retention_days: self.plan_retention_days,
+            },
+            web: Web {
+                open: self.web_open,
+            },
+            logs: Logs {
+                format: self.log_format,
+                filter: self.log_level,
+            },
+        })
+    }
+}
+
+/// The settings of `serve` as a Markdown table; `docs/server/configure.md` carries it.
+pub fn settings_table() -> String {
+    let mut table =
+        String::from("| flag | variable | default | what it does |\n| --- | --- | --- | --- |\n");
+    let cli = super::Cli::command();
+    let serve = cli.find_subcommand("serve");
+    for argument in serve.into_iter().flat_map(clap::Command::get_arguments) {
+        let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else {
+            continue;
+        };
+        let takes_value = argument.get_action().takes_values();
+        let value = argument
+            .get_value_names()
+            .and_then(<[_]>::first)
+            .filter(|_| takes_value);
+        let value = value.map_or_else(String::new, |name| format!(" {name}"));
+        let default = match argument.get_default_values() {
+            [] => String::new(),
+            [default, ..] => format!("`{}`", default.to_string_lossy()),
+        };
+        let default = if takes_value {
+            default
+        } else {
+            "off".to_owned()
+        };
+        let choices: Vec<String> = argument
+            .get_possible_values()
+            .iter()
+            .filter(|_| takes_value)
+            .map(|choice| format!("`{}`", choice.get_name()))
+            .collect();
+        let help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let help = if choices.is_empty() {
+            help
+        } else {
+            format!("{help}: {}", choices.join(" or "))
+        };
+        // Writing to a string cannot fail.
+        let _never = writeln!(
+            table,
+            "| `--{flag}{value}` | `{}` | {default} | {help} |",
+            variable.to_string_lossy()
+        );
+    }
+    table
+}

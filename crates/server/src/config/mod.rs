@@ -1,0 +1,60 @@
+//! What the server is told before it starts: plain, checked values.
+//!
+//! One section a file. Nothing here reads the environment or the command line (`cli` does) and
+//! nothing here opens anything; [`crate::serve`] takes a [`Config`] and acts on it.
+
+mod limits;
+mod logs;
+mod network;
+mod planning;
+mod storage;
+mod web;
+
+pub use limits::Limits;
+pub use logs::{LogFormat, Logs};
+pub use network::{Network, PublicUrlError};
+pub use planning::Planning;
+pub use storage::Storage;
+pub use web::Web;
+
+/// Every setting of `test-engine serve`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens and what it calls itself.
+    pub network: Network,
+    /// Where it keeps things.
+    pub storage: Storage,
+    /// What it refuses.
+    pub limits: Limits,
+    /// How it plans.
+    pub planning: Planning,
+    /// How its pages behave.
+    pub web: Web,
+    /// What it says while it works.
+    pub logs: Logs,
+}
+
+impl Config {
+    /// The defaults, with this data directory. What tests start from.
+    pub fn in_directory(data_dir: impl Into<std::path::PathBuf>) -> Self {
+        Self {
+            network: Network::default(),
+            storage: Storage {
+                data_dir: data_dir.into(),
+                organization: DEFAULT_ORGANIZATION.to_owned(),
+            },
+            limits: Limits::default(),
+            planning: Planning::default(),
+            web: Web::default(),
+            logs: Logs::default(),
+        }
+    }
+}
+
+pub(crate) use limits::{
+    DEFAULT_BODY_LIMIT_MIB, DEFAULT_PLAN_REQUESTS_PER_MINUTE, DEFAULT_REST_REQUESTS_PER_MINUTE,
+    DEFAULT_RESULTS_LIMIT,
+};
+pub(crate) use network::DEFAULT_LISTEN;
+pub(crate) use planning::DEFAULT_PLAN_RETENTION_DAYS;
+pub(crate) use storage::{DEFAULT_DATA_DIR, DEFAULT_ORGANIZATION};

@@ -1,0 +1,78 @@
+//! A plan as an answer: the kept bytes, compressed when the client takes that.
+
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+
+use crate::http::error::{ApiError, Chain};
+use crate::planning::{PlanBytes, PlanError};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+pub(super) fn answer(plan: &PlanBytes, request: &HeaderMap) -> Result<Response, ApiError> {
+    let mut response = if takes_gzip(request) {
+        let mut response = plan.gzip().into_response();
+        response
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    } else {
+        plan.plain().map_err(PlanError::from)?.into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    Ok(response)
+}
+
+fn takes_gzip(request: &HeaderMap) -> bool {
+    request
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let refused = parts.any(|part| {
+                part.strip_prefix("q=")
+                    .and_then(|quality| quality.parse().ok())
+                    == Some(0.0_f32)
+            });
+            name.eq_ignore_ascii_case("gzip") && !refused
+        })
+}
+
+impl From<PlanError> for ApiError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Invalid(_) => Self::bad_request(error.to_string()),
+            PlanError::Store(error) => error.into(),
+            PlanError::Encoding(_) | PlanError::Task(_) => Self::internal("plan", &Chain(&error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::takes_gzip;
+
+    #[test]
+    fn gzip_is_for_those_who_ask_for_it() {
+        for (value, expected) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0", false),
+            ("identity", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("accept-encoding", HeaderValue::from_static(value));
+            assert_eq!(takes_gzip(&headers), expected, "{value}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,308 @@
+//! Who is asking: from a secret in a header to the organization, the suite and the scopes behind it.
+//!
+//! [`Authenticator`] is the one place that knows the kinds of proof; a new kind (a signed token of
+//! a CI, say) is one more branch there, and nothing else changes. The extractors below say what an
+//! endpoint needs, in the endpoint's own signature.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use test_engine_store::{OrganizationId, Store, Suite, Timestamp, Token, TokenKind};
+use uuid::Uuid;
+
+use super::credentials;
+use super::error::ApiError;
+use super::notes::RequestNotes;
+use super::rate_limits::Bucket;
+use crate::App;
+use crate::scopes::Scope;
+use crate::secrets;
+
+/// How stale the time of a token's last use may get, in milliseconds.
+const LAST_USE_STEP: i64 = 60_000;
+
+/// Somebody who proved who they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Principal {
+    /// Of the token.
+    pub(crate) token_uuid: Uuid,
+    /// For people.
+    pub(crate) description: Option<String>,
+    /// What it may do.
+    pub(crate) scopes: Vec<String>,
+    /// The only organization it sees.
+    pub(crate) organization: OrganizationId,
+    /// That organization's slug.
+    pub(crate) organization_slug: String,
+}
+
+impl Principal {
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        scope.is_granted_by(&self.scopes)
+    }
+}
+
+impl From<Token> for Principal {
+    fn from(token: Token) -> Self {
+        Self {
+            token_uuid: token.uuid,
+            description: token.description,
+            scopes: token.scopes,
+            organization: token.organization,
+            organization_slug: token.organization_slug,
+        }
+    }
+}
+
+/// Turns a secret into who is behind it.
+pub(crate) struct Authenticator {
+    store: Store,
+}
+
+impl Authenticator {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// For the REST and plan API: an access token.
+    pub(crate) async fn access(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Principal, ApiError> {
+        let secret = credentials::bearer(headers).ok_or_else(|| {
+            ApiError::unauthorized(
+                "Authentication required. Send an API access token as \"Authorization: Bearer \
+                 TOKEN\"; test-engine token create makes one.",
+            )
+        })?;
+        match self.live_token(&secret, now).await? {
+            Some(token) if token.kind == TokenKind::Access => Ok(token.into()),
+            Some(token) if token.kind == TokenKind::Suite => Err(ApiError::unauthorized(
+                "This is a suite token, which is for uploads only. Send an API access token; \
+                 test-engine token create makes one.",
+            )),
+            _ => Err(ApiError::unauthorized(
+                "The API access token is not known, has expired or was revoked. Make one with \
+                 test-engine token create.",
+            )),
+        }
+    }
+
+    /// For uploads: the suite whose token it is.
+    pub(crate) async fn upload_suite(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Suite, ApiError> {
+        let secret = credentials::any_spelling(headers).ok_or_else(|| {
+            ApiError::unauthorized(
+                "Authentication required. Send the suite's token as \"Authorization: Token \
+                 token=\\\"TOKEN\\\"\".",
+            )
+        })?;
+        let unknown = || {
+            ApiError::unauthorized(
+                "A test suite could not be found with the supplied token. Send the suite token \
+                 that test-engine suite create printed.",
+            )
+        };
+        let token = self.live_token(&secret, now).await?.ok_or_else(unknown)?;
+        let (TokenKind::Suite, Some(suite)) = (token.kind, token.suite) else {
+            return Err(unknown());
+        };
+        self.store.suite_by_id(suite).await?.ok_or_else(unknown)
+    }
+
+    /// The token of this secret, unless it has expired or was revoked.
+    pub(crate) async fn live_token(
+        &self,
+        secret: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<Token>, ApiError> {
+        let hash = secrets::hash(secret.expose_secret());
+        let Some(token) = self.store.token_by_hash(&hash).await? else {
+            return Ok(None);
+        };
+        if !secrets::same(&token.secret_hash, &hash) || !token.is_live(now) {
+            return Ok(None);
+        }
+        let stale = token
+            .last_used_at
+            .is_none_or(|used| now.millis() - used.millis() >= LAST_USE_STEP);
+        if stale {
+            self.touch(token.clone(), now);
+        }
+        Ok(Some(token))
+    }
+
+    /// Note the use, beside the request: nobody should wait for it.
+    fn touch(&self, token: Token, now: Timestamp) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.touch_token(&token, now).await {
+                tracing::warn!(cause = %error, "failed to note the use of a token");
+            }
+        });
+    }
+}
+
+/// What an endpoint needs of an access token.
+pub(crate) trait Needs: Send + Sync + 'static {
+    const SCOPE: Scope;
+    const BUCKET: Bucket;
+}
+
+macro_rules! needs {
+    ($($name:ident = $scope:expr, $bucket:expr;)*) => {$(
+        pub(crate) struct $name;
+
+        impl Needs for $name {
+            const SCOPE: Scope = $scope;
+            const BUCKET: Bucket = $bucket;
+        }
+    )*};
+}
+
+needs! {
+    ReadSuites = Scope::ReadSuites, Bucket::Rest;
+    WriteSuites = Scope::WriteSuites, Bucket::Rest;
+    ReadPlans = Scope::ReadTestPlan, Bucket::Plan;
+    WritePlans = Scope::WriteTestPlan, Bucket::Plan;
+}
+
+/// An endpoint of an organization: the token belongs to it and has the scope.
+pub(crate) struct OrganizationAccess<N> {
+    pub(crate) principal: Principal,
+    needs: PhantomData<N>,
+}
+
+/// An endpoint of a suite: as [`OrganizationAccess`], and the suite is there.
+pub(crate) struct SuiteAccess<N> {
+    pub(crate) suite: Suite,
+    needs: PhantomData<N>,
+}
+
+impl<N: Needs> FromRequestParts<App> for OrganizationAccess<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let path = path_parameters(parts, app).await;
+        let principal = authorize::<N>(parts, app, path.get("organization")).await?;
+        Ok(Self {
+            principal,
+            needs: PhantomData,
+        })
+    }
+}
+
+impl<N: Needs> FromRequestParts<App> for SuiteAccess<N> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let path = path_parameters(parts, app).await;
+        let principal = authorize::<N>(parts, app, path.get("organization")).await?;
+        let slug = path.get("suite").map_or("", String::as_str);
+        let suite = app
+            .store
+            .suite(&principal.organization_slug, slug)
+            .await?
+            .ok_or_else(|| {
+                ApiError::not_found(format!(
+                    "There is no suite {slug:?} in this organization. Check the suite slug."
+                ))
+            })?;
+        if let Some(notes) = parts.extensions.get::<RequestNotes>() {
+            notes.suite(&suite.slug);
+        }
+        Ok(Self {
+            suite,
+            needs: PhantomData,
+        })
+    }
+}
+
+/// An endpoint of the token itself: any live access token will do.
+pub(crate) struct AnyAccess(pub(crate) Principal);
+
+impl FromRequestParts<App> for AnyAccess {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let principal = app
+            .authenticator
+            .access(&parts.headers, app.clock.now())
+            .await?;
+        count(parts, app, &principal, Bucket::Rest)?;
+        Ok(Self(principal))
+    }
+}
+
+async fn authorize<N: Needs>(
+    parts: &Parts,
+    app: &App,
+    organization: Option<&String>,
+) -> Result<Principal, ApiError> {
+    let principal = app
+        .authenticator
+        .access(&parts.headers, app.clock.now())
+        .await?;
+    let asked = organization.map_or("", String::as_str);
+    if principal.organization_slug != asked {
+        return Err(ApiError::not_found(format!(
+            "There is no organization {asked:?} for this access token. Check the organization \
+             slug."
+        )));
+    }
+    count(parts, app, &principal, N::BUCKET)?;
+    if !principal.may(N::SCOPE) {
+        return Err(ApiError::forbidden(format!(
+            "Your access token doesn't have the {} scope (missing required scope: {0}).",
+            N::SCOPE
+        )));
+    }
+    Ok(principal)
+}
+
+/// Count the request against the organization's limit and note it for the answer's headers.
+fn count(parts: &Parts, app: &App, principal: &Principal, bucket: Bucket) -> Result<(), ApiError> {
+    let notes = parts.extensions.get::<RequestNotes>();
+    if let Some(notes) = notes {
+        notes.organization(&principal.organization_slug);
+    }
+    let Some(rate) = app.rate_limits.take(
+        principal.organization.get(),
+        bucket,
+        app.clock.now().millis(),
+    ) else {
+        return Ok(());
+    };
+    if let Some(notes) = notes {
+        notes.rate(rate);
+    }
+    if rate.exceeded {
+        return Err(ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            format!(
+                "You have exceeded your API rate limit of {} requests a minute. Please wait {} \
+                 seconds before making more requests.",
+                rate.limit, rate.reset
+            ),
+        ));
+    }
+    Ok(())
+}
+
+async fn path_parameters(parts: &mut Parts, app: &App) -> HashMap<String, String> {
+    match RawPathParams::from_request_parts(parts, app).await {
+        Ok(parameters) => parameters
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        Err(_undecodable) => HashMap::new(),
+    }
+}

@@ -1,0 +1,252 @@
+//! Reading request bodies: whole, decompressed, within the limit and within time.
+//!
+//! Every body of the API comes through here, so a slow, endless or explosive one is stopped in one
+//! place. Decoding what the bytes mean is the endpoints' work.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{HeaderMap, StatusCode};
+use flate2::read::MultiGzDecoder;
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use crate::App;
+
+/// The longest silence between two pieces of a body.
+const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+/// The longest time one body may take to arrive.
+const ARRIVAL_LIMIT: Duration = Duration::from_mins(2);
+/// Bodies above this many bytes are decoded away from the threads that serve connections.
+const BLOCKING_ABOVE: usize = 128 * 1024;
+
+/// The whole body of a request, decompressed.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let raw = tokio::time::timeout(ARRIVAL_LIMIT, collect(body, limit, SILENCE_LIMIT))
+        .await
+        .map_err(|_elapsed| too_slow())??;
+    match Encoding::of(headers)? {
+        Encoding::Identity => Ok(raw),
+        Encoding::Gzip => run_blocking(raw.len(), move || gunzip(&raw, limit)).await,
+    }
+}
+
+async fn collect(mut body: Body, limit: usize, silence: Duration) -> Result<Bytes, ApiError> {
+    let mut first: Option<Bytes> = None;
+    let mut rest: Vec<u8> = Vec::new();
+    loop {
+        let frame = tokio::time::timeout(silence, body.frame())
+            .await
+            .map_err(|_elapsed| too_slow())?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|_broken| {
+            ApiError::bad_request("The body ended before it was complete. Send it again.")
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let so_far = first.as_ref().map_or(0, Bytes::len) + rest.len();
+        if so_far + data.len() > limit {
+            return Err(ApiError::too_large(limit));
+        }
+        if first.is_none() {
+            first = Some(data);
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    let first = first.unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = Vec::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.append(&mut rest);
+    Ok(whole.into())
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "The body took too long to arrive. Send it again over a faster connection, or in parts.",
+    )
+}
+
+/// How a body was compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    Identity,
+    Gzip,
+}
+
+impl Encoding {
+    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let Some(value) = headers.get(CONTENT_ENCODING) else {
+            return Ok(Self::Identity);
+        };
+        let name = value
+            .to_str()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        match name.as_str() {
+            "" | "identity" => Ok(Self::Identity),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            _ => Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Content-Encoding must be gzip, or absent.",
+            )),
+        }
+    }
+}
+
+fn gunzip(compressed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
+    let mut plain = Vec::new();
+    let read = MultiGzDecoder::new(compressed)
+        .take(limit as u64 + 1)
+        .read_to_end(&mut plain);
+    if plain.len() > limit {
+        return Err(ApiError::too_large(limit));
+    }
+    read.map_err(|error| ApiError::bad_request(format!("The body is not valid gzip ({error}).")))?;
+    Ok(plain.into())
+}
+
+/// Run heavy work where it does not hold up other connections; light work right here.
+pub(crate) async fn run_blocking<T, F>(bytes: usize, work: F) -> Result<T, ApiError>
+where
+    F: FnOnce() -> Result<T, ApiError> + Send + 'static,
+    T: Send + 'static,
+{
+    if bytes <= BLOCKING_ABOVE {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(ApiError::internal("work on the request", &error)),
+    }
+}
+
+/// A JSON body as `T`; anything else is a 400 that says where it stops being that.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<T> FromRequest<App> for JsonBody<T>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, app.config.limits.body_bytes).await?;
+        run_blocking(bytes.len(), move || decode(&bytes))
+            .await
+            .map(Self)
+    }
+}
+
+/// JSON bytes as `T`.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        ApiError::bad_request(format!(
+            "The body is not the JSON that was expected: {error}."
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use axum::body::Body;
+    use axum::http::{HeaderMap, HeaderValue, StatusCode};
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::read;
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn encoded(encoding: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", HeaderValue::from_static(encoding));
+        headers
+    }
+
+    #[tokio::test]
+    async fn a_gzip_body_is_unpacked_within_the_limit() {
+        let plain = b"hello ".repeat(100);
+        let body = gzip(&plain);
+        let read_back = read(&encoded("gzip"), Body::from(body), 600).await.unwrap();
+        assert_eq!(read_back, plain);
+    }
+
+    #[tokio::test]
+    async fn a_gzip_bomb_stops_at_the_limit() {
+        let bomb = gzip(&vec![0_u8; 1_000_000]);
+        assert!(bomb.len() < 10_000);
+        let error = read(&encoded("gzip"), Body::from(bomb), 10_000)
+            .await
+            .unwrap_err();
+        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_plain_body_over_the_limit_is_refused() {
+        let error = read(&HeaderMap::new(), Body::from("12345"), 4)
+            .await
+            .unwrap_err();
+        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(error.message().contains("4 bytes"), "{}", error.message());
+    }
+
+    /// A body of which nothing more ever comes.
+    struct Silent;
+
+    impl hyper::body::Body for Silent {
+        type Data = axum::body::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_silent_sender_is_given_up() {
+        let silence = std::time::Duration::from_millis(20);
+        let error = super::collect(Body::new(Silent), 100, silence)
+            .await
+            .unwrap_err();
+        assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_gzip_or_cut_short_is_a_bad_request() {
+        let error = read(&encoded("gzip"), Body::from("plain"), 100)
+            .await
+            .unwrap_err();
+        assert_eq!(error.status(), StatusCode::BAD_REQUEST);
+        let mut cut = gzip(b"hello hello hello");
+        cut.truncate(cut.len() - 5);
+        let error = read(&encoded("gzip"), Body::from(cut), 100)
+            .await
+            .unwrap_err();
+        assert_eq!(error.status(), StatusCode::BAD_REQUEST);
+        let error = read(&encoded("br"), Body::from("x"), 100)
+            .await
+            .unwrap_err();
+        assert_eq!(error.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+}

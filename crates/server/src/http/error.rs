@@ -1,0 +1,133 @@
+//! The error answers of the API: always JSON with a `message` that says what to do.
+
+use std::fmt::Display;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use test_engine_store::StoreError;
+use test_engine_wire::ErrorBody;
+
+/// A request that could not be served.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    message: String,
+}
+
+impl ApiError {
+    /// Any status with this message.
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+        }
+    }
+
+    /// 400: the request makes no sense as it is.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 401: no token, or one that is not known.
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, message)
+    }
+
+    /// 403: a known token that may not do this.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// 404: not there, or not for this token.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 413: more bytes than the body limit.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "The body is larger than {limit} bytes after decompression. Send less at once, or \
+                 raise --body-limit-mib on the server."
+            ),
+        )
+    }
+
+    /// 422: understood, and still not usable.
+    pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+    }
+
+    /// 500: the server's fault. The cause goes to the log, not to the client.
+    pub(crate) fn internal(doing: &str, cause: &dyn Display) -> Self {
+        tracing::error!(cause = %cause, "failed to {doing}");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("The server failed to {doing}. Its log says why."),
+        )
+    }
+
+    /// The status that will be sent.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The sentence that will be sent.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Gone(what) => {
+                Self::not_found(format!("The {what} was deleted in the meantime."))
+            }
+            StoreError::TooLarge { what, size, limit } => Self::unprocessable(format!(
+                "The {what} is too large: {size}, and at most {limit} is kept."
+            )),
+            StoreError::Full(_) | StoreError::ReadOnly(_) | StoreError::Unavailable(_) => {
+                tracing::error!(cause = %Chain(&error), "failed to use the database");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!("The server cannot use its database now: {error}. Try again later."),
+                )
+            }
+            _ => Self::internal("use its database", &Chain(&error)),
+        }
+    }
+}
+
+/// An error and its causes on one line, for the log.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            message: self.message,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(
+                axum::http::header::WWW_AUTHENTICATE,
+                axum::http::HeaderValue::from_static("Bearer"),
+            );
+        }
+        response
+    }
+}

@@ -1,0 +1,77 @@
+//! The addresses of things, for answers and pages.
+
+use test_engine_store::Suite;
+use uuid::Uuid;
+
+/// Makes addresses that begin with the server's public URL.
+pub(crate) struct Links {
+    public_url: String,
+}
+
+impl Links {
+    pub(crate) fn new(public_url: String) -> Self {
+        Self { public_url }
+    }
+
+    /// What every address begins with.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Whether browsers talk to the server encrypted.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// The organization's page.
+    pub(crate) fn organization_page(organization: &str) -> String {
+        format!("/organizations/{organization}/analytics")
+    }
+
+    /// The path of a suite's page.
+    pub(crate) fn suite_path(suite: &Suite) -> String {
+        format!(
+            "{}/suites/{}",
+            Self::organization_page(&suite.organization_slug),
+            suite.slug
+        )
+    }
+
+    /// A suite's page.
+    pub(crate) fn suite_page(&self, suite: &Suite) -> String {
+        format!("{}{}", self.public_url, Self::suite_path(suite))
+    }
+
+    /// A suite in the API.
+    pub(crate) fn suite_api(&self, suite: &Suite) -> String {
+        format!(
+            "{}/v2/analytics/organizations/{}/suites/{}",
+            self.public_url, suite.organization_slug, suite.slug
+        )
+    }
+
+    /// A run's page.
+    pub(crate) fn run_page(&self, suite: &Suite, run: Uuid) -> String {
+        format!("{}/runs/{run}", self.suite_page(suite))
+    }
+
+    /// An upload on its run's page.
+    pub(crate) fn upload_on_page(&self, suite: &Suite, run: Uuid, upload: Uuid) -> String {
+        format!("{}#upload-{upload}", self.run_page(suite, run))
+    }
+
+    /// A run in the API.
+    pub(crate) fn run_api(&self, suite: &Suite, run: Uuid) -> String {
+        format!("{}/runs/{run}", self.suite_api(suite))
+    }
+
+    /// A test's page.
+    pub(crate) fn test_page(&self, suite: &Suite, test: Uuid) -> String {
+        format!("{}/tests/{test}", self.suite_page(suite))
+    }
+
+    /// A test in the API.
+    pub(crate) fn test_api(&self, suite: &Suite, test: Uuid) -> String {
+        format!("{}/tests/{test}", self.suite_api(suite))
+    }
+}

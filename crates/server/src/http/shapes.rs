@@ -1,0 +1,124 @@
+//! What the store knows, in the shapes of the REST API.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use test_engine_store::{Metrics, Run, Suite, Test};
+use test_engine_wire as wire;
+
+use super::links::Links;
+use crate::clock::rfc3339;
+
+pub(crate) fn suite(suite: &Suite, links: &Links) -> wire::Suite {
+    wire::Suite {
+        id: suite.uuid.to_string(),
+        graphql_id: STANDARD.encode(format!("Suite---{}", suite.uuid)),
+        organization_id: suite.organization_uuid.to_string(),
+        slug: suite.slug.clone(),
+        name: suite.name.clone(),
+        url: links.suite_api(suite),
+        web_url: links.suite_page(suite),
+        default_branch: suite.default_branch.clone(),
+        application_name: suite.application_name.clone(),
+        color: suite.color.clone(),
+        emoji: suite.emoji.clone(),
+        oidc_policy: suite.oidc_policy.as_ref().map(|policy| {
+            serde_json::from_str(policy).unwrap_or_else(|_text| policy.clone().into())
+        }),
+        api_token: None,
+    }
+}
+
+pub(crate) fn run(run: &Run, suite: &Suite, links: &Links) -> wire::Run {
+    wire::Run {
+        id: run.uuid.to_string(),
+        branch: run.branch.clone(),
+        commit_sha: run.commit_sha.clone(),
+        state: run.state.name().to_owned(),
+        result: run.result.name().to_owned(),
+        url: links.run_api(suite, run.uuid),
+        web_url: links.run_page(suite, run.uuid),
+        build_id: run.build_id.clone(),
+        created_at: rfc3339(run.created_at),
+    }
+}
+
+pub(crate) fn test(test: &Test, suite: &Suite, links: &Links) -> wire::Test {
+    wire::Test {
+        id: test.uuid.to_string(),
+        url: links.test_api(suite, test.uuid),
+        web_url: links.test_page(suite, test.uuid),
+        scope: Some(test.scope.clone()),
+        name: test.name.clone(),
+        location: test.location.clone(),
+        file_name: test.file_name.clone(),
+        labels: None,
+    }
+}
+
+/// A test of the newer tests API: with its labels and what its executions come to.
+#[derive(Debug, Serialize)]
+pub(crate) struct TestWithMetrics {
+    #[serde(flatten)]
+    test: wire::Test,
+    state: &'static str,
+    /// 0 to 1.
+    reliability: Option<f64>,
+    /// Seconds, as all durations here.
+    duration_avg: Option<f64>,
+    duration_sum: f64,
+    duration_min: Option<f64>,
+    duration_max: Option<f64>,
+    executions_count: u64,
+    executions_count_by_result: CountsByResult,
+}
+
+#[derive(Debug, Serialize)]
+struct CountsByResult {
+    passed: u64,
+    failed: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    unknown: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands in a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl TestWithMetrics {
+    pub(crate) fn new(test: &Test, metrics: &Metrics, suite: &Suite, links: &Links) -> Self {
+        let mut shape = self::test(test, suite, links);
+        shape.labels = Some(Vec::new());
+        Self {
+            test: shape,
+            state: test.state.name(),
+            reliability: metrics.counts.reliability(),
+            duration_avg: metrics.duration_mean_us().map(|micros| micros / 1e6),
+            duration_sum: seconds(metrics.duration_sum_us),
+            duration_min: metrics.duration_min_us.map(seconds),
+            duration_max: metrics.duration_max_us.map(seconds),
+            executions_count: metrics.counts.executions(),
+            executions_count_by_result: CountsByResult {
+                passed: metrics.counts.passed,
+                failed: metrics.counts.failed,
+                skipped: metrics.counts.skipped,
+                unknown: metrics.counts.unknown,
+            },
+        }
+    }
+}
+
+/// Microseconds as seconds.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "durations need no more than 52 bits"
+)]
+pub(crate) fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}

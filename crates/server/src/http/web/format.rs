@@ -1,0 +1,152 @@
+//! Numbers and times as people read them.
+
+use test_engine_store::Timestamp;
+
+/// Microseconds, with as much precision as helps: `<1 ms`, `250 ms`, `1.2 s`, `3 min 5 s`, `2 h 3 min`.
+pub(super) fn duration(micros: u64) -> String {
+    let milliseconds = micros / 1_000;
+    let seconds = (micros + 500_000) / 1_000_000;
+    match milliseconds {
+        0 if micros == 0 => "0 ms".to_owned(),
+        0 => "<1 ms".to_owned(),
+        1..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => {
+            let tenths = (micros + 50_000) / 100_000;
+            format!("{}.{} s", tenths / 10, tenths % 10)
+        }
+        60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+/// As [`duration`], or a dash.
+pub(super) fn maybe_duration(micros: Option<u64>) -> String {
+    micros.map_or_else(|| "–".to_owned(), duration)
+}
+
+/// A share of 0 to 1 in percent. Never 100% unless it is all, never 0% unless it is nothing.
+pub(super) fn percent(share: Option<f64>) -> String {
+    let Some(share) = share else {
+        return "–".to_owned();
+    };
+    let percent = share * 100.0;
+    if percent >= 100.0 {
+        "100%".to_owned()
+    } else if percent > 99.9 {
+        ">99.9%".to_owned()
+    } else if percent > 0.0 && percent < 0.1 {
+        "<0.1%".to_owned()
+    } else if percent <= 0.0 {
+        "0%".to_owned()
+    } else {
+        format!("{percent:.1}%")
+    }
+}
+
+/// How long ago, roughly.
+pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
+    let seconds = (now.millis() - then.millis()).max(0) / 1_000;
+    let (count, unit) = match seconds {
+        0..60 => return "just now".to_owned(),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+/// A number with spaces between the thousands.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things, such as `1 test` or `2 tests`.
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{ending}", count(number))
+}
+
+/// The first characters of a commit.
+pub(super) fn commit(sha: Option<&str>) -> String {
+    sha.map_or_else(|| "–".to_owned(), |sha| sha.chars().take(10).collect())
+}
+
+/// The first line of a text.
+pub(super) fn first_line(text: Option<&str>) -> String {
+    text.and_then(|text| text.lines().next())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// An address that may stand in a link; anything but a web page could be a script.
+pub(super) fn web_address(text: Option<&str>) -> Option<String> {
+    text.filter(|text| text.starts_with("https://") || text.starts_with("http://"))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use test_engine_store::Timestamp;
+
+    use super::{ago, count, counted, duration, percent, web_address};
+
+    #[test]
+    fn durations_are_as_precise_as_helps() {
+        for (micros, text) in [
+            (0, "0 ms"),
+            (999, "<1 ms"),
+            (250_000, "250 ms"),
+            (1_249_000, "1.2 s"),
+            (59_940_000, "59.9 s"),
+            (185_000_000, "3 min 5 s"),
+            (7_380_000_000, "2 h 3 min"),
+        ] {
+            assert_eq!(duration(micros), text);
+        }
+    }
+
+    #[test]
+    fn shares_do_not_lie_at_their_ends() {
+        for (share, text) in [
+            (None, "–"),
+            (Some(1.0), "100%"),
+            (Some(0.9999), ">99.9%"),
+            (Some(0.995), "99.5%"),
+            (Some(0.0001), "<0.1%"),
+            (Some(0.0), "0%"),
+        ] {
+            assert_eq!(percent(share), text);
+        }
+    }
+
+    #[test]
+    fn times_and_counts() {
+        let at = Timestamp::from_millis;
+        assert_eq!(ago(at(0), at(59_000)), "just now");
+        assert_eq!(ago(at(0), at(60_000)), "1 minute ago");
+        assert_eq!(ago(at(0), at(7_200_000)), "2 hours ago");
+        assert_eq!(ago(at(0), at(3 * 86_400_000)), "3 days ago");
+        assert_eq!(ago(at(5_000), at(0)), "just now");
+        assert_eq!(count(999), "999");
+        assert_eq!(
+            (counted(1, "test"), counted(0, "test")),
+            ("1 test".to_owned(), "0 tests".to_owned())
+        );
+        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+
+    #[test]
+    fn only_web_pages_are_linked() {
+        assert!(web_address(Some("https://ci/1")).is_some());
+        assert!(web_address(Some("javascript:alert(1)")).is_none());
+        assert!(web_address(None).is_none());
+    }
+}

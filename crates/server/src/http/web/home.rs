@@ -1,0 +1,51 @@
+//! Where a visitor begins: on to their organization, or a list of the open ones.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+
+use super::START;
+use super::page::{Frame, PageError, show};
+use super::viewer::Viewer;
+use crate::App;
+use crate::http::links::Links;
+
+#[derive(Template)]
+#[template(path = "organizations.html")]
+struct Page {
+    frame: Frame,
+    organizations: Vec<Row>,
+}
+
+struct Row {
+    slug: String,
+    address: String,
+}
+
+pub(super) async fn get(State(app): State<App>, viewer: Viewer) -> Result<Response, PageError> {
+    if let Some(slug) = viewer.organization_slug() {
+        return Ok(Redirect::to(&Links::organization_page(slug)).into_response());
+    }
+    if !app.config.web.open {
+        return Err(PageError::SignIn {
+            next: START.to_owned(),
+        });
+    }
+    let organizations: Vec<Row> = app
+        .store
+        .organizations()
+        .await?
+        .into_iter()
+        .map(|organization| Row {
+            address: Links::organization_page(&organization.slug),
+            slug: organization.slug,
+        })
+        .collect();
+    if let [only] = organizations.as_slice() {
+        return Ok(Redirect::to(&only.address).into_response());
+    }
+    show(&Page {
+        frame: Frame::new("Organizations", &viewer),
+        organizations,
+    })
+}

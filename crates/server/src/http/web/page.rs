@@ -1,0 +1,156 @@
+//! What all pages share: the frame around them, and how errors look.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use test_engine_store::{Page, StoreError, Suite};
+
+use super::assets;
+use super::viewer::Viewer;
+use crate::http::error::ApiError;
+use crate::http::links::Links;
+use crate::http::paging;
+
+/// A step on the way to the page.
+pub(super) struct Crumb {
+    pub(super) text: String,
+    pub(super) address: String,
+}
+
+/// The frame around a page.
+pub(super) struct Frame {
+    pub(super) title: String,
+    pub(super) crumbs: Vec<Crumb>,
+    pub(super) style: &'static str,
+    /// For the sign-out form; empty for strangers.
+    pub(super) form_token: String,
+    pub(super) is_signed_in: bool,
+}
+
+impl Frame {
+    pub(super) fn new(title: impl Into<String>, viewer: &Viewer) -> Self {
+        Self {
+            title: title.into(),
+            crumbs: Vec::new(),
+            style: assets::STYLE,
+            form_token: viewer.form_token(),
+            is_signed_in: viewer.is_signed_in(),
+        }
+    }
+
+    /// The frame of a page about a suite.
+    pub(super) fn of_suite(title: impl Into<String>, viewer: &Viewer, suite: &Suite) -> Self {
+        let mut frame = Self::new(title, viewer);
+        frame.crumb(
+            &suite.organization_slug,
+            Links::organization_page(&suite.organization_slug),
+        );
+        frame.crumb(&suite.name, Links::suite_path(suite));
+        frame
+    }
+
+    pub(super) fn crumb(&mut self, text: &str, address: String) {
+        self.crumbs.push(Crumb {
+            text: text.to_owned(),
+            address,
+        });
+    }
+}
+
+/// Links to the neighbours of a page of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pager {
+    pub(super) number: u32,
+    pub(super) last: u32,
+    pub(super) previous: Option<String>,
+    pub(super) next: Option<String>,
+}
+
+impl Pager {
+    /// `address` takes the number of a page.
+    pub(super) fn new(page: Page, total: u64, address: impl Fn(u32) -> String) -> Self {
+        let last = paging::last_page(page, total);
+        Self {
+            number: page.number,
+            last,
+            previous: (page.number > 1).then(|| address((page.number - 1).min(last))),
+            next: (page.number < last).then(|| address(page.number + 1)),
+        }
+    }
+}
+
+/// A page that could not be shown.
+pub(super) enum PageError {
+    /// A stranger at a closed door; the path leads back.
+    SignIn { next: String },
+    /// Not there, or not for this visitor.
+    NotFound,
+    /// Shown to a visitor who may look, not touch.
+    Forbidden(String),
+    /// Anything the API would answer too.
+    Api(ApiError),
+    /// A template failed.
+    Template(askama::Error),
+}
+
+impl From<ApiError> for PageError {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        Self::Api(error.into())
+    }
+}
+
+impl From<askama::Error> for PageError {
+    fn from(error: askama::Error) -> Self {
+        Self::Template(error)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    message: String,
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let (status, message) = match self {
+            Self::SignIn { next } => {
+                let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
+                return Redirect::to(&format!("/sign-in?{query}")).into_response();
+            }
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "There is no such page, or it is not yours to see.".to_owned(),
+            ),
+            Self::Forbidden(message) => (StatusCode::FORBIDDEN, message),
+            Self::Api(error) => (error.status(), error.message().to_owned()),
+            Self::Template(error) => {
+                let error = ApiError::internal("make the page", &error);
+                (error.status(), error.message().to_owned())
+            }
+        };
+        let page = ErrorPage {
+            frame: Frame::new(
+                status.canonical_reason().unwrap_or("Error"),
+                &Viewer::stranger(),
+            ),
+            message,
+        };
+        match page.render() {
+            Ok(html) => (status, Html(html)).into_response(),
+            Err(error) => ApiError::internal("make the page", &error).into_response(),
+        }
+    }
+}
+
+/// A template as an answer.
+pub(super) fn show(page: &impl Template) -> Result<Response, PageError> {
+    Ok(Html(page.render()?).into_response())
+}

@@ -1,0 +1,201 @@
+//! A run: what came in, and what failed.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use test_engine_store::{
+    FailedExecution, Page as ListPage, Run, RunResult, RunState, Timestamp, Upload,
+};
+
+use super::format;
+use super::page::{Frame, PageError, Pager, show};
+use super::viewer::SuiteViewer;
+use crate::App;
+use crate::clock::rfc3339;
+use crate::http::links::Links;
+use crate::http::query::{IdInPath, Params};
+
+/// Failures on a page.
+const PAGE_SIZE: u32 = 30;
+/// Bytes shown of one failure's text; the API has the rest.
+const TEXT_LIMIT: usize = 20_000;
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct Page {
+    frame: Frame,
+    title: String,
+    result: ResultMark,
+    branch: String,
+    commit: String,
+    message: String,
+    build_address: Option<String>,
+    time: String,
+    ago: String,
+    passed: String,
+    failed: String,
+    failed_muted: u64,
+    skipped: String,
+    unknown: u64,
+    duration: String,
+    total_failures: String,
+    failures: Vec<Failure>,
+    uploads: Vec<UploadRow>,
+    errors_outside_tests: Vec<String>,
+    pager: Pager,
+}
+
+struct Failure {
+    scope: String,
+    name: String,
+    address: String,
+    location: String,
+    duration: String,
+    muted: bool,
+    reason: String,
+    text: String,
+    is_cut: bool,
+}
+
+struct UploadRow {
+    id: String,
+    format: &'static str,
+    kept: String,
+    duplicates: u64,
+    skipped: u64,
+    errors: Vec<String>,
+    ago: String,
+}
+
+/// The result of a run by word, sign and colour.
+pub(super) struct ResultMark {
+    pub(super) class: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) word: &'static str,
+}
+
+impl ResultMark {
+    pub(super) fn of(run: &Run) -> Self {
+        let (class, sign) = match (run.result, run.state) {
+            (RunResult::Passed, _) => ("passed", "✓"),
+            (RunResult::Failed, _) => ("failed", "✗"),
+            (RunResult::Pending, RunState::Running) => ("unknown", "…"),
+            (RunResult::Pending | RunResult::Stale, _) => ("unknown", "?"),
+        };
+        Self {
+            class,
+            sign,
+            word: run.result.name(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Query {
+    page: Option<u32>,
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    SuiteViewer { viewer, suite }: SuiteViewer,
+    IdInPath(id): IdInPath,
+    Params(query): Params<Query>,
+) -> Result<Response, PageError> {
+    let run = app
+        .store
+        .run(suite.id, id)
+        .await?
+        .ok_or(PageError::NotFound)?;
+    let now = app.clock.now();
+    let base = Links::suite_path(&suite);
+    let address = format!("{base}/runs/{id}");
+    let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
+    let failures = app.store.failed_executions(&run, page).await?;
+    let uploads = app.store.run_uploads(&run).await?;
+    let title = run.number.as_ref().map_or_else(
+        || format!("Run {}", run.key),
+        |number| format!("Run #{number}"),
+    );
+    let mut frame = Frame::of_suite(title.clone(), &viewer, &suite);
+    frame.crumb(&title, address.clone());
+    let errors_outside_tests = uploads
+        .iter()
+        .flat_map(|upload| upload.errors_outside_tests.iter().cloned())
+        .collect();
+    show(&Page {
+        frame,
+        title,
+        result: ResultMark::of(&run),
+        branch: run.branch.clone().unwrap_or_else(|| "–".to_owned()),
+        commit: run.commit_sha.clone().unwrap_or_else(|| "–".to_owned()),
+        message: format::first_line(run.message.as_deref()),
+        build_address: format::web_address(run.url.as_deref()),
+        time: rfc3339(run.created_at),
+        ago: format::ago(run.created_at, now),
+        passed: format::count(run.counts.passed),
+        failed: format::count(run.counts.failed),
+        failed_muted: run.failed_muted,
+        skipped: format::count(run.counts.skipped),
+        unknown: run.counts.unknown,
+        duration: format::duration(run.duration_us),
+        total_failures: format::count(failures.total),
+        pager: Pager::new(page, failures.total, |number| {
+            format!("{address}?page={number}")
+        }),
+        failures: failures
+            .items
+            .into_iter()
+            .map(|failure| failure_row(failure, &base))
+            .collect(),
+        uploads: uploads
+            .into_iter()
+            .map(|upload| upload_row(upload, now))
+            .collect(),
+        errors_outside_tests,
+    })
+}
+
+fn failure_row(failure: FailedExecution, base: &str) -> Failure {
+    let mut text = String::new();
+    let mut is_cut = false;
+    let lines = failure.failure_expanded.iter().flat_map(|detail| {
+        let gap = (!detail.expanded.is_empty() && !detail.backtrace.is_empty()).then_some("");
+        let expanded = detail.expanded.iter().map(String::as_str);
+        expanded
+            .chain(gap)
+            .chain(detail.backtrace.iter().map(String::as_str))
+    });
+    for line in lines {
+        if text.len() + line.len() > TEXT_LIMIT {
+            is_cut = true;
+            break;
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    let test = failure.test;
+    Failure {
+        address: format!("{base}/tests/{}", test.uuid),
+        scope: test.scope,
+        name: test.name,
+        location: test.location.or(test.file_name).unwrap_or_default(),
+        duration: format::maybe_duration(failure.duration_us),
+        muted: failure.muted,
+        reason: failure.failure_reason.unwrap_or_default(),
+        text,
+        is_cut,
+    }
+}
+
+fn upload_row(upload: Upload, now: Timestamp) -> UploadRow {
+    UploadRow {
+        id: upload.uuid.to_string(),
+        format: upload.format.name(),
+        kept: format::count(upload.kept),
+        duplicates: upload.duplicates,
+        skipped: upload.skipped,
+        errors: upload.errors,
+        ago: format::ago(upload.received_at, now),
+    }
+}

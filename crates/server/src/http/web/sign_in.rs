@@ -1,0 +1,214 @@
+//! Signing in with an access token, and out again.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Form, FromRequest as _, Request, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use test_engine_store::{NewToken, Token, TokenKind};
+use uuid::Uuid;
+
+use super::START;
+use super::page::{Frame, PageError, show};
+use super::viewer::{self, COOKIE_NAME, Viewer};
+use crate::App;
+use crate::http::body;
+use crate::http::error::ApiError;
+use crate::http::query::Params;
+use crate::scopes::Scope;
+use crate::secrets::{self, SecretKind};
+
+/// Days a session lasts.
+const SESSION_DAYS: i64 = 7;
+/// Bytes of a form.
+const FORM_LIMIT: usize = 16 * 1024;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Page {
+    frame: Frame,
+    next: String,
+    problem: Option<&'static str>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Query {
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+struct SignOut {
+    #[serde(default)]
+    form_token: String,
+}
+
+pub(super) async fn get(
+    viewer: Viewer,
+    Params(query): Params<Query>,
+) -> Result<Response, PageError> {
+    show(&page(&viewer, own_path(query.next.as_deref()), None))
+}
+
+fn page(viewer: &Viewer, next: String, problem: Option<&'static str>) -> Page {
+    Page {
+        frame: Frame::new("Sign in", viewer),
+        next,
+        problem,
+    }
+}
+
+pub(super) async fn post(
+    State(app): State<App>,
+    viewer: Viewer,
+    request: Request,
+) -> Result<Response, PageError> {
+    refuse_other_sites(request.headers())?;
+    let form: SignIn = form(request).await?;
+    let next = own_path(Some(&form.next));
+    let secret = SecretString::from(form.token.trim());
+    let token = app
+        .authenticator
+        .live_token(&secret, app.clock.now())
+        .await?;
+    let problem = match &token {
+        Some(token) if token.kind != TokenKind::Access => {
+            Some("This is not an API access token. Make one with: test-engine token create")
+        }
+        Some(token) if !Scope::ReadSuites.is_granted_by(&token.scopes) => {
+            Some("This token does not have the scope read_suites.")
+        }
+        Some(_) => None,
+        None => Some("This token is not known, has expired or was revoked."),
+    };
+    match (token, problem) {
+        (Some(token), None) => {
+            let cookie = open_session(&app, &token).await?;
+            let mut response = Redirect::to(&next).into_response();
+            response.headers_mut().insert(SET_COOKIE, cookie);
+            Ok(response)
+        }
+        (_, problem) => {
+            let html = page(&viewer, next, problem).render()?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(html)).into_response())
+        }
+    }
+}
+
+/// Make a session for an access token; the cookie for it.
+async fn open_session(app: &App, access: &Token) -> Result<HeaderValue, PageError> {
+    let now = app.clock.now();
+    let secret = secrets::generate(SecretKind::Session);
+    let session = NewToken {
+        uuid: Uuid::now_v7(),
+        organization: access.organization,
+        suite: None,
+        kind: TokenKind::Session,
+        secret_hash: secrets::hash_of(&secret),
+        scopes: access.scopes.clone(),
+        description: Some(viewer::parent_note(access)),
+        expires_at: Some(now.plus_days(SESSION_DAYS)),
+    };
+    app.store.create_token(session, now).await?;
+    cookie(app, secret.expose_secret(), SESSION_DAYS * 24 * 60 * 60)
+}
+
+fn cookie(app: &App, value: &str, seconds: i64) -> Result<HeaderValue, PageError> {
+    let secure = if app.links.is_https() { "; Secure" } else { "" };
+    let text =
+        format!("{COOKIE_NAME}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    HeaderValue::from_str(&text).map_err(|error| ApiError::internal("make a cookie", &error).into())
+}
+
+pub(super) async fn sign_out(
+    State(app): State<App>,
+    viewer: Viewer,
+    request: Request,
+) -> Result<Response, PageError> {
+    let form: SignOut = form(request).await?;
+    if !viewer.made_form(&form.form_token) {
+        return Err(PageError::Forbidden(
+            "This form is stale. Go back and reload.".to_owned(),
+        ));
+    }
+    if let Some(secret) = viewer.secret()
+        && let Some(token) = app.store.token_by_hash(&secrets::hash_of(secret)).await?
+    {
+        let now = app.clock.now();
+        app.store
+            .revoke_token(token.organization, token.uuid, now)
+            .await?;
+    }
+    let mut response = Redirect::to(START).into_response();
+    response
+        .headers_mut()
+        .insert(SET_COOKIE, cookie(&app, "", 0)?);
+    Ok(response)
+}
+
+/// The fields of a form, within a small limit.
+pub(super) async fn form<T: DeserializeOwned>(request: Request) -> Result<T, PageError> {
+    let (parts, body) = request.into_parts();
+    let bytes = body::read(&parts.headers, body, FORM_LIMIT).await?;
+    let request = Request::from_parts(parts, Body::from(bytes));
+    let Form(form) = Form::from_request(request, &())
+        .await
+        .map_err(|error| ApiError::bad_request(error.body_text()))?;
+    Ok(form)
+}
+
+/// Browsers say where a form came from; another site has no business here.
+fn refuse_other_sites(headers: &HeaderMap) -> Result<(), PageError> {
+    let site = headers
+        .get("sec-fetch-site")
+        .and_then(|site| site.to_str().ok());
+    match site {
+        None | Some("same-origin" | "none") => Ok(()),
+        Some(_) => Err(PageError::Forbidden(
+            "This form came from another site.".to_owned(),
+        )),
+    }
+}
+
+/// A path on this server to go on to; never another site.
+fn own_path(next: Option<&str>) -> String {
+    next.filter(|next| {
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t'])
+    })
+    .unwrap_or(START)
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_path;
+
+    #[test]
+    fn signing_in_never_leads_away() {
+        assert_eq!(
+            own_path(Some("/organizations/a/analytics?x=1")),
+            "/organizations/a/analytics?x=1"
+        );
+        for bad in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/\t/evil",
+            "",
+        ] {
+            assert_eq!(own_path(Some(bad)), super::START, "{bad}");
+        }
+        assert_eq!(own_path(None), super::START);
+    }
+}

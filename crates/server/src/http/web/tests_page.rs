@@ -1,0 +1,215 @@
+//! The tests of a suite with their duration, reliability and state.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use test_engine_store::{
+    Page as ListPage, Period, TestOrder, TestQuery, TestState, TestWithMetrics,
+};
+
+use super::format;
+use super::page::{Frame, PageError, Pager, show};
+use super::viewer::SuiteViewer;
+use crate::App;
+use crate::http::links::Links;
+use crate::http::query::Params;
+
+/// Days looked at.
+const DAYS: i64 = 28;
+/// Tests on a page.
+const PAGE_SIZE: u32 = 50;
+
+/// What the address says; goes back into the links of the page.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct Query {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    search: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    state: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    sort: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    order: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    branch: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
+}
+
+impl Query {
+    fn state(&self) -> Option<TestState> {
+        match self.state.as_str() {
+            "enabled" => Some(TestState::Enabled),
+            "muted" => Some(TestState::Muted),
+            "skipped" => Some(TestState::Skipped),
+            _ => None,
+        }
+    }
+
+    fn order(&self) -> TestOrder {
+        match self.sort.as_str() {
+            "reliability" => TestOrder::Reliability,
+            "executions" => TestOrder::Executions,
+            _ => TestOrder::DurationMean,
+        }
+    }
+
+    /// Slowest, most often run, but least reliable first.
+    fn is_descending(&self) -> bool {
+        match self.order.as_str() {
+            "asc" => false,
+            "desc" => true,
+            _ => self.order() != TestOrder::Reliability,
+        }
+    }
+
+    fn address(&self, base: &str) -> String {
+        let query = serde_urlencoded::to_string(self).unwrap_or_default();
+        format!("{base}?{query}")
+    }
+}
+
+#[derive(Template)]
+#[template(path = "tests.html")]
+struct Page {
+    frame: Frame,
+    name: String,
+    address: String,
+    query: Query,
+    total: String,
+    columns: Vec<Column>,
+    tests: Vec<Row>,
+    pager: Pager,
+}
+
+/// A heading that sorts.
+struct Column {
+    text: &'static str,
+    address: String,
+    /// `ascending`, `descending` or `none`.
+    sorted: &'static str,
+    arrow: &'static str,
+}
+
+struct Row {
+    address: String,
+    scope: String,
+    name: String,
+    location: String,
+    state: &'static str,
+    duration: String,
+    reliability: String,
+    executions: String,
+    failed: u64,
+}
+
+impl Row {
+    fn new(item: TestWithMetrics, base: &str) -> Self {
+        let metrics = item.metrics;
+        Self {
+            address: format!("{base}/{}", item.test.uuid),
+            scope: item.test.scope,
+            name: item.test.name,
+            location: item
+                .test
+                .location
+                .or(item.test.file_name)
+                .unwrap_or_default(),
+            state: item.test.state.name(),
+            duration: format::maybe_duration(mean(metrics.duration_mean_us())),
+            reliability: format::percent(metrics.counts.reliability()),
+            executions: format::count(metrics.counts.executions()),
+            failed: metrics.counts.failed,
+        }
+    }
+}
+
+/// Whole microseconds of a mean.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "means of durations are never negative, and the cast saturates"
+)]
+pub(super) fn mean(micros: Option<f64>) -> Option<u64> {
+    micros.map(|micros| micros.round() as u64)
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    SuiteViewer { viewer, suite }: SuiteViewer,
+    Params(query): Params<Query>,
+) -> Result<Response, PageError> {
+    let base = format!("{}/tests", Links::suite_path(&suite));
+    let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
+    let text = |value: &str| Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+    let listed = app
+        .store
+        .tests(
+            suite.id,
+            &TestQuery {
+                period: Period::last_days(DAYS, app.clock.now()),
+                branch: text(&query.branch),
+                state: query.state(),
+                search: text(&query.search),
+                order: query.order(),
+                descending: query.is_descending(),
+                page,
+            },
+        )
+        .await?;
+    let mut frame = Frame::of_suite(format!("Tests of {}", suite.name), &viewer, &suite);
+    frame.crumb("Tests", base.clone());
+    let at_page = |number| {
+        let mut other = query.clone();
+        other.page = Some(number);
+        other.address(&base)
+    };
+    show(&Page {
+        frame,
+        name: suite.name.clone(),
+        address: Links::suite_path(&suite),
+        total: format::counted(listed.total, "test"),
+        columns: columns(&query, &base),
+        pager: Pager::new(page, listed.total, at_page),
+        tests: listed
+            .items
+            .into_iter()
+            .map(|item| Row::new(item, &base))
+            .collect(),
+        query,
+    })
+}
+
+fn columns(query: &Query, base: &str) -> Vec<Column> {
+    let all = [
+        ("Mean duration", "duration", TestOrder::DurationMean),
+        ("Reliability", "reliability", TestOrder::Reliability),
+        ("Executions", "executions", TestOrder::Executions),
+    ];
+    all.into_iter()
+        .map(|(text, sort, order)| {
+            let is_current = query.order() == order;
+            let mut other = query.clone();
+            other.page = None;
+            sort.clone_into(&mut other.sort);
+            other.order = if is_current {
+                if query.is_descending() { "asc" } else { "desc" }.to_owned()
+            } else {
+                String::new()
+            };
+            let (sorted, arrow) = match (is_current, query.is_descending()) {
+                (false, _) => ("none", ""),
+                (true, true) => ("descending", "▼"),
+                (true, false) => ("ascending", "▲"),
+            };
+            Column {
+                text,
+                address: other.address(base),
+                sorted,
+                arrow,
+            }
+        })
+        .collect()
+}

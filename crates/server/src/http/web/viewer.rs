@@ -1,0 +1,205 @@
+//! Who is looking: a browser with a session, or a stranger.
+//!
+//! A session is a token of its own kind in a cookie. It ends with the access token it was made
+//! from: that token's hash is kept beside it.
+
+use std::collections::HashMap;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
+use axum::http::request::Parts;
+use secrecy::{ExposeSecret as _, SecretString};
+use test_engine_store::{Organization, Suite, Token, TokenKind};
+
+use super::page::PageError;
+use crate::App;
+use crate::http::auth::Principal;
+use crate::http::error::ApiError;
+use crate::http::notes::RequestNotes;
+use crate::scopes::Scope;
+use crate::secrets;
+
+/// The cookie that carries the session.
+pub(super) const COOKIE_NAME: &str = "test_engine_session";
+
+/// Whoever asked for a page.
+pub(super) struct Viewer {
+    session: Option<Session>,
+    path: String,
+}
+
+struct Session {
+    principal: Principal,
+    secret: SecretString,
+}
+
+impl Viewer {
+    /// Nobody known.
+    pub(super) fn stranger() -> Self {
+        Self {
+            session: None,
+            path: String::new(),
+        }
+    }
+
+    pub(super) fn is_signed_in(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// The organization of the session.
+    pub(super) fn organization_slug(&self) -> Option<&str> {
+        self.session
+            .as_ref()
+            .map(|session| session.principal.organization_slug.as_str())
+    }
+
+    /// The session's secret, to end it.
+    pub(super) fn secret(&self) -> Option<&SecretString> {
+        self.session.as_ref().map(|session| &session.secret)
+    }
+
+    /// Goes into every form, and must come back with it.
+    pub(super) fn form_token(&self) -> String {
+        self.session.as_ref().map_or_else(String::new, |session| {
+            secrets::form_token(session.secret.expose_secret())
+        })
+    }
+
+    /// Whether a form was made for this very session.
+    pub(super) fn made_form(&self, form_token: &str) -> bool {
+        self.is_signed_in() && secrets::same(self.form_token().as_bytes(), form_token.as_bytes())
+    }
+
+    /// Whether the visitor may change things in an organization.
+    pub(super) fn may_write(&self, organization_slug: &str) -> bool {
+        self.session.as_ref().is_some_and(|session| {
+            session.principal.organization_slug == organization_slug
+                && session.principal.may(Scope::WriteSuites)
+        })
+    }
+
+    /// The organization, if the visitor may look at it.
+    pub(super) async fn organization(
+        &self,
+        app: &App,
+        slug: &str,
+    ) -> Result<Organization, PageError> {
+        let is_own = self.session.as_ref().is_some_and(|session| {
+            session.principal.organization_slug == slug && session.principal.may(Scope::ReadSuites)
+        });
+        if !is_own && !app.config.web.open {
+            return Err(self.refused());
+        }
+        app.store
+            .organization(slug)
+            .await?
+            .ok_or_else(|| self.refused())
+    }
+
+    /// Strangers may sign in; others learn nothing of what is not theirs.
+    fn refused(&self) -> PageError {
+        if self.is_signed_in() {
+            PageError::NotFound
+        } else {
+            PageError::SignIn {
+                next: self.path.clone(),
+            }
+        }
+    }
+}
+
+impl FromRequestParts<App> for Viewer {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+        let path = parts
+            .extensions
+            .get::<axum::extract::OriginalUri>()
+            .and_then(|uri| uri.path_and_query())
+            .or_else(|| parts.uri.path_and_query())
+            .map_or_else(String::new, |path| path.as_str().to_owned());
+        let session = match cookie(&parts.headers) {
+            Some(secret) => session(app, secret).await?,
+            None => None,
+        };
+        Ok(Self { session, path })
+    }
+}
+
+/// The session of a cookie, while it and the token behind it live.
+async fn session(app: &App, secret: SecretString) -> Result<Option<Session>, ApiError> {
+    let now = app.clock.now();
+    let Some(token) = app.authenticator.live_token(&secret, now).await? else {
+        return Ok(None);
+    };
+    let Some(parent) = parent_hash(&token) else {
+        return Ok(None);
+    };
+    let parent = app.store.token_by_hash(&parent).await?;
+    let is_live =
+        parent.is_some_and(|parent| parent.kind == TokenKind::Access && parent.is_live(now));
+    Ok(is_live.then(|| Session {
+        principal: token.into(),
+        secret,
+    }))
+}
+
+/// What a session keeps of the access token it was made from.
+pub(super) fn parent_note(access_token: &Token) -> String {
+    hex::encode(access_token.secret_hash)
+}
+
+fn parent_hash(token: &Token) -> Option<[u8; 32]> {
+    if token.kind != TokenKind::Session {
+        return None;
+    }
+    let mut hash = [0; 32];
+    hex::decode_to_slice(token.description.as_deref()?, &mut hash).ok()?;
+    Some(hash)
+}
+
+fn cookie(headers: &HeaderMap) -> Option<SecretString> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, value)| *name == COOKIE_NAME && !value.is_empty())
+        .map(|(_, value)| SecretString::from(value))
+}
+
+/// A visitor at a page of a suite they may look at.
+pub(super) struct SuiteViewer {
+    pub(super) viewer: Viewer,
+    pub(super) suite: Suite,
+}
+
+impl FromRequestParts<App> for SuiteViewer {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+        let viewer = Viewer::from_request_parts(parts, app).await?;
+        let path: HashMap<String, String> =
+            match RawPathParams::from_request_parts(parts, app).await {
+                Ok(parameters) => parameters
+                    .iter()
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect(),
+                Err(_undecodable) => return Err(PageError::NotFound),
+            };
+        let part = |name: &str| path.get(name).map_or("", String::as_str);
+        let organization = viewer.organization(app, part("organization")).await?;
+        let suite = app
+            .store
+            .suite(&organization.slug, part("suite"))
+            .await?
+            .ok_or(PageError::NotFound)?;
+        if let Some(notes) = parts.extensions.get::<RequestNotes>() {
+            notes.organization(&suite.organization_slug);
+            notes.suite(&suite.slug);
+        }
+        Ok(Self { viewer, suite })
+    }
+}

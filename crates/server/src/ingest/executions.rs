@@ -1,0 +1,116 @@
+//! Single executions: their paths, their selector, their tags.
+//!
+//! The selector is what plans are timed by, so a file must get the name here that a plan request
+//! will ask for: see [`crate::selectors`].
+
+use std::collections::BTreeMap;
+
+use test_engine_results::{Format, TestResult};
+use test_engine_store::NewExecution;
+
+use super::pytest_names;
+use super::run_env::RunEnv;
+use super::tags;
+use crate::selectors;
+
+/// What all executions of an upload share.
+struct Sender<'a> {
+    format: Format,
+    runner: String,
+    cwd: &'a str,
+    prefix: &'a str,
+}
+
+pub(super) fn derive(
+    format: Format,
+    results: Vec<TestResult>,
+    run_env: &RunEnv,
+    upload_tags: &BTreeMap<String, String>,
+    errors: &mut Vec<String>,
+) -> Vec<NewExecution> {
+    let sender = Sender {
+        format,
+        runner: run_env.runner(),
+        cwd: run_env.get("cwd").unwrap_or_default(),
+        prefix: run_env.get("location_prefix").unwrap_or_default(),
+    };
+    let upload_selector = upload_tags.get(tags::SELECTOR).map(String::as_str);
+    results
+        .into_iter()
+        .enumerate()
+        .map(|(index, mut result)| {
+            let sent_tags = std::mem::take(&mut result.tags);
+            let mut own_tags = if sent_tags.is_empty() {
+                sent_tags
+            } else {
+                tags::keep_valid(&sent_tags, &format!("result {index}"), errors)
+            };
+            let explicit = own_tags.remove(tags::SELECTOR);
+            own_tags.retain(|key, value| upload_tags.get(key) != Some(value));
+            sender.place(&mut result);
+            let selector = sender.selector(explicit.as_deref().or(upload_selector), &result);
+            NewExecution {
+                result,
+                selector,
+                tags: own_tags,
+            }
+        })
+        .collect()
+}
+
+impl Sender<'_> {
+    /// Make the result's paths those of the repository.
+    fn place(&self, result: &mut TestResult) {
+        if result.file_name.is_none() && self.format == Format::Junit && self.is_pytest() {
+            let class_name = if result.scope.is_empty() {
+                &result.name
+            } else {
+                &result.scope
+            };
+            result.file_name = pytest_names::file_of(class_name);
+        }
+        for path in [&mut result.file_name, &mut result.location] {
+            if let Some(given) = path {
+                *path = Some(self.in_repository(given)).filter(|path| !path.is_empty());
+            }
+        }
+    }
+
+    fn is_pytest(&self) -> bool {
+        self.runner == "pytest" || self.runner == "pytest-pants"
+    }
+
+    fn in_repository(&self, path: &str) -> String {
+        let relative = selectors::relative_to(self.cwd, path);
+        if selectors::canonical(self.prefix).is_empty() {
+            return relative;
+        }
+        match self.format {
+            // Collectors write this one, and most of them know the prefix.
+            Format::Json => relative,
+            _ => selectors::with_prefix(self.prefix, &relative),
+        }
+    }
+
+    /// The selector's canonical name; `None` when nothing tells it.
+    fn selector(&self, explicit: Option<&str>, result: &TestResult) -> Option<String> {
+        let selector = if let Some(explicit) = explicit {
+            selectors::with_prefix_once(self.prefix, explicit)
+        } else if self.is_by_package() {
+            selectors::with_prefix(self.prefix, &result.scope)
+        } else {
+            let file = result.file_name.as_deref()?;
+            match self.format {
+                Format::Json => selectors::with_prefix_once(self.prefix, file),
+                // `place` has put the prefix there.
+                _ => selectors::canonical(file),
+            }
+        };
+        (!selector.is_empty()).then_some(selector)
+    }
+
+    /// Go is run by packages, and its results carry them as the scope.
+    fn is_by_package(&self) -> bool {
+        self.format == Format::GoJsonl || (self.format == Format::Junit && self.runner == "gotest")
+    }
+}

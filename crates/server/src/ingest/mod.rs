@@ -1,0 +1,103 @@
+//! From what a client uploaded to what the store keeps.
+//!
+//! [`Submission`] is an upload as it came, whatever its encoding; [`derive()`] turns it into one value
+//! for the store's one transaction. Pure: no HTTP, no database, no clock.
+
+mod digest;
+mod executions;
+mod pytest_names;
+mod run_env;
+mod submission;
+mod tags;
+
+pub(crate) use submission::{Submission, SubmissionError};
+
+use test_engine_results::{Detail, Report, parse_at_most};
+use test_engine_store::{NewRun, NewUpload, SuiteId, Timestamp};
+use uuid::Uuid;
+
+use run_env::RunEnv;
+
+/// Entries of the receipt's list of errors.
+const ERRORS_LISTED: usize = 50;
+
+/// What the caller decides about an upload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    /// Where it goes.
+    pub(crate) suite: SuiteId,
+    /// For the run, when its key is new.
+    pub(crate) run_uuid: Uuid,
+    /// For the upload.
+    pub(crate) upload_uuid: Uuid,
+    /// When it came.
+    pub(crate) received_at: Timestamp,
+    /// Results one upload may hold.
+    pub(crate) results_limit: usize,
+}
+
+/// Everything the store is to keep of an upload.
+pub(crate) fn derive(
+    submission: &Submission,
+    context: Context,
+) -> Result<NewUpload, SubmissionError> {
+    let run_env = RunEnv::new(&submission.run_env);
+    let key = run_env.key(context.run_uuid)?;
+    let limit = context.results_limit;
+    let report = parse_at_most(submission.format, &submission.data, Detail::Full, limit)?;
+    let Report {
+        results,
+        bad,
+        errors_outside_tests,
+        left_out,
+    } = report;
+    if left_out > 0 {
+        return Err(SubmissionError::TooManyResults {
+            count: limit + left_out,
+            limit,
+        });
+    }
+
+    let mut errors: Vec<String> = bad
+        .iter()
+        .take(ERRORS_LISTED)
+        .map(|bad| format!("result {}: {}", bad.index, bad.message))
+        .collect();
+    let upload_tags = tags::of_upload(&submission.tags, &run_env, &mut errors);
+    let executions = executions::derive(
+        submission.format,
+        results,
+        &run_env,
+        &upload_tags,
+        &mut errors,
+    );
+    errors.truncate(ERRORS_LISTED);
+
+    Ok(NewUpload {
+        suite: context.suite,
+        run: NewRun {
+            uuid: context.run_uuid,
+            key: key.clone(),
+            branch: run_env.branch(),
+            commit_sha: run_env.text("commit_sha"),
+            build_id: run_env.is_buildkite().then_some(key),
+            number: run_env.text("number"),
+            url: run_env.text("url"),
+            message: run_env.text("message"),
+            run_env: run_env.to_json(),
+        },
+        uuid: context.upload_uuid,
+        format: submission.format,
+        job_id: run_env.text("job_id"),
+        tags: upload_tags,
+        digest: digest::of(submission),
+        skipped: bad.len() as u64,
+        errors,
+        errors_outside_tests,
+        received_at: context.received_at,
+        executions,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! Tags of uploads and executions: which are kept, and the ones derived from the build.
+//!
+//! A tag that breaks the rules is left out and named in the receipt; its result is kept.
+
+use std::collections::BTreeMap;
+
+use super::run_env::{RunEnv, limited};
+
+/// Custom tags of an upload, and again of each of its executions.
+const CUSTOM_LIMIT: usize = 10;
+/// A key is shorter than this, in bytes.
+const KEY_BYTES: usize = 64;
+/// A value is shorter than this, in bytes.
+const VALUE_BYTES: usize = 128;
+/// Derived values are cut here, in bytes; branches may be long.
+const CORE_VALUE_BYTES: usize = 512;
+
+/// The tag that says what to hand a runner to run the test.
+pub(super) const SELECTOR: &str = "test.selector.primary";
+
+/// Keys with a meaning of their own; they do not count as custom.
+const CORE_KEYS: [&str; 17] = [
+    "build.id",
+    "build.job_id",
+    "build.step_id",
+    "cloud.provider",
+    "cloud.region",
+    "code.file.path",
+    "collector.name",
+    "collector.version",
+    "host.arch",
+    "host.type",
+    "language.name",
+    "language.version",
+    "scm.branch",
+    "scm.commit_sha",
+    "test.framework.name",
+    "test.framework.version",
+    SELECTOR,
+];
+
+/// The tags of a whole upload: what its sender gave, and what the build says.
+pub(super) fn of_upload(
+    sent: &BTreeMap<String, String>,
+    run_env: &RunEnv,
+    errors: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let mut tags = keep_valid(sent, "the upload", errors);
+    let build_id = run_env
+        .is_buildkite()
+        .then(|| run_env.text("key"))
+        .flatten();
+    let derived = [
+        ("build.id", build_id),
+        ("build.job_id", run_env.text("job_id")),
+        ("scm.branch", run_env.branch()),
+        ("scm.commit_sha", run_env.text("commit_sha")),
+        ("collector.name", run_env.text("collector")),
+        ("collector.version", run_env.text("version")),
+        ("language.version", run_env.text("language_version")),
+        ("test.framework.name", run_env.text("test_runner")),
+    ];
+    for (key, value) in derived {
+        if let Some(value) = value {
+            let value = limited(&value, CORE_VALUE_BYTES).to_owned();
+            tags.entry(key.to_owned()).or_insert(value);
+        }
+    }
+    tags
+}
+
+/// The valid ones of the tags that `owner` was given.
+pub(super) fn keep_valid(
+    sent: &BTreeMap<String, String>,
+    owner: &str,
+    errors: &mut Vec<String>,
+) -> BTreeMap<String, String> {
+    let mut kept = BTreeMap::new();
+    let mut custom = 0;
+    for (key, value) in sent {
+        let is_core = CORE_KEYS.contains(&key.as_str());
+        let problem = problem(key, value, is_core)
+            .or_else(|| (!is_core && custom == CUSTOM_LIMIT).then_some("there are more than 10"))
+            .or_else(|| {
+                is_nested(key, &kept).then_some("another key is the beginning of this one")
+            });
+        match problem {
+            None => {
+                custom += usize::from(!is_core);
+                kept.insert(key.clone(), value.clone());
+            }
+            Some(problem) if errors.len() < super::ERRORS_LISTED => {
+                let key = limited(key, KEY_BYTES);
+                errors.push(format!("{owner}: the tag {key:?} was left out: {problem}"));
+            }
+            Some(_) => {}
+        }
+    }
+    kept
+}
+
+fn problem(key: &str, value: &str, is_core: bool) -> Option<&'static str> {
+    let value_limit = if is_core {
+        CORE_VALUE_BYTES
+    } else {
+        VALUE_BYTES
+    };
+    if !key.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        Some("its key does not begin with a letter")
+    } else if !key
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    {
+        Some("its key has characters other than letters, digits, _ - and .")
+    } else if key.len() >= KEY_BYTES {
+        Some("its key has 64 bytes or more")
+    } else if key == "mut" || key.starts_with("mut.") {
+        Some("keys that begin with mut. are reserved")
+    } else if value.trim().is_empty() {
+        Some("its value is blank")
+    } else if value.len() >= value_limit {
+        Some("its value is too long")
+    } else {
+        None
+    }
+}
+
+/// Whether a kept key is this one's beginning. Sorted order brings the shorter key first.
+fn is_nested(key: &str, kept: &BTreeMap<String, String>) -> bool {
+    key.match_indices('.')
+        .any(|(end, _dot)| kept.contains_key(&key[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::run_env::RunEnv;
+    use super::{keep_valid, of_upload};
+
+    fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_rules_of_keys_and_values() {
+        let long_key = "k".repeat(64);
+        let long_value = "v".repeat(128);
+        for (key, value, kept) in [
+            ("team", "web", true),
+            ("ci.worker-id_2", "x", true),
+            ("mutation", "x", true),
+            ("mut", "x", false),
+            ("mut.a", "x", false),
+            ("2fast", "x", false),
+            ("", "x", false),
+            ("a b", "x", false),
+            ("é", "x", false),
+            ("blank", " ", false),
+            (long_key.as_str(), "x", false),
+            ("long", long_value.as_str(), false),
+            (&long_key[..63], &long_value[..127], true),
+        ] {
+            let mut errors = Vec::new();
+            let result = keep_valid(&tags(&[(key, value)]), "result 3", &mut errors);
+            assert_eq!(result.len(), usize::from(kept), "{key}");
+            assert_eq!(errors.len(), usize::from(!kept), "{key}");
+            assert!(
+                errors
+                    .iter()
+                    .all(|error| error.starts_with("result 3: the tag"))
+            );
+        }
+    }
+
+    #[test]
+    fn ten_custom_tags_and_any_number_of_core_ones() {
+        let mut sent: BTreeMap<String, String> = (0..12)
+            .map(|n| (format!("tag{n:02}"), "x".to_owned()))
+            .collect();
+        sent.insert("host.arch".to_owned(), "arm64".to_owned());
+        let mut errors = Vec::new();
+        assert_eq!(keep_valid(&sent, "the upload", &mut errors).len(), 11);
+        assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn a_key_may_not_be_the_beginning_of_another() {
+        let mut errors = Vec::new();
+        let kept = keep_valid(
+            &tags(&[("a", "1"), ("a.b", "2"), ("ab", "3")]),
+            "x",
+            &mut errors,
+        );
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["a", "ab"]);
+    }
+
+    #[test]
+    fn the_build_adds_its_own() {
+        let run_env = RunEnv::new(&tags(&[
+            ("ci", "buildkite"),
+            ("key", "b1"),
+            ("job_id", "j1"),
+            ("branch", "refs/heads/main"),
+            ("commit_sha", "abc"),
+            ("collector", "bktec"),
+            ("version", "1.0"),
+            ("test_runner", "rspec"),
+            ("language_version", ""),
+        ]));
+        let mut errors = Vec::new();
+        let tags = of_upload(&tags(&[("scm.branch", "mine")]), &run_env, &mut errors);
+        assert_eq!(tags["build.id"], "b1");
+        assert_eq!(tags["build.job_id"], "j1");
+        assert_eq!(tags["scm.branch"], "mine");
+        assert_eq!(tags["test.framework.name"], "rspec");
+        assert!(!tags.contains_key("language.version"));
+        assert!(errors.is_empty());
+    }
+}

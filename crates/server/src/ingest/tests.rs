@@ -1,0 +1,209 @@
+//! Whole uploads, from fields and bytes to what is stored.
+
+use std::collections::BTreeMap;
+
+use axum::body::Bytes;
+use test_engine_results::Format;
+use test_engine_store::{NewUpload, Timestamp};
+use uuid::Uuid;
+
+use super::{Context, Submission, derive};
+
+fn suite_id() -> test_engine_store::SuiteId {
+    // Ids come from a database only; one in memory gives a real one.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_millis(0);
+        let config = crate::config::Config::in_directory(directory.path());
+        let store = crate::open_store(&config).await.unwrap();
+        let organization = store
+            .create_organization(Uuid::now_v7(), "acme", now)
+            .await
+            .unwrap();
+        let suite = test_engine_store::NewSuite {
+            uuid: Uuid::now_v7(),
+            slug: "web".to_owned(),
+            name: "Web".to_owned(),
+            default_branch: "main".to_owned(),
+            ..Default::default()
+        };
+        let suite = store
+            .create_suite(organization.id, suite, now)
+            .await
+            .unwrap();
+        store.close().await;
+        suite.id
+    })
+}
+
+fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn submission(format: Format, run_env: &[(&str, &str)], data: &str) -> Submission {
+    Submission {
+        format,
+        run_env: fields(run_env),
+        tags: BTreeMap::new(),
+        data: Bytes::copy_from_slice(data.as_bytes()),
+    }
+}
+
+fn upload(submission: &Submission) -> Result<NewUpload, String> {
+    let context = Context {
+        suite: suite_id(),
+        run_uuid: Uuid::from_u128(1),
+        upload_uuid: Uuid::from_u128(2),
+        received_at: Timestamp::from_millis(1_000),
+        results_limit: 3,
+    };
+    derive(submission, context).map_err(|error| error.to_string())
+}
+
+fn selectors(upload: &NewUpload) -> Vec<Option<&str>> {
+    upload
+        .executions
+        .iter()
+        .map(|execution| execution.selector.as_deref())
+        .collect()
+}
+
+#[test]
+fn the_run_is_what_run_env_says() {
+    let sent = submission(
+        Format::Json,
+        &[
+            ("CI", "buildkite"),
+            ("key", "b1"),
+            ("branch", "refs/heads/main"),
+            ("job_id", "j"),
+            ("odd", "kept"),
+        ],
+        "[]",
+    );
+    let upload = upload(&sent).unwrap();
+    assert_eq!(upload.run.key, "b1");
+    assert_eq!(upload.run.build_id.as_deref(), Some("b1"));
+    assert_eq!(upload.run.branch.as_deref(), Some("main"));
+    assert_eq!(upload.job_id.as_deref(), Some("j"));
+    assert!(upload.run.run_env.contains(r#""odd":"kept""#));
+}
+
+#[test]
+fn a_collector_s_files_and_tags_become_selectors() {
+    let data = r#"[
+        {"name":"a","file_name":"./apps/web/spec/a_spec.rb","history":{"duration":1}},
+        {"name":"b","file_name":"spec/b_spec.rb","history":{"duration":1}},
+        {"name":"c","file_name":"x","tags":{"test.selector.primary":"spec/c_spec.rb","team":"web"},"history":{"duration":1}}
+    ]"#;
+    let sent = submission(
+        Format::Json,
+        &[("key", "k"), ("location_prefix", "apps/web")],
+        data,
+    );
+    let upload = upload(&sent).unwrap();
+    assert_eq!(
+        selectors(&upload),
+        [
+            Some("apps/web/spec/a_spec.rb"),
+            Some("apps/web/spec/b_spec.rb"),
+            Some("apps/web/spec/c_spec.rb")
+        ]
+    );
+    assert_eq!(upload.executions[2].tags, fields(&[("team", "web")]));
+}
+
+#[test]
+fn jest_files_are_made_relative_and_prefixed() {
+    let data = r#"{"testResults":[{"name":"/b/apps/web/src/a.test.js","status":"passed","assertionResults":[
+        {"ancestorTitles":["A"],"title":"works","status":"passed","duration":5,"location":{"line":3,"column":1}}]}]}"#;
+    let run_env = [
+        ("key", "k"),
+        ("cwd", "/b/apps/web"),
+        ("location_prefix", "apps/web"),
+        ("test_runner", "jest"),
+    ];
+    let upload = upload(&submission(Format::JestJson, &run_env, data)).unwrap();
+    assert_eq!(selectors(&upload), [Some("apps/web/src/a.test.js")]);
+    assert_eq!(
+        upload.executions[0].result.file_name.as_deref(),
+        Some("apps/web/src/a.test.js")
+    );
+    assert_eq!(
+        upload.executions[0].result.location.as_deref(),
+        Some("apps/web/src/a.test.js:3")
+    );
+}
+
+#[test]
+fn rspec_files_meet_without_their_dot() {
+    let data = r#"{"examples":[{"id":"./spec/a_spec.rb[1:1]","description":"works","full_description":"A works",
+        "status":"passed","file_path":"./spec/a_spec.rb","line_number":2,"run_time":0.5}],"summary":{}}"#;
+    let upload = upload(&submission(
+        Format::RspecJson,
+        &[("key", "k"), ("location_prefix", "./")],
+        data,
+    ))
+    .unwrap();
+    assert_eq!(selectors(&upload), [Some("spec/a_spec.rb")]);
+    assert_eq!(
+        upload.executions[0].result.location.as_deref(),
+        Some("./spec/a_spec.rb:2")
+    );
+}
+
+#[test]
+fn junit_files_come_from_attributes_or_from_what_the_runner_is_known_for() {
+    let data =
+        r#"<testsuite><testcase classname="tests.test_a.TestA" name="t" time="1"/></testsuite>"#;
+    let by_runner = |runner: &str| {
+        let sent = submission(
+            Format::Junit,
+            &[("key", "k"), ("test_runner", runner)],
+            data,
+        );
+        upload(&sent).unwrap().executions[0].selector.clone()
+    };
+    assert_eq!(by_runner("pytest").as_deref(), Some("tests/test_a.py"));
+    assert_eq!(by_runner("gotest").as_deref(), Some("tests.test_a.TestA"));
+    assert_eq!(by_runner("other"), None);
+}
+
+#[test]
+fn too_many_results_name_the_limit() {
+    let data = r#"[{"name":"a"},{"name":"b"},{"name":"c"},{"name":""}]"#;
+    let error = upload(&submission(Format::Json, &[("key", "k")], data)).unwrap_err();
+    assert!(
+        error.contains("4 results") && error.contains("at most 3"),
+        "{error}"
+    );
+}
+
+#[test]
+fn bad_results_are_counted_and_named_while_good_ones_stay() {
+    let data = r#"[{"name":"a"},{"name":" "},{"name":"c","tags":{"mut.x":"1"}}]"#;
+    let upload = upload(&submission(Format::Json, &[("key", "k")], data)).unwrap();
+    assert_eq!((upload.executions.len(), upload.skipped), (2, 1));
+    assert!(
+        upload.errors[0].starts_with("result 1: "),
+        "{:?}",
+        upload.errors
+    );
+    assert!(upload.errors[1].contains("mut.x"), "{:?}", upload.errors);
+}
+
+#[test]
+fn the_digest_tells_uploads_apart() {
+    let first = upload(&submission(Format::Json, &[("key", "k")], "[]")).unwrap();
+    let again = upload(&submission(Format::Json, &[("key", "k")], "[]")).unwrap();
+    let other = upload(&submission(Format::Json, &[("key", "l")], "[]")).unwrap();
+    assert_eq!(first.digest, again.digest);
+    assert_ne!(first.digest, other.digest);
+}

@@ -1,0 +1,34 @@
+//! Plans past their time are deleted. They are no longer served by then, so nothing waits for this.
+
+use std::time::Duration;
+
+use crate::App;
+use crate::http::Chain;
+
+/// How often to look.
+const EVERY: Duration = Duration::from_mins(10);
+/// Plans deleted in one step; large plans make long transactions.
+const STEP: u32 = 20;
+
+pub(super) async fn run(app: App) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        delete_all(&app).await;
+    }
+}
+
+async fn delete_all(app: &App) {
+    loop {
+        match app.store.delete_expired_plans(app.clock.now(), STEP).await {
+            Ok(deleted) if deleted < u64::from(STEP) => return,
+            // Let the requests in between the steps.
+            Ok(_more) => tokio::task::yield_now().await,
+            Err(error) => {
+                tracing::error!(cause = %Chain(&error), "failed to delete expired plans");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The test-engine server: plans test runs, takes in their results, learns from them.
+//!
+//! [`serve`] is the server as a function, which is what tests call; the program is `cli` around
+//! it. Requests go through `http` to one of two rooms: `ingest` (results come in) and `planning`
+//! (plans go out). `test-engine-store` holds all SQL.
+
+mod app;
+mod ingest;
+mod jobs;
+mod planning;
+mod secrets;
+mod selectors;
+mod server;
+
+mod http;
+
+pub mod admin;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod scopes;
+
+pub(crate) use app::App;
+pub use server::{ServeError, Server, open_store, serve};

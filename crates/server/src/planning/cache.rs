@@ -1,0 +1,136 @@
+//! Recent plans in memory, ready to be sent: every node of a build fetches the same bytes.
+//!
+//! A plan never changes once it is kept, so there is nothing to keep in step with the database.
+
+use std::collections::VecDeque;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use axum::body::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use test_engine_store::{SuiteId, Timestamp};
+
+/// Bytes of plans kept, both forms counted.
+const BUDGET: usize = 64 * 1024 * 1024;
+/// Plans kept at most, so that looking for one stays cheap.
+const MOST: usize = 512;
+
+/// A plan's answer in both forms; the plain one is made when somebody wants it.
+#[derive(Debug)]
+pub(crate) struct PlanBytes {
+    gzip: Bytes,
+    plain: OnceLock<Bytes>,
+}
+
+impl PlanBytes {
+    /// From JSON. Level 1: the next levels save a few percent and cost several times as much.
+    pub(crate) fn from_json(json: Vec<u8>) -> std::io::Result<Self> {
+        let mut encoder = GzEncoder::new(Vec::with_capacity(json.len() / 6), Compression::fast());
+        encoder.write_all(&json)?;
+        Ok(Self {
+            gzip: encoder.finish()?.into(),
+            plain: OnceLock::from(Bytes::from(json)),
+        })
+    }
+
+    /// From what [`Self::gzip`] gave.
+    pub(crate) fn from_gzip(gzip: Vec<u8>) -> Self {
+        Self {
+            gzip: gzip.into(),
+            plain: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn gzip(&self) -> Bytes {
+        self.gzip.clone()
+    }
+
+    pub(crate) fn plain(&self) -> std::io::Result<Bytes> {
+        if let Some(plain) = self.plain.get() {
+            return Ok(plain.clone());
+        }
+        let mut plain = Vec::new();
+        GzDecoder::new(self.gzip.as_ref()).read_to_end(&mut plain)?;
+        Ok(self.plain.get_or_init(|| plain.into()).clone())
+    }
+
+    fn size(&self) -> usize {
+        self.gzip.len() + self.plain.get().map_or(0, Bytes::len)
+    }
+}
+
+struct Entry {
+    suite: SuiteId,
+    identifier: String,
+    expires_at: Timestamp,
+    bytes: Arc<PlanBytes>,
+}
+
+/// The plans asked for last, newest at the back.
+#[derive(Default)]
+pub(crate) struct PlanCache(Mutex<VecDeque<Entry>>);
+
+impl PlanCache {
+    pub(crate) fn get(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+        now: Timestamp,
+    ) -> Option<Arc<PlanBytes>> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = entries
+            .iter()
+            .rposition(|entry| entry.suite == suite && entry.identifier == identifier)?;
+        let entry = entries.remove(place)?;
+        if entry.expires_at <= now {
+            return None;
+        }
+        let bytes = Arc::clone(&entry.bytes);
+        entries.push_back(entry);
+        Some(bytes)
+    }
+
+    pub(crate) fn put(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+        expires_at: Timestamp,
+        bytes: Arc<PlanBytes>,
+    ) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| entry.suite != suite || entry.identifier != identifier);
+        entries.push_back(Entry {
+            suite,
+            identifier: identifier.to_owned(),
+            expires_at,
+            bytes,
+        });
+        let mut size: usize = entries.iter().map(|entry| entry.bytes.size()).sum();
+        while entries.len() > MOST || (size > BUDGET && entries.len() > 1) {
+            size -= entries.pop_front().map_or(0, |oldest| oldest.bytes.size());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PlanBytes;
+
+    #[test]
+    fn both_forms_hold_the_same_plan() {
+        let json = br#"{"identifier":"b/s","tasks":{}}"#.to_vec();
+        let made = PlanBytes::from_json(json.clone()).unwrap();
+        let stored = PlanBytes::from_gzip(made.gzip().to_vec());
+        assert_eq!(stored.plain().unwrap(), json);
+        assert_eq!(made.plain().unwrap(), json);
+        assert_eq!(made.gzip(), stored.gzip());
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error() {
+        assert!(PlanBytes::from_gzip(b"not gzip".to_vec()).plain().is_err());
+    }
+}

@@ -1,0 +1,375 @@
+//! Plans: made once per build, then the same bytes for every node.
+//!
+//! [`Planner`] gathers what is known (timings, muted and skipped tests), has [`build`] make the
+//! plan, and keeps it. Who is first wins, here by one lock per identifier and between servers by
+//! the database. HTTP is the endpoints' matter.
+
+mod build;
+mod cache;
+mod filter;
+mod timings;
+mod wanted;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use test_engine_planner::Estimate;
+use test_engine_store::{
+    BranchId, NewPlan, Period, Store, StoreError, Suite, SuiteId, Test, TestState, Timestamp,
+};
+use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, PlanRequest, TestIdentity};
+
+pub(crate) use cache::PlanBytes;
+
+use build::{Around, Kind, kind};
+use cache::PlanCache;
+use timings::Timings;
+
+/// Days of history behind the timing of a single example.
+const EXAMPLE_HISTORY_DAYS: i64 = 28;
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    /// The request makes no sense; every reason.
+    #[error("Invalid parameters: {}.", .0.join("; "))]
+    Invalid(Vec<String>),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A plan could not be written or read as JSON.
+    #[error("a plan cannot be written or read")]
+    Encoding(#[from] std::io::Error),
+    /// The work was cut short.
+    #[error("planning was cut short")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<serde_json::Error> for PlanError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Encoding(error.into())
+    }
+}
+
+/// Held by whoever is making the plan of one identifier.
+type PlanLock = tokio::sync::Mutex<()>;
+
+/// Makes plans and hands them out again.
+pub(crate) struct Planner {
+    store: Store,
+    timings: Timings,
+    cache: PlanCache,
+    under_way: Mutex<HashMap<(SuiteId, String), Weak<PlanLock>>>,
+    retention_days: i64,
+}
+
+impl Planner {
+    pub(crate) fn new(store: Store, retention_days: u32) -> Self {
+        Self {
+            timings: Timings::new(store.clone()),
+            store,
+            cache: PlanCache::default(),
+            under_way: Mutex::new(HashMap::new()),
+            retention_days: i64::from(retention_days),
+        }
+    }
+
+    /// The plan of this identifier, as every node gets it.
+    pub(crate) async fn fetch(
+        &self,
+        suite: &Suite,
+        identifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<PlanBytes>>, PlanError> {
+        if let Some(cached) = self.cache.get(suite.id, identifier, now) {
+            return Ok(Some(cached));
+        }
+        let Some(stored) = self.store.plan(suite.id, identifier, now).await? else {
+            return Ok(None);
+        };
+        let bytes = Arc::new(PlanBytes::from_gzip(stored.body));
+        self.cache
+            .put(suite.id, identifier, stored.expires_at, Arc::clone(&bytes));
+        Ok(Some(bytes))
+    }
+
+    /// As [`Self::fetch`], with the tests that are muted now: a retried job may come days later.
+    pub(crate) async fn fetch_for_retry(
+        &self,
+        suite: &Suite,
+        identifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<PlanBytes>>, PlanError> {
+        let Some(plan) = self.fetch(suite, identifier, now).await? else {
+            return Ok(None);
+        };
+        let muted = self.tests_in_state(suite, TestState::Muted).await?;
+        let refreshed = tokio::task::spawn_blocking(move || with_muted(&plan, &muted)).await??;
+        Ok(Some(refreshed))
+    }
+
+    /// The plan of the request's identifier: this request's, unless another was first.
+    pub(crate) async fn make(
+        &self,
+        suite: &Suite,
+        request: PlanRequest,
+        now: Timestamp,
+    ) -> Result<Arc<PlanBytes>, PlanError> {
+        let nodes = wanted::nodes(&request).map_err(PlanError::Invalid)?;
+        if let Some(made) = self.fetch(suite, &request.identifier, now).await? {
+            return Ok(made);
+        }
+        let lock = self.lock_for(suite.id, &request.identifier);
+        // Held while planning on purpose: the other nodes of the build wait for this one plan.
+        let _first = lock.lock().await;
+        if let Some(made) = self.fetch(suite, &request.identifier, now).await? {
+            return Ok(made);
+        }
+        let identifier = request.identifier.clone();
+        let made = Arc::new(self.build(suite, request, nodes, now).await?);
+        let kept = self.keep(suite.id, &identifier, made, now).await?;
+        Ok(kept)
+    }
+
+    async fn build(
+        &self,
+        suite: &Suite,
+        request: PlanRequest,
+        nodes: wanted::Nodes,
+        now: Timestamp,
+    ) -> Result<PlanBytes, PlanError> {
+        let timings = self.timings.of(suite).await?;
+        let branch = self.branch(suite, &request.branch).await?;
+        let muted = self.tests_in_state(suite, TestState::Muted).await?;
+        let skipped = self.tests_in_state(suite, TestState::Skipped).await?;
+        let PlanRequest {
+            identifier,
+            tests,
+            location_prefix,
+            ..
+        } = request;
+        let asked_for_nothing =
+            tests.files.is_empty() && tests.examples.is_empty() && tests.selectors.is_empty();
+        let (cases, skipped) =
+            tokio::task::spawn_blocking(move || (build::cases(tests, &skipped), skipped)).await?;
+        let examples = self.example_estimates(suite, &cases, now).await?;
+        let around = Around {
+            identifier,
+            nodes,
+            muted,
+            skipped,
+            asked_for_nothing,
+        };
+        tokio::task::spawn_blocking(move || {
+            let estimates = {
+                let known = timings.read();
+                let mut examples = examples.into_iter();
+                cases
+                    .iter()
+                    .map(|case| match kind(case) {
+                        Kind::Example => examples.next().flatten(),
+                        Kind::Selector => known.estimate(&location_prefix, &case.value, branch),
+                        // Files come with their prefix.
+                        Kind::File => known.estimate("", &case.path, branch),
+                    })
+                    .collect::<Vec<Option<Estimate>>>()
+            };
+            let plan = build::plan(cases, &estimates, around);
+            Ok(PlanBytes::from_json(serde_json::to_vec(&plan)?)?)
+        })
+        .await?
+    }
+
+    /// Keep the plan, or take the one that another server kept a moment earlier.
+    async fn keep(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+        made: Arc<PlanBytes>,
+        now: Timestamp,
+    ) -> Result<Arc<PlanBytes>, PlanError> {
+        let gzip = made.gzip();
+        let (stored, is_ours) = self
+            .store
+            .insert_plan(NewPlan {
+                suite,
+                identifier: identifier.to_owned(),
+                digest: Sha256::digest(&gzip).into(),
+                body: gzip.to_vec(),
+                created_at: now,
+                expires_at: now.plus_days(self.retention_days),
+            })
+            .await?;
+        let kept = if is_ours {
+            made
+        } else {
+            Arc::new(PlanBytes::from_gzip(stored.body))
+        };
+        self.cache
+            .put(suite, identifier, stored.expires_at, Arc::clone(&kept));
+        Ok(kept)
+    }
+
+    fn lock_for(&self, suite: SuiteId, identifier: &str) -> Arc<PlanLock> {
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        under_way.retain(|_, lock| lock.strong_count() > 0);
+        let key = (suite, identifier.to_owned());
+        if let Some(lock) = under_way.get(&key).and_then(Weak::upgrade) {
+            return lock;
+        }
+        let lock = Arc::new(PlanLock::new(()));
+        under_way.insert(key, Arc::downgrade(&lock));
+        lock
+    }
+
+    async fn branch(&self, suite: &Suite, name: &str) -> Result<Option<BranchId>, StoreError> {
+        let name = name.strip_prefix("refs/heads/").unwrap_or(name);
+        if name.is_empty() {
+            return Ok(None);
+        }
+        self.store.branch(suite.id, name).await
+    }
+
+    async fn tests_in_state(
+        &self,
+        suite: &Suite,
+        state: TestState,
+    ) -> Result<Vec<TestIdentity>, StoreError> {
+        let tests = self.store.tests_in_state(suite.id, state).await?;
+        Ok(tests.into_iter().map(identity).collect())
+    }
+
+    /// For the examples among the cases, in their order.
+    async fn example_estimates(
+        &self,
+        suite: &Suite,
+        cases: &[Case],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Estimate>>, StoreError> {
+        let keys: Vec<(&str, &str)> = cases
+            .iter()
+            .filter(|case| kind(case) == Kind::Example)
+            .map(|case| (case.scope.as_str(), case.name.as_str()))
+            .collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let period = Period::last_days(EXAMPLE_HISTORY_DAYS, now);
+        let timings = self.store.test_timings(suite, &keys, period).await?;
+        Ok(timings
+            .into_iter()
+            .map(|timing| {
+                timing.map(|timing| Estimate {
+                    micros: whole_micros(timing.mean_us),
+                    samples: usize::try_from(timing.samples).unwrap_or(usize::MAX),
+                })
+            })
+            .collect())
+    }
+
+    /// The files of a request that are worth expanding into examples, and why.
+    pub(crate) async fn filter(
+        &self,
+        suite: &Suite,
+        request: FilterTestsRequest,
+    ) -> Result<Vec<FilteredTest>, PlanError> {
+        let with_skipped = self.store.files_with_skipped_tests(suite.id).await?;
+        let timings = self.timings.of(suite).await?;
+        let filtered = tokio::task::spawn_blocking(move || {
+            filter::filter(&request, &with_skipped, &timings.read())
+        })
+        .await?;
+        Ok(filtered)
+    }
+
+    /// Milliseconds of the known ones of these files.
+    pub(crate) async fn file_timings(
+        &self,
+        suite: &Suite,
+        paths: Vec<String>,
+    ) -> Result<BTreeMap<String, i64>, PlanError> {
+        let timings = self.timings.of(suite).await?;
+        let known = timings.read();
+        Ok(paths
+            .into_iter()
+            .filter_map(|path| {
+                let estimate = known.estimate_of_path(&path)?;
+                Some((path, build::milliseconds(estimate.micros)))
+            })
+            .collect())
+    }
+}
+
+/// A test as plans name it.
+fn identity(test: Test) -> TestIdentity {
+    TestIdentity {
+        scope: test.scope,
+        name: test.name,
+        path: test.location.or(test.file_name).unwrap_or_default(),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "means of durations are never negative, and the cast saturates"
+)]
+fn whole_micros(mean: f64) -> u64 {
+    mean.round() as u64
+}
+
+/// The plan with this list of muted tests; the very same bytes when nothing changed.
+fn with_muted(plan: &Arc<PlanBytes>, muted: &[TestIdentity]) -> Result<Arc<PlanBytes>, PlanError> {
+    let plain = plan.plain()?;
+    let mut fields: BTreeMap<String, &RawValue> = serde_json::from_slice(&plain)?;
+    let current = serde_json::value::to_raw_value(muted)?;
+    if fields
+        .get("muted_tests")
+        .is_some_and(|planned| planned.get() == current.get())
+    {
+        return Ok(Arc::clone(plan));
+    }
+    fields.insert("muted_tests".to_owned(), &current);
+    let json = serde_json::to_vec(&fields)?;
+    Ok(Arc::new(PlanBytes::from_json(json)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use test_engine_wire::{Plan, TestIdentity};
+
+    use super::{PlanBytes, with_muted};
+
+    #[test]
+    fn muted_tests_are_replaced_and_nothing_else() {
+        let plan = Plan {
+            identifier: "b/s".to_owned(),
+            parallelism: 2,
+            ..Plan::default()
+        };
+        let bytes = Arc::new(PlanBytes::from_json(serde_json::to_vec(&plan).unwrap()).unwrap());
+        let same = with_muted(&bytes, &[]).unwrap();
+        assert!(Arc::ptr_eq(&same, &bytes));
+        let muted = vec![TestIdentity {
+            scope: "A".to_owned(),
+            name: "one".to_owned(),
+            path: "a:1".to_owned(),
+        }];
+        let refreshed = with_muted(&bytes, &muted).unwrap();
+        let read: Plan = serde_json::from_slice(&refreshed.plain().unwrap()).unwrap();
+        assert_eq!(
+            read,
+            Plan {
+                muted_tests: muted,
+                ..plan
+            }
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! The server from its first file to its last request.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use test_engine_store::{Store, StoreError};
+use tokio::net::TcpListener;
+
+use crate::admin::{self, AdminError};
+use crate::app::AppState;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::{http, jobs};
+
+/// Why the server cannot start. Reads after "failed to start: ".
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory cannot be made.
+    #[error("the data directory {path} cannot be made; choose another with --data-dir")]
+    DataDirectory {
+        /// As configured.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error("the database {path} cannot be opened; check that the data directory is writable")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What the store says.
+        source: StoreError,
+    },
+    /// The first organization cannot be made.
+    #[error("the first organization cannot be made")]
+    FirstStart(#[from] AdminError),
+    /// The address cannot be listened on.
+    #[error("the address {address} cannot be listened on; choose another with --listen")]
+    Listen {
+        /// As configured.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Open the database of this configuration; made when missing.
+pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
+    let directory = &config.storage.data_dir;
+    fs_err::create_dir_all(directory).map_err(|source| ServeError::DataDirectory {
+        path: directory.clone(),
+        source,
+    })?;
+    let path = config.storage.database();
+    Store::open_file(&path)
+        .await
+        .map_err(|source| ServeError::Database { path, source })
+}
+
+/// A server that is ready to listen.
+pub struct Server {
+    config: Config,
+    clock: Clock,
+    store: Store,
+    first_token: Option<SecretString>,
+}
+
+impl Server {
+    /// Open everything. A database without an organization gets one, and a token for it.
+    pub async fn prepare(config: Config, clock: Clock) -> Result<Self, ServeError> {
+        let store = open_store(&config).await?;
+        let organization = &config.storage.organization;
+        let first_token = admin::first_start(&store, organization, clock.now()).await?;
+        Ok(Self {
+            config,
+            clock,
+            store,
+            first_token,
+        })
+    }
+
+    /// The token of a new database. There is no other way to learn it, so show it once.
+    pub fn first_token(&self) -> Option<&SecretString> {
+        self.first_token.as_ref()
+    }
+
+    /// Serve until `shutdown` is done; requests under way are finished first.
+    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let public_url = self.config.network.public_url.clone().unwrap_or_else(|| {
+            let address = listener.local_addr().unwrap_or(self.config.network.listen);
+            format!("http://{address}")
+        });
+        let app = Arc::new(AppState::new(
+            self.config,
+            self.clock,
+            self.store.clone(),
+            public_url,
+        ));
+        let background = tokio::spawn(jobs::run(Arc::clone(&app)));
+        http::listen::run(listener, http::router(app), shutdown).await;
+        background.abort();
+        self.store.close().await;
+    }
+}
+
+/// Serve this configuration on a listener until `shutdown` is done.
+///
+/// A new database gets its organization but nobody learns the first token; make one with
+/// [`admin::create_token`].
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let server = Server::prepare(config, Clock::System).await?;
+    server.run(listener, shutdown).await;
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The program as it is typed: what it prints, where, and its exit status.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{Ask, program};
+
+fn run(data_dir: &Path, arguments: &[&str]) -> Output {
+    program(data_dir).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn failure(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(stderr.starts_with("test-engine: failed to "), "{stderr}");
+    stderr
+}
+
+/// What follows the last colon of the line that holds `part`.
+fn secret_after(text: &str, part: &str) -> String {
+    let line = text.lines().find(|line| line.contains(part)).expect(part);
+    line.rsplit(": ").next().unwrap().to_owned()
+}
+
+#[test]
+fn suites_and_tokens_are_made_listed_and_revoked() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let message = failure(&run(data, &["suite", "create", "acme/web"]));
+    assert!(
+        message.contains("test-engine organization create acme"),
+        "{message}"
+    );
+    assert_eq!(
+        stdout(&run(data, &["organization", "create", "acme"])),
+        "acme\n"
+    );
+    let made = stdout(&run(data, &["suite", "create", "acme/web"]));
+    assert!(
+        secret_after(&made, "shown only this once").starts_with("tes_"),
+        "{made}"
+    );
+    let message = failure(&run(data, &["suite", "create", "acme/web"]));
+    assert!(message.contains("already exists"), "{message}");
+    let named = run(
+        data,
+        &[
+            "suite",
+            "create",
+            "--organization",
+            "acme",
+            "--name",
+            "Back End",
+            "--default-branch",
+            "trunk",
+            "--json",
+        ],
+    );
+    let named: Value = serde_json::from_str(&stdout(&named)).unwrap();
+    assert_eq!(
+        (named["slug"].as_str(), named["default_branch"].as_str()),
+        (Some("back-end"), Some("trunk"))
+    );
+    assert_eq!(
+        stdout(&run(data, &["suite", "list", "acme"])),
+        "acme/back-end\nacme/web\n"
+    );
+
+    let made = stdout(&run(
+        data,
+        &[
+            "token",
+            "create",
+            "--scope",
+            "read_suites",
+            "--description",
+            "for me",
+            "--expires-in-days",
+            "3",
+        ],
+    ));
+    let secret = secret_after(&made, "shown only this once");
+    assert!(secret.starts_with("tea_"), "{made}");
+    let listed = stdout(&run(data, &["token", "list"]));
+    assert!(
+        listed.contains("read_suites") && listed.contains("for me"),
+        "{listed}"
+    );
+    assert!(!listed.contains(&secret), "a secret is shown once");
+    let tokens: Value =
+        serde_json::from_str(&stdout(&run(data, &["token", "list", "--json"]))).unwrap();
+    let token = tokens
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|token| token["kind"] == "access")
+        .unwrap();
+    let id = token["id"].as_str().unwrap();
+    assert_eq!(
+        stdout(&run(data, &["token", "revoke", id])),
+        format!("revoked {id}\n")
+    );
+    failure(&run(data, &["token", "revoke", id]));
+    let listed = stdout(&run(data, &["token", "list"]));
+    assert!(listed.contains("revoked"), "{listed}");
+}
+
+#[test]
+fn what_is_typed_wrong_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    for (arguments, part) in [
+        (vec!["token", "create", "--scope", "admin"], "read_suites"),
+        (vec!["serve", "--listen", "nowhere"], "--listen"),
+        (vec!["serve", "--body-limit-mib", "0"], "--body-limit-mib"),
+        (vec!["fly"], "unrecognized subcommand"),
+    ] {
+        let output = run(data, &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains(part), "{arguments:?}: {stderr}");
+    }
+    failure(&run(data, &["serve", "--public-url", "ftp://x"]));
+    failure(&run(data, &["serve", "--log-level", "no=such=level"]));
+    failure(&run(data, &["suite", "create", "acme"]));
+    failure(&run(data, &["organization", "create", "Not A Slug"]));
+    let message = failure(&run(data, &["token", "create"]));
+    assert!(message.contains("organization create"), "{message}");
+}
+
+#[test]
+fn the_first_start_shows_a_token_once_and_later_ones_nothing_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("new/folder");
+    let start = || {
+        let mut child = program(&data)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
+            lines.push(line.unwrap());
+            if lines.last().unwrap().starts_with("listening on ") {
+                break;
+            }
+        }
+        (child, lines)
+    };
+    let (mut child, first) = start();
+    assert_eq!(first.len(), 2, "{first:?}");
+    let secret = secret_after(&first[0], "shown only this once");
+    let base = first[1].strip_prefix("listening on ").unwrap();
+    let told = Ask::new("GET", &format!("{base}/v2/access-token"))
+        .bearer(&secret)
+        .send()
+        .ok();
+    assert_eq!(told["scopes"].as_array().unwrap().len(), 6);
+    // Made beside the running server, known to it at once.
+    let made = stdout(&run(&data, &["token", "create", "--scope", "read_suites"]));
+    let second = secret_after(&made, "shown only this once");
+    Ask::new("GET", &format!("{base}/v2/access-token"))
+        .bearer(&second)
+        .send()
+        .ok();
+
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&child),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    assert!(
+        child.wait().unwrap().success(),
+        "stopping when asked is a success"
+    );
+    let mut log = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut log)
+        .unwrap();
+    assert!(log.contains("/v2/access-token"), "{log}");
+    assert!(!log.contains("tea_"), "no secret in the log: {log}");
+
+    let (mut child, again) = start();
+    assert_eq!(again.len(), 1, "{again:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_port_in_use_and_a_folder_that_is_none_are_clear_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let data = directory.path().join("data");
+    let message = failure(&run(&data, &["serve", "--listen", &address]));
+    assert!(
+        message.contains(&address) && message.contains("--listen"),
+        "{message}"
+    );
+    assert!(!data.exists(), "nothing was made");
+    let file = directory.path().join("file");
+    fs_err::write(&file, "").unwrap();
+    let message = failure(&run(&file, &["serve", "--listen", "127.0.0.1:0"]));
+    assert!(message.contains("--data-dir"), "{message}");
+}
+
+#[test]
+fn init_prints_what_a_pipeline_needs() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let exports = stdout(&run(
+        data,
+        &[
+            "init",
+            "acme/web",
+            "--public-url",
+            "https://tests.example.com/",
+        ],
+    ));
+    for line in [
+        "export BUILDKITE_ORGANIZATION_SLUG=acme",
+        "export BUILDKITE_TEST_ENGINE_SUITE_SLUG=web",
+        "export BUILDKITE_TEST_ENGINE_BASE_URL=https://tests.example.com",
+        "export BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL=https://tests.example.com",
+        "export BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN=tea_",
+        "export BUILDKITE_ANALYTICS_TOKEN=tes_",
+    ] {
+        assert!(exports.contains(line), "{line}: {exports}");
+    }
+    // Again: the suite is there, the tokens are new.
+    assert_ne!(stdout(&run(data, &["init", "acme/web"])), exports);
+    assert_eq!(stdout(&run(data, &["suite", "list", "acme"])), "acme/web\n");
+}
