@@ -1,0 +1,356 @@
+//! What is known of each test over all attempts.
+//!
+//! Pure. A test is known by scope, name and path together: tests of equal name in different places
+//! do not vouch for each other. A failure is taken back only by proof.
+
+use std::collections::{BTreeMap, HashSet};
+
+use test_engine_results::Outcome;
+use test_engine_wire::{Statistics, TestIdentity};
+
+use crate::runners::{Observed, TestKey};
+
+/// Why a failed test still counts as failed although it was run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The retry's results do not list it.
+    NotListed,
+    /// The retry did not run it.
+    NotRun,
+    /// The retry left no results.
+    NoResults,
+}
+
+impl Doubt {
+    /// As a remark behind the test's name.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotListed => "the retry's results do not list it",
+            Self::NotRun => "the retry did not run it",
+            Self::NoResults => "the retry left no results to read",
+        }
+    }
+}
+
+/// One test over all attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestRecord {
+    /// Which test.
+    pub key: TestKey,
+    /// Its failures do not count.
+    pub muted: bool,
+    /// How it ended in the attempts that list it, in order.
+    pub outcomes: Vec<Outcome>,
+    /// How it ended, all things considered.
+    pub outcome: Outcome,
+    /// Why it is failed, if not because the last attempt says so.
+    pub doubt: Option<Doubt>,
+}
+
+impl TestRecord {
+    /// Failed to the end.
+    pub fn is_failed(&self) -> bool {
+        self.outcome == Outcome::Failed
+    }
+
+    /// Passed, after more than one execution.
+    pub fn passed_on_retry(&self) -> bool {
+        self.outcome == Outcome::Passed && self.outcomes.len() > 1
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Record {
+    tests: BTreeMap<TestKey, TestRecord>,
+    /// Scope and name.
+    muted: HashSet<(String, String)>,
+}
+
+impl Record {
+    pub(super) fn new(muted: &[TestIdentity]) -> Self {
+        let muted = muted
+            .iter()
+            .map(|test| (test.scope.clone(), test.name.clone()))
+            .collect();
+        Self {
+            tests: BTreeMap::new(),
+            muted,
+        }
+    }
+
+    pub(super) fn is_muted(&self, key: &TestKey) -> bool {
+        !self.muted.is_empty() && self.muted.contains(&(key.scope.clone(), key.name.clone()))
+    }
+
+    /// Takes in the first attempt.
+    pub(super) fn first(&mut self, observed: &[Observed]) {
+        for (key, outcome) in combined(observed) {
+            self.observe(key, outcome);
+        }
+    }
+
+    /// Takes in a retry that was made for `asked`.
+    pub(super) fn retry(&mut self, asked: &[TestKey], observed: &[Observed]) {
+        let observed = combined(observed);
+        let wanted: HashSet<&TestKey> = asked.iter().collect();
+        for (&key, &outcome) in &observed {
+            let ran = matches!(outcome, Outcome::Passed | Outcome::Failed);
+            if ran || wanted.contains(key) {
+                self.observe(key, outcome);
+            }
+        }
+        for key in asked {
+            match observed.get(key) {
+                None => self.doubt(std::slice::from_ref(key), Doubt::NotListed),
+                Some(Outcome::Skipped | Outcome::Unknown) => {
+                    self.doubt(std::slice::from_ref(key), Doubt::NotRun);
+                }
+                Some(Outcome::Passed | Outcome::Failed) => {}
+            }
+        }
+    }
+
+    /// These are still failed, and this is why.
+    pub(super) fn doubt(&mut self, keys: &[TestKey], doubt: Doubt) {
+        for key in keys {
+            if let Some(test) = self.tests.get_mut(key) {
+                test.outcome = Outcome::Failed;
+                test.doubt = Some(doubt);
+            }
+        }
+    }
+
+    /// Tests to rerun, in order.
+    pub(super) fn failed(&self, with_muted: bool) -> Vec<TestKey> {
+        self.tests
+            .values()
+            .filter(|test| test.is_failed() && (with_muted || !test.muted))
+            .map(|test| test.key.clone())
+            .collect()
+    }
+
+    pub(super) fn into_tests(self) -> Vec<TestRecord> {
+        self.tests.into_values().collect()
+    }
+
+    fn observe(&mut self, key: &TestKey, outcome: Outcome) {
+        let muted = self.is_muted(key);
+        let test = self.tests.entry(key.clone()).or_insert_with(|| TestRecord {
+            key: key.clone(),
+            muted,
+            outcomes: Vec::new(),
+            outcome,
+            doubt: None,
+        });
+        test.outcomes.push(outcome);
+        test.outcome = outcome;
+        test.doubt = None;
+    }
+}
+
+/// Each test once. A test that is listed more than once in an attempt, because it was repeated or
+/// because two have the same name, has failed if it failed once.
+fn combined(observed: &[Observed]) -> BTreeMap<&TestKey, Outcome> {
+    let mut combined: BTreeMap<&TestKey, Outcome> = BTreeMap::new();
+    for test in observed {
+        combined
+            .entry(&test.key)
+            .and_modify(|known| {
+                if weight(test.outcome) > weight(*known) {
+                    *known = test.outcome;
+                }
+            })
+            .or_insert(test.outcome);
+    }
+    combined
+}
+
+fn weight(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Skipped => 0,
+        Outcome::Passed => 1,
+        Outcome::Unknown => 2,
+        Outcome::Failed => 3,
+    }
+}
+
+pub(super) fn statistics(tests: &[TestRecord]) -> Statistics {
+    let mut counts = Statistics {
+        total: i64::try_from(tests.len()).unwrap_or(i64::MAX),
+        ..Statistics::default()
+    };
+    for test in tests {
+        let count = match (test.outcome, test.muted) {
+            (Outcome::Passed, true) => &mut counts.muted_passed,
+            (Outcome::Failed, true) => &mut counts.muted_failed,
+            (Outcome::Passed, false) if test.passed_on_retry() => &mut counts.passed_on_retry,
+            (Outcome::Passed, false) => &mut counts.passed_on_first_run,
+            (Outcome::Failed, false) => &mut counts.failed,
+            (Outcome::Skipped, _) => &mut counts.skipped,
+            (Outcome::Unknown, _) => continue,
+        };
+        *count += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runners::testing::key;
+
+    fn seen(tests: &[(&str, Outcome)]) -> Vec<Observed> {
+        tests
+            .iter()
+            .map(|(name, outcome)| Observed {
+                key: key("S", name, "p"),
+                outcome: *outcome,
+            })
+            .collect()
+    }
+
+    fn muted(names: &[&str]) -> Vec<TestIdentity> {
+        names
+            .iter()
+            .map(|name| TestIdentity {
+                scope: "S".to_owned(),
+                name: (*name).to_owned(),
+                path: "elsewhere:3".to_owned(),
+            })
+            .collect()
+    }
+
+    fn outcome_of<'r>(record: &'r Record, name: &str) -> &'r TestRecord {
+        &record.tests[&key("S", name, "p")]
+    }
+
+    #[test]
+    fn only_proof_takes_a_failure_back() {
+        use Outcome::{Failed, Passed, Skipped, Unknown};
+        let mut record = Record::new(&[]);
+        record.first(&seen(&[
+            ("mended", Failed),
+            ("gone", Failed),
+            ("skipped", Failed),
+            ("unknown", Failed),
+            ("still", Failed),
+            ("fine", Passed),
+        ]));
+        let asked = record.failed(true);
+        assert_eq!(asked.len(), 5);
+        record.retry(
+            &asked,
+            &seen(&[
+                ("mended", Passed),
+                ("skipped", Skipped),
+                ("unknown", Unknown),
+                ("still", Failed),
+            ]),
+        );
+        assert_eq!(outcome_of(&record, "mended").outcome, Passed);
+        assert!(outcome_of(&record, "mended").passed_on_retry());
+        for (name, doubt) in [
+            ("gone", Some(Doubt::NotListed)),
+            ("skipped", Some(Doubt::NotRun)),
+            ("unknown", Some(Doubt::NotRun)),
+            ("still", None),
+        ] {
+            let test = outcome_of(&record, name);
+            assert!(test.is_failed(), "{name}");
+            assert_eq!(test.doubt, doubt, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_same_name_elsewhere_vouches_for_nothing() {
+        let mut record = Record::new(&[]);
+        record.first(&seen(&[("t", Outcome::Failed)]));
+        let asked = record.failed(true);
+        let elsewhere = [Observed {
+            key: key("S", "t", "other"),
+            outcome: Outcome::Passed,
+        }];
+        record.retry(&asked, &elsewhere);
+        assert!(outcome_of(&record, "t").is_failed());
+        assert_eq!(record.tests.len(), 2);
+    }
+
+    #[test]
+    fn a_retry_adds_no_skipped_tests_that_were_not_asked_for() {
+        let mut record = Record::new(&[]);
+        record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
+        let asked = record.failed(true);
+        record.retry(
+            &asked,
+            &seen(&[
+                ("t", Outcome::Passed),
+                ("u", Outcome::Skipped),
+                ("v", Outcome::Skipped),
+            ]),
+        );
+        assert_eq!(outcome_of(&record, "u").outcomes, [Outcome::Passed]);
+        assert_eq!(record.tests.len(), 2);
+    }
+
+    #[test]
+    fn a_test_that_was_not_asked_for_may_still_fail_the_run() {
+        let mut record = Record::new(&[]);
+        record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
+        let asked = record.failed(true);
+        record.retry(
+            &asked,
+            &seen(&[("t", Outcome::Passed), ("u", Outcome::Failed)]),
+        );
+        assert!(outcome_of(&record, "u").is_failed());
+    }
+
+    #[test]
+    fn within_an_attempt_a_failure_stays() {
+        for order in [
+            [Outcome::Failed, Outcome::Passed],
+            [Outcome::Passed, Outcome::Failed],
+        ] {
+            let mut record = Record::new(&[]);
+            record.first(&seen(&order.map(|outcome| ("t", outcome))));
+            assert!(outcome_of(&record, "t").is_failed());
+            assert_eq!(outcome_of(&record, "t").outcomes.len(), 1);
+        }
+    }
+
+    #[test]
+    fn muted_is_by_scope_and_name() {
+        let mut record = Record::new(&muted(&["t"]));
+        record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Failed)]));
+        assert_eq!(record.failed(false), [key("S", "u", "p")]);
+        assert_eq!(record.failed(true).len(), 2);
+    }
+
+    #[test]
+    fn every_test_is_counted_once() {
+        use Outcome::{Failed, Passed, Skipped};
+        let mut record = Record::new(&muted(&["mp", "mf", "ms"]));
+        record.first(&seen(&[
+            ("first", Passed),
+            ("later", Failed),
+            ("never", Failed),
+            ("mp", Passed),
+            ("mf", Failed),
+            ("ms", Skipped),
+            ("s", Skipped),
+        ]));
+        let asked = record.failed(false);
+        record.retry(&asked, &seen(&[("later", Passed), ("never", Failed)]));
+        assert_eq!(
+            statistics(&record.into_tests()),
+            Statistics {
+                total: 7,
+                passed_on_first_run: 1,
+                passed_on_retry: 1,
+                muted_passed: 1,
+                muted_failed: 1,
+                failed: 1,
+                skipped: 2,
+            }
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! The exit code of the whole run. Pure.
+//!
+//! It is the runner's own, with two exceptions. A last exit code 1 that failed muted tests explain
+//! in full becomes 0. And a retry that ends well does not make up for a failure that it did not
+//! disprove: the failing code comes back.
+
+use test_engine_results::Outcome;
+
+use super::record::TestRecord;
+use crate::exit_code::SIGNAL_BASE;
+use crate::process::{Ended, Exit};
+use crate::runners::{Reading, TestKey};
+
+/// The exit code by which runners say that tests failed. Others say more than a mute may hide.
+const TESTS_FAILED: i32 = 1;
+
+/// Codes from here to there are how shells and wrappers tell of a child that a signal killed.
+const KILLED_CODES: std::ops::RangeInclusive<i32> = 129..=165;
+
+/// What the attempts say, one entry each.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    attempts: Vec<Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    exit: Exit,
+    interrupted: bool,
+    /// `None`: its results were not read.
+    seen: Option<Seen>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    failures_that_count: usize,
+    muted_failures: usize,
+    errors_outside_tests: bool,
+    /// Some results could not be used; one of them may be a failure.
+    has_gaps: bool,
+}
+
+impl Facts {
+    pub(super) fn begin(&mut self, ended: Ended) {
+        let Ended {
+            exit,
+            interrupted_by,
+        } = ended;
+        self.attempts.push(Attempt {
+            exit,
+            interrupted: interrupted_by.is_some(),
+            seen: None,
+        });
+    }
+
+    pub(super) fn read(&mut self, reading: &Reading, is_muted: impl Fn(&TestKey) -> bool) {
+        let failed = || {
+            reading
+                .tests
+                .iter()
+                .filter(|test| test.outcome == Outcome::Failed)
+        };
+        let muted_failures = failed().filter(|test| is_muted(&test.key)).count();
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.seen = Some(Seen {
+                failures_that_count: failed().count() - muted_failures,
+                muted_failures,
+                errors_outside_tests: !reading.errors_outside_tests.is_empty(),
+                has_gaps: !reading.unusable.is_empty(),
+            });
+        }
+    }
+
+    /// A wrapper says that the runner was killed, so there may be tests that never ran.
+    pub(super) fn looks_killed(&self) -> bool {
+        self.attempts.last().is_some_and(
+            |attempt| matches!(attempt.exit, Exit::Code(code) if KILLED_CODES.contains(&code)),
+        )
+    }
+
+    pub(super) fn killed_by(&self) -> Option<i32> {
+        match self.attempts.last()?.exit {
+            Exit::Signal(signal) => Some(signal),
+            Exit::Code(_) => None,
+        }
+    }
+
+    pub(super) fn retries(&self) -> u32 {
+        u32::try_from(self.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+}
+
+/// The code to exit with.
+pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
+    let Some(last) = facts.attempts.last() else {
+        return 0;
+    };
+    let code = match last.exit {
+        Exit::Signal(signal) => return i32::from(SIGNAL_BASE).saturating_add(signal),
+        Exit::Code(code) => code,
+    };
+    let counts = |test: &&TestRecord| test.is_failed() && !test.muted;
+    let some_count = tests.iter().any(|test| counts(&test));
+    let gaps = facts
+        .attempts
+        .iter()
+        .any(|attempt| attempt.seen.is_some_and(|seen| seen.has_gaps));
+    if code == 0 {
+        // The first code of a run without retries, or a run in which the runner never complained,
+        // stands. After a complaint, everything it was about must have been disproved.
+        let complaint = facts
+            .attempts
+            .iter()
+            .rev()
+            .find_map(|attempt| match attempt.exit {
+                Exit::Code(0) | Exit::Signal(_) => None,
+                Exit::Code(code) => Some(code),
+            });
+        return match complaint {
+            Some(complaint) if some_count || gaps => complaint,
+            _ => 0,
+        };
+    }
+    let explained = last.seen.is_some_and(|seen| {
+        seen.muted_failures > 0 && seen.failures_that_count == 0 && !seen.errors_outside_tests
+    });
+    if code == TESTS_FAILED && explained && !some_count && !gaps && !last.interrupted {
+        return 0;
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::runners::testing::key;
+
+    /// One attempt in short: exit code, failures that count, muted failures, then flags:
+    /// `e` error outside tests, `g` gaps, `i` interrupted, `u` unread.
+    type Short<'s> = (i32, usize, usize, &'s str);
+
+    fn facts(attempts: &[Short<'_>]) -> Facts {
+        let attempts =
+            attempts
+                .iter()
+                .map(|&(code, failures_that_count, muted_failures, flags)| {
+                    let seen = Seen {
+                        failures_that_count,
+                        muted_failures,
+                        errors_outside_tests: flags.contains('e'),
+                        has_gaps: flags.contains('g'),
+                    };
+                    Attempt {
+                        exit: if code < 0 {
+                            Exit::Signal(-code)
+                        } else {
+                            Exit::Code(code)
+                        },
+                        interrupted: flags.contains('i'),
+                        seen: (!flags.contains('u')).then_some(seen),
+                    }
+                });
+        Facts {
+            attempts: attempts.collect(),
+        }
+    }
+
+    fn tests(failed: usize, muted_failed: usize) -> Vec<TestRecord> {
+        let test = |muted: bool, index: usize| TestRecord {
+            key: key("S", &format!("{muted} {index}"), ""),
+            muted,
+            outcomes: vec![Outcome::Failed],
+            outcome: Outcome::Failed,
+            doubt: None,
+        };
+        (0..failed)
+            .map(|index| test(false, index))
+            .chain((0..muted_failed).map(|index| test(true, index)))
+            .collect()
+    }
+
+    #[rstest]
+    // The runner's own code.
+    #[case(&[(0, 0, 0, "")], 0, 0, 0)]
+    #[case(&[(1, 2, 0, "")], 2, 0, 1)]
+    #[case(&[(7, 0, 0, "u")], 0, 0, 7)]
+    #[case(&[(0, 1, 0, "")], 1, 0, 0)]
+    #[case(&[(0, 0, 0, "e")], 0, 0, 0)]
+    // Muted failures explain exit code 1, and nothing else does.
+    #[case(&[(1, 0, 2, "")], 0, 2, 0)]
+    #[case(&[(1, 1, 2, "")], 1, 2, 1)]
+    #[case(&[(1, 0, 0, "")], 0, 0, 1)]
+    #[case(&[(2, 0, 2, "")], 0, 2, 2)]
+    #[case(&[(1, 0, 2, "e")], 0, 2, 1)]
+    #[case(&[(1, 0, 2, "g")], 0, 2, 1)]
+    #[case(&[(1, 0, 2, "i")], 0, 2, 1)]
+    #[case(&[(1, 0, 0, "u")], 0, 0, 1)]
+    // Retries that prove what they must.
+    #[case(&[(1, 2, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
+    #[case(&[(1, 2, 0, ""), (1, 1, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
+    #[case(&[(3, 2, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
+    #[case(&[(1, 1, 1, ""), (0, 0, 0, "")], 0, 1, 0)]
+    #[case(&[(1, 1, 1, ""), (1, 0, 1, "")], 0, 1, 0)]
+    // Retries that end well but prove too little.
+    #[case(&[(1, 2, 0, ""), (0, 0, 0, "")], 1, 0, 1)]
+    #[case(&[(3, 2, 0, ""), (0, 0, 0, "u")], 2, 0, 3)]
+    #[case(&[(1, 1, 0, "g"), (0, 0, 0, "")], 0, 0, 1)]
+    #[case(&[(3, 2, 0, ""), (2, 2, 0, ""), (0, 0, 0, "")], 1, 0, 2)]
+    #[case(&[(0, 2, 0, ""), (0, 0, 0, "")], 1, 0, 0)]
+    // Retries that break: never softened by mutes.
+    #[case(&[(1, 1, 0, ""), (4, 0, 0, "u")], 1, 0, 4)]
+    #[case(&[(1, 0, 1, ""), (1, 0, 0, "u")], 0, 1, 1)]
+    #[case(&[(1, 0, 1, ""), (1, 0, 1, "e")], 0, 1, 1)]
+    #[case(&[(1, 1, 1, ""), (1, 0, 1, "")], 1, 1, 1)]
+    // Signals.
+    #[case(&[(-15, 0, 0, "u")], 0, 0, 143)]
+    #[case(&[(1, 1, 0, ""), (-9, 0, 0, "u")], 1, 0, 137)]
+    fn the_code_of_the_run(
+        #[case] attempts: &[Short<'_>],
+        #[case] failed: usize,
+        #[case] muted_failed: usize,
+        #[case] expected: i32,
+    ) {
+        assert_eq!(
+            verdict(&facts(attempts), &tests(failed, muted_failed)),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case(137, true)]
+    #[case(143, true)]
+    #[case(1, false)]
+    #[case(127, false)]
+    #[case(255, false)]
+    fn a_wrapper_may_tell_of_a_killed_runner(#[case] code: i32, #[case] killed: bool) {
+        assert_eq!(facts(&[(code, 1, 0, "")]).looks_killed(), killed);
+    }
+}

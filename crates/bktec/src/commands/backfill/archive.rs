@@ -1,0 +1,186 @@
+//! The archive: a gzip tar that is written once, front to back, with records of unknown number.
+//!
+//! A tar says the size of a file before the file, and this one is known only at the end. So the
+//! first blocks of the tar are put into the gzip stream uncompressed, where they can be overwritten
+//! when all is known. What comes out is an ordinary archive with a single gzip member.
+
+use std::io::{self, Seek, SeekFrom, Write};
+
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, Crc};
+use jiff::Timestamp;
+
+const RECORDS: &str = "commit-metadata.jsonl";
+const METADATA: &str = "metadata.json";
+const BLOCK: u64 = 512;
+
+/// No name, no time, fastest or best not told, made on an unknown system.
+const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+/// Of the deflate block in front: its kind, its length, and its length again, inverted.
+const STORED_HEADER_BYTES: u64 = 5;
+
+/// Records of some tens of megabytes shrink to a tenth at any level; higher ones cost more time
+/// than they save on the wire.
+const LEVEL: Compression = Compression::new(4);
+
+/// An archive under way. Everything written to it is the content of the records file.
+pub(super) struct Archive<W: Write + Seek> {
+    compressed: DeflateEncoder<W>,
+    directory: String,
+    time: Timestamp,
+    /// Over everything after the blocks in front.
+    crc: Crc,
+    written: u64,
+}
+
+impl<W: Write + Seek> Archive<W> {
+    /// Starts one whose files lie in `directory`.
+    pub(super) fn new(mut output: W, directory: &str, time: Timestamp) -> io::Result<Self> {
+        // The size is not known yet; the space it takes is.
+        let front = file_header(directory, RECORDS, 0, time)?;
+        output.write_all(&GZIP_HEADER)?;
+        output.write_all(&stored_block_header(&front)?)?;
+        output.write_all(&front)?;
+        Ok(Self {
+            compressed: DeflateEncoder::new(output, LEVEL),
+            directory: directory.to_owned(),
+            time,
+            crc: Crc::new(),
+            written: 0,
+        })
+    }
+
+    /// Ends the records, adds the description, and gives back the output.
+    pub(super) fn finish(mut self, metadata: &[u8]) -> io::Result<W> {
+        let records = self.written;
+        self.pad()?;
+        let header = file_header(&self.directory, METADATA, metadata.len() as u64, self.time)?;
+        self.write_all(&header)?;
+        self.write_all(metadata)?;
+        self.pad()?;
+        // Two empty blocks end a tar.
+        self.write_all(&[0; 2 * BLOCK as usize])?;
+
+        let front = file_header(&self.directory, RECORDS, records, self.time)?;
+        let mut crc = Crc::new();
+        crc.update(&front);
+        crc.combine(&self.crc);
+        let mut output = self.compressed.finish()?;
+        output.write_all(&crc.sum().to_le_bytes())?;
+        output.write_all(&crc.amount().to_le_bytes())?;
+        output.seek(SeekFrom::Start(
+            GZIP_HEADER.len() as u64 + STORED_HEADER_BYTES,
+        ))?;
+        output.write_all(&front)?;
+        output.seek(SeekFrom::End(0))?;
+        output.flush()?;
+        Ok(output)
+    }
+
+    fn pad(&mut self) -> io::Result<()> {
+        let surplus = self.written % BLOCK;
+        if surplus > 0 {
+            let missing = usize::try_from(BLOCK - surplus).unwrap_or_default();
+            self.write_all(&[0; BLOCK as usize][..missing])?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write + Seek> Write for Archive<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.compressed.write(bytes)?;
+        self.crc.update(&bytes[..written]);
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.compressed.flush()
+    }
+}
+
+/// The tar blocks in front of a file's content.
+fn file_header(directory: &str, name: &str, size: u64, time: Timestamp) -> io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_mtime(u64::try_from(time.as_second()).unwrap_or_default());
+    header.set_size(0);
+    // The library knows how a long name is written; the size is filled in after.
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_data(&mut header, format!("{directory}/{name}"), io::empty())?;
+    let mut blocks = builder.get_ref().clone();
+    header.set_size(size);
+    header.set_cksum();
+    let last = blocks.len() - header.as_bytes().len();
+    blocks.truncate(last);
+    blocks.extend_from_slice(header.as_bytes());
+    Ok(blocks)
+}
+
+fn stored_block_header(content: &[u8]) -> io::Result<[u8; STORED_HEADER_BYTES as usize]> {
+    let length = u16::try_from(content.len()).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the archive's name is too long",
+        )
+    })?;
+    let [low, high] = length.to_le_bytes();
+    Ok([0, low, high, !low, !high])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read};
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    fn unpacked(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let mut whole = Vec::new();
+        let mut decoder = GzDecoder::new(bytes);
+        decoder.read_to_end(&mut whole).unwrap();
+        let mut archive = tar::Archive::new(whole.as_slice());
+        let entries = archive.entries().unwrap();
+        entries
+            .map(|entry| {
+                let mut entry = entry.unwrap();
+                let name = entry.path().unwrap().display().to_string();
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content).unwrap();
+                (name, content)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_ordinary_archive_with_one_member() {
+        let time = Timestamp::from_second(1_700_000_000).unwrap();
+        for (directory, records) in [
+            ("d".to_owned(), Vec::new()),
+            ("d".to_owned(), b"{}\n".repeat(300_000)),
+            ("d".repeat(200), vec![b'x'; 512]),
+        ] {
+            let mut archive = Archive::new(Cursor::new(Vec::new()), &directory, time).unwrap();
+            for part in records.chunks(1_000) {
+                archive.write_all(part).unwrap();
+            }
+            let bytes = archive.finish(b"{\"a\":1}").unwrap().into_inner();
+            let files = unpacked(&bytes);
+            assert_eq!(files.len(), 2);
+            assert_eq!(files[0].0, format!("{directory}/{RECORDS}"));
+            assert!(files[0].1 == records);
+            assert_eq!(
+                files[1],
+                (format!("{directory}/{METADATA}"), b"{\"a\":1}".to_vec())
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_too_long_for_any_tar_is_an_error() {
+        let time = Timestamp::from_second(0).unwrap();
+        assert!(Archive::new(Cursor::new(Vec::new()), &"d".repeat(70_000), time).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! The subcommands, one file each: orchestration only.
+//!
+//! A command sees settings, never clap and never the environment. It ends with an exit code or
+//! with a [`CommandError`] that has one.
+
+mod backfill;
+mod header;
+mod json_indent;
+mod location_prefix;
+mod obtain;
+mod plan;
+mod prepare;
+mod request;
+mod run;
+mod targets;
+
+use std::ffi::OsString;
+
+pub use self::backfill::BackfillError;
+use crate::agent;
+use crate::cli::{self, Invocation, Stop};
+use crate::error::CommandError;
+use crate::exit_code;
+use crate::settings::{BackfillSettings, PlanSettings, RunSettings};
+use crate::terminal::Terminal;
+
+/// The whole program: from its arguments to its exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    match cli::parse(arguments) {
+        Ok(Invocation::Run(typed)) => match RunSettings::resolve(&typed, &mut agent::mint_token) {
+            Ok(settings) => {
+                let terminal = Terminal::for_run(settings.common.debug);
+                ended(run::run(&settings, &terminal), &terminal)
+            }
+            Err(problems) => ended(Err(problems.into()), &Terminal::for_run(false)),
+        },
+        Ok(Invocation::Plan(typed)) => {
+            match PlanSettings::resolve(&typed, &mut agent::mint_token) {
+                Ok(settings) => {
+                    let terminal = Terminal::for_data(settings.common.debug);
+                    ended(plan::plan(&settings, &terminal), &terminal)
+                }
+                Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
+            }
+        }
+        Ok(Invocation::Backfill(typed)) => {
+            match BackfillSettings::resolve(&typed, &mut agent::mint_token) {
+                Ok(settings) => {
+                    let terminal = Terminal::for_data(settings.debug);
+                    ended(backfill::backfill(&settings, &terminal), &terminal)
+                }
+                Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
+            }
+        }
+        Err(stop) => stopped(&stop, &Terminal::for_run(false)),
+    }
+}
+
+fn ended(outcome: Result<u8, CommandError>, terminal: &Terminal) -> u8 {
+    outcome.unwrap_or_else(|error| {
+        error.tell(terminal);
+        error.exit_code()
+    })
+}
+
+fn stopped(stop: &Stop, terminal: &Terminal) -> u8 {
+    match stop {
+        Stop::Answer(text) => {
+            terminal.line(text.trim_end());
+            exit_code::SUCCESS
+        }
+        Stop::NoCommand { help } => {
+            terminal.line(help.trim_end());
+            terminal.stderr_line("command is required");
+            exit_code::NOT_RUN
+        }
+        Stop::UnknownCommand { name, help } => {
+            terminal.line(help.trim_end());
+            terminal.stderr_line(&format!("invalid command: {name:?}"));
+            exit_code::NOT_RUN
+        }
+        Stop::Usage(text) => {
+            terminal.stderr_line(text.trim_end());
+            exit_code::NOT_RUN
+        }
+    }
+}

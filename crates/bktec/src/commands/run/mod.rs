@@ -1,0 +1,174 @@
+//! `bktec run`: plan, run this node's share, retry, report, upload, tell how it went.
+
+mod execution;
+mod share;
+
+use test_engine_wire::{Case, Plan, PlanMetadataRequest, TestIdentity};
+
+use self::execution::{Executed, Execution};
+use super::obtain::{self, Obtained};
+use super::{header, prepare, request, targets};
+use crate::error::CommandError;
+use crate::runners::Runner;
+use crate::server_api::{Client, Transport};
+use crate::settings::RunSettings;
+use crate::split_summary::split_summary;
+use crate::terminal::Terminal;
+use crate::upload::Uploader;
+use crate::{agent, exit_code, fallback};
+
+/// What this node runs, and what it rests on.
+struct Share {
+    cases: Vec<Case>,
+    muted: Vec<TestIdentity>,
+    skipped: Vec<TestIdentity>,
+    /// The server made the plan, and wants to know how it went.
+    planned: bool,
+}
+
+/// Runs this node's share. Ends with the runner's code, as far as muted tests allow.
+pub(super) fn run(settings: &RunSettings, terminal: &Terminal) -> Result<u8, CommandError> {
+    header::print(terminal);
+    let common = &settings.common;
+    let directory = prepare::working_directory()?;
+    let token = settings.upload.token.as_ref();
+    if let Err(reason) = token {
+        if settings.upload.wanted {
+            terminal.warning(&format!("Results are not uploaded: {reason}."));
+        } else {
+            terminal.debug(|| format!("no upload token: {reason}"));
+        }
+    }
+    let runner = prepare::runner(
+        &common.runner,
+        (settings.node, settings.nodes),
+        token.ok(),
+        directory.clone(),
+        terminal,
+    )?;
+    let targets = targets::targets(&common.runner, &*runner, terminal)
+        .map_err(CommandError::runner("find the tests"))?;
+    terminal.debug(|| format!("{} targets", targets.len()));
+
+    let transport = Transport::new();
+    let client = Client::new(&common.engine, &transport, terminal);
+    let share = share(settings, &*runner, &targets, &client, terminal)?;
+    if share.cases.is_empty() && !common.runner.definition.chooses_tests {
+        if settings.fail_on_no_tests {
+            return Err(CommandError::NoTests);
+        }
+        terminal.line("There are no tests to run on this node.");
+        return Ok(exit_code::SUCCESS);
+    }
+
+    let prefix = request::prefix(common);
+    let uploader = token.ok().filter(|_| settings.upload.wanted).map(|token| {
+        Uploader::new(
+            common,
+            &transport,
+            token,
+            &settings.upload.tags,
+            prefix,
+            &directory,
+            terminal,
+        )
+    });
+    let execution = Execution {
+        settings,
+        runner: &*runner,
+        cases: &share.cases,
+        muted: &share.muted,
+        skipped: &share.skipped,
+        uploader: uploader.as_ref(),
+        terminal,
+    };
+    let executed = execution.run()?;
+    if executed.killed {
+        // Whoever killed it is waiting for this process too.
+        return Ok(executed.code);
+    }
+    promise_failure(settings, &executed, terminal);
+    if share.planned {
+        send_metadata(settings, &executed, &client, terminal);
+    }
+    Ok(executed.code)
+}
+
+/// Asks the server for a plan and takes this node's part; deals the targets out without it.
+fn share(
+    settings: &RunSettings,
+    runner: &dyn Runner,
+    targets: &[String],
+    client: &Client<'_>,
+    terminal: &Terminal,
+) -> Result<Share, CommandError> {
+    let common = &settings.common;
+    let reason = match obtain::fetch_or_create(common, runner, targets, client, terminal)? {
+        Obtained::Plan(answer) => {
+            let plan = answer.plan;
+            if !plan.tasks.is_empty() || common.runner.definition.chooses_tests {
+                return planned(settings, plan, terminal);
+            }
+            "The server could not plan these tests.".to_owned()
+        }
+        Obtained::Without(reason) => reason,
+    };
+    terminal.warning(&format!(
+        "{reason} {}: every node takes its turn from the sorted list. The build may take longer.",
+        fallback::WARNING
+    ));
+    Ok(Share {
+        cases: fallback::cases(targets, settings.node, settings.nodes),
+        muted: Vec::new(),
+        skipped: Vec::new(),
+        planned: false,
+    })
+}
+
+fn planned(settings: &RunSettings, plan: Plan, terminal: &Terminal) -> Result<Share, CommandError> {
+    let common = &settings.common;
+    if let Some(summary) = split_summary(&plan, Some(settings.node)) {
+        terminal.line(&summary);
+    }
+    let cases = if common.runner.definition.chooses_tests {
+        Vec::new()
+    } else {
+        let prefix = request::prefix(common);
+        share::of_node(&plan, settings.node, settings.nodes, prefix)
+            .map_err(|error| CommandError::Plan(error.to_string()))?
+    };
+    Ok(Share {
+        cases,
+        muted: plan.muted_tests,
+        skipped: plan.skipped_tests,
+        planned: true,
+    })
+}
+
+/// Whatever comes of it changes nothing else.
+fn promise_failure(settings: &RunSettings, executed: &Executed, terminal: &Terminal) {
+    if !settings.promise_failure || executed.hard_failures == 0 {
+        return;
+    }
+    let agent = &settings.common.engine.agent;
+    if let Err(error) = agent::promise_failure(agent, executed.hard_failures) {
+        terminal.warning(&format!("failed to promise the job's failure: {error}"));
+    }
+}
+
+fn send_metadata(
+    settings: &RunSettings,
+    executed: &Executed,
+    client: &Client<'_>,
+    terminal: &Terminal,
+) {
+    let request = PlanMetadataRequest {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        env: settings.common.env_payload(),
+        timeline: executed.timeline.clone(),
+        statistics: executed.statistics,
+    };
+    if let Err(error) = client.send_plan_metadata(&request) {
+        terminal.warning(&error.to_string());
+    }
+}

@@ -1,0 +1,46 @@
+//! The plan without a server: sorted targets, dealt to the nodes like cards.
+//!
+//! Every node computes it alone from the same list, so it may depend on nothing else. It knows no
+//! durations and no muted tests.
+
+use test_engine_wire::{Case, CaseFormat};
+
+/// What the warning about this plan says; pipelines look for it.
+pub const WARNING: &str = "Falling back to non-intelligent splitting";
+
+/// The targets of `node` among `nodes`, as cases to run.
+pub fn cases(targets: &[String], node: usize, nodes: usize) -> Vec<Case> {
+    let sorted: Vec<&str> = targets.iter().map(String::as_str).collect();
+    test_engine_planner::round_robin(sorted, nodes)
+        .into_iter()
+        .nth(node)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|target| Case {
+            value: target.to_owned(),
+            format: CaseFormat::Selector,
+            ..Case::default()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(cases: &[Case]) -> Vec<&str> {
+        cases.iter().map(|case| case.value.as_str()).collect()
+    }
+
+    #[test]
+    fn target_i_goes_to_node_i_modulo_nodes() {
+        let targets: Vec<String> = ["d", "b", "a", "c", "Z"].map(str::to_owned).to_vec();
+        assert_eq!(values(&cases(&targets, 0, 2)), ["Z", "b", "d"]);
+        assert_eq!(values(&cases(&targets, 1, 2)), ["a", "c"]);
+    }
+
+    #[test]
+    fn a_node_more_than_there_are_targets_has_none() {
+        assert!(cases(&["a".to_owned()], 1, 2).is_empty());
+    }
+}

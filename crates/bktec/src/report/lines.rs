@@ -1,0 +1,137 @@
+//! What is said about an event while tests run. Pure.
+
+use crate::attempts::RunEvent;
+use crate::process::{Exit, signal_name};
+
+/// What begins the header of every retry; scripts look for it.
+pub const ATTEMPT_MARK: &str = "♻️ Attempt";
+
+/// Errors shown one by one; a broken build can have thousands.
+const MOST_SHOWN: usize = 20;
+
+/// The text for an event, without a line break at its end; `None` for nothing to say.
+pub fn lines(event: &RunEvent<'_>) -> Option<String> {
+    match event {
+        RunEvent::AttemptStarted {
+            attempt: 0,
+            command,
+            ..
+        } => Some(command.to_string()),
+        RunEvent::AttemptStarted {
+            attempt,
+            of,
+            command,
+        } => Some(format!(
+            "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{command}"
+        )),
+        RunEvent::AttemptFinished {
+            exit: Exit::Signal(signal),
+            ..
+        } => Some(format!(
+            "The test runner was killed by signal {signal} ({}).",
+            signal_name(*signal)
+        )),
+        RunEvent::AttemptFinished {
+            interrupted_by: Some(signal),
+            ..
+        } => Some(format!(
+            "{} came while the tests ran, so nothing is retried.",
+            signal_name(*signal)
+        )),
+        RunEvent::AttemptFinished { .. } => None,
+        RunEvent::ResultsUnreadable { why, .. } => Some(format!(
+            "Results could not be read: {why}. Nothing is retried."
+        )),
+        RunEvent::ResultsIncomplete { reasons, .. } => Some(format!(
+            "Some results could not be used:\n{}",
+            listed(reasons)
+        )),
+        RunEvent::ErrorsOutsideTests { errors, .. } => Some(format!(
+            "There are errors outside the tests, so nothing is retried:\n{}",
+            listed(errors)
+        )),
+        RunEvent::RetryImpossible { why } => Some(format!("Failed tests cannot be retried: {why}")),
+    }
+}
+
+fn listed(items: &[String]) -> String {
+    let mut text: Vec<String> = items
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|item| format!("- {}", item.trim()))
+        .collect();
+    if items.len() > MOST_SHOWN {
+        text.push(format!("- … and {} more", items.len() - MOST_SHOWN));
+    }
+    text.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::attempts::Unread;
+    use crate::process::CommandLine;
+
+    #[test]
+    fn the_command_is_shown_and_a_retry_has_a_header() {
+        let command = CommandLine::new("rspec", ["a b.rb".to_owned()]);
+        let first = RunEvent::AttemptStarted {
+            attempt: 0,
+            of: 2,
+            command: &command,
+        };
+        insta::assert_snapshot!(lines(&first).unwrap(), @"rspec 'a b.rb'");
+        let retry = RunEvent::AttemptStarted {
+            attempt: 1,
+            of: 2,
+            command: &command,
+        };
+        insta::assert_snapshot!(lines(&retry).unwrap(), @r"
+        +++ ♻️ Attempt 1 of 2 to retry failing tests
+        rspec 'a b.rb'
+        ");
+    }
+
+    #[test]
+    fn an_end_by_itself_needs_no_words() {
+        let finished = |exit, interrupted_by| RunEvent::AttemptFinished {
+            attempt: 0,
+            exit,
+            result_file: None,
+            interrupted_by,
+        };
+        assert_eq!(lines(&finished(Exit::Code(1), None)), None);
+        insta::assert_snapshot!(
+            lines(&finished(Exit::Signal(9), None)).unwrap(),
+            @"The test runner was killed by signal 9 (SIGKILL)."
+        );
+        insta::assert_snapshot!(
+            lines(&finished(Exit::Code(1), Some(2))).unwrap(),
+            @"SIGINT came while the tests ran, so nothing is retried."
+        );
+    }
+
+    #[test]
+    fn unreadable_results_say_why() {
+        let why = Unread::Stale {
+            path: PathBuf::from("out.json"),
+        };
+        insta::assert_snapshot!(
+            lines(&RunEvent::ResultsUnreadable { attempt: 0, why: &why }).unwrap(),
+            @"Results could not be read: the results in out.json were there before, so they are not this attempt's. Nothing is retried."
+        );
+    }
+
+    #[test]
+    fn a_flood_of_errors_is_cut() {
+        let errors: Vec<String> = (0..25).map(|index| format!("e{index}\n")).collect();
+        let text = lines(&RunEvent::ErrorsOutsideTests {
+            attempt: 0,
+            errors: &errors,
+        })
+        .unwrap();
+        assert!(text.ends_with("- e19\n- … and 5 more"), "{text}");
+    }
+}

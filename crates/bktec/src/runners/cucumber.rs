@@ -1,0 +1,180 @@
+//! Cucumber, Ruby's and JavaScript's, by the JSON formatter.
+//!
+//! Scenarios are named by file and line, and so is each row of an outline. The two programs want
+//! formatters written differently, so which one a command starts is told from its words.
+
+use std::path::Path;
+
+use test_engine_results::{Detail, Format, ParseError, parse_with};
+use test_engine_wire::Case;
+
+use super::setup::Setup;
+use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
+use crate::command_template::CommandTemplate;
+use crate::process::{CommandLine, Surroundings};
+
+/// What is known of Cucumber.
+pub(super) static DEFINITION: Definition = Definition {
+    features: Features {
+        split_by_example: true,
+        filter_by_pattern: true,
+        filter_by_tag: false,
+        retry: true,
+        mute: true,
+        skip: true,
+    },
+    test_command: Some(
+        "cucumber --format pretty --format json --out {{resultPath}} {{testExamples}}",
+    ),
+    file_pattern: Some("features/**/*.feature"),
+    upload_formats: &[Format::CucumberJson],
+    ..Definition::blank("cucumber", build)
+};
+
+struct Cucumber(Setup);
+
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+    Ok(Box::new(Cucumber(Setup::new(&DEFINITION, settings)?)))
+}
+
+fn is_javascript(template: &CommandTemplate) -> bool {
+    let program = |word: &String| {
+        word.rsplit('/')
+            .next()
+            .is_some_and(|name| name.starts_with("cucumber-js") || name == "cucumber.js")
+    };
+    template.words().iter().any(program) || template.contains("json:")
+}
+
+impl Cucumber {
+    fn listing_command(&self, files: &[String], list: &str, unused: &str) -> CommandLine {
+        let mut command = self.0.fill_listing(&self.0.test, files, unused);
+        let formatter = if is_javascript(&self.0.test) {
+            vec![
+                "--dry-run".to_owned(),
+                "--format".to_owned(),
+                format!("json:{list}"),
+            ]
+        } else {
+            ["--dry-run", "--format", "json", "--out", list]
+                .map(str::to_owned)
+                .to_vec()
+        };
+        command.arguments.extend(formatter);
+        command
+    }
+}
+
+impl Runner for Cucumber {
+    fn definition(&self) -> &'static Definition {
+        &DEFINITION
+    }
+
+    fn surroundings(&self) -> &Surroundings {
+        &self.0.surroundings
+    }
+
+    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
+        self.0.discover(on_warning)
+    }
+
+    fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
+        let files = targets::file_arguments(files)?;
+        let folder = tempfile::tempdir().map_err(RunnerError::Temporary)?;
+        let list = folder.path().join("scenarios.json");
+        let unused = folder.path().join("unused.json");
+        let command =
+            self.listing_command(&files, &list.to_string_lossy(), &unused.to_string_lossy());
+        Setup::listed_examples(&command, self.surroundings(), &list, Format::CucumberJson)
+    }
+
+    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
+        Ok(self.0.fill_tests(&self.0.test, &targets::arguments(cases)?))
+    }
+
+    fn retry_command(
+        &self,
+        failed: &[TestKey],
+        _cases: &[Case],
+    ) -> Result<Option<CommandLine>, RunnerError> {
+        let scenarios = targets::rerun_arguments(failed)?;
+        Ok(Some(self.0.fill_tests(&self.0.retry, &scenarios)))
+    }
+
+    fn result_path(&self) -> Option<&Path> {
+        self.0.result_path.as_deref()
+    }
+
+    fn upload_format(&self) -> Option<Format> {
+        Some(Format::CucumberJson)
+    }
+
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+        Ok(Reading::of(
+            parse_with(Format::CucumberJson, bytes, Detail::Outcomes)?,
+            TestKey::by_identifier,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::runners::testing::{case, key, words};
+
+    fn cucumber(command: Option<&str>) -> Cucumber {
+        let settings = RunnerSettings {
+            test_command: command.map(str::to_owned),
+            result_path: Some("out.json".to_owned()),
+            ..RunnerSettings::default()
+        };
+        Cucumber(Setup::new(&DEFINITION, settings).unwrap())
+    }
+
+    #[test]
+    fn scenarios_are_run_and_rerun_by_line() {
+        let runner = cucumber(None);
+        let command = runner.command(&[case("features/a b.feature")]).unwrap();
+        assert_eq!(
+            words(&command),
+            "cucumber --format pretty --format json --out out.json 'features/a b.feature'"
+        );
+        let failed = [
+            key("F", "s", "f/a.feature:9"),
+            key("F", "s", "f/a.feature:12"),
+        ];
+        let command = runner.retry_command(&failed, &[]).unwrap().unwrap();
+        assert!(
+            words(&command).ends_with("f/a.feature:12 f/a.feature:9"),
+            "{command}"
+        );
+    }
+
+    #[rstest]
+    #[case(
+        None,
+        "cucumber --format pretty --format json --out unused a.feature --dry-run --format json --out list"
+    )]
+    #[case(
+        Some("bundle exec cucumber -p ci"),
+        "bundle exec cucumber -p ci a.feature --dry-run --format json --out list"
+    )]
+    #[case(
+        Some("npx cucumber-js --format json:{{resultPath}} {{testExamples}}"),
+        "npx cucumber-js --format json:unused a.feature --dry-run --format json:list"
+    )]
+    #[case(
+        Some("yarn e2e --format json:{{resultPath}}"),
+        "yarn e2e --format json:unused a.feature --dry-run --format json:list"
+    )]
+    fn scenarios_are_listed_as_the_program_wants_it(
+        #[case] command: Option<&str>,
+        #[case] expected: &str,
+    ) {
+        let command =
+            cucumber(command).listing_command(&["a.feature".to_owned()], "list", "unused");
+        assert_eq!(words(&command), expected);
+    }
+}

@@ -1,0 +1,292 @@
+//! pytest's node ids (`tests/test_a.py::TestLogin::test_ok[a b]`), found again and taken apart.
+//!
+//! JUnit XML has a dotted class name instead of a node id. The files that pytest was asked to run
+//! say what the dots stood for; without them, the names do, by convention. Pure.
+
+use std::collections::HashMap;
+
+/// The files that a run was asked for, as they were written.
+#[derive(Debug, Default)]
+pub(super) struct KnownFiles {
+    /// By the name that JUnit XML has for them.
+    by_class: HashMap<String, String>,
+    /// Those with a bracket in their path, which pytest takes for the start of parameters.
+    bracketed: Vec<(String, String)>,
+}
+
+impl KnownFiles {
+    /// Of files and node ids.
+    pub(super) fn new<'t>(targets: impl IntoIterator<Item = &'t str>) -> Self {
+        let mut known = Self::default();
+        for target in targets {
+            let file = file_of(target);
+            let bare = file.strip_prefix("./").unwrap_or(file);
+            match bare.find('[') {
+                None => known
+                    .by_class
+                    .insert(dotted(bare), file.to_owned())
+                    .map_or((), drop),
+                Some(at) => {
+                    let mangled = format!("{}{}", bare[..at].replace('/', "."), &bare[at..]);
+                    known.bracketed.push((mangled, file.to_owned()));
+                }
+            }
+        }
+        known
+    }
+
+    /// A node id that begins at pytest's root directory, as it reads from where the files do.
+    pub(super) fn seen_from_here(&self, node_id: &str) -> String {
+        let file = file_of(node_id);
+        let rest = &node_id[file.len()..];
+        let is_known = |file: &str| self.by_class.get(&dotted(file)).map(String::as_str);
+        if is_known(file).is_some() {
+            return node_id.to_owned();
+        }
+        file.match_indices('/')
+            .find_map(|(at, _)| is_known(&file[at + 1..]))
+            .map_or_else(|| node_id.to_owned(), |known| format!("{known}{rest}"))
+    }
+
+    /// The longest run of dotted parts that is a known file, first those from the start: the file,
+    /// and the classes after it.
+    fn find<'c>(&self, class_name: &'c str) -> Option<(&str, &'c str)> {
+        let starts = std::iter::once(0).chain(class_name.match_indices('.').map(|(at, _)| at + 1));
+        starts.into_iter().find_map(|start| {
+            let ends = class_name
+                .match_indices('.')
+                .map(|(at, _)| at)
+                .filter(|at| *at > start);
+            let mut ends: Vec<usize> = ends.chain([class_name.len()]).collect();
+            ends.reverse();
+            ends.into_iter().find_map(|end| {
+                let file = self.by_class.get(&class_name[start..end])?;
+                Some((file.as_str(), class_name.get(end + 1..).unwrap_or("")))
+            })
+        })
+    }
+}
+
+/// The node id of a test case. `file` is what the older JUnit dialect says of it.
+pub(super) fn from_junit(
+    class_name: &str,
+    name: &str,
+    file: Option<&str>,
+    known: &KnownFiles,
+) -> String {
+    if class_name.is_empty() {
+        return bracketed(name, known);
+    }
+    if let Some((file, classes)) = known.find(class_name) {
+        return assemble(file, classes, name);
+    }
+    if let Some(file) = file
+        && let Some(classes) = class_name.strip_prefix(&dotted(file))
+        && (classes.is_empty() || classes.starts_with('.'))
+    {
+        return assemble(file, classes.trim_start_matches('.'), name);
+    }
+    let parts: Vec<&str> = class_name.split('.').collect();
+    let is_module = |part: &&str| part.starts_with("test_") || part.ends_with("_test");
+    let starts_with_capital = |part: &&str| part.chars().next().is_some_and(char::is_uppercase);
+    let modules = parts
+        .iter()
+        .rposition(is_module)
+        .map(|at| at + 1)
+        .or_else(|| {
+            parts
+                .iter()
+                .position(starts_with_capital)
+                .filter(|at| *at > 0)
+        })
+        .unwrap_or(parts.len());
+    let file = format!("{}.py", parts[..modules].join("/"));
+    assemble(&file, &parts[modules..].join("."), name)
+}
+
+/// A bracket in the path makes pytest put the whole node id into the name, with the dots of a class
+/// name before the bracket.
+fn bracketed(name: &str, known: &KnownFiles) -> String {
+    for (mangled, file) in &known.bracketed {
+        if let Some(rest) = name
+            .strip_prefix(mangled.as_str())
+            .filter(|rest| rest.starts_with("::"))
+        {
+            return format!("{file}{rest}");
+        }
+    }
+    match name.find('[') {
+        Some(at) if name[at..].contains("::") => {
+            format!("{}{}", name[..at].replace('.', "/"), &name[at..])
+        }
+        _ => name.to_owned(),
+    }
+}
+
+fn assemble(file: &str, classes: &str, name: &str) -> String {
+    let mut node_id = file.to_owned();
+    for class in classes.split('.').filter(|class| !class.is_empty()) {
+        node_id.push_str("::");
+        node_id.push_str(class);
+    }
+    node_id.push_str("::");
+    node_id.push_str(name);
+    node_id
+}
+
+/// Scope and name as the collector has them: parted at the last `::`, wherever that is.
+pub(super) fn split_as_collector(node_id: &str) -> (String, String) {
+    match node_id.rsplit_once("::") {
+        Some((scope, name)) => (scope.to_owned(), name.to_owned()),
+        None => (String::new(), node_id.to_owned()),
+    }
+}
+
+/// Scope and name as JUnit XML has them: class name and test name with its parameters.
+pub(super) fn split_as_junit(node_id: &str) -> (String, String) {
+    let (address, parameters) = match node_id.find('[') {
+        Some(at) => node_id.split_at(at),
+        None => (node_id, ""),
+    };
+    let mut names: Vec<String> = address.split("::").map(str::to_owned).collect();
+    names[0] = dotted(&names[0]);
+    let name = names.pop().unwrap_or_default();
+    (names.join("."), name + parameters)
+}
+
+fn file_of(target: &str) -> &str {
+    target.split_once("::").map_or(target, |(file, _)| file)
+}
+
+fn dotted(file: &str) -> String {
+    let bare = file.strip_prefix("./").unwrap_or(file);
+    bare.strip_suffix(".py").unwrap_or(bare).replace('/', ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(
+        "tests.test_auth.TestLogin",
+        "test_ok",
+        "tests/test_auth.py::TestLogin::test_ok"
+    )]
+    #[case("tests.auth_test", "test_ok", "tests/auth_test.py::test_ok")]
+    #[case(
+        "test_a.TestA.TestB",
+        "test_p[a b]",
+        "test_a.py::TestA::TestB::test_p[a b]"
+    )]
+    #[case("test_pkg.test_a", "test_c[x::y]", "test_pkg/test_a.py::test_c[x::y]")]
+    #[case("checks.login.Login", "check_it", "checks/login.py::Login::check_it")]
+    #[case("pkg.module", "pkg.module.f", "pkg/module.py::pkg.module.f")]
+    #[case("Checks.login", "t", "Checks/login.py::t")]
+    #[case("", "a.[id]/test_a.py::test_x", "a/[id]/test_a.py::test_x")]
+    #[case("", "test_c", "test_c")]
+    fn by_convention(#[case] class_name: &str, #[case] name: &str, #[case] expected: &str) {
+        assert_eq!(
+            from_junit(class_name, name, None, &KnownFiles::default()),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case("my.pkg.check_a.TestX", "test_ok", "my.pkg/check_a.py::TestX::test_ok")]
+    #[case("test_pkg.conf", "t", "test_pkg/conf.py::t")]
+    #[case("backend.api.test_b.TestX", "t", "api/test_b.py::TestX::t")]
+    #[case("dash", "t", "./-dash.py::t")]
+    #[case(
+        "",
+        "(g).[id]/test_c.py::TestX::t[a]",
+        "(g)/[id]/test_c.py::TestX::t[a]"
+    )]
+    fn by_the_files_asked_for(
+        #[case] class_name: &str,
+        #[case] name: &str,
+        #[case] expected: &str,
+    ) {
+        let known = KnownFiles::new([
+            "my.pkg/check_a.py",
+            "test_pkg/conf.py",
+            "api/test_b.py::TestX::test_other",
+            "(g)/[id]/test_c.py",
+            "./-dash.py",
+        ]);
+        let class_name = if class_name == "dash" {
+            "-dash"
+        } else {
+            class_name
+        };
+        assert_eq!(from_junit(class_name, name, None, &known), expected);
+    }
+
+    #[test]
+    fn by_the_file_that_the_older_dialect_names() {
+        let known = KnownFiles::default();
+        let node_id = from_junit("a.b.check.Test", "t", Some("a.b/check.py"), &known);
+        assert_eq!(node_id, "a.b/check.py::Test::t");
+        assert_eq!(
+            from_junit("x.test_y", "t", Some("a/check.py"), &known),
+            "x/test_y.py::t"
+        );
+    }
+
+    #[rstest]
+    #[case("api/test_b.py::t", "api/test_b.py::t")]
+    #[case("backend/api/test_b.py::t[x/y]", "api/test_b.py::t[x/y]")]
+    #[case("other/test_c.py::t", "other/test_c.py::t")]
+    fn node_ids_are_read_from_the_working_directory(#[case] node_id: &str, #[case] expected: &str) {
+        assert_eq!(
+            KnownFiles::new(["api/test_b.py"]).seen_from_here(node_id),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case("t.py::A::t", ("t.py::A", "t"), ("t.A", "t"))]
+    #[case("a/t.py::t[c::d]", ("a/t.py::t[c", "d]"), ("a.t", "t[c::d]"))]
+    #[case("a/t.py::t[x y]", ("a/t.py", "t[x y]"), ("a.t", "t[x y]"))]
+    #[case("t.py", ("", "t.py"), ("", "t"))]
+    fn scope_and_name_are_those_of_the_results(
+        #[case] node_id: &str,
+        #[case] collector: (&str, &str),
+        #[case] junit: (&str, &str),
+    ) {
+        let owned = |(scope, name): (&str, &str)| (scope.to_owned(), name.to_owned());
+        assert_eq!(split_as_collector(node_id), owned(collector));
+        assert_eq!(split_as_junit(node_id), owned(junit));
+    }
+
+    proptest! {
+        /// What pytest makes of a node id for JUnit XML leads back to it.
+        #[test]
+        fn a_node_id_survives_the_round_trip(
+            folders in proptest::collection::vec("[a-z.(]{1,5}", 0..3),
+            module in "[a-z_]{1,8}",
+            classes in proptest::collection::vec("[A-Za-z]{1,6}", 0..3),
+            test in "[a-z_]{1,8}",
+            parameters in proptest::option::of("[a-z:/.\\[\\] '\"-]{0,8}"),
+        ) {
+            let mut file = folders.iter().fold(String::new(), |path, folder| path + folder + "/");
+            file = format!("{file}{module}.py");
+            let mut node_id = file.clone();
+            for class in &classes {
+                node_id = format!("{node_id}::{class}");
+            }
+            node_id = format!("{node_id}::{test}");
+            if let Some(parameters) = parameters {
+                node_id = format!("{node_id}[{parameters}]");
+            }
+            let (class_name, name) = split_as_junit(&node_id);
+            let known = KnownFiles::new([file.as_str()]);
+            prop_assert_eq!(from_junit(&class_name, &name, None, &known), node_id.clone());
+            let (scope, name) = split_as_collector(&node_id);
+            prop_assert_eq!(format!("{scope}::{name}"), node_id);
+        }
+    }
+}

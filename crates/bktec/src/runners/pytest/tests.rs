@@ -1,0 +1,250 @@
+//! Commands and readings of pytest, without pytest.
+
+use rstest::rstest;
+
+use super::Evidence::{None as No, Partial, Whole};
+use super::*;
+use crate::runners::testing::{case, key, words};
+
+/// A folder with stand-ins for Python, first in the path.
+struct Environment {
+    folder: tempfile::TempDir,
+}
+
+impl Environment {
+    /// `version` is what the stand-in says about the collector.
+    fn new(version: Option<&str>) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!("#!/bin/sh\necho '{}'\n", version.unwrap_or_default());
+        for name in ["python", "python3"] {
+            let path = folder.path().join(name);
+            fs_err::write(&path, &script).unwrap();
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn build(&self, settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+        let path = format!("{}:/usr/bin:/bin", self.folder.path().display());
+        build(RunnerSettings {
+            working_directory: self.folder.path().to_owned(),
+            environment: vec![("PATH".into(), path.into())],
+            ..settings
+        })
+    }
+}
+
+fn with_command(command: &str, result_path: Option<&str>) -> RunnerSettings {
+    RunnerSettings {
+        test_command: Some(command.to_owned()),
+        result_path: result_path.map(str::to_owned),
+        ..RunnerSettings::default()
+    }
+}
+
+#[rstest]
+#[case(None, None, "pytest a.py --junit-xml=out", Some(Format::Junit))]
+#[case(Some("1.9.0"), None, "pytest a.py --json=out", None)]
+#[case(
+    None,
+    Some("pytest -x --junit-xml={{resultPath}}"),
+    "pytest -x --junit-xml=out a.py",
+    Some(Format::Junit)
+)]
+#[case(
+    Some("1.9.0"),
+    Some("pytest --junitxml {{resultPath}}"),
+    "pytest --junitxml out a.py",
+    Some(Format::Junit)
+)]
+#[case(
+    Some("1.9.0"),
+    Some("pytest {{testExamples}} --json={{resultPath}}"),
+    "pytest a.py --json=out",
+    None
+)]
+#[case(
+    None,
+    Some("tox -- {{testExamples}}"),
+    "tox -- a.py",
+    Some(Format::Junit)
+)]
+fn the_command_decides_else_the_collector(
+    #[case] collector: Option<&str>,
+    #[case] command: Option<&str>,
+    #[case] expected: &str,
+    #[case] upload: Option<Format>,
+) {
+    let settings = RunnerSettings {
+        test_command: command.map(str::to_owned),
+        result_path: Some("out".to_owned()),
+        ..RunnerSettings::default()
+    };
+    let runner = Environment::new(collector).build(settings).unwrap();
+    assert_eq!(words(&runner.command(&[case("a.py")]).unwrap()), expected);
+    assert_eq!(runner.upload_format(), upload);
+    let mode = if upload.is_some() { "JUnit" } else { "JSON" };
+    assert!(runner.announcement().unwrap().contains(mode));
+}
+
+#[test]
+fn a_result_path_says_what_a_configuration_file_asks_for() {
+    let environment = Environment::new(Some("1.9.0"));
+    let runner = environment
+        .build(with_command("pytest", Some("out.xml")))
+        .unwrap();
+    assert_eq!(runner.upload_format(), Some(Format::Junit));
+    let runner = environment
+        .build(with_command("pytest", Some("out.json")))
+        .unwrap();
+    assert_eq!(runner.upload_format(), None);
+}
+
+#[test]
+fn json_without_the_collector_is_an_error() {
+    let error = Environment::new(None)
+        .build(with_command("pytest --json={{resultPath}}", None))
+        .err()
+        .unwrap();
+    assert!(matches!(error, RunnerError::Missing { .. }), "{error}");
+}
+
+#[rstest]
+#[case(None, false)]
+#[case(Some("1.2.0"), false)]
+#[case(Some("1.3.0"), true)]
+fn tag_filters_need_the_collector(#[case] collector: Option<&str>, #[case] fine: bool) {
+    let settings = RunnerSettings {
+        tag_filters: Some("team:x".to_owned()),
+        ..RunnerSettings::default()
+    };
+    assert_eq!(Environment::new(collector).build(settings).is_ok(), fine);
+}
+
+#[test]
+fn without_a_result_path_there_is_a_fresh_one() {
+    let environment = Environment::new(None);
+    let runner = environment.build(RunnerSettings::default()).unwrap();
+    let path = runner.result_path().unwrap().to_owned();
+    assert!(path.parent().unwrap().is_dir());
+    drop(runner);
+    assert!(!path.parent().unwrap().exists());
+}
+
+#[test]
+fn the_listing_keeps_the_options_that_decide_what_is_collected() {
+    let environment = Environment::new(Some("1.9.0"));
+    let build = |command: &str, tag_filters: Option<&str>| {
+        let settings = with_command(command, None);
+        let tag_filters = tag_filters.map(str::to_owned);
+        let settings = RunnerSettings {
+            tag_filters,
+            ..settings
+        };
+        let words = given_words(&settings);
+        let setup = Setup::new(&DEFINITION, settings.clone()).unwrap();
+        let tag_filters = settings.tag_filters;
+        Pytest {
+            setup,
+            mode: mode_of(&words).unwrap_or(Mode::Junit),
+            tag_filters,
+            _folder: None,
+        }
+    };
+    let _ = &environment;
+    let listing = |pytest: Pytest| words(&pytest.listing_command(&["a b.py".to_owned()], "unused"));
+    assert_eq!(
+        listing(build(
+            "uv run pytest -v -m 'not slow' {{testExamples}} --json={{resultPath}} --merge-json",
+            None
+        )),
+        "uv run pytest -v -m 'not slow' 'a b.py' --collect-only -q --verbosity=-1"
+    );
+    assert_eq!(
+        listing(build(
+            "pytest --junit-xml {{resultPath}} -c x.ini",
+            Some("a:b")
+        )),
+        "pytest -c x.ini 'a b.py' --collect-only -q --verbosity=-1 --tag-filters a:b"
+    );
+    assert_eq!(
+        listing(build("make test TESTS={{testExamples}}", None)),
+        "pytest 'a b.py' --collect-only -q --verbosity=-1"
+    );
+}
+
+fn given_words(settings: &RunnerSettings) -> Vec<String> {
+    CommandTemplate::parse(settings.test_command.as_deref().unwrap())
+        .unwrap()
+        .words()
+        .to_vec()
+}
+
+#[test]
+fn failed_tests_are_rerun_by_node_id() {
+    let runner = Environment::new(None)
+        .build(with_command(
+            "pytest {{testExamples}} --junit-xml={{resultPath}}",
+            Some("o.xml"),
+        ))
+        .unwrap();
+    let failed = [
+        key("test_b", "test_p[a b]", "root/test_b.py::test_p[a b]"),
+        key("test_a.T", "test_x", "test_a.py::T::test_x"),
+    ];
+    let command = runner
+        .retry_command(&failed, &[case("test_b.py"), case("test_a.py")])
+        .unwrap();
+    assert_eq!(
+        command.unwrap().arguments,
+        [
+            "test_a.py::T::test_x",
+            "test_b.py::test_p[a b]",
+            "--junit-xml=o.xml"
+        ]
+    );
+}
+
+#[test]
+fn only_some_exit_codes_leave_results_worth_reading() {
+    let environment = Environment::new(Some("1.9.0"));
+    let junit = environment
+        .build(with_command("pytest --junit-xml=x", None))
+        .unwrap();
+    let json = environment
+        .build(with_command("pytest --json=x", None))
+        .unwrap();
+    let worth = |runner: &dyn Runner| [0, 1, 2, 3, 4, 5].map(|code| runner.evidence(code));
+    assert_eq!(worth(junit.as_ref()), [Whole, Whole, No, No, No, No]);
+    assert_eq!(worth(json.as_ref()), [Whole, Whole, Partial, No, No, No]);
+}
+
+#[test]
+fn a_collection_error_in_junit_is_no_test() {
+    let runner = Environment::new(None)
+        .build(with_command("pytest --junit-xml=x", None))
+        .unwrap();
+    let xml = br#"<testsuites><testsuite name="pytest">
+        <testcase classname="" name="test_c"><error message="collection failure">x</error></testcase>
+        <testcase classname="" name="test_skipped"><skipped message="collection skipped"/></testcase>
+        <testcase classname="test_a.T" name="test_x"><failure message="m">x</failure></testcase>
+        </testsuite></testsuites>"#;
+    let reading = runner.read(xml, &[case("test_a.py")]).unwrap();
+    assert_eq!(reading.errors_outside_tests.len(), 1);
+    assert!(reading.errors_outside_tests[0].starts_with("pytest could not collect test_c"));
+    let paths: Vec<_> = reading
+        .tests
+        .iter()
+        .map(|test| test.key.path.as_str())
+        .collect();
+    assert_eq!(paths, ["test_skipped", "test_a.py::T::test_x"]);
+}
+
+#[rstest]
+#[case("test_a.py::t\ntest_a.py::T::u[x::y]\n\n2 tests collected in 0.01s\n", &["test_a.py::t", "test_a.py::T::u[x::y]"])]
+#[case("a plugin's greeting\n\ntest_a.py::t\n\n=== warnings summary ===\ntest_a.py::w\n", &["test_a.py::t"])]
+#[case("\nno tests collected in 0.00s\n", &[])]
+fn node_ids_are_found_in_a_listing(#[case] output: &str, #[case] expected: &[&str]) {
+    assert_eq!(listed(output).collect::<Vec<_>>(), expected);
+}

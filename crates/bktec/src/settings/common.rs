@@ -1,0 +1,378 @@
+//! What `run` and `plan` both need: the build, the server, the runner, the plan's name.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use test_engine_wire::EnvPayload;
+
+use super::fields::Field;
+use super::problems::Problems;
+use super::runner::{RunnerChoice, runner};
+use super::tokens::{self, AccessToken, Mint, TokenRequest};
+use super::values;
+use crate::cli::{CommonArgs, GlobalArgs, PreviewArgs};
+use crate::env_vars as var;
+
+pub(super) const DEFAULT_BASE_URL: &str = "https://api.buildkite.com";
+const DEFAULT_UPLOAD_BASE_URL: &str = "https://analytics-api.buildkite.com";
+pub(super) const DEFAULT_AGENT: &str = "buildkite-agent";
+
+/// Nanoseconds in one second.
+const SECOND: i64 = 1_000_000_000;
+
+/// Two hours, in nanoseconds.
+const DEFAULT_OIDC_LIFETIME: i64 = 2 * 3600 * SECOND;
+
+/// What the CI says about the build; empty where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// UUID of the build.
+    pub build_id: String,
+    /// UUID of the job.
+    pub job_id: String,
+    /// UUID of the step.
+    pub step_id: String,
+    /// The branch.
+    pub branch: String,
+    /// The commit.
+    pub commit: String,
+    /// The commit's or the build's message.
+    pub message: String,
+    /// The build's number.
+    pub number: String,
+    /// The build's page.
+    pub url: String,
+    /// How often the CI job was retried.
+    pub job_retry_count: i64,
+    /// This job's number.
+    pub parallel_job: i64,
+    /// How many jobs there are.
+    pub parallelism: i64,
+}
+
+/// Where the server is and who is asking.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// The organization.
+    pub organization_slug: String,
+    /// The suite.
+    pub suite_slug: String,
+    /// The plan API, without a trailing slash.
+    pub base_url: String,
+    /// The upload API, without a trailing slash.
+    pub upload_base_url: String,
+    /// The token for the plan API.
+    pub access_token: SecretString,
+    /// The CI agent's program.
+    pub agent: String,
+    /// A factor for the time that API calls may take: 1, but for this project's tests.
+    pub time_scale: f64,
+}
+
+/// A part of the tests is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// The strategy, for the server to know.
+    pub strategy: String,
+    /// Its parameters.
+    pub params: BTreeMap<String, String>,
+}
+
+/// What `run` and `plan` share.
+#[derive(Clone, Debug)]
+pub struct CommonSettings {
+    /// Print more.
+    pub debug: bool,
+    /// The build.
+    pub build: BuildSettings,
+    /// The server.
+    pub engine: EngineSettings,
+    /// The runner.
+    pub runner: RunnerChoice,
+    /// What names the plan.
+    pub identifier: String,
+    /// A part of the tests, when that is asked for.
+    pub selection: Option<Selected>,
+    /// What the user tells the server about the commit.
+    pub metadata: BTreeMap<String, String>,
+    /// What git knows is asked for too.
+    pub collect_git_metadata: bool,
+}
+
+impl CommonSettings {
+    /// The settings that `filter_tests` and `test_plan_metadata` carry: these and no others, so
+    /// that no secret can be among them.
+    pub fn env_payload(&self) -> EnvPayload {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        EnvPayload {
+            buildkite_build_id: self.build.build_id.clone(),
+            buildkite_job_id: self.build.job_id.clone(),
+            buildkite_step_id: self.build.step_id.clone(),
+            buildkite_organization_slug: self.engine.organization_slug.clone(),
+            buildkite_retry_count: self.build.job_retry_count,
+            buildkite_parallel_job: self.build.parallel_job,
+            buildkite_parallel_job_count: self.build.parallelism,
+            buildkite_test_engine_debug_enabled: self.debug,
+            buildkite_test_engine_identifier: self.identifier.clone(),
+            buildkite_test_engine_retry_cmd: text(&self.runner.retry_command),
+            buildkite_test_engine_retry_count: i64::from(self.runner.retries),
+            buildkite_test_engine_split_by_example: self.runner.split_by_example,
+            buildkite_test_engine_suite_slug: self.engine.suite_slug.clone(),
+            buildkite_test_engine_tag_filters: text(&self.runner.tag_filters),
+            buildkite_test_engine_test_cmd: text(&self.runner.test_command),
+            buildkite_test_engine_test_file_exclude_pattern: text(
+                &self.runner.file_exclude_pattern,
+            ),
+            buildkite_test_engine_test_file_pattern: text(&self.runner.file_pattern),
+            buildkite_test_engine_test_runner: self.runner.definition.name.to_owned(),
+        }
+    }
+}
+
+/// Common settings before it is known whether there is anything wrong, with what is needed to ask
+/// for tokens.
+pub(super) struct Resolved {
+    pub settings: Option<CommonSettings>,
+    pub access: Option<AccessToken>,
+    pub token_request: Option<TokenRequest>,
+    pub oidc: bool,
+}
+
+/// Reads the shared options. `settings` is there whenever enough of them could be read; whether
+/// all were right stands in `problems`.
+pub(super) fn resolve(
+    global: &GlobalArgs,
+    args: &CommonArgs,
+    preview: &PreviewArgs,
+    mint: &mut Mint<'_>,
+    problems: &mut Problems,
+) -> Resolved {
+    let debug = debug(global, problems);
+    let build = build(args, problems);
+    let identifier = identifier(args, &build, problems);
+    let runner = runner(&args.runner, problems);
+    let (selection, metadata) = selection(preview, problems);
+    let collect_git_metadata = Field::new(
+        var::BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA,
+        "--collect-git-metadata",
+        preview.collect_git_metadata.as_ref(),
+    )
+    .boolean(false, problems);
+
+    let engine = &args.engine;
+    // Whom a token is for depends on these; asking for one is pointless when they are wrong.
+    let mut audience_problems = Problems::default();
+    let organization_slug = Field::new(
+        var::BUILDKITE_ORGANIZATION_SLUG,
+        "--organization-slug",
+        args.build.organization_slug.as_ref(),
+    )
+    .required(&mut audience_problems);
+    let suite_slug = Field::new(
+        var::BUILDKITE_TEST_ENGINE_SUITE_SLUG,
+        "--suite-slug",
+        engine.suite_slug.as_ref(),
+    )
+    .required(&mut audience_problems);
+    let base_url = Field::new(
+        var::BUILDKITE_TEST_ENGINE_BASE_URL,
+        "--base-url",
+        engine.base_url.as_ref(),
+    )
+    .base_url(DEFAULT_BASE_URL, &mut audience_problems);
+    let lifetime_seconds = oidc_lifetime(args, &mut audience_problems);
+    let agent = engine
+        .buildkite_agent_command
+        .clone()
+        .filter(|agent| !agent.trim().is_empty())
+        .unwrap_or_else(|| DEFAULT_AGENT.to_owned());
+    let token_request = audience_problems.is_empty().then(|| TokenRequest {
+        agent: agent.clone(),
+        audience: format!(
+            "{base_url}/v2/analytics/organizations/{organization_slug}/suites/{suite_slug}"
+        ),
+        lifetime_seconds,
+    });
+    problems.take(audience_problems);
+
+    let upload_base_url = Field::new(
+        var::BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL,
+        "--upload-base-url",
+        engine.upload_base_url.as_ref(),
+    )
+    .base_url(DEFAULT_UPLOAD_BASE_URL, problems);
+    let oidc = oidc(args, problems);
+    let given = Field::new(
+        var::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN,
+        "--access-token",
+        engine.access_token.as_ref(),
+    )
+    .optional()
+    .map(|token| token.trim().to_owned());
+    let access = tokens::access_token(given, oidc, token_request.as_ref(), mint, problems);
+
+    let settings = runner
+        .zip(access.clone())
+        .map(|(runner, access)| CommonSettings {
+            debug,
+            build,
+            engine: EngineSettings {
+                organization_slug,
+                suite_slug,
+                base_url,
+                upload_base_url,
+                access_token: access.token,
+                agent,
+                time_scale: global.time_scale.unwrap_or(1.0),
+            },
+            runner,
+            identifier,
+            selection,
+            metadata,
+            collect_git_metadata,
+        });
+    Resolved {
+        settings,
+        access,
+        token_request,
+        oidc,
+    }
+}
+
+pub(super) fn debug(global: &GlobalArgs, problems: &mut Problems) -> bool {
+    Field::new(
+        var::BUILDKITE_TEST_ENGINE_DEBUG_ENABLED,
+        "--debug",
+        global.debug.as_ref(),
+    )
+    .boolean(false, problems)
+}
+
+fn build(args: &CommonArgs, problems: &mut Problems) -> BuildSettings {
+    let build = &args.build;
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    BuildSettings {
+        build_id: text(&build.build_id),
+        job_id: text(&build.job_id),
+        step_id: text(&build.step_id),
+        branch: text(&build.branch),
+        commit: text(&build.commit),
+        message: text(&build.message),
+        number: text(&build.build_number),
+        url: text(&build.build_url),
+        job_retry_count: Field::new(
+            var::BUILDKITE_RETRY_COUNT,
+            "--retry-count",
+            build.retry_count.as_ref(),
+        )
+        .integer(0, 0..=i64::MAX, problems),
+        parallel_job: Field::new(
+            var::BUILDKITE_PARALLEL_JOB,
+            "--parallel-job",
+            build.parallel_job.as_ref(),
+        )
+        .integer(0, i64::MIN..=i64::MAX, problems),
+        parallelism: Field::new(
+            var::BUILDKITE_PARALLEL_JOB_COUNT,
+            "--parallelism",
+            build.parallelism.as_ref(),
+        )
+        .integer(1, i64::MIN..=i64::MAX, problems),
+    }
+}
+
+fn identifier(args: &CommonArgs, build: &BuildSettings, problems: &mut Problems) -> String {
+    let given = Field::new(
+        var::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
+        "--plan-identifier",
+        args.plan_identifier.as_ref(),
+    );
+    if let Some(identifier) = given.optional() {
+        return identifier;
+    }
+    for (variable, value) in [
+        (var::BUILDKITE_BUILD_ID, &build.build_id),
+        (var::BUILDKITE_STEP_ID, &build.step_id),
+    ] {
+        if value.trim().is_empty() {
+            problems.add(
+                variable,
+                "must not be blank (or give --plan-identifier, the same on every node)",
+            );
+        }
+    }
+    format!("{}/{}", build.build_id, build.step_id)
+}
+
+fn selection(
+    preview: &PreviewArgs,
+    problems: &mut Problems,
+) -> (Option<Selected>, BTreeMap<String, String>) {
+    let mut read = |flag: &str, texts: &[String]| {
+        values::pairs(texts.iter().map(String::as_str)).unwrap_or_else(|must_be| {
+            problems.add(flag, format!("was {texts:?}, must be {must_be}"));
+            BTreeMap::new()
+        })
+    };
+    let params = read("--selection-param", &preview.selection_param);
+    let metadata = read("--metadata", &preview.metadata);
+    let strategy = preview
+        .selection_strategy
+        .clone()
+        .filter(|strategy| !means_no_selection(strategy));
+    if strategy.is_none() && !preview.selection_param.is_empty() {
+        problems.add(
+            "--selection-param",
+            "needs a strategy (give --selection-strategy)",
+        );
+    }
+    let selection = strategy.map(|strategy| Selected { strategy, params });
+    (selection, metadata)
+}
+
+fn means_no_selection(strategy: &str) -> bool {
+    matches!(
+        strategy.trim().to_ascii_lowercase().as_str(),
+        "" | "none" | "off" | "false" | "disabled" | "no"
+    )
+}
+
+pub(super) fn oidc(args: &CommonArgs, problems: &mut Problems) -> bool {
+    let wanted = Field::new(
+        var::BUILDKITE_TEST_ENGINE_OIDC,
+        "--oidc",
+        args.engine.oidc.as_ref(),
+    )
+    .boolean(true, problems);
+    let refused =
+        Field::new("--no-oidc", "--no-oidc", args.engine.no_oidc.as_ref()).boolean(false, problems);
+    wanted && !refused
+}
+
+/// Whole seconds, at least one.
+pub(super) fn oidc_lifetime(args: &CommonArgs, problems: &mut Problems) -> i64 {
+    let field = Field::new(
+        var::BUILDKITE_TEST_ENGINE_OIDC_LIFETIME,
+        "--oidc-lifetime",
+        args.engine.oidc_lifetime.as_ref(),
+    );
+    let lifetime = field.duration(DEFAULT_OIDC_LIFETIME, problems);
+    if lifetime < SECOND {
+        field.wrong("at least 1s", problems);
+        return 1;
+    }
+    lifetime / SECOND
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strategies_that_mean_none() {
+        for none in ["none", " OFF ", "False", "disabled", "no", ""] {
+            assert!(means_no_selection(none), "{none}");
+        }
+        assert!(!means_no_selection("random"));
+    }
+}

@@ -1,0 +1,22 @@
+//! Validated values: what was typed, given meaning. Nothing has been done yet.
+//!
+//! Everything that is wrong is collected and told at once ([`InvalidConfiguration`]). Commands see
+//! only what stands here, never clap and never the environment.
+
+mod backfill;
+mod common;
+mod fields;
+mod plan;
+mod problems;
+mod run;
+mod runner;
+mod tokens;
+mod values;
+
+pub use backfill::{BackfillSettings, BackfillTask};
+pub use common::{BuildSettings, CommonSettings, EngineSettings, Selected};
+pub use plan::{PlanOutput, PlanSettings};
+pub use problems::InvalidConfiguration;
+pub use run::{RunSettings, UploadSettings};
+pub use runner::RunnerChoice;
+pub use tokens::{Mint, TokenRequest};

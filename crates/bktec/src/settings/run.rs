@@ -1,0 +1,205 @@
+//! The settings of `bktec run`.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use super::common::{self, CommonSettings};
+use super::fields::Field;
+use super::problems::{InvalidConfiguration, Problems};
+use super::tokens::{self, Mint};
+use super::values;
+use crate::cli::{EngineArgs, RunArgs, RunnerArgs, Typed};
+use crate::env_vars as var;
+use crate::runners;
+
+/// The most nodes a plan may have.
+pub(super) const MAX_PARALLELISM: i64 = 1000;
+
+/// What to do with result files.
+#[derive(Clone, Debug)]
+pub struct UploadSettings {
+    /// They are to be uploaded.
+    pub wanted: bool,
+    /// The token, or why there is none. The runner sees it too, for its collector.
+    pub token: Result<SecretString, String>,
+    /// Tags of the upload.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Everything `bktec run` needs to know.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// What it shares with `plan`.
+    pub common: CommonSettings,
+    /// This node's number, from 0, below `nodes`.
+    pub node: usize,
+    /// How many nodes there are, 1 to 1000.
+    pub nodes: usize,
+    /// Failed muted tests are retried too.
+    pub retry_muted: bool,
+    /// A node without tests fails.
+    pub fail_on_no_tests: bool,
+    /// Tell the CI early about failures.
+    pub promise_failure: bool,
+    /// Uploads.
+    pub upload: UploadSettings,
+}
+
+impl RunSettings {
+    /// Gives meaning to what was typed. `mint` is called when a token is missing.
+    pub fn resolve(
+        typed: &Typed<RunArgs>,
+        mint: &mut Mint<'_>,
+    ) -> Result<Self, InvalidConfiguration> {
+        const COMMAND: &str = "run";
+        let mut problems = Problems::default();
+        let args = &typed.own;
+        let resolved = common::resolve(
+            &typed.global,
+            &args.common,
+            &typed.preview,
+            mint,
+            &mut problems,
+        );
+        let fail_on_no_tests = Field::new(
+            var::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS,
+            "--fail-on-no-tests",
+            args.fail_on_no_tests.as_ref(),
+        )
+        .boolean(false, &mut problems);
+        let promise_failure = Field::new(
+            var::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE,
+            "--promise-failure",
+            args.promise_failure.as_ref(),
+        )
+        .boolean(false, &mut problems);
+        let disable_retry_muted = Field::new(
+            var::BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST,
+            "--disable-retry-muted",
+            args.common.runner.disable_retry_muted.as_ref(),
+        )
+        .boolean(false, &mut problems);
+        let wanted = Field::new(
+            var::BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS,
+            "--upload-results",
+            args.common.engine.upload_results.as_ref(),
+        )
+        .boolean(false, &mut problems);
+        let tags = tags(&args.common.engine, typed.tags_from_variable, &mut problems);
+        let nodes = nodes(typed, &mut problems);
+        if let Some(runner) = result_path_is_missing(&args.common.runner) {
+            problems.add(
+                var::BUILDKITE_TEST_ENGINE_RESULT_PATH,
+                format!("must not be blank for the {runner} runner (or give --result-path)"),
+            );
+        }
+        problems.finish(COMMAND)?;
+
+        let (Some(settings), Some(access), Some(request), Some((node, nodes))) = (
+            resolved.settings,
+            resolved.access,
+            resolved.token_request,
+            nodes,
+        ) else {
+            // Each of these is missing only when a problem was noted.
+            return Err(InvalidConfiguration::incomplete(COMMAND));
+        };
+        let token = tokens::upload_token(
+            args.common
+                .engine
+                .upload_token
+                .clone()
+                .filter(|token| !token.trim().is_empty()),
+            resolved.oidc,
+            &access,
+            &request,
+            mint,
+        );
+        Ok(Self {
+            common: settings,
+            node,
+            nodes,
+            retry_muted: !disable_retry_muted,
+            fail_on_no_tests,
+            promise_failure,
+            upload: UploadSettings {
+                wanted,
+                token,
+                tags,
+            },
+        })
+    }
+}
+
+/// This node's number and how many there are.
+fn nodes(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<(usize, usize)> {
+    let build = &typed.own.common.build;
+    // Texts that are no numbers have been noted where the payload is made; not twice.
+    let mut unnoted = Problems::default();
+    let count_field = Field::new(
+        var::BUILDKITE_PARALLEL_JOB_COUNT,
+        "--parallelism",
+        build.parallelism.as_ref(),
+    );
+    let index_field = Field::new(
+        var::BUILDKITE_PARALLEL_JOB,
+        "--parallel-job",
+        build.parallel_job.as_ref(),
+    );
+    let count = count_field.integer(1, i64::MIN..=i64::MAX, &mut unnoted);
+    let index = index_field.integer(0, i64::MIN..=i64::MAX, &mut unnoted);
+    if !unnoted.is_empty() {
+        return None;
+    }
+    if !(1..=MAX_PARALLELISM).contains(&count) {
+        count_field.wrong(&format!("1 to {MAX_PARALLELISM}"), problems);
+        return None;
+    }
+    if !(0..count).contains(&index) {
+        index_field.wrong(
+            &format!(
+                "0 to {}, below {}",
+                count - 1,
+                var::BUILDKITE_PARALLEL_JOB_COUNT
+            ),
+            problems,
+        );
+        return None;
+    }
+    Some((usize::try_from(index).ok()?, usize::try_from(count).ok()?))
+}
+
+/// The runner's name when it needs a result path and has none.
+fn result_path_is_missing(runner: &RunnerArgs) -> Option<&'static str> {
+    let definition = runners::find(runner.test_runner.as_deref()?.trim())?;
+    let given = runner
+        .result_path
+        .as_deref()
+        .is_some_and(|path| !path.trim().is_empty());
+    (definition.requires_result_path && !given).then_some(definition.name)
+}
+
+fn tags(
+    engine: &EngineArgs,
+    from_variable: bool,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
+    let texts = engine.tag.iter().map(String::as_str);
+    let texts: Vec<&str> = if from_variable {
+        texts
+            .flat_map(|all| all.split(','))
+            .map(str::trim)
+            .filter(|one| !one.is_empty())
+            .collect()
+    } else {
+        texts.collect()
+    };
+    values::pairs(texts.iter().copied()).unwrap_or_else(|must_be| {
+        problems.add(
+            var::BUILDKITE_TEST_ENGINE_TAGS,
+            format!("was {texts:?}, must be {must_be} (--tag)"),
+        );
+        BTreeMap::new()
+    })
+}

@@ -1,0 +1,134 @@
+//! The slow way: what plain git prints, one commit and one command at a time.
+//!
+//! The yardstick of the tests and of the bench. It shares nothing with the code it judges.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Everything a record says of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) parents: String,
+    pub(crate) author: [String; 3],
+    pub(crate) committer: [String; 3],
+    pub(crate) message: String,
+    pub(crate) files_changed: String,
+    pub(crate) diff_stat: String,
+    pub(crate) git_diff: String,
+    pub(crate) git_diff_raw: String,
+}
+
+/// Plain git in one folder.
+pub(crate) struct PlainGit {
+    directory: PathBuf,
+    branch: String,
+    empty_tree: String,
+    first_parents: HashSet<String>,
+    started: AtomicU64,
+}
+
+pub(crate) fn git_output(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Output {
+    #[expect(clippy::disallowed_methods, reason = "the yardstick is plain git")]
+    let mut command = Command::new("git");
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .env("LC_ALL", "C")
+        .env("GIT_PAGER", "cat")
+        .env_remove("GIT_EXTERNAL_DIFF")
+        .output()
+        .expect("git can be started")
+}
+
+impl PlainGit {
+    pub(crate) fn new(directory: &Path, branch: &str) -> Self {
+        let mut git = Self {
+            directory: directory.to_owned(),
+            branch: branch.to_owned(),
+            empty_tree: String::new(),
+            first_parents: HashSet::new(),
+            started: AtomicU64::new(0),
+        };
+        git.empty_tree = git.text(&["hash-object", "-t", "tree", "/dev/null"]).expect("empty tree");
+        let line = git.text(&["rev-list", "--first-parent", branch]).expect("first parents");
+        git.first_parents = line.lines().map(str::to_owned).collect();
+        git
+    }
+
+    pub(crate) fn processes_started(&self) -> u64 {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    /// Standard output without the newlines at its end; `None` when git failed.
+    fn text(&self, arguments: &[&str]) -> Option<String> {
+        self.started.fetch_add(1, Ordering::Relaxed);
+        let output = git_output(&self.directory, arguments);
+        output.status.success().then(|| {
+            String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+        })
+    }
+
+    /// What the commit is compared with; `None` when it is compared with nothing.
+    pub(crate) fn base(&self, commit: &str) -> Option<String> {
+        let fork = self.text(&["merge-base", "--fork-point", &self.branch, commit]);
+        if let Some(fork) = fork
+            && !fork.is_empty()
+            && fork != commit
+        {
+            return Some(fork);
+        }
+        if self.first_parents.contains(commit) {
+            let parent = self.text(&["rev-parse", "--verify", "--quiet", &format!("{commit}^1")]);
+            return Some(parent.unwrap_or_else(|| self.empty_tree.clone()));
+        }
+        self.text(&["merge-base", &self.branch, commit])
+    }
+
+    /// `None` when git failed in any part.
+    pub(crate) fn record(&self, commit: &str, base: &str) -> Option<Record> {
+        let format = "--format=%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B";
+        let options = ["show", "--no-patch", "--no-show-signature", "--encoding=UTF-8", format, commit];
+        let facts = self.text(&options)?;
+        let mut facts = facts.split('\0').map(str::to_owned);
+        let mut fact = || facts.next().expect("eight facts");
+        Some(Record {
+            parents: fact(),
+            author: [fact(), fact(), fact()],
+            committer: [fact(), fact(), fact()],
+            message: fact(),
+            files_changed: self.diff("--name-only", base, commit)?,
+            diff_stat: self.diff("--numstat", base, commit)?,
+            git_diff: self.diff("--patch", base, commit)?,
+            git_diff_raw: self.diff("--raw", base, commit)?,
+        })
+    }
+
+    /// Records of many commits, `threads` at a time; `None` for a commit that has none.
+    pub(crate) fn records(&self, commits: &[String], threads: usize) -> Vec<Option<Record>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut records = Vec::new();
+            while let index = next.fetch_add(1, Ordering::Relaxed)
+                && let Some(commit) = commits.get(index)
+            {
+                let record = self.base(commit).and_then(|base| self.record(commit, &base));
+                records.push((index, record));
+            }
+            records
+        };
+        let mut all: Vec<_> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+        });
+        all.sort_by_key(|(index, _)| *index);
+        all.into_iter().map(|(_, record)| record).collect()
+    }
+
+    /// One of the four outputs.
+    pub(crate) fn diff(&self, output: &str, base: &str, commit: &str) -> Option<String> {
+        self.text(&["diff", "--no-ext-diff", "--no-textconv", "--no-color", output, base, commit])
+    }
+}

@@ -1,0 +1,184 @@
+//! Starts the real binary in a folder of its own with nothing in its environment, and tells what
+//! came of it as one text: exit code, stdout, stderr.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::server::Server;
+
+/// How much shorter API budgets are here: 130 s become 2.6 s.
+const BUDGET_SCALE: &str = "0.02";
+
+/// Longer than any budget that is scaled down, shorter than any that is not.
+const LIMIT: Duration = Duration::from_secs(25);
+
+/// A folder, and what the program is given.
+pub(crate) struct Bktec {
+    folder: tempfile::TempDir,
+    command: std::process::Command,
+    base: String,
+}
+
+/// What came of it.
+pub(crate) struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+impl Bktec {
+    /// `bktec` with these arguments and nothing configured.
+    pub(crate) fn bare(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the program under test")]
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bktec"));
+        command
+            .args(arguments)
+            .env_clear()
+            .current_dir(folder.path());
+        Self {
+            folder,
+            command,
+            base: String::new(),
+        }
+    }
+
+    /// With everything that `run` and `plan` need against this server: jest as the runner, three
+    /// test files, and a command that only says what it was given.
+    pub(crate) fn configured(arguments: &[&str], base: &str) -> Self {
+        let mut bktec = Self::bare(arguments)
+            .env("PATH", "/usr/bin:/bin")
+            .env("BKTEC_TEST_BUDGET_SCALE", BUDGET_SCALE)
+            .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
+            .env("BUILDKITE_BUILD_ID", "build-1")
+            .env("BUILDKITE_STEP_ID", "step-1")
+            .env("BUILDKITE_JOB_ID", "job-1")
+            .env("BUILDKITE_BRANCH", "main")
+            .env("BUILDKITE_PARALLEL_JOB", "0")
+            .env("BUILDKITE_PARALLEL_JOB_COUNT", "2")
+            .env("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "secret-token")
+            .env("BUILDKITE_TEST_ENGINE_OIDC", "false")
+            .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
+            .env("BUILDKITE_TEST_ENGINE_BASE_URL", base)
+            .env("BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL", base)
+            .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "jest")
+            .env("BUILDKITE_TEST_ENGINE_RESULT_PATH", "result.json")
+            .env(
+                "BUILDKITE_TEST_ENGINE_TEST_CMD",
+                "echo ran {{testExamples}} into {{resultPath}}",
+            )
+            .file("a.test.js", "")
+            .file("b.test.js", "")
+            .file("c.test.js", "");
+        base.clone_into(&mut bktec.base);
+        bktec
+    }
+
+    /// The same, against a scripted server.
+    pub(crate) fn against(arguments: &[&str], server: &Server) -> Self {
+        Self::configured(arguments, &server.base())
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// A file in its folder.
+    pub(crate) fn file(self, name: &str, content: &str) -> Self {
+        fs_err::write(self.folder.path().join(name), content).unwrap();
+        self
+    }
+
+    /// A program in its folder, first in `PATH`. The text is a shell script.
+    pub(crate) fn program(self, name: &str, script: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.folder.path().join(name);
+        fs_err::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let search = format!("{}:/usr/bin:/bin", self.folder.path().display());
+        self.env("PATH", search)
+    }
+
+    /// A file of its folder, after it ran.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs_err::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// Runs it to the end.
+    pub(crate) fn run(self) -> Ended {
+        self.run_and_keep().0
+    }
+
+    /// Runs it to the end, and keeps the folder for what it left there.
+    pub(crate) fn run_and_keep(mut self) -> (Ended, Self) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what stays when the command is taken"
+        )]
+        let nothing = std::process::Command::new("");
+        let command = std::mem::replace(&mut self.command, nothing);
+        let started = Instant::now();
+        let output = assert_cmd::Command::from_std(command)
+            .timeout(LIMIT)
+            .output()
+            .unwrap();
+        let ended = self.ended(output, started.elapsed());
+        (ended, self)
+    }
+
+    /// Runs it to the end with a stdout that nobody reads any more.
+    pub(crate) fn run_with_closed_stdout(mut self) -> Ended {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let started = Instant::now();
+        let output = self.command.stdout(writer).output().unwrap();
+        self.ended(output, started.elapsed())
+    }
+
+    fn ended(&self, output: std::process::Output, took: Duration) -> Ended {
+        let text = |bytes: Vec<u8>| self.neutral(&String::from_utf8(bytes).unwrap());
+        Ended {
+            code: output
+                .status
+                .code()
+                .expect("it was ended for taking too long"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            took,
+        }
+    }
+
+    /// What differs from run to run, by a name.
+    fn neutral(&self, text: &str) -> String {
+        let folder = self.folder.path();
+        let real = fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut text = text.replace(&*real.to_string_lossy(), "FOLDER");
+        text = text.replace(&*Path::to_string_lossy(folder), "FOLDER");
+        if !self.base.is_empty() {
+            text = text.replace(&self.base, "SERVER");
+        }
+        text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = format!("exit code: {}\n", self.code);
+        for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            let _ = write!(text, "----- {name} -----\n{stream}");
+            if !stream.is_empty() && !stream.ends_with('\n') {
+                text.push_str("(no line end)\n");
+            }
+        }
+        f.write_str(text.trim_end())
+    }
+}

@@ -1,0 +1,193 @@
+//! What happens before any settings: help, version, commands that do not exist.
+
+use crate::bktec::Bktec;
+
+#[test]
+fn without_a_command() {
+    let ended = Bktec::bare(&[]).run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 16
+    ----- stdout -----
+    Runs a CI machine's share of a test suite
+
+    Usage: bktec [OPTIONS] [COMMAND]
+
+    Commands:
+      run   Runs this node's share of the tests, retries, reports, uploads
+      plan  Creates a test plan and runs nothing
+      help  Print this message or the help of the given subcommand(s)
+
+    Options:
+          --debug[=<BOOL>]  Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
+      -h, --help            Print help
+      -V, --version         Print version
+
+    Every option is also an environment variable; the option wins. Durations look like 2m30s, booleans
+    like true or false.
+    ----- stderr -----
+    command is required
+    ");
+}
+
+#[test]
+fn an_unknown_command() {
+    let ended = Bktec::bare(&["rum", "--json"]).run();
+    assert_eq!(ended.code, 16);
+    assert!(ended.stdout.contains("Usage: bktec"), "{ended}");
+    assert_eq!(ended.stderr, "invalid command: \"rum\"\n");
+}
+
+#[test]
+fn the_version_needs_no_settings() {
+    let ended = Bktec::bare(&["--version"])
+        .env("BUILDKITE_TEST_ENGINE_DEBUG_ENABLED", "maybe")
+        .run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 0
+    ----- stdout -----
+    bktec VERSION
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn help_of_run() {
+    let ended = Bktec::bare(&["run", "--help"])
+        .env("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "secret-token")
+        .run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 0
+    ----- stdout -----
+    Runs this node's share of the tests, retries, reports, uploads
+
+    Usage: bktec run [OPTIONS]
+
+    Options:
+          --debug[=<BOOL>]  Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
+      -h, --help            Print help
+
+    Build environment:
+          --parallelism <COUNT>  How many parallel jobs there are [default: 1] [env:
+                                 BUILDKITE_PARALLEL_JOB_COUNT]
+
+    Test Engine:
+          --access-token <TOKEN>      The token for the plan API; asked of the CI agent when there is
+                                      none [env: BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN]
+          --upload-results[=<BOOL>]   Upload the result file after every attempt [env:
+                                      BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS]
+          --tag <KEY=VALUE>           A tag for uploads (can be repeated; the variable holds several,
+                                      separated by commas) [env: BUILDKITE_TEST_ENGINE_TAGS]
+          --suite-slug <SLUG>         The suite's slug [env: BUILDKITE_TEST_ENGINE_SUITE_SLUG]
+          --oidc[=<BOOL>]             Ask the CI agent for tokens that are not set [default: true] [env:
+                                      BUILDKITE_TEST_ENGINE_OIDC]
+          --no-oidc[=<BOOL>]          Never ask the CI agent for tokens
+          --oidc-lifetime <DURATION>  How long such a token is good for [default: 2h] [env:
+                                      BUILDKITE_TEST_ENGINE_OIDC_LIFETIME]
+          --promise-failure[=<BOOL>]  Tell the CI early that the job will fail [env:
+                                      BUILDKITE_TEST_ENGINE_PROMISE_FAILURE]
+
+    Test runner:
+          --test-runner <NAME>
+              The test runner's name [env: BUILDKITE_TEST_ENGINE_TEST_RUNNER]
+          --test-command <COMMAND>
+              The command that runs tests [default: the runner's] [env: BUILDKITE_TEST_ENGINE_TEST_CMD]
+          --test-file-pattern <GLOB>
+              The glob pattern of test files [default: the runner's] [env:
+              BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN]
+          --test-file-exclude-pattern <GLOB>
+              The glob pattern of files and folders to leave out [env:
+              BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN]
+          --result-path <PATH>
+              Where the runner writes its results [env: BUILDKITE_TEST_ENGINE_RESULT_PATH]
+          --files <PATH>
+              A text file with one test file per line, instead of discovery [env:
+              BUILDKITE_TEST_ENGINE_FILES]
+          --selector-file <PATH>
+              A text file with one selector per line; wins over --files [env:
+              BUILDKITE_TEST_ENGINE_SELECTOR_FILE]
+          --split-by-example[=<BOOL>]
+              Split slow files into their examples [env: BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE]
+          --tag-filters <FILTERS>
+              Which tags to run (pytest only) [env: BUILDKITE_TEST_ENGINE_TAG_FILTERS]
+          --location-prefix <PREFIX>
+              The folder of the project inside its repository [env:
+              BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
+          --test-engine-retry-count <COUNT>
+              How often failed tests are retried [default: 0] [env: BUILDKITE_TEST_ENGINE_RETRY_COUNT]
+          --retry-command <COMMAND>
+              The command that retries failed tests [default: the runner's] [env:
+              BUILDKITE_TEST_ENGINE_RETRY_CMD]
+          --disable-retry-muted[=<BOOL>]
+              Do not retry failed muted tests [env: BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST]
+          --fail-on-no-tests[=<BOOL>]
+              Fail when this node has no tests [env: BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS]
+
+    Plan:
+          --plan-identifier <IDENTIFIER>  What names the plan [default: BUILD_ID/STEP_ID] [env:
+                                          BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER]
+    ----- stderr -----
+    ");
+}
+
+#[test]
+fn help_of_plan_has_what_is_its_own() {
+    let ended = Bktec::bare(&["plan", "--help"]).run();
+    assert_eq!(ended.code, 0);
+    for option in [
+        "--json",
+        "--plan-out",
+        "--pipeline-upload",
+        "--max-parallelism",
+        "--target-time",
+    ] {
+        assert!(ended.stdout.contains(option), "{option}: {ended}");
+    }
+    for option in ["--fail-on-no-tests", "--promise-failure"] {
+        assert!(!ended.stdout.contains(option), "{option}: {ended}");
+    }
+}
+
+#[test]
+fn preview_options_appear_with_the_preview() {
+    let help = |preview: &str| {
+        Bktec::bare(&["run", "--help"])
+            .env("BKTEC_PREVIEW_SELECTION", preview)
+            .run()
+            .stdout
+    };
+    assert!(help(" Yes ").contains("--selection-strategy"));
+    assert!(!help("").contains("--selection-strategy"));
+    let ended = Bktec::bare(&["run", "--selection-strategy", "random"]).run();
+    assert_eq!(ended.code, 16);
+    assert!(ended.stderr.contains("--selection-strategy"), "{ended}");
+}
+
+#[test]
+fn an_unknown_option_is_named() {
+    let ended = Bktec::bare(&["run", "--no-such-option"]).run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 16
+    ----- stdout -----
+    ----- stderr -----
+    error: unexpected argument '--no-such-option' found
+
+    Usage: bktec run [OPTIONS]
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn an_argument_that_nobody_asked_for_is_named() {
+    let ended = Bktec::bare(&["plan", "tests/a.py"]).run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 16
+    ----- stdout -----
+    ----- stderr -----
+    error: unexpected argument 'tests/a.py' found
+
+    Usage: bktec plan [OPTIONS]
+
+    For more information, try '--help'.
+    ");
+}

@@ -1,0 +1,15 @@
+//! The client's behaviour from outside: the real binary, a cleared environment, a scripted server.
+//!
+//! One test binary, so that it links once. Each file tests one side of the frame; real runners are
+//! tested elsewhere.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod bktec;
+mod command_line;
+mod configuration;
+mod plan;
+mod run;
+mod server;
+mod server_failures;
+mod tokens;

@@ -1,0 +1,120 @@
+//! Cucumber: Ruby's from Debian, JavaScript's from `.tools/node`.
+
+use rstest::rstest;
+
+use crate::project::{Project, discover, named, settings};
+use crate::tools;
+
+const FEATURE: &str = "Feature: Shop
+  Background:
+    Given a shop
+
+  Scenario: passes
+    When it passes
+
+  Scenario: fails
+    When it fails
+
+  Scenario: is flaky
+    When it fails once
+
+  Scenario: is undefined
+    When nobody knows
+
+  Scenario Outline: rows
+    When it says <n>
+
+    Examples:
+      | n |
+      | 1 |
+      | 2 |
+";
+
+const RUBY_STEPS: &str = r#"
+Given(/^a shop$/) {}
+When(/^it passes$/) {}
+When(/^it fails$/) { raise "x" }
+When(/^it fails once$/) { seen = File.exist?("seen"); File.write("seen", ""); raise "x" unless seen }
+When(/^it says (\d)$/) { |n| raise "two" if n == "2" }
+"#;
+
+const JAVASCRIPT_STEPS: &str = r#"
+const fs = require("fs");
+const { Given, When } = require("@cucumber/cucumber");
+Given("a shop", () => {});
+When("it passes", () => {});
+When("it fails", () => { throw new Error("x"); });
+When("it fails once", () => { const seen = fs.existsSync("seen"); fs.writeFileSync("seen", ""); if (!seen) throw new Error("x"); });
+When("it says {int}", (n) => { if (n === 2) throw new Error("two"); });
+"#;
+
+const RUBY: &str = "cucumber --format pretty --format json --out {{resultPath}} {{testExamples}}";
+const JAVASCRIPT: &str = "npx cucumber-js --require features/support/steps.cjs --format progress --format json:{{resultPath}} {{testExamples}}";
+
+fn project(command: &str) -> Project {
+    let files = [
+        ("features/a.feature", FEATURE),
+        (
+            "features/sp ace/b.feature",
+            "Feature: Other\n  Scenario: one\n    When it passes\n",
+        ),
+    ];
+    let project = Project::new(&files);
+    if command == RUBY {
+        project.write("features/step_definitions/steps.rb", RUBY_STEPS);
+        project.tool("cucumber", &tools::on_path("cucumber"), "never")
+    } else {
+        project.write("features/support/steps.cjs", JAVASCRIPT_STEPS);
+        project.write("package.json", r#"{"name": "sample"}"#);
+        project.link_node_modules();
+        project.tool("npx", &tools::on_path("npx"), "never")
+    }
+}
+
+#[rstest]
+#[case(RUBY)]
+#[case(JAVASCRIPT)]
+fn results_are_read_and_failed_scenarios_rerun(#[case] command: &str) {
+    let project = project(command);
+    let runner = project.runner("cucumber", settings(command, "result.json"));
+    let ran = project.run_all(&*runner, &[], 1);
+    ran.assert(
+        1,
+        &[
+            "features/sp ace/b.feature:2 | Other | one | passed",
+            "features/a.feature:8 | Shop | fails | failed failed",
+            "features/a.feature:11 | Shop | is flaky | failed passed",
+            "features/a.feature:14 | Shop | is undefined | failed failed",
+            "features/a.feature:5 | Shop | passes | passed",
+            "features/a.feature:22 | Shop | rows | passed",
+            "features/a.feature:23 | Shop | rows | failed failed",
+        ],
+    );
+}
+
+#[rstest]
+#[case(RUBY)]
+#[case(JAVASCRIPT)]
+fn rows_are_scenarios_of_their_own(#[case] command: &str) {
+    let project = project(command);
+    let runner = project.runner("cucumber", settings(command, "result.json"));
+    let examples = runner.examples(&discover(&*runner)).unwrap();
+    assert_eq!(examples.len(), 7);
+    assert!(
+        !project.root().join("result.json").exists(),
+        "a list of scenarios is no result"
+    );
+    let row = examples
+        .iter()
+        .find(|case| case.path == "features/a.feature:22")
+        .unwrap()
+        .clone();
+    let cases = [named(&examples, "one"), row];
+    project.run(&*runner, &cases, &[], 0).assert(
+        0,
+        &[
+            "features/sp ace/b.feature:2 | Other | one | passed",
+            "features/a.feature:22 | Shop | rows | passed",
+        ],
+    );
+}

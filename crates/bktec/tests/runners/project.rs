@@ -1,0 +1,216 @@
+//! A project written for one test, and what a run of it came to.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use bktec::attempts::{self, AttemptOptions, RunEvent, RunOutcome};
+use bktec::runners::{self, Runner, RunnerSettings};
+use tempfile::TempDir;
+use test_engine_wire::{Case, CaseFormat, TestIdentity};
+
+use crate::tools;
+
+/// Files in a folder of their own, with stand-ins for tools in another.
+pub(crate) struct Project {
+    folder: TempDir,
+    /// Folders in front of `PATH`, after the one with stand-ins.
+    path: Vec<PathBuf>,
+}
+
+impl Project {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["project", "bin"] {
+            fs_err::create_dir(folder.path().join(name)).unwrap();
+        }
+        let project = Self {
+            folder,
+            path: Vec::new(),
+        };
+        for (file, content) in files {
+            project.write(file, content);
+        }
+        project
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("project")
+    }
+
+    pub(crate) fn write(&self, file: &str, content: &str) {
+        let path = self.root().join(file);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, content).unwrap();
+    }
+
+    /// The packages that the tests of several Node runners share.
+    pub(crate) fn link_node_modules(&self) {
+        let modules = tools::installed(".tools/node/node_modules");
+        std::os::unix::fs::symlink(modules, self.root().join("node_modules")).unwrap();
+    }
+
+    /// Puts a tool on the path, quietly; see [`tools::quiet`].
+    pub(crate) fn tool(mut self, name: &str, tool: &Path, loud: &str) -> Self {
+        let log = self.folder.path().join("log");
+        tools::quiet(&self.folder.path().join("bin"), name, tool, &log, loud);
+        self.path.extend(tool.parent().map(Path::to_owned));
+        self
+    }
+
+    /// Puts a tool's own folder on the path: for helpers, whose output is needed.
+    pub(crate) fn with_folder(mut self, tool: &Path) -> Self {
+        self.path.extend(tool.parent().map(Path::to_owned));
+        self
+    }
+
+    /// What the tools printed.
+    pub(crate) fn log(&self) -> String {
+        fs_err::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn environment(&self) -> Vec<(OsString, OsString)> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tools need the system's own programs"
+        )]
+        let system = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.folder.path().join("bin"))
+            .chain(self.path.iter().cloned())
+            .chain(std::env::split_paths(&system));
+        let path = std::env::join_paths(folders).unwrap();
+        // A collector must not find a server, whatever the tests run in.
+        let no_server = (
+            "BUILDKITE_ANALYTICS_API_URL".into(),
+            "http://127.0.0.1:9".into(),
+        );
+        let no_token = ("BUILDKITE_ANALYTICS_TOKEN".into(), OsString::new());
+        vec![("PATH".into(), path), no_server, no_token]
+    }
+
+    pub(crate) fn runner(&self, name: &str, settings: RunnerSettings) -> Box<dyn Runner> {
+        let mut environment = self.environment();
+        environment.extend(settings.environment.clone());
+        runners::build(
+            name,
+            RunnerSettings {
+                working_directory: self.root(),
+                environment,
+                node_count: 1,
+                ..settings
+            },
+        )
+        .unwrap()
+    }
+
+    /// Runs what the runner discovers.
+    pub(crate) fn run_all(&self, runner: &dyn Runner, muted: &[(&str, &str)], retries: u32) -> Ran {
+        let files = discover(runner);
+        let cases: Vec<Case> = files.iter().map(|file| selector(file)).collect();
+        self.run(runner, &cases, muted, retries)
+    }
+
+    pub(crate) fn run(
+        &self,
+        runner: &dyn Runner,
+        cases: &[Case],
+        muted: &[(&str, &str)],
+        retries: u32,
+    ) -> Ran {
+        let muted: Vec<TestIdentity> = muted
+            .iter()
+            .map(|(scope, name)| TestIdentity {
+                scope: (*scope).to_owned(),
+                name: (*name).to_owned(),
+                path: String::new(),
+            })
+            .collect();
+        let mut events = Vec::new();
+        let options = AttemptOptions {
+            retries,
+            retry_muted: true,
+        };
+        let outcome = attempts::run(runner, cases, &muted, &options, &mut |event| match event {
+            RunEvent::AttemptStarted { command, .. } => events.push(command.to_string()),
+            RunEvent::ResultsUnreadable { why, .. } => events.push(why.to_string()),
+            RunEvent::RetryImpossible { why } => events.push(why.to_string()),
+            _ => {}
+        })
+        .unwrap();
+        Ran {
+            outcome,
+            events,
+            log: self.log(),
+        }
+    }
+}
+
+/// What a run came to.
+pub(crate) struct Ran {
+    pub(crate) outcome: RunOutcome,
+    /// Commands, and what went wrong between them.
+    pub(crate) events: Vec<String>,
+    log: String,
+}
+
+impl Ran {
+    /// `path | scope | name | outcomes` of each test, in order.
+    #[track_caller]
+    pub(crate) fn assert(&self, code: i32, tests: &[&str]) {
+        let seen: Vec<String> = self
+            .outcome
+            .tests
+            .iter()
+            .map(|test| {
+                let outcomes: Vec<_> = test.outcomes.iter().map(|outcome| outcome.name()).collect();
+                let doubt = if test.doubt.is_some() {
+                    " (in doubt)"
+                } else {
+                    ""
+                };
+                let muted = if test.muted { " (muted)" } else { "" };
+                let key = &test.key;
+                format!(
+                    "{} | {} | {} | {}{doubt}{muted}",
+                    key.path,
+                    key.scope,
+                    key.name,
+                    outcomes.join(" ")
+                )
+            })
+            .collect();
+        let told = || format!("events: {:#?}\nlog:\n{}", self.events, self.log);
+        assert_eq!(seen, tests, "{}", told());
+        assert_eq!(self.outcome.exit_code, code, "{}", told());
+    }
+}
+
+#[track_caller]
+pub(crate) fn discover(runner: &dyn Runner) -> Vec<String> {
+    runner.discover(&mut |warning| panic!("{warning}")).unwrap()
+}
+
+/// As the server hands back what was discovered.
+pub(crate) fn selector(value: &str) -> Case {
+    Case {
+        value: value.to_owned(),
+        format: CaseFormat::Selector,
+        ..Case::default()
+    }
+}
+
+/// As the server hands back an example, with what the client knew of it.
+pub(crate) fn named(examples: &[Case], name: &str) -> Case {
+    examples
+        .iter()
+        .find(|case| case.name == name)
+        .unwrap_or_else(|| panic!("no {name:?} in {examples:?}"))
+        .clone()
+}
+
+pub(crate) fn settings(test_command: &str, result_path: &str) -> RunnerSettings {
+    RunnerSettings {
+        test_command: Some(test_command.to_owned()),
+        result_path: Some(result_path.to_owned()),
+        ..RunnerSettings::default()
+    }
+}

@@ -1,0 +1,170 @@
+//! RSpec, from Debian.
+
+use bktec::attempts::RunStatus;
+
+use crate::project::{Project, discover, named, selector, settings};
+use crate::tools;
+
+const COMMAND: &str = "rspec --format progress --format json --out {{resultPath}} {{testExamples}}";
+
+const MIXED: &str = r#"
+RSpec.describe "Clinic" do
+  def once(name)
+    seen = File.exist?(name)
+    File.write(name, "")
+    seen
+  end
+
+  it("passes") {}
+  it("fails") { expect(1).to eq 2 }
+  it("is flaky") { expect(once("flaky")).to be true }
+  xit("is pending") {}
+  context "twice (the same)" do
+    it("name") {}
+    it("name") { expect(once("twice")).to be true }
+  end
+end
+"#;
+
+const RESULTS: &str = "tmp/rspec.json";
+
+fn project(files: &[(&str, &str)]) -> Project {
+    // RSpec lists examples in a file, so nothing it prints is needed.
+    Project::new(files).tool("rspec", &tools::on_path("rspec"), "never")
+}
+
+#[test]
+fn results_are_read_and_failed_examples_rerun() {
+    let project = project(&[("spec/a_spec.rb", MIXED)]);
+    let runner = project.runner("rspec", settings(COMMAND, RESULTS));
+    let ran = project.run_all(&*runner, &[], 2);
+    ran.assert(
+        1,
+        &[
+            "./spec/a_spec.rb[1:2] | Clinic | fails | failed failed failed",
+            "./spec/a_spec.rb[1:3] | Clinic | is flaky | failed passed",
+            "./spec/a_spec.rb[1:4] | Clinic | is pending | skipped",
+            "./spec/a_spec.rb[1:1] | Clinic | passes | passed",
+            "./spec/a_spec.rb[1:5:1] | Clinic twice (the same) | name | passed",
+            "./spec/a_spec.rb[1:5:2] | Clinic twice (the same) | name | failed passed",
+        ],
+    );
+    assert!(
+        ran.events[2].ends_with(" './spec/a_spec.rb[1:2]'"),
+        "{:?}",
+        ran.events
+    );
+}
+
+#[test]
+fn a_run_whose_failures_are_muted_passes() {
+    let project = project(&[("spec/a_spec.rb", MIXED)]);
+    let runner = project.runner("rspec", settings(COMMAND, RESULTS));
+    let ran = project.run_all(&*runner, &[("Clinic", "fails")], 1);
+    assert_eq!(
+        (ran.outcome.exit_code, ran.outcome.status()),
+        (0, RunStatus::Passed)
+    );
+    assert_eq!(ran.outcome.statistics().muted_failed, 1);
+}
+
+#[test]
+fn odd_paths_survive_the_round_trip() {
+    let fails_once = "RSpec.describe \"S\" do\n  it(\"t\") do\n    seen = File.exist?(__FILE__ + '.seen')\n    File.write(__FILE__ + '.seen', '')\n    expect(seen).to be true\n  end\nend\n";
+    let files = [
+        ("spec/sp ace/it's_spec.rb", fails_once),
+        ("spec/ünï_spec.rb", fails_once),
+        ("-dash/a_spec.rb", fails_once),
+        ("(group)/b_spec.rb", fails_once),
+    ];
+    let project = project(&files);
+    let mut settings = settings(COMMAND, RESULTS);
+    settings.file_pattern = Some("**/*_spec.rb".to_owned());
+    let runner = project.runner("rspec", settings);
+    let ran = project.run_all(&*runner, &[], 1);
+    assert_eq!(
+        ran.outcome.exit_code,
+        0,
+        "{:#?}\n{}",
+        ran.events,
+        project.log()
+    );
+    assert_eq!(ran.outcome.statistics().passed_on_retry, 4);
+}
+
+#[test]
+fn examples_are_listed_as_results_name_them() {
+    let project = project(&[
+        ("spec/a_spec.rb", MIXED),
+        ("spec/b_spec.rb", "RSpec.describe('B') { it('x') {} }"),
+    ]);
+    let runner = project.runner("rspec", settings(COMMAND, RESULTS));
+    let files = discover(&*runner);
+    let examples = runner.examples(&files).unwrap();
+    assert_eq!(examples.len(), 7);
+    assert!(
+        !project.root().join(RESULTS).exists(),
+        "a list of examples is no result"
+    );
+    let cases = [named(&examples, "passes"), named(&examples, "x")];
+    project.run(&*runner, &cases, &[], 0).assert(
+        0,
+        &[
+            "./spec/b_spec.rb[1:1] | B | x | passed",
+            "./spec/a_spec.rb[1:1] | Clinic | passes | passed",
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
+    let project = project(&[
+        ("spec/a_spec.rb", MIXED),
+        ("spec/broken_spec.rb", "require 'nothere'\n"),
+    ]);
+    let runner = project.runner("rspec", settings(COMMAND, RESULTS));
+    let ran = project.run_all(&*runner, &[("Clinic", "fails"), ("Clinic", "is flaky")], 1);
+    assert_eq!(
+        (ran.outcome.exit_code, ran.outcome.status()),
+        (1, RunStatus::Error)
+    );
+    assert_eq!(ran.outcome.retries, 0);
+    let error = runner
+        .examples(&["spec/broken_spec.rb".to_owned()])
+        .unwrap_err();
+    assert!(error.to_string().contains("--dry-run"), "{error}");
+}
+
+#[test]
+fn an_example_that_vanishes_before_its_retry_stays_failed() {
+    // RSpec passes when an id matches nothing, so only the results can tell.
+    let vanishing = "if File.exist?('seen')\n  RSpec.describe('V') { it('other') {} }\nelse\n  RSpec.describe('V') { it('other') {}; it('t') { File.write('seen', ''); raise 'x' } }\nend\n";
+    let project = project(&[("spec/v_spec.rb", vanishing)]);
+    let runner = project.runner("rspec", settings(COMMAND, RESULTS));
+    let ran = project.run_all(&*runner, &[], 1);
+    ran.assert(
+        1,
+        &[
+            "./spec/v_spec.rb[1:1] | V | other | passed",
+            "./spec/v_spec.rb[1:2] | V | t | failed (in doubt)",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_program_is_named() {
+    let project = Project::new(&[("spec/a_spec.rb", MIXED)]);
+    let runner = project.runner("rspec", settings("no-such-rspec {{testExamples}}", RESULTS));
+    let options = bktec::attempts::AttemptOptions {
+        retries: 0,
+        retry_muted: true,
+    };
+    let cases = [selector("spec/a_spec.rb")];
+    let error = bktec::attempts::run(&*runner, &cases, &[], &options, &mut |_| {}).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("`no-such-rspec`: command not found"),
+        "{error}"
+    );
+}

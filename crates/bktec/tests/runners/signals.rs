@@ -1,0 +1,285 @@
+//! Signals on their way through the real client to a runner, one that writes down what it gets.
+//!
+//! Python stands in for a runner, and makes the terminal of the test that needs one.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use test_engine_testkit::clean_command;
+
+use crate::tools;
+
+/// How long anything here may take.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Writes down each signal. Ends a moment after the first, so that a second of the same kind would
+/// be seen; `stubborn` never ends by itself.
+const RUNNER: &str = r#"
+import os, signal, sys, time
+stubborn = "stubborn" in sys.argv
+names = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1"]
+seen = []
+def note(number, frame):
+    seen.append(number)
+    with open("log", "a") as log:
+        log.write(signal.Signals(number).name + "\n")
+for name in names:
+    signal.signal(getattr(signal, name), note)
+with open("attempts", "a") as attempts:
+    attempts.write("attempt\n")
+open("result.json", "w").write('{"examples":[{"id":"./a[1:1]","description":"t","full_description":"S t","status":"failed"}],"summary":{}}')
+open("ready.new", "w").write(str(os.getpid()))
+os.rename("ready.new", "ready")
+while stubborn or not seen:
+    time.sleep(0.05)
+time.sleep(0.5)
+sys.exit(1 if "fails" in sys.argv else 7)
+"#;
+
+/// Starts the rest of its arguments on a terminal of their own and presses a key when the runner is
+/// ready.
+const TERMINAL: &str = r#"
+import os, pty, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+deadline = time.time() + 50
+while not os.path.exists("ready") and time.time() < deadline:
+    time.sleep(0.05)
+os.write(terminal, bytes([int(sys.argv[1])]))
+try:
+    while os.read(terminal, 4096):
+        pass
+except OSError:
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+struct Job {
+    folder: TempDir,
+    server: String,
+}
+
+impl Job {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::write(folder.path().join("runner.py"), RUNNER).unwrap();
+        fs_err::write(folder.path().join("terminal.py"), TERMINAL).unwrap();
+        Self {
+            folder,
+            server: serve(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, program: &Path, runner_arguments: &str) -> Command {
+        let mut command = clean_command(program, self.folder.path());
+        command.current_dir(self.folder.path()).envs([
+            ("BUILDKITE_ORGANIZATION_SLUG", "org"),
+            ("BUILDKITE_BUILD_ID", "build"),
+            ("BUILDKITE_STEP_ID", "step"),
+            ("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "suite"),
+            ("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "token"),
+            ("BUILDKITE_TEST_ENGINE_BASE_URL", &self.server),
+            ("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "rspec"),
+            ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "result.json"),
+            ("BUILDKITE_TEST_ENGINE_FILES", "files"),
+        ]);
+        let python = tools::on_path("python3");
+        let test_command = format!("{} runner.py {runner_arguments}", python.display());
+        command.env("BUILDKITE_TEST_ENGINE_TEST_CMD", test_command);
+        fs_err::write(self.path("files"), "a_spec.rb\n").unwrap();
+        command
+    }
+
+    fn start(&self, runner_arguments: &str, retries: &str) -> Child {
+        let bktec = Path::new(env!("CARGO_BIN_EXE_bktec"));
+        let mut command = self.command(bktec, runner_arguments);
+        command.env("BUILDKITE_TEST_ENGINE_RETRY_COUNT", retries);
+        command
+            .arg("run")
+            .stdout(self.output())
+            .stderr(self.output());
+        let child = command.spawn().unwrap();
+        self.wait_for("ready");
+        child
+    }
+
+    fn output(&self) -> std::fs::File {
+        fs_err::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("output"))
+            .unwrap()
+            .into()
+    }
+
+    fn wait_for(&self, name: &str) {
+        let deadline = Instant::now() + LIMIT;
+        while !self.path(name).exists() {
+            assert!(
+                Instant::now() < deadline,
+                "no {name} in time; output:\n{}",
+                self.read("output")
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs_err::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    fn runner(&self) -> Pid {
+        Pid::from_raw(self.read("ready").parse().unwrap()).unwrap()
+    }
+}
+
+fn end(child: &mut Child) -> i32 {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code().unwrap_or(-1);
+        }
+        assert!(Instant::now() < deadline, "bktec does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Answers everything with a plan that gives node 0 one file.
+fn serve() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // A client that goes away is no concern of the test.
+            let _ = answer(&stream);
+        }
+    });
+    address
+}
+
+fn answer(stream: &TcpStream) -> std::io::Result<()> {
+    const PLAN: &str = r#"{"identifier":"build/step","parallelism":1,"tasks":{"0":{"node_number":0,"tests":[{"path":"a_spec.rb"}]}}}"#;
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    write!(
+        &*stream,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{PLAN}",
+        PLAN.len()
+    )
+}
+
+#[rstest]
+#[case(Signal::HUP, "SIGHUP\n")]
+#[case(Signal::INT, "SIGINT\n")]
+#[case(Signal::QUIT, "SIGQUIT\n")]
+#[case(Signal::TERM, "SIGTERM\n")]
+#[case(Signal::USR1, "SIGUSR1\n")]
+fn a_signal_reaches_the_runner_once(#[case] signal: Signal, #[case] seen: &str) {
+    let job = Job::new();
+    let mut bktec = job.start("", "0");
+    kill_process(Pid::from_child(&bktec), signal).unwrap();
+    assert_eq!(end(&mut bktec), 7, "{}", job.read("output"));
+    assert_eq!(job.read("log"), seen);
+}
+
+#[rstest]
+#[case(3, "SIGINT\n")]
+#[case(28, "SIGQUIT\n")]
+fn a_key_on_the_terminal_reaches_the_runner_once(#[case] key: u8, #[case] seen: &str) {
+    let job = Job::new();
+    let mut command = job.command(&tools::on_path("python3"), "");
+    command.args([
+        "terminal.py",
+        &key.to_string(),
+        env!("CARGO_BIN_EXE_bktec"),
+        "run",
+    ]);
+    let mut terminal = command
+        .stdout(job.output())
+        .stderr(job.output())
+        .spawn()
+        .unwrap();
+    assert_eq!(end(&mut terminal), 7, "{}", job.read("output"));
+    assert_eq!(job.read("log"), seen);
+}
+
+#[test]
+fn an_interrupted_run_is_not_retried() {
+    let job = Job::new();
+    let mut bktec = job.start("fails", "1");
+    kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
+    assert_eq!(end(&mut bktec), 1, "{}", job.read("output"));
+    assert_eq!(job.read("attempts"), "attempt\n");
+    assert!(
+        job.read("output")
+            .contains("SIGTERM came while the tests ran"),
+        "{}",
+        job.read("output")
+    );
+}
+
+#[test]
+fn a_killed_runner_gives_its_signal() {
+    let job = Job::new();
+    let mut bktec = job.start("", "0");
+    kill_process(job.runner(), Signal::KILL).unwrap();
+    assert_eq!(end(&mut bktec), 137);
+    assert!(
+        job.read("output").contains("killed by signal 9 (SIGKILL)"),
+        "{}",
+        job.read("output")
+    );
+}
+
+#[test]
+fn a_stubborn_runner_does_not_outlive_a_third_request_to_end() {
+    let job = Job::new();
+    let mut bktec = job.start("stubborn", "0");
+    for already in 0..3 {
+        // One at a time: the system joins signals that wait.
+        let deadline = Instant::now() + LIMIT;
+        while job.read("log").lines().count() < already {
+            assert!(Instant::now() < deadline, "a signal went missing");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
+    }
+    assert_eq!(end(&mut bktec), 137);
+}
+
+#[test]
+fn a_stubborn_runner_ends_a_while_after_the_second_request() {
+    let job = Job::new();
+    let mut bktec = job.start("stubborn", "0");
+    kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
+    let deadline = Instant::now() + LIMIT;
+    while job.read("log").is_empty() {
+        assert!(Instant::now() < deadline, "the signal went missing");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
+    assert_eq!(end(&mut bktec), 137);
+}

@@ -1,0 +1,85 @@
+//! Vitest, from `.tools/node`.
+
+use bktec::attempts::RunStatus;
+use bktec::runners::RunnerSettings;
+
+use crate::project::Project;
+use crate::tools;
+
+const MIXED: &str = r#"
+import fs from "node:fs";
+import { describe, expect, test } from "vitest";
+const once = (name) => { const seen = fs.existsSync(name); fs.writeFileSync(name, ""); return seen; };
+
+describe("Weather (now)", () => {
+  test("passes", () => {});
+  test("costs $1.50 [a|b] 'q' \\ back", () => { expect(once("costs")).toBe(true); });
+  test.skip("is skipped", () => {});
+  test.todo("is to do");
+});
+test("fails", () => { expect(1).toBe(2); });
+"#;
+
+fn project(files: &[(&str, &str)]) -> Project {
+    let project = Project::new(files);
+    project.write("package.json", r#"{"name": "sample", "type": "module"}"#);
+    project.link_node_modules();
+    project.tool("npx", &tools::on_path("npx"), "never")
+}
+
+fn defaults() -> RunnerSettings {
+    RunnerSettings {
+        result_path: Some("tmp/vitest.json".to_owned()),
+        ..RunnerSettings::default()
+    }
+}
+
+#[test]
+fn results_are_read_and_failed_tests_rerun() {
+    let project = project(&[("src/a.test.js", MIXED)]);
+    let runner = project.runner("vitest", defaults());
+    project.run_all(&*runner, &[], 1).assert(
+        1,
+        &[
+            "src/a.test.js |  | fails | failed failed",
+            "src/a.test.js | Weather (now) | costs $1.50 [a|b] 'q' \\ back | failed passed",
+            "src/a.test.js | Weather (now) | is skipped | skipped",
+            "src/a.test.js | Weather (now) | is to do | skipped",
+            "src/a.test.js | Weather (now) | passes | passed",
+        ],
+    );
+}
+
+#[test]
+fn odd_paths_survive_the_round_trip() {
+    let fails_once = "import fs from 'node:fs';\nimport { expect, test } from 'vitest';\nimport { fileURLToPath } from 'node:url';\nconst seen = fileURLToPath(import.meta.url) + '.seen';\ntest('t', () => { const was = fs.existsSync(seen); fs.writeFileSync(seen, ''); expect(was).toBe(true); });\n";
+    let files = [
+        ("(group)/[id]/a.test.js", fails_once),
+        ("-dash/b.test.js", fails_once),
+        ("sp ace/c+d.test.js", fails_once),
+        ("ünï/e.test.js", fails_once),
+    ];
+    let project = project(&files);
+    let runner = project.runner("vitest", defaults());
+    let ran = project.run_all(&*runner, &[], 1);
+    assert_eq!(
+        ran.outcome.exit_code,
+        0,
+        "{:#?}\n{}",
+        ran.events,
+        project.log()
+    );
+    assert_eq!(ran.outcome.statistics().passed_on_retry, 4);
+}
+
+#[test]
+fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
+    let files = [("a.test.js", MIXED), ("b.test.js", "import './nothere';\n")];
+    let project = project(&files);
+    let runner = project.runner("vitest", defaults());
+    let ran = project.run_all(&*runner, &[("", "fails")], 1);
+    assert_eq!(
+        (ran.outcome.exit_code, ran.outcome.status()),
+        (1, RunStatus::Error)
+    );
+}
