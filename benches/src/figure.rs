@@ -1,0 +1,256 @@
+//! One figure: what was measured, what stands beside it, and how far it should be.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A number with its unit.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Quantity {
+    value: f64,
+    unit: Unit,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) enum Unit {
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// Millions of bytes.
+    #[serde(rename = "MB")]
+    Megabytes,
+    /// So many in a second.
+    #[serde(rename = "/s")]
+    PerSecond,
+    /// So many times as much.
+    #[serde(rename = "x")]
+    Times,
+}
+
+/// Whether a small number is a good one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Better {
+    Lower,
+    Higher,
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Figure {
+    name: String,
+    ours: Quantity,
+    compared_with: Option<String>,
+    theirs: Option<Quantity>,
+    /// What the must and the goal are about: ours itself, the distance, or the ratio.
+    judged: Quantity,
+    better: Better,
+    must: Option<f64>,
+    goal: Option<f64>,
+    verdict: &'static str,
+}
+
+pub(crate) fn milliseconds(value: f64) -> Quantity {
+    Quantity {
+        value,
+        unit: Unit::Milliseconds,
+    }
+}
+
+pub(crate) fn megabytes(value: f64) -> Quantity {
+    Quantity {
+        value,
+        unit: Unit::Megabytes,
+    }
+}
+
+pub(crate) fn per_second(value: f64) -> Quantity {
+    Quantity {
+        value,
+        unit: Unit::PerSecond,
+    }
+}
+
+pub(crate) fn times(value: f64) -> Quantity {
+    Quantity {
+        value,
+        unit: Unit::Times,
+    }
+}
+
+impl Figure {
+    /// Judged by what we measured; lower is better unless it is a rate.
+    pub(crate) fn of(name: impl Into<String>, ours: Quantity) -> Self {
+        let better = if ours.unit == Unit::PerSecond {
+            Better::Higher
+        } else {
+            Better::Lower
+        };
+        Self {
+            name: name.into(),
+            ours,
+            compared_with: None,
+            theirs: None,
+            judged: ours,
+            better,
+            must: None,
+            goal: None,
+            verdict: "",
+        }
+    }
+
+    /// Stands beside something else, and is still judged by itself.
+    #[must_use]
+    pub(crate) fn beside(mut self, what: impl Into<String>, theirs: Quantity) -> Self {
+        self.compared_with = Some(what.into());
+        self.theirs = Some(theirs);
+        self
+    }
+
+    /// Judged by how far it is above what stands beside it.
+    #[must_use]
+    pub(crate) fn judged_by_distance(mut self) -> Self {
+        let theirs = self.theirs.map_or(0.0, |theirs| theirs.value);
+        self.judged = Quantity {
+            value: self.ours.value - theirs,
+            ..self.ours
+        };
+        self.better = Better::Lower;
+        self
+    }
+
+    /// Judged by ours in parts of theirs: lower is better.
+    #[must_use]
+    pub(crate) fn judged_by_share(mut self) -> Self {
+        let theirs = self.theirs.map_or(1.0, |theirs| theirs.value);
+        self.judged = times(self.ours.value / theirs);
+        self.better = Better::Lower;
+        self
+    }
+
+    /// Judged by how many times faster than theirs it is: higher is better.
+    #[must_use]
+    pub(crate) fn judged_by_speed(mut self) -> Self {
+        let theirs = self.theirs.map_or(1.0, |theirs| theirs.value);
+        self.judged = times(if self.ours.unit == Unit::PerSecond {
+            self.ours.value / theirs
+        } else {
+            theirs / self.ours.value
+        });
+        self.better = Better::Higher;
+        self
+    }
+
+    /// How far it must be, and where we want it.
+    #[must_use]
+    pub(crate) fn must_goal(mut self, must: f64, goal: f64) -> Self {
+        self.must = Some(must);
+        self.goal = Some(goal);
+        self.verdict = if self.reaches(goal) {
+            "goal"
+        } else if self.reaches(must) {
+            "must"
+        } else {
+            "MISSED"
+        };
+        self
+    }
+
+    /// How far it must be, when there is nothing further to want.
+    #[must_use]
+    pub(crate) fn must(mut self, must: f64) -> Self {
+        self.must = Some(must);
+        self.verdict = if self.reaches(must) { "must" } else { "MISSED" };
+        self
+    }
+
+    pub(crate) fn misses_its_must(&self) -> bool {
+        self.must.is_some_and(|must| !self.reaches(must))
+    }
+
+    fn reaches(&self, bar: f64) -> bool {
+        match self.better {
+            Better::Lower => self.judged.value <= bar,
+            Better::Higher => self.judged.value >= bar,
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<34} {:>12}", self.name, self.ours.to_string())?;
+        let beside = match (&self.compared_with, self.theirs) {
+            (Some(what), Some(theirs)) => format!("{what} {theirs}"),
+            _ => "-".to_owned(),
+        };
+        write!(f, "  {beside:<42} {:>12}", self.judged.to_string())?;
+        let sign = if self.better == Better::Lower {
+            "<="
+        } else {
+            ">="
+        };
+        for (what, bar) in [("must", self.must), ("goal", self.goal)] {
+            let bar = bar.map_or_else(|| "-".to_owned(), |bar| format!("{sign} {bar}"));
+            write!(f, "  {what} {bar:<9}")?;
+        }
+        f.write_str(self.verdict)
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value;
+        match self.unit {
+            Unit::Milliseconds => write!(f, "{value:.2} ms"),
+            Unit::Megabytes => write!(f, "{value:.2} MB"),
+            Unit::PerSecond => write!(f, "{value:.0}/s"),
+            Unit::Times if value.abs() < 2.0 => write!(f, "{value:.4} x"),
+            Unit::Times => write!(f, "{value:.1} x"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faster_is_higher_for_times_and_for_rates() {
+        let parse = Figure::of("parse", milliseconds(50.0)).beside("node", milliseconds(150.0));
+        assert_eq!(parse.judged_by_speed().must_goal(2.0, 3.0).verdict, "goal");
+        let ingest = Figure::of("ingest", per_second(400.0)).beside("rows", per_second(100.0));
+        let ingest = ingest.judged_by_speed().must(5.0);
+        assert!(ingest.misses_its_must());
+    }
+
+    #[test]
+    fn a_line_tells_everything() {
+        let figure = Figure::of("startup", milliseconds(1.25))
+            .beside("/bin/true", milliseconds(0.75))
+            .judged_by_distance()
+            .must_goal(3.0, 1.0);
+        let line = figure.to_string();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(
+            words.join(" "),
+            "startup 1.25 ms /bin/true 0.75 ms 0.50 ms must <= 3 goal <= 1 goal"
+        );
+    }
+
+    #[test]
+    fn between_must_and_goal() {
+        assert_eq!(
+            Figure::of("overhead", milliseconds(20.0))
+                .must_goal(40.0, 15.0)
+                .verdict,
+            "must"
+        );
+        assert_eq!(
+            Figure::of("overhead", milliseconds(50.0))
+                .must_goal(40.0, 15.0)
+                .verdict,
+            "MISSED"
+        );
+    }
+}

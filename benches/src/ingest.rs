@@ -1,0 +1,119 @@
+//! Uploads: how soon one is kept for good, and how many executions a second go in.
+//!
+//! Beside it, what a plain program does: look each test up and insert each execution, every
+//! statement on its own, into SQLite on the same disk.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rusqlite::{Connection as Database, OptionalExtension as _, params};
+
+use crate::figure::{Figure, milliseconds, per_second};
+use crate::http::Connection;
+use crate::results::{path, upload_data};
+use crate::server::{Server, UPLOAD, upload};
+use crate::timing::{median, timed};
+
+const TESTS: usize = 100_000;
+const FILES: usize = 5_000;
+const SINGLE_UPLOADS: usize = 30;
+/// Connections that upload at once.
+const CLIENTS: usize = 4;
+const LOAD: Duration = Duration::from_secs(10);
+const ROWS: usize = 50_000;
+
+pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+    let server = Server::start()?;
+    server.learn(1, TESTS, FILES)?;
+
+    let mut connection = Connection::open(&server.host)?;
+    let mut kept = Vec::new();
+    for number in 0..SINGLE_UPLOADS {
+        let body = body(1_000 + number);
+        let (time, sent) = timed(|| server.upload(&mut connection, &body));
+        sent?;
+        kept.push(time);
+    }
+
+    let numbers = AtomicUsize::new(10_000);
+    let uploads = AtomicUsize::new(0);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(|| -> anyhow::Result<()> {
+                    let mut connection = Connection::open(&server.host)?;
+                    while began.elapsed() < LOAD {
+                        let body = body(numbers.fetch_add(1, Ordering::Relaxed));
+                        server.upload(&mut connection, &body)?;
+                        uploads.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        clients.into_iter().try_for_each(|client| {
+            client
+                .join()
+                .map_err(|_| anyhow::anyhow!("a client of the load panicked"))?
+        })
+    })?;
+    #[expect(clippy::cast_precision_loss, reason = "millions")]
+    let rate = (uploads.into_inner() * UPLOAD) as f64 / began.elapsed().as_secs_f64();
+    let rows = row_by_row(&server.folder().join("rows.db")).context("insert row by row")?;
+
+    Ok(vec![
+        Figure::of("ingest 5,000 results, p50", milliseconds(median(kept))).must_goal(150.0, 40.0),
+        Figure::of("ingest sustained", per_second(rate)).must_goal(50_000.0, 300_000.0),
+        Figure::of("ingest beside rows", per_second(rate))
+            .beside("SQLite, row by row", per_second(rows))
+            .judged_by_speed()
+            .must(5.0),
+    ])
+}
+
+/// An upload of tests that are known, as a run of its own.
+fn body(run: usize) -> String {
+    let first = run * UPLOAD % TESTS;
+    upload(
+        &format!("run-{run}"),
+        &upload_data(run, first, UPLOAD, FILES),
+    )
+}
+
+/// Executions a second, without any network or JSON.
+fn row_by_row(file: &Path) -> anyhow::Result<f64> {
+    let database = Database::open(file)?;
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = NORMAL;
+         CREATE TABLE test (id INTEGER PRIMARY KEY, scope TEXT, name TEXT, UNIQUE (scope, name));
+         CREATE TABLE execution (
+             id INTEGER PRIMARY KEY, uuid BLOB, test_id INTEGER, run_id INTEGER,
+             result INTEGER, duration INTEGER, file TEXT
+         );",
+    )?;
+    let mut find = database.prepare("SELECT id FROM test WHERE scope = ?1 AND name = ?2")?;
+    let mut add = database.prepare("INSERT INTO test (scope, name) VALUES (?1, ?2)")?;
+    let mut insert = database.prepare(
+        "INSERT INTO execution (uuid, test_id, run_id, result, duration, file) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let began = Instant::now();
+    for number in 0..ROWS {
+        let scope = format!("Area {} thing {}", number % FILES / 100, number % FILES);
+        let name = format!("does what is expected in case {}", number % UPLOAD);
+        let known = find
+            .query_row(params![scope, name], |row| row.get::<_, i64>(0))
+            .optional()?;
+        let test = match known {
+            Some(id) => id,
+            None => add.insert(params![scope, name])?,
+        };
+        let uuid = (number as u128).to_be_bytes();
+        insert.execute(params![uuid, test, 1, 0, 1_500, path(number % FILES)])?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    Ok(ROWS as f64 / began.elapsed().as_secs_f64())
+}

@@ -1,0 +1,112 @@
+//! Measures both programs, each figure beside the thing it is compared with, in one sitting.
+//!
+//! `bin/bench` runs it. One file a figure; what they share is how a figure is told (`figure`), how
+//! programs are built and run (`programs`), how a server is started (`server`) and spoken to
+//! (`http`). Figures from different machines or days cannot be compared; ratios can, roughly.
+
+mod binary;
+mod discovery;
+mod figure;
+mod http;
+mod ingest;
+mod overhead;
+mod parse;
+mod plan;
+mod planner;
+mod programs;
+mod results;
+mod server;
+mod startup;
+mod timing;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use figure::Figure;
+
+/// Measures the programs of this workspace, in release, and prints one line a figure.
+#[derive(Parser)]
+#[command(
+    name = "bench",
+    after_help = "A goal is where we want to be; a must is promised."
+)]
+struct Arguments {
+    /// What to measure; everything when none is named.
+    #[arg(value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(MEASURES.map(|measure| measure.0)))]
+    names: Vec<String>,
+    /// Writes the figures to this file as well.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Ends with status 1 when a figure misses its must.
+    #[arg(long)]
+    check: bool,
+}
+
+type Measure = fn() -> anyhow::Result<Vec<Figure>>;
+
+/// Every measure by its name, in the order they run.
+const MEASURES: [(&str, Measure); 8] = [
+    ("startup", startup::measure),
+    ("overhead", overhead::measure),
+    ("binary", binary::measure),
+    ("planner", planner::measure),
+    ("parse", parse::measure),
+    ("plan-100k", plan::measure),
+    ("ingest", ingest::measure),
+    ("discovery", discovery::measure),
+];
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let mut out = std::io::stdout();
+    let mut err = std::io::stderr();
+    if let Some(load) = machine_is_busy() {
+        writeln!(
+            err,
+            "warning: the machine is busy (load {load}), so no figure below can be trusted"
+        )?;
+    }
+    let mut figures = Vec::new();
+    let mut failed = false;
+    for (name, measure) in MEASURES {
+        if !arguments.names.is_empty() && !arguments.names.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        match measure() {
+            Ok(measured) => {
+                for figure in measured {
+                    writeln!(out, "{figure}")?;
+                    figures.push(figure);
+                }
+            }
+            Err(error) => {
+                failed = true;
+                writeln!(err, "{name}: failed to measure: {error:#}")?;
+            }
+        }
+    }
+    if let Some(path) = arguments.json {
+        let json = serde_json::to_string_pretty(&figures).context("write the figures as JSON")?;
+        fs_err::write(path, json + "\n")?;
+    }
+    let missed = arguments.check && figures.iter().any(Figure::misses_its_must);
+    Ok(if failed || missed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The load of the last minute, when it leaves us less than half of the machine; `None` also where
+/// the system does not say.
+fn machine_is_busy() -> Option<f64> {
+    let said = fs_err::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = said.split(' ').next()?.parse().ok()?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    #[expect(clippy::cast_precision_loss, reason = "no machine has that many cores")]
+    let busy = load > cores as f64 / 2.0;
+    busy.then_some(load)
+}

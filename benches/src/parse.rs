@@ -1,0 +1,94 @@
+//! How fast result files of 200,000 tests are read, beside what their own languages do.
+//!
+//! Ours makes the whole model from the bytes. Node and Python only build their trees: Node from
+//! a string that is already decoded, both without looking at a single test.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use test_engine_results::{Detail, Format, parse_with};
+
+use crate::figure::{Figure, milliseconds};
+use crate::programs::{command, output};
+use crate::results;
+use crate::timing::{median, timed};
+
+const TESTS: usize = 200_000;
+const REPEATS: usize = 5;
+
+const NODE: &str = "
+const text = require('fs').readFileSync(process.argv[1]).toString();
+const times = [];
+for (let i = 0; i < 5; i++) {
+  const start = process.hrtime.bigint();
+  JSON.parse(text);
+  times.push(Number(process.hrtime.bigint() - start) / 1e6);
+}
+console.log(times.sort((a, b) => a - b)[2]);
+";
+
+const PYTHON: &str = "
+import io, sys, time
+import xml.etree.ElementTree as tree
+data = open(sys.argv[1], 'rb').read()
+times = []
+for _ in range(5):
+    start = time.perf_counter()
+    tree.parse(io.BytesIO(data))
+    times.append((time.perf_counter() - start) * 1e3)
+print(sorted(times)[2])
+";
+
+pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("report");
+    let mut figures = Vec::new();
+    for format in [Format::RspecJson, Format::JestJson, Format::Junit] {
+        let (report, must, goal) = match format {
+            Format::RspecJson => (results::rspec_json(TESTS), 2.0, 3.0),
+            Format::JestJson => (results::jest_json(TESTS), 2.0, 3.0),
+            _ => (results::junit(TESTS), 10.0, 20.0),
+        };
+        fs_err::write(&path, &report)?;
+        let (what, theirs) = match format {
+            Format::Junit => (
+                "Python ElementTree",
+                script("python3", "-c", PYTHON, &path)?,
+            ),
+            _ => ("Node JSON.parse", script("node", "-e", NODE, &path)?),
+        };
+        for (detail, called) in [(Detail::Outcomes, "outcomes"), (Detail::Full, "full")] {
+            let ours = read(format, report.as_bytes(), detail)?;
+            let megabytes = report.len() / 1_000_000;
+            let name = format!("parse {format} {megabytes} MB, {called}");
+            figures.push(
+                Figure::of(name, milliseconds(ours))
+                    .beside(what, milliseconds(theirs))
+                    .judged_by_speed()
+                    .must_goal(must, goal),
+            );
+        }
+    }
+    Ok(figures)
+}
+
+fn read(format: Format, bytes: &[u8], detail: Detail) -> anyhow::Result<f64> {
+    let mut times = Vec::new();
+    for _ in 0..REPEATS {
+        let (time, report) = timed(|| parse_with(format, bytes, detail));
+        let found = report.context("read a made-up report")?.results.len();
+        ensure!(
+            found == TESTS,
+            "{found} of {TESTS} results of a {format} report were found"
+        );
+        times.push(time);
+    }
+    Ok(median(times))
+}
+
+fn script(program: &str, option: &str, script: &str, file: &Path) -> anyhow::Result<f64> {
+    output(command(program).arg(option).arg(script).arg(file))?
+        .trim()
+        .parse()
+        .with_context(|| format!("read the time that {program} printed"))
+}

@@ -1,0 +1,121 @@
+//! A plan of 100,000 selectors with history on 100 nodes: making it, and handing it out.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+
+use crate::figure::{Figure, milliseconds, per_second};
+use crate::http::Connection;
+use crate::results;
+use crate::server::Server;
+use crate::timing::{median, timed};
+
+const SELECTORS: usize = 100_000;
+const NODES: usize = 100;
+/// Past runs of every selector.
+const HISTORY: usize = 3;
+const PLANS: usize = 15;
+const READS: usize = 100;
+/// Connections that ask at once when requests per second are counted.
+const CLIENTS: usize = 8;
+const LOAD: Duration = Duration::from_secs(5);
+
+pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+    let server = Server::start()?;
+    server.learn(HISTORY, SELECTORS, SELECTORS)?;
+    let authorization = format!("Bearer {}", server.access_token);
+    let post = [
+        ("Authorization", authorization.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let get = [
+        ("Authorization", authorization.as_str()),
+        ("Accept-Encoding", "gzip"),
+    ];
+    let path = format!("{}/test_plan", Server::suite_path());
+    let mut connection = Connection::open(&server.host)?;
+
+    let selectors: Vec<String> = (0..SELECTORS)
+        .map(|number| format!(r#"{{"value":"{}"}}"#, results::path(number)))
+        .collect();
+    let selectors = selectors.join(",");
+    let mut made = Vec::new();
+    for number in 0..PLANS {
+        let body = format!(
+            r#"{{"runner":"rspec","identifier":"plan-{number}","parallelism":{NODES},"branch":"main","tests":{{"selectors":[{selectors}]}}}}"#
+        );
+        let (time, answer) = timed(|| connection.ask("POST", &path, &post, body.as_bytes()));
+        let answer = answer?.expect(200)?;
+        if number == 0 {
+            check(&answer.body)?;
+        }
+        made.push(time);
+    }
+
+    let path = format!("{path}?identifier=plan-0&job_retry_count=0");
+    let mut read = Vec::new();
+    for _ in 0..READS {
+        let (time, answer) = timed(|| connection.ask("GET", &path, &get, b""));
+        let answer = answer?.expect(200)?;
+        ensure!(
+            answer.encoding.as_deref() == Some("gzip"),
+            "the plan did not come packed"
+        );
+        read.push(time);
+    }
+
+    let served = AtomicUsize::new(0);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(|| -> anyhow::Result<()> {
+                    let mut connection = Connection::open(&server.host)?;
+                    while began.elapsed() < LOAD {
+                        connection.ask("GET", &path, &get, b"")?.expect(200)?;
+                        served.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        clients.into_iter().try_for_each(|client| {
+            client
+                .join()
+                .map_err(|_| anyhow::anyhow!("a client of the load panicked"))?
+        })
+    })?;
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let rate = served.into_inner() as f64 / began.elapsed().as_secs_f64();
+
+    Ok(vec![
+        Figure::of("plan-100k POST, p50", milliseconds(median(made))).must_goal(250.0, 100.0),
+        Figure::of("plan-100k GET gzip, p50", milliseconds(median(read))).must_goal(10.0, 2.0),
+        Figure::of("plan-100k GET gzip", per_second(rate)).must_goal(500.0, 2_000.0),
+    ])
+}
+
+/// A fast answer without the tests in it, or without their history, would be no answer.
+fn check(plan: &[u8]) -> anyhow::Result<()> {
+    let plan: serde_json::Value = serde_json::from_slice(plan).context("read the plan")?;
+    let tasks = plan["tasks"]
+        .as_object()
+        .context("find the tasks of the plan")?;
+    let tests: usize = tasks
+        .values()
+        .filter_map(|task| task["tests"].as_array())
+        .map(Vec::len)
+        .sum();
+    ensure!(
+        tasks.len() == NODES && tests == SELECTORS,
+        "the plan has {tests} tests on {} nodes",
+        tasks.len()
+    );
+    let known = plan["known_timings_ratio"].as_f64();
+    ensure!(
+        known == Some(1.0),
+        "history is known for a share of {known:?} only"
+    );
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! How good and how fast plans are: the planner's own examples do the measuring.
+
+use anyhow::Context as _;
+
+use crate::figure::{Figure, milliseconds, times};
+use crate::programs::example;
+
+const PACKAGE: &str = "test-engine-planner";
+
+pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+    let plans = example(PACKAGE, "plan_time")?;
+    let mut figures = vec![
+        Figure::of(
+            "planner >= 20 items/node, worst",
+            times(read(&plans, "ratio_20_items_a_node")?),
+        )
+        .must_goal(1.005, 1.001),
+        Figure::of(
+            "planner 4 items/node, worst",
+            times(read(&plans, "ratio_4_items_a_node")?),
+        )
+        .must_goal(1.02, 1.005),
+        Figure::of(
+            "planner 100,000 on 200",
+            milliseconds(read(&plans, "plan_100000_on_200_ms")?),
+        )
+        .must_goal(60.0, 25.0),
+    ];
+    let replays = example(PACKAGE, "simulate")?;
+    for line in replays.lines() {
+        let Some((name, plain, ours)) = replay(line) else {
+            continue;
+        };
+        let figure = Figure::of(format!("replay {name}"), times(ours))
+            .beside("longest-first on means", times(plain))
+            .judged_by_share();
+        // The bars are set for a world of noise alone; the others are there to be looked at.
+        figures.push(if name == "noise" {
+            figure.must_goal(1.0, 0.95)
+        } else {
+            figure
+        });
+    }
+    Ok(figures)
+}
+
+/// The value of a line `name = value`.
+fn read(printed: &str, name: &str) -> anyhow::Result<f64> {
+    printed
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .find(|(found, _)| *found == name)
+        .and_then(|(_, value)| value.parse().ok())
+        .with_context(|| format!("find {name} in what the example printed"))
+}
+
+/// Of a line `world: plain ours truth`.
+fn replay(line: &str) -> Option<(&str, f64, f64)> {
+    let (name, numbers) = line.split_once(": ")?;
+    let mut numbers = numbers.split(' ').map(str::parse);
+    Some((name, numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_examples() {
+        assert!((read("# x\na = 1\nb = 2.5\n", "b").unwrap() - 2.5).abs() < f64::EPSILON);
+        assert!(read("a = 1\n", "b").is_err());
+        assert_eq!(replay("noise: 1.5 1.25 1.1"), Some(("noise", 1.5, 1.25)));
+        assert_eq!(replay("# about: words"), None);
+    }
+}

@@ -1,0 +1,23 @@
+//! How long `bktec --version` takes, beside a program that does nothing.
+
+use crate::figure::{Figure, milliseconds};
+use crate::programs::{built, command, run_time};
+use crate::timing::median;
+
+const SPAWNS: usize = 200;
+
+pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+    let bktec = built("bktec")?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    // In turn, so that a busy moment of the machine meets both.
+    for _ in 0..SPAWNS {
+        ours.push(run_time(command(&bktec).arg("--version").env_clear())?);
+        theirs.push(run_time(command("/bin/true").env_clear())?);
+    }
+    Ok(vec![
+        Figure::of("startup", milliseconds(median(ours)))
+            .beside("/bin/true", milliseconds(median(theirs)))
+            .judged_by_distance()
+            .must_goal(3.0, 1.0),
+    ])
+}

@@ -1,0 +1,123 @@
+//! What a server has kept, read from its database and not from its answers.
+//!
+//! A server that says it has everything is one witness; what lies in its database after it died is
+//! the better one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use test_engine_store::{
+    OutcomeCounts, Page, Period, Store, Suite, TestOrder, TestQuery, Timestamp,
+};
+
+/// More than any test uploads.
+const ALL: u32 = 100_000;
+
+/// The database of one server.
+#[derive(Debug)]
+pub struct KeptResults {
+    runtime: tokio::runtime::Runtime,
+    store: Store,
+}
+
+/// A run as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRun {
+    /// `run_env[key]`.
+    pub key: String,
+    /// How it ended: `passed`, `failed`, `pending` or `stale`.
+    pub result: &'static str,
+    /// Executions, every attempt.
+    pub executions: u64,
+    /// Of these, the failed ones, muted ones included.
+    pub failed: u64,
+    /// Of the failed ones, those of muted tests.
+    pub failed_muted: u64,
+    /// Uploads in it.
+    pub uploads: u64,
+}
+
+impl KeptResults {
+    #[track_caller]
+    pub(crate) fn in_database(database: &Path) -> Self {
+        assert!(database.is_file(), "{} is no database", database.display());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let store = runtime
+            .block_on(Store::open_file(database))
+            .expect("the database can be opened");
+        Self { runtime, store }
+    }
+
+    fn suite(&self, organization: &str, suite: &str) -> Suite {
+        self.runtime
+            .block_on(self.store.suite(organization, suite))
+            .expect("the database can be read")
+            .unwrap_or_else(|| panic!("no suite {suite}"))
+    }
+
+    /// The run with this key; `None` when nothing was kept of it.
+    pub fn run(&self, organization: &str, suite: &str, key: &str) -> Option<KeptRun> {
+        self.runs(organization, suite)
+            .into_iter()
+            .find(|run| run.key == key)
+    }
+
+    /// Every run of a suite.
+    pub fn runs(&self, organization: &str, suite: &str) -> Vec<KeptRun> {
+        let suite = self.suite(organization, suite);
+        let runs = self
+            .runtime
+            .block_on(self.store.runs(suite.id, None, Page::new(1, ALL)))
+            .expect("the database can be read");
+        runs.items
+            .into_iter()
+            .map(|run| KeptRun {
+                key: run.key,
+                result: run.result.name(),
+                executions: run.counts.executions(),
+                failed: run.counts.failed,
+                failed_muted: run.failed_muted,
+                uploads: run.uploads,
+            })
+            .collect()
+    }
+
+    /// How the executions of each test ended, over all runs, by scope and name.
+    pub fn outcomes(
+        &self,
+        organization: &str,
+        suite: &str,
+    ) -> BTreeMap<(String, String), OutcomeCounts> {
+        let suite = self.suite(organization, suite);
+        let query = TestQuery {
+            period: Period::between(Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX)),
+            branch: None,
+            state: None,
+            search: None,
+            order: TestOrder::Executions,
+            descending: true,
+            page: Page::new(1, ALL),
+        };
+        let tests = self
+            .runtime
+            .block_on(self.store.tests(suite.id, &query))
+            .expect("the database can be read");
+        tests
+            .items
+            .into_iter()
+            .map(|test| ((test.test.scope, test.test.name), test.metrics.counts))
+            .collect()
+    }
+
+    /// How many plans a suite has.
+    pub fn plans(&self, organization: &str, suite: &str) -> u64 {
+        let suite = self.suite(organization, suite);
+        self.runtime
+            .block_on(self.store.plans(suite.id, Page::new(1, 1)))
+            .expect("the database can be read")
+            .total
+    }
+}

@@ -1,0 +1,29 @@
+//! What the tests of the workspace share, and nothing a program uses.
+//!
+//! A real server inside the test ([`TestServer`]) or as the program it ships as
+//! ([`ServerProgram`]), the real client ([`Node`]) in a cleared environment, the sample projects of
+//! `examples/` with their expected outcome as data ([`Example`]), and witnesses that write down
+//! what really ran. A tool that is missing fails the test and names itself: nothing is skipped.
+
+mod api;
+mod command;
+mod example;
+mod kept_results;
+mod node;
+mod programs;
+mod repository;
+mod server;
+mod server_program;
+mod witness;
+
+pub use api::{Answer, Api, Connection};
+pub use command::{Finished, Started, clean_command, run_within, start, wait_within};
+pub use example::{Example, ExpectedOutcome, ExpectedTest, OtherName};
+pub use kept_results::{KeptResults, KeptRun};
+pub use node::{Node, RunningNode};
+pub use programs::{bktec, test_engine};
+pub use repository::root;
+pub use server::TestServer;
+pub use server_program::ServerProgram;
+pub use test_engine_store::OutcomeCounts;
+pub use witness::Witness;

@@ -1,0 +1,142 @@
+//! One node of a build: the real `bktec run` on a sample project, as a CI machine would call it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::command::{
+    Finished, Started, clean_command, search_path, search_path_after, start, wait_within,
+};
+use crate::repository::{require_program, tool};
+use crate::{Connection, Example, Witness, programs};
+
+/// The longest a node of a sample project may take.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// A node that is to be run.
+#[derive(Debug)]
+pub struct Node {
+    command: Command,
+    witness: Witness,
+}
+
+impl Node {
+    /// Node `index` of `count` of a build. Every value a pipeline sets is set; anything may be
+    /// overridden with [`Node::env`].
+    pub fn new(
+        example: &Example,
+        connection: &Connection,
+        build: &str,
+        index: usize,
+        count: usize,
+    ) -> Self {
+        let mut command = clean_command(programs::bktec(), &example.home());
+        command
+            .arg("run")
+            .current_dir(example.project())
+            .envs([
+                (
+                    "BUILDKITE_ORGANIZATION_SLUG",
+                    connection.organization.as_str(),
+                ),
+                ("BUILDKITE_BUILD_ID", build),
+                ("BUILDKITE_STEP_ID", "tests"),
+                ("BUILDKITE_BRANCH", "main"),
+                ("BUILDKITE_TEST_ENGINE_SUITE_SLUG", &connection.suite),
+                ("BUILDKITE_TEST_ENGINE_BASE_URL", &connection.base_url),
+                (
+                    "BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL",
+                    &connection.base_url,
+                ),
+                (
+                    "BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN",
+                    &connection.access_token,
+                ),
+                ("BUILDKITE_ANALYTICS_TOKEN", &connection.suite_token),
+                ("BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS", "true"),
+                ("BUILDKITE_TEST_ENGINE_RETRY_COUNT", "1"),
+                ("BUILDKITE_TEST_ENGINE_TEST_RUNNER", example.runner()),
+            ])
+            .env("BUILDKITE_JOB_ID", format!("{build}-job-{index}"))
+            .env("BUILDKITE_PARALLEL_JOB", index.to_string())
+            .env("BUILDKITE_PARALLEL_JOB_COUNT", count.to_string())
+            .env("EXAMPLE_STATE", example.state());
+        match example.runner() {
+            "pytest" => use_python(&mut command, &tool("pytest/bin")),
+            "rspec" => {
+                require_program("rspec", &search_path());
+                // Debian's RSpec comes without bundler.
+                command.env(
+                    "BUILDKITE_TEST_ENGINE_TEST_CMD",
+                    "rspec --format progress --format json --out {{resultPath}} {{testExamples}}",
+                );
+                command.env(
+                    "BUILDKITE_TEST_ENGINE_RESULT_PATH",
+                    result_path(build, index),
+                );
+            }
+            "jest" => {
+                require_program("node", &search_path());
+                command.env(
+                    "BUILDKITE_TEST_ENGINE_RESULT_PATH",
+                    result_path(build, index),
+                );
+            }
+            other => panic!("no sample project is run by {other}"),
+        }
+        let witness = Witness::new(example.beside(&format!("witness-{build}-{index}")));
+        witness.attach(&mut command);
+        Self { command, witness }
+    }
+
+    /// Takes pytest from the environment that has Buildkite's collector, which then does the
+    /// uploading, to the same server.
+    #[must_use]
+    pub fn with_collector(mut self, connection: &Connection) -> Self {
+        use_python(&mut self.command, &tool("pytest-collector/bin"));
+        self.command.env(
+            "BUILDKITE_ANALYTICS_API_URL",
+            format!("{}/v1", connection.base_url),
+        );
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Starts it.
+    #[track_caller]
+    pub fn start(self) -> RunningNode {
+        RunningNode {
+            started: start(self.command),
+            witness: self.witness,
+        }
+    }
+}
+
+/// A node under way.
+#[derive(Debug)]
+pub struct RunningNode {
+    started: Started,
+    witness: Witness,
+}
+
+impl RunningNode {
+    /// Waits for its end: what it said, and who can tell what it ran.
+    #[track_caller]
+    pub fn wait(self) -> (Finished, Witness) {
+        (wait_within(self.started, LIMIT), self.witness)
+    }
+}
+
+fn use_python(command: &mut Command, folder: &Path) {
+    command.env("PATH", search_path_after(folder));
+}
+
+fn result_path(build: &str, index: usize) -> String {
+    format!("results-{build}-{index}.json")
+}

@@ -1,0 +1,101 @@
+//! Every dependency carries a licence that `deny.toml` allows.
+//!
+//! `cargo deny` checks more, but cannot be installed everywhere; this needs cargo alone and runs
+//! wherever the tests run.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use spdx::{Expression, ParseMode};
+use test_engine_testkit::{clean_command, root, run_within};
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    license: Option<String>,
+    source: Option<String>,
+}
+
+fn dependencies() -> Vec<Package> {
+    let home = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut command = clean_command(env!("CARGO"), home.path());
+    // Cargo finds its registry, its cache and its toolchain by the environment. Packages for other
+    // systems, which no build here needed, are fetched from there.
+    command.envs(std::env::vars_os()).current_dir(root()).args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--locked",
+    ]);
+    let finished = run_within(command, Duration::from_mins(5));
+    finished.expect_code(0);
+    let metadata: Metadata = serde_json::from_str(&finished.stdout).expect("cargo prints JSON");
+    metadata.packages
+}
+
+fn allowed_licences() -> Vec<String> {
+    let text = fs_err::read_to_string(root().join("deny.toml")).expect("deny.toml is there");
+    let deny: toml::Table = text.parse().expect("deny.toml is TOML");
+    deny["licenses"]["allow"]
+        .as_array()
+        .expect("licenses.allow is a list")
+        .iter()
+        .map(|licence| licence.as_str().expect("licences are texts").to_owned())
+        .collect()
+}
+
+/// Why a licence expression does not do; `None` when it does.
+fn objection(licence: Option<&str>, allowed: &[String]) -> Option<String> {
+    let Some(licence) = licence else {
+        return Some("has no licence".to_owned());
+    };
+    let expression = match Expression::parse_mode(licence, ParseMode::LAX) {
+        Ok(expression) => expression,
+        Err(error) => return Some(format!("has the unreadable licence {licence:?}: {error}")),
+    };
+    let allows =
+        |requirement: &spdx::LicenseReq| allowed.iter().any(|one| *one == requirement.to_string());
+    (!expression.evaluate(allows)).then(|| format!("has the licence {licence:?}"))
+}
+
+#[test]
+fn every_dependency_has_an_allowed_licence() {
+    let allowed = allowed_licences();
+    let foreign: Vec<Package> = dependencies()
+        .into_iter()
+        .filter(|package| package.source.is_some())
+        .collect();
+    assert!(
+        foreign.len() > 50,
+        "only {} dependencies were found",
+        foreign.len()
+    );
+    let objections: Vec<String> = foreign
+        .iter()
+        .filter_map(|package| {
+            objection(package.license.as_deref(), &allowed)
+                .map(|why| format!("{} {} {why}", package.name, package.version))
+        })
+        .collect();
+    assert!(
+        objections.is_empty(),
+        "deny.toml does not allow:\n{}",
+        objections.join("\n")
+    );
+}
+
+#[test]
+fn a_licence_that_is_not_allowed_is_objected_to() {
+    let allowed = ["MIT".to_owned(), "Apache-2.0".to_owned()];
+    assert_eq!(objection(Some("MIT OR GPL-3.0-only"), &allowed), None);
+    assert_eq!(objection(Some("MIT/Apache-2.0"), &allowed), None);
+    assert!(objection(Some("MIT AND GPL-3.0-only"), &allowed).is_some());
+    assert!(objection(Some("not a licence"), &allowed).is_some());
+    assert!(objection(None, &allowed).is_some());
+}

@@ -1,0 +1,12 @@
+//! The whole story with real parts: the server as a program, the client as a program, real runners
+//! on the sample projects, nodes at once, build after build.
+//!
+//! What really ran is told by witnesses inside the runners, what was kept by the server's database,
+//! and how it should be by `expected.json` of each project. Everything smaller is tested lower.
+
+mod build;
+mod collector;
+mod durability;
+mod fallback;
+mod one_plan;
+mod two_builds;

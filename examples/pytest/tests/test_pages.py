@@ -1,0 +1,11 @@
+"""Pages that hardly change."""
+
+from shop import work
+
+
+def test_imprint():
+    work(0.2)
+
+
+def test_terms():
+    work(0.2)

@@ -1,0 +1,18 @@
+"""What things cost."""
+
+import pytest
+from shop import work
+
+
+@pytest.mark.parametrize(
+    "offer",
+    ["plain", "half price [50 %]", "2 for 1", "gift::wrap", "it's \"free\""],
+)
+def test_offer_is_applied(offer):
+    # The names are odd on purpose: they have to survive the way to the command line and back.
+    work(0.12)
+    assert offer
+
+
+def test_price_is_never_negative():
+    work(0.2)
