@@ -181,8 +181,10 @@ fn result_of(
         scope: scope.to_owned(),
         name,
         location: location.clone().filter(|_| is_full),
+        file_name: uri
+            .filter(|_| is_full || location.is_none())
+            .map(str::to_owned),
         identifier: location,
-        file_name: uri.map(str::to_owned),
         outcome: tally.outcome(),
         duration: tally
             .nanoseconds

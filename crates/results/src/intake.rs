@@ -4,6 +4,8 @@
 //! refuse it), what explains a failure has no colour codes, and no more is kept than was asked for.
 //! What a format means by "failed" is its own affair.
 
+use memchr::memchr;
+
 use crate::Detail;
 use crate::model::{BadResult, FailureDetail, Outcome, Report, TestResult};
 
@@ -58,11 +60,21 @@ impl Intake {
             return;
         }
         self.room -= 1;
-        let checked = offered.and_then(|mut result| check(&mut result).map(|()| result));
-        match checked {
-            Ok(result) => self.report.results.push(result),
-            Err(message) => self.report.bad.push(BadResult { index, message }),
-        }
+        // A result is large; it is checked where it ends up, to be moved no more than once.
+        let message = match offered {
+            Ok(result) => {
+                self.report.results.push(result);
+                match self.report.results.last_mut().map(check) {
+                    Some(Err(message)) => {
+                        self.report.results.pop();
+                        message
+                    }
+                    _ => return,
+                }
+            }
+            Err(message) => message,
+        };
+        self.report.bad.push(BadResult { index, message });
     }
 
     /// Takes an error that belongs to no test.
@@ -88,7 +100,7 @@ fn check(result: &mut TestResult) -> Result<(), String> {
         return Err("name is blank".to_owned());
     }
     for (field, text) in [("name", &result.name), ("scope", &result.scope)] {
-        if text.contains('\0') {
+        if memchr(0, text.as_bytes()).is_some() {
             return Err(format!("{field} holds a NUL character"));
         }
     }
@@ -137,13 +149,13 @@ pub(crate) fn plausible_seconds(seconds: f64) -> Option<f64> {
 /// Runners colour what they print; in a file the codes are noise.
 fn make_readable(text: &mut String) {
     replace_nul(text);
-    if text.contains('\u{1b}') {
+    if memchr(0x1B, text.as_bytes()).is_some() {
         *text = anstream::adapter::strip_str(text).to_string();
     }
 }
 
 fn replace_nul(text: &mut String) {
-    if text.contains('\0') {
+    if memchr(0, text.as_bytes()).is_some() {
         *text = text.replace('\0', "\u{FFFD}");
     }
 }

@@ -3,6 +3,7 @@
 //! Liberal with what is known to differ: ids may be missing or of any kind, durations null, either
 //! key of a failure left out, keys added. Strict with what decides: name, scope and result.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -124,8 +125,15 @@ fn collection_error<E: Extent>(result: &ResultJson<'_, E>) -> Option<String> {
 fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult, String> {
     let history = result.history.or_default();
     let identifier = result.identifier.kept();
-    let file_name = result.file_name.kept();
-    let says_where = identifier.is_some() || file_name.is_some();
+    // In brief, one word on where the test is must do.
+    let file_name = result
+        .file_name
+        .given()
+        .filter(|_| E::FULL || identifier.is_none());
+    let location = result
+        .location
+        .given()
+        .filter(|_| E::FULL || (identifier.is_none() && file_name.is_none()));
     Ok(TestResult {
         name: result.name.required("name")?.into_owned(),
         scope: result.scope.or_empty("scope")?.into_owned(),
@@ -135,13 +143,9 @@ fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult, String>
         } else {
             None
         },
-        location: if E::FULL || !says_where {
-            result.location.kept()
-        } else {
-            None
-        },
+        location: location.map(Cow::into_owned),
         identifier,
-        file_name,
+        file_name: file_name.map(Cow::into_owned),
         duration: history.duration.0,
         failure_reason: if E::FULL {
             result.failure_reason.kept()

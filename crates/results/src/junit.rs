@@ -4,12 +4,10 @@
 //! are refused, and with them external and nested entities. Which dialects were met, and what they
 //! do, is said beside the rule that serves them.
 
-use std::borrow::Cow;
-
-use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::{Error, Reader, XmlVersion};
+use quick_xml::{Error, Reader};
 
+use crate::attributes::{Attribute, Attributes};
 use crate::document::Document;
 use crate::go_jsonl::first_telling_line;
 use crate::intake::Intake;
@@ -81,14 +79,19 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), P
         errors: 0,
     };
     loop {
+        // Blanks between elements are most of the events, and of no use outside a failure's text.
+        reader.config_mut().trim_text(walk.text.is_none());
         let before = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let event = reader.read_event().map_err(|error| {
             let place = usize::try_from(reader.error_position()).unwrap_or(before);
             document.fault_at(place, words(&error))
         })?;
         let at_end = matches!(event, Event::Eof);
-        walk.step(event)
-            .map_err(|message| document.fault_at(before, message))?;
+        walk.step(event).map_err(|message| {
+            let text = document.text().get(before..).unwrap_or_default();
+            let blank = text.len() - text.trim_ascii_start().len();
+            document.fault_at(before + blank, message)
+        })?;
         if at_end {
             return Ok(());
         }
@@ -202,7 +205,7 @@ impl Walk<'_> {
                 let suite = self.suite_of(start)?;
                 self.suites.push(suite);
             }
-            Open::Case => self.case = Some(case_of(start)?),
+            Open::Case => self.case = Some(case_of(start, self.intake.is_full())?),
             // Elements inside a failure's own text are part of the text.
             Open::Problem if self.problem.is_none() => self.enter_problem(start)?,
             Open::Skipped => {
@@ -244,11 +247,11 @@ impl Walk<'_> {
             listens = self.intake.is_full() || case.has_no_class();
         }
         if listens {
-            for attribute in start.attributes() {
-                let attribute = attribute.map_err(|error| error.to_string())?;
-                match attribute.key.local_name().as_ref() {
-                    b"message" => problem.message = Some(value_of(&attribute)?.into_owned()),
-                    b"type" => problem.kind = Some(value_of(&attribute)?.into_owned()),
+            for attribute in attributes_of(start)? {
+                let attribute = attribute?;
+                match attribute.name {
+                    "message" => keep(&mut problem.message, &attribute)?,
+                    "type" => keep(&mut problem.kind, &attribute)?,
                     _ => {}
                 }
             }
@@ -364,17 +367,19 @@ impl Walk<'_> {
             errors_before: self.errors,
             ..Suite::default()
         };
-        for attribute in start.attributes() {
-            let attribute = attribute.map_err(|error| error.to_string())?;
-            match attribute.key.local_name().as_ref() {
-                b"name" => suite.name = value_of(&attribute)?.into_owned(),
-                b"file" => suite.file = Some(value_of(&attribute)?.into_owned()),
-                b"failures" | b"errors" => {
-                    suite.counted += seconds_of(&value_of(&attribute)?).unwrap_or_default();
+        let mut name = None;
+        for attribute in attributes_of(start)? {
+            let attribute = attribute?;
+            match attribute.name {
+                "name" => keep(&mut name, &attribute)?,
+                "file" => keep(&mut suite.file, &attribute)?,
+                "failures" | "errors" => {
+                    suite.counted += seconds_of(&attribute.value()?).unwrap_or_default();
                 }
                 _ => {}
             }
         }
+        suite.name = name.unwrap_or_default();
         suite.file = suite.file.filter(|file| !file.is_empty());
         Ok(suite)
     }
@@ -398,32 +403,21 @@ impl Walk<'_> {
     }
 }
 
-fn case_of(start: &BytesStart<'_>) -> Result<Case, String> {
+fn case_of(start: &BytesStart<'_>, is_full: bool) -> Result<Case, String> {
     let mut case = Case::default();
-    let mut attributes = start.attributes();
-    // Cases are many: only what is kept is checked for repeats, below.
-    for attribute in attributes.with_checks(false) {
-        let attribute = attribute.map_err(|error| error.to_string())?;
-        let slot = match attribute.key.local_name().as_ref() {
-            b"name" => &mut case.name,
-            b"classname" => &mut case.class_name,
-            b"file" => &mut case.file,
-            b"line" => &mut case.line,
-            b"time" => {
-                case.seconds = seconds_of(&value_of(&attribute)?);
-                continue;
+    for attribute in attributes_of(start)? {
+        let attribute = attribute?;
+        match attribute.name {
+            "name" => keep(&mut case.name, &attribute)?,
+            "classname" => keep(&mut case.class_name, &attribute)?,
+            "file" => keep(&mut case.file, &attribute)?,
+            "line" if is_full => keep(&mut case.line, &attribute)?,
+            "time" => case.seconds = seconds_of(&attribute.value()?),
+            "status" | "result" => {
+                case.status = worse(case.status, status_of(&attribute.value()?));
             }
-            b"status" | b"result" => {
-                case.status = worse(case.status, status_of(&value_of(&attribute)?));
-                continue;
-            }
-            _ => continue,
-        };
-        if slot.is_some() {
-            let name = String::from_utf8_lossy(attribute.key.as_ref());
-            return Err(format!("the attribute {name} is given twice"));
+            _ => {}
         }
-        *slot = Some(value_of(&attribute)?.into_owned());
     }
     Ok(case)
 }
@@ -472,7 +466,6 @@ fn result_of(case: Case, suite_file: Option<&String>, is_full: bool) -> Result<T
         location: file_name
             .as_ref()
             .zip(line)
-            .filter(|_| is_full)
             .map(|(file, line)| format!("{file}:{line}")),
         file_name,
         outcome,
@@ -545,10 +538,20 @@ fn seconds_of(text: &str) -> Option<f64> {
     }
 }
 
-fn value_of<'a>(attribute: &Attribute<'a>) -> Result<Cow<'a, str>, String> {
-    attribute
-        .normalized_value(XmlVersion::Implicit1_0)
-        .map_err(|error| words(&error))
+/// The attributes of a tag; what stands behind its name is valid text, since the whole file is.
+fn attributes_of<'t>(start: &'t BytesStart<'_>) -> Result<Attributes<'t>, String> {
+    std::str::from_utf8(start.attributes_raw())
+        .map(Attributes::new)
+        .map_err(|error| error.to_string())
+}
+
+/// Puts the attribute's value where it is kept; a second one of that name is a fault.
+fn keep(slot: &mut Option<String>, attribute: &Attribute<'_>) -> Result<(), String> {
+    if slot.is_some() {
+        return Err(format!("the attribute {} is given twice", attribute.name));
+    }
+    *slot = Some(attribute.value()?.into_owned());
+    Ok(())
 }
 
 fn suite_words(name: &str) -> String {

@@ -4,6 +4,7 @@
 //! ingests the same files. Everything here is pure: bytes in, values out; no files, no clock, no
 //! environment. Each format is one file; [`parse`] picks it by [`Format`].
 
+mod attributes;
 mod cucumber_json;
 mod document;
 mod go_jsonl;
@@ -13,6 +14,7 @@ mod json;
 mod junit;
 mod model;
 mod playwright_json;
+mod pytest_class_name;
 mod rspec_json;
 mod shape;
 
@@ -25,6 +27,7 @@ pub use junit::DEEPEST_XML;
 pub use model::{
     BadResult, FailureDetail, Format, Outcome, ParseError, Report, Span, SpanDetail, TestResult,
 };
+pub use pytest_class_name::pytest_module_parts;
 
 /// How much of a result file is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,9 +35,9 @@ pub enum Detail {
     /// Everything the model has room for, every attempt of every test.
     #[default]
     Full,
-    /// Which tests ran, how each ended and how long it took. Failure texts, spans, tags and ids are
-    /// passed over, so that a large file needs little memory beside its own bytes; so is the
-    /// location where an identifier or a file name says as much.
+    /// Which tests ran, how each ended and how long it took, so that a large file needs little
+    /// memory beside its own bytes. Failure texts, spans, tags and ids are passed over, and of what
+    /// says where a test is only one is kept: its identifier, else its file, else its location.
     ///
     /// Where a runner repeats a test by itself, this is its verdict, not the attempts: a Playwright
     /// test that held on its second attempt is passed; a Go test that failed once is failed.

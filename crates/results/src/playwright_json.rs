@@ -183,8 +183,8 @@ fn take_spec(spec: Spec<'_>, titles: &[String], intake: &mut Intake) {
     let base = TestResult {
         name,
         location: location.clone().filter(|_| is_full),
+        file_name: file_name.filter(|_| is_full || location.is_none()),
         identifier: location,
-        file_name,
         tags: if is_full {
             tags_of(&spec.tags.0)
         } else {

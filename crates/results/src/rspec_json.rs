@@ -171,23 +171,24 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult, String> {
     };
     let identifier = example.id.kept();
     let stands_in = example.file_path.given();
-    let location = if E::FULL {
-        place(stands_in.as_deref(), example.line_number.whole())
-    } else {
-        None
-    };
     // A shared example stands in one file and runs as part of another; what it cost belongs to the
     // file that runs it, which its id names.
-    let runs_in = identifier
-        .as_deref()
-        .and_then(|id| id.strip_suffix(']')?.rsplit_once('['))
-        .map(|(file, _)| file.to_owned());
+    let (location, file_name) = if E::FULL || identifier.is_none() {
+        let location = place(stands_in.as_deref(), example.line_number.whole());
+        let runs_in = identifier
+            .as_deref()
+            .and_then(|id| id.strip_suffix(']')?.rsplit_once('['))
+            .map(|(file, _)| file.to_owned());
+        (location, runs_in.or_else(|| stands_in.map(Cow::into_owned)))
+    } else {
+        (None, None)
+    };
     let mut result = TestResult {
         scope,
         name,
         identifier,
         location,
-        file_name: runs_in.or_else(|| stands_in.map(Cow::into_owned)),
+        file_name,
         outcome,
         duration: example.run_time.0,
         ..TestResult::default()

@@ -99,7 +99,7 @@ use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, Rspec
 #[case(
     Junit,
     "<testsuite/>\nand so on",
-    "not valid junit at line 1, column 13: expected XML, found text after the last element"
+    "not valid junit at line 2, column 1: expected XML, found text after the last element"
 )]
 // Cut off.
 #[case(

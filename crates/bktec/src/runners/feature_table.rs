@@ -111,4 +111,14 @@ mod tests {
         assert_eq!(cell("Filter by tag"), "yes");
         assert_eq!(cell("Result formats"), "junit");
     }
+
+    #[test]
+    fn the_readme_carries_it() {
+        let readme = include_str!("../../../../README.md");
+        let table = feature_table();
+        assert!(
+            readme.contains(&table),
+            "README.md is to hold this table between its runner marks:\n\n{table}"
+        );
+    }
 }

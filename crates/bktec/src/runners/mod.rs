@@ -32,6 +32,7 @@ pub use definition::{Definition, Features};
 pub use error::RunnerError;
 pub use feature_table::feature_table;
 pub use setup::RunnerSettings;
+pub(crate) use targets::target;
 
 use crate::process::{CommandLine, Output, Surroundings};
 

@@ -8,7 +8,7 @@ use test_engine_wire::{Case, CaseFormat};
 use super::{RunnerError, TestKey};
 
 /// What names this case to the runner: its path, its selector's value, its identifier.
-pub(super) fn target(case: &Case) -> &str {
+pub(crate) fn target(case: &Case) -> &str {
     let choices = match case.format {
         CaseFormat::Selector => [&case.value, &case.path, &case.identifier],
         CaseFormat::File | CaseFormat::Example | CaseFormat::Test => {

@@ -35,7 +35,7 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
     let is_refused = response.status().is_client_error() || response.status().is_server_error();
     // Whoever waits for permission to send is refused best by not giving it.
-    if is_refused && !(waits_for_permission && !rest.is_begun()) {
+    if is_refused && (!waits_for_permission || rest.is_begun()) {
         let limit = app.config.limits.body_bytes;
         let _given_up = tokio::time::timeout(PATIENCE, discard(rest, limit)).await;
     }

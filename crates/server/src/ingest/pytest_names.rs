@@ -1,23 +1,15 @@
 //! The file behind a JUnit class name written by pytest, which does not write files.
-//!
-//! pytest joins the parts of the module's path and the classes inside it with dots:
-//! `tests.test_auth.TestLogin` is the class `TestLogin` in `tests/test_auth.py`.
+
+use test_engine_results::pytest_module_parts;
 
 /// The file of this class name; `None` when it names no module.
 pub(super) fn file_of(class_name: &str) -> Option<String> {
-    let parts: Vec<&str> = class_name
+    let class_name = class_name.trim_matches('.');
+    let module: Vec<&str> = class_name
         .split('.')
+        .take(pytest_module_parts(class_name))
         .filter(|part| !part.is_empty())
         .collect();
-    let is_test_module = |part: &&str| part.starts_with("test_") || part.ends_with("_test");
-    let module = if let Some(last) = parts.iter().rposition(is_test_module) {
-        &parts[..=last]
-    } else {
-        let class = parts
-            .iter()
-            .position(|part| part.starts_with(char::is_uppercase));
-        &parts[..class.unwrap_or(parts.len())]
-    };
     (!module.is_empty()).then(|| format!("{}.py", module.join("/")))
 }
 

@@ -23,7 +23,8 @@ pub(crate) enum Kind {
     Selector,
 }
 
-/// The cases of a request in their one order, each once, and without the skipped ones.
+/// The cases of a request in their one order (selectors, files, examples, each kind by name), each
+/// once, and without the skipped ones.
 ///
 /// Only exact repetitions are one case: two spellings may be two things to a runner, and a test
 /// left out is worse than a test run twice.
@@ -32,44 +33,54 @@ pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
         .iter()
         .map(|test| (test.scope.as_str(), test.name.as_str()))
         .collect();
-    let selectors = tests.selectors.into_iter().map(|selector| Case {
-        value: selector.value,
+    let mut selectors: Vec<String> = tests.selectors.into_iter().map(|it| it.value).collect();
+    let mut files: Vec<String> = tests.files.into_iter().map(|it| it.path).collect();
+    let mut examples = Vec::with_capacity(tests.examples.len());
+    for mut case in tests.examples {
+        let is_named = !case.name.is_empty() || !case.identifier.is_empty();
+        if !is_named && case.format == CaseFormat::File {
+            files.push(case.path);
+            continue;
+        }
+        let is_skipped = skipped.contains(&(case.scope.as_str(), case.name.as_str()));
+        if is_skipped && !case.name.is_empty() {
+            continue;
+        }
+        if case.format == CaseFormat::File {
+            case.format = CaseFormat::Example;
+        }
+        case.estimated_duration = None;
+        case.timing_sample_size = None;
+        examples.push(case);
+    }
+    // Stable sorts, because these are quick with what is nearly in order: clients send a walk.
+    selectors.sort();
+    selectors.dedup();
+    files.sort();
+    files.dedup();
+    examples.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+    examples.dedup();
+
+    let selectors = selectors.into_iter().map(|value| Case {
+        value,
         format: CaseFormat::Selector,
         ..Case::default()
     });
-    let files = tests.files.into_iter().map(|file| Case {
-        path: file.path,
+    let files = files.into_iter().map(|path| Case {
+        path,
         ..Case::default()
     });
-    let examples = tests
-        .examples
-        .into_iter()
-        .filter(|case| {
-            case.name.is_empty() || !skipped.contains(&(case.scope.as_str(), case.name.as_str()))
-        })
-        .map(|mut case| {
-            let is_named = !case.identifier.is_empty() || !case.name.is_empty();
-            if case.format == CaseFormat::File && is_named {
-                case.format = CaseFormat::Example;
-            }
-            case.estimated_duration = None;
-            case.timing_sample_size = None;
-            case
-        });
-    let mut cases: Vec<Case> = selectors.chain(files).chain(examples).collect();
-    cases.sort_unstable_by(|a, b| sort_key(a).cmp(&sort_key(b)));
-    cases.dedup();
-    cases
+    selectors.chain(files).chain(examples).collect()
 }
 
-fn sort_key(case: &Case) -> (&str, &str, Kind, &str, &str, &str) {
+fn sort_key(case: &Case) -> (&str, &str, &str, &str, &str, Kind) {
     (
         &case.path,
         &case.value,
-        kind(case),
         &case.identifier,
         &case.scope,
         &case.name,
+        kind(case),
     )
 }
 
@@ -327,7 +338,7 @@ mod tests {
         };
         let cases = cases(tests, &[identity("A", "one"), identity("", "")]);
         let paths: Vec<&str> = cases.iter().map(|case| case.path.as_str()).collect();
-        assert_eq!(paths, ["a:2", "a:9", "b:1", "c"]);
+        assert_eq!(paths, ["a:9", "c", "a:2", "b:1"]);
     }
 
     #[test]

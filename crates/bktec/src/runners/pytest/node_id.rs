@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use test_engine_results::pytest_module_parts;
+
 /// The files that a run was asked for, as they were written.
 #[derive(Debug, Default)]
 pub(super) struct KnownFiles {
@@ -87,19 +89,11 @@ pub(super) fn from_junit(
         return assemble(file, classes.trim_start_matches('.'), name);
     }
     let parts: Vec<&str> = class_name.split('.').collect();
-    let is_module = |part: &&str| part.starts_with("test_") || part.ends_with("_test");
-    let starts_with_capital = |part: &&str| part.chars().next().is_some_and(char::is_uppercase);
-    let modules = parts
-        .iter()
-        .rposition(is_module)
-        .map(|at| at + 1)
-        .or_else(|| {
-            parts
-                .iter()
-                .position(starts_with_capital)
-                .filter(|at| *at > 0)
-        })
-        .unwrap_or(parts.len());
+    let modules = match pytest_module_parts(class_name) {
+        // A class in no module cannot be; taken as a module it at least has a node id.
+        0 => parts.len(),
+        modules => modules,
+    };
     let file = format!("{}.py", parts[..modules].join("/"));
     assemble(&file, &parts[modules..].join("."), name)
 }

@@ -1,0 +1,140 @@
+//! The attributes of one XML start tag, read fast.
+//!
+//! A large JUnit report is mostly attributes, so they are cut out with a few scans over the tag;
+//! only values with references or line breaks take the slow way through the XML library. The tag
+//! itself has been found and closed by the XML reader before.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr3};
+
+/// One attribute: its name without a namespace prefix, and its value as it stands in the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Attribute<'a> {
+    pub(crate) name: &'a str,
+    raw: &'a str,
+}
+
+impl<'a> Attribute<'a> {
+    /// The value, references resolved and line breaks made blanks, as XML has it.
+    pub(crate) fn value(&self) -> Result<Cow<'a, str>, String> {
+        let bytes = self.raw.as_bytes();
+        if memchr3(b'&', b'\n', b'\t', bytes).is_none() && memchr(b'\r', bytes).is_none() {
+            return Ok(Cow::Borrowed(self.raw));
+        }
+        let attribute = quick_xml::events::attributes::Attribute::from(("", bytes));
+        attribute
+            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+            .map(|value| Cow::Owned(value.into_owned()))
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The attributes in the text of a tag behind its name.
+pub(crate) struct Attributes<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Attributes<'a> {
+    pub(crate) const fn new(rest: &'a str) -> Self {
+        Self { rest }
+    }
+
+    fn read(&mut self) -> Result<Attribute<'a>, String> {
+        let equals = memchr(b'=', self.rest.as_bytes())
+            .ok_or_else(|| format!("the attribute {} has no value", word(self.rest)))?;
+        let (name, rest) = self.rest.split_at(equals);
+        let name = name.trim_ascii_end();
+        if name.is_empty() || name.contains(|character: char| " \t\r\n\"'".contains(character)) {
+            return Err(format!("the attribute {} has no value", word(name)));
+        }
+        let value = rest.get(1..).unwrap_or_default().trim_ascii_start();
+        let unquoted = || format!("the value of the attribute {name} is not quoted");
+        let quote = *value
+            .as_bytes()
+            .first()
+            .filter(|byte| matches!(byte, b'"' | b'\''))
+            .ok_or_else(unquoted)?;
+        let value = value.get(1..).unwrap_or_default();
+        let end = memchr(quote, value.as_bytes()).ok_or_else(unquoted)?;
+        let (raw, rest) = value.split_at(end);
+        self.rest = rest.get(1..).unwrap_or_default();
+        Ok(Attribute {
+            name: name.rsplit(':').next().unwrap_or(name),
+            raw,
+        })
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Result<Attribute<'a>, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.rest = self.rest.trim_ascii_start();
+        if self.rest.is_empty() {
+            return None;
+        }
+        let read = self.read();
+        if read.is_err() {
+            self.rest = "";
+        }
+        Some(read)
+    }
+}
+
+/// The first word of a text, for errors.
+fn word(text: &str) -> &str {
+    text.split_ascii_whitespace().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(String, String)>, String> {
+        Attributes::new(text)
+            .map(|attribute| {
+                let attribute = attribute?;
+                Ok((attribute.name.to_owned(), attribute.value()?.into_owned()))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn attributes_are_cut_out() {
+        let table: [(&str, &[(&str, &str)]); 8] = [
+            ("", &[]),
+            (" \n", &[]),
+            (" a='1'", &[("a", "1")]),
+            (" a='1' b=\"2\" ", &[("a", "1"), ("b", "2")]),
+            ("\n\ta = '1'\r\nb\t=\n\"2\"", &[("a", "1"), ("b", "2")]),
+            (" a='\"=>' b=\"'\"", &[("a", "\"=>"), ("b", "'")]),
+            (" x:a='é &amp; &#10;\r\n\t.'", &[("a", "é & \n  .")]),
+            (" a='1'b='2'", &[("a", "1"), ("b", "2")]),
+        ];
+        for (text, expected) in table {
+            let expected = expected
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            assert_eq!(read(text), Ok(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_attribute_is_told() {
+        let table = [
+            (" a", "the attribute a has no value"),
+            (" a b='1'", "the attribute a has no value"),
+            (" ='1'", "the attribute  has no value"),
+            (" 'a'='1'", "the attribute 'a' has no value"),
+            (" a=1", "the value of the attribute a is not quoted"),
+            (" a=", "the value of the attribute a is not quoted"),
+            (" a='1", "the value of the attribute a is not quoted"),
+            (" a='&b;'", "at 1..2: unrecognized entity `b`"),
+        ];
+        for (text, told) in table {
+            assert_eq!(read(text), Err(told.to_owned()), "{text:?}");
+        }
+    }
+}
