@@ -5,6 +5,7 @@
 //! wrote it. What happened outside the tests ends the run and no mute hides it. What is said about
 //! all this is `report`'s; uploads and times are the caller's, who follows by [`RunEvent`].
 
+mod coverage;
 mod record;
 mod result_file;
 mod verdict;
@@ -67,6 +68,12 @@ pub enum RunEvent<'a> {
         attempt: u32,
         /// What is wrong with each.
         reasons: &'a [String],
+    },
+    /// Targets that the runner was given and that left no results. They may hold no tests; they may
+    /// also have been passed over.
+    NothingFrom {
+        /// What was given.
+        targets: &'a [&'a str],
     },
     /// Errors that belong to no test; nothing is retried.
     ErrorsOutsideTests {
@@ -248,6 +255,12 @@ impl Run<'_> {
         match asked {
             None => self.record.first(&reading.tests),
             Some(asked) => self.record.retry(asked, &reading.tests),
+        }
+        if asked.is_none() {
+            let targets = coverage::without_results(self.cases, &reading.tests);
+            if !targets.is_empty() {
+                (self.on_event)(RunEvent::NothingFrom { targets: &targets });
+            }
         }
         if !reading.unusable.is_empty() {
             (self.on_event)(RunEvent::ResultsIncomplete {

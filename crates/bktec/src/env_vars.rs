@@ -23,6 +23,8 @@ variables! {
     BUILDKITE_BUILD_URL;
     /// The job's UUID.
     BUILDKITE_JOB_ID;
+    /// The pipeline's slug, told with what git knows of the commit.
+    BUILDKITE_PIPELINE_SLUG;
     /// The step's UUID.
     BUILDKITE_STEP_ID;
     /// The branch that is built.

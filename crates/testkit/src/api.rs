@@ -98,13 +98,6 @@ pub struct Api {
 }
 
 impl Api {
-    /// The same address with another `Authorization` header.
-    #[must_use]
-    pub fn with_authorization(mut self, authorization: impl Into<String>) -> Self {
-        self.authorization = authorization.into();
-        self
-    }
-
     /// `GET`; `path` begins with a slash.
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {

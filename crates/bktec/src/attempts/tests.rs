@@ -191,6 +191,7 @@ fn run_runner(runner: &Scripted, muted: &[&str], retry_muted: bool) -> Ran {
                 RunEvent::ErrorsOutsideTests { attempt, errors } => {
                     format!("errors {attempt}: {}", errors.concat())
                 }
+                RunEvent::NothingFrom { targets } => format!("nothing from {}", targets.concat()),
                 RunEvent::RetryImpossible { why } => format!("no retry: {why}"),
             });
         },

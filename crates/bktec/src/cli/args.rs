@@ -229,6 +229,9 @@ pub struct PreviewArgs {
     /// The git remote to compare with [default: origin]
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_REMOTE, value_name = "REMOTE")]
     pub remote: Option<String>,
+    /// The pipeline's slug
+    #[arg(long, env = env_vars::BUILDKITE_PIPELINE_SLUG, value_name = "SLUG", hide = true)]
+    pub pipeline_slug: Option<String>,
     /// Send what git knows of the commit
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA,
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]

@@ -50,7 +50,7 @@ pub(super) fn backfill(
     };
     match interrupt.signal() {
         Some(signal) if outcome.is_err() => {
-            terminal.stderr_line("Interrupted; nothing was sent and no file is left behind.");
+            terminal.stderr_line("Interrupted: nothing was exported.");
             Ok(exit_code::of_signal(signal))
         }
         _ => outcome.map(|()| exit_code::SUCCESS).map_err(CommandError::from),

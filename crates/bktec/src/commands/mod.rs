@@ -4,6 +4,7 @@
 //! with a [`CommandError`] that has one.
 
 mod backfill;
+mod git_metadata;
 mod header;
 mod json_indent;
 mod location_prefix;

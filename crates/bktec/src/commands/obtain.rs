@@ -52,9 +52,6 @@ pub(super) fn create(
     client: &Client<'_>,
     terminal: &Terminal,
 ) -> Result<Obtained, CommandError> {
-    if settings.collect_git_metadata {
-        terminal.warning("git metadata is not collected by this version; only --metadata is sent");
-    }
     let request = request::plan_request(settings, runner, targets, sizing, client, terminal);
     let created = request.and_then(|request| Ok(client.create_plan(&request)?));
     match created {

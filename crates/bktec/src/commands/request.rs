@@ -9,7 +9,7 @@ use test_engine_wire::{
     Case, FilePath, FilterTestsRequest, PlanRequest, PlanTests, Selection, SelectorValue,
 };
 
-use super::location_prefix;
+use super::{git_metadata, location_prefix};
 use crate::runners::{Runner, RunnerError};
 use crate::server_api::{ApiError, Client};
 use crate::settings::CommonSettings;
@@ -76,7 +76,7 @@ pub(super) fn plan_request(
             strategy: selected.strategy.clone(),
             params: selected.params.clone(),
         }),
-        metadata: metadata(settings),
+        metadata: metadata(settings, terminal),
     })
 }
 
@@ -89,16 +89,13 @@ pub(super) fn prefix(settings: &CommonSettings) -> &str {
         .unwrap_or(settings.runner.definition.location_prefix)
 }
 
-fn metadata(settings: &CommonSettings) -> Option<BTreeMap<String, serde_json::Value>> {
-    if settings.metadata.is_empty() {
-        return None;
-    }
-    let entries = settings.metadata.iter();
-    Some(
-        entries
-            .map(|(key, value)| (key.clone(), value.clone().into()))
-            .collect(),
-    )
+fn metadata(
+    settings: &CommonSettings,
+    terminal: &Terminal,
+) -> Option<BTreeMap<String, serde_json::Value>> {
+    let known = git_metadata::metadata(settings, terminal);
+    let values = known.into_iter().map(|(name, value)| (name, value.into()));
+    Some(values.collect()).filter(|values: &BTreeMap<_, _>| !values.is_empty())
 }
 
 /// Targets that go as they are, and examples in place of the others.

@@ -42,6 +42,10 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
         RunEvent::ResultsUnreadable { why, .. } => Some(format!(
             "Results could not be read: {why}. Nothing is retried."
         )),
+        RunEvent::NothingFrom { targets } => Some(format!(
+            "⚠️ There are no results from these. If they hold tests, the tests did not run:\n{}",
+            listed(targets)
+        )),
         RunEvent::ResultsIncomplete { reasons, .. } => Some(format!(
             "Some results could not be used:\n{}",
             listed(reasons)
@@ -54,11 +58,11 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
     }
 }
 
-fn listed(items: &[String]) -> String {
+fn listed(items: &[impl AsRef<str>]) -> String {
     let mut text: Vec<String> = items
         .iter()
         .take(MOST_SHOWN)
-        .map(|item| format!("- {}", item.trim()))
+        .map(|item| format!("- {}", item.as_ref().trim()))
         .collect();
     if items.len() > MOST_SHOWN {
         text.push(format!("- … and {} more", items.len() - MOST_SHOWN));
@@ -121,6 +125,18 @@ mod tests {
         insta::assert_snapshot!(
             lines(&RunEvent::ResultsUnreadable { attempt: 0, why: &why }).unwrap(),
             @"Results could not be read: the results in out.json were there before, so they are not this attempt's. Nothing is retried."
+        );
+    }
+
+    #[test]
+    fn what_left_no_results_is_told() {
+        insta::assert_snapshot!(
+            lines(&RunEvent::NothingFrom { targets: &["a.test.js", "b.test.js"] }).unwrap(),
+            @r"
+        ⚠️ There are no results from these. If they hold tests, the tests did not run:
+        - a.test.js
+        - b.test.js
+        "
         );
     }
 

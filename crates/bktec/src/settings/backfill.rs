@@ -7,6 +7,7 @@ use super::fields::Field;
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::{self, Mint, TokenRequest};
 use crate::cli::{CommonArgs, EngineArgs, TypedBackfill};
+use crate::env_vars as var;
 
 const COMMAND: &str = "tools backfill-commit-metadata";
 const ORGANIZATION: &str = "--organization-slug / BUILDKITE_ORGANIZATION_SLUG";
@@ -80,7 +81,7 @@ impl BackfillSettings {
             },
             ..CommonArgs::default()
         };
-        let base_url = Field::new("--base-url", "--base-url", args.base_url.as_ref())
+        let base_url = Field::new("--base-url", var::BUILDKITE_TEST_ENGINE_BASE_URL, args.base_url.as_ref())
             .base_url(common::DEFAULT_BASE_URL, &mut audience_problems);
         let lifetime_seconds = common::oidc_lifetime(&shared, &mut audience_problems);
         let agent = args
@@ -144,20 +145,20 @@ fn task(typed: &TypedBackfill, problems: &mut Problems) -> Option<BackfillTask> 
         }
         return Some(BackfillTask::Upload(archive));
     }
-    let days = Field::new("--days", "--days", args.days.as_ref()).integer(
+    let days = Field::new("--days", var::BUILDKITE_TEST_ENGINE_BACKFILL_DAYS, args.days.as_ref()).integer(
         DEFAULT_DAYS,
         1..=DEFAULT_DAYS,
         problems,
     );
-    let concurrency = Field::new("--concurrency", "--concurrency", args.concurrency.as_ref())
+    let concurrency = Field::new("--concurrency", var::BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY, args.concurrency.as_ref())
         .integer(DEFAULT_CONCURRENCY, 1..=i64::MAX, problems)
         .min(MOST_CONCURRENT);
-    let skip_diffs = Field::new("--skip-diffs", "--skip-diffs", args.skip_diffs.as_ref())
+    let skip_diffs = Field::new("--skip-diffs", var::BUILDKITE_TEST_ENGINE_SKIP_DIFFS, args.skip_diffs.as_ref())
         .boolean(false, problems);
     let set = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let remote = set(&args.remote)
         .or_else(|| set(&args.backfill_remote))
-        .unwrap_or_else(|| "origin".to_owned());
+        .unwrap_or_else(|| common::DEFAULT_REMOTE.to_owned());
     Some(BackfillTask::Collect {
         days: u32::try_from(days).ok()?,
         remote: remote.trim().to_owned(),

@@ -15,6 +15,7 @@ use crate::env_vars as var;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.buildkite.com";
 const DEFAULT_UPLOAD_BASE_URL: &str = "https://analytics-api.buildkite.com";
+pub(super) const DEFAULT_REMOTE: &str = "origin";
 pub(super) const DEFAULT_AGENT: &str = "buildkite-agent";
 
 /// Nanoseconds in one second.
@@ -95,8 +96,12 @@ pub struct CommonSettings {
     pub selection: Option<Selected>,
     /// What the user tells the server about the commit.
     pub metadata: BTreeMap<String, String>,
-    /// What git knows is asked for too.
+    /// What git knows of the commit is sent too.
     pub collect_git_metadata: bool,
+    /// The git remote whose default branch the commit is compared with.
+    pub git_remote: String,
+    /// The pipeline's slug; empty where the CI does not say.
+    pub pipeline_slug: String,
 }
 
 impl CommonSettings {
@@ -157,7 +162,13 @@ pub(super) fn resolve(
         "--collect-git-metadata",
         preview.collect_git_metadata.as_ref(),
     )
-    .boolean(false, problems);
+    .boolean(false, problems)
+        || selection.is_some();
+    let git_remote = preview
+        .remote
+        .clone()
+        .filter(|remote| !remote.trim().is_empty())
+        .unwrap_or_else(|| DEFAULT_REMOTE.to_owned());
 
     let engine = &args.engine;
     // Whom a token is for depends on these; asking for one is pointless when they are wrong.
@@ -230,6 +241,8 @@ pub(super) fn resolve(
             selection,
             metadata,
             collect_git_metadata,
+            git_remote,
+            pipeline_slug: preview.pipeline_slug.clone().unwrap_or_default(),
         });
     Resolved {
         settings,

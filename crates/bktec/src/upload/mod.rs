@@ -4,6 +4,7 @@
 //! is the server's business; the file is streamed, not held.
 
 pub(crate) mod multipart;
+pub(crate) mod parts;
 
 use std::collections::BTreeMap;
 use std::io::Read;

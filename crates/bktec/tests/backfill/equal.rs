@@ -7,13 +7,28 @@ use bktec::git::{
     Base, Cancel, Collection, DiffKind, Git, ObjectId, Outcome, Repository, default_branch, prepare,
 };
 
-use crate::reference::{PlainGit, Record};
+use crate::reference::{Diff, PlainGit, Record};
 use crate::sample::{Sample, all_commits, everything};
 
 /// What the product says of each commit; a reason where it skipped one.
 pub(crate) type Found = BTreeMap<String, Result<Record, String>>;
 
-pub(crate) fn collect(directory: &Path, commits: &[String], kind: DiffKind, concurrency: usize) -> Found {
+pub(crate) fn collect(
+    directory: &Path,
+    commits: &[String],
+    kind: DiffKind,
+    concurrency: usize,
+) -> Found {
+    collect_and_count(directory, commits, kind, concurrency).0
+}
+
+/// The same, with how many gits were started.
+fn collect_and_count(
+    directory: &Path,
+    commits: &[String],
+    kind: DiffKind,
+    concurrency: usize,
+) -> (Found, u64) {
     let repository = Repository::open(Git::new(directory, Cancel::new())).unwrap();
     let branch = default_branch(&repository, "origin").unwrap();
     let ids: Vec<ObjectId> = commits.iter().map(|hex| hex.parse().unwrap()).collect();
@@ -47,10 +62,12 @@ pub(crate) fn collect(directory: &Path, commits: &[String], kind: DiffKind, conc
                                 commit.committer_date.clone(),
                             ],
                             message: commit.message.clone(),
-                            files_changed: text(&diff.files_changed),
-                            diff_stat: text(&diff.diff_stat),
-                            git_diff: text(&diff.patch.to_vec()?),
-                            git_diff_raw: text(&diff.raw),
+                            diff: Diff {
+                                files_changed: text(&diff.files_changed),
+                                diff_stat: text(&diff.diff_stat),
+                                git_diff: text(&diff.patch.to_vec()?),
+                                git_diff_raw: text(&diff.raw),
+                            },
                         })
                     }
                 };
@@ -60,7 +77,7 @@ pub(crate) fn collect(directory: &Path, commits: &[String], kind: DiffKind, conc
             .unwrap();
         assert_eq!(order, ids, "records come in the order asked for");
         if !prepared.settle().unwrap() {
-            return found;
+            return (found, repository.git().processes_started());
         }
     }
 }
@@ -75,7 +92,7 @@ pub(crate) fn base_text(base: Base, empty_tree: &str) -> String {
 /// Compares both ways; gives how many commits had a record.
 pub(crate) fn assert_equal(directory: &Path, branch: &str, commits: &[String], context: &str) -> usize {
     let plain = PlainGit::new(directory, branch);
-    let expected = plain.records(commits, 4);
+    let expected = plain.many(commits, 4, PlainGit::record);
     let mut records = 0;
     for kind in [DiffKind::Full, DiffKind::Summary] {
         let found = collect(directory, commits, kind, 4);
@@ -84,8 +101,8 @@ pub(crate) fn assert_equal(directory: &Path, branch: &str, commits: &[String], c
                 (None, Err(_)) => {}
                 (Some(mut expected), Ok(found)) => {
                     if kind == DiffKind::Summary {
-                        expected.git_diff.clear();
-                        expected.git_diff_raw.clear();
+                        expected.diff.git_diff.clear();
+                        expected.diff.git_diff_raw.clear();
                     }
                     assert_eq!(found, &expected, "{context}: {commit}");
                     records += usize::from(kind == DiffKind::Full);
@@ -109,6 +126,34 @@ fn everything_at_once() {
         // The unrelated branch is the only commit without a base.
         assert_eq!(records, commits.len() - 1);
     }
+}
+
+/// The bulk way is taken where it can be, or the other tests would only compare git with itself.
+#[test]
+fn few_gits_are_started() {
+    let mut sample = everything("sha1");
+    let clone = sample.clone_to("clone", &[]);
+    let commits = all_commits(&mut sample, &clone);
+    let bulk = |sample: &mut Sample, settings: &[(&str, &str)]| {
+        for (key, value) in settings {
+            sample.git_in(&clone, &["config", key, value]);
+        }
+        let (_, started) = collect_and_count(&clone, &commits, DiffKind::Full, 2);
+        for (key, _) in settings {
+            sample.git_in(&clone, &["config", "--unset-all", key]);
+        }
+        started
+    };
+    // Bases of the unrelated branch and of the criss-cross merges are git's to say.
+    let started = bulk(&mut sample, &[]);
+    assert!(started < 30, "{started}");
+    let plain = PlainGit::new(&clone, "origin/main");
+    plain.many(&commits, 4, PlainGit::diff);
+    assert!(plain.processes_started() > 10 * started, "{}", plain.processes_started());
+    let settings = [("diff.algorithm", "histogram"), ("diff.renames", "copies"), ("diff.context", "5")];
+    assert!(bulk(&mut sample, &settings) < 30);
+    let started = bulk(&mut sample, &[("diff.orderFile", "README")]);
+    assert!(started > commits.len() as u64 / 2, "{started}");
 }
 
 fn configured(settings: &[&[(&str, &str)]]) {

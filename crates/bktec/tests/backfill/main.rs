@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod command;
 mod equal;
 mod histories;
 mod reference;
 mod sample;
+mod server;

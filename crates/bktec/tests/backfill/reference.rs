@@ -15,6 +15,12 @@ pub(crate) struct Record {
     pub(crate) author: [String; 3],
     pub(crate) committer: [String; 3],
     pub(crate) message: String,
+    pub(crate) diff: Diff,
+}
+
+/// The part of a record that is a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Diff {
     pub(crate) files_changed: String,
     pub(crate) diff_stat: String,
     pub(crate) git_diff: String,
@@ -99,36 +105,45 @@ impl PlainGit {
             author: [fact(), fact(), fact()],
             committer: [fact(), fact(), fact()],
             message: fact(),
-            files_changed: self.diff("--name-only", base, commit)?,
-            diff_stat: self.diff("--numstat", base, commit)?,
-            git_diff: self.diff("--patch", base, commit)?,
-            git_diff_raw: self.diff("--raw", base, commit)?,
+            diff: self.diff(commit, base)?,
         })
     }
 
-    /// Records of many commits, `threads` at a time; `None` for a commit that has none.
-    pub(crate) fn records(&self, commits: &[String], threads: usize) -> Vec<Option<Record>> {
+    /// Asks for many commits, `threads` at a time; `None` for a commit that has no answer.
+    pub(crate) fn many<T: Send>(
+        &self,
+        commits: &[String],
+        threads: usize,
+        ask: impl Fn(&Self, &str, &str) -> Option<T> + Sync,
+    ) -> Vec<Option<T>> {
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut records = Vec::new();
+            let mut answers = Vec::new();
             while let index = next.fetch_add(1, Ordering::Relaxed)
                 && let Some(commit) = commits.get(index)
             {
-                let record = self.base(commit).and_then(|base| self.record(commit, &base));
-                records.push((index, record));
+                answers.push((index, self.base(commit).and_then(|base| ask(self, commit, &base))));
             }
-            records
+            answers
         };
         let mut all: Vec<_> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
         });
         all.sort_by_key(|(index, _)| *index);
-        all.into_iter().map(|(_, record)| record).collect()
+        all.into_iter().map(|(_, answer)| answer).collect()
     }
 
-    /// One of the four outputs.
-    pub(crate) fn diff(&self, output: &str, base: &str, commit: &str) -> Option<String> {
-        self.text(&["diff", "--no-ext-diff", "--no-textconv", "--no-color", output, base, commit])
+    /// The four outputs, one command each.
+    pub(crate) fn diff(&self, commit: &str, base: &str) -> Option<Diff> {
+        let one = |output: &str| {
+            self.text(&["diff", "--no-ext-diff", "--no-textconv", "--no-color", output, base, commit])
+        };
+        Some(Diff {
+            files_changed: one("--name-only")?,
+            diff_stat: one("--numstat")?,
+            git_diff: one("--patch")?,
+            git_diff_raw: one("--raw")?,
+        })
     }
 }

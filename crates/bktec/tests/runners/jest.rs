@@ -142,3 +142,21 @@ fn a_command_without_paths_of_its_own_gets_patterns_that_match_them_alone() {
     );
     ran.assert(0, &["(g)/a.test.js |  | t | passed"]);
 }
+
+#[test]
+fn a_file_that_jest_passes_over_is_told() {
+    let project = project(&[
+        ("a.test.js", "test('t', () => {});\n"),
+        ("b.test.js", "test('u', () => {});\n"),
+    ]);
+    project.write(
+        "package.json",
+        r#"{"name": "sample", "jest": {"testPathIgnorePatterns": ["b.test"]}}"#,
+    );
+    // Without --runTestsByPath Jest leaves out what it is told to ignore, and passes.
+    let command = "npx jest {{testExamples}} --json --outputFile {{resultPath}}";
+    let runner = project.runner("jest", settings(command, RESULTS));
+    let ran = project.run_all(&*runner, &[], 0);
+    ran.assert(0, &["a.test.js |  | t | passed"]);
+    assert_eq!(ran.events[1], "nothing from b.test.js");
+}

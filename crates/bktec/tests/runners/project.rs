@@ -132,6 +132,9 @@ impl Project {
         let outcome = attempts::run(runner, cases, &muted, &options, &mut |event| match event {
             RunEvent::AttemptStarted { command, .. } => events.push(command.to_string()),
             RunEvent::ResultsUnreadable { why, .. } => events.push(why.to_string()),
+            RunEvent::NothingFrom { targets } => {
+                events.push(format!("nothing from {}", targets.join(" ")));
+            }
             RunEvent::RetryImpossible { why } => events.push(why.to_string()),
             _ => {}
         })

@@ -1,0 +1,311 @@
+//! `go test -json`: cut by the lines of whole tests.
+//!
+//! Lines of tests and packages stand between each other in any order, so every line is given to the
+//! part that its test is in; parts keep the order of lines. A package whose tests are in several
+//! parts is ended in each by a line of its own, and its own lines (output, and its true end) stand
+//! in one of them, its home: the part that holds what its end refers to.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use serde::Deserialize;
+
+use super::piece::{Part, Piece};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event {
+    action: Option<String>,
+    package: Option<String>,
+    test: Option<String>,
+    failed_build: Option<String>,
+    import_path: Option<String>,
+}
+
+/// Whose a line is.
+#[derive(Clone, Copy)]
+enum Owner {
+    /// One execution of a test.
+    Execution(usize),
+    /// One run of a package.
+    Run(usize),
+    Build(usize),
+    /// Nobody's; it goes with the line before it.
+    Nobody,
+}
+
+/// One execution of a test.
+struct Execution {
+    run: usize,
+    /// Its place among the file's results.
+    place: usize,
+    failed: bool,
+}
+
+/// One run of a package.
+struct Run {
+    package: String,
+    executions: Vec<usize>,
+    /// The line that ends it.
+    end: Option<usize>,
+    failed: bool,
+    home: usize,
+    /// Its parts, each with whether a test of it failed there.
+    parts: HashMap<usize, bool>,
+}
+
+#[derive(Default)]
+struct Build {
+    /// Runs of packages that say they failed because of it.
+    claims: Vec<usize>,
+}
+
+pub(super) fn cut(text: &str, most: usize) -> Option<Vec<Part>> {
+    let mut walk = Walk {
+        most,
+        ..Walk::default()
+    };
+    for (number, line) in lines(text).enumerate() {
+        let owner = walk.owner(number, line.1)?;
+        walk.owners.push(owner);
+    }
+    walk.finish();
+    if walk.results <= most {
+        return None;
+    }
+    Some(walk.parts(text))
+}
+
+/// The lines with their start and their line break.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    text.split_inclusive('\n').map(move |line| {
+        let at = start;
+        start += line.len();
+        (at, line)
+    })
+}
+
+#[derive(Default)]
+struct Walk {
+    most: usize,
+    owners: Vec<Owner>,
+    executions: Vec<Execution>,
+    runs: Vec<Run>,
+    builds: Vec<Build>,
+    build_of: HashMap<String, usize>,
+    /// Packages that have not ended, with their run.
+    open: HashMap<String, usize>,
+    /// Tests that have not ended, by their run and name.
+    running: HashMap<(usize, String), usize>,
+    results: usize,
+}
+
+impl Walk {
+    fn owner(&mut self, number: usize, line: &str) -> Option<Owner> {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return Some(Owner::Nobody);
+        }
+        let event: Event = serde_json::from_str(line).ok()?;
+        let Some(action) = event.action.filter(|action| !action.is_empty()) else {
+            return Some(Owner::Nobody);
+        };
+        if let Some(path) = event.import_path.filter(|path| !path.is_empty()) {
+            return Some(Owner::Build(self.build(path)));
+        }
+        let package = event.package.unwrap_or_default();
+        let run = self.run(&package);
+        let test = event.test.unwrap_or_default();
+        let ends = matches!(action.as_str(), "pass" | "fail" | "skip");
+        if test.is_empty() {
+            if ends {
+                self.open.remove(&package);
+                let build = event.failed_build.filter(|path| !path.is_empty());
+                self.end_run(run, Some(number), action == "fail", build);
+            }
+            return Some(Owner::Run(run));
+        }
+        let key = (run, test);
+        if ends {
+            let execution = match self.running.remove(&key) {
+                Some(execution) => execution,
+                None => self.execution(run),
+            };
+            self.end_execution(execution, action == "fail");
+            return Some(Owner::Execution(execution));
+        }
+        if let Some(&execution) = self.running.get(&key) {
+            return Some(Owner::Execution(execution));
+        }
+        if !matches!(action.as_str(), "run" | "output") {
+            return Some(Owner::Run(run));
+        }
+        let execution = self.execution(run);
+        self.running.insert(key, execution);
+        Some(Owner::Execution(execution))
+    }
+
+    fn build(&mut self, path: String) -> usize {
+        let builds = &mut self.builds;
+        *self.build_of.entry(path).or_insert_with(|| {
+            builds.push(Build::default());
+            builds.len() - 1
+        })
+    }
+
+    fn run(&mut self, package: &str) -> usize {
+        match self.open.entry(package.to_owned()) {
+            Entry::Occupied(run) => *run.get(),
+            Entry::Vacant(place) => {
+                self.runs.push(Run {
+                    package: package.to_owned(),
+                    executions: Vec::new(),
+                    end: None,
+                    failed: false,
+                    home: 0,
+                    parts: HashMap::new(),
+                });
+                *place.insert(self.runs.len() - 1)
+            }
+        }
+    }
+
+    fn execution(&mut self, run: usize) -> usize {
+        self.executions.push(Execution {
+            run,
+            place: usize::MAX,
+            failed: false,
+        });
+        let execution = self.executions.len() - 1;
+        self.runs[run].executions.push(execution);
+        execution
+    }
+
+    fn end_execution(&mut self, execution: usize, failed: bool) {
+        let part = self.results / self.most;
+        self.executions[execution].place = self.results;
+        self.executions[execution].failed = failed;
+        self.results += 1;
+        let run = &mut self.runs[self.executions[execution].run];
+        *run.parts.entry(part).or_default() |= failed;
+    }
+
+    /// `end` is the line that ends it; `None` when the file ends before.
+    fn end_run(&mut self, run: usize, end: Option<usize>, failed: bool, build: Option<String>) {
+        if let Some(path) = build {
+            let build = self.build(path);
+            self.builds[build].claims.push(run);
+        }
+        let mut left: Vec<usize> = Vec::new();
+        let executions = &self.executions;
+        left.extend(
+            self.runs[run]
+                .executions
+                .iter()
+                .filter(|&&execution| executions[execution].place == usize::MAX),
+        );
+        // A test that has not ended by then ends with its package, and fails with it.
+        for execution in left {
+            self.end_execution(execution, failed);
+        }
+        let here = self.results / self.most;
+        let most = self.most;
+        let run = &mut self.runs[run];
+        run.end = end;
+        run.failed = failed;
+        let last = |failed_only: bool| {
+            run.parts
+                .iter()
+                .filter(|&(_, &has_failed)| has_failed || !failed_only)
+                .map(|(&part, _)| part)
+                .max()
+        };
+        run.home = match last(failed) {
+            Some(part) => part,
+            None if failed => {
+                // It stands for its failure itself.
+                self.results += 1;
+                here
+            }
+            None => here.min(self.results.saturating_sub(1) / most),
+        };
+        run.executions = Vec::new();
+    }
+
+    fn finish(&mut self) {
+        let mut open: Vec<usize> = self.open.drain().map(|(_, run)| run).collect();
+        open.sort_unstable();
+        for run in open {
+            self.end_run(run, None, false, None);
+        }
+        self.running.clear();
+    }
+
+    fn parts(&self, text: &str) -> Vec<Part> {
+        let mut parts = vec![Part::default(); self.results.div_ceil(self.most)];
+        let mut ends: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (number, run) in self.runs.iter().enumerate() {
+            ends.entry(run.end.unwrap_or(usize::MAX))
+                .or_default()
+                .push(number);
+        }
+        let mut owners = vec![0];
+        for (number, (start, line)) in lines(text).enumerate() {
+            match self.owners[number] {
+                Owner::Execution(execution) => {
+                    owners.clear();
+                    owners.push(self.executions[execution].place / self.most);
+                }
+                Owner::Run(run) => {
+                    owners.clear();
+                    owners.push(self.runs[run].home);
+                }
+                Owner::Build(build) => owners = self.homes_of(&self.builds[build]),
+                Owner::Nobody => {}
+            }
+            for &part in &owners {
+                parts[part].push(Piece::File(start..start + line.len()));
+                if !line.ends_with('\n') {
+                    parts[part].push(Piece::text("\n"));
+                }
+            }
+            for &run in ends.get(&number).into_iter().flatten() {
+                end_elsewhere(&self.runs[run], &mut parts);
+            }
+        }
+        for &run in ends.get(&usize::MAX).into_iter().flatten() {
+            end_elsewhere(&self.runs[run], &mut parts);
+        }
+        parts
+    }
+
+    /// Where a build's output is told: beside each package that it broke, or somewhere once.
+    fn homes_of(&self, build: &Build) -> Vec<usize> {
+        let mut homes: Vec<usize> = build
+            .claims
+            .iter()
+            .map(|&run| self.runs[run].home)
+            .collect();
+        homes.sort_unstable();
+        homes.dedup();
+        if homes.is_empty() {
+            homes.push(0);
+        }
+        homes
+    }
+}
+
+/// Ends a package in the parts that have tests of it and are not its home.
+fn end_elsewhere(run: &Run, parts: &mut [Part]) {
+    for (&part, &has_failed) in run.parts.iter().filter(|&(&part, _)| part != run.home) {
+        // A package that fails without a failed test would be a failure of its own.
+        let action = if run.failed && has_failed {
+            "fail"
+        } else {
+            "pass"
+        };
+        let line = serde_json::json!({"Action": action, "Package": run.package});
+        parts[part].push(Piece::text(format!("{line}\n")));
+    }
+}
