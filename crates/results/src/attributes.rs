@@ -13,16 +13,20 @@ use memchr::{memchr, memchr3};
 pub(crate) struct Attribute<'a> {
     pub(crate) name: &'a str,
     raw: &'a str,
+    may_have_references: bool,
+    may_have_breaks: bool,
 }
 
 impl<'a> Attribute<'a> {
     /// The value, references resolved and line breaks made blanks, as XML has it.
     pub(crate) fn value(&self) -> Result<Cow<'a, str>, String> {
         let bytes = self.raw.as_bytes();
-        if memchr3(b'&', b'\n', b'\t', bytes).is_none() && memchr(b'\r', bytes).is_none() {
+        let has_references = self.may_have_references && memchr(b'&', bytes).is_some();
+        let has_breaks = self.may_have_breaks && memchr3(b'\n', b'\t', b'\r', bytes).is_some();
+        if !has_references && !has_breaks {
             return Ok(Cow::Borrowed(self.raw));
         }
-        let attribute = quick_xml::events::attributes::Attribute::from(("", bytes));
+        let attribute = quick_xml::events::attributes::Attribute::from((b"".as_slice(), bytes));
         attribute
             .normalized_value(quick_xml::XmlVersion::Implicit1_0)
             .map(|value| Cow::Owned(value.into_owned()))
@@ -33,19 +37,29 @@ impl<'a> Attribute<'a> {
 /// The attributes in the text of a tag behind its name.
 pub(crate) struct Attributes<'a> {
     rest: &'a str,
+    // Asked once of the whole tag, because most tags have neither.
+    has_references: bool,
+    has_breaks: bool,
 }
 
 impl<'a> Attributes<'a> {
-    pub(crate) const fn new(rest: &'a str) -> Self {
-        Self { rest }
+    pub(crate) fn new(rest: &'a str) -> Self {
+        Self {
+            rest,
+            has_references: memchr(b'&', rest.as_bytes()).is_some(),
+            has_breaks: memchr3(b'\n', b'\t', b'\r', rest.as_bytes()).is_some(),
+        }
     }
 
     fn read(&mut self) -> Result<Attribute<'a>, String> {
-        let equals = memchr(b'=', self.rest.as_bytes())
+        let equals = self
+            .rest
+            .bytes()
+            .position(|byte| byte == b'=')
             .ok_or_else(|| format!("the attribute {} has no value", word(self.rest)))?;
         let (name, rest) = self.rest.split_at(equals);
         let name = name.trim_ascii_end();
-        if name.is_empty() || name.contains(|character: char| " \t\r\n\"'".contains(character)) {
+        if name.is_empty() || name.bytes().any(|byte| b" \t\r\n\"'".contains(&byte)) {
             return Err(format!("the attribute {} has no value", word(name)));
         }
         let value = rest.get(1..).unwrap_or_default().trim_ascii_start();
@@ -60,8 +74,13 @@ impl<'a> Attributes<'a> {
         let (raw, rest) = value.split_at(end);
         self.rest = rest.get(1..).unwrap_or_default();
         Ok(Attribute {
-            name: name.rsplit(':').next().unwrap_or(name),
+            name: match name.bytes().position(|byte| byte == b':') {
+                Some(colon) => name.get(colon + 1..).unwrap_or(name),
+                None => name,
+            },
             raw,
+            may_have_references: self.has_references,
+            may_have_breaks: self.has_breaks,
         })
     }
 }

@@ -176,7 +176,7 @@ use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, Rspec
 #[case(
     Junit,
     "<testsuite><testcase name=a/></testsuite>",
-    "not valid junit at line 1, column 12: position 14: attribute value must be enclosed in `\"` or `'`"
+    "not valid junit at line 1, column 12: the value of the attribute name is not quoted"
 )]
 #[case(
     Junit,

@@ -64,6 +64,11 @@ impl Store {
         let address = || StoreError::Address {
             url: without_password(url),
         };
+        #[cfg(feature = "postgres")]
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url).map_err(|_| address())?;
+            return Self::open_postgres(options).await;
+        }
         let path = url.strip_prefix("sqlite:").ok_or_else(address)?;
         if path.is_empty() || path.contains(":memory:") || path.contains("mode=memory") {
             // Several connections to memory would be several databases.
