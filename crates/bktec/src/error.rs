@@ -3,7 +3,7 @@
 //! A test that fails is not an error, nor is a server that cannot be reached while work can go on.
 
 use crate::agent::AgentError;
-use crate::commands::BackfillError;
+use crate::commands::{BackfillError, UploadFilesError};
 use crate::exit_code;
 use crate::runners::RunnerError;
 use crate::server_api::ApiError;
@@ -47,6 +47,9 @@ pub enum CommandError {
     /// The history could not be collected or sent.
     #[error(transparent)]
     Backfill(#[from] BackfillError),
+    /// Result files could not be read or sent.
+    #[error(transparent)]
+    Upload(#[from] UploadFilesError),
     /// The folder that this runs in.
     #[error("failed to find the working directory: {0}")]
     WorkingDirectory(#[source] std::io::Error),
@@ -70,9 +73,12 @@ impl CommandError {
             Self::Configuration(problems) => terminal.stderr_line(&problems.to_string()),
             _ => terminal.error(&self.to_string()),
         }
-        if let Self::Api(error) = self
-            && let Some(hint) = error.hint()
-        {
+        let hint = match self {
+            Self::Api(error) => error.hint(),
+            Self::Upload(error) => error.hint(),
+            _ => None,
+        };
+        if let Some(hint) = hint {
             terminal.stderr_line(&format!("hint: {hint}"));
         }
     }

@@ -5,6 +5,7 @@
 
 mod args;
 mod tools;
+mod upload;
 
 use std::ffi::OsString;
 
@@ -17,6 +18,7 @@ pub use args::{
     BuildArgs, CommonArgs, EngineArgs, GlobalArgs, PlanArgs, PreviewArgs, RunArgs, RunnerArgs,
 };
 pub use tools::{BackfillArgs, TypedBackfill};
+pub use upload::{TypedUpload, UploadArgs};
 
 use crate::env_vars;
 
@@ -27,6 +29,8 @@ pub enum Invocation {
     Run(Box<Typed<RunArgs>>),
     /// `bktec plan`.
     Plan(Box<Typed<PlanArgs>>),
+    /// `bktec upload`.
+    Upload(Box<TypedUpload>),
     /// `bktec tools backfill-commit-metadata`.
     Backfill(Box<TypedBackfill>),
 }
@@ -79,6 +83,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     match matches.subcommand() {
         Some(("run", own)) => typed(own, preview).map(|typed| Invocation::Run(Box::new(typed))),
         Some(("plan", own)) => typed(own, preview).map(|typed| Invocation::Plan(Box::new(typed))),
+        Some(("upload", own)) => {
+            upload::parse(own).map(|typed| Invocation::Upload(Box::new(typed)))
+        }
         Some(("tools", own)) => {
             tools::parse(&mut command, own).map(|typed| Invocation::Backfill(Box::new(typed)))
         }
@@ -117,6 +124,7 @@ pub fn command(preview: bool) -> Command {
         .about("Creates a test plan and runs nothing");
     root.subcommand(finished(run))
         .subcommand(finished(plan))
+        .subcommand(upload::command())
         .subcommand(tools::command(preview))
 }
 

@@ -53,7 +53,9 @@ pub(super) fn backfill(
             terminal.stderr_line("Interrupted: nothing was exported.");
             Ok(exit_code::of_signal(signal))
         }
-        _ => outcome.map(|()| exit_code::SUCCESS).map_err(CommandError::from),
+        _ => outcome
+            .map(|()| exit_code::SUCCESS)
+            .map_err(CommandError::from),
     }
 }
 
@@ -79,7 +81,13 @@ fn collect_and_deliver(
     interrupt: &Interrupt,
     terminal: &Terminal,
 ) -> Result<(), BackfillError> {
-    let BackfillTask::Collect { days, remote, concurrency, skip_diffs, output } = &settings.task
+    let BackfillTask::Collect {
+        days,
+        remote,
+        concurrency,
+        skip_diffs,
+        output,
+    } = &settings.task
     else {
         return Ok(());
     };
@@ -110,23 +118,32 @@ fn collect_and_deliver(
     let mut file = new_file(request.output)?;
     interrupt.set_unfinished(Some(file.path()));
 
-    let directory = prepare::working_directory().map_err(|error| BackfillError::Directory(error.to_string()))?;
+    let directory = prepare::working_directory()
+        .map_err(|error| BackfillError::Directory(error.to_string()))?;
     let git = Git::new(directory, interrupt.cancel().clone());
     let repository = Repository::open(git).map_err(BackfillError::Repository)?;
     let branch = git::default_branch(&repository, request.remote)?;
-    terminal.line(&format!("Comparing with {} ({:.12}).", branch.short_name(), branch.tip));
+    terminal.line(&format!(
+        "Comparing with {} ({:.12}).",
+        branch.short_name(),
+        branch.tip
+    ));
     let available = available(&repository, request.remote, &commits, terminal)?;
     skipped += commits.len() - available.len();
     let mut prepared = git::prepare(&repository, &branch, &available, request.concurrency)?;
     for unreadable in prepared.unreadable() {
-        terminal.warning(&format!("Skipping {}: {}.", unreadable.commit, unreadable.reason));
+        terminal.warning(&format!(
+            "Skipping {}: {}.",
+            unreadable.commit, unreadable.reason
+        ));
     }
     skipped += prepared.unreadable().len();
 
     let now = now();
     let written = loop {
-        let written =
-            write_records(settings, &request, &prepared, &file, now, interrupt, terminal)?;
+        let written = write_records(
+            settings, &request, &prepared, &file, now, interrupt, terminal,
+        )?;
         if !prepared.settle()? {
             break written;
         }
@@ -139,10 +156,26 @@ fn collect_and_deliver(
         return Err(BackfillError::NothingExported { skipped });
     }
     let metadata = written.metadata(settings, &request, &owners, skipped, now);
-    written.archive.finish(&metadata).map_err(BackfillError::Archive)?;
+    written
+        .archive
+        .finish(&metadata)
+        .map_err(BackfillError::Archive)?;
     let commits = written.commits;
-    terminal.debug(|| format!("{} git processes were started.", repository.git().processes_started()));
-    deliver::deliver(settings, request.output, file, owners.upload, &client, interrupt, terminal)?;
+    terminal.debug(|| {
+        format!(
+            "{} git processes were started.",
+            repository.git().processes_started()
+        )
+    });
+    deliver::deliver(
+        settings,
+        request.output,
+        file,
+        owners.upload,
+        &client,
+        interrupt,
+        terminal,
+    )?;
     terminal.line(&format!(
         "{} exported, {} skipped.",
         counted(commits, "commit"),
@@ -177,7 +210,11 @@ fn listed_commits(
 fn owners(client: &Client<'_>, keep: bool) -> Result<Owners, BackfillError> {
     let owners = if keep {
         let suite = client.suite()?;
-        Owners { organization: suite.organization_id, suite: suite.id, upload: None }
+        Owners {
+            organization: suite.organization_id,
+            suite: suite.id,
+            upload: None,
+        }
     } else {
         let upload = client.presigned_upload()?;
         Owners {
@@ -197,7 +234,10 @@ fn owners(client: &Client<'_>, keep: bool) -> Result<Owners, BackfillError> {
 fn new_file(output: Option<&PathBuf>) -> Result<NamedTempFile, BackfillError> {
     let mut builder = tempfile::Builder::new();
     let made = match output {
-        None => builder.prefix("bktec-backfill-").suffix(".tar.gz").tempfile(),
+        None => builder
+            .prefix("bktec-backfill-")
+            .suffix(".tar.gz")
+            .tempfile(),
         Some(path) => {
             let folder = match path.parent() {
                 Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -209,7 +249,10 @@ fn new_file(output: Option<&PathBuf>) -> Result<NamedTempFile, BackfillError> {
                 // As for any file the user makes; the umask takes away what it always does.
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
             }
-            builder.prefix(".bktec-backfill-").suffix(".partial").tempfile_in(folder)
+            builder
+                .prefix(".bktec-backfill-")
+                .suffix(".partial")
+                .tempfile_in(folder)
         }
     };
     made.map_err(|source| BackfillError::Create {
@@ -228,12 +271,19 @@ fn available(
     let mut before_fetch = |missing: usize| {
         terminal.line(&format!(
             "{} not here; fetching from {remote}.",
-            if missing == 1 { "1 commit is".to_owned() } else { format!("{missing} commits are") }
+            if missing == 1 {
+                "1 commit is".to_owned()
+            } else {
+                format!("{missing} commits are")
+            }
         ));
     };
     let mut available = git::make_available(repository, remote, commits, &mut before_fetch)?;
     if available.fetched > 0 {
-        terminal.line(&format!("Fetched {}.", counted(available.fetched, "commit")));
+        terminal.line(&format!(
+            "Fetched {}.",
+            counted(available.fetched, "commit")
+        ));
     }
     let mut here = Vec::with_capacity(commits.len());
     for id in commits {
@@ -241,7 +291,8 @@ fn available(
             here.push(*id);
         } else {
             let reason = available.missing.remove(id);
-            let reason = reason.map_or_else(|| "it is not here".to_owned(), |reason| reason.to_string());
+            let reason =
+                reason.map_or_else(|| "it is not here".to_owned(), |reason| reason.to_string());
             terminal.warning(&format!("Skipping {id}: {reason}."));
         }
     }
@@ -275,9 +326,21 @@ fn write_records(
         now.strftime("%Y%m%dT%H%M%S.%3fZ")
     );
     let archive = Archive::new(output, &name, now).map_err(BackfillError::Archive)?;
-    let mut written = Written { archive, commits: 0, skipped: 0, dates: None };
-    let kind = if request.skip_diffs { DiffKind::Summary } else { DiffKind::Full };
-    let collection = Collection { kind, concurrency: request.concurrency };
+    let mut written = Written {
+        archive,
+        commits: 0,
+        skipped: 0,
+        dates: None,
+    };
+    let kind = if request.skip_diffs {
+        DiffKind::Summary
+    } else {
+        DiffKind::Full
+    };
+    let collection = Collection {
+        kind,
+        concurrency: request.concurrency,
+    };
     let mut progress = Progress::new(terminal, prepared.commits().len());
     let collected = prepared.collect(collection, |collected| {
         if interrupt.cancel().is_cancelled() {
@@ -348,14 +411,28 @@ impl Written {
 
 /// A slug as part of a folder's name; nothing in it may lead out of that folder.
 fn file_name_part(slug: &str) -> String {
-    slug.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+    slug.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
 }
 
 fn now() -> Timestamp {
     // The clock's text is a timestamp by contract; the first second there is stands for any fault.
-    clock::now_rfc3339().parse().unwrap_or(Timestamp::UNIX_EPOCH)
+    clock::now_rfc3339()
+        .parse()
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }

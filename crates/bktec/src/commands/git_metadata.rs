@@ -11,10 +11,7 @@ use crate::settings::CommonSettings;
 use crate::terminal::Terminal;
 
 /// Everything known of the commit, by name.
-pub(super) fn metadata(
-    settings: &CommonSettings,
-    terminal: &Terminal,
-) -> BTreeMap<String, String> {
+pub(super) fn metadata(settings: &CommonSettings, terminal: &Terminal) -> BTreeMap<String, String> {
     let mut known = BTreeMap::new();
     if settings.collect_git_metadata {
         known = of_git(settings, terminal).unwrap_or_else(|error| {
@@ -44,8 +41,8 @@ fn of_git(
     let directory = prepare::working_directory().map_err(|error| error.to_string())?;
     let git = Git::new(directory, Cancel::new());
     let repository = Repository::open(git).map_err(|error| error.to_string())?;
-    let metadata = head_metadata(&repository, &settings.git_remote)
-        .map_err(|error| error.to_string())?;
+    let metadata =
+        head_metadata(&repository, &settings.git_remote).map_err(|error| error.to_string())?;
     terminal.debug(|| {
         let size: usize = metadata.values().map(String::len).sum();
         format!("git says {size} bytes of the commit")

@@ -14,15 +14,17 @@ mod prepare;
 mod request;
 mod run;
 mod targets;
+mod upload;
 
 use std::ffi::OsString;
 
 pub use self::backfill::BackfillError;
+pub use self::upload::UploadFilesError;
 use crate::agent;
 use crate::cli::{self, Invocation, Stop};
 use crate::error::CommandError;
 use crate::exit_code;
-use crate::settings::{BackfillSettings, PlanSettings, RunSettings};
+use crate::settings::{BackfillSettings, PlanSettings, RunSettings, UploadFilesSettings};
 use crate::terminal::Terminal;
 
 /// The whole program: from its arguments to its exit code.
@@ -40,6 +42,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
                 Ok(settings) => {
                     let terminal = Terminal::for_data(settings.common.debug);
                     ended(plan::plan(&settings, &terminal), &terminal)
+                }
+                Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
+            }
+        }
+        Ok(Invocation::Upload(typed)) => {
+            match UploadFilesSettings::resolve(&typed, &mut agent::mint_token) {
+                Ok(settings) => {
+                    let terminal = Terminal::for_data(settings.debug);
+                    ended(upload::upload(&settings, &terminal), &terminal)
                 }
                 Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
             }

@@ -55,9 +55,10 @@ pub(super) fn present(git: &Git, ids: &[ObjectId]) -> Result<HashSet<ObjectId>, 
         "--stdin",
     ];
     match git.run_with_input(&arguments, id_lines(ids)) {
-        Ok(answer) => {
-            Ok(answer.split(|&byte| byte == b'\n').filter_map(ObjectId::from_hex).collect())
-        }
+        Ok(answer) => Ok(answer
+            .split(|&byte| byte == b'\n')
+            .filter_map(ObjectId::from_hex)
+            .collect()),
         // One unreadable object must not hide the others.
         Err(error @ GitError::Failed { .. }) => match ids {
             [] | [_] => {
@@ -85,15 +86,24 @@ pub fn make_available(
     let mut result = Availability::default();
     let (fitting, misfits): (Vec<ObjectId>, Vec<ObjectId>) =
         ids.iter().partition(|id| repository.fits(id));
-    result.missing.extend(misfits.into_iter().map(|id| (id, Missing::ObjectFormat)));
+    result
+        .missing
+        .extend(misfits.into_iter().map(|id| (id, Missing::ObjectFormat)));
     result.present = present(repository.git(), &fitting)?;
-    let wanted: Vec<ObjectId> =
-        fitting.into_iter().filter(|id| !result.present.contains(id)).collect();
+    let wanted: Vec<ObjectId> = fitting
+        .into_iter()
+        .filter(|id| !result.present.contains(id))
+        .collect();
     if wanted.is_empty() {
         return Ok(result);
     }
     before_fetch(wanted.len());
-    let mut fetch = Fetch { git: repository.git(), remote, reached: false, unreachable: None };
+    let mut fetch = Fetch {
+        git: repository.git(),
+        remote,
+        reached: false,
+        unreachable: None,
+    };
     for batch in wanted.chunks(FETCH_BATCH) {
         fetch.batch(batch)?;
     }
@@ -102,7 +112,9 @@ pub fn make_available(
     for id in wanted {
         if !fetched.contains(&id) {
             let reason = match &fetch.unreachable {
-                Some(reason) => Missing::FetchFailed { reason: reason.clone() },
+                Some(reason) => Missing::FetchFailed {
+                    reason: reason.clone(),
+                },
                 None => Missing::NotOnRemote,
             };
             result.missing.insert(id, reason);

@@ -49,7 +49,11 @@ impl Cancel {
         if self.is_cancelled() {
             kill(&child);
         }
-        Adopted { cancel: self.clone(), key, child }
+        Adopted {
+            cancel: self.clone(),
+            key,
+            child,
+        }
     }
 }
 

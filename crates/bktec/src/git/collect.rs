@@ -11,9 +11,7 @@ use super::bases::{Bases, bases};
 use super::command::GitError;
 use super::commits::{Commit, read_commits};
 use super::default_branch::DefaultBranch;
-use super::diffs::{
-    CommitDiff, DiffError, DiffKind, Job, SingleDiff, Worker, bulk_options,
-};
+use super::diffs::{CommitDiff, DiffError, DiffKind, Job, SingleDiff, Worker, bulk_options};
 use super::object_id::ObjectId;
 use super::repository::Repository;
 
@@ -92,12 +90,22 @@ pub fn prepare<'a>(
         match facts {
             Ok(facts) => commits.push(facts),
             Err(error) => {
-                unreadable.push(Skipped { commit: id, reason: format!("failed to {error}") });
+                unreadable.push(Skipped {
+                    commit: id,
+                    reason: format!("failed to {error}"),
+                });
             }
         }
     }
     let bases = bases(repository, branch, &commits, concurrency)?;
-    Ok(Prepared { repository, branch, concurrency, commits, unreadable, bases })
+    Ok(Prepared {
+        repository,
+        branch,
+        concurrency,
+        commits,
+        unreadable,
+        bases,
+    })
 }
 
 impl Prepared<'_> {
@@ -128,31 +136,40 @@ impl Prepared<'_> {
             .enumerate()
             .filter_map(|(index, commit)| {
                 let base = *self.bases.by_commit.get(&commit.id)?.as_ref().ok()?;
-                Some(Job { index, commit: commit.id, base })
+                Some(Job {
+                    index,
+                    commit: commit.id,
+                    base,
+                })
             })
             .collect();
         let without_base: HashMap<usize, String> = self
             .commits
             .iter()
             .enumerate()
-            .filter_map(|(index, commit)| match self.bases.by_commit.get(&commit.id) {
-                Some(Ok(_)) => None,
-                Some(Err(reason)) => Some((index, reason.to_string())),
-                None => Some((index, "it has no base".to_owned())),
-            })
+            .filter_map(
+                |(index, commit)| match self.bases.by_commit.get(&commit.id) {
+                    Some(Ok(_)) => None,
+                    Some(Err(reason)) => Some((index, reason.to_string())),
+                    None => Some((index, "it has no base".to_owned())),
+                },
+            )
             .collect();
         let git = self.repository.git();
         let options = bulk_options(self.repository.config());
         let single = SingleDiff::new(self.repository, collection.kind);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let most = if options.is_some() { collection.concurrency.min(cores) } else { collection.concurrency };
+        let most = if options.is_some() {
+            collection.concurrency.min(cores)
+        } else {
+            collection.concurrency
+        };
         let workers = most.clamp(1, jobs.len().max(1));
         let queue = OrderedQueue::new(jobs.iter().map(|job| job.index).collect());
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..workers {
-                let mut worker =
-                    Worker::new(git, collection.kind, options.clone(), single.clone());
+                let mut worker = Worker::new(git, collection.kind, options.clone(), single.clone());
                 let (queue, next, jobs) = (&queue, &next, &jobs);
                 scope.spawn(move || {
                     // Also when this thread panics: the consumer must not wait for ever.
@@ -168,7 +185,12 @@ impl Prepared<'_> {
             // Whatever way this ends, no worker may be left waiting for room.
             let _stopper = StopOnDrop(&queue);
             for (index, commit) in self.commits.iter().enumerate() {
-                let skipped = |reason| Outcome::Skipped(Skipped { commit: commit.id, reason });
+                let skipped = |reason| {
+                    Outcome::Skipped(Skipped {
+                        commit: commit.id,
+                        reason,
+                    })
+                };
                 let outcome = match without_base.get(&index) {
                     Some(reason) => skipped(reason.clone()),
                     None => match queue.take(index).map_err(CollectError::Git)? {
@@ -185,8 +207,12 @@ impl Prepared<'_> {
     /// Waits for the proof that the bases are right. True when some were not: they have been put
     /// right, and everything has to be collected again.
     pub fn settle(&mut self) -> Result<bool, GitError> {
-        let changed =
-            self.bases.settle(self.repository, self.branch, &self.commits, self.concurrency)?;
+        let changed = self.bases.settle(
+            self.repository,
+            self.branch,
+            &self.commits,
+            self.concurrency,
+        )?;
         Ok(!changed.is_empty())
     }
 }
@@ -221,7 +247,10 @@ impl OrderedQueue {
             failure: None,
             stopped: false,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -229,7 +258,9 @@ impl OrderedQueue {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+        self.changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn expect_workers(&self, workers: usize) {

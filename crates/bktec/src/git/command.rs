@@ -66,7 +66,11 @@ pub enum GitError {
 }
 
 fn said(stderr: &str) -> String {
-    if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
+    if stderr.is_empty() {
+        String::new()
+    } else {
+        format!(": {stderr}")
+    }
 }
 
 /// Starts git in one folder. Cheap to clone.
@@ -144,7 +148,10 @@ impl Git {
         if self.cancel.is_cancelled() {
             return Err(GitError::Cancelled);
         }
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that starts git")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that starts git"
+        )]
         let mut command = Command::new(&self.program);
         command
             .args(["--no-pager", "--no-optional-locks"])
@@ -163,9 +170,10 @@ impl Git {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .map_err(|source| GitError::Start { command: command_line.clone(), source })?;
+        let mut child = command.spawn().map_err(|source| GitError::Start {
+            command: command_line.clone(),
+            source,
+        })?;
         self.started.fetch_add(1, Ordering::Relaxed);
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();
@@ -200,7 +208,9 @@ fn last_bytes(mut stderr: impl Read) -> String {
         let surplus = kept.len().saturating_sub(STDERR_KEPT_BYTES);
         kept.drain(..surplus);
     }
-    String::from_utf8_lossy(kept.make_contiguous()).trim().to_owned()
+    String::from_utf8_lossy(kept.make_contiguous())
+        .trim()
+        .to_owned()
 }
 
 /// A git under way. Dropped before [`Self::finish`], it is killed.
@@ -241,7 +251,10 @@ impl Process {
     }
 
     pub(super) fn read_to_end(&mut self, into: &mut Vec<u8>) -> Result<(), GitError> {
-        self.output()?.read_to_end(into).map(drop).map_err(|source| self.pipe(source))
+        self.output()?
+            .read_to_end(into)
+            .map(drop)
+            .map_err(|source| self.pipe(source))
     }
 
     /// An error about its pipes; a cancelled process is said to be that.
@@ -249,7 +262,10 @@ impl Process {
         if self.cancel.is_cancelled() {
             return GitError::Cancelled;
         }
-        GitError::Pipe { command: self.command_line.clone(), source }
+        GitError::Pipe {
+            command: self.command_line.clone(),
+            source,
+        }
     }
 
     /// An error about what it said.
@@ -257,7 +273,10 @@ impl Process {
         if self.cancel.is_cancelled() {
             return GitError::Cancelled;
         }
-        GitError::Answer { command: self.command_line.clone(), what: what.into() }
+        GitError::Answer {
+            command: self.command_line.clone(),
+            what: what.into(),
+        }
     }
 
     /// Ends it without caring how.
@@ -279,7 +298,10 @@ impl Process {
             return Err(GitError::Failed {
                 command: self.command_line.clone(),
                 status,
-                stderr: self.stderr_said.recv_timeout(STDERR_PATIENCE).unwrap_or_default(),
+                stderr: self
+                    .stderr_said
+                    .recv_timeout(STDERR_PATIENCE)
+                    .unwrap_or_default(),
             });
         }
         // A git that ended well may have closed its input before all was fed; that is its right.
@@ -299,8 +321,14 @@ mod tests {
     #[test]
     fn a_failure_carries_the_command_line_and_what_git_said() {
         let git = Git::new(".", Cancel::new());
-        let error = git.run(&["cat-file", "-t", "no such name"]).unwrap_err().to_string();
-        assert!(error.starts_with("run `git cat-file -t 'no such name'`: exit status: 128: fatal:"), "{error}");
+        let error = git
+            .run(&["cat-file", "-t", "no such name"])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("run `git cat-file -t 'no such name'`: exit status: 128: fatal:"),
+            "{error}"
+        );
         assert_eq!(git.processes_started(), 1);
     }
 

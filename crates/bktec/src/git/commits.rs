@@ -41,7 +41,12 @@ pub fn read_commits(
         Err(GitError::Cancelled) => Err(GitError::Cancelled),
         Err(error @ GitError::Start { .. }) => Err(error),
         Err(error) => match ids {
-            [] | [_] => Ok(ids.iter().map(|_| ()).zip([error]).map(|((), e)| Err(e)).collect()),
+            [] | [_] => Ok(ids
+                .iter()
+                .map(|_| ())
+                .zip([error])
+                .map(|((), e)| Err(e))
+                .collect()),
             _ => {
                 let (left, right) = ids.split_at(ids.len() / 2);
                 let mut commits = read_commits(git, left)?;
@@ -90,8 +95,10 @@ fn read_all(git: &Git, ids: &[ObjectId]) -> Result<Vec<Commit>, GitError> {
             .filter(|hex| !hex.is_empty())
             .map(|hex| ObjectId::from_hex(hex).ok_or_else(|| not_understood("a parent's name")))
             .collect::<Result<_, _>>()?;
-        let texts: Vec<String> =
-            rest.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();
+        let texts: Vec<String> = rest
+            .iter()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .collect();
         let Ok(
             [
                 author_name,

@@ -16,7 +16,9 @@ pub struct DefaultBranch {
 impl DefaultBranch {
     /// As people write it, such as `origin/main`.
     pub fn short_name(&self) -> &str {
-        self.reference.strip_prefix("refs/remotes/").unwrap_or(&self.reference)
+        self.reference
+            .strip_prefix("refs/remotes/")
+            .unwrap_or(&self.reference)
     }
 }
 
@@ -50,7 +52,9 @@ pub enum DefaultBranchError {
 pub(super) fn is_remote_name(remote: &str) -> bool {
     !remote.is_empty()
         && !remote.starts_with('-')
-        && !remote.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c))
+        && !remote
+            .chars()
+            .any(|c| c.is_control() || " ~^:?*[\\".contains(c))
 }
 
 /// `REMOTE/HEAD`, else `REMOTE/main`, else `REMOTE/master`.
@@ -59,19 +63,31 @@ pub fn default_branch(
     remote: &str,
 ) -> Result<DefaultBranch, DefaultBranchError> {
     if !is_remote_name(remote) {
-        return Err(DefaultBranchError::Remote { remote: remote.to_owned() });
+        return Err(DefaultBranchError::Remote {
+            remote: remote.to_owned(),
+        });
     }
     let names = ["HEAD", "main", "master"].map(|name| format!("refs/remotes/{remote}/{name}"));
-    let mut arguments =
-        vec!["for-each-ref", "--format=%(refname) %(objecttype) %(objectname) %(symref)"];
+    let mut arguments = vec![
+        "for-each-ref",
+        "--format=%(refname) %(objecttype) %(objectname) %(symref)",
+    ];
     arguments.extend(names.iter().map(String::as_str));
     let answer = repository.git().run(&arguments)?;
     let answer = String::from_utf8_lossy(&answer);
-    let lines: Vec<Vec<&str>> = answer.lines().map(|line| line.split(' ').collect()).collect();
+    let lines: Vec<Vec<&str>> = answer
+        .lines()
+        .map(|line| line.split(' ').collect())
+        .collect();
     for name in &names {
-        let found = lines.iter().find(|line| line[0] == name && line.get(1) == Some(&"commit"));
+        let found = lines
+            .iter()
+            .find(|line| line[0] == name && line.get(1) == Some(&"commit"));
         let Some(line) = found else { continue };
-        let Some(tip) = line.get(2).and_then(|hex| ObjectId::from_hex(hex.as_bytes())) else {
+        let Some(tip) = line
+            .get(2)
+            .and_then(|hex| ObjectId::from_hex(hex.as_bytes()))
+        else {
             continue;
         };
         // HEAD is a name for another branch; that branch has the reflog.
@@ -82,5 +98,8 @@ pub fn default_branch(
         return Ok(DefaultBranch { reference, tip });
     }
     let tried = names.map(|name| name.replacen("refs/remotes/", "", 1));
-    Err(DefaultBranchError::NotFound { remote: remote.to_owned(), tried })
+    Err(DefaultBranchError::NotFound {
+        remote: remote.to_owned(),
+        tried,
+    })
 }

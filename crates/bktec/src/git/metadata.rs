@@ -54,19 +54,25 @@ pub fn head_metadata(
         what: String::from_utf8_lossy(&answer).into_owned(),
     };
     let head = ObjectId::from_hex(answer.trim_ascii()).ok_or_else(not_understood)?;
-    let commit = read_commits(git, &[head])?.into_iter().next().ok_or_else(not_understood)??;
+    let commit = read_commits(git, &[head])?
+        .into_iter()
+        .next()
+        .ok_or_else(not_understood)??;
     let branch = default_branch(repository, remote)?;
-    let base = base_of_one(repository, &branch, &commit)?.map_err(|reason| MetadataError::Base {
-        commit: head,
-        branch: branch.short_name().to_owned(),
-        reason,
-    })?;
+    let base =
+        base_of_one(repository, &branch, &commit)?.map_err(|reason| MetadataError::Base {
+            commit: head,
+            branch: branch.short_name().to_owned(),
+            reason,
+        })?;
     let mut diff = diff_one(repository, head, base, DiffKind::Full)?;
     let patch = diff.patch.to_vec().map_err(MetadataError::Patch)?;
     let parents: Vec<String> = commit.parents.iter().map(ObjectId::to_string).collect();
     let base_branch = branch.short_name();
-    let base_branch =
-        base_branch.strip_prefix(remote).and_then(|name| name.strip_prefix('/')).unwrap_or(base_branch);
+    let base_branch = base_branch
+        .strip_prefix(remote)
+        .and_then(|name| name.strip_prefix('/'))
+        .unwrap_or(base_branch);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok([
         ("commit_sha", head.to_string()),

@@ -38,7 +38,10 @@ impl ObjectId {
         for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
             *byte = (digit(pair[0])? << 4) | digit(pair[1])?;
         }
-        Some(Self { bytes, length: u8::try_from(length).ok()? })
+        Some(Self {
+            bytes,
+            length: u8::try_from(length).ok()?,
+        })
     }
 
     /// Digits of the printed form: 40 or 64.
@@ -65,8 +68,9 @@ impl FromStr for ObjectId {
     type Err = InvalidObjectId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::from_hex(text.as_bytes())
-            .ok_or_else(|| InvalidObjectId { text: text.chars().take(80).collect() })
+        Self::from_hex(text.as_bytes()).ok_or_else(|| InvalidObjectId {
+            text: text.chars().take(80).collect(),
+        })
     }
 }
 
@@ -100,7 +104,10 @@ mod tests {
 
     #[test]
     fn both_lengths_round_trip_in_lower_case() {
-        for hex in ["0123456789abcdef0123456789ABCDEF01234567".to_owned(), "aB".repeat(32)] {
+        for hex in [
+            "0123456789abcdef0123456789ABCDEF01234567".to_owned(),
+            "aB".repeat(32),
+        ] {
             let id: ObjectId = hex.parse().unwrap();
             assert_eq!(id.to_string(), hex.to_lowercase());
             assert_eq!(id.hex_length(), hex.len());
@@ -109,7 +116,16 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "HEAD", "--all", "abc123", &"a".repeat(39), &"a".repeat(41), &"g".repeat(40), &"é".repeat(20)] {
+        for text in [
+            "",
+            "HEAD",
+            "--all",
+            "abc123",
+            &"a".repeat(39),
+            &"a".repeat(41),
+            &"g".repeat(40),
+            &"é".repeat(20),
+        ] {
             assert!(text.parse::<ObjectId>().is_err(), "{text}");
         }
     }

@@ -38,7 +38,8 @@ impl Repository {
         let answer = git.run(&arguments)?;
         let answer = String::from_utf8_lossy(&answer);
         let mut lines = answer.lines();
-        let (Some(format), Some(shallow), Some(common)) = (lines.next(), lines.next(), lines.next())
+        let (Some(format), Some(shallow), Some(common)) =
+            (lines.next(), lines.next(), lines.next())
         else {
             return Err(GitError::Answer {
                 command: "git rev-parse".to_owned(),
@@ -49,7 +50,13 @@ impl Repository {
         let shallow = shallow == "true";
         let common_directory = git.directory().join(common);
         let config = read_config(&git)?;
-        Ok(Self { git, hex_length, shallow, common_directory, config })
+        Ok(Self {
+            git,
+            hex_length,
+            shallow,
+            common_directory,
+            config,
+        })
     }
 
     /// The git that runs here.
@@ -78,7 +85,10 @@ impl Repository {
         }
         let path = self.common_directory.join("shallow");
         let text = read_optional(&path)?.unwrap_or_default();
-        Ok(text.split(|&byte| byte == b'\n').filter_map(ObjectId::from_hex).collect())
+        Ok(text
+            .split(|&byte| byte == b'\n')
+            .filter_map(ObjectId::from_hex)
+            .collect())
     }
 
     /// The reflog file of a reference: `Ok(None)` when there is none. An error when references are
@@ -116,9 +126,10 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
     match fs_err::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => {
-            Err(GitError::Pipe { command: format!("read {}", path.display()), source })
-        }
+        Err(source) => Err(GitError::Pipe {
+            command: format!("read {}", path.display()),
+            source,
+        }),
     }
 }
 
@@ -135,10 +146,14 @@ fn parse_config(answer: &[u8]) -> Vec<ConfigEntry> {
     let text = String::from_utf8_lossy(answer);
     text.split_terminator('\0')
         .map(|entry| match entry.split_once('\n') {
-            Some((key, value)) => {
-                ConfigEntry { key: key.to_owned(), value: Some(value.to_owned()) }
-            }
-            None => ConfigEntry { key: entry.to_owned(), value: None },
+            Some((key, value)) => ConfigEntry {
+                key: key.to_owned(),
+                value: Some(value.to_owned()),
+            },
+            None => ConfigEntry {
+                key: entry.to_owned(),
+                value: None,
+            },
         })
         .collect()
 }
@@ -155,8 +170,10 @@ mod tests {
             ("diff.context", Some("5")),
             ("diff.x.textconv", Some("a\nb")),
         ];
-        let found: Vec<_> =
-            entries.iter().map(|entry| (entry.key.as_str(), entry.value.as_deref())).collect();
+        let found: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.key.as_str(), entry.value.as_deref()))
+            .collect();
         assert_eq!(found, expected);
     }
 }

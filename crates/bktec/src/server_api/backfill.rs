@@ -10,7 +10,7 @@ use super::{ApiError, Budget, Client, Failure, Reason, Request, read_json, shown
 use crate::upload::multipart::Form;
 
 /// The longest one upload of an archive may take. It is large, and the line may be slow.
-const UPLOAD_LIMIT: Duration = Duration::from_secs(30 * 60);
+const UPLOAD_LIMIT: Duration = Duration::from_mins(30);
 
 impl Client<'_> {
     /// What the access token may do. `None` when the server does not say.

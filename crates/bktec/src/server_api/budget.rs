@@ -13,6 +13,8 @@ pub struct Budget {
     pub per_try: Duration,
     /// The longest everything may take, waits included.
     pub overall: Duration,
+    /// The most tries.
+    pub tries: u32,
 }
 
 impl Budget {
@@ -21,6 +23,7 @@ impl Budget {
         first_wait: Duration::from_secs(3),
         per_try: Duration::from_secs(15),
         overall: Duration::from_secs(130),
+        tries: u32::MAX,
     };
 
     /// For what is told after the tests have run: their outcome is known, so the job should not be
@@ -29,6 +32,7 @@ impl Budget {
         first_wait: Duration::from_secs(3),
         per_try: Duration::from_secs(15),
         overall: Duration::from_secs(30),
+        tries: u32::MAX,
     };
 
     /// For the upload of one result file by `run`.
@@ -36,7 +40,26 @@ impl Budget {
         first_wait: Duration::from_millis(500),
         per_try: Duration::from_secs(5),
         overall: Duration::from_secs(30),
+        tries: u32::MAX,
     };
+
+    /// For `bktec upload`: all its files together. One try may take long, since files may be large
+    /// and lines slow, but not so long that a server which hangs leaves no time for another.
+    pub const UPLOAD: Self = Self {
+        first_wait: Duration::from_millis(500),
+        per_try: Duration::from_mins(2),
+        overall: Duration::from_mins(5),
+        tries: 5,
+    };
+
+    /// What is left of it for something that begins now, `elapsed` after the beginning.
+    #[must_use]
+    pub fn left(self, elapsed: Duration) -> Self {
+        Self {
+            overall: self.overall.saturating_sub(elapsed),
+            ..self
+        }
+    }
 
     /// Every limit multiplied by `factor`, above 0 and at most 1.
     #[must_use]
@@ -45,11 +68,12 @@ impl Budget {
             first_wait: self.first_wait.mul_f64(factor),
             per_try: self.per_try.mul_f64(factor),
             overall: self.overall.mul_f64(factor),
+            tries: self.tries,
         }
     }
 
     /// How long to wait after the `failures`-th failure in a row (from 1), or `None` when that would
-    /// leave no time for another try.
+    /// leave no time for another try, or no tries are left.
     ///
     /// `server_says` is the wait the server asked for; it is kept to, never shortened. Otherwise the
     /// wait doubles each time, with jitter so that the nodes of a build do not knock all at once.
@@ -61,6 +85,9 @@ impl Budget {
         elapsed: Duration,
         chance: f64,
     ) -> Option<Duration> {
+        if failures >= self.tries {
+            return None;
+        }
         let wait = if let Some(asked) = server_says {
             asked + self.first_wait.mul_f64(0.25 * chance)
         } else {
@@ -130,12 +157,36 @@ mod tests {
     fn nothing_goes_past_the_overall_limit() {
         assert_eq!(Budget::PLAN.next_wait(1, None, seconds(128), MIDDLE), None);
         assert_eq!(
-            Budget::PLAN.next_wait(u32::MAX, None, seconds(1), MIDDLE),
+            Budget::PLAN.next_wait(u32::MAX - 1, None, seconds(1), MIDDLE),
             None
         );
         assert_eq!(Budget::PLAN.next_limit(Duration::ZERO), seconds(15));
         assert_eq!(Budget::PLAN.next_limit(seconds(120)), seconds(10));
         assert_eq!(Budget::PLAN.next_limit(seconds(140)), Duration::ZERO);
+    }
+
+    #[test]
+    fn tries_may_be_counted() {
+        let wait = |failures| Budget::UPLOAD.next_wait(failures, None, Duration::ZERO, MIDDLE);
+        let waits: Vec<_> = (1..=5).map(wait).collect();
+        let milliseconds = |number| Some(Duration::from_millis(number));
+        assert_eq!(
+            waits,
+            [
+                milliseconds(500),
+                milliseconds(1000),
+                milliseconds(2000),
+                milliseconds(4000),
+                None
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_ends_at_the_same_time() {
+        let left = Budget::UPLOAD.left(seconds(290));
+        assert_eq!(left.next_limit(Duration::ZERO), seconds(10));
+        assert_eq!(Budget::UPLOAD.left(seconds(301)).overall, Duration::ZERO);
     }
 
     #[test]

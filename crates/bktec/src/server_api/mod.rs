@@ -18,7 +18,7 @@ use test_engine_wire::{
 
 pub use budget::Budget;
 pub use failure::{Failure, Reason, Verdict};
-pub(crate) use transport::{Request, Transport, with_retries};
+pub(crate) use transport::{GaveUp, Request, Transport, with_retries};
 
 use crate::settings::EngineSettings;
 use crate::terminal::Terminal;
@@ -61,7 +61,8 @@ pub struct ApiError {
     elapsed: Duration,
 }
 
-fn effort(tries: u32, elapsed: Duration) -> String {
+/// How hard it was tried, for the end of a message; empty when it was tried once.
+pub(crate) fn effort(tries: u32, elapsed: Duration) -> String {
     if tries > 1 {
         format!(" ({tries} tries in {:.1} s)", elapsed.as_secs_f64())
     } else {

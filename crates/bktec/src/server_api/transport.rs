@@ -95,6 +95,18 @@ impl Transport {
         body: &mut dyn Read,
         limit: Duration,
     ) -> Result<Vec<u8>, Failure> {
+        self.post_for_status(request, length, body, limit)
+            .map(|(_, body)| body)
+    }
+
+    /// The same, with the status of the success.
+    pub(crate) fn post_for_status(
+        &self,
+        request: Request<'_>,
+        length: u64,
+        body: &mut dyn Read,
+        limit: Duration,
+    ) -> Result<(u16, Vec<u8>), Failure> {
         let sent = self
             .agent
             .post(request.url)
@@ -106,7 +118,10 @@ impl Transport {
             .header("Content-Type", request.content_type)
             .header("Content-Length", length.to_string())
             .send(SendBody::from_reader(body));
-        answer(sent, limit)
+        let status = sent
+            .as_ref()
+            .map_or(0, |response| response.status().as_u16());
+        answer(sent, limit).map(|body| (status, body))
     }
 }
 
@@ -257,6 +272,7 @@ mod tests {
             first_wait: Duration::from_millis(1),
             per_try: Duration::from_millis(50),
             overall: Duration::from_millis(200),
+            tries: u32::MAX,
         }
     }
 

@@ -81,8 +81,12 @@ impl BackfillSettings {
             },
             ..CommonArgs::default()
         };
-        let base_url = Field::new("--base-url", var::BUILDKITE_TEST_ENGINE_BASE_URL, args.base_url.as_ref())
-            .base_url(common::DEFAULT_BASE_URL, &mut audience_problems);
+        let base_url = Field::new(
+            "--base-url",
+            var::BUILDKITE_TEST_ENGINE_BASE_URL,
+            args.base_url.as_ref(),
+        )
+        .base_url(common::DEFAULT_BASE_URL, &mut audience_problems);
         let lifetime_seconds = common::oidc_lifetime(&shared, &mut audience_problems);
         let agent = args
             .buildkite_agent_command
@@ -145,16 +149,25 @@ fn task(typed: &TypedBackfill, problems: &mut Problems) -> Option<BackfillTask> 
         }
         return Some(BackfillTask::Upload(archive));
     }
-    let days = Field::new("--days", var::BUILDKITE_TEST_ENGINE_BACKFILL_DAYS, args.days.as_ref()).integer(
-        DEFAULT_DAYS,
-        1..=DEFAULT_DAYS,
-        problems,
-    );
-    let concurrency = Field::new("--concurrency", var::BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY, args.concurrency.as_ref())
-        .integer(DEFAULT_CONCURRENCY, 1..=i64::MAX, problems)
-        .min(MOST_CONCURRENT);
-    let skip_diffs = Field::new("--skip-diffs", var::BUILDKITE_TEST_ENGINE_SKIP_DIFFS, args.skip_diffs.as_ref())
-        .boolean(false, problems);
+    let days = Field::new(
+        "--days",
+        var::BUILDKITE_TEST_ENGINE_BACKFILL_DAYS,
+        args.days.as_ref(),
+    )
+    .integer(DEFAULT_DAYS, 1..=DEFAULT_DAYS, problems);
+    let concurrency = Field::new(
+        "--concurrency",
+        var::BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY,
+        args.concurrency.as_ref(),
+    )
+    .integer(DEFAULT_CONCURRENCY, 1..=i64::MAX, problems)
+    .min(MOST_CONCURRENT);
+    let skip_diffs = Field::new(
+        "--skip-diffs",
+        var::BUILDKITE_TEST_ENGINE_SKIP_DIFFS,
+        args.skip_diffs.as_ref(),
+    )
+    .boolean(false, problems);
     let set = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let remote = set(&args.remote)
         .or_else(|| set(&args.backfill_remote))

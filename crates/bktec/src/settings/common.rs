@@ -14,12 +14,12 @@ use crate::cli::{CommonArgs, GlobalArgs, PreviewArgs};
 use crate::env_vars as var;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.buildkite.com";
-const DEFAULT_UPLOAD_BASE_URL: &str = "https://analytics-api.buildkite.com";
+pub(super) const DEFAULT_UPLOAD_BASE_URL: &str = "https://analytics-api.buildkite.com";
 pub(super) const DEFAULT_REMOTE: &str = "origin";
 pub(super) const DEFAULT_AGENT: &str = "buildkite-agent";
 
 /// Nanoseconds in one second.
-const SECOND: i64 = 1_000_000_000;
+pub(super) const SECOND: i64 = 1_000_000_000;
 
 /// Two hours, in nanoseconds.
 const DEFAULT_OIDC_LIFETIME: i64 = 2 * 3600 * SECOND;
@@ -348,6 +348,31 @@ fn means_no_selection(strategy: &str) -> bool {
         strategy.trim().to_ascii_lowercase().as_str(),
         "" | "none" | "off" | "false" | "disabled" | "no"
     )
+}
+
+/// Tags for uploads. Those of the variable are one text, separated by commas.
+pub(super) fn tags(
+    texts: &[String],
+    from_variable: bool,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
+    let texts = texts.iter().map(String::as_str);
+    let texts: Vec<&str> = if from_variable {
+        texts
+            .flat_map(|all| all.split(','))
+            .map(str::trim)
+            .filter(|one| !one.is_empty())
+            .collect()
+    } else {
+        texts.collect()
+    };
+    values::pairs(texts.iter().copied()).unwrap_or_else(|must_be| {
+        problems.add(
+            var::BUILDKITE_TEST_ENGINE_TAGS,
+            format!("was {texts:?}, must be {must_be} (--tag)"),
+        );
+        BTreeMap::new()
+    })
 }
 
 pub(super) fn oidc(args: &CommonArgs, problems: &mut Problems) -> bool {

@@ -11,6 +11,7 @@ mod problems;
 mod run;
 mod runner;
 mod tokens;
+mod upload;
 mod values;
 
 pub use backfill::{BackfillSettings, BackfillTask};
@@ -20,3 +21,4 @@ pub use problems::InvalidConfiguration;
 pub use run::{RunSettings, UploadSettings};
 pub use runner::RunnerChoice;
 pub use tokens::{Mint, TokenRequest};
+pub use upload::UploadFilesSettings;

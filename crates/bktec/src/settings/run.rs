@@ -8,8 +8,7 @@ use super::common::{self, CommonSettings};
 use super::fields::Field;
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::{self, Mint};
-use super::values;
-use crate::cli::{EngineArgs, RunArgs, RunnerArgs, Typed};
+use crate::cli::{RunArgs, RunnerArgs, Typed};
 use crate::env_vars as var;
 use crate::runners;
 
@@ -86,7 +85,11 @@ impl RunSettings {
             args.common.engine.upload_results.as_ref(),
         )
         .boolean(false, &mut problems);
-        let tags = tags(&args.common.engine, typed.tags_from_variable, &mut problems);
+        let tags = common::tags(
+            &args.common.engine.tag,
+            typed.tags_from_variable,
+            &mut problems,
+        );
         let nodes = nodes(typed, &mut problems);
         if let Some(runner) = result_path_is_missing(&args.common.runner) {
             problems.add(
@@ -178,28 +181,4 @@ fn result_path_is_missing(runner: &RunnerArgs) -> Option<&'static str> {
         .as_deref()
         .is_some_and(|path| !path.trim().is_empty());
     (definition.requires_result_path && !given).then_some(definition.name)
-}
-
-fn tags(
-    engine: &EngineArgs,
-    from_variable: bool,
-    problems: &mut Problems,
-) -> BTreeMap<String, String> {
-    let texts = engine.tag.iter().map(String::as_str);
-    let texts: Vec<&str> = if from_variable {
-        texts
-            .flat_map(|all| all.split(','))
-            .map(str::trim)
-            .filter(|one| !one.is_empty())
-            .collect()
-    } else {
-        texts.collect()
-    };
-    values::pairs(texts.iter().copied()).unwrap_or_else(|must_be| {
-        problems.add(
-            var::BUILDKITE_TEST_ENGINE_TAGS,
-            format!("was {texts:?}, must be {must_be} (--tag)"),
-        );
-        BTreeMap::new()
-    })
 }

@@ -1,21 +1,27 @@
-//! Sends one result file of a run to the upload API, as it is, while the tests wait.
+//! Sends result files to the upload API.
 //!
-//! Its failure is never the run's failure: the caller prints it and goes on. What the fields mean
-//! is the server's business; the file is streamed, not held.
+//! For `run` while the tests wait: its failure is never the run's failure, the caller prints it and
+//! goes on. For `upload` as all there is to do. What the fields mean is the server's business; a
+//! file is streamed, and cut into several uploads when it holds more results than one may.
 
 pub(crate) mod multipart;
 pub(crate) mod parts;
+pub(crate) mod result_file;
+pub mod run_env;
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 use test_engine_results::Format;
 use test_engine_wire::UploadReceipt;
 
-use crate::server_api::{Budget, Failure, Request, Transport, with_retries};
-use crate::settings::CommonSettings;
+use self::parts::Part;
+use self::run_env::RunEnvironment;
+use crate::server_api::{Budget, Failure, GaveUp, Request, Transport, effort, with_retries};
+use crate::settings::{CommonSettings, UploadFilesSettings};
 use crate::terminal::Terminal;
 
 /// Why a file was not uploaded.
@@ -25,12 +31,18 @@ pub enum UploadError {
     #[error("failed to read the results: {0}")]
     File(#[source] std::io::Error),
     /// The server did not take it.
-    #[error("failed to upload {}: {failure}", .path.display())]
+    #[error("failed to upload {}{part}: {failure}{}", .path.display(), effort(*.tries, *.elapsed))]
     Server {
         /// The file.
         path: PathBuf,
+        /// Which of its uploads, in words; empty when there is one.
+        part: String,
         /// The last failure.
         failure: Failure,
+        /// How often it was tried.
+        tries: u32,
+        /// Over what time.
+        elapsed: Duration,
     },
 }
 
@@ -40,6 +52,11 @@ pub struct Uploader<'a> {
     url: String,
     authorization: SecretString,
     fields: Vec<(String, String)>,
+    /// Jest's reports hold whole paths of this machine: the server needs their beginning to make
+    /// them relative. Told with no other format.
+    directory_for_jest: Option<String>,
+    /// Whether only 201 and 202 count, rather than every success.
+    strict: bool,
     budget: Budget,
     terminal: &'a Terminal,
 }
@@ -55,90 +72,194 @@ impl<'a> Uploader<'a> {
         directory: &Path,
         terminal: &'a Terminal,
     ) -> Self {
-        let environment = run_environment(settings, location_prefix, directory);
-        let fields = environment
-            .into_iter()
-            .map(|(key, value)| (format!("run_env[{key}]"), value))
-            .chain(
-                tags.iter()
-                    .map(|(key, value)| (format!("tags[{key}]"), value.clone())),
-            )
-            .collect();
+        let run = RunEnvironment::of_settings(settings);
+        // All keys always, empty where unknown.
+        let mut environment = run.pairs().to_vec();
+        environment.extend([
+            ("location_prefix", location_prefix),
+            ("collector", "bktec"),
+            ("test_runner", settings.runner.definition.name),
+            ("version", env!("CARGO_PKG_VERSION")),
+        ]);
+        let directory = directory.to_string_lossy();
+        if !run.key.is_empty() {
+            environment.push(("cwd", &directory));
+        }
         Self {
             transport: transport.clone(),
             url: format!("{}/v1/uploads", settings.engine.upload_base_url),
             authorization: format!("Token token={}", token.expose_secret()).into(),
-            fields,
+            fields: fields(&environment, tags),
+            directory_for_jest: None,
+            strict: false,
             budget: Budget::RESULTS.scaled(settings.engine.time_scale),
             terminal,
         }
     }
 
-    /// Sends one file. The receipt is empty when the server's answer says nothing.
-    pub fn upload(&self, path: &Path, format: Format) -> Result<UploadReceipt, UploadError> {
-        let length = fs_err::metadata(path).map_err(UploadError::File)?.len();
-        let form = multipart::Form::new(
-            std::iter::once(("format", format.name())).chain(
-                self.fields
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value.as_str())),
+    /// An uploader for `bktec upload`. `key` is the run's; `directory` is where paths in reports
+    /// begin.
+    pub(crate) fn for_files(
+        settings: &UploadFilesSettings,
+        key: &str,
+        directory: &Path,
+        terminal: &'a Terminal,
+    ) -> Self {
+        let mut environment = settings.run.pairs().to_vec();
+        environment.extend([
+            (
+                "location_prefix",
+                settings.location_prefix.as_deref().unwrap_or_default(),
             ),
+            ("collector", "bktec"),
+            ("version", env!("CARGO_PKG_VERSION")),
+        ]);
+        for (name, value) in &mut environment {
+            if *name == "key" {
+                *value = key;
+            }
+        }
+        environment.retain(|(_, value)| !value.is_empty());
+        let budget = Budget {
+            overall: settings.timeout,
+            ..Budget::UPLOAD
+        };
+        Self {
+            transport: Transport::new(),
+            url: settings.url.clone(),
+            authorization: format!("Token token=\"{}\"", settings.token.expose_secret()).into(),
+            fields: fields(&environment, &settings.tags),
+            directory_for_jest: Some(directory.to_string_lossy().into_owned()),
+            strict: true,
+            budget: budget.scaled(settings.time_scale),
+            terminal,
+        }
+    }
+
+    /// Sends one file of a run. The receipt is empty when the server's answer says nothing.
+    pub fn upload(&self, path: &Path, format: Format) -> Result<UploadReceipt, UploadError> {
+        let parts = result_file::parts_of(path, format).map_err(UploadError::File)?;
+        let mut last = UploadReceipt::default();
+        self.upload_parts(path, format, &parts, Instant::now(), |_, receipt| {
+            last = receipt;
+        })?;
+        Ok(last)
+    }
+
+    /// Sends the parts of one file, as part of something that began at `started` and has one budget.
+    /// Stops at the first that is not taken. `taken` gets the words for a part and its receipt.
+    pub(crate) fn upload_parts(
+        &self,
+        path: &Path,
+        format: Format,
+        parts: &[Part],
+        started: Instant,
+        mut taken: impl FnMut(&str, UploadReceipt),
+    ) -> Result<(), UploadError> {
+        for (number, part) in parts.iter().enumerate() {
+            let words = if parts.len() > 1 {
+                format!(", part {} of {}", number + 1, parts.len())
+            } else {
+                String::new()
+            };
+            let receipt = self
+                .send(path, format, part, &words, started)
+                .map_err(|gave_up| UploadError::Server {
+                    path: path.to_owned(),
+                    part: words.clone(),
+                    failure: gave_up.failure,
+                    tries: gave_up.tries,
+                    elapsed: gave_up.elapsed,
+                })?;
+            taken(&words, receipt);
+        }
+        Ok(())
+    }
+
+    fn send(
+        &self,
+        path: &Path,
+        format: Format,
+        part: &Part,
+        words: &str,
+        started: Instant,
+    ) -> Result<UploadReceipt, GaveUp> {
+        let file_name = file_name(path);
+        let directory = self
+            .directory_for_jest
+            .as_deref()
+            .filter(|_| format == Format::JestJson)
+            .map(|directory| ("run_env[cwd]", directory));
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let form = multipart::Form::new(
+            std::iter::once(("format", format.name()))
+                .chain(directory)
+                .chain(fields),
             "data",
-            &file_name(path),
+            &file_name,
         );
-        let what = "POST the results".to_owned();
-        let sent = with_retries(&self.budget, self.terminal, &what, |limit| {
+        let what = format!("POST {file_name}{words}");
+        let budget = self.budget.left(started.elapsed());
+        let (status, answer) = with_retries(&budget, self.terminal, &what, |limit| {
+            if limit.is_zero() {
+                return Err(Failure::Request("the time for uploads is spent".to_owned()));
+            }
             let file =
                 fs_err::File::open(path).map_err(|error| Failure::Request(error.to_string()))?;
-            let mut body = form.head().chain(file.take(length)).chain(form.tail());
+            let mut body = form.head().chain(part.reader(file)).chain(form.tail());
             let request = Request {
                 url: &self.url,
                 authorization: self.authorization.expose_secret(),
                 content_type: form.content_type(),
             };
             self.transport
-                .post(request, form.length_with(length), &mut body, limit)
-        });
-        let answer = sent.map_err(|gave_up| UploadError::Server {
-            path: path.to_owned(),
-            failure: gave_up.failure,
+                .post_for_status(request, form.length_with(part.length()), &mut body, limit)
+                .map_err(|failure| self.judged(failure))
         })?;
+        self.terminal
+            .debug(|| format!("{what}: {} bytes, status {status}", part.length()));
+        if self.strict && !matches!(status, 201 | 202) {
+            return Err(GaveUp {
+                failure: Failure::Request(format!(
+                    "the server answered with status {status} instead of 201 or 202: this is no \
+                     address for uploads"
+                )),
+                tries: 1,
+                elapsed: started.elapsed(),
+            });
+        }
         // The results are there; an answer that says little is no failure.
         Ok(serde_json::from_slice(&answer).unwrap_or_default())
+    }
+
+    /// A conflict is the server's last word on an upload that somebody asked for.
+    fn judged(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Status { status: 409, .. } if self.strict => {
+                Failure::Request(failure.to_string())
+            }
+            other => other,
+        }
     }
 }
 
 /// The name alone: where the file lies on this machine is nobody's business.
-fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(
         || "results".to_owned(),
         |name| name.to_string_lossy().into_owned(),
     )
 }
 
-/// What is told about the build: all keys always, empty where unknown.
-fn run_environment(
-    settings: &CommonSettings,
-    location_prefix: &str,
-    directory: &Path,
-) -> Vec<(&'static str, String)> {
-    let build = &settings.build;
-    let mut environment = vec![
-        ("CI", "buildkite".to_owned()),
-        ("key", build.build_id.clone()),
-        ("branch", build.branch.clone()),
-        ("commit_sha", build.commit.clone()),
-        ("number", build.number.clone()),
-        ("url", build.url.clone()),
-        ("job_id", build.job_id.clone()),
-        ("message", build.message.clone()),
-        ("location_prefix", location_prefix.to_owned()),
-        ("collector", "bktec".to_owned()),
-        ("test_runner", settings.runner.definition.name.to_owned()),
-        ("version", env!("CARGO_PKG_VERSION").to_owned()),
-    ];
-    if !build.build_id.is_empty() {
-        environment.push(("cwd", directory.to_string_lossy().into_owned()));
-    }
-    environment
+fn fields(environment: &[(&str, &str)], tags: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let environment = environment
+        .iter()
+        .map(|(key, value)| (format!("run_env[{key}]"), (*value).to_owned()));
+    let tags = tags
+        .iter()
+        .map(|(key, value)| (format!("tags[{key}]"), value.clone()));
+    environment.chain(tags).collect()
 }

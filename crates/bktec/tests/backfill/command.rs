@@ -11,7 +11,7 @@ use crate::sample::{Sample, all_commits, everything, lines};
 use crate::server::Server;
 
 /// A repository with a few commits, cloned.
-fn small() -> (Sample, PathBuf, Vec<String>) {
+pub(crate) fn small() -> (Sample, PathBuf, Vec<String>) {
     let mut sample = Sample::new("sha1");
     for n in 0..5 {
         sample.write("file", lines(9, &[n]));
@@ -80,7 +80,14 @@ fn unpack(bytes: &[u8]) -> Archive {
         files.insert(path, content);
     }
     assert_eq!(files.len(), 2);
-    let folder = files.keys().next().unwrap().split('/').next().unwrap().to_owned();
+    let folder = files
+        .keys()
+        .next()
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
     let records = files[&format!("{folder}/commit-metadata.jsonl")]
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -96,9 +103,19 @@ fn sent_file(head: &[String], body: &[u8]) -> Vec<u8> {
     let zeta = text.find("name=\"zeta\"").unwrap();
     let file = text.find("name=\"archive\"; filename=").unwrap();
     assert!(key < zeta && zeta < file);
-    assert!(head.iter().any(|line| line.to_lowercase().starts_with("content-length:")));
-    assert!(!head.iter().any(|line| line.to_lowercase().starts_with("authorization:")));
-    let start = body.windows(2).position(|bytes| bytes == [0x1f, 0x8b]).unwrap();
+    assert!(
+        head.iter()
+            .any(|line| line.to_lowercase().starts_with("content-length:"))
+    );
+    assert!(
+        !head
+            .iter()
+            .any(|line| line.to_lowercase().starts_with("authorization:"))
+    );
+    let start = body
+        .windows(2)
+        .position(|bytes| bytes == [0x1f, 0x8b])
+        .unwrap();
     let boundary = text.lines().next().unwrap();
     body[start..body.len() - boundary.len() - "\r\n--\r\n".len()].to_vec()
 }
@@ -113,15 +130,26 @@ fn records_are_what_plain_git_prints_and_reach_storage() {
     {
         let mut state = server.state();
         let again = commits[0].clone();
-        state.commits.push_str(&format!("{again}\n\nnot-a-commit --all\n{}\n", "1".repeat(40)));
+        let lost = "1".repeat(40);
+        for line in ["", again.as_str(), "", "not-a-commit --all", lost.as_str()] {
+            state.commits.push_str(line);
+            state.commits.push('\n');
+        }
     }
     let (code, stderr) = run(&clone, &server, &["--days", "30"]);
     assert_eq!(code, 0, "{stderr}");
     let first = stderr.lines().next().unwrap();
-    assert!(first.starts_with("+++ Buildkite Test Engine Client: bktec "), "{first}");
+    assert!(
+        first.starts_with("+++ Buildkite Test Engine Client: bktec "),
+        "{first}"
+    );
     let exported = commits.len() - 1;
     let last = stderr.lines().last().unwrap();
-    assert_eq!(last, format!("{exported} commits exported, 3 commits skipped."), "{stderr}");
+    assert_eq!(
+        last,
+        format!("{exported} commits exported, 3 commits skipped."),
+        "{stderr}"
+    );
     assert_eq!(
         server.asked(),
         [
@@ -138,7 +166,10 @@ fn records_are_what_plain_git_prints_and_reach_storage() {
     };
     assert!(folder.starts_with("backfill-acme-web-20"), "{folder}");
     let stamp = folder.strip_prefix("backfill-acme-web-").unwrap();
-    let shape: String = stamp.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    let shape: String = stamp
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '9' } else { c })
+        .collect();
     assert_eq!(shape, "99999999T999999.999Z");
     assert_eq!(left_over(&clone), Vec::<String>::new());
 
@@ -155,9 +186,9 @@ fn records_are_what_plain_git_prints_and_reach_storage() {
             "author_date": expected.author[2], "committer_name": expected.committer[0],
             "committer_email": expected.committer[1], "committer_date": expected.committer[2],
             "message": expected.message, "files_changed": expected.diff.files_changed,
-            "diff_stat": expected.diff.diff_stat});
+            "diff_stat": expected.diff.numstat});
         let diff = expected.diff;
-        for (key, text) in [("git_diff", diff.git_diff), ("git_diff_raw", diff.git_diff_raw)] {
+        for (key, text) in [("git_diff", diff.patch), ("git_diff_raw", diff.raw)] {
             if !text.is_empty() {
                 object[key] = text.into();
             }
@@ -165,13 +196,18 @@ fn records_are_what_plain_git_prints_and_reach_storage() {
         assert_eq!(record, &object, "{commit}");
     }
     let by_time = |newest: bool| {
-        let mut dates: Vec<&str> =
-            records.iter().map(|record| record["committer_date"].as_str().unwrap()).collect();
+        let mut dates: Vec<&str> = records
+            .iter()
+            .map(|record| record["committer_date"].as_str().unwrap())
+            .collect();
         dates.sort_by_key(|date| date.parse::<jiff::Timestamp>().unwrap());
         dates[if newest { dates.len() - 1 } else { 0 }].to_owned()
     };
     let generated_at = metadata["generated_at"].as_str().unwrap();
-    assert!(generated_at.parse::<jiff::Timestamp>().is_ok(), "{generated_at}");
+    assert!(
+        generated_at.parse::<jiff::Timestamp>().is_ok(),
+        "{generated_at}"
+    );
     assert_eq!(
         metadata,
         serde_json::json!({
@@ -198,10 +234,23 @@ fn missing_commits_are_fetched_and_lost_ones_do_not_lose_the_others() {
     let (code, stderr) = run(&clone, &server, &["--output", "../out.tar.gz"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("Fetched 3 commits."), "{stderr}");
-    assert!(stderr.contains("neither here nor on the remote"), "{stderr}");
-    assert!(stderr.contains("not of this repository's object format"), "{stderr}");
-    assert!(stderr.ends_with("8 commits exported, 2 commits skipped.\n"), "{stderr}");
-    assert_eq!(sample.git_in(&clone, &["for-each-ref"]), before, "no reference moved");
+    assert!(
+        stderr.contains("neither here nor on the remote"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("not of this repository's object format"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.ends_with("8 commits exported, 2 commits skipped.\n"),
+        "{stderr}"
+    );
+    assert_eq!(
+        sample.git_in(&clone, &["for-each-ref"]),
+        before,
+        "no reference moved"
+    );
     assert!(!clone.join(".git/FETCH_HEAD").exists());
 }
 
@@ -216,7 +265,10 @@ fn an_unreachable_remote_is_asked_a_few_times_only() {
     assert!(stderr.contains("fetching failed"), "{stderr}");
     let started: u32 = stderr
         .lines()
-        .find_map(|line| line.strip_prefix("DEBUG: ")?.strip_suffix(" git processes were started."))
+        .find_map(|line| {
+            line.strip_prefix("DEBUG: ")?
+                .strip_suffix(" git processes were started.")
+        })
         .unwrap()
         .parse()
         .unwrap();
@@ -229,9 +281,16 @@ fn an_output_file_sends_nothing_and_can_be_uploaded_later() {
     let (_sample, clone, commits) = small();
     let server = Server::start(&commits);
     let output = clone.parent().unwrap().join("out.tar.gz");
-    let (code, stderr) = run(&clone, &server, &["--output", "../out.tar.gz", "--skip-diffs"]);
+    let (code, stderr) = run(
+        &clone,
+        &server,
+        &["--output", "../out.tar.gz", "--skip-diffs"],
+    );
     assert_eq!(code, 0, "{stderr}");
-    assert_eq!(server.asked(), ["GET /v2/access-token", "GET /commits?days=90", "GET "]);
+    assert_eq!(
+        server.asked(),
+        ["GET /v2/access-token", "GET /commits?days=90", "GET "]
+    );
     let archive = fs_err::read(&output).unwrap();
     let (_, records, metadata) = unpack(&archive);
     assert_eq!(metadata["skipped_diffs"], true);
@@ -245,11 +304,19 @@ fn an_output_file_sends_nothing_and_can_be_uploaded_later() {
     server.state().asked.clear();
     let elsewhere = clone.parent().unwrap().join("elsewhere");
     fs_err::create_dir(&elsewhere).unwrap();
-    let (code, stderr) = run(&elsewhere, &server, &["--upload", "../out.tar.gz", "--days", "nonsense"]);
+    let (code, stderr) = run(
+        &elsewhere,
+        &server,
+        &["--upload", "../out.tar.gz", "--days", "nonsense"],
+    );
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(
         server.asked(),
-        ["GET /v2/access-token", "POST /commit-metadata-backfill/presigned-upload", "POST /storage"]
+        [
+            "GET /v2/access-token",
+            "POST /commit-metadata-backfill/presigned-upload",
+            "POST /storage"
+        ]
     );
     let state = server.state();
     let (head, body) = &state.stored[0];
@@ -264,7 +331,11 @@ fn a_token_without_scope_fails_before_git_is_started() {
     let marker = clone.parent().unwrap().join("git-ran");
     fs_err::create_dir(&programs).unwrap();
     let stand_in = programs.join("git");
-    fs_err::write(&stand_in, format!("#!/bin/sh\necho ran >> {}\nexit 1\n", marker.display())).unwrap();
+    fs_err::write(
+        &stand_in,
+        format!("#!/bin/sh\necho ran >> {}\nexit 1\n", marker.display()),
+    )
+    .unwrap();
     {
         use std::os::unix::fs::PermissionsExt as _;
         fs_err::set_permissions(&stand_in, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -275,10 +346,18 @@ fn a_token_without_scope_fails_before_git_is_started() {
         ended(command)
     };
     for (scopes, arguments, missing) in [
-        (vec!["write_suites"], [].as_slice(), "the scope read_suites:"),
+        (
+            vec!["write_suites"],
+            [].as_slice(),
+            "the scope read_suites:",
+        ),
         (vec!["read_suites"], &[], "the scope write_suites:"),
         (vec![], &[], "the scope read_suites and write_suites:"),
-        (vec!["write_suites"], &["--output", "../out"], "the scope read_suites:"),
+        (
+            vec!["write_suites"],
+            &["--output", "../out"],
+            "the scope read_suites:",
+        ),
     ] {
         server.state().scopes = Some(scopes);
         let (code, stderr) = with_stand_in(arguments);
@@ -318,7 +397,11 @@ fn a_refused_form_is_asked_for_once_more() {
 fn an_archive_that_could_not_be_sent_is_kept() {
     let (_sample, clone, commits) = small();
     let server = Server::start(&commits);
-    for (statuses, uploads) in [(vec![403, 403], 2), (vec![400], 1), (vec![503, 503, 503], 3)] {
+    for (statuses, uploads) in [
+        (vec![403, 403], 2),
+        (vec![400], 1),
+        (vec![503, 503, 503], 3),
+    ] {
         server.state().storage = statuses.into();
         server.state().stored.clear();
         let (code, stderr) = run(&clone, &server, &[]);
@@ -352,16 +435,27 @@ fn nothing_to_do_is_no_failure_and_nothing_done_is() {
     let server = Server::start(&["3".repeat(40)]);
     let (code, stderr) = run(&clone, &server, &["--output", "../out"]);
     assert_eq!(code, 16, "{stderr}");
-    assert!(stderr.contains("no commit could be exported: all 1 were skipped"), "{stderr}");
+    assert!(
+        stderr.contains("no commit could be exported: all 1 were skipped"),
+        "{stderr}"
+    );
     assert!(!clone.parent().unwrap().join("out").exists());
-    assert_eq!(fs_err::read_dir(clone.parent().unwrap()).unwrap().count(), 3, "clone, upstream, tmp");
+    assert_eq!(
+        fs_err::read_dir(clone.parent().unwrap()).unwrap().count(),
+        3,
+        "clone, upstream, tmp"
+    );
 }
 
 #[test]
 fn everything_wrong_is_told_at_once() {
     let (_sample, clone, _) = small();
     let server = Server::start(&[]);
-    let mut command = command(&clone, &server, &["--days", "91", "--concurrency", "0", "--skip-diffs=maybe"]);
+    let mut command = command(
+        &clone,
+        &server,
+        &["--days", "91", "--concurrency", "0", "--skip-diffs=maybe"],
+    );
     command
         .env_remove("BUILDKITE_ORGANIZATION_SLUG")
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", " ")
@@ -381,7 +475,10 @@ fn everything_wrong_is_told_at_once() {
     for days in ["0", "-1", "91", "ten"] {
         let (code, stderr) = run(&clone, &server, &["--days", days]);
         assert_eq!(code, 16, "{stderr}");
-        assert!(stderr.contains("1 to 90") || stderr.contains("a whole number"), "{stderr}");
+        assert!(
+            stderr.contains("1 to 90") || stderr.contains("a whole number"),
+            "{stderr}"
+        );
     }
     assert_eq!(server.asked(), Vec::<String>::new());
 }
@@ -401,12 +498,20 @@ fn places_that_cannot_be_used() {
         let (code, stderr) = run(&clone, &server, &arguments);
         assert_eq!(code, 16, "{stderr}");
         assert!(stderr.contains(reason), "{stderr}");
-        assert_eq!(server.asked(), Vec::<String>::new(), "the server was asked for nothing");
+        assert_eq!(
+            server.asked(),
+            Vec::<String>::new(),
+            "the server was asked for nothing"
+        );
     }
     let (code, stderr) = run(&clone, &server, &["--output", "no/such/folder/out"]);
     assert_eq!(code, 16, "{stderr}");
     assert!(stderr.contains("no/such/folder/out"), "{stderr}");
-    let (code, stderr) = run(&clone, &server, &["--remote", "nowhere", "--output", "../out"]);
+    let (code, stderr) = run(
+        &clone,
+        &server,
+        &["--remote", "nowhere", "--output", "../out"],
+    );
     assert_eq!(code, 16, "{stderr}");
     for name in ["nowhere/HEAD", "nowhere/main", "nowhere/master"] {
         assert!(stderr.contains(name), "{stderr}");
@@ -456,13 +561,25 @@ fn an_interrupt_ends_it_promptly_and_leaves_nothing() {
         let started = Instant::now();
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
         let status = child.wait().unwrap();
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            started.elapsed()
+        );
         assert_eq!(status.code(), Some(128 + signal.as_raw()));
         let mut stderr = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
         assert!(stderr.contains("Interrupted"), "{stderr}");
         let git = rustix::process::Pid::from_raw(git).unwrap();
-        assert!(rustix::process::test_kill_process(git).is_err(), "git is still there");
+        assert!(
+            rustix::process::test_kill_process(git).is_err(),
+            "git is still there"
+        );
         assert_eq!(left_over(&clone), Vec::<String>::new());
         fs_err::remove_file(&at_work).unwrap();
         let names: Vec<_> = fs_err::read_dir(clone.parent().unwrap())

@@ -64,9 +64,9 @@ fn collect_and_count(
                             message: commit.message.clone(),
                             diff: Diff {
                                 files_changed: text(&diff.files_changed),
-                                diff_stat: text(&diff.diff_stat),
-                                git_diff: text(&diff.patch.to_vec()?),
-                                git_diff_raw: text(&diff.raw),
+                                numstat: text(&diff.diff_stat),
+                                patch: text(&diff.patch.to_vec()?),
+                                raw: text(&diff.raw),
                             },
                         })
                     }
@@ -90,7 +90,12 @@ pub(crate) fn base_text(base: Base, empty_tree: &str) -> String {
 }
 
 /// Compares both ways; gives how many commits had a record.
-pub(crate) fn assert_equal(directory: &Path, branch: &str, commits: &[String], context: &str) -> usize {
+pub(crate) fn assert_equal(
+    directory: &Path,
+    branch: &str,
+    commits: &[String],
+    context: &str,
+) -> usize {
     let plain = PlainGit::new(directory, branch);
     let expected = plain.many(commits, 4, PlainGit::record);
     let mut records = 0;
@@ -101,8 +106,8 @@ pub(crate) fn assert_equal(directory: &Path, branch: &str, commits: &[String], c
                 (None, Err(_)) => {}
                 (Some(mut expected), Ok(found)) => {
                     if kind == DiffKind::Summary {
-                        expected.diff.git_diff.clear();
-                        expected.diff.git_diff_raw.clear();
+                        expected.diff.patch.clear();
+                        expected.diff.raw.clear();
                     }
                     assert_eq!(found, &expected, "{context}: {commit}");
                     records += usize::from(kind == DiffKind::Full);
@@ -149,8 +154,16 @@ fn few_gits_are_started() {
     assert!(started < 30, "{started}");
     let plain = PlainGit::new(&clone, "origin/main");
     plain.many(&commits, 4, PlainGit::diff);
-    assert!(plain.processes_started() > 10 * started, "{}", plain.processes_started());
-    let settings = [("diff.algorithm", "histogram"), ("diff.renames", "copies"), ("diff.context", "5")];
+    assert!(
+        plain.processes_started() > 10 * started,
+        "{}",
+        plain.processes_started()
+    );
+    let settings = [
+        ("diff.algorithm", "histogram"),
+        ("diff.renames", "copies"),
+        ("diff.context", "5"),
+    ];
     assert!(bulk(&mut sample, &settings) < 30);
     let started = bulk(&mut sample, &[("diff.orderFile", "README")]);
     assert!(started > commits.len() as u64 / 2, "{started}");
@@ -162,7 +175,11 @@ fn configured(settings: &[&[(&str, &str)]]) {
     let commits = all_commits(&mut sample, &clone);
     let program = sample.root.path().join("must-not-run");
     let marker = sample.root.path().join("ran");
-    fs_err::write(&program, format!("#!/bin/sh\ntouch {}\necho ran\n", marker.display())).unwrap();
+    fs_err::write(
+        &program,
+        format!("#!/bin/sh\ntouch {}\necho ran\n", marker.display()),
+    )
+    .unwrap();
     {
         use std::os::unix::fs::PermissionsExt as _;
         fs_err::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -189,7 +206,11 @@ fn settings_that_have_a_flag() {
         &[("diff.context", "0")],
         &[("diff.context", "9"), ("diff.interHunkContext", "4")],
         &[("diff.algorithm", "patience")],
-        &[("diff.algorithm", "histogram"), ("diff.renames", "copies"), ("diff.noprefix", "yes")],
+        &[
+            ("diff.algorithm", "histogram"),
+            ("diff.renames", "copies"),
+            ("diff.noprefix", "yes"),
+        ],
     ]);
 }
 
@@ -197,12 +218,35 @@ fn settings_that_have_a_flag() {
 fn settings_that_change_nothing() {
     configured(&[
         &[("diff.mnemonicPrefix", "true"), ("diff.renameLimit", "3")],
-        &[("color.ui", "always"), ("color.diff", "always"), ("diff.colorMoved", "zebra")],
-        &[("diff.external", "PROGRAM"), ("diff.drv.command", "PROGRAM"), ("diff.drv.textconv", "PROGRAM")],
-        &[("diff.drv.binary", "true"), ("diff.markdown.xfuncname", "^#.*$")],
-        &[("core.abbrev", "12"), ("core.quotePath", "false"), ("diff.suppressBlankEmpty", "true")],
-        &[("core.abbrev", "no"), ("diff.indentHeuristic", "false"), ("diff.wsErrorHighlight", "all")],
-        &[("log.showSignature", "true"), ("log.follow", "true"), ("format.pretty", "oneline")],
+        &[
+            ("color.ui", "always"),
+            ("color.diff", "always"),
+            ("diff.colorMoved", "zebra"),
+        ],
+        &[
+            ("diff.external", "PROGRAM"),
+            ("diff.drv.command", "PROGRAM"),
+            ("diff.drv.textconv", "PROGRAM"),
+        ],
+        &[
+            ("diff.drv.binary", "true"),
+            ("diff.markdown.xfuncname", "^#.*$"),
+        ],
+        &[
+            ("core.abbrev", "12"),
+            ("core.quotePath", "false"),
+            ("diff.suppressBlankEmpty", "true"),
+        ],
+        &[
+            ("core.abbrev", "no"),
+            ("diff.indentHeuristic", "false"),
+            ("diff.wsErrorHighlight", "all"),
+        ],
+        &[
+            ("log.showSignature", "true"),
+            ("log.follow", "true"),
+            ("format.pretty", "oneline"),
+        ],
     ]);
 }
 
@@ -212,7 +256,10 @@ fn settings_that_only_git_diff_understands() {
         &[("diff.submodule", "log")],
         &[("diff.orderFile", "README")],
         &[("diff.ignoreSubmodules", "all")],
-        &[("diff.drv.algorithm", "patience"), ("diff.algorithm", "histogram")],
+        &[
+            ("diff.drv.algorithm", "patience"),
+            ("diff.algorithm", "histogram"),
+        ],
         &[("diff.srcPrefix", "before/"), ("diff.dstPrefix", "after/")],
     ]);
 }
@@ -222,8 +269,11 @@ fn replaced_commits_and_ignored_submodules() {
     let mut sample = everything("sha1");
     let clone = sample.clone_to("clone", &[]);
     let commits = all_commits(&mut sample, &clone);
-    fs_err::write(clone.join(".gitmodules"), "[submodule \"s\"]\n\tpath = sub\n\turl = ./x\n\tignore = all\n")
-        .unwrap();
+    fs_err::write(
+        clone.join(".gitmodules"),
+        "[submodule \"s\"]\n\tpath = sub\n\turl = ./x\n\tignore = all\n",
+    )
+    .unwrap();
     let [newer, older] = ["origin/main~3", "origin/main~5"].map(str::to_owned);
     sample.git_in(&clone, &["replace", &newer, &older]);
     assert_equal(&clone, "origin/main", &commits, "replace");
@@ -245,7 +295,15 @@ fn a_bare_clone() {
     let mut sample = everything("sha1");
     let clone = sample.clone_to("bare", &["--bare"]);
     let commits = all_commits(&mut sample, &clone);
-    sample.git_in(&clone, &["fetch", "--quiet", "origin", "+refs/heads/*:refs/remotes/origin/*"]);
+    sample.git_in(
+        &clone,
+        &[
+            "fetch",
+            "--quiet",
+            "origin",
+            "+refs/heads/*:refs/remotes/origin/*",
+        ],
+    );
     assert_equal(&clone, "origin/main", &commits, "bare");
 }
 
@@ -267,7 +325,10 @@ fn a_shallow_clone_skips_its_edge_and_nothing_else() {
             let reason = found[commit].as_ref().unwrap_err();
             assert!(reason.contains("shallow"), "{reason}");
             let has_base = plain.base(commit).is_some();
-            assert!(!has_base || edge.contains(commit.as_str()), "{commit}: {reason}");
+            assert!(
+                !has_base || edge.contains(commit.as_str()),
+                "{commit}: {reason}"
+            );
         }
     }
     assert!(records > 5, "{records}");
@@ -283,13 +344,22 @@ fn a_partial_clone_with_and_without_its_remote() {
     let found = collect(&clone, &commits, DiffKind::Full, 2);
     let with_record = found.values().filter(|record| record.is_ok()).count();
     let lost = found.values().find_map(|record| record.as_ref().err());
-    assert!(with_record > 3 && with_record < commits.len() / 2, "{with_record}");
-    assert!(lost.is_some_and(|reason| reason.contains("git diff")), "{lost:?}");
+    assert!(
+        with_record > 3 && with_record < commits.len() / 2,
+        "{with_record}"
+    );
+    assert!(
+        lost.is_some_and(|reason| reason.contains("git diff")),
+        "{lost:?}"
+    );
     assert_equal(&clone, "origin/main", &commits, "partial, remote gone");
     fs_err::rename(&away, &sample.directory).unwrap();
     // The product goes first, so that it is the one that has to fetch.
     let found = collect(&clone, &commits, DiffKind::Full, 2);
-    assert_eq!(found.values().filter(|record| record.is_ok()).count(), commits.len() - 1);
+    assert_eq!(
+        found.values().filter(|record| record.is_ok()).count(),
+        commits.len() - 1
+    );
     assert_equal(&clone, "origin/main", &commits, "partial");
 }
 
@@ -307,7 +377,10 @@ fn one_lost_blob_loses_one_commit() {
     let pack = fs_err::read_dir(clone.join(".git/objects/pack"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "pack"))
+        .find(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "pack")
+        })
         .unwrap();
     let bytes = fs_err::read(&pack).unwrap();
     for entry in fs_err::read_dir(clone.join(".git/objects/pack")).unwrap() {

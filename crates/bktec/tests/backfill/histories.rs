@@ -62,10 +62,20 @@ fn a_branch_that_was_rewritten() {
     assert_equal(&clone, "origin/main", &commits, "rewritten");
 
     let lines: Vec<&str> = reflog.lines().collect();
-    let lost = format!("{} {} A <a@b> 1 +0000\tgone", "1".repeat(40), "2".repeat(40));
+    let lost = format!(
+        "{} {} A <a@b> 1 +0000\tgone",
+        "1".repeat(40),
+        "2".repeat(40)
+    );
     for (context, content) in [
-        ("half the reflog", lines[lines.len() / 2..].join("\n") + "\n"),
-        ("the tip is not in the reflog", lines[..lines.len() - 1].join("\n") + "\n"),
+        (
+            "half the reflog",
+            lines[lines.len() / 2..].join("\n") + "\n",
+        ),
+        (
+            "the tip is not in the reflog",
+            lines[..lines.len() - 1].join("\n") + "\n",
+        ),
         ("lost commits in the reflog", format!("{lost}\n{reflog}")),
         ("only lost commits in the reflog", format!("{lost}\n")),
         ("an empty reflog", String::new()),
@@ -87,11 +97,21 @@ fn clocks_that_were_years_behind() {
     let now = 1_700_000_000;
     commit(1, "main", now - 1_000, &[]);
     for mark in 2..=20 {
-        commit(mark, "main", now - 900 + i64::try_from(mark).unwrap(), &[mark - 1]);
+        commit(
+            mark,
+            "main",
+            now - 900 + i64::try_from(mark).unwrap(),
+            &[mark - 1],
+        );
     }
     for mark in 21..=60 {
         // Twenty years earlier than what they stand on.
-        commit(mark, "main", 1_000_000_000 + i64::try_from(mark).unwrap(), &[mark - 1]);
+        commit(
+            mark,
+            "main",
+            1_000_000_000 + i64::try_from(mark).unwrap(),
+            &[mark - 1],
+        );
     }
     commit(70, "topic-a", now, &[20]);
     commit(71, "topic-b", now + 1, &[15]);
@@ -100,8 +120,14 @@ fn clocks_that_were_years_behind() {
     sample.git_with_input(&["fast-import", "--quiet"], stream.as_bytes());
     let clone = sample.clone_to("clone", &["--no-checkout"]);
     let commits = all_commits(&mut sample, &clone);
-    let misled = sample.git_in(&clone, &["rev-list", "--count", "origin/topic-a", "^origin/main"]);
-    assert_ne!(misled, "1", "git is no longer misled: the sample proves nothing");
+    let misled = sample.git_in(
+        &clone,
+        &["rev-list", "--count", "origin/topic-a", "^origin/main"],
+    );
+    assert_ne!(
+        misled, "1",
+        "git is no longer misled: the sample proves nothing"
+    );
     assert_equal(&clone, "origin/main", &commits, "clocks");
 }
 
@@ -114,16 +140,30 @@ fn random_histories() {
         for mark in 1..=count {
             let parents: Vec<usize> = match random.below(20) {
                 0 => vec![],
-                1..=4 => (0..2 + random.below(2)).map(|_| 1 + random.below(mark)).collect(),
+                1..=4 => (0..2 + random.below(2))
+                    .map(|_| 1 + random.below(mark))
+                    .collect(),
                 _ => vec![mark.saturating_sub(1 + random.below(6))],
             };
-            let mut parents: Vec<usize> =
-                parents.into_iter().filter(|&parent| parent >= 1 && parent < mark).collect();
+            let mut parents: Vec<usize> = parents
+                .into_iter()
+                .filter(|&parent| parent >= 1 && parent < mark)
+                .collect();
             parents.sort_unstable();
             parents.dedup();
-            let skew = if seed % 3 == 0 { random.below(100_000) } else { random.below(50) };
+            let skew = if seed % 3 == 0 {
+                random.below(100_000)
+            } else {
+                random.below(50)
+            };
             let seconds = 1_600_000_000 + i64::try_from(mark * 100 + skew).unwrap();
-            fast_import_commit(&mut stream, mark, &format!("branch-{mark}"), seconds, &parents);
+            fast_import_commit(
+                &mut stream,
+                mark,
+                &format!("branch-{mark}"),
+                seconds,
+                &parents,
+            );
         }
         let mut sample = Sample::new("sha1");
         sample.git_with_input(&["fast-import", "--quiet"], stream.as_bytes());
@@ -159,7 +199,12 @@ fn fast_import_commit(
     parents: &[usize],
 ) {
     writeln!(stream, "commit refs/heads/{branch}\nmark :{mark}").unwrap();
-    writeln!(stream, "committer Ada <ada@example.com> {seconds} +0000\ndata 2\n{}", mark % 10).unwrap();
+    writeln!(
+        stream,
+        "committer Ada <ada@example.com> {seconds} +0000\ndata 2\n{}",
+        mark % 10
+    )
+    .unwrap();
     for (index, parent) in parents.iter().enumerate() {
         let word = if index == 0 { "from" } else { "merge" };
         writeln!(stream, "{word} :{parent}").unwrap();
@@ -167,7 +212,12 @@ fn fast_import_commit(
     if parents.is_empty() {
         stream.push_str("deleteall\n");
     }
-    writeln!(stream, "M 100644 inline file-{mark}\ndata 2\n{}\n", mark % 10).unwrap();
+    writeln!(
+        stream,
+        "M 100644 inline file-{mark}\ndata 2\n{}\n",
+        mark % 10
+    )
+    .unwrap();
 }
 
 /// A small generator, so that a seed gives the same history everywhere.
@@ -175,7 +225,10 @@ struct Random(usize);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 }

@@ -5,6 +5,7 @@
 mod command;
 mod equal;
 mod histories;
+mod metadata;
 mod reference;
 mod sample;
 mod server;

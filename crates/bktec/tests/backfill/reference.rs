@@ -22,9 +22,9 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Diff {
     pub(crate) files_changed: String,
-    pub(crate) diff_stat: String,
-    pub(crate) git_diff: String,
-    pub(crate) git_diff_raw: String,
+    pub(crate) numstat: String,
+    pub(crate) patch: String,
+    pub(crate) raw: String,
 }
 
 /// Plain git in one folder.
@@ -58,8 +58,12 @@ impl PlainGit {
             first_parents: HashSet::new(),
             started: AtomicU64::new(0),
         };
-        git.empty_tree = git.text(&["hash-object", "-t", "tree", "/dev/null"]).expect("empty tree");
-        let line = git.text(&["rev-list", "--first-parent", branch]).expect("first parents");
+        git.empty_tree = git
+            .text(&["hash-object", "-t", "tree", "/dev/null"])
+            .expect("empty tree");
+        let line = git
+            .text(&["rev-list", "--first-parent", branch])
+            .expect("first parents");
         git.first_parents = line.lines().map(str::to_owned).collect();
         git
     }
@@ -73,7 +77,9 @@ impl PlainGit {
         self.started.fetch_add(1, Ordering::Relaxed);
         let output = git_output(&self.directory, arguments);
         output.status.success().then(|| {
-            String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
+            String::from_utf8_lossy(&output.stdout)
+                .trim_end_matches('\n')
+                .to_owned()
         })
     }
 
@@ -96,7 +102,14 @@ impl PlainGit {
     /// `None` when git failed in any part.
     pub(crate) fn record(&self, commit: &str, base: &str) -> Option<Record> {
         let format = "--format=%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B";
-        let options = ["show", "--no-patch", "--no-show-signature", "--encoding=UTF-8", format, commit];
+        let options = [
+            "show",
+            "--no-patch",
+            "--no-show-signature",
+            "--encoding=UTF-8",
+            format,
+            commit,
+        ];
         let facts = self.text(&options)?;
         let mut facts = facts.split('\0').map(str::to_owned);
         let mut fact = || facts.next().expect("eight facts");
@@ -122,13 +135,19 @@ impl PlainGit {
             while let index = next.fetch_add(1, Ordering::Relaxed)
                 && let Some(commit) = commits.get(index)
             {
-                answers.push((index, self.base(commit).and_then(|base| ask(self, commit, &base))));
+                answers.push((
+                    index,
+                    self.base(commit).and_then(|base| ask(self, commit, &base)),
+                ));
             }
             answers
         };
         let mut all: Vec<_> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().expect("no panic"))
+                .collect()
         });
         all.sort_by_key(|(index, _)| *index);
         all.into_iter().map(|(_, answer)| answer).collect()
@@ -137,13 +156,21 @@ impl PlainGit {
     /// The four outputs, one command each.
     pub(crate) fn diff(&self, commit: &str, base: &str) -> Option<Diff> {
         let one = |output: &str| {
-            self.text(&["diff", "--no-ext-diff", "--no-textconv", "--no-color", output, base, commit])
+            self.text(&[
+                "diff",
+                "--no-ext-diff",
+                "--no-textconv",
+                "--no-color",
+                output,
+                base,
+                commit,
+            ])
         };
         Some(Diff {
             files_changed: one("--name-only")?,
-            diff_stat: one("--numstat")?,
-            git_diff: one("--patch")?,
-            git_diff_raw: one("--raw")?,
+            numstat: one("--numstat")?,
+            patch: one("--patch")?,
+            raw: one("--raw")?,
         })
     }
 }

@@ -20,7 +20,11 @@ impl Sample {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("upstream");
         fs_err::create_dir(&directory).unwrap();
-        let mut sample = Self { root, directory, seconds: 1_700_000_000 };
+        let mut sample = Self {
+            root,
+            directory,
+            seconds: 1_700_000_000,
+        };
         let object_format = format!("--object-format={format}");
         sample.git(&["init", "--quiet", "--initial-branch=main", &object_format]);
         for (key, value) in [
@@ -42,7 +46,10 @@ impl Sample {
     pub(crate) fn command(&mut self, directory: &Path, arguments: &[&OsStr]) -> Command {
         self.seconds += 60;
         let date = format!("{} +0130", self.seconds);
-        #[expect(clippy::disallowed_methods, reason = "the sample is made with plain git")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the sample is made with plain git"
+        )]
         let mut command = Command::new("git");
         command
             .args(arguments)
@@ -62,13 +69,18 @@ impl Sample {
 
     pub(crate) fn git_in(&mut self, directory: &Path, arguments: &[&str]) -> String {
         let words: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-        let output = self.command(directory, &words).output().expect("git can be started");
+        let output = self
+            .command(directory, &words)
+            .output()
+            .expect("git can be started");
         assert!(
             output.status.success(),
             "git {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     pub(crate) fn git_with_input(&mut self, arguments: &[&str], input: &[u8]) -> String {
@@ -83,7 +95,9 @@ impl Sample {
         child.stdin.take().unwrap().write_all(input).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "git {arguments:?}");
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     pub(crate) fn path(&self, name: impl AsRef<[u8]>) -> PathBuf {
@@ -120,7 +134,14 @@ impl Sample {
     /// Everything as it is in the folder; gives the commit.
     pub(crate) fn commit(&mut self, message: &str) -> String {
         self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--allow-empty-message", "-m", message]);
+        self.git(&[
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--allow-empty-message",
+            "-m",
+            message,
+        ]);
         self.head()
     }
 
@@ -143,18 +164,34 @@ impl Sample {
 
 /// Every commit any reference of `directory` reaches.
 pub(crate) fn all_commits(sample: &mut Sample, directory: &Path) -> Vec<String> {
-    sample.git_in(directory, &["rev-list", "--all"]).lines().map(str::to_owned).collect()
+    sample
+        .git_in(directory, &["rev-list", "--all"])
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Numbered lines, with some replaced.
 pub(crate) fn lines(count: usize, changed: &[usize]) -> String {
     (0..count)
-        .map(|n| if changed.contains(&n) { format!("changed {n}\n") } else { format!("line {n}\n") })
+        .map(|n| {
+            if changed.contains(&n) {
+                format!("changed {n}\n")
+            } else {
+                format!("line {n}\n")
+            }
+        })
         .collect()
 }
 
 fn binary(seed: u8) -> Vec<u8> {
-    (0..2_000_u32).map(|n| if n % 7 == 0 { 0 } else { (n.wrapping_mul(31) >> 3) as u8 ^ seed }).collect()
+    let mut value = seed;
+    (0..2_000)
+        .map(|n| {
+            value = value.wrapping_mul(31).wrapping_add(17);
+            if n % 7 == 0 { 0 } else { value }
+        })
+        .collect()
 }
 
 /// A history with one of everything that is hard to print.
@@ -186,7 +223,10 @@ pub(crate) fn everything(format: &str) -> Sample {
     }
     s.commit("many files");
     for n in 0..12 {
-        s.rename(format!("many/a{n}/x/file{n}.txt"), format!("many/b{n}/x/file{n}.txt"));
+        s.rename(
+            format!("many/a{n}/x/file{n}.txt"),
+            format!("many/b{n}/x/file{n}.txt"),
+        );
     }
     s.commit("move many");
     // Copies, with the source changed so that plain copy detection sees it.
@@ -220,13 +260,28 @@ pub(crate) fn everything(format: &str) -> Sample {
     let sub_one = s.head();
     let cacheinfo = |commit: &str, path: &str| format!("160000,{commit},{path}");
     fs_err::create_dir_all(s.path("sub")).unwrap();
-    s.git(&["update-index", "--add", "--cacheinfo", &cacheinfo(&sub_one, "sub")]);
+    s.git(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        &cacheinfo(&sub_one, "sub"),
+    ]);
     s.git(&["commit", "--quiet", "-m", "submodule"]);
     let sub_two = s.head();
-    s.git(&["update-index", "--add", "--cacheinfo", &cacheinfo(&sub_two, "sub")]);
+    s.git(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        &cacheinfo(&sub_two, "sub"),
+    ]);
     s.git(&["commit", "--quiet", "-m", "submodule moves on"]);
     s.git(&["update-index", "--force-remove", "sub"]);
-    s.git(&["update-index", "--add", "--cacheinfo", &cacheinfo(&sub_two, "other-sub")]);
+    s.git(&[
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        &cacheinfo(&sub_two, "other-sub"),
+    ]);
     s.git(&["commit", "--quiet", "-m", "submodule elsewhere"]);
     fs_err::create_dir_all(s.path("other-sub")).unwrap();
     s.git(&["update-index", "--force-remove", "other-sub"]);
@@ -235,7 +290,10 @@ pub(crate) fn everything(format: &str) -> Sample {
     s.commit("submodule becomes a file");
     // Text that is not UTF-8, and text that looks like git's own.
     s.write("latin1.txt", b"caf\xe9\nna\xefve\n\xff\xfe\xe2\x82 end\n");
-    s.write("tricky.txt", "end 0\nend 1\ndiff --git a/x b/x\n@@ -1 +1 @@\n-x\n+y\n--- a\n+++ b\n:100644\n\n\n");
+    s.write(
+        "tricky.txt",
+        "end 0\nend 1\ndiff --git a/x b/x\n@@ -1 +1 @@\n-x\n+y\n--- a\n+++ b\n:100644\n\n\n",
+    );
     s.write("utf8.txt", "日本語\u{2028}\u{1F600}\n\u{7f}\u{1}\t\\ \"\n");
     s.commit("encodings");
     s.write("latin1.txt", b"caf\xe9!\nna\xefve\n\xff\xfe\xe2\x82 end");
@@ -244,8 +302,19 @@ pub(crate) fn everything(format: &str) -> Sample {
     s.commit("encodings, changed");
     // Names.
     for name in [
-        b"tab\there".as_slice(), b"new\nline", b"quote\"d", b"back\\slash", b"sp ace", b" lead",
-        "\u{fc}mlaut".as_bytes(), b"raw-\xff-byte", b"brace{a => b}", b"a => b", b"-dash", b":colon", b"end 3",
+        b"tab\there".as_slice(),
+        b"new\nline",
+        b"quote\"d",
+        b"back\\slash",
+        b"sp ace",
+        b" lead",
+        "\u{fc}mlaut".as_bytes(),
+        b"raw-\xff-byte",
+        b"brace{a => b}",
+        b"a => b",
+        b"-dash",
+        b":colon",
+        b"end 3",
     ] {
         s.write(name, lines(12, &[name.len() % 12]));
     }
@@ -298,14 +367,23 @@ pub(crate) fn everything(format: &str) -> Sample {
     s.git(&["checkout", "--quiet", "main"]);
     s.write("README", lines(40, &[1, 21]));
     s.commit("main goes on");
-    s.git(&["merge", "--quiet", "--no-ff", "-m", "octopus", "topic-a", "topic-b"]);
+    s.git(&[
+        "merge", "--quiet", "--no-ff", "-m", "octopus", "topic-a", "topic-b",
+    ]);
     s.git(&["checkout", "--quiet", "--orphan", "second-root"]);
     s.git(&["rm", "-rfq", "--cached", "."]);
     s.git(&["clean", "-fdxq"]);
     s.write("second-root.txt", "another beginning\n");
     s.commit("second root");
     s.git(&["checkout", "--quiet", "main"]);
-    s.git(&["merge", "--quiet", "--allow-unrelated-histories", "-m", "join", "second-root"]);
+    s.git(&[
+        "merge",
+        "--quiet",
+        "--allow-unrelated-histories",
+        "-m",
+        "join",
+        "second-root",
+    ]);
     s.commit("empty");
     s.commit("");
     s.commit("subject\n\nbody with trailing space  \n\nand \"quotes\" \\ and \t tabs");
@@ -313,24 +391,53 @@ pub(crate) fn everything(format: &str) -> Sample {
     let message = s.root.path().join("message");
     fs_err::write(&message, b"caf\xe9 in latin1\n\nna\xefve\n\n\n").unwrap();
     let message = message.display().to_string();
-    s.git(&["commit", "--quiet", "--allow-empty", "--cleanup=verbatim", "-F", &message]);
+    s.git(&[
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "--cleanup=verbatim",
+        "-F",
+        &message,
+    ]);
     s.git(&["config", "--unset", "i18n.commitEncoding"]);
     let broken = b"not utf-8: \xff\xfe\n";
     let tree = s.git(&["rev-parse", "HEAD^{tree}"]);
     let parent = s.head();
     let commit = s.git_with_input(&["commit-tree", &tree, "-p", &parent], broken);
     s.git(&["merge", "--quiet", "--ff-only", &commit]);
-    s.git(&["commit", "--quiet", "--allow-empty", "-m", "someone else", "--author=\u{c9}mile <e <x>@example.com>", "--date=2001-02-03T04:05:06-0730"]);
+    s.git(&[
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "-m",
+        "someone else",
+        "--author=\u{c9}mile <e <x>@example.com>",
+        "--date=2001-02-03T04:05:06-0730",
+    ]);
     // Branches of every shape.
     s.git(&["checkout", "--quiet", "-b", "pull-1", "main~4"]);
     s.write("pull-1.txt", lines(9, &[]));
     s.commit("pull 1");
     s.write("pull-1.txt", lines(9, &[1]));
     s.commit("pull 1, second");
-    s.git(&["merge", "--quiet", "--no-ff", "-m", "main into pull 1", "main~2"]);
+    s.git(&[
+        "merge",
+        "--quiet",
+        "--no-ff",
+        "-m",
+        "main into pull 1",
+        "main~2",
+    ]);
     s.write("pull-1.txt", lines(9, &[1, 2]));
     s.commit("pull 1, third");
-    s.git(&["merge", "--quiet", "--no-ff", "-m", "main into pull 1 again", "main~1"]);
+    s.git(&[
+        "merge",
+        "--quiet",
+        "--no-ff",
+        "-m",
+        "main into pull 1 again",
+        "main~1",
+    ]);
     s.git(&["checkout", "--quiet", "-b", "pull-on-pull", "pull-1~1"]);
     s.write("pull-2.txt", lines(9, &[]));
     s.commit("pull on pull");
@@ -342,7 +449,14 @@ pub(crate) fn everything(format: &str) -> Sample {
     let cross_b = s.commit("cross b");
     s.git(&["merge", "--quiet", "--no-ff", "-m", "a into main", &cross_a]);
     s.git(&["checkout", "--quiet", "cross-a"]);
-    s.git(&["merge", "--quiet", "--no-ff", "-m", "main's b into a", &cross_b]);
+    s.git(&[
+        "merge",
+        "--quiet",
+        "--no-ff",
+        "-m",
+        "main's b into a",
+        &cross_b,
+    ]);
     s.write("cross-a.txt", "a again\n");
     s.commit("after the cross");
     s.git(&["checkout", "--quiet", "--orphan", "unrelated"]);

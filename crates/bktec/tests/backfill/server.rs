@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub(crate) asked: Vec<String>,
     /// Requests to storage: header lines and body.
     pub(crate) stored: Vec<(Vec<String>, Vec<u8>)>,
+    /// Plan requests.
+    pub(crate) plans: Vec<serde_json::Value>,
     forms: u32,
 }
 
@@ -33,10 +35,11 @@ impl Server {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State {
             scopes: Some(vec!["read_suites", "write_suites"]),
-            commits: commits.iter().map(|commit| format!("{commit}\n")).collect(),
+            commits: commits.join("\n"),
             storage: VecDeque::new(),
             asked: Vec::new(),
             stored: Vec::new(),
+            plans: Vec::new(),
             forms: 0,
         }));
         let (served, address) = (Arc::clone(&state), base.clone());
@@ -55,7 +58,11 @@ impl Server {
 
     /// What was asked, without the suite's part of the path.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.state().asked.iter().map(|line| line.replace(SUITE, "")).collect()
+        self.state()
+            .asked
+            .iter()
+            .map(|line| line.replace(SUITE, ""))
+            .collect()
     }
 }
 
@@ -73,7 +80,12 @@ fn serve(mut stream: TcpStream, base: &str, state: &Mutex<State>) {
     let line = request.trim_end_matches(" HTTP/1.1").to_owned();
     let length = head
         .iter()
-        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok())
+        .find_map(|line| {
+            line.to_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        })
         .unwrap_or(0);
     let mut body = vec![0; length];
     if reader.read_exact(&mut body).is_err() {
@@ -87,11 +99,21 @@ fn serve(mut stream: TcpStream, base: &str, state: &Mutex<State>) {
                 let scopes = serde_json::json!({"uuid": "u", "scopes": scopes});
                 (200, "application/json", scopes.to_string())
             }
-            None => (404, "application/json", r#"{"message":"Not Found"}"#.to_owned()),
+            None => (
+                404,
+                "application/json",
+                r#"{"message":"Not Found"}"#.to_owned(),
+            ),
         }
     } else if line.starts_with(&format!("GET {SUITE}/commits?days=")) {
-        let plain = head.iter().any(|line| line.eq_ignore_ascii_case("accept: text/plain"));
-        (if plain { 200 } else { 406 }, "text/plain", state.commits.clone())
+        let plain = head
+            .iter()
+            .any(|line| line.eq_ignore_ascii_case("accept: text/plain"));
+        (
+            if plain { 200 } else { 406 },
+            "text/plain",
+            state.commits.clone(),
+        )
     } else if line == format!("GET {SUITE}") {
         let suite = serde_json::json!({
             "id": "suite-uuid", "organization_id": "organization-uuid", "slug": "web", "name": "Web"});
@@ -104,12 +126,30 @@ fn serve(mut stream: TcpStream, base: &str, state: &Mutex<State>) {
                      "data": {"zeta": "last", "key": format!("form-{}", state.forms)}, "file_input": "archive"},
             "organization_id": "organization-uuid", "suite_id": "suite-uuid"});
         (200, "application/json", answer.to_string())
+    } else if line == format!("POST {SUITE}/test_plan") {
+        state.plans.push(serde_json::from_slice(&body).unwrap());
+        let plan = serde_json::json!({
+            "identifier": "p", "parallelism": 1,
+            "tasks": {"0": {"node_number": 0, "tests": [{"value": "a.test.js", "format": "selector"}]}}});
+        (200, "application/json", plan.to_string())
     } else if line == "POST /storage" {
         state.stored.push((head, body));
         let status = state.storage.pop_front().unwrap_or(204);
-        (status, "application/json", if status == 204 { String::new() } else { r#"{"message":"as told"}"#.to_owned() })
+        (
+            status,
+            "application/json",
+            if status == 204 {
+                String::new()
+            } else {
+                r#"{"message":"as told"}"#.to_owned()
+            },
+        )
     } else {
-        (404, "application/json", r#"{"message":"no such path"}"#.to_owned())
+        (
+            404,
+            "application/json",
+            r#"{"message":"no such path"}"#.to_owned(),
+        )
     };
     drop(state);
     let _ = write!(

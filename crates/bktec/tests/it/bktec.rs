@@ -77,6 +77,17 @@ impl Bktec {
         bktec
     }
 
+    /// With everything that `upload` needs against this server, on a machine without a CI.
+    pub(crate) fn uploading(arguments: &[&str], base: &str) -> Self {
+        let mut bktec = Self::bare(&[&["upload"], arguments].concat())
+            .env("PATH", "/usr/bin:/bin")
+            .env("BKTEC_TEST_BUDGET_SCALE", BUDGET_SCALE)
+            .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")
+            .env("BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL", base);
+        base.clone_into(&mut bktec.base);
+        bktec
+    }
+
     /// The same, against a scripted server.
     pub(crate) fn against(arguments: &[&str], server: &Server) -> Self {
         Self::configured(arguments, &server.base())
@@ -95,6 +106,12 @@ impl Bktec {
     /// A file in its folder.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
         fs_err::write(self.folder.path().join(name), content).unwrap();
+        self
+    }
+
+    /// A folder in its folder.
+    pub(crate) fn folder(self, name: &str) -> Self {
+        fs_err::create_dir(self.folder.path().join(name)).unwrap();
         self
     }
 

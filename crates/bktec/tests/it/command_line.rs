@@ -13,9 +13,10 @@ fn without_a_command() {
     Usage: bktec [OPTIONS] [COMMAND]
 
     Commands:
-      run   Runs this node's share of the tests, retries, reports, uploads
-      plan  Creates a test plan and runs nothing
-      help  Print this message or the help of the given subcommand(s)
+      run     Runs this node's share of the tests, retries, reports, uploads
+      plan    Creates a test plan and runs nothing
+      upload  Uploads result files of tests that ran already
+      help    Print this message or the help of the given subcommand(s)
 
     Options:
           --debug[=<BOOL>]  Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]

@@ -259,7 +259,7 @@ fn a_selection_of_nothing_uploads_nothing() {
         (&request["selection"], &request["metadata"]),
         (
             &serde_json::json!({"strategy": "random", "params": {"percent": "0"}}),
-            &serde_json::json!({"note": "a,b\nc=d"})
+            &serde_json::json!({"branch": "main", "build_uuid": "build-1", "note": "a,b\nc=d"})
         )
     );
 }

@@ -33,6 +33,37 @@ impl Asked {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The fields of a multipart form in their order: name, file name if it is a file, content.
+    pub(crate) fn form(&self) -> Vec<(String, Option<String>, String)> {
+        let content_type = self.header("content-type").unwrap();
+        let boundary = content_type
+            .strip_prefix("multipart/form-data; boundary=")
+            .unwrap();
+        let body = String::from_utf8(self.body.clone()).unwrap();
+        let body = body.strip_suffix(&format!("--{boundary}--\r\n")).unwrap();
+        let quoted = |head: &str, key: &str| {
+            let (_, rest) = head.split_once(&format!("{key}=\""))?;
+            Some(rest.split('"').next()?.to_owned())
+        };
+        body.split(&format!("--{boundary}\r\n"))
+            .skip(1)
+            .map(|part| {
+                let (head, content) = part.split_once("\r\n\r\n").unwrap();
+                (
+                    quoted(head, " name").unwrap(),
+                    quoted(head, "filename"),
+                    content.strip_suffix("\r\n").unwrap().to_owned(),
+                )
+            })
+            .collect()
+    }
+
+    /// The content of a field of a multipart form.
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
+        let found = self.form().into_iter().find(|(other, _, _)| other == name);
+        found.map(|(_, _, content)| content)
+    }
+
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }

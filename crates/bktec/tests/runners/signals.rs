@@ -142,16 +142,22 @@ impl Job {
     fn runner(&self) -> Pid {
         Pid::from_raw(self.read("ready").parse().unwrap()).unwrap()
     }
-}
 
-fn end(child: &mut Child) -> i32 {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code().unwrap_or(-1);
+    /// Its exit code, once it has one.
+    fn end(&self, child: &mut Child) -> i32 {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(
+                Instant::now() < deadline,
+                "it does not end; the runner got:\n{}\noutput:\n{}",
+                self.read("log"),
+                self.read("output")
+            );
+            std::thread::sleep(Duration::from_millis(10));
         }
-        assert!(Instant::now() < deadline, "bktec does not end");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -201,7 +207,7 @@ fn a_signal_reaches_the_runner_once(#[case] signal: Signal, #[case] seen: &str) 
     let job = Job::new();
     let mut bktec = job.start("", "0");
     kill_process(Pid::from_child(&bktec), signal).unwrap();
-    assert_eq!(end(&mut bktec), 7, "{}", job.read("output"));
+    assert_eq!(job.end(&mut bktec), 7, "{}", job.read("output"));
     assert_eq!(job.read("log"), seen);
 }
 
@@ -222,7 +228,7 @@ fn a_key_on_the_terminal_reaches_the_runner_once(#[case] key: u8, #[case] seen: 
         .stderr(job.output())
         .spawn()
         .unwrap();
-    assert_eq!(end(&mut terminal), 7, "{}", job.read("output"));
+    assert_eq!(job.end(&mut terminal), 7, "{}", job.read("output"));
     assert_eq!(job.read("log"), seen);
 }
 
@@ -231,7 +237,7 @@ fn an_interrupted_run_is_not_retried() {
     let job = Job::new();
     let mut bktec = job.start("fails", "1");
     kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
-    assert_eq!(end(&mut bktec), 1, "{}", job.read("output"));
+    assert_eq!(job.end(&mut bktec), 1, "{}", job.read("output"));
     assert_eq!(job.read("attempts"), "attempt\n");
     assert!(
         job.read("output")
@@ -246,7 +252,7 @@ fn a_killed_runner_gives_its_signal() {
     let job = Job::new();
     let mut bktec = job.start("", "0");
     kill_process(job.runner(), Signal::KILL).unwrap();
-    assert_eq!(end(&mut bktec), 137);
+    assert_eq!(job.end(&mut bktec), 137);
     assert!(
         job.read("output").contains("killed by signal 9 (SIGKILL)"),
         "{}",
@@ -267,7 +273,7 @@ fn a_stubborn_runner_does_not_outlive_a_third_request_to_end() {
         }
         kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
     }
-    assert_eq!(end(&mut bktec), 137);
+    assert_eq!(job.end(&mut bktec), 137);
 }
 
 #[test]
@@ -281,5 +287,5 @@ fn a_stubborn_runner_ends_a_while_after_the_second_request() {
         std::thread::sleep(Duration::from_millis(10));
     }
     kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
-    assert_eq!(end(&mut bktec), 137);
+    assert_eq!(job.end(&mut bktec), 137);
 }

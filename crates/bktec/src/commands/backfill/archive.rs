@@ -12,12 +12,12 @@ use jiff::Timestamp;
 
 const RECORDS: &str = "commit-metadata.jsonl";
 const METADATA: &str = "metadata.json";
-const BLOCK: u64 = 512;
+const BLOCK: usize = 512;
 
 /// No name, no time, fastest or best not told, made on an unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 /// Of the deflate block in front: its kind, its length, and its length again, inverted.
-const STORED_HEADER_BYTES: u64 = 5;
+const STORED_HEADER_BYTES: usize = 5;
 
 /// Records of some tens of megabytes shrink to a tenth at any level; higher ones cost more time
 /// than they save on the wire.
@@ -59,7 +59,7 @@ impl<W: Write + Seek> Archive<W> {
         self.write_all(metadata)?;
         self.pad()?;
         // Two empty blocks end a tar.
-        self.write_all(&[0; 2 * BLOCK as usize])?;
+        self.write_all(&[0; 2 * BLOCK])?;
 
         let front = file_header(&self.directory, RECORDS, records, self.time)?;
         let mut crc = Crc::new();
@@ -69,7 +69,7 @@ impl<W: Write + Seek> Archive<W> {
         output.write_all(&crc.sum().to_le_bytes())?;
         output.write_all(&crc.amount().to_le_bytes())?;
         output.seek(SeekFrom::Start(
-            GZIP_HEADER.len() as u64 + STORED_HEADER_BYTES,
+            (GZIP_HEADER.len() + STORED_HEADER_BYTES) as u64,
         ))?;
         output.write_all(&front)?;
         output.seek(SeekFrom::End(0))?;
@@ -78,10 +78,9 @@ impl<W: Write + Seek> Archive<W> {
     }
 
     fn pad(&mut self) -> io::Result<()> {
-        let surplus = self.written % BLOCK;
-        if surplus > 0 {
-            let missing = usize::try_from(BLOCK - surplus).unwrap_or_default();
-            self.write_all(&[0; BLOCK as usize][..missing])?;
+        let in_last_block = usize::try_from(self.written % BLOCK as u64).unwrap_or_default();
+        if in_last_block > 0 {
+            self.write_all(&[0; BLOCK][in_last_block..])?;
         }
         Ok(())
     }
@@ -118,7 +117,7 @@ fn file_header(directory: &str, name: &str, size: u64, time: Timestamp) -> io::R
     Ok(blocks)
 }
 
-fn stored_block_header(content: &[u8]) -> io::Result<[u8; STORED_HEADER_BYTES as usize]> {
+fn stored_block_header(content: &[u8]) -> io::Result<[u8; STORED_HEADER_BYTES]> {
     let length = u16::try_from(content.len()).map_err(|_| {
         io::Error::new(
             io::ErrorKind::InvalidInput,

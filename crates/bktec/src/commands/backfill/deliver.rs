@@ -40,7 +40,9 @@ pub(super) fn check_scopes(
     };
     let (needed, wished): (&[&'static str], Option<&str>) = match &settings.task {
         BackfillTask::Upload(_) => (&[WRITE], None),
-        BackfillTask::Collect { output: Some(_), .. } => (&[READ], Some(WRITE)),
+        BackfillTask::Collect {
+            output: Some(_), ..
+        } => (&[READ], Some(WRITE)),
         BackfillTask::Collect { output: None, .. } => (&[READ, WRITE], None),
     };
     let has = |scope: &str| scopes.iter().any(|found| found == scope);
@@ -63,15 +65,34 @@ pub(super) fn send_existing(
     interrupt: &Interrupt,
     terminal: &Terminal,
 ) -> Result<(), BackfillError> {
-    let unreadable = |source| BackfillError::Unreadable { path: archive.to_owned(), source };
+    let unreadable = |source| BackfillError::Unreadable {
+        path: archive.to_owned(),
+        source,
+    };
     // A wrong path is better known before the server is asked.
     let length = openable(archive).map_err(unreadable)?;
     let client = Client::new(&settings.engine, &Transport::new(), terminal);
     check_scopes(settings, &client, terminal)?;
     let upload = client.presigned_upload()?;
-    let sending = Sending { archive, length, client: &client, interrupt, terminal, settings };
-    sending.send(upload).map_err(|failure| BackfillError::Upload { failure, kept: None })?;
-    terminal.line(&format!("Uploaded {} ({}).", archive.display(), size(length)));
+    let sending = Sending {
+        archive,
+        length,
+        client: &client,
+        interrupt,
+        terminal,
+        settings,
+    };
+    sending
+        .send(&upload)
+        .map_err(|failure| BackfillError::Upload {
+            failure,
+            kept: None,
+        })?;
+    terminal.line(&format!(
+        "Uploaded {} ({}).",
+        archive.display(),
+        size(length)
+    ));
     Ok(())
 }
 
@@ -80,7 +101,10 @@ fn openable(archive: &Path) -> io::Result<u64> {
     let file = fs_err::File::open(archive)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a file",
+        ));
     }
     if metadata.len() == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));
@@ -88,7 +112,10 @@ fn openable(archive: &Path) -> io::Result<u64> {
     let mut magic = [0; 2];
     (&file).read_exact(&mut magic)?;
     if magic != [0x1f, 0x8b] {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a gzip archive"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is not a gzip archive",
+        ));
     }
     Ok(metadata.len())
 }
@@ -103,7 +130,11 @@ pub(super) fn deliver(
     interrupt: &Interrupt,
     terminal: &Terminal,
 ) -> Result<(), BackfillError> {
-    let length = file.as_file().metadata().map_err(BackfillError::Archive)?.len();
+    let length = file
+        .as_file()
+        .metadata()
+        .map_err(BackfillError::Archive)?
+        .len();
     if let Some(path) = output {
         file.persist(path).map_err(|error| BackfillError::Create {
             path: path.clone(),
@@ -117,23 +148,36 @@ pub(super) fn deliver(
         Some(upload) => upload,
         None => client.presigned_upload()?,
     };
-    let sending =
-        Sending { archive: file.path(), length, client, interrupt, terminal, settings };
-    match sending.send(upload) {
+    let sending = Sending {
+        archive: file.path(),
+        length,
+        client,
+        interrupt,
+        terminal,
+        settings,
+    };
+    match sending.send(&upload) {
         Ok(()) => {
             terminal.line(&format!("Uploaded the archive ({}).", size(length)));
             Ok(())
         }
-        Err(failure) if interrupt.cancel().is_cancelled() => {
-            Err(BackfillError::Upload { failure, kept: None })
-        }
+        Err(failure) if interrupt.cancel().is_cancelled() => Err(BackfillError::Upload {
+            failure,
+            kept: None,
+        }),
         Err(failure) => {
             interrupt.set_unfinished(None);
             match file.keep() {
-                Ok((_, path)) => Err(BackfillError::Upload { failure, kept: Some(path) }),
+                Ok((_, path)) => Err(BackfillError::Upload {
+                    failure,
+                    kept: Some(path),
+                }),
                 Err(error) => {
                     terminal.warning(&format!("The archive could not be kept: {error}"));
-                    Err(BackfillError::Upload { failure, kept: None })
+                    Err(BackfillError::Upload {
+                        failure,
+                        kept: None,
+                    })
                 }
             }
         }
@@ -151,10 +195,15 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     /// A form can run out while the collection goes on, so a refused one is asked for once more.
-    fn send(&self, upload: PresignedUpload) -> Result<(), Failure> {
-        self.terminal.line(&format!("Uploading the archive ({}).", size(self.length)));
-        match self.try_form(&upload) {
-            Err(Failure::Status { status: 403, message, .. }) => {
+    fn send(&self, upload: &PresignedUpload) -> Result<(), Failure> {
+        self.terminal
+            .line(&format!("Uploading the archive ({}).", size(self.length)));
+        match self.try_form(upload) {
+            Err(Failure::Status {
+                status: 403,
+                message,
+                ..
+            }) => {
                 self.terminal.warning(&format!(
                     "The storage refused the upload: {message}. Asking for a new form and trying once more."
                 ));
@@ -200,9 +249,12 @@ impl Sending<'_> {
             || "commit-metadata.tar.gz".to_owned(),
             |name| name.to_string_lossy().into_owned(),
         );
-        let mut body =
-            Cancellable { file: file.take(self.length), cancel: self.interrupt.cancel() };
-        self.client.send_archive(&upload.form, &name, self.length, &mut body)
+        let mut body = Cancellable {
+            file: file.take(self.length),
+            cancel: self.interrupt.cancel(),
+        };
+        self.client
+            .send_archive(&upload.form, &name, self.length, &mut body)
     }
 }
 

@@ -22,13 +22,17 @@ pub enum BackfillError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The server answered without saying whose suite it is.
-    #[error("the server did not say which organization and suite these are: it is too old for a backfill")]
+    #[error(
+        "the server did not say which organization and suite these are: it is too old for a backfill"
+    )]
     NoUuids,
     /// The folder that this runs in.
     #[error("{0}")]
     Directory(String),
     /// Not in a repository, or without git.
-    #[error("failed to {0}\nRun this inside a checkout of the repository whose tests the suite holds.")]
+    #[error(
+        "failed to {0}\nRun this inside a checkout of the repository whose tests the suite holds."
+    )]
     Repository(#[source] GitError),
     /// No branch to compare with.
     #[error("failed to {0}")]

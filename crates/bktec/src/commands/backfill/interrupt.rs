@@ -71,7 +71,10 @@ impl Interrupt {
     }
 
     fn unfinished(&self) -> std::sync::MutexGuard<'_, Option<PathBuf>> {
-        self.shared.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end_now(&self, signal: i32) {

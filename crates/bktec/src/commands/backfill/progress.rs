@@ -36,14 +36,19 @@ impl<'a> Progress<'a> {
     /// One commit more.
     pub(super) fn advance(&mut self) {
         self.done += 1;
-        let every = if self.interactive { BAR_EVERY } else { LINE_EVERY };
+        let every = if self.interactive {
+            BAR_EVERY
+        } else {
+            LINE_EVERY
+        };
         if self.shown.elapsed() < every {
             return;
         }
         self.shown = Instant::now();
         let text = described(self.done, self.total, self.started.elapsed());
         if self.interactive {
-            self.terminal.draw(&format!("{} {text}", bar(self.done, self.total)));
+            self.terminal
+                .draw(&format!("{} {text}", bar(self.done, self.total)));
         } else {
             self.terminal.stderr_line(&format!("Collected {text}"));
         }
@@ -69,12 +74,18 @@ impl Drop for Progress<'_> {
 }
 
 fn bar(done: u64, total: u64) -> String {
-    let full = (done.min(total) * BAR_CELLS).checked_div(total).unwrap_or(BAR_CELLS);
-    (0..BAR_CELLS).map(|cell| if cell < full { '█' } else { '░' }).collect()
+    let full = (done.min(total) * BAR_CELLS)
+        .checked_div(total)
+        .unwrap_or(BAR_CELLS);
+    (0..BAR_CELLS)
+        .map(|cell| if cell < full { '█' } else { '░' })
+        .collect()
 }
 
 fn described(done: u64, total: u64, elapsed: Duration) -> String {
-    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    let milliseconds = u64::try_from(elapsed.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
     let per_second = done.saturating_mul(1_000) / milliseconds;
     let left = milliseconds
         .saturating_mul(total.saturating_sub(done))
@@ -98,10 +109,22 @@ mod tests {
     #[test]
     fn what_is_shown() {
         let second = Duration::from_secs(1);
-        assert_eq!(described(0, 10, Duration::ZERO), "0 of 10 commits, 0 a second");
-        assert_eq!(described(500, 2_000, second), "500 of 2000 commits, 500 a second, 3 s left");
-        assert_eq!(described(1, 600, second), "1 of 600 commits, 1 a second, 10 min left");
-        assert_eq!(described(10, 10, second), "10 of 10 commits, 10 a second, 0 s left");
+        assert_eq!(
+            described(0, 10, Duration::ZERO),
+            "0 of 10 commits, 0 a second"
+        );
+        assert_eq!(
+            described(500, 2_000, second),
+            "500 of 2000 commits, 500 a second, 3 s left"
+        );
+        assert_eq!(
+            described(1, 600, second),
+            "1 of 600 commits, 1 a second, 10 min left"
+        );
+        assert_eq!(
+            described(10, 10, second),
+            "10 of 10 commits, 10 a second, 0 s left"
+        );
         assert_eq!(bar(0, 8).matches('█').count(), 0);
         assert_eq!(bar(4, 8).matches('█').count(), 12);
         assert_eq!(bar(8, 8).matches('░').count(), 0);

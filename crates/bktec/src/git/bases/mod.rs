@@ -41,7 +41,9 @@ pub enum Unproven {
         branch: String,
     },
     /// The parent was left out of the clone.
-    #[error("its parent is not in this shallow clone; fetch the history with `git fetch --unshallow`")]
+    #[error(
+        "its parent is not in this shallow clone; fetch the history with `git fetch --unshallow`"
+    )]
     ShallowEdge,
     /// Git could not say.
     #[error("{message}")]
@@ -77,26 +79,40 @@ pub(super) fn bases(
     let (recorded, reflog_known) = match reflog {
         Reflog::Entries(ids) => {
             let here = present(git, &ids)?;
-            (ids.into_iter().filter(|id| here.contains(id)).collect(), true)
+            (
+                ids.into_iter().filter(|id| here.contains(id)).collect(),
+                true,
+            )
         }
         Reflog::Unreadable => (Vec::new(), false),
     };
     // Without a usable entry, git takes the branch itself for the only one.
-    let recorded: HashSet<ObjectId> =
-        if recorded.is_empty() { HashSet::from([branch.tip]) } else { recorded.into_iter().collect() };
+    let recorded: HashSet<ObjectId> = if recorded.is_empty() {
+        HashSet::from([branch.tip])
+    } else {
+        recorded.into_iter().collect()
+    };
     // The walk stands on the tip; a reflog that does not reach it is git's to judge.
     let fork_points_proven = reflog_known && recorded.contains(&branch.tip);
 
-    let positive: Vec<ObjectId> =
-        commits.iter().map(|commit| commit.id).chain(recorded.iter().copied()).collect();
+    let positive: Vec<ObjectId> = commits
+        .iter()
+        .map(|commit| commit.id)
+        .chain(recorded.iter().copied())
+        .collect();
     let mut region = Region::walk(git, branch.tip, &positive)?;
     region.mark_recorded(&recorded);
     let outside = region.outside_branch();
-    let on_branch: Vec<&Commit> =
-        commits.iter().filter(|commit| !outside.contains(&commit.id)).collect();
+    let on_branch: Vec<&Commit> = commits
+        .iter()
+        .filter(|commit| !outside.contains(&commit.id))
+        .collect();
     let mainline = recent_mainline(git, branch, &on_branch)?;
-    let merged =
-        on_branch.iter().map(|commit| commit.id).filter(|id| !mainline.contains(id)).collect();
+    let merged = on_branch
+        .iter()
+        .map(|commit| commit.id)
+        .filter(|id| !mainline.contains(id))
+        .collect();
     // Takes a while on a long history; it goes on beside the diffs.
     let verification = Verification::start(git, branch.tip, outside, merged)?;
     let shallow_edge: HashSet<ObjectId> = repository.shallow_boundary()?.into_iter().collect();
@@ -121,7 +137,11 @@ pub(super) fn bases(
         }
     }
     by_commit.extend(finder.ask_git_for_all(&open, threads)?);
-    Ok(Bases { by_commit, verification, region })
+    Ok(Bases {
+        by_commit,
+        verification,
+        region,
+    })
 }
 
 impl Bases {
@@ -240,24 +260,28 @@ impl Finder<'_> {
             let mut answers = Vec::new();
             loop {
                 let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                let Some(commit) = commits.get(index) else { return Ok(answers) };
+                let Some(commit) = commits.get(index) else {
+                    return Ok(answers);
+                };
                 let answer = match self.ask_git(commit) {
                     Ok(answer) => answer,
-                    Err(error @ GitError::Failed { .. }) => {
-                        Err(Unproven::Git { message: error.to_string() })
-                    }
+                    Err(error @ GitError::Failed { .. }) => Err(Unproven::Git {
+                        message: error.to_string(),
+                    }),
                     Err(error) => return Err(error),
                 };
                 answers.push((commit.id, answer));
             }
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> =
-                (0..threads.min(commits.len())).map(|_| scope.spawn(work)).collect();
+            let workers: Vec<_> = (0..threads.min(commits.len()))
+                .map(|_| scope.spawn(work))
+                .collect();
             let mut all = HashMap::with_capacity(commits.len());
             for worker in workers {
-                let answers =
-                    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                let answers = worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
                 all.extend(answers);
             }
             Ok(all)
@@ -276,13 +300,15 @@ impl Finder<'_> {
         if let Some(base) = self.on_mainline(commit) {
             return Ok(base);
         }
-        Ok(match self.merge_base_command(&[&self.branch.tip.to_string(), &id])? {
-            Some(base) => Ok(Base::Commit(base)),
-            None if self.shallow_edge.is_empty() => {
-                Err(Unproven::Unrelated { branch: self.branch.short_name().to_owned() })
-            }
-            None => Err(Unproven::ShallowEdge),
-        })
+        Ok(
+            match self.merge_base_command(&[&self.branch.tip.to_string(), &id])? {
+                Some(base) => Ok(Base::Commit(base)),
+                None if self.shallow_edge.is_empty() => Err(Unproven::Unrelated {
+                    branch: self.branch.short_name().to_owned(),
+                }),
+                None => Err(Unproven::ShallowEdge),
+            },
+        )
     }
 
     fn merge_base_command(&self, arguments: &[&str]) -> Result<Option<ObjectId>, GitError> {
@@ -306,7 +332,10 @@ fn recent_mainline(
     let Some(oldest) = commits.iter().map(|commit| commit.committed_at).min() else {
         return Ok(HashSet::new());
     };
-    let age = format!("--max-age={}", oldest.saturating_sub(CLOCK_MARGIN_SECONDS).max(0));
+    let age = format!(
+        "--max-age={}",
+        oldest.saturating_sub(CLOCK_MARGIN_SECONDS).max(0)
+    );
     let tip = branch.tip.to_string();
     let wanted = commits.iter().map(|commit| commit.id).collect();
     first_parents(git, &["rev-list", "--first-parent", &age, &tip], wanted)
@@ -318,7 +347,11 @@ fn mainline(
     branch: &DefaultBranch,
     wanted: HashSet<ObjectId>,
 ) -> Result<HashSet<ObjectId>, GitError> {
-    first_parents(git, &["rev-list", "--first-parent", &branch.tip.to_string()], wanted)
+    first_parents(
+        git,
+        &["rev-list", "--first-parent", &branch.tip.to_string()],
+        wanted,
+    )
 }
 
 /// Reads until all of `wanted` were seen or there is no more.

@@ -25,8 +25,12 @@ fn parse(bytes: &[u8]) -> Vec<ObjectId> {
     let mut entries = Vec::new();
     let mut first = true;
     for line in bytes.split(|&byte| byte == b'\n') {
-        let mut fields = line.splitn(3, |&byte| byte == b' ').filter_map(ObjectId::from_hex);
-        let (Some(old), Some(new)) = (fields.next(), fields.next()) else { continue };
+        let mut fields = line
+            .splitn(3, |&byte| byte == b' ')
+            .filter_map(ObjectId::from_hex);
+        let (Some(old), Some(new)) = (fields.next(), fields.next()) else {
+            continue;
+        };
         if first {
             entries.push(old);
             first = false;

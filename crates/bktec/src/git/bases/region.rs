@@ -66,11 +66,7 @@ impl Marks {
 
 impl Region {
     /// Lists what is reached from `commits` and not from `tip`.
-    pub(super) fn walk(
-        git: &Git,
-        tip: ObjectId,
-        commits: &[ObjectId],
-    ) -> Result<Self, GitError> {
+    pub(super) fn walk(git: &Git, tip: ObjectId, commits: &[ObjectId]) -> Result<Self, GitError> {
         let mut input = format!("^{tip}\n").into_bytes();
         input.extend(crate::git::commits::id_lines(commits));
         let mut region = Self {
@@ -81,7 +77,13 @@ impl Region {
         };
         region.read(
             git,
-            &["rev-list", "--timestamp", "--parents", "--boundary", "--stdin"],
+            &[
+                "rev-list",
+                "--timestamp",
+                "--parents",
+                "--boundary",
+                "--stdin",
+            ],
             input,
         )?;
         Ok(region)
@@ -115,7 +117,9 @@ impl Region {
     ) -> Result<(), GitError> {
         let mut oldest: Option<i64> = None;
         for id in commits {
-            let Some(&start) = self.indices.get(&id) else { continue };
+            let Some(&start) = self.indices.get(&id) else {
+                continue;
+            };
             for stop_at_recorded in [false, true] {
                 let candidates = self.candidates(start, stop_at_recorded);
                 if candidates.len() > 1 {
@@ -130,7 +134,17 @@ impl Region {
         let Some(oldest) = oldest else { return Ok(()) };
         let since = oldest.saturating_sub(CLOCK_MARGIN_SECONDS).max(0);
         let age = format!("--max-age={since}");
-        self.read(git, &["rev-list", "--timestamp", "--parents", &age, &tip.to_string()], Vec::new())
+        self.read(
+            git,
+            &[
+                "rev-list",
+                "--timestamp",
+                "--parents",
+                &age,
+                &tip.to_string(),
+            ],
+            Vec::new(),
+        )
     }
 
     /// The best common ancestor of a commit and all the branch ever pointed at.
@@ -145,12 +159,18 @@ impl Region {
 
     /// Commits that the walk holds to be outside the branch.
     pub(super) fn outside_branch(&self) -> HashSet<ObjectId> {
-        self.nodes.iter().filter(|node| node.outside_branch).map(|node| node.id).collect()
+        self.nodes
+            .iter()
+            .filter(|node| node.outside_branch)
+            .map(|node| node.id)
+            .collect()
     }
 
     /// Whether the walk down from `commit` meets one of `others`.
     pub(super) fn touches(&self, commit: ObjectId, others: &HashSet<ObjectId>) -> bool {
-        let Some(&start) = self.indices.get(&commit) else { return others.contains(&commit) };
+        let Some(&start) = self.indices.get(&commit) else {
+            return others.contains(&commit);
+        };
         let mut marks = self.marks.borrow_mut();
         marks.start(self.nodes.len());
         let mut stack = vec![start];
@@ -168,7 +188,9 @@ impl Region {
     }
 
     fn best(&self, commit: ObjectId, stop_at_recorded: bool) -> MergeBase {
-        let Some(&start) = self.indices.get(&commit) else { return MergeBase::One(commit) };
+        let Some(&start) = self.indices.get(&commit) else {
+            return MergeBase::One(commit);
+        };
         let node = self.node(start);
         if !node.outside_branch || (stop_at_recorded && node.recorded) {
             return MergeBase::One(commit);
@@ -207,9 +229,13 @@ impl Region {
     /// Drops candidates that are ancestors of another, as far as the history that was read tells.
     /// What it drops is proven; what it keeps may be too many.
     fn drop_reached_from_another(&self, candidates: &mut Vec<u32>) {
-        let times: Option<Vec<i64>> =
-            candidates.iter().map(|&index| self.node(index).time).collect();
-        let Some(oldest) = times.and_then(|times| times.into_iter().min()) else { return };
+        let times: Option<Vec<i64>> = candidates
+            .iter()
+            .map(|&index| self.node(index).time)
+            .collect();
+        let Some(oldest) = times.and_then(|times| times.into_iter().min()) else {
+            return;
+        };
         let mut marks = self.marks.borrow_mut();
         marks.start(self.nodes.len());
         // Newest first, so that everything older than the oldest candidate is never visited.
@@ -265,7 +291,10 @@ impl Region {
     fn read(&mut self, git: &Git, arguments: &[&str], input: Vec<u8>) -> Result<(), GitError> {
         let is_walk = arguments.contains(&"--boundary");
         let answer = git.run_with_input(arguments, input)?;
-        for line in answer.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in answer
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
             let mut words = line.split(|&byte| byte == b' ');
             let time = words
                 .next()

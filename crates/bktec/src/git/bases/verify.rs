@@ -41,15 +41,17 @@ impl Verification {
         let arguments = ["rev-list", "--topo-order", "--parents", &tip.to_string()];
         let process = git.start_with_input(&arguments, Vec::new())?;
         let reader = std::thread::spawn(move || read(process, tip, &outside, &merged));
-        Ok(Self { reader: Some(reader) })
+        Ok(Self {
+            reader: Some(reader),
+        })
     }
 
     /// Waits for the end.
     pub(super) fn misplaced(&mut self) -> Result<Misplaced, GitError> {
         match self.reader.take() {
-            Some(reader) => {
-                reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            }
+            Some(reader) => reader
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             None => Ok(Misplaced::default()),
         }
     }

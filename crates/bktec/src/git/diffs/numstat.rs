@@ -74,7 +74,10 @@ fn moved_name(old: &[u8], new: &[u8]) -> Vec<u8> {
         return [old, b" => ", new].concat();
     }
     let same_start = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let before = old[..same_start].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let before = old[..same_start]
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(0, |slash| slash + 1);
     // The tail may reach back to the last slash of what is common before, and not beyond it.
     let tail_from = before.saturating_sub(1);
     let same_end = old[tail_from..]
@@ -84,7 +87,10 @@ fn moved_name(old: &[u8], new: &[u8]) -> Vec<u8> {
         .take_while(|(a, b)| a == b)
         .count();
     let tail = &old[old.len() - same_end..];
-    let after = tail.iter().position(|&byte| byte == b'/').map_or(0, |slash| tail.len() - slash);
+    let after = tail
+        .iter()
+        .position(|&byte| byte == b'/')
+        .map_or(0, |slash| tail.len() - slash);
     let middle = |name: &[u8]| -> Vec<u8> {
         let end = name.len() - after;
         name.get(before..end).unwrap_or_default().to_vec()
@@ -92,7 +98,16 @@ fn moved_name(old: &[u8], new: &[u8]) -> Vec<u8> {
     if before + after == 0 {
         return [old, b" => ", new].concat();
     }
-    [&old[..before], b"{", &middle(old), b" => ", &middle(new), b"}", &old[old.len() - after..]].concat()
+    [
+        &old[..before],
+        b"{",
+        &middle(old),
+        b" => ",
+        &middle(new),
+        b"}",
+        &old[old.len() - after..],
+    ]
+    .concat()
 }
 
 #[cfg(test)]

@@ -35,7 +35,10 @@ pub(in crate::git) fn bulk_options(config: &[ConfigEntry]) -> Option<BulkOptions
 
 /// What `git diff` would use, the last word of each key.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "one for each of git's own booleans")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each of git's own booleans"
+)]
 struct Settings {
     renames: Option<Renames>,
     no_prefix: bool,
@@ -86,7 +89,9 @@ impl Settings {
 
     fn options(self) -> Option<BulkOptions> {
         // A flag would win over the algorithm of a driver, which the setting does not.
-        if self.relative || self.log_submodules || (self.algorithm.is_some() && self.driver_algorithm)
+        if self.relative
+            || self.log_submodules
+            || (self.algorithm.is_some() && self.driver_algorithm)
         {
             return None;
         }
@@ -126,12 +131,18 @@ fn number(value: Option<&str>) -> Option<u32> {
         return None;
     }
     // Git takes a leading zero for octal.
-    if digits.len() > 1 && digits.starts_with('0') { None } else { digits.parse().ok() }
+    if digits.len() > 1 && digits.starts_with('0') {
+        None
+    } else {
+        digits.parse().ok()
+    }
 }
 
 fn algorithm(value: Option<&str>) -> Option<String> {
     let name = value?.to_ascii_lowercase();
-    ["myers", "default", "minimal", "patience", "histogram"].contains(&name.as_str()).then_some(name)
+    ["myers", "default", "minimal", "patience", "histogram"]
+        .contains(&name.as_str())
+        .then_some(name)
 }
 
 #[cfg(test)]
@@ -162,16 +173,47 @@ mod tests {
             (vec![("diff.renames", Some("no"))], (Off, "")),
             (vec![("diff.renames", Some(""))], (Off, "")),
             (vec![("diff.noprefix", None)], (Moves, "--no-prefix")),
-            (vec![("diff.noprefix", Some("true")), ("diff.noprefix", Some("off"))], (Moves, "")),
+            (
+                vec![
+                    ("diff.noprefix", Some("true")),
+                    ("diff.noprefix", Some("off")),
+                ],
+                (Moves, ""),
+            ),
             (vec![("diff.context", Some("7"))], (Moves, "-U7")),
-            (vec![("diff.interhunkcontext", Some("2"))], (Moves, "--inter-hunk-context=2")),
-            (vec![("diff.algorithm", Some("Histogram"))], (Moves, "--diff-algorithm=histogram")),
-            (vec![("diff.submodule", Some("log")), ("diff.submodule", Some("short"))], (Moves, "")),
-            (vec![("color.ui", Some("always")), ("diff.external", Some("x"))], (Moves, "")),
-            (vec![("diff.my.tool.textconv", Some("x")), ("diff.a.algorithm", Some("patience"))], (Moves, "")),
+            (
+                vec![("diff.interhunkcontext", Some("2"))],
+                (Moves, "--inter-hunk-context=2"),
+            ),
+            (
+                vec![("diff.algorithm", Some("Histogram"))],
+                (Moves, "--diff-algorithm=histogram"),
+            ),
+            (
+                vec![
+                    ("diff.submodule", Some("log")),
+                    ("diff.submodule", Some("short")),
+                ],
+                (Moves, ""),
+            ),
+            (
+                vec![("color.ui", Some("always")), ("diff.external", Some("x"))],
+                (Moves, ""),
+            ),
+            (
+                vec![
+                    ("diff.my.tool.textconv", Some("x")),
+                    ("diff.a.algorithm", Some("patience")),
+                ],
+                (Moves, ""),
+            ),
         ] {
             let found = flags(&entries);
-            assert_eq!(found, Some((expected.0, expected.1.to_owned())), "{entries:?}");
+            assert_eq!(
+                found,
+                Some((expected.0, expected.1.to_owned())),
+                "{entries:?}"
+            );
         }
     }
 
@@ -183,7 +225,10 @@ mod tests {
             vec![("diff.context", Some("010"))],
             vec![("diff.context", None)],
             vec![("diff.algorithm", Some("best"))],
-            vec![("diff.algorithm", Some("patience")), ("diff.a.algorithm", Some("myers"))],
+            vec![
+                ("diff.algorithm", Some("patience")),
+                ("diff.a.algorithm", Some("myers")),
+            ],
             vec![("diff.submodule", Some("log"))],
             vec![("diff.submodule", None)],
             vec![("diff.relative", None)],

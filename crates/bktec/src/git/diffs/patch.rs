@@ -17,7 +17,11 @@ pub struct Patch {
 
 impl Default for Patch {
     fn default() -> Self {
-        Self { spool: SpooledTempFile::new(IN_MEMORY_BYTES), written: 0, newlines_at_end: 0 }
+        Self {
+            spool: SpooledTempFile::new(IN_MEMORY_BYTES),
+            written: 0,
+            newlines_at_end: 0,
+        }
     }
 }
 
@@ -48,15 +52,28 @@ impl Patch {
 
     pub(in crate::git) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.spool.write_all(bytes)?;
-        let kept = bytes.len() - bytes.iter().rev().take_while(|&&byte| byte == b'\n').count();
+        let kept = bytes.len()
+            - bytes
+                .iter()
+                .rev()
+                .take_while(|&&byte| byte == b'\n')
+                .count();
         let newlines = (bytes.len() - kept) as u64;
-        self.newlines_at_end = if kept == 0 { self.newlines_at_end + newlines } else { newlines };
+        self.newlines_at_end = if kept == 0 {
+            self.newlines_at_end + newlines
+        } else {
+            newlines
+        };
         self.written += bytes.len() as u64;
         Ok(())
     }
 
     pub(in crate::git) fn memory(&self) -> usize {
-        if self.spool.is_rolled() { 0 } else { usize::try_from(self.written).unwrap_or(usize::MAX) }
+        if self.spool.is_rolled() {
+            0
+        } else {
+            usize::try_from(self.written).unwrap_or(usize::MAX)
+        }
     }
 }
 
@@ -72,13 +89,17 @@ mod tests {
             patch.push(part).unwrap();
         }
         assert_eq!(patch.to_vec().unwrap(), b"\na\n\n\nb");
-        assert_eq!(patch.to_vec().unwrap().len() as u64, patch.len(), "and it can be read again");
+        assert_eq!(
+            patch.to_vec().unwrap().len() as u64,
+            patch.len(),
+            "and it can be read again"
+        );
     }
 
     #[test]
     fn a_large_patch_leaves_memory() {
         let mut patch = Patch::default();
-        let line = [b'x'; 1 << 16];
+        let line = vec![b'x'; 1 << 16];
         for _ in 0..=(IN_MEMORY_BYTES / line.len()) {
             patch.push(&line).unwrap();
         }

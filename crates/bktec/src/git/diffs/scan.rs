@@ -103,7 +103,9 @@ fn summary_line(line: &[u8], entry: &mut Entry) -> Result<Place, ScanError> {
         b"\n" => return Ok(Place::Headers),
         [b':', ..] => {
             let content = line.strip_suffix(b"\n").unwrap_or(line);
-            entry.raw_entries.push(raw_entry(content).ok_or_else(|| unexpected(line))?);
+            entry
+                .raw_entries
+                .push(raw_entry(content).ok_or_else(|| unexpected(line))?);
             entry.raw.extend_from_slice(line);
         }
         [b'0'..=b'9' | b'-', ..] => entry.numstat.extend_from_slice(line),
@@ -157,7 +159,9 @@ fn hunk(
                 let (Some(less_old), Some(less_new)) =
                     (old.checked_sub(minus), new.checked_sub(plus))
                 else {
-                    return Err(unexpected(&buffer[position..buffer.len().min(position + 80)]));
+                    return Err(unexpected(
+                        &buffer[position..buffer.len().min(position + 80)],
+                    ));
                 };
                 (old, new) = (less_old, less_new);
                 deleted += u64::from(minus == 1 && plus == 0);
@@ -167,7 +171,10 @@ fn hunk(
             position = newline.map_or(buffer.len(), |newline| position + newline + 1);
             in_line = newline.is_none();
         }
-        entry.patch.push(&buffer[..position]).map_err(ScanError::Spool)?;
+        entry
+            .patch
+            .push(&buffer[..position])
+            .map_err(ScanError::Spool)?;
         reader.consume(position);
     }
     if let Some(section) = entry.sections.last_mut() {
@@ -181,7 +188,11 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> Result<usize, Sca
     let read = io::Read::take(&mut *reader, LONGEST_LINE as u64)
         .read_until(b'\n', line)
         .map_err(ScanError::Read)?;
-    if read == LONGEST_LINE { Err(unexpected(line)) } else { Ok(read) }
+    if read == LONGEST_LINE {
+        Err(unexpected(line))
+    } else {
+        Ok(read)
+    }
 }
 
 fn unexpected(line: &[u8]) -> ScanError {
@@ -195,8 +206,16 @@ fn raw_entry(line: &[u8]) -> Option<RawEntry> {
     let first = fields.next()?.to_vec();
     let second = fields.next().map(<[u8]>::to_vec);
     Some(match second {
-        Some(name) => RawEntry { status, old_name: Some(first), name },
-        None => RawEntry { status, old_name: None, name: first },
+        Some(name) => RawEntry {
+            status,
+            old_name: Some(first),
+            name,
+        },
+        None => RawEntry {
+            status,
+            old_name: None,
+            name: first,
+        },
     })
 }
 
@@ -250,15 +269,26 @@ mod tests {
             let mut entry = scan(&mut reader, End::Line(b"end 7\n")).unwrap();
             let patch_start = OUTPUT.windows(5).position(|w| w == b"diff ").unwrap();
             let patch_end = OUTPUT.len() - b"\nend 7\nrest".len();
-            assert_eq!(entry.patch.to_vec().unwrap(), &OUTPUT[patch_start..patch_end]);
+            assert_eq!(
+                entry.patch.to_vec().unwrap(),
+                &OUTPUT[patch_start..patch_end]
+            );
             assert_eq!(
                 entry.sections,
                 [
-                    Section { added: 3, deleted: 2, has_hunk: true, binary: false },
+                    Section {
+                        added: 3,
+                        deleted: 2,
+                        has_hunk: true,
+                        binary: false
+                    },
                     Section::default()
                 ]
             );
-            assert_eq!(entry.raw_entries[1].old_name.as_deref(), Some(b"b".as_slice()));
+            assert_eq!(
+                entry.raw_entries[1].old_name.as_deref(),
+                Some(b"b".as_slice())
+            );
             assert_eq!(entry.raw_entries[1].name, b"\"c\\td\"");
             let mut rest = String::new();
             io::Read::read_to_string(&mut reader, &mut rest).unwrap();
@@ -271,7 +301,10 @@ mod tests {
         let whole = OUTPUT.len() - b"\nrest".len();
         for end in 0..whole {
             let result = scan(&mut &OUTPUT[..end], End::Line(b"end 7\n"));
-            assert!(matches!(result, Err(ScanError::Early | ScanError::Line(_))), "{end}");
+            assert!(
+                matches!(result, Err(ScanError::Early | ScanError::Line(_))),
+                "{end}"
+            );
         }
     }
 
@@ -286,7 +319,10 @@ mod tests {
             "\ndiff --git a b\n@@ -1 +1 @@\nhello\n",
             "\ndiff --git a b\n@@ -1,0 +1 @@\n-a\n",
         ] {
-            assert!(scan(&mut output.as_bytes(), End::Output).is_err(), "{output}");
+            assert!(
+                scan(&mut output.as_bytes(), End::Output).is_err(),
+                "{output}"
+            );
         }
     }
 

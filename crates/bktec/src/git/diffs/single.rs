@@ -27,24 +27,40 @@ pub(in crate::git) struct SingleDiff {
 
 impl SingleDiff {
     pub(in crate::git) fn new(repository: &Repository, kind: DiffKind) -> Self {
-        Self { git: repository.git().clone(), kind, empty_tree: repository.empty_tree() }
+        Self {
+            git: repository.git().clone(),
+            kind,
+            empty_tree: repository.empty_tree(),
+        }
     }
 
-    pub(in crate::git) fn diff(&self, commit: ObjectId, base: Base) -> Result<CommitDiff, DiffError> {
+    pub(in crate::git) fn diff(
+        &self,
+        commit: ObjectId,
+        base: Base,
+    ) -> Result<CommitDiff, DiffError> {
         let base = match base {
             Base::Commit(id) if id == commit => return Ok(CommitDiff::default()),
             Base::Commit(id) => id.to_string(),
             Base::EmptyTree => self.empty_tree.to_owned(),
         };
         let commit = commit.to_string();
-        let mut arguments =
-            vec!["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--raw", "--numstat"];
+        let mut arguments = vec![
+            "diff",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-color",
+            "--raw",
+            "--numstat",
+        ];
         if self.kind == DiffKind::Full {
             arguments.push("--patch");
         }
         arguments.extend([base.as_str(), commit.as_str(), "--"]);
-        let mut process =
-            self.git.start_with_input(&arguments, Vec::new()).map_err(DiffError::Git)?;
+        let mut process = self
+            .git
+            .start_with_input(&arguments, Vec::new())
+            .map_err(DiffError::Git)?;
         let scanned = scan(process.output().map_err(DiffError::Git)?, End::Output);
         let mut entry = match scanned {
             Ok(entry) => entry,
@@ -66,6 +82,9 @@ impl SingleDiff {
 impl DiffError {
     /// Whether nothing more can be expected of git, for this commit or any other.
     pub(in crate::git) fn is_final(&self) -> bool {
-        matches!(self, Self::Git(GitError::Cancelled | GitError::Start { .. }))
+        matches!(
+            self,
+            Self::Git(GitError::Cancelled | GitError::Start { .. })
+        )
     }
 }

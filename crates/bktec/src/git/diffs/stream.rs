@@ -96,7 +96,9 @@ impl Worker {
                 self.feed(&job)?;
                 pending.push_back(job);
             }
-            let Some(job) = pending.pop_front() else { return Ok(()) };
+            let Some(job) = pending.pop_front() else {
+                return Ok(());
+            };
             let result = self.take(&job, &pending)?;
             if self.git.cancel().is_cancelled() {
                 return Err(GitError::Cancelled);
@@ -108,13 +110,18 @@ impl Worker {
     }
 
     fn feed(&mut self, job: &Job) -> Result<(), GitError> {
-        let Some(options) = &self.options else { return Ok(()) };
+        let Some(options) = &self.options else {
+            return Ok(());
+        };
         if job.is_empty() {
             return Ok(());
         }
         if self.diffs.is_none() {
-            let output: &[&str] =
-                if self.has_patch { &["--raw", "--patch"] } else { &["--raw", "--numstat"] };
+            let output: &[&str] = if self.has_patch {
+                &["--raw", "--patch"]
+            } else {
+                &["--raw", "--numstat"]
+            };
             let renames = match options.renames {
                 Renames::Off => "--no-renames",
                 Renames::Moves => "-M",
@@ -139,7 +146,9 @@ impl Worker {
         if job.is_empty() {
             return Ok(Ok(CommitDiff::default()));
         }
-        let Some(process) = &mut self.diffs else { return self.ask(job) };
+        let Some(process) = &mut self.diffs else {
+            return self.ask(job);
+        };
         match scan(process.output()?, End::Line(job.end_line().as_bytes())) {
             Ok(entry) => self.complete(job, entry),
             Err(error) => {
@@ -184,7 +193,9 @@ impl Worker {
 
     /// The line counts; `None` when they have to be asked of `git diff`.
     fn counts(&mut self, job: &Job, entry: &Entry) -> Result<Option<Vec<u8>>, GitError> {
-        let Some(lines) = derive(entry) else { return Ok(None) };
+        let Some(lines) = derive(entry) else {
+            return Ok(None);
+        };
         let mut answers_to = |question| {
             if lines.contains(&Line::Ask(question)) {
                 self.helper_counts(job, question)
@@ -192,8 +203,12 @@ impl Worker {
                 Ok(Some(Vec::new()))
             }
         };
-        let Some(moved) = answers_to(Question::Moved)? else { return Ok(None) };
-        let Some(in_place) = answers_to(Question::InPlace)? else { return Ok(None) };
+        let Some(moved) = answers_to(Question::Moved)? else {
+            return Ok(None);
+        };
+        let Some(in_place) = answers_to(Question::InPlace)? else {
+            return Ok(None);
+        };
         let mut numstat = Vec::new();
         for (line, raw) in lines.into_iter().zip(&entry.raw_entries) {
             let answers = match line {
@@ -221,7 +236,9 @@ impl Worker {
         job: &Job,
         question: Question,
     ) -> Result<Option<Vec<Vec<u8>>>, GitError> {
-        let Some(options) = &self.options else { return Ok(None) };
+        let Some(options) = &self.options else {
+            return Ok(None);
+        };
         let (slot, renames, filter) = match (question, options.renames) {
             (Question::Moved, Renames::Off) => return Ok(None),
             (Question::Moved, Renames::Moves) => (&mut self.moved, "-M100%", "--diff-filter=RC"),
@@ -236,7 +253,11 @@ impl Worker {
             let end = job.end_line();
             if let Ok(entry) = scan(process.output()?, End::Line(end.as_bytes())) {
                 return Ok(Some(
-                    entry.numstat.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect(),
+                    entry
+                        .numstat
+                        .split_inclusive(|&byte| byte == b'\n')
+                        .map(<[u8]>::to_vec)
+                        .collect(),
                 ));
             }
         }
@@ -248,7 +269,9 @@ impl Worker {
 /// The name on a line of counts.
 fn counted_name(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.splitn(3, |&byte| byte == b'\t').nth(2).unwrap_or_default()
+    line.splitn(3, |&byte| byte == b'\t')
+        .nth(2)
+        .unwrap_or_default()
 }
 
 fn start(
@@ -289,6 +312,11 @@ impl Entry {
             let kept = text.len() - text.iter().rev().take_while(|&&byte| byte == b'\n').count();
             text.truncate(kept);
         }
-        CommitDiff { files_changed, diff_stat: numstat, raw, patch }
+        CommitDiff {
+            files_changed,
+            diff_stat: numstat,
+            raw,
+            patch,
+        }
     }
 }

@@ -190,7 +190,11 @@ impl Walk<'_> {
                 for &index in &self.cuts[before].open {
                     let element = &self.elements[index];
                     let keeps = keeps_counts[index] && element.last_part == Some(number);
-                    let edits = if keeps { Vec::new() } else { element.no_counts() };
+                    let edits = if keeps {
+                        Vec::new()
+                    } else {
+                        element.no_counts()
+                    };
                     for piece in edited(element.tag.clone(), edits) {
                         part.push(piece);
                     }

@@ -18,7 +18,7 @@ mod tests;
 
 use test_engine_results::Format;
 
-pub(crate) use piece::{Part, PartReader};
+pub(crate) use piece::Part;
 
 /// The most results that an upload may hold.
 pub(crate) const MOST_RESULTS: usize = 5_000;

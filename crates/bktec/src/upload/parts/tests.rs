@@ -108,15 +108,34 @@ fn what_the_parts_look_like() {
             .join("\n-----\n")
     };
     let rspec = r#"{"version":"3","examples":[{"id":1}, {"id":2}, {"id":3}],"summary":{"errors_outside_of_examples_count":1}}"#;
-    insta::assert_snapshot!(show(Format::RspecJson, rspec, 2), @"");
+    insta::assert_snapshot!(show(Format::RspecJson, rspec, 2), @r#"
+    {"version":"3","examples":[{"id":1}, {"id":2}],"summary":{"errors_outside_of_examples_count":1}}
+    -----
+    {"version":"3","examples":[{"id":3}],"summary":{"errors_outside_of_examples_count":0}}
+    "#);
     let jest = r#"{"numFailedTestSuites":1,"success":false,"testResults":[{"name":"/a","status":"failed","assertionResults":[{"title":"1","status":"passed"},{"title":"2","status":"failed"},{"title":"3","status":"passed"}]},{"name":"/b","status":"passed","assertionResults":[{"title":"4","status":"passed"}]}]}"#;
-    insta::assert_snapshot!(show(Format::JestJson, jest, 2), @"");
+    insta::assert_snapshot!(show(Format::JestJson, jest, 2), @r#"
+    {"numFailedTestSuites":1,"success":false,"testResults":[{"name":"/a","status":"failed","assertionResults":[{"title":"1","status":"passed"},{"title":"2","status":"failed"}]}]}
+    -----
+    {"numFailedTestSuites":0,"success":true,"testResults":[{"name":"/a","status":"passed","assertionResults":[{"title":"3","status":"passed"}]},{"name":"/b","status":"passed","assertionResults":[{"title":"4","status":"passed"}]}]}
+    "#);
     let junit = r#"<?xml version="1.0"?>
 <testsuites tests="3" failures="1"><testsuite name='a "b"' tests='2' failures='1' file="a.py">
 <testcase name="1"/><testcase name="2"><failure/></testcase>
 </testsuite><testsuite name="c" tests="1"><testcase name="3"/></testsuite></testsuites>
 "#;
-    insta::assert_snapshot!(show(Format::Junit, junit, 1), @"");
+    insta::assert_snapshot!(show(Format::Junit, junit, 1), @r#"
+    <?xml version="1.0"?>
+    <testsuites  ><testsuite name='a "b"'   file="a.py">
+    <testcase name="1"/></testsuite></testsuites>
+    -----
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites  ><testsuite name='a "b"'   file="a.py"><testcase name="2"><failure/></testcase>
+    </testsuite></testsuites>
+    -----
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites  ><testsuite name="c" tests="1"><testcase name="3"/></testsuite></testsuites>
+    "#);
     let go = concat!(
         "{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"A\"}\n",
         "{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"B\"}\n",
@@ -125,7 +144,17 @@ fn what_the_parts_look_like() {
         "{\"Action\":\"output\",\"Package\":\"p\",\"Output\":\"FAIL\"}\n",
         "{\"Action\":\"fail\",\"Package\":\"p\"}\n",
     );
-    insta::assert_snapshot!(show(Format::GoJsonl, go, 1), @"");
+    insta::assert_snapshot!(show(Format::GoJsonl, go, 1), @r#"
+    {"Action":"run","Package":"p","Test":"B"}
+    {"Action":"fail","Package":"p","Test":"B"}
+    {"Action":"output","Package":"p","Output":"FAIL"}
+    {"Action":"fail","Package":"p"}
+
+    -----
+    {"Action":"run","Package":"p","Test":"A"}
+    {"Action":"pass","Package":"p","Test":"A"}
+    {"Action":"pass","Package":"p"}
+    "#);
 }
 
 #[test]
@@ -208,7 +237,11 @@ fn rspec_file() -> impl Strategy<Value = String> {
         any::<bool>(),
     )
         .prop_map(|(examples, errors, told)| {
-            let messages = if told { vec!["An error occurred"] } else { vec![] };
+            let messages = if told {
+                vec!["An error occurred"]
+            } else {
+                vec![]
+            };
             json!({"summary": {"errors_outside_of_examples_count": errors}, "examples": examples,
                    "messages": messages, "version": "3"})
             .to_string()
@@ -222,13 +255,12 @@ fn jest_file() -> impl Strategy<Value = String> {
         json!({"title": if titled { "t" } else { "" }, "status": status, "ancestorTitles": ["A"],
                "invocations": 1 + extra, "failureMessages": if status == "failed" { vec!["m"] } else { vec![] }})
     });
-    let entry = (prop::collection::vec(assertion, 0..9), any::<bool>()).prop_map(
-        |(assertions, broken)| {
+    let entry =
+        (prop::collection::vec(assertion, 0..9), any::<bool>()).prop_map(|(assertions, broken)| {
             let failed = broken || assertions.iter().any(|one| one["status"] == "failed");
             json!({"assertionResults": assertions, "name": "/p/a.test.js", "message": "M",
                    "status": if failed { "failed" } else { "passed" }})
-        },
-    );
+        });
     (
         prop::collection::vec(entry, 1..5),
         prop::option::of(any::<bool>()),
@@ -253,7 +285,11 @@ fn junit_file() -> impl Strategy<Value = String> {
         _ => r#"<x:testcase name='n "q"' time="1"/>"#,
     });
     let counts = (0..3_u32, 0..2_u32, any::<bool>());
-    let suite = (prop::collection::vec(case, 0..7), counts.clone(), any::<bool>());
+    let suite = (
+        prop::collection::vec(case, 0..7),
+        counts.clone(),
+        any::<bool>(),
+    );
     let suite = suite.prop_map(|(cases, (failures, errors, has_error), inner)| {
         let mut text = format!(
             r#"<testsuite file="f.py" tests='{}' failures="{failures}" errors = "{errors}"  name="s&amp;">"#,

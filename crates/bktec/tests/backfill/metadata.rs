@@ -1,0 +1,105 @@
+//! What `plan` tells of the commit is what the backfill would, under the names servers expect.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::command::small;
+use crate::reference::PlainGit;
+use crate::server::Server;
+
+/// Asks for a plan in `directory`; gives the request's metadata and standard error.
+fn plan(directory: &Path, arguments: &[&str], preview: &str) -> (serde_json::Value, String) {
+    let server = Server::start(&[]);
+    #[expect(clippy::disallowed_methods, reason = "the program under test")]
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_bktec"))
+        .args(["plan", "--json"])
+        .args(arguments)
+        .current_dir(directory)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", directory)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("BKTEC_PREVIEW_SELECTION", preview)
+        .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
+        .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
+        .env("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "secret-token")
+        .env("BUILDKITE_TEST_ENGINE_BASE_URL", &server.base)
+        .env("BUILDKITE_BUILD_ID", "build-1")
+        .env("BUILDKITE_STEP_ID", "step-1")
+        .env("BUILDKITE_BRANCH", "topic")
+        .env("BUILDKITE_PIPELINE_SLUG", "pipe")
+        .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "jest")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let metadata = server.state().plans[0]["metadata"].clone();
+    (metadata, stderr)
+}
+
+#[test]
+fn a_plan_with_a_strategy_tells_of_the_commit() {
+    let (mut sample, clone, _) = small();
+    sample.git_in(&clone, &["checkout", "--quiet", "-b", "topic"]);
+    fs_err::write(clone.join("a.test.js"), "").unwrap();
+    sample.git_in(&clone, &["add", "."]);
+    sample.git_in(
+        &clone,
+        &[
+            "-c",
+            "user.name=Bo",
+            "-c",
+            "user.email=b@c",
+            "commit",
+            "-qm",
+            "topic\n\nwork",
+        ],
+    );
+    let head = sample.git_in(&clone, &["rev-parse", "HEAD"]);
+    let plain = PlainGit::new(&clone, "origin/main");
+    let expected = plain.record(&head, &plain.base(&head).unwrap()).unwrap();
+    for arguments in [
+        ["--selection-strategy", "random"].as_slice(),
+        &["--collect-git-metadata"],
+    ] {
+        let (found, _) = plan(
+            &clone,
+            &[arguments, &["--metadata", "branch=mine"]].concat(),
+            "true",
+        );
+        assert_eq!(
+            found,
+            serde_json::json!({
+                "commit_sha": head, "parent_shas": expected.parents,
+                "author_name": expected.author[0], "author_email": expected.author[1],
+                "author_date": expected.author[2], "committer_name": expected.committer[0],
+                "committer_email": expected.committer[1], "committer_date": expected.committer[2],
+                "message": "topic\n\nwork", "files_changed": "a.test.js",
+                "diff_stat": expected.diff.numstat, "git_diff": expected.diff.patch,
+                "git_diff_raw": expected.diff.raw,
+                "branch": "mine", "base_branch": "main", "pipeline_slug": "pipe",
+                "build_uuid": "build-1"})
+        );
+    }
+}
+
+#[test]
+fn a_plan_that_did_not_ask_tells_nothing() {
+    let (_sample, clone, _) = small();
+    fs_err::write(clone.join("a.test.js"), "").unwrap();
+    let (found, _) = plan(&clone, &[], "true");
+    assert_eq!(found, serde_json::Value::Null);
+}
+
+#[test]
+fn a_folder_without_history_gets_its_plan_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join("a.test.js"), "").unwrap();
+    let (found, stderr) = plan(folder.path(), &["--collect-git-metadata"], "true");
+    assert!(stderr.contains("without what git knows"), "{stderr}");
+    assert_eq!(
+        found,
+        serde_json::json!({"branch": "topic", "pipeline_slug": "pipe", "build_uuid": "build-1"})
+    );
+}

@@ -1,0 +1,188 @@
+//! The reference pages are what the program says of itself. `UPDATE_DOCS=1` writes them anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use bktec::{cli, env_vars};
+use clap::{Arg, Command};
+
+/// How the help marks an argument that only carries a variable.
+const VARIABLE_ONLY: &str = "not an option to type";
+
+#[test]
+fn the_pages_say_what_the_program_says() {
+    for (name, expected) in [
+        ("cli.md", command_page()),
+        ("environment.md", variable_page()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../docs/reference")
+            .join(name);
+        if update() {
+            fs_err::write(&path, expected).unwrap();
+            continue;
+        }
+        let there = fs_err::read_to_string(&path).unwrap_or_default();
+        assert!(
+            there == expected,
+            "docs/reference/{name} is out of date: run UPDATE_DOCS=1 cargo test -p bktec --test it reference"
+        );
+    }
+}
+
+fn update() -> bool {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how one asks for the pages to be written"
+    )]
+    let asked = std::env::var_os("UPDATE_DOCS");
+    asked.is_some_and(|value| !value.is_empty())
+}
+
+/// The commands that do something, with their whole names.
+fn commands(preview: bool) -> Vec<(String, Command)> {
+    let mut found = Vec::new();
+    let mut root = cli::command(preview);
+    root.build();
+    for command in root.get_subcommands() {
+        if command.get_name() == "help" {
+            continue;
+        }
+        let inner: Vec<_> = command
+            .get_subcommands()
+            .filter(|inner| inner.get_name() != "help")
+            .collect();
+        if inner.is_empty() {
+            found.push((command.get_name().to_owned(), command.clone()));
+        }
+        for inner in inner {
+            found.push((
+                format!("{} {}", command.get_name(), inner.get_name()),
+                inner.clone(),
+            ));
+        }
+    }
+    found
+}
+
+fn help(argument: &Arg) -> String {
+    argument
+        .get_help()
+        .map(|help| help.to_string().replace('|', "\\|"))
+        .unwrap_or_default()
+}
+
+fn variable(argument: &Arg) -> Option<String> {
+    Some(argument.get_env()?.to_string_lossy().into_owned())
+}
+
+/// `--name VALUE`, or the name of what is given without an option.
+fn written(argument: &Arg) -> String {
+    let value = argument
+        .get_value_names()
+        .and_then(|names| names.first())
+        .map(|name| name.as_str().to_owned());
+    let Some(long) = argument.get_long() else {
+        return value.unwrap_or_default();
+    };
+    match value {
+        Some(value) if argument.is_require_equals_set() => format!("--{long}[={value}]"),
+        Some(value) if argument.get_action().takes_values() => format!("--{long} {value}"),
+        _ => format!("--{long}"),
+    }
+}
+
+fn is_listed(argument: &Arg) -> bool {
+    !matches!(argument.get_id().as_str(), "help" | "version")
+        && !help(argument).contains(VARIABLE_ONLY)
+}
+
+fn command_page() -> String {
+    let mut page = "# Commands and options of `bktec`\n\n\
+        Made from the program by its tests; do not edit. Every option is also an environment \
+        variable where one is named; the\noption wins. Durations look like `2m30s`, booleans like \
+        `true` or `false`. *Hidden* options are not in `--help`: a CI sets\ntheir variables. \
+        *Preview* options exist only where `BKTEC_PREVIEW_SELECTION` is on.\n"
+        .to_owned();
+    let public = commands(false);
+    for (name, command) in commands(true) {
+        let about = command.get_about().map(ToString::to_string);
+        let _ = write!(
+            page,
+            "\n## `bktec {name}`\n\n{}.\n",
+            about.unwrap_or_default()
+        );
+        let mut groups: Vec<(String, String)> = Vec::new();
+        for argument in command
+            .get_arguments()
+            .filter(|argument| is_listed(argument))
+        {
+            let heading = argument.get_help_heading().unwrap_or("Options").to_owned();
+            let is_public = public.iter().any(|(other, command)| {
+                *other == name
+                    && command
+                        .get_arguments()
+                        .any(|other| other.get_id() == argument.get_id())
+            });
+            let mark = if !is_public && argument.get_help_heading() == Some("Preview") {
+                "*Preview.* "
+            } else if argument.is_hide_set() {
+                "*Hidden.* "
+            } else {
+                ""
+            };
+            let variable = variable(argument).map_or_else(String::new, |name| format!("`{name}`"));
+            let row = format!(
+                "| `{}` | {variable} | {mark}{} |\n",
+                written(argument),
+                help(argument)
+            );
+            match groups.iter_mut().find(|(other, _)| *other == heading) {
+                Some((_, rows)) => rows.push_str(&row),
+                None => groups.push((heading, row)),
+            }
+        }
+        for (heading, rows) in groups {
+            let _ = write!(
+                page,
+                "\n### {heading}\n\n| option | variable | what it does |\n| --- | --- | --- |\n{rows}"
+            );
+        }
+    }
+    page
+}
+
+fn variable_page() -> String {
+    let mut options: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, command) in commands(true) {
+        for argument in command.get_arguments() {
+            let Some(variable) = variable(argument) else {
+                continue;
+            };
+            let option = match argument.get_long() {
+                Some(long) if is_listed(argument) => format!("`{name} --{long}`"),
+                _ => format!("`{name}`"),
+            };
+            options.entry(variable).or_default().push(option);
+        }
+    }
+    let mut page = "# Environment variables of `bktec`\n\n\
+        Made from the program by its tests; do not edit. A variable that is set but empty counts as \
+        not set. An option wins over\nits variable.\n\n\
+        | variable | option of | what it says |\n| --- | --- | --- |\n"
+        .to_owned();
+    for (name, description) in env_vars::ALL {
+        let options = options.remove(*name).unwrap_or_default().join(", ");
+        let _ = writeln!(page, "| `{name}` | {options} | {} |", description.trim());
+    }
+    assert!(options.is_empty(), "not in the table: {options:?}");
+    page.push_str(
+        "\n## Other CIs\n\nOn machines of other CIs, `bktec upload` reads what they say about the \
+         build.\n\n| variable | what it says |\n| --- | --- |\n",
+    );
+    for (name, description) in env_vars::OTHER_CI {
+        let _ = writeln!(page, "| `{name}` | {} |", description.trim());
+    }
+    page
+}

@@ -1,0 +1,405 @@
+//! `bktec upload`: what is sent where, and what is said about it.
+
+use std::fmt::Write as _;
+
+use rstest::rstest;
+use test_engine_results::{Format, parse};
+
+use crate::bktec::Bktec;
+use crate::server::{Asked, Reply, Server};
+
+const JUNIT: &str = r#"<testsuite><testcase classname="C" name="a"/></testsuite>"#;
+const JSON: &str = r#"[{"name":"a","result":"passed"}]"#;
+
+/// A server that takes everything.
+fn taking() -> Server {
+    Server::start(|_, before| {
+        let number = before + 1;
+        Reply::Answer(
+            202,
+            format!(
+                r#"{{"id":"upload-{number}","upload_id":"upload-{number}","run_id":"run-1","queued":1,"skipped":0,"errors":[],"run_url":"https://te/runs/run-1","upload_url":"https://te/uploads/upload-{number}"}}"#
+            ),
+        )
+    })
+}
+
+fn shown(asked: &Asked) -> String {
+    let mut text = asked.line();
+    let _ = writeln!(
+        text,
+        "\nauthorization: {}",
+        asked.header("authorization").unwrap_or_default()
+    );
+    for (name, file, content) in asked.form() {
+        let file = file.map(|file| format!(" ({file})")).unwrap_or_default();
+        let content = content.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        let _ = writeln!(text, "{name}{file}: {content}");
+    }
+    text
+}
+
+#[test]
+fn files_of_a_buildkite_build() {
+    let server = taking();
+    let ended = Bktec::uploading(
+        &[
+            "report.xml",
+            "nested/results.json",
+            "--tag",
+            "team=a,b",
+            "--location-prefix",
+            "api",
+        ],
+        &server.base(),
+    )
+    .file("report.xml", JUNIT)
+    .folder("nested")
+    .file("nested/results.json", JSON)
+    .env("BUILDKITE_BUILD_ID", "build-1")
+    .env("BUILDKITE_BUILD_NUMBER", "12")
+    .env("BUILDKITE_BUILD_URL", "https://ci/12")
+    .env("BUILDKITE_JOB_ID", "job-1")
+    .env("BUILDKITE_BRANCH", "main")
+    .env("BUILDKITE_COMMIT", "abc")
+    .env("BUILDKITE_MESSAGE", "Fix it")
+    .run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 0
+    ----- stdout -----
+    Uploaded report.xml: upload-1 https://te/uploads/upload-1
+    Uploaded results.json: upload-2 https://te/uploads/upload-2
+    ----- stderr -----
+    ");
+    let asked = server.asked();
+    assert_eq!(asked.len(), 2);
+    insta::assert_snapshot!(shown(&asked[0]), @r#"
+    POST /v1/uploads
+    authorization: Token token="upload-secret"
+    format: junit
+    run_env[CI]: buildkite
+    run_env[key]: build-1
+    run_env[branch]: main
+    run_env[commit_sha]: abc
+    run_env[number]: 12
+    run_env[url]: https://ci/12
+    run_env[job_id]: job-1
+    run_env[message]: Fix it
+    run_env[location_prefix]: api
+    run_env[collector]: bktec
+    run_env[version]: VERSION
+    tags[team]: a,b
+    data (report.xml): <testsuite><testcase classname="C" name="a"/></testsuite>
+    "#);
+    assert_eq!(asked[1].field("format").unwrap(), "json");
+    assert_eq!(asked[1].field("run_env[key]").unwrap(), "build-1");
+    let (_, name, content) = asked[1].form().pop().unwrap();
+    assert_eq!(name.as_deref(), Some("results.json"));
+    assert_eq!(content, JSON);
+}
+
+#[test]
+fn files_without_a_ci_share_a_fresh_key() {
+    let server = taking();
+    let upload = || {
+        let ended = Bktec::uploading(&["a.xml", "b.xml", "a.xml"], &server.base())
+            .file("a.xml", JUNIT)
+            .file("b.xml", JUNIT)
+            .run();
+        assert_eq!(ended.code, 0, "{ended}");
+    };
+    upload();
+    upload();
+    let asked = server.asked();
+    let keys: Vec<_> = asked
+        .iter()
+        .map(|asked| asked.field("run_env[key]").unwrap())
+        .collect();
+    assert_eq!(keys.len(), 4);
+    assert_eq!((&keys[0], &keys[2]), (&keys[1], &keys[3]));
+    assert_ne!(keys[0], keys[2]);
+    let key: uuid::Uuid = keys[0].parse().unwrap();
+    assert_eq!(key.get_version_num(), 7);
+    let fields: Vec<_> = asked[0]
+        .form()
+        .into_iter()
+        .map(|(name, _, _)| name)
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "format",
+            "run_env[CI]",
+            "run_env[key]",
+            "run_env[collector]",
+            "run_env[version]",
+            "data"
+        ]
+    );
+    assert_eq!(asked[0].field("run_env[CI]").unwrap(), "generic");
+}
+
+#[test]
+fn another_ci_is_known_by_its_variables_and_options_win() {
+    let server = taking();
+    let ended = Bktec::uploading(&["a.xml", "--branch", "topic"], &server.base())
+        .file("a.xml", JUNIT)
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_ACTION", "__run")
+        .env("GITHUB_RUN_NUMBER", "3")
+        .env("GITHUB_RUN_ATTEMPT", "1")
+        .env("GITHUB_REF", "refs/heads/main")
+        .env("GITHUB_SHA", "abc")
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let upload = &server.asked()[0];
+    for (field, value) in [
+        ("run_env[CI]", "github_actions"),
+        ("run_env[key]", "__run-3-1"),
+        ("run_env[branch]", "topic"),
+        ("run_env[commit_sha]", "abc"),
+    ] {
+        assert_eq!(upload.field(field).as_deref(), Some(value));
+    }
+}
+
+#[rstest]
+#[case::option(&["--upload-url", "SERVER/elsewhere"], "POST /elsewhere")]
+#[case::base(&[], "POST /v1/uploads")]
+fn where_files_go(#[case] options: &[&str], #[case] line: &str) {
+    let server = taking();
+    let options: Vec<_> = options
+        .iter()
+        .map(|option| option.replace("SERVER", &server.base()))
+        .collect();
+    let mut arguments = vec!["a.xml"];
+    arguments.extend(options.iter().map(String::as_str));
+    let ended = Bktec::uploading(&arguments, &server.base())
+        .file("a.xml", JUNIT)
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert_eq!(server.lines(), line);
+}
+
+#[rstest]
+#[case("--suite-token")]
+#[case("--token")]
+#[case("--upload-token")]
+fn a_token_can_be_given_by_three_names(#[case] option: &str) {
+    let server = taking();
+    let ended = Bktec::uploading(&[option, "typed", "a.xml"], &server.base())
+        .file("a.xml", JUNIT)
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert_eq!(
+        server.asked()[0].header("authorization"),
+        Some("Token token=\"typed\"")
+    );
+}
+
+#[test]
+fn a_missing_token_is_asked_of_the_agent() {
+    let server = taking();
+    let (ended, bktec) = Bktec::uploading(&["a.xml"], &server.base())
+        .file("a.xml", JUNIT)
+        .without("BUILDKITE_ANALYTICS_TOKEN")
+        .env("BUILDKITE_TEST_ENGINE_BASE_URL", server.base())
+        .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
+        .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
+        .program("buildkite-agent", r#"echo "$@" >> asked; echo minted"#)
+        .run_and_keep();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert_eq!(
+        bktec.read("asked").replace(&server.base(), "SERVER"),
+        "oidc request-token --audience SERVER/v2/analytics/organizations/acme/suites/web --lifetime 7200\n"
+    );
+    assert_eq!(
+        server.asked()[0].header("authorization"),
+        Some("Token token=\"minted\"")
+    );
+}
+
+#[test]
+fn the_directory_is_told_with_reports_of_jest_alone() {
+    let server = taking();
+    let report = r#"{"testResults":[]}"#;
+    let (ended, bktec) =
+        Bktec::uploading(&["report.json", "--format", "jest-json"], &server.base())
+            .file("report.json", report)
+            .run_and_keep();
+    insta::assert_snapshot!(ended, @"
+    exit code: 0
+    ----- stdout -----
+    Uploaded report.json: upload-1 https://te/uploads/upload-1
+    ----- stderr -----
+    ⚠️ report.json holds no results.
+    ");
+    let cwd = server.asked()[0].field("run_env[cwd]").unwrap();
+    assert_eq!(
+        fs_err::read_to_string(format!("{cwd}/report.json")).unwrap(),
+        bktec.read("report.json")
+    );
+}
+
+/// Reports with more results than one upload may hold, by the names of their tests.
+fn large(format: Format, results: usize) -> String {
+    let list = |result: &dyn Fn(usize) -> String, separator: &str| {
+        (0..results).map(result).collect::<Vec<_>>().join(separator)
+    };
+    match format {
+        Format::Json => format!(
+            "[{}]",
+            list(&|number| format!(r#"{{"name":"t{number}"}}"#), ",")
+        ),
+        Format::Junit => format!(
+            "<testsuites><testsuite>{}</testsuite></testsuites>",
+            list(&|number| format!(r#"<testcase name="t{number}"/>"#), "\n")
+        ),
+        Format::RspecJson => format!(
+            r#"{{"examples":[{}]}}"#,
+            list(
+                &|number| format!(r#"{{"description":"t{number}","status":"passed"}}"#),
+                ","
+            )
+        ),
+        Format::GoJsonl => {
+            list(
+                &|number| format!(r#"{{"Action":"pass","Package":"p","Test":"t{number}"}}"#),
+                "\n",
+            ) + "\n{\"Action\":\"pass\",\"Package\":\"p\"}\n"
+        }
+        _ => format!(
+            r#"{{"testResults":[{{"name":"/a.test.js","assertionResults":[{}]}}]}}"#,
+            list(
+                &|number| format!(r#"{{"title":"t{number}","status":"passed"}}"#),
+                ","
+            )
+        ),
+    }
+}
+
+#[rstest]
+#[case(Format::Json)]
+#[case(Format::Junit)]
+#[case(Format::RspecJson)]
+#[case(Format::JestJson)]
+#[case(Format::GoJsonl)]
+fn a_file_with_too_many_results_becomes_several_uploads(#[case] format: Format) {
+    let server = taking();
+    let ended = Bktec::uploading(&["big", "--format", format.name()], &server.base())
+        .file("big", &large(format, 10_001))
+        .run();
+    assert_eq!(
+        ended.stdout,
+        "Uploaded big, part 1 of 3: upload-1 https://te/uploads/upload-1\n\
+         Uploaded big, part 2 of 3: upload-2 https://te/uploads/upload-2\n\
+         Uploaded big, part 3 of 3: upload-3 https://te/uploads/upload-3\n"
+    );
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    let asked = server.asked();
+    let mut names = Vec::new();
+    for upload in &asked {
+        assert_eq!(upload.field("run_env[key]"), asked[0].field("run_env[key]"));
+        let report = parse(format, upload.field("data").unwrap().as_bytes()).unwrap();
+        assert!(report.results.len() <= 5_000 && report.bad.is_empty());
+        assert!(report.errors_outside_tests.is_empty());
+        names.extend(report.results.into_iter().map(|result| result.name));
+    }
+    let expected: Vec<_> = (0..10_001).map(|number| format!("t{number}")).collect();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_run_cuts_its_results_the_same_way() {
+    let server = Server::start(|asked, _| match asked.method.as_str() {
+        "GET" => Reply::ok(
+            r#"{"tasks":{"0":{"tests":[{"format":"selector","value":"a.test.js"}]},"1":{"tests":[]}}}"#,
+        ),
+        _ => Reply::ok(r#"{"run_url":"https://te/runs/1"}"#),
+    });
+    let ended = Bktec::against(
+        &[
+            "run",
+            "--upload-results",
+            "--test-command",
+            "report {{resultPath}} {{testExamples}}",
+        ],
+        &server,
+    )
+    .file("big", &large(Format::JestJson, 5_001))
+    .program("report", r#"cp big "$1""#)
+    .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")
+    .env("BKTEC_TEST_BUDGET_SCALE", "0.5")
+    .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(
+        ended
+            .stdout
+            .contains("Uploaded the results to https://te/runs/1\n"),
+        "{ended}"
+    );
+    let asked = server.asked();
+    let counts: Vec<_> = asked
+        .iter()
+        .filter(|asked| asked.target == "/v1/uploads")
+        .map(|upload| {
+            assert_eq!(upload.field("run_env[key]").unwrap(), "build-1");
+            let data = upload.field("data").unwrap();
+            let report = parse(Format::JestJson, data.as_bytes()).unwrap();
+            report.results.len()
+        })
+        .collect();
+    assert_eq!(counts, [5_000, 1]);
+}
+
+#[test]
+fn help() {
+    let ended = Bktec::bare(&["upload", "--help"])
+        .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")
+        .run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 0
+    ----- stdout -----
+    Uploads result files of tests that ran already
+
+    Usage: bktec upload [OPTIONS] <FILE>...
+
+    Arguments:
+      <FILE>...  Result files: JUnit XML, Test Engine JSON, go test -json, or another with --format
+
+    Options:
+          --debug[=<BOOL>]      Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
+          --format <FORMAT>     The files' format: json, junit, rspec-json, jest-json, playwright-json,
+                                cucumber-json or go-jsonl [default: by the name: .xml junit, .json json,
+                                .jsonl go-jsonl] [env: BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT]
+          --timeout <DURATION>  How long everything may take [default: 5m] [env:
+                                BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT]
+      -h, --help                Print help
+
+    Test Engine:
+          --suite-token <TOKEN>       The suite's token; asked of the CI agent when there is none [env:
+                                      BUILDKITE_ANALYTICS_TOKEN]
+          --tag <KEY=VALUE>           A tag for the results (can be repeated; the variable holds
+                                      several, separated by commas) [env: BUILDKITE_TEST_ENGINE_TAGS]
+          --location-prefix <PREFIX>  The folder of the project inside its repository [env:
+                                      BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
+          --suite-slug <SLUG>         The suite's slug, to ask the CI agent for a token [env:
+                                      BUILDKITE_TEST_ENGINE_SUITE_SLUG]
+          --oidc[=<BOOL>]             Ask the CI agent for a token that is not set [default: true] [env:
+                                      BUILDKITE_TEST_ENGINE_OIDC]
+          --no-oidc[=<BOOL>]          Never ask the CI agent for a token
+          --oidc-lifetime <DURATION>  How long such a token is good for [default: 2h] [env:
+                                      BUILDKITE_TEST_ENGINE_OIDC_LIFETIME]
+
+    Build [default: what the CI says]:
+          --build-id <ID>          The build's UUID: uploads with the same one are one run [env:
+                                   BUILDKITE_BUILD_ID]
+          --build-number <NUMBER>  The build's number [env: BUILDKITE_BUILD_NUMBER]
+          --build-url <URL>        The build's page [env: BUILDKITE_BUILD_URL]
+          --job-id <ID>            The job's UUID [env: BUILDKITE_JOB_ID]
+          --branch <BRANCH>        The branch [env: BUILDKITE_BRANCH]
+          --commit <SHA>           The commit [env: BUILDKITE_COMMIT]
+          --message <TEXT>         The commit's or the build's message [env: BUILDKITE_MESSAGE]
+    ----- stderr -----
+    ");
+}
