@@ -26,6 +26,9 @@ pub(crate) enum Unit {
     /// So many times as much.
     #[serde(rename = "x")]
     Times,
+    /// So many things.
+    #[serde(rename = "")]
+    Count,
 }
 
 /// Whether a small number is a good one.
@@ -69,6 +72,13 @@ pub(crate) fn per_second(value: f64) -> Quantity {
     Quantity {
         value,
         unit: Unit::PerSecond,
+    }
+}
+
+pub(crate) fn count(value: f64) -> Quantity {
+    Quantity {
+        value,
+        unit: Unit::Count,
     }
 }
 
@@ -205,6 +215,7 @@ impl fmt::Display for Quantity {
             Unit::Milliseconds => write!(f, "{value:.2} ms"),
             Unit::Megabytes => write!(f, "{value:.2} MB"),
             Unit::PerSecond => write!(f, "{value:.0}/s"),
+            Unit::Count => write!(f, "{value:.0}"),
             Unit::Times if value.abs() < 2.0 => write!(f, "{value:.4} x"),
             Unit::Times => write!(f, "{value:.1} x"),
         }

@@ -4,6 +4,7 @@
 //! programs are built and run (`programs`), how a server is started (`server`) and spoken to
 //! (`http`). Figures from different machines or days cannot be compared; ratios can, roughly.
 
+mod backfill;
 mod binary;
 mod discovery;
 mod figure;
@@ -20,7 +21,7 @@ mod startup;
 mod timing;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -34,8 +35,9 @@ use figure::Figure;
     after_help = "A goal is where we want to be; a must is promised."
 )]
 struct Arguments {
-    /// What to measure; everything when none is named.
-    #[arg(value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(MEASURES.map(|measure| measure.0)))]
+    /// What to measure; everything when none is named. After `backfill`, the path of a repository
+    /// to measure it on.
+    #[arg(value_name = "NAME", value_parser = name_or_repository)]
     names: Vec<String>,
     /// Writes the figures to this file as well.
     #[arg(long, value_name = "FILE")]
@@ -48,7 +50,7 @@ struct Arguments {
 type Measure = fn() -> anyhow::Result<Vec<Figure>>;
 
 /// Every measure by its name, in the order they run.
-const MEASURES: [(&str, Measure); 8] = [
+const MEASURES: [(&str, Measure); 9] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
     ("binary", binary::measure),
@@ -57,10 +59,28 @@ const MEASURES: [(&str, Measure); 8] = [
     ("plan-100k", plan::measure),
     ("ingest", ingest::measure),
     ("discovery", discovery::measure),
+    ("backfill", backfill::measure),
 ];
 
+/// The name of a measure, or a folder.
+fn name_or_repository(text: &str) -> Result<String, String> {
+    let names = MEASURES.map(|measure| measure.0);
+    if names.contains(&text) || Path::new(text).is_dir() {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "it is neither a folder nor one of {}",
+            names.join(", ")
+        ))
+    }
+}
+
 fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    arguments.names.retain(|name| {
+        let is_measure = MEASURES.iter().any(|measure| measure.0 == name);
+        is_measure || backfill::REPOSITORY.set(name.into()).is_err()
+    });
     let mut out = std::io::stdout();
     let mut err = std::io::stderr();
     if let Some(load) = machine_is_busy() {

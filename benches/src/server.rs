@@ -46,12 +46,7 @@ impl Server {
                 "--organization",
                 ORGANIZATION,
             ])
-            .args([
-                "--rest-requests-per-minute",
-                "0",
-                "--plan-requests-per-minute",
-                "0",
-            ])
+            .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
             .arg("--data-dir")
             .arg(folder.path().join("data"))
             .stdin(Stdio::null())

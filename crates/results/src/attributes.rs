@@ -23,8 +23,12 @@ impl<'a> Attribute<'a> {
         let bytes = self.raw.as_bytes();
         let has_references = self.may_have_references && memchr(b'&', bytes).is_some();
         let has_breaks = self.may_have_breaks && memchr3(b'\n', b'\t', b'\r', bytes).is_some();
-        if !has_references && !has_breaks {
-            return Ok(Cow::Borrowed(self.raw));
+        if !has_breaks {
+            return if has_references {
+                quick_xml::escape::unescape(self.raw).map_err(|error| error.to_string())
+            } else {
+                Ok(Cow::Borrowed(self.raw))
+            };
         }
         let attribute = quick_xml::events::attributes::Attribute::from((b"".as_slice(), bytes));
         attribute

@@ -1,7 +1,7 @@
 //! The executions of one upload as one value: columns of small numbers.
 //!
-//! A row for each execution would be ten times as large and, with the indexes it needs, ten times
-//! as slow to write. Executions never change once they are kept, and they are read by the run or
+//! A row for each execution would be several times as large, and the indexes it needs are written
+//! in random order. Executions never change once they are kept, and they are read by the run or
 //! by the test, many at a time: both are a scan over a few such values. The text of failures and
 //! everything that is summed up is not here but in tables.
 //!

@@ -113,3 +113,28 @@ pub(super) fn parse(whole: &mut Command, matches: &ArgMatches) -> Result<TypedBa
         None => Err(Stop::NoCommand { help: help(whole) }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_unless_the_preview_is_on() {
+        assert!(command(false).is_hide_set());
+        assert!(!command(true).is_hide_set());
+    }
+
+    #[test]
+    fn every_variable_of_an_option_is_in_the_table() {
+        let tools = command(true);
+        let mut seen = 0;
+        for argument in tools.get_subcommands().flat_map(Command::get_arguments) {
+            if let Some(variable) = argument.get_env().and_then(|name| name.to_str()) {
+                let known = env_vars::ALL.iter().any(|(name, _)| *name == variable);
+                assert!(known, "{variable}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 5, "{seen}");
+    }
+}

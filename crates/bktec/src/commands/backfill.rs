@@ -28,7 +28,8 @@ use crate::clock;
 use crate::error::CommandError;
 use crate::exit_code;
 use crate::git::{
-    self, CollectError, Collection, Commit, DiffKind, Git, ObjectId, Outcome, Prepared, Repository,
+    self, CollectError, Collection, Commit, DiffKind, Git, GitError, ObjectId, Outcome, Prepared,
+    Repository,
 };
 use crate::server_api::{Client, Transport};
 use crate::settings::{BackfillSettings, BackfillTask};
@@ -138,6 +139,8 @@ fn collect_and_deliver(
         ));
     }
     skipped += prepared.unreadable().len();
+
+    fetch_files(&prepared, terminal)?;
 
     let now = now();
     let written = loop {
@@ -297,6 +300,25 @@ fn available(
         }
     }
     Ok(here)
+}
+
+/// In a partial clone: the files of all diffs. That this fails is no reason to stop; a commit whose
+/// files cannot be had is skipped when its turn comes.
+fn fetch_files(prepared: &Prepared<'_>, terminal: &Terminal) -> Result<(), BackfillError> {
+    let mut before_fetch = |files: usize| {
+        terminal.line(&format!(
+            "This is a partial clone; fetching {} that it lacks.",
+            counted(files, "file")
+        ));
+    };
+    match prepared.fetch_files(&mut before_fetch) {
+        Ok(_) => Ok(()),
+        Err(error @ (GitError::Cancelled | GitError::Start { .. })) => Err(error.into()),
+        Err(error) => {
+            terminal.warning(&format!("Failed to {error}"));
+            Ok(())
+        }
+    }
 }
 
 /// An archive with all records, still to be described and closed.

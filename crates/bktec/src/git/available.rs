@@ -43,10 +43,19 @@ pub struct Availability {
 
 /// Which of `ids` are commits in the repository. Never asks a remote, not even a promisor.
 pub(super) fn present(git: &Git, ids: &[ObjectId]) -> Result<HashSet<ObjectId>, GitError> {
+    listed(git, &[], ids)
+}
+
+/// Which of `ids` are files in the repository; as careful.
+pub(super) fn present_objects(git: &Git, ids: &[ObjectId]) -> Result<HashSet<ObjectId>, GitError> {
+    listed(git, &["--objects", "--no-object-names"], ids)
+}
+
+fn listed(git: &Git, options: &[&str], ids: &[ObjectId]) -> Result<HashSet<ObjectId>, GitError> {
     if ids.is_empty() {
         return Ok(HashSet::new());
     }
-    let arguments = [
+    let mut arguments = vec![
         "rev-list",
         "--no-walk=unsorted",
         "--ignore-missing",
@@ -54,6 +63,7 @@ pub(super) fn present(git: &Git, ids: &[ObjectId]) -> Result<HashSet<ObjectId>, 
         "--missing=allow-any",
         "--stdin",
     ];
+    arguments.extend(options);
     match git.run_with_input(&arguments, id_lines(ids)) {
         Ok(answer) => Ok(answer
             .split(|&byte| byte == b'\n')
@@ -67,8 +77,8 @@ pub(super) fn present(git: &Git, ids: &[ObjectId]) -> Result<HashSet<ObjectId>, 
             }
             _ => {
                 let (left, right) = ids.split_at(ids.len() / 2);
-                let mut found = present(git, left)?;
-                found.extend(present(git, right)?);
+                let mut found = listed(git, options, left)?;
+                found.extend(listed(git, options, right)?);
                 Ok(found)
             }
         },

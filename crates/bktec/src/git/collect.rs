@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::bases::{Bases, bases};
+use super::bases::{Base, Bases, bases};
 use super::command::GitError;
 use super::commits::{Commit, read_commits};
 use super::default_branch::DefaultBranch;
 use super::diffs::{CommitDiff, DiffError, DiffKind, Job, SingleDiff, Worker, bulk_options};
 use super::object_id::ObjectId;
+use super::prefetch::fetch_files;
 use super::repository::Repository;
 
 /// Diffs that wait for an earlier one may take this many bytes together.
@@ -122,6 +123,20 @@ impl Prepared<'_> {
     /// The base of each commit.
     pub fn bases(&self) -> &Bases {
         &self.bases
+    }
+
+    /// In a partial clone, fetches the files of all diffs at once; `before_fetch` is told how many.
+    /// Whatever this does not bring, git fetches when it needs it.
+    pub fn fetch_files(&self, before_fetch: &mut dyn FnMut(usize)) -> Result<usize, GitError> {
+        let pairs: Vec<(ObjectId, Base)> = self
+            .commits
+            .iter()
+            .filter_map(|commit| {
+                let base = self.bases.by_commit.get(&commit.id)?.as_ref().ok()?;
+                Some((commit.id, *base))
+            })
+            .collect();
+        fetch_files(self.repository, &pairs, before_fetch)
     }
 
     /// Hands every commit to `consume`, in order.

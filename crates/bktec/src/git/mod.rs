@@ -15,6 +15,7 @@ mod default_branch;
 mod diffs;
 mod metadata;
 mod object_id;
+mod prefetch;
 mod repository;
 
 pub use available::{Availability, Missing, make_available};

@@ -23,8 +23,8 @@ pub struct Repository {
     config: Vec<ConfigEntry>,
 }
 
-/// Configuration that changes how a diff is printed, or how references are kept.
-const CONFIG_OF_INTEREST: &str = r"^(diff|color|extensions)\.";
+/// Configuration that changes how a diff is printed, how references are kept, or what is fetched late.
+const CONFIG_OF_INTEREST: &str = r"^(diff|color|extensions)\.|^remote\..*\.promisor$";
 
 impl Repository {
     /// Asks git about the repository it is run in.
@@ -105,6 +105,32 @@ impl Repository {
         }
         let path = self.common_directory.join("logs").join(reference);
         Ok(read_optional(&path)?.map_or(ReflogFile::Absent, ReflogFile::Content))
+    }
+
+    /// The remote that holds what a partial clone lacks; `None` in a whole clone.
+    pub(super) fn promisor_remote(&self) -> Option<String> {
+        let value = |entry: &ConfigEntry| entry.value.clone().unwrap_or_default();
+        let named = self
+            .config
+            .iter()
+            .rev()
+            .find(|entry| entry.key == "extensions.partialclone");
+        let marked = || {
+            let is_on = |entry: &&ConfigEntry| {
+                entry.key.ends_with(".promisor")
+                    && matches!(value(entry).as_str(), "" | "true" | "1" | "yes" | "on")
+            };
+            let entry = self.config.iter().find(is_on)?;
+            let name = entry
+                .key
+                .strip_prefix("remote.")?
+                .strip_suffix(".promisor")?;
+            Some(name.to_owned())
+        };
+        named
+            .map(value)
+            .or_else(marked)
+            .filter(|remote| super::default_branch::is_remote_name(remote))
     }
 
     pub(super) fn config(&self) -> &[ConfigEntry] {

@@ -364,6 +364,30 @@ fn a_partial_clone_with_and_without_its_remote() {
 }
 
 #[test]
+fn the_files_of_a_partial_clone_are_fetched_together() {
+    let mut sample = everything("sha1");
+    let clone = sample.clone_to("partial", &["--filter=blob:none", "--no-checkout"]);
+    let commits = all_commits(&mut sample, &clone);
+    let repository = Repository::open(Git::new(&clone, Cancel::new())).unwrap();
+    let branch = default_branch(&repository, "origin").unwrap();
+    let ids: Vec<ObjectId> = commits.iter().map(|hex| hex.parse().unwrap()).collect();
+    let prepared = prepare(&repository, &branch, &ids, 2).unwrap();
+    let mut told = 0;
+    let fetched = prepared.fetch_files(&mut |files| told = files).unwrap();
+    assert!(fetched > 50 && told == fetched, "{fetched} {told}");
+    assert_eq!(
+        prepared.fetch_files(&mut |_| ()).unwrap(),
+        0,
+        "nothing is left to fetch"
+    );
+    // From here on git could not fetch anything by itself.
+    let away = sample.root.path().join("away");
+    fs_err::rename(&sample.directory, away).unwrap();
+    let records = assert_equal(&clone, "origin/main", &commits, "fetched together");
+    assert_eq!(records, commits.len() - 1);
+}
+
+#[test]
 fn one_lost_blob_loses_one_commit() {
     let mut sample = Sample::new("sha1");
     for n in 0..30 {

@@ -54,7 +54,7 @@ impl Settings {
     fn apply(&mut self, entry: &ConfigEntry) -> Option<()> {
         let value = entry.value.as_deref();
         let Some(key) = entry.key.strip_prefix("diff.") else {
-            // Colour is switched off by a flag; extensions are about storage.
+            // Colour is switched off by a flag; the others are about storage.
             return Some(());
         };
         if let Some((_, variable)) = key.rsplit_once('.') {
