@@ -101,10 +101,13 @@ pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
     };
     let counts = |test: &&TestRecord| test.is_failed() && !test.muted;
     let some_count = tests.iter().any(|test| counts(&test));
-    let gaps = facts
+    let unused = facts
         .attempts
         .iter()
         .any(|attempt| attempt.seen.is_some_and(|seen| seen.has_gaps));
+    // A test that was meant to run and has no outcome may never have run: a mute of the test before
+    // it must not let it pass.
+    let gaps = unused || tests.iter().any(|test| test.outcome == Outcome::Unknown);
     if code == 0 {
         // The first code of a run without retries, or a run in which the runner never complained,
         // stands. After a complaint, everything it was about must have been disproved.
@@ -227,6 +230,17 @@ mod tests {
             verdict(&facts(attempts), &tests(failed, muted_failed)),
             expected
         );
+    }
+
+    #[test]
+    fn a_muted_failure_does_not_vouch_for_tests_that_never_ran() {
+        let mut tests = tests(0, 2);
+        tests[1].muted = false;
+        tests[1].outcome = Outcome::Unknown;
+        assert_eq!(verdict(&facts(&[(1, 0, 1, "")]), &tests), 1);
+        assert_eq!(verdict(&facts(&[(1, 0, 1, ""), (0, 0, 0, "")]), &tests), 1);
+        tests[1].outcome = Outcome::Passed;
+        assert_eq!(verdict(&facts(&[(1, 0, 1, "")]), &tests), 0);
     }
 
     #[rstest]
