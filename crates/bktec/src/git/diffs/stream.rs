@@ -20,6 +20,10 @@ use crate::git::object_id::ObjectId;
 /// when the others are done; their lines fit any pipe, so writing them never blocks.
 const AHEAD: usize = 4;
 
+/// What each git keeps of unpacked objects. Its own limit is four times that, for no gain in time
+/// here, and there is one for each core.
+const DELTA_CACHE: &str = "core.deltaBaseCacheLimit=24m";
+
 /// A commit whose diff is wanted.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::git) struct Job {
@@ -281,6 +285,8 @@ fn start(
     output: &[&str],
 ) -> Result<Process, GitError> {
     let mut arguments = vec![
+        "-c",
+        DELTA_CACHE,
         "diff-tree",
         "--stdin",
         "-r",
