@@ -98,8 +98,8 @@ fn main() {
             }
         }
         let [plain, ours, truth] = sums;
-        println!("{}: {plain:.4} {ours:.4} {truth:.4}", world.name);
-        println!("replay_{} = {:.4}", world.name, ours / plain);
+        println!("{}: {plain:.6} {ours:.6} {truth:.6}", world.name);
+        println!("replay_{} = {:.6}", world.name, ours / plain);
     }
 }
 

@@ -64,10 +64,10 @@ impl Defaults {
 /// may differ between machines, and then plans would.
 const NEWEST: u64 = 1 << 32;
 
-/// Each run back, a sample counts this many 256ths of the one after it (0.96). By the replays of
+/// Each run back, a sample counts this many 256ths of the one after it (0.97). By the replays of
 /// `examples/simulate`: low enough to follow a test that changed, high enough that steady noise is
 /// averaged away as well as a plain mean would.
-const RETAINED_OF_256: u64 = 246;
+const RETAINED_OF_256: u64 = 248;
 
 /// The expected duration, or `None` without samples. Their order does not matter.
 ///

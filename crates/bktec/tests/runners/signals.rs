@@ -102,11 +102,11 @@ impl Job {
     }
 
     fn start(&self, runner_arguments: &str, retries: &str) -> Child {
-        let bktec = Path::new(env!("CARGO_BIN_EXE_bktec"));
-        let mut command = self.command(bktec, runner_arguments);
+        // Whoever runs these tests may ignore signals, as nohup does; that would be inherited.
+        let mut command = self.command(&tools::on_path("env"), runner_arguments);
         command.env("BUILDKITE_TEST_ENGINE_RETRY_COUNT", retries);
         command
-            .arg("run")
+            .args(["--default-signal", env!("CARGO_BIN_EXE_bktec"), "run"])
             .stdout(self.output())
             .stderr(self.output());
         let child = command.spawn().unwrap();
