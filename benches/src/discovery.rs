@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use bktec::discovery::{Pattern, walk};
 
 use crate::figure::{Figure, milliseconds};
-use crate::programs::{command, run_time};
+use crate::programs::{Programs, command, run_time};
 use crate::timing::{median, timed};
 
 /// Jest's own.
@@ -22,7 +22,7 @@ const OWN_FOLDERS: usize = 7_000;
 const PACKAGES: usize = 4;
 const FOREIGN_FOLDERS: usize = 3_250;
 
-pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn measure(_: Programs) -> anyhow::Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let expected = grow(folder.path())?;
     let pattern = Pattern::parse(PATTERN, None)?;

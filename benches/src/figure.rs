@@ -202,7 +202,7 @@ impl fmt::Display for Figure {
         };
         for (what, bar) in [("must", self.must), ("goal", self.goal)] {
             let bar = bar.map_or_else(|| "-".to_owned(), |bar| format!("{sign} {bar}"));
-            write!(f, "  {what} {bar:<9}")?;
+            write!(f, "  {what} {bar:<10} ")?;
         }
         f.write_str(self.verdict)
     }

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser;
 use figure::Figure;
+use programs::Programs;
 
 /// Measures the programs of this workspace, in release, and prints one line a figure.
 #[derive(Parser)]
@@ -45,9 +46,12 @@ struct Arguments {
     /// Ends with status 1 when a figure misses its must.
     #[arg(long)]
     check: bool,
+    /// Measures the programs as they were last built.
+    #[arg(long)]
+    no_build: bool,
 }
 
-type Measure = fn() -> anyhow::Result<Vec<Figure>>;
+type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
 /// Every measure by its name, in the order they run.
 const MEASURES: [(&str, Measure); 9] = [
@@ -89,13 +93,16 @@ fn main() -> anyhow::Result<ExitCode> {
             "warning: the machine is busy (load {load}), so no figure below can be trusted"
         )?;
     }
+    let programs = Programs {
+        build: !arguments.no_build,
+    };
     let mut figures = Vec::new();
     let mut failed = false;
     for (name, measure) in MEASURES {
         if !arguments.names.is_empty() && !arguments.names.iter().any(|wanted| wanted == name) {
             continue;
         }
-        match measure() {
+        match measure(programs) {
             Ok(measured) => {
                 for figure in measured {
                     writeln!(out, "{figure}")?;

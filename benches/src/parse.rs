@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use test_engine_results::{Detail, Format, parse_with};
 
 use crate::figure::{Figure, milliseconds};
-use crate::programs::{command, output};
+use crate::programs::{Programs, command, output};
 use crate::results;
 use crate::timing::{median, timed};
 
@@ -39,7 +39,7 @@ for _ in range(5):
 print(sorted(times)[2])
 ";
 
-pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn measure(_: Programs) -> anyhow::Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("report");
     let mut figures = Vec::new();

@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::figure::{Figure, milliseconds, per_second};
 use crate::http::Connection;
+use crate::programs::Programs;
 use crate::results;
 use crate::server::Server;
 use crate::timing::{median, timed};
@@ -21,8 +22,8 @@ const READS: usize = 100;
 const CLIENTS: usize = 8;
 const LOAD: Duration = Duration::from_secs(5);
 
-pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
-    let server = Server::start()?;
+pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
+    let server = Server::start(programs)?;
     server.learn(HISTORY, SELECTORS, SELECTORS)?;
     let authorization = format!("Bearer {}", server.access_token);
     let post = [

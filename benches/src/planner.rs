@@ -3,12 +3,12 @@
 use anyhow::Context as _;
 
 use crate::figure::{Figure, milliseconds, times};
-use crate::programs::example;
+use crate::programs::Programs;
 
 const PACKAGE: &str = "test-engine-planner";
 
-pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
-    let plans = example(PACKAGE, "plan_time")?;
+pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
+    let plans = programs.example(PACKAGE, "plan_time")?;
     let mut figures = vec![
         Figure::of(
             "planner >= 20 items/node, worst",
@@ -26,7 +26,7 @@ pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
         )
         .must_goal(60.0, 25.0),
     ];
-    let replays = example(PACKAGE, "simulate")?;
+    let replays = programs.example(PACKAGE, "simulate")?;
     for line in replays.lines() {
         let Some((name, plain, ours)) = replay(line) else {
             continue;

@@ -18,43 +18,52 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// The folder of the workspace.
-pub(crate) fn workspace() -> &'static Path {
+fn workspace() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
 
-/// Builds a program of the workspace as it ships; its path.
-pub(crate) fn built(package: &str) -> anyhow::Result<PathBuf> {
-    cargo(&[
-        "build",
-        "--release",
-        "--quiet",
-        "--package",
-        package,
-        "--bin",
-        package,
-    ])?;
+/// The programs of the workspace as they ship.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Programs {
+    /// They are built anew before they are measured, as far as their sources have changed.
+    pub(crate) build: bool,
+}
+
+impl Programs {
+    /// Where a program is, once it is up to date.
+    pub(crate) fn path(self, package: &str) -> anyhow::Result<PathBuf> {
+        if self.build {
+            cargo(&["--package", package, "--bin", package])?;
+        }
+        released(package)
+    }
+
+    /// Runs an example of a package; what it printed.
+    pub(crate) fn example(self, package: &str, name: &str) -> anyhow::Result<String> {
+        if self.build {
+            cargo(&["--package", package, "--example", name])?;
+        }
+        output(&mut command(released(&format!("examples/{name}"))?))
+    }
+}
+
+/// A program in the folder that this one lies in.
+fn released(name: &str) -> anyhow::Result<PathBuf> {
     let myself = std::env::current_exe().context("find the folder of release programs")?;
-    let program = myself.with_file_name(format!("{package}{}", std::env::consts::EXE_SUFFIX));
+    let program = myself.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     ensure!(program.is_file(), "{} was not built", program.display());
     Ok(program)
 }
 
-/// Builds and runs an example of a package; what it printed.
-pub(crate) fn example(package: &str, name: &str) -> anyhow::Result<String> {
-    cargo(&[
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        package,
-        "--example",
-        name,
-    ])
-}
-
-fn cargo(arguments: &[&str]) -> anyhow::Result<String> {
-    output(command("cargo").args(arguments).current_dir(workspace()))
+fn cargo(what: &[&str]) -> anyhow::Result<()> {
+    let mut cargo = command("cargo");
+    cargo
+        .args(["build", "--release", "--quiet"])
+        .args(what)
+        .current_dir(workspace());
+    output(&mut cargo)?;
+    Ok(())
 }
 
 /// Runs a command to its end; what it printed. An error when it fails, with what it said.

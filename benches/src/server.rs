@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
 use crate::http::Connection;
-use crate::programs::{built, command, output};
+use crate::programs::{Programs, command, output};
 use crate::results;
 
 pub(crate) const ORGANIZATION: &str = "bench";
@@ -33,8 +33,8 @@ pub(crate) struct Server {
 
 impl Server {
     /// Builds, starts, and makes a suite with tokens.
-    pub(crate) fn start() -> anyhow::Result<Self> {
-        let program = built("test-engine")?;
+    pub(crate) fn start(programs: Programs) -> anyhow::Result<Self> {
+        let program = programs.path("test-engine")?;
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("log");
         let sink = fs_err::File::create(&log)?.into_file();

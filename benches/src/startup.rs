@@ -1,13 +1,13 @@
 //! How long `bktec --version` takes, beside a program that does nothing.
 
 use crate::figure::{Figure, milliseconds};
-use crate::programs::{built, command, run_time};
+use crate::programs::{Programs, command, run_time};
 use crate::timing::median;
 
 const SPAWNS: usize = 200;
 
-pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
-    let bktec = built("bktec")?;
+pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
+    let bktec = programs.path("bktec")?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     // In turn, so that a busy moment of the machine meets both.
     for _ in 0..SPAWNS {

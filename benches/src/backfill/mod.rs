@@ -21,7 +21,7 @@ use reference::{Diff, PlainGit};
 use tempfile::TempDir;
 
 use crate::figure::{Figure, count, megabytes, milliseconds};
-use crate::programs::{built, command, output};
+use crate::programs::{Programs, command, output};
 use crate::timing::{median, timed};
 
 /// The repository to measure on, instead of one made for it.
@@ -31,7 +31,7 @@ pub(crate) static REPOSITORY: OnceLock<PathBuf> = OnceLock::new();
 const THEIR_WORKERS: usize = 10;
 const OUR_RUNS: usize = 3;
 
-pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let repository = if let Some(path) = REPOSITORY.get() {
         path.clone()
@@ -40,7 +40,7 @@ pub(crate) fn measure() -> anyhow::Result<Vec<Figure>> {
         folder.path().join("clone")
     };
     let branch = default_branch(&repository)?;
-    let bktec = built("bktec")?;
+    let bktec = programs.path("bktec")?;
     let mut figures = Vec::new();
     for (wanted, must, goal) in [(500, 8.0, 14.0), (2_000, 12.0, 25.0)] {
         let commits = commits(&repository, &branch, wanted)?;
