@@ -4,8 +4,8 @@
 
 use secrecy::SecretString;
 use test_engine_store::{
-    Conflict, NewSuite, NewToken, Organization, Store, StoreError, Suite, Timestamp, Token,
-    TokenKind,
+    Conflict, NewSuite, NewToken, Organization, OrganizationId, Store, StoreError, Suite,
+    Timestamp, Token, TokenKind,
 };
 use uuid::Uuid;
 
@@ -103,6 +103,22 @@ pub fn check_slug(given: &str) -> Result<&str, AdminError> {
     })
 }
 
+/// A slug made of a name: its ASCII letters and digits, joined by `-`; empty when it has none.
+pub fn slug_of(name: &str) -> String {
+    let mut slug = String::new();
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() == LONGEST_SLUG {
+            break;
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
 /// Make an organization.
 pub async fn create_organization(
     store: &Store,
@@ -143,7 +159,7 @@ pub async fn create_suite(
     default_branch: &str,
     now: Timestamp,
 ) -> Result<CreatedSuite, AdminError> {
-    let slug = check_slug(slug)?;
+    check_slug(slug)?;
     let organization = organization(store, organization_slug).await?;
     let suite = NewSuite {
         uuid: Uuid::now_v7(),
@@ -152,7 +168,18 @@ pub async fn create_suite(
         default_branch: default_branch.to_owned(),
         ..NewSuite::default()
     };
-    let suite = store.create_suite(organization.id, suite, now).await?;
+    create_suite_in(store, organization.id, suite, now).await
+}
+
+/// Make a suite with all its fields, and its token.
+pub async fn create_suite_in(
+    store: &Store,
+    organization: OrganizationId,
+    suite: NewSuite,
+    now: Timestamp,
+) -> Result<CreatedSuite, AdminError> {
+    check_slug(&suite.slug)?;
+    let suite = store.create_suite(organization, suite, now).await?;
     let token = create_suite_token(store, &suite, None, now).await?.secret;
     Ok(CreatedSuite { suite, token })
 }
@@ -228,7 +255,21 @@ pub async fn first_start(
 
 #[cfg(test)]
 mod tests {
-    use super::check_slug;
+    use super::{check_slug, slug_of};
+
+    #[test]
+    fn names_become_slugs() {
+        for (name, slug) in [
+            ("Web App", "web-app"),
+            ("  API (v2)!", "api-v2"),
+            ("Größe", "gr-e"),
+            ("日本語", ""),
+        ] {
+            assert_eq!(slug_of(name), slug, "{name}");
+        }
+        let long = slug_of(&"ab ".repeat(100));
+        assert!(long.len() <= 100 && check_slug(&long).is_ok(), "{long}");
+    }
 
     #[test]
     fn slugs_can_stand_in_an_address() {

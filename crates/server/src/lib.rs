@@ -21,4 +21,5 @@ pub mod config;
 pub mod scopes;
 
 pub(crate) use app::App;
+pub use http::api_addresses;
 pub use server::{ServeError, Server, open_store, serve};

@@ -183,6 +183,7 @@ pub(crate) struct OrganizationAccess<N> {
 
 /// An endpoint of a suite: as [`OrganizationAccess`], and the suite is there.
 pub(crate) struct SuiteAccess<N> {
+    pub(crate) principal: Principal,
     pub(crate) suite: Suite,
     needs: PhantomData<N>,
 }
@@ -220,6 +221,7 @@ impl<N: Needs> FromRequestParts<App> for SuiteAccess<N> {
             notes.suite(&suite.slug);
         }
         Ok(Self {
+            principal,
             suite,
             needs: PhantomData,
         })

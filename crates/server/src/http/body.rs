@@ -151,11 +151,25 @@ where
 
 /// JSON bytes as `T`.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let mut source = serde_json::Deserializer::from_slice(bytes);
+    let decoded = serde_path_to_error::deserialize(&mut source).map_err(|error| {
+        let field = error.path().to_string();
+        let place = if field == "." {
+            String::new()
+        } else {
+            format!(" at {field}")
+        };
+        ApiError::bad_request(format!(
+            "The body is not the JSON that was expected{place}: {}.",
+            error.inner()
+        ))
+    })?;
+    source.end().map_err(|error| {
         ApiError::bad_request(format!(
             "The body is not the JSON that was expected: {error}."
         ))
-    })
+    })?;
+    Ok(decoded)
 }
 
 #[cfg(test)]

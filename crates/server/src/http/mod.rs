@@ -15,6 +15,7 @@ mod notes;
 mod paging;
 mod query;
 mod rate_limits;
+mod routes;
 mod shapes;
 mod web;
 
@@ -39,7 +40,7 @@ use error::ApiError;
 /// Everything the server answers to.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
-        .merge(api::routes())
+        .merge(api::routes().into_router())
         .merge(web::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
@@ -52,6 +53,11 @@ pub(crate) fn router(app: App) -> Router {
         // `body` has the limit.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)
+}
+
+/// Methods and paths of the API, as the router has them: `("GET", "/v2/access-token")`.
+pub fn api_addresses() -> Vec<(&'static str, String)> {
+    api::routes().addresses().to_vec()
 }
 
 async fn not_found(uri: Uri) -> ApiError {

@@ -16,7 +16,7 @@ fn unknown_addresses_and_methods_answer_in_json() {
     assert!(message.contains("/v2/nothing"), "{message}");
     server.get(&format!("{SUITE}/nothing")).error(404);
     server
-        .ask("DELETE", SUITE)
+        .ask("DELETE", &format!("{SUITE}/runs"))
         .bearer(&server.access)
         .send()
         .error(405);

@@ -13,6 +13,7 @@ mod durability;
 mod limits;
 mod plans;
 mod runs;
+mod suites;
 mod support;
 mod tests_api;
 mod uploads;

@@ -122,6 +122,17 @@ impl TestServer {
         self.ask("PUT", path).bearer(&self.access).send()
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.ask("PATCH", path)
+            .bearer(&self.access)
+            .json(body)
+            .send()
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.ask("DELETE", path).bearer(&self.access).send()
+    }
+
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
         Ask::new(method, &format!("{}{path}", self.base))
     }

@@ -12,7 +12,11 @@ mod plan_metadata;
 mod root;
 mod run_get;
 mod runs_list;
+mod suite_create;
+mod suite_delete;
+mod suite_fields;
 mod suite_get;
+mod suite_update;
 mod suites_list;
 mod test_files;
 mod test_find;
@@ -25,14 +29,11 @@ mod upload_decode;
 mod upload_metadata;
 mod version;
 
-use axum::Router;
-use axum::routing::{get, post, put};
-
-use crate::App;
+use super::routes::{Routes, get, post, put};
 
 /// Every address of the API.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .route("/", get(root::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -45,15 +46,20 @@ pub(super) fn routes() -> Router<App> {
         )
 }
 
-fn organization_routes() -> Router<App> {
-    Router::new()
-        .route("/suites", get(suites_list::get))
-        .route("/suites/{suite}", get(suite_get::get))
+fn organization_routes() -> Routes {
+    Routes::new()
+        .route("/suites", get(suites_list::get).post(suite_create::post))
+        .route(
+            "/suites/{suite}",
+            get(suite_get::get)
+                .patch(suite_update::patch)
+                .delete(suite_delete::delete),
+        )
         .nest("/suites/{suite}", suite_routes())
 }
 
-fn suite_routes() -> Router<App> {
-    Router::new()
+fn suite_routes() -> Routes {
+    Routes::new()
         .route("/test_plan", get(plan_fetch::get).post(plan_create::post))
         .route("/test_plan/filter_tests", post(filter_tests::post))
         .route("/test_files", post(test_files::post))

@@ -2,12 +2,33 @@
 
 use axum::Json;
 use axum::extract::State;
+use serde::Deserialize;
 use test_engine_wire::Suite;
 
 use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
+use crate::http::error::ApiError;
+use crate::http::query::Params;
 use crate::http::shapes;
+use crate::scopes::Scope;
 
-pub(super) async fn get(State(app): State<App>, access: SuiteAccess<ReadSuites>) -> Json<Suite> {
-    Json(shapes::suite(&access.suite, &app.links))
+#[derive(Deserialize)]
+pub(super) struct Query {
+    #[serde(default)]
+    show_api_token: bool,
+}
+
+pub(super) async fn get(
+    State(app): State<App>,
+    access: SuiteAccess<ReadSuites>,
+    Params(query): Params<Query>,
+) -> Result<Json<Suite>, ApiError> {
+    if query.show_api_token && !access.principal.may(Scope::WriteSuites) {
+        return Err(ApiError::forbidden(format!(
+            "Your access token doesn't have the {} scope (missing required scope: {0}), which \
+             show_api_token needs.",
+            Scope::WriteSuites
+        )));
+    }
+    Ok(Json(shapes::suite(&access.suite, &app.links)))
 }
