@@ -102,7 +102,6 @@ enum Meaning {
 /// What an engine's refusal means for the one who asked.
 fn meaning(refusal: &dyn DatabaseError) -> Meaning {
     let code = refusal.code().unwrap_or_default();
-    #[cfg(feature = "postgres")]
     if refusal
         .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
         .is_some()
@@ -120,7 +119,6 @@ fn meaning(refusal: &dyn DatabaseError) -> Meaning {
 }
 
 /// By SQLSTATE; its first two letters are a class.
-#[cfg(feature = "postgres")]
 fn postgres_meaning(code: &str) -> Meaning {
     match code {
         // disk_full

@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 
 use sqlx::pool::PoolConnection;
-#[cfg(feature = "postgres")]
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{AssertSqlSafe, Row as _, Transaction};
@@ -164,7 +163,6 @@ impl Text {
     }
 
     /// Postgres knows numbered values only. No text has a `?` that is not a value.
-    #[cfg(feature = "postgres")]
     fn postgres(self) -> Cow<'static, str> {
         use std::fmt::Write as _;
         let text = match self {
@@ -223,9 +221,7 @@ fn sizes(mut length: usize, sizes: &'static [usize]) -> impl Iterator<Item = usi
 pub(crate) enum Session {
     SqliteRead(PoolConnection<Sqlite>),
     SqliteWrite(Transaction<'static, Sqlite>),
-    #[cfg(feature = "postgres")]
     PostgresRead(PoolConnection<Postgres>),
-    #[cfg(feature = "postgres")]
     PostgresWrite(Transaction<'static, Postgres>),
 }
 
@@ -242,12 +238,10 @@ macro_rules! on_connection {
                 let ($query, $connection) = (query!($text.sqlite(), $values), &mut **connection);
                 $call
             }
-            #[cfg(feature = "postgres")]
             Session::PostgresRead(connection) => {
                 let ($query, $connection) = (query!($text.postgres(), $values), &mut **connection);
                 $call
             }
-            #[cfg(feature = "postgres")]
             Session::PostgresWrite(connection) => {
                 let ($query, $connection) = (query!($text.postgres(), $values), &mut **connection);
                 $call
@@ -331,9 +325,7 @@ impl Session {
         match self {
             Self::SqliteRead(_) => Ok(()),
             Self::SqliteWrite(transaction) => Ok(transaction.commit().await?),
-            #[cfg(feature = "postgres")]
             Self::PostgresRead(_) => Ok(()),
-            #[cfg(feature = "postgres")]
             Self::PostgresWrite(transaction) => Ok(transaction.commit().await?),
         }
     }
@@ -342,7 +334,6 @@ impl Session {
 /// A row of an answer; columns are taken by their place, from 0.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
-    #[cfg(feature = "postgres")]
     Postgres(PgRow),
 }
 
@@ -352,7 +343,6 @@ impl From<SqliteRow> for Row {
     }
 }
 
-#[cfg(feature = "postgres")]
 impl From<PgRow> for Row {
     fn from(row: PgRow) -> Self {
         Self::Postgres(row)
@@ -364,7 +354,6 @@ macro_rules! getters {
         pub(crate) fn $name(&self, column: usize) -> Result<$kind> {
             match self {
                 Self::Sqlite(row) => Ok(row.try_get_unchecked(column)?),
-                #[cfg(feature = "postgres")]
                 Self::Postgres(row) => Ok(row.try_get_unchecked(column)?),
             }
         }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
-#[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -18,7 +17,6 @@ use crate::sql::Session;
 type Result<T> = std::result::Result<T, StoreError>;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-#[cfg(feature = "postgres")]
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long to wait for another process that writes to the same file.
@@ -28,7 +26,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections that only read.
 const READERS: u32 = 8;
 /// Connections to Postgres, to read and to write.
-#[cfg(feature = "postgres")]
 const CONNECTIONS: u32 = 16;
 /// Prepared statements that a connection keeps: every text there is, with room.
 const STATEMENTS: usize = 256;
@@ -53,7 +50,6 @@ enum Engine {
         writer: SqlitePool,
         readers: SqlitePool,
     },
-    #[cfg(feature = "postgres")]
     Postgres(PgPool),
 }
 
@@ -64,7 +60,6 @@ impl Store {
         let address = || StoreError::Address {
             url: without_password(url),
         };
-        #[cfg(feature = "postgres")]
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(url).map_err(|_| address())?;
             return Self::open_postgres(options).await;
@@ -123,7 +118,6 @@ impl Store {
         Ok(Self::over(Engine::Sqlite { writer, readers }))
     }
 
-    #[cfg(feature = "postgres")]
     async fn open_postgres(options: PgConnectOptions) -> Result<Self> {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -152,7 +146,6 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            #[cfg(feature = "postgres")]
             Engine::Postgres(pool) => pool.close().await,
         }
     }
@@ -166,11 +159,15 @@ impl Store {
         Ok(())
     }
 
+    /// Whether servers on other machines may have the same database open. A file is one server's.
+    pub fn may_be_shared(&self) -> bool {
+        matches!(self.inner.engine, Engine::Postgres(_))
+    }
+
     /// A connection to read with, outside any transaction.
     pub(crate) async fn read(&self) -> Result<Session> {
         match &self.inner.engine {
             Engine::Sqlite { readers, .. } => Ok(Session::SqliteRead(readers.acquire().await?)),
-            #[cfg(feature = "postgres")]
             Engine::Postgres(pool) => Ok(Session::PostgresRead(pool.acquire().await?)),
         }
     }
@@ -183,7 +180,6 @@ impl Store {
             Engine::Sqlite { writer, .. } => Ok(Session::SqliteWrite(
                 writer.begin_with("BEGIN IMMEDIATE").await?,
             )),
-            #[cfg(feature = "postgres")]
             Engine::Postgres(pool) => Ok(Session::PostgresWrite(pool.begin().await?)),
         }
     }
@@ -223,7 +219,6 @@ async fn migrate_sqlite(writer: &SqlitePool) -> Result<()> {
 }
 
 /// Runs missing migrations. A lock in the database lets one program do it.
-#[cfg(feature = "postgres")]
 async fn migrate_postgres(pool: &PgPool) -> Result<()> {
     let mut connection = pool.acquire().await?;
     match POSTGRES_MIGRATIONS
@@ -321,7 +316,6 @@ mod tests {
             Engine::Sqlite { writer, .. } => {
                 sqlx::raw_sql(pages).execute(writer).await.unwrap();
             }
-            #[cfg(feature = "postgres")]
             Engine::Postgres(_) => panic!("this is a file"),
         };
         limit("PRAGMA max_page_count = 1").await;

@@ -92,6 +92,11 @@ pub(crate) struct SuiteMemory {
     pub(crate) uuid: Option<Uuid>,
     pub(crate) tests: HashMap<Uuid, KnownTest>,
     pub(crate) branches: HashMap<String, i64>,
+    /// The suite's counter after the last change that this process made.
+    seen_seq: i64,
+    /// The counter when somebody else was last found to have changed something: tests that were
+    /// read before that are read again.
+    stale_before: i64,
     runs: HashMap<i64, RunMemory>,
     clock: u64,
 }
@@ -104,9 +109,36 @@ pub(crate) struct KnownTest {
     pub(crate) fingerprint: u64,
     /// As the row has it, in milliseconds.
     pub(crate) last_seen_at: i64,
+    /// The suite's counter when the row was read or written.
+    pub(crate) as_of: i64,
 }
 
 impl SuiteMemory {
+    /// Says which number the suite's counter has in the transaction that begins. When that is not
+    /// the one after the last of this process, another has changed the suite, and what is
+    /// remembered of rows that can change or go is doubted.
+    pub(crate) fn begin(&mut self, seq: i64) {
+        if seq != self.seen_seq + 1 {
+            self.stale_before = seq;
+            self.branches.clear();
+        }
+    }
+
+    /// Says that the transaction with this number is one that will be committed.
+    pub(crate) fn end(&mut self, seq: i64) {
+        self.seen_seq = seq;
+    }
+
+    /// Forgets those of these tests that another process may have changed.
+    pub(crate) fn forget_stale<'a>(&mut self, uuids: impl Iterator<Item = &'a Uuid>) {
+        for uuid in uuids {
+            let is_stale = |test: &KnownTest| test.as_of < self.stale_before;
+            if self.tests.get(uuid).is_some_and(is_stale) {
+                self.tests.remove(uuid);
+            }
+        }
+    }
+
     /// Takes a run's memory out, empty when there is none. It has to be put back.
     pub(crate) fn take_run(&mut self, run_id: i64) -> RunMemory {
         self.runs.remove(&run_id).unwrap_or_default()

@@ -196,7 +196,7 @@ pub(super) async fn test_ids(
         .copied()
         .collect();
     unknown.sort_unstable();
-    load(session, &unknown, known).await?;
+    load(session, &unknown, selectors.seq, known).await?;
 
     let now_ms = upload.received_at.millis();
     let mut written = std::collections::HashSet::new();
@@ -228,6 +228,7 @@ pub(super) async fn test_ids(
 async fn load(
     session: &mut Session,
     uuids: &[Uuid],
+    as_of: i64,
     known: &mut HashMap<Uuid, KnownTest>,
 ) -> Result<()> {
     let mut rest = uuids;
@@ -256,6 +257,7 @@ async fn load(
                 id: row.integer(0)?,
                 fingerprint,
                 last_seen_at: row.integer(2)?,
+                as_of,
             };
             known.insert(row.uuid(1)?, test);
         }
@@ -311,6 +313,7 @@ async fn write(
             id: row.integer(0)?,
             fingerprint: fingerprints.get(&uuid).copied().unwrap_or_default(),
             last_seen_at: upload.received_at.millis(),
+            as_of: selectors.seq,
         };
         known.insert(uuid, test);
     }

@@ -141,6 +141,7 @@ impl Ingest<'_> {
         if let Some(first) = self.first_receipt().await? {
             return Ok((first, false));
         }
+        self.memory.begin(timings_seq);
         let run = self.upsert_run().await?;
         let mut run_memory = self.run_memory(run.id).await?;
 
@@ -154,6 +155,7 @@ impl Ingest<'_> {
                 .filter_map(|execution| execution.selector.as_deref()),
         )
         .await?;
+        self.memory.forget_stale(prepared.test_uuids.iter());
         let test_ids = known::test_ids(
             self.session,
             upload,
@@ -190,6 +192,7 @@ impl Ingest<'_> {
 
         run_memory.add(upload_id, &kept);
         self.memory.put_run(run.id, run_memory);
+        self.memory.end(timings_seq);
         let recorded = Recorded {
             run_uuid: run.uuid,
             upload_uuid: upload.uuid,

@@ -7,9 +7,11 @@
 )]
 
 mod ingest;
+mod leases;
 mod migrations;
 mod plans;
 mod reading;
+mod request_counts;
 mod support;
 mod tenancy;
 mod timings;

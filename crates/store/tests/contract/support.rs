@@ -28,18 +28,8 @@ impl Database {
         Self::at(url, Some(folder)).await
     }
 
-    /// A schema of its own on the server that `TEST_ENGINE_TEST_POSTGRES` names, such as
-    /// `postgres://postgres@localhost/postgres`. Schemas stay behind: give tests a server that
-    /// goes with them.
-    #[cfg(feature = "postgres")]
     async fn postgres() -> Self {
-        let schema = format!("test_{}", Uuid::new_v4().simple());
-        let server = postgres_server();
-        OtherProgram::new(&server)
-            .await
-            .say(&format!("CREATE SCHEMA {schema}"))
-            .await;
-        Self::at(format!("{server}?options[search_path]={schema}"), None).await
+        Self::at(test_engine_test_postgres::fresh_database(), None).await
     }
 
     async fn at(url: String, folder: Option<TempDir>) -> Self {
@@ -54,33 +44,20 @@ impl Database {
     }
 }
 
-#[cfg(feature = "postgres")]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests have no settings to read it from"
-)]
-fn postgres_server() -> String {
-    std::env::var("TEST_ENGINE_TEST_POSTGRES")
-        .expect("TEST_ENGINE_TEST_POSTGRES names no server to test with")
-}
-
 /// Runs a test on each engine, one after the other.
 pub(crate) async fn on_every_engine(test: impl AsyncFn(Database)) {
     test(Database::sqlite().await).await;
-    #[cfg(feature = "postgres")]
     test(Database::postgres().await).await;
 }
 
 /// Another program with the same database open, that says what it likes.
 pub(crate) enum OtherProgram {
     Sqlite(sqlx::SqliteConnection),
-    #[cfg(feature = "postgres")]
     Postgres(sqlx::PgConnection),
 }
 
 impl OtherProgram {
     pub(crate) async fn new(url: &str) -> Self {
-        #[cfg(feature = "postgres")]
         if url.starts_with("postgres:") {
             return Self::Postgres(sqlx::PgConnection::connect(url).await.unwrap());
         }
@@ -91,7 +68,6 @@ impl OtherProgram {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         match self {
             Self::Sqlite(connection) => sql.execute(connection).await.map(drop),
-            #[cfg(feature = "postgres")]
             Self::Postgres(connection) => sql.execute(connection).await.map(drop),
         }
         .unwrap();
@@ -101,7 +77,6 @@ impl OtherProgram {
     pub(crate) async fn lock_writers_out(&mut self) {
         match self {
             Self::Sqlite(_) => self.say("BEGIN IMMEDIATE").await,
-            #[cfg(feature = "postgres")]
             Self::Postgres(_) => self.say("BEGIN; SELECT id FROM suites FOR UPDATE").await,
         }
     }

@@ -1,0 +1,61 @@
+//! Leases: one holder at a time, for as long as it says.
+
+use uuid::Uuid;
+
+use crate::support::{NOON, on_every_engine};
+
+#[tokio::test]
+async fn one_holder_at_a_time_until_it_expires() {
+    on_every_engine(async |db| {
+        let [a, b] = [Uuid::new_v4(), Uuid::new_v4()];
+        let take = async |holder, from: i64, to: i64| {
+            let (now, until) = (NOON.plus_millis(from), NOON.plus_millis(to));
+            let taken = db.store.try_lease("sweep", holder, now, until).await;
+            taken.unwrap()
+        };
+        assert!(take(a, 0, 1_000).await);
+        assert!(!take(b, 999, 2_000).await);
+        assert!(take(a, 999, 2_000).await, "its holder may extend it");
+        assert!(!take(b, 1_500, 2_500).await, "as extended");
+        assert!(take(b, 2_000, 3_000).await, "it had expired");
+        assert!(!take(a, 2_001, 3_000).await);
+        let other = db.store.try_lease("other", a, NOON, NOON.plus_millis(1));
+        assert!(other.await.unwrap(), "names are apart");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lease_can_be_given_back_by_its_holder_only() {
+    on_every_engine(async |db| {
+        let [a, b] = [Uuid::new_v4(), Uuid::new_v4()];
+        let until = NOON.plus_days(1);
+        assert!(db.store.try_lease("x", a, NOON, until).await.unwrap());
+        db.store.release_lease("x", b).await.unwrap();
+        assert!(!db.store.try_lease("x", b, NOON, until).await.unwrap());
+        db.store.release_lease("x", a).await.unwrap();
+        assert!(db.store.try_lease("x", b, NOON, until).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_gets_it() {
+    on_every_engine(async |db| {
+        let tasks: Vec<_> = (0..20)
+            .map(|_| {
+                let store = db.store.clone();
+                tokio::spawn(async move {
+                    let until = NOON.plus_days(1);
+                    store.try_lease("x", Uuid::new_v4(), NOON, until).await
+                })
+            })
+            .collect();
+        let mut taken = 0;
+        for task in tasks {
+            taken += usize::from(task.await.unwrap().unwrap());
+        }
+        assert_eq!(taken, 1);
+    })
+    .await;
+}
