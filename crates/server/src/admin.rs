@@ -243,7 +243,11 @@ pub async fn first_start(
     if !store.organizations().await?.is_empty() {
         return Ok(None);
     }
-    let organization = create_organization(store, slug, now).await?;
+    let organization = match create_organization(store, slug, now).await {
+        // Another server on the same database, started at the same moment, was first.
+        Err(AdminError::Exists(Conflict::Organization)) => return Ok(None),
+        made => made?,
+    };
     let request = TokenRequest {
         scopes: Scope::ALL.to_vec(),
         description: Some(FIRST_TOKEN.to_owned()),

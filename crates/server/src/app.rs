@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use test_engine_store::Store;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -20,6 +21,8 @@ pub(crate) struct AppState {
     pub(crate) rate_limits: RateLimits,
     pub(crate) planner: Planner,
     pub(crate) links: Links,
+    /// Tells this server from others on the same database.
+    pub(crate) instance: Uuid,
 }
 
 impl AppState {
@@ -27,9 +30,10 @@ impl AppState {
     pub(crate) fn new(config: Config, clock: Clock, store: Store, public_url: String) -> Self {
         Self {
             authenticator: Authenticator::new(store.clone()),
-            rate_limits: RateLimits::new(config.limits),
+            rate_limits: RateLimits::new(config.limits, &store),
             planner: Planner::new(store.clone(), config.planning.plan_retention_days),
             links: Links::new(public_url),
+            instance: Uuid::new_v4(),
             config,
             clock,
             store,

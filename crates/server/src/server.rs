@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use secrecy::SecretString;
-use test_engine_store::{Store, StoreError};
+use secrecy::{ExposeSecret as _, SecretString};
+use test_engine_store::{Store, StoreError, without_secrets};
 use tokio::net::TcpListener;
 
 use crate::admin::{self, AdminError};
@@ -25,10 +25,12 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// The database cannot be opened.
-    #[error("the database {path} cannot be opened; check that the data directory is writable")]
+    #[error("the database {place} cannot be opened{hint}")]
     Database {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address without its password.
+        place: String,
+        /// What to do about it, after a semicolon; may be empty.
+        hint: &'static str,
         /// What the store says.
         source: StoreError,
     },
@@ -45,17 +47,49 @@ pub enum ServeError {
     },
 }
 
-/// Open the database of this configuration; made when missing.
+/// Open the database of this configuration; a file is made when missing.
 pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
-    let directory = &config.storage.data_dir;
+    let storage = &config.storage;
+    if let Some(url) = &storage.database_url {
+        let url = url.expose_secret();
+        return Store::open_with(url, storage.database_connections)
+            .await
+            .map_err(|source| ServeError::Database {
+                place: without_secrets(url),
+                hint: hint(&source),
+                source,
+            });
+    }
+    let directory = &storage.data_dir;
     fs_err::create_dir_all(directory).map_err(|source| ServeError::DataDirectory {
         path: directory.clone(),
         source,
     })?;
-    let path = config.storage.database();
+    let path = storage.database();
     Store::open_file(&path)
         .await
-        .map_err(|source| ServeError::Database { path, source })
+        .map_err(|source| ServeError::Database {
+            place: path.display().to_string(),
+            hint: match source {
+                StoreError::Newer { .. } => "",
+                _ => "; check that the data directory is writable",
+            },
+            source,
+        })
+}
+
+/// What to do when the database at an address cannot be opened.
+fn hint(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::SignIn(_) => "; check the user and the password in --database-url",
+        StoreError::NoDatabase(_) => {
+            "; make it with CREATE DATABASE, or name another in --database-url"
+        }
+        StoreError::Unavailable(_) => {
+            "; check that it is running, and the host and the port in --database-url"
+        }
+        _ => "",
+    }
 }
 
 /// A server that is ready to listen.

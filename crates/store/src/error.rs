@@ -6,11 +6,22 @@ use sqlx::error::DatabaseError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The address names no engine that is built in.
-    #[error("{url} is no database address: write sqlite:///path/to/file.db")]
+    #[error(
+        "{url} is no database address ({problem}): write postgres://user@host/database or \
+         sqlite:///path/to/file.db"
+    )]
     Address {
         /// As given, without a password.
         url: String,
+        /// What is wrong with it.
+        problem: String,
     },
+    /// The server does not let this user in, or not with this password.
+    #[error("the database server does not let this user in")]
+    SignIn(#[source] sqlx::Error),
+    /// The server has no database of this name.
+    #[error("the database server has no such database")]
+    NoDatabase(#[source] sqlx::Error),
     /// Something with this name is already there.
     #[error("{0} already exists")]
     Conflict(Conflict),
@@ -93,6 +104,8 @@ mod sqlite_code {
 }
 
 enum Meaning {
+    SignIn,
+    NoDatabase,
     Full,
     ReadOnly,
     Unavailable,
@@ -121,12 +134,16 @@ fn meaning(refusal: &dyn DatabaseError) -> Meaning {
 /// By SQLSTATE; its first two letters are a class.
 fn postgres_meaning(code: &str) -> Meaning {
     match code {
+        // invalid_catalog_name
+        "3D000" => Meaning::NoDatabase,
         // disk_full
         "53100" => Meaning::Full,
         // read_only_sql_transaction: a standby that has not been promoted
         "25006" => Meaning::ReadOnly,
         // lock_not_available
         "55P03" => Meaning::Unavailable,
+        // invalid_authorization_specification
+        _ if code.starts_with("28") => Meaning::SignIn,
         // connection trouble, rolled back for another, out of resources, shutting down or starting
         _ if ["08", "40", "53", "57"]
             .iter()
@@ -144,8 +161,11 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Tls(_)
             | sqlx::Error::Io(_) => Self::Unavailable(error),
             sqlx::Error::Database(refusal) => match meaning(refusal.as_ref()) {
+                Meaning::SignIn => Self::SignIn(error),
+                Meaning::NoDatabase => Self::NoDatabase(error),
                 Meaning::Full => Self::Full(error),
                 Meaning::ReadOnly => Self::ReadOnly(error),
                 Meaning::Unavailable => Self::Unavailable(error),

@@ -34,4 +34,4 @@ pub use records::{
     TestTiming, TestWithMetrics, Timestamp, Token, TokenId, TokenKind, Upload,
 };
 pub use rings::RECENT_RUNS;
-pub use store::Store;
+pub use store::{DEFAULT_CONNECTIONS, Store, without_secrets};

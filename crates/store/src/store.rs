@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 
 use crate::error::StoreError;
 use crate::ingest::Caches;
@@ -23,10 +23,14 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for a connection; the writer is handed out in order of asking.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for Postgres, where this is also how long a request waits for a server that is away.
+const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the sign of life may take: who asks for it does not wait long either.
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections that only read.
 const READERS: u32 = 8;
 /// Connections to Postgres, to read and to write.
-const CONNECTIONS: u32 = 16;
+pub const DEFAULT_CONNECTIONS: u32 = 16;
 /// Prepared statements that a connection keeps: every text there is, with room.
 const STATEMENTS: usize = 256;
 
@@ -54,22 +58,34 @@ enum Engine {
 }
 
 impl Store {
-    /// Opens `sqlite:///path/to/file.db`. A missing file is made (its folder is not), missing
-    /// migrations are run, a database that a newer program has changed is refused.
+    /// Opens `postgres://user:password@host/database`, or `sqlite:///path/to/file.db`: a missing
+    /// file is made (its folder is not). Missing migrations are run, a database that a newer
+    /// program has changed is refused.
     pub async fn open(url: &str) -> Result<Self> {
-        let address = || StoreError::Address {
-            url: without_password(url),
+        Self::open_with(url, DEFAULT_CONNECTIONS).await
+    }
+
+    /// The same, with at most so many connections to Postgres. A file has as many as it needs.
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self> {
+        let address = |problem: String| StoreError::Address {
+            url: without_secrets(url),
+            problem,
         };
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url).map_err(|_| address())?;
-            return Self::open_postgres(options).await;
+            let options =
+                PgConnectOptions::from_str(url).map_err(|error| address(error.to_string()))?;
+            return Self::open_postgres(options, connections).await;
         }
-        let path = url.strip_prefix("sqlite:").ok_or_else(address)?;
+        let path = url
+            .strip_prefix("sqlite:")
+            .ok_or_else(|| address("there is no such kind of database".to_owned()))?;
         if path.is_empty() || path.contains(":memory:") || path.contains("mode=memory") {
             // Several connections to memory would be several databases.
-            return Err(address());
+            return Err(address("a file is needed".to_owned()));
         }
-        Self::open_sqlite(SqliteConnectOptions::from_str(url).map_err(|_| address())?).await
+        let options =
+            SqliteConnectOptions::from_str(url).map_err(|error| address(error.to_string()))?;
+        Self::open_sqlite(options).await
     }
 
     /// The same for a file, whatever characters its path has.
@@ -118,13 +134,20 @@ impl Store {
         Ok(Self::over(Engine::Sqlite { writer, readers }))
     }
 
-    async fn open_postgres(options: PgConnectOptions) -> Result<Self> {
+    async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Self> {
+        let options = options
+            .statement_cache_capacity(STATEMENTS)
+            .application_name("test-engine");
+        // Apart from the pool, which would wait for a server that is away without saying why.
+        let connecting = PgConnection::connect_with(&options);
+        let first = tokio::time::timeout(POSTGRES_ACQUIRE_TIMEOUT, connecting)
+            .await
+            .map_err(|_| StoreError::Unavailable(sqlx::Error::PoolTimedOut))??;
+        migrate_postgres(first).await?;
         let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.statement_cache_capacity(STATEMENTS))
-            .await?;
-        migrate_postgres(&pool).await?;
+            .max_connections(connections)
+            .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
         Ok(Self::over(Engine::Postgres(pool)))
     }
 
@@ -150,12 +173,17 @@ impl Store {
         }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and soon.
     pub async fn ping(&self) -> Result<()> {
-        self.read()
-            .await?
-            .one("SELECT COUNT(*) FROM organizations", [])
-            .await?;
+        let answer = async {
+            self.read()
+                .await?
+                .one("SELECT COUNT(*) FROM organizations", [])
+                .await
+        };
+        tokio::time::timeout(PING_TIMEOUT, answer)
+            .await
+            .map_err(|_| StoreError::Unavailable(sqlx::Error::PoolTimedOut))??;
         Ok(())
     }
 
@@ -219,22 +247,22 @@ async fn migrate_sqlite(writer: &SqlitePool) -> Result<()> {
 }
 
 /// Runs missing migrations. A lock in the database lets one program do it.
-async fn migrate_postgres(pool: &PgPool) -> Result<()> {
-    let mut connection = pool.acquire().await?;
-    match POSTGRES_MIGRATIONS
-        .run_direct(None, &mut *connection, false)
-        .await
-    {
+async fn migrate_postgres(mut connection: PgConnection) -> Result<()> {
+    let done = POSTGRES_MIGRATIONS
+        .run_direct(None, &mut connection, false)
+        .await;
+    let done = match done {
         Ok(()) => Ok(()),
         Err(error) => {
             let found = sqlx::query_scalar(LATEST_MIGRATION)
-                .fetch_one(&mut *connection)
+                .fetch_one(&mut connection)
                 .await;
-            // The lock is the connection's and is still held.
-            connection.close_on_drop();
             Err(refused(error, &POSTGRES_MIGRATIONS, found.ok()))
         }
-    }
+    };
+    // The lock is the connection's: it must not outlive this.
+    connection.close().await?;
+    done
 }
 
 const LATEST_MIGRATION: &str = "SELECT MAX(version) FROM _sqlx_migrations";
@@ -259,14 +287,16 @@ fn refused(error: MigrateError, migrations: &Migrator, found: Option<i64>) -> St
     }
 }
 
-/// The address without what stands between `//` and `@`.
-fn without_password(url: &str) -> String {
-    match (url.find("//"), url.rfind('@')) {
-        (Some(start), Some(end)) if start < end => {
-            format!("{}//…{}", &url[..start], &url[end..])
-        }
-        _ => url.to_owned(),
-    }
+/// A database address as it may be shown: without what stands between `//` and `@`, and without
+/// the parameters, because either may hold a password.
+pub fn without_secrets(url: &str) -> String {
+    // A password that was not encoded may hold a question mark: what is before the last @ first.
+    let (before, rest) = match (url.find("//"), url.rfind('@')) {
+        (Some(start), Some(end)) if start < end => (format!("{}//…", &url[..start]), &url[end..]),
+        _ => (String::new(), url),
+    };
+    let rest = rest.split('?').next().unwrap_or_default();
+    format!("{before}{rest}")
 }
 
 #[cfg(test)]
@@ -275,8 +305,15 @@ mod tests {
 
     #[test]
     fn passwords_do_not_show() {
-        assert_eq!(without_password("mysql://me:secret@db/x"), "mysql://…@db/x");
-        assert_eq!(without_password("file.db"), "file.db");
+        for (url, shown) in [
+            ("mysql://me:secret@db/x", "mysql://…@db/x"),
+            ("postgres://me:a?b@db/x", "postgres://…@db/x"),
+            ("postgres://db/x?user=me&password=s", "postgres://db/x"),
+            ("postgres://me:s@db/x?password=a@b", "postgres://…@b"),
+            ("file.db", "file.db"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
     }
 
     #[tokio::test]

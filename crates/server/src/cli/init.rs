@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use test_engine_store::Store;
 
 use super::output;
-use super::settings::DataDir;
+use super::settings::DatabaseArguments;
 use super::suite::split_path;
 use crate::admin::{self, AdminError, TokenRequest};
 use crate::clock::Clock;
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "BRANCH", default_value = "main")]
     default_branch: String,
     #[command(flatten)]
-    data_dir: DataDir,
+    database: DatabaseArguments,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .context("failed to read the settings")?
         .unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
     let (organization, suite) = split_path(&arguments.path).context("failed to read the suite")?;
-    let store = super::open(&arguments.data_dir).await?;
+    let store = super::open(&arguments.database).await?;
     let branch = &arguments.default_branch;
     let (access, uploads) = make(&store, &organization, &suite, branch)
         .await

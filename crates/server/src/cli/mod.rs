@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 pub use settings::settings_table;
 
 use crate::http::Chain;
-use settings::DataDir;
+use settings::DatabaseArguments;
 
 /// Plans test runs, takes in their results, learns from them.
 #[derive(Debug, Parser)]
@@ -73,10 +73,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The database of a data directory, for commands that need no server.
-async fn open(data_dir: &DataDir) -> anyhow::Result<test_engine_store::Store> {
+/// The database, for commands that need no server.
+async fn open(database: &DatabaseArguments) -> anyhow::Result<test_engine_store::Store> {
     use anyhow::Context as _;
-    let config = crate::config::Config::in_directory(&data_dir.data_dir);
+    let config = database.to_config();
     crate::open_store(&config)
         .await
         .context("failed to open the database")

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::output;
-use super::settings::DataDir;
+use super::settings::DatabaseArguments;
 use crate::admin;
 use crate::clock::Clock;
 
@@ -21,27 +21,27 @@ enum Command {
         /// Its slug: lower-case letters, digits, - and _
         slug: String,
         #[command(flatten)]
-        data_dir: DataDir,
+        database: DatabaseArguments,
     },
     /// List the organizations.
     List {
         #[command(flatten)]
-        data_dir: DataDir,
+        database: DatabaseArguments,
     },
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Create { slug, data_dir } => {
-            let store = super::open(&data_dir).await?;
+        Command::Create { slug, database } => {
+            let store = super::open(&database).await?;
             let made = admin::create_organization(&store, &slug, Clock::System.now())
                 .await
                 .context("failed to create the organization")?;
             store.close().await;
             output::print(&made.slug)
         }
-        Command::List { data_dir } => {
-            let store = super::open(&data_dir).await?;
+        Command::List { database } => {
+            let store = super::open(&database).await?;
             let all = store
                 .organizations()
                 .await

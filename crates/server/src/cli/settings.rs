@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use test_engine_store::DEFAULT_CONNECTIONS;
 
 use crate::config::{
     Config, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR, DEFAULT_LISTEN, DEFAULT_ORGANIZATION,
@@ -15,17 +17,50 @@ use crate::config::{
 
 /// Where every command finds the database.
 #[derive(Clone, Debug, Args)]
-pub(super) struct DataDir {
-    /// Directory that holds the database; made when missing
+pub(super) struct DatabaseArguments {
+    /// Directory that holds the database, unless --database-url names another; made when missing
     #[arg(long, value_name = "DIR", env = "TEST_ENGINE_DATA_DIR", default_value = DEFAULT_DATA_DIR)]
-    pub(super) data_dir: PathBuf,
+    data_dir: PathBuf,
+    /// Database to use instead, such as postgres://user:password@host/database
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TEST_ENGINE_DATABASE_URL",
+        hide_env_values = true
+    )]
+    database_url: Option<SecretString>,
+    /// Connections to a Postgres database at most
+    #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_DATABASE_CONNECTIONS", default_value_t = DEFAULT_CONNECTIONS, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    database_connections: u32,
+}
+
+impl DatabaseArguments {
+    /// For commands that need the database and nothing else.
+    pub(super) fn to_config(&self) -> Config {
+        let mut config = Config::in_directory(&self.data_dir);
+        let organization = std::mem::take(&mut config.storage.organization);
+        config.storage = self.clone().into_storage(organization);
+        config
+    }
+
+    /// Where the database is, for this organization when it has none.
+    fn into_storage(self, organization: String) -> Storage {
+        // An empty variable is how scripts say that there is none.
+        let given = |url: &SecretString| !url.expose_secret().is_empty();
+        Storage {
+            data_dir: self.data_dir,
+            database_url: self.database_url.filter(given),
+            database_connections: self.database_connections,
+            organization,
+        }
+    }
 }
 
 /// Every setting of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeSettings {
     #[command(flatten)]
-    data_dir: DataDir,
+    database: DatabaseArguments,
     /// Address and port to listen on; port 0 lets the system choose
     #[arg(long, value_name = "ADDRESS", env = "TEST_ENGINE_LISTEN", default_value_t = DEFAULT_LISTEN)]
     listen: SocketAddr,
@@ -80,10 +115,7 @@ impl ServeSettings {
                 listen: self.listen,
                 public_url: Network::parse_public_url(public_url)?,
             },
-            storage: Storage {
-                data_dir: self.data_dir.data_dir,
-                organization: self.organization,
-            },
+            storage: self.database.into_storage(self.organization),
             limits: Limits {
                 body_bytes: self.body_limit_mib as usize * 1024 * 1024,
                 results_per_upload: self.results_limit as usize,

@@ -7,7 +7,7 @@ use serde_json::json;
 use test_engine_store::Page;
 
 use super::output;
-use super::settings::DataDir;
+use super::settings::DatabaseArguments;
 use crate::admin;
 use crate::clock::Clock;
 
@@ -49,7 +49,7 @@ struct Create {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data_dir: DataDir,
+    database: DatabaseArguments,
 }
 
 #[derive(Debug, Args)]
@@ -58,7 +58,7 @@ struct List {
     #[arg(value_name = "ORGANIZATION")]
     organization: String,
     #[command(flatten)]
-    data_dir: DataDir,
+    database: DatabaseArguments,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -83,7 +83,7 @@ async fn create(create: Create) -> anyhow::Result<()> {
         }
     };
     let name = create.name.unwrap_or_else(|| slug.clone());
-    let store = super::open(&create.data_dir).await?;
+    let store = super::open(&create.database).await?;
     let now = Clock::System.now();
     let made = admin::create_suite(
         &store,
@@ -117,7 +117,7 @@ async fn create(create: Create) -> anyhow::Result<()> {
 }
 
 async fn list(list: List) -> anyhow::Result<()> {
-    let store = super::open(&list.data_dir).await?;
+    let store = super::open(&list.database).await?;
     let organization = admin::organization(&store, &list.organization)
         .await
         .context("failed to list suites")?;

@@ -10,7 +10,7 @@ use test_engine_store::{Organization, Store, Timestamp, Token, TokenKind};
 use uuid::Uuid;
 
 use super::output;
-use super::settings::DataDir;
+use super::settings::DatabaseArguments;
 use super::suite::split_path;
 use crate::admin::{self, CreatedToken, TokenRequest};
 use crate::clock::{Clock, rfc3339};
@@ -58,7 +58,7 @@ struct Create {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data_dir: DataDir,
+    database: DatabaseArguments,
 }
 
 #[derive(Debug, Args)]
@@ -70,7 +70,7 @@ struct List {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data_dir: DataDir,
+    database: DatabaseArguments,
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +79,7 @@ struct Revoke {
     #[arg(value_name = "ID")]
     id: Uuid,
     #[command(flatten)]
-    data_dir: DataDir,
+    database: DatabaseArguments,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -91,7 +91,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn create(create: Create) -> anyhow::Result<()> {
-    let store = super::open(&create.data_dir).await?;
+    let store = super::open(&create.database).await?;
     let json = create.json;
     let made = make(&store, create)
         .await
@@ -156,7 +156,7 @@ async fn only_organization(store: &Store) -> anyhow::Result<Organization> {
 }
 
 async fn list(list: List) -> anyhow::Result<()> {
-    let store = super::open(&list.data_dir).await?;
+    let store = super::open(&list.database).await?;
     let organizations = match list.organization {
         Some(slug) => vec![
             admin::organization(&store, &slug)
@@ -246,7 +246,7 @@ fn state(token: &Token, now: Timestamp) -> &'static str {
 }
 
 async fn revoke(revoke: &Revoke) -> anyhow::Result<()> {
-    let store = super::open(&revoke.data_dir).await?;
+    let store = super::open(&revoke.database).await?;
     let now = Clock::System.now();
     for organization in store
         .organizations()

@@ -17,6 +17,8 @@ pub use planning::Planning;
 pub use storage::Storage;
 pub use web::Web;
 
+use test_engine_store::DEFAULT_CONNECTIONS;
+
 /// Every setting of `test-engine serve`.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -41,6 +43,8 @@ impl Config {
             network: Network::default(),
             storage: Storage {
                 data_dir: data_dir.into(),
+                database_url: None,
+                database_connections: DEFAULT_CONNECTIONS,
                 organization: DEFAULT_ORGANIZATION.to_owned(),
             },
             limits: Limits::default(),

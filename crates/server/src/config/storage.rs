@@ -1,6 +1,9 @@
-//! The section of storage: the data directory and the organization made in an empty one.
+//! The section of storage: the data directory, the database, and the organization made in an
+//! empty one.
 
 use std::path::PathBuf;
+
+use secrecy::SecretString;
 
 /// Beside where the server is started.
 pub(crate) const DEFAULT_DATA_DIR: &str = "test-engine-data";
@@ -10,8 +13,12 @@ pub(crate) const DEFAULT_ORGANIZATION: &str = "default";
 /// Where the server keeps things.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    /// Holds the database; made when missing.
+    /// Holds the database, unless that is elsewhere; made when missing.
     pub data_dir: PathBuf,
+    /// `postgres://…` or `sqlite://…`, with its password; `None` for the file in `data_dir`.
+    pub database_url: Option<SecretString>,
+    /// Connections to Postgres at most.
+    pub database_connections: u32,
     /// Slug of the organization to make when the database has none.
     pub organization: String,
 }

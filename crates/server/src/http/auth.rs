@@ -239,7 +239,7 @@ impl FromRequestParts<App> for AnyAccess {
             .authenticator
             .access(&parts.headers, app.clock.now())
             .await?;
-        count(parts, app, &principal, Bucket::Rest)?;
+        count(parts, app, &principal, Bucket::Rest).await?;
         Ok(Self(principal))
     }
 }
@@ -260,7 +260,7 @@ async fn authorize<N: Needs>(
              slug."
         )));
     }
-    count(parts, app, &principal, N::BUCKET)?;
+    count(parts, app, &principal, N::BUCKET).await?;
     if !principal.may(N::SCOPE) {
         return Err(ApiError::forbidden(format!(
             "Your access token doesn't have the {} scope (missing required scope: {0}).",
@@ -271,16 +271,22 @@ async fn authorize<N: Needs>(
 }
 
 /// Count the request against the organization's limit and note it for the answer's headers.
-fn count(parts: &Parts, app: &App, principal: &Principal, bucket: Bucket) -> Result<(), ApiError> {
+async fn count(
+    parts: &Parts,
+    app: &App,
+    principal: &Principal,
+    bucket: Bucket,
+) -> Result<(), ApiError> {
     let notes = parts.extensions.get::<RequestNotes>();
     if let Some(notes) = notes {
         notes.organization(&principal.organization_slug);
     }
-    let Some(rate) = app.rate_limits.take(
-        principal.organization.get(),
-        bucket,
-        app.clock.now().millis(),
-    ) else {
+    let now = app.clock.now();
+    let Some(rate) = app
+        .rate_limits
+        .take(principal.organization, bucket, now)
+        .await?
+    else {
         return Ok(());
     };
     if let Some(notes) = notes {

@@ -3,10 +3,13 @@
 use std::fmt::Display;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use test_engine_store::StoreError;
 use test_engine_wire::ErrorBody;
+
+/// Seconds to wait before a request that could not be served is sent again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// A request that could not be served.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,7 +92,11 @@ impl From<StoreError> for ApiError {
             StoreError::TooLarge { what, size, limit } => Self::unprocessable(format!(
                 "The {what} is too large: {size}, and at most {limit} is kept."
             )),
-            StoreError::Full(_) | StoreError::ReadOnly(_) | StoreError::Unavailable(_) => {
+            StoreError::Full(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Unavailable(_)
+            | StoreError::SignIn(_)
+            | StoreError::NoDatabase(_) => {
                 tracing::error!(cause = %Chain(&error), "failed to use the database");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -122,10 +129,15 @@ impl IntoResponse for ApiError {
             message: self.message,
         };
         let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(axum::http::header::RETRY_AFTER, RETRY_AFTER);
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 axum::http::header::WWW_AUTHENTICATE,
-                axum::http::HeaderValue::from_static("Bearer"),
+                HeaderValue::from_static("Bearer"),
             );
         }
         response

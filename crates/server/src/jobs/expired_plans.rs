@@ -15,7 +15,9 @@ pub(super) async fn run(app: App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        delete_all(&app).await;
+        if super::is_ours(&app, "expired_plans", EVERY).await {
+            delete_all(&app).await;
+        }
     }
 }
 

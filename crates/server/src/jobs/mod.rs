@@ -1,10 +1,31 @@
 //! Work that no request asks for, done beside them in small steps. One file a job.
+//!
+//! Of several servers on one database one does a job: the one that has its lease. A job has to be
+//! harmless when two servers do it at once all the same, because their clocks may differ.
 
 mod expired_plans;
 
+use std::time::Duration;
+
 use crate::App;
+use crate::http::Chain;
 
 /// Run every job until the task is dropped.
 pub(crate) async fn run(app: App) {
     expired_plans::run(app).await;
+}
+
+/// Whether this server is the one to do the job of this name, which is asked for every so often.
+/// The server that does it keeps it; when it dies, another takes over after two more turns.
+async fn is_ours(app: &App, job: &str, every: Duration) -> bool {
+    let now = app.clock.now();
+    let turn = i64::try_from(every.as_millis()).unwrap_or(i64::MAX / 4);
+    let until = now.plus_millis(turn.saturating_mul(2));
+    match app.store.try_lease(job, app.instance, now, until).await {
+        Ok(ours) => ours,
+        Err(error) => {
+            tracing::error!(cause = %Chain(&error), job, "failed to ask whose job it is");
+            false
+        }
+    }
 }

@@ -252,3 +252,96 @@ fn init_prints_what_a_pipeline_needs() {
     assert_ne!(stdout(&run(data, &["init", "acme/web"])), exports);
     assert_eq!(stdout(&run(data, &["suite", "list", "acme"])), "acme/web\n");
 }
+
+#[test]
+fn every_command_works_on_the_database_of_an_address() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("unused");
+    let file = format!("sqlite://{}/elsewhere.db", directory.path().display());
+    for url in [file, test_engine_test_postgres::fresh_database()] {
+        let on_url = |arguments: &[&str]| {
+            let mut command = program(&data);
+            command.env("TEST_ENGINE_DATABASE_URL", &url);
+            stdout(&command.args(arguments).output().unwrap())
+        };
+        on_url(&["organization", "create", "acme"]);
+        on_url(&["suite", "create", "acme/web"]);
+        on_url(&["token", "create", "--organization", "acme"]);
+        on_url(&["init", "acme/web"]);
+        // The flag as well as the variable.
+        let listed = run(&data, &["suite", "list", "acme", "--database-url", &url]);
+        assert_eq!(stdout(&listed), "acme/web\n");
+        assert!(!data.exists(), "the data directory is not needed");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_had_is_told_without_its_password() {
+    use test_engine_test_postgres::{Cluster, Promise};
+    let directory = tempfile::tempdir().unwrap();
+    let complaint = |url: &str| {
+        let output = run(
+            directory.path(),
+            &["organization", "list", "--database-url", url],
+        );
+        let message = failure(&output);
+        assert!(!message.contains("sesame"), "{message}");
+        message
+    };
+    let cluster = Cluster::start(Promise::Speed);
+    let role = cluster.guarded_role("open");
+    let right = cluster.url_of(&format!("{role}:open"), "postgres");
+    let output = run(
+        directory.path(),
+        &["organization", "list", "--database-url", &right],
+    );
+    stdout(&output);
+    for (url, parts) in [
+        (
+            cluster.url_of(&format!("{role}:sesame"), "postgres"),
+            ["check the user and the password", "authentication failed"],
+        ),
+        (
+            cluster.url_of(&format!("{role}:open"), "nothing"),
+            ["CREATE DATABASE", "\"nothing\" does not exist"],
+        ),
+        (
+            "postgres://me:sesame@127.0.0.1:1/x".to_owned(),
+            ["check that it is running", "postgres://…@127.0.0.1:1/x"],
+        ),
+        (
+            "postgres://me:sesame@db:port/x".to_owned(),
+            ["postgres://…@db:port/x", "invalid port"],
+        ),
+        (
+            "mysql://me:sesame@db/x".to_owned(),
+            ["mysql://…@db/x", "postgres://user@host/database"],
+        ),
+    ] {
+        let message = complaint(&url);
+        for part in parts {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+    cluster.stop();
+    let message = complaint(&right);
+    assert!(message.contains("check that it is running"), "{message}");
+    cluster.go();
+    cluster.say("UPDATE _sqlx_migrations SET version = 900 WHERE version = 1");
+    let message = complaint(&right);
+    assert!(message.contains("version 900"), "{message}");
+    assert!(message.contains("newer program"), "{message}");
+}
+
+#[test]
+fn the_help_does_not_show_the_address_of_the_environment() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = program(directory.path())
+        .env("TEST_ENGINE_DATABASE_URL", "postgres://me:sesame@db/x")
+        .args(["serve", "--help"])
+        .output()
+        .unwrap();
+    let help = stdout(&output);
+    assert!(help.contains("TEST_ENGINE_DATABASE_URL"));
+    assert!(!help.contains("sesame"), "{help}");
+}

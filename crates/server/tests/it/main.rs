@@ -1,5 +1,5 @@
 //! The server through its front door: real HTTP on a free port, a real database in a temporary
-//! folder. One file a subject.
+//! folder. One file a subject; what is told of results, plans and tests runs `on_postgres` as well.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@ mod cli;
 mod docs;
 mod durability;
 mod limits;
+mod on_postgres;
 mod plans;
 mod runs;
 mod suites;
@@ -18,3 +19,5 @@ mod support;
 mod tests_api;
 mod uploads;
 mod web;
+
+use support::TestServer;

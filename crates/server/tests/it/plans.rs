@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
 
-use crate::support::{Answer, SUITE, TestServer, result};
+use super::TestServer;
+use crate::support::{Answer, SUITE, result};
 
 fn plan_path() -> String {
     format!("{SUITE}/test_plan")

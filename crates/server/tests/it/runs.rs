@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::json;
 use test_engine::clock::Clock;
 
-use crate::support::{SUITE, TestServer, result};
+use super::TestServer;
+use crate::support::{SUITE, result};
 
 #[test]
 fn a_suite_has_what_clients_read() {

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use test_engine::scopes::Scope;
 
-use crate::support::{SUITE, TestServer, result};
+use super::TestServer;
+use crate::support::{SUITE, result};
 
 const SUITES: &str = "/v2/analytics/organizations/acme/suites";
 

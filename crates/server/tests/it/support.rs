@@ -19,9 +19,11 @@ use tokio::sync::oneshot;
 /// A running server; it stops when dropped.
 pub(crate) struct TestServer {
     pub(crate) base: String,
-    pub(crate) directory: TempDir,
+    /// Goes with the server.
+    _directory: TempDir,
     pub(crate) access: String,
     pub(crate) suite_token: String,
+    config: Config,
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
     done: Option<tokio::task::JoinHandle<()>>,
@@ -61,7 +63,8 @@ impl TestServer {
         });
         Self {
             base,
-            directory,
+            _directory: directory,
+            config,
             access,
             suite_token,
             runtime,
@@ -75,9 +78,8 @@ impl TestServer {
         &self,
         work: impl AsyncFnOnce(&test_engine_store::Store) -> T,
     ) -> T {
-        let config = Config::in_directory(self.directory.path());
         self.runtime.block_on(async {
-            let store = test_engine::open_store(&config).await.unwrap();
+            let store = test_engine::open_store(&self.config).await.unwrap();
             let value = work(&store).await;
             store.close().await;
             value

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{SUITE, TestServer, result};
+use super::TestServer;
+use crate::support::{SUITE, result};
 
 fn seeded() -> TestServer {
     let server = TestServer::start();

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, SUITE, TestServer, form, gzip, result};
+use super::TestServer;
+use crate::support::{Answer, SUITE, form, gzip, result};
 
 fn post(server: &TestServer, content_type: &str, body: Vec<u8>) -> Answer {
     server

@@ -1,0 +1,55 @@
+//! The same tests once more with Postgres under the server: results, plans, tests, runs, suites.
+
+use std::ops::{Deref, DerefMut};
+
+use test_engine::clock::Clock;
+use test_engine::config::Config;
+
+use crate::support;
+
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "plans.rs"]
+mod plans;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "runs.rs"]
+mod runs;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "suites.rs"]
+mod suites;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "tests_api.rs"]
+mod tests_api;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "uploads.rs"]
+mod uploads;
+
+/// As [`support::TestServer`], with an empty Postgres database.
+pub(crate) struct TestServer(support::TestServer);
+
+impl TestServer {
+    pub(crate) fn start() -> Self {
+        Self::with(|_config| {}, Clock::System)
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Config), clock: Clock) -> Self {
+        let on_postgres = |config: &mut Config| {
+            config.storage.database_url = Some(test_engine_test_postgres::fresh_database().into());
+            change(config);
+        };
+        Self(support::TestServer::with(on_postgres, clock))
+    }
+}
+
+impl Deref for TestServer {
+    type Target = support::TestServer;
+
+    fn deref(&self) -> &support::TestServer {
+        &self.0
+    }
+}
+
+impl DerefMut for TestServer {
+    fn deref_mut(&mut self) -> &mut support::TestServer {
+        &mut self.0
+    }
+}
