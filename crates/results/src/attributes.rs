@@ -13,22 +13,19 @@ use memchr::{memchr, memchr3};
 pub(crate) struct Attribute<'a> {
     pub(crate) name: &'a str,
     raw: &'a str,
-    may_have_references: bool,
-    may_have_breaks: bool,
+    /// It holds neither references nor line breaks: it is its own value.
+    is_plain: bool,
 }
 
 impl<'a> Attribute<'a> {
     /// The value, references resolved and line breaks made blanks, as XML has it.
     pub(crate) fn value(&self) -> Result<Cow<'a, str>, String> {
+        if self.is_plain {
+            return Ok(Cow::Borrowed(self.raw));
+        }
         let bytes = self.raw.as_bytes();
-        let has_references = self.may_have_references && memchr(b'&', bytes).is_some();
-        let has_breaks = self.may_have_breaks && memchr3(b'\n', b'\t', b'\r', bytes).is_some();
-        if !has_breaks {
-            return if has_references {
-                quick_xml::escape::unescape(self.raw).map_err(|error| error.to_string())
-            } else {
-                Ok(Cow::Borrowed(self.raw))
-            };
+        if memchr3(b'\n', b'\t', b'\r', bytes).is_none() {
+            return quick_xml::escape::unescape(self.raw).map_err(|error| error.to_string());
         }
         let attribute = quick_xml::events::attributes::Attribute::from((b"".as_slice(), bytes));
         attribute
@@ -41,17 +38,16 @@ impl<'a> Attribute<'a> {
 /// The attributes in the text of a tag behind its name.
 pub(crate) struct Attributes<'a> {
     rest: &'a str,
-    // Asked once of the whole tag, because most tags have neither.
-    has_references: bool,
-    has_breaks: bool,
+    may_have_tabs: bool,
 }
 
 impl<'a> Attributes<'a> {
-    pub(crate) fn new(rest: &'a str) -> Self {
+    /// `may_have_tabs` says whether the file holds tabs or carriage returns. Most files do not, and
+    /// then one scan finds all that matters in a value: its end, references and line breaks.
+    pub(crate) fn new(rest: &'a str, may_have_tabs: bool) -> Self {
         Self {
             rest,
-            has_references: memchr(b'&', rest.as_bytes()).is_some(),
-            has_breaks: memchr3(b'\n', b'\t', b'\r', rest.as_bytes()).is_some(),
+            may_have_tabs,
         }
     }
 
@@ -74,7 +70,14 @@ impl<'a> Attributes<'a> {
             .filter(|byte| matches!(byte, b'"' | b'\''))
             .ok_or_else(unquoted)?;
         let value = value.get(1..).unwrap_or_default();
-        let end = memchr(quote, value.as_bytes()).ok_or_else(unquoted)?;
+        let bytes = value.as_bytes();
+        let first = memchr3(quote, b'&', b'\n', bytes).ok_or_else(unquoted)?;
+        let ends_plainly = bytes.get(first) == Some(&quote);
+        let end = if ends_plainly {
+            first
+        } else {
+            first + memchr(quote, bytes.get(first..).unwrap_or_default()).ok_or_else(unquoted)?
+        };
         let (raw, rest) = value.split_at(end);
         self.rest = rest.get(1..).unwrap_or_default();
         Ok(Attribute {
@@ -83,8 +86,7 @@ impl<'a> Attributes<'a> {
                 None => name,
             },
             raw,
-            may_have_references: self.has_references,
-            may_have_breaks: self.has_breaks,
+            is_plain: ends_plainly && !self.may_have_tabs,
         })
     }
 }
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<(String, String)>, String> {
-        Attributes::new(text)
+        Attributes::new(text, text.contains(['\t', '\r']))
             .map(|attribute| {
                 let attribute = attribute?;
                 Ok((attribute.name.to_owned(), attribute.value()?.into_owned()))

@@ -4,6 +4,8 @@
 //! calls the scenario's steps skipped when the background fails: so a background is joined to what
 //! follows. JavaScript tells hooks as hidden steps. Durations are nanoseconds in both.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::document::{Document, Top};
@@ -94,7 +96,7 @@ struct Failure {
     message: String,
 }
 
-pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), ParseError> {
+pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
     let mut take = |feature| take_feature(feature, intake);
     document.read_json(
         Top::Array,
@@ -103,7 +105,7 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), P
     )
 }
 
-fn take_feature(feature: Item<Feature<'_>>, intake: &mut Intake) {
+fn take_feature<'a>(feature: Item<Feature<'a>>, intake: &mut Intake<'a>) {
     let feature = match feature.object() {
         Ok(feature) => feature,
         Err(message) => {
@@ -118,7 +120,7 @@ fn take_feature(feature: Item<Feature<'_>>, intake: &mut Intake) {
             return;
         }
     };
-    let uri = feature.uri.kept();
+    let uri = feature.uri.given();
     let mut background: Option<Tally> = None;
     for element in feature.elements.unwrap_or_default() {
         let element = match element.object() {
@@ -145,7 +147,7 @@ fn take_feature(feature: Item<Feature<'_>>, intake: &mut Intake) {
                     element,
                     tally,
                     &scope,
-                    uri.as_deref(),
+                    uri.as_ref(),
                     intake.is_full(),
                 ));
             }
@@ -156,7 +158,7 @@ fn take_feature(feature: Item<Feature<'_>>, intake: &mut Intake) {
 }
 
 /// Ruby leaves out a scenario without steps of its own and tells only of its background.
-fn report_alone(background: Option<Tally>, feature: &str, intake: &mut Intake) {
+fn report_alone(background: Option<Tally>, feature: &str, intake: &mut Intake<'_>) {
     if let Some(failure) = background.and_then(|tally| tally.failure) {
         intake.take_error(format!(
             "a scenario of {feature} failed in its background, at {}: {}",
@@ -166,24 +168,21 @@ fn report_alone(background: Option<Tally>, feature: &str, intake: &mut Intake) {
     }
 }
 
-fn result_of(
-    mut element: Element<'_>,
+fn result_of<'a>(
+    mut element: Element<'a>,
     mut tally: Tally,
-    scope: &str,
-    uri: Option<&str>,
+    scope: &Cow<'a, str>,
+    uri: Option<&Cow<'a, str>>,
     is_full: bool,
-) -> Result<TestResult, String> {
+) -> Result<TestResult<'a>, String> {
     let name = std::mem::take(&mut element.name).required("name")?;
-    let location = place(uri, element.line.whole());
-    let name = name.into_owned();
+    let location = place(uri.map(Cow::as_ref), element.line.whole()).map(Cow::Owned);
     tally.add(element);
     let mut result = TestResult {
-        scope: scope.to_owned(),
+        scope: scope.clone(),
         name,
         location: location.clone().filter(|_| is_full),
-        file_name: uri
-            .filter(|_| is_full || location.is_none())
-            .map(str::to_owned),
+        file_name: uri.filter(|_| is_full || location.is_none()).cloned(),
         identifier: location,
         outcome: tally.outcome(),
         duration: tally

@@ -61,7 +61,7 @@ struct Build {
     unclaimed: bool,
 }
 
-pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), ParseError> {
+pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
     let mut run = Run {
         keeps_output: intake.is_full(),
         events: 0,
@@ -104,7 +104,7 @@ struct Run<'a> {
     events: usize,
     packages: HashMap<Cow<'a, str>, Package<'a>>,
     builds: HashMap<Cow<'a, str>, Build>,
-    ended: Vec<TestResult>,
+    ended: Vec<TestResult<'a>>,
     /// Whether attempts of one test fold into one result, of which this is the place.
     folds: bool,
     last_of: HashMap<(Cow<'a, str>, Cow<'a, str>), usize>,
@@ -181,8 +181,8 @@ impl<'a> Run<'a> {
         output: &str,
     ) {
         let mut result = TestResult {
-            scope: package.clone().into_owned(),
-            name: test.clone().into_owned(),
+            scope: package.clone(),
+            name: test.clone(),
             outcome,
             duration: seconds,
             ..TestResult::default()
@@ -274,7 +274,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn explain(result: &mut TestResult, output: &str) {
+fn explain(result: &mut TestResult<'_>, output: &str) {
     result.failure_reason = first_telling_line(output);
     let detail = explained(output);
     if !detail.expanded.is_empty() {

@@ -4,6 +4,8 @@
 //! refuse it), what explains a failure has no colour codes, and no more is kept than was asked for.
 //! What a format means by "failed" is its own affair.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
 use crate::Detail;
@@ -14,14 +16,14 @@ use crate::model::{BadResult, FailureDetail, Outcome, Report, TestResult};
 pub const LONGEST_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
 /// Collects a report.
-pub(crate) struct Intake {
+pub(crate) struct Intake<'a> {
     detail: Detail,
     room: usize,
     next_index: usize,
-    report: Report,
+    report: Report<'a>,
 }
 
-impl Intake {
+impl<'a> Intake<'a> {
     pub(crate) fn new(detail: Detail, room: usize) -> Self {
         Self {
             detail,
@@ -52,7 +54,7 @@ impl Intake {
     }
 
     /// Takes the next result of the file, or what is wrong with it.
-    pub(crate) fn take(&mut self, offered: Result<TestResult, String>) {
+    pub(crate) fn take(&mut self, offered: Result<TestResult<'a>, String>) {
         let index = self.next_index;
         self.next_index += 1;
         if self.room == 0 {
@@ -90,12 +92,12 @@ impl Intake {
         !self.report.errors_outside_tests.is_empty()
     }
 
-    pub(crate) fn into_report(self) -> Report {
+    pub(crate) fn into_report(self) -> Report<'a> {
         self.report
     }
 }
 
-fn check(result: &mut TestResult) -> Result<(), String> {
+fn check(result: &mut TestResult<'_>) -> Result<(), String> {
     if result.name.trim().is_empty() {
         return Err("name is blank".to_owned());
     }
@@ -114,7 +116,9 @@ fn check(result: &mut TestResult) -> Result<(), String> {
     .into_iter()
     .flatten()
     {
-        replace_nul(text);
+        if let Some(readable) = without_nul(text) {
+            *text = Cow::Owned(readable);
+        }
     }
     result.failure_reason.iter_mut().for_each(make_readable);
     for FailureDetail {
@@ -148,25 +152,26 @@ pub(crate) fn plausible_seconds(seconds: f64) -> Option<f64> {
 
 /// Runners colour what they print; in a file the codes are noise.
 fn make_readable(text: &mut String) {
-    replace_nul(text);
+    if let Some(readable) = without_nul(text) {
+        *text = readable;
+    }
     if memchr(0x1B, text.as_bytes()).is_some() {
         *text = anstream::adapter::strip_str(text).to_string();
     }
 }
 
-fn replace_nul(text: &mut String) {
-    if memchr(0, text.as_bytes()).is_some() {
-        *text = text.replace('\0', "\u{FFFD}");
-    }
+/// The text with every NUL replaced; `None` if it holds none.
+fn without_nul(text: &str) -> Option<String> {
+    memchr(0, text.as_bytes()).map(|_| text.replace('\0', "\u{FFFD}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> TestResult {
+    fn named(name: &str) -> TestResult<'_> {
         TestResult {
-            name: name.to_owned(),
+            name: name.into(),
             ..TestResult::default()
         }
     }

@@ -6,6 +6,7 @@
 //! is false. A runner's own retries leave only traces: Jest counts invocations, Vitest keeps the
 //! failure messages of a test that passed in the end. With full detail each is an attempt.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
@@ -67,9 +68,9 @@ struct Verdict {
     explained_suites: u64,
 }
 
-pub(crate) fn read<E: Extent>(
-    document: &Document<'_>,
-    intake: &mut Intake,
+pub(crate) fn read<'a, E: Extent>(
+    document: &Document<'a>,
+    intake: &mut Intake<'a>,
 ) -> Result<(), ParseError> {
     let verdict = document.read_json(
         Top::Object,
@@ -91,9 +92,9 @@ pub(crate) fn read<E: Extent>(
     Ok(())
 }
 
-struct ReportSeed<'i, E>(&'i mut Intake, PhantomData<E>);
+struct ReportSeed<'i, 'a, E>(&'i mut Intake<'a>, PhantomData<E>);
 
-impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, E> {
+impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, 'de, E> {
     type Value = Verdict;
 
     fn deserialize<D>(self, deserializer: D) -> Result<Verdict, D::Error>
@@ -104,7 +105,7 @@ impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, E> {
     }
 }
 
-impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, E> {
+impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, 'de, E> {
     type Value = Verdict;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,7 +150,7 @@ impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, E> {
 }
 
 /// Takes the tests of one file; returns how many failed suites they explain.
-fn take_file<E: Extent>(file: Item<TestFile<'_, E>>, intake: &mut Intake) -> u64 {
+fn take_file<'a, E: Extent>(file: Item<TestFile<'a, E>>, intake: &mut Intake<'a>) -> u64 {
     let file = match file.object() {
         Ok(file) => file,
         Err(message) => {
@@ -158,7 +159,7 @@ fn take_file<E: Extent>(file: Item<TestFile<'_, E>>, intake: &mut Intake) -> u64
         }
     };
     let mut failed_suites = HashSet::new();
-    let name = file.name.kept();
+    let name = file.name.given();
     for assertion in file.assertion_results.unwrap_or_default() {
         let assertion = match assertion.object() {
             Ok(assertion) => assertion,
@@ -174,7 +175,7 @@ fn take_file<E: Extent>(file: Item<TestFile<'_, E>>, intake: &mut Intake) -> u64
                 failed_suites.insert((depth, path));
             }
         }
-        take_assertion(assertion, name.as_deref(), intake);
+        take_assertion(assertion, name.as_ref(), intake);
     }
     let failed = matches!(&file.status, Text::Is(status) if status == "failed");
     if failed && failed_suites.is_empty() {
@@ -191,7 +192,11 @@ fn take_file<E: Extent>(file: Item<TestFile<'_, E>>, intake: &mut Intake) -> u64
     failed_suites.len() as u64
 }
 
-fn take_assertion<E: Extent>(assertion: Assertion<'_, E>, file: Option<&str>, intake: &mut Intake) {
+fn take_assertion<'a, E: Extent>(
+    assertion: Assertion<'a, E>,
+    file: Option<&Cow<'a, str>>,
+    intake: &mut Intake<'a>,
+) {
     let reasons = assertion.retry_reasons.0.0;
     let invocations = assertion.invocations.whole().unwrap_or(1);
     let mut failures = assertion.failure_messages.0.0;
@@ -202,10 +207,14 @@ fn take_assertion<E: Extent>(assertion: Assertion<'_, E>, file: Option<&str>, in
         .and_then(|(title, status)| {
             let line = assertion.location.or_default().line.whole();
             Ok(TestResult {
-                scope: assertion.ancestor_titles.0.join(" "),
-                name: title.into_owned(),
-                location: if E::FULL { place(file, line) } else { None },
-                file_name: file.map(str::to_owned),
+                scope: assertion.ancestor_titles.joined(),
+                name: title,
+                location: if E::FULL {
+                    place(file.map(Cow::as_ref), line).map(Cow::Owned)
+                } else {
+                    None
+                },
+                file_name: file.cloned(),
                 outcome: outcome_of(&status)?,
                 duration: assertion
                     .duration
@@ -241,7 +250,7 @@ fn take_assertion<E: Extent>(assertion: Assertion<'_, E>, file: Option<&str>, in
     }));
 }
 
-fn explain(result: &mut TestResult, messages: &[String]) {
+fn explain(result: &mut TestResult<'_>, messages: &[String]) {
     result.failure_reason = messages.iter().find_map(|message| first_line(message));
     result.failure_expanded = messages
         .iter()

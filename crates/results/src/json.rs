@@ -3,7 +3,6 @@
 //! Liberal with what is known to differ: ids may be missing or of any kind, durations null, either
 //! key of a failure left out, keys added. Strict with what decides: name, scope and result.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -85,11 +84,11 @@ struct SpanDetailJson<'a> {
 #[derive(Default)]
 struct Spans(Vec<Span>);
 
-pub(crate) fn read<E: Extent>(
-    document: &Document<'_>,
-    intake: &mut Intake,
+pub(crate) fn read<'a, E: Extent>(
+    document: &Document<'a>,
+    intake: &mut Intake<'a>,
 ) -> Result<(), ParseError> {
-    let mut take = |item: Item<ResultJson<'_, E>>| {
+    let mut take = |item: Item<ResultJson<'a, E>>| {
         let offered = item.object().and_then(|result| {
             if let Some(error) = collection_error(&result) {
                 intake.take_error(error);
@@ -122,9 +121,9 @@ fn collection_error<E: Extent>(result: &ResultJson<'_, E>) -> Option<String> {
     })
 }
 
-fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult, String> {
+fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult<'_>, String> {
     let history = result.history.or_default();
-    let identifier = result.identifier.kept();
+    let identifier = result.identifier.given();
     // In brief, one word on where the test is must do.
     let file_name = result
         .file_name
@@ -135,17 +134,17 @@ fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult, String>
         .given()
         .filter(|_| E::FULL || (identifier.is_none() && file_name.is_none()));
     Ok(TestResult {
-        name: result.name.required("name")?.into_owned(),
-        scope: result.scope.or_empty("scope")?.into_owned(),
+        name: result.name.required("name")?,
+        scope: result.scope.or_empty("scope")?,
         outcome: outcome_of(&result.result.or_empty("result")?)?,
         id: if E::FULL {
-            result.id.kept().or_else(|| result.external_id.kept())
+            result.id.given().or_else(|| result.external_id.given())
         } else {
             None
         },
-        location: location.map(Cow::into_owned),
+        location,
         identifier,
-        file_name: file_name.map(Cow::into_owned),
+        file_name,
         duration: history.duration.0,
         failure_reason: if E::FULL {
             result.failure_reason.kept()

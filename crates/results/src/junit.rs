@@ -4,6 +4,9 @@
 //! are refused, and with them external and nested entities. Which dialects were met, and what they
 //! do, is said beside the rule that serves them.
 
+use std::borrow::Cow;
+
+use memchr::memchr2;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Error, Reader};
 
@@ -34,9 +37,9 @@ enum Open {
 }
 
 #[derive(Default)]
-struct Suite {
-    name: String,
-    file: Option<String>,
+struct Suite<'a> {
+    name: Cow<'a, str>,
+    file: Option<Cow<'a, str>>,
     /// Failures and errors by the suite's own count.
     counted: f64,
     results_before: usize,
@@ -44,29 +47,30 @@ struct Suite {
 }
 
 #[derive(Default)]
-struct Case {
-    class_name: Option<String>,
-    name: Option<String>,
-    file: Option<String>,
-    line: Option<String>,
+struct Case<'a> {
+    class_name: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
+    file: Option<Cow<'a, str>>,
+    line: Option<Cow<'a, str>>,
     seconds: Option<f64>,
     /// The verdict of dialects that write it as an attribute.
     status: Option<Outcome>,
     failed: bool,
     skipped: bool,
-    problems: Vec<Problem>,
+    problems: Vec<Problem<'a>>,
     outputs: Vec<FailureDetail>,
 }
 
 #[derive(Default)]
-struct Problem {
-    message: Option<String>,
-    kind: Option<String>,
+struct Problem<'a> {
+    message: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
     text: String,
 }
 
-pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), ParseError> {
+pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
     let mut reader = Reader::from_str(document.text());
+    let may_have_tabs = memchr2(b'\t', b'\r', document.text().as_bytes()).is_some();
     let mut walk = Walk {
         intake,
         open: Vec::new(),
@@ -87,7 +91,16 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), P
             document.fault_at(place, words(&error))
         })?;
         let at_end = matches!(event, Event::Eof);
-        walk.step(event).map_err(|message| {
+        let after = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        walk.step(
+            event,
+            Tags {
+                document,
+                may_have_tabs,
+                after,
+            },
+        )
+        .map_err(|message| {
             let text = document.text().get(before..).unwrap_or_default();
             let blank = text.len() - text.trim_ascii_start().len();
             document.fault_at(before + blank, message)
@@ -98,12 +111,33 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), P
     }
 }
 
-struct Walk<'i> {
-    intake: &'i mut Intake,
+/// Finds the text of a tag in the document, because what is read of it must outlive the event.
+#[derive(Clone, Copy)]
+struct Tags<'d, 'a> {
+    document: &'d Document<'a>,
+    /// Whether the document holds tabs or carriage returns.
+    may_have_tabs: bool,
+    /// The byte behind the event.
+    after: usize,
+}
+
+impl<'a> Tags<'_, 'a> {
+    /// The attributes of the tag; `closing` are the bytes of its end, `>` or `/>`.
+    fn attributes(self, start: &BytesStart<'_>, closing: usize) -> Attributes<'a> {
+        let end = self.after.saturating_sub(closing);
+        let first = end.saturating_sub(start.attributes_raw().len());
+        let text = self.document.text().get(first..end).unwrap_or_default();
+        debug_assert_eq!(text.as_bytes(), start.attributes_raw());
+        Attributes::new(text, self.may_have_tabs)
+    }
+}
+
+struct Walk<'i, 'a> {
+    intake: &'i mut Intake<'a>,
     open: Vec<Open>,
-    suites: Vec<Suite>,
-    case: Option<Case>,
-    problem: Option<Problem>,
+    suites: Vec<Suite<'a>>,
+    case: Option<Case<'a>>,
+    problem: Option<Problem<'a>>,
     /// Text of the element that is being listened to.
     text: Option<String>,
     output: &'static str,
@@ -111,12 +145,12 @@ struct Walk<'i> {
     errors: usize,
 }
 
-impl Walk<'_> {
-    fn step(&mut self, event: Event<'_>) -> Result<(), String> {
+impl<'a> Walk<'_, 'a> {
+    fn step(&mut self, event: Event<'_>, tags: Tags<'_, 'a>) -> Result<(), String> {
         match event {
-            Event::Start(start) => self.enter(&start),
+            Event::Start(start) => self.enter(&start, tags.attributes(&start, ">".len())),
             Event::Empty(start) => {
-                self.enter(&start)?;
+                self.enter(&start, tags.attributes(&start, "/>".len()))?;
                 self.leave();
                 Ok(())
             }
@@ -169,7 +203,7 @@ impl Walk<'_> {
         }
     }
 
-    fn enter(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+    fn enter(&mut self, start: &BytesStart<'_>, attributes: Attributes<'a>) -> Result<(), String> {
         if self.open.len() >= DEEPEST_XML {
             return Err(format!("elements are nested more than {DEEPEST_XML} deep"));
         }
@@ -202,12 +236,12 @@ impl Walk<'_> {
                 return Err("a test case inside a test case".to_owned());
             }
             Open::Suite => {
-                let suite = self.suite_of(start)?;
+                let suite = self.suite_of(attributes)?;
                 self.suites.push(suite);
             }
-            Open::Case => self.case = Some(case_of(start, self.intake.is_full())?),
+            Open::Case => self.case = Some(case_of(attributes, self.intake.is_full())?),
             // Elements inside a failure's own text are part of the text.
-            Open::Problem if self.problem.is_none() => self.enter_problem(start)?,
+            Open::Problem if self.problem.is_none() => self.enter_problem(attributes)?,
             Open::Skipped => {
                 if let Some(case) = &mut self.case
                     && self.problem.is_none()
@@ -238,7 +272,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn enter_problem(&mut self, start: &BytesStart<'_>) -> Result<(), String> {
+    fn enter_problem(&mut self, attributes: Attributes<'a>) -> Result<(), String> {
         let mut problem = Problem::default();
         let mut listens = true;
         if let Some(case) = &mut self.case {
@@ -247,7 +281,7 @@ impl Walk<'_> {
             listens = self.intake.is_full() || case.has_no_class();
         }
         if listens {
-            for attribute in attributes_of(start)? {
+            for attribute in attributes {
                 let attribute = attribute?;
                 match attribute.name {
                     "message" => keep(&mut problem.message, &attribute)?,
@@ -314,8 +348,8 @@ impl Walk<'_> {
         }
     }
 
-    fn take_suite_error(&mut self, problem: &Problem) {
-        let name = suite_words(self.suites.last().map_or("", |suite| suite.name.as_str()));
+    fn take_suite_error(&mut self, problem: &Problem<'_>) {
+        let name = suite_words(self.suites.last().map_or("", |suite| suite.name.as_ref()));
         let told = [problem.message.as_deref(), Some(problem.text.trim())]
             .into_iter()
             .flatten()
@@ -330,9 +364,9 @@ impl Walk<'_> {
         });
     }
 
-    fn leave_case(&mut self, mut case: Case) {
+    fn leave_case(&mut self, mut case: Case<'a>) {
         if is_go_package(&case) {
-            let not_built = |problem: &&Problem| problem.text.contains("[build failed]");
+            let not_built = |problem: &&Problem<'_>| problem.text.contains("[build failed]");
             if let Some(problem) = case.problems.iter().find(not_built) {
                 self.errors += 1;
                 self.intake.take_error(problem.text.trim().to_owned());
@@ -342,8 +376,9 @@ impl Walk<'_> {
             case.class_name = self.suites.last().map(|suite| suite.name.clone());
         }
         if case.has_no_class() {
-            let failure =
-                |problem: &&Problem| problem.message.as_deref() == Some(PYTEST_COLLECTION_FAILURE);
+            let failure = |problem: &&Problem<'_>| {
+                problem.message.as_deref() == Some(PYTEST_COLLECTION_FAILURE)
+            };
             if let Some(problem) = case.problems.iter().find(failure) {
                 self.errors += 1;
                 let name = case.name.as_deref().unwrap_or_default();
@@ -361,14 +396,14 @@ impl Walk<'_> {
         self.intake.take(offered);
     }
 
-    fn suite_of(&self, start: &BytesStart<'_>) -> Result<Suite, String> {
+    fn suite_of(&self, attributes: Attributes<'a>) -> Result<Suite<'a>, String> {
         let mut suite = Suite {
             results_before: self.intake.count(),
             errors_before: self.errors,
             ..Suite::default()
         };
         let mut name = None;
-        for attribute in attributes_of(start)? {
+        for attribute in attributes {
             let attribute = attribute?;
             match attribute.name {
                 "name" => keep(&mut name, &attribute)?,
@@ -403,9 +438,9 @@ impl Walk<'_> {
     }
 }
 
-fn case_of(start: &BytesStart<'_>, is_full: bool) -> Result<Case, String> {
+fn case_of(attributes: Attributes<'_>, is_full: bool) -> Result<Case<'_>, String> {
     let mut case = Case::default();
-    for attribute in attributes_of(start)? {
+    for attribute in attributes {
         let attribute = attribute?;
         match attribute.name {
             "name" => keep(&mut case.name, &attribute)?,
@@ -443,11 +478,15 @@ fn worse(one: Option<Outcome>, other: Option<Outcome>) -> Option<Outcome> {
 }
 
 /// gotestsum's stand-in for a package that failed as a whole.
-fn is_go_package(case: &Case) -> bool {
+fn is_go_package(case: &Case<'_>) -> bool {
     case.has_no_class() && case.name.as_deref() == Some("TestMain")
 }
 
-fn result_of(case: Case, suite_file: Option<&String>, is_full: bool) -> Result<TestResult, String> {
+fn result_of<'a>(
+    case: Case<'a>,
+    suite_file: Option<&Cow<'a, str>>,
+    is_full: bool,
+) -> Result<TestResult<'a>, String> {
     let outcome = if case.failed || case.status == Some(Outcome::Failed) {
         Outcome::Failed
     } else if case.skipped || case.status == Some(Outcome::Skipped) {
@@ -466,7 +505,7 @@ fn result_of(case: Case, suite_file: Option<&String>, is_full: bool) -> Result<T
         location: file_name
             .as_ref()
             .zip(line)
-            .map(|(file, line)| format!("{file}:{line}")),
+            .map(|(file, line)| Cow::Owned(format!("{file}:{line}"))),
         file_name,
         outcome,
         duration: case.seconds,
@@ -485,13 +524,13 @@ fn result_of(case: Case, suite_file: Option<&String>, is_full: bool) -> Result<T
     Ok(result)
 }
 
-impl Case {
+impl Case<'_> {
     fn has_no_class(&self) -> bool {
         self.class_name.as_deref().unwrap_or_default().is_empty()
     }
 }
 
-impl Problem {
+impl Problem<'_> {
     /// The message, unless it is the one word that gotestsum writes for every failure.
     fn reason(&self) -> Option<String> {
         let message = self.message.as_deref().and_then(first_line);
@@ -503,7 +542,7 @@ impl Problem {
 }
 
 /// The text, with the message ahead of it where it says more.
-fn detail_of(problem: Problem) -> FailureDetail {
+fn detail_of(problem: Problem<'_>) -> FailureDetail {
     let message = problem.message.unwrap_or_default();
     let expanded = if problem.text.contains(message.trim()) {
         split_lines(&problem.text)
@@ -538,19 +577,12 @@ fn seconds_of(text: &str) -> Option<f64> {
     }
 }
 
-/// The attributes of a tag; what stands behind its name is valid text, since the whole file is.
-fn attributes_of<'t>(start: &'t BytesStart<'_>) -> Result<Attributes<'t>, String> {
-    std::str::from_utf8(start.attributes_raw())
-        .map(Attributes::new)
-        .map_err(|error| error.to_string())
-}
-
 /// Puts the attribute's value where it is kept; a second one of that name is a fault.
-fn keep(slot: &mut Option<String>, attribute: &Attribute<'_>) -> Result<(), String> {
+fn keep<'a>(slot: &mut Option<Cow<'a, str>>, attribute: &Attribute<'a>) -> Result<(), String> {
     if slot.is_some() {
         return Err(format!("the attribute {} is given twice", attribute.name));
     }
-    *slot = Some(attribute.value()?.into_owned());
+    *slot = Some(attribute.value()?);
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub enum Detail {
 ///
 /// When the file as a whole cannot be read. A single result that cannot be used is no error: it is
 /// listed in [`Report::bad`].
-pub fn parse(format: Format, bytes: &[u8]) -> Result<Report, ParseError> {
+pub fn parse(format: Format, bytes: &[u8]) -> Result<Report<'_>, ParseError> {
     parse_with(format, bytes, Detail::Full)
 }
 
@@ -59,7 +59,7 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Report, ParseError> {
 /// # Errors
 ///
 /// As for [`parse`]; faults inside passed-over values may go unseen.
-pub fn parse_with(format: Format, bytes: &[u8], detail: Detail) -> Result<Report, ParseError> {
+pub fn parse_with(format: Format, bytes: &[u8], detail: Detail) -> Result<Report<'_>, ParseError> {
     parse_at_most(format, bytes, detail, usize::MAX)
 }
 
@@ -74,7 +74,7 @@ pub fn parse_at_most(
     bytes: &[u8],
     detail: Detail,
     most: usize,
-) -> Result<Report, ParseError> {
+) -> Result<Report<'_>, ParseError> {
     let document = Document::new(format, bytes)?;
     read(format, &document, detail, most).or_else(|error| {
         // Mending costs a copy, so only a file that is refused is looked at.
@@ -84,16 +84,16 @@ pub fn parse_at_most(
         };
         let mended = mended.ok_or(error)?;
         let document = Document::new(format, mended.as_bytes())?;
-        read(format, &document, detail, most)
+        read(format, &document, detail, most).map(Report::into_owned)
     })
 }
 
-fn read(
+fn read<'a>(
     format: Format,
-    document: &Document<'_>,
+    document: &Document<'a>,
     detail: Detail,
     most: usize,
-) -> Result<Report, ParseError> {
+) -> Result<Report<'a>, ParseError> {
     let mut intake = Intake::new(detail, most);
     match (format, detail) {
         (Format::Json, Detail::Full) => json::read::<Whole>(document, &mut intake),

@@ -1,5 +1,6 @@
 //! The one model that every result format becomes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -88,22 +89,24 @@ impl Outcome {
 /// One execution of one test, as a result file tells it.
 ///
 /// A test is known by `scope` and `name`. The strings are as the file has them: paths are not made
-/// relative and prefixes are not added here.
+/// relative and prefixes are not added here. What names the test is borrowed from the file's bytes
+/// wherever it stands there without escapes, since a large report is mostly such names;
+/// [`TestResult::into_owned`] makes it independent of them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct TestResult {
+pub struct TestResult<'a> {
     /// The producer's id of this execution; may be missing, need not be a UUID, and may repeat.
-    pub id: Option<String>,
+    pub id: Option<Cow<'a, str>>,
     /// The group the test stands in; may be empty.
-    pub scope: String,
+    pub scope: Cow<'a, str>,
     /// The test's own name; never blank.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// What the runner is given to rerun just this test, where the format has such a thing
     /// (RSpec's `./spec/a_spec.rb[1:2]`, `file:line` of Playwright and Cucumber).
-    pub identifier: Option<String>,
+    pub identifier: Option<Cow<'a, str>>,
     /// `path:line` where the test stands.
-    pub location: Option<String>,
+    pub location: Option<Cow<'a, str>>,
     /// The file it stands in. For Go, nothing: the package is the scope.
-    pub file_name: Option<String>,
+    pub file_name: Option<Cow<'a, str>>,
     /// How it ended.
     pub outcome: Outcome,
     /// How long it ran, in seconds; never negative, never NaN.
@@ -116,6 +119,27 @@ pub struct TestResult {
     pub tags: BTreeMap<String, String>,
     /// What it spent its time on, when a collector says.
     pub spans: Vec<Span>,
+}
+
+impl TestResult<'_> {
+    /// The same result, borrowing nothing.
+    pub fn into_owned(self) -> TestResult<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        TestResult {
+            id: self.id.map(own),
+            scope: own(self.scope),
+            name: own(self.name),
+            identifier: self.identifier.map(own),
+            location: self.location.map(own),
+            file_name: self.file_name.map(own),
+            outcome: self.outcome,
+            duration: self.duration,
+            failure_reason: self.failure_reason,
+            failure_expanded: self.failure_expanded,
+            tags: self.tags,
+            spans: self.spans,
+        }
+    }
 }
 
 /// A long explanation of a failure.
@@ -161,9 +185,9 @@ pub struct SpanDetail {
 
 /// What a whole file says.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
+pub struct Report<'a> {
     /// Good results, in file order.
-    pub results: Vec<TestResult>,
+    pub results: Vec<TestResult<'a>>,
     /// Results that could not be used, each with its place and what is wrong.
     pub bad: Vec<BadResult>,
     /// Errors that belong to no test: a file that does not load, a broken build, a failed
@@ -172,6 +196,22 @@ pub struct Report {
     /// How many results were passed over because the caller asked for fewer than the file holds;
     /// zero unless there was a limit.
     pub left_out: usize,
+}
+
+impl Report<'_> {
+    /// The same report, borrowing nothing.
+    pub fn into_owned(self) -> Report<'static> {
+        Report {
+            results: self
+                .results
+                .into_iter()
+                .map(TestResult::into_owned)
+                .collect(),
+            bad: self.bad,
+            errors_outside_tests: self.errors_outside_tests,
+            left_out: self.left_out,
+        }
+    }
 }
 
 /// A single result that was passed over.

@@ -5,6 +5,7 @@
 //! group's hook failed, the run was interrupted) is reported by Playwright as skipped; here it is
 //! unknown, because nobody asked to skip it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -87,7 +88,7 @@ struct Location {
     line: Number,
 }
 
-pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), ParseError> {
+pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
     document.read_json(
         Top::Object,
         "an object with the key \"suites\"",
@@ -95,9 +96,9 @@ pub(crate) fn read(document: &Document<'_>, intake: &mut Intake) -> Result<(), P
     )
 }
 
-struct ReportSeed<'i>(&'i mut Intake);
+struct ReportSeed<'i, 'a>(&'i mut Intake<'a>);
 
-impl<'de> DeserializeSeed<'de> for ReportSeed<'_> {
+impl<'de> DeserializeSeed<'de> for ReportSeed<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -105,7 +106,7 @@ impl<'de> DeserializeSeed<'de> for ReportSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for ReportSeed<'_> {
+impl<'de> Visitor<'de> for ReportSeed<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,7 +146,7 @@ impl<'de> Visitor<'de> for ReportSeed<'_> {
     }
 }
 
-fn take_suite(suite: Item<Suite<'_>>, titles: &mut Vec<String>, intake: &mut Intake) {
+fn take_suite<'a>(suite: Item<Suite<'a>>, titles: &mut Vec<Cow<'a, str>>, intake: &mut Intake<'a>) {
     let suite = match suite.object() {
         Ok(suite) => suite,
         Err(message) => {
@@ -154,7 +155,7 @@ fn take_suite(suite: Item<Suite<'_>>, titles: &mut Vec<String>, intake: &mut Int
         }
     };
     // Playwright leaves groups without a title out of a test's title path, and so do we.
-    let title = suite.title.kept();
+    let title = suite.title.given();
     let depth = titles.len();
     titles.extend(title);
     for spec in suite.specs.unwrap_or_default() {
@@ -169,16 +170,16 @@ fn take_suite(suite: Item<Suite<'_>>, titles: &mut Vec<String>, intake: &mut Int
     titles.truncate(depth);
 }
 
-fn take_spec(spec: Spec<'_>, titles: &[String], intake: &mut Intake) {
+fn take_spec<'a>(spec: Spec<'a>, titles: &[Cow<'a, str>], intake: &mut Intake<'a>) {
     let name = match spec.title.required("title") {
-        Ok(title) => title.into_owned(),
+        Ok(title) => title,
         Err(message) => {
             intake.take(Err(message));
             return;
         }
     };
-    let file_name = spec.file.kept();
-    let location = place(file_name.as_deref(), spec.line.whole());
+    let file_name = spec.file.given();
+    let location = place(file_name.as_deref(), spec.line.whole()).map(Cow::Owned);
     let is_full = intake.is_full();
     let base = TestResult {
         name,
@@ -226,7 +227,7 @@ fn take_spec(spec: Spec<'_>, titles: &[String], intake: &mut Intake) {
 }
 
 /// Every attempt as a result; a test without one was not run.
-fn attempts_of(test: Test<'_>, named: TestResult, results: &mut Vec<TestResult>) {
+fn attempts_of<'a>(test: Test<'_>, named: TestResult<'a>, results: &mut Vec<TestResult<'a>>) {
     let attempts = test.results.unwrap_or_default();
     if attempts.is_empty() {
         results.push(TestResult {
@@ -264,7 +265,7 @@ fn attempts_of(test: Test<'_>, named: TestResult, results: &mut Vec<TestResult>)
 }
 
 /// The test as Playwright settled it, with the duration of its last attempt.
-fn settled(test: Test<'_>, named: TestResult) -> TestResult {
+fn settled<'a>(test: Test<'_>, named: TestResult<'a>) -> TestResult<'a> {
     let last = test
         .results
         .unwrap_or_default()
@@ -302,20 +303,20 @@ fn attempt_outcome(status: &str, expected: &Text<'_>) -> Outcome {
 
 /// Project, titles from the file down and the test's own, with a space ahead of each: what the
 /// collector for Playwright makes of a test's title path.
-fn scope_of(project: &Text<'_>, titles: &[String], name: &str) -> String {
+fn scope_of(project: &Text<'_>, titles: &[Cow<'_, str>], name: &str) -> Cow<'static, str> {
     let project = match project {
         Text::Is(project) => project.as_ref(),
         _ => "",
     };
     let mut scope = String::new();
     for part in std::iter::once(project)
-        .chain(titles.iter().map(String::as_str))
+        .chain(titles.iter().map(Cow::as_ref))
         .chain([name])
     {
         scope.push(' ');
         scope.push_str(part);
     }
-    scope
+    Cow::Owned(scope)
 }
 
 /// Tags of the form `key:value`; plain ones have no value to keep.

@@ -61,9 +61,9 @@ struct Rest {
     errors_outside: u64,
 }
 
-pub(crate) fn read<E: Extent>(
-    document: &Document<'_>,
-    intake: &mut Intake,
+pub(crate) fn read<'a, E: Extent>(
+    document: &Document<'a>,
+    intake: &mut Intake<'a>,
 ) -> Result<(), ParseError> {
     let rest = document.read_json(
         Top::Object,
@@ -94,9 +94,9 @@ pub(crate) fn read<E: Extent>(
     Ok(())
 }
 
-struct ReportSeed<'i, E>(&'i mut Intake, PhantomData<E>);
+struct ReportSeed<'i, 'a, E>(&'i mut Intake<'a>, PhantomData<E>);
 
-impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, E> {
+impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, 'de, E> {
     type Value = Rest;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Rest, D::Error> {
@@ -104,7 +104,7 @@ impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, E> {
     }
 }
 
-impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, E> {
+impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, 'de, E> {
     type Value = Rest;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,15 +149,15 @@ impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, E> {
     }
 }
 
-fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult, String> {
-    let name = example.description.required("description")?.into_owned();
+fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult<'_>, String> {
+    let name = example.description.required("description")?;
     let full = example.full_description.or_empty("full_description")?;
-    let scope = full
-        .strip_suffix(name.as_str())
-        .map_or(full.as_ref(), |group| {
-            group.strip_suffix(' ').unwrap_or(group)
-        })
-        .to_owned();
+    let group_end = full
+        .strip_suffix(name.as_ref())
+        .map_or(full.len(), |group| {
+            group.strip_suffix(' ').unwrap_or(group).len()
+        });
+    let scope = first_bytes(full, group_end);
     let status = example.status.required("status")?;
     let outcome = match status.as_ref() {
         "passed" => Outcome::Passed,
@@ -169,17 +169,20 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult, String> {
             ));
         }
     };
-    let identifier = example.id.kept();
+    let identifier = example.id.given();
     let stands_in = example.file_path.given();
     // A shared example stands in one file and runs as part of another; what it cost belongs to the
     // file that runs it, which its id names.
     let (location, file_name) = if E::FULL || identifier.is_none() {
         let location = place(stands_in.as_deref(), example.line_number.whole());
-        let runs_in = identifier
+        let file_end = identifier
             .as_deref()
-            .and_then(|id| id.strip_suffix(']')?.rsplit_once('['))
-            .map(|(file, _)| file.to_owned());
-        (location, runs_in.or_else(|| stands_in.map(Cow::into_owned)))
+            .and_then(|id| Some(id.strip_suffix(']')?.rsplit_once('[')?.0.len()));
+        let runs_in = identifier
+            .as_ref()
+            .zip(file_end)
+            .map(|(id, end)| first_bytes(id.clone(), end));
+        (location.map(Cow::Owned), runs_in.or(stands_in))
     } else {
         (None, None)
     };
@@ -199,7 +202,18 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult, String> {
     Ok(result)
 }
 
-fn explain(result: &mut TestResult, exception: Exception<'_>) {
+/// The beginning of a text, still borrowed if the text was.
+fn first_bytes(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or(text)),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    }
+}
+
+fn explain(result: &mut TestResult<'_>, exception: Exception<'_>) {
     let class = exception.class.given();
     let message = exception.message.given().unwrap_or_default();
     let class = class.as_deref().filter(|class| *class != EXPECTATION_CLASS);

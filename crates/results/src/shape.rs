@@ -175,10 +175,10 @@ impl<'de: 'a, 'a> Shape<'de> for Text<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Label<'a>(pub(crate) Option<Cow<'a, str>>);
 
-impl Label<'_> {
-    /// The label, owned, if it is not empty.
-    pub(crate) fn kept(self) -> Option<String> {
-        self.0.filter(|text| !text.is_empty()).map(Cow::into_owned)
+impl<'a> Label<'a> {
+    /// The label, if it is not empty.
+    pub(crate) fn given(self) -> Option<Cow<'a, str>> {
+        self.0.filter(|text| !text.is_empty())
     }
 }
 
@@ -294,6 +294,19 @@ impl<'de, T: Deserialize<'de>> Shape<'de> for Item<T> {
 /// Titles, outermost first; what is not a text is passed over.
 #[derive(Debug, Default)]
 pub(crate) struct Titles<'a>(pub(crate) Vec<Cow<'a, str>>);
+
+impl<'a> Titles<'a> {
+    /// All titles with a blank in between; a single one stays borrowed.
+    pub(crate) fn joined(mut self) -> Cow<'a, str> {
+        match (self.0.len(), self.0.pop()) {
+            (1, Some(only)) => only,
+            (_, last) => {
+                self.0.extend(last);
+                Cow::Owned(self.0.join(" "))
+            }
+        }
+    }
+}
 
 impl<'de: 'a, 'a> Shape<'de> for Titles<'a> {
     fn other(_: Found) -> Self {

@@ -352,7 +352,7 @@ fn bad_results_are_named_and_good_ones_kept() {
     let names: Vec<_> = report
         .results
         .iter()
-        .map(|r| (r.name.as_str(), r.outcome))
+        .map(|r| (r.name.as_ref(), r.outcome))
         .collect();
     assert_eq!(
         names,

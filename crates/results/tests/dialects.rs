@@ -12,7 +12,7 @@ fn outcomes(format: Format, text: &str) -> Vec<(String, Outcome)> {
     report
         .results
         .into_iter()
-        .map(|result| (result.name, result.outcome))
+        .map(|result| (result.name.into_owned(), result.outcome))
         .collect()
 }
 
@@ -24,7 +24,7 @@ fn errors(format: Format, text: &str) -> Vec<String> {
     full.errors_outside_tests
 }
 
-fn first(format: Format, text: &str) -> test_engine_results::TestResult {
+fn first(format: Format, text: &str) -> test_engine_results::TestResult<'_> {
     let report: Report = parse(format, text.as_bytes()).expect("a report");
     report.results.into_iter().next().expect("a result")
 }
@@ -209,7 +209,7 @@ fn playwright_specs_without_tests_do_not_pass() {
     let brief: Vec<_> = brief
         .results
         .into_iter()
-        .map(|r| (r.name, r.outcome))
+        .map(|r| (r.name.into_owned(), r.outcome))
         .collect();
     assert_eq!(brief, expected);
 }

@@ -4,6 +4,8 @@
 //! `snapshots/`: that is where the expected outcome of every file stands, as data. Durations differ
 //! from run to run, so a table says only whether there is one.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -15,10 +17,10 @@ fn fixture(path: &str) -> Vec<u8> {
     fs_err::read(folder.join(path)).expect("a fixture")
 }
 
-fn table(report: &Report) -> String {
+fn table(report: &Report<'_>) -> String {
     let mut text = String::new();
     for result in &report.results {
-        let field = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        let field = |value: &Option<Cow<'_, str>>| value.as_deref().unwrap_or("-").to_owned();
         let expanded: usize = result
             .failure_expanded
             .iter()
@@ -86,20 +88,14 @@ fn table(report: &Report) -> String {
 #[case("go/rerun-fails.jsonl", Format::GoJsonl)]
 #[case("go/junit.xml", Format::Junit)]
 fn full(#[case] path: &str, #[case] format: Format) {
-    let report = parse_with(format, &fixture(path), Detail::Full).expect(path);
+    let bytes = fixture(path);
+    let report = parse_with(format, &bytes, Detail::Full).expect(path);
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(path.replace(['/', '.'], "-"), table(&report));
     });
 
     // The short reading tells of the same tests, without the costly parts.
-    let brief = parse_with(format, &fixture(path), Detail::Outcomes).expect(path);
-    let named = |report: &Report| -> std::collections::BTreeSet<(String, String)> {
-        let names = report
-            .results
-            .iter()
-            .map(|r| (r.scope.clone(), r.name.clone()));
-        names.collect()
-    };
+    let brief = parse_with(format, &bytes, Detail::Outcomes).expect(path);
     assert_eq!(named(&report), named(&brief));
     assert_eq!(report.bad.len(), brief.bad.len());
     assert_eq!(
@@ -117,6 +113,14 @@ fn full(#[case] path: &str, #[case] format: Format) {
     }
 }
 
+fn named<'r>(report: &'r Report<'_>) -> BTreeSet<(&'r str, &'r str)> {
+    report
+        .results
+        .iter()
+        .map(|result| (result.scope.as_ref(), result.name.as_ref()))
+        .collect()
+}
+
 /// Where the runner repeats tests itself, the short reading holds its verdicts, not the attempts.
 #[rstest]
 #[case("jest/report.json", Format::JestJson)]
@@ -124,7 +128,8 @@ fn full(#[case] path: &str, #[case] format: Format) {
 #[case("playwright/report.json", Format::PlaywrightJson)]
 #[case("go/rerun-fails.jsonl", Format::GoJsonl)]
 fn outcomes(#[case] path: &str, #[case] format: Format) {
-    let report = parse_with(format, &fixture(path), Detail::Outcomes).expect(path);
+    let bytes = fixture(path);
+    let report = parse_with(format, &bytes, Detail::Outcomes).expect(path);
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         let name = format!("{}-outcomes", path.replace(['/', '.'], "-"));
         insta::assert_snapshot!(name, table(&report));

@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use test_engine_results::{Detail, Format, Outcome, ParseError, Report, parse, parse_with};
 
-fn read_both_ways(format: Format, bytes: &[u8]) -> Result<Report, ParseError> {
+fn read_both_ways(format: Format, bytes: &[u8]) -> Result<Report<'_>, ParseError> {
     let brief = parse_with(format, bytes, Detail::Outcomes);
     let full = parse(format, bytes);
     // The short reading skips values and may miss faults in them, never the other way round.
@@ -17,7 +17,7 @@ fn read_both_ways(format: Format, bytes: &[u8]) -> Result<Report, ParseError> {
 }
 
 /// What must hold of every report, whatever it was made of.
-fn check(report: &Report) {
+fn check(report: &Report<'_>) {
     for result in &report.results {
         assert!(!result.name.trim().is_empty());
         assert!(
@@ -25,9 +25,9 @@ fn check(report: &Report) {
                 .duration
                 .is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0)
         );
-        let texts = [&result.scope, &result.name]
+        let texts = [result.scope.as_ref(), result.name.as_ref()]
             .into_iter()
-            .chain(&result.failure_reason);
+            .chain(result.failure_reason.as_deref());
         for text in texts {
             assert!(!text.contains('\0'));
         }
@@ -227,7 +227,8 @@ proptest! {
             let close = |(read, written): (f64, f64)| (read - written).abs() <= written * 1e-15;
             prop_assert_eq!(read.duration.is_some(), seconds.is_some());
             prop_assert!(read.duration.zip(*seconds).is_none_or(close));
-            prop_assert_eq!(&read.location, &line.map(|line| format!("a.rb:{line}")));
+            let location = line.map(|line| format!("a.rb:{line}"));
+            prop_assert_eq!(read.location.as_deref(), location.as_deref());
         }
     }
 
@@ -255,7 +256,7 @@ proptest! {
         let read: Vec<_> = report
             .results
             .iter()
-            .map(|result| (result.name.as_str(), result.scope.as_str(), result.outcome.name()))
+            .map(|result| (result.name.as_ref(), result.scope.as_ref(), result.outcome.name()))
             .collect();
         let written: Vec<_> = results
             .iter()

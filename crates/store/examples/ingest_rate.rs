@@ -145,11 +145,11 @@ fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) ->
             let failed = (test + number).is_multiple_of(50);
             NewExecution {
                 result: TestResult {
-                    id: Some(Uuid::new_v4().to_string()),
-                    scope: format!("Area {} model {}", test / 2000, test / 20),
-                    name: format!("does what number {test} says it does"),
-                    location: Some(format!("{file}:{}", 10 + test % 20 * 7)),
-                    file_name: Some(file.clone()),
+                    id: Some(Uuid::new_v4().to_string().into()),
+                    scope: format!("Area {} model {}", test / 2000, test / 20).into(),
+                    name: format!("does what number {test} says it does").into(),
+                    location: Some(format!("{file}:{}", 10 + test % 20 * 7).into()),
+                    file_name: Some(file.clone().into()),
                     outcome: if failed {
                         Outcome::Failed
                     } else {

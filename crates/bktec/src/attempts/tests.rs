@@ -112,8 +112,8 @@ impl Runner for Scripted {
         let errors: Vec<_> = errors.map(|_| "broken".to_owned()).collect();
         report.errors_outside_tests.extend(errors);
         Ok(Reading::of(report, |result| TestKey {
-            scope: result.scope,
-            name: result.name,
+            scope: result.scope.into_owned(),
+            name: result.name.into_owned(),
             path: String::new(),
         }))
     }

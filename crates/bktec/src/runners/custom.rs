@@ -108,14 +108,15 @@ impl Runner for Custom {
         let format = self.format().unwrap_or(Format::Json);
         Ok(Reading::of(
             parse_with(format, bytes, Detail::Outcomes)?,
-            |result: TestResult| TestKey {
-                scope: result.scope,
-                name: result.name,
+            |result: TestResult<'_>| TestKey {
+                scope: result.scope.into_owned(),
+                name: result.name.into_owned(),
                 path: result
                     .identifier
                     .or(result.file_name)
                     .or(result.location)
-                    .unwrap_or_default(),
+                    .unwrap_or_default()
+                    .into_owned(),
             },
         ))
     }

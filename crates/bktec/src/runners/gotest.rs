@@ -187,25 +187,25 @@ impl Runner for Gotest {
     }
 }
 
-fn key_of(mut result: TestResult) -> TestKey {
+fn key_of(mut result: TestResult<'_>) -> TestKey {
     if is_package(&result)
         && let Some(package) = package_of(&result)
     {
-        result.scope = package;
+        result.scope = package.into();
     }
     TestKey {
-        path: result.scope.clone(),
-        scope: result.scope,
-        name: result.name,
+        path: result.scope.clone().into_owned(),
+        scope: result.scope.into_owned(),
+        name: result.name.into_owned(),
     }
 }
 
 /// A package as a whole, in JUnit XML, which does not say which.
-fn is_package(result: &TestResult) -> bool {
+fn is_package(result: &TestResult<'_>) -> bool {
     result.name == PACKAGE_TEST && result.scope.is_empty() && result.outcome == Outcome::Failed
 }
 
-fn text_of(result: &TestResult) -> impl Iterator<Item = &str> {
+fn text_of<'r>(result: &'r TestResult<'_>) -> impl Iterator<Item = &'r str> {
     let details = result.failure_expanded.iter().flat_map(|detail| {
         detail
             .expanded
@@ -217,7 +217,7 @@ fn text_of(result: &TestResult) -> impl Iterator<Item = &str> {
 }
 
 /// As `go test` ends its output for a package: `FAIL`, a tab, the package.
-fn package_of(result: &TestResult) -> Option<String> {
+fn package_of(result: &TestResult<'_>) -> Option<String> {
     text_of(result).find_map(|line| {
         let rest = line.trim_start().strip_prefix("FAIL")?;
         let package = rest.split_whitespace().next()?;

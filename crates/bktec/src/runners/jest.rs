@@ -165,9 +165,9 @@ impl Runner for Jest {
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
         let report = parse_with(Format::JestJson, bytes, Detail::Outcomes)?;
         let directory = &self.setup.surroundings.directory;
-        Ok(Reading::of(report, |result: TestResult| TestKey {
-            scope: result.scope,
-            name: result.name,
+        Ok(Reading::of(report, |result: TestResult<'_>| TestKey {
+            scope: result.scope.into_owned(),
+            name: result.name.into_owned(),
             path: result.file_name.map_or_else(String::new, |file| {
                 targets::relative(&file, directory, self.real_directory.as_deref())
             }),

@@ -79,15 +79,16 @@ pub struct TestKey {
 
 impl TestKey {
     /// Of a result whose runner reruns single tests by an identifier.
-    pub(crate) fn by_identifier(result: TestResult) -> Self {
+    pub(crate) fn by_identifier(result: TestResult<'_>) -> Self {
         Self {
-            scope: result.scope,
-            name: result.name,
+            scope: result.scope.into_owned(),
+            name: result.name.into_owned(),
             path: result
                 .identifier
                 .or(result.location)
                 .or(result.file_name)
-                .unwrap_or_default(),
+                .unwrap_or_default()
+                .into_owned(),
         }
     }
 }
@@ -115,7 +116,7 @@ pub struct Reading {
 
 impl Reading {
     /// A report with each result named by `key`.
-    pub(crate) fn of(report: Report, mut key: impl FnMut(TestResult) -> TestKey) -> Self {
+    pub(crate) fn of(report: Report<'_>, mut key: impl FnMut(TestResult<'_>) -> TestKey) -> Self {
         Self {
             tests: report
                 .results

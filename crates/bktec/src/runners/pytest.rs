@@ -352,9 +352,9 @@ pub(super) fn read(mode: Mode, bytes: &[u8], cases: &[Case]) -> Result<Reading, 
     Ok(reading)
 }
 
-fn key_of(mode: Mode, result: TestResult, files: &KnownFiles) -> TestKey {
+fn key_of(mode: Mode, result: TestResult<'_>, files: &KnownFiles) -> TestKey {
     let path = match mode {
-        Mode::Json if result.scope.is_empty() => result.name.clone(),
+        Mode::Json if result.scope.is_empty() => result.name.clone().into_owned(),
         Mode::Json => format!("{}::{}", result.scope, result.name),
         Mode::Junit => node_id::from_junit(
             &result.scope,
@@ -364,8 +364,8 @@ fn key_of(mode: Mode, result: TestResult, files: &KnownFiles) -> TestKey {
         ),
     };
     TestKey {
-        scope: result.scope,
-        name: result.name,
+        scope: result.scope.into_owned(),
+        name: result.name.into_owned(),
         path,
     }
 }

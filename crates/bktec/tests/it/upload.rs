@@ -300,10 +300,16 @@ fn a_file_with_too_many_results_becomes_several_uploads(#[case] format: Format) 
     let mut names = Vec::new();
     for upload in &asked {
         assert_eq!(upload.field("run_env[key]"), asked[0].field("run_env[key]"));
-        let report = parse(format, upload.field("data").unwrap().as_bytes()).unwrap();
+        let data = upload.field("data").unwrap();
+        let report = parse(format, data.as_bytes()).unwrap();
         assert!(report.results.len() <= 5_000 && report.bad.is_empty());
         assert!(report.errors_outside_tests.is_empty());
-        names.extend(report.results.into_iter().map(|result| result.name));
+        names.extend(
+            report
+                .results
+                .into_iter()
+                .map(|result| result.name.into_owned()),
+        );
     }
     let expected: Vec<_> = (0..10_001).map(|number| format!("t{number}")).collect();
     assert_eq!(names, expected);

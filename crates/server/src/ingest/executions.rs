@@ -3,6 +3,7 @@
 //! The selector is what plans are timed by, so a file must get the name here that a plan request
 //! will ask for: see [`crate::selectors`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use test_engine_results::{Format, TestResult};
@@ -23,7 +24,7 @@ struct Sender<'a> {
 
 pub(super) fn derive(
     format: Format,
-    results: Vec<TestResult>,
+    results: Vec<TestResult<'_>>,
     run_env: &RunEnv,
     upload_tags: &BTreeMap<String, String>,
     errors: &mut Vec<String>,
@@ -50,7 +51,7 @@ pub(super) fn derive(
             sender.place(&mut result);
             let selector = sender.selector(explicit.as_deref().or(upload_selector), &result);
             NewExecution {
-                result,
+                result: result.into_owned(),
                 selector,
                 tags: own_tags,
             }
@@ -60,18 +61,20 @@ pub(super) fn derive(
 
 impl Sender<'_> {
     /// Make the result's paths those of the repository.
-    fn place(&self, result: &mut TestResult) {
+    fn place(&self, result: &mut TestResult<'_>) {
         if result.file_name.is_none() && self.format == Format::Junit && self.is_pytest() {
             let class_name = if result.scope.is_empty() {
                 &result.name
             } else {
                 &result.scope
             };
-            result.file_name = pytest_names::file_of(class_name);
+            result.file_name = pytest_names::file_of(class_name).map(Cow::Owned);
         }
         for path in [&mut result.file_name, &mut result.location] {
             if let Some(given) = path {
-                *path = Some(self.in_repository(given)).filter(|path| !path.is_empty());
+                *path = Some(self.in_repository(given))
+                    .filter(|path| !path.is_empty())
+                    .map(Cow::Owned);
             }
         }
     }
@@ -93,7 +96,7 @@ impl Sender<'_> {
     }
 
     /// The selector's canonical name; `None` when nothing tells it.
-    fn selector(&self, explicit: Option<&str>, result: &TestResult) -> Option<String> {
+    fn selector(&self, explicit: Option<&str>, result: &TestResult<'_>) -> Option<String> {
         let selector = if let Some(explicit) = explicit {
             selectors::with_prefix_once(self.prefix, explicit)
         } else if self.is_by_package() {

@@ -65,7 +65,7 @@ pub struct NewUpload {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewExecution {
     /// As read, with paths already made relative. Its own `tags` are not looked at.
-    pub result: TestResult,
+    pub result: TestResult<'static>,
     /// `test.selector.primary`, when there is one.
     pub selector: Option<String>,
     /// Tags of this execution that are valid and differ from the upload's.

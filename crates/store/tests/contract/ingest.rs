@@ -420,7 +420,7 @@ async fn odd_names_are_tests_like_any_other() {
             .iter()
             .map(|name| {
                 let mut execution = passed(name, 1.0);
-                execution.result.file_name = Some((*name).to_owned());
+                execution.result.file_name = Some((*name).to_owned().into());
                 execution.selector = Some((*name).to_owned());
                 execution
             })
@@ -530,9 +530,9 @@ async fn where_a_test_stands_follows_the_latest_execution() {
     on_every_engine(async |db| {
         record(&db, "k1", vec![passed("a", 1.0)]).await;
         let mut moved = passed("a", 1.0);
-        moved.result.location = Some("cart.py:3".to_owned());
-        moved.result.file_name = Some("cart.py".to_owned());
-        moved.selector = Some("cart.py".to_owned());
+        moved.result.location = Some("cart.py:3".into());
+        moved.result.file_name = Some("cart.py".into());
+        moved.selector = Some("cart.py".into());
         record(&db, "k2", vec![passed("a", 1.0), moved]).await;
         let mut nowhere = passed("a", 1.0);
         nowhere.result.location = None;

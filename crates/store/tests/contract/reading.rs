@@ -142,7 +142,7 @@ async fn tests_in_files_are_found_in_any_number() {
     on_every_engine(async |db| {
         let in_file = |number: usize| {
             let mut execution = passed(&format!("test {number}"), 1.0);
-            execution.result.file_name = Some(format!("file {}.py", number % 150));
+            execution.result.file_name = Some(format!("file {}.py", number % 150).into());
             execution
         };
         record(&db, "k", (0..300).map(in_file).collect()).await;

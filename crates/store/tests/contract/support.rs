@@ -135,10 +135,10 @@ pub(crate) fn upload(suite: &Suite, key: &str) -> NewUpload {
 pub(crate) fn passed(name: &str, seconds: f64) -> NewExecution {
     NewExecution {
         result: TestResult {
-            scope: "Basket".to_owned(),
-            name: name.to_owned(),
-            location: Some("basket.py:7".to_owned()),
-            file_name: Some("basket.py".to_owned()),
+            scope: "Basket".into(),
+            name: name.to_owned().into(),
+            location: Some("basket.py:7".into()),
+            file_name: Some("basket.py".into()),
             outcome: Outcome::Passed,
             duration: Some(seconds),
             ..TestResult::default()
@@ -165,7 +165,7 @@ pub(crate) fn skipped(name: &str) -> NewExecution {
 
 /// The same execution with the producer's id.
 pub(crate) fn with_id(id: &str, mut execution: NewExecution) -> NewExecution {
-    execution.result.id = Some(id.to_owned());
+    execution.result.id = Some(id.to_owned().into());
     execution
 }
 

@@ -177,7 +177,7 @@ struct Read {
 fn read(report: &str) -> Option<Read> {
     let bytes = report.as_bytes();
     let full = parse(Format::JestJson, bytes).ok()?;
-    let is_failed = |result: &TestResult| result.outcome == Outcome::Failed;
+    let is_failed = |result: &TestResult<'_>| result.outcome == Outcome::Failed;
     let failed = full.results.iter().any(is_failed)
         && parse_with(Format::JestJson, bytes, Detail::Outcomes)
             .ok()?
