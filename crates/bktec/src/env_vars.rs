@@ -133,12 +133,48 @@ variables! {
 }
 
 variables! {
-    /// What other CIs say about a build; only `bktec upload` reads it.
-    OTHER_CI:
+    /// What CIs say about a build; options and the variables above win.
+    CI:
+    /// Set by Buildkite. Where it is, no other CI is looked for.
+    BUILDKITE;
+    /// GitHub Actions runs this.
+    GITHUB_ACTIONS;
+    /// GitHub Actions: the workflow run: the build, and its page.
+    GITHUB_RUN_ID;
+    /// GitHub Actions: the job's id in the workflow: part of the step.
+    GITHUB_JOB;
+    /// GitHub Actions: the step; with the run's number and attempt it is the key of the run.
+    GITHUB_ACTION;
+    /// GitHub Actions: the workflow run's number.
+    GITHUB_RUN_NUMBER;
+    /// GitHub Actions: how often the workflow run was started; one more than the job's retries.
+    GITHUB_RUN_ATTEMPT;
+    /// GitHub Actions: the branch or tag, with `refs/` in front, for uploads.
+    GITHUB_REF;
+    /// GitHub Actions: the branch or tag.
+    GITHUB_REF_NAME;
+    /// GitHub Actions: the branch of a pull request.
+    GITHUB_HEAD_REF;
+    /// GitHub Actions: the commit.
+    GITHUB_SHA;
+    /// GitHub Actions: owner and name of the repository, for the run's page.
+    GITHUB_REPOSITORY;
+    /// GitHub Actions: the owner: the organization.
+    GITHUB_REPOSITORY_OWNER;
+    /// GitHub Actions: where GitHub is, for the run's page.
+    GITHUB_SERVER_URL;
+    /// GitHub Actions: the repository's folder.
+    GITHUB_WORKSPACE;
+    /// GitHub Actions: the file that takes the outputs of a step, for `bktec plan --output github`.
+    GITHUB_OUTPUT;
     /// CircleCI runs this.
     CIRCLECI;
-    /// CircleCI: the workflow; with the build's number it is the key of the run.
+    /// CircleCI: the workflow: the build; with the build's number it is the key of the run.
     CIRCLE_WORKFLOW_ID;
+    /// CircleCI: the job's name: the step.
+    CIRCLE_JOB;
+    /// CircleCI: the job.
+    CIRCLE_WORKFLOW_JOB_ID;
     /// CircleCI: the build's number.
     CIRCLE_BUILD_NUM;
     /// CircleCI: the branch.
@@ -147,61 +183,79 @@ variables! {
     CIRCLE_SHA1;
     /// CircleCI: the build's page.
     CIRCLE_BUILD_URL;
-    /// GitHub Actions runs this.
-    GITHUB_ACTIONS;
-    /// GitHub Actions: the step; with the run's number and attempt it is the key of the run.
-    GITHUB_ACTION;
-    /// GitHub Actions: the workflow run's number.
-    GITHUB_RUN_NUMBER;
-    /// GitHub Actions: how often the workflow run was started.
-    GITHUB_RUN_ATTEMPT;
-    /// GitHub Actions: the branch or tag, with `refs/` in front.
-    GITHUB_REF;
-    /// GitHub Actions: the commit.
-    GITHUB_SHA;
-    /// GitHub Actions: owner and name of the repository, for the run's page.
-    GITHUB_REPOSITORY;
-    /// GitHub Actions: the workflow run, for its page.
-    GITHUB_RUN_ID;
-    /// GitHub Actions: where GitHub is, for the run's page.
-    GITHUB_SERVER_URL;
+    /// CircleCI: the repository's owner: the organization.
+    CIRCLE_PROJECT_USERNAME;
+    /// CircleCI: which of the parallel containers this is, from 0.
+    CIRCLE_NODE_INDEX;
+    /// CircleCI: how many parallel containers there are.
+    CIRCLE_NODE_TOTAL;
+    /// CircleCI: the repository's folder.
+    CIRCLE_WORKING_DIRECTORY;
     /// GitLab runs this.
     GITLAB_CI;
-    /// GitLab: the pipeline; the key of the run.
+    /// GitLab: the pipeline: the build, and the key of the run.
     CI_PIPELINE_ID;
+    /// GitLab: the job's name: the step, without the ` 2/3` of parallel jobs.
+    CI_JOB_NAME;
     /// GitLab: the pipeline's number in its project.
     CI_PIPELINE_IID;
     /// GitLab: the pipeline's page.
     CI_PIPELINE_URL;
     /// GitLab: the branch or tag.
     CI_COMMIT_REF_NAME;
+    /// GitLab: the branch of a merge request.
+    CI_MERGE_REQUEST_SOURCE_BRANCH_NAME;
     /// GitLab: the commit.
     CI_COMMIT_SHA;
     /// GitLab: the commit's message.
     CI_COMMIT_MESSAGE;
     /// GitLab: the job.
     CI_JOB_ID;
+    /// GitLab: the uppermost group of the project: the organization.
+    CI_PROJECT_ROOT_NAMESPACE;
+    /// GitLab: which of the parallel jobs this is, from 1.
+    CI_NODE_INDEX;
+    /// GitLab: how many parallel jobs there are.
+    CI_NODE_TOTAL;
+    /// GitLab: the repository's folder.
+    CI_PROJECT_DIR;
     /// Azure Pipelines runs this.
     TF_BUILD;
-    /// Azure Pipelines: the build; the key of the run.
+    /// Azure Pipelines: the build, and the key of the run.
     BUILD_BUILDID;
+    /// Azure Pipelines: the stage: part of the step.
+    SYSTEM_STAGENAME;
+    /// Azure Pipelines: the job's name in the pipeline: part of the step.
+    SYSTEM_PHASENAME;
+    /// Azure Pipelines: how often the job was started; one more than its retries.
+    SYSTEM_JOBATTEMPT;
+    /// Azure Pipelines: which of the parallel jobs this is, from 1.
+    SYSTEM_JOBPOSITIONINPHASE;
+    /// Azure Pipelines: how many parallel jobs there are.
+    SYSTEM_TOTALJOBSINPHASE;
+    /// Azure Pipelines: whether the parallel jobs are those of a matrix.
+    SYSTEM_PARALLELEXECUTIONTYPE;
     /// Azure Pipelines: the build's number.
     BUILD_BUILDNUMBER;
     /// Azure Pipelines: the branch, with `refs/heads/` in front.
     BUILD_SOURCEBRANCH;
+    /// Azure Pipelines: the branch of a pull request, with `refs/heads/` in front.
+    SYSTEM_PULLREQUEST_SOURCEBRANCH;
     /// Azure Pipelines: the commit.
     BUILD_SOURCEVERSION;
     /// Azure Pipelines: the commit's message.
     BUILD_SOURCEVERSIONMESSAGE;
-    /// Azure Pipelines: the organization's address, for the build's page.
+    /// Azure Pipelines: the organization's address, for the organization and the build's page.
     SYSTEM_COLLECTIONURI;
     /// Azure Pipelines: the project, for the build's page.
     SYSTEM_TEAMPROJECT;
     /// Azure Pipelines: the job.
     SYSTEM_JOBID;
+    /// Azure Pipelines: the repository's folder.
+    BUILD_SOURCESDIRECTORY;
     /// Travis CI runs this.
     TRAVIS;
-    /// Travis CI: the build; the key of the run.
+    /// Travis CI: the build, and the key of the run.
     TRAVIS_BUILD_ID;
     /// Travis CI: the build's number.
     TRAVIS_BUILD_NUMBER;
@@ -219,11 +273,15 @@ variables! {
     TRAVIS_COMMIT_MESSAGE;
     /// Travis CI: the job.
     TRAVIS_JOB_ID;
+    /// Travis CI: owner and name of the repository, for the organization.
+    TRAVIS_REPO_SLUG;
+    /// Travis CI: the repository's folder.
+    TRAVIS_BUILD_DIR;
     /// Bitbucket Pipelines: the build's number. Where it is set, Bitbucket runs this.
     BITBUCKET_BUILD_NUMBER;
-    /// Bitbucket Pipelines: the pipeline; the key of the run.
+    /// Bitbucket Pipelines: the pipeline: the build, and the key of the run.
     BITBUCKET_PIPELINE_UUID;
-    /// Bitbucket Pipelines: the step.
+    /// Bitbucket Pipelines: the step, as the job.
     BITBUCKET_STEP_UUID;
     /// Bitbucket Pipelines: the branch.
     BITBUCKET_BRANCH;
@@ -231,13 +289,23 @@ variables! {
     BITBUCKET_COMMIT;
     /// Bitbucket Pipelines: owner and name of the repository, for the build's page.
     BITBUCKET_REPO_FULL_NAME;
+    /// Bitbucket Pipelines: the workspace: the organization.
+    BITBUCKET_WORKSPACE;
+    /// Bitbucket Pipelines: which step of a parallel group this is, from 0.
+    BITBUCKET_PARALLEL_STEP;
+    /// Bitbucket Pipelines: how many steps the parallel group has.
+    BITBUCKET_PARALLEL_STEP_COUNT;
+    /// Bitbucket Pipelines: the repository's folder.
+    BITBUCKET_CLONE_DIR;
     /// Semaphore runs this.
     SEMAPHORE;
-    /// Semaphore: the workflow; the key of the run.
+    /// Semaphore: the workflow: the build, and the key of the run.
     SEMAPHORE_WORKFLOW_ID;
     /// Semaphore: the workflow's number.
     SEMAPHORE_WORKFLOW_NUMBER;
-    /// Semaphore: the organization's address, for the workflow's page.
+    /// Semaphore: whether the pipeline is rebuilt.
+    SEMAPHORE_PIPELINE_RERUN;
+    /// Semaphore: the organization's address, for the organization and the workflow's page.
     SEMAPHORE_ORGANIZATION_URL;
     /// Semaphore: the branch, of a pull request the one it is to be merged into.
     SEMAPHORE_GIT_BRANCH;
@@ -249,10 +317,21 @@ variables! {
     SEMAPHORE_GIT_PR_SHA;
     /// Semaphore: the job.
     SEMAPHORE_JOB_ID;
+    /// Semaphore: the job's name: the step, without the ` - 2/3` of parallel jobs.
+    SEMAPHORE_JOB_NAME;
+    /// Semaphore: which of the parallel jobs this is, from 1.
+    SEMAPHORE_JOB_INDEX;
+    /// Semaphore: how many parallel jobs there are.
+    SEMAPHORE_JOB_COUNT;
+    /// Semaphore: the repository's folder.
+    SEMAPHORE_GIT_DIR;
     /// Drone runs this.
     DRONE;
-    /// Drone: owner and name of the repository; with the build's number it is the key of the run.
+    /// Drone: owner and name of the repository; with the build's number it is the build and the key
+    /// of the run.
     DRONE_REPO;
+    /// Drone: the repository's owner: the organization.
+    DRONE_REPO_OWNER;
     /// Drone: the build's number.
     DRONE_BUILD_NUMBER;
     /// Drone: the build's page.
@@ -265,13 +344,80 @@ variables! {
     DRONE_COMMIT_SHA;
     /// Drone: the commit's message.
     DRONE_COMMIT_MESSAGE;
+    /// Drone: the repository's folder.
+    DRONE_WORKSPACE;
+    /// AppVeyor runs this.
+    APPVEYOR;
+    /// AppVeyor: the build, and the key of the run.
+    APPVEYOR_BUILD_ID;
+    /// AppVeyor: the build's number.
+    APPVEYOR_BUILD_NUMBER;
+    /// AppVeyor: the job.
+    APPVEYOR_JOB_ID;
+    /// AppVeyor: its address, for the build's page.
+    APPVEYOR_URL;
+    /// AppVeyor: the account: the organization.
+    APPVEYOR_ACCOUNT_NAME;
+    /// AppVeyor: the project, for the build's page.
+    APPVEYOR_PROJECT_SLUG;
+    /// AppVeyor: the branch, of a pull request the one it is to be merged into.
+    APPVEYOR_REPO_BRANCH;
+    /// AppVeyor: the branch of a pull request.
+    APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH;
+    /// AppVeyor: the commit, of a pull request the merge.
+    APPVEYOR_REPO_COMMIT;
+    /// AppVeyor: the commit of a pull request.
+    APPVEYOR_PULL_REQUEST_HEAD_COMMIT;
+    /// AppVeyor: the commit's message.
+    APPVEYOR_REPO_COMMIT_MESSAGE;
+    /// AppVeyor: the repository's folder.
+    APPVEYOR_BUILD_FOLDER;
+    /// Codefresh: the build, and the key of the run. Where it is set, Codefresh runs this.
+    CF_BUILD_ID;
+    /// Codefresh: the build's page.
+    CF_BUILD_URL;
+    /// Codefresh: the branch.
+    CF_BRANCH;
+    /// Codefresh: the commit.
+    CF_REVISION;
+    /// Codefresh: the commit's message.
+    CF_COMMIT_MESSAGE;
+    /// Codefresh: the repository's owner: the organization.
+    CF_REPO_OWNER;
+    /// Codefresh: the folder that holds the repository's.
+    CF_VOLUME_PATH;
+    /// AWS CodeBuild: the build, and the key of the run, outside of batches. Where it is set,
+    /// CodeBuild runs this.
+    CODEBUILD_BUILD_ID;
+    /// AWS CodeBuild: which build of a batch this is; builds of a batch have no name in common.
+    CODEBUILD_BATCH_BUILD_IDENTIFIER;
+    /// AWS CodeBuild: the build's number.
+    CODEBUILD_BUILD_NUMBER;
+    /// AWS CodeBuild: the build's page.
+    CODEBUILD_PUBLIC_BUILD_URL;
+    /// AWS CodeBuild: the branch, with `refs/heads/` in front.
+    CODEBUILD_WEBHOOK_HEAD_REF;
+    /// AWS CodeBuild: the commit.
+    CODEBUILD_RESOLVED_SOURCE_VERSION;
+    /// AWS CodeBuild: the repository's folder.
+    CODEBUILD_SRC_DIR;
+    /// TeamCity runs this.
+    TEAMCITY_VERSION;
+    /// TeamCity: the project; with the configuration and the build's number it is the key of the run.
+    TEAMCITY_PROJECT_NAME;
+    /// TeamCity: the build configuration.
+    TEAMCITY_BUILDCONF_NAME;
+    /// TeamCity: the repository's folder, where the configuration sets it.
+    TEAMCITY_BUILD_CHECKOUTDIR;
+    /// TeamCity: the commit.
+    BUILD_VCS_NUMBER;
     /// Jenkins: its address. Where it is set, Jenkins runs this.
     JENKINS_URL;
-    /// Jenkins: the job and the build's number; the key of the run.
+    /// Jenkins: the job and the build's number: the build, and the key of the run.
     BUILD_TAG;
-    /// Jenkins: the build's number.
+    /// Jenkins and TeamCity: the build's number.
     BUILD_NUMBER;
-    /// Jenkins: the build's page.
+    /// Jenkins and TeamCity: the build's page.
     BUILD_URL;
     /// Jenkins: the branch of a multibranch job.
     BRANCH_NAME;
@@ -281,6 +427,8 @@ variables! {
     GIT_BRANCH;
     /// Jenkins: the commit, from its git plugin.
     GIT_COMMIT;
+    /// Jenkins: the repository's folder.
+    WORKSPACE;
 }
 
 #[cfg(test)]
@@ -289,7 +437,7 @@ mod tests {
 
     #[test]
     fn every_variable_is_there_once_and_described() {
-        let all = || super::ALL.iter().chain(super::OTHER_CI);
+        let all = || super::ALL.iter().chain(super::CI);
         let names: BTreeSet<_> = all().map(|(name, _)| name).collect();
         assert_eq!(names.len(), all().count());
         for (name, description) in all() {

@@ -3,11 +3,12 @@
 //! Data flows one way: `cli` (what was typed) → `settings` (validated values, nothing done yet) →
 //! `commands` (one file a subcommand, orchestration only) → `discovery` → `server_api` or
 //! `fallback` → `runners` → `process` → `attempts` → `report` → `upload`. Beside it: `agent` (the
-//! CI agent's program), `clock` and `terminal`, the only owners of what their names say.
+//! CI agent's program), `ci` (what CIs say of a build), `clock` and `terminal`, the only owners of what their names say.
 //! The binary is a thin shell around [`commands::main`]; tests use this library directly.
 
 pub mod agent;
 pub mod attempts;
+pub mod ci;
 pub mod cli;
 pub mod clock;
 pub mod command_template;

@@ -4,6 +4,7 @@
 //! that everything wrong with a command line is told at once and in one form.
 
 mod args;
+mod surroundings;
 mod tools;
 mod upload;
 
@@ -17,6 +18,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 pub use args::{
     BuildArgs, CommonArgs, EngineArgs, GlobalArgs, PlanArgs, PreviewArgs, RunArgs, RunnerArgs,
 };
+pub use surroundings::Surroundings;
 pub use tools::{BackfillArgs, TypedBackfill};
 pub use upload::{TypedUpload, UploadArgs};
 
@@ -47,6 +49,8 @@ pub struct Typed<T> {
     /// The tags are one text from their variable, separated by commas. Typed ones are one each,
     /// so that their values may hold commas.
     pub tags_from_variable: bool,
+    /// What the CI says.
+    pub surroundings: Surroundings,
 }
 
 /// Why there is nothing to do.
@@ -160,6 +164,7 @@ fn typed<T: FromArgMatches>(matches: &ArgMatches, preview: bool) -> Result<Typed
                 PreviewArgs::default()
             },
             tags_from_variable: matches.value_source("tag") == Some(ValueSource::EnvVariable),
+            surroundings: surroundings::surroundings(),
         })
     };
     read().map_err(|error| stop(&error))

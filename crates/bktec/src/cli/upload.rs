@@ -1,15 +1,13 @@
 //! `bktec upload …`: what was typed, and what the CI said in its variables.
 //!
-//! Only clap structs, like `args`, and the one reading of other CIs' variables. What they mean is
-//! `upload::run_env`'s business.
+//! Only clap structs, like `args`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::{GlobalArgs, Stop, finished, stop, test_budget_scale};
+use super::{GlobalArgs, Stop, Surroundings, finished, stop, surroundings, test_budget_scale};
 use crate::env_vars;
 
 /// `bktec upload`.
@@ -102,8 +100,8 @@ pub struct TypedUpload {
     pub own: UploadArgs,
     /// The tags are one text from their variable, separated by commas.
     pub tags_from_variable: bool,
-    /// What other CIs say in their variables; those that are set.
-    pub other_ci: BTreeMap<&'static str, String>,
+    /// What the CI says.
+    pub surroundings: Surroundings,
 }
 
 pub(super) fn command() -> Command {
@@ -128,20 +126,8 @@ pub(super) fn parse(matches: &ArgMatches) -> Result<TypedUpload, Stop> {
             },
             own: UploadArgs::from_arg_matches(matches)?,
             tags_from_variable: matches.value_source("tag") == Some(ValueSource::EnvVariable),
-            other_ci: other_ci(),
+            surroundings: surroundings::surroundings(),
         })
     };
     read().map_err(|error| stop(&error))
-}
-
-fn other_ci() -> BTreeMap<&'static str, String> {
-    let read = |&(name, _): &(&'static str, &str)| {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "`cli` is where the environment is read"
-        )]
-        let value = std::env::var_os(name)?;
-        Some((name, value.to_string_lossy().into_owned()))
-    };
-    env_vars::OTHER_CI.iter().filter_map(read).collect()
 }

@@ -24,7 +24,9 @@ use crate::agent;
 use crate::cli::{self, Invocation, Stop};
 use crate::error::CommandError;
 use crate::exit_code;
-use crate::settings::{BackfillSettings, PlanSettings, RunSettings, UploadFilesSettings};
+use crate::settings::{
+    BackfillSettings, CommonSettings, PlanSettings, RunSettings, UploadFilesSettings,
+};
 use crate::terminal::Terminal;
 
 /// The whole program: from its arguments to its exit code.
@@ -33,6 +35,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Invocation::Run(typed)) => match RunSettings::resolve(&typed, &mut agent::mint_token) {
             Ok(settings) => {
                 let terminal = Terminal::for_run(settings.common.debug);
+                tell_what_was_found(&settings.common, &terminal);
                 ended(run::run(&settings, &terminal), &terminal)
             }
             Err(problems) => ended(Err(problems.into()), &Terminal::for_run(false)),
@@ -41,6 +44,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             match PlanSettings::resolve(&typed, &mut agent::mint_token) {
                 Ok(settings) => {
                     let terminal = Terminal::for_data(settings.common.debug);
+                    tell_what_was_found(&settings.common, &terminal);
                     ended(plan::plan(&settings, &terminal), &terminal)
                 }
                 Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
@@ -65,6 +69,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             }
         }
         Err(stop) => stopped(&stop, &Terminal::for_run(false)),
+    }
+}
+
+/// Whoever reads the log should see what was not configured but found.
+fn tell_what_was_found(common: &CommonSettings, terminal: &Terminal) {
+    if let Some(found) = &common.found {
+        terminal.stderr_line(found);
     }
 }
 

@@ -30,6 +30,15 @@ pub(super) fn fetch_or_create(
         Ok(Some(answer)) => Ok(Obtained::Plan(Box::new(answer))),
         Ok(None) => {
             terminal.debug(|| format!("there is no plan {:?} yet", settings.identifier));
+            if settings.build.job_retry_count > 0 {
+                // A new plan deals the tests out anew, and the other nodes ran shares of the old one.
+                terminal.warning(&format!(
+                    "This job is a retry, but the server has no plan {:?} any more, so a new one is \
+                     made. If not all nodes of the build are retried, tests may run twice or not at \
+                     all: then start the whole build anew.",
+                    settings.identifier
+                ));
+            }
             create(
                 settings,
                 runner,

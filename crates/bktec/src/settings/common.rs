@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use test_engine_wire::EnvPayload;
 
+use super::build::{self, BuildSettings, Found};
 use super::fields::Field;
+use super::identifier::identifier;
+use super::nodes::{self, Asker};
 use super::problems::Problems;
 use super::runner::{RunnerChoice, runner};
 use super::tokens::{self, AccessToken, Mint, TokenRequest};
 use super::values;
-use crate::cli::{CommonArgs, GlobalArgs, PreviewArgs};
+use crate::ci::{self, Ci, Folding};
+use crate::cli::{BuildArgs, CommonArgs, GlobalArgs, PreviewArgs, Surroundings};
 use crate::env_vars as var;
+use crate::upload::run_env::RunEnvironment;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.buildkite.com";
 pub(super) const DEFAULT_UPLOAD_BASE_URL: &str = "https://analytics-api.buildkite.com";
@@ -23,33 +28,6 @@ pub(super) const SECOND: i64 = 1_000_000_000;
 
 /// Two hours, in nanoseconds.
 const DEFAULT_OIDC_LIFETIME: i64 = 2 * 3600 * SECOND;
-
-/// What the CI says about the build; empty where it says nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BuildSettings {
-    /// UUID of the build.
-    pub build_id: String,
-    /// UUID of the job.
-    pub job_id: String,
-    /// UUID of the step.
-    pub step_id: String,
-    /// The branch.
-    pub branch: String,
-    /// The commit.
-    pub commit: String,
-    /// The commit's or the build's message.
-    pub message: String,
-    /// The build's number.
-    pub number: String,
-    /// The build's page.
-    pub url: String,
-    /// How often the CI job was retried.
-    pub job_retry_count: i64,
-    /// This job's number.
-    pub parallel_job: i64,
-    /// How many jobs there are.
-    pub parallelism: i64,
-}
 
 /// Where the server is and who is asking.
 #[derive(Clone, Debug)]
@@ -102,6 +80,12 @@ pub struct CommonSettings {
     pub git_remote: String,
     /// The pipeline's slug; empty where the CI does not say.
     pub pipeline_slug: String,
+    /// The build that uploads belong to.
+    pub run: RunEnvironment,
+    /// How the CI folds its log.
+    pub folding: Folding,
+    /// One line on what was taken from which CI.
+    pub found: Option<String>,
 }
 
 impl CommonSettings {
@@ -146,15 +130,25 @@ pub(super) struct Resolved {
 /// Reads the shared options. `settings` is there whenever enough of them could be read; whether
 /// all were right stands in `problems`.
 pub(super) fn resolve(
+    asker: Asker,
     global: &GlobalArgs,
     args: &CommonArgs,
     preview: &PreviewArgs,
+    surroundings: &Surroundings,
     mint: &mut Mint<'_>,
     problems: &mut Problems,
 ) -> Resolved {
     let debug = debug(global, problems);
-    let build = build(args, problems);
-    let identifier = identifier(args, &build, problems);
+    let ci = ci::detect(&surroundings.variables);
+    let ci = ci.as_ref();
+    let mut found = Found::default();
+    let organization = organization(&args.build, ci, &mut found);
+    let mut build = build::build(&args.build, ci, &mut found, problems);
+    if let Some(node) = nodes::node_of(&args.build, ci, asker, &mut found, problems) {
+        (build.parallel_job, build.parallelism) = (node.index, node.count);
+    }
+    let identifier = identifier(args, preview, &build, ci, surroundings, problems);
+    let run = RunEnvironment::of_plan(&args.build, ci, &identifier);
     let runner = runner(&args.runner, problems);
     let (selection, metadata) = selection(preview, problems);
     let collect_git_metadata = Field::new(
@@ -176,7 +170,7 @@ pub(super) fn resolve(
     let organization_slug = Field::new(
         var::BUILDKITE_ORGANIZATION_SLUG,
         "--organization-slug",
-        args.build.organization_slug.as_ref(),
+        organization.as_ref(),
     )
     .required(&mut audience_problems);
     let suite_slug = Field::new(
@@ -243,6 +237,9 @@ pub(super) fn resolve(
             collect_git_metadata,
             git_remote,
             pipeline_slug: preview.pipeline_slug.clone().unwrap_or_default(),
+            run,
+            folding: ci.map_or(Folding::default(), |ci| ci.provider.folding),
+            found: ci.and_then(|ci| found.line(ci)),
         });
     Resolved {
         settings,
@@ -252,6 +249,15 @@ pub(super) fn resolve(
     }
 }
 
+fn organization(build: &BuildArgs, ci: Option<&Ci>, found: &mut Found) -> Option<String> {
+    let given = build.organization_slug.clone();
+    given.filter(|slug| !slug.trim().is_empty()).or_else(|| {
+        let value = ci?.facts.organization.as_ref()?;
+        found.take("organization", value);
+        Some(value.text.clone())
+    })
+}
+
 pub(super) fn debug(global: &GlobalArgs, problems: &mut Problems) -> bool {
     Field::new(
         var::BUILDKITE_TEST_ENGINE_DEBUG_ENABLED,
@@ -259,62 +265,6 @@ pub(super) fn debug(global: &GlobalArgs, problems: &mut Problems) -> bool {
         global.debug.as_ref(),
     )
     .boolean(false, problems)
-}
-
-fn build(args: &CommonArgs, problems: &mut Problems) -> BuildSettings {
-    let build = &args.build;
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    BuildSettings {
-        build_id: text(&build.build_id),
-        job_id: text(&build.job_id),
-        step_id: text(&build.step_id),
-        branch: text(&build.branch),
-        commit: text(&build.commit),
-        message: text(&build.message),
-        number: text(&build.build_number),
-        url: text(&build.build_url),
-        job_retry_count: Field::new(
-            var::BUILDKITE_RETRY_COUNT,
-            "--retry-count",
-            build.retry_count.as_ref(),
-        )
-        .integer(0, 0..=i64::MAX, problems),
-        parallel_job: Field::new(
-            var::BUILDKITE_PARALLEL_JOB,
-            "--parallel-job",
-            build.parallel_job.as_ref(),
-        )
-        .integer(0, i64::MIN..=i64::MAX, problems),
-        parallelism: Field::new(
-            var::BUILDKITE_PARALLEL_JOB_COUNT,
-            "--parallelism",
-            build.parallelism.as_ref(),
-        )
-        .integer(1, i64::MIN..=i64::MAX, problems),
-    }
-}
-
-fn identifier(args: &CommonArgs, build: &BuildSettings, problems: &mut Problems) -> String {
-    let given = Field::new(
-        var::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
-        "--plan-identifier",
-        args.plan_identifier.as_ref(),
-    );
-    if let Some(identifier) = given.optional() {
-        return identifier;
-    }
-    for (variable, value) in [
-        (var::BUILDKITE_BUILD_ID, &build.build_id),
-        (var::BUILDKITE_STEP_ID, &build.step_id),
-    ] {
-        if value.trim().is_empty() {
-            problems.add(
-                variable,
-                "must not be blank (or give --plan-identifier, the same on every node)",
-            );
-        }
-    }
-    format!("{}/{}", build.build_id, build.step_id)
 }
 
 fn selection(

@@ -4,18 +4,24 @@
 //! only what stands here, never clap and never the environment.
 
 mod backfill;
+mod build;
 mod common;
 mod fields;
+mod identifier;
+mod nodes;
 mod plan;
 mod problems;
 mod run;
 mod runner;
+#[cfg(test)]
+mod surroundings_tests;
 mod tokens;
 mod upload;
 mod values;
 
 pub use backfill::{BackfillSettings, BackfillTask};
-pub use common::{BuildSettings, CommonSettings, EngineSettings, Selected};
+pub use build::BuildSettings;
+pub use common::{CommonSettings, EngineSettings, Selected};
 pub use plan::{PlanOutput, PlanSettings};
 pub use problems::InvalidConfiguration;
 pub use run::{RunSettings, UploadSettings};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::common::{self, CommonSettings};
 use super::fields::Field;
+use super::nodes::{self, Asker, MAX_PARALLELISM};
 use super::problems::{InvalidConfiguration, Problems};
-use super::run::MAX_PARALLELISM;
 use super::tokens::Mint;
 use crate::cli::{PlanArgs, Typed};
 use crate::env_vars as var;
@@ -50,9 +50,11 @@ impl PlanSettings {
         let mut problems = Problems::default();
         let args = &typed.own;
         let resolved = common::resolve(
+            Asker::Planner,
             &typed.global,
             &args.common,
             &typed.preview,
+            &typed.surroundings,
             mint,
             &mut problems,
         );
@@ -63,11 +65,7 @@ impl PlanSettings {
         )
         .integer(0, 0..=MAX_PARALLELISM, &mut problems);
         let target_time = target_time(args, max_parallelism, &mut problems);
-        let parallelism_field = Field::new(
-            var::BUILDKITE_PARALLEL_JOB_COUNT,
-            "--parallelism",
-            args.common.build.parallelism.as_ref(),
-        );
+        let parallelism_field = nodes::count_field(&args.common.build);
         // A text that is no number has been noted already.
         let parallelism =
             parallelism_field.integer(1, i64::MIN..=i64::MAX, &mut Problems::default());

@@ -6,14 +6,12 @@ use secrecy::SecretString;
 
 use super::common::{self, CommonSettings};
 use super::fields::Field;
+use super::nodes::Asker;
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::{self, Mint};
 use crate::cli::{RunArgs, RunnerArgs, Typed};
 use crate::env_vars as var;
 use crate::runners;
-
-/// The most nodes a plan may have.
-pub(super) const MAX_PARALLELISM: i64 = 1000;
 
 /// What to do with result files.
 #[derive(Clone, Debug)]
@@ -55,9 +53,11 @@ impl RunSettings {
         let mut problems = Problems::default();
         let args = &typed.own;
         let resolved = common::resolve(
+            Asker::Node,
             &typed.global,
             &args.common,
             &typed.preview,
+            &typed.surroundings,
             mint,
             &mut problems,
         );
@@ -90,7 +90,6 @@ impl RunSettings {
             typed.tags_from_variable,
             &mut problems,
         );
-        let nodes = nodes(typed, &mut problems);
         if let Some(runner) = result_path_is_missing(&args.common.runner) {
             problems.add(
                 var::BUILDKITE_TEST_ENGINE_RESULT_PATH,
@@ -99,15 +98,19 @@ impl RunSettings {
         }
         problems.finish(COMMAND)?;
 
-        let (Some(settings), Some(access), Some(request), Some((node, nodes))) = (
-            resolved.settings,
-            resolved.access,
-            resolved.token_request,
-            nodes,
-        ) else {
+        let (Some(settings), Some(access), Some(request)) =
+            (resolved.settings, resolved.access, resolved.token_request)
+        else {
             // Each of these is missing only when a problem was noted.
             return Err(InvalidConfiguration::incomplete(COMMAND));
         };
+        let number = |number: i64| {
+            usize::try_from(number).map_err(|_| InvalidConfiguration::incomplete(COMMAND))
+        };
+        let (node, nodes) = (
+            number(settings.build.parallel_job)?,
+            number(settings.build.parallelism)?,
+        );
         let token = tokens::upload_token(
             args.common
                 .engine
@@ -133,44 +136,6 @@ impl RunSettings {
             },
         })
     }
-}
-
-/// This node's number and how many there are.
-fn nodes(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<(usize, usize)> {
-    let build = &typed.own.common.build;
-    // Texts that are no numbers have been noted where the payload is made; not twice.
-    let mut unnoted = Problems::default();
-    let count_field = Field::new(
-        var::BUILDKITE_PARALLEL_JOB_COUNT,
-        "--parallelism",
-        build.parallelism.as_ref(),
-    );
-    let index_field = Field::new(
-        var::BUILDKITE_PARALLEL_JOB,
-        "--parallel-job",
-        build.parallel_job.as_ref(),
-    );
-    let count = count_field.integer(1, i64::MIN..=i64::MAX, &mut unnoted);
-    let index = index_field.integer(0, i64::MIN..=i64::MAX, &mut unnoted);
-    if !unnoted.is_empty() {
-        return None;
-    }
-    if !(1..=MAX_PARALLELISM).contains(&count) {
-        count_field.wrong(&format!("1 to {MAX_PARALLELISM}"), problems);
-        return None;
-    }
-    if !(0..count).contains(&index) {
-        index_field.wrong(
-            &format!(
-                "0 to {}, below {}",
-                count - 1,
-                var::BUILDKITE_PARALLEL_JOB_COUNT
-            ),
-            problems,
-        );
-        return None;
-    }
-    Some((usize::try_from(index).ok()?, usize::try_from(count).ok()?))
 }
 
 /// The runner's name when it needs a result path and has none.

@@ -11,7 +11,8 @@ use super::common;
 use super::fields::Field;
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::{Mint, TokenRequest};
-use crate::cli::{CommonArgs, EngineArgs, TypedUpload, UploadArgs};
+use crate::ci;
+use crate::cli::{BuildArgs, CommonArgs, EngineArgs, Surroundings, TypedUpload, UploadArgs};
 use crate::env_vars as var;
 use crate::server_api::Budget;
 use crate::upload::run_env::RunEnvironment;
@@ -71,7 +72,7 @@ impl UploadFilesSettings {
             format,
             url,
             token,
-            run: run(args, &typed.other_ci),
+            run: run(args, &typed.surroundings),
             location_prefix: set(args.location_prefix.as_ref())
                 .or_else(|| set(args.collector_location_prefix.as_ref())),
             tags,
@@ -195,21 +196,21 @@ fn token(args: &UploadArgs, mint: &mut Mint<'_>, problems: &mut Problems) -> Opt
 }
 
 /// What the CI says, with what was typed in its place.
-fn run(args: &UploadArgs, other_ci: &BTreeMap<&'static str, String>) -> RunEnvironment {
-    let mut run = RunEnvironment::of_ci(set(args.build_id.as_ref()), other_ci);
-    for (slot, typed) in [
-        (&mut run.branch, &args.branch),
-        (&mut run.commit_sha, &args.commit),
-        (&mut run.number, &args.build_number),
-        (&mut run.url, &args.build_url),
-        (&mut run.job_id, &args.job_id),
-        (&mut run.message, &args.message),
-    ] {
-        if let Some(typed) = set(typed.as_ref()) {
-            *slot = typed;
-        }
-    }
-    run
+fn run(args: &UploadArgs, surroundings: &Surroundings) -> RunEnvironment {
+    let ci = ci::detect(&surroundings.variables);
+    RunEnvironment::of_ci(
+        &BuildArgs {
+            build_id: args.build_id.clone(),
+            build_number: args.build_number.clone(),
+            build_url: args.build_url.clone(),
+            job_id: args.job_id.clone(),
+            branch: args.branch.clone(),
+            commit: args.commit.clone(),
+            message: args.message.clone(),
+            ..BuildArgs::default()
+        },
+        ci.as_ref(),
+    )
 }
 
 #[cfg(test)]
@@ -256,7 +257,7 @@ mod tests {
             args.upload_url = Some("http://localhost/u".to_owned());
             args.collector_location_prefix = Some("api".to_owned());
         });
-        typed.other_ci = [
+        typed.surroundings.variables = [
             ("DRONE", "true"),
             ("DRONE_BUILD_NUMBER", "6"),
             ("DRONE_BRANCH", "x"),

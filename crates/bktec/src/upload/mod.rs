@@ -19,7 +19,6 @@ use test_engine_results::Format;
 use test_engine_wire::UploadReceipt;
 
 use self::parts::Part;
-use self::run_env::RunEnvironment;
 use crate::server_api::{Budget, Failure, GaveUp, Request, Transport, effort, with_retries};
 use crate::settings::{CommonSettings, UploadFilesSettings};
 use crate::terminal::Terminal;
@@ -72,9 +71,8 @@ impl<'a> Uploader<'a> {
         directory: &Path,
         terminal: &'a Terminal,
     ) -> Self {
-        let run = RunEnvironment::of_settings(settings);
         // All keys always, empty where unknown.
-        let mut environment = run.pairs().to_vec();
+        let mut environment = settings.run.pairs().to_vec();
         environment.extend([
             ("location_prefix", location_prefix),
             ("collector", "bktec"),
@@ -82,7 +80,7 @@ impl<'a> Uploader<'a> {
             ("version", env!("CARGO_PKG_VERSION")),
         ]);
         let directory = directory.to_string_lossy();
-        if !run.key.is_empty() {
+        if !settings.build.build_id.is_empty() {
             environment.push(("cwd", &directory));
         }
         Self {

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod bktec;
+mod ci;
 mod command_line;
 mod configuration;
 mod plan;

@@ -178,10 +178,11 @@ fn variable_page() -> String {
     }
     assert!(options.is_empty(), "not in the table: {options:?}");
     page.push_str(
-        "\n## Other CIs\n\nOn machines of other CIs, `bktec upload` reads what they say about the \
-         build.\n\n| variable | what it says |\n| --- | --- |\n",
+        "\n## What CIs say\n\nOn machines of these CIs, `run`, `plan` and `upload` take from them what no \
+         option and no variable above says.\nSee [docs/ci.md](../ci.md).\n\n\
+         | variable | what it says |\n| --- | --- |\n",
     );
-    for (name, description) in env_vars::OTHER_CI {
+    for (name, description) in env_vars::CI {
         let _ = writeln!(page, "| `{name}` | {} |", description.trim());
     }
     page

@@ -1,0 +1,414 @@
+//! What settings make of a CI's variables: which plan a machine asks for, and which share it takes.
+
+use std::path::PathBuf;
+
+use rstest::rstest;
+use secrecy::SecretString;
+
+use super::RunSettings;
+use crate::cli::{PlanArgs, RunArgs, Surroundings, Typed};
+use crate::env_vars;
+use crate::settings::PlanSettings;
+
+/// `NAME=value` pairs, as the environment of a machine.
+fn surroundings(environment: &str, folder: &str) -> Surroundings {
+    let variables = environment
+        .split_whitespace()
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| {
+            let known = env_vars::CI.iter().find(|(known, _)| *known == name);
+            (known.expect(name).0, value.to_owned())
+        })
+        .collect();
+    Surroundings {
+        variables,
+        directory: PathBuf::from(folder),
+    }
+}
+
+fn typed<T>(own: T, surroundings: Surroundings) -> Typed<T> {
+    Typed {
+        global: crate::cli::GlobalArgs::default(),
+        own,
+        preview: crate::cli::PreviewArgs::default(),
+        tags_from_variable: false,
+        surroundings,
+    }
+}
+
+fn run_args(change: impl FnOnce(&mut RunArgs)) -> RunArgs {
+    let mut args = RunArgs::default();
+    let set = |text: &str| Some(text.to_owned());
+    args.common.engine.suite_slug = set("web");
+    args.common.engine.access_token = set("secret");
+    args.common.runner.test_runner = set("pytest");
+    args.common.build.organization_slug = set("acme");
+    change(&mut args);
+    args
+}
+
+fn resolve_in(
+    environment: &str,
+    folder: &str,
+    change: impl FnOnce(&mut RunArgs),
+) -> Result<RunSettings, String> {
+    let typed = typed(run_args(change), surroundings(environment, folder));
+    RunSettings::resolve(&typed, &mut |_| Ok(SecretString::from("minted")))
+        .map_err(|problems| problems.to_string())
+}
+
+fn resolve(environment: &str, change: impl FnOnce(&mut RunArgs)) -> Result<RunSettings, String> {
+    resolve_in(environment, "/", change)
+}
+
+fn share(settings: &RunSettings) -> (usize, usize) {
+    (settings.node, settings.nodes)
+}
+
+const ONE_OF_FOUR: fn(&mut RunArgs) = |args| {
+    args.common.build.parallel_job = Some("1".to_owned());
+    args.common.build.parallelism = Some("4".to_owned());
+};
+
+/// A machine of a build, a sibling of it, the sibling when its job is retried; then a machine of the
+/// next build. The numbers are the machine's, where the CI counts.
+#[rstest]
+#[case::github_actions(
+    "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
+    "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
+    "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=2",
+    "GITHUB_ACTIONS=true GITHUB_RUN_ID=10 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
+    None
+)]
+#[case::gitlab(
+    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-1/4 CI_NODE_INDEX=1 CI_NODE_TOTAL=4 CI_JOB_ID=1",
+    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 CI_JOB_ID=2",
+    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 CI_JOB_ID=3",
+    "GITLAB_CI=true CI_PIPELINE_ID=10 CI_JOB_NAME=test-1/4 CI_NODE_INDEX=1 CI_NODE_TOTAL=4",
+    Some([0, 1])
+)]
+#[case::circleci(
+    "CIRCLECI=true CIRCLE_WORKFLOW_ID=9 CIRCLE_JOB=test CIRCLE_NODE_INDEX=0 CIRCLE_NODE_TOTAL=4",
+    "CIRCLECI=true CIRCLE_WORKFLOW_ID=9 CIRCLE_JOB=test CIRCLE_NODE_INDEX=3 CIRCLE_NODE_TOTAL=4",
+    "CIRCLECI=true CIRCLE_WORKFLOW_ID=9 CIRCLE_JOB=test CIRCLE_NODE_INDEX=3 CIRCLE_NODE_TOTAL=4",
+    "CIRCLECI=true CIRCLE_WORKFLOW_ID=10 CIRCLE_JOB=test CIRCLE_NODE_INDEX=0 CIRCLE_NODE_TOTAL=4",
+    Some([0, 3])
+)]
+#[case::azure(
+    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
+    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
+    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=2",
+    "TF_BUILD=True BUILD_BUILDID=10 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
+    Some([0, 3])
+)]
+#[case::semaphore(
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 SEMAPHORE_JOB_COUNT=4",
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 SEMAPHORE_JOB_COUNT=4",
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 SEMAPHORE_JOB_COUNT=4 SEMAPHORE_PIPELINE_RERUN=true",
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=10 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 SEMAPHORE_JOB_COUNT=4",
+    Some([0, 2])
+)]
+#[case::bitbucket(
+    "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PIPELINE_UUID={9} BITBUCKET_STEP_UUID={1}",
+    "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PIPELINE_UUID={9} BITBUCKET_STEP_UUID={2}",
+    "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PIPELINE_UUID={9} BITBUCKET_STEP_UUID={2}",
+    "BITBUCKET_BUILD_NUMBER=2 BITBUCKET_PIPELINE_UUID={10} BITBUCKET_STEP_UUID={1}",
+    None
+)]
+#[case::travis(
+    "TRAVIS=true TRAVIS_BUILD_ID=9 TRAVIS_JOB_ID=1",
+    "TRAVIS=true TRAVIS_BUILD_ID=9 TRAVIS_JOB_ID=2",
+    "TRAVIS=true TRAVIS_BUILD_ID=9 TRAVIS_JOB_ID=2",
+    "TRAVIS=true TRAVIS_BUILD_ID=10 TRAVIS_JOB_ID=1",
+    None
+)]
+#[case::drone(
+    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=9",
+    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=9",
+    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=9",
+    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=10",
+    None
+)]
+#[case::appveyor(
+    "APPVEYOR=True APPVEYOR_BUILD_ID=9 APPVEYOR_JOB_ID=a",
+    "APPVEYOR=True APPVEYOR_BUILD_ID=9 APPVEYOR_JOB_ID=b",
+    "APPVEYOR=True APPVEYOR_BUILD_ID=9 APPVEYOR_JOB_ID=b",
+    "APPVEYOR=True APPVEYOR_BUILD_ID=10 APPVEYOR_JOB_ID=a",
+    None
+)]
+#[case::codefresh(
+    "CF_BUILD_ID=9",
+    "CF_BUILD_ID=9",
+    "CF_BUILD_ID=9",
+    "CF_BUILD_ID=10",
+    None
+)]
+#[case::codebuild(
+    "CODEBUILD_BUILD_ID=p:9",
+    "CODEBUILD_BUILD_ID=p:9",
+    "CODEBUILD_BUILD_ID=p:9",
+    "CODEBUILD_BUILD_ID=p:10",
+    None
+)]
+#[case::jenkins(
+    "JENKINS_URL=x BUILD_TAG=jenkins-t-9",
+    "JENKINS_URL=x BUILD_TAG=jenkins-t-9",
+    "JENKINS_URL=x BUILD_TAG=jenkins-t-9",
+    "JENKINS_URL=x BUILD_TAG=jenkins-t-10",
+    None
+)]
+fn nodes_of_a_build_share_a_plan(
+    #[case] machine: &str,
+    #[case] sibling: &str,
+    #[case] retried: &str,
+    #[case] next_build: &str,
+    #[case] numbers: Option<[usize; 2]>,
+) {
+    let resolved = |environment: &str| {
+        let counts = numbers.is_some();
+        resolve(environment, |args| {
+            if !counts {
+                ONE_OF_FOUR(args);
+            }
+        })
+        .unwrap()
+    };
+    let [machine, sibling, retried, next_build] =
+        [machine, sibling, retried, next_build].map(resolved);
+    let identifier = |settings: &RunSettings| settings.common.identifier.clone();
+    assert_eq!(identifier(&machine), identifier(&sibling));
+    assert_eq!(identifier(&sibling), identifier(&retried));
+    assert_ne!(identifier(&machine), identifier(&next_build));
+    assert_eq!(share(&sibling), share(&retried));
+    if let Some([first, second]) = numbers {
+        assert_eq!(
+            (share(&machine), share(&sibling)),
+            ((first, 4), (second, 4))
+        );
+    }
+    assert!(machine.common.found.is_some());
+    assert!(!machine.common.run.key.is_empty());
+}
+
+const GITLAB: &str =
+    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test CI_NODE_TOTAL=1 CI_PROJECT_DIR=/b/app";
+
+#[test]
+fn plans_of_one_build_have_different_names() {
+    let identifier = |folder: &str, change: fn(&mut RunArgs)| {
+        resolve_in(GITLAB, folder, change)
+            .unwrap()
+            .common
+            .identifier
+    };
+    let plain = identifier("/b/app", |_| {});
+    assert!(plain.starts_with("gitlab/9/test/"), "{plain}");
+    let set = |text: &str| Some(text.to_owned());
+    let others = [
+        identifier("/b/app/web", |_| {}),
+        identifier("/b/app", |args| {
+            args.common.runner.test_file_pattern = Some("api/**".to_owned());
+        }),
+        identifier("/b/app", |args| {
+            args.common.runner.test_runner = Some("pytest-pants".to_owned());
+            args.common.runner.test_command =
+                Some("pants test :: -- --junit-xml={{resultPath}}".to_owned());
+        }),
+        identifier("/b/app", |args| {
+            args.common.build.step_id = Some("other".to_owned());
+        }),
+    ];
+    for other in &others {
+        assert_ne!(*other, plain);
+    }
+    // What is only about how tests are run does not change what is run.
+    let same = resolve_in(GITLAB, "/b/app", |args| {
+        args.common.runner.result_path = set("out-1.xml");
+        args.common.runner.test_engine_retry_count = set("2");
+    });
+    assert_eq!(same.unwrap().common.identifier, plain);
+}
+
+#[test]
+fn options_win_and_make_the_name_that_buildkite_would() {
+    let settings = resolve(GITLAB, |args| {
+        args.common.build.build_id = Some("build-1".to_owned());
+        args.common.build.step_id = Some("step-1".to_owned());
+        args.common.build.branch = Some("mine".to_owned());
+        ONE_OF_FOUR(args);
+    })
+    .unwrap();
+    assert_eq!(settings.common.identifier, "build-1/step-1");
+    assert_eq!(share(&settings), (1, 4));
+    assert_eq!(settings.common.build.branch, "mine");
+    assert_eq!(settings.common.run.key, "build-1");
+    assert_eq!(settings.common.run.ci, "gitlab");
+}
+
+#[test]
+fn on_buildkite_nothing_is_taken_from_others() {
+    let environment = format!("BUILDKITE=true {GITLAB}");
+    let settings = resolve(&environment, |args| {
+        args.common.build.build_id = Some("b".to_owned());
+        args.common.build.step_id = Some("s".to_owned());
+    })
+    .unwrap();
+    assert_eq!(settings.common.identifier, "b/s");
+    assert_eq!(settings.common.run.ci, "buildkite");
+    assert_eq!(settings.common.found, None);
+}
+
+fn problems(environment: &str, index: &str, count: &str) -> String {
+    resolve(environment, |args| {
+        let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        args.common.plan_identifier = set("x");
+        args.common.build.parallel_job = set(index);
+        args.common.build.parallelism = set(count);
+    })
+    .map_or_else(
+        |problems| problems.replace("bktec run: invalid configuration:\n", ""),
+        |settings| format!("node {} of {}", settings.node, settings.nodes),
+    )
+}
+
+#[test]
+fn half_an_answer_is_none() {
+    insta::assert_snapshot!(problems("", "0", ""), @"
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank where BUILDKITE_PARALLEL_JOB is set, here to 0 (or give --parallelism)
+    ");
+    insta::assert_snapshot!(problems("", "", "2"), @"
+    BUILDKITE_PARALLEL_JOB must not be blank where BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give --parallel-job)
+    ");
+    insta::assert_snapshot!(problems("", "", "1"), @"
+    node 0 of 1
+    ");
+    insta::assert_snapshot!(problems("", "", ""), @"
+    node 0 of 1
+    ");
+    insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_INDEX=1", "", ""), @r#"
+    CIRCLE_NODE_INDEX was "1", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    "#);
+    insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_TOTAL=4", "", ""), @r#"
+    CIRCLE_NODE_TOTAL was "4", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    "#);
+    insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_TOTAL=4", "2", ""), @r#"
+    CIRCLE_NODE_TOTAL was "4", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    "#);
+    insta::assert_snapshot!(problems("GITHUB_ACTIONS=true", "2", ""), @"
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank where BUILDKITE_PARALLEL_JOB is set, here to 2 (or give --parallelism)
+    ");
+    insta::assert_snapshot!(problems("GITLAB_CI=true CI_NODE_TOTAL=1", "", ""), @"
+    node 0 of 1
+    ");
+}
+
+#[test]
+fn what_the_ci_says_must_make_sense() {
+    let gitlab = |index: &str, count: &str| {
+        problems(
+            &format!("GITLAB_CI=true CI_NODE_INDEX={index} CI_NODE_TOTAL={count}"),
+            "",
+            "",
+        )
+    };
+    insta::assert_snapshot!(gitlab("3", "3"), @"
+    node 2 of 3
+    ");
+    insta::assert_snapshot!(gitlab("0", "3"), @r#"
+    CI_NODE_INDEX was "0", must be 1 to 3, since CI_NODE_TOTAL is 3 on GitLab (or give both --parallel-job and --parallelism)
+    "#);
+    insta::assert_snapshot!(gitlab("4", "3"), @r#"
+    CI_NODE_INDEX was "4", must be 1 to 3, since CI_NODE_TOTAL is 3 on GitLab (or give both --parallel-job and --parallelism)
+    "#);
+    insta::assert_snapshot!(gitlab("x", "3"), @r#"
+    CI_NODE_INDEX was "x", must be a whole number on GitLab (or give both --parallel-job and --parallelism)
+    "#);
+    insta::assert_snapshot!(gitlab("1", "0"), @r#"
+    CI_NODE_TOTAL was "0", must be 1 to 1000 on GitLab (or give both --parallel-job and --parallelism)
+    "#);
+    insta::assert_snapshot!(gitlab("1", "1001"), @r#"
+    CI_NODE_TOTAL was "1001", must be 1 to 1000 on GitLab (or give both --parallel-job and --parallelism)
+    "#);
+}
+
+#[test]
+fn numbers_of_two_places_must_agree() {
+    let circleci = "CIRCLECI=true CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=4";
+    insta::assert_snapshot!(problems(circleci, "", "4"), @"
+    node 1 of 4
+    ");
+    insta::assert_snapshot!(problems(circleci, "1", ""), @"
+    node 1 of 4
+    ");
+    insta::assert_snapshot!(problems(circleci, "", "8"), @"
+    BUILDKITE_PARALLEL_JOB_COUNT was 8, but CircleCI says node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4): give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
+    ");
+    insta::assert_snapshot!(problems(circleci, "0", ""), @"
+    BUILDKITE_PARALLEL_JOB was 0, but CircleCI says node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4): give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
+    ");
+    insta::assert_snapshot!(problems(circleci, "7", "8"), @"
+    node 7 of 8
+    ");
+}
+
+#[test]
+fn jobs_that_may_run_other_tests_are_not_counted_silently() {
+    let bitbucket =
+        "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PARALLEL_STEP=2 BITBUCKET_PARALLEL_STEP_COUNT=3";
+    insta::assert_snapshot!(problems(bitbucket, "", ""), @"
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: BITBUCKET_PARALLEL_STEP_COUNT is 3, but the steps of a parallel group may do different things. If all 3 run these tests, set it to 3 (or give --parallelism 3); if not, give both --parallel-job and --parallelism
+    ");
+    insta::assert_snapshot!(problems(bitbucket, "", "3"), @"
+    node 2 of 3
+    ");
+    insta::assert_snapshot!(problems(bitbucket, "0", "1"), @"
+    node 0 of 1
+    ");
+    let alone =
+        "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PARALLEL_STEP=0 BITBUCKET_PARALLEL_STEP_COUNT=1";
+    insta::assert_snapshot!(problems(alone, "", ""), @"
+    node 0 of 1
+    ");
+    let azure = "TF_BUILD=True SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=2 SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration";
+    insta::assert_snapshot!(problems(azure, "", ""), @"
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: SYSTEM_TOTALJOBSINPHASE is 2, but this is a job of a matrix, whose jobs may run different tests. If all 2 run these tests, set it to 2 (or give --parallelism 2); if not, give both --parallel-job and --parallelism
+    ");
+}
+
+#[test]
+fn a_ci_without_a_build_that_nodes_share_says_so() {
+    let problem = |environment: &str| resolve(environment, |_| {}).unwrap_err();
+    insta::assert_snapshot!(problem("TEAMCITY_VERSION=2024.03 BUILD_NUMBER=7"), @"
+    bktec run: invalid configuration:
+    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): TeamCity says nothing that all nodes of a build share
+    ");
+    insta::assert_snapshot!(problem("CODEBUILD_BUILD_ID=p:1 CODEBUILD_BATCH_BUILD_IDENTIFIER=n2"), @"
+    bktec run: invalid configuration:
+    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): AWS CodeBuild says nothing that all nodes of a build share
+    ");
+}
+
+#[test]
+fn a_planner_needs_the_count_alone() {
+    let plan = |environment: &str, count: &str| {
+        let mut args = PlanArgs {
+            common: run_args(|_| {}).common,
+            ..PlanArgs::default()
+        };
+        args.common.plan_identifier = Some("x".to_owned());
+        args.common.build.parallelism = Some(count.to_owned());
+        args.json = Some("true".to_owned());
+        let typed = typed(args, surroundings(environment, "/"));
+        PlanSettings::resolve(&typed, &mut |_| Ok(SecretString::from("minted")))
+            .map(|settings| settings.common.build.parallelism)
+            .map_err(|problems| problems.to_string())
+    };
+    assert_eq!(plan("GITHUB_ACTIONS=true", "5"), Ok(5));
+    assert_eq!(plan("GITLAB_CI=true CI_NODE_TOTAL=1", ""), Ok(1));
+    assert_eq!(
+        plan("CIRCLECI=true CIRCLE_NODE_INDEX=0 CIRCLE_NODE_TOTAL=1", "5"),
+        Ok(5)
+    );
+    assert_eq!(plan("", "5"), Ok(5));
+    assert_eq!(plan("", ""), Ok(1));
+}

@@ -1,0 +1,208 @@
+//! On machines of other CIs: what is taken from their variables, and what becomes of it.
+
+use rstest::rstest;
+
+use crate::bktec::Bktec;
+use crate::server::{Asked, Reply, Server};
+
+const PLAN: &str = r#"{"identifier":"x","parallelism":2,"tasks":{
+    "0":{"node_number":0,"tests":[{"value":"a.test.js","format":"selector"}]},
+    "1":{"node_number":1,"tests":[{"value":"b.test.js","format":"selector"}]}}}"#;
+
+/// Leaves a Jest report behind, and says which file it was given.
+const PASSING: &str = r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/$0\",\"status\":\"passed\",\"assertionResults\":[{\"title\":\"t\",\"ancestorTitles\":[],\"status\":\"passed\"}]}]}" > result.json; echo "ran $0"' {{testExamples}} {{resultPath}}"#;
+
+fn with_plan() -> Server {
+    Server::start(|asked, _| match asked.method.as_str() {
+        "GET" => Reply::ok(PLAN),
+        _ => Reply::ok("{}"),
+    })
+}
+
+fn without_plan() -> Server {
+    Server::start(|asked, _| match asked.method.as_str() {
+        "GET" => Reply::not_found(),
+        _ if asked.target.ends_with("/test_plan") => Reply::ok(PLAN),
+        _ => Reply::ok("{}"),
+    })
+}
+
+/// `bktec` as it is configured on a machine without Buildkite.
+fn elsewhere(arguments: &[&str], server: &Server, environment: &[(&str, &str)]) -> Bktec {
+    let mut bktec = Bktec::against(arguments, server);
+    for name in [
+        "BUILDKITE_ORGANIZATION_SLUG",
+        "BUILDKITE_BUILD_ID",
+        "BUILDKITE_STEP_ID",
+        "BUILDKITE_JOB_ID",
+        "BUILDKITE_BRANCH",
+        "BUILDKITE_PARALLEL_JOB",
+        "BUILDKITE_PARALLEL_JOB_COUNT",
+    ] {
+        bktec = bktec.without(name);
+    }
+    for (name, value) in environment {
+        bktec = bktec.env(name, value);
+    }
+    bktec
+}
+
+const CIRCLECI: &[(&str, &str)] = &[
+    ("CIRCLECI", "true"),
+    ("CIRCLE_PROJECT_USERNAME", "Acme"),
+    ("CIRCLE_WORKFLOW_ID", "w-1"),
+    ("CIRCLE_JOB", "test"),
+    ("CIRCLE_BUILD_NUM", "7"),
+    ("CIRCLE_BRANCH", "topic"),
+    ("CIRCLE_SHA1", "abc"),
+    ("CIRCLE_NODE_INDEX", "1"),
+    ("CIRCLE_NODE_TOTAL", "2"),
+];
+
+fn posted_to<'a>(asked: &'a [Asked], end: &str) -> &'a Asked {
+    asked
+        .iter()
+        .find(|asked| asked.method == "POST" && asked.target.ends_with(end))
+        .unwrap()
+}
+
+#[test]
+fn everything_is_found_and_told() {
+    let server = without_plan();
+    let ended = elsewhere(
+        &["run", "--upload-results", "--test-command", PASSING],
+        &server,
+        CIRCLECI,
+    )
+    .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")
+    .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(ended.stdout.contains("ran b.test.js\n"), "{ended}");
+    let line = ended.stderr.lines().next().unwrap();
+    insta::assert_snapshot!(line, @"bktec: taken from CircleCI: organization acme (CIRCLE_PROJECT_USERNAME), build w-1 (CIRCLE_WORKFLOW_ID), step test (CIRCLE_JOB), node 1 of 2 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 2), and the branch, commit, number");
+    let asked = server.asked();
+    assert!(asked[0].target.contains("/organizations/acme/"));
+    assert!(asked[0].target.contains("identifier=circleci/w-1/test/"));
+    let request = posted_to(&asked, "/test_plan").json();
+    assert_eq!(
+        (&request["branch"], &request["parallelism"]),
+        (&"topic".into(), &2.into())
+    );
+    let told = posted_to(&asked, "/test_plan_metadata").json();
+    assert_eq!(told["env"]["BUILDKITE_BUILD_ID"], "w-1");
+    assert_eq!(told["env"]["BUILDKITE_PARALLEL_JOB"], 1);
+    let upload = posted_to(&asked, "/v1/uploads");
+    let field = |name: &str| upload.field(&format!("run_env[{name}]"));
+    assert_eq!(field("CI").as_deref(), Some("circleci"));
+    assert_eq!(field("key").as_deref(), Some("w-1-7"));
+    assert_eq!(field("branch").as_deref(), Some("topic"));
+    assert_eq!(field("commit_sha").as_deref(), Some("abc"));
+    assert_eq!(field("number").as_deref(), Some("7"));
+}
+
+#[test]
+fn on_buildkite_nothing_is_said() {
+    let ended = Bktec::against(&["run"], &with_plan())
+        .env("BUILDKITE", "true")
+        .env("CIRCLECI", "true")
+        .run();
+    assert_eq!(ended.stderr, "", "{ended}");
+}
+
+#[test]
+fn stdout_of_plan_stays_data() {
+    let ended = elsewhere(&["plan", "--json"], &without_plan(), CIRCLECI).run();
+    assert_eq!(
+        ended.stdout,
+        "{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"x\",\"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"2\"}\n"
+    );
+    assert!(
+        ended.stderr.starts_with("bktec: taken from CircleCI: "),
+        "{ended}"
+    );
+}
+
+#[test]
+fn without_a_ci_the_plan_names_the_run() {
+    let server = with_plan();
+    let ended = elsewhere(
+        &[
+            "run",
+            "--upload-results",
+            "--organization-slug",
+            "acme",
+            "--plan-identifier",
+            "mine",
+            "--parallel-job",
+            "0",
+            "--parallelism",
+            "2",
+            "--test-command",
+            PASSING,
+        ],
+        &server,
+        &[("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")],
+    )
+    .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let asked = server.asked();
+    let upload = posted_to(&asked, "/v1/uploads");
+    assert_eq!(upload.field("run_env[CI]").as_deref(), Some("generic"));
+    assert_eq!(upload.field("run_env[key]").as_deref(), Some("mine"));
+}
+
+#[rstest]
+#[case::first("1", false)]
+#[case::rerun("2", true)]
+fn a_rerun_asks_for_the_same_plan_and_warns_when_it_is_gone(
+    #[case] attempt: &str,
+    #[case] warns: bool,
+) {
+    let server = without_plan();
+    let environment = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_REPOSITORY_OWNER", "acme"),
+        ("GITHUB_RUN_ID", "99"),
+        ("GITHUB_JOB", "test"),
+        ("GITHUB_ACTION", "__run"),
+        ("GITHUB_RUN_ATTEMPT", attempt),
+        ("BUILDKITE_PARALLEL_JOB", "1"),
+        ("BUILDKITE_PARALLEL_JOB_COUNT", "2"),
+    ];
+    let ended = elsewhere(&["run"], &server, &environment).run();
+    assert_eq!(
+        ended.stderr.contains("This job is a retry"),
+        warns,
+        "{ended}"
+    );
+    let asked = &server.asked()[0].target;
+    assert!(
+        asked.contains("identifier=github_actions/99/test/__run/"),
+        "{asked}"
+    );
+    let retries = if warns {
+        "&job_retry_count=1"
+    } else {
+        "&job_retry_count=0"
+    };
+    assert!(asked.ends_with(retries), "{asked}");
+}
+
+#[test]
+fn half_of_a_node_stops_the_build() {
+    let server = with_plan();
+    let environment: Vec<_> = CIRCLECI
+        .iter()
+        .copied()
+        .filter(|(name, _)| *name != "CIRCLE_NODE_TOTAL")
+        .collect();
+    let ended = elsewhere(&["run"], &server, &environment).run();
+    insta::assert_snapshot!(ended, @r#"
+    exit code: 16
+    ----- stdout -----
+    ----- stderr -----
+    bktec run: invalid configuration:
+    CIRCLE_NODE_INDEX was "1", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    "#);
+    assert!(server.asked().is_empty());
+}
