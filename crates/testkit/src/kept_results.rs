@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use test_engine_results::Outcome;
 use test_engine_store::{
-    OutcomeCounts, Page, Period, Store, Suite, TestOrder, TestQuery, Timestamp,
+    OutcomeCounts, Page, Period, Store, Suite, TestOrder, TestQuery, TestWithMetrics, Timestamp,
 };
 
 /// More than any test uploads.
@@ -35,6 +36,23 @@ pub struct KeptRun {
     pub failed_muted: u64,
     /// Uploads in it.
     pub uploads: u64,
+}
+
+/// An execution as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptExecution {
+    /// `run_env[key]` of its run.
+    pub run_key: String,
+    /// Of its test.
+    pub scope: String,
+    /// Of its test.
+    pub name: String,
+    /// How it ended: `passed`, `failed`, `skipped` or `unknown`.
+    pub outcome: &'static str,
+    /// Microseconds.
+    pub duration_us: Option<u64>,
+    /// What it failed with.
+    pub failure_reason: Option<String>,
 }
 
 impl KeptResults {
@@ -85,6 +103,42 @@ impl KeptResults {
             .collect()
     }
 
+    /// Every execution of a suite.
+    pub fn executions(&self, organization: &str, suite: &str) -> Vec<KeptExecution> {
+        let suite = self.suite(organization, suite);
+        let everything = Page::new(1, ALL);
+        let runs = self
+            .runtime
+            .block_on(self.store.runs(suite.id, None, everything));
+        let runs: BTreeMap<_, _> = runs
+            .expect("the database can be read")
+            .items
+            .into_iter()
+            .map(|run| (run.uuid, run.key))
+            .collect();
+        let mut executions = Vec::new();
+        for test in self.tests(&suite) {
+            let kept = self
+                .runtime
+                .block_on(self.store.test_executions(&test.test, everything))
+                .expect("the database can be read");
+            executions.extend(kept.items.into_iter().map(|execution| KeptExecution {
+                run_key: runs[&execution.run_uuid].clone(),
+                scope: test.test.scope.clone(),
+                name: test.test.name.clone(),
+                outcome: match execution.outcome {
+                    Outcome::Passed => "passed",
+                    Outcome::Failed => "failed",
+                    Outcome::Skipped => "skipped",
+                    Outcome::Unknown => "unknown",
+                },
+                duration_us: execution.duration_us,
+                failure_reason: execution.failure_reason,
+            }));
+        }
+        executions
+    }
+
     /// How the executions of each test ended, over all runs, by scope and name.
     pub fn outcomes(
         &self,
@@ -92,6 +146,14 @@ impl KeptResults {
         suite: &str,
     ) -> BTreeMap<(String, String), OutcomeCounts> {
         let suite = self.suite(organization, suite);
+        self.tests(&suite)
+            .into_iter()
+            .map(|test| ((test.test.scope, test.test.name), test.metrics.counts))
+            .collect()
+    }
+
+    /// Every test of a suite, with what its executions come to.
+    fn tests(&self, suite: &Suite) -> Vec<TestWithMetrics> {
         let query = TestQuery {
             period: Period::between(Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX)),
             branch: None,
@@ -105,11 +167,7 @@ impl KeptResults {
             .runtime
             .block_on(self.store.tests(suite.id, &query))
             .expect("the database can be read");
-        tests
-            .items
-            .into_iter()
-            .map(|test| ((test.test.scope, test.test.name), test.metrics.counts))
-            .collect()
+        tests.items
     }
 
     /// How many plans a suite has.

@@ -48,6 +48,24 @@ impl ServerProgram {
     /// Starts it on the data it had; the address is a new one.
     #[track_caller]
     pub fn start_again(&mut self) {
+        let mut process = self.begin();
+        self.base_url = wait_until_ready(&mut process);
+        self.process = Some(process);
+    }
+
+    /// Starts it on the data it had and kills it with SIGKILL that long after; whether that was
+    /// before it said that it listens.
+    #[track_caller]
+    pub fn die_starting(&mut self, life: Duration) -> bool {
+        let process = self.begin();
+        std::thread::sleep(life);
+        let listens = address(&process.said_so_far()).is_some();
+        process.kill();
+        !listens
+    }
+
+    #[track_caller]
+    fn begin(&self) -> Started {
         assert!(self.process.is_none(), "the server is running");
         let mut command = clean_command(programs::test_engine(), self.data.path());
         command
@@ -62,9 +80,7 @@ impl ServerProgram {
             .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
             .arg("--data-dir")
             .arg(self.data_directory());
-        let mut process = start(command);
-        self.base_url = wait_until_ready(&mut process);
-        self.process = Some(process);
+        start(command)
     }
 
     /// Such as `http://127.0.0.1:40001`.

@@ -9,7 +9,6 @@
 mod auth;
 mod cli;
 mod docs;
-mod durability;
 mod limits;
 mod on_postgres;
 mod plans;
