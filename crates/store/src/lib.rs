@@ -4,6 +4,7 @@
 //! suites, tokens, runs, tests, timings, plans, and the one large transaction, `ingest`.
 //! No HTTP, no clock, no parsing of results: times and ids are handed in, values come out.
 
+mod backup;
 mod error;
 mod history;
 mod identity;
@@ -14,6 +15,7 @@ mod organizations;
 mod plans;
 mod records;
 mod request_counts;
+mod retention;
 mod rings;
 mod runs;
 mod segment;
@@ -24,14 +26,16 @@ mod timings;
 mod tokens;
 mod varint;
 
+pub use backup::copy_database;
 pub use error::{Conflict, StoreError};
 pub use identity::test_uuid;
 pub use records::{
-    BranchId, Execution, FailedExecution, Listed, Metrics, NewExecution, NewPlan, NewRun, NewSuite,
-    NewToken, NewUpload, NodeReport, Organization, OrganizationId, OutcomeCounts, Page, Period,
-    PlanSummary, Recorded, Run, RunId, RunResult, RunState, RunTiming, Selector, SelectorChanges,
-    StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestId, TestOrder, TestQuery, TestState,
-    TestTiming, TestWithMetrics, Timestamp, Token, TokenId, TokenKind, Upload,
+    BranchId, Execution, Expired, FailedExecution, KeptSince, Listed, Metrics, NewExecution,
+    NewPlan, NewRun, NewSuite, NewToken, NewUpload, NodeReport, Organization, OrganizationId,
+    OutcomeCounts, Page, Period, PlanSummary, Recorded, Run, RunId, RunResult, RunState, RunTiming,
+    Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestId, TestOrder,
+    TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token, TokenId, TokenKind,
+    Upload,
 };
 pub use rings::RECENT_RUNS;
 pub use store::{DEFAULT_CONNECTIONS, Store, without_secrets};

@@ -20,7 +20,7 @@ static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long to wait for another process that writes to the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for a connection; the writer is handed out in order of asking.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for Postgres, where this is also how long a request waits for a server that is away.

@@ -1,6 +1,7 @@
 //! The values that go into and come out of the store: plain data, no SQL.
 
 mod planning;
+mod retention;
 mod runs;
 mod tenants;
 mod tests;
@@ -9,6 +10,7 @@ mod values;
 pub use planning::{
     NewPlan, NodeReport, PlanSummary, RunTiming, Selector, SelectorChanges, StoredPlan, TestTiming,
 };
+pub use retention::{Expired, KeptSince};
 pub use runs::{
     Execution, FailedExecution, NewExecution, NewRun, NewUpload, OutcomeCounts, Recorded, Run,
     RunResult, RunState, Upload,

@@ -6,12 +6,14 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod backup;
 mod ingest;
 mod leases;
 mod migrations;
 mod plans;
 mod reading;
 mod request_counts;
+mod retention;
 mod support;
 mod tenancy;
 mod timings;

@@ -22,7 +22,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/test.db", folder.path().display());
         Self::at(url, Some(folder)).await

@@ -1,0 +1,67 @@
+//! A copy of a database in use holds what was committed before it began, and opens like any other.
+
+use std::path::Path;
+
+use test_engine_store::{NewUpload, Page, Store, copy_database};
+
+use crate::support::{Database, passed, upload};
+
+const ALL: Page = Page {
+    number: 1,
+    size: 10_000,
+};
+
+#[tokio::test]
+async fn a_copy_made_under_uploads_is_whole() {
+    let db = Database::sqlite().await;
+    let record = async |number: usize| {
+        let executions = (0..50).map(|test| passed(&format!("test {test}"), 0.5));
+        let upload = NewUpload {
+            executions: executions.collect(),
+            ..upload(&db.suite, &format!("build-{number}"))
+        };
+        db.store.record_upload(upload).await.unwrap();
+    };
+    for number in 0..20 {
+        record(number).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("odd name 'ü'.db");
+    let from = Path::new(db.url.strip_prefix("sqlite://").unwrap());
+    let uploads = async {
+        for number in 20..60 {
+            record(number).await;
+        }
+    };
+    let (copied, ()) = tokio::join!(copy_database(from, &to), uploads);
+    copied.unwrap();
+    // The original is complete and goes on.
+    record(60).await;
+    let there = db.store.runs(db.suite.id, None, ALL).await.unwrap();
+    assert_eq!(there.total, 61);
+
+    let copy = Store::open_file(&to).await.unwrap();
+    let suite = copy.suite("acme", "web").await.unwrap().unwrap();
+    assert_eq!(suite, db.suite);
+    let runs = copy.runs(suite.id, None, ALL).await.unwrap().items;
+    for number in 0..20 {
+        let key = format!("build-{number}");
+        assert!(
+            runs.iter().any(|run| run.key == key),
+            "{key} was there before"
+        );
+    }
+    assert!(runs.iter().all(|run| run.counts.passed == 50), "{runs:?}");
+    let test = copy
+        .find_test(&suite, "Basket", "test 7")
+        .await
+        .unwrap()
+        .unwrap();
+    let executions = copy.test_executions(&test, ALL).await.unwrap();
+    assert_eq!(executions.total, runs.len() as u64);
+    assert_eq!(executions.items.len(), runs.len());
+    copy.close().await;
+
+    let again = copy_database(from, &to).await;
+    assert!(again.is_err(), "a file that is there is never written over");
+}

@@ -1,0 +1,172 @@
+//! What is old goes, in small steps; what is young stays, and so does what was said of tests.
+
+use test_engine_store::{
+    Expired, KeptSince, NewUpload, Page, Period, TestState, Timestamp, test_uuid,
+};
+
+use crate::support::{Database, NOON, failed, on_every_engine, passed, run, upload};
+
+const ALL: Page = Page {
+    number: 1,
+    size: 1000,
+};
+
+async fn record_on(db: &Database, key: &str, day: i64, failures: usize) {
+    let mut executions = vec![passed("steady", 1.0)];
+    executions.extend((0..failures).map(|number| failed(&format!("broken {number}"), 0.5)));
+    let upload = NewUpload {
+        executions,
+        received_at: NOON.plus_days(day),
+        ..upload(&db.suite, key)
+    };
+    db.store.record_upload(upload).await.unwrap();
+}
+
+fn kept_since(executions: i64, aggregates: i64) -> KeptSince {
+    KeptSince {
+        executions: Some(NOON.plus_days(executions).day()),
+        aggregates: Some(NOON.plus_days(aggregates).day()),
+    }
+}
+
+async fn remove_all(db: &Database, kept: KeptSince) -> (Expired, usize) {
+    let mut removed = Expired::default();
+    let mut steps = 0;
+    loop {
+        let step = db
+            .store
+            .remove_some_expired(db.suite.id, kept)
+            .await
+            .unwrap();
+        if step == Expired::default() {
+            return (removed, steps);
+        }
+        removed += step;
+        steps += 1;
+    }
+}
+
+#[tokio::test]
+async fn executions_go_before_their_sums_and_what_is_younger_stays() {
+    on_every_engine(async |db| {
+        for day in 0..10 {
+            record_on(&db, &format!("build-{day}"), day, 1).await;
+        }
+        let kept = kept_since(6, 3);
+        let expected = Expired {
+            executions: 12,
+            segments: 6,
+            failures: 6,
+            runs: 3,
+            sums: 6,
+        };
+        let counted = db.store.count_expired(db.suite.id, kept).await.unwrap();
+        assert_eq!(counted, expected);
+        assert_eq!(remove_all(&db, kept).await.0, expected);
+        let counted = db.store.count_expired(db.suite.id, kept).await.unwrap();
+        assert_eq!(counted, Expired::default());
+
+        let test = db.store.find_test(&db.suite, "Basket", "steady").await;
+        let test = test.unwrap().unwrap();
+        let executions = db.store.test_executions(&test, ALL).await.unwrap();
+        assert_eq!((executions.total, executions.items.len()), (4, 4));
+        let always = Period::between(NOON.plus_days(-1), NOON.plus_days(100));
+        let sums = db.store.test_metrics(&test, always, None).await.unwrap();
+        assert_eq!(sums.counts.passed, 7);
+        assert_eq!(
+            db.store.runs(db.suite.id, None, ALL).await.unwrap().total,
+            7
+        );
+
+        // A run without its executions still says how it ended.
+        let old = run(&db, "build-4").await;
+        assert_eq!((old.counts.passed, old.counts.failed), (1, 1));
+        let failures = db.store.failed_executions(&old, ALL).await.unwrap();
+        assert_eq!(failures.total, 0);
+        let young = run(&db, "build-6").await;
+        let failures = db.store.failed_executions(&young, ALL).await.unwrap();
+        assert_eq!(
+            failures.items[0].failure_reason.as_deref(),
+            Some("broken 0 is broken")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tests_and_what_was_decided_of_them_outlive_everything() {
+    on_every_engine(async |db| {
+        record_on(&db, "build", 0, 2).await;
+        let id = |name: &str| test_uuid(db.suite.uuid, "Basket", name);
+        for (name, state) in [
+            ("broken 0", TestState::Muted),
+            ("broken 1", TestState::Skipped),
+        ] {
+            let set = db
+                .store
+                .set_test_state(db.suite.id, id(name), state, NOON)
+                .await;
+            assert_eq!(set.unwrap().unwrap().state, state);
+        }
+        let timings = async || {
+            db.store
+                .selectors_changed_since(db.suite.id, 0)
+                .await
+                .unwrap()
+        };
+        let before = timings().await;
+        remove_all(&db, kept_since(1000, 1000)).await;
+
+        assert_eq!(db.store.count_tests(db.suite.id).await.unwrap(), 3);
+        for (name, state) in [
+            ("broken 0", TestState::Muted),
+            ("broken 1", TestState::Skipped),
+        ] {
+            let test = db.store.test(db.suite.id, id(name)).await.unwrap().unwrap();
+            assert_eq!((test.name.as_str(), test.state), (name, state));
+        }
+        assert_eq!(timings().await, before);
+        assert_eq!(
+            db.store.runs(db.suite.id, None, ALL).await.unwrap().total,
+            0
+        );
+
+        // The same build may come again, and is a new run then.
+        record_on(&db, "build", 2000, 0).await;
+        assert_eq!(run(&db, "build").await.counts.passed, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_step_is_small_however_much_has_expired() {
+    on_every_engine(async |db| {
+        record_on(&db, "large", 0, 1200).await;
+        for number in 0..40 {
+            record_on(&db, &format!("build-{number}"), 0, 0).await;
+        }
+        let kept = kept_since(1, 1);
+        let first = db
+            .store
+            .remove_some_expired(db.suite.id, kept)
+            .await
+            .unwrap();
+        assert_eq!((first.failures, first.segments), (500, 0));
+        let (rest, steps) = remove_all(&db, kept).await;
+        assert_eq!((rest.failures, rest.segments, rest.runs), (700, 41, 41));
+        assert!(steps >= 7, "{steps}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_limit_everything_is_kept() {
+    on_every_engine(async |db| {
+        record_on(&db, "build", 0, 1).await;
+        let (removed, _) = remove_all(&db, KeptSince::default()).await;
+        assert_eq!(removed, Expired::default());
+        assert_eq!(run(&db, "build").await.uploads, 1);
+        assert!(run(&db, "build").await.created_at > Timestamp::from_millis(0));
+    })
+    .await;
+}
