@@ -15,9 +15,11 @@ mod server;
 mod http;
 
 pub mod admin;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod retention;
 pub mod scopes;
 
 pub(crate) use app::App;

@@ -2,7 +2,8 @@
 //!
 //! For SQLite only. Postgres has tools of its own for this, and they are better.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
@@ -11,6 +12,13 @@ use crate::error::StoreError;
 use crate::store::BUSY_TIMEOUT;
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+/// The file that a `sqlite:` address means; `None` for other engines.
+pub fn database_file(url: &str) -> Option<PathBuf> {
+    url.strip_prefix("sqlite:")?;
+    let options = SqliteConnectOptions::from_str(url).ok()?;
+    Some(options.get_filename().to_owned())
+}
 
 /// Copies the database in the file `from` to the file `to`, which must not exist, and reads the
 /// copy through.
@@ -52,6 +60,13 @@ async fn check(database: &mut SqliteConnection) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_file_has_a_file() {
+        let file = database_file("sqlite:///var/lib/a.db?mode=rwc");
+        assert_eq!(file.as_deref(), Some(Path::new("/var/lib/a.db")));
+        assert_eq!(database_file("postgres://host/database"), None);
+    }
 
     #[tokio::test]
     async fn what_is_no_database_is_not_copied() {

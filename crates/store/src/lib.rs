@@ -26,7 +26,7 @@ mod timings;
 mod tokens;
 mod varint;
 
-pub use backup::copy_database;
+pub use backup::{copy_database, database_file};
 pub use error::{Conflict, StoreError};
 pub use identity::test_uuid;
 pub use records::{

@@ -1,6 +1,6 @@
 //! Removing what is older than it has to be, in steps that are small enough to stand between uploads.
 //!
-//! Executions go first: segments and the text of failures. Daily sums, runs and receipts of uploads
+//! Executions go first: segments, tags given afterwards, and the text of failures. Daily sums, runs and receipts of uploads
 //! tell of them for longer. Tests, their states, branches and the recent durations of selectors are
 //! not touched: they do not grow with time.
 
@@ -157,7 +157,7 @@ impl Store {
             .execute(
                 "DELETE FROM test_days WHERE suite_id = $1 AND day = $2 AND test_id <= (\
                  SELECT MAX(test_id) FROM (SELECT test_id FROM test_days \
-                 WHERE suite_id = $1 AND day = $2 ORDER BY test_id LIMIT $3) AS some)",
+                 WHERE suite_id = $1 AND day = $2 ORDER BY test_id LIMIT $3) AS oldest)",
                 values![suite.get(), oldest, SUMS],
             )
             .await?;

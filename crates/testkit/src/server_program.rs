@@ -32,17 +32,36 @@ impl ServerProgram {
     /// Starts a server on an empty data directory and a port the system chooses.
     #[track_caller]
     pub fn start() -> Self {
+        let mut server = Self::with_nothing();
+        server.start_again();
+        server
+    }
+
+    fn with_nothing() -> Self {
         let data = tempfile::Builder::new()
             .prefix("server-")
             .tempdir()
             .expect("a temporary folder can be made");
-        let mut server = Self {
+        Self {
             data,
             process: None,
             base_url: String::new(),
-        };
-        server.start_again();
-        server
+        }
+    }
+
+    /// Starts another server on a backup of this one, made while this one runs.
+    #[track_caller]
+    pub fn start_on_backup(&self) -> Self {
+        let mut other = Self::with_nothing();
+        let to = other.data_directory();
+        self.command(&["backup", "--to", &to.display().to_string()]);
+        other.start_again();
+        other
+    }
+
+    /// A file beside the database, for what a server keeps as files.
+    pub fn data_file(&self, name: &str) -> std::path::PathBuf {
+        self.data_directory().join(name)
     }
 
     /// Starts it on the data it had; the address is a new one.

@@ -4,9 +4,11 @@
 //! [`crate::config::Config`]; the other commands work on the data directory directly, also while a
 //! server runs on it.
 
+mod backup;
 mod init;
 mod organization;
 mod output;
+mod retention;
 mod serve;
 mod settings;
 mod suite;
@@ -41,6 +43,10 @@ enum Command {
     Token(token::Arguments),
     /// Make what a pipeline needs and print it as shell exports.
     Init(init::Arguments),
+    /// Copy everything to a new data directory, while the server runs.
+    Backup(backup::Arguments),
+    /// Remove what is older than it is kept; the server does so by itself.
+    Retention(retention::Arguments),
 }
 
 /// Parse the command line, run its command, and say how it went.
@@ -60,6 +66,8 @@ pub fn main() -> ExitCode {
             Command::Suite(arguments) => suite::run(arguments).await,
             Command::Token(arguments) => token::run(arguments).await,
             Command::Init(arguments) => init::run(arguments).await,
+            Command::Backup(arguments) => backup::run(arguments).await,
+            Command::Retention(arguments) => retention::run(arguments).await,
         }
     });
     match done {

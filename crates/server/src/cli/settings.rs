@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use test_engine_store::DEFAULT_CONNECTIONS;
 
 use crate::config::{
-    Config, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR, DEFAULT_LISTEN, DEFAULT_ORGANIZATION,
-    DEFAULT_PLAN_REQUESTS_PER_MINUTE, DEFAULT_PLAN_RETENTION_DAYS,
-    DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT, Limits, LogFormat, Logs, Network,
-    Planning, PublicUrlError, Storage, Web,
+    Config, DEFAULT_AGGREGATE_DAYS, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR,
+    DEFAULT_EXECUTION_DAYS, DEFAULT_LISTEN, DEFAULT_ORGANIZATION, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
+    DEFAULT_PLAN_RETENTION_DAYS, DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT, Limits,
+    LogFormat, Logs, Network, Planning, PublicUrlError, Retention, Storage, Web,
 };
 
 /// Where every command finds the database.
@@ -56,6 +56,26 @@ impl DatabaseArguments {
     }
 }
 
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct RetentionSettings {
+    /// Days executions and the text of failures are kept; 0 for ever
+    #[arg(long, value_name = "DAYS", env = "TEST_ENGINE_EXECUTION_RETENTION_DAYS", default_value_t = DEFAULT_EXECUTION_DAYS)]
+    execution_retention_days: u32,
+    /// Days daily sums, runs and receipts of uploads are kept, never less than executions; 0 for ever
+    #[arg(long, value_name = "DAYS", env = "TEST_ENGINE_AGGREGATE_RETENTION_DAYS", default_value_t = DEFAULT_AGGREGATE_DAYS)]
+    aggregate_retention_days: u32,
+}
+
+impl RetentionSettings {
+    pub(super) fn values(self) -> Retention {
+        Retention {
+            execution_days: self.execution_retention_days,
+            aggregate_days: self.aggregate_retention_days,
+        }
+    }
+}
+
 /// Every setting of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct ServeSettings {
@@ -79,6 +99,8 @@ pub(super) struct ServeSettings {
     /// Days a plan is kept
     #[arg(long, value_name = "DAYS", env = "TEST_ENGINE_PLAN_RETENTION_DAYS", default_value_t = DEFAULT_PLAN_RETENTION_DAYS, value_parser = clap::value_parser!(u32).range(1..=365))]
     plan_retention_days: u32,
+    #[command(flatten)]
+    retention: RetentionSettings,
     /// Plan requests an organization may make in a minute; 0 for no limit
     #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_PLAN_RATE_LIMIT", default_value_t = DEFAULT_PLAN_REQUESTS_PER_MINUTE)]
     plan_rate_limit: u32,
@@ -125,6 +147,7 @@ impl ServeSettings {
             planning: Planning {
                 plan_retention_days: self.plan_retention_days,
             },
+            retention: self.retention.values(),
             web: Web {
                 open: self.web_open,
             },

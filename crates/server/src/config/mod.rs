@@ -7,6 +7,7 @@ mod limits;
 mod logs;
 mod network;
 mod planning;
+mod retention;
 mod storage;
 mod web;
 
@@ -14,6 +15,7 @@ pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
 pub use network::{Network, PublicUrlError};
 pub use planning::Planning;
+pub use retention::Retention;
 pub use storage::Storage;
 pub use web::Web;
 
@@ -30,6 +32,8 @@ pub struct Config {
     pub limits: Limits,
     /// How it plans.
     pub planning: Planning,
+    /// How long it keeps what came in.
+    pub retention: Retention,
     /// How its pages behave.
     pub web: Web,
     /// What it says while it works.
@@ -49,6 +53,7 @@ impl Config {
             },
             limits: Limits::default(),
             planning: Planning::default(),
+            retention: Retention::default(),
             web: Web::default(),
             logs: Logs::default(),
         }
@@ -61,4 +66,5 @@ pub(crate) use limits::{
 };
 pub(crate) use network::DEFAULT_LISTEN;
 pub(crate) use planning::DEFAULT_PLAN_RETENTION_DAYS;
-pub(crate) use storage::{DEFAULT_DATA_DIR, DEFAULT_ORGANIZATION};
+pub(crate) use retention::{DEFAULT_AGGREGATE_DAYS, DEFAULT_EXECUTION_DAYS};
+pub(crate) use storage::{DATABASE_FILE, DEFAULT_DATA_DIR, DEFAULT_ORGANIZATION};

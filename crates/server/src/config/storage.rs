@@ -7,6 +7,8 @@ use secrecy::SecretString;
 
 /// Beside where the server is started.
 pub(crate) const DEFAULT_DATA_DIR: &str = "test-engine-data";
+/// The database inside the data directory; its log has the same name with something behind it.
+pub(crate) const DATABASE_FILE: &str = "test-engine.db";
 /// The slug of the organization of a new database.
 pub(crate) const DEFAULT_ORGANIZATION: &str = "default";
 
@@ -26,6 +28,6 @@ pub struct Storage {
 impl Storage {
     /// The database file inside the data directory.
     pub fn database(&self) -> PathBuf {
-        self.data_dir.join("test-engine.db")
+        self.data_dir.join(DATABASE_FILE)
     }
 }

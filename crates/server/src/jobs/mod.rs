@@ -4,7 +4,9 @@
 //! harmless when two servers do it at once all the same, because their clocks may differ.
 
 mod expired_plans;
+mod retention;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::App;
@@ -12,7 +14,7 @@ use crate::http::Chain;
 
 /// Run every job until the task is dropped.
 pub(crate) async fn run(app: App) {
-    expired_plans::run(app).await;
+    tokio::join!(expired_plans::run(Arc::clone(&app)), retention::run(app));
 }
 
 /// Whether this server is the one to do the job of this name, which is asked for every so often.

@@ -345,3 +345,33 @@ fn the_help_does_not_show_the_address_of_the_environment() {
     assert!(help.contains("TEST_ENGINE_DATABASE_URL"));
     assert!(!help.contains("sesame"), "{help}");
 }
+
+#[test]
+fn a_backup_is_refused_where_it_would_be_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, to) = (directory.path().join("data"), directory.path().join("to"));
+    let to = to.to_str().unwrap();
+    let message = failure(&run(&data, &["backup", "--to", to]));
+    assert!(message.contains("there is no database at"), "{message}");
+    let postgres = ["--database-url", "postgres://u:secret@127.0.0.1:1/x"];
+    let message = failure(&run(
+        &data,
+        &["backup", "--to", to, postgres[0], postgres[1]],
+    ));
+    assert!(message.contains("pg_dump"), "{message}");
+    assert!(!message.contains("secret"), "{message}");
+
+    stdout(&run(&data, &["organization", "create", "acme"]));
+    let inside = data.join("copy");
+    let message = failure(&run(&data, &["backup", "--to", inside.to_str().unwrap()]));
+    assert!(message.contains("lies in the data directory"), "{message}");
+    let said = stdout(&run(&data, &["backup", "--to", to]));
+    assert!(said.starts_with(to), "{said}");
+    let copied = stdout(&run(
+        directory.path().join("to").as_path(),
+        &["organization", "list"],
+    ));
+    assert_eq!(copied, "acme\n");
+    let message = failure(&run(&data, &["backup", "--to", to]));
+    assert!(message.contains("is there already"), "{message}");
+}

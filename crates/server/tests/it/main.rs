@@ -12,6 +12,7 @@ mod docs;
 mod limits;
 mod on_postgres;
 mod plans;
+mod retention;
 mod runs;
 mod suites;
 mod support;

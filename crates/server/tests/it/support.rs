@@ -73,6 +73,28 @@ impl TestServer {
         }
     }
 
+    /// Where it keeps things.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.config.storage.data_dir
+    }
+
+    /// Stop it and start it again on the data it had, with another clock; the address is a new one.
+    pub(crate) fn restart(&mut self, clock: Clock) {
+        self.stop();
+        let config = self.config.clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        self.stop = Some(stop);
+        (self.base, self.done) = self.runtime.block_on(async {
+            let server = Server::prepare(config, clock).await.unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let base = format!("http://{}", listener.local_addr().unwrap());
+            let running = server.run(listener, async {
+                let _either_way = stopped.await;
+            });
+            (base, Some(tokio::spawn(running)))
+        });
+    }
+
     /// Do something with the database beside the server, as the command line does.
     pub(crate) fn with_store<T>(
         &self,

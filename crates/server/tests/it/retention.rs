@@ -1,0 +1,140 @@
+//! Old executions go by themselves, uploads go on meanwhile, and decisions about tests stay.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use test_engine::clock::Clock;
+use test_engine::config::Retention;
+use test_engine::retention::{count_expired, remove_expired};
+use test_engine_store::{Expired, Timestamp};
+
+use crate::support::{SUITE, TestServer, program, result};
+
+const THEN: Timestamp = Timestamp::from_millis(1_750_000_000_000);
+
+fn failures(count: usize) -> Value {
+    (0..count)
+        .map(|number| {
+            result(
+                "Basket",
+                &format!("adds {number}"),
+                "a_spec.rb",
+                0.1,
+                "failed",
+            )
+        })
+        .collect()
+}
+
+fn failed_executions(server: &TestServer, upload: &crate::support::Answer) -> usize {
+    let run = upload.json()["run_id"].as_str().unwrap().to_owned();
+    let found = server
+        .get(&format!("{SUITE}/runs/{run}/failed_executions"))
+        .ok();
+    found.as_array().unwrap().len()
+}
+
+#[test]
+fn the_server_removes_old_executions_by_itself() {
+    let mut server = TestServer::with(|_config| {}, Clock::fixed_at(THEN));
+    let old = server.upload("old", "main", &failures(3));
+    let name = json!({"scope": "Basket", "name": "adds 1"});
+    let test = server.post(&format!("{SUITE}/tests/find"), &name).ok();
+    let test = format!("{SUITE}/tests/{}", test["id"].as_str().unwrap());
+    server.put(&format!("{test}/skip")).ok();
+    server.restart(Clock::fixed_at(THEN.plus_days(100)));
+    let young = server.upload("young", "main", &failures(2));
+    assert_eq!(failed_executions(&server, &old), 3);
+
+    server.restart(Clock::fixed_at(THEN.plus_days(121)));
+    let began = Instant::now();
+    while failed_executions(&server, &old) > 0 {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "nothing is removed"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(failed_executions(&server, &young), 2);
+    let skipped = server.get(&format!("{SUITE}/tests/skipped")).ok();
+    assert_eq!(skipped[0]["name"], "adds 1", "{skipped}");
+    let runs = server.get(&format!("{SUITE}/runs")).ok();
+    assert_eq!(runs.as_array().unwrap().len(), 2, "{runs}");
+}
+
+/// Only what is removed in many steps lets that many uploads through.
+#[test]
+fn uploads_go_on_while_much_is_removed() {
+    let clock = Clock::fixed_at(THEN);
+    let server = TestServer::with(|_config| {}, clock.clone());
+    for number in 0..12 {
+        server.upload(&format!("old-{number}"), "main", &failures(500));
+    }
+    let kept = Retention::default().kept_since(THEN.plus_days(800));
+    let Clock::Fixed(time) = &clock else {
+        panic!("it was made to stand still")
+    };
+    time.store(THEN.plus_days(800).millis(), Ordering::SeqCst);
+
+    let expected = server.with_store(async |store| count_expired(store, kept).await.unwrap());
+    assert_eq!((expected.executions, expected.failures), (6000, 6000));
+    let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mut uploads = 0;
+    std::thread::scope(|scope| {
+        let removing = scope.spawn(|| {
+            server.with_store(async |store| {
+                begun.store(true, Ordering::SeqCst);
+                let removed = remove_expired(store, kept).await.unwrap();
+                done.store(true, Ordering::SeqCst);
+                removed
+            })
+        });
+        while !begun.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        while !done.load(Ordering::SeqCst) {
+            server.upload(&format!("new-{uploads}"), "main", &failures(1));
+            uploads += 1;
+        }
+        assert_eq!(removing.join().unwrap(), expected);
+    });
+    // One at a time, and each had to wait for one step at most: 12 uploads' failures are 12 steps
+    // and more, with pauses that are twice as long.
+    assert!(uploads >= 5, "only {uploads} uploads got through");
+    let left = server.with_store(async |store| count_expired(store, kept).await.unwrap());
+    assert_eq!(left, Expired::default());
+    let runs = server.get(&format!("{SUITE}/runs?per_page=100")).ok();
+    assert_eq!(runs.as_array().unwrap().len(), uploads.min(100), "{runs}");
+}
+
+#[test]
+fn by_hand_it_says_what_would_go_before_it_goes() {
+    // The program looks at the real clock.
+    let then = Clock::System.now().plus_days(-200);
+    let server = TestServer::with(|_config| {}, Clock::fixed_at(then));
+    server.upload("old", "main", &failures(3));
+    let run = |arguments: &[&str]| {
+        let output = program(server.directory())
+            .arg("retention")
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let counts = "3 executions of 1 uploads, the text of 3 failures, 0 runs, 0 daily sums\n";
+    assert_eq!(run(&["--dry-run"]), format!("would remove {counts}"));
+    assert_eq!(run(&["--dry-run"]), format!("would remove {counts}"));
+    assert_eq!(
+        run(&["--dry-run", "--execution-retention-days", "0"]),
+        "would remove 0 executions of 0 uploads, the text of 0 failures, 0 runs, 0 daily sums\n"
+    );
+    assert_eq!(run(&[]), format!("removed {counts}"));
+    let removed: Value =
+        serde_json::from_str(&run(&["--json", "--aggregate-retention-days", "120"])).unwrap();
+    let expected = json!({
+        "dry_run": false, "executions": 0, "uploads": 0, "failures": 0, "runs": 1, "daily_sums": 3,
+    });
+    assert_eq!(removed, expected);
+}
