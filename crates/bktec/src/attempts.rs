@@ -4,8 +4,12 @@
 //! results of a retry list that very test as passed. A result file is read only if this attempt
 //! wrote it. What happened outside the tests ends the run and no mute hides it. What is said about
 //! all this is `report`'s; uploads and times are the caller's, who follows by [`RunEvent`].
+//!
+//! A command line that is too long for the system is run in parts. They are one attempt: it has the
+//! results of all parts, and is as bad as the worst of them.
 
 mod coverage;
+mod parts;
 mod record;
 mod result_file;
 mod verdict;
@@ -20,8 +24,8 @@ pub use result_file::Unread;
 use self::record::Record;
 use self::result_file::ResultFile;
 use self::verdict::{Facts, verdict};
-use crate::process::{self, CommandLine, Ended, Exit};
-use crate::runners::{Evidence, Reading, Runner, RunnerError, TestKey};
+use crate::process::{self, Capacity, CommandLine, Ended, Exit};
+use crate::runners::{Evidence, Observed, Reading, Runner, RunnerError, TestKey};
 
 /// How often to try, and what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,17 @@ pub struct AttemptOptions {
     pub retries: u32,
     /// Failed muted tests are rerun too.
     pub retry_muted: bool,
+    /// How long a command line may be before it is run in parts.
+    pub capacity: Capacity,
+}
+
+/// Tests that the plan has something to say about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Managed<'a> {
+    /// Their failures do not count.
+    pub muted: &'a [TestIdentity],
+    /// They are to be left out. Where the runner ran one all the same, its failure does not count.
+    pub skipped: &'a [TestIdentity],
 }
 
 /// Something that happens while tests run, in order.
@@ -41,6 +56,28 @@ pub enum RunEvent<'a> {
         attempt: u32,
         /// The most retries there can be.
         of: u32,
+        /// What is run; the first part of it, if there are more.
+        command: &'a CommandLine,
+        /// In how many parts.
+        parts: usize,
+    },
+    /// A part that is not the last one ended.
+    PartFinished {
+        /// As in `AttemptStarted`.
+        attempt: u32,
+        /// How it ended.
+        exit: Exit,
+        /// What this part wrote, if it wrote anything.
+        result_file: Option<&'a Path>,
+    },
+    /// A part that is not the first one is about to start.
+    PartStarted {
+        /// As in `AttemptStarted`.
+        attempt: u32,
+        /// Which, from 2.
+        part: usize,
+        /// As in `AttemptStarted`.
+        parts: usize,
         /// What is run.
         command: &'a CommandLine,
     },
@@ -74,6 +111,17 @@ pub enum RunEvent<'a> {
     NothingFrom {
         /// What was given.
         targets: &'a [&'a str],
+    },
+    /// Files with tests that ran although nobody asked for them: the runner takes a path for more
+    /// than the file of that path.
+    NotAskedFor {
+        /// Which, sorted.
+        files: &'a [&'a str],
+    },
+    /// Tests that the plan skips and that ran, because the runner cannot leave them out.
+    NotSkipped {
+        /// How many.
+        count: usize,
     },
     /// Errors that belong to no test; nothing is retried.
     ErrorsOutsideTests {
@@ -146,27 +194,27 @@ impl RunOutcome {
     }
 }
 
-/// Runs `cases`, then retries. Fails only when the first attempt cannot be started; what goes wrong
-/// later is in the outcome.
+/// Runs `cases`, then retries. Fails only when the first attempt cannot be started, or not all of
+/// it; what goes wrong later is in the outcome.
 pub fn run(
     runner: &dyn Runner,
     cases: &[Case],
-    muted: &[TestIdentity],
+    managed: Managed<'_>,
     options: &AttemptOptions,
     on_event: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<RunOutcome, RunnerError> {
     let mut run = Run {
         runner,
         cases,
-        record: Record::new(muted),
+        record: Record::new(managed),
         facts: Facts::default(),
         errors: Vec::new(),
         unread: None,
         retries: options.retries,
         on_event,
     };
-    let first = run.attempt(0, &runner.command(cases)?, None)?;
-    let mut next = first;
+    let commands = parts::split(cases, &options.capacity, &mut |part| runner.command(part))?;
+    let mut next = run.attempt(0, &commands, None)?;
     for attempt in 1..=options.retries {
         if next == Next::Stop {
             break;
@@ -175,9 +223,9 @@ pub fn run(
         if failed.is_empty() {
             break;
         }
-        let tried = match runner.retry_command(&failed, cases) {
-            Ok(None) => break,
-            Ok(Some(command)) => run.attempt(attempt, &command, Some(&failed)),
+        let tried = match run.retry_commands(&failed, &options.capacity) {
+            Ok(commands) if commands.is_empty() => break,
+            Ok(commands) => run.attempt(attempt, &commands, Some(&failed)),
             Err(why) => Err(why),
         };
         next = match tried {
@@ -209,79 +257,184 @@ struct Run<'r> {
     on_event: &'r mut dyn FnMut(RunEvent<'_>),
 }
 
+/// What the parts of an attempt come to together.
+#[derive(Debug, Default)]
+struct Gathered {
+    tests: Vec<Observed>,
+    unusable: Vec<String>,
+    errors: Vec<String>,
+    /// Why the first part without results has none.
+    unread: Option<Unread>,
+    /// Nothing is to be retried after this.
+    is_partial: bool,
+}
+
 impl Run<'_> {
+    /// None when this runner cannot retry.
+    fn retry_commands(
+        &self,
+        failed: &[TestKey],
+        capacity: &Capacity,
+    ) -> Result<Vec<CommandLine>, RunnerError> {
+        // A runner that cannot retry says so for any tests; it is no error.
+        let mut cannot = false;
+        let commands = parts::split(failed, capacity, &mut |part| {
+            let command = self.runner.retry_command(part, self.cases)?;
+            cannot |= command.is_none();
+            Ok::<_, RunnerError>(command.unwrap_or_else(|| CommandLine::new("", [])))
+        })?;
+        Ok(if cannot { Vec::new() } else { commands })
+    }
+
     /// One attempt, and what it means. `asked` is what a retry is for.
     fn attempt(
         &mut self,
         attempt: u32,
-        command: &CommandLine,
+        commands: &[CommandLine],
         asked: Option<&[TestKey]>,
     ) -> Result<Next, RunnerError> {
+        let mut gathered = Gathered::default();
+        let started = self.run_parts(attempt, commands, &mut gathered);
+        self.conclude(attempt, &gathered, asked);
+        started?;
+        self.unread = gathered.unread;
+        let may_go_on = self.unread.is_none() && gathered.errors.is_empty() && !gathered.is_partial;
+        Ok(if may_go_on { Next::Retry } else { Next::Stop })
+    }
+
+    /// Runs the commands one after the other. Fails when one cannot be started. A runner that was
+    /// killed, or asked to stop, gets no further part.
+    fn run_parts(
+        &mut self,
+        attempt: u32,
+        commands: &[CommandLine],
+        gathered: &mut Gathered,
+    ) -> Result<(), RunnerError> {
         let runner = self.runner;
         let directory = &runner.surroundings().directory;
         let path: Option<PathBuf> = runner.result_path().map(|path| directory.join(path));
-        let file = path
-            .as_deref()
-            .map(|path| ResultFile::expect(directory, path));
-        (self.on_event)(RunEvent::AttemptStarted {
-            attempt,
-            of: self.retries,
-            command,
-        });
-        let ended = process::run(command, runner.surroundings(), runner.output())?;
-        let fresh = file.as_ref().filter(|file| file.is_fresh());
-        (self.on_event)(RunEvent::AttemptFinished {
-            attempt,
-            exit: ended.exit,
-            result_file: fresh.map(|file| file.path),
-            interrupted_by: ended.interrupted_by,
-        });
-        self.facts.begin(ended);
-
-        let (reading, evidence) = match self.read(ended, file.as_ref()) {
-            Ok(read) => read,
-            Err(why) => {
-                self.record
-                    .doubt(asked.unwrap_or_default(), Doubt::NoResults);
-                if !matches!(why, Unread::NotWanted | Unread::Killed { .. }) {
-                    (self.on_event)(RunEvent::ResultsUnreadable { attempt, why: &why });
-                }
-                self.unread = Some(why);
-                return Ok(Next::Stop);
+        let parts = commands.len();
+        for (index, command) in commands.iter().enumerate() {
+            let file = path
+                .as_deref()
+                .map(|path| ResultFile::expect(directory, path));
+            if index == 0 {
+                (self.on_event)(RunEvent::AttemptStarted {
+                    attempt,
+                    of: self.retries,
+                    command,
+                    parts,
+                });
+                self.facts.begin();
+            } else {
+                (self.on_event)(RunEvent::PartStarted {
+                    attempt,
+                    part: index + 1,
+                    parts,
+                    command,
+                });
             }
-        };
-        self.unread = None;
-        self.facts.read(&reading, |key| self.record.is_muted(key));
+            let ended = process::run(command, runner.surroundings(), runner.output())?;
+            self.facts.part(ended);
+            let fresh = file.as_ref().filter(|file| file.is_fresh());
+            let is_last = index + 1 == parts;
+            let stops = is_last || self.facts.must_stop();
+            if stops && !is_last {
+                self.facts.cut_short();
+            }
+            let result_file = fresh.map(|file| file.path);
+            if stops {
+                (self.on_event)(RunEvent::AttemptFinished {
+                    attempt,
+                    exit: self.facts.exit(),
+                    result_file,
+                    interrupted_by: ended.interrupted_by,
+                });
+            } else {
+                let exit = ended.exit;
+                (self.on_event)(RunEvent::PartFinished {
+                    attempt,
+                    exit,
+                    result_file,
+                });
+            }
+            match self.read(ended, file.as_ref()) {
+                Ok((reading, evidence)) => {
+                    self.facts.read(&reading, |key| self.record.is_muted(key));
+                    gathered.is_partial |= evidence != Evidence::Whole
+                        || ended.interrupted_by.is_some()
+                        || self.facts.looks_killed();
+                    gathered.tests.extend(reading.tests);
+                    gathered.unusable.extend(reading.unusable);
+                    gathered.errors.extend(reading.errors_outside_tests);
+                }
+                Err(why) => {
+                    if !matches!(why, Unread::NotWanted | Unread::Killed { .. }) {
+                        (self.on_event)(RunEvent::ResultsUnreadable { attempt, why: &why });
+                    }
+                    gathered.unread.get_or_insert(why);
+                }
+            }
+            if stops {
+                break;
+            }
+            if let Some(file) = file {
+                file.put_aside(index + 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what an attempt came to, and tells what is odd about it.
+    fn conclude(&mut self, attempt: u32, gathered: &Gathered, asked: Option<&[TestKey]>) {
+        let is_whole = gathered.unread.is_none();
         match asked {
-            None => self.record.first(&reading.tests),
-            Some(asked) => self.record.retry(asked, &reading.tests),
+            None => self.record.first(&gathered.tests),
+            Some(asked) => {
+                let missing = if is_whole {
+                    Doubt::NotListed
+                } else {
+                    Doubt::NoResults
+                };
+                self.record.retry(asked, &gathered.tests, missing);
+            }
+        }
+        if asked.is_none() && is_whole {
+            self.tell_coverage(&gathered.tests);
         }
         if asked.is_none() {
-            let targets = coverage::without_results(self.cases, &reading.tests);
-            if !targets.is_empty() {
-                (self.on_event)(RunEvent::NothingFrom { targets: &targets });
+            let count = self.record.not_skipped();
+            if count > 0 {
+                (self.on_event)(RunEvent::NotSkipped { count });
             }
         }
-        if !reading.unusable.is_empty() {
+        if !gathered.unusable.is_empty() {
             (self.on_event)(RunEvent::ResultsIncomplete {
                 attempt,
-                reasons: &reading.unusable,
+                reasons: &gathered.unusable,
             });
         }
-        if !reading.errors_outside_tests.is_empty() {
-            let errors = &reading.errors_outside_tests;
+        let errors = &gathered.errors;
+        if !errors.is_empty() {
             (self.on_event)(RunEvent::ErrorsOutsideTests { attempt, errors });
             for error in errors {
                 if !self.errors.contains(error) {
                     self.errors.push(error.clone());
                 }
             }
-            return Ok(Next::Stop);
         }
-        let whole = evidence == Evidence::Whole
-            && ended.interrupted_by.is_none()
-            && !self.facts.looks_killed();
-        Ok(if whole { Next::Retry } else { Next::Stop })
+    }
+
+    fn tell_coverage(&mut self, tests: &[Observed]) {
+        let naming = self.runner.naming();
+        let targets = coverage::without_results(self.cases, tests, naming);
+        if !targets.is_empty() {
+            (self.on_event)(RunEvent::NothingFrom { targets: &targets });
+        }
+        let files = coverage::not_asked_for(self.cases, tests, naming);
+        if !files.is_empty() {
+            (self.on_event)(RunEvent::NotAskedFor { files: &files });
+        }
     }
 
     fn read(

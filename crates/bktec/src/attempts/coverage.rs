@@ -4,21 +4,26 @@
 //! path differently. A build that passes without it would be a lie, so it is told. It is no error:
 //! a file may hold no tests.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
+use test_engine_results::Outcome;
 use test_engine_wire::Case;
 
-use crate::runners::{Observed, target};
+use crate::runners::{Naming, Observed, target};
 
 /// The targets of `cases` that no result belongs to. Empty when results and targets have nothing in
-/// common at all: then the runner names places in a way of its own, and nothing can be said.
-pub(super) fn without_results<'c>(cases: &'c [Case], tests: &[Observed]) -> Vec<&'c str> {
+/// common at all, and the runner names places in a way of its own: then nothing can be said.
+pub(super) fn without_results<'c>(
+    cases: &'c [Case],
+    tests: &[Observed],
+    naming: Naming,
+) -> Vec<&'c str> {
     let mut places = HashSet::new();
     let mut last = "";
     for test in tests {
         // Results of one file stand together.
         if test.key.path != last {
-            add_places(&test.key.path, &mut places);
+            add_places(&test.key.path, naming, &mut places);
             last = &test.key.path;
         }
     }
@@ -33,11 +38,41 @@ pub(super) fn without_results<'c>(cases: &'c [Case], tests: &[Observed]) -> Vec<
         .map(target)
         .filter(|target| !has_results(target))
         .collect();
-    if missing.len() == cases.len() && !tests.is_empty() {
+    if naming == Naming::OfItsOwn && missing.len() == cases.len() && !tests.is_empty() {
         Vec::new()
     } else {
         missing
     }
+}
+
+/// The files of tests that ran although no target leads to them, sorted. Only where the runner
+/// names files as targets do.
+pub(super) fn not_asked_for<'t>(
+    cases: &[Case],
+    tests: &'t [Observed],
+    naming: Naming,
+) -> Vec<&'t str> {
+    if naming == Naming::OfItsOwn {
+        return Vec::new();
+    }
+    let targets: HashSet<&str> = cases.iter().map(|case| bare(target(case))).collect();
+    let mut files = BTreeSet::new();
+    for test in tests {
+        if !matches!(test.outcome, Outcome::Passed | Outcome::Failed) {
+            continue;
+        }
+        let mut places = HashSet::new();
+        add_places(&test.key.path, naming, &mut places);
+        let in_folder = || {
+            let path = bare(&test.key.path);
+            path.match_indices('/')
+                .any(|(at, _)| targets.contains(&path[..at]) || targets.contains(&path[..=at]))
+        };
+        if places.is_disjoint(&targets) && !in_folder() {
+            files.insert(file_of(&test.key.path));
+        }
+    }
+    files.into_iter().collect()
 }
 
 fn is_folder_of(target: &str, sorted: &[&str]) -> bool {
@@ -46,24 +81,34 @@ fn is_folder_of(target: &str, sorted: &[&str]) -> bool {
     sorted.get(at).is_some_and(|path| path.starts_with(&folder))
 }
 
-/// A test's own place and the file it is in, seen from every folder above it.
-fn add_places<'p>(path: &'p str, places: &mut HashSet<&'p str>) {
+/// A test's own place and the file it is in; seen from every folder above it, where it may be named
+/// from one of these.
+fn add_places<'p>(path: &'p str, naming: Naming, places: &mut HashSet<&'p str>) {
     let path = bare(path);
     let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    let without_id = in_file
-        .strip_suffix(']')
-        .and_then(|rest| rest.rsplit_once('['))
-        .filter(|(_, id)| id.bytes().all(|byte| byte.is_ascii_digit() || byte == b':'))
-        .map_or(in_file, |(file, _)| file);
-    let without_line = without_id
-        .rsplit_once(':')
-        .filter(|(_, line)| line.bytes().all(|byte| byte.is_ascii_digit()))
-        .map_or(without_id, |(file, _)| file);
-    for place in [path, in_file, without_id, without_line] {
-        if places.insert(place) {
+    for place in [path, in_file, without_id(in_file), file_of(path)] {
+        if places.insert(place) && naming == Naming::OfItsOwn {
             places.extend(place.match_indices('/').map(|(at, _)| &place[at + 1..]));
         }
     }
+}
+
+/// Without a node id, an RSpec id or a line.
+fn file_of(path: &str) -> &str {
+    let path = bare(path);
+    let in_file = path.split_once("::").map_or(path, |(file, _)| file);
+    let file = without_id(in_file);
+    file.rsplit_once(':')
+        .filter(|(_, line)| line.bytes().all(|byte| byte.is_ascii_digit()))
+        .map_or(file, |(file, _)| file)
+}
+
+/// Without an RSpec id, such as `[1:2]`.
+fn without_id(path: &str) -> &str {
+    path.strip_suffix(']')
+        .and_then(|rest| rest.rsplit_once('['))
+        .filter(|(_, id)| id.bytes().all(|byte| byte.is_ascii_digit() || byte == b':'))
+        .map_or(path, |(file, _)| file)
 }
 
 fn bare(path: &str) -> &str {
@@ -78,19 +123,50 @@ mod tests {
     use super::*;
     use crate::runners::testing::{case, key};
 
+    fn cases(targets: &[&str]) -> Vec<Case> {
+        targets.iter().map(|target| case(target)).collect()
+    }
+
+    fn tests(paths: &[&str]) -> Vec<Observed> {
+        let tests = paths.iter().map(|path| Observed {
+            key: key("S", "t", path),
+            outcome: Outcome::Passed,
+        });
+        tests.collect()
+    }
+
     fn missing(targets: &[&str], paths: &[&str]) -> Vec<String> {
-        let cases: Vec<Case> = targets.iter().map(|target| case(target)).collect();
-        let tests: Vec<Observed> = paths
-            .iter()
-            .map(|path| Observed {
-                key: key("S", "t", path),
-                outcome: Outcome::Passed,
-            })
-            .collect();
-        without_results(&cases, &tests)
+        without_results(&cases(targets), &tests(paths), Naming::OfItsOwn)
             .into_iter()
             .map(str::to_owned)
             .collect()
+    }
+
+    #[test]
+    fn where_files_are_named_as_targets_are_another_file_of_the_name_proves_nothing() {
+        let (cases, tests) = (cases(&["a.test.js"]), tests(&["sub/a.test.js"]));
+        assert!(without_results(&cases, &tests, Naming::OfItsOwn).is_empty());
+        assert_eq!(
+            without_results(&cases, &tests, Naming::AsTargets),
+            ["a.test.js"]
+        );
+        assert_eq!(
+            not_asked_for(&cases, &tests, Naming::AsTargets),
+            ["sub/a.test.js"]
+        );
+        assert!(not_asked_for(&cases, &tests, Naming::OfItsOwn).is_empty());
+    }
+
+    #[rstest]
+    #[case("a.spec.js", "a.spec.js:7")]
+    #[case("a.spec.js:7", "a.spec.js:7")]
+    #[case("./a.spec.js", "a.spec.js:7")]
+    #[case("e2e", "e2e/x/a.spec.js:7")]
+    #[case("e2e/", "e2e/a.spec.js:7")]
+    fn what_a_target_leads_to_was_asked_for(#[case] target: &str, #[case] path: &str) {
+        let tests = tests(&[path]);
+        let others = not_asked_for(&cases(&[target]), &tests, Naming::AsTargets);
+        assert_eq!(others, [""; 0]);
     }
 
     #[rstest]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
 
+use super::Managed;
 use crate::runners::{Observed, TestKey};
 
 /// Why a failed test still counts as failed although it was run again.
@@ -39,6 +40,8 @@ pub struct TestRecord {
     pub key: TestKey,
     /// Its failures do not count.
     pub muted: bool,
+    /// The plan skips it. If it ran all the same, it is muted.
+    pub to_be_skipped: bool,
     /// How it ended in the attempts that list it, in order.
     pub outcomes: Vec<Outcome>,
     /// How it ended, all things considered.
@@ -53,6 +56,11 @@ impl TestRecord {
         self.outcome == Outcome::Failed
     }
 
+    /// It ran, or was meant to, although the plan skips it.
+    pub fn was_not_skipped(&self) -> bool {
+        self.to_be_skipped && self.outcome != Outcome::Skipped
+    }
+
     /// Passed, after more than one execution.
     pub fn passed_on_retry(&self) -> bool {
         self.outcome == Outcome::Passed && self.outcomes.len() > 1
@@ -62,24 +70,45 @@ impl TestRecord {
 #[derive(Debug)]
 pub(super) struct Record {
     tests: BTreeMap<TestKey, TestRecord>,
-    /// Scope and name.
-    muted: HashSet<(String, String)>,
+    muted: Names,
+    skipped: Names,
+}
+
+/// Tests by scope and name, as the server manages them.
+#[derive(Debug)]
+struct Names(HashSet<(String, String)>);
+
+impl Names {
+    fn of(tests: &[TestIdentity]) -> Self {
+        let names = tests
+            .iter()
+            .map(|test| (test.scope.clone(), test.name.clone()));
+        Self(names.collect())
+    }
+
+    fn hold(&self, key: &TestKey) -> bool {
+        !self.0.is_empty() && self.0.contains(&(key.scope.clone(), key.name.clone()))
+    }
 }
 
 impl Record {
-    pub(super) fn new(muted: &[TestIdentity]) -> Self {
-        let muted = muted
-            .iter()
-            .map(|test| (test.scope.clone(), test.name.clone()))
-            .collect();
+    pub(super) fn new(managed: Managed<'_>) -> Self {
         Self {
             tests: BTreeMap::new(),
-            muted,
+            muted: Names::of(managed.muted),
+            skipped: Names::of(managed.skipped),
         }
     }
 
+    /// A test that was to be left out and ran counts as little as a muted one.
     pub(super) fn is_muted(&self, key: &TestKey) -> bool {
-        !self.muted.is_empty() && self.muted.contains(&(key.scope.clone(), key.name.clone()))
+        self.muted.hold(key) || self.skipped.hold(key)
+    }
+
+    /// How many tests ran although the plan skips them.
+    pub(super) fn not_skipped(&self) -> usize {
+        let tests = self.tests.values();
+        tests.filter(|test| test.was_not_skipped()).count()
     }
 
     /// Takes in the first attempt.
@@ -89,8 +118,9 @@ impl Record {
         }
     }
 
-    /// Takes in a retry that was made for `asked`.
-    pub(super) fn retry(&mut self, asked: &[TestKey], observed: &[Observed]) {
+    /// Takes in a retry that was made for `asked`. `missing` is the doubt about those that it does
+    /// not list.
+    pub(super) fn retry(&mut self, asked: &[TestKey], observed: &[Observed], missing: Doubt) {
         let observed = combined(observed);
         let wanted: HashSet<&TestKey> = asked.iter().collect();
         for (&key, &outcome) in &observed {
@@ -101,22 +131,20 @@ impl Record {
         }
         for key in asked {
             match observed.get(key) {
-                None => self.doubt(std::slice::from_ref(key), Doubt::NotListed),
+                None => self.doubt(key, missing),
                 Some(Outcome::Skipped | Outcome::Unknown) => {
-                    self.doubt(std::slice::from_ref(key), Doubt::NotRun);
+                    self.doubt(key, Doubt::NotRun);
                 }
                 Some(Outcome::Passed | Outcome::Failed) => {}
             }
         }
     }
 
-    /// These are still failed, and this is why.
-    pub(super) fn doubt(&mut self, keys: &[TestKey], doubt: Doubt) {
-        for key in keys {
-            if let Some(test) = self.tests.get_mut(key) {
-                test.outcome = Outcome::Failed;
-                test.doubt = Some(doubt);
-            }
+    /// It is still failed, and this is why.
+    fn doubt(&mut self, key: &TestKey, doubt: Doubt) {
+        if let Some(test) = self.tests.get_mut(key) {
+            test.outcome = Outcome::Failed;
+            test.doubt = Some(doubt);
         }
     }
 
@@ -135,9 +163,11 @@ impl Record {
 
     fn observe(&mut self, key: &TestKey, outcome: Outcome) {
         let muted = self.is_muted(key);
+        let to_be_skipped = self.skipped.hold(key);
         let test = self.tests.entry(key.clone()).or_insert_with(|| TestRecord {
             key: key.clone(),
             muted,
+            to_be_skipped,
             outcomes: Vec::new(),
             outcome,
             doubt: None,
@@ -227,7 +257,7 @@ mod tests {
     #[test]
     fn only_proof_takes_a_failure_back() {
         use Outcome::{Failed, Passed, Skipped, Unknown};
-        let mut record = Record::new(&[]);
+        let mut record = Record::new(Managed::default());
         record.first(&seen(&[
             ("mended", Failed),
             ("gone", Failed),
@@ -246,6 +276,7 @@ mod tests {
                 ("unknown", Unknown),
                 ("still", Failed),
             ]),
+            Doubt::NotListed,
         );
         assert_eq!(outcome_of(&record, "mended").outcome, Passed);
         assert!(outcome_of(&record, "mended").passed_on_retry());
@@ -263,21 +294,21 @@ mod tests {
 
     #[test]
     fn the_same_name_elsewhere_vouches_for_nothing() {
-        let mut record = Record::new(&[]);
+        let mut record = Record::new(Managed::default());
         record.first(&seen(&[("t", Outcome::Failed)]));
         let asked = record.failed(true);
         let elsewhere = [Observed {
             key: key("S", "t", "other"),
             outcome: Outcome::Passed,
         }];
-        record.retry(&asked, &elsewhere);
+        record.retry(&asked, &elsewhere, Doubt::NotListed);
         assert!(outcome_of(&record, "t").is_failed());
         assert_eq!(record.tests.len(), 2);
     }
 
     #[test]
     fn a_retry_adds_no_skipped_tests_that_were_not_asked_for() {
-        let mut record = Record::new(&[]);
+        let mut record = Record::new(Managed::default());
         record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
         let asked = record.failed(true);
         record.retry(
@@ -287,6 +318,7 @@ mod tests {
                 ("u", Outcome::Skipped),
                 ("v", Outcome::Skipped),
             ]),
+            Doubt::NotListed,
         );
         assert_eq!(outcome_of(&record, "u").outcomes, [Outcome::Passed]);
         assert_eq!(record.tests.len(), 2);
@@ -294,12 +326,13 @@ mod tests {
 
     #[test]
     fn a_test_that_was_not_asked_for_may_still_fail_the_run() {
-        let mut record = Record::new(&[]);
+        let mut record = Record::new(Managed::default());
         record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
         let asked = record.failed(true);
         record.retry(
             &asked,
             &seen(&[("t", Outcome::Passed), ("u", Outcome::Failed)]),
+            Doubt::NotListed,
         );
         assert!(outcome_of(&record, "u").is_failed());
     }
@@ -310,7 +343,7 @@ mod tests {
             [Outcome::Failed, Outcome::Passed],
             [Outcome::Passed, Outcome::Failed],
         ] {
-            let mut record = Record::new(&[]);
+            let mut record = Record::new(Managed::default());
             record.first(&seen(&order.map(|outcome| ("t", outcome))));
             assert!(outcome_of(&record, "t").is_failed());
             assert_eq!(outcome_of(&record, "t").outcomes.len(), 1);
@@ -319,16 +352,40 @@ mod tests {
 
     #[test]
     fn muted_is_by_scope_and_name() {
-        let mut record = Record::new(&muted(&["t"]));
+        let mut record = Record::new(Managed {
+            muted: &muted(&["t"]),
+            skipped: &[],
+        });
         record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Failed)]));
         assert_eq!(record.failed(false), [key("S", "u", "p")]);
         assert_eq!(record.failed(true).len(), 2);
     }
 
     #[test]
+    fn a_test_that_was_to_be_skipped_counts_as_little_as_a_muted_one() {
+        let mut record = Record::new(Managed {
+            muted: &[],
+            skipped: &muted(&["t", "u", "v"]),
+        });
+        record.first(&seen(&[
+            ("t", Outcome::Failed),
+            ("u", Outcome::Skipped),
+            ("w", Outcome::Passed),
+        ]));
+        assert_eq!(record.failed(false), []);
+        assert_eq!(record.not_skipped(), 1);
+        assert!(outcome_of(&record, "t").was_not_skipped());
+        assert!(!outcome_of(&record, "u").was_not_skipped());
+        assert!(!outcome_of(&record, "w").muted);
+    }
+
+    #[test]
     fn every_test_is_counted_once() {
         use Outcome::{Failed, Passed, Skipped};
-        let mut record = Record::new(&muted(&["mp", "mf", "ms"]));
+        let mut record = Record::new(Managed {
+            muted: &muted(&["mp", "mf", "ms"]),
+            skipped: &[],
+        });
         record.first(&seen(&[
             ("first", Passed),
             ("later", Failed),
@@ -339,7 +396,11 @@ mod tests {
             ("s", Skipped),
         ]));
         let asked = record.failed(false);
-        record.retry(&asked, &seen(&[("later", Passed), ("never", Failed)]));
+        record.retry(
+            &asked,
+            &seen(&[("later", Passed), ("never", Failed)]),
+            Doubt::NotListed,
+        );
         assert_eq!(
             statistics(&record.into_tests()),
             Statistics {

@@ -124,6 +124,15 @@ impl<'p> ResultFile<'p> {
         std::fs::read(self.path).map_err(|error| self.unreadable(&error))
     }
 
+    /// Makes way for the next part's results, which go to the same place, and keeps these beside:
+    /// `results.json` of part 2 becomes `results.part-2.json`. They have been read already, so what
+    /// cannot be kept is no error.
+    pub(super) fn put_aside(&self, part: usize) {
+        if self.is_fresh() {
+            drop(fs_err::rename(self.path, aside(self.path, part)));
+        }
+    }
+
     fn look(&self) -> Result<(), Unread> {
         let path = || self.path.to_owned();
         let metadata = match self.path.metadata() {
@@ -150,6 +159,16 @@ impl<'p> ResultFile<'p> {
     }
 }
 
+fn aside(path: &Path, part: usize) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!(".part-{part}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +183,19 @@ mod tests {
         assert_eq!(file.read(), Err(Unread::Missing { path: path.clone() }));
         fs_err::write(&path, "new").unwrap();
         assert_eq!(file.read().unwrap(), b"new");
+    }
+
+    #[test]
+    fn results_of_a_part_are_kept_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.json");
+        let file = ResultFile::expect(folder.path(), &path);
+        fs_err::write(&path, "one").unwrap();
+        file.put_aside(1);
+        assert!(!path.exists());
+        let kept = folder.path().join("result.part-1.json");
+        assert_eq!(fs_err::read(kept).unwrap(), b"one");
+        assert_eq!(aside(Path::new("a/out"), 3), Path::new("a/out.part-3"));
     }
 
     #[test]

@@ -8,6 +8,11 @@ use super::*;
 use crate::process::Surroundings;
 use crate::runners::{Definition, RUNNERS};
 
+const PLENTY: Capacity = Capacity {
+    words: 100_000,
+    word: 100_000,
+};
+
 /// A runner whose attempts are scripts; each writes `result` in its folder, or does not.
 struct Scripted {
     folder: tempfile::TempDir,
@@ -154,10 +159,14 @@ fn run_runner(runner: &Scripted, muted: &[&str], retry_muted: bool) -> Ran {
     let outcome = run(
         runner,
         &[],
-        &muted,
+        Managed {
+            muted: &muted,
+            skipped: &[],
+        },
         &AttemptOptions {
             retries,
             retry_muted,
+            capacity: PLENTY,
         },
         &mut |event| {
             events.push(match event {
@@ -192,6 +201,19 @@ fn run_runner(runner: &Scripted, muted: &[&str], retry_muted: bool) -> Ran {
                     format!("errors {attempt}: {}", errors.concat())
                 }
                 RunEvent::NothingFrom { targets } => format!("nothing from {}", targets.concat()),
+                RunEvent::NotAskedFor { files } => format!("not asked for {}", files.concat()),
+                RunEvent::NotSkipped { count } => format!("not skipped: {count}"),
+                RunEvent::PartStarted { part, parts, .. } => format!("part {part} of {parts}"),
+                RunEvent::PartFinished {
+                    exit, result_file, ..
+                } => {
+                    let file = if result_file.is_some() {
+                        " with results"
+                    } else {
+                        ""
+                    };
+                    format!("part: {exit}{file}")
+                }
                 RunEvent::RetryImpossible { why } => format!("no retry: {why}"),
             });
         },
@@ -463,8 +485,9 @@ fn a_retry_that_cannot_start_keeps_what_is_known() {
     let options = AttemptOptions {
         retries: 2,
         retry_muted: true,
+        capacity: PLENTY,
     };
-    let outcome = run(&runner, &[], &[], &options, &mut |event| {
+    let outcome = run(&runner, &[], Managed::default(), &options, &mut |event| {
         if let RunEvent::RetryImpossible { why } = event {
             told = why.to_string();
         }
@@ -484,7 +507,205 @@ fn a_first_command_that_cannot_start_is_an_error() {
     let options = AttemptOptions {
         retries: 0,
         retry_muted: true,
+        capacity: PLENTY,
     };
-    let error = run(&runner, &[], &[], &options, &mut |_| {}).unwrap_err();
+    let error = run(&runner, &[], Managed::default(), &options, &mut |_| {}).unwrap_err();
     assert!(matches!(error, RunnerError::Spawn(_)), "{error}");
+}
+
+/// A runner whose command line takes two tests at most, and that writes a result for each.
+struct Short {
+    inner: Scripted,
+    /// Shell commands at the end of each part.
+    ends: RefCell<Vec<&'static str>>,
+}
+
+impl Short {
+    fn new(ends: &[&'static str]) -> Self {
+        Self {
+            inner: Scripted::new(&[]),
+            ends: RefCell::new(ends.iter().rev().copied().collect()),
+        }
+    }
+
+    /// `A!` is a test that fails.
+    fn command_for<'n>(&self, names: impl Iterator<Item = &'n str>) -> CommandLine {
+        let mut words: Vec<String> = names.map(str::to_owned).collect();
+        let results = words
+            .iter()
+            .map(|name| {
+                let result = if name.ends_with('!') {
+                    "failed"
+                } else {
+                    "passed"
+                };
+                format!("{name}={result}")
+            })
+            .collect::<Vec<_>>()
+            .join(" ");
+        // A part is only run if it is short; then its end is the next one.
+        let end = if words.len() > 2 {
+            "exit 99"
+        } else {
+            self.ends.borrow_mut().pop().unwrap_or("exit 0")
+        };
+        words.insert(0, expand(&format!("{results};{end}")));
+        words.insert(0, "-c".to_owned());
+        CommandLine::new("sh", words)
+    }
+}
+
+impl Runner for Short {
+    fn definition(&self) -> &'static Definition {
+        self.inner.definition()
+    }
+    fn surroundings(&self) -> &Surroundings {
+        self.inner.surroundings()
+    }
+    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
+        self.inner.discover(on_warning)
+    }
+    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
+        Ok(self.command_for(cases.iter().map(|case| case.path.as_str())))
+    }
+    fn retry_command(
+        &self,
+        failed: &[TestKey],
+        _cases: &[Case],
+    ) -> Result<Option<CommandLine>, RunnerError> {
+        Ok(Some(
+            self.command_for(failed.iter().map(|key| key.name.as_str())),
+        ))
+    }
+    fn result_path(&self) -> Option<&Path> {
+        self.inner.result_path()
+    }
+    fn upload_format(&self) -> Option<Format> {
+        None
+    }
+    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
+        self.inner.read(bytes, cases)
+    }
+}
+
+/// Runs these tests in parts of two with these ends: the outcome, and what was told.
+fn run_parts(names: &[&str], ends: &[&'static str], retries: u32) -> (RunOutcome, Vec<String>) {
+    let runner = Short::new(ends);
+    let cases: Vec<Case> = names
+        .iter()
+        .map(|name| crate::runners::testing::case(name))
+        .collect();
+    // The commands of two tests differ from those of three by at least this.
+    let two = runner
+        .command_for(["A", "B!"].into_iter())
+        .words()
+        .map(|word| word.len() + 9)
+        .sum::<usize>();
+    runner.ends.replace(ends.iter().rev().copied().collect());
+    let options = AttemptOptions {
+        retries,
+        retry_muted: true,
+        capacity: Capacity {
+            words: two + 30,
+            word: 100_000,
+        },
+    };
+    let mut events = Vec::new();
+    let outcome = run(
+        &runner,
+        &cases,
+        Managed::default(),
+        &options,
+        &mut |event| match event {
+            RunEvent::AttemptStarted { attempt, parts, .. } => {
+                events.push(format!("start {attempt} in {parts}"));
+            }
+            RunEvent::PartFinished { exit, .. } => events.push(format!("part: {exit}")),
+            RunEvent::AttemptFinished { exit, .. } => events.push(format!("end: {exit}")),
+            _ => {}
+        },
+    )
+    .unwrap();
+    (outcome, events)
+}
+
+fn named(outcome: &RunOutcome) -> String {
+    let names: Vec<_> = outcome
+        .tests
+        .iter()
+        .map(|test| format!("{}={}", test.key.name, test.outcome.name()))
+        .collect();
+    names.join(" ")
+}
+
+#[test]
+fn a_command_line_that_is_too_long_is_run_in_parts() {
+    let (outcome, events) = run_parts(&["A", "B", "C", "D", "E"], &[], 0);
+    assert_eq!(
+        named(&outcome),
+        "A=passed B=passed C=passed D=passed E=passed"
+    );
+    assert_eq!(outcome.exit_code, 0);
+    assert_eq!(
+        events,
+        [
+            "start 0 in 3",
+            "part: exit code 0",
+            "part: exit code 0",
+            "end: exit code 0"
+        ]
+    );
+}
+
+#[test]
+fn one_failed_part_fails_the_attempt_and_the_others_still_run() {
+    let ends = ["exit 0", "exit 3", "exit 1"];
+    let (outcome, _) = run_parts(&["A", "B", "C!", "D", "E!"], &ends, 0);
+    assert_eq!(
+        named(&outcome),
+        "A=passed B=passed C!=failed D=passed E!=failed"
+    );
+    assert_eq!(outcome.exit_code, 3);
+}
+
+#[test]
+fn a_killed_part_is_the_last() {
+    let ends = ["exit 0", "kill -KILL $$", "exit 0"];
+    let (outcome, events) = run_parts(&["A", "B", "C", "D", "E"], &ends, 1);
+    assert_eq!((outcome.exit_code, outcome.killed_by), (137, Some(9)));
+    assert_eq!(named(&outcome), "A=passed B=passed");
+    assert_eq!(events.len(), 3, "{events:?}");
+}
+
+#[test]
+fn a_part_without_results_ends_the_run_after_the_others() {
+    let ends = ["exit 1", "rm result; exit 1", "exit 0"];
+    let (outcome, _) = run_parts(&["A!", "B", "C", "D", "E"], &ends, 1);
+    assert_eq!(named(&outcome), "A!=failed B=passed D=passed E=passed");
+    assert!(matches!(outcome.unread, Some(Unread::Missing { .. })));
+    assert_eq!((outcome.exit_code, outcome.retries), (1, 0));
+}
+
+#[test]
+fn each_part_keeps_its_results_beside() {
+    let runner = Short::new(&[]);
+    let cases = ["A", "B"].map(crate::runners::testing::case);
+    let options = AttemptOptions {
+        retries: 0,
+        retry_muted: true,
+        capacity: Capacity {
+            words: 120,
+            word: 100_000,
+        },
+    };
+    let outcome = run(&runner, &cases, Managed::default(), &options, &mut |_| {}).unwrap();
+    assert_eq!(named(&outcome), "A=passed B=passed");
+    let folder = runner.inner.folder.path();
+    for (file, test) in [("result.part-1", "A"), ("result", "B")] {
+        let text = fs_err::read_to_string(folder.join(file)).unwrap();
+        assert!(
+            text.contains(&format!(r#""name":"{test}""#)),
+            "{file}: {text}"
+        );
+    }
 }

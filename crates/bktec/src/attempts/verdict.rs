@@ -3,6 +3,9 @@
 //! It is the runner's own, with two exceptions. A last exit code 1 that failed muted tests explain
 //! in full becomes 0. And a retry that ends well does not make up for a failure that it did not
 //! disprove: the failing code comes back.
+//!
+//! The code of an attempt in parts is that of the first part that says more than that tests failed,
+//! else 1 if one says that, else 0. A signal outweighs all codes.
 
 use test_engine_results::Outcome;
 
@@ -23,12 +26,58 @@ pub(super) struct Facts {
     attempts: Vec<Attempt>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Attempt {
+    parts: Vec<Part>,
+    /// Parts that should have followed were not started, because of this signal.
+    cut_short_by: Option<i32>,
+}
+
+#[derive(Debug)]
+struct Part {
     exit: Exit,
-    interrupted: bool,
+    interrupted_by: Option<i32>,
     /// `None`: its results were not read.
     seen: Option<Seen>,
+}
+
+impl Part {
+    /// Nothing is wrong with it but muted tests that failed.
+    fn is_explained(&self) -> bool {
+        let by_mutes = self.seen.is_some_and(|seen| {
+            seen.muted_failures > 0 && seen.failures_that_count == 0 && !seen.errors_outside_tests
+        });
+        match self.exit {
+            Exit::Code(0) => true,
+            Exit::Code(TESTS_FAILED) => by_mutes,
+            _ => false,
+        }
+    }
+}
+
+impl Attempt {
+    fn exit(&self) -> Exit {
+        if let Some(signal) = self.cut_short_by {
+            return Exit::Signal(signal);
+        }
+        self.parts
+            .iter()
+            .map(|part| part.exit)
+            .fold(Exit::Code(0), worse)
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.parts.iter().any(|part| part.interrupted_by.is_some())
+    }
+}
+
+fn worse(before: Exit, after: Exit) -> Exit {
+    match (before, after) {
+        (Exit::Signal(_), _) => before,
+        (_, Exit::Signal(_)) | (Exit::Code(0), _) => after,
+        (Exit::Code(TESTS_FAILED), Exit::Code(code)) if code != 0 => after,
+        _ => before,
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,16 +90,31 @@ struct Seen {
 }
 
 impl Facts {
-    pub(super) fn begin(&mut self, ended: Ended) {
+    /// An attempt begins.
+    pub(super) fn begin(&mut self) {
+        self.attempts.push(Attempt::default());
+    }
+
+    /// A part of it ended.
+    pub(super) fn part(&mut self, ended: Ended) {
         let Ended {
             exit,
             interrupted_by,
         } = ended;
-        self.attempts.push(Attempt {
-            exit,
-            interrupted: interrupted_by.is_some(),
-            seen: None,
-        });
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.parts.push(Part {
+                exit,
+                interrupted_by,
+                seen: None,
+            });
+        }
+    }
+
+    /// Parts that should follow are not started. A code that says all is well must not stand then.
+    pub(super) fn cut_short(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.cut_short_by = attempt.parts.iter().find_map(|part| part.interrupted_by);
+        }
     }
 
     pub(super) fn read(&mut self, reading: &Reading, is_muted: impl Fn(&TestKey) -> bool) {
@@ -61,8 +125,8 @@ impl Facts {
                 .filter(|test| test.outcome == Outcome::Failed)
         };
         let muted_failures = failed().filter(|test| is_muted(&test.key)).count();
-        if let Some(attempt) = self.attempts.last_mut() {
-            attempt.seen = Some(Seen {
+        if let Some(part) = self.last_part_mut() {
+            part.seen = Some(Seen {
                 failures_that_count: failed().count() - muted_failures,
                 muted_failures,
                 errors_outside_tests: !reading.errors_outside_tests.is_empty(),
@@ -73,13 +137,26 @@ impl Facts {
 
     /// A wrapper says that the runner was killed, so there may be tests that never ran.
     pub(super) fn looks_killed(&self) -> bool {
-        self.attempts.last().is_some_and(
-            |attempt| matches!(attempt.exit, Exit::Code(code) if KILLED_CODES.contains(&code)),
+        self.last_part().is_some_and(
+            |part| matches!(part.exit, Exit::Code(code) if KILLED_CODES.contains(&code)),
         )
     }
 
+    /// The runner was killed or asked to stop: no further part may start.
+    pub(super) fn must_stop(&self) -> bool {
+        self.looks_killed()
+            || self.last_part().is_some_and(|part| {
+                matches!(part.exit, Exit::Signal(_)) || part.interrupted_by.is_some()
+            })
+    }
+
+    /// How the last attempt ended, all parts together.
+    pub(super) fn exit(&self) -> Exit {
+        self.attempts.last().map_or(Exit::Code(0), Attempt::exit)
+    }
+
     pub(super) fn killed_by(&self) -> Option<i32> {
-        match self.attempts.last()?.exit {
+        match self.exit() {
             Exit::Signal(signal) => Some(signal),
             Exit::Code(_) => None,
         }
@@ -88,6 +165,14 @@ impl Facts {
     pub(super) fn retries(&self) -> u32 {
         u32::try_from(self.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
+
+    fn last_part(&self) -> Option<&Part> {
+        self.attempts.last()?.parts.last()
+    }
+
+    fn last_part_mut(&mut self) -> Option<&mut Part> {
+        self.attempts.last_mut()?.parts.last_mut()
+    }
 }
 
 /// The code to exit with.
@@ -95,7 +180,7 @@ pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
     let Some(last) = facts.attempts.last() else {
         return 0;
     };
-    let code = match last.exit {
+    let code = match last.exit() {
         Exit::Signal(signal) => return i32::from(SIGNAL_BASE).saturating_add(signal),
         Exit::Code(code) => code,
     };
@@ -104,7 +189,8 @@ pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
     let unused = facts
         .attempts
         .iter()
-        .any(|attempt| attempt.seen.is_some_and(|seen| seen.has_gaps));
+        .flat_map(|attempt| &attempt.parts)
+        .any(|part| part.seen.is_some_and(|seen| seen.has_gaps));
     // A test that was meant to run and has no outcome may never have run: a mute of the test before
     // it must not let it pass.
     let gaps = unused || tests.iter().any(|test| test.outcome == Outcome::Unknown);
@@ -115,7 +201,7 @@ pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
             .attempts
             .iter()
             .rev()
-            .find_map(|attempt| match attempt.exit {
+            .find_map(|attempt| match attempt.exit() {
                 Exit::Code(0) | Exit::Signal(_) => None,
                 Exit::Code(code) => Some(code),
             });
@@ -124,10 +210,8 @@ pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
             _ => 0,
         };
     }
-    let explained = last.seen.is_some_and(|seen| {
-        seen.muted_failures > 0 && seen.failures_that_count == 0 && !seen.errors_outside_tests
-    });
-    if code == TESTS_FAILED && explained && !some_count && !gaps && !last.interrupted {
+    let explained = last.parts.iter().all(Part::is_explained);
+    if code == TESTS_FAILED && explained && !some_count && !gaps && !last.is_interrupted() {
         return 0;
     }
     code
@@ -144,27 +228,30 @@ mod tests {
     /// `e` error outside tests, `g` gaps, `i` interrupted, `u` unread.
     type Short<'s> = (i32, usize, usize, &'s str);
 
+    fn part(&(code, failures_that_count, muted_failures, flags): &Short<'_>) -> Part {
+        let seen = Seen {
+            failures_that_count,
+            muted_failures,
+            errors_outside_tests: flags.contains('e'),
+            has_gaps: flags.contains('g'),
+        };
+        Part {
+            exit: if code < 0 {
+                Exit::Signal(-code)
+            } else {
+                Exit::Code(code)
+            },
+            interrupted_by: flags.contains('i').then_some(15),
+            seen: (!flags.contains('u')).then_some(seen),
+        }
+    }
+
+    /// Attempts of one part each.
     fn facts(attempts: &[Short<'_>]) -> Facts {
-        let attempts =
-            attempts
-                .iter()
-                .map(|&(code, failures_that_count, muted_failures, flags)| {
-                    let seen = Seen {
-                        failures_that_count,
-                        muted_failures,
-                        errors_outside_tests: flags.contains('e'),
-                        has_gaps: flags.contains('g'),
-                    };
-                    Attempt {
-                        exit: if code < 0 {
-                            Exit::Signal(-code)
-                        } else {
-                            Exit::Code(code)
-                        },
-                        interrupted: flags.contains('i'),
-                        seen: (!flags.contains('u')).then_some(seen),
-                    }
-                });
+        let attempts = attempts.iter().map(|attempt| Attempt {
+            parts: vec![part(attempt)],
+            cut_short_by: None,
+        });
         Facts {
             attempts: attempts.collect(),
         }
@@ -174,6 +261,7 @@ mod tests {
         let test = |muted: bool, index: usize| TestRecord {
             key: key("S", &format!("{muted} {index}"), ""),
             muted,
+            to_be_skipped: false,
             outcomes: vec![Outcome::Failed],
             outcome: Outcome::Failed,
             doubt: None,
@@ -230,6 +318,46 @@ mod tests {
             verdict(&facts(attempts), &tests(failed, muted_failed)),
             expected
         );
+    }
+
+    #[rstest]
+    #[case(&[(0, 0, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
+    #[case(&[(1, 1, 0, ""), (0, 0, 0, "")], 1, 0, 1)]
+    #[case(&[(0, 0, 0, ""), (1, 1, 0, "")], 1, 0, 1)]
+    // The first that says more than that tests failed.
+    #[case(&[(1, 1, 0, ""), (3, 0, 0, "u"), (2, 0, 0, "u")], 1, 0, 3)]
+    #[case(&[(3, 0, 0, "u"), (1, 1, 0, "")], 1, 0, 3)]
+    #[case(&[(1, 0, 1, ""), (-9, 0, 0, "u")], 0, 1, 137)]
+    // Mutes explain a part of their own, not another.
+    #[case(&[(1, 0, 1, ""), (1, 0, 1, "")], 0, 2, 0)]
+    #[case(&[(1, 0, 1, ""), (0, 0, 0, "")], 0, 1, 0)]
+    #[case(&[(1, 0, 1, ""), (1, 0, 0, "")], 0, 1, 1)]
+    #[case(&[(1, 0, 1, ""), (1, 0, 0, "u")], 0, 1, 1)]
+    #[case(&[(1, 0, 1, ""), (2, 0, 0, "u")], 0, 1, 2)]
+    #[case(&[(1, 0, 1, ""), (1, 0, 1, "g")], 0, 2, 1)]
+    fn parts_are_as_bad_as_the_worst_of_them(
+        #[case] parts: &[Short<'_>],
+        #[case] failed: usize,
+        #[case] muted_failed: usize,
+        #[case] expected: i32,
+    ) {
+        let facts = Facts {
+            attempts: vec![Attempt {
+                parts: parts.iter().map(part).collect(),
+                cut_short_by: None,
+            }],
+        };
+        assert_eq!(verdict(&facts, &tests(failed, muted_failed)), expected);
+    }
+
+    #[test]
+    fn parts_that_were_not_started_never_pass() {
+        let mut facts = facts(&[(0, 0, 0, "i")]);
+        assert_eq!(verdict(&facts, &[]), 0);
+        assert!(facts.must_stop());
+        facts.cut_short();
+        assert_eq!(verdict(&facts, &[]), 143);
+        assert_eq!(facts.killed_by(), Some(15));
     }
 
     #[test]

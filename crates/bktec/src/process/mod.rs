@@ -4,6 +4,7 @@
 //! group, the same standard streams, and every signal exactly once. What is run, and what its end
 //! means, is decided elsewhere (`runners`, `attempts`). Git and the CI agent are not started here.
 
+mod capacity;
 mod error;
 mod signals;
 
@@ -14,6 +15,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+pub use capacity::Capacity;
 pub use error::SpawnError;
 
 /// A program and its arguments, no shell in between.

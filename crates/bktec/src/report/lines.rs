@@ -1,7 +1,7 @@
 //! What is said about an event while tests run. Pure.
 
 use crate::attempts::RunEvent;
-use crate::process::{Exit, signal_name};
+use crate::process::{CommandLine, Exit, signal_name};
 
 /// What begins the header of every retry; scripts look for it.
 pub const ATTEMPT_MARK: &str = "♻️ Attempt";
@@ -9,21 +9,34 @@ pub const ATTEMPT_MARK: &str = "♻️ Attempt";
 /// Errors shown one by one; a broken build can have thousands.
 const MOST_SHOWN: usize = 20;
 
+/// Characters shown of a command line that is one of several.
+const SHOWN_OF_A_PART: usize = 500;
+
 /// The text for an event, without a line break at its end; `None` for nothing to say.
 pub fn lines(event: &RunEvent<'_>) -> Option<String> {
     match event {
         RunEvent::AttemptStarted {
             attempt: 0,
             command,
+            parts,
             ..
-        } => Some(command.to_string()),
+        } => Some(started(1, *parts, command)),
         RunEvent::AttemptStarted {
             attempt,
             of,
             command,
+            parts,
         } => Some(format!(
-            "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{command}"
+            "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{}",
+            started(1, *parts, command)
         )),
+        RunEvent::PartStarted {
+            part,
+            parts,
+            command,
+            ..
+        } => Some(started(*part, *parts, command)),
+        RunEvent::PartFinished { .. } => None,
         RunEvent::AttemptFinished {
             exit: Exit::Signal(signal),
             ..
@@ -46,6 +59,16 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
             "⚠️ There are no results from these. If they hold tests, the tests did not run:\n{}",
             listed(targets)
         )),
+        RunEvent::NotAskedFor { files } => Some(format!(
+            "⚠️ These files were not asked for and ran too, because the runner takes a path for \
+             every file whose path holds it. Other nodes may run them as well:\n{}",
+            listed(files)
+        )),
+        RunEvent::NotSkipped { count } => Some(format!(
+            "⚠️ {count} {} that Test Engine skips ran all the same, because the runner cannot \
+             leave out single tests. They count as muted.",
+            if *count == 1 { "test" } else { "tests" }
+        )),
         RunEvent::ResultsIncomplete { reasons, .. } => Some(format!(
             "Some results could not be used:\n{}",
             listed(reasons)
@@ -56,6 +79,22 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
         )),
         RunEvent::RetryImpossible { why } => Some(format!("Failed tests cannot be retried: {why}")),
     }
+}
+
+/// A command line that is one of several can be a hundred thousand bytes long: only its beginning
+/// is shown.
+fn started(part: usize, parts: usize, command: &CommandLine) -> String {
+    if parts < 2 {
+        return command.to_string();
+    }
+    let text = command.to_string();
+    let end = text.char_indices().nth(SHOWN_OF_A_PART).map(|(at, _)| at);
+    let shown = end.map_or(text.as_str(), |at| &text[..at]);
+    let more = if end.is_some() { " …" } else { "" };
+    format!(
+        "The command line is longer than the system allows, so this attempt is run in {parts} \
+         parts. Part {part} of {parts}:\n{shown}{more}"
+    )
 }
 
 fn listed(items: &[impl AsRef<str>]) -> String {
@@ -76,7 +115,6 @@ mod tests {
 
     use super::*;
     use crate::attempts::Unread;
-    use crate::process::CommandLine;
 
     #[test]
     fn the_command_is_shown_and_a_retry_has_a_header() {
@@ -85,17 +123,34 @@ mod tests {
             attempt: 0,
             of: 2,
             command: &command,
+            parts: 1,
         };
         insta::assert_snapshot!(lines(&first).unwrap(), @"rspec 'a b.rb'");
         let retry = RunEvent::AttemptStarted {
             attempt: 1,
             of: 2,
             command: &command,
+            parts: 1,
         };
         insta::assert_snapshot!(lines(&retry).unwrap(), @r"
         +++ ♻️ Attempt 1 of 2 to retry failing tests
         rspec 'a b.rb'
         ");
+    }
+
+    #[test]
+    fn parts_are_counted_and_cut() {
+        let files = (0..200).map(|index| format!("tests/test_{index}.py"));
+        let command = CommandLine::new("pytest", files);
+        let text = lines(&RunEvent::PartStarted {
+            attempt: 0,
+            part: 2,
+            parts: 3,
+            command: &command,
+        });
+        let text = text.unwrap();
+        assert!(text.contains("in 3 parts. Part 2 of 3:\npytest tests/test_0.py"));
+        assert!(text.ends_with(" …") && text.len() < 700, "{text}");
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<Strin
             .collect::<Vec<_>>()
     };
     let muted = tests(
-        |test| test.muted && ran(test),
+        |test| test.muted && ran(test) && !test.was_not_skipped(),
         |test| format!("{} ({})", line_of(test), test.outcome.name()),
     );
     list(&mut text, "Muted Tests", muted);
@@ -61,10 +61,26 @@ pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<Strin
     let left_out = context
         .skipped_by_engine
         .iter()
+        .filter(|test| !has_result(outcome, test))
         .map(|test| named(&test.scope, &test.name, &test.path))
         .collect();
     list(&mut text, "Skipped by Test Engine", left_out);
+    let not_skipped = tests(TestRecord::was_not_skipped, |test| {
+        format!("{} ({})", line_of(test), test.outcome.name())
+    });
+    let heading = format!(
+        "Skipped by Test Engine, but run by {}, so treated as muted",
+        context.runner
+    );
+    list(&mut text, &heading, not_skipped);
     Some(text.trim_end().to_owned())
+}
+
+/// Whether this node knows how a test that was to be skipped ended.
+fn has_result(outcome: &RunOutcome, skipped: &TestIdentity) -> bool {
+    outcome.tests.iter().any(|test| {
+        test.to_be_skipped && test.key.scope == skipped.scope && test.key.name == skipped.name
+    })
 }
 
 fn status_line(outcome: &RunOutcome) -> Option<String> {
@@ -175,6 +191,7 @@ mod tests {
         TestRecord {
             key: key("Group", name, "a.rb[1:1]"),
             muted,
+            to_be_skipped: false,
             outcomes: outcomes.to_vec(),
             outcome: *outcomes.last().unwrap(),
             doubt: None,
@@ -249,6 +266,44 @@ mod tests {
 
         +++ Skipped by Test Engine:
         - S left out [s.rb:3]
+        ");
+    }
+
+    #[test]
+    fn a_test_is_skipped_by_whoever_left_it_out() {
+        let to_be_skipped = |name: &str, outcomes: &[Outcome]| {
+            let mut test = test(name, true, outcomes);
+            test.to_be_skipped = true;
+            test
+        };
+        let outcome = outcome(vec![
+            to_be_skipped("ran", &[Outcome::Failed]),
+            to_be_skipped("left out by the runner", &[Outcome::Skipped]),
+            test("muted", true, &[Outcome::Passed]),
+        ]);
+        let skipped = ["ran", "left out by the runner", "left out"].map(|name| TestIdentity {
+            scope: "Group".into(),
+            name: name.into(),
+            path: String::new(),
+        });
+        let context = ReportContext {
+            runner: "jest",
+            skipped_by_engine: &skipped,
+        };
+        let text = report(&outcome, &context).unwrap();
+        let lists = text.split_once("\n\n+++ ").unwrap().1;
+        insta::assert_snapshot!(lists, @r"
+        Muted Tests:
+        - Group muted [a.rb[1:1]] (passed)
+
+        +++ Skipped by jest:
+        - Group left out by the runner [a.rb[1:1]]
+
+        +++ Skipped by Test Engine:
+        - Group left out
+
+        +++ Skipped by Test Engine, but run by jest, so treated as muted:
+        - Group ran [a.rb[1:1]] (failed)
         ");
     }
 

@@ -85,7 +85,9 @@ impl Runner for Cucumber {
         let unused = folder.path().join("unused.json");
         let command =
             self.listing_command(&files, &list.to_string_lossy(), &unused.to_string_lossy());
-        Setup::listed_examples(&command, self.surroundings(), &list, Format::CucumberJson)
+        Setup::listed_examples(&command, self.surroundings(), &list, &|bytes| {
+            self.read(bytes, &[])
+        })
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {

@@ -10,7 +10,7 @@ use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use super::setup::Setup;
-use super::{Definition, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
+use super::{Definition, Naming, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
 use crate::command_template::{
     CommandTemplate, RESULT_PATH, TEST_EXAMPLES, TEST_NAME_PATTERN, Value,
 };
@@ -162,6 +162,10 @@ impl Runner for Jest {
         Some(Format::JestJson)
     }
 
+    fn naming(&self) -> Naming {
+        Naming::AsTargets
+    }
+
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
         let report = parse_with(Format::JestJson, bytes, Detail::Outcomes)?;
         let directory = &self.setup.surroundings.directory;
@@ -188,7 +192,7 @@ fn name_pattern(failed: &[TestKey]) -> String {
 }
 
 /// A text as a JavaScript regular expression that matches it.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

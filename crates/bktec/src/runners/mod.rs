@@ -143,6 +143,15 @@ pub enum Evidence {
     None,
 }
 
+/// How results name the files that tests are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// As targets do: relative to where the command runs.
+    AsTargets,
+    /// From a folder above or below, or not at all.
+    OfItsOwn,
+}
+
 /// A test runner with its settings.
 pub trait Runner {
     /// What is known of it without settings.
@@ -193,6 +202,11 @@ pub trait Runner {
     fn evidence(&self, code: i32) -> Evidence {
         let _ = code;
         Evidence::Whole
+    }
+
+    /// How its results name files.
+    fn naming(&self) -> Naming {
+        Naming::OfItsOwn
     }
 
     /// Reads a result file. `cases` is what the first attempt was given.

@@ -2,11 +2,14 @@
 //!
 //! The command decides the mode; without a command, whether the collector is installed. A test is
 //! named by its node id. See `pytest/node_id.rs` for how that is found in JUnit XML, which has
-//! none, and `pytest/collector.rs` for how the collector is looked for.
+//! none, `pytest/collector.rs` for how the collector is looked for, and `pytest/argument_file.rs`
+//! for command lines that are too long.
 
+mod argument_file;
 mod collector;
 mod node_id;
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use test_engine_results::{Detail, Format, Outcome, ParseError, TestResult, parse_with};
@@ -19,7 +22,7 @@ use super::{
     Definition, Evidence, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES};
-use crate::process::{CommandLine, Exit, Surroundings, capture};
+use crate::process::{Capacity, CommandLine, Exit, Surroundings, capture};
 
 const JSON_COMMAND: &str = "pytest {{testExamples}} --json={{resultPath}}";
 const JUNIT_COMMAND: &str = "pytest {{testExamples}} --junit-xml={{resultPath}}";
@@ -78,6 +81,8 @@ pub(super) struct Pytest {
     setup: Setup,
     mode: Mode,
     tag_filters: Option<String>,
+    /// Arguments that are too many for a command line, as long as the commands may be run.
+    argument_files: RefCell<Vec<tempfile::NamedTempFile>>,
     /// Holds the result file when the user has no place for it.
     _folder: Option<tempfile::TempDir>,
 }
@@ -146,6 +151,7 @@ fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
         setup,
         mode,
         tag_filters,
+        argument_files: RefCell::default(),
         _folder: folder,
     }))
 }
@@ -232,6 +238,25 @@ impl Pytest {
         command
     }
 
+    /// The command for these tests, which stand in a file if they are too many.
+    fn fill(
+        &self,
+        template: &CommandTemplate,
+        tests: &[String],
+    ) -> Result<CommandLine, RunnerError> {
+        let command = self.setup.fill_tests(template, tests);
+        let surroundings = &self.setup.surroundings;
+        if Capacity::of_system(surroundings).parts(&command) < 2
+            || !argument_file::is_possible(template.words(), tests, surroundings)
+        {
+            return Ok(command);
+        }
+        let file = argument_file::write(tests)?;
+        let argument = format!("@{}", file.path().display());
+        self.argument_files.borrow_mut().push(file);
+        Ok(self.setup.fill_tests(template, &[argument]))
+    }
+
     /// `path` leads to the test from here; its names are those of its results.
     fn example(&self, node_id: &str, path: String) -> Case {
         let (scope, name) = match self.mode {
@@ -285,9 +310,7 @@ impl Runner for Pytest {
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        Ok(self
-            .setup
-            .fill_tests(&self.setup.test, &targets::arguments(cases)?))
+        self.fill(&self.setup.test, &targets::arguments(cases)?)
     }
 
     fn retry_command(
@@ -300,10 +323,8 @@ impl Runner for Pytest {
             .iter()
             .map(|key| targets::argument(&known.seen_from_here(&key.path)))
             .collect::<Result<_, _>>()?;
-        Ok(Some(self.setup.fill_tests(
-            &self.setup.retry,
-            &targets::sorted_once(node_ids),
-        )))
+        self.fill(&self.setup.retry, &targets::sorted_once(node_ids))
+            .map(Some)
     }
 
     fn result_path(&self) -> Option<&Path> {

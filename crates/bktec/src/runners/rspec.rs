@@ -66,7 +66,9 @@ impl Runner for Rspec {
         command
             .arguments
             .extend(["--format", "progress"].map(str::to_owned));
-        Setup::listed_examples(&command, self.surroundings(), &list, Format::RspecJson)
+        Setup::listed_examples(&command, self.surroundings(), &list, &|bytes| {
+            self.read(bytes, &[])
+        })
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {

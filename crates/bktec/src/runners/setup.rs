@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use test_engine_results::{Detail, Format, parse_with};
+use test_engine_results::ParseError;
 use test_engine_wire::Case;
 
 use crate::command_template::{
@@ -15,7 +15,7 @@ use crate::command_template::{
 use crate::discovery::{self, Pattern};
 use crate::process::{self, Captured, CommandLine, Surroundings};
 
-use super::{Definition, RunnerError, TestKey, targets};
+use super::{Definition, Reading, RunnerError, targets};
 
 /// What the user decided about a runner. What is `None` is the runner's own choice.
 #[derive(Clone, Debug, Default)]
@@ -202,12 +202,12 @@ impl Setup {
         }
     }
 
-    /// Runs a helper that writes examples to `list`, and reads them.
+    /// Runs a helper that writes examples to `list`, and reads them as `read` does.
     pub(super) fn listed_examples(
         command: &CommandLine,
         surroundings: &Surroundings,
         list: &Path,
-        format: Format,
+        read: &dyn Fn(&[u8]) -> Result<Reading, ParseError>,
     ) -> Result<Vec<Case>, RunnerError> {
         Self::helper(command.clone(), surroundings)?;
         let unreadable = |reason: String| RunnerError::Listing {
@@ -215,12 +215,9 @@ impl Setup {
             reason,
         };
         let bytes = fs_err::read(list).map_err(|error| unreadable(error.to_string()))?;
-        let report = parse_with(format, &bytes, Detail::Outcomes)
-            .map_err(|error| unreadable(error.to_string()))?;
-        let examples = report.results.into_iter();
-        Ok(examples
-            .map(|result| targets::example(TestKey::by_identifier(result)))
-            .collect())
+        let reading = read(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let examples = reading.tests.into_iter();
+        Ok(examples.map(|test| targets::example(test.key)).collect())
     }
 }
 

@@ -9,6 +9,7 @@ mod cucumber;
 mod custom;
 mod gotest;
 mod jest;
+mod long;
 mod playwright;
 mod project;
 mod pytest;

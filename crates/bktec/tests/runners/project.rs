@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use bktec::attempts::{self, AttemptOptions, RunEvent, RunOutcome};
+use bktec::attempts::{self, AttemptOptions, Managed, RunEvent, RunOutcome};
+use bktec::process::Capacity;
 use bktec::runners::{self, Runner, RunnerSettings};
 use tempfile::TempDir;
 use test_engine_wire::{Case, CaseFormat, TestIdentity};
@@ -128,12 +129,23 @@ impl Project {
         let options = AttemptOptions {
             retries,
             retry_muted: true,
+            capacity: Capacity::of_system(runner.surroundings()),
         };
-        let outcome = attempts::run(runner, cases, &muted, &options, &mut |event| match event {
+        let managed = Managed {
+            muted: &muted,
+            skipped: &[],
+        };
+        let outcome = attempts::run(runner, cases, managed, &options, &mut |event| match event {
             RunEvent::AttemptStarted { command, .. } => events.push(command.to_string()),
             RunEvent::ResultsUnreadable { why, .. } => events.push(why.to_string()),
             RunEvent::NothingFrom { targets } => {
                 events.push(format!("nothing from {}", targets.join(" ")));
+            }
+            RunEvent::NotAskedFor { files } => {
+                events.push(format!("not asked for {}", files.join(" ")));
+            }
+            RunEvent::PartStarted { part, parts, .. } => {
+                events.push(format!("part {part} of {parts}"));
             }
             RunEvent::RetryImpossible { why } => events.push(why.to_string()),
             _ => {}

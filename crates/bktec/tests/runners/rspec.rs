@@ -1,6 +1,7 @@
 //! RSpec, from Debian.
 
-use bktec::attempts::RunStatus;
+use bktec::attempts::{Managed, RunStatus};
+use bktec::process::Capacity;
 
 use crate::project::{Project, discover, named, selector, settings};
 use crate::tools;
@@ -158,9 +159,11 @@ fn a_missing_program_is_named() {
     let options = bktec::attempts::AttemptOptions {
         retries: 0,
         retry_muted: true,
+        capacity: Capacity::of_system(runner.surroundings()),
     };
     let cases = [selector("spec/a_spec.rb")];
-    let error = bktec::attempts::run(&*runner, &cases, &[], &options, &mut |_| {}).unwrap_err();
+    let error = bktec::attempts::run(&*runner, &cases, Managed::default(), &options, &mut |_| {})
+        .unwrap_err();
     assert!(
         error
             .to_string()

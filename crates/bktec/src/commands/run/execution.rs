@@ -7,9 +7,9 @@ use std::path::Path;
 
 use test_engine_wire::{Case, Statistics, TestIdentity, TimelineEvent};
 
-use crate::attempts::{self, AttemptOptions, RunEvent};
+use crate::attempts::{self, AttemptOptions, Managed, RunEvent};
 use crate::error::CommandError;
-use crate::process::Exit;
+use crate::process::{Capacity, Exit};
 use crate::report::{self, ReportContext};
 use crate::runners::Runner;
 use crate::settings::RunSettings;
@@ -48,15 +48,16 @@ impl Execution<'_> {
         let options = AttemptOptions {
             retries: self.settings.common.runner.retries,
             retry_muted: self.settings.retry_muted,
+            capacity: Capacity::of_system(self.runner.surroundings()),
+        };
+        let managed = Managed {
+            muted: self.muted,
+            skipped: self.skipped,
         };
         let mut timeline = Vec::new();
-        let outcome = attempts::run(
-            self.runner,
-            self.cases,
-            self.muted,
-            &options,
-            &mut |event| self.follow(&event, &mut timeline),
-        )
+        let outcome = attempts::run(self.runner, self.cases, managed, &options, &mut |event| {
+            self.follow(&event, &mut timeline);
+        })
         .map_err(CommandError::runner("run the tests"))?;
         let context = ReportContext {
             runner: self.runner.definition().name,
@@ -85,6 +86,11 @@ impl Execution<'_> {
             self.terminal.line(&lines);
         }
         if let RunEvent::AttemptFinished {
+            result_file: Some(path),
+            exit: Exit::Code(_),
+            ..
+        }
+        | RunEvent::PartFinished {
             result_file: Some(path),
             exit: Exit::Code(_),
             ..

@@ -35,25 +35,9 @@ pub(super) struct Collector {
 impl Collector {
     /// Asks the first Python there is. No Python at all is no collector.
     pub(super) fn look(command: &[String], surroundings: &Surroundings) -> Self {
-        for mut python in pythons(command) {
-            let program = python.remove(0);
-            python.extend(["-c".to_owned(), QUESTION.to_owned()]);
-            if let Ok(captured) = capture(&CommandLine::new(program, python), surroundings)
-                && captured.exit.is_success()
-            {
-                let output = String::from_utf8_lossy(&captured.stdout);
-                // A wrapper may print lines of its own before.
-                let version = output
-                    .lines()
-                    .rev()
-                    .map(str::trim)
-                    .find(|line| !line.is_empty());
-                return Self {
-                    version: version.map(str::to_owned),
-                };
-            }
+        Self {
+            version: ask(QUESTION, command, surroundings).filter(|version| !version.is_empty()),
         }
-        Self { version: None }
     }
 
     pub(super) fn is_installed(&self) -> bool {
@@ -96,6 +80,32 @@ impl Collector {
             remedy: "update it with `pip install --upgrade buildkite-test-collector`".to_owned(),
         })
     }
+}
+
+/// The last line that the Python of a command prints for a question, empty if it prints none.
+/// `None` when no Python could answer.
+pub(super) fn ask(
+    question: &str,
+    command: &[String],
+    surroundings: &Surroundings,
+) -> Option<String> {
+    for mut python in pythons(command) {
+        let program = python.remove(0);
+        python.extend(["-c".to_owned(), question.to_owned()]);
+        if let Ok(captured) = capture(&CommandLine::new(program, python), surroundings)
+            && captured.exit.is_success()
+        {
+            let output = String::from_utf8_lossy(&captured.stdout);
+            // A wrapper may print lines of its own before.
+            let last = output
+                .lines()
+                .rev()
+                .map(str::trim)
+                .find(|line| !line.is_empty());
+            return Some(last.unwrap_or_default().to_owned());
+        }
+    }
+    None
 }
 
 /// Where `pytest` stands in a command.

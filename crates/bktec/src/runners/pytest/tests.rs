@@ -149,6 +149,7 @@ fn the_listing_keeps_the_options_that_decide_what_is_collected() {
             setup,
             mode: mode_of(&words).unwrap_or(Mode::Junit),
             tag_filters,
+            argument_files: RefCell::default(),
             _folder: None,
         }
     };

@@ -1,0 +1,92 @@
+//! Command lines that are too long for the system, as several that are run one after the other.
+//!
+//! Pure. What the parts come to together is one attempt; see `attempts`. Every item is in exactly
+//! one part.
+
+use crate::process::{Capacity, CommandLine};
+
+/// The commands for `items`, each short enough where that can be had. `command` makes one; an item
+/// that is too long by itself, and a command that does not depend on the items, stay as they are,
+/// and the system will say what it thinks of them.
+pub(super) fn split<T, E>(
+    items: &[T],
+    capacity: &Capacity,
+    command: &mut dyn FnMut(&[T]) -> Result<CommandLine, E>,
+) -> Result<Vec<CommandLine>, E> {
+    let whole = command(items)?;
+    split_further(items, whole, capacity, command)
+}
+
+fn split_further<T, E>(
+    items: &[T],
+    whole: CommandLine,
+    capacity: &Capacity,
+    command: &mut dyn FnMut(&[T]) -> Result<CommandLine, E>,
+) -> Result<Vec<CommandLine>, E> {
+    let parts = capacity.parts(&whole).min(items.len());
+    if parts < 2 {
+        return Ok(vec![whole]);
+    }
+    let mut commands = Vec::with_capacity(parts);
+    for piece in items.chunks(items.len().div_ceil(parts)) {
+        let part = command(piece)?;
+        if part == whole {
+            return Ok(vec![whole]);
+        }
+        commands.extend(split_further(piece, part, capacity, command)?);
+    }
+    Ok(commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn commands(items: &[String], capacity: Capacity) -> Vec<CommandLine> {
+        let mut run =
+            |items: &[String]| Ok::<_, Infallible>(CommandLine::new("run", items.iter().cloned()));
+        let Ok(commands) = split(items, &capacity, &mut run);
+        commands
+    }
+
+    #[test]
+    fn what_does_not_depend_on_the_items_is_run_once() {
+        let long = CommandLine::new("make", ["x".repeat(100)]);
+        let capacity = Capacity {
+            words: 10,
+            word: 10,
+        };
+        let items = ["a", "b", "c"];
+        let mut same = |_: &[&str]| Ok::<_, Infallible>(long.clone());
+        let Ok(commands) = split(&items, &capacity, &mut same);
+        assert_eq!(commands, [long]);
+    }
+
+    #[test]
+    fn without_items_there_is_one_command() {
+        let capacity = Capacity { words: 1, word: 1 };
+        assert_eq!(commands(&[], capacity).len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn every_item_is_in_one_part_and_the_parts_fit(
+            items in prop::collection::vec("[a-z/. ]{1,30}", 1..60),
+            words in 60_usize..400,
+            word in 40_usize..200,
+        ) {
+            let capacity = Capacity { words, word };
+            let commands = commands(&items, capacity);
+            let together: Vec<String> =
+                commands.iter().flat_map(|command| command.arguments.clone()).collect();
+            prop_assert_eq!(together, items);
+            for command in &commands {
+                prop_assert!(command.arguments.len() == 1 || capacity.parts(command) == 1);
+            }
+        }
+    }
+}
