@@ -4,11 +4,13 @@
 //! hangs must fail its test instead of holding up all others.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
+
+use crate::repository;
 
 /// How often a running program is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -38,6 +40,12 @@ pub(crate) fn search_path() -> OsString {
         reason = "programs are found where the test's user has them"
     )]
     std::env::var_os("PATH").expect("PATH is set")
+}
+
+/// A program of this machine; one that is missing fails the test.
+#[track_caller]
+pub fn installed(name: &str) -> PathBuf {
+    repository::program(name, &search_path())
 }
 
 /// The same search path with another folder before it.

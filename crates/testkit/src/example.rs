@@ -97,7 +97,8 @@ impl Example {
             .tempdir()
             .expect("a temporary folder can be made");
         let project = folder.path().join("project");
-        copy_tree(&original, &project);
+        repository::copy_tree(&original, &project);
+        link_packages(&original, &project);
         for inside in ["home", "state"] {
             fs_err::create_dir(folder.path().join(inside)).expect("a folder can be made");
         }
@@ -157,33 +158,16 @@ impl Example {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) {
-    let entries = walkdir::WalkDir::new(from)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(|entry| entry.file_name() != "node_modules");
-    for entry in entries {
-        let entry = entry.expect("the example can be read");
-        let target = to.join(
-            entry
-                .path()
-                .strip_prefix(from)
-                .expect("entries lie below the root"),
-        );
-        if entry.file_type().is_dir() {
-            fs_err::create_dir_all(target).expect("a folder can be made");
-        } else {
-            fs_err::copy(entry.path(), target).expect("a file can be copied");
-        }
-    }
-    let installed = from.join("node_modules");
-    if from.join("package.json").exists() {
+/// Links the packages that `bin/setup` installed in the original into the copy.
+fn link_packages(original: &Path, copy: &Path) {
+    let installed = original.join("node_modules");
+    if original.join("package.json").exists() {
         assert!(
             installed.exists(),
             "{} is missing: run bin/setup, which installs what the tests need",
             installed.display()
         );
-        fs_err::os::unix::fs::symlink(installed, to.join("node_modules"))
+        fs_err::os::unix::fs::symlink(installed, copy.join("node_modules"))
             .expect("a link can be made");
     }
 }

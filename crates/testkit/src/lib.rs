@@ -18,12 +18,12 @@ mod torture;
 mod witness;
 
 pub use api::{Answer, Api, Connection};
-pub use command::{Finished, Started, clean_command, run_within, start, wait_within};
+pub use command::{Finished, Started, clean_command, installed, run_within, start, wait_within};
 pub use example::{Example, ExpectedOutcome, ExpectedTest, OtherName};
 pub use kept_results::{KeptExecution, KeptResults, KeptRun};
 pub use node::{Node, RunningNode};
 pub use programs::{bktec, test_engine};
-pub use repository::root;
+pub use repository::{copy_tree, root, tool};
 pub use server::TestServer;
 pub use server_program::ServerProgram;
 pub use test_engine_store::OutcomeCounts;

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::command::{
-    Finished, Started, clean_command, search_path, search_path_after, start, wait_within,
+    Finished, Started, clean_command, installed, search_path_after, start, wait_within,
 };
-use crate::repository::{require_program, tool};
+use crate::repository::tool;
 use crate::{Connection, Example, Witness, programs};
 
 /// The longest a node of a sample project may take.
@@ -64,7 +64,7 @@ impl Node {
         match example.runner() {
             "pytest" => use_python(&mut command, &tool("pytest/bin")),
             "rspec" => {
-                require_program("rspec", &search_path());
+                let _there = installed("rspec");
                 // Debian's RSpec comes without bundler.
                 command.env(
                     "BUILDKITE_TEST_ENGINE_TEST_CMD",
@@ -76,7 +76,7 @@ impl Node {
                 );
             }
             "jest" => {
-                require_program("node", &search_path());
+                let _there = installed("node");
                 command.env(
                     "BUILDKITE_TEST_ENGINE_RESULT_PATH",
                     result_path(build, index),

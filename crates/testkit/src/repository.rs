@@ -11,8 +11,8 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
-/// A tool below `.tools/`; a missing one fails the test.
-pub(crate) fn tool(relative: &str) -> PathBuf {
+/// A tool below `.tools/`, such as `pytest/bin/python`; a missing one fails the test.
+pub fn tool(relative: &str) -> PathBuf {
     let path = root().join(".tools").join(relative);
     assert!(
         path.exists(),
@@ -22,10 +22,35 @@ pub(crate) fn tool(relative: &str) -> PathBuf {
     path
 }
 
-/// Fails the test when no folder of `search_path` holds a program of this name.
-pub(crate) fn require_program(name: &str, search_path: &std::ffi::OsStr) {
-    assert!(
-        std::env::split_paths(search_path).any(|folder| folder.join(name).is_file()),
-        "{name} is missing: run bin/setup, which installs what the tests need"
-    );
+/// A program on `search_path`; one that is in none of its folders fails the test.
+pub(crate) fn program(name: &str, search_path: &std::ffi::OsStr) -> PathBuf {
+    std::env::split_paths(search_path)
+        .map(|folder| folder.join(name))
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| {
+            panic!("{name} is missing: run bin/setup, which installs what the tests need")
+        })
+}
+
+/// Copies a folder with all it holds, but for installed packages (`node_modules`).
+#[track_caller]
+pub fn copy_tree(from: &Path, to: &Path) {
+    let entries = walkdir::WalkDir::new(from)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| entry.file_name() != "node_modules");
+    for entry in entries {
+        let entry = entry.expect("the folder can be read");
+        let target = to.join(
+            entry
+                .path()
+                .strip_prefix(from)
+                .expect("entries lie below the root"),
+        );
+        if entry.file_type().is_dir() {
+            fs_err::create_dir_all(target).expect("a folder can be made");
+        } else {
+            fs_err::copy(entry.path(), target).expect("a file can be copied");
+        }
+    }
 }

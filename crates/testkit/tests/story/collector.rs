@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use test_engine_testkit::{
-    Example, ExpectedOutcome, OutcomeCounts, TestServer, clean_command, root, run_within,
+    Example, ExpectedOutcome, OutcomeCounts, TestServer, clean_command, run_within, tool,
 };
 
 use crate::build::PACE;
@@ -13,13 +13,7 @@ fn the_official_collector_uploads_everything_it_saw() {
     let example = Example::copy("pytest");
     let server = TestServer::start();
     let connection = server.create_suite("shop");
-    let python = root().join(".tools/pytest-collector/bin/python");
-    assert!(
-        python.exists(),
-        "{} is missing: run bin/setup",
-        python.display()
-    );
-
+    let python = tool("pytest-collector/bin/python");
     let mut command = clean_command(python, &example.home());
     command
         .args(["-m", "pytest", "-q"])

@@ -7,7 +7,9 @@
 mod backup;
 mod build;
 mod collector;
+mod curl;
 mod durability;
 mod fallback;
+mod javascript;
 mod one_plan;
 mod two_builds;

@@ -1,0 +1,4 @@
+module.exports = {
+  reporters: ["default", "buildkite-test-collector/jest/reporter"],
+  testLocationInResults: true,
+};

@@ -1,0 +1,6 @@
+export default {
+  test: {
+    reporters: ["default", "buildkite-test-collector/vitest/reporter"],
+    includeTaskLocation: true,
+  },
+};

@@ -1,0 +1,183 @@
+//! Buildkite's own collector for JavaScript, unmodified, uploads to our server: under Jest, Mocha,
+//! Vitest and Playwright in a real Chromium.
+//!
+//! What must arrive is told by `expected.json` of each project in `tests/collectors/`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use test_engine_testkit::{
+    ExpectedOutcome, OutcomeCounts, TestServer, clean_command, copy_tree, installed, run_within,
+    tool,
+};
+
+/// Jest and Chromium start slowly on a busy machine.
+const LIMIT: Duration = Duration::from_mins(3);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Project {
+    /// A program of the packages, and its arguments.
+    command: Vec<String>,
+    /// What the collector calls it in `run_env`.
+    framework: String,
+    tests: Vec<Test>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Test {
+    scope: String,
+    name: String,
+    file: String,
+    location: String,
+    /// One entry for each attempt.
+    outcomes: Vec<ExpectedOutcome>,
+    /// Tags that the test itself carries; told of failed executions only.
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+fn counts(outcomes: &[ExpectedOutcome]) -> OutcomeCounts {
+    let count = |outcome| outcomes.iter().filter(|one| **one == outcome).count() as u64;
+    OutcomeCounts {
+        passed: count(ExpectedOutcome::Passed),
+        failed: count(ExpectedOutcome::Failed),
+        skipped: count(ExpectedOutcome::Skipped),
+        unknown: 0,
+    }
+}
+
+fn collected_under(framework: &str) {
+    let packages = tool("javascript-collectors/node_modules");
+    let original = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/collectors")
+        .join(framework);
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("project");
+    copy_tree(&original, &work);
+    fs_err::os::unix::fs::symlink(&packages, work.join("node_modules")).unwrap();
+    let project: Project =
+        serde_json::from_slice(&fs_err::read(work.join("expected.json")).unwrap()).unwrap();
+
+    let server = TestServer::start();
+    let connection = server.create_suite("kitchen");
+    let mut command = clean_command(
+        packages.join(".bin").join(&project.command[0]),
+        folder.path(),
+    );
+    command
+        .args(&project.command[1..])
+        .current_dir(&work)
+        .env(
+            "BUILDKITE_ANALYTICS_BASE_URL",
+            format!("{}/v1/uploads", server.base_url()),
+        )
+        .env("BUILDKITE_ANALYTICS_TOKEN", &connection.suite_token)
+        .env("BUILDKITE_BUILD_ID", "a-build")
+        .env("BUILDKITE_BRANCH", "main")
+        .env(
+            "BUILDKITE_COMMIT",
+            "8f14e45fceea167a5a36dedd4bea2543f14e45fc",
+        )
+        .env("CHROMIUM", installed("chromium"));
+    let finished = run_within(command, LIMIT);
+    // The frameworks' own code for failed tests; the collector never changes it.
+    finished.expect_code(1);
+
+    let kept = server.kept_results();
+    let run = kept
+        .run(&connection.organization, &connection.suite, "a-build")
+        .unwrap_or_else(|| panic!("nothing was kept\n{finished}"));
+    assert_eq!(run.result, "failed", "{run:?}\n{finished}");
+    let executions: usize = project.tests.iter().map(|test| test.outcomes.len()).sum();
+    assert_eq!(run.executions, executions as u64, "{run:?}\n{finished}");
+    let outcomes = kept.outcomes(&connection.organization, &connection.suite);
+    let expected: BTreeMap<(String, String), OutcomeCounts> = project
+        .tests
+        .iter()
+        .map(|test| {
+            let name = (test.scope.clone(), test.name.clone());
+            (name, counts(&test.outcomes))
+        })
+        .collect();
+    assert_eq!(outcomes, expected, "{finished}");
+
+    for test in &project.tests {
+        let found = connection.api().post(
+            "/tests/find",
+            &json!({"scope": test.scope, "name": test.name}),
+        );
+        let found = found.expect_status(200).json();
+        assert_eq!(found["file_name"], test.file.as_str(), "{found}");
+        assert_eq!(found["location"], test.location.as_str(), "{found}");
+    }
+
+    let runs = connection.api().get("/runs").json();
+    assert_eq!(runs[0]["branch"], "main", "{runs}");
+    assert_eq!(
+        runs[0]["commit_sha"], "8f14e45fceea167a5a36dedd4bea2543f14e45fc",
+        "{runs}"
+    );
+    let id = runs[0]["id"].as_str().unwrap();
+    let failures = connection
+        .api()
+        .get(&format!("/runs/{id}/failed_executions?per_page=100"))
+        .json();
+    let failures = failures.as_array().unwrap();
+    let failed: usize = expected.values().map(|one| one.failed as usize).sum();
+    assert_eq!(failures.len(), failed, "{failures:?}");
+    for failure in failures {
+        check_failure(failure, &project);
+    }
+}
+
+fn check_failure(failure: &Value, project: &Project) {
+    let called = failure["test_name"].as_str().unwrap();
+    let test = project
+        .tests
+        .iter()
+        .find(|test| format!("{} {}", test.scope, test.name).trim() == called.trim())
+        .unwrap_or_else(|| panic!("{called:?} should not have failed"));
+    assert!(
+        failure["failure_reason"]
+            .as_str()
+            .is_some_and(|reason| !reason.is_empty()),
+        "{failure}"
+    );
+    assert!(failure["duration"].is_f64(), "{failure}");
+    let mut tags = test.tags.clone();
+    let core = [
+        ("collector.name", "js-buildkite-test-collector"),
+        ("collector.version", "1.12.0"),
+        ("test.framework.name", &project.framework),
+        ("code.file.path", &test.file),
+    ];
+    tags.extend(core.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    for (key, value) in tags {
+        assert_eq!(failure["tags"][&key], value.as_str(), "{key} of {failure}");
+    }
+}
+
+#[test]
+fn jest_through_the_official_collector() {
+    collected_under("jest");
+}
+
+#[test]
+fn mocha_through_the_official_collector() {
+    collected_under("mocha");
+}
+
+#[test]
+fn vitest_through_the_official_collector() {
+    collected_under("vitest");
+}
+
+#[test]
+fn playwright_through_the_official_collector() {
+    collected_under("playwright");
+}
