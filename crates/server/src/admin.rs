@@ -5,10 +5,11 @@
 use secrecy::SecretString;
 use test_engine_store::{
     Conflict, NewSuite, NewToken, Organization, OrganizationId, Store, StoreError, Suite,
-    Timestamp, Token, TokenKind,
+    SuiteChanges, Timestamp, Token, TokenKind,
 };
 use uuid::Uuid;
 
+use crate::oidc::{Policy, PolicyError};
 use crate::scopes::Scope;
 use crate::secrets::{self, SecretKind};
 
@@ -50,6 +51,9 @@ pub enum AdminError {
     /// There is one already.
     #[error("{0} already exists; choose another slug")]
     Exists(Conflict),
+    /// Not an OIDC policy.
+    #[error(transparent)]
+    OidcPolicy(#[from] PolicyError),
     /// The database.
     #[error("the database could not be used")]
     Store(#[source] StoreError),
@@ -182,6 +186,31 @@ pub async fn create_suite_in(
     let suite = store.create_suite(organization, suite, now).await?;
     let token = create_suite_token(store, &suite, None, now).await?.secret;
     Ok(CreatedSuite { suite, token })
+}
+
+/// Check the text of an OIDC policy.
+pub fn check_oidc_policy(text: &str) -> Result<(), PolicyError> {
+    Policy::parse(text).map(|_policy| ())
+}
+
+/// Give a suite an OIDC policy, or take it away.
+pub async fn set_oidc_policy(
+    store: &Store,
+    suite: &Suite,
+    policy: Option<&str>,
+) -> Result<Suite, AdminError> {
+    policy.map(check_oidc_policy).transpose()?;
+    let changes = SuiteChanges {
+        oidc_policy: Some(policy.map(str::to_owned)),
+        ..SuiteChanges::default()
+    };
+    store
+        .update_suite(suite.id, changes)
+        .await?
+        .ok_or_else(|| AdminError::NoSuite {
+            organization: suite.organization_slug.clone(),
+            suite: suite.slug.clone(),
+        })
 }
 
 /// Make one more token for a suite's uploads.

@@ -28,11 +28,12 @@ pub(crate) struct AppState {
 impl AppState {
     /// `public_url` is what links begin with.
     pub(crate) fn new(config: Config, clock: Clock, store: Store, public_url: String) -> Self {
+        let links = Links::new(public_url);
         Self {
-            authenticator: Authenticator::new(store.clone()),
+            authenticator: Authenticator::new(store.clone(), links.clone(), config.oidc),
             rate_limits: RateLimits::new(config.limits, &store),
             planner: Planner::new(store.clone(), config.planning.plan_retention_days),
-            links: Links::new(public_url),
+            links,
             instance: Uuid::new_v4(),
             config,
             clock,

@@ -7,6 +7,7 @@
 mod app;
 mod ingest;
 mod jobs;
+mod oidc;
 mod planning;
 mod secrets;
 mod selectors;
@@ -24,4 +25,5 @@ pub mod scopes;
 
 pub(crate) use app::App;
 pub use http::api_addresses;
+pub use oidc::PolicyError;
 pub use server::{ServeError, Server, open_store, serve};

@@ -17,10 +17,12 @@ pub enum Scope {
     ReadTestPool,
     /// Change pools of work.
     WriteTestPool,
+    /// Upload results to the suite; of OIDC tokens only, everybody else has a suite token.
+    WriteUploads,
 }
 
 impl Scope {
-    /// Every scope, in the order of the documentation.
+    /// Every scope an access token may have, in the order of the documentation.
     pub const ALL: [Self; 6] = [
         Self::ReadSuites,
         Self::WriteSuites,
@@ -29,6 +31,24 @@ impl Scope {
         Self::ReadTestPool,
         Self::WriteTestPool,
     ];
+
+    /// Every scope an OIDC policy may grant.
+    pub const OF_POLICIES: [Self; 7] = [
+        Self::ReadSuites,
+        Self::WriteSuites,
+        Self::ReadTestPlan,
+        Self::WriteTestPlan,
+        Self::ReadTestPool,
+        Self::WriteTestPool,
+        Self::WriteUploads,
+    ];
+
+    /// The scope of this name, for OIDC policies.
+    pub(crate) fn of_policy(name: &str) -> Option<Self> {
+        Self::OF_POLICIES
+            .into_iter()
+            .find(|scope| scope.name() == name)
+    }
 
     /// The name on the wire and on the command line.
     pub const fn name(self) -> &'static str {
@@ -39,6 +59,7 @@ impl Scope {
             Self::WriteTestPlan => "write_test_plan",
             Self::ReadTestPool => "read_test_pool",
             Self::WriteTestPool => "write_test_pool",
+            Self::WriteUploads => "write_uploads",
         }
     }
 

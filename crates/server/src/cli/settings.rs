@@ -12,7 +12,7 @@ use crate::config::{
     Config, DEFAULT_AGGREGATE_DAYS, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR,
     DEFAULT_EXECUTION_DAYS, DEFAULT_LISTEN, DEFAULT_ORGANIZATION, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
     DEFAULT_PLAN_RETENTION_DAYS, DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT, Limits,
-    LogFormat, Logs, Network, Planning, PublicUrlError, Retention, Storage, Web,
+    LogFormat, Logs, Network, Oidc, Planning, PublicUrlError, Retention, Storage, Web,
 };
 
 /// Where every command finds the database.
@@ -110,6 +110,9 @@ pub(super) struct ServeSettings {
     /// Let everybody who can reach the server read its pages; for trusted networks only
     #[arg(long, env = "TEST_ENGINE_WEB_OPEN", value_parser = clap::builder::BoolishValueParser::new())]
     web_open: bool,
+    /// Fetch the keys of OIDC issuers over plain HTTP, too, from this machine only; for trying things out
+    #[arg(long, env = "TEST_ENGINE_OIDC_ALLOW_LOOPBACK_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
+    oidc_allow_loopback_http: bool,
     /// How log lines look
     #[arg(
         long,
@@ -136,6 +139,9 @@ impl ServeSettings {
             network: Network {
                 listen: self.listen,
                 public_url: Network::parse_public_url(public_url)?,
+            },
+            oidc: Oidc {
+                allow_loopback_http: self.oidc_allow_loopback_http,
             },
             storage: self.database.into_storage(self.organization),
             limits: Limits {

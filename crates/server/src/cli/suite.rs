@@ -1,4 +1,6 @@
-//! `test-engine suite create|list`.
+//! `test-engine suite create|list|set`.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -26,6 +28,8 @@ enum Command {
     Create(Create),
     /// List the suites of an organization.
     List(List),
+    /// Change a suite.
+    Set(Set),
 }
 
 #[derive(Debug, Args)]
@@ -45,9 +49,28 @@ struct Create {
     /// Branch that plans and pages prefer
     #[arg(long, value_name = "BRANCH", default_value = "main")]
     default_branch: String,
+    /// File with its OIDC policy, in YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    oidc_policy: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    database: DatabaseArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("change").required(true).args(["oidc_policy", "no_oidc_policy"])))]
+struct Set {
+    /// Organization and suite, such as acme/web
+    #[arg(value_name = "ORGANIZATION/SUITE")]
+    path: String,
+    /// File with its OIDC policy, in YAML or JSON; whom the suite trusts without a token of its own
+    #[arg(long, value_name = "FILE")]
+    oidc_policy: Option<PathBuf>,
+    /// Take its OIDC policy away
+    #[arg(long)]
+    no_oidc_policy: bool,
     #[command(flatten)]
     database: DatabaseArguments,
 }
@@ -65,6 +88,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Create(create) => self::create(create).await,
         Command::List(list) => self::list(list).await,
+        Command::Set(set) => self::set(set).await,
     }
 }
 
@@ -83,6 +107,8 @@ async fn create(create: Create) -> anyhow::Result<()> {
         }
     };
     let name = create.name.unwrap_or_else(|| slug.clone());
+    // Before anything is made: a suite without the policy it should have is no success.
+    let policy = create.oidc_policy.as_deref().map(read_policy).transpose()?;
     let store = super::open(&create.database).await?;
     let now = Clock::System.now();
     let made = admin::create_suite(
@@ -95,6 +121,11 @@ async fn create(create: Create) -> anyhow::Result<()> {
     )
     .await
     .context("failed to create the suite")?;
+    if let Some(policy) = &policy {
+        admin::set_oidc_policy(&store, &made.suite, Some(policy))
+            .await
+            .context("failed to keep the OIDC policy")?;
+    }
     store.close().await;
     let suite = &made.suite;
     if create.json {
@@ -114,6 +145,28 @@ async fn create(create: Create) -> anyhow::Result<()> {
         suite.uuid,
         made.token.expose_secret()
     ))
+}
+
+async fn set(set: Set) -> anyhow::Result<()> {
+    let (organization, slug) = split_path(&set.path).context("failed to change the suite")?;
+    let policy = set.oidc_policy.as_deref().map(read_policy).transpose()?;
+    let store = super::open(&set.database).await?;
+    let suite = admin::suite(&store, &organization, &slug)
+        .await
+        .context("failed to change the suite")?;
+    admin::set_oidc_policy(&store, &suite, policy.as_deref())
+        .await
+        .context("failed to change the suite")?;
+    store.close().await;
+    output::print(&format!("changed suite {organization}/{slug}"))
+}
+
+/// The text of a policy file, checked.
+fn read_policy(path: &Path) -> anyhow::Result<String> {
+    let text = fs_err::read_to_string(path).context("failed to read the OIDC policy")?;
+    admin::check_oidc_policy(&text)
+        .with_context(|| format!("failed to read {}", path.display()))?;
+    Ok(text)
 }
 
 async fn list(list: List) -> anyhow::Result<()> {

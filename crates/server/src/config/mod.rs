@@ -6,6 +6,7 @@
 mod limits;
 mod logs;
 mod network;
+mod oidc;
 mod planning;
 mod retention;
 mod storage;
@@ -14,6 +15,7 @@ mod web;
 pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
 pub use network::{Network, PublicUrlError};
+pub use oidc::Oidc;
 pub use planning::Planning;
 pub use retention::Retention;
 pub use storage::Storage;
@@ -26,6 +28,8 @@ use test_engine_store::DEFAULT_CONNECTIONS;
 pub struct Config {
     /// Where it listens and what it calls itself.
     pub network: Network,
+    /// How it asks OIDC issuers for their keys.
+    pub oidc: Oidc,
     /// Where it keeps things.
     pub storage: Storage,
     /// What it refuses.
@@ -45,6 +49,7 @@ impl Config {
     pub fn in_directory(data_dir: impl Into<std::path::PathBuf>) -> Self {
         Self {
             network: Network::default(),
+            oidc: Oidc::default(),
             storage: Storage {
                 data_dir: data_dir.into(),
                 database_url: None,

@@ -1,8 +1,8 @@
 //! Who is asking: from a secret in a header to the organization, the suite and the scopes behind it.
 //!
-//! [`Authenticator`] is the one place that knows the kinds of proof; a new kind (a signed token of
-//! a CI, say) is one more branch there, and nothing else changes. The extractors below say what an
-//! endpoint needs, in the endpoint's own signature.
+//! [`Authenticator`] is the one place that knows the kinds of proof: the secrets made here, and the
+//! signed tokens of a CI, which `oidc` checks. The extractors below say what an endpoint needs, in
+//! the endpoint's own signature.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -16,9 +16,12 @@ use uuid::Uuid;
 
 use super::credentials;
 use super::error::ApiError;
+use super::links::Links;
 use super::notes::RequestNotes;
 use super::rate_limits::Bucket;
 use crate::App;
+use crate::config::Oidc;
+use crate::oidc::{self, Grant, OidcError};
 use crate::scopes::Scope;
 use crate::secrets;
 
@@ -38,6 +41,8 @@ pub(crate) struct Principal {
     pub(crate) organization: OrganizationId,
     /// That organization's slug.
     pub(crate) organization_slug: String,
+    /// The slug of the only suite it sees; `None` when it sees all of its organization.
+    pub(crate) only_suite: Option<String>,
 }
 
 impl Principal {
@@ -54,6 +59,33 @@ impl From<Token> for Principal {
             scopes: token.scopes,
             organization: token.organization,
             organization_slug: token.organization_slug,
+            only_suite: None,
+        }
+    }
+}
+
+impl From<Grant> for Principal {
+    fn from(grant: Grant) -> Self {
+        Self {
+            token_uuid: grant.uuid,
+            description: Some(grant.description),
+            scopes: grant.scopes,
+            organization: grant.suite.organization,
+            organization_slug: grant.suite.organization_slug,
+            only_suite: Some(grant.suite.slug),
+        }
+    }
+}
+
+impl From<OidcError> for ApiError {
+    fn from(error: OidcError) -> Self {
+        match error {
+            OidcError::Store(error) => error.into(),
+            // Worth another try, so it must not look like a bad token.
+            OidcError::Issuer { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
+            _ => Self::unauthorized(error.to_string()),
         }
     }
 }
@@ -61,14 +93,31 @@ impl From<Token> for Principal {
 /// Turns a secret into who is behind it.
 pub(crate) struct Authenticator {
     store: Store,
+    links: Links,
+    oidc: oidc::Verifier,
 }
 
 impl Authenticator {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+    /// `links` says what the suites are called in OIDC tokens.
+    pub(crate) fn new(store: Store, links: Links, settings: Oidc) -> Self {
+        Self {
+            store,
+            links,
+            oidc: oidc::Verifier::new(settings),
+        }
     }
 
-    /// For the REST and plan API: an access token.
+    /// Whom an OIDC token speaks for; `None` when the secret is not one.
+    async fn oidc(&self, secret: &SecretString, now: Timestamp) -> Result<Option<Grant>, ApiError> {
+        let token = secret.expose_secret();
+        if !oidc::looks_like_one(token) {
+            return Ok(None);
+        }
+        let grant = self.oidc.verify(token, &self.store, &self.links, now);
+        Ok(Some(grant.await?))
+    }
+
+    /// For the REST and plan API: an access token, or an OIDC token.
     pub(crate) async fn access(
         &self,
         headers: &HeaderMap,
@@ -80,6 +129,9 @@ impl Authenticator {
                  TOKEN\"; test-engine token create makes one.",
             )
         })?;
+        if let Some(grant) = self.oidc(&secret, now).await? {
+            return Ok(grant.into());
+        }
         match self.live_token(&secret, now).await? {
             Some(token) if token.kind == TokenKind::Access => Ok(token.into()),
             Some(token) if token.kind == TokenKind::Suite => Err(ApiError::unauthorized(
@@ -93,7 +145,7 @@ impl Authenticator {
         }
     }
 
-    /// For uploads: the suite whose token it is.
+    /// For uploads: the suite whose token it is, or whose address an OIDC token is for.
     pub(crate) async fn upload_suite(
         &self,
         headers: &HeaderMap,
@@ -105,6 +157,12 @@ impl Authenticator {
                  token=\\\"TOKEN\\\"\".",
             )
         })?;
+        if let Some(grant) = self.oidc(&secret, now).await? {
+            if !Scope::WriteUploads.is_granted_by(&grant.scopes) {
+                return Err(missing(Scope::WriteUploads));
+            }
+            return Ok(grant.suite);
+        }
         let unknown = || {
             ApiError::unauthorized(
                 "A test suite could not be found with the supplied token. Send the suite token \
@@ -151,6 +209,13 @@ impl Authenticator {
     }
 }
 
+/// 403 for what a token may not do.
+fn missing(scope: Scope) -> ApiError {
+    ApiError::forbidden(format!(
+        "Your access token doesn't have the {scope} scope (missing required scope: {scope})."
+    ))
+}
+
 /// What an endpoint needs of an access token.
 pub(crate) trait Needs: Send + Sync + 'static {
     const SCOPE: Scope;
@@ -194,6 +259,11 @@ impl<N: Needs> FromRequestParts<App> for OrganizationAccess<N> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let path = path_parameters(parts, app).await;
         let principal = authorize::<N>(parts, app, path.get("organization")).await?;
+        if let Some(suite) = &principal.only_suite {
+            return Err(ApiError::forbidden(format!(
+                "This OIDC token is for the suite {suite:?} only. Send an API access token."
+            )));
+        }
         Ok(Self {
             principal,
             needs: PhantomData,
@@ -208,6 +278,16 @@ impl<N: Needs> FromRequestParts<App> for SuiteAccess<N> {
         let path = path_parameters(parts, app).await;
         let principal = authorize::<N>(parts, app, path.get("organization")).await?;
         let slug = path.get("suite").map_or("", String::as_str);
+        if principal
+            .only_suite
+            .as_deref()
+            .is_some_and(|only| only != slug)
+        {
+            return Err(ApiError::not_found(format!(
+                "There is no suite {slug:?} for this OIDC token. Check the suite slug, and the \
+                 audience of the token."
+            )));
+        }
         let suite = app
             .store
             .suite(&principal.organization_slug, slug)
@@ -262,10 +342,7 @@ async fn authorize<N: Needs>(
     }
     count(parts, app, &principal, N::BUCKET).await?;
     if !principal.may(N::SCOPE) {
-        return Err(ApiError::forbidden(format!(
-            "Your access token doesn't have the {} scope (missing required scope: {0}).",
-            N::SCOPE
-        )));
+        return Err(missing(N::SCOPE));
     }
     Ok(principal)
 }

@@ -3,7 +3,8 @@
 use test_engine_store::Suite;
 use uuid::Uuid;
 
-/// Makes addresses that begin with the server's public URL.
+/// Knows and makes addresses that begin with the server's public URL.
+#[derive(Clone)]
 pub(crate) struct Links {
     public_url: String,
 }
@@ -48,6 +49,28 @@ impl Links {
             "{}/v2/analytics/organizations/{}/suites/{}",
             self.public_url, suite.organization_slug, suite.slug
         )
+    }
+
+    /// How the address of a suite in the API looks, for error messages.
+    pub(crate) fn suite_api_pattern(&self) -> String {
+        format!(
+            "{}/v2/analytics/organizations/ORGANIZATION/suites/SUITE",
+            self.public_url
+        )
+    }
+
+    /// The slugs of organization and suite in the address of a suite, in the API or of its page.
+    pub(crate) fn suite_of_address<'a>(&self, address: &'a str) -> Option<(&'a str, &'a str)> {
+        let path = address.strip_prefix(&self.public_url)?;
+        let (organization, suite) = match path.strip_prefix("/v2/analytics/organizations/") {
+            Some(rest) => rest.split_once("/suites/")?,
+            None => path
+                .strip_prefix("/organizations/")?
+                .split_once("/analytics/suites/")?,
+        };
+        let suite = suite.strip_suffix('/').unwrap_or(suite);
+        let is_slug = |slug: &str| !slug.is_empty() && !slug.contains(['/', '?', '#', '%']);
+        (is_slug(organization) && is_slug(suite)).then_some((organization, suite))
     }
 
     /// A run's page.

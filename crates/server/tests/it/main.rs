@@ -11,6 +11,7 @@ mod cli;
 mod docs;
 mod limits;
 mod on_postgres;
+mod oidc;
 mod plans;
 mod retention;
 mod runs;

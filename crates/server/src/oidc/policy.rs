@@ -1,0 +1,372 @@
+//! A suite's OIDC policy: which issuers it trusts, with which claims, to do what.
+//!
+//! A list of statements, written as YAML or JSON. A token gets the scopes of every statement that
+//! matches it. What is not understood is an error, never passed over: a misspelt claim must not
+//! open a door.
+
+use std::collections::BTreeMap;
+
+use axum::http::Uri;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::scopes::Scope;
+
+/// Bytes of the longest policy.
+const LONGEST: usize = 64 * 1024;
+/// Statements of a policy.
+const MOST_STATEMENTS: usize = 100;
+
+/// Why a text is no policy. Reads after "failed to …: ".
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PolicyError {
+    /// Not the right shape.
+    #[error(
+        "the OIDC policy is not a YAML or JSON list of statements {{iss, claims, scopes}}: {0}"
+    )]
+    Shape(String),
+    /// Nothing in it.
+    #[error("the OIDC policy has no statement")]
+    Empty,
+    /// More than anybody needs.
+    #[error("the OIDC policy is longer than {LONGEST} bytes or {MOST_STATEMENTS} statements")]
+    TooLong,
+    /// One statement is wrong.
+    #[error("statement {number} of the OIDC policy is wrong: {problem}")]
+    Statement {
+        /// From 1.
+        number: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// A policy that was read and checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    statements: Vec<Statement>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Statement {
+    issuer: String,
+    /// All of them must match.
+    claims: BTreeMap<String, Vec<String>>,
+    scopes: Vec<Scope>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    iss: String,
+    claims: BTreeMap<String, Value>,
+    scopes: Vec<String>,
+}
+
+impl Policy {
+    /// Read a policy.
+    pub(crate) fn parse(text: &str) -> Result<Self, PolicyError> {
+        if text.len() > LONGEST {
+            return Err(PolicyError::TooLong);
+        }
+        let shape = |error: &dyn std::fmt::Display| {
+            // The parser draws the place over several lines; the first says all.
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            PolicyError::Shape(first.trim_start_matches("error: ").to_owned())
+        };
+        let written: Vec<Written> = if text.trim_start().starts_with('[') {
+            // JSON with the messages of JSON; a YAML list may begin like this, too.
+            serde_json::from_str(text)
+                .or_else(|error| serde_saphyr::from_str(text).map_err(|_yaml| shape(&error)))?
+        } else {
+            serde_saphyr::from_str(text).map_err(|error| shape(&error))?
+        };
+        if written.is_empty() {
+            return Err(PolicyError::Empty);
+        }
+        if written.len() > MOST_STATEMENTS {
+            return Err(PolicyError::TooLong);
+        }
+        let statements = written
+            .into_iter()
+            .zip(1..)
+            .map(|(written, number)| {
+                statement(written).map_err(|problem| PolicyError::Statement { number, problem })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { statements })
+    }
+
+    /// Whether any statement is about this issuer.
+    pub(crate) fn trusts(&self, issuer: &str) -> bool {
+        self.statements
+            .iter()
+            .any(|statement| statement.issuer == issuer)
+    }
+
+    /// What a genuine token of this issuer may do; nothing when no statement matches.
+    pub(crate) fn grants(&self, issuer: &str, claims: &Map<String, Value>) -> Vec<Scope> {
+        let mut scopes: Vec<Scope> = self
+            .statements
+            .iter()
+            .filter(|statement| statement.issuer == issuer && statement.matches(claims))
+            .flat_map(|statement| statement.scopes.iter().copied())
+            .collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        scopes
+    }
+}
+
+impl Statement {
+    fn matches(&self, claims: &Map<String, Value>) -> bool {
+        self.claims.iter().all(|(name, wanted)| {
+            claims
+                .get(name)
+                .and_then(scalar)
+                .is_some_and(|value| wanted.contains(&value))
+        })
+    }
+}
+
+fn statement(written: Written) -> Result<Statement, String> {
+    check_issuer(&written.iss)?;
+    if written.claims.is_empty() {
+        return Err(
+            "it has no claims, so it would let in everybody whom the issuer knows".to_owned(),
+        );
+    }
+    let claims = written
+        .claims
+        .into_iter()
+        .map(|(name, wanted)| {
+            let wanted = values(&wanted).ok_or_else(|| {
+                format!("the claim {name} must be a value or {{in: [values]}}, not empty")
+            })?;
+            Ok((name, wanted))
+        })
+        .collect::<Result<_, String>>()?;
+    let scopes = written
+        .scopes
+        .iter()
+        .map(|name| {
+            Scope::of_policy(name).ok_or_else(|| {
+                let known: Vec<_> = Scope::OF_POLICIES
+                    .iter()
+                    .map(|scope| scope.name())
+                    .collect();
+                format!(
+                    "{name:?} is not a scope; the scopes are {}",
+                    known.join(", ")
+                )
+            })
+        })
+        .collect::<Result<Vec<_>, String>>()?;
+    if scopes.is_empty() {
+        return Err("it has no scopes".to_owned());
+    }
+    Ok(Statement {
+        issuer: written.iss,
+        claims,
+        scopes,
+    })
+}
+
+/// The values a claim may have.
+fn values(wanted: &Value) -> Option<Vec<String>> {
+    if let Some(one) = scalar(wanted) {
+        return Some(vec![one]);
+    }
+    let operators = wanted.as_object()?;
+    let (name, list) = operators.iter().next()?;
+    if name != "in" || operators.len() != 1 {
+        return None;
+    }
+    let several: Vec<String> = list.as_array()?.iter().map(scalar).collect::<Option<_>>()?;
+    (!several.is_empty()).then_some(several)
+}
+
+/// A text, a whole number or a truth value as text; issuers disagree on which a claim is.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn check_issuer(issuer: &str) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("the issuer {issuer:?} {what}"));
+    let Ok(uri) = issuer.parse::<Uri>() else {
+        return wrong("is not a URL");
+    };
+    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
+        return wrong("is not a URL");
+    };
+    if authority.as_str().contains('@') || uri.query().is_some() || issuer.contains('#') {
+        return wrong("must not have a user, a query or a fragment");
+    }
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if super::fetch::is_loopback(host) => Ok(()),
+        _ => wrong("must begin with https://"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::{Policy, PolicyError};
+    use crate::scopes::Scope;
+
+    const AGENT: &str = "https://agent.buildkite.com";
+
+    fn claims(claims: Value) -> Map<String, Value> {
+        match claims {
+            Value::Object(claims) => claims,
+            _ => panic!("an object"),
+        }
+    }
+
+    #[test]
+    fn yaml_and_json_say_the_same() {
+        let yaml = "
+- iss: https://agent.buildkite.com
+  claims:
+    organization_slug: acme
+    pipeline_slug:
+      in: [web, api]
+  scopes:
+    - write_uploads
+    - write_test_plan
+";
+        let json = json!([{
+            "iss": AGENT,
+            "claims": {"organization_slug": "acme", "pipeline_slug": {"in": ["web", "api"]}},
+            "scopes": ["write_uploads", "write_test_plan"],
+        }]);
+        let policy = Policy::parse(yaml).unwrap();
+        assert_eq!(policy, Policy::parse(&json.to_string()).unwrap());
+        assert!(policy.trusts(AGENT));
+        assert!(!policy.trusts("https://agent.buildkite.com/"));
+    }
+
+    #[test]
+    fn every_claim_of_a_statement_must_match() {
+        let policy = Policy::parse(
+            &json!([
+                {"iss": AGENT, "claims": {"org": "acme", "pipeline": {"in": ["web", "api"]}}, "scopes": ["read_suites"]},
+                {"iss": AGENT, "claims": {"org": "acme", "branch": "main"}, "scopes": ["write_test_plan", "read_suites"]},
+                {"iss": "https://other.example", "claims": {"id": 7, "protected": true}, "scopes": ["write_uploads"]},
+            ])
+            .to_string(),
+        )
+        .unwrap();
+        let grants = |issuer: &str, given: Value| policy.grants(issuer, &claims(given));
+        assert_eq!(
+            grants(AGENT, json!({"org": "acme", "pipeline": "web"})),
+            [Scope::ReadSuites]
+        );
+        assert_eq!(
+            grants(
+                AGENT,
+                json!({"org": "acme", "pipeline": "api", "branch": "main"})
+            ),
+            [Scope::ReadSuites, Scope::WriteTestPlan]
+        );
+        for stranger in [
+            json!({}),
+            json!({"org": "acme"}),
+            json!({"org": "acme", "pipeline": "ops"}),
+            json!({"org": "Acme", "pipeline": "web"}),
+            json!({"org": ["acme"], "pipeline": "web"}),
+            json!({"org": "acme", "pipeline": null}),
+            json!({"id": 7, "protected": true}),
+        ] {
+            assert_eq!(grants(AGENT, stranger.clone()), [], "{stranger}");
+        }
+        let other = "https://other.example";
+        assert_eq!(
+            grants(other, json!({"id": "7", "protected": "true"})),
+            [Scope::WriteUploads]
+        );
+        assert_eq!(grants(other, json!({"id": 8, "protected": true})), []);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        let good = json!({"iss": AGENT, "claims": {"a": "b"}, "scopes": ["read_suites"]});
+        for (change, says) in [
+            (json!({"iss": "http://agent.example"}), "https://"),
+            (json!({"iss": "agent"}), "https://"),
+            (json!({"iss": "https://a/?x=y"}), "query"),
+            (json!({"iss": "https://user@a"}), "user"),
+            (json!({"claims": {}}), "no claims"),
+            (json!({"claims": {"a": {"in": []}}}), "claim a"),
+            (json!({"claims": {"a": {"not_in": ["b"]}}}), "claim a"),
+            (json!({"claims": {"a": {"in": ["b"], "x": 1}}}), "claim a"),
+            (json!({"claims": {"a": ["b"]}}), "claim a"),
+            (json!({"claims": {"a": ""}}), "claim a"),
+            (json!({"claims": {"a": 1.5}}), "claim a"),
+            (json!({"scopes": []}), "no scopes"),
+            (json!({"scopes": ["admin"]}), "write_uploads"),
+            (json!({"scope": ["read_suites"]}), "scope"),
+        ] {
+            let mut statement = good.clone();
+            statement
+                .as_object_mut()
+                .unwrap()
+                .extend(claims(change.clone()));
+            let error = Policy::parse(&json!([statement]).to_string()).unwrap_err();
+            assert!(error.to_string().contains(says), "{change}: {error}");
+        }
+        assert_eq!(Policy::parse("[]").unwrap_err(), PolicyError::Empty);
+        assert_eq!(Policy::parse("").unwrap_err(), PolicyError::Empty);
+        let many = Value::Array(vec![good.clone(); 101]).to_string();
+        assert_eq!(Policy::parse(&many).unwrap_err(), PolicyError::TooLong);
+        for text in [
+            "a",
+            "{}",
+            "- a",
+            "- iss: a\n  iss: b",
+            "\0",
+            "[{]",
+            "- &a [*a]",
+        ] {
+            assert!(
+                matches!(Policy::parse(text), Err(PolicyError::Shape(_))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn http_is_for_this_machine_only() {
+        let policy = |issuer: &str| {
+            Policy::parse(
+                &json!([{"iss": issuer, "claims": {"a": "b"}, "scopes": ["read_suites"]}])
+                    .to_string(),
+            )
+            .is_ok()
+        };
+        for good in [
+            "http://127.0.0.1:80",
+            "http://localhost:1/x",
+            "http://[::1]:1",
+        ] {
+            assert!(policy(good), "{good}");
+        }
+        for bad in [
+            "http://127.0.0.1.example",
+            "http://10.0.0.1",
+            "http://localhost.example",
+            "ftp://127.0.0.1",
+            "file:///etc/passwd",
+        ] {
+            assert!(!policy(bad), "{bad}");
+        }
+    }
+}
