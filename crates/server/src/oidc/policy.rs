@@ -98,6 +98,13 @@ impl Policy {
         Ok(Self { statements })
     }
 
+    /// Everything any of its statements grants.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope> {
+        self.statements
+            .iter()
+            .flat_map(|statement| statement.scopes.iter().copied())
+    }
+
     /// Whether any statement is about this issuer.
     pub(crate) fn trusts(&self, issuer: &str) -> bool {
         self.statements

@@ -6,6 +6,8 @@ use test_engine::scopes::Scope;
 use super::TestServer;
 use crate::support::{SUITE, result};
 
+/// In YAML, as the hosted product writes it.
+const POLICY: &str = "- iss: https://a\n  claims: {b: c}\n  scopes: [read_suites]\n";
 const SUITES: &str = "/v2/analytics/organizations/acme/suites";
 
 fn validation(server: &TestServer, body: &Value) -> String {
@@ -24,7 +26,7 @@ fn a_suite_is_made_with_all_its_fields() {
         &json!({
             "name": "Mobile App", "default_branch": "trunk", "application_name": "Shop",
             "color": "#f07a5b", "emoji": ":iphone:",
-            "oidc_policy": [{"iss": "https://agent.buildkite.com"}], "team_ids": ["x"],
+            "oidc_policy": [{"iss": "https://agent.buildkite.com", "claims": {"organization_slug": "acme"}, "scopes": ["write_uploads"]}], "team_ids": ["x"],
         }),
     );
     assert_eq!(made.status, 201, "{}", made.text());
@@ -36,7 +38,7 @@ fn a_suite_is_made_with_all_its_fields() {
     assert_eq!(suite["emoji"], ":iphone:");
     assert_eq!(
         suite["oidc_policy"],
-        json!([{"iss": "https://agent.buildkite.com"}])
+        json!([{"iss": "https://agent.buildkite.com", "claims": {"organization_slug": "acme"}, "scopes": ["write_uploads"]}])
     );
     assert_eq!(suite.get("api_token"), None);
     assert_eq!(made.header("location"), suite["url"].as_str());
@@ -121,14 +123,11 @@ fn a_change_leaves_what_it_does_not_name() {
         (&json!("Web 2"), &json!("🕸"), &json!("web"))
     );
     let cleared = server
-        .patch(
-            SUITE,
-            &json!({"emoji": null, "oidc_policy": "- iss: https://a"}),
-        )
+        .patch(SUITE, &json!({"emoji": null, "oidc_policy": POLICY}))
         .ok();
     assert_eq!(
         (&cleared["name"], &cleared["emoji"], &cleared["oidc_policy"]),
-        (&json!("Web 2"), &Value::Null, &json!("- iss: https://a"))
+        (&json!("Web 2"), &Value::Null, &json!(POLICY))
     );
     let message = server.patch(SUITE, &json!({"name": ""})).error(422);
     assert_eq!(message, "Validation failed: Name can't be blank");
@@ -185,5 +184,30 @@ fn two_organizations_may_have_the_same_slug_and_share_nothing() {
             .unwrap()
             .len(),
         1
+    );
+}
+
+#[test]
+fn a_policy_that_grants_more_than_its_writer_has_is_refused() {
+    let server = TestServer::start();
+    let writer = server.token("acme", &[Scope::WriteSuites]);
+    let set = |scope: &str| {
+        let policy = json!([{"iss": "https://a", "claims": {"b": "c"}, "scopes": [scope]}]);
+        server
+            .ask("PATCH", SUITE)
+            .bearer(&writer)
+            .json(&json!({ "oidc_policy": policy }))
+            .send()
+    };
+    let message = set("write_test_plan").error(403);
+    assert!(message.contains("write_test_plan"), "{message}");
+    assert_eq!(server.get(SUITE).ok()["oidc_policy"], Value::Null);
+    assert_eq!(set("write_suites").status, 200);
+    // Whoever may write the suite may have a token for its uploads anyway.
+    assert_eq!(set("write_uploads").status, 200);
+    let message = set("admin").error(422);
+    assert!(
+        message.contains("statement 1 of the OIDC policy"),
+        "{message}"
     );
 }

@@ -24,6 +24,7 @@ pub(super) async fn post(
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
     let fields = suite_fields::read(&body, true)?;
+    fields.check_grants(&access.principal)?;
     let name = fields.changes.name.unwrap_or_default();
     let slug = fields.slug.unwrap_or_else(|| admin::slug_of(&name));
     let suite = NewSuite {
@@ -68,6 +69,7 @@ impl From<AdminError> for ApiError {
             AdminError::Exists(Conflict::Suite) => {
                 suite_fields::invalid("Slug has already been taken")
             }
+            AdminError::OidcPolicy(error) => suite_fields::invalid(&error.to_string()),
             AdminError::Store(error) => error.into(),
             other => Self::not_found(format!("Not possible: {other}.")),
         }

@@ -6,22 +6,43 @@
 use serde_json::{Map, Value};
 use test_engine_store::SuiteChanges;
 
+use crate::http::auth::Principal;
 use crate::http::error::ApiError;
+use crate::oidc::Policy;
+use crate::scopes::Scope;
 
 /// Characters of the short texts.
 const LONGEST_TEXT: usize = 255;
-/// Bytes of a policy.
-const LONGEST_POLICY: usize = 64 * 1024;
 
 /// What was sent, checked.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Fields {
     /// As the store changes a suite; a new one takes what is given.
     pub(super) changes: SuiteChanges,
+    /// The OIDC policy among them, read.
+    policy: Option<Policy>,
     /// For a new suite; made of the name unless given.
     pub(super) slug: Option<String>,
     /// Whether a token shall be in the answer.
     pub(super) show_api_token: bool,
+}
+
+impl Fields {
+    /// Nobody may give others what they do not have themselves. Uploads are what a suite token is
+    /// for, and whoever may change a suite may ask for one.
+    pub(super) fn check_grants(&self, principal: &Principal) -> Result<(), ApiError> {
+        let beyond = self
+            .policy
+            .iter()
+            .flat_map(Policy::scopes)
+            .find(|scope| *scope != Scope::WriteUploads && !principal.may(*scope));
+        beyond.map_or(Ok(()), |scope| {
+            Err(ApiError::forbidden(format!(
+                "The OIDC policy grants the scope {scope}, which your access token doesn't have \
+                 itself (missing required scope: {scope})."
+            )))
+        })
+    }
 }
 
 /// Of a body that changes a suite, or, with `is_new`, makes one.
@@ -30,14 +51,16 @@ pub(super) fn read(body: &Map<String, Value>, is_new: bool) -> Result<Fields, Ap
         body,
         problems: Vec::new(),
     };
-    let changes = SuiteChanges {
+    let mut changes = SuiteChanges {
         name: reader.required_text("name", "Name", is_new),
         default_branch: reader.required_text("default_branch", "Default branch", is_new),
         application_name: reader.optional_text("application_name", "Application name"),
         color: reader.optional_text("color", "Color"),
         emoji: reader.optional_text("emoji", "Emoji"),
-        oidc_policy: reader.policy(),
+        oidc_policy: None,
     };
+    let (oidc_policy, policy) = reader.policy().unzip();
+    changes.oidc_policy = oidc_policy;
     let slug = if is_new {
         reader.optional_text("slug", "Slug").flatten()
     } else {
@@ -47,6 +70,7 @@ pub(super) fn read(body: &Map<String, Value>, is_new: bool) -> Result<Fields, Ap
     if reader.problems.is_empty() {
         return Ok(Fields {
             changes,
+            policy: policy.flatten(),
             slug,
             show_api_token,
         });
@@ -114,26 +138,21 @@ impl Reader<'_> {
         Some(text.to_owned())
     }
 
-    /// YAML or JSON as a text, or the JSON itself.
-    fn policy(&mut self) -> Option<Option<String>> {
-        let policy = match self.body.get("oidc_policy")? {
-            Value::Null => return Some(None),
-            Value::String(text) if text.trim().is_empty() => return Some(None),
+    /// YAML or JSON as a text, or the JSON itself: as it is kept, and as it is understood.
+    fn policy(&mut self) -> Option<(Option<String>, Option<Policy>)> {
+        let text = match self.body.get("oidc_policy")? {
+            Value::Null => return Some((None, None)),
+            Value::String(text) if text.trim().is_empty() => return Some((None, None)),
             Value::String(text) => text.clone(),
-            value @ Value::Array(_) => value.to_string(),
-            _ => {
-                self.problems
-                    .push("OIDC policy must be a text or a list of statements".to_owned());
-                return None;
-            }
+            value => value.to_string(),
         };
-        if policy.len() > LONGEST_POLICY {
-            self.problems.push(format!(
-                "OIDC policy is too long (maximum is {LONGEST_POLICY} bytes)"
-            ));
-            return None;
+        match Policy::parse(&text) {
+            Ok(policy) => Some((Some(text), Some(policy))),
+            Err(error) => {
+                self.problems.push(error.to_string());
+                None
+            }
         }
-        Some(Some(policy))
     }
 
     fn flag(&mut self, field: &str, called: &str) -> bool {
@@ -169,8 +188,9 @@ mod tests {
         assert_eq!(
             message,
             "Validation failed: Name can't be blank, Default branch can't be blank, Color must \
-             be a text, Emoji is too long (maximum is 255 characters), OIDC policy must be a text \
-             or a list of statements"
+             be a text, Emoji is too long (maximum is 255 characters), the OIDC policy is not a \
+             YAML or JSON list of statements {iss, claims, scopes}: line 1 column 1: expected \
+             sequence start"
         );
         let message = fields(&json!({"name": null, "show_api_token": "yes"}), false).unwrap_err();
         assert_eq!(
@@ -200,10 +220,13 @@ mod tests {
                 .changes
                 .oidc_policy
         };
-        assert_eq!(policy(json!("- iss: a\n")), Some(Some("- iss: a\n".into())));
+        let text = "- iss: https://a\n  claims: {b: c}\n  scopes: [read_suites]\n";
+        assert_eq!(policy(json!(text)), Some(Some(text.into())));
+        let statements =
+            json!([{"iss": "https://a", "claims": {"b": "c"}, "scopes": ["read_suites"]}]);
         assert_eq!(
-            policy(json!([{"iss": "a"}])),
-            Some(Some(r#"[{"iss":"a"}]"#.into()))
+            policy(statements.clone()),
+            Some(Some(statements.to_string()))
         );
         assert_eq!(policy(json!(null)), Some(None));
         assert_eq!(policy(json!("  ")), Some(None));

@@ -23,6 +23,7 @@ pub(super) async fn patch(
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Suite>, ApiError> {
     let fields = suite_fields::read(&body, false)?;
+    fields.check_grants(&access.principal)?;
     let suite = app
         .store
         .update_suite(access.suite.id, fields.changes)
