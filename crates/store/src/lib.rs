@@ -5,6 +5,7 @@
 //! No HTTP, no clock, no parsing of results: times and ids are handed in, values come out.
 
 mod backup;
+mod deletion;
 mod error;
 mod history;
 mod identity;

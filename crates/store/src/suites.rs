@@ -58,7 +58,7 @@ impl Store {
             })?;
         let made = session
             .one(
-                select_suite!("WHERE suites.id = $1"),
+                select_suite!("WHERE suites.id = $1 AND NOT suites.deleted"),
                 values![row.integer(0)?],
             )
             .await?;
@@ -71,7 +71,10 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                select_suite!("WHERE organizations.slug = $1 AND suites.slug = $2"),
+                select_suite!(
+                    "WHERE organizations.slug = $1 AND suites.slug = $2 \
+                     AND NOT suites.deleted"
+                ),
                 values![organization_slug, suite_slug],
             )
             .await?;
@@ -82,7 +85,10 @@ impl Store {
     pub async fn suite_by_id(&self, id: SuiteId) -> Result<Option<Suite>> {
         let mut session = self.read().await?;
         let row = session
-            .optional(select_suite!("WHERE suites.id = $1"), values![id.get()])
+            .optional(
+                select_suite!("WHERE suites.id = $1 AND NOT suites.deleted"),
+                values![id.get()],
+            )
             .await?;
         row.as_ref().map(suite).transpose()
     }
@@ -92,7 +98,7 @@ impl Store {
         let mut session = self.read().await?;
         let total = session
             .one(
-                "SELECT COUNT(*) FROM suites WHERE organization_id = $1",
+                "SELECT COUNT(*) FROM suites WHERE organization_id = $1 AND NOT deleted",
                 values![organization.get()],
             )
             .await?
@@ -100,7 +106,8 @@ impl Store {
         let rows = session
             .rows(
                 select_suite!(
-                    "WHERE suites.organization_id = $1 ORDER BY suites.slug LIMIT $2 OFFSET $3"
+                    "WHERE suites.organization_id = $1 AND NOT suites.deleted \
+                     ORDER BY suites.slug LIMIT $2 OFFSET $3"
                 ),
                 values![organization.get(), page.limit(), page.offset()],
             )
@@ -122,7 +129,10 @@ impl Store {
             )
             .await?;
         let Some(row) = session
-            .optional(select_suite!("WHERE suites.id = $1"), values![id.get()])
+            .optional(
+                select_suite!("WHERE suites.id = $1 AND NOT suites.deleted"),
+                values![id.get()],
+            )
             .await?
         else {
             return Ok(None);
@@ -151,17 +161,6 @@ impl Store {
             .await?;
         session.commit().await?;
         Ok(Some(suite))
-    }
-
-    /// Deletes a suite and everything in it; false when there is no such suite.
-    pub async fn delete_suite(&self, id: SuiteId) -> Result<bool> {
-        let mut session = self.write().await?;
-        let deleted = session
-            .execute("DELETE FROM suites WHERE id = $1", values![id.get()])
-            .await?;
-        session.commit().await?;
-        self.caches().forget(id);
-        Ok(deleted > 0)
     }
 }
 

@@ -30,7 +30,7 @@ impl Store {
         // The mark is read first: what is written in between is then seen twice, never missed.
         let mark = session
             .optional(
-                "SELECT timings_seq FROM suites WHERE id = $1",
+                "SELECT timings_seq FROM suites WHERE id = $1 AND NOT deleted",
                 values![suite.get()],
             )
             .await?

@@ -3,6 +3,7 @@
 //! Of several servers on one database one does a job: the one that has its lease. A job has to be
 //! harmless when two servers do it at once all the same, because their clocks may differ.
 
+mod deleted_suites;
 mod expired_plans;
 mod retention;
 
@@ -14,7 +15,11 @@ use crate::http::Chain;
 
 /// Run every job until the task is dropped.
 pub(crate) async fn run(app: App) {
-    tokio::join!(expired_plans::run(Arc::clone(&app)), retention::run(app));
+    tokio::join!(
+        deleted_suites::run(Arc::clone(&app)),
+        expired_plans::run(Arc::clone(&app)),
+        retention::run(app),
+    );
 }
 
 /// Whether this server is the one to do the job of this name, which is asked for every so often.

@@ -85,7 +85,7 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                "SELECT uuid FROM suites WHERE id = $1",
+                "SELECT uuid FROM suites WHERE id = $1 AND NOT deleted",
                 values![suite.get()],
             )
             .await?;
@@ -210,7 +210,8 @@ impl Ingest<'_> {
         let row = self
             .session
             .optional(
-                "UPDATE suites SET timings_seq = timings_seq + 1 WHERE id = $1 \
+                "UPDATE suites SET timings_seq = timings_seq + 1 \
+                 WHERE id = $1 AND NOT deleted \
                  RETURNING timings_seq",
                 values![self.upload.suite.get()],
             )

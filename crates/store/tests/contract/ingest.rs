@@ -488,8 +488,8 @@ async fn an_upload_to_a_suite_that_has_gone_says_so() {
         // A new suite of the same name starts afresh.
         let suite = make_suite(&db.store, "acme", "web").await;
         let new = NewUpload {
-            suite: suite.id,
-            ..new
+            executions: new.executions,
+            ..upload(&suite, "k")
         };
         assert!(!db.store.record_upload(new).await.unwrap().repeated);
         assert_eq!(db.store.count_tests(suite.id).await.unwrap(), 1);

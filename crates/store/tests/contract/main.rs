@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod deletion;
 mod ingest;
 mod leases;
 mod migrations;

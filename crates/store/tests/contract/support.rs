@@ -73,6 +73,20 @@ impl OtherProgram {
         .unwrap();
     }
 
+    /// The number that a query answers.
+    pub(crate) async fn number(&mut self, sql: &str) -> i64 {
+        match self {
+            Self::Sqlite(connection) => {
+                let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+                query.fetch_one(connection).await.unwrap()
+            }
+            Self::Postgres(connection) => {
+                let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+                query.fetch_one(connection).await.unwrap()
+            }
+        }
+    }
+
     /// Begins a transaction that keeps every upload to any suite waiting.
     pub(crate) async fn lock_writers_out(&mut self) {
         match self {

@@ -8,11 +8,6 @@ use uuid::Uuid;
 
 use crate::support::{NOON, failed, make_suite, on_every_engine, passed, record, run, upload};
 
-const ALL: Page = Page {
-    number: 1,
-    size: 1000,
-};
-
 fn token(db: &crate::support::Database, secret: u8) -> NewToken {
     NewToken {
         uuid: Uuid::new_v4(),
@@ -133,10 +128,6 @@ async fn suites_are_found_changed_and_deleted() {
         assert!(db.store.delete_suite(db.suite.id).await.unwrap());
         assert!(!db.store.delete_suite(db.suite.id).await.unwrap());
         assert_eq!(db.store.suite("acme", "web").await.unwrap(), None);
-        assert_eq!(
-            db.store.runs(db.suite.id, None, ALL).await.unwrap().total,
-            0
-        );
         assert_eq!(db.store.token_by_hash(&[1; 32]).await.unwrap(), None);
         let gone = db
             .store

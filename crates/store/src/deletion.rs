@@ -1,0 +1,152 @@
+//! Deleting suites: hidden at once, then taken apart in steps, so that no upload to another suite
+//! waits for long and no transaction grows with what a suite holds.
+
+use crate::error::StoreError;
+use crate::records::SuiteId;
+use crate::sql::{Session, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Deletes at most `$2` rows of a suite; what belongs to them goes with them.
+struct Part {
+    text: &'static str,
+    /// Rows of this table that weigh as much as `rows` small ones.
+    rows_of: fn(u32) -> i64,
+}
+
+/// What a suite consists of, in an order in which nothing pulls much else along.
+const PARTS: [Part; 6] = [
+    Part {
+        text: "DELETE FROM uploads WHERE id IN \
+               (SELECT id FROM uploads WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: heavy,
+    },
+    Part {
+        text: "DELETE FROM runs WHERE id IN \
+               (SELECT id FROM runs WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM plans WHERE suite_id = $1 AND identifier IN \
+               (SELECT identifier FROM plans WHERE suite_id = $1 ORDER BY identifier LIMIT $2)",
+        rows_of: heavy,
+    },
+    Part {
+        text: "DELETE FROM tests WHERE id IN \
+               (SELECT id FROM tests WHERE suite_id = $1 LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM selectors WHERE id IN \
+               (SELECT id FROM selectors WHERE suite_id = $1 LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM branches WHERE id IN \
+               (SELECT id FROM branches WHERE suite_id = $1 LIMIT $2)",
+        rows_of: light,
+    },
+];
+
+fn light(rows: u32) -> i64 {
+    i64::from(rows.max(1))
+}
+
+/// An upload brings its segment and its failures, a plan a body of up to megabytes.
+fn heavy(rows: u32) -> i64 {
+    i64::from((rows / 50).max(1))
+}
+
+impl Store {
+    /// Deletes a suite as far as anybody can see; false when there is no such suite. Its tokens are
+    /// gone, its slug is free, uploads to it fail. [`Self::purge_deleted_suites`] does the rest.
+    pub async fn delete_suite(&self, id: SuiteId) -> Result<bool> {
+        let mut session = self.write().await?;
+        // No slug has a space: this one is in nobody's way.
+        let deleted = session
+            .execute(
+                "UPDATE suites SET deleted = TRUE, slug = 'deleted ' || CAST(id AS TEXT) \
+                 WHERE id = $1 AND NOT deleted",
+                values![id.get()],
+            )
+            .await?;
+        session
+            .execute(
+                "DELETE FROM tokens WHERE suite_id = $1 AND suite_id IN \
+                 (SELECT id FROM suites WHERE deleted)",
+                values![id.get()],
+            )
+            .await?;
+        session.commit().await?;
+        self.caches().forget(id);
+        Ok(deleted > 0)
+    }
+
+    /// Takes one step of at most about `rows` rows towards removing what deleted suites held.
+    /// True while there is more to do.
+    pub async fn purge_deleted_suites(&self, rows: u32) -> Result<bool> {
+        let mut session = self.write().await?;
+        let suite = session
+            .optional("SELECT MIN(id) FROM suites WHERE deleted", [])
+            .await?;
+        let Some(suite) = suite
+            .map(|row| row.integer_or_null(0))
+            .transpose()?
+            .flatten()
+        else {
+            return Ok(false);
+        };
+        let found = delete_some(&mut session, suite, rows).await?;
+        if !found {
+            session
+                .execute("DELETE FROM suites WHERE id = $1", values![suite])
+                .await?;
+        }
+        session.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Deletes some rows of one table; false when the suite has none left in any.
+async fn delete_some(session: &mut Session, suite: i64, rows: u32) -> Result<bool> {
+    if delete_some_days(session, suite, light(rows)).await? {
+        return Ok(true);
+    }
+    for part in &PARTS {
+        let deleted = session
+            .execute(part.text, values![suite, (part.rows_of)(rows)])
+            .await?;
+        if deleted > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The daily sums have no number of their own: a stretch of their key is deleted.
+async fn delete_some_days(session: &mut Session, suite: i64, rows: i64) -> Result<bool> {
+    let end = session
+        .optional(
+            "SELECT day, test_id FROM test_days WHERE suite_id = $1 \
+             ORDER BY day, test_id LIMIT 1 OFFSET $2",
+            values![suite, rows],
+        )
+        .await?;
+    let deleted = match end {
+        Some(end) => {
+            session
+                .execute(
+                    "DELETE FROM test_days WHERE suite_id = $1 AND (day, test_id) <= ($2, $3)",
+                    values![suite, end.integer(0)?, end.integer(1)?],
+                )
+                .await?
+        }
+        None => {
+            session
+                .execute("DELETE FROM test_days WHERE suite_id = $1", values![suite])
+                .await?
+        }
+    };
+    Ok(deleted > 0)
+}
