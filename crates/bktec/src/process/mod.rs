@@ -6,14 +6,16 @@
 
 mod capacity;
 mod error;
+mod pipe;
+mod sentinel;
 mod signals;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use capacity::Capacity;
 pub use error::SpawnError;
@@ -171,16 +173,22 @@ pub fn run(
             Some(file)
         }
     };
-    let mut watch = signals::Watch::begin();
+    let mut watch = signals::Watch::begin_in_foreground();
     let mut child = spawn(&mut prepared, command, surroundings)?;
     watch.child_is(&child);
-    if let (Some(file), Some(mut stdout)) = (copy.as_mut(), child.stdout.take()) {
-        copy_to_both(&mut stdout, file).map_err(|source| SpawnError::Copy {
-            program: command.program.clone(),
-            source,
-        })?;
-    }
-    let exit = wait(&mut child, &mut watch, command)?;
+    let exit = match (copy.as_mut(), child.stdout.take()) {
+        (Some(file), Some(stdout)) => {
+            let has_ended = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                let copying = scope.spawn(|| pipe::copy_to_both(stdout, &has_ended, file));
+                let exit = wait(&mut child, &mut watch, command);
+                has_ended.store(true, Ordering::Release);
+                finish(copying, command)?;
+                exit
+            })?
+        }
+        _ => wait(&mut child, &mut watch, command)?,
+    };
     Ok(Ended {
         exit,
         interrupted_by: watch.interrupted_by(),
@@ -191,10 +199,6 @@ pub fn run(
 ///
 /// A helper asked to stop takes this process with it: there is nothing to report yet.
 pub fn capture(command: &CommandLine, surroundings: &Surroundings) -> Result<Captured, SpawnError> {
-    let failed = |source| SpawnError::Copy {
-        program: command.program.clone(),
-        source,
-    };
     let mut prepared = prepare(command, surroundings);
     prepared
         .stdin(Stdio::null())
@@ -203,23 +207,30 @@ pub fn capture(command: &CommandLine, surroundings: &Surroundings) -> Result<Cap
     let mut watch = signals::Watch::begin();
     let mut child = spawn(&mut prepared, command, surroundings)?;
     watch.child_is(&child);
-    let mut stderr_pipe = child.stderr.take();
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        match stderr_pipe.as_mut() {
-            Some(pipe) => pipe.read_to_end(&mut bytes).map(|_| bytes),
-            None => Ok(bytes),
+    let (stdout_pipe, stderr_pipe) = (child.stdout.take(), child.stderr.take());
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let has_ended = AtomicBool::new(false);
+    let exit = std::thread::scope(|scope| {
+        let keep = |kept: &mut Vec<u8>, bytes: &[u8]| {
+            kept.extend_from_slice(bytes);
+            Ok(())
+        };
+        let has_ended = &has_ended;
+        let out = stdout_pipe.map(|pipe| {
+            let kept = &mut stdout;
+            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| keep(kept, bytes)))
+        });
+        let err = stderr_pipe.map(|pipe| {
+            let kept = &mut stderr;
+            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| keep(kept, bytes)))
+        });
+        let exit = wait(&mut child, &mut watch, command);
+        has_ended.store(true, Ordering::Release);
+        for reading in [out, err].into_iter().flatten() {
+            finish(reading, command)?;
         }
-    });
-    let mut stdout = Vec::new();
-    if let Some(mut pipe) = child.stdout.take() {
-        pipe.read_to_end(&mut stdout).map_err(failed)?;
-    }
-    let stderr = match reader.join() {
-        Ok(read) => read.map_err(failed)?,
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
-    let exit = wait(&mut child, &mut watch, command)?;
+        exit
+    })?;
     watch.die_if_interrupted();
     Ok(Captured {
         exit,
@@ -256,6 +267,20 @@ fn spawn(
         .map_err(|source| SpawnError::explain(command, surroundings, source))
 }
 
+/// What came of reading the child's output in a thread.
+fn finish(
+    reading: std::thread::ScopedJoinHandle<'_, std::io::Result<()>>,
+    command: &CommandLine,
+) -> Result<(), SpawnError> {
+    match reading.join() {
+        Ok(read) => read.map_err(|source| SpawnError::Copy {
+            program: command.program.clone(),
+            source,
+        }),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
 /// Waits in two steps: until the child is dead, then, when no signal can reach its number any
 /// more, until it is gone. Its number may belong to a stranger afterwards.
 fn wait(
@@ -275,29 +300,6 @@ fn wait(
         source,
     })?;
     Ok(Exit::of(status))
-}
-
-/// A terminal that went away must not cost the results, so only the file's errors count.
-fn copy_to_both(from: &mut impl Read, file: &mut fs_err::File) -> std::io::Result<()> {
-    let mut buffer = vec![0; 64 * 1024];
-    let mut stdout = Some(std::io::stdout());
-    loop {
-        let length = match from.read(&mut buffer) {
-            Ok(0) => return file.flush(),
-            Ok(length) => length,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if let Some(open) = stdout.as_mut()
-            && open
-                .write_all(&buffer[..length])
-                .and_then(|()| open.flush())
-                .is_err()
-        {
-            stdout = None;
-        }
-        file.write_all(&buffer[..length])?;
-    }
 }
 
 #[cfg(test)]

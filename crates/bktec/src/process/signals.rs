@@ -1,9 +1,9 @@
 //! Signals on their way to the child that runs in the foreground.
 //!
 //! The child is in this process's group, as if the user had started it. A signal that the kernel
-//! made (Ctrl-C, Ctrl-\, a terminal that hangs up) has gone to the whole group, the child included,
-//! so only signals that some process sent are passed on. While no child runs, a signal does what it
-//! does to any program. Installed at the first child and then for good: a handler cannot be taken
+//! made (Ctrl-C, Ctrl-\, a terminal that hangs up) has gone to the whole group, the child included;
+//! one that some process sent may have, which the sentinel tells. Only what came to this process
+//! alone is passed on. While no child runs, a signal does what it does to any program. Installed at the first child and then for good: a handler cannot be taken
 //! back without losing a signal in between.
 
 use std::process::Child;
@@ -19,6 +19,8 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
+use super::sentinel::Sentinel;
+
 /// What is passed on. Not here: what cannot be caught, what belongs to a parent (`SIGCHLD`), what
 /// reports a fault of this very process, and the stop and go of job control, which the terminal
 /// tells the whole group.
@@ -26,6 +28,9 @@ const PASSED_ON: [i32; 11] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
     SIGWINCH,
 ];
+
+/// What ends no program that has not asked for it.
+const SPARING: [i32; 1] = [SIGWINCH];
 
 /// Signals that mean: stop what you do.
 const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
@@ -55,6 +60,7 @@ struct State {
     /// The first of `STOPPING` that came in this watch.
     interrupted_by: Option<i32>,
     terms: u32,
+    sentinel: Option<Sentinel>,
     /// Tells one child from the next.
     generation: u64,
 }
@@ -77,11 +83,14 @@ impl Shared {
         if STOPPING.contains(&signal) && state.interrupted_by.is_none() {
             state.interrupted_by = Some(signal);
         }
-        if !went_to_the_whole_group(origin) {
+        if !went_to_the_whole_group(origin, state.sentinel.as_mut()) {
             match state.child {
                 Some(child) => send(child, signal),
                 None => state.waiting.push(signal),
             }
+        }
+        if state.sentinel.as_mut().is_some_and(Sentinel::has_ended) {
+            state.sentinel = Sentinel::post();
         }
         if signal == SIGTERM {
             state.terms += 1;
@@ -108,6 +117,16 @@ impl Shared {
 }
 
 impl Watch {
+    /// As [`Watch::begin`], for a child that may run long, and in which signals may mean more than
+    /// its end: what went to the whole group is told apart.
+    pub(super) fn begin_in_foreground() -> Self {
+        let watch = Self::begin();
+        if let Some(shared) = &watch.shared {
+            shared.state().sentinel = Sentinel::post();
+        }
+        watch
+    }
+
     /// From here on signals are kept for the child that is about to start.
     pub(super) fn begin() -> Self {
         let shared = install();
@@ -162,6 +181,9 @@ impl Drop for Watch {
             let mut state = shared.state();
             state.watching = false;
             state.child = None;
+            let sentinel = state.sentinel.take();
+            drop(state);
+            drop(sentinel);
         }
     }
 }
@@ -204,9 +226,15 @@ fn ignored_from_the_start() -> u64 {
         .unwrap_or(0)
 }
 
-fn went_to_the_whole_group(origin: &Origin) -> bool {
+fn went_to_the_whole_group(origin: &Origin, sentinel: Option<&mut Sentinel>) -> bool {
+    // These leave a sentinel standing, so it would tell nothing.
+    let ends_programs = !SPARING.contains(&origin.signal);
+    let ended_sentinel =
+        ends_programs && sentinel.is_some_and(|sentinel| sentinel.was_ended_by(origin.signal));
     // Systems that do not tell the cause give process 0 for what the terminal did.
-    origin.cause == Cause::Kernel || origin.process.is_some_and(|process| process.pid == 0)
+    ended_sentinel
+        || origin.cause == Cause::Kernel
+        || origin.process.is_some_and(|process| process.pid == 0)
 }
 
 fn send(child: Pid, signal: i32) {

@@ -97,6 +97,28 @@ fn output_goes_to_a_file_as_well() {
 }
 
 #[test]
+fn what_a_child_leaves_behind_is_not_waited_for() {
+    let started = std::time::Instant::now();
+    let captured = capture(&shell("sleep 60 & echo $!"), &here()).unwrap();
+    assert!(captured.exit.is_success());
+    let left: i32 = String::from_utf8(captured.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let left = rustix::process::Pid::from_raw(left).unwrap();
+    rustix::process::kill_process(left, rustix::process::Signal::KILL).unwrap();
+    assert!(started.elapsed() < std::time::Duration::from_secs(50));
+}
+
+/// What comes late, but before the end, is not cut off.
+#[test]
+fn a_long_silence_is_not_the_end() {
+    let captured = capture(&shell("echo a; sleep 3; echo b"), &here()).unwrap();
+    assert_eq!(captured.stdout, b"a\nb\n");
+}
+
+#[test]
 fn a_missing_program_is_named_with_the_search_path() {
     let surroundings = Surroundings {
         environment: vec![("PATH".into(), "/nowhere".into())],

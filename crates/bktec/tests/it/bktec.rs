@@ -161,6 +161,53 @@ impl Bktec {
         self.ended(output, started.elapsed())
     }
 
+    /// Runs it to the end with this on its stdin.
+    pub(crate) fn run_with_stdin(mut self, input: &str) -> Ended {
+        use std::io::Write as _;
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(input.as_bytes()).unwrap();
+        drop(writer);
+        let started = Instant::now();
+        let output = self.command.stdin(reader).output().unwrap();
+        self.ended(output, started.elapsed())
+    }
+
+    /// Runs it to the end with stdout and stderr in one pipe; what came through.
+    pub(crate) fn run_with_one_stream(mut self) -> String {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let twin = writer.try_clone().unwrap();
+        let mut child = self.command.stdout(writer).stderr(twin).spawn().unwrap();
+        // It holds the writing ends.
+        self.command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        let text = std::io::read_to_string(reader).unwrap();
+        child.wait().unwrap();
+        self.neutral(&text)
+    }
+
+    /// Runs it to the end, but reads only the first line of its stdout, as `head -1` does.
+    pub(crate) fn run_until_first_line(self) -> Ended {
+        self.run_until_first_line_and_keep().0
+    }
+
+    /// The same, and keeps the folder.
+    pub(crate) fn run_until_first_line_and_keep(mut self) -> (Ended, Self) {
+        use std::io::{BufRead as _, BufReader};
+        use std::process::Stdio;
+        let started = Instant::now();
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        drop(stdout);
+        let mut output = child.wait_with_output().unwrap();
+        output.stdout = line.into_bytes();
+        let ended = self.ended(output, started.elapsed());
+        (ended, self)
+    }
+
     fn ended(&self, output: std::process::Output, took: Duration) -> Ended {
         let text = |bytes: Vec<u8>| self.neutral(&String::from_utf8(bytes).unwrap());
         Ended {

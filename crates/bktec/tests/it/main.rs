@@ -14,6 +14,7 @@ mod reference;
 mod run;
 mod server;
 mod server_failures;
+mod streams;
 mod tokens;
 mod upload;
 mod upload_failures;

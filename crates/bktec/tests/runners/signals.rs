@@ -4,12 +4,13 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 use test_engine_testkit::clean_command;
 
@@ -61,6 +62,44 @@ except OSError:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
+/// Does what a shell with job control does for the rest of its arguments, on a terminal of their
+/// own: presses Ctrl-Z when the runner is ready, waits until the job has stopped, puts it back into
+/// the foreground and presses Ctrl-C.
+const SHELL: &str = r#"
+import os, pty, signal, sys, time
+def wait_for(name):
+    deadline = time.time() + 50
+    while not os.path.exists(name) and time.time() < deadline:
+        time.sleep(0.05)
+pid, terminal = pty.fork()
+if pid == 0:
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    job = os.fork()
+    if job == 0:
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        os.execvp(sys.argv[1], sys.argv[1:])
+    status = os.waitpid(job, os.WUNTRACED)[1]
+    if os.WIFSTOPPED(status):
+        open("stopped", "w").write(signal.Signals(os.WSTOPSIG(status)).name)
+        os.tcsetpgrp(0, job)
+        os.killpg(job, signal.SIGCONT)
+        open("continued", "w").close()
+        status = os.waitpid(job, 0)[1]
+    os._exit(os.waitstatus_to_exitcode(status))
+wait_for("ready")
+os.write(terminal, b"\x1a")
+wait_for("continued")
+os.write(terminal, b"\x03")
+try:
+    while os.read(terminal, 4096):
+        pass
+except OSError:
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
 struct Job {
     folder: TempDir,
     server: String,
@@ -71,6 +110,7 @@ impl Job {
         let folder = tempfile::tempdir().unwrap();
         fs_err::write(folder.path().join("runner.py"), RUNNER).unwrap();
         fs_err::write(folder.path().join("terminal.py"), TERMINAL).unwrap();
+        fs_err::write(folder.path().join("shell.py"), SHELL).unwrap();
         Self {
             folder,
             server: serve(),
@@ -108,7 +148,9 @@ impl Job {
         command
             .args(["--default-signal", env!("CARGO_BIN_EXE_bktec"), "run"])
             .stdout(self.output())
-            .stderr(self.output());
+            .stderr(self.output())
+            // As CI agents start a job, so that they can signal all of it.
+            .process_group(0);
         let child = command.spawn().unwrap();
         self.wait_for("ready");
         child
@@ -209,6 +251,59 @@ fn a_signal_reaches_the_runner_once(#[case] signal: Signal, #[case] seen: &str) 
     kill_process(Pid::from_child(&bktec), signal).unwrap();
     assert_eq!(job.end(&mut bktec), 7, "{}", job.read("output"));
     assert_eq!(job.read("log"), seen);
+}
+
+/// Buildkite's agent, timeout(1) and others signal the whole group of a job.
+#[rstest]
+#[case(Signal::HUP, "SIGHUP\n")]
+#[case(Signal::INT, "SIGINT\n")]
+#[case(Signal::QUIT, "SIGQUIT\n")]
+#[case(Signal::TERM, "SIGTERM\n")]
+#[case(Signal::USR1, "SIGUSR1\n")]
+fn a_signal_to_the_group_reaches_the_runner_once(#[case] signal: Signal, #[case] seen: &str) {
+    let job = Job::new();
+    let mut bktec = job.start("", "0");
+    kill_process_group(Pid::from_child(&bktec), signal).unwrap();
+    assert_eq!(job.end(&mut bktec), 7, "{}", job.read("output"));
+    assert_eq!(job.read("log"), seen);
+}
+
+/// What tells signals to the group apart must still tell after it was used.
+#[test]
+fn a_signal_to_the_client_after_one_to_the_group_reaches_the_runner() {
+    let job = Job::new();
+    let mut bktec = job.start("stubborn", "0");
+    for (number, to_group) in [true, false, true, false].into_iter().enumerate() {
+        let pid = Pid::from_child(&bktec);
+        if to_group {
+            kill_process_group(pid, Signal::INT).unwrap();
+        } else {
+            kill_process(pid, Signal::INT).unwrap();
+        }
+        let deadline = Instant::now() + LIMIT;
+        while job.read("log").lines().count() <= number {
+            assert!(Instant::now() < deadline, "a signal went missing");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    kill_process(job.runner(), Signal::KILL).unwrap();
+    assert_eq!(job.end(&mut bktec), 137);
+    assert!(job.read("log").lines().all(|line| line == "SIGINT"));
+}
+
+#[test]
+fn a_job_that_was_stopped_goes_on_and_hears_the_terminal() {
+    let job = Job::new();
+    let mut command = job.command(&tools::on_path("python3"), "");
+    command.args(["shell.py", env!("CARGO_BIN_EXE_bktec"), "run"]);
+    let mut shell = command
+        .stdout(job.output())
+        .stderr(job.output())
+        .spawn()
+        .unwrap();
+    assert_eq!(job.end(&mut shell), 7, "{}", job.read("output"));
+    assert_eq!(job.read("stopped"), "SIGTSTP");
+    assert_eq!(job.read("log"), "SIGINT\n");
 }
 
 #[rstest]
