@@ -2,9 +2,17 @@
 
 /// Now, in UTC, as RFC 3339 with microseconds.
 pub fn now_rfc3339() -> String {
-    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
-    let now = jiff::Timestamp::now();
-    format!("{now:.6}")
+    format!("{:.6}", now())
+}
+
+/// Now, in whole seconds since 1970.
+pub fn now_seconds() -> i64 {
+    now().as_second()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 #[cfg(test)]

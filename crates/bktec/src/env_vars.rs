@@ -107,6 +107,10 @@ variables! {
     BUILDKITE_TEST_ENGINE_TARGET_TIME;
     /// Set by `bktec plan` for the pipeline it uploads: the nodes of the plan.
     BUILDKITE_TEST_ENGINE_PARALLELISM;
+    /// Whether to write the events of a run: `text` (no) or `json`.
+    BUILDKITE_TEST_ENGINE_OUTPUT;
+    /// The file for the events of a run, instead of stderr.
+    BUILDKITE_TEST_ENGINE_OUTPUT_FILE;
     /// Whether to print more about what is done.
     BUILDKITE_TEST_ENGINE_DEBUG_ENABLED;
     /// Preview: which part of the tests to choose.

@@ -4,10 +4,14 @@
 //! a closed pipe must not end a test run. Data that cannot be written is an error. Colours are
 //! added only where a terminal shows them, and never carry meaning alone.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+
+use crate::ci::Folding;
+use crate::{clock, report};
 
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
@@ -27,6 +31,8 @@ pub struct Terminal {
     colours_err: bool,
     debug: Debug,
     talk_to_stderr: bool,
+    folding: Folding,
+    texts: Cell<u32>,
 }
 
 impl Terminal {
@@ -46,7 +52,16 @@ impl Terminal {
             colours_err: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
             debug,
             talk_to_stderr,
+            folding: Folding::default(),
+            texts: Cell::new(0),
         }
+    }
+
+    /// The same, for a log that folds like this.
+    #[must_use]
+    pub fn folding(mut self, folding: Folding) -> Self {
+        self.folding = folding;
+        self
     }
 
     /// Writes data to stdout, all of it or an error.
@@ -56,13 +71,26 @@ impl Terminal {
         stdout.flush()
     }
 
-    /// A line of the command's own talk. It may hold colour codes; they are left out where they
-    /// would not be shown.
+    /// A line of the command's own talk, or several. It may hold colour codes, which are left out where
+    /// they would not be shown, and the marks of sections, which become those of the CI.
     pub fn line(&self, text: &str) {
-        if self.talk_to_stderr {
-            self.stderr_line(text);
+        self.texts.set(self.texts.get() + 1);
+        let colours = if self.talk_to_stderr {
+            self.colours_err
         } else {
-            write_talk(&mut io::stdout().lock(), text, self.colours_out);
+            self.colours_out
+        };
+        // The codes of sections look like colours, so they come last.
+        let text = report::folded(
+            &shown(text, colours),
+            self.folding,
+            clock::now_seconds(),
+            self.texts.get(),
+        );
+        if self.talk_to_stderr {
+            write_line(&mut io::stderr().lock(), text);
+        } else {
+            write_line(&mut io::stdout().lock(), text);
         }
     }
 
@@ -115,11 +143,18 @@ fn painted(style: Style, text: &str) -> String {
 
 /// One write for the whole line, so that lines of other processes do not cut into it.
 fn write_talk(stream: &mut impl Write, text: &str, colours: bool) {
-    let mut line = if colours {
+    write_line(stream, shown(text, colours));
+}
+
+fn shown(text: &str, colours: bool) -> String {
+    if colours {
         text.to_owned()
     } else {
         anstream::adapter::strip_str(text).to_string()
-    };
+    }
+}
+
+fn write_line(stream: &mut impl Write, mut line: String) {
     line.push('\n');
     // Talk that nobody can read is no reason to stop running tests.
     let _ = stream

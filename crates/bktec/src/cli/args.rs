@@ -187,6 +187,12 @@ pub struct RunArgs {
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE, help_heading = "Test Engine",
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub promise_failure: Option<String>,
+    /// Write events beside the log: text (none) or json (a line each, to stderr) [default: text]
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT, value_name = "FORMAT", help_heading = "Output")]
+    pub output: Option<String>,
+    /// Write the events to this file instead
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT_FILE, value_name = "PATH", help_heading = "Output")]
+    pub output_file: Option<String>,
 }
 
 /// `bktec plan`.

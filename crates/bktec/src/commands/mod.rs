@@ -34,7 +34,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match cli::parse(arguments) {
         Ok(Invocation::Run(typed)) => match RunSettings::resolve(&typed, &mut agent::mint_token) {
             Ok(settings) => {
-                let terminal = Terminal::for_run(settings.common.debug);
+                let terminal =
+                    Terminal::for_run(settings.common.debug).folding(settings.common.folding);
                 tell_what_was_found(&settings.common, &terminal);
                 ended(run::run(&settings, &terminal), &terminal)
             }
@@ -43,7 +44,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Invocation::Plan(typed)) => {
             match PlanSettings::resolve(&typed, &mut agent::mint_token) {
                 Ok(settings) => {
-                    let terminal = Terminal::for_data(settings.common.debug);
+                    let terminal =
+                        Terminal::for_data(settings.common.debug).folding(settings.common.folding);
                     tell_what_was_found(&settings.common, &terminal);
                     ended(plan::plan(&settings, &terminal), &terminal)
                 }

@@ -1,10 +1,19 @@
-//! What a run tells its user: lines while it goes, and the report at its end.
+//! What a run tells: lines while it goes, the report at its end, and events for other programs.
 //!
 //! Pure: events and outcomes in, text out; `terminal` prints it. Lists are sorted, so that two
 //! nodes and two builds can be compared.
 
+mod events;
+mod folding;
 mod lines;
 mod summary;
 
+pub use events::{
+    AttemptFinished, AttemptStarted, ErrorsOutsideTests, Event, EventLine, NoResultsFrom,
+    PlanReady, PlanSource, ResultsIncomplete, ResultsUnreadable, RetryImpossible, RunFailed,
+    RunFinished, RunResult, RunStarted, SCHEMA_VERSION, TestFinished, TestOutcome, UploadFinished,
+    of_outcome,
+};
+pub use folding::folded;
 pub use lines::{ATTEMPT_MARK, lines};
 pub use summary::{ReportContext, report};

@@ -24,7 +24,7 @@ pub use build::BuildSettings;
 pub use common::{CommonSettings, EngineSettings, Selected};
 pub use plan::{PlanOutput, PlanSettings};
 pub use problems::InvalidConfiguration;
-pub use run::{RunSettings, UploadSettings};
+pub use run::{EventOutput, RunSettings, UploadSettings};
 pub use runner::RunnerChoice;
 pub use tokens::{Mint, TokenRequest};
 pub use upload::UploadFilesSettings;

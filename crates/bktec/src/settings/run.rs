@@ -1,6 +1,7 @@
 //! The settings of `bktec run`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 
@@ -41,6 +42,17 @@ pub struct RunSettings {
     pub promise_failure: bool,
     /// Uploads.
     pub upload: UploadSettings,
+    /// Where events are written, when they are asked for.
+    pub events: Option<EventOutput>,
+}
+
+/// Where the events of a run are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventOutput {
+    /// Between the other lines there.
+    Stderr,
+    /// A file of their own, made anew.
+    File(PathBuf),
 }
 
 impl RunSettings {
@@ -90,6 +102,7 @@ impl RunSettings {
             typed.tags_from_variable,
             &mut problems,
         );
+        let events = events(args, &mut problems);
         if let Some(runner) = result_path_is_missing(&args.common.runner) {
             problems.add(
                 var::BUILDKITE_TEST_ENGINE_RESULT_PATH,
@@ -134,8 +147,42 @@ impl RunSettings {
                 token,
                 tags,
             },
+            events,
         })
     }
+}
+
+fn events(args: &RunArgs, problems: &mut Problems) -> Option<EventOutput> {
+    let output = Field::new(
+        var::BUILDKITE_TEST_ENGINE_OUTPUT,
+        "--output",
+        args.output.as_ref(),
+    );
+    let file = Field::new(
+        var::BUILDKITE_TEST_ENGINE_OUTPUT_FILE,
+        "--output-file",
+        args.output_file.as_ref(),
+    );
+    let wanted = match output.text.map(str::trim) {
+        None | Some("text") => false,
+        Some("json") => true,
+        Some(_) => {
+            output.wrong("text or json", problems);
+            return None;
+        }
+    };
+    let file = file.optional();
+    if file.is_some() && !wanted {
+        problems.add(
+            var::BUILDKITE_TEST_ENGINE_OUTPUT_FILE,
+            "is for events, which are not asked for (give --output json)",
+        );
+    }
+    wanted.then(|| {
+        file.map_or(EventOutput::Stderr, |path| {
+            EventOutput::File(PathBuf::from(path))
+        })
+    })
 }
 
 /// The runner's name when it needs a result path and has none.

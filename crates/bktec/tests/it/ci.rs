@@ -206,3 +206,63 @@ fn half_of_a_node_stops_the_build() {
     "#);
     assert!(server.asked().is_empty());
 }
+
+/// The lines of a run that open and close sections, on a CI with these variables.
+fn section_lines(environment: &[(&str, &str)]) -> String {
+    let mut bktec = Bktec::against(&["run"], &with_plan()).file("x", "");
+    for (name, value) in environment {
+        bktec = bktec.env(name, value);
+    }
+    let ended = bktec.env("BUILDKITE_TEST_ENGINE_TEST_CMD", PASSING).run();
+    assert_eq!(ended.code, 0, "{ended}");
+    ended
+        .stdout
+        .lines()
+        .filter(|line| {
+            ["+++", "::", "##[", "\u{1b}[0Ksection", "====="]
+                .iter()
+                .any(|start| line.starts_with(start))
+        })
+        .map(|line| line.replace('\u{1b}', "ESC").replace('\r', "CR"))
+        .map(|line| {
+            line.split(':')
+                .map(|part| {
+                    if part.len() == 10 && part.parse::<u64>().is_ok() {
+                        "TIME"
+                    } else {
+                        part
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join(":")
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn logs_fold_as_the_ci_wants_it() {
+    let marks = "+++ Buildkite Test Engine Client: bktec VERSION\n+++ ========== Buildkite Test Engine Report  ==========";
+    assert_eq!(section_lines(&[]), marks);
+    assert_eq!(
+        section_lines(&[("BUILDKITE", "true"), ("GITHUB_ACTIONS", "true")]),
+        marks
+    );
+    assert_eq!(section_lines(&[("CIRCLECI", "true")]), marks);
+    insta::assert_snapshot!(section_lines(&[("GITHUB_ACTIONS", "true")]), @"
+    ::group::Buildkite Test Engine Client: bktec VERSION
+    ::endgroup::
+    ========== Buildkite Test Engine Report  ==========
+    ");
+    insta::assert_snapshot!(section_lines(&[("GITLAB_CI", "true")]), @"
+    ESC[0Ksection_start:TIME:bktec_1_1[collapsed=true]CRESC[0KBuildkite Test Engine Client: bktec VERSION
+    ESC[0Ksection_end:TIME:bktec_1_1CRESC[0K
+    ESC[0Ksection_start:TIME:bktec_3_1CRESC[0K========== Buildkite Test Engine Report  ==========
+    ESC[0Ksection_end:TIME:bktec_3_1CRESC[0K
+    ");
+    insta::assert_snapshot!(section_lines(&[("TF_BUILD", "True")]), @"
+    ##[group]Buildkite Test Engine Client: bktec VERSION
+    ##[endgroup]
+    ========== Buildkite Test Engine Report  ==========
+    ");
+}

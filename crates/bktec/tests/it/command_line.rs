@@ -126,6 +126,12 @@ fn help_of_run() {
     Plan:
           --plan-identifier <IDENTIFIER>  What names the plan [default: BUILD_ID/STEP_ID] [env:
                                           BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER]
+
+    Output:
+          --output <FORMAT>     Write events beside the log: text (none) or json (a line each, to
+                                stderr) [default: text] [env: BUILDKITE_TEST_ENGINE_OUTPUT]
+          --output-file <PATH>  Write the events to this file instead [env:
+                                BUILDKITE_TEST_ENGINE_OUTPUT_FILE]
     ----- stderr -----
     ");
 }

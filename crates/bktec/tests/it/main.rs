@@ -9,6 +9,7 @@ mod bktec;
 mod ci;
 mod command_line;
 mod configuration;
+mod events;
 mod plan;
 mod reference;
 mod run;

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use test_engine_wire::{Case, Statistics, TestIdentity, TimelineEvent};
 
+use super::event_log::EventLog;
 use crate::attempts::{self, AttemptOptions, Managed, RunEvent};
 use crate::error::CommandError;
 use crate::process::{Capacity, Exit};
-use crate::report::{self, ReportContext};
+use crate::report::{self, Event, ReportContext, UploadFinished};
 use crate::runners::Runner;
 use crate::settings::RunSettings;
 use crate::terminal::Terminal;
@@ -25,6 +26,7 @@ pub(super) struct Execution<'a> {
     pub muted: &'a [TestIdentity],
     pub skipped: &'a [TestIdentity],
     pub uploader: Option<&'a Uploader<'a>>,
+    pub events: &'a EventLog<'a>,
     pub terminal: &'a Terminal,
 }
 
@@ -66,8 +68,12 @@ impl Execution<'_> {
         if let Some(report) = report::report(&outcome, &context) {
             self.terminal.line(&report);
         }
+        let code = exit_code::of_child(outcome.exit_code);
+        for event in report::of_outcome(&outcome, code) {
+            self.events.write(|| event);
+        }
         Ok(Executed {
-            code: exit_code::of_child(outcome.exit_code),
+            code,
             killed: outcome.killed_by.is_some(),
             hard_failures: outcome.failed().count(),
             timeline,
@@ -85,6 +91,7 @@ impl Execution<'_> {
         if let Some(lines) = report::lines(event) {
             self.terminal.line(&lines);
         }
+        self.events.write(|| event.into());
         if let RunEvent::AttemptFinished {
             result_file: Some(path),
             exit: Exit::Code(_),
@@ -105,7 +112,16 @@ impl Execution<'_> {
         let Some((uploader, format)) = self.uploader.zip(self.runner.upload_format()) else {
             return;
         };
-        match uploader.upload(path, format) {
+        let sent = uploader.upload(path, format);
+        self.events.write(|| {
+            let url = sent.as_ref().ok().map(|receipt| receipt.run_url.clone());
+            Event::UploadFinished(UploadFinished {
+                uploaded: sent.is_ok(),
+                url: url.filter(|url| !url.is_empty()),
+                error: sent.as_ref().err().map(ToString::to_string),
+            })
+        });
+        match sent {
             Ok(receipt) if receipt.run_url.is_empty() => {
                 self.terminal.debug(|| "uploaded the results".to_owned());
             }

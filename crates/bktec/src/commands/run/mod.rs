@@ -1,14 +1,17 @@
 //! `bktec run`: plan, run this node's share, retry, report, upload, tell how it went.
 
+mod event_log;
 mod execution;
 mod share;
 
-use test_engine_wire::{Case, Plan, PlanMetadataRequest, TestIdentity};
+use test_engine_wire::{Case, Plan, PlanMetadataRequest, Statistics, TestIdentity};
 
+use self::event_log::EventLog;
 use self::execution::{Executed, Execution};
 use super::obtain::{self, Obtained};
 use super::{header, prepare, request, targets};
 use crate::error::CommandError;
+use crate::report::{Event, PlanReady, PlanSource, RunFailed, RunFinished, RunResult, RunStarted};
 use crate::runners::Runner;
 use crate::server_api::{Client, Transport};
 use crate::settings::RunSettings;
@@ -28,6 +31,62 @@ struct Share {
 
 /// Runs this node's share. Ends with the runner's code, as far as muted tests allow.
 pub(super) fn run(settings: &RunSettings, terminal: &Terminal) -> Result<u8, CommandError> {
+    let events = EventLog::open(settings.events.as_ref(), terminal)?;
+    events.write(|| started(settings));
+    let ended = run_share(settings, &events, terminal);
+    if let Err(error) = &ended {
+        events.write(|| {
+            Event::RunFailed(RunFailed {
+                message: error.to_string(),
+                exit_code: error.exit_code(),
+            })
+        });
+    }
+    ended
+}
+
+fn started(settings: &RunSettings) -> Event {
+    let common = &settings.common;
+    Event::RunStarted(RunStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        runner: common.runner.definition.name.to_owned(),
+        organization: common.engine.organization_slug.clone(),
+        suite: common.engine.suite_slug.clone(),
+        plan_identifier: common.identifier.clone(),
+        node: settings.node,
+        nodes: settings.nodes,
+        job_retry_count: common.build.job_retry_count,
+    })
+}
+
+fn ready(share: &Share) -> Event {
+    Event::PlanReady(PlanReady {
+        source: if share.planned {
+            PlanSource::Server
+        } else {
+            PlanSource::Fallback
+        },
+        cases: share.cases.len(),
+        muted: share.muted.len(),
+        skipped: share.skipped.len(),
+    })
+}
+
+fn nothing_to_run() -> Event {
+    Event::RunFinished(RunFinished {
+        result: RunResult::NoTests,
+        exit_code: exit_code::SUCCESS,
+        killed_by: None,
+        retries: 0,
+        statistics: Statistics::default(),
+    })
+}
+
+fn run_share(
+    settings: &RunSettings,
+    events: &EventLog<'_>,
+    terminal: &Terminal,
+) -> Result<u8, CommandError> {
     header::print(terminal);
     let common = &settings.common;
     let directory = prepare::working_directory()?;
@@ -53,11 +112,13 @@ pub(super) fn run(settings: &RunSettings, terminal: &Terminal) -> Result<u8, Com
     let transport = Transport::new();
     let client = Client::new(&common.engine, &transport, terminal);
     let share = share(settings, &*runner, &targets, &client, terminal)?;
+    events.write(|| ready(&share));
     if share.cases.is_empty() && !common.runner.definition.chooses_tests {
         if settings.fail_on_no_tests {
             return Err(CommandError::NoTests);
         }
         terminal.line("There are no tests to run on this node.");
+        events.write(nothing_to_run);
         return Ok(exit_code::SUCCESS);
     }
 
@@ -80,6 +141,7 @@ pub(super) fn run(settings: &RunSettings, terminal: &Terminal) -> Result<u8, Com
         muted: &share.muted,
         skipped: &share.skipped,
         uploader: uploader.as_ref(),
+        events,
         terminal,
     };
     let executed = execution.run()?;

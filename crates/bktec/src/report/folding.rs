@@ -1,0 +1,121 @@
+//! Lines that fold a log, in the form of the CI that shows it. Pure.
+//!
+//! Everything here is written with Buildkite's marks: a line that begins with `+++`, `---` or `~~~` opens
+//! a section. Scripts look for these lines, so they stay where no CI is known to fold otherwise. A
+//! section ends with the text it stands in, since the runner's own output follows.
+
+use crate::ci::Folding;
+
+/// Sections whose titles begin so are of use only when something is odd. All others hold what people
+/// look for, and where a CI shows sections closed they are none.
+const CLOSED: &str = "Buildkite Test Engine Client";
+
+const MARKS: [&str; 3] = ["+++ ", "--- ", "~~~ "];
+
+/// The text for that CI. `seconds` is the time since 1970, `number` one that no other text of this
+/// process has.
+pub fn folded(text: &str, folding: Folding, seconds: i64, number: u32) -> String {
+    if folding == Folding::Marks {
+        return text.to_owned();
+    }
+    let mut lines: Vec<String> = Vec::new();
+    let mut open: Option<String> = None;
+    let mut sections = 0;
+    for line in text.lines() {
+        let Some(title) = title_of(line) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        lines.extend(open.take());
+        sections += 1;
+        let is_closed = title.starts_with(CLOSED);
+        match folding {
+            Folding::GitHub if is_closed => {
+                lines.push(format!("::group::{title}"));
+                open = Some("::endgroup::".to_owned());
+            }
+            Folding::Azure if is_closed => {
+                lines.push(format!("##[group]{title}"));
+                open = Some("##[endgroup]".to_owned());
+            }
+            Folding::GitLab => {
+                let name = format!("bktec_{number}_{sections}");
+                let option = if is_closed { "[collapsed=true]" } else { "" };
+                lines.push(format!(
+                    "\u{1b}[0Ksection_start:{seconds}:{name}{option}\r\u{1b}[0K{title}"
+                ));
+                open = Some(format!("\u{1b}[0Ksection_end:{seconds}:{name}\r\u{1b}[0K"));
+            }
+            Folding::GitHub | Folding::Azure | Folding::Marks => lines.push(title.to_owned()),
+        }
+    }
+    lines.extend(open);
+    lines.join("\n")
+}
+
+fn title_of(line: &str) -> Option<&str> {
+    MARKS.iter().find_map(|mark| line.strip_prefix(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str =
+        "+++ Buildkite Test Engine Client: bktec 1\n\n logo\n+++ Failed Tests:\n- a +++ b";
+
+    fn shown(folding: Folding) -> String {
+        folded(TEXT, folding, 1_700_000_000, 3)
+            .replace('\u{1b}', "ESC")
+            .replace('\r', "CR")
+    }
+
+    #[test]
+    fn marks_stay_as_they_are() {
+        assert_eq!(shown(Folding::Marks), TEXT);
+    }
+
+    #[test]
+    fn on_github_only_what_is_rarely_looked_at_is_closed() {
+        insta::assert_snapshot!(shown(Folding::GitHub), @"
+        ::group::Buildkite Test Engine Client: bktec 1
+
+         logo
+        ::endgroup::
+        Failed Tests:
+        - a +++ b
+        ");
+    }
+
+    #[test]
+    fn on_gitlab_sections_may_be_open() {
+        insta::assert_snapshot!(shown(Folding::GitLab), @"
+        ESC[0Ksection_start:1700000000:bktec_3_1[collapsed=true]CRESC[0KBuildkite Test Engine Client: bktec 1
+
+         logo
+        ESC[0Ksection_end:1700000000:bktec_3_1CRESC[0K
+        ESC[0Ksection_start:1700000000:bktec_3_2CRESC[0KFailed Tests:
+        - a +++ b
+        ESC[0Ksection_end:1700000000:bktec_3_2CRESC[0K
+        ");
+    }
+
+    #[test]
+    fn on_azure_it_is_as_on_github() {
+        insta::assert_snapshot!(shown(Folding::Azure), @"
+        ##[group]Buildkite Test Engine Client: bktec 1
+
+         logo
+        ##[endgroup]
+        Failed Tests:
+        - a +++ b
+        ");
+    }
+
+    #[test]
+    fn text_without_sections_is_left_alone() {
+        for folding in [Folding::GitHub, Folding::GitLab, Folding::Azure] {
+            assert_eq!(folded("a\n\n b", folding, 0, 0), "a\n\n b");
+        }
+    }
+}
