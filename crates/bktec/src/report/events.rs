@@ -36,6 +36,10 @@ pub enum Event {
     PlanReady(PlanReady),
     /// A command is about to start.
     AttemptStarted(AttemptStarted),
+    /// A part of an attempt is about to start.
+    PartStarted(PartStarted),
+    /// A part of an attempt ended.
+    PartFinished(PartFinished),
     /// The command ended.
     AttemptFinished(AttemptFinished),
     /// An attempt left no results to go by.
@@ -44,6 +48,10 @@ pub enum Event {
     ResultsIncomplete(ResultsIncomplete),
     /// Targets that were run and left no results.
     NoResultsFrom(NoResultsFrom),
+    /// Files with tests that ran although nobody asked for them.
+    NotAskedFor(NotAskedFor),
+    /// Tests that the plan skips and that ran, because the runner cannot leave them out.
+    NotSkipped(NotSkipped),
     /// Errors that belong to no test.
     ErrorsOutsideTests(ErrorsOutsideTests),
     /// Failed tests are not retried although attempts are left.
@@ -109,8 +117,36 @@ pub struct AttemptStarted {
     pub attempt: u32,
     /// The most retries there can be.
     pub of: u32,
+    /// In how many parts; more than 1 where one command line would be too long.
+    pub parts: usize,
     /// As a shell would take it.
     pub command: String,
+}
+
+/// A part of an attempt that is not the first one is about to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartStarted {
+    /// As in `attempt_started`.
+    pub attempt: u32,
+    /// Which, from 2.
+    pub part: usize,
+    /// As in `attempt_started`.
+    pub parts: usize,
+    /// As a shell would take it.
+    pub command: String,
+}
+
+/// A part of an attempt that is not the last one ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartFinished {
+    /// As in `attempt_started`.
+    pub attempt: u32,
+    /// Its exit code; null when a signal ended it.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// What this part wrote, if it wrote anything.
+    pub result_file: Option<String>,
 }
 
 /// The command ended.
@@ -151,6 +187,20 @@ pub struct ResultsIncomplete {
 pub struct NoResultsFrom {
     /// As the runner was given them.
     pub targets: Vec<String>,
+}
+
+/// Files with tests that ran although nobody asked for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotAskedFor {
+    /// Which, sorted.
+    pub files: Vec<String>,
+}
+
+/// Tests that the plan skips and that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotSkipped {
+    /// How many.
+    pub count: usize,
 }
 
 /// Errors that belong to no test.
@@ -220,6 +270,8 @@ pub struct TestFinished {
     pub outcomes: Vec<TestOutcome>,
     /// Its failures do not count.
     pub muted: bool,
+    /// The plan skips it. If it ran all the same, its failures do not count.
+    pub to_be_skipped: bool,
     /// Why it is failed although it was run again, in words.
     pub doubt: Option<String>,
 }
@@ -271,21 +323,44 @@ impl From<&RunEvent<'_>> for Event {
                 attempt,
                 of,
                 command,
+                parts,
             } => Self::AttemptStarted(AttemptStarted {
                 attempt: *attempt,
                 of: *of,
+                parts: *parts,
                 command: command.to_string(),
             }),
+            RunEvent::PartStarted {
+                attempt,
+                part,
+                parts,
+                command,
+            } => Self::PartStarted(PartStarted {
+                attempt: *attempt,
+                part: *part,
+                parts: *parts,
+                command: command.to_string(),
+            }),
+            RunEvent::PartFinished {
+                attempt,
+                exit,
+                result_file,
+            } => {
+                let (exit_code, signal) = code_and_signal(*exit);
+                Self::PartFinished(PartFinished {
+                    attempt: *attempt,
+                    exit_code,
+                    signal,
+                    result_file: result_file.map(|path| path.to_string_lossy().into_owned()),
+                })
+            }
             RunEvent::AttemptFinished {
                 attempt,
                 exit,
                 result_file,
                 interrupted_by,
             } => {
-                let (exit_code, signal) = match *exit {
-                    Exit::Code(code) => (Some(code), None),
-                    Exit::Signal(signal) => (None, Some(signal)),
-                };
+                let (exit_code, signal) = code_and_signal(*exit);
                 Self::AttemptFinished(AttemptFinished {
                     attempt: *attempt,
                     exit_code,
@@ -309,6 +384,10 @@ impl From<&RunEvent<'_>> for Event {
             RunEvent::NothingFrom { targets } => Self::NoResultsFrom(NoResultsFrom {
                 targets: targets.iter().map(|&target| target.to_owned()).collect(),
             }),
+            RunEvent::NotAskedFor { files } => Self::NotAskedFor(NotAskedFor {
+                files: files.iter().map(|&file| file.to_owned()).collect(),
+            }),
+            RunEvent::NotSkipped { count } => Self::NotSkipped(NotSkipped { count: *count }),
             RunEvent::ErrorsOutsideTests { attempt, errors } => {
                 Self::ErrorsOutsideTests(ErrorsOutsideTests {
                     attempt: *attempt,
@@ -319,6 +398,13 @@ impl From<&RunEvent<'_>> for Event {
                 reason: why.to_string(),
             }),
         }
+    }
+}
+
+fn code_and_signal(exit: Exit) -> (Option<i32>, Option<i32>) {
+    match exit {
+        Exit::Code(code) => (Some(code), None),
+        Exit::Signal(signal) => (None, Some(signal)),
     }
 }
 
@@ -336,6 +422,7 @@ pub fn of_outcome(outcome: &RunOutcome, exit_code: u8) -> impl Iterator<Item = E
                 .map(|&outcome| outcome.into())
                 .collect(),
             muted: test.muted,
+            to_be_skipped: test.to_be_skipped,
             doubt: test.doubt.map(Doubt::text).map(str::to_owned),
         })
     });

@@ -10,9 +10,9 @@ mod summary;
 
 pub use events::{
     AttemptFinished, AttemptStarted, ErrorsOutsideTests, Event, EventLine, NoResultsFrom,
-    PlanReady, PlanSource, ResultsIncomplete, ResultsUnreadable, RetryImpossible, RunFailed,
-    RunFinished, RunResult, RunStarted, SCHEMA_VERSION, TestFinished, TestOutcome, UploadFinished,
-    of_outcome,
+    NotAskedFor, NotSkipped, PartFinished, PartStarted, PlanReady, PlanSource, ResultsIncomplete,
+    ResultsUnreadable, RetryImpossible, RunFailed, RunFinished, RunResult, RunStarted,
+    SCHEMA_VERSION, TestFinished, TestOutcome, UploadFinished, of_outcome,
 };
 pub use folding::folded;
 pub use lines::{ATTEMPT_MARK, lines};
