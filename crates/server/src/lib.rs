@@ -8,6 +8,7 @@ mod app;
 mod ingest;
 mod jobs;
 mod oidc;
+mod owners;
 mod planning;
 mod secrets;
 mod selectors;

@@ -3,12 +3,13 @@
 //! The sums per day say on which days a test ran and how often; so only segments of days that
 //! are wanted are looked through, newest first, and whole days are passed over by their counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use test_engine_results::Outcome;
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::execution_tags::later_tags;
 use crate::identity::execution_uuid;
 use crate::known_tests::{SUM_DAYS, metrics};
 use crate::records::{Execution, Listed, Metrics, Page, Period, Test, TestId};
@@ -213,6 +214,10 @@ async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execu
         } else {
             None
         };
+        let mut tags = merged_tags(&upload.tags, place.kept.tags.as_deref())?;
+        if let Some(later) = upload.later_tags.get(&(place.upload_id, place.position)) {
+            tags.extend(later.clone());
+        }
         executions.push(Execution {
             uuid: execution_uuid(place.upload_id, upload.uuid, place.position),
             outcome: place.kept.outcome,
@@ -223,7 +228,7 @@ async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execu
             commit_sha: upload.commit_sha.clone(),
             job_id: upload.job_id.clone(),
             failure_reason,
-            tags: merged_tags(&upload.tags, place.kept.tags.as_deref())?,
+            tags,
             created_at: upload.received_at,
         });
     }
@@ -238,6 +243,7 @@ struct UploadFacts {
     commit_sha: Option<String>,
     job_id: Option<String>,
     tags: String,
+    later_tags: HashMap<(i64, u32), BTreeMap<String, String>>,
     received_at: crate::records::Timestamp,
 }
 
@@ -258,6 +264,7 @@ async fn upload_facts(session: &mut Session, upload_id: i64) -> Result<UploadFac
         commit_sha: row.text_or_null(3)?,
         job_id: row.text_or_null(4)?,
         tags: row.text(5)?,
+        later_tags: later_tags(session, upload_id, upload_id).await?,
         received_at: row.time(6)?,
     })
 }

@@ -27,6 +27,16 @@ pub(crate) fn execution_uuid(upload_id: i64, upload: Uuid, position: u32) -> Uui
     Uuid::new_v8(bytes)
 }
 
+/// Where the execution with this public id would be: its upload's internal id and its position.
+/// Whether it is there is known once [`execution_uuid`] of that upload says the same.
+pub(crate) fn execution_place(execution: Uuid) -> (i64, u32) {
+    let bytes = execution.as_bytes();
+    let mut upload_id = [0; 8];
+    upload_id[2..].copy_from_slice(&bytes[..6]);
+    let position = [bytes[9], bytes[10], bytes[11], bytes[12]];
+    (i64::from_be_bytes(upload_id), u32::from_be_bytes(position))
+}
+
 /// A producer's execution id, as it is kept.
 pub(crate) fn result_key(id: &str) -> u64 {
     u64::from_be_bytes(first_bytes(&Sha256::digest(id)))
@@ -73,6 +83,10 @@ mod tests {
         let upload = Uuid::from_u128(0x0193_1111_2222_7333_8444_5555_6666_7777);
         let first = execution_uuid(7, upload, 0);
         assert_eq!(first.get_version_num(), 8);
+        for (upload_id, position) in [(7, 0), (1 << 40, 1 << 20), (123_456_789, 4_999)] {
+            let execution = execution_uuid(upload_id, upload, position);
+            assert_eq!(execution_place(execution), (upload_id, position));
+        }
         assert_ne!(first, execution_uuid(7, upload, 1));
         assert_ne!(first, execution_uuid(8, upload, 0));
         assert_ne!(

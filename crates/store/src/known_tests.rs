@@ -1,12 +1,14 @@
 //! The tests that suites have: finding them, their state, and lists with what they come to.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::identity::{file_key, test_uuid};
 use crate::records::{
-    Listed, Metrics, OutcomeCounts, Suite, SuiteId, Test, TestId, TestOrder, TestQuery, TestState,
-    TestWithMetrics, Timestamp,
+    BranchFilter, Listed, Metrics, OutcomeCounts, Period, Suite, SuiteId, Test, TestId, TestOrder,
+    TestQuery, TestState, TestWithMetrics, Timestamp,
 };
 use crate::sql::{Row, Value, lookup_sizes, repeated, values};
 use crate::store::Store;
@@ -19,7 +21,8 @@ pub(crate) const TEST_COLUMNS: &str = "tests.id, tests.uuid, tests.suite_id, tes
      tests.state, tests.state_changed_at, tests.first_seen_at, tests.last_seen_at";
 
 /// Everything before `WHERE` in a query for tests.
-const SELECT_TEST: &str = "FROM tests LEFT JOIN selectors ON selectors.id = tests.selector_id ";
+pub(crate) const SELECT_TEST: &str =
+    "FROM tests LEFT JOIN selectors ON selectors.id = tests.selector_id ";
 
 impl Store {
     /// The test with this public id, when it is the suite's.
@@ -91,41 +94,18 @@ impl Store {
         suite: SuiteId,
         query: &TestQuery,
     ) -> Result<Listed<TestWithMetrics>> {
-        let branch_id = match &query.branch {
-            None => None,
-            Some(name) => match self.branch(suite, name).await? {
-                Some(branch) => Some(branch.get()),
-                None => {
-                    return Ok(Listed {
-                        items: Vec::new(),
-                        total: 0,
-                    });
-                }
-            },
-        };
-        let mut filters = String::new();
+        let (on_branch, branch) = branch_condition(suite, query.branch.as_ref(), "branch_id");
+        let (filters, filter_values) = conditions(query);
         let mut bound: Vec<Value<'_>> =
             values![suite.get(), query.period.first_day, query.period.last_day].to_vec();
-        let only_branch = if branch_id.is_some() {
-            "AND branch_id = ? "
-        } else {
-            ""
-        };
-        bound.extend(branch_id.map(Value::from));
-        if let Some(state) = query.state {
-            filters.push_str("AND tests.state = ? ");
-            bound.push(state_code(state).into());
-        }
-        if let Some(search) = query.search.as_deref().filter(|search| !search.is_empty()) {
-            filters.push_str("AND LOWER(tests.scope || ' ' || tests.name) LIKE ? ESCAPE '!' ");
-            bound.push(like_pattern(search).into());
-        }
+        bound.extend(branch);
+        bound.extend(filter_values);
         let order = order_by(query.order, query.descending);
         let text = format!(
             "SELECT {TEST_COLUMNS}, sums.passed, sums.failed, sums.skipped, sums.unknown, \
              sums.timed, sums.duration_sum_us, sums.duration_min_us, sums.duration_max_us, \
              COUNT(*) OVER () FROM ({SUM_DAYS} FROM test_days \
-             WHERE suite_id = ? AND day >= ? AND day <= ? {only_branch}GROUP BY test_id) AS sums \
+             WHERE suite_id = ? AND day >= ? AND day <= ? {on_branch}GROUP BY test_id) AS sums \
              JOIN tests ON tests.id = sums.test_id \
              LEFT JOIN selectors ON selectors.id = tests.selector_id \
              WHERE 1 = 1 {filters}ORDER BY {order}, tests.id LIMIT ? OFFSET ?"
@@ -151,6 +131,35 @@ impl Store {
             items: rows.iter().map(with_metrics).collect::<Result<_>>()?,
             total: total.unwrap_or(0),
         })
+    }
+
+    /// The last day in the period on which each of these tests failed, for those that did.
+    pub async fn last_failure_days(
+        &self,
+        suite: SuiteId,
+        tests: &[TestId],
+        period: Period,
+    ) -> Result<BTreeMap<TestId, i64>> {
+        let mut session = self.read().await?;
+        let mut days = BTreeMap::new();
+        let mut rest = tests;
+        for size in lookup_sizes(tests.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let text = repeated(
+                "SELECT test_id, MAX(day) FROM test_days WHERE suite_id = ? AND day >= ? \
+                 AND day <= ? AND failed > 0 AND test_id IN (",
+                "?",
+                size,
+                ") GROUP BY test_id",
+            );
+            let mut bound = values![suite.get(), period.first_day, period.last_day].to_vec();
+            bound.extend(now.iter().map(|id| Value::from(id.get())));
+            for row in session.rows(text, bound).await? {
+                days.insert(TestId::new(row.integer(0)?), row.integer(1)?);
+            }
+        }
+        Ok(days)
     }
 
     /// How many tests the suite has ever seen.
@@ -264,6 +273,61 @@ pub(crate) fn test(row: &Row) -> Result<Test> {
         first_seen_at: row.time(11)?,
         last_seen_at: row.time(12)?,
     })
+}
+
+/// A condition on the branch id in a column (0: none), with what it binds; nothing without one.
+pub(crate) fn branch_condition(
+    suite: SuiteId,
+    branch: Option<&BranchFilter>,
+    column: &str,
+) -> (String, Vec<Value<'static>>) {
+    let ids = |condition| format!("(SELECT id FROM branches WHERE suite_id = ? AND {condition})");
+    match branch {
+        None => (String::new(), Vec::new()),
+        Some(BranchFilter::Is(name)) => (
+            format!("AND {column} IN {} ", ids("name = ?")),
+            values![suite.get(), name.clone()].to_vec(),
+        ),
+        Some(BranchFilter::IsNot(name)) => (
+            format!("AND {column} NOT IN {} ", ids("name = ?")),
+            values![suite.get(), name.clone()].to_vec(),
+        ),
+        Some(BranchFilter::StartsWith(prefix)) => {
+            let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+            (
+                format!(
+                    "AND {column} IN {} ",
+                    ids("SUBSTR(name, 1, CAST(? AS INTEGER)) = ?")
+                ),
+                values![suite.get(), length, prefix.clone()].to_vec(),
+            )
+        }
+    }
+}
+
+/// What a query asks of the tests themselves, each condition led by `AND`, with what they bind.
+pub(crate) fn conditions(query: &TestQuery) -> (String, Vec<Value<'static>>) {
+    let mut text = String::new();
+    let mut bound = Vec::new();
+    if let Some(state) = query.state {
+        text.push_str("AND tests.state = ? ");
+        bound.push(state_code(state).into());
+    }
+    if let Some(search) = query.search.as_deref().filter(|search| !search.is_empty()) {
+        text.push_str("AND LOWER(tests.scope || ' ' || tests.name) LIKE ? ESCAPE '!' ");
+        bound.push(like_pattern(search).into());
+    }
+    for filter in &query.labels {
+        let not = if filter.is_wanted { "" } else { "NOT " };
+        text.push_str("AND ");
+        text.push_str(not);
+        text.push_str(
+            "EXISTS (SELECT 1 FROM test_labels WHERE test_labels.suite_id = tests.suite_id \
+             AND test_labels.label = ? AND test_labels.test_id = tests.id) ",
+        );
+        bound.push(filter.label.clone().into());
+    }
+    (text, bound)
 }
 
 const fn state_code(state: TestState) -> i64 {

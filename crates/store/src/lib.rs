@@ -7,12 +7,16 @@
 mod backup;
 mod deletion;
 mod error;
+mod executed;
+mod execution_tags;
 mod history;
 mod identity;
 mod ingest;
 mod known_tests;
+mod labels;
 mod leases;
 mod organizations;
+mod ownership;
 mod plans;
 mod records;
 mod request_counts;
@@ -23,20 +27,25 @@ mod segment;
 mod sql;
 mod store;
 mod suites;
+mod sums;
 mod timings;
 mod tokens;
+mod upload_attempts;
 mod varint;
 
 pub use backup::{copy_database, database_file};
 pub use error::{Conflict, StoreError};
+pub use executed::WantsTags;
 pub use identity::test_uuid;
 pub use records::{
-    BranchId, Execution, Expired, FailedExecution, KeptSince, Listed, Metrics, NewExecution,
-    NewPlan, NewRun, NewSuite, NewToken, NewUpload, NodeReport, Organization, OrganizationId,
-    OutcomeCounts, Page, Period, PlanSummary, Recorded, Run, RunId, RunResult, RunState, RunTiming,
-    Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestId, TestOrder,
-    TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token, TokenId, TokenKind,
-    Upload,
+    AttemptState, BranchFilter, BranchId, Execution, Expired, FailedExecution, KeptSince,
+    LabelChange, LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewPlan,
+    NewRefusedUpload, NewRun, NewSuite, NewToken, NewUpload, NodeReport, Organization,
+    OrganizationId, OutcomeCounts, OwnershipFile, Page, Period, PlanSummary, Recorded, Run, RunId,
+    RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges,
+    SuiteId, Test, TestId, TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp,
+    Token, TokenId, TokenKind, Upload, UploadAttempt,
 };
 pub use rings::RECENT_RUNS;
 pub use store::{DEFAULT_CONNECTIONS, Store, without_secrets};
+pub use upload_attempts::REFUSED_UPLOADS;

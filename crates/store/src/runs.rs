@@ -128,10 +128,12 @@ impl Store {
         let text = format!(
             "SELECT {TEST_COLUMNS}, failures.upload_id, uploads.uuid, failures.position, \
              failures.muted, failures.duration_us, failures.reason, failures.expanded, \
-             uploads.tags, failures.tags, uploads.received_at FROM failures \
+             uploads.tags, failures.tags, uploads.received_at, execution_tags.tags FROM failures \
              JOIN uploads ON uploads.id = failures.upload_id \
              JOIN tests ON tests.id = failures.test_id \
              LEFT JOIN selectors ON selectors.id = tests.selector_id \
+             LEFT JOIN execution_tags ON execution_tags.upload_id = failures.upload_id \
+             AND execution_tags.position = failures.position \
              WHERE failures.run_id = ? \
              ORDER BY failures.upload_id, failures.position LIMIT ? OFFSET ?"
         );
@@ -251,6 +253,10 @@ fn upload(row: &Row) -> Result<Upload> {
 }
 
 fn failed_execution(row: &Row, run: &Run) -> Result<FailedExecution> {
+    let mut tags = merged_tags(&row.text(20)?, row.text_or_null(21)?.as_deref())?;
+    if row.text_or_null(23)?.is_some() {
+        tags.extend(row.json::<BTreeMap<String, String>>(23, "set of tags")?);
+    }
     let position =
         u32::try_from(row.integer(15)?).map_err(|_| StoreError::Damaged { what: "position" })?;
     Ok(FailedExecution {
@@ -264,7 +270,7 @@ fn failed_execution(row: &Row, run: &Run) -> Result<FailedExecution> {
             Some(text) => expanded(&text)?,
             None => Vec::new(),
         },
-        tags: merged_tags(&row.text(20)?, row.text_or_null(21)?.as_deref())?,
+        tags,
         created_at: row.time(22)?,
     })
 }

@@ -159,6 +159,7 @@ impl KeptResults {
             branch: None,
             state: None,
             search: None,
+            labels: Vec::new(),
             order: TestOrder::Executions,
             descending: true,
             page: Page::new(1, ALL),

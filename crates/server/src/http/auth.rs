@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use test_engine_store::{OrganizationId, Store, Suite, Timestamp, Token, TokenKind};
 use uuid::Uuid;
@@ -236,6 +236,7 @@ macro_rules! needs {
 needs! {
     ReadSuites = Scope::ReadSuites, Bucket::Rest;
     WriteSuites = Scope::WriteSuites, Bucket::Rest;
+    WriteExecutionTags = Scope::WriteSuites, Bucket::ExecutionTags;
     ReadPlans = Scope::ReadTestPlan, Bucket::Plan;
     WritePlans = Scope::WriteTestPlan, Bucket::Plan;
 }
@@ -324,7 +325,22 @@ impl FromRequestParts<App> for AnyAccess {
     }
 }
 
-async fn authorize<N: Needs>(
+/// An endpoint that every token of the organization may ask.
+pub(crate) struct OrganizationMember(pub(crate) Principal);
+
+impl FromRequestParts<App> for OrganizationMember {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let path = path_parameters(parts, app).await;
+        let principal = member(parts, app, path.get("organization")).await?;
+        count(parts, app, &principal, Bucket::Rest).await?;
+        Ok(Self(principal))
+    }
+}
+
+/// Who asks, when it is a token of this organization.
+async fn member(
     parts: &Parts,
     app: &App,
     organization: Option<&String>,
@@ -340,6 +356,15 @@ async fn authorize<N: Needs>(
              slug."
         )));
     }
+    Ok(principal)
+}
+
+async fn authorize<N: Needs>(
+    parts: &Parts,
+    app: &App,
+    organization: Option<&String>,
+) -> Result<Principal, ApiError> {
+    let principal = member(parts, app, organization).await?;
     count(parts, app, &principal, N::BUCKET).await?;
     if !principal.may(N::SCOPE) {
         return Err(missing(N::SCOPE));
@@ -370,14 +395,7 @@ async fn count(
         notes.rate(rate);
     }
     if rate.exceeded {
-        return Err(ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            format!(
-                "You have exceeded your API rate limit of {} requests a minute. Please wait {} \
-                 seconds before making more requests.",
-                rate.limit, rate.reset
-            ),
-        ));
+        return Err(ApiError::too_often(rate));
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use test_engine_store::StoreError;
 use test_engine_wire::ErrorBody;
 
+use super::rate_limits::RateStatus;
+
 /// Seconds to wait before a request that could not be served is sent again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
@@ -16,6 +18,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 pub(crate) struct ApiError {
     status: StatusCode,
     message: String,
+    rate: Option<Box<RateStatus>>,
 }
 
 impl ApiError {
@@ -24,6 +27,7 @@ impl ApiError {
         Self {
             status,
             message: message.into(),
+            rate: None,
         }
     }
 
@@ -61,6 +65,21 @@ impl ApiError {
     /// 422: understood, and still not usable.
     pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+    }
+
+    /// 429: too often.
+    pub(crate) fn too_often(rate: RateStatus) -> Self {
+        Self {
+            rate: Some(Box::new(rate)),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!(
+                    "You have exceeded your API rate limit of {} requests a minute. Please wait \
+                     {} seconds before making more requests.",
+                    rate.limit, rate.reset
+                ),
+            )
+        }
     }
 
     /// 500: the server's fault. The cause goes to the log, not to the client.
@@ -125,8 +144,13 @@ impl Display for Chain<'_> {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let rate = self.rate.as_deref();
         let body = ErrorBody {
             message: self.message,
+            scope: rate.map(|rate| rate.scope.to_owned()),
+            limit: rate.map(|rate| rate.limit),
+            current: rate.map(|rate| rate.current),
+            reset: rate.map(|rate| rate.reset),
         };
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {

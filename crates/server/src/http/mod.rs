@@ -24,10 +24,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::header::ACCESS_CONTROL_EXPOSE_HEADERS;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 pub(crate) use auth::Authenticator;
 pub(crate) use error::Chain;
@@ -37,10 +39,22 @@ pub(crate) use rate_limits::RateLimits;
 use crate::App;
 use error::ApiError;
 
+/// Headers that a program in a browser may read.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Link, RateLimit-Scope, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset",
+);
+
 /// Everything the server answers to.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
-        .merge(api::routes().into_router())
+        .merge(
+            api::routes()
+                .into_router()
+                .layer(SetResponseHeaderLayer::if_not_present(
+                    ACCESS_CONTROL_EXPOSE_HEADERS,
+                    EXPOSED,
+                )),
+        )
         .merge(web::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)

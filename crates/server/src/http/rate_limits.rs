@@ -20,6 +20,8 @@ const WINDOW: i64 = 60_000;
 const PORTIONS: u64 = 64;
 /// ... and at most so many requests: more would save nothing that can be noticed.
 const LARGEST_PORTION: u64 = 100;
+/// Requests with tags for executions in a window, unless the REST API has no limit.
+const EXECUTION_TAGS_LIMIT: u32 = 1;
 
 /// Which limit a request counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +30,50 @@ pub(crate) enum Bucket {
     Plan,
     /// Everything else of the REST API.
     Rest,
+    /// Tags for executions, of which one request may hold very many.
+    ExecutionTags,
+}
+
+impl Bucket {
+    /// Every limit there is.
+    pub(crate) const ALL: [Self; 3] = [Self::Rest, Self::Plan, Self::ExecutionTags];
+
+    /// The name in headers and answers.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "test_plan",
+            Self::Rest => "rest",
+            Self::ExecutionTags => "execution_tags",
+        }
+    }
+
+    /// In the database. Never changes its meaning.
+    const fn number(self) -> i64 {
+        match self {
+            Self::Plan => 0,
+            Self::Rest => 1,
+            Self::ExecutionTags => 2,
+        }
+    }
+
+    /// Requests in a window; 0 is no limit.
+    const fn limit(self, limits: &Limits) -> u32 {
+        match self {
+            Self::Plan => limits.plan_requests_per_minute,
+            Self::Rest => limits.rest_requests_per_minute,
+            Self::ExecutionTags if limits.rest_requests_per_minute == 0 => 0,
+            Self::ExecutionTags => EXECUTION_TAGS_LIMIT,
+        }
+    }
 }
 
 /// Where an organization stands in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateStatus {
+    /// Which limit this is.
+    pub(crate) scope: &'static str,
+    /// Requests in this window so far, this one included.
+    pub(crate) current: u32,
     /// Requests allowed in a window.
     pub(crate) limit: u32,
     /// Requests left in this one.
@@ -46,6 +87,7 @@ pub(crate) struct RateStatus {
 impl RateStatus {
     /// Say it in the headers that clients read.
     pub(crate) fn write_to(self, headers: &mut HeaderMap) {
+        headers.insert("ratelimit-scope", HeaderValue::from_static(self.scope));
         headers.insert("ratelimit-limit", HeaderValue::from(self.limit));
         headers.insert("ratelimit-remaining", HeaderValue::from(self.remaining));
         headers.insert("ratelimit-reset", HeaderValue::from(self.reset));
@@ -90,10 +132,7 @@ impl RateLimits {
         bucket: Bucket,
         now: Timestamp,
     ) -> Result<Option<RateStatus>, StoreError> {
-        let (limit, number) = match bucket {
-            Bucket::Plan => (self.limits.plan_requests_per_minute, 0),
-            Bucket::Rest => (self.limits.rest_requests_per_minute, 1),
-        };
+        let limit = bucket.limit(&self.limits);
         if limit == 0 {
             return Ok(None);
         }
@@ -124,7 +163,7 @@ impl RateLimits {
                     let asked = u32::try_from(wanted).unwrap_or(1);
                     let began = Timestamp::from_millis(began);
                     store
-                        .count_requests(organization, number, began, asked)
+                        .count_requests(organization, bucket.number(), began, asked)
                         .await?
                 }
             };
@@ -134,13 +173,50 @@ impl RateLimits {
         let exceeded = window.portion == 0;
         window.portion = window.portion.saturating_sub(1);
         let remaining = limit_of_all.saturating_sub(window.used) + window.portion;
-        let reset = u32::try_from((began + WINDOW - now).div_euclid(1_000) + 1).unwrap_or(60);
-        Ok(Some(RateStatus {
-            limit,
-            remaining: u32::try_from(remaining).unwrap_or(limit),
-            reset: reset.min(60),
-            exceeded,
-        }))
+        let remaining = u32::try_from(remaining).unwrap_or(limit);
+        Ok(Some(status(bucket, limit, remaining, exceeded, now)))
+    }
+
+    /// Where an organization stands, as far as this server knows, without counting.
+    pub(crate) async fn standing(
+        &self,
+        organization: OrganizationId,
+        bucket: Bucket,
+        now: Timestamp,
+    ) -> RateStatus {
+        let now = now.millis();
+        let began = now - now.rem_euclid(WINDOW);
+        let window = {
+            let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.get(&(organization, bucket)).map(Arc::clone)
+        };
+        let limit = bucket.limit(&self.limits);
+        let left = match window {
+            Some(window) => {
+                let window = *window.lock().await;
+                if window.began == began {
+                    u64::from(limit).saturating_sub(window.used) + window.portion
+                } else {
+                    u64::from(limit)
+                }
+            }
+            None => u64::from(limit),
+        };
+        let remaining = u32::try_from(left).unwrap_or(limit);
+        status(bucket, limit, remaining, false, now)
+    }
+}
+
+fn status(bucket: Bucket, limit: u32, remaining: u32, exceeded: bool, now: i64) -> RateStatus {
+    let left = WINDOW - now.rem_euclid(WINDOW);
+    let reset = u32::try_from(left.div_euclid(1_000) + 1).unwrap_or(60);
+    RateStatus {
+        scope: bucket.name(),
+        current: limit.saturating_sub(remaining) + u32::from(exceeded),
+        limit,
+        remaining,
+        reset: reset.min(60),
+        exceeded,
     }
 }
 
@@ -238,6 +314,15 @@ mod tests {
         on_every_engine(async |store, [one, _]| {
             let limits = limits(0, 1, store);
             assert_eq!(take(&limits, one, Bucket::Plan, 0).await, None);
+            assert!(take(&limits, one, Bucket::ExecutionTags, 0).await.is_some());
+            let none = RateLimits::new(
+                Limits {
+                    rest_requests_per_minute: 0,
+                    ..Limits::default()
+                },
+                store,
+            );
+            assert_eq!(take(&none, one, Bucket::ExecutionTags, 0).await, None);
         })
         .await;
     }
@@ -257,5 +342,24 @@ mod tests {
             }
             assert_eq!(passed, limit);
         }
+    }
+
+    #[tokio::test]
+    async fn standing_does_not_count() {
+        on_every_engine(async |store, [one, two]| {
+            let limits = limits(5, 5, store);
+            take(&limits, one, Bucket::Rest, 1_000).await;
+            let standing = async |organization, millis| {
+                let now = Timestamp::from_millis(millis);
+                let status = limits.standing(organization, Bucket::Rest, now).await;
+                (status.current, status.remaining)
+            };
+            for _ in 0..3 {
+                assert_eq!(standing(one, 30_000).await, (1, 4));
+            }
+            assert_eq!(standing(one, 60_000).await, (0, 5));
+            assert_eq!(standing(two, 1_000).await, (0, 5));
+        })
+        .await;
     }
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use test_engine_store::{Metrics, Run, Suite, Test};
+use test_engine_store::{Metrics, Run, RunResult, Suite, Test, TestState, Timestamp};
 use test_engine_wire as wire;
 
 use super::links::Links;
@@ -29,13 +29,23 @@ pub(crate) fn suite(suite: &Suite, links: &Links) -> wire::Suite {
     }
 }
 
-pub(crate) fn run(run: &Run, suite: &Suite, links: &Links) -> wire::Run {
+/// Milliseconds after which a run without any result is given up.
+const STALE_AFTER: i64 = 24 * 60 * 60 * 1_000;
+
+pub(crate) fn run(run: &Run, suite: &Suite, links: &Links, now: Timestamp) -> wire::Run {
+    let is_given_up = run.result == RunResult::Pending
+        && now.millis().saturating_sub(run.updated_at.millis()) >= STALE_AFTER;
+    let result = if is_given_up {
+        RunResult::Stale
+    } else {
+        run.result
+    };
     wire::Run {
         id: run.uuid.to_string(),
         branch: run.branch.clone(),
         commit_sha: run.commit_sha.clone(),
         state: run.state.name().to_owned(),
-        result: run.result.name().to_owned(),
+        result: result.name().to_owned(),
         url: links.run_api(suite, run.uuid),
         web_url: links.run_page(suite, run.uuid),
         build_id: run.build_id.clone(),
@@ -62,6 +72,8 @@ pub(crate) struct TestWithMetrics {
     #[serde(flatten)]
     test: wire::Test,
     state: &'static str,
+    /// Team slugs, the default owner first.
+    owners: Vec<String>,
     /// 0 to 1.
     reliability: Option<f64>,
     /// Seconds, as all durations here.
@@ -92,12 +104,16 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl TestWithMetrics {
-    pub(crate) fn new(test: &Test, metrics: &Metrics, suite: &Suite, links: &Links) -> Self {
-        let mut shape = self::test(test, suite, links);
-        shape.labels = Some(Vec::new());
+    pub(crate) fn new(
+        test: wire::Test,
+        state: TestState,
+        owners: Vec<String>,
+        metrics: &Metrics,
+    ) -> Self {
         Self {
-            test: shape,
-            state: test.state.name(),
+            test,
+            state: state.name(),
+            owners,
             reliability: metrics.counts.reliability(),
             duration_avg: metrics.duration_mean_us().map(|micros| micros / 1e6),
             duration_sum: seconds(metrics.duration_sum_us),

@@ -11,6 +11,7 @@ mod submission;
 mod tags;
 
 pub(crate) use submission::{Submission, SubmissionError};
+pub(crate) use tags::check_later as check_later_tags;
 
 use test_engine_results::{Detail, Report, parse_at_most};
 use test_engine_store::{NewRun, NewUpload, SuiteId, Timestamp};

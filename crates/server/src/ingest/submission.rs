@@ -8,6 +8,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use test_engine_results::{Format, ParseError};
 
+/// Characters of a key that lists of uploads show.
+const SHOWN_KEY: usize = 200;
+
 /// The fields every encoding carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Submission {
@@ -25,8 +28,13 @@ pub(crate) struct Submission {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubmissionError {
     /// Not the JSON of an upload.
-    #[error("The upload is not the JSON that was expected: {0}.")]
-    Json(serde_json::Error),
+    #[error("The upload is not the JSON that was expected, at {field}: {source}.")]
+    Json {
+        /// Where in it; `.` is the whole.
+        field: String,
+        /// What is wrong there.
+        source: serde_json::Error,
+    },
     /// Not the form of an upload.
     #[error("The upload is not a form that can be read: {0}.")]
     Form(String),
@@ -75,6 +83,13 @@ pub(crate) enum SubmissionError {
     },
 }
 
+impl SubmissionError {
+    fn json(source: serde_json::Error) -> Self {
+        let field = ".".to_owned();
+        Self::Json { field, source }
+    }
+}
+
 fn format_names() -> String {
     Format::ALL.map(Format::name).join(", ")
 }
@@ -87,6 +102,15 @@ impl Submission {
         Format::from_name(name).ok_or_else(|| SubmissionError::UnknownFormat {
             given: name.to_owned(),
         })
+    }
+
+    /// `run_env[key]` in whatever case it was sent, cut to a readable length.
+    pub(crate) fn run_key(&self) -> Option<String> {
+        let (_, key) = self
+            .run_env
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("key"))?;
+        Some(key.chars().take(SHOWN_KEY).collect())
     }
 
     /// The JSON encoding: `{format, run_env, tags, data}`.
@@ -102,7 +126,14 @@ impl Submission {
             #[serde(default, borrow)]
             data: Option<&'a RawValue>,
         }
-        let sent: Sent<'_> = serde_json::from_slice(body).map_err(SubmissionError::Json)?;
+        let mut source = serde_json::Deserializer::from_slice(body);
+        let sent: Sent<'_> = serde_path_to_error::deserialize(&mut source).map_err(|error| {
+            SubmissionError::Json {
+                field: error.path().to_string(),
+                source: error.into_inner(),
+            }
+        })?;
+        source.end().map_err(SubmissionError::json)?;
         let format = Self::parse_format(sent.format.as_deref())?;
         let raw = sent
             .data
@@ -110,7 +141,7 @@ impl Submission {
             .filter(|raw| *raw != "null")
             .ok_or(SubmissionError::NoData)?;
         let data = if raw.starts_with('"') {
-            let text: String = serde_json::from_str(raw).map_err(SubmissionError::Json)?;
+            let text: String = serde_json::from_str(raw).map_err(SubmissionError::json)?;
             Bytes::from(text)
         } else {
             body.slice_ref(raw.as_bytes())

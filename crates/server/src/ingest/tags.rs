@@ -79,7 +79,9 @@ pub(super) fn keep_valid(
     let mut custom = 0;
     for (key, value) in sent {
         let is_core = CORE_KEYS.contains(&key.as_str());
-        let problem = problem(key, value, is_core)
+        let problem = is_reserved(key)
+            .then_some("keys that begin with mut. are reserved")
+            .or_else(|| problem(key, value, is_core))
             .or_else(|| (!is_core && custom == CUSTOM_LIMIT).then_some("there are more than 10"))
             .or_else(|| {
                 is_nested(key, &kept).then_some("another key is the beginning of this one")
@@ -99,6 +101,28 @@ pub(super) fn keep_valid(
     kept
 }
 
+/// Tags that executions are given after they came in: under `mut.`, and otherwise as strict.
+pub(crate) fn check_later(tags: &BTreeMap<String, String>) -> Result<(), String> {
+    if tags.len() > CUSTOM_LIMIT {
+        return Err(format!("there are more than {CUSTOM_LIMIT}"));
+    }
+    for (key, value) in tags {
+        let problem = (!is_reserved(key) || key == "mut" || key == "mut.")
+            .then_some("its key does not begin with mut. and a name")
+            .or_else(|| problem(key, value, false));
+        if let Some(problem) = problem {
+            let key = limited(key, KEY_BYTES);
+            return Err(format!("the tag {key:?} cannot be kept: {problem}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether uploads may not use it.
+fn is_reserved(key: &str) -> bool {
+    key == "mut" || key.starts_with("mut.")
+}
+
 fn problem(key: &str, value: &str, is_core: bool) -> Option<&'static str> {
     let value_limit = if is_core {
         CORE_VALUE_BYTES
@@ -114,8 +138,6 @@ fn problem(key: &str, value: &str, is_core: bool) -> Option<&'static str> {
         Some("its key has characters other than letters, digits, _ - and .")
     } else if key.len() >= KEY_BYTES {
         Some("its key has 64 bytes or more")
-    } else if key == "mut" || key.starts_with("mut.") {
-        Some("keys that begin with mut. are reserved")
     } else if value.trim().is_empty() {
         Some("its value is blank")
     } else if value.len() >= value_limit {
@@ -136,7 +158,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::run_env::RunEnv;
-    use super::{keep_valid, of_upload};
+    use super::{check_later, keep_valid, of_upload};
 
     fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
@@ -174,6 +196,33 @@ mod tests {
                     .all(|error| error.starts_with("result 3: the tag"))
             );
         }
+    }
+
+    #[test]
+    fn later_tags_have_a_name_of_their_own() {
+        let eleven: BTreeMap<String, String> = (0..11)
+            .map(|number| (format!("mut.tag{number}"), "x".to_owned()))
+            .collect();
+        assert!(check_later(&eleven).is_err());
+        let long = "v".repeat(128);
+        for (key, value, is_good) in [
+            ("mut.team", "web", true),
+            ("mut.a.b", "x", true),
+            ("team", "web", false),
+            ("mut", "x", false),
+            ("mut.", "x", false),
+            ("mutation", "x", false),
+            ("mut.a b", "x", false),
+            ("mut.a", " ", false),
+            ("mut.a", long.as_str(), false),
+        ] {
+            assert_eq!(
+                check_later(&tags(&[(key, value)])).is_ok(),
+                is_good,
+                "{key}"
+            );
+        }
+        assert!(check_later(&BTreeMap::new()).is_ok());
     }
 
     #[test]

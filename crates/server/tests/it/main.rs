@@ -13,6 +13,7 @@ mod limits;
 mod oidc;
 mod on_postgres;
 mod plans;
+mod rest;
 mod retention;
 mod runs;
 mod suites;

@@ -323,7 +323,7 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> (String, Vec<u8>) {
     let boundary = "test-boundary-7d81";
     let mut body = Vec::new();
     for (name, value) in fields {
-        let file = if *name == "data" {
+        let file = if matches!(*name, "data" | "file") {
             "; filename=\"results.xml\""
         } else {
             ""

@@ -2,49 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use test_engine_results::Outcome;
-
 use crate::error::StoreError;
-use crate::ingest::cache::is_timed;
+use crate::records::Metrics;
 use crate::segment::Kept;
 use crate::sql::{Session, Value, repeated, statement_sizes, values};
-
-/// What one upload adds to one test's day.
-#[derive(Default)]
-struct Sums {
-    passed: i64,
-    failed: i64,
-    skipped: i64,
-    unknown: i64,
-    timed: i64,
-    duration_sum_us: i64,
-    duration_min_us: Option<i64>,
-    duration_max_us: Option<i64>,
-}
-
-impl Sums {
-    fn add(&mut self, execution: &Kept) {
-        match execution.outcome {
-            Outcome::Passed => self.passed += 1,
-            Outcome::Failed => self.failed += 1,
-            Outcome::Skipped => self.skipped += 1,
-            Outcome::Unknown => self.unknown += 1,
-        }
-        if let Some(duration) = execution.duration_us.filter(|_| is_timed(execution)) {
-            let duration = i64::try_from(duration).unwrap_or(i64::MAX);
-            self.timed += 1;
-            self.duration_sum_us = self.duration_sum_us.saturating_add(duration);
-            self.duration_min_us = Some(
-                self.duration_min_us
-                    .map_or(duration, |min| min.min(duration)),
-            );
-            self.duration_max_us = Some(
-                self.duration_max_us
-                    .map_or(duration, |max| max.max(duration)),
-            );
-        }
-    }
-}
+use crate::sums;
 
 /// Adds executions to the sums of a day and branch (0: none).
 pub(super) async fn add(
@@ -55,9 +17,9 @@ pub(super) async fn add(
     executions: &[Kept],
 ) -> Result<(), StoreError> {
     // In the order of the table, so that neighbours are written together.
-    let mut tests: BTreeMap<i64, Sums> = BTreeMap::new();
+    let mut tests: BTreeMap<i64, Metrics> = BTreeMap::new();
     for execution in executions {
-        tests.entry(execution.test_id).or_default().add(execution);
+        sums::add(tests.entry(execution.test_id).or_default(), execution);
     }
     let mut rest = tests.iter();
     for size in statement_sizes(tests.len()) {
@@ -87,14 +49,14 @@ pub(super) async fn add(
                 day,
                 *test_id,
                 branch_id,
-                sums.passed,
-                sums.failed,
-                sums.skipped,
-                sums.unknown,
-                sums.timed,
-                sums.duration_sum_us,
-                sums.duration_min_us,
-                sums.duration_max_us,
+                sums.counts.passed.cast_signed(),
+                sums.counts.failed.cast_signed(),
+                sums.counts.skipped.cast_signed(),
+                sums.counts.unknown.cast_signed(),
+                sums.timed.cast_signed(),
+                sums.duration_sum_us.cast_signed(),
+                sums.duration_min_us.map(u64::cast_signed),
+                sums.duration_max_us.map(u64::cast_signed),
             ]);
         }
         session.execute(text, bound).await?;

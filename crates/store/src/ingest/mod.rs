@@ -14,8 +14,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 use uuid::Uuid;
 
-pub(crate) use self::cache::Caches;
-use self::cache::{RunMemory, SuiteMemory, is_timed, repeatable};
+pub(crate) use self::cache::{Caches, is_timed};
+use self::cache::{RunMemory, SuiteMemory, repeatable};
 use self::known::Selectors;
 use crate::error::StoreError;
 use crate::identity::{result_key, test_uuid};

@@ -12,11 +12,14 @@ pub use planning::{
 };
 pub use retention::{Expired, KeptSince};
 pub use runs::{
-    Execution, FailedExecution, NewExecution, NewRun, NewUpload, OutcomeCounts, Recorded, Run,
-    RunResult, RunState, Upload,
+    AttemptState, Execution, FailedExecution, NewExecution, NewExecutionTags, NewRefusedUpload,
+    NewRun, NewUpload, OutcomeCounts, Recorded, Run, RunResult, RunState, Upload, UploadAttempt,
 };
 pub use tenants::{NewSuite, NewToken, Organization, Suite, SuiteChanges, Token, TokenKind};
-pub use tests::{Metrics, Test, TestOrder, TestQuery, TestState, TestWithMetrics};
+pub use tests::{
+    BranchFilter, LabelChange, LabelFilter, Metrics, OwnershipFile, Test, TestOrder, TestQuery,
+    TestState, TestWithMetrics,
+};
 pub use values::{
     BranchId, Listed, OrganizationId, Page, Period, RunId, SuiteId, TestId, Timestamp, TokenId,
 };

@@ -235,6 +235,87 @@ pub struct Upload {
     pub received_at: Timestamp,
 }
 
+/// What became of an upload that was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttemptState {
+    /// It was kept.
+    Accepted,
+    /// It could not be used.
+    Rejected,
+    /// The server could not do its part.
+    Failed,
+}
+
+impl AttemptState {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An upload of which nothing was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRefusedUpload {
+    /// The suite.
+    pub suite: SuiteId,
+    /// Public id.
+    pub uuid: Uuid,
+    /// The HTTP status of the answer, 400 or more.
+    pub status: u16,
+    /// What the sender was told.
+    pub reason: String,
+    /// `run_env[key]`, when it could be read.
+    pub run_key: Option<String>,
+    /// The format, when it could be read.
+    pub format: Option<Format>,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// An upload that was tried, kept or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadAttempt {
+    /// Public.
+    pub uuid: Uuid,
+    /// What became of it.
+    pub state: AttemptState,
+    /// The HTTP status of the answer when nothing was kept, else 0.
+    pub status: u16,
+    /// What the sender was told when nothing was kept.
+    pub reason: Option<String>,
+    /// `run_env[key]`, when it is known.
+    pub run_key: Option<String>,
+    /// The format, when it is known.
+    pub format: Option<Format>,
+    /// The run it went to, public.
+    pub run_uuid: Option<Uuid>,
+    /// The CI job that sent it.
+    pub job_id: Option<String>,
+    /// Executions added.
+    pub kept: u64,
+    /// Executions the run already had.
+    pub duplicates: u64,
+    /// Results that could not be used.
+    pub skipped: u64,
+    /// What was wrong with them.
+    pub errors: Vec<String>,
+    /// When it came in.
+    pub received_at: Timestamp,
+}
+
+/// Tags that an execution is given after it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewExecutionTags {
+    /// Public id of the execution.
+    pub execution: Uuid,
+    /// All of them; none takes away those that are there.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// One execution in a test's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Execution {

@@ -112,17 +112,57 @@ pub enum TestOrder {
     Executions,
 }
 
+/// Which branches are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BranchFilter {
+    /// The one of this name.
+    Is(String),
+    /// All others; also what names no branch.
+    IsNot(String),
+    /// Those whose names begin with this.
+    StartsWith(String),
+}
+
+/// A label that a test must have, or must not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelFilter {
+    /// The label.
+    pub label: String,
+    /// Whether the test must have it.
+    pub is_wanted: bool,
+}
+
+/// What is done with labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LabelChange {
+    /// Put on.
+    Add,
+    /// Taken off.
+    Remove,
+}
+
+/// The file that says who owns what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnershipFile {
+    /// As it was sent.
+    pub body: String,
+    /// When it was sent.
+    pub updated_at: Timestamp,
+}
+
 /// Which tests to list: those with executions in the period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestQuery {
     /// Over which days.
     pub period: Period,
-    /// Only executions on this branch.
-    pub branch: Option<String>,
+    /// Only executions on these branches.
+    pub branch: Option<BranchFilter>,
     /// Only tests in this state.
     pub state: Option<TestState>,
     /// Only tests whose scope or name contains this; ASCII letters match in either case.
     pub search: Option<String>,
+    /// Only tests that meet every one of these.
+    pub labels: Vec<LabelFilter>,
     /// The order.
     pub order: TestOrder,
     /// Largest first.

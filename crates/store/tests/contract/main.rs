@@ -14,6 +14,7 @@ mod migrations;
 mod plans;
 mod reading;
 mod request_counts;
+mod rest;
 mod retention;
 mod support;
 mod tenancy;

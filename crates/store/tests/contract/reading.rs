@@ -2,24 +2,26 @@
 
 use test_engine_results::Outcome;
 use test_engine_store::{
-    Metrics, NewUpload, OutcomeCounts, Page, Period, TestOrder, TestQuery, TestState, test_uuid,
+    BranchFilter, Metrics, NewUpload, OutcomeCounts, Page, Period, TestOrder, TestQuery, TestState,
+    test_uuid,
 };
 
 use crate::support::{
     Database, NOON, failed, on_every_engine, passed, record, run, skipped, that_day, upload,
 };
 
-const ALL: Page = Page {
+pub(crate) const ALL: Page = Page {
     number: 1,
     size: 1000,
 };
 
-fn query(order: TestOrder, descending: bool) -> TestQuery {
+pub(crate) fn query(order: TestOrder, descending: bool) -> TestQuery {
     TestQuery {
         period: that_day(),
         branch: None,
         state: None,
         search: None,
+        labels: Vec::new(),
         order,
         descending,
         page: ALL,
@@ -280,12 +282,12 @@ async fn lists_of_tests_are_filtered_and_paged() {
         };
         assert_eq!(names(&db, &wider).await.len(), 4);
         let branch = TestQuery {
-            branch: Some("topic".to_owned()),
+            branch: Some(BranchFilter::Is("topic".to_owned())),
             ..all.clone()
         };
         assert_eq!(names(&db, &branch).await, ["beta"]);
         let branch = TestQuery {
-            branch: Some("none".to_owned()),
+            branch: Some(BranchFilter::Is("none".to_owned())),
             ..all.clone()
         };
         assert!(names(&db, &branch).await.is_empty());

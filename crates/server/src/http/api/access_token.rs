@@ -1,9 +1,13 @@
-//! `GET /v2/access-token`: what the token in use may do.
+//! `GET /v2/access-token`: what the token in use may do. `DELETE` takes it back.
 
 use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
 use test_engine_wire::AccessToken;
 
+use crate::App;
 use crate::http::auth::AnyAccess;
+use crate::http::error::ApiError;
 
 pub(super) async fn get(AnyAccess(principal): AnyAccess) -> Json<AccessToken> {
     Json(AccessToken {
@@ -11,4 +15,19 @@ pub(super) async fn get(AnyAccess(principal): AnyAccess) -> Json<AccessToken> {
         scopes: principal.scopes,
         description: principal.description,
     })
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    AnyAccess(principal): AnyAccess,
+) -> Result<StatusCode, ApiError> {
+    app.store
+        .revoke_token(
+            principal.organization,
+            principal.token_uuid,
+            app.clock.now(),
+        )
+        .await?;
+    tracing::info!(token = %principal.token_uuid, "token revoked by its holder");
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -1,14 +1,19 @@
 //! The JSON API: one file an endpoint, and the table of their addresses.
 
 mod access_token;
+mod build_tests;
+mod catalog;
 mod commits;
+mod execution_tags;
 mod failed_executions;
 mod filter_tests;
+mod flaky_tests;
 mod health;
 mod plan_answer;
 mod plan_create;
 mod plan_fetch;
 mod plan_metadata;
+mod rate_limit;
 mod root;
 mod run_get;
 mod runs_list;
@@ -18,18 +23,23 @@ mod suite_fields;
 mod suite_get;
 mod suite_update;
 mod suites_list;
+mod test_answers;
 mod test_files;
+mod test_filter;
 mod test_find;
 mod test_get;
+mod test_labels;
+mod test_ownerships;
 mod test_state;
 mod tests_in_state;
 mod tests_list;
 mod upload_create;
 mod upload_decode;
 mod upload_metadata;
+mod uploads_list;
 mod version;
 
-use super::routes::{Routes, get, post, put};
+use super::routes::{Routes, get, patch, post, put};
 
 /// Every address of the API.
 pub(super) fn routes() -> Routes {
@@ -37,9 +47,19 @@ pub(super) fn routes() -> Routes {
         .route("/", get(root::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/.well-known/api-catalog", get(catalog::catalog))
+        .route("/v1/test-ownerships", post(test_ownerships::post))
         .route("/v1/uploads", post(upload_create::post))
         .route("/v1/uploads/metadata", get(upload_metadata::get))
-        .route("/v2/access-token", get(access_token::get))
+        .route(
+            "/v2/access-token",
+            get(access_token::get).delete(access_token::delete),
+        )
+        .route(catalog::DOCUMENT_PATH, get(catalog::document))
+        .route(
+            "/v2/organizations/{organization}/rate_limit",
+            get(rate_limit::get),
+        )
         .nest(
             "/v2/analytics/organizations/{organization}",
             organization_routes(),
@@ -48,6 +68,7 @@ pub(super) fn routes() -> Routes {
 
 fn organization_routes() -> Routes {
     Routes::new()
+        .route("/builds/{build}/tests", get(build_tests::get))
         .route("/suites", get(suites_list::get).post(suite_create::post))
         .route(
             "/suites/{suite}",
@@ -65,6 +86,8 @@ fn suite_routes() -> Routes {
         .route("/test_files", post(test_files::post))
         .route("/test_plan_metadata", post(plan_metadata::post))
         .route("/commits", get(commits::get))
+        .route("/execution-tags", put(execution_tags::put))
+        .route("/flaky-tests", get(flaky_tests::get))
         .route("/runs", get(runs_list::get))
         .route("/runs/{id}", get(run_get::get))
         .route("/runs/{id}/failed_executions", get(failed_executions::get))
@@ -73,7 +96,9 @@ fn suite_routes() -> Routes {
         .route("/tests/muted", get(tests_in_state::muted))
         .route("/tests/skipped", get(tests_in_state::skipped))
         .route("/tests/{id}", get(test_get::get))
+        .route("/tests/{id}/labels", patch(test_labels::patch))
         .route("/tests/{id}/mute", put(test_state::mute))
         .route("/tests/{id}/skip", put(test_state::skip))
         .route("/tests/{id}/enable", put(test_state::enable))
+        .route("/uploads", get(uploads_list::get))
 }

@@ -16,7 +16,12 @@ pub(super) async fn get(
     IdInPath(id): IdInPath,
 ) -> Result<Json<Run>, ApiError> {
     let run = find(&app, &access, id).await?;
-    Ok(Json(shapes::run(&run, &access.suite, &app.links)))
+    Ok(Json(shapes::run(
+        &run,
+        &access.suite,
+        &app.links,
+        app.clock.now(),
+    )))
 }
 
 /// The run of this id in the suite.

@@ -31,7 +31,7 @@ pub(super) async fn get(
     let runs: Vec<_> = listed
         .items
         .iter()
-        .map(|run| shapes::run(run, suite, &app.links))
+        .map(|run| shapes::run(run, suite, &app.links, app.clock.now()))
         .collect();
     Ok(paging::answer(
         &runs,

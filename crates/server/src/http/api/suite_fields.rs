@@ -109,6 +109,10 @@ impl Reader<'_> {
     }
 
     /// A text that a suite may have; null and blank clear it.
+    #[expect(
+        clippy::option_option,
+        reason = "as the store takes changes: absent stays, null clears"
+    )]
     fn optional_text(&mut self, field: &str, called: &str) -> Option<Option<String>> {
         match self.body.get(field)? {
             Value::Null => Some(None),

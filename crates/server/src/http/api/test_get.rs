@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use test_engine_store::{Period, Suite, Test};
+use test_engine_store::{Period, Suite, Test, TestWithMetrics};
 use uuid::Uuid;
 
+use super::test_answers::Details;
 use super::version::WithMetrics;
 use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::query::IdInPath;
-use crate::http::shapes::{self, TestWithMetrics};
+use crate::http::shapes;
 
 /// Days that the metrics are of.
 const DAYS: i64 = 7;
@@ -28,15 +29,17 @@ pub(super) async fn get(
         .test(suite.id, id)
         .await?
         .ok_or_else(|| missing(id))?;
+    let details = Details::of(&app, suite, std::iter::once(&test)).await?;
     if !with_metrics {
-        return Ok(answer(&app, suite, &test));
+        return Ok(Json(details.test(&test, suite, &app.links)).into_response());
     }
     let period = Period::last_days(DAYS, app.clock.now());
     let metrics = app.store.test_metrics(&test, period, None).await?;
-    Ok(Json(TestWithMetrics::new(&test, &metrics, suite, &app.links)).into_response())
+    let item = TestWithMetrics { test, metrics };
+    Ok(Json(details.with_metrics(&item, suite, &app.links)).into_response())
 }
 
-/// A test as all endpoints of a single one answer it.
+/// A test as it is answered where labels are not.
 pub(super) fn answer(app: &App, suite: &Suite, test: &Test) -> Response {
     Json(shapes::test(test, suite, &app.links)).into_response()
 }

@@ -1,17 +1,24 @@
 //! `POST /v1/uploads`: results come in. 202 only once they would survive a power cut.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
+use test_engine_results::Format;
+use test_engine_store::{NewRefusedUpload, Suite, Timestamp};
 use test_engine_wire::UploadReceipt;
 use uuid::Uuid;
 
 use super::upload_decode;
 use crate::App;
 use crate::http::body;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Chain};
 use crate::http::notes::RequestNotes;
 use crate::ingest::{self, Context, SubmissionError};
+
+/// Characters of a refusal that are kept.
+const REASON_LENGTH: usize = 500;
 
 pub(super) async fn post(
     State(app): State<App>,
@@ -25,9 +32,34 @@ pub(super) async fn post(
         notes.organization(&suite.organization_slug);
         notes.suite(&suite.slug);
     }
+    let mut sender = Sender::default();
+    let taken = take_in(&app, &suite, parts, body, now, &mut sender).await;
+    if let Err(error) = &taken {
+        note_refused(&app, &suite, error, sender, now).await;
+    }
+    taken
+}
+
+/// What is known of an upload before it can be used.
+#[derive(Default)]
+struct Sender {
+    run_key: Option<String>,
+    format: Option<Format>,
+}
+
+async fn take_in(
+    app: &App,
+    suite: &Suite,
+    parts: Parts,
+    body: Body,
+    now: Timestamp,
+    sender: &mut Sender,
+) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let bytes = body::read(&parts.headers, body, app.config.limits.body_bytes).await?;
     let size = bytes.len();
     let submission = upload_decode::decode(parts, bytes).await?;
+    sender.format = Some(submission.format);
+    sender.run_key = submission.run_key();
     let context = Context {
         suite: suite.id,
         run_uuid: Uuid::now_v7(),
@@ -47,12 +79,37 @@ pub(super) async fn post(
         queued: recorded.kept + recorded.duplicates,
         skipped: recorded.skipped,
         errors: recorded.errors,
-        run_url: app.links.run_page(&suite, recorded.run_uuid),
+        run_url: app.links.run_page(suite, recorded.run_uuid),
         upload_url: app
             .links
-            .upload_on_page(&suite, recorded.run_uuid, recorded.upload_uuid),
+            .upload_on_page(suite, recorded.run_uuid, recorded.upload_uuid),
     };
     Ok((StatusCode::ACCEPTED, Json(receipt)))
+}
+
+/// Remember a refusal for the list of uploads. A list that lacks one is no reason to fail.
+async fn note_refused(app: &App, suite: &Suite, error: &ApiError, sender: Sender, now: Timestamp) {
+    let refused = NewRefusedUpload {
+        suite: suite.id,
+        uuid: Uuid::now_v7(),
+        status: error.status().as_u16(),
+        reason: error.message().chars().take(REASON_LENGTH).collect(),
+        run_key: sender.run_key,
+        format: sender.format,
+        received_at: now,
+    };
+    let store = app.store.clone();
+    let note = async move {
+        if let Err(error) = store.record_refused_upload(refused).await {
+            tracing::warn!(cause = %Chain(&error), "failed to note a refused upload");
+        }
+    };
+    if error.status().is_server_error() {
+        // The database may be what failed: nobody should wait for it twice.
+        tokio::spawn(note);
+    } else {
+        note.await;
+    }
 }
 
 impl From<SubmissionError> for ApiError {

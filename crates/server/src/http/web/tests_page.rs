@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use test_engine_store::{
-    Page as ListPage, Period, TestOrder, TestQuery, TestState, TestWithMetrics,
+    BranchFilter, Page as ListPage, Period, TestOrder, TestQuery, TestState, TestWithMetrics,
 };
 
 use super::format;
@@ -150,9 +150,10 @@ pub(super) async fn get(
             suite.id,
             &TestQuery {
                 period: Period::last_days(DAYS, app.clock.now()),
-                branch: text(&query.branch),
+                branch: text(&query.branch).map(BranchFilter::Is),
                 state: query.state(),
                 search: text(&query.search),
+                labels: Vec::new(),
                 order: query.order(),
                 descending: query.is_descending(),
                 page,

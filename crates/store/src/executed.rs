@@ -1,0 +1,255 @@
+//! Tests by single executions: what those that match come to, test by test.
+//!
+//! The daily sums answer most questions faster; they know neither tags nor builds. So here the
+//! columns of uploads are gone through one by one, a few megabytes at a time.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::error::StoreError;
+use crate::execution_tags::later_tags;
+use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, branch_condition, conditions, test};
+use crate::records::{
+    Metrics, OrganizationId, SuiteId, TestId, TestOrder, TestQuery, TestWithMetrics,
+};
+use crate::runs::merged_tags;
+use crate::segment;
+use crate::sql::{Row, Session, Value, lookup_sizes, repeated, values};
+use crate::store::Store;
+use crate::sums;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Segments read at once; a few megabytes when they are as large as they get.
+const SEGMENTS_AT_ONCE: i64 = 64;
+
+/// Says whether an execution with these tags is wanted.
+pub type WantsTags<'a> = dyn Fn(&BTreeMap<String, String>) -> bool + Send + Sync + 'a;
+
+/// The columns that [`Tally::add`] reads, and where from. Ends ready for `WHERE`.
+const SELECT_SEGMENT: &str = "SELECT segments.upload_id, segments.body, uploads.tags FROM segments \
+     JOIN uploads ON uploads.id = segments.upload_id JOIN runs ON runs.id = segments.run_id ";
+
+impl Store {
+    /// The tests of which executions in the period have wanted tags, all of them in the order
+    /// that is asked for; the query's page is not looked at. Metrics are of these executions.
+    pub async fn tests_with_tags(
+        &self,
+        suite: SuiteId,
+        query: &TestQuery,
+        wants: &WantsTags<'_>,
+    ) -> Result<Vec<TestWithMetrics>> {
+        let mut session = self.read().await?;
+        let kept = session
+            .one(
+                "SELECT MIN(day), MAX(day) FROM segments WHERE suite_id = $1",
+                values![suite.get()],
+            )
+            .await?;
+        let (Some(oldest), Some(newest)) = (kept.integer_or_null(0)?, kept.integer_or_null(1)?)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut tally = Tally::new(wants);
+        let (on_branch, branch) =
+            branch_condition(suite, query.branch.as_ref(), "COALESCE(runs.branch_id, 0)");
+        for day in oldest.max(query.period.first_day)..=newest.min(query.period.last_day) {
+            let condition = format!("segments.suite_id = ? AND segments.day = ? {on_branch}");
+            let mut bound = values![suite.get(), day].to_vec();
+            bound.extend(branch.clone());
+            tally.add_all(&mut session, &condition, &bound).await?;
+        }
+        tally.tests(&mut session, suite, query).await
+    }
+
+    /// The tests that ran in a build, suite by suite (by slug), each suite's in the order that is
+    /// asked for; neither the query's period nor its page is looked at. `None` without any run.
+    pub async fn tests_of_build(
+        &self,
+        organization: OrganizationId,
+        build_id: &str,
+        query: &TestQuery,
+        wants: &WantsTags<'_>,
+    ) -> Result<Option<Vec<TestWithMetrics>>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                "SELECT suites.id, runs.id FROM suites JOIN runs ON runs.suite_id = suites.id \
+                 WHERE suites.organization_id = $1 AND runs.build_id = $2 \
+                 ORDER BY suites.slug, runs.id",
+                values![organization.get(), build_id],
+            )
+            .await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let mut suites: Vec<(SuiteId, Vec<i64>)> = Vec::new();
+        for row in &rows {
+            let suite = SuiteId::new(row.integer(0)?);
+            match suites.last_mut().filter(|(last, _)| *last == suite) {
+                Some((_, runs)) => runs.push(row.integer(1)?),
+                None => suites.push((suite, vec![row.integer(1)?])),
+            }
+        }
+        let mut found = Vec::new();
+        for (suite, runs) in suites {
+            let mut tally = Tally::new(wants);
+            let (on_branch, branch) =
+                branch_condition(suite, query.branch.as_ref(), "COALESCE(runs.branch_id, 0)");
+            for run in runs {
+                let condition = format!("segments.run_id = ? {on_branch}");
+                let mut bound = values![run].to_vec();
+                bound.extend(branch.clone());
+                tally.add_all(&mut session, &condition, &bound).await?;
+            }
+            found.extend(tally.tests(&mut session, suite, query).await?);
+        }
+        sort(&mut found, query.order, query.descending);
+        Ok(Some(found))
+    }
+}
+
+/// What wanted executions come to so far.
+struct Tally<'a> {
+    wants: &'a WantsTags<'a>,
+    tests: HashMap<i64, Metrics>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(wants: &'a WantsTags<'a>) -> Self {
+        Self {
+            wants,
+            tests: HashMap::new(),
+        }
+    }
+
+    /// Every segment that meets the condition.
+    async fn add_all(
+        &mut self,
+        session: &mut Session,
+        condition: &str,
+        bound: &[Value<'_>],
+    ) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let mut values = bound.to_vec();
+            values.extend(values![after, SEGMENTS_AT_ONCE]);
+            let rows = session
+                .rows(
+                    format!(
+                        "{SELECT_SEGMENT} WHERE {condition} AND segments.upload_id > ? \
+                         ORDER BY segments.upload_id LIMIT ?"
+                    ),
+                    values,
+                )
+                .await?;
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+                return Ok(());
+            };
+            after = last.integer(0)?;
+            let later = later_tags(session, first.integer(0)?, after).await?;
+            for row in &rows {
+                self.add(row, &later)?;
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        row: &Row,
+        later: &HashMap<(i64, u32), BTreeMap<String, String>>,
+    ) -> Result<()> {
+        let upload_id = row.integer(0)?;
+        let upload_tags = row.text(2)?;
+        // Few sets of tags are shared by many executions.
+        let mut known: HashMap<Option<String>, bool> = HashMap::new();
+        for (position, execution) in (0_u32..).zip(segment::decode(&row.bytes(1)?)?) {
+            let is_wanted = if let Some(later) = later.get(&(upload_id, position)) {
+                let mut tags = merged_tags(&upload_tags, execution.tags.as_deref())?;
+                tags.extend(later.clone());
+                (self.wants)(&tags)
+            } else if let Some(known) = known.get(&execution.tags) {
+                *known
+            } else {
+                let tags = merged_tags(&upload_tags, execution.tags.as_deref())?;
+                let is_wanted = (self.wants)(&tags);
+                known.insert(execution.tags.clone(), is_wanted);
+                is_wanted
+            };
+            if is_wanted {
+                sums::add(self.tests.entry(execution.test_id).or_default(), &execution);
+            }
+        }
+        Ok(())
+    }
+
+    /// The tests behind the sums that meet the query's other conditions.
+    async fn tests(
+        self,
+        session: &mut Session,
+        suite: SuiteId,
+        query: &TestQuery,
+    ) -> Result<Vec<TestWithMetrics>> {
+        let mut ids: Vec<i64> = self.tests.keys().copied().collect();
+        ids.sort_unstable();
+        let (filters, filter_values) = conditions(query);
+        let mut found = Vec::with_capacity(ids.len());
+        let mut rest = ids.as_slice();
+        for size in lookup_sizes(ids.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let text = repeated(
+                &format!(
+                    "SELECT {TEST_COLUMNS} {SELECT_TEST} WHERE tests.suite_id = ? {filters}\
+                     AND tests.id IN ("
+                ),
+                "?",
+                size,
+                ")",
+            );
+            let mut bound = values![suite.get()].to_vec();
+            bound.extend(filter_values.clone());
+            bound.extend(now.iter().copied().map(Value::from));
+            for row in session.rows(text, bound).await? {
+                let test = test(&row)?;
+                let metrics = self.tests.get(&test.id.get()).copied().unwrap_or_default();
+                found.push(TestWithMetrics { test, metrics });
+            }
+        }
+        sort(&mut found, query.order, query.descending);
+        Ok(found)
+    }
+}
+
+/// The order in which the database lists tests: those without the figure last, then as they came.
+fn sort(tests: &mut [TestWithMetrics], order: TestOrder, descending: bool) {
+    let key = |item: &TestWithMetrics| -> (Option<f64>, TestId) {
+        (figure(&item.metrics, order), item.test.id)
+    };
+    tests.sort_by(|a, b| {
+        let ((left, left_id), (right, right_id)) = (key(a), key(b));
+        let by_figure = match (left, right) {
+            (Some(left), Some(right)) if descending => right.total_cmp(&left),
+            (Some(left), Some(right)) => left.total_cmp(&right),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        };
+        by_figure.then(left_id.cmp(&right_id))
+    });
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an order needs no more than 52 bits"
+)]
+fn figure(metrics: &Metrics, order: TestOrder) -> Option<f64> {
+    match order {
+        TestOrder::DurationMean => metrics.duration_mean_us(),
+        TestOrder::DurationSum => Some(metrics.duration_sum_us as f64),
+        TestOrder::DurationMin => metrics.duration_min_us.map(|duration| duration as f64),
+        TestOrder::DurationMax => metrics.duration_max_us.map(|duration| duration as f64),
+        TestOrder::Reliability => metrics.counts.reliability(),
+        TestOrder::Executions => Some(metrics.counts.executions() as f64),
+    }
+}

@@ -1,0 +1,90 @@
+//! Labels of tests: words that people and programs put on them, for lists and filters.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::records::{LabelChange, SuiteId, Test, TestId};
+use crate::sql::{Value, lookup_sizes, repeated, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Labels that one test may have.
+const MOST_LABELS: u64 = 100;
+
+impl Store {
+    /// Puts labels on a test or takes them off; the test, `None` when there is no such test.
+    /// What is there already, or not there, is passed over. Too many labels are refused.
+    pub async fn change_labels(
+        &self,
+        suite: SuiteId,
+        uuid: Uuid,
+        change: LabelChange,
+        labels: &[String],
+    ) -> Result<Option<Test>> {
+        let Some(test) = self.test(suite, uuid).await? else {
+            return Ok(None);
+        };
+        let mut session = self.write().await?;
+        for label in labels {
+            let text = match change {
+                LabelChange::Add => {
+                    "INSERT INTO test_labels (suite_id, label, test_id) VALUES ($1, $2, $3) \
+                     ON CONFLICT (suite_id, label, test_id) DO NOTHING"
+                }
+                LabelChange::Remove => {
+                    "DELETE FROM test_labels WHERE suite_id = $1 AND label = $2 AND test_id = $3"
+                }
+            };
+            session
+                .execute(text, values![suite.get(), label, test.id.get()])
+                .await
+                .map_err(|error| error.or_gone("the test"))?;
+        }
+        let count = session
+            .one(
+                "SELECT COUNT(*) FROM test_labels WHERE test_id = $1",
+                values![test.id.get()],
+            )
+            .await?
+            .count(0)?;
+        if count > MOST_LABELS {
+            return Err(StoreError::TooLarge {
+                what: "number of labels of the test",
+                size: count,
+                limit: MOST_LABELS,
+            });
+        }
+        session.commit().await?;
+        Ok(Some(test))
+    }
+
+    /// The labels of these tests, sorted; tests without any are not in the answer.
+    pub async fn labels(&self, tests: &[TestId]) -> Result<BTreeMap<TestId, Vec<String>>> {
+        let mut session = self.read().await?;
+        let mut labels: BTreeMap<TestId, Vec<String>> = BTreeMap::new();
+        let mut rest = tests;
+        for size in lookup_sizes(tests.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let text = repeated(
+                "SELECT test_id, label FROM test_labels WHERE test_id IN (",
+                "?",
+                size,
+                ") ORDER BY test_id, label",
+            );
+            let bound = now.iter().map(|id| Value::from(id.get()));
+            for row in session.rows(text, bound).await? {
+                let id = TestId::new(row.integer(0)?);
+                labels.entry(id).or_default().push(row.text(1)?);
+            }
+        }
+        // The default collation of an engine may not be the order of bytes.
+        for of_one in labels.values_mut() {
+            of_one.sort_unstable();
+        }
+        Ok(labels)
+    }
+}

@@ -1,0 +1,43 @@
+//! The file that says which team owns which tests: one a suite, kept as it was sent.
+
+use crate::error::StoreError;
+use crate::records::{OwnershipFile, SuiteId, Timestamp};
+use crate::sql::values;
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Keeps the file in place of the one before.
+    pub async fn set_ownership(&self, suite: SuiteId, body: &str, now: Timestamp) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "INSERT INTO ownership_files (suite_id, body, updated_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (suite_id) DO UPDATE SET body = excluded.body, \
+                 updated_at = excluded.updated_at",
+                values![suite.get(), body, now],
+            )
+            .await
+            .map_err(|error| error.or_gone("the suite"))?;
+        session.commit().await
+    }
+
+    /// The file, when one was sent.
+    pub async fn ownership(&self, suite: SuiteId) -> Result<Option<OwnershipFile>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT body, updated_at FROM ownership_files WHERE suite_id = $1",
+                values![suite.get()],
+            )
+            .await?;
+        row.map(|row| {
+            Ok(OwnershipFile {
+                body: row.text(0)?,
+                updated_at: row.time(1)?,
+            })
+        })
+        .transpose()
+    }
+}

@@ -1,0 +1,148 @@
+//! Every upload that was tried: those that were kept, and the latest ones that were not.
+
+use test_engine_results::Format;
+
+use crate::error::StoreError;
+use crate::records::{AttemptState, Listed, NewRefusedUpload, Page, SuiteId, UploadAttempt};
+use crate::sql::{Row, Value, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Refused uploads that a suite keeps.
+pub const REFUSED_UPLOADS: i64 = 1_000;
+/// From this status on it was the server's fault.
+const FIRST_SERVER_ERROR: i64 = 500;
+
+const KEPT: &str = "SELECT uploads.uuid AS uuid, CAST(0 AS BIGINT) AS status, CAST(NULL AS TEXT) AS reason, \
+     runs.key AS run_key, uploads.format AS format, runs.uuid AS run_uuid, \
+     uploads.job_id AS job_id, uploads.kept AS kept, uploads.duplicates AS duplicates, \
+     uploads.skipped AS skipped, uploads.errors AS errors, uploads.received_at AS received_at, \
+     uploads.id AS number FROM uploads JOIN runs ON runs.id = uploads.run_id \
+     WHERE uploads.suite_id = ? ORDER BY uploads.id DESC LIMIT ?";
+
+impl Store {
+    /// Notes an upload of which nothing was kept. Past [`REFUSED_UPLOADS`] the oldest go.
+    pub async fn record_refused_upload(&self, refused: NewRefusedUpload) -> Result<()> {
+        let mut session = self.write().await?;
+        let suite_id = refused.suite.get();
+        session
+            .execute(
+                "INSERT INTO refused_uploads (suite_id, uuid, status, reason, run_key, format, \
+                 received_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                values![
+                    suite_id,
+                    refused.uuid,
+                    i64::from(refused.status),
+                    &refused.reason,
+                    &refused.run_key,
+                    refused.format.map(Format::name),
+                    refused.received_at,
+                ],
+            )
+            .await
+            .map_err(|error| error.or_gone("the suite"))?;
+        session
+            .execute(
+                "DELETE FROM refused_uploads WHERE suite_id = $1 AND id <= (SELECT id FROM \
+                 refused_uploads WHERE suite_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
+                values![suite_id, REFUSED_UPLOADS],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    /// The uploads of a suite, newest first; of one state only, when it is named.
+    pub async fn upload_attempts(
+        &self,
+        suite: SuiteId,
+        state: Option<AttemptState>,
+        page: Page,
+    ) -> Result<Listed<UploadAttempt>> {
+        // As many of each kind as there can be up to the end of the page: both have an index.
+        let most = page.offset().saturating_add(page.limit());
+        let of_status = match state {
+            Some(AttemptState::Rejected) => format!("AND status < {FIRST_SERVER_ERROR}"),
+            Some(AttemptState::Failed) => format!("AND status >= {FIRST_SERVER_ERROR}"),
+            None | Some(AttemptState::Accepted) => String::new(),
+        };
+        let refused = format!(
+            "SELECT uuid, status, reason, run_key, format, uuid AS run_uuid, \
+             CAST(NULL AS TEXT) AS job_id, CAST(0 AS BIGINT) AS kept, \
+             CAST(0 AS BIGINT) AS duplicates, CAST(0 AS BIGINT) AS skipped, \
+             '[]' AS errors, received_at, id AS number FROM refused_uploads \
+             WHERE suite_id = ? {of_status} ORDER BY id DESC LIMIT ?"
+        );
+        let with_kept = matches!(state, None | Some(AttemptState::Accepted));
+        let with_refused = !matches!(state, Some(AttemptState::Accepted));
+        let mut parts = Vec::new();
+        let mut bound: Vec<Value<'_>> = Vec::new();
+        if with_kept {
+            parts.push(format!("SELECT * FROM ({KEPT}) AS kept_ones"));
+            bound.extend(values![suite.get(), most]);
+        }
+        if with_refused {
+            parts.push(format!("SELECT * FROM ({refused}) AS refused_ones"));
+            bound.extend(values![suite.get(), most]);
+        }
+        bound.extend(values![page.limit(), page.offset()]);
+        let text = format!(
+            "SELECT * FROM ({}) AS attempts \
+             ORDER BY received_at DESC, number DESC, status LIMIT ? OFFSET ?",
+            parts.join(" UNION ALL ")
+        );
+        let mut session = self.read().await?;
+        let rows = session.rows(text, bound).await?;
+        let mut total = 0;
+        if with_kept {
+            let kept = "SELECT COUNT(*) FROM uploads WHERE suite_id = $1";
+            total += session.one(kept, values![suite.get()]).await?.count(0)?;
+        }
+        if with_refused {
+            let text =
+                format!("SELECT COUNT(*) FROM refused_uploads WHERE suite_id = ? {of_status}");
+            total += session.one(text, values![suite.get()]).await?.count(0)?;
+        }
+        Ok(Listed {
+            items: rows.iter().map(attempt).collect::<Result<_>>()?,
+            total,
+        })
+    }
+}
+
+fn attempt(row: &Row) -> Result<UploadAttempt> {
+    let format = row
+        .text_or_null(4)?
+        .map(|name| {
+            Format::from_name(&name).ok_or(StoreError::Damaged {
+                what: "result format",
+            })
+        })
+        .transpose()?;
+    let status = row.integer(1)?;
+    // Refused ones have no run; their own id stands there, for a column of one type.
+    let run_uuid = if status == 0 {
+        Some(row.uuid(5)?)
+    } else {
+        None
+    };
+    Ok(UploadAttempt {
+        uuid: row.uuid(0)?,
+        state: match status {
+            0 => AttemptState::Accepted,
+            FIRST_SERVER_ERROR.. => AttemptState::Failed,
+            _ => AttemptState::Rejected,
+        },
+        status: u16::try_from(status).map_err(|_| StoreError::Damaged { what: "status" })?,
+        reason: row.text_or_null(2)?,
+        run_key: row.text_or_null(3)?,
+        format,
+        run_uuid,
+        job_id: row.text_or_null(6)?,
+        kept: row.count(7)?,
+        duplicates: row.count(8)?,
+        skipped: row.count(9)?,
+        errors: row.json(10, "list of errors")?,
+        received_at: row.time(11)?,
+    })
+}
