@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use test_engine_store::{OrganizationId, Store, Suite, Timestamp, Token, TokenKind};
 use uuid::Uuid;
