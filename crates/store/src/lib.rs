@@ -4,7 +4,9 @@
 //! suites, tokens, runs, tests, timings, plans, and the one large transaction, `ingest`.
 //! No HTTP, no clock, no parsing of results: times and ids are handed in, values come out.
 
+mod backfills;
 mod backup;
+mod commits;
 mod deletion;
 mod error;
 mod executed;
@@ -38,13 +40,14 @@ pub use error::{Conflict, StoreError};
 pub use executed::WantsTags;
 pub use identity::test_uuid;
 pub use records::{
-    AttemptState, BranchFilter, BranchId, Execution, Expired, FailedExecution, KeptSince,
-    LabelChange, LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewPlan,
-    NewRefusedUpload, NewRun, NewSuite, NewToken, NewUpload, NodeReport, Organization,
-    OrganizationId, OutcomeCounts, OwnershipFile, Page, Period, PlanSummary, Recorded, Run, RunId,
-    RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges,
-    SuiteId, Test, TestId, TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp,
-    Token, TokenId, TokenKind, Upload, UploadAttempt,
+    AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, CommitRecord,
+    Execution, Expired, FailedExecution, KeptSince, LabelChange, LabelFilter, Listed, Metrics,
+    NewExecution, NewExecutionTags, NewPlan, NewRefusedUpload, NewRun, NewSuite, NewToken,
+    NewUpload, NodeReport, Organization, OrganizationId, OutcomeCounts, OwnershipFile, Page,
+    PendingBackfill, Period, PlanSummary, Recorded, Run, RunId, RunResult, RunState, RunTiming,
+    Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestId, TestOrder,
+    TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token, TokenId, TokenKind,
+    Upload, UploadAttempt,
 };
 pub use rings::RECENT_RUNS;
 pub use store::{DEFAULT_CONNECTIONS, Store, without_secrets};

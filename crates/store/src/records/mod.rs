@@ -1,5 +1,6 @@
 //! The values that go into and come out of the store: plain data, no SQL.
 
+mod backfills;
 mod planning;
 mod retention;
 mod runs;
@@ -7,6 +8,7 @@ mod tenants;
 mod tests;
 mod values;
 
+pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, PendingBackfill};
 pub use planning::{
     NewPlan, NodeReport, PlanSummary, RunTiming, Selector, SelectorChanges, StoredPlan, TestTiming,
 };

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod backfills;
 mod backup;
 mod deletion;
 mod ingest;

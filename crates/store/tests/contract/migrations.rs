@@ -104,3 +104,23 @@ async fn odd_file_names_work() {
     store.close().await;
     assert!(path.exists());
 }
+
+#[tokio::test]
+async fn a_database_from_before_commits_were_kept_gets_their_tables() {
+    on_every_engine(async |db| {
+        record(&db, "k", vec![passed("a", 1.0)]).await;
+        db.store.close().await;
+        OtherProgram::new(&db.url)
+            .await
+            .say(
+                "DROP TABLE commits; DROP TABLE backfills; DROP TABLE server_secrets; \
+                 DELETE FROM _sqlx_migrations WHERE version = 2",
+            )
+            .await;
+        let again = Store::open(&db.url).await.unwrap();
+        assert_eq!(again.runs(db.suite.id, None, ALL).await.unwrap().total, 1);
+        assert_eq!(again.count_commits(db.suite.id).await.unwrap(), 0);
+        again.close().await;
+    })
+    .await;
+}

@@ -1,0 +1,298 @@
+//! Archives of commits: which forms were given out, what came in, who reads it, how it ended.
+//!
+//! Only the book-keeping; the archives themselves lie in object storage. Every change of state is
+//! one statement that names the state before, so that of several programs one wins.
+
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::records::{
+    Backfill, BackfillOutcome, BackfillState, Listed, Page, PendingBackfill, SuiteId, Timestamp,
+};
+use crate::sql::{Row, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+const AWAITED: i64 = 0;
+const RECEIVING: i64 = 1;
+const RECEIVED: i64 = 2;
+const INGESTED: i64 = 3;
+const REJECTED: i64 = 4;
+
+impl Store {
+    /// The secret of this name that all programs on this database share; `fresh` becomes it when
+    /// there is none.
+    pub async fn server_secret(
+        &self,
+        name: &str,
+        fresh: [u8; 32],
+        now: Timestamp,
+    ) -> Result<[u8; 32]> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "INSERT INTO server_secrets (name, value, created_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (name) DO NOTHING",
+                values![name, &fresh, now],
+            )
+            .await?;
+        let kept = session
+            .one(
+                "SELECT value FROM server_secrets WHERE name = $1",
+                values![name],
+            )
+            .await?
+            .hash(0)?;
+        session.commit().await?;
+        Ok(kept)
+    }
+
+    /// Notes that a form was given out.
+    pub async fn create_backfill(
+        &self,
+        suite: SuiteId,
+        uuid: Uuid,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "INSERT INTO backfills (suite_id, uuid, state, created_at, expires_at) \
+                 VALUES ($1, $2, $3, $4, $5)",
+                values![suite.get(), uuid, AWAITED, created_at, expires_at],
+            )
+            .await
+            .map_err(|error| error.or_gone("the suite"))?;
+        session.commit().await
+    }
+
+    /// Takes the form for one sender; false when it was used before, is in use, or never was.
+    pub async fn begin_backfill(&self, suite: SuiteId, uuid: Uuid) -> Result<bool> {
+        let mut session = self.write().await?;
+        let taken = session
+            .execute(
+                "UPDATE backfills SET state = $3 WHERE uuid = $1 AND suite_id = $2 AND state = $4",
+                values![uuid, suite.get(), RECEIVING, AWAITED],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(taken > 0)
+    }
+
+    /// Gives the form back after a sender who did not come to the end.
+    pub async fn give_back_backfill(&self, uuid: Uuid) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "UPDATE backfills SET state = $2 WHERE uuid = $1 AND state = $3",
+                values![uuid, AWAITED, RECEIVING],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    /// Notes that the archive is here; false when that was known, or nobody waits for it.
+    pub async fn backfill_received(&self, uuid: Uuid, size: u64, now: Timestamp) -> Result<bool> {
+        let mut session = self.write().await?;
+        let noted = session
+            .execute(
+                "UPDATE backfills SET state = $2, size = $3, received_at = $4 \
+                 WHERE uuid = $1 AND state IN ($5, $6)",
+                values![uuid, RECEIVED, i64_of(size), now, AWAITED, RECEIVING],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(noted > 0)
+    }
+
+    /// The archives whose forms are out and not yet used, oldest first.
+    pub async fn awaited_backfills(&self) -> Result<Vec<PendingBackfill>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                "SELECT backfills.uuid, suites.id, suites.uuid, organizations.uuid, \
+                 backfills.claims FROM backfills \
+                 JOIN suites ON suites.id = backfills.suite_id \
+                 JOIN organizations ON organizations.id = suites.organization_id \
+                 WHERE backfills.state = $1 ORDER BY backfills.id",
+                values![AWAITED],
+            )
+            .await?;
+        rows.iter().map(pending).collect()
+    }
+
+    /// Takes the oldest archive that waits to be read, until `until`; the program renews that while
+    /// it reads, and another may take it when it does not.
+    pub async fn claim_backfill(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<PendingBackfill>> {
+        let mut session = self.write().await?;
+        let claimed = session
+            .optional(
+                "UPDATE backfills SET claimed_until = $2, claims = claims + 1 \
+                 WHERE state = $3 AND claimed_until <= $1 AND id = ( \
+                 SELECT MIN(id) FROM backfills WHERE state = $3 AND claimed_until <= $1) \
+                 RETURNING id",
+                values![now, until, RECEIVED],
+            )
+            .await?;
+        let Some(claimed) = claimed else {
+            return Ok(None);
+        };
+        let row = session
+            .one(
+                "SELECT backfills.uuid, suites.id, suites.uuid, organizations.uuid, \
+                 backfills.claims FROM backfills \
+                 JOIN suites ON suites.id = backfills.suite_id \
+                 JOIN organizations ON organizations.id = suites.organization_id \
+                 WHERE backfills.id = $1",
+                values![claimed.integer(0)?],
+            )
+            .await?;
+        session.commit().await?;
+        pending(&row).map(Some)
+    }
+
+    /// Keeps an archive for the program that reads it. False when it is no longer to be read.
+    pub async fn renew_backfill(&self, uuid: Uuid, until: Timestamp) -> Result<bool> {
+        let mut session = self.write().await?;
+        let renewed = session
+            .execute(
+                "UPDATE backfills SET claimed_until = $2 WHERE uuid = $1 AND state = $3",
+                values![uuid, until, RECEIVED],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(renewed > 0)
+    }
+
+    /// Puts an archive back that could not be read just now; nobody takes it before `not_before`.
+    /// Does not count as a claim.
+    pub async fn postpone_backfill(&self, uuid: Uuid, not_before: Timestamp) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "UPDATE backfills SET claimed_until = $2, claims = claims - 1 \
+                 WHERE uuid = $1 AND state = $3 AND claims > 0",
+                values![uuid, not_before, RECEIVED],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    /// Notes how the reading ended.
+    pub async fn finish_backfill(
+        &self,
+        uuid: Uuid,
+        outcome: &BackfillOutcome,
+        now: Timestamp,
+    ) -> Result<()> {
+        let (state, commits, passed_over, problems) = match outcome {
+            BackfillOutcome::Ingested {
+                commits,
+                passed_over,
+                problems,
+            } => (INGESTED, *commits, *passed_over, problems.as_slice()),
+            BackfillOutcome::Rejected { reason } => (REJECTED, 0, 0, std::slice::from_ref(reason)),
+        };
+        let problems = serde_json::Value::from(problems).to_string();
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "UPDATE backfills SET state = $2, finished_at = $3, commits = $4, \
+                 passed_over = $5, problems = $6 WHERE uuid = $1 AND state = $7",
+                values![
+                    uuid,
+                    state,
+                    now,
+                    i64_of(commits),
+                    i64_of(passed_over),
+                    problems,
+                    RECEIVED
+                ],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    /// The archives of a suite, newest first; forms that nobody has used are left out.
+    pub async fn backfills(&self, suite: SuiteId, page: Page) -> Result<Listed<Backfill>> {
+        let mut session = self.read().await?;
+        let total = session
+            .one(
+                "SELECT COUNT(*) FROM backfills WHERE suite_id = $1 AND state <> $2",
+                values![suite.get(), AWAITED],
+            )
+            .await?
+            .count(0)?;
+        let rows = session
+            .rows(
+                "SELECT uuid, state, created_at, received_at, finished_at, size, commits, \
+                 passed_over, problems FROM backfills WHERE suite_id = $1 AND state <> $2 \
+                 ORDER BY id DESC LIMIT $3 OFFSET $4",
+                values![suite.get(), AWAITED, page.limit(), page.offset()],
+            )
+            .await?;
+        Ok(Listed {
+            items: rows.iter().map(backfill).collect::<Result<_>>()?,
+            total,
+        })
+    }
+
+    /// Forgets forms that ran out before `before` without an archive, also of senders that never
+    /// came to the end; how many.
+    pub async fn delete_unused_backfills(&self, before: Timestamp) -> Result<u64> {
+        let mut session = self.write().await?;
+        let deleted = session
+            .execute(
+                "DELETE FROM backfills WHERE state IN ($1, $2) AND expires_at < $3",
+                values![AWAITED, RECEIVING, before],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(deleted)
+    }
+}
+
+fn i64_of(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn pending(row: &Row) -> Result<PendingBackfill> {
+    Ok(PendingBackfill {
+        uuid: row.uuid(0)?,
+        suite: SuiteId::new(row.integer(1)?),
+        suite_uuid: row.uuid(2)?,
+        organization_uuid: row.uuid(3)?,
+        claims: row.count(4)?,
+    })
+}
+
+fn backfill(row: &Row) -> Result<Backfill> {
+    Ok(Backfill {
+        uuid: row.uuid(0)?,
+        state: match row.integer(1)? {
+            AWAITED => BackfillState::Awaited,
+            RECEIVING => BackfillState::Receiving,
+            RECEIVED => BackfillState::Received,
+            INGESTED => BackfillState::Ingested,
+            REJECTED => BackfillState::Rejected,
+            _ => {
+                return Err(StoreError::Damaged {
+                    what: "backfill state",
+                });
+            }
+        },
+        created_at: row.time(2)?,
+        received_at: row.time_or_null(3)?,
+        finished_at: row.time_or_null(4)?,
+        size: row.count_or_null(5)?,
+        commits: row.count(6)?,
+        passed_over: row.count(7)?,
+        problems: row.json(8, "list of problems")?,
+    })
+}

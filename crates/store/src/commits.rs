@@ -1,0 +1,103 @@
+//! Commits: what a backfill has told about those a suite has seen.
+
+use crate::error::StoreError;
+use crate::records::{CommitRecord, SuiteId};
+use crate::sql::{Row, Value, repeated, statement_sizes, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Keeps commits; a later description of the same commit replaces the one before. No SHA may
+    /// be in one call twice.
+    pub async fn record_commits(&self, suite: SuiteId, commits: &[CommitRecord]) -> Result<()> {
+        let mut session = self.write().await?;
+        let mut rest = commits;
+        for size in statement_sizes(commits.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let rows: Vec<Value<'_>> = now.iter().flat_map(|commit| row(suite, commit)).collect();
+            session
+                .execute(
+                    repeated(
+                        "INSERT INTO commits (suite_id, sha, parents, author_name, author_email, \
+                         author_date, committer_name, committer_email, committer_date, message, \
+                         files_changed, diff_stat) VALUES ",
+                        "(?,?,?,?,?,?,?,?,?,?,?,?)",
+                        size,
+                        " ON CONFLICT (suite_id, sha) DO UPDATE SET parents = excluded.parents, \
+                         author_name = excluded.author_name, \
+                         author_email = excluded.author_email, \
+                         author_date = excluded.author_date, \
+                         committer_name = excluded.committer_name, \
+                         committer_email = excluded.committer_email, \
+                         committer_date = excluded.committer_date, message = excluded.message, \
+                         files_changed = excluded.files_changed, diff_stat = excluded.diff_stat",
+                    ),
+                    rows,
+                )
+                .await
+                .map_err(|error| error.or_gone("the suite"))?;
+        }
+        session.commit().await
+    }
+
+    /// What is known of a commit.
+    pub async fn commit(&self, suite: SuiteId, sha: &str) -> Result<Option<CommitRecord>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT sha, parents, author_name, author_email, author_date, committer_name, \
+                 committer_email, committer_date, message, files_changed, diff_stat \
+                 FROM commits WHERE suite_id = $1 AND sha = $2",
+                values![suite.get(), sha],
+            )
+            .await?;
+        row.as_ref().map(commit).transpose()
+    }
+
+    /// How many commits of a suite are known.
+    pub async fn count_commits(&self, suite: SuiteId) -> Result<u64> {
+        let mut session = self.read().await?;
+        session
+            .one(
+                "SELECT COUNT(*) FROM commits WHERE suite_id = $1",
+                values![suite.get()],
+            )
+            .await?
+            .count(0)
+    }
+}
+
+fn row(suite: SuiteId, commit: &CommitRecord) -> [Value<'_>; 12] {
+    values![
+        suite.get(),
+        &commit.sha,
+        commit.parents.join(" "),
+        &commit.author_name,
+        &commit.author_email,
+        &commit.author_date,
+        &commit.committer_name,
+        &commit.committer_email,
+        &commit.committer_date,
+        &commit.message,
+        &commit.files_changed,
+        &commit.diff_stat,
+    ]
+}
+
+fn commit(row: &Row) -> Result<CommitRecord> {
+    Ok(CommitRecord {
+        sha: row.text(0)?,
+        parents: row.text(1)?.split_whitespace().map(str::to_owned).collect(),
+        author_name: row.text(2)?,
+        author_email: row.text(3)?,
+        author_date: row.text(4)?,
+        committer_name: row.text(5)?,
+        committer_email: row.text(6)?,
+        committer_date: row.text(7)?,
+        message: row.text(8)?,
+        files_changed: row.text(9)?,
+        diff_stat: row.text(10)?,
+    })
+}
