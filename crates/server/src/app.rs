@@ -5,10 +5,13 @@ use std::sync::Arc;
 use test_engine_store::Store;
 use uuid::Uuid;
 
+use crate::backfills::Backfills;
+use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{Authenticator, Links, RateLimits};
 use crate::planning::Planner;
+use crate::raw_uploads::RawUploads;
 
 /// Shared by all requests.
 pub(crate) type App = Arc<AppState>;
@@ -17,6 +20,9 @@ pub(crate) struct AppState {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) backfills: Backfills,
+    pub(crate) raw_uploads: RawUploads,
     pub(crate) authenticator: Authenticator,
     pub(crate) rate_limits: RateLimits,
     pub(crate) planner: Planner,
@@ -27,10 +33,18 @@ pub(crate) struct AppState {
 
 impl AppState {
     /// `public_url` is what links begin with.
-    pub(crate) fn new(config: Config, clock: Clock, store: Store, public_url: String) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        clock: Clock,
+        store: Store,
+        blobs: Blobs,
+        backfills: Backfills,
+        public_url: String,
+    ) -> Self {
         let links = Links::new(public_url);
         Self {
             authenticator: Authenticator::new(store.clone(), links.clone(), config.oidc),
+            raw_uploads: RawUploads::new(blobs.clone(), config.storage.keep_raw_uploads),
             rate_limits: RateLimits::new(config.limits, &store),
             planner: Planner::new(store.clone(), config.planning.plan_retention_days),
             links,
@@ -38,6 +52,8 @@ impl AppState {
             config,
             clock,
             store,
+            blobs,
+            backfills,
         }
     }
 }

@@ -5,11 +5,14 @@
 //! (plans go out). `test-engine-store` holds all SQL.
 
 mod app;
+mod backfills;
+mod blobs;
 mod ingest;
 mod jobs;
 mod oidc;
 mod owners;
 mod planning;
+mod raw_uploads;
 mod secrets;
 mod selectors;
 mod server;

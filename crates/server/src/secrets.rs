@@ -39,6 +39,13 @@ pub(crate) fn generate(kind: SecretKind) -> SecretString {
     SecretString::from(format!("{}{}", kind.prefix(), hex::encode(random)))
 }
 
+/// A key that nobody can guess.
+pub(crate) fn random() -> [u8; 32] {
+    let mut random = [0_u8; 32];
+    rand::rng().fill_bytes(&mut random);
+    random
+}
+
 /// What is stored of a secret, and looked up by.
 pub(crate) fn hash(secret: &str) -> SecretHash {
     Sha256::digest(secret.as_bytes()).into()

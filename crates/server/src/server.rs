@@ -9,9 +9,14 @@ use tokio::net::TcpListener;
 
 use crate::admin::{self, AdminError};
 use crate::app::AppState;
+use crate::backfills::{Backfills, FormKey};
+use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{http, jobs};
+use crate::{http, jobs, secrets};
+
+/// The name of the key that forms are sealed with, in the database.
+const FORM_KEY: &str = "backfill form key";
 
 /// Why the server cannot start. Reads after "failed to start: ".
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +42,12 @@ pub enum ServeError {
     /// The first organization cannot be made.
     #[error("the first organization cannot be made")]
     FirstStart(#[from] AdminError),
+    /// The object storage cannot be opened.
+    #[error("the object storage cannot be opened; check --blob-store")]
+    Blobs(#[from] BlobError),
+    /// The database refuses to be written to.
+    #[error("the database cannot be written to")]
+    Write(#[source] StoreError),
     /// The address cannot be listened on.
     #[error("the address {address} cannot be listened on; choose another with --listen")]
     Listen {
@@ -97,6 +108,8 @@ pub struct Server {
     config: Config,
     clock: Clock,
     store: Store,
+    blobs: Blobs,
+    backfills: Backfills,
     first_token: Option<SecretString>,
 }
 
@@ -105,11 +118,18 @@ impl Server {
     pub async fn prepare(config: Config, clock: Clock) -> Result<Self, ServeError> {
         let store = open_store(&config).await?;
         let organization = &config.storage.organization;
+        let blobs = Blobs::open(&config.storage.blobs, clock.now())?;
+        let form_key = store
+            .server_secret(FORM_KEY, secrets::random(), clock.now())
+            .await
+            .map_err(ServeError::Write)?;
         let first_token = admin::first_start(&store, organization, clock.now()).await?;
         Ok(Self {
             config,
             clock,
             store,
+            blobs,
+            backfills: Backfills::new(FormKey::new(form_key)),
             first_token,
         })
     }
@@ -129,11 +149,14 @@ impl Server {
             self.config,
             self.clock,
             self.store.clone(),
+            self.blobs,
+            self.backfills,
             public_url,
         ));
         let background = tokio::spawn(jobs::run(Arc::clone(&app)));
-        http::listen::run(listener, http::router(app), shutdown).await;
+        http::listen::run(listener, http::router(Arc::clone(&app)), shutdown).await;
         background.abort();
+        app.raw_uploads.finish().await;
         self.store.close().await;
     }
 }

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::records::{
     Backfill, BackfillOutcome, BackfillState, Listed, Page, PendingBackfill, SuiteId, Timestamp,
 };
-use crate::sql::{Row, values};
+use crate::sql::{Row, Session, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -20,6 +20,15 @@ const RECEIVED: i64 = 2;
 const INGESTED: i64 = 3;
 const REJECTED: i64 = 4;
 
+/// The columns that [`pending`] reads, and where from. Ends ready for `WHERE`.
+macro_rules! select_pending {
+    () => {
+        "SELECT backfills.uuid, suites.id, suites.uuid, organizations.uuid, backfills.claims \
+         FROM backfills JOIN suites ON suites.id = backfills.suite_id \
+         JOIN organizations ON organizations.id = suites.organization_id "
+    };
+}
+
 impl Store {
     /// The secret of this name that all programs on this database share; `fresh` becomes it when
     /// there is none.
@@ -29,6 +38,10 @@ impl Store {
         fresh: [u8; 32],
         now: Timestamp,
     ) -> Result<[u8; 32]> {
+        // Nearly always it is there, and a server that starts should not wait for writers.
+        if let Some(kept) = server_secret(&mut self.read().await?, name).await? {
+            return Ok(kept);
+        }
         let mut session = self.write().await?;
         session
             .execute(
@@ -37,15 +50,9 @@ impl Store {
                 values![name, &fresh, now],
             )
             .await?;
-        let kept = session
-            .one(
-                "SELECT value FROM server_secrets WHERE name = $1",
-                values![name],
-            )
-            .await?
-            .hash(0)?;
+        let kept = server_secret(&mut session, name).await?;
         session.commit().await?;
-        Ok(kept)
+        kept.ok_or(StoreError::Gone("the secret"))
     }
 
     /// Notes that a form was given out.
@@ -112,11 +119,10 @@ impl Store {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                "SELECT backfills.uuid, suites.id, suites.uuid, organizations.uuid, \
-                 backfills.claims FROM backfills \
-                 JOIN suites ON suites.id = backfills.suite_id \
-                 JOIN organizations ON organizations.id = suites.organization_id \
-                 WHERE backfills.state = $1 ORDER BY backfills.id",
+                concat!(
+                    select_pending!(),
+                    "WHERE backfills.state = $1 ORDER BY backfills.id"
+                ),
                 values![AWAITED],
             )
             .await?;
@@ -145,11 +151,7 @@ impl Store {
         };
         let row = session
             .one(
-                "SELECT backfills.uuid, suites.id, suites.uuid, organizations.uuid, \
-                 backfills.claims FROM backfills \
-                 JOIN suites ON suites.id = backfills.suite_id \
-                 JOIN organizations ON organizations.id = suites.organization_id \
-                 WHERE backfills.id = $1",
+                concat!(select_pending!(), "WHERE backfills.id = $1"),
                 values![claimed.integer(0)?],
             )
             .await?;
@@ -243,19 +245,45 @@ impl Store {
         })
     }
 
-    /// Forgets forms that ran out before `before` without an archive, also of senders that never
-    /// came to the end; how many.
-    pub async fn delete_unused_backfills(&self, before: Timestamp) -> Result<u64> {
-        let mut session = self.write().await?;
-        let deleted = session
-            .execute(
-                "DELETE FROM backfills WHERE state IN ($1, $2) AND expires_at < $3",
+    /// Forms that ran out before `before` without an archive, also those of senders that never came
+    /// to the end.
+    pub async fn unused_backfills(&self, before: Timestamp) -> Result<Vec<PendingBackfill>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                concat!(
+                    select_pending!(),
+                    "WHERE backfills.state IN ($1, $2) AND backfills.expires_at < $3 ",
+                    "ORDER BY backfills.id"
+                ),
                 values![AWAITED, RECEIVING, before],
             )
             .await?;
-        session.commit().await?;
-        Ok(deleted)
+        rows.iter().map(pending).collect()
     }
+
+    /// Forgets a form unless its archive has come in after all.
+    pub async fn delete_unused_backfill(&self, uuid: Uuid) -> Result<bool> {
+        let mut session = self.write().await?;
+        let deleted = session
+            .execute(
+                "DELETE FROM backfills WHERE uuid = $1 AND state IN ($2, $3)",
+                values![uuid, AWAITED, RECEIVING],
+            )
+            .await?;
+        session.commit().await?;
+        Ok(deleted > 0)
+    }
+}
+
+async fn server_secret(session: &mut Session, name: &str) -> Result<Option<[u8; 32]>> {
+    let row = session
+        .optional(
+            "SELECT value FROM server_secrets WHERE name = $1",
+            values![name],
+        )
+        .await?;
+    row.map(|row| row.hash(0)).transpose()
 }
 
 fn i64_of(count: u64) -> i64 {

@@ -9,10 +9,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use test_engine_store::DEFAULT_CONNECTIONS;
 
 use crate::config::{
-    Config, DEFAULT_AGGREGATE_DAYS, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR,
-    DEFAULT_EXECUTION_DAYS, DEFAULT_LISTEN, DEFAULT_ORGANIZATION, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
-    DEFAULT_PLAN_RETENTION_DAYS, DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT, Limits,
-    LogFormat, Logs, Network, Oidc, Planning, PublicUrlError, Retention, Storage, Web,
+    BlobStore, BlobStoreError, BlobStoreInput, Config, DEFAULT_AGGREGATE_DAYS,
+    DEFAULT_BACKFILL_LIMIT_MIB, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR, DEFAULT_EXECUTION_DAYS,
+    DEFAULT_LISTEN, DEFAULT_ORGANIZATION, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
+    DEFAULT_PLAN_RETENTION_DAYS, DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT,
+    DEFAULT_S3_REGION, Limits, LogFormat, Logs, Network, Oidc, Planning, PublicUrlError, Retention,
+    Storage, Web,
 };
 
 /// Where every command finds the database.
@@ -48,7 +50,9 @@ impl DatabaseArguments {
         // An empty variable is how scripts say that there is none.
         let given = |url: &SecretString| !url.expose_secret().is_empty();
         Storage {
+            blobs: BlobStore::inside(&self.data_dir),
             data_dir: self.data_dir,
+            keep_raw_uploads: false,
             database_url: self.database_url.filter(given),
             database_connections: self.database_connections,
             organization,
@@ -90,9 +94,14 @@ pub(super) struct ServeSettings {
     /// Slug of the organization that an empty database is given
     #[arg(long, value_name = "SLUG", env = "TEST_ENGINE_ORGANIZATION", default_value = DEFAULT_ORGANIZATION)]
     organization: String,
+    #[command(flatten)]
+    blobs: BlobSettings,
     /// Mebibytes a request body may have, after decompression
     #[arg(long, value_name = "MIB", env = "TEST_ENGINE_BODY_LIMIT_MIB", default_value_t = DEFAULT_BODY_LIMIT_MIB, value_parser = clap::value_parser!(u32).range(1..=4096))]
     body_limit_mib: u32,
+    /// Mebibytes an archive of commits may have, compressed
+    #[arg(long, value_name = "MIB", env = "TEST_ENGINE_BACKFILL_LIMIT_MIB", default_value_t = DEFAULT_BACKFILL_LIMIT_MIB, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    backfill_limit_mib: u32,
     /// Results one upload may have
     #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_RESULTS_LIMIT", default_value_t = DEFAULT_RESULTS_LIMIT, value_parser = clap::value_parser!(u32).range(1..))]
     results_limit: u32,
@@ -131,9 +140,56 @@ pub(super) struct ServeSettings {
     log_level: String,
 }
 
+/// Where what is too large for the database lies.
+#[derive(Debug, Args)]
+struct BlobSettings {
+    /// Object storage: file:///a/folder or s3://bucket/prefix; otherwise a folder in the data directory
+    #[arg(long, value_name = "URL", env = "TEST_ENGINE_BLOB_STORE")]
+    blob_store: Option<String>,
+    /// Address of an S3-compatible service; otherwise AWS
+    #[arg(long, value_name = "URL", env = "TEST_ENGINE_S3_ENDPOINT")]
+    s3_endpoint: Option<String>,
+    /// Region of the bucket
+    #[arg(long, value_name = "REGION", env = "TEST_ENGINE_S3_REGION", default_value = DEFAULT_S3_REGION)]
+    s3_region: String,
+    /// Access key for the bucket; otherwise what AWS gave the machine
+    #[arg(long, value_name = "ID", env = "TEST_ENGINE_S3_ACCESS_KEY_ID")]
+    s3_access_key_id: Option<String>,
+    /// Secret of the access key; the variable keeps it out of the list of processes
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "TEST_ENGINE_S3_SECRET_ACCESS_KEY",
+        hide_env_values = true
+    )]
+    s3_secret_access_key: Option<SecretString>,
+    /// Keep every uploaded result file as it came, in object storage
+    #[arg(long, env = "TEST_ENGINE_KEEP_RAW_UPLOADS", value_parser = clap::builder::BoolishValueParser::new())]
+    keep_raw_uploads: bool,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SettingsError {
+    #[error(transparent)]
+    PublicUrl(#[from] PublicUrlError),
+    #[error(transparent)]
+    BlobStore(#[from] BlobStoreError),
+}
+
 impl ServeSettings {
     /// The settings as checked values.
-    pub(super) fn into_config(self) -> Result<Config, PublicUrlError> {
+    pub(super) fn into_config(self) -> Result<Config, SettingsError> {
+        let blobs = BlobStoreInput {
+            url: self.blobs.blob_store,
+            endpoint: self.blobs.s3_endpoint,
+            region: self.blobs.s3_region,
+            access_key_id: self.blobs.s3_access_key_id,
+            secret_access_key: self.blobs.s3_secret_access_key,
+        };
+        let mut storage = self.database.into_storage(self.organization);
+        storage.blobs = BlobStore::parse(blobs, &storage.data_dir)?;
+        storage.keep_raw_uploads = self.blobs.keep_raw_uploads;
         let public_url = self.public_url.as_deref().unwrap_or_default();
         Ok(Config {
             network: Network {
@@ -143,9 +199,10 @@ impl ServeSettings {
             oidc: Oidc {
                 allow_loopback_http: self.oidc_allow_loopback_http,
             },
-            storage: self.database.into_storage(self.organization),
+            storage,
             limits: Limits {
                 body_bytes: self.body_limit_mib as usize * 1024 * 1024,
+                backfill_bytes: u64::from(self.backfill_limit_mib) * 1024 * 1024,
                 results_per_upload: self.results_limit as usize,
                 plan_requests_per_minute: self.plan_rate_limit,
                 rest_requests_per_minute: self.rest_rate_limit,

@@ -3,6 +3,7 @@
 //! One section a file. Nothing here reads the environment or the command line (`cli` does) and
 //! nothing here opens anything; [`crate::serve`] takes a [`Config`] and acts on it.
 
+mod blob_store;
 mod limits;
 mod logs;
 mod network;
@@ -12,6 +13,7 @@ mod retention;
 mod storage;
 mod web;
 
+pub use blob_store::{BlobStore, BlobStoreError, S3Keys, S3Settings};
 pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
 pub use network::{Network, PublicUrlError};
@@ -47,11 +49,14 @@ pub struct Config {
 impl Config {
     /// The defaults, with this data directory. What tests start from.
     pub fn in_directory(data_dir: impl Into<std::path::PathBuf>) -> Self {
+        let data_dir = data_dir.into();
         Self {
             network: Network::default(),
             oidc: Oidc::default(),
             storage: Storage {
-                data_dir: data_dir.into(),
+                blobs: BlobStore::inside(&data_dir),
+                data_dir,
+                keep_raw_uploads: false,
                 database_url: None,
                 database_connections: DEFAULT_CONNECTIONS,
                 organization: DEFAULT_ORGANIZATION.to_owned(),
@@ -65,9 +70,10 @@ impl Config {
     }
 }
 
+pub(crate) use blob_store::{BlobStoreInput, DEFAULT_S3_REGION};
 pub(crate) use limits::{
-    DEFAULT_BODY_LIMIT_MIB, DEFAULT_PLAN_REQUESTS_PER_MINUTE, DEFAULT_REST_REQUESTS_PER_MINUTE,
-    DEFAULT_RESULTS_LIMIT,
+    DEFAULT_BACKFILL_LIMIT_MIB, DEFAULT_BODY_LIMIT_MIB, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
+    DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT,
 };
 pub(crate) use network::DEFAULT_LISTEN;
 pub(crate) use planning::DEFAULT_PLAN_RETENTION_DAYS;

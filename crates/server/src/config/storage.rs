@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use super::BlobStore;
+
 /// Beside where the server is started.
 pub(crate) const DEFAULT_DATA_DIR: &str = "test-engine-data";
 /// The database inside the data directory; its log has the same name with something behind it.
@@ -21,6 +23,10 @@ pub struct Storage {
     pub database_url: Option<SecretString>,
     /// Connections to Postgres at most.
     pub database_connections: u32,
+    /// Holds what is too large for the database.
+    pub blobs: BlobStore,
+    /// Whether every uploaded result file is kept as it came.
+    pub keep_raw_uploads: bool,
     /// Slug of the organization to make when the database has none.
     pub organization: String,
 }

@@ -18,15 +18,25 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 
+use super::links::BACKFILL_UPLOAD;
 use crate::App;
 
 /// The longest a refused sender is listened to.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same for an archive of commits. Its sender learns only from the answer that it needs a new
+/// form, and reads that once it has sent everything.
+const ARCHIVE_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Wrap every request.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let waits_for_permission = parts.headers.contains_key(EXPECT);
+    let (limit, patience) = if parts.uri.path().ends_with(BACKFILL_UPLOAD) {
+        let limit = usize::try_from(app.config.limits.backfill_bytes).unwrap_or(usize::MAX);
+        (limit, ARCHIVE_PATIENCE)
+    } else {
+        (app.config.limits.body_bytes, PATIENCE)
+    };
     let lent = Lent(Arc::new(Mutex::new(Inner {
         body,
         is_begun: false,
@@ -36,8 +46,7 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     let is_refused = response.status().is_client_error() || response.status().is_server_error();
     // Whoever waits for permission to send is refused best by not giving it.
     if is_refused && (!waits_for_permission || rest.is_begun()) {
-        let limit = app.config.limits.body_bytes;
-        let _given_up = tokio::time::timeout(PATIENCE, discard(rest, limit)).await;
+        let _given_up = tokio::time::timeout(patience, discard(rest, limit)).await;
     }
     response
 }

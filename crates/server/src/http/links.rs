@@ -3,6 +3,10 @@
 use test_engine_store::Suite;
 use uuid::Uuid;
 
+/// Where archives of commits are sent, below a suite of the API. Requests to it are the only ones
+/// that may be large and slow.
+pub(crate) const BACKFILL_UPLOAD: &str = "/commit-metadata-backfill/upload";
+
 /// Knows and makes addresses that begin with the server's public URL.
 #[derive(Clone)]
 pub(crate) struct Links {
@@ -71,6 +75,11 @@ impl Links {
         let suite = suite.strip_suffix('/').unwrap_or(suite);
         let is_slug = |slug: &str| !slug.is_empty() && !slug.contains(['/', '?', '#', '%']);
         (is_slug(organization) && is_slug(suite)).then_some((organization, suite))
+    }
+
+    /// Where an archive of a suite's commits is sent.
+    pub(crate) fn backfill_upload(&self, suite: &Suite) -> String {
+        format!("{}{BACKFILL_UPLOAD}", self.suite_api(suite))
     }
 
     /// A run's page.

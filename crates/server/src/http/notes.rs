@@ -13,10 +13,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::error::ApiError;
+use super::links::BACKFILL_UPLOAD;
 use super::rate_limits::RateStatus;
 
 /// The longest a request may take, from its headers to its answer.
 const REQUEST_LIMIT: Duration = Duration::from_mins(3);
+/// The same for an archive of commits: what a client gives itself for it.
+const ARCHIVE_LIMIT: Duration = Duration::from_mins(30);
 /// Characters of a path that are logged.
 const LOGGED_PATH: usize = 300;
 
@@ -59,7 +62,12 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(notes.clone());
     let method = request.method().clone();
     let path: String = request.uri().path().chars().take(LOGGED_PATH).collect();
-    let mut response = tokio::time::timeout(REQUEST_LIMIT, next.run(request))
+    let limit = if path.ends_with(BACKFILL_UPLOAD) {
+        ARCHIVE_LIMIT
+    } else {
+        REQUEST_LIMIT
+    };
+    let mut response = tokio::time::timeout(limit, next.run(request))
         .await
         .unwrap_or_else(|_elapsed| {
             ApiError::new(

@@ -3,6 +3,7 @@
 //! Of several servers on one database one does a job: the one that has its lease. A job has to be
 //! harmless when two servers do it at once all the same, because their clocks may differ.
 
+mod backfills;
 mod deleted_suites;
 mod expired_plans;
 mod retention;
@@ -16,6 +17,7 @@ use crate::http::Chain;
 /// Run every job until the task is dropped.
 pub(crate) async fn run(app: App) {
     tokio::join!(
+        backfills::run(Arc::clone(&app)),
         deleted_suites::run(Arc::clone(&app)),
         expired_plans::run(Arc::clone(&app)),
         retention::run(app),

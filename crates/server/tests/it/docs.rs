@@ -62,6 +62,9 @@ fn every_address_of_the_api_is_documented() {
         "GET S/tests/muted",
         "GET S/tests/skipped",
         "GET S/commits",
+        "GET S/runs/{id}/uploads/{upload_id}/raw",
+        "POST S/commit-metadata-backfill/presigned-upload",
+        "GET S/commit-metadata-backfill",
         "GET /healthz",
         "GET /readyz",
     ] {

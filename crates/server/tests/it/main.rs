@@ -7,6 +7,7 @@
 )]
 
 mod auth;
+mod backfills;
 mod cli;
 mod docs;
 mod limits;

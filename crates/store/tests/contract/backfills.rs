@@ -106,16 +106,28 @@ async fn forms_that_nobody_used_are_forgotten() {
                 .await
                 .unwrap()
         );
-        received(&db).await;
+        let in_use = received(&db).await;
         let waiting = db.store.awaited_backfills().await.unwrap();
         assert_eq!(waiting.len(), 1);
         assert_eq!(waiting[0].uuid, awaited);
         assert_eq!(waiting[0].suite_uuid, db.suite.uuid);
         assert_eq!(waiting[0].organization_uuid, db.suite.organization_uuid);
         let end = NOON.plus_millis(15 * MINUTE);
-        assert_eq!(db.store.delete_unused_backfills(end).await.unwrap(), 0);
+        assert_eq!(db.store.unused_backfills(end).await.unwrap(), []);
         let later = end.plus_millis(1);
-        assert_eq!(db.store.delete_unused_backfills(later).await.unwrap(), 2);
+        let unused: Vec<Uuid> = db
+            .store
+            .unused_backfills(later)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|unused| unused.uuid)
+            .collect();
+        assert_eq!(unused, [awaited, broken_off]);
+        for uuid in unused {
+            assert!(db.store.delete_unused_backfill(uuid).await.unwrap());
+        }
+        assert!(!db.store.delete_unused_backfill(in_use).await.unwrap());
         let left = db.store.backfills(db.suite.id, ALL).await.unwrap();
         assert_eq!(left.total, 1);
     })

@@ -1,6 +1,9 @@
 //! The JSON API: one file an endpoint, and the table of their addresses.
 
 mod access_token;
+mod backfill_form;
+mod backfill_upload;
+mod backfills_list;
 mod build_tests;
 mod catalog;
 mod commits;
@@ -14,6 +17,7 @@ mod plan_create;
 mod plan_fetch;
 mod plan_metadata;
 mod rate_limit;
+mod raw_upload;
 mod root;
 mod run_get;
 mod runs_list;
@@ -39,6 +43,7 @@ mod upload_metadata;
 mod uploads_list;
 mod version;
 
+use super::links::BACKFILL_UPLOAD;
 use super::routes::{Routes, get, patch, post, put};
 
 /// Every address of the API.
@@ -86,10 +91,17 @@ fn suite_routes() -> Routes {
         .route("/test_files", post(test_files::post))
         .route("/test_plan_metadata", post(plan_metadata::post))
         .route("/commits", get(commits::get))
+        .route("/commit-metadata-backfill", get(backfills_list::get))
+        .route(
+            "/commit-metadata-backfill/presigned-upload",
+            post(backfill_form::post),
+        )
+        .route(BACKFILL_UPLOAD, post(backfill_upload::post))
         .route("/execution-tags", put(execution_tags::put))
         .route("/flaky-tests", get(flaky_tests::get))
         .route("/runs", get(runs_list::get))
         .route("/runs/{id}", get(run_get::get))
+        .route("/runs/{id}/uploads/{upload_id}/raw", get(raw_upload::get))
         .route("/runs/{id}/failed_executions", get(failed_executions::get))
         .route("/tests", get(tests_list::get))
         .route("/tests/find", post(test_find::post))

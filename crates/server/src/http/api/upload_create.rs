@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::upload_decode;
 use crate::App;
+use crate::blobs::Key;
 use crate::http::body;
 use crate::http::error::{ApiError, Chain};
 use crate::http::notes::RequestNotes;
@@ -60,6 +61,7 @@ async fn take_in(
     let submission = upload_decode::decode(parts, bytes).await?;
     sender.format = Some(submission.format);
     sender.run_key = submission.run_key();
+    let raw = app.raw_uploads.is_on().then(|| submission.data.clone());
     let context = Context {
         suite: suite.id,
         run_uuid: Uuid::now_v7(),
@@ -70,6 +72,10 @@ async fn take_in(
     let upload =
         body::run_blocking(size, move || Ok(ingest::derive(&submission, context)?)).await?;
     let recorded = app.store.record_upload(upload).await?;
+    if let Some(file) = raw {
+        let key = Key::raw_upload(suite.uuid, recorded.run_uuid, recorded.upload_uuid);
+        app.raw_uploads.keep(key, file);
+    }
     let upload_uuid = recorded.upload_uuid.to_string();
     let receipt = UploadReceipt {
         id: upload_uuid.clone(),

@@ -5,6 +5,7 @@
 
 mod assets;
 mod bars;
+mod commit;
 mod format;
 mod home;
 mod page;

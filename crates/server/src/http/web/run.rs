@@ -8,6 +8,7 @@ use test_engine_store::{
     FailedExecution, Page as ListPage, Run, RunResult, RunState, Timestamp, Upload,
 };
 
+use super::commit::Commit;
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
 use super::viewer::SuiteViewer;
@@ -30,6 +31,7 @@ struct Page {
     branch: String,
     commit: String,
     message: String,
+    commit_details: Option<Commit>,
     build_address: Option<String>,
     time: String,
     ago: String,
@@ -113,6 +115,10 @@ pub(super) async fn get(
     let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
     let failures = app.store.failed_executions(&run, page).await?;
     let uploads = app.store.run_uploads(&run).await?;
+    let commit = match &run.commit_sha {
+        Some(sha) => app.store.commit(suite.id, &sha.to_lowercase()).await?,
+        None => None,
+    };
     let title = run.number.as_ref().map_or_else(
         || format!("Run {}", run.key),
         |number| format!("Run #{number}"),
@@ -129,7 +135,12 @@ pub(super) async fn get(
         result: ResultMark::of(&run),
         branch: run.branch.clone().unwrap_or_else(|| "–".to_owned()),
         commit: run.commit_sha.clone().unwrap_or_else(|| "–".to_owned()),
-        message: format::first_line(run.message.as_deref()),
+        // What the commit says itself is better than what a CI made of it.
+        message: match &commit {
+            Some(_) => String::new(),
+            None => format::first_line(run.message.as_deref()),
+        },
+        commit_details: commit.as_ref().map(Commit::new),
         build_address: format::web_address(run.url.as_deref()),
         time: rfc3339(run.created_at),
         ago: format::ago(run.created_at, now),

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use test_engine_store::{Run, TestState, Timestamp};
+use test_engine_store::{Backfill, BackfillState, Page as ListPage, Run, TestState, Timestamp};
 
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
@@ -26,8 +26,38 @@ struct Page {
     muted: usize,
     skipped: usize,
     total_runs: String,
+    known_commits: u64,
+    history: Option<History>,
     runs: Vec<Row>,
     pager: Pager,
+}
+
+/// How the latest archive of commits fared.
+struct History {
+    word: &'static str,
+    class: &'static str,
+    ago: String,
+    commits: String,
+    passed_over: u64,
+    problems: Vec<String>,
+}
+
+impl History {
+    fn new(backfill: Backfill, now: Timestamp) -> Self {
+        let since = backfill.finished_at.or(backfill.received_at);
+        Self {
+            word: backfill.state.name(),
+            class: match backfill.state {
+                BackfillState::Ingested => "passed",
+                BackfillState::Rejected => "failed",
+                BackfillState::Awaited | BackfillState::Receiving | BackfillState::Received => "",
+            },
+            ago: format::ago(since.unwrap_or(backfill.created_at), now),
+            commits: format::counted(backfill.commits, "commit"),
+            passed_over: backfill.passed_over,
+            problems: backfill.problems,
+        }
+    }
 }
 
 struct Row {
@@ -87,7 +117,14 @@ pub(super) async fn get(
         .tests_in_state(suite.id, TestState::Skipped)
         .await?
         .len();
+    let latest = app.store.backfills(suite.id, ListPage::new(1, 1)).await?;
     show(&Page {
+        known_commits: app.store.count_commits(suite.id).await?,
+        history: latest
+            .items
+            .into_iter()
+            .next()
+            .map(|backfill| History::new(backfill, now)),
         frame: Frame::of_suite(suite.name.clone(), &viewer, &suite),
         name: suite.name.clone(),
         default_branch: suite.default_branch.clone(),

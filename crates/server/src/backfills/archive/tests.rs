@@ -1,0 +1,311 @@
+//! Archives good and bad. What is wrong is named, and nothing is used of an archive that is.
+
+use std::io::{self, Read, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use tar::{Builder, EntryType, Header};
+use uuid::Uuid;
+
+use super::{Owner, ReadError, Stop, Survey};
+
+const OWNER: Owner = Owner {
+    organization: Uuid::from_u128(1),
+    suite: Uuid::from_u128(2),
+};
+const LIMIT: u64 = 1024 * 1024;
+
+fn sha(number: u64) -> String {
+    format!("{number:040x}")
+}
+
+fn record(number: u64) -> String {
+    let record = json!({
+        "schema_version": 1,
+        "commit_sha": sha(number),
+        "message": format!("commit {number}"),
+        "git_diff": "+x\n".repeat(100),
+    });
+    format!("{record}\n")
+}
+
+fn metadata() -> Value {
+    json!({
+        "schema_version": 2,
+        "organization_uuid": OWNER.organization,
+        "suite_uuid": OWNER.suite,
+        "commit_count": 2,
+    })
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A tar entry whose name is written as it is, however wicked.
+fn add(tar: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, content: &[u8]) {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    let place = &mut header.as_old_mut().name;
+    place[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_cksum();
+    tar.append(&header, content).unwrap();
+}
+
+fn packed(entries: &[(EntryType, &str, &[u8])]) -> Vec<u8> {
+    let mut tar = Builder::new(Vec::new());
+    for (kind, name, content) in entries {
+        add(&mut tar, *kind, name, content);
+    }
+    gzip(&tar.into_inner().unwrap())
+}
+
+const FILE: EntryType = EntryType::Regular;
+
+fn archive(records: &str, metadata: &Value) -> Vec<u8> {
+    packed(&[
+        (FILE, "d/commit-metadata.jsonl", records.as_bytes()),
+        (FILE, "d/metadata.json", metadata.to_string().as_bytes()),
+    ])
+}
+
+fn survey(bytes: &[u8]) -> Result<Survey, ReadError> {
+    super::survey(bytes, OWNER, LIMIT, &Stop::default())
+}
+
+#[track_caller]
+fn rejected(bytes: &[u8], expected: &str) {
+    match survey(bytes) {
+        Err(ReadError::Rejected(reason)) => {
+            let reason = reason.to_string();
+            assert!(reason.contains(expected), "{reason}");
+        }
+        other => panic!("not rejected: {other:?}"),
+    }
+}
+
+fn shas(bytes: &[u8]) -> Vec<String> {
+    let mut shas = Vec::new();
+    super::commits(bytes, LIMIT, &Stop::default(), &mut |commit, _| {
+        shas.push(commit.sha);
+        Ok(())
+    })
+    .unwrap();
+    shas
+}
+
+#[test]
+fn a_good_archive_is_read_whole() {
+    let bytes = archive(&format!("{}{}", record(1), record(2)), &metadata());
+    let found = survey(&bytes).unwrap();
+    assert_eq!((found.commits, found.passed_over), (2, 0));
+    assert_eq!(found.problems, Vec::<String>::new());
+    assert_eq!(shas(&bytes), [sha(1), sha(2)]);
+}
+
+#[test]
+fn folders_long_names_and_the_other_order_are_fine() {
+    let folder = "f".repeat(150);
+    let records = record(1) + &record(2);
+    let mut tar = Builder::new(Vec::new());
+    let mut header = Header::new_gnu();
+    header.set_mode(0o644);
+    for (name, content) in [
+        ("metadata.json", metadata().to_string()),
+        ("commit-metadata.jsonl", records.clone()),
+    ] {
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, format!("{folder}/{name}"), content.as_bytes())
+            .unwrap();
+    }
+    let found = survey(&gzip(&tar.into_inner().unwrap())).unwrap();
+    assert_eq!(found.commits, 2);
+
+    let mut pax = Builder::new(Vec::new());
+    let path = format!("{folder}/commit-metadata.jsonl");
+    pax.append_pax_extensions([("path", path.as_bytes()), ("mtime", b"1.5")])
+        .unwrap();
+    add(&mut pax, FILE, "cut", records.as_bytes());
+    let path = format!("{folder}/metadata.json");
+    pax.append_pax_extensions([("path", path.as_bytes())])
+        .unwrap();
+    add(&mut pax, FILE, "cut", metadata().to_string().as_bytes());
+    let found = survey(&gzip(&pax.into_inner().unwrap())).unwrap();
+    assert_eq!(found.commits, 2);
+
+    let with_folder = packed(&[
+        (EntryType::Directory, "d/", b""),
+        (FILE, "d/commit-metadata.jsonl", records.as_bytes()),
+        (FILE, "d/metadata.json", metadata().to_string().as_bytes()),
+    ]);
+    assert_eq!(survey(&with_folder).unwrap().commits, 2);
+}
+
+#[test]
+fn bad_records_and_repeated_ones_are_passed_over_and_named() {
+    let records = [
+        record(1).as_str(),
+        "garbage\n",
+        "{\"commit_sha\":\"--upload-pack=x\"}\n",
+        &record(1),
+        &record(2).replace("\"schema_version\":1", "\"schema_version\":3"),
+        "\u{fffd}\n",
+        &record(3),
+    ]
+    .concat();
+    let bytes = archive(&records, &metadata());
+    let found = survey(&bytes).unwrap();
+    assert_eq!((found.commits, found.passed_over), (2, 5));
+    assert_eq!(found.problems.len(), 6, "{:?}", found.problems);
+    assert!(found.problems[0].starts_with("line 2: it is not the JSON"));
+    assert!(found.problems[2].contains("was told before"));
+    assert!(found.problems[5].contains("names 2 records, there are 7"));
+    assert_eq!(shas(&bytes), [sha(1), sha(3)]);
+
+    let many = "garbage\n".repeat(1000) + &record(1);
+    let found = survey(&archive(&many, &metadata())).unwrap();
+    assert_eq!((found.passed_over, found.problems.len()), (1000, 20));
+}
+
+#[test]
+fn what_is_no_archive_is_rejected() {
+    let good = archive(&record(1), &metadata());
+    rejected(b"", "not a gzip archive");
+    rejected(b"PK\x03\x04 this is a zip", "not a gzip archive");
+    rejected(&good[..good.len() / 2], "damaged");
+    // Only the sum at the end of the gzip is wrong: every record was there.
+    rejected(&good[..good.len() - 3], "damaged");
+    let mut flipped = good.clone();
+    let sum = flipped.len() - 6;
+    flipped[sum] ^= 1;
+    rejected(&flipped, "damaged");
+    rejected(&gzip(b"this is no tar"), "not a tar archive");
+    rejected(&gzip(&[b'x'; 5000]), "not a tar archive");
+    rejected(&gzip(&[0; 1024]), "commit-metadata.jsonl is not in it");
+}
+
+#[test]
+fn other_entries_and_paths_that_lead_elsewhere_are_rejected() {
+    let records = record(1);
+    let description = metadata().to_string();
+    for name in [
+        "../commit-metadata.jsonl",
+        "/etc/commit-metadata.jsonl",
+        "./commit-metadata.jsonl",
+        "d/../commit-metadata.jsonl",
+        "d/e/commit-metadata.jsonl",
+        "d/commit-metadata.jsonl/",
+        "d\\x/commit-metadata.jsonl",
+        "d/other.txt",
+        "other.txt",
+    ] {
+        rejected(
+            &packed(&[(FILE, name, records.as_bytes())]),
+            "only a folder with",
+        );
+    }
+    rejected(
+        &packed(&[
+            (FILE, "d/commit-metadata.jsonl", records.as_bytes()),
+            (FILE, "e/metadata.json", description.as_bytes()),
+        ]),
+        "only a folder with",
+    );
+    for kind in [
+        EntryType::Symlink,
+        EntryType::Link,
+        EntryType::Fifo,
+        EntryType::Char,
+        EntryType::GNUSparse,
+    ] {
+        rejected(
+            &packed(&[(kind, "d/commit-metadata.jsonl", b"")]),
+            "neither a file nor a folder",
+        );
+    }
+    let twice = (FILE, "d/commit-metadata.jsonl", records.as_bytes());
+    rejected(&packed(&[twice, twice]), "in it twice");
+    rejected(&packed(&[twice]), "metadata.json is not in it");
+    rejected(
+        &packed(&[(FILE, "d/metadata.json", description.as_bytes())]),
+        "commit-metadata.jsonl is not in it",
+    );
+    let folders = vec![(EntryType::Directory, "d/", b"".as_slice()); 101];
+    rejected(&packed(&folders), "more than 100 entries");
+}
+
+#[test]
+fn the_description_must_be_of_this_suite_and_version() {
+    let with = |key: &str, value: Value| {
+        let mut metadata = metadata();
+        metadata[key] = value;
+        archive(&record(1), &metadata)
+    };
+    let other = Uuid::from_u128(9).to_string();
+    rejected(&with("suite_uuid", json!(other)), "names the suite");
+    rejected(&with("organization_uuid", json!(other)), "the organization");
+    rejected(&with("suite_uuid", json!("")), "names the suite");
+    rejected(&with("schema_version", json!(3)), "schema_version 3");
+    rejected(&with("schema_version", json!("2")), "cannot be read");
+    rejected(&archive(&record(1), &json!([])), "cannot be read");
+    let large = json!({ "x": "x".repeat(2_000_000) });
+    rejected(&archive(&record(1), &large), "more than 1048576 bytes");
+}
+
+#[test]
+fn an_archive_without_a_usable_commit_is_rejected() {
+    rejected(&archive("", &metadata()), "holds no commit");
+    rejected(&archive("\n\n", &metadata()), "holds no commit");
+    rejected(&archive("x\ny\n", &metadata()), "None of its 2 records");
+}
+
+#[test]
+fn bombs_stop_at_the_limit() {
+    let zeros = vec![b' '; 3_000_000];
+    let bytes = packed(&[(FILE, "d/commit-metadata.jsonl", &zeros)]);
+    assert!(bytes.len() < 50_000);
+    let stopped = super::survey(bytes.as_slice(), OWNER, 50_000, &Stop::default());
+    let Err(ReadError::Rejected(reason)) = stopped else {
+        panic!("{stopped:?}")
+    };
+    assert_eq!(
+        reason.to_string(),
+        "Unpacked it has more than 2500000 bytes."
+    );
+    // A name that never ends is not taken into memory.
+    let long = packed(&[(EntryType::GNULongName, "x", &zeros)]);
+    rejected(&long, "name of an entry cannot be read");
+    let long = packed(&[(EntryType::XHeader, "x", &zeros)]);
+    rejected(&long, "name of an entry cannot be read");
+}
+
+#[test]
+fn a_disk_that_fails_is_not_the_archives_fault() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the disk is on fire"))
+        }
+    }
+    let good = archive(&(1..500).map(record).collect::<String>(), &metadata());
+    let failing = good[..good.len() / 2].chain(Broken);
+    let read = super::survey(failing, OWNER, LIMIT, &Stop::default());
+    let Err(ReadError::Source(error)) = read else {
+        panic!("{read:?}")
+    };
+    assert_eq!(error.to_string(), "the disk is on fire");
+}
+
+#[test]
+fn reading_stops_when_nobody_waits() {
+    let stop = Stop::default();
+    stop.now();
+    let good = archive(&record(1), &metadata());
+    let read = super::survey(good.as_slice(), OWNER, LIMIT, &stop);
+    assert!(matches!(read, Err(ReadError::Stopped)), "{read:?}");
+}

@@ -1,0 +1,39 @@
+//! Commit history that clients collect and send as an archive: the form to send it with, and what
+//! becomes of it.
+//!
+//! `forms` seals the server's own forms, `archive` and `records` take an archive apart (both pure of
+//! network and database), `ingest` brings it from object storage into the database. The book of
+//! who waits for what is the store's.
+
+mod archive;
+mod forms;
+mod ingest;
+mod records;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+pub(crate) use forms::{FILE_FIELD, FormKey, SealedForm};
+pub(crate) use ingest::{find_arrived, forget_unused, ingest_next};
+
+/// How long a form is good, in milliseconds. Collecting may take longer; clients ask again then.
+pub(crate) const FORM_LIFETIME: i64 = 15 * 60 * 1000;
+
+/// What requests and the job that reads archives share.
+#[derive(Clone)]
+pub(crate) struct Backfills {
+    /// Seals forms.
+    pub(crate) form_key: FormKey,
+    /// Told when an archive has come in.
+    pub(crate) wake: Arc<Notify>,
+}
+
+impl Backfills {
+    pub(crate) fn new(form_key: FormKey) -> Self {
+        Self {
+            form_key,
+            wake: Arc::new(Notify::new()),
+        }
+    }
+}

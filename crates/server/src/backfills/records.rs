@@ -1,0 +1,298 @@
+//! Reading `commit-metadata.jsonl` line by line, in bounded memory: diffs go by unseen.
+//!
+//! Diffs make up nearly all of a file and are not kept in the database, and a single one may be
+//! larger than memory. So each line is scanned while it comes, and the texts of `git_diff` and
+//! `git_diff_raw` are left out before the line is looked at as JSON.
+
+use std::io::{self, BufRead};
+
+use serde::Deserialize;
+use test_engine_store::CommitRecord;
+
+/// What is left out.
+const DIFFS: [&[u8]; 2] = [b"git_diff", b"git_diff_raw"];
+/// Bytes of a line without its diffs: a message, and the names of all files of a commit.
+pub(super) const LINE_LIMIT: usize = 32 * 1024 * 1024;
+const SCHEMA_VERSION: u32 = 1;
+
+/// A line of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// JSON of a commit, diffs left out.
+    Whole,
+    /// Longer than [`LINE_LIMIT`] even without diffs; its rest was passed by.
+    TooLong,
+}
+
+/// Why a line is no commit. Reads after "line 3: ".
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadRecord {
+    #[error("it is longer than {} bytes without its diffs", LINE_LIMIT)]
+    TooLong,
+    #[error("it is not the JSON of a commit ({0})")]
+    Json(serde_json::Error),
+    #[error("its schema_version is {0}, this server reads {SCHEMA_VERSION}")]
+    SchemaVersion(u32),
+    #[error("its commit_sha is not 40 or 64 hexadecimal digits")]
+    Sha,
+    #[error("one of its parent_shas is not 40 or 64 hexadecimal digits")]
+    Parent,
+}
+
+/// The next line that is not empty, into `line`; `None` at the end of the file.
+pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<Line>> {
+    loop {
+        line.clear();
+        let mut scanner = Scanner::default();
+        let mut seen = false;
+        let mut too_long = false;
+        loop {
+            let available = match input.fill_buf() {
+                Ok(available) => available,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if available.is_empty() {
+                break;
+            }
+            seen = true;
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let part = &available[..end.unwrap_or(available.len())];
+            if !too_long {
+                scanner.copy(part, line);
+                too_long = line.len() > LINE_LIMIT;
+            }
+            let used = part.len() + usize::from(end.is_some());
+            input.consume(used);
+            if end.is_some() {
+                break;
+            }
+        }
+        if too_long {
+            line.clear();
+            return Ok(Some(Line::TooLong));
+        }
+        if !line.trim_ascii().is_empty() {
+            return Ok(Some(Line::Whole));
+        }
+        if !seen {
+            return Ok(None);
+        }
+    }
+}
+
+/// Where in a JSON object the scan is. What is no JSON passes through and is refused after.
+#[derive(Default)]
+struct Scanner {
+    depth: u32,
+    in_text: bool,
+    after_backslash: bool,
+    /// The text under way is a key of the outermost object; where it began.
+    key_from: Option<usize>,
+    /// A key of [`DIFFS`] was read and its value has not begun.
+    is_diff_next: bool,
+    /// The text under way is left out.
+    skips: bool,
+    /// The next text of the outermost object is a value.
+    after_colon: bool,
+}
+
+impl Scanner {
+    fn copy(&mut self, part: &[u8], line: &mut Vec<u8>) {
+        for &byte in part {
+            if self.in_text {
+                self.inside_text(byte, line);
+                continue;
+            }
+            line.push(byte);
+            match byte {
+                b'"' => {
+                    self.in_text = true;
+                    if self.depth == 1 && !self.after_colon {
+                        self.key_from = Some(line.len());
+                    }
+                    self.skips = self.is_diff_next;
+                    self.is_diff_next = false;
+                }
+                b'{' | b'[' => {
+                    self.depth = self.depth.saturating_add(1);
+                    self.is_diff_next = false;
+                }
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                b':' if self.depth == 1 => self.after_colon = true,
+                b',' if self.depth == 1 => {
+                    self.after_colon = false;
+                    self.is_diff_next = false;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn inside_text(&mut self, byte: u8, line: &mut Vec<u8>) {
+        let ends = byte == b'"' && !self.after_backslash;
+        self.after_backslash = byte == b'\\' && !self.after_backslash;
+        if ends {
+            self.in_text = false;
+            if let Some(from) = self.key_from.take() {
+                self.is_diff_next = DIFFS.contains(&&line[from..]);
+            }
+            self.skips = false;
+        }
+        if !self.skips {
+            line.push(byte);
+        }
+    }
+}
+
+/// A line as a commit.
+pub(super) fn parse(line: &[u8]) -> Result<CommitRecord, BadRecord> {
+    #[derive(Deserialize)]
+    #[serde(default)]
+    struct Sent {
+        schema_version: u32,
+        commit_sha: String,
+        parent_shas: Vec<String>,
+        author_name: String,
+        author_email: String,
+        author_date: String,
+        committer_name: String,
+        committer_email: String,
+        committer_date: String,
+        message: String,
+        files_changed: String,
+        diff_stat: String,
+    }
+    impl Default for Sent {
+        fn default() -> Self {
+            Self {
+                // Files of tools that do not say are of the first version.
+                schema_version: SCHEMA_VERSION,
+                commit_sha: String::new(),
+                parent_shas: Vec::new(),
+                author_name: String::new(),
+                author_email: String::new(),
+                author_date: String::new(),
+                committer_name: String::new(),
+                committer_email: String::new(),
+                committer_date: String::new(),
+                message: String::new(),
+                files_changed: String::new(),
+                diff_stat: String::new(),
+            }
+        }
+    }
+    let sent: Sent = serde_json::from_slice(line).map_err(BadRecord::Json)?;
+    if sent.schema_version != SCHEMA_VERSION {
+        return Err(BadRecord::SchemaVersion(sent.schema_version));
+    }
+    let parents = sent.parent_shas.iter().map(|parent| sha(parent));
+    Ok(CommitRecord {
+        sha: sha(&sent.commit_sha).ok_or(BadRecord::Sha)?,
+        parents: parents.collect::<Option<_>>().ok_or(BadRecord::Parent)?,
+        author_name: sent.author_name,
+        author_email: sent.author_email,
+        author_date: sent.author_date,
+        committer_name: sent.committer_name,
+        committer_email: sent.committer_email,
+        committer_date: sent.committer_date,
+        message: sent.message,
+        files_changed: sent.files_changed,
+        diff_stat: sent.diff_stat,
+    })
+}
+
+fn sha(text: &str) -> Option<String> {
+    let is_one = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then(|| text.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    fn lines(text: &str, buffer: usize) -> Vec<String> {
+        let mut input = BufReader::with_capacity(buffer, text.as_bytes());
+        let mut line = Vec::new();
+        let mut lines = Vec::new();
+        while let Some(kind) = next_line(&mut input, &mut line).unwrap() {
+            assert_eq!(kind, Line::Whole);
+            lines.push(String::from_utf8(line.clone()).unwrap());
+        }
+        lines
+    }
+
+    #[test]
+    fn diffs_are_left_out_wherever_the_pieces_end() {
+        let text = concat!(
+            r#"{"git_diff":"+ \"x\\\" \\","message":"the \"git_diff\": \"kept\"","n":{"git_diff":"deep"}}"#,
+            "\n\n  \r\n",
+            r#"{ "git_diff_raw" : ":100644", "a":["git_diff","b"], "git_diff":null,"c":"d"}"#,
+            "\nnot json \"git_diff\":\"x\n{\"e\":1}",
+        );
+        let expected = [
+            r#"{"git_diff":"","message":"the \"git_diff\": \"kept\"","n":{"git_diff":"deep"}}"#,
+            r#"{ "git_diff_raw" : "", "a":["git_diff","b"], "git_diff":null,"c":"d"}"#,
+            "not json \"git_diff\":\"x",
+            "{\"e\":1}",
+        ];
+        for buffer in 1..60 {
+            assert_eq!(lines(text, buffer), expected, "{buffer}");
+        }
+        assert_eq!(lines("", 8), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_by_and_a_long_diff_is_not() {
+        let long = "x".repeat(LINE_LIMIT);
+        let text =
+            format!("{{\"message\":\"{long}\"}}\n{{\"git_diff\":\"{long}{long}\"}}\n{{\"a\":1}}\n");
+        let mut input = text.as_bytes();
+        let mut line = Vec::new();
+        assert_eq!(
+            next_line(&mut input, &mut line).unwrap(),
+            Some(Line::TooLong)
+        );
+        assert_eq!(next_line(&mut input, &mut line).unwrap(), Some(Line::Whole));
+        assert_eq!(line, b"{\"git_diff\":\"\"}");
+        assert!(line.capacity() < 2 * LINE_LIMIT + 100_000);
+        assert_eq!(next_line(&mut input, &mut line).unwrap(), Some(Line::Whole));
+        assert_eq!(next_line(&mut input, &mut line).unwrap(), None);
+    }
+
+    #[test]
+    fn a_commit_is_read_and_what_is_none_is_named() {
+        let sha = "ABCDEF0123".repeat(4);
+        let line = format!(
+            r#"{{"schema_version":1,"commit_sha":"{sha}","parent_shas":["{sha}"],"author_name":"A","later":[1]}}"#
+        );
+        let commit = parse(line.as_bytes()).unwrap();
+        assert_eq!(commit.sha, sha.to_lowercase());
+        assert_eq!(commit.parents, [sha.to_lowercase()]);
+        assert_eq!(
+            (commit.author_name.as_str(), commit.message.as_str()),
+            ("A", "")
+        );
+        for (line, expected) in [
+            ("{".to_owned(), "not the JSON"),
+            ("7".to_owned(), "not the JSON"),
+            (r#"{"commit_sha":7}"#.to_owned(), "not the JSON"),
+            ("{}".to_owned(), "commit_sha"),
+            (r#"{"commit_sha":"abc"}"#.to_owned(), "commit_sha"),
+            (
+                format!(r#"{{"commit_sha":"{sha}","schema_version":2}}"#),
+                "schema_version is 2",
+            ),
+            (
+                format!(r#"{{"commit_sha":"{sha}","parent_shas":["x"]}}"#),
+                "parent_shas",
+            ),
+        ] {
+            let error = parse(line.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+        assert!(parse(b"\xff{}").is_err());
+    }
+}

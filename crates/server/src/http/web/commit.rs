@@ -1,0 +1,146 @@
+//! The commit of a run, as a backfill has described it: a part of the run's page.
+
+use test_engine_store::CommitRecord;
+
+use super::format;
+
+/// Files that are listed; the others are counted.
+const FILES_LISTED: usize = 100;
+/// Bytes shown of a message.
+const MESSAGE_LIMIT: usize = 10_000;
+
+/// A commit for people.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Commit {
+    pub(super) subject: String,
+    /// The message without its first line.
+    pub(super) body: String,
+    pub(super) author: String,
+    pub(super) author_email: String,
+    /// As git wrote it.
+    pub(super) date: String,
+    /// Who brought it in, when that is somebody else.
+    pub(super) committer: Option<String>,
+    /// Such as `3 files`.
+    pub(super) file_count: String,
+    pub(super) added: String,
+    pub(super) removed: String,
+    pub(super) files: Vec<FileRow>,
+    pub(super) more_files: usize,
+}
+
+/// A file and its lines.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FileRow {
+    pub(super) name: String,
+    /// `None` for a binary file.
+    pub(super) lines: Option<(String, String)>,
+}
+
+impl Commit {
+    pub(super) fn new(commit: &CommitRecord) -> Self {
+        let message = cut(commit.message.trim());
+        let (subject, body) = message.split_once('\n').unwrap_or((message, ""));
+        let stat: Vec<&str> = commit.diff_stat.lines().collect();
+        let (mut added, mut removed) = (0_u64, 0_u64);
+        let mut files = Vec::new();
+        for line in &stat {
+            let (row, plus, minus) = file_row(line);
+            added += plus;
+            removed += minus;
+            if files.len() < FILES_LISTED {
+                files.push(row);
+            }
+        }
+        let is_somebody_else = commit.committer_name != commit.author_name
+            || commit.committer_email != commit.author_email;
+        Self {
+            subject: subject.trim().to_owned(),
+            body: body.trim().to_owned(),
+            author: commit.author_name.clone(),
+            author_email: commit.author_email.clone(),
+            date: commit.author_date.clone(),
+            committer: is_somebody_else.then(|| commit.committer_name.clone()),
+            file_count: format::counted(stat.len() as u64, "file"),
+            added: format::count(added),
+            removed: format::count(removed),
+            more_files: stat.len() - files.len(),
+            files,
+        }
+    }
+}
+
+/// As much of a message as is shown.
+fn cut(message: &str) -> &str {
+    let mut end = message.len().min(MESSAGE_LIMIT);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+/// A line of `git diff --numstat`; `-` stands for the lines of a binary file.
+fn file_row(line: &str) -> (FileRow, u64, u64) {
+    let mut parts = line.splitn(3, '\t');
+    let (added, removed) = (parts.next(), parts.next());
+    let name = parts.next().unwrap_or(line).to_owned();
+    let lines = |part: Option<&str>| part.and_then(|part| part.parse::<u64>().ok());
+    match (lines(added), lines(removed)) {
+        (Some(added), Some(removed)) => {
+            let shown = Some((format::count(added), format::count(removed)));
+            (FileRow { name, lines: shown }, added, removed)
+        }
+        _ => (FileRow { name, lines: None }, 0, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(message: &str, diff_stat: &str) -> Commit {
+        Commit::new(&CommitRecord {
+            author_name: "Ada".to_owned(),
+            committer_name: "Ada".to_owned(),
+            message: message.to_owned(),
+            diff_stat: diff_stat.to_owned(),
+            ..CommitRecord::default()
+        })
+    }
+
+    #[test]
+    fn files_are_counted_with_their_lines() {
+        let shown = commit(
+            "Subject\n\nBody\nmore\n",
+            "10\t2\tsrc/a.rs\n-\t-\tlogo.png\n0\t1000\t{old => new}/\"odd\\tname\"",
+        );
+        assert_eq!(shown.subject, "Subject");
+        assert_eq!(shown.body, "Body\nmore");
+        assert_eq!(
+            (shown.added.as_str(), shown.removed.as_str()),
+            ("10", "1\u{202f}002")
+        );
+        assert_eq!(
+            (shown.file_count.as_str(), shown.more_files),
+            ("3 files", 0)
+        );
+        assert_eq!(shown.files[1].lines, None);
+        assert_eq!(shown.files[2].name, "{old => new}/\"odd\\tname\"");
+        assert_eq!(shown.committer, None);
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_nothing_is_fine() {
+        let many: String = (0..150).map(|n| format!("1\t0\tf{n}\n")).collect();
+        let shown = commit("x", &many);
+        assert_eq!((shown.files.len(), shown.more_files), (100, 50));
+        assert_eq!(shown.added, "150");
+        let empty = commit("", "");
+        assert_eq!(
+            (empty.subject.as_str(), empty.file_count.as_str()),
+            ("", "0 files")
+        );
+        let long = commit(&"é".repeat(20_000), "");
+        assert!(long.subject.len() <= MESSAGE_LIMIT);
+    }
+}

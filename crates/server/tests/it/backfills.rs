@@ -1,0 +1,550 @@
+//! Commit history through the front door: forms, archives, what becomes of them, and the pages.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use test_engine::clock::Clock;
+use test_engine::config::Config;
+use test_engine::scopes::Scope;
+use test_engine_store::{CommitRecord, Timestamp};
+
+use crate::support::{Answer, SUITE, TestServer, gzip, result};
+
+const NOW: i64 = 1_800_000_000_000;
+const FORM_LIFETIME: i64 = 15 * 60 * 1000;
+const BACKFILL: &str = "/v2/analytics/organizations/acme/suites/web/commit-metadata-backfill";
+
+/// Waiting is asking again and again.
+fn unlimited(config: &mut Config) {
+    config.limits.rest_requests_per_minute = 0;
+}
+
+fn started() -> TestServer {
+    TestServer::with(unlimited, Clock::System)
+}
+
+/// A form as the server gave it out.
+struct Form {
+    url: String,
+    fields: Vec<(String, String)>,
+    suite: String,
+    organization: String,
+}
+
+fn form(server: &TestServer) -> Form {
+    let answer = server
+        .post(
+            &format!("{SUITE}/commit-metadata-backfill/presigned-upload"),
+            &json!(""),
+        )
+        .ok();
+    let form = &answer["form"];
+    assert_eq!(form["method"], "POST");
+    assert_eq!(form["file_input"], "file");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Form {
+        url: text(&form["url"]),
+        fields: form["data"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect(),
+        suite: text(&answer["suite_id"]),
+        organization: text(&answer["organization_id"]),
+    }
+}
+
+impl Form {
+    fn send(&self, server: &TestServer, archive: &[u8]) -> Answer {
+        self.send_parts(server, &[("file", archive)])
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.fields.retain(|(key, _)| key != name);
+        self.fields.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The fields, and then these parts.
+    fn send_parts(&self, server: &TestServer, parts: &[(&str, &[u8])]) -> Answer {
+        let mut body = Vec::new();
+        for (name, value) in &self.fields {
+            body.extend_from_slice(&part(name, "", value.as_bytes()));
+        }
+        for (name, content) in parts {
+            body.extend_from_slice(&part(name, "; filename=\"a.tar.gz\"", content));
+        }
+        body.extend_from_slice(b"--limit--\r\n");
+        let path = self.url.strip_prefix(&server.base).unwrap();
+        server
+            .ask("POST", path)
+            .header("content-type", "multipart/form-data; boundary=limit")
+            .body(body)
+            .send()
+    }
+
+    fn archive(&self, records: &str) -> Vec<u8> {
+        let metadata = json!({
+            "schema_version": 2,
+            "organization_uuid": self.organization,
+            "suite_uuid": self.suite,
+        });
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, content) in [
+            ("commit-metadata.jsonl", records.to_owned()),
+            ("metadata.json", metadata.to_string()),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            tar.append_data(
+                &mut header,
+                format!("backfill-x/{name}"),
+                content.as_bytes(),
+            )
+            .unwrap();
+        }
+        gzip(&tar.into_inner().unwrap())
+    }
+}
+
+fn part(name: &str, more: &str, content: &[u8]) -> Vec<u8> {
+    let mut part =
+        format!("--limit\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n")
+            .into_bytes();
+    part.extend_from_slice(content);
+    part.extend_from_slice(b"\r\n");
+    part
+}
+
+fn record(number: u32) -> String {
+    let record = json!({
+        "schema_version": 1,
+        "commit_sha": format!("{number:040x}"),
+        "parent_shas": [format!("{:040x}", number + 1)],
+        "author_name": "Ada <b>Author</b>",
+        "author_email": "ada@example.com",
+        "author_date": "2026-01-02T03:04:05+01:00",
+        "committer_name": "Cy Committer",
+        "committer_email": "cy@example.com",
+        "committer_date": "2026-01-02T03:04:06+01:00",
+        "message": format!("Change <nr> {number}\n\nBecause <script>alert(1)</script>"),
+        "files_changed": "src/<i>.rs\nlogo.png",
+        "diff_stat": "10\t2\tsrc/<i>.rs\n-\t-\tlogo.png",
+        "git_diff": "+\"quoted\"\n",
+    });
+    format!("{record}\n")
+}
+
+fn backfills(server: &TestServer) -> Value {
+    server.get(BACKFILL).ok()
+}
+
+/// Waits for the background: the list of backfills, once its first one has ended.
+fn finished(server: &TestServer) -> Value {
+    let began = Instant::now();
+    loop {
+        let listed = backfills(server);
+        if ["ingested", "rejected"].contains(&listed[0]["state"].as_str().unwrap_or("")) {
+            return listed;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{listed}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn commit(server: &TestServer, number: u32) -> Option<CommitRecord> {
+    server.with_store(async |store| {
+        let suite = store.suite("acme", "web").await.unwrap().unwrap();
+        let sha = format!("{number:040x}");
+        store.commit(suite.id, &sha).await.unwrap()
+    })
+}
+
+#[test]
+fn an_archive_is_taken_read_and_told_about() {
+    let server = started();
+    let form = form(&server);
+    let records = [&record(1), "garbage\n", &record(2), &record(1)]
+        .map(str::to_owned)
+        .concat();
+    let archive = form.archive(&records);
+    let answer = form.send(&server, &archive);
+    assert_eq!(answer.status, 204, "{}", answer.text());
+
+    let listed = finished(&server);
+    let backfill = &listed[0];
+    assert_eq!(backfill["state"], "ingested", "{listed}");
+    assert_eq!(backfill["commits"], 2);
+    assert_eq!(backfill["skipped"], 2);
+    assert_eq!(backfill["size"], archive.len());
+    let problems = backfill["problems"].to_string();
+    assert!(problems.contains("line 2"), "{problems}");
+    let first = commit(&server, 1).unwrap();
+    assert_eq!(first.author_name, "Ada <b>Author</b>");
+    assert_eq!(first.parents, [format!("{:040x}", 2)]);
+    assert_eq!(first.files_changed, "src/<i>.rs\nlogo.png");
+    assert_eq!(commit(&server, 3), None);
+
+    // The archive is kept, diffs and all.
+    let id = backfill["id"].as_str().unwrap();
+    let kept = server.directory().join(format!(
+        "blobs/backfills/ingested/{}/{id}.tar.gz",
+        form.suite
+    ));
+    assert_eq!(fs_err::read(kept).unwrap(), archive);
+
+    // The same once more, by a new form, changes nothing.
+    let again = self::form(&server);
+    assert_eq!(again.send(&server, &archive).status, 204);
+    let began = Instant::now();
+    while backfills(&server)[0]["state"] != "ingested" {
+        assert!(began.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(backfills(&server).as_array().unwrap().len(), 2);
+    assert_eq!(commit(&server, 1), Some(first));
+}
+
+#[test]
+fn a_form_needs_a_token_that_may_write() {
+    let server = started();
+    let path = format!("{SUITE}/commit-metadata-backfill/presigned-upload");
+    let reads = server.token("acme", &[Scope::ReadSuites]);
+    let answer = server.ask("POST", &path).bearer(&reads).send();
+    let message = answer.error(403);
+    assert!(
+        message.contains("missing required scope: write_suites"),
+        "{message}"
+    );
+    assert_eq!(server.ask("POST", &path).send().status, 401);
+    let foreign = server.token("other", &Scope::ALL);
+    assert_eq!(
+        server.ask("POST", &path).bearer(&foreign).send().status,
+        404
+    );
+    let writes = server.token("acme", &[Scope::WriteSuites]);
+    assert_eq!(server.ask("POST", &path).bearer(&writes).send().status, 200);
+    // And the list one that may read.
+    assert_eq!(
+        server.ask("GET", BACKFILL).bearer(&writes).send().status,
+        403
+    );
+    assert_eq!(
+        server.ask("GET", BACKFILL).bearer(&reads).send().status,
+        200
+    );
+}
+
+#[test]
+fn a_form_is_good_once() {
+    let server = started();
+    let form = form(&server);
+    let archive = form.archive(&record(1));
+    assert_eq!(form.send(&server, &archive).status, 204);
+    let message = form.send(&server, &archive).error(403);
+    assert!(message.contains("used"), "{message}");
+    finished(&server);
+    assert_eq!(form.send(&server, &archive).status, 403);
+    assert_eq!(backfills(&server).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_form_that_was_changed_or_is_anothers_is_refused() {
+    let server = started();
+    let archive = form(&server).archive(&record(1));
+    for (name, value) in [
+        ("signature", "00".repeat(32)),
+        ("max_bytes", "9999999999999".to_owned()),
+        ("expires", "9999999999999".to_owned()),
+        ("upload_id", uuid::Uuid::nil().to_string()),
+        ("suite_id", uuid::Uuid::nil().to_string()),
+    ] {
+        let message = form(&server)
+            .with(name, &value)
+            .send(&server, &archive)
+            .error(403);
+        assert!(message.contains("signature"), "{name}: {message}");
+    }
+    let mut incomplete = form(&server);
+    incomplete.fields.retain(|(name, _)| name != "signature");
+    let message = incomplete.send(&server, &archive).error(403);
+    assert!(message.contains("field signature is missing"), "{message}");
+
+    // A good form, at the address of another suite.
+    server.with_store(async |store| {
+        let now = Timestamp::from_millis(0);
+        test_engine::admin::create_suite(store, "acme", "other", "Other", "main", now)
+            .await
+            .unwrap();
+    });
+    let mut elsewhere = form(&server);
+    elsewhere.url = elsewhere.url.replace("/suites/web/", "/suites/other/");
+    let message = elsewhere.send(&server, &archive).error(403);
+    assert!(message.contains("another suite"), "{message}");
+    elsewhere.url = elsewhere.url.replace("/suites/other/", "/suites/none/");
+    assert_eq!(elsewhere.send(&server, &archive).status, 404);
+    assert_eq!(backfills(&server), json!([]));
+}
+
+#[test]
+fn a_form_runs_out() {
+    let clock = Clock::fixed_at(Timestamp::from_millis(NOW));
+    let Clock::Fixed(time) = &clock else {
+        panic!("it was just made")
+    };
+    let time = time.clone();
+    let server = TestServer::with(unlimited, clock);
+    let (first, second) = (form(&server), form(&server));
+    let archive = first.archive(&record(1));
+    time.store(NOW + FORM_LIFETIME - 1, Ordering::SeqCst);
+    assert_eq!(first.send(&server, &archive).status, 204);
+    time.store(NOW + FORM_LIFETIME, Ordering::SeqCst);
+    let message = second.send(&server, &archive).error(403);
+    assert!(message.contains("expired"), "{message}");
+    assert_eq!(form(&server).send(&server, &archive).status, 204);
+}
+
+#[test]
+fn an_archive_may_not_be_too_large_and_a_broken_try_leaves_the_form_good() {
+    let small = |config: &mut Config| {
+        unlimited(config);
+        config.limits.backfill_bytes = 5_000;
+    };
+    let server = TestServer::with(small, Clock::System);
+    let form = form(&server);
+    // Known from the announced length, and known only when it comes.
+    for size in [200_000, 5_001] {
+        let message = form.send(&server, &vec![7; size]).error(413);
+        assert!(message.contains("5000 bytes"), "{message}");
+    }
+    let empty = form.send(&server, b"").error(400);
+    assert!(empty.contains("must not be empty"), "{empty}");
+    let none = form.send_parts(&server, &[]).error(400);
+    assert!(none.contains("no file"), "{none}");
+    let archive = form.archive(&record(1));
+    let after = form
+        .send_parts(&server, &[("file", &archive), ("upload_id", b"x")])
+        .error(400);
+    assert!(after.contains("must end with its file"), "{after}");
+    let before = form
+        .send_parts(&server, &[("x", &[b'x'; 5_000])])
+        .error(400);
+    assert!(before.contains("more than 4096 bytes"), "{before}");
+
+    assert_eq!(form.send(&server, &archive).status, 204);
+    assert_eq!(finished(&server)[0]["commits"], 1);
+    let left = server.directory().join("blobs/unfinished");
+    assert_eq!(fs_err::read_dir(left).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_no_form_is_refused() {
+    let server = started();
+    let path = format!("{BACKFILL}/upload");
+    let json = server.ask("POST", &path).json(&json!({"file": "x"})).send();
+    assert!(json.error(400).contains("form cannot be read"));
+    let cut = server
+        .ask("POST", &path)
+        .header("content-type", "multipart/form-data; boundary=limit")
+        .body("--limit\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nabc")
+        .send();
+    // No seal: refused before anything of the file is taken.
+    assert_eq!(cut.status, 403, "{}", cut.text());
+}
+
+#[test]
+fn archives_that_cannot_be_used_are_rejected_with_a_reason() {
+    let server = started();
+    let wrong_suite = {
+        let mut form = form(&server);
+        form.suite = uuid::Uuid::nil().to_string();
+        form.archive(&record(1))
+    };
+    for (archive, expected) in [
+        (b"this is no archive".to_vec(), "not a gzip archive"),
+        (gzip(b"this is no tar"), "not a tar archive"),
+        (wrong_suite, "names the suite"),
+        (form(&server).archive("garbage\n"), "None of its 1 records"),
+    ] {
+        let form = form(&server);
+        assert_eq!(form.send(&server, &archive).status, 204);
+        let listed = finished(&server);
+        assert_eq!(listed[0]["state"], "rejected");
+        let reason = listed[0]["problems"][0].as_str().unwrap();
+        assert!(reason.contains(expected), "{reason}");
+        // It may be looked at.
+        let id = listed[0]["id"].as_str().unwrap();
+        let kept = format!("blobs/backfills/rejected/{}/{id}.tar.gz", form.suite);
+        let began = Instant::now();
+        while !server.directory().join(&kept).exists() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{kept}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    assert_eq!(commit(&server, 1), None);
+    let page = page(&server, "");
+    assert!(page.contains("None of its 1 records"), "{page}");
+}
+
+#[test]
+fn an_archive_whose_reader_died_is_read_again() {
+    let clock = Clock::fixed_at(Timestamp::from_millis(NOW));
+    let Clock::Fixed(time) = &clock else {
+        panic!("it was just made")
+    };
+    let time = time.clone();
+    let server = TestServer::with(unlimited, clock);
+    // Another server takes the archive the moment it is there, and is never heard of again.
+    let form = form(&server);
+    let id = form.fields.iter().find(|(name, _)| name == "upload_id");
+    let id = uuid::Uuid::parse_str(&id.unwrap().1).unwrap();
+    let archive = form.archive(&record(1));
+    let folder = server
+        .directory()
+        .join(format!("blobs/backfills/incoming/{}", form.suite));
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::write(folder.join(format!("{id}.tar.gz")), archive).unwrap();
+    server.with_store(async |store| {
+        let until = Timestamp::from_millis(NOW + 60_000);
+        let now = Timestamp::from_millis(NOW);
+        assert!(store.backfill_received(id, 9, now).await.unwrap());
+        // Unless the server, which looks every few seconds, was quicker; then it reads it at once.
+        let _other_server = store.claim_backfill(now, until).await.unwrap();
+    });
+    // The time in which it should have given a sign of life passes.
+    time.store(NOW + 60_000, Ordering::SeqCst);
+    assert_eq!(finished(&server)[0]["commits"], 1);
+    assert!(commit(&server, 1).is_some());
+}
+
+fn page(server: &TestServer, path: &str) -> String {
+    let signed_in = server
+        .ask("POST", "/sign-in")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={}&next=/organizations", server.access))
+        .send();
+    let cookie = signed_in.header("set-cookie").expect("signed in");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let path = format!("/organizations/acme/analytics/suites/web{path}");
+    let page = server.ask("GET", &path).header("cookie", &cookie).send();
+    assert_eq!(page.status, 200, "{}", page.text());
+    page.text()
+}
+
+#[test]
+fn a_run_shows_its_commit_and_nothing_of_it_is_html() {
+    let server = started();
+    let body = json!({
+        "format": "json",
+        "run_env": {"key": "k", "commit_sha": format!("{:040X}", 10), "message": "what CI says"},
+        "data": [result("S", "a", "a.rb", 1.0, "passed")],
+    });
+    let receipt = server.upload_json(&body).json();
+    let run = format!("/runs/{}", receipt["run_id"].as_str().unwrap());
+    let before = page(&server, &run);
+    assert!(before.contains("what CI says"));
+    assert!(!before.contains("files changed"));
+
+    let form = form(&server);
+    let archive = form.archive(&record(10));
+    assert_eq!(form.send(&server, &archive).status, 204);
+    finished(&server);
+    let shown = page(&server, &run);
+    for expected in [
+        "Change &#60;nr&#62; 10",
+        "Because &#60;script&#62;",
+        "Ada &#60;b&#62;Author",
+        "committed by Cy Committer",
+        "2 files changed",
+        "+10",
+        "src/&#60;i&#62;.rs",
+        "binary",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    for wrong in ["<script>", "<b>Author", "what CI says"] {
+        assert!(!shown.contains(wrong), "{wrong}: {shown}");
+    }
+    let suite = page(&server, "");
+    assert!(suite.contains("Commits known"), "{suite}");
+    assert!(suite.contains("ingested"), "{suite}");
+}
+
+#[test]
+fn raw_uploads_are_kept_where_asked_for() {
+    let keep = |config: &mut Config| {
+        unlimited(config);
+        config.storage.keep_raw_uploads = true;
+    };
+    let server = TestServer::with(keep, Clock::System);
+    let receipt = server.upload(
+        "k",
+        "main",
+        &json!([result("S", "a", "a.rb", 1.0, "passed")]),
+    );
+    let receipt = receipt.json();
+    let id = |key: &str| receipt[key].as_str().unwrap().to_owned();
+    let path = format!(
+        "{SUITE}/runs/{}/uploads/{}/raw",
+        id("run_id"),
+        id("upload_id")
+    );
+    let began = Instant::now();
+    let answer = loop {
+        let answer = server.get(&path);
+        if answer.status == 200 {
+            break answer;
+        }
+        assert_eq!(answer.status, 404, "{}", answer.text());
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "it is never kept"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(answer.header("content-type"), Some("application/gzip"));
+    let mut plain = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(answer.body.as_slice());
+    std::io::Read::read_to_string(&mut decoder, &mut plain).unwrap();
+    let sent: Value = serde_json::from_str(&plain).unwrap();
+    assert_eq!(sent[0]["name"], "a");
+
+    // Not for others, and not where nobody asked.
+    let foreign = server.token("other", &Scope::ALL);
+    assert_eq!(server.ask("GET", &path).bearer(&foreign).send().status, 404);
+    let other = started();
+    let receipt = other.upload("k", "main", &json!([])).json();
+    let path = format!(
+        "{SUITE}/runs/{}/uploads/{}/raw",
+        receipt["run_id"].as_str().unwrap(),
+        receipt["upload_id"].as_str().unwrap()
+    );
+    assert!(other.get(&path).error(404).contains("--keep-raw-uploads"));
+}
+
+#[test]
+fn raw_uploads_that_cannot_be_kept_fail_no_upload() {
+    let keep = |config: &mut Config| {
+        unlimited(config);
+        config.storage.keep_raw_uploads = true;
+    };
+    let mut server = TestServer::with(keep, Clock::System);
+    // A file where the folder should be: storage that refuses.
+    let blobs = server.directory().join("blobs");
+    fs_err::create_dir_all(&blobs).unwrap();
+    fs_err::write(blobs.join("uploads"), "in the way").unwrap();
+    let sent = json!([result("S", "a", "a.rb", 1.0, "passed")]);
+    assert_eq!(server.upload("k", "main", &sent).status, 202);
+    assert_eq!(
+        server
+            .get(&format!("{SUITE}/runs"))
+            .ok()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    server.stop();
+}
