@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqlitePool};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
 use crate::error::StoreError;
 use crate::ingest::Caches;
@@ -203,17 +203,32 @@ impl Store {
     /// A transaction to write in; undone unless committed.
     pub(crate) async fn write(&self) -> Result<Session> {
         match &self.inner.engine {
-            // The lock is taken at once: a transaction that begins by reading could not get it
-            // later without the risk of being refused.
-            Engine::Sqlite { writer, .. } => Ok(Session::SqliteWrite(
-                writer.begin_with("BEGIN IMMEDIATE").await?,
-            )),
+            Engine::Sqlite { writer, .. } => Ok(Session::SqliteWrite(begin_sqlite(writer).await?)),
             Engine::Postgres(pool) => Ok(Session::PostgresWrite(pool.begin().await?)),
         }
     }
 
     pub(crate) fn caches(&self) -> &Caches {
         &self.inner.caches
+    }
+}
+
+/// Begins to write. The lock is taken at once: a transaction that begins by reading could not get
+/// it later without the risk of being refused.
+async fn begin_sqlite(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    loop {
+        match writer.begin_with("BEGIN IMMEDIATE").await {
+            // When the disk is full SQLite undoes a transaction by itself. The driver, which is
+            // then refused to undo it, takes the connection to be in it for ever.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                let connection = writer.acquire().await?;
+                // Another may have seen to it meanwhile.
+                if connection.is_in_transaction() {
+                    connection.close().await?;
+                }
+            }
+            begun => return Ok(begun?),
+        }
     }
 }
 
@@ -236,7 +251,13 @@ async fn migrate_sqlite(writer: &SqlitePool) -> Result<()> {
         .run_direct(None, &mut *transaction, false)
         .await
     {
-        Ok(()) => Ok(transaction.commit().await?),
+        Ok(()) => {
+            // A file that may only be read opens, and begins transactions, without complaint.
+            sqlx::query("UPDATE organizations SET slug = slug WHERE id = 0")
+                .execute(&mut *transaction)
+                .await?;
+            Ok(transaction.commit().await?)
+        }
         Err(error) => {
             let found = sqlx::query_scalar(LATEST_MIGRATION)
                 .fetch_one(&mut *transaction)

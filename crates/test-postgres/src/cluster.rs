@@ -65,7 +65,7 @@ impl Cluster {
             self.folder.display()
         );
         if promise == Promise::Speed {
-            settings += "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n";
+            settings += "fsync = off\nfull_page_writes = off\n";
         }
         fs_err::write(self.data().join("postgresql.auto.conf"), settings).unwrap();
         let access = format!(

@@ -162,9 +162,14 @@ impl RateLimits {
                 Some(store) => {
                     let asked = u32::try_from(wanted).unwrap_or(1);
                     let began = Timestamp::from_millis(began);
-                    store
+                    match store
                         .count_requests(organization, bucket.number(), began, asked)
-                        .await?
+                        .await
+                    {
+                        // What can still be read is still served; each server counts its own.
+                        Err(StoreError::ReadOnly(_) | StoreError::Full(_)) => window.used + wanted,
+                        counted => counted?,
+                    }
                 }
             };
             let before = window.used.saturating_sub(wanted);

@@ -14,12 +14,15 @@ mod limits;
 mod oidc;
 mod on_postgres;
 mod plans;
+mod process;
 mod rest;
 mod retention;
 mod runs;
+mod several_servers;
 mod suites;
 mod support;
 mod tests_api;
+mod trouble;
 mod uploads;
 mod web;
 

@@ -245,6 +245,15 @@ impl Ask {
     }
 
     pub(crate) fn send(self) -> Answer {
+        self.exchange().unwrap()
+    }
+
+    /// The answer, or none when the server went away.
+    pub(crate) fn try_send(self) -> Option<Answer> {
+        self.exchange().ok()
+    }
+
+    fn exchange(self) -> Result<Answer, ureq::Error> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -257,8 +266,8 @@ impl Ask {
         } else {
             agent.run(self.request.body(self.body).unwrap())
         };
-        let mut response = response.unwrap();
-        Answer {
+        let mut response = response?;
+        Ok(Answer {
             status: response.status().as_u16(),
             headers: response
                 .headers()
@@ -269,9 +278,8 @@ impl Ask {
                 .body_mut()
                 .with_config()
                 .limit(1 << 30)
-                .read_to_vec()
-                .unwrap(),
-        }
+                .read_to_vec()?,
+        })
     }
 }
 
