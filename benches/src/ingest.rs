@@ -1,7 +1,7 @@
 //! Uploads: how soon one is kept for good, and how many executions a second go in.
 //!
-//! Beside it, what a plain program does: look each test up and insert each execution, every
-//! statement on its own, into SQLite on the same disk.
+//! On SQLite and on Postgres. Beside each, what a plain program does: look each test up and insert
+//! each execution, every one on its own, into the same engine on the same disk.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use rusqlite::{Connection as Database, OptionalExtension as _, params};
+
+use test_engine_test_postgres::{Cluster, Promise};
 
 use crate::figure::{Figure, milliseconds, per_second};
 use crate::http::Connection;
@@ -30,7 +32,36 @@ const ROWS: usize = 2_000;
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let server = Server::start(programs)?;
     server.learn(1, TESTS, FILES)?;
+    let kept = single_uploads(&server)?;
+    let rate = sustained(&server)?;
+    let rows = row_by_row(&server.folder().join("rows.db")).context("insert row by row")?;
+    drop(server);
 
+    let cluster = Cluster::start(Promise::Durability);
+    let server = Server::start_on(programs, Some(cluster.url()))?;
+    server.learn(1, TESTS, FILES)?;
+    let postgres_rate = sustained(&server)?;
+    drop(server);
+    let postgres_rows = row_by_row_in_postgres(&cluster);
+
+    Ok(vec![
+        Figure::of("ingest 5,000 results, p50", milliseconds(median(kept))).must_goal(150.0, 40.0),
+        Figure::of("ingest sustained", per_second(rate)).must_goal(50_000.0, 300_000.0),
+        Figure::of("ingest beside rows", per_second(rate))
+            .beside("SQLite, durable rows", per_second(rows))
+            .judged_by_speed()
+            .must(5.0),
+        Figure::of("ingest sustained, Postgres", per_second(postgres_rate))
+            .must_goal(30_000.0, 150_000.0),
+        Figure::of("ingest beside rows, Postgres", per_second(postgres_rate))
+            .beside("Postgres, durable rows", per_second(postgres_rows))
+            .judged_by_speed()
+            .must(5.0),
+    ])
+}
+
+/// How many milliseconds single uploads take until they are kept for good.
+fn single_uploads(server: &Server) -> anyhow::Result<Vec<f64>> {
     let mut connection = Connection::open(&server.host)?;
     let mut kept = Vec::new();
     for number in 0..SINGLE_UPLOADS {
@@ -39,7 +70,11 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         sent?;
         kept.push(time);
     }
+    Ok(kept)
+}
 
+/// Executions a second from several clients at once.
+fn sustained(server: &Server) -> anyhow::Result<f64> {
     let bodies: Vec<String> = (0..LOAD).map(|number| body(10_000 + number)).collect();
     let next = AtomicUsize::new(0);
     let began = Instant::now();
@@ -62,17 +97,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         })
     })?;
     #[expect(clippy::cast_precision_loss, reason = "millions")]
-    let rate = (LOAD * UPLOAD) as f64 / began.elapsed().as_secs_f64();
-    let rows = row_by_row(&server.folder().join("rows.db")).context("insert row by row")?;
-
-    Ok(vec![
-        Figure::of("ingest 5,000 results, p50", milliseconds(median(kept))).must_goal(150.0, 40.0),
-        Figure::of("ingest sustained", per_second(rate)).must_goal(50_000.0, 300_000.0),
-        Figure::of("ingest beside rows", per_second(rate))
-            .beside("SQLite, durable rows", per_second(rows))
-            .judged_by_speed()
-            .must(5.0),
-    ])
+    Ok((LOAD * UPLOAD) as f64 / began.elapsed().as_secs_f64())
 }
 
 /// An upload of tests that are known, as a run of its own.
@@ -118,4 +143,32 @@ fn row_by_row(file: &Path) -> anyhow::Result<f64> {
     }
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     Ok(ROWS as f64 / began.elapsed().as_secs_f64())
+}
+
+/// The same in Postgres, through its own client: a statement and a commit for each row.
+fn row_by_row_in_postgres(cluster: &Cluster) -> f64 {
+    cluster.say(
+        "CREATE TABLE row_test (id BIGSERIAL PRIMARY KEY, scope TEXT, name TEXT, UNIQUE (scope, name));
+         CREATE TABLE row_execution (id BIGSERIAL PRIMARY KEY, uuid UUID, test_id BIGINT, \
+             run_id BIGINT, result BIGINT, duration BIGINT, file TEXT);",
+    );
+    cluster.say(&format!(
+        "INSERT INTO row_test (scope, name) SELECT 'Area', 'does case ' || number \
+         FROM generate_series(1, {ROWS}) AS number",
+    ));
+    let statements: Vec<String> = (1..=ROWS)
+        .map(|number| {
+            format!(
+                "INSERT INTO row_execution (uuid, test_id, run_id, result, duration, file) \
+                 SELECT gen_random_uuid(), id, 1, 0, 1500, '{}' FROM row_test \
+                 WHERE scope = 'Area' AND name = 'does case {number}';\n",
+                path(number % FILES),
+            )
+        })
+        .collect();
+    let began = Instant::now();
+    cluster.say_lines(&statements.concat());
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let rows = ROWS as f64;
+    rows / began.elapsed().as_secs_f64()
 }

@@ -25,6 +25,7 @@ pub(crate) struct Server {
     process: Child,
     program: PathBuf,
     folder: TempDir,
+    database: Option<String>,
     /// `127.0.0.1:PORT`.
     pub(crate) host: String,
     pub(crate) access_token: String,
@@ -34,6 +35,11 @@ pub(crate) struct Server {
 impl Server {
     /// Builds, starts, and makes a suite with tokens.
     pub(crate) fn start(programs: Programs) -> anyhow::Result<Self> {
+        Self::start_on(programs, None)
+    }
+
+    /// The same, with its data in this database instead of a file.
+    pub(crate) fn start_on(programs: Programs, database: Option<String>) -> anyhow::Result<Self> {
         let program = programs.path("test-engine")?;
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("log");
@@ -49,6 +55,7 @@ impl Server {
             .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
             .arg("--data-dir")
             .arg(folder.path().join("data"))
+            .envs(environment(database.as_deref()))
             .stdin(Stdio::null())
             .stdout(sink.try_clone()?)
             .stderr(sink)
@@ -58,6 +65,7 @@ impl Server {
             process,
             program,
             folder,
+            database,
             host: String::new(),
             access_token: String::new(),
             suite_token: String::new(),
@@ -135,10 +143,16 @@ impl Server {
         output(
             command(&self.program)
                 .args(arguments)
+                .envs(environment(self.database.as_deref()))
                 .arg("--data-dir")
                 .arg(data),
         )
     }
+}
+
+/// Where the database is, when it is no file.
+fn environment(database: Option<&str>) -> Option<(&'static str, &str)> {
+    database.map(|url| ("TEST_ENGINE_DATABASE_URL", url))
 }
 
 impl Drop for Server {

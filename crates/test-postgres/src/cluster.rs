@@ -1,6 +1,7 @@
 //! One server: made, started, stopped, started again, spoken to.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::installation::{command, program, run, user};
 use crate::watchdog::Watchdog;
@@ -118,14 +119,30 @@ impl Cluster {
         WITH_PASSWORD
     }
 
-    /// Runs SQL in the database `postgres`, as its superuser; rows without decoration.
+    /// Runs SQL in the database `postgres`, as its superuser; rows without decoration. Several
+    /// statements are one transaction.
     pub fn say(&self, sql: &str) -> String {
+        let mut psql = self.psql();
+        psql.args(["--command", sql]);
+        run(psql)
+    }
+
+    /// Runs each statement of a script in a transaction of its own.
+    pub fn say_lines(&self, script: &str) {
+        let file = self.folder.join("script.sql");
+        fs_err::write(&file, script).unwrap();
+        let mut psql = self.psql();
+        psql.arg("--file").arg(file);
+        run(psql);
+    }
+
+    fn psql(&self) -> Command {
         let mut psql = command(program("psql"), Path::new("/"));
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
             .args(["--set=ON_ERROR_STOP=1", "--username=postgres"])
             .arg("--host")
             .arg(&self.folder)
-            .args(["--dbname=postgres", "--command", sql]);
-        run(psql)
+            .arg("--dbname=postgres");
+        psql
     }
 }

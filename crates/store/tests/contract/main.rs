@@ -21,3 +21,4 @@ mod support;
 mod tenancy;
 mod timings;
 mod trouble;
+mod upgrade;
