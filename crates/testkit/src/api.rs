@@ -72,9 +72,20 @@ impl Connection {
     /// Mutes a test through the REST API, as a script would.
     #[track_caller]
     pub fn mute(&self, scope: &str, name: &str) {
+        self.change_state(scope, name, "mute");
+    }
+
+    /// Has a test left out, through the REST API.
+    #[track_caller]
+    pub fn skip(&self, scope: &str, name: &str) {
+        self.change_state(scope, name, "skip");
+    }
+
+    #[track_caller]
+    fn change_state(&self, scope: &str, name: &str, change: &str) {
         let id = self.test_id(scope, name);
         self.api()
-            .put(&format!("/tests/{id}/mute"), &json!({}))
+            .put(&format!("/tests/{id}/{change}"), &json!({}))
             .expect_status(200);
     }
 }

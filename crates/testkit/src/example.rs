@@ -73,6 +73,9 @@ pub struct ExpectedTest {
 #[serde(deny_unknown_fields)]
 struct Expected {
     runner: String,
+    /// What a pipeline sets beside the runner.
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
     tests: Vec<ExpectedTest>,
 }
 
@@ -80,7 +83,9 @@ struct Expected {
 #[derive(Debug)]
 pub struct Example {
     folder: TempDir,
+    name: String,
     runner: String,
+    environment: BTreeMap<String, String>,
     tests: Vec<ExpectedTest>,
 }
 
@@ -104,7 +109,9 @@ impl Example {
         }
         Self {
             folder,
+            name: name.to_owned(),
             runner: expected.runner,
+            environment: expected.environment,
             tests: expected.tests,
         }
     }
@@ -127,6 +134,16 @@ impl Example {
     /// A path outside the project for anything else, such as what a witness writes.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The name of its folder in `examples`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What a pipeline sets for it beside the runner, by variable.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
     }
 
     /// The name of its runner.
@@ -158,10 +175,16 @@ impl Example {
     }
 }
 
-/// Links the packages that `bin/setup` installed in the original into the copy.
+/// Links the packages that `bin/setup` installed into the copy.
 fn link_packages(original: &Path, copy: &Path) {
-    let installed = original.join("node_modules");
     if original.join("package.json").exists() {
+        // Jest has packages of its own; the other runners for Node.js share theirs.
+        let own = original.join("node_modules");
+        let installed = if own.exists() {
+            own
+        } else {
+            repository::tool("node/node_modules")
+        };
         assert!(
             installed.exists(),
             "{} is missing: run bin/setup, which installs what the tests need",
@@ -178,11 +201,24 @@ mod tests {
 
     use super::*;
 
+    const EXAMPLES: [&str; 10] = [
+        "cucumber-js",
+        "cucumber-ruby",
+        "custom-bats",
+        "custom-junit",
+        "gotest",
+        "jest",
+        "playwright",
+        "pytest",
+        "rspec",
+        "vitest",
+    ];
+
     #[test]
     fn every_example_says_what_happens_to_each_of_its_tests() {
-        for name in ["pytest", "rspec", "jest"] {
+        for name in EXAMPLES {
             let example = Example::copy(name);
-            assert_eq!(example.runner(), name);
+            assert!(name.starts_with(example.runner()), "{name}");
             let ids: BTreeSet<&str> = example
                 .tests()
                 .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::command::{
     Finished, Started, clean_command, installed, search_path_after, start, wait_within,
 };
-use crate::repository::tool;
+use crate::repository::{self, tool};
 use crate::{Connection, Example, Witness, programs};
 
 /// The longest a node of a sample project may take.
@@ -61,7 +61,8 @@ impl Node {
             .env("BUILDKITE_PARALLEL_JOB", index.to_string())
             .env("BUILDKITE_PARALLEL_JOB_COUNT", count.to_string())
             .env("EXAMPLE_STATE", example.state());
-        match example.runner() {
+        let results = result_path(example, build, index);
+        match example.name() {
             "pytest" => use_python(&mut command, &tool("pytest/bin")),
             "rspec" => {
                 let _there = installed("rspec");
@@ -70,20 +71,39 @@ impl Node {
                     "BUILDKITE_TEST_ENGINE_TEST_CMD",
                     "rspec --format progress --format json --out {{resultPath}} {{testExamples}}",
                 );
-                command.env(
-                    "BUILDKITE_TEST_ENGINE_RESULT_PATH",
-                    result_path(build, index),
-                );
             }
-            "jest" => {
+            "jest" | "vitest" | "cucumber-js" => {
                 let _there = installed("node");
-                command.env(
-                    "BUILDKITE_TEST_ENGINE_RESULT_PATH",
-                    result_path(build, index),
-                );
             }
-            other => panic!("no sample project is run by {other}"),
+            "playwright" => {
+                let chromium = installed("chromium");
+                command.env("CHROMIUM", chromium);
+                command.env("PLAYWRIGHT_JSON_OUTPUT_NAME", &results);
+            }
+            "cucumber-ruby" => {
+                let _there = installed("cucumber");
+            }
+            "gotest" => {
+                let _there = installed("go");
+                command
+                    .env("PATH", search_path_after(&tool("go/bin")))
+                    // The home of a test is empty: without this each would compile Go's library.
+                    .env("GOCACHE", repository::root().join("target/go-cache"))
+                    .env("GOTOOLCHAIN", "local")
+                    .env("GOPROXY", "off");
+            }
+            "custom-bats" => {
+                let _there = installed("bats");
+            }
+            "custom-junit" => {
+                let _there = installed("python3");
+            }
+            other => panic!("nothing is known of the sample project {other}"),
         }
+        if example.name() != "pytest" {
+            command.env("BUILDKITE_TEST_ENGINE_RESULT_PATH", results);
+        }
+        command.envs(example.environment());
         let witness = Witness::new(example.beside(&format!("witness-{build}-{index}")));
         witness.attach(&mut command);
         Self { command, witness }
@@ -137,6 +157,12 @@ fn use_python(command: &mut Command, folder: &Path) {
     command.env("PATH", search_path_after(folder));
 }
 
-fn result_path(build: &str, index: usize) -> String {
-    format!("results-{build}-{index}.json")
+/// Nodes share a folder here, so each needs a file of its own.
+fn result_path(example: &Example, build: &str, index: usize) -> String {
+    let extension = if example.runner() == "custom" {
+        "xml"
+    } else {
+        "json"
+    };
+    format!("results-{build}-{index}.{extension}")
 }

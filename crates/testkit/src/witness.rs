@@ -36,13 +36,49 @@ impl Witness {
             );
     }
 
-    /// Makes Jest load the witness, which it does by its configuration alone.
-    pub fn install_in_jest(example: &Example) {
-        let file = example.project().join("package.json");
-        let package = fs_err::read(&file).expect("a Jest example has a package.json");
-        let mut package: Value = serde_json::from_slice(&package).expect("package.json is JSON");
-        package["jest"]["setupFilesAfterEnv"] = json!([plugins().join("witness.js")]);
-        fs_err::write(&file, package.to_string()).expect("the copy can be written");
+    /// Puts the witness into the copy of a project whose runner loads it from there alone.
+    pub fn install(example: &Example) {
+        let project = example.project();
+        let copy = |witness: &str, to: &str| {
+            fs_err::copy(plugins().join(witness), project.join(to))
+                .expect("the witness can be copied");
+        };
+        match example.name() {
+            "jest" => {
+                let file = project.join("package.json");
+                let package = fs_err::read(&file).expect("a Jest example has a package.json");
+                let mut package: Value =
+                    serde_json::from_slice(&package).expect("package.json is JSON");
+                package["jest"]["setupFilesAfterEnv"] = json!([plugins().join("witness.js")]);
+                fs_err::write(&file, package.to_string()).expect("the copy can be written");
+            }
+            "vitest" => {
+                copy("witness.vitest.mjs", "witness.mjs");
+                let configuration =
+                    "export default { test: { setupFiles: [\"./witness.mjs\"] } };\n";
+                fs_err::write(project.join("vitest.config.mjs"), configuration)
+                    .expect("the copy can be written");
+            }
+            "playwright" => {
+                let file = project.join("playwright.config.js");
+                let configuration =
+                    fs_err::read_to_string(&file).expect("the example has a configuration");
+                let plugin = plugins().join("witness.playwright.js");
+                let witnessed = configuration
+                    .replace("[\"line\"],", &format!("[\"line\"], [{}],", json!(plugin)));
+                assert_ne!(
+                    witnessed, configuration,
+                    "the reporters are listed as expected"
+                );
+                fs_err::write(&file, witnessed).expect("the copy can be written");
+            }
+            "cucumber-ruby" => {
+                copy("witness.cucumber.rb", "features/support/witness.rb");
+            }
+            "cucumber-js" => copy("witness.cucumber.cjs", "features/support/witness.cjs"),
+            // The others are told by their environment, or write it down in the project itself.
+            _ => {}
+        }
     }
 
     /// How often each test was run, by its id. Empty when nothing ran.

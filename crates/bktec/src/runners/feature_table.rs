@@ -68,6 +68,60 @@ pub fn feature_table() -> String {
     table
 }
 
+/// What the page of one runner begins with: its commands, its pattern and its column of the table.
+pub fn at_a_glance(definition: &Definition) -> String {
+    let code = |text: Option<&str>, none: &str| {
+        text.map_or_else(
+            || none.to_owned(),
+            |text| format!("`{}`", text.replace('|', "\\|")),
+        )
+    };
+    let given = |required| if required { "none: give one" } else { "none" };
+    let retry = if definition.features.retry {
+        code(definition.retry_command, "the test command")
+    } else {
+        "none".to_owned()
+    };
+    let mut rows = vec![
+        (
+            "Test command",
+            code(
+                definition.test_command,
+                given(definition.requires_test_command),
+            ),
+        ),
+        ("Retry command", retry),
+        (
+            "File pattern",
+            code(
+                definition.file_pattern,
+                given(definition.requires_file_pattern),
+            ),
+        ),
+        (
+            "Result path",
+            given(definition.requires_result_path)
+                .replace("none: give one", "required")
+                .replace("none", "not required"),
+        ),
+    ];
+    rows.extend(ROWS.iter().map(|(feature, cell)| {
+        let text = cell(definition);
+        let text = if text.is_empty() {
+            "no".to_owned()
+        } else {
+            text
+        };
+        (*feature, text)
+    }));
+    let mut table = String::from("| | |\n| --- | --- |\n");
+    for (name, value) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {name} | {value} |");
+    }
+    table
+}
+
 fn yes(definition: &Definition, feature: fn(&Features) -> bool) -> String {
     if feature(&definition.features) {
         "yes".to_owned()

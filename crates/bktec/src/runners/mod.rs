@@ -30,7 +30,7 @@ use test_engine_wire::Case;
 
 pub use definition::{Definition, Features};
 pub use error::RunnerError;
-pub use feature_table::feature_table;
+pub use feature_table::{at_a_glance, feature_table};
 pub use setup::RunnerSettings;
 pub(crate) use targets::target;
 

@@ -13,6 +13,7 @@ mod events;
 mod plan;
 mod reference;
 mod run;
+mod runner_pages;
 mod server;
 mod server_failures;
 mod streams;

@@ -31,7 +31,7 @@ fn the_pages_say_what_the_program_says() {
     }
 }
 
-fn update() -> bool {
+pub(crate) fn update() -> bool {
     #[expect(
         clippy::disallowed_methods,
         reason = "how one asks for the pages to be written"

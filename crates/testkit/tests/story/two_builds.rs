@@ -1,7 +1,9 @@
-//! Two builds on two nodes, with one test muted between them, for each runner.
+//! Three builds on two nodes, with one test muted after the first and skipped after the second, for
+//! each runner.
 
 use std::collections::BTreeMap;
 
+use rstest::rstest;
 use test_engine_testkit::{
     Connection, Example, ExpectedOutcome, ExpectedTest, Node, ServerProgram, Witness,
 };
@@ -40,16 +42,37 @@ fn rspec() {
     tell("rspec", by_runner, |node, _| node);
 }
 
-#[test]
-fn jest() {
-    tell("jest", by_runner, |node, _| node);
+#[rstest]
+fn other_runners(
+    #[values(
+        "jest",
+        "vitest",
+        "playwright",
+        "gotest",
+        "cucumber-ruby",
+        "cucumber-js",
+        "custom-bats",
+        "custom-junit"
+    )]
+    example: &str,
+) {
+    tell(example, by_runner, |node, _| node);
+}
+
+/// The runners whose results say which file or package each test is in, so that the server can plan
+/// by it.
+fn is_planned_by_history(example: &Example) -> bool {
+    !matches!(example.name(), "custom-bats" | "playwright")
+}
+
+/// The runners that can leave a single test out.
+fn can_skip(example: &Example) -> bool {
+    matches!(example.runner(), "pytest" | "rspec" | "cucumber")
 }
 
 fn tell(project: &str, identity: Identity, arrange: fn(Node, &Connection) -> Node) {
     let example = Example::copy(project);
-    if example.runner() == "jest" {
-        Witness::install_in_jest(&example);
-    }
+    Witness::install(&example);
     let server = ServerProgram::start();
     let connection = server.create_suite("shop");
     let run = |id| {
@@ -86,13 +109,35 @@ fn tell(project: &str, identity: Identity, arrange: fn(Node, &Connection) -> Nod
     );
 
     let bar = Bar::of(&example);
-    assert!(bar.holds(&second.seconds(&example)), "{bar:?}\n{second}");
-    was_planned_by_what_was_learnt(&connection, "build-2/tests", &second);
+    if is_planned_by_history(&example) {
+        assert!(bar.holds(&second.seconds(&example)), "{bar:?}\n{second}");
+        was_planned_by_what_was_learnt(&connection, "build-2/tests", &second);
+    }
     if example.runner() == "pytest" {
         // The project is made so that ignorance shows.
         assert!(!bar.holds(&first.seconds(&example)), "{bar:?}\n{first}");
     }
     everything_was_kept(&server, &connection, &example, identity);
+
+    // Left out where the runner can; else it runs, is treated as muted, and the report says so.
+    connection.skip(scope, name);
+    let third = run("build-3");
+    third.ran_everything_once_but(&example, can_skip(&example).then_some(broken));
+    assert_eq!(third.codes(), [0; NODES], "{third}");
+    let heading = if can_skip(&example) {
+        "+++ Skipped by Test Engine:".to_owned()
+    } else {
+        format!(
+            "+++ Skipped by Test Engine, but run by {}, so treated as muted:",
+            example.runner()
+        )
+    };
+    let lists = third
+        .nodes
+        .iter()
+        .filter_map(|node| node.stdout.split_once(&heading))
+        .filter(|(_, list)| list.contains(&broken.name));
+    assert_ne!(lists.count(), 0, "{third}");
 }
 
 fn the_one(example: &Example, outcome: ExpectedOutcome) -> &ExpectedTest {

@@ -1,0 +1,46 @@
+//! Each runner has a page in `docs/runners`, and the page's table is what the code says of it.
+//! `UPDATE_DOCS=1` writes the tables anew.
+
+use std::path::Path;
+
+use bktec::runners::{RUNNERS, at_a_glance};
+
+use crate::reference::update;
+
+const BEGIN: &str =
+    "<!-- begin: written by UPDATE_DOCS=1 cargo test -p bktec --test it runner_pages -->\n";
+const END: &str = "<!-- end -->\n";
+
+/// What every page tells about.
+const HEADINGS: [&str; 6] = [
+    "## Placeholders",
+    "## Results",
+    "## Retry",
+    "## Mute and skip",
+    "## Surprises",
+    "## Example",
+];
+
+#[test]
+fn every_runner_has_a_page_with_its_table() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/runners");
+    for runner in RUNNERS {
+        let path = folder.join(format!("{}.md", runner.name));
+        let page = fs_err::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once(BEGIN).expect("the page marks its table");
+        let (table, after) = rest.split_once(END).expect("the table has an end");
+        let expected = at_a_glance(runner);
+        if update() {
+            fs_err::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
+            continue;
+        }
+        assert!(
+            table == expected,
+            "the table of docs/runners/{}.md is out of date: run UPDATE_DOCS=1 cargo test -p bktec --test it runner_pages",
+            runner.name
+        );
+        for heading in HEADINGS {
+            assert!(after.contains(heading), "{}: {heading}", runner.name);
+        }
+    }
+}
