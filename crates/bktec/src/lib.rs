@@ -21,6 +21,7 @@ pub mod fallback;
 pub mod git;
 pub mod process;
 pub mod report;
+mod result_size;
 pub mod runners;
 pub mod server_api;
 pub mod settings;

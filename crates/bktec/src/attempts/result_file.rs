@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use test_engine_results::ParseError;
 
+use crate::result_size::{LARGEST, LARGEST_IN_WORDS};
+
 /// Why an attempt has no results to go by.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
@@ -47,6 +49,12 @@ pub enum Unread {
     #[error("{} is not a regular file", path.display())]
     NotAFile {
         /// What it is called.
+        path: PathBuf,
+    },
+    /// More than is read into memory.
+    #[error("the results in {} are larger than {}", path.display(), LARGEST_IN_WORDS)]
+    TooLarge {
+        /// The file.
         path: PathBuf,
     },
     /// The system would not let it be read.
@@ -147,6 +155,9 @@ impl<'p> ResultFile<'p> {
         }
         if self.before == Some(Identity::of(&metadata)) {
             return Err(Unread::Stale { path: path() });
+        }
+        if metadata.len() > LARGEST {
+            return Err(Unread::TooLarge { path: path() });
         }
         Ok(())
     }

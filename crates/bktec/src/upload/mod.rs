@@ -80,15 +80,19 @@ impl<'a> Uploader<'a> {
             ("version", env!("CARGO_PKG_VERSION")),
         ]);
         let directory = directory.to_string_lossy();
-        if !settings.build.build_id.is_empty() {
+        let with_all = !settings.build.build_id.is_empty();
+        if with_all {
             environment.push(("cwd", &directory));
         }
+        // Jest's reports hold whole paths, which no plan asks for; with the directory they can be
+        // made relative, and it tells nothing that the report does not.
+        let directory_for_jest = (!with_all).then(|| directory.clone().into_owned());
         Self {
             transport: transport.clone(),
             url: format!("{}/v1/uploads", settings.engine.upload_base_url),
             authorization: format!("Token token={}", token.expose_secret()).into(),
             fields: fields(&environment, tags),
-            directory_for_jest: None,
+            directory_for_jest,
             strict: false,
             budget: Budget::RESULTS.scaled(settings.engine.time_scale),
             terminal,

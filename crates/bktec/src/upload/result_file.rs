@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use test_engine_results::{Detail, Format, ParseError, parse_at_most};
 
 use super::parts::{self, MOST_RESULTS, Part};
+use crate::result_size::{LARGEST, LARGEST_IN_WORDS};
 
 /// A file that can be uploaded.
 #[derive(Debug)]
@@ -34,6 +35,9 @@ pub enum FileProblem {
     /// The system does not let it be read.
     #[error("{0}")]
     Unreadable(#[source] io::Error),
+    /// More than is read into memory.
+    #[error("it is larger than {LARGEST_IN_WORDS}; upload it in several files")]
+    TooLarge,
     /// Its name has no ending that is known.
     #[error("its name does not tell its format, as .xml, .json and .jsonl do; give --format")]
     UnknownFormat,
@@ -65,6 +69,9 @@ pub(crate) fn look_at(path: &Path, format: Option<Format>) -> Result<ResultFile,
     if !metadata.is_file() {
         return Err(FileProblem::NotAFile);
     }
+    if metadata.len() > LARGEST {
+        return Err(FileProblem::TooLarge);
+    }
     let known = format
         .or_else(|| by_name(path))
         .ok_or(FileProblem::UnknownFormat)?;
@@ -95,7 +102,7 @@ pub(crate) fn look_at(path: &Path, format: Option<Format>) -> Result<ResultFile,
 /// last word on it, and a small file is not looked at.
 pub(crate) fn parts_of(path: &Path, format: Format) -> io::Result<Vec<Part>> {
     let length = fs_err::metadata(path)?.len();
-    if parts::surely_fits(format, length, MOST_RESULTS) {
+    if length > LARGEST || parts::surely_fits(format, length, MOST_RESULTS) {
         return Ok(vec![Part::whole(length)]);
     }
     let bytes = fs_err::read(path)?;

@@ -125,6 +125,11 @@ impl Bktec {
         self.env("PATH", search)
     }
 
+    /// Where it runs.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A file of its folder, after it ran.
     pub(crate) fn read(&self, name: &str) -> String {
         fs_err::read_to_string(self.folder.path().join(name)).unwrap()
@@ -169,6 +174,13 @@ impl Bktec {
         drop(writer);
         let started = Instant::now();
         let output = self.command.stdin(reader).output().unwrap();
+        self.ended(output, started.elapsed())
+    }
+
+    /// Runs it to the end with this as its stdout.
+    pub(crate) fn run_with_stdout(mut self, stdout: std::fs::File) -> Ended {
+        let started = Instant::now();
+        let output = self.command.stdout(stdout).output().unwrap();
         self.ended(output, started.elapsed())
     }
 

@@ -412,6 +412,31 @@ fn results_are_uploaded() {
     "#);
 }
 
+/// Whole paths in a report of Jest would meet no plan; every other format names files as plans do.
+#[test]
+fn the_directory_is_told_with_reports_of_jest_even_without_a_build() {
+    let server = with_plan(PLAN);
+    let bktec = Bktec::against(
+        &[
+            "run",
+            "--upload-results",
+            "--plan-identifier",
+            "p",
+            "--test-command",
+            PASSING,
+        ],
+        &server,
+    )
+    .without("BUILDKITE_BUILD_ID")
+    .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret");
+    let (ended, kept) = bktec.run_and_keep();
+    assert_eq!(ended.code, 0, "{ended}");
+    let asked = server.asked();
+    let upload = posted_to(&asked, "/v1/uploads");
+    let folder = fs_err::canonicalize(kept.path()).unwrap();
+    assert_eq!(upload.field("run_env[cwd]").as_deref(), folder.to_str());
+}
+
 #[test]
 fn an_upload_that_fails_changes_nothing() {
     let plan = PLAN.to_owned();

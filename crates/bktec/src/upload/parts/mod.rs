@@ -4,10 +4,11 @@
 //! cost no memory beside the file and are streamed from it later. Each part is a valid document of
 //! the file's format, and the results of all parts together are the file's: none lost, none twice.
 //! The same holds for errors outside tests. A file that cannot be cut so (a
-//! format without a rule here, or a shape that its rule does not know) stays whole: the server's
+//! shape that the format's rule does not know, a feature with too many scenarios) stays whole: the server's
 //! answer about it is better than a guess.
 
 mod array;
+mod bundles;
 mod go;
 mod jest;
 mod json_text;
@@ -38,8 +39,10 @@ pub(crate) fn surely_fits(format: Format, length: u64, most: usize) -> bool {
         Format::JestJson => 2,
         // {"Action":"pass","Package":"a","Test":"T"} and a line end
         Format::GoJsonl => 43,
-        // These are never cut.
-        Format::PlaywrightJson | Format::CucumberJson => return true,
+        // {"name":"a"},
+        Format::CucumberJson => 13,
+        // One test can tell of many attempts.
+        Format::PlaywrightJson => 2,
     };
     length < shortest * most as u64
 }
@@ -60,7 +63,8 @@ fn cut(format: Format, bytes: &[u8], most: usize) -> Option<Vec<Part>> {
         Format::JestJson => jest::cut(text, most),
         Format::Junit => junit::cut(text, most),
         Format::GoJsonl => go::cut(text, most),
-        Format::PlaywrightJson | Format::CucumberJson => None,
+        Format::PlaywrightJson => bundles::cut_playwright(text, most),
+        Format::CucumberJson => bundles::cut_cucumber(text, most),
     }?;
     let mark = bytes.len() - bare.len();
     Some(parts.into_iter().map(|part| part.behind(mark)).collect())

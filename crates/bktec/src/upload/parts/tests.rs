@@ -92,6 +92,25 @@ fn reports_of_real_runners_lose_nothing(#[case] format: Format, #[case] file: &s
     assert_eq!(check(format, &bytes, MOST_RESULTS), 1);
 }
 
+/// A part cannot be smaller than the largest feature or file.
+#[rstest]
+#[case(Format::CucumberJson, "cucumber-ruby/report.json", 8, 2)]
+#[case(Format::CucumberJson, "cucumber-js/report.json", 11, 2)]
+#[case(Format::PlaywrightJson, "playwright/report.json", 25, 2)]
+fn bundles_stay_whole(
+    #[case] format: Format,
+    #[case] file: &str,
+    #[case] most: usize,
+    #[case] expected: usize,
+) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/tests/fixtures");
+    let bytes = fs_err::read(folder.join(file)).unwrap();
+    assert_eq!(check(format, &bytes, most), expected);
+    // Smaller than its largest bundle: nothing is cut, and nothing is lost.
+    assert_eq!(parts(format, &bytes, 1).len(), 1);
+    assert_eq!(check(format, &bytes, MOST_RESULTS), 1);
+}
+
 #[test]
 fn a_file_with_a_byte_order_mark() {
     let file = "\u{feff}[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"}]";
@@ -318,6 +337,47 @@ fn junit_file() -> impl Strategy<Value = String> {
     })
 }
 
+fn cucumber_file() -> impl Strategy<Value = String> {
+    let element = (outcome(), 0..4_u8).prop_map(|(status, kind)| match kind {
+        0 => json!({"type": "background", "name": "", "steps": [{"keyword": "Given ", "name": "b", "result": {"status": status}}]}),
+        1 => json!({"type": "scenario", "name": "],", "line": 3, "steps": [{"result": {"status": status}}]}),
+        2 => json!({"type": "scenario"}),
+        _ => json!(7),
+    });
+    let feature =
+        (prop::collection::vec(element, 0..4), 0..9_u8).prop_map(|(elements, kind)| match kind {
+            0 => json!(null),
+            1 => json!({"name": 5, "elements": elements}),
+            _ => json!({"uri": "features/a.feature", "name": "F", "elements": elements}),
+        });
+    prop::collection::vec(feature, 1..9).prop_map(|features| Value::from(features).to_string())
+}
+
+fn playwright_file() -> impl Strategy<Value = String> {
+    let attempts = prop::collection::vec(
+        prop::sample::select(vec!["passed", "failed", "timedOut"]),
+        0..3,
+    );
+    let spec = (attempts, any::<bool>(), any::<bool>()).prop_map(|(attempts, titled, ok)| {
+        let results: Vec<_> = attempts
+            .iter()
+            .map(|status| json!({"status": status, "duration": 5}))
+            .collect();
+        json!({"title": if titled { "t]" } else { "" }, "ok": ok, "file": "a.spec.ts", "line": 3,
+               "tests": [{"projectName": "p", "expectedStatus": "passed", "results": results}]})
+    });
+    let suite = (prop::collection::vec(spec, 0..3), 0..6_u8).prop_map(|(specs, kind)| match kind {
+        0 => json!(3),
+        1 => json!({"title": "a.spec.ts", "suites": [{"title": "inner", "specs": specs}]}),
+        _ => json!({"title": "a.spec.ts", "specs": specs}),
+    });
+    (prop::collection::vec(suite, 1..8), 0..3_usize).prop_map(|(suites, errors)| {
+        json!({"config": {}, "errors": vec![json!({"message": "outside"}); errors],
+               "stats": {}, "suites": suites})
+        .to_string()
+    })
+}
+
 fn go_file() -> impl Strategy<Value = String> {
     let line = (0..3_u8, 0..4_u8, 0..9_u8).prop_map(|(package, test, action)| {
         let package = format!("p{package}");
@@ -374,6 +434,17 @@ proptest! {
     #[test]
     fn nothing_is_lost_of_go(file in go_file(), most in 1..6_usize) {
         check(Format::GoJsonl, file.as_bytes(), most);
+    }
+
+    // A feature is at most three results here, a file of Playwright's six; they stay together.
+    #[test]
+    fn nothing_is_lost_of_cucumber(file in cucumber_file(), most in 3..7_usize) {
+        check(Format::CucumberJson, file.as_bytes(), most);
+    }
+
+    #[test]
+    fn nothing_is_lost_of_playwright(file in playwright_file(), most in 6..9_usize) {
+        check(Format::PlaywrightJson, file.as_bytes(), most);
     }
 
     #[test]

@@ -1,0 +1,210 @@
+//! What surrounds a run is broken: the command, the result file, the disk, the way to the server.
+//! The client says what is wrong, does not hang, and never passes a build that did not pass.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rstest::rstest;
+
+use crate::bktec::{Bktec, Ended};
+use crate::server::{Reply, Server, nobody};
+
+/// Every test that could fail is muted, so that a failure that is not a test's would be let through
+/// by a careless client.
+const PLAN: &str = r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
+    "0":{"node_number":0,"tests":[{"value":"a.test.js","format":"selector"}]},
+    "1":{"node_number":1,"tests":[{"value":"b.test.js","format":"selector"}]}},
+    "muted_tests":[{"scope":"S","name":"muted","path":"a.test.js"}]}"#;
+
+fn server() -> Server {
+    Server::start(|asked, _| match asked.method.as_str() {
+        "GET" => Reply::ok(PLAN),
+        _ => Reply::ok("{}"),
+    })
+}
+
+/// A Jest stand-in that does as `script` says; `$2` is the result file.
+fn running(script: &str) -> Bktec {
+    Bktec::against(&["run", "--test-engine-retry-count", "1"], &server())
+        .program("runner", script)
+        .env(
+            "BUILDKITE_TEST_ENGINE_TEST_CMD",
+            "runner {{testExamples}} {{resultPath}}",
+        )
+}
+
+#[test]
+fn a_command_that_is_not_executable() {
+    let ended = running("exit 0")
+        .file("plain", "exit 0\n")
+        .env(
+            "BUILDKITE_TEST_ENGINE_TEST_CMD",
+            "./plain {{testExamples}} {{resultPath}}",
+        )
+        .run();
+    assert_eq!(ended.code, 16, "{ended}");
+    assert!(
+        ended.stderr.contains("start `./plain`: not executable"),
+        "{ended}"
+    );
+}
+
+/// Below a file there can be no folder, whoever asks.
+#[test]
+fn a_result_path_that_cannot_be() {
+    let ended = running("echo '{}' > \"$2\"")
+        .env("BUILDKITE_TEST_ENGINE_RESULT_PATH", "a.test.js/result.json")
+        .run();
+    assert_ne!(ended.code, 0, "{ended}");
+    assert!(ended.stderr.contains("a.test.js/result.json"), "{ended}");
+}
+
+#[rstest]
+#[case::empty(": > \"$2\"", "the file is empty")]
+#[case::truncated(
+    r#"printf '{"testResults":[{"name":"a.test.js","assertionResults":[{"title":"muted","ancestorTitles":["S"],"status":"failed"},{' > "$2""#,
+    "the file ends too early"
+)]
+#[case::another_format("echo '<testsuite/>' > \"$2\"", "found XML")]
+#[case::another_report("echo '{\"examples\":[]}' > \"$2\"", "\"testResults\" is missing")]
+#[case::not_text("printf '{\"testResults\":[\\377]}' > \"$2\"", "not UTF-8 text")]
+#[case::binary("head -c 4096 /dev/zero > \"$2\"", "found binary data")]
+#[case::too_large("truncate -s 600M \"$2\"", "larger than")]
+#[case::a_folder("mkdir \"$2\"", "is not a regular file")]
+#[case::a_device("ln -s /dev/zero \"$2\"", "is not a regular file")]
+#[case::deep(
+    r#"{ printf '{"testResults":'; head -c 100000 /dev/zero | tr '\0' '['; } > "$2""#,
+    "not valid jest-json at"
+)]
+fn results_that_cannot_be_read_never_pass(#[case] write: &str, #[case] told: &str) {
+    let ended = running(&format!("{write}; exit 1")).run();
+    assert_eq!(ended.code, 1, "{ended}");
+    let says = |text: &str| ended.stdout.contains(text) || ended.stderr.contains(text);
+    assert!(says(told), "{ended}");
+    assert!(!ended.stdout.contains("Attempt 1"), "{ended}");
+}
+
+#[test]
+fn a_full_disk_under_the_clients_own_words() {
+    for code in [0, 5] {
+        let full = fs_err::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let ended = running(&format!("exit {code}")).run_with_stdout(full.into());
+        assert_eq!(ended.code, code, "{ended}");
+        assert!(!ended.stderr.contains("panicked"), "{ended}");
+    }
+}
+
+/// Where the client writes the results itself.
+#[test]
+fn a_full_disk_under_the_results() {
+    let ended = running(r#"echo '{"Action":"pass","Package":"p","Test":"T"}'"#)
+        .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "gotest")
+        .env("BUILDKITE_TEST_ENGINE_FILES", "packages")
+        .file("packages", "p\n")
+        .env("BUILDKITE_TEST_ENGINE_RESULT_PATH", "/dev/full")
+        .env(
+            "BUILDKITE_TEST_ENGINE_TEST_CMD",
+            "runner -json {{packages}}",
+        )
+        .run();
+    assert_eq!(ended.code, 16, "{ended}");
+    assert!(ended.stderr.contains("No space left"), "{ended}");
+}
+
+#[rstest]
+#[case::http("HTTP_PROXY")]
+#[case::http_in_small_letters("http_proxy")]
+#[case::all("ALL_PROXY")]
+fn a_proxy_carries_everything(#[case] variable: &str) {
+    let server = server();
+    let proxy = Proxy::start();
+    let ended = Bktec::against(&["run"], &server)
+        .env(variable, &proxy.base)
+        .run();
+    assert_ran(&ended);
+    assert_eq!(
+        proxy.tunnels.load(Ordering::Relaxed),
+        server.asked().len(),
+        "{ended}"
+    );
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[test]
+fn a_host_without_a_proxy_is_asked_directly() {
+    let server = server();
+    for excepted in ["127.0.0.1", "localhost,127.0.0.1", "*"] {
+        let ended = Bktec::against(&["run"], &server)
+            .env("ALL_PROXY", nobody())
+            .env("NO_PROXY", excepted)
+            .run();
+        assert_ran(&ended);
+    }
+}
+
+#[test]
+fn a_proxy_that_is_none_is_no_reason_to_pass() {
+    let ended = Bktec::against(&["run"], &server())
+        .env("ALL_PROXY", nobody())
+        .run();
+    assert!(
+        ended
+            .stderr
+            .contains("Falling back to non-intelligent splitting"),
+        "{ended}"
+    );
+    assert!(ended.stdout.contains("ran a.test.js c.test.js"), "{ended}");
+}
+
+/// By the server's plan.
+fn assert_ran(ended: &Ended) {
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(ended.stdout.contains("ran a.test.js into"), "{ended}");
+    assert!(!ended.stderr.contains("Falling back"), "{ended}");
+}
+
+/// A proxy that makes tunnels, and counts them.
+struct Proxy {
+    base: String,
+    tunnels: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let tunnels = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tunnels);
+        // Ends with the test process.
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let counted = Arc::clone(&counted);
+                std::thread::spawn(move || tunnel(&client, &counted));
+            }
+        });
+        Self { base, tunnels }
+    }
+}
+
+fn tunnel(mut client: &TcpStream, counted: &AtomicUsize) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let target = line.strip_prefix("CONNECT ")?.split(' ').next()?.to_owned();
+    while line.trim() != "" {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+    }
+    let server = TcpStream::connect(target).ok()?;
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+    counted.fetch_add(1, Ordering::Relaxed);
+    let mut to_server = server.try_clone().ok()?;
+    std::thread::spawn(move || std::io::copy(&mut reader, &mut to_server));
+    std::io::copy(&mut &server, &mut client).ok()?;
+    client.shutdown(std::net::Shutdown::Both).ok()
+}
