@@ -140,7 +140,10 @@ fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
+// The short form of `bin/fuzz`: some thousands of inputs in every run of the tests.
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
     #[test]
     fn any_bytes(format in format(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(report) = read_both_ways(format, &bytes) {
@@ -177,6 +180,9 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
     #[test]
     fn a_truncated_fixture_never_passes_for_whole(
         which in any::<prop::sample::Index>(),
