@@ -45,16 +45,32 @@ impl Connection {
             .expect("the server answers")
     }
 
-    /// The same; `None` when the connection broke before there was a whole answer.
+    /// Uploads one passed test of a run on this commit.
+    #[track_caller]
+    pub fn upload_of_commit(&self, run_key: &str, commit: &str) -> Answer {
+        let body = json!({
+            "format": "json",
+            "run_env": {"CI": "generic", "key": run_key, "commit_sha": commit},
+            "data": [{"scope": "shop", "name": "opens", "result": "passed"}],
+        });
+        self.uploads()
+            .try_post("", &body)
+            .expect("the server answers")
+    }
+
+    /// Uploads results; `None` when the connection broke before there was a whole answer.
     pub fn try_upload(&self, run_key: &str, format: &str, data: &Value) -> Option<Answer> {
-        let uploads = Api {
+        let body =
+            json!({"format": format, "run_env": {"CI": "generic", "key": run_key}, "data": data});
+        self.uploads().try_post("", &body).ok()
+    }
+
+    fn uploads(&self) -> Api {
+        Api {
             agent: agent(),
             base: format!("{}/v1/uploads", self.base_url),
             authorization: format!("Token token=\"{}\"", self.suite_token),
-        };
-        let body =
-            json!({"format": format, "run_env": {"CI": "generic", "key": run_key}, "data": data});
-        uploads.try_post("", &body).ok()
+        }
     }
 
     /// The id of a test; one the server does not know fails the test.

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use test_engine_results::Outcome;
 use test_engine_store::{
-    OutcomeCounts, Page, Period, Store, Suite, TestOrder, TestQuery, TestWithMetrics, Timestamp,
+    CommitRecord, OutcomeCounts, Page, Period, Store, Suite, TestOrder, TestQuery, TestWithMetrics,
+    Timestamp,
 };
 
 /// More than any test uploads.
@@ -169,6 +170,33 @@ impl KeptResults {
             .block_on(self.store.tests(suite.id, &query))
             .expect("the database can be read");
         tests.items
+    }
+
+    /// What is kept of a commit.
+    pub fn commit(&self, organization: &str, suite: &str, sha: &str) -> Option<CommitRecord> {
+        let suite = self.suite(organization, suite);
+        self.runtime
+            .block_on(self.store.commit(suite.id, sha))
+            .expect("the database can be read")
+    }
+
+    /// Forgets every form for an archive of commits that was given out and not used; how many.
+    pub fn forget_forms(&self) -> usize {
+        self.runtime.block_on(async {
+            let end_of_time = Timestamp::from_millis(i64::MAX);
+            let unused = self
+                .store
+                .unused_backfills(end_of_time)
+                .await
+                .expect("the database can be read");
+            for form in &unused {
+                self.store
+                    .delete_unused_backfill(form.uuid)
+                    .await
+                    .expect("the database can be written to");
+            }
+            unused.len()
+        })
     }
 
     /// How many plans a suite has.

@@ -24,6 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct ServerProgram {
     data: TempDir,
+    settings: Vec<(&'static str, String)>,
     process: Option<Started>,
     base_url: String,
 }
@@ -37,6 +38,15 @@ impl ServerProgram {
         server
     }
 
+    /// The same with settings, by the names of their variables.
+    #[track_caller]
+    pub fn start_with(settings: Vec<(&'static str, String)>) -> Self {
+        let mut server = Self::with_nothing();
+        server.settings = settings;
+        server.start_again();
+        server
+    }
+
     fn with_nothing() -> Self {
         let data = tempfile::Builder::new()
             .prefix("server-")
@@ -44,6 +54,7 @@ impl ServerProgram {
             .expect("a temporary folder can be made");
         Self {
             data,
+            settings: Vec::new(),
             process: None,
             base_url: String::new(),
         }
@@ -98,7 +109,8 @@ impl ServerProgram {
             // A test asks more in a minute than any script should.
             .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
             .arg("--data-dir")
-            .arg(self.data_directory());
+            .arg(self.data_directory())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
         start(command)
     }
 
@@ -119,6 +131,20 @@ impl ServerProgram {
             access_token: text(&token, "token"),
             suite_token: text(&suite, "suite_token"),
         }
+    }
+
+    /// Makes an access token that may do one thing.
+    #[track_caller]
+    pub fn token_with_scope(&self, scope: &str) -> String {
+        let made = self.command(&[
+            "token",
+            "create",
+            "--organization",
+            ORGANIZATION,
+            "--scope",
+            scope,
+        ]);
+        text(&made, "token")
     }
 
     /// The same suite at the address the server has now.

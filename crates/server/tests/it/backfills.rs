@@ -9,14 +9,14 @@ use test_engine::config::Config;
 use test_engine::scopes::Scope;
 use test_engine_store::{CommitRecord, Timestamp};
 
-use crate::support::{Answer, SUITE, TestServer, gzip, result};
+use crate::support::{Answer, Ask, SUITE, TestServer, gzip, result};
 
 const NOW: i64 = 1_800_000_000_000;
 const FORM_LIFETIME: i64 = 15 * 60 * 1000;
 const BACKFILL: &str = "/v2/analytics/organizations/acme/suites/web/commit-metadata-backfill";
 
 /// Waiting is asking again and again.
-fn unlimited(config: &mut Config) {
+pub(crate) fn unlimited(config: &mut Config) {
     config.limits.rest_requests_per_minute = 0;
 }
 
@@ -25,14 +25,14 @@ fn started() -> TestServer {
 }
 
 /// A form as the server gave it out.
-struct Form {
-    url: String,
-    fields: Vec<(String, String)>,
+pub(crate) struct Form {
+    pub(crate) url: String,
+    pub(crate) fields: Vec<(String, String)>,
     suite: String,
     organization: String,
 }
 
-fn form(server: &TestServer) -> Form {
+pub(crate) fn form(server: &TestServer) -> Form {
     let answer = server
         .post(
             &format!("{SUITE}/commit-metadata-backfill/presigned-upload"),
@@ -57,18 +57,18 @@ fn form(server: &TestServer) -> Form {
 }
 
 impl Form {
-    fn send(&self, server: &TestServer, archive: &[u8]) -> Answer {
-        self.send_parts(server, &[("file", archive)])
+    pub(crate) fn send(&self, archive: &[u8]) -> Answer {
+        self.send_parts(&[("file", archive)])
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.fields.retain(|(key, _)| key != name);
         self.fields.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The fields, and then these parts.
-    fn send_parts(&self, server: &TestServer, parts: &[(&str, &[u8])]) -> Answer {
+    fn send_parts(&self, parts: &[(&str, &[u8])]) -> Answer {
         let mut body = Vec::new();
         for (name, value) in &self.fields {
             body.extend_from_slice(&part(name, "", value.as_bytes()));
@@ -77,15 +77,13 @@ impl Form {
             body.extend_from_slice(&part(name, "; filename=\"a.tar.gz\"", content));
         }
         body.extend_from_slice(b"--limit--\r\n");
-        let path = self.url.strip_prefix(&server.base).unwrap();
-        server
-            .ask("POST", path)
+        Ask::new("POST", &self.url)
             .header("content-type", "multipart/form-data; boundary=limit")
             .body(body)
             .send()
     }
 
-    fn archive(&self, records: &str) -> Vec<u8> {
+    pub(crate) fn archive(&self, records: &str) -> Vec<u8> {
         let metadata = json!({
             "schema_version": 2,
             "organization_uuid": self.organization,
@@ -118,7 +116,7 @@ fn part(name: &str, more: &str, content: &[u8]) -> Vec<u8> {
     part
 }
 
-fn record(number: u32) -> String {
+pub(crate) fn record(number: u32) -> String {
     let record = json!({
         "schema_version": 1,
         "commit_sha": format!("{number:040x}"),
@@ -142,7 +140,7 @@ fn backfills(server: &TestServer) -> Value {
 }
 
 /// Waits for the background: the list of backfills, once its first one has ended.
-fn finished(server: &TestServer) -> Value {
+pub(crate) fn finished(server: &TestServer) -> Value {
     let began = Instant::now();
     loop {
         let listed = backfills(server);
@@ -154,7 +152,7 @@ fn finished(server: &TestServer) -> Value {
     }
 }
 
-fn commit(server: &TestServer, number: u32) -> Option<CommitRecord> {
+pub(crate) fn commit(server: &TestServer, number: u32) -> Option<CommitRecord> {
     server.with_store(async |store| {
         let suite = store.suite("acme", "web").await.unwrap().unwrap();
         let sha = format!("{number:040x}");
@@ -170,7 +168,7 @@ fn an_archive_is_taken_read_and_told_about() {
         .map(str::to_owned)
         .concat();
     let archive = form.archive(&records);
-    let answer = form.send(&server, &archive);
+    let answer = form.send(&archive);
     assert_eq!(answer.status, 204, "{}", answer.text());
 
     let listed = finished(&server);
@@ -197,7 +195,7 @@ fn an_archive_is_taken_read_and_told_about() {
 
     // The same once more, by a new form, changes nothing.
     let again = self::form(&server);
-    assert_eq!(again.send(&server, &archive).status, 204);
+    assert_eq!(again.send(&archive).status, 204);
     let began = Instant::now();
     while backfills(&server)[0]["state"] != "ingested" {
         assert!(began.elapsed() < Duration::from_secs(30));
@@ -242,11 +240,11 @@ fn a_form_is_good_once() {
     let server = started();
     let form = form(&server);
     let archive = form.archive(&record(1));
-    assert_eq!(form.send(&server, &archive).status, 204);
-    let message = form.send(&server, &archive).error(403);
+    assert_eq!(form.send(&archive).status, 204);
+    let message = form.send(&archive).error(403);
     assert!(message.contains("used"), "{message}");
     finished(&server);
-    assert_eq!(form.send(&server, &archive).status, 403);
+    assert_eq!(form.send(&archive).status, 403);
     assert_eq!(backfills(&server).as_array().unwrap().len(), 1);
 }
 
@@ -261,15 +259,12 @@ fn a_form_that_was_changed_or_is_anothers_is_refused() {
         ("upload_id", uuid::Uuid::nil().to_string()),
         ("suite_id", uuid::Uuid::nil().to_string()),
     ] {
-        let message = form(&server)
-            .with(name, &value)
-            .send(&server, &archive)
-            .error(403);
+        let message = form(&server).with(name, &value).send(&archive).error(403);
         assert!(message.contains("signature"), "{name}: {message}");
     }
     let mut incomplete = form(&server);
     incomplete.fields.retain(|(name, _)| name != "signature");
-    let message = incomplete.send(&server, &archive).error(403);
+    let message = incomplete.send(&archive).error(403);
     assert!(message.contains("field signature is missing"), "{message}");
 
     // A good form, at the address of another suite.
@@ -281,10 +276,10 @@ fn a_form_that_was_changed_or_is_anothers_is_refused() {
     });
     let mut elsewhere = form(&server);
     elsewhere.url = elsewhere.url.replace("/suites/web/", "/suites/other/");
-    let message = elsewhere.send(&server, &archive).error(403);
+    let message = elsewhere.send(&archive).error(403);
     assert!(message.contains("another suite"), "{message}");
     elsewhere.url = elsewhere.url.replace("/suites/other/", "/suites/none/");
-    assert_eq!(elsewhere.send(&server, &archive).status, 404);
+    assert_eq!(elsewhere.send(&archive).status, 404);
     assert_eq!(backfills(&server), json!([]));
 }
 
@@ -299,11 +294,11 @@ fn a_form_runs_out() {
     let (first, second) = (form(&server), form(&server));
     let archive = first.archive(&record(1));
     time.store(NOW + FORM_LIFETIME - 1, Ordering::SeqCst);
-    assert_eq!(first.send(&server, &archive).status, 204);
+    assert_eq!(first.send(&archive).status, 204);
     time.store(NOW + FORM_LIFETIME, Ordering::SeqCst);
-    let message = second.send(&server, &archive).error(403);
+    let message = second.send(&archive).error(403);
     assert!(message.contains("expired"), "{message}");
-    assert_eq!(form(&server).send(&server, &archive).status, 204);
+    assert_eq!(form(&server).send(&archive).status, 204);
 }
 
 #[test]
@@ -316,24 +311,22 @@ fn an_archive_may_not_be_too_large_and_a_broken_try_leaves_the_form_good() {
     let form = form(&server);
     // Known from the announced length, and known only when it comes.
     for size in [200_000, 5_001] {
-        let message = form.send(&server, &vec![7; size]).error(413);
+        let message = form.send(&vec![7; size]).error(413);
         assert!(message.contains("5000 bytes"), "{message}");
     }
-    let empty = form.send(&server, b"").error(400);
+    let empty = form.send(b"").error(400);
     assert!(empty.contains("must not be empty"), "{empty}");
-    let none = form.send_parts(&server, &[]).error(400);
+    let none = form.send_parts(&[]).error(400);
     assert!(none.contains("no file"), "{none}");
     let archive = form.archive(&record(1));
     let after = form
-        .send_parts(&server, &[("file", &archive), ("upload_id", b"x")])
+        .send_parts(&[("file", &archive), ("upload_id", b"x")])
         .error(400);
     assert!(after.contains("must end with its file"), "{after}");
-    let before = form
-        .send_parts(&server, &[("x", &[b'x'; 5_000])])
-        .error(400);
+    let before = form.send_parts(&[("x", &[b'x'; 5_000])]).error(400);
     assert!(before.contains("more than 4096 bytes"), "{before}");
 
-    assert_eq!(form.send(&server, &archive).status, 204);
+    assert_eq!(form.send(&archive).status, 204);
     assert_eq!(finished(&server)[0]["commits"], 1);
     let left = server.directory().join("blobs/unfinished");
     assert_eq!(fs_err::read_dir(left).unwrap().count(), 0);
@@ -369,7 +362,7 @@ fn archives_that_cannot_be_used_are_rejected_with_a_reason() {
         (form(&server).archive("garbage\n"), "None of its 1 records"),
     ] {
         let form = form(&server);
-        assert_eq!(form.send(&server, &archive).status, 204);
+        assert_eq!(form.send(&archive).status, 204);
         let listed = finished(&server);
         assert_eq!(listed[0]["state"], "rejected");
         let reason = listed[0]["problems"][0].as_str().unwrap();
@@ -449,7 +442,7 @@ fn a_run_shows_its_commit_and_nothing_of_it_is_html() {
 
     let form = form(&server);
     let archive = form.archive(&record(10));
-    assert_eq!(form.send(&server, &archive).status, 204);
+    assert_eq!(form.send(&archive).status, 204);
     finished(&server);
     let shown = page(&server, &run);
     for expected in [

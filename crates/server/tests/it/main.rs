@@ -8,6 +8,7 @@
 
 mod auth;
 mod backfills;
+mod backfills_on_s3;
 mod cli;
 mod docs;
 mod limits;

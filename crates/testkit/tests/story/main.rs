@@ -4,6 +4,7 @@
 //! What really ran is told by witnesses inside the runners, what was kept by the server's database,
 //! and how it should be by `expected.json` of each project. Everything smaller is tested lower.
 
+mod backfill;
 mod backup;
 mod build;
 mod collector;

@@ -29,7 +29,7 @@ const FIELD_LIMIT: usize = 4 * 1024;
 /// Bytes of a request that are not the file's.
 const AROUND_THE_FILE: u64 = 64 * 1024;
 /// The longest silence between two pieces of the file.
-const SILENCE_LIMIT: Duration = Duration::from_secs(60);
+const SILENCE_LIMIT: Duration = Duration::from_mins(1);
 
 pub(super) async fn post(
     State(app): State<App>,

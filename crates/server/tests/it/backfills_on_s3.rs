@@ -1,0 +1,148 @@
+//! Object storage in a bucket, with a real S3-compatible service that checks what it is sent.
+
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use serde_json::json;
+use test_engine::clock::Clock;
+use test_engine::config::{BlobStore, Config, S3Keys, S3Settings};
+use test_engine_store::Timestamp;
+use test_engine_testkit::{BUCKET, KEY_ID, S3Server, SECRET};
+
+use crate::backfills::{commit, finished, form, record, unlimited};
+use crate::support::{SUITE, TestServer, result};
+
+fn bucket(s3: &S3Server, config: &mut Config) {
+    unlimited(config);
+    config.storage.blobs = BlobStore::S3(S3Settings {
+        bucket: BUCKET.to_owned(),
+        prefix: "some/prefix".to_owned(),
+        endpoint: Some(s3.endpoint().to_owned()),
+        region: "us-east-1".to_owned(),
+        keys: Some(S3Keys {
+            id: KEY_ID.to_owned(),
+            secret: SecretString::from(SECRET.to_owned()),
+        }),
+    });
+}
+
+#[test]
+fn the_bucket_takes_an_archive_and_the_server_finds_it() {
+    let s3 = S3Server::start();
+    let server = TestServer::with(|config| bucket(&s3, config), Clock::System);
+    let form = form(&server);
+    assert_eq!(form.url, format!("{}/{BUCKET}", s3.endpoint()));
+    let archive = form.archive(&(record(1) + &record(2)));
+    let answer = form.send(&archive);
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    let listed = finished(&server);
+    assert_eq!(listed[0]["state"], "ingested", "{listed}");
+    assert_eq!(listed[0]["commits"], 2);
+    assert_eq!(listed[0]["size"], archive.len());
+    assert!(commit(&server, 2).is_some());
+
+    // Within its time the bucket takes the form again; the server reads an archive once.
+    assert_eq!(form.send(&form.archive(&record(3))).status, 204);
+    let second = self::form(&server);
+    assert_eq!(second.send(b"this is no archive").status, 204);
+    let began = Instant::now();
+    let listed = loop {
+        let listed = finished(&server);
+        if listed[0]["state"] == "rejected" {
+            break listed;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{listed}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(commit(&server, 3), None);
+}
+
+#[test]
+fn the_bucket_refuses_what_was_not_allowed() {
+    let s3 = S3Server::start();
+    let small = |config: &mut Config| {
+        bucket(&s3, config);
+        config.limits.backfill_bytes = 1_000;
+    };
+    let server = TestServer::with(small, Clock::System);
+    let refused = |answer: crate::support::Answer, what: &str| {
+        assert!(
+            (400..500).contains(&answer.status),
+            "{what}: {}",
+            answer.status
+        );
+        assert_eq!(s3.keys(), Vec::<String>::new(), "{what}");
+    };
+    refused(form(&server).send(&[7; 1_001]), "too large");
+    refused(form(&server).send(b""), "empty");
+    for (name, value) in [
+        ("key", "some/prefix/elsewhere.tar.gz"),
+        ("x-amz-signature", &"0".repeat(64)),
+        (
+            "x-amz-credential",
+            "other/20260101/us-east-1/s3/aws4_request",
+        ),
+        (
+            "policy",
+            "eyJleHBpcmF0aW9uIjoiMjA5OS0wMS0wMVQwMDowMDowMFoiLCJjb25kaXRpb25zIjpbXX0=",
+        ),
+        ("x-amz-meta-more", "a field that nobody allowed"),
+    ] {
+        refused(form(&server).with(name, value).send(b"x"), name);
+    }
+
+    // A form that was given out an hour ago.
+    #[expect(clippy::disallowed_methods, reason = "the service has the real clock")]
+    let now = jiff::Timestamp::now().as_millisecond();
+    let an_hour_ago = Clock::fixed_at(Timestamp::from_millis(now - 3_600_000));
+    let server = TestServer::with(|config| bucket(&s3, config), an_hour_ago);
+    refused(form(&server).send(b"x"), "expired");
+}
+
+#[test]
+fn raw_uploads_lie_in_the_bucket() {
+    let s3 = S3Server::start();
+    let keep = |config: &mut Config| {
+        bucket(&s3, config);
+        config.storage.keep_raw_uploads = true;
+    };
+    let mut server = TestServer::with(keep, Clock::System);
+    let sent = json!([result("S", "a", "a.rb", 1.0, "passed")]);
+    let receipt = server.upload("k", "main", &sent).json();
+    let id = |key: &str| receipt[key].as_str().unwrap().to_owned();
+    let path = format!(
+        "{SUITE}/runs/{}/uploads/{}/raw",
+        id("run_id"),
+        id("upload_id")
+    );
+    let began = Instant::now();
+    while server.get(&path).status != 200 {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "it is never kept"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let keys = s3.keys();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert!(keys[0].starts_with("some/prefix/uploads/"), "{keys:?}");
+    assert!(
+        keys[0].ends_with(&format!("{}.gz", id("upload_id"))),
+        "{keys:?}"
+    );
+    server.stop();
+}
+
+#[test]
+fn a_bucket_that_is_away_fails_no_upload() {
+    let s3 = S3Server::start();
+    let keep = |config: &mut Config| {
+        bucket(&s3, config);
+        config.storage.keep_raw_uploads = true;
+    };
+    let server = TestServer::with(keep, Clock::System);
+    drop(s3);
+    let sent = json!([result("S", "a", "a.rb", 1.0, "passed")]);
+    assert_eq!(server.upload("k", "main", &sent).status, 202);
+}
