@@ -16,7 +16,12 @@ struct Part {
 }
 
 /// What a suite consists of, in an order in which nothing pulls much else along.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
+    Part {
+        text: "DELETE FROM commits WHERE id IN \
+               (SELECT id FROM commits WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: light,
+    },
     Part {
         text: "DELETE FROM uploads WHERE id IN \
                (SELECT id FROM uploads WHERE suite_id = $1 ORDER BY id LIMIT $2)",
