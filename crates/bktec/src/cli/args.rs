@@ -217,6 +217,16 @@ pub struct PlanArgs {
     /// Upload this pipeline template with the plan's identifier and parallelism in its environment
     #[arg(long, value_name = "TEMPLATE", help_heading = "Output")]
     pub pipeline_upload: Option<String>,
+    /// Tell the plan's size to a CI: github (outputs of the step), gitlab (a child pipeline) or circleci
+    /// (parameters of the continued pipeline)
+    #[arg(long, value_name = "CI", help_heading = "Output")]
+    pub output: Option<String>,
+    /// Where --output writes to [default: $GITHUB_OUTPUT for github, else stdout]
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pub output_file: Option<String>,
+    /// A file of YAML with the job .bktec, for --output gitlab
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pub job_template: Option<String>,
 }
 
 /// Options that exist only where `BKTEC_PREVIEW_SELECTION` is on.

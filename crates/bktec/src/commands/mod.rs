@@ -10,6 +10,7 @@ mod json_indent;
 mod location_prefix;
 mod obtain;
 mod plan;
+mod plan_for_ci;
 mod prepare;
 mod request;
 mod run;

@@ -2,14 +2,17 @@
 //!
 //! stdout is for the plan alone; everything for people goes to stderr.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitStatus;
 
 use serde_json::json;
 use test_engine_wire::Plan;
+use uuid::Uuid;
 
 use super::json_indent::indented;
 use super::obtain::{self, Obtained};
+use super::plan_for_ci::{self, Size};
 use super::request::Sizing;
 use super::{header, prepare, targets};
 use crate::error::CommandError;
@@ -24,6 +27,7 @@ use crate::{agent, env_vars, exit_code};
 pub(super) fn plan(settings: &PlanSettings, terminal: &Terminal) -> Result<u8, CommandError> {
     header::print(terminal);
     let common = &settings.common;
+    let template = job_template(&settings.output)?;
     let directory = prepare::working_directory()?;
     let runner = prepare::runner(&common.runner, (0, 1), None, directory, terminal)?;
     let targets = targets::targets(&common.runner, &*runner, terminal)
@@ -35,7 +39,19 @@ pub(super) fn plan(settings: &PlanSettings, terminal: &Terminal) -> Result<u8, C
     let client = Client::new(&common.engine, &Transport::new(), terminal);
     let obtained = obtain::create(common, &*runner, &targets, sizing, &client, terminal)?;
     let made = made(settings, obtained, targets.is_empty(), terminal);
-    put_out(settings, &made, terminal)
+    put_out(settings, &made, template.as_deref(), terminal)
+}
+
+/// Read before the server is asked: what is wrong with it should be told before anything is done.
+fn job_template(output: &PlanOutput) -> Result<Option<String>, CommandError> {
+    let PlanOutput::GitLab { template, .. } = output else {
+        return Ok(None);
+    };
+    let text = fs_err::read_to_string(template)
+        .map_err(|error| CommandError::Plan(format!("failed to read the job template: {error}")))?;
+    plan_for_ci::check_gitlab_template(&text)
+        .map_err(|error| CommandError::Plan(format!("{}: {error}", template.display())))?;
+    Ok(Some(text))
 }
 
 /// What there is to put out.
@@ -100,22 +116,73 @@ fn named(plan: &Plan, asked_for: &str) -> String {
     }
 }
 
-fn put_out(settings: &PlanSettings, made: &Made, terminal: &Terminal) -> Result<u8, CommandError> {
+fn put_out(
+    settings: &PlanSettings,
+    made: &Made,
+    template: Option<&str>,
+    terminal: &Terminal,
+) -> Result<u8, CommandError> {
+    let size = Size {
+        identifier: &made.identifier,
+        parallelism: made.parallelism,
+    };
     match &settings.output {
         PlanOutput::Json => to_stdout(&format!("{}\n", variables(made)), terminal)?,
         PlanOutput::PlanToStdout => to_stdout(&whole_plan(made), terminal)?,
-        PlanOutput::PlanToFile(path) => {
-            fs_err::write(path, whole_plan(made)).map_err(|source| CommandError::Output {
-                what: "the plan".to_owned(),
-                source,
-            })?;
-            terminal.line(&format!("Wrote the plan to {}", Path::display(path)));
+        PlanOutput::PlanToFile(path) => to_file(path, &whole_plan(made), terminal)?,
+        PlanOutput::GitHub(path) => {
+            let delimiter = format!("bktec_{}", Uuid::new_v4().simple());
+            add_to_file(path, &plan_for_ci::github(size, &delimiter), terminal)?;
+        }
+        PlanOutput::GitLab { file, .. } => {
+            let pipeline = plan_for_ci::gitlab(size, template.unwrap_or_default())
+                .map_err(|error| CommandError::Plan(error.to_string()))?;
+            to_file_or_stdout(file.as_deref(), &pipeline, terminal)?;
+        }
+        PlanOutput::CircleCi(file) => {
+            to_file_or_stdout(file.as_deref(), &plan_for_ci::circleci(size), terminal)?;
         }
         PlanOutput::PipelineUpload(template) => {
             return upload_pipeline(settings, made, template, terminal);
         }
     }
     Ok(exit_code::SUCCESS)
+}
+
+fn to_file_or_stdout(
+    path: Option<&Path>,
+    text: &str,
+    terminal: &Terminal,
+) -> Result<(), CommandError> {
+    match path {
+        Some(path) => to_file(path, text, terminal),
+        None => to_stdout(text, terminal),
+    }
+}
+
+fn to_file(path: &Path, text: &str, terminal: &Terminal) -> Result<(), CommandError> {
+    let written = fs_err::write(path, text);
+    told(path, written, terminal)
+}
+
+/// Other outputs of the same step may be in the file already.
+fn add_to_file(path: &Path, text: &str, terminal: &Terminal) -> Result<(), CommandError> {
+    let mut options = fs_err::OpenOptions::new();
+    let written = options
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    told(path, written, terminal)
+}
+
+fn told(path: &Path, written: io::Result<()>, terminal: &Terminal) -> Result<(), CommandError> {
+    written.map_err(|source| CommandError::Output {
+        what: "the plan".to_owned(),
+        source,
+    })?;
+    terminal.line(&format!("Wrote the plan to {}", path.display()));
+    Ok(())
 }
 
 fn to_stdout(text: &str, terminal: &Terminal) -> Result<(), CommandError> {

@@ -8,7 +8,8 @@ use super::fields::Field;
 use super::nodes::{self, Asker, MAX_PARALLELISM};
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::Mint;
-use crate::cli::{PlanArgs, Typed};
+use crate::ci::Variables;
+use crate::cli::{PlanArgs, Surroundings, Typed};
 use crate::env_vars as var;
 
 /// The longest target time, in nanoseconds: 24 hours.
@@ -25,6 +26,17 @@ pub enum PlanOutput {
     PlanToFile(PathBuf),
     /// A pipeline template for the CI agent to upload.
     PipelineUpload(String),
+    /// Outputs of a step of GitHub Actions, added to this file.
+    GitHub(PathBuf),
+    /// A child pipeline of GitLab.
+    GitLab {
+        /// The file with the job that its jobs extend.
+        template: PathBuf,
+        /// Where to; stdout without it.
+        file: Option<PathBuf>,
+    },
+    /// Parameters of CircleCI's continued pipeline, in a file or on stdout.
+    CircleCi(Option<PathBuf>),
 }
 
 /// Everything `bktec plan` needs to know.
@@ -73,7 +85,7 @@ impl PlanSettings {
         if !(least..=MAX_PARALLELISM).contains(&parallelism) {
             parallelism_field.wrong(&format!("{least} to {MAX_PARALLELISM}"), &mut problems);
         }
-        let output = output(args, &mut problems);
+        let output = output(args, &typed.surroundings, &mut problems);
         problems.finish(COMMAND)?;
         let (Some(common), Some(output)) = (resolved.settings, output) else {
             // Each of these is missing only when a problem was noted.
@@ -112,7 +124,11 @@ fn target_time(args: &PlanArgs, max_parallelism: i64, problems: &mut Problems) -
     u64::try_from(nanoseconds).ok().map(Duration::from_nanos)
 }
 
-fn output(args: &PlanArgs, problems: &mut Problems) -> Option<PlanOutput> {
+fn output(
+    args: &PlanArgs,
+    surroundings: &Surroundings,
+    problems: &mut Problems,
+) -> Option<PlanOutput> {
     let set = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let json = Field::new("--json", "--json", args.json.as_ref())
         .boolean(false, problems)
@@ -122,13 +138,74 @@ fn output(args: &PlanArgs, problems: &mut Problems) -> Option<PlanOutput> {
         _ => PlanOutput::PlanToFile(PathBuf::from(path)),
     });
     let pipeline = set(&args.pipeline_upload).map(PlanOutput::PipelineUpload);
-    let mut asked: Vec<PlanOutput> = [json, plan, pipeline].into_iter().flatten().collect();
+    let for_ci = set(&args.output).map(|ci| for_ci(ci.trim(), args, surroundings, problems));
+    if for_ci.is_none() {
+        for (flag, text) in [
+            ("--output-file", &args.output_file),
+            ("--job-template", &args.job_template),
+        ] {
+            if set(text).is_some() {
+                problems.add(flag, "needs a CI to write for (give --output)");
+            }
+        }
+    }
+    let mut asked: Vec<Option<PlanOutput>> = [json, plan, pipeline]
+        .into_iter()
+        .flatten()
+        .map(Some)
+        .chain(for_ci)
+        .collect();
     if asked.len() == 1 {
-        return asked.pop();
+        return asked.pop().flatten();
     }
     problems.add(
-        "--json|--plan-out|--pipeline-upload",
+        "--json|--plan-out|--pipeline-upload|--output",
         "exactly one of these must be given",
     );
     None
+}
+
+/// `None` when a problem was noted.
+fn for_ci(
+    ci: &str,
+    args: &PlanArgs,
+    surroundings: &Surroundings,
+    problems: &mut Problems,
+) -> Option<PlanOutput> {
+    let path = |text: &Option<String>| {
+        let text = text.as_ref().filter(|text| !text.trim().is_empty());
+        text.map(PathBuf::from)
+    };
+    let file = path(&args.output_file);
+    let template = path(&args.job_template);
+    if template.is_some() && ci != "gitlab" {
+        problems.add("--job-template", "is for --output gitlab");
+    }
+    match ci {
+        "github" => {
+            let of_step = Variables::new(&surroundings.variables).value(var::GITHUB_OUTPUT);
+            let file = file.or_else(|| of_step.map(|value| PathBuf::from(value.text)));
+            if file.is_none() {
+                problems.add(
+                    var::GITHUB_OUTPUT,
+                    "must not be blank for --output github (or give --output-file)",
+                );
+            }
+            file.map(PlanOutput::GitHub)
+        }
+        "gitlab" => {
+            if template.is_none() {
+                problems.add("--job-template", "must not be blank for --output gitlab");
+            }
+            template.map(|template| PlanOutput::GitLab { template, file })
+        }
+        "circleci" => Some(PlanOutput::CircleCi(file)),
+        other => {
+            problems.add(
+                "--output",
+                format!("was {other:?}, must be github, gitlab or circleci"),
+            );
+            None
+        }
+    }
 }

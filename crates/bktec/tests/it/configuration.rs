@@ -31,7 +31,7 @@ fn plan_has_its_own_rules() {
     ----- stdout -----
     ----- stderr -----
     bktec plan: invalid configuration:
-    --json|--plan-out|--pipeline-upload exactly one of these must be given
+    --json|--plan-out|--pipeline-upload|--output exactly one of these must be given
     BUILDKITE_PARALLEL_JOB_COUNT was "0", must be 1 to 1000 (--parallelism)
     BUILDKITE_TEST_ENGINE_MAX_PARALLELISM was "1001", must be 0 to 1000 (--max-parallelism)
     BUILDKITE_TEST_ENGINE_TARGET_TIME was "25h", must be more than 0s and at most 24h (--target-time)
@@ -58,7 +58,7 @@ fn outputs_exclude_each_other() {
     ----- stdout -----
     ----- stderr -----
     bktec plan: invalid configuration:
-    --json|--plan-out|--pipeline-upload exactly one of these must be given
+    --json|--plan-out|--pipeline-upload|--output exactly one of these must be given
     ");
 }
 

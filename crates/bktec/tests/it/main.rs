@@ -12,6 +12,7 @@ mod command_line;
 mod configuration;
 mod events;
 mod plan;
+mod plan_for_ci;
 mod reference;
 mod run;
 mod runner_pages;

@@ -1,0 +1,151 @@
+//! `bktec plan --output`: what GitHub Actions, GitLab and CircleCI need to start as many jobs.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::bktec::Bktec;
+use crate::server::{Reply, Server, nobody};
+
+const PLAN: &str = r#"{"parallelism":3,"identifier":"a b/$x","tasks":{"0":{"tests":[{"value":"a.test.js","format":"selector"}]},"1":{"tests":[]},"2":{"tests":[]}}}"#;
+const NOTHING: &str = r#"{"identifier":"x","parallelism":0,"tasks":{},"skipped_tests":[{"scope":"","name":"t","path":"a.test.js"}]}"#;
+const TEMPLATE: &str = ".bktec:\n  script:\n    - bktec run\n";
+
+fn making(plan: &'static str) -> Server {
+    Server::start(move |_, _| Reply::ok(plan))
+}
+
+#[test]
+fn github_adds_to_the_outputs_of_the_step() {
+    let (ended, bktec) = Bktec::against(&["plan", "--output", "github"], &making(PLAN))
+        .file("outputs", "mine=1\n")
+        .env("GITHUB_OUTPUT", "outputs")
+        .run_and_keep();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
+    let outputs = bktec.read("outputs");
+    let delimiter = outputs.lines().last().unwrap();
+    insta::assert_snapshot!(outputs.replace(delimiter, "DELIMITER"), @r#"
+    mine=1
+    matrix={"node":[0,1,2]}
+    parallelism=3
+    has-tests=true
+    identifier<<DELIMITER
+    a b/$x
+    DELIMITER
+    "#);
+}
+
+#[test]
+fn github_without_tests() {
+    let (ended, bktec) = Bktec::against(
+        &["plan", "--output", "github", "--output-file", "out"],
+        &making(NOTHING),
+    )
+    .run_and_keep();
+    assert_eq!(ended.code, 0, "{ended}");
+    let outputs = bktec.read("out");
+    assert!(outputs.contains("\nhas-tests=false\n"), "{outputs}");
+    assert!(outputs.contains("matrix={\"node\":[]}\n"), "{outputs}");
+}
+
+#[test]
+fn gitlab_writes_a_child_pipeline() {
+    let arguments = ["plan", "--output", "gitlab", "--job-template", "job.yml"];
+    let ended = Bktec::against(&arguments, &making(PLAN))
+        .file("job.yml", TEMPLATE)
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let pipeline: Value = serde_saphyr::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        pipeline,
+        json!({
+            ".bktec": {"script": ["bktec run"]},
+            "bktec": {
+                "extends": ".bktec",
+                "parallel": 3,
+                "variables": {"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER": "a b/$$x"},
+            },
+        })
+    );
+    let to_file = [&arguments[..], &["--output-file", "child.yml"]].concat();
+    let (ended, bktec) = Bktec::against(&to_file, &making(NOTHING))
+        .file("job.yml", TEMPLATE)
+        .run_and_keep();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
+    let pipeline: Value = serde_saphyr::from_str(&bktec.read("child.yml")).unwrap();
+    assert!(pipeline["bktec"]["script"].is_array(), "{pipeline}");
+}
+
+#[rstest]
+#[case::missing("no-such-file", "failed to read the job template: ")]
+#[case::other("other.yml", "other.yml: the job template does not define .bktec")]
+fn a_wrong_template_is_told_before_anything_is_asked(#[case] template: &str, #[case] says: &str) {
+    let server = making(PLAN);
+    let ended = Bktec::against(
+        &["plan", "--output", "gitlab", "--job-template", template],
+        &server,
+    )
+    .file("other.yml", "test:\n  script: x\n")
+    .run();
+    assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");
+    assert!(ended.stderr.contains(says), "{ended}");
+    assert!(server.asked().is_empty());
+}
+
+#[rstest]
+#[case::planned(Some(PLAN), json!({"bktec_has_tests": true, "bktec_parallelism": 3, "bktec_plan_identifier": "a b/$x"}))]
+#[case::nothing(Some(NOTHING), json!({"bktec_has_tests": false, "bktec_parallelism": 1, "bktec_plan_identifier": "x"}))]
+#[case::fallback(None, json!({"bktec_has_tests": true, "bktec_parallelism": 2, "bktec_plan_identifier": "build-1/step-1"}))]
+fn circleci_gets_parameters(#[case] plan: Option<&'static str>, #[case] expected: Value) {
+    let server = plan.map(making);
+    let base = server.as_ref().map_or_else(nobody, Server::base);
+    let ended = Bktec::configured(&["plan", "--output", "circleci"], &base).run();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert_eq!(ended.stdout.lines().count(), 1, "{ended}");
+    let read: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn wrong_combinations_are_told() {
+    let problems = |arguments: &[&str]| {
+        let all = [&["plan"], arguments].concat();
+        let ended = Bktec::configured(&all, &nobody()).run();
+        assert_eq!(ended.code, 16, "{ended}");
+        ended
+            .stderr
+            .replace("bktec plan: invalid configuration:\n", "")
+    };
+    insta::assert_snapshot!(problems(&["--output", "jenkins"]), @r#"
+    --output was "jenkins", must be github, gitlab or circleci
+    "#);
+    insta::assert_snapshot!(problems(&["--output", "github"]), @"
+    GITHUB_OUTPUT must not be blank for --output github (or give --output-file)
+    ");
+    insta::assert_snapshot!(problems(&["--output", "gitlab"]), @"
+    --job-template must not be blank for --output gitlab
+    ");
+    insta::assert_snapshot!(problems(&["--output", "circleci", "--job-template", "x"]), @"
+    --job-template is for --output gitlab
+    ");
+    insta::assert_snapshot!(problems(&["--output", "circleci", "--json"]), @"
+    --json|--plan-out|--pipeline-upload|--output exactly one of these must be given
+    ");
+    insta::assert_snapshot!(problems(&["--json", "--output-file", "x"]), @"
+    --output-file needs a CI to write for (give --output)
+    ");
+}
+
+#[test]
+fn every_pipeline_of_the_page_can_be_read() {
+    let page = include_str!("../../../../docs/ci.md");
+    let blocks: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(blocks.len() > 12, "{}", blocks.len());
+    for block in blocks {
+        let read: Result<Value, _> = serde_saphyr::from_str(block);
+        assert!(read.is_ok_and(|value| value.is_object()), "{block}");
+    }
+}
