@@ -1,7 +1,7 @@
 //! A real S3-compatible service on a free port, with one empty bucket. It checks every signature
 //! and every condition of a form, as the services that people use do.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -89,7 +89,7 @@ impl S3Server {
             .into_iter()
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_file())
-            .map(|entry| entry.into_path())
+            .map(walkdir::DirEntry::into_path)
             // The service's own notes on its objects.
             .filter(|path| !is_hidden(path))
             .map(|path| {
@@ -100,7 +100,7 @@ impl S3Server {
     }
 }
 
-fn is_hidden(path: &PathBuf) -> bool {
+fn is_hidden(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }

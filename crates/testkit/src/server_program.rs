@@ -61,6 +61,7 @@ impl ServerProgram {
     }
 
     /// Starts another server on a backup of this one, made while this one runs.
+    #[must_use]
     #[track_caller]
     pub fn start_on_backup(&self) -> Self {
         let mut other = Self::with_nothing();

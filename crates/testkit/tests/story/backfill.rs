@@ -33,9 +33,7 @@ impl History {
         for number in 0..COMMITS {
             let name = format!("src/file {}.txt", number % 7);
             fs_err::create_dir_all(origin.join("src")).expect("a folder can be made");
-            let lines: String = (0..=number)
-                .map(|line| format!("line {line} é\n"))
-                .collect();
+            let lines = format!("version {number}\n") + &"a line é\n".repeat(number + 1);
             fs_err::write(origin.join(name), lines).expect("a file can be written");
             history.git("origin", &["add", "--all"]);
             let message = format!("Change \"{number}\"\n\nBecause of <reasons>.");
