@@ -10,6 +10,7 @@ mod discovery;
 mod figure;
 mod http;
 mod ingest;
+mod memory;
 mod overhead;
 mod parse;
 mod plan;
@@ -54,12 +55,13 @@ struct Arguments {
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
 /// Every measure by its name, in the order they run.
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
     ("binary", binary::measure),
     ("planner", planner::measure),
     ("parse", parse::measure),
+    ("memory", memory::measure),
     ("plan-100k", plan::measure),
     ("ingest", ingest::measure),
     ("discovery", discovery::measure),
