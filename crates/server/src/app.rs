@@ -10,6 +10,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{Authenticator, Links, RateLimits};
+use crate::metrics::Metrics;
 use crate::planning::Planner;
 use crate::raw_uploads::RawUploads;
 
@@ -27,6 +28,7 @@ pub(crate) struct AppState {
     pub(crate) rate_limits: RateLimits,
     pub(crate) planner: Planner,
     pub(crate) links: Links,
+    pub(crate) metrics: Metrics,
     /// Tells this server from others on the same database.
     pub(crate) instance: Uuid,
 }
@@ -42,12 +44,19 @@ impl AppState {
         public_url: String,
     ) -> Self {
         let links = Links::new(public_url);
+        let is_file = config.storage.database_url.is_none();
+        let metrics = Metrics::new(is_file.then(|| config.storage.database()));
         Self {
             authenticator: Authenticator::new(store.clone(), links.clone(), config.oidc),
             raw_uploads: RawUploads::new(blobs.clone(), config.storage.keep_raw_uploads),
             rate_limits: RateLimits::new(config.limits, &store),
-            planner: Planner::new(store.clone(), config.planning.plan_retention_days),
+            planner: Planner::new(
+                store.clone(),
+                config.planning.plan_retention_days,
+                metrics.plans(),
+            ),
             links,
+            metrics,
             instance: Uuid::new_v4(),
             config,
             clock,

@@ -9,6 +9,7 @@ mod backfills;
 mod blobs;
 mod ingest;
 mod jobs;
+mod metrics;
 mod oidc;
 mod owners;
 mod planning;

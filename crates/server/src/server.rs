@@ -141,6 +141,18 @@ impl Server {
 
     /// Serve until `shutdown` is done; requests under way are finished first.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        self.run_until(listener, shutdown, std::future::pending())
+            .await;
+    }
+
+    /// The same; once `give_up` is done, requests under way are waited for no longer.
+    pub async fn run_until(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+        give_up: impl Future<Output = ()>,
+    ) {
+        let limit = self.config.network.shutdown_limit;
         let public_url = self.config.network.public_url.clone().unwrap_or_else(|| {
             let address = listener.local_addr().unwrap_or(self.config.network.listen);
             format!("http://{address}")
@@ -154,7 +166,14 @@ impl Server {
             public_url,
         ));
         let background = tokio::spawn(jobs::run(Arc::clone(&app)));
-        http::listen::run(listener, http::router(Arc::clone(&app)), shutdown).await;
+        http::listen::run(
+            listener,
+            http::router(Arc::clone(&app)),
+            shutdown,
+            limit,
+            give_up,
+        )
+        .await;
         background.abort();
         app.raw_uploads.finish().await;
         self.store.close().await;

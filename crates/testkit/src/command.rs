@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
 use crate::repository;
@@ -121,6 +122,13 @@ impl Started {
             .try_wait()
             .expect("a child can be waited for")
             .is_some()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.expect("a child has an id");
+        kill_process(pid, signal).expect("a child can be sent a signal");
     }
 
     /// Ends it with SIGKILL and waits until it is gone.

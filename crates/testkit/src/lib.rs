@@ -27,6 +27,7 @@ pub use local_issuer::{IssuerMood, LocalIssuer, SigningKey};
 pub use node::{Node, RunningNode};
 pub use programs::{bktec, test_engine};
 pub use repository::{copy_tree, root, tool};
+pub use rustix::process::Signal;
 pub use s3_server::{BUCKET, KEY_ID, S3Server, SECRET};
 pub use server::TestServer;
 pub use server_program::ServerProgram;

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::command::{Started, clean_command, run_within, start};
+use rustix::process::Signal;
+
+use crate::command::{Finished, Started, clean_command, run_within, start, wait_within};
 use crate::{Connection, KeptResults, programs};
 
 /// The organization of every server in a test.
@@ -165,6 +167,20 @@ impl ServerProgram {
     #[track_caller]
     pub fn kill(&mut self) {
         self.process.take().expect("the server is running").kill();
+    }
+
+    /// Sends the running server a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("the server is running");
+        process.signal(signal);
+    }
+
+    /// Waits until the server has ended by itself.
+    #[track_caller]
+    pub fn wait(&mut self, limit: Duration) -> Finished {
+        let process = self.process.take().expect("the server is running");
+        wait_within(process, limit)
     }
 
     #[track_caller]

@@ -34,11 +34,11 @@ pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
             token.expose_secret()
         ))?;
     }
-    let shutdown = shutdown().context("failed to listen for signals")?;
+    let (first, second) = signals().context("failed to listen for signals")?;
     let address = listener.local_addr().context("failed to start")?;
     // Scripts that asked for port 0 read this line.
     output::print(&format!("listening on http://{address}"))?;
-    server.run(listener, shutdown).await;
+    server.run_until(listener, first, second).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -60,15 +60,32 @@ fn start_logs(logs: &Logs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Done at the first SIGINT or SIGTERM.
-fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+/// Done at the first and at the second SIGINT or SIGTERM.
+fn signals() -> std::io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+    let (second, told) = tokio::sync::oneshot::channel();
+    let first = async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        tracing::info!("stopping: finishing the requests under way");
-    })
+        tracing::info!(
+            "stopping: finishing the requests under way; a second signal gives up on them"
+        );
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            // Whoever would have listened has stopped by itself.
+            let _too_late = second.send(());
+        });
+    };
+    let second = async move {
+        if told.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    Ok((first, second))
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,8 +14,8 @@ use crate::config::{
     DEFAULT_BACKFILL_LIMIT_MIB, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR, DEFAULT_EXECUTION_DAYS,
     DEFAULT_LISTEN, DEFAULT_ORGANIZATION, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
     DEFAULT_PLAN_RETENTION_DAYS, DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT,
-    DEFAULT_S3_REGION, Limits, LogFormat, Logs, Network, Oidc, Planning, PublicUrlError, Retention,
-    Storage, Web,
+    DEFAULT_S3_REGION, DEFAULT_SHUTDOWN_SECONDS, Limits, LogFormat, Logs, MetricsAccess, Network,
+    Oidc, Planning, PublicUrlError, Retention, Storage, Web,
 };
 
 /// Where every command finds the database.
@@ -47,17 +48,20 @@ impl DatabaseArguments {
 
     /// Where the database is, for this organization when it has none.
     fn into_storage(self, organization: String) -> Storage {
-        // An empty variable is how scripts say that there is none.
-        let given = |url: &SecretString| !url.expose_secret().is_empty();
         Storage {
             blobs: BlobStore::inside(&self.data_dir),
             data_dir: self.data_dir,
             keep_raw_uploads: false,
-            database_url: self.database_url.filter(given),
+            database_url: self.database_url.filter(is_given),
             database_connections: self.database_connections,
             organization,
         }
     }
+}
+
+/// An empty variable is how scripts say that there is none.
+fn is_given(secret: &SecretString) -> bool {
+    !secret.expose_secret().is_empty()
 }
 
 /// How long things are kept.
@@ -91,6 +95,9 @@ pub(super) struct ServeSettings {
     /// What links begin with, such as https://tests.example.com; otherwise the address listened on
     #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
     public_url: Option<String>,
+    /// Seconds that requests under way may take once the server is told to stop
+    #[arg(long, value_name = "SECONDS", env = "TEST_ENGINE_SHUTDOWN_SECONDS", default_value_t = DEFAULT_SHUTDOWN_SECONDS)]
+    shutdown_seconds: u32,
     /// Slug of the organization that an empty database is given
     #[arg(long, value_name = "SLUG", env = "TEST_ENGINE_ORGANIZATION", default_value = DEFAULT_ORGANIZATION)]
     organization: String,
@@ -122,6 +129,17 @@ pub(super) struct ServeSettings {
     /// Fetch the keys of OIDC issuers over plain HTTP, too, from this machine only; for trying things out
     #[arg(long, env = "TEST_ENGINE_OIDC_ALLOW_LOOPBACK_HTTP", value_parser = clap::builder::BoolishValueParser::new())]
     oidc_allow_loopback_http: bool,
+    /// Token that whoever reads GET /metrics has to send; without it they are closed
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "TEST_ENGINE_METRICS_TOKEN",
+        hide_env_values = true
+    )]
+    metrics_token: Option<SecretString>,
+    /// Let everybody who can reach the server read GET /metrics
+    #[arg(long, env = "TEST_ENGINE_METRICS_OPEN", value_parser = clap::builder::BoolishValueParser::new())]
+    metrics_open: bool,
     /// How log lines look
     #[arg(
         long,
@@ -195,6 +213,7 @@ impl ServeSettings {
             network: Network {
                 listen: self.listen,
                 public_url: Network::parse_public_url(public_url)?,
+                shutdown_limit: Duration::from_secs(self.shutdown_seconds.into()),
             },
             oidc: Oidc {
                 allow_loopback_http: self.oidc_allow_loopback_http,
@@ -213,6 +232,10 @@ impl ServeSettings {
             retention: self.retention.values(),
             web: Web {
                 open: self.web_open,
+            },
+            metrics: MetricsAccess {
+                open: self.metrics_open,
+                token: self.metrics_token.filter(is_given),
             },
             logs: Logs {
                 format: self.log_format,

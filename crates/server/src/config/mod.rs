@@ -6,6 +6,7 @@
 mod blob_store;
 mod limits;
 mod logs;
+mod metrics;
 mod network;
 mod oidc;
 mod planning;
@@ -16,6 +17,7 @@ mod web;
 pub use blob_store::{BlobStore, BlobStoreError, S3Keys, S3Settings};
 pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
+pub use metrics::MetricsAccess;
 pub use network::{Network, PublicUrlError};
 pub use oidc::Oidc;
 pub use planning::Planning;
@@ -42,6 +44,8 @@ pub struct Config {
     pub retention: Retention,
     /// How its pages behave.
     pub web: Web,
+    /// Who may read its metrics.
+    pub metrics: MetricsAccess,
     /// What it says while it works.
     pub logs: Logs,
 }
@@ -65,6 +69,7 @@ impl Config {
             planning: Planning::default(),
             retention: Retention::default(),
             web: Web::default(),
+            metrics: MetricsAccess::default(),
             logs: Logs::default(),
         }
     }
@@ -75,7 +80,7 @@ pub(crate) use limits::{
     DEFAULT_BACKFILL_LIMIT_MIB, DEFAULT_BODY_LIMIT_MIB, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
     DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT,
 };
-pub(crate) use network::DEFAULT_LISTEN;
+pub(crate) use network::{DEFAULT_LISTEN, DEFAULT_SHUTDOWN_SECONDS};
 pub(crate) use planning::DEFAULT_PLAN_RETENTION_DAYS;
 pub(crate) use retention::{DEFAULT_AGGREGATE_DAYS, DEFAULT_EXECUTION_DAYS};
 pub(crate) use storage::{DATABASE_FILE, DEFAULT_DATA_DIR, DEFAULT_ORGANIZATION};

@@ -1,10 +1,14 @@
 //! The section of the network: the address to listen on and the address to be known by.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Loopback only: a server without TLS should not be reachable from afar by accident.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Seconds requests under way may take once the server is to stop.
+pub(crate) const DEFAULT_SHUTDOWN_SECONDS: u32 = 30;
 
 /// Where the server listens and what it calls itself.
 #[derive(Clone, Debug)]
@@ -13,6 +17,8 @@ pub struct Network {
     pub listen: SocketAddr,
     /// What links begin with, without a slash at the end; `None` means the address listened on.
     pub public_url: Option<String>,
+    /// How long requests under way may take once the server is to stop.
+    pub shutdown_limit: Duration,
 }
 
 impl Default for Network {
@@ -20,6 +26,7 @@ impl Default for Network {
         Self {
             listen: DEFAULT_LISTEN,
             public_url: None,
+            shutdown_limit: Duration::from_secs(DEFAULT_SHUTDOWN_SECONDS.into()),
         }
     }
 }

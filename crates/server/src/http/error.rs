@@ -19,7 +19,12 @@ pub(crate) struct ApiError {
     status: StatusCode,
     message: String,
     rate: Option<Box<RateStatus>>,
+    trouble: Option<DatabaseTrouble>,
 }
+
+/// What was wrong with the database, as a word for counting; goes with an answer as an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DatabaseTrouble(pub(crate) &'static str);
 
 impl ApiError {
     /// Any status with this message.
@@ -28,7 +33,19 @@ impl ApiError {
             status,
             message: message.into(),
             rate: None,
+            trouble: None,
         }
+    }
+
+    /// The same, counted as trouble with the database.
+    fn with_trouble(mut self, kind: &'static str) -> Self {
+        self.trouble = Some(DatabaseTrouble(kind));
+        self
+    }
+
+    /// What was wrong with the database, if that was it.
+    pub(crate) fn trouble(&self) -> Option<DatabaseTrouble> {
+        self.trouble
     }
 
     /// 400: the request makes no sense as it is.
@@ -117,12 +134,18 @@ impl From<StoreError> for ApiError {
             | StoreError::SignIn(_)
             | StoreError::NoDatabase(_) => {
                 tracing::error!(cause = %Chain(&error), "failed to use the database");
+                let kind = match error {
+                    StoreError::Full(_) => "full",
+                    StoreError::ReadOnly(_) => "read_only",
+                    _ => "unavailable",
+                };
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     format!("The server cannot use its database now: {error}. Try again later."),
                 )
+                .with_trouble(kind)
             }
-            _ => Self::internal("use its database", &Chain(&error)),
+            _ => Self::internal("use its database", &Chain(&error)).with_trouble("other"),
         }
     }
 }
@@ -153,6 +176,9 @@ impl IntoResponse for ApiError {
             reset: rate.map(|rate| rate.reset),
         };
         let mut response = (self.status, Json(body)).into_response();
+        if let Some(trouble) = self.trouble {
+            response.extensions_mut().insert(trouble);
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// The longest the headers of a request may take; also how long a connection may idle.
 const HEADER_LIMIT: Duration = Duration::from_mins(1);
@@ -19,13 +20,21 @@ const HEADER_LIMIT: Duration = Duration::from_mins(1);
 const HEADER_BYTES: usize = 64 * 1024;
 /// The most headers.
 const HEADER_COUNT: usize = 100;
-/// How long requests under way may take once the server is to stop.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
+/// How long connections may still begin a request once the server is to stop: what was sent before
+/// then may not have been read yet. Long for a network, short for whoever waits for the end.
+const LAST_REQUESTS: Duration = Duration::from_millis(200);
 /// How long to wait when the system has no more connections to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serve until `shutdown` is done, then finish what is under way.
-pub(crate) async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+/// Serve until `shutdown` is done, then finish what is under way, for as long as `limit` or until
+/// `give_up` is done. New connections are refused meanwhile.
+pub(crate) async fn run(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+    limit: Duration,
+    give_up: impl Future<Output = ()>,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -34,16 +43,29 @@ pub(crate) async fn run(listener: TcpListener, router: Router, shutdown: impl Fu
         .max_buf_size(HEADER_BYTES);
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
+    // What is dropped at the end takes the connections along that were given up.
+    let mut connections = JoinSet::new();
+    let mut stopping = false;
     loop {
         let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown, if !stopping => {
+                stopping = true;
+                continue;
+            }
             accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
+            Some(_ended) = connections.join_next() => continue,
+            // Nobody is waiting any more.
+            () = std::future::ready(()), if stopping => break,
         };
         let stream = match accepted {
             Ok((stream, _address)) => stream,
             Err(error) => {
                 // Out of file handles, or a connection that broke at once. The listener is fine.
                 tracing::warn!(cause = %error, "failed to accept a connection");
+                if stopping {
+                    break;
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -53,19 +75,23 @@ pub(crate) async fn run(listener: TcpListener, router: Router, shutdown: impl Fu
         }
         let service = TowerToHyperService::new(NeverFails(router.clone()));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
+        connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(cause = %error, "a connection ended early");
             }
         });
     }
     drop(listener);
-    if tokio::time::timeout(SHUTDOWN_LIMIT, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!("gave up on requests that were still under way");
+    let finish = async {
+        tokio::time::sleep(LAST_REQUESTS).await;
+        graceful.shutdown().await;
+    };
+    tokio::select! {
+        () = finish => return,
+        () = tokio::time::sleep(limit) => {}
+        () = give_up => {}
     }
+    tracing::warn!("gave up on requests that were still under way");
 }
 
 /// The router as a service whose requests carry the connection's body type.

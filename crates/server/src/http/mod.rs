@@ -63,7 +63,10 @@ pub(crate) fn router(app: App) -> Router {
             Arc::clone(&app),
             drain::layer,
         ))
-        .layer(middleware::from_fn(notes::layer))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            notes::layer,
+        ))
         // `body` has the limit.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

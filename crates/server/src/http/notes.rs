@@ -7,14 +7,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::error::ApiError;
+use super::error::{ApiError, DatabaseTrouble};
 use super::links::BACKFILL_UPLOAD;
 use super::rate_limits::RateStatus;
+use crate::App;
 
 /// The longest a request may take, from its headers to its answer.
 const REQUEST_LIMIT: Duration = Duration::from_mins(3);
@@ -56,11 +57,12 @@ impl RequestNotes {
 }
 
 /// Wrap every request.
-pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let notes = RequestNotes::default();
     request.extensions_mut().insert(notes.clone());
     let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let path: String = request.uri().path().chars().take(LOGGED_PATH).collect();
     let limit = if path.ends_with(BACKFILL_UPLOAD) {
         ARCHIVE_LIMIT
@@ -80,11 +82,17 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     if let Some(rate) = notes.rate {
         rate.write_to(response.headers_mut());
     }
+    let took = began.elapsed();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    app.metrics.request(route, &method, response.status(), took);
+    if let Some(DatabaseTrouble(kind)) = response.extensions().get() {
+        app.metrics.database_error(kind);
+    }
     tracing::info!(
         method = %method,
         path,
         status = response.status().as_u16(),
-        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         organization = notes.organization.as_deref(),
         suite = notes.suite.as_deref(),
         "request"

@@ -16,20 +16,22 @@ pub(super) async fn run(app: App) {
     loop {
         ticks.tick().await;
         if super::is_ours(&app, "expired_plans", EVERY).await {
-            delete_all(&app).await;
+            let done = delete_all(&app).await;
+            app.metrics.job_run("expired_plans", done);
         }
     }
 }
 
-async fn delete_all(app: &App) {
+/// Whether all that had expired is gone.
+async fn delete_all(app: &App) -> bool {
     loop {
         match app.store.delete_expired_plans(app.clock.now(), STEP).await {
-            Ok(deleted) if deleted < u64::from(STEP) => return,
+            Ok(deleted) if deleted < u64::from(STEP) => return true,
             // Let the requests in between the steps.
             Ok(_more) => tokio::task::yield_now().await,
             Err(error) => {
                 tracing::error!(cause = %Chain(&error), "failed to delete expired plans");
-                return;
+                return false;
             }
         }
     }

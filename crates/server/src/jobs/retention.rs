@@ -24,7 +24,12 @@ pub(super) async fn run(app: App) {
 
 async fn remove_expired(app: &App) {
     let kept = app.config.retention.kept_since(app.clock.now());
-    match retention::remove_expired(&app.store, kept).await {
+    let done = retention::remove_expired(&app.store, kept).await;
+    app.metrics.job_run("retention", done.is_ok());
+    if let Ok(removed) = &done {
+        app.metrics.expired(removed);
+    }
+    match done {
         Ok(removed) if removed == Expired::default() => {}
         Ok(removed) => tracing::info!(
             executions = removed.executions,

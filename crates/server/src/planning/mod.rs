@@ -23,6 +23,8 @@ use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, PlanRequest, Test
 
 pub(crate) use cache::PlanBytes;
 
+use crate::metrics::PlanCounts;
+
 use build::{Around, Kind, kind};
 use cache::PlanCache;
 use timings::Timings;
@@ -63,16 +65,18 @@ pub(crate) struct Planner {
     cache: PlanCache,
     under_way: Mutex<HashMap<(SuiteId, String), Weak<PlanLock>>>,
     retention_days: i64,
+    counts: PlanCounts,
 }
 
 impl Planner {
-    pub(crate) fn new(store: Store, retention_days: u32) -> Self {
+    pub(crate) fn new(store: Store, retention_days: u32, counts: PlanCounts) -> Self {
         Self {
             timings: Timings::new(store.clone()),
             store,
             cache: PlanCache::default(),
             under_way: Mutex::new(HashMap::new()),
             retention_days: i64::from(retention_days),
+            counts,
         }
     }
 
@@ -119,12 +123,14 @@ impl Planner {
     ) -> Result<Arc<PlanBytes>, PlanError> {
         let nodes = wanted::nodes(&request).map_err(PlanError::Invalid)?;
         if let Some(made) = self.fetch(suite, &request.identifier, now).await? {
+            self.counts.served();
             return Ok(made);
         }
         let lock = self.lock_for(suite.id, &request.identifier);
         // Held while planning on purpose: the other nodes of the build wait for this one plan.
         let _first = lock.lock().await;
         if let Some(made) = self.fetch(suite, &request.identifier, now).await? {
+            self.counts.served();
             return Ok(made);
         }
         let identifier = request.identifier.clone();
@@ -203,8 +209,10 @@ impl Planner {
             })
             .await?;
         let kept = if is_ours {
+            self.counts.created();
             made
         } else {
+            self.counts.served();
             Arc::new(PlanBytes::from_gzip(stored.body))
         };
         self.cache

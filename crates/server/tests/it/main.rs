@@ -12,6 +12,7 @@ mod backfills_on_s3;
 mod cli;
 mod docs;
 mod limits;
+mod metrics;
 mod oidc;
 mod on_postgres;
 mod plans;
@@ -24,6 +25,7 @@ mod suites;
 mod support;
 mod tests_api;
 mod trouble;
+mod upgrade;
 mod uploads;
 mod web;
 

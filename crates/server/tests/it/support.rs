@@ -73,6 +73,22 @@ impl TestServer {
         }
     }
 
+    /// On a data directory that has a database. It has no tokens of its own.
+    pub(crate) fn on(directory: TempDir, clock: Clock) -> Self {
+        let mut server = Self {
+            base: String::new(),
+            config: Config::in_directory(directory.path()),
+            _directory: directory,
+            access: String::new(),
+            suite_token: String::new(),
+            runtime: Runtime::new().unwrap(),
+            stop: None,
+            done: None,
+        };
+        server.restart(clock);
+        server
+    }
+
     /// Where it keeps things.
     pub(crate) fn directory(&self) -> &Path {
         &self.config.storage.data_dir

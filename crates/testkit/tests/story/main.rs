@@ -4,6 +4,11 @@
 //! What really ran is told by witnesses inside the runners, what was kept by the server's database,
 //! and how it should be by `expected.json` of each project. Everything smaller is tested lower.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
 mod backfill;
 mod backup;
 mod build;
@@ -13,4 +18,5 @@ mod durability;
 mod fallback;
 mod javascript;
 mod one_plan;
+mod shutdown;
 mod two_builds;

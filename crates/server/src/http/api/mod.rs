@@ -12,6 +12,7 @@ mod failed_executions;
 mod filter_tests;
 mod flaky_tests;
 mod health;
+mod metrics;
 mod plan_answer;
 mod plan_create;
 mod plan_fetch;
@@ -54,6 +55,7 @@ pub(super) fn routes() -> Routes {
         .route("/readyz", get(health::ready))
         .route("/.well-known/api-catalog", get(catalog::catalog))
         .route("/v1/test-ownerships", post(test_ownerships::post))
+        .route("/metrics", get(metrics::get))
         .route("/v1/uploads", post(upload_create::post))
         .route("/v1/uploads/metadata", get(upload_metadata::get))
         .route(

@@ -40,10 +40,12 @@ pub(super) async fn get(
             .fetch(&access.suite, &query.identifier, now)
             .await?
     };
-    match plan {
-        Some(plan) => plan_answer::answer(&plan, &headers),
-        None => Err(ApiError::not_found(
+    let Some(plan) = plan else {
+        app.metrics.plans().missing();
+        return Err(ApiError::not_found(
             "There is no test plan with this identifier. POST to this address makes one.",
-        )),
-    }
+        ));
+    };
+    app.metrics.plans().served();
+    plan_answer::answer(&plan, &headers)
 }

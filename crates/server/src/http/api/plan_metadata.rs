@@ -26,11 +26,12 @@ pub(super) async fn post(
         body,
         received_at: app.clock.now(),
     };
-    if app
+    let is_known = app
         .store
         .insert_node_report(access.suite.id, identifier, node_report)
-        .await?
-    {
+        .await?;
+    app.metrics.node_report(is_known);
+    if is_known {
         Ok(Json(json!({"head": "no_content"})))
     } else {
         Err(ApiError::not_found(format!(

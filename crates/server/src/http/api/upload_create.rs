@@ -1,5 +1,7 @@
 //! `POST /v1/uploads`: results come in. 202 only once they would survive a power cut.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -26,6 +28,7 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let now = app.clock.now();
+    let _under_way = app.metrics.upload_begins();
     let (parts, body) = request.into_parts();
     // Before the body: strangers cannot make the server read one.
     let suite = app.authenticator.upload_suite(&parts.headers, now).await?;
@@ -58,6 +61,7 @@ async fn take_in(
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let bytes = body::read(&parts.headers, body, app.config.limits.body_bytes).await?;
     let size = bytes.len();
+    let began = Instant::now();
     let submission = upload_decode::decode(parts, bytes).await?;
     sender.format = Some(submission.format);
     sender.run_key = submission.run_key();
@@ -72,6 +76,7 @@ async fn take_in(
     let upload =
         body::run_blocking(size, move || Ok(ingest::derive(&submission, context)?)).await?;
     let recorded = app.store.record_upload(upload).await?;
+    app.metrics.upload_kept(&recorded, began.elapsed());
     if let Some(file) = raw {
         let key = Key::raw_upload(suite.uuid, recorded.run_uuid, recorded.upload_uuid);
         app.raw_uploads.keep(key, file);

@@ -120,6 +120,10 @@ struct ErrorPage {
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
+        let trouble = match &self {
+            Self::Api(error) => error.trouble(),
+            _ => None,
+        };
         let (status, message) = match self {
             Self::SignIn { next } => {
                 let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
@@ -144,7 +148,13 @@ impl IntoResponse for PageError {
             message,
         };
         match page.render() {
-            Ok(html) => (status, Html(html)).into_response(),
+            Ok(html) => {
+                let mut response = (status, Html(html)).into_response();
+                if let Some(trouble) = trouble {
+                    response.extensions_mut().insert(trouble);
+                }
+                response
+            }
             Err(error) => ApiError::internal("make the page", &error).into_response(),
         }
     }

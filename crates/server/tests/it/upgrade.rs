@@ -1,0 +1,98 @@
+//! A database that an earlier release has made opens, keeps every row, and plans as it did then.
+//!
+//! `fixtures/upgrade` has a dump of such a database for each release, made by that release's own
+//! program, and what that program said of it. A new release adds its own and never changes others.
+
+use fs_err as fs;
+use serde_json::{Value, json};
+use test_engine::clock::Clock;
+use test_engine_store::Timestamp;
+
+use crate::support::{Ask, TestServer};
+
+/// When the databases were made; what they planned holds good then.
+const MADE: Timestamp = Timestamp::from_millis(1_795_395_600_000);
+const SUITE: &str = "/v2/analytics/organizations/acme/suites/shop";
+
+fn fixture(release: &str, kind: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/upgrade");
+    fs::read_to_string(format!("{folder}/{release}.{kind}")).unwrap()
+}
+
+fn rows(database: &rusqlite::Connection, table: &str) -> i64 {
+    let count = format!("SELECT COUNT(*) FROM {table}");
+    database.query_row(&count, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_database_of_release_0_1_0_keeps_everything() {
+    let said: Value = serde_json::from_str(&fixture("0.1.0", "json")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("test-engine.db");
+    let database = rusqlite::Connection::open(&file).unwrap();
+    // A dump lists tables by name, not by what they refer to.
+    database.pragma_update(None, "foreign_keys", false).unwrap();
+    database.execute_batch(&fixture("0.1.0", "sql")).unwrap();
+    database.close().unwrap();
+
+    let server = TestServer::on(directory, Clock::fixed_at(MADE));
+    let token = said["access_token"].as_str().unwrap();
+    let ask = |method: &str, path: &str| {
+        Ask::new(method, &format!("{}{SUITE}{path}", server.base)).bearer(token)
+    };
+    let kept = ask("GET", "/test_plan?identifier=build-8/step").send().ok();
+    assert_eq!(kept, said["kept_plan"]);
+    // Same timings, same split: only the name is another.
+    let mut request = said["plan_request"].clone();
+    request["identifier"] = json!("after/upgrade");
+    let mut expected = said["new_plan"].clone();
+    expected["identifier"] = json!("after/upgrade");
+    assert_eq!(
+        ask("POST", "/test_plan").json(&request).send().ok(),
+        expected
+    );
+
+    let tests = ask("GET", "/tests?per_page=100").send().ok();
+    assert_eq!(
+        tests.as_array().unwrap().len() as u64,
+        said["tests"].as_u64().unwrap()
+    );
+    for (state, name) in [("muted", "does thing 3"), ("skipped", "does thing 11")] {
+        let listed = ask("GET", &format!("/tests/{state}")).send().ok();
+        assert!(
+            listed[0]["name"].as_str().unwrap().starts_with(name),
+            "{listed}"
+        );
+    }
+    let runs = ask("GET", "/runs").send().ok();
+    let failed = runs.as_array().unwrap().iter().map(|run| {
+        let id = run["id"].as_str().unwrap();
+        let path = format!("/runs/{id}/failed_executions?include_failure_expanded=true");
+        ask("GET", &path).send().ok().as_array().unwrap().len()
+    });
+    assert!(failed.sum::<usize>() > 10);
+
+    // It goes on from there: the same upload is still the same, a new one is new.
+    let upload = json!({"format": "json", "run_env": {"key": "build-9"}, "data": [
+        {"scope": "Scope 3", "name": "new", "result": "passed", "file_name": "spec/new_spec.rb"}]});
+    let uploads = format!("Token token=\"{}\"", said["suite_token"].as_str().unwrap());
+    let accepted = Ask::new("POST", &format!("{}/v1/uploads", server.base))
+        .header("authorization", &uploads)
+        .json(&upload)
+        .send();
+    assert_eq!(accepted.status, 202, "{}", accepted.text());
+
+    let file = server.directory().join("test-engine.db");
+    let database = rusqlite::Connection::open(file).unwrap();
+    for (table, before) in said["rows"].as_object().unwrap() {
+        let now = rows(&database, table);
+        assert!(
+            now >= before.as_i64().unwrap(),
+            "{table}: {before}, now {now}"
+        );
+    }
+    let verdict: String = database
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(verdict, "ok");
+}
