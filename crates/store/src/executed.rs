@@ -75,7 +75,8 @@ impl Store {
         let rows = session
             .rows(
                 "SELECT suites.id, runs.id FROM suites JOIN runs ON runs.suite_id = suites.id \
-                 WHERE suites.organization_id = $1 AND runs.build_id = $2 \
+                 WHERE suites.organization_id = $1 AND NOT suites.deleted \
+                 AND runs.build_id = $2 \
                  ORDER BY suites.slug, runs.id",
                 values![organization.get(), build_id],
             )

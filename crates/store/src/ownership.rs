@@ -11,15 +11,18 @@ impl Store {
     /// Keeps the file in place of the one before.
     pub async fn set_ownership(&self, suite: SuiteId, body: &str, now: Timestamp) -> Result<()> {
         let mut session = self.write().await?;
-        session
+        let kept = session
             .execute(
-                "INSERT INTO ownership_files (suite_id, body, updated_at) VALUES ($1, $2, $3) \
+                "INSERT INTO ownership_files (suite_id, body, updated_at) \
+                 SELECT id, $2, $3 FROM suites WHERE id = $1 AND NOT deleted \
                  ON CONFLICT (suite_id) DO UPDATE SET body = excluded.body, \
                  updated_at = excluded.updated_at",
                 values![suite.get(), body, now],
             )
-            .await
-            .map_err(|error| error.or_gone("the suite"))?;
+            .await?;
+        if kept == 0 {
+            return Err(StoreError::Gone("the suite"));
+        }
         session.commit().await
     }
 

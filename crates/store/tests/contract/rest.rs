@@ -384,6 +384,8 @@ async fn a_build_has_the_tests_of_all_suites_of_its_organization() {
         assert_eq!(of_build("b1").await, Some(words(&["one", "two"])));
         assert_eq!(of_build("b2").await, Some(words(&["four"])));
         assert_eq!(of_build("b3").await, None);
+        db.store.delete_suite(api.id).await.unwrap();
+        assert_eq!(of_build("b1").await, Some(words(&["one"])));
     })
     .await;
 }
