@@ -169,6 +169,7 @@ impl Server {
         http::listen::run(
             listener,
             http::router(Arc::clone(&app)),
+            app.config.limits.header_time,
             shutdown,
             limit,
             give_up,

@@ -225,6 +225,7 @@ impl ServeSettings {
                 results_per_upload: self.results_limit as usize,
                 plan_requests_per_minute: self.plan_rate_limit,
                 rest_requests_per_minute: self.rest_rate_limit,
+                ..Limits::default()
             },
             planning: Planning {
                 plan_retention_days: self.plan_retention_days,

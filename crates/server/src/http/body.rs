@@ -16,17 +16,48 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use crate::App;
+use crate::config::Limits;
 
-/// The longest silence between two pieces of a body.
-const SILENCE_LIMIT: Duration = Duration::from_secs(20);
-/// The longest time one body may take to arrive.
-const ARRIVAL_LIMIT: Duration = Duration::from_mins(2);
 /// Bodies above this many bytes are decoded away from the threads that serve connections.
 const BLOCKING_ABOVE: usize = 128 * 1024;
 
+/// How large and how slow a body may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed {
+    bytes: usize,
+    silence: Duration,
+    time: Duration,
+}
+
+impl From<Limits> for Allowed {
+    fn from(limits: Limits) -> Self {
+        Self {
+            bytes: limits.body_bytes,
+            silence: limits.body_silence,
+            time: limits.body_time,
+        }
+    }
+}
+
+/// So many bytes, in the usual time.
+impl From<usize> for Allowed {
+    fn from(bytes: usize) -> Self {
+        Self {
+            bytes,
+            ..Limits::default().into()
+        }
+    }
+}
+
 /// The whole body of a request, decompressed.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let raw = tokio::time::timeout(ARRIVAL_LIMIT, collect(body, limit, SILENCE_LIMIT))
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    allowed: impl Into<Allowed>,
+) -> Result<Bytes, ApiError> {
+    let allowed = allowed.into();
+    let limit = allowed.bytes;
+    let raw = tokio::time::timeout(allowed.time, collect(body, limit, allowed.silence))
         .await
         .map_err(|_elapsed| too_slow())??;
     match Encoding::of(headers)? {
@@ -142,7 +173,7 @@ where
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, app.config.limits.body_bytes).await?;
+        let bytes = read(&parts.headers, body, app.config.limits).await?;
         run_blocking(bytes.len(), move || decode(&bytes))
             .await
             .map(Self)

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::header::EXPECT;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -44,8 +45,10 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     let rest = Lent(Arc::clone(&lent.0));
     let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
     let is_refused = response.status().is_client_error() || response.status().is_server_error();
-    // Whoever waits for permission to send is refused best by not giving it.
-    if is_refused && (!waits_for_permission || rest.is_begun()) {
+    // Who was too slow already is not waited for. Whoever waits for permission to send is refused
+    // best by not giving it.
+    let is_slow = response.status() == StatusCode::REQUEST_TIMEOUT;
+    if is_refused && !is_slow && (!waits_for_permission || rest.is_begun()) {
         let _given_up = tokio::time::timeout(patience, discard(rest, limit)).await;
     }
     response

@@ -14,8 +14,6 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// The longest the headers of a request may take; also how long a connection may idle.
-const HEADER_LIMIT: Duration = Duration::from_mins(1);
 /// The most bytes of request line and headers.
 const HEADER_BYTES: usize = 64 * 1024;
 /// The most headers.
@@ -28,9 +26,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serve until `shutdown` is done, then finish what is under way, for as long as `limit` or until
 /// `give_up` is done. New connections are refused meanwhile.
+///
+/// `header_time` is the longest the headers of a request may take, and a connection may idle.
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
+    header_time: Duration,
     shutdown: impl Future<Output = ()>,
     limit: Duration,
     give_up: impl Future<Output = ()>,
@@ -38,7 +39,7 @@ pub(crate) async fn run(
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
+        .header_read_timeout(header_time)
         .max_headers(HEADER_COUNT)
         .max_buf_size(HEADER_BYTES);
     let graceful = GracefulShutdown::new();

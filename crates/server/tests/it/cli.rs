@@ -375,3 +375,57 @@ fn a_backup_is_refused_where_it_would_be_none() {
     let message = failure(&run(&data, &["backup", "--to", to]));
     assert!(message.contains("is there already"), "{message}");
 }
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    // Commands fall back to their defaults, here beside where they are started.
+    let made = program(&data)
+        .env("TEST_ENGINE_DATA_DIR", "")
+        .current_dir(directory.path())
+        .args(["organization", "create", "acme"])
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&made), "acme\n");
+    assert!(
+        directory
+            .path()
+            .join("test-engine-data/test-engine.db")
+            .is_file()
+    );
+
+    let mut command = program(&data);
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    let all = [
+        "BODY_LIMIT_MIB",
+        "DATABASE_CONNECTIONS",
+        "DATABASE_URL",
+        "LISTEN",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+        "ORGANIZATION",
+        "PLAN_RATE_LIMIT",
+        "PLAN_RETENTION_DAYS",
+        "PUBLIC_URL",
+        "REST_RATE_LIMIT",
+        "RESULTS_LIMIT",
+        "WEB_OPEN",
+        "OIDC_ALLOW_LOOPBACK_HTTP",
+    ];
+    for name in all {
+        command.env(format!("TEST_ENGINE_{name}"), "");
+    }
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let is_up = lines
+        .map_while(Result::ok)
+        .any(|line| line.starts_with("listening on "));
+    child.kill().unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(is_up, "{}", String::from_utf8_lossy(&ended.stderr));
+}

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on should stop there"
 )]
 
+mod access;
+mod attacks;
 mod auth;
 mod backfills;
 mod backfills_on_s3;
@@ -21,6 +23,7 @@ mod rest;
 mod retention;
 mod runs;
 mod several_servers;
+mod secrets;
 mod suites;
 mod support;
 mod tests_api;

@@ -59,7 +59,7 @@ async fn take_in(
     now: Timestamp,
     sender: &mut Sender,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
-    let bytes = body::read(&parts.headers, body, app.config.limits.body_bytes).await?;
+    let bytes = body::read(&parts.headers, body, app.config.limits).await?;
     let size = bytes.len();
     let began = Instant::now();
     let submission = upload_decode::decode(parts, bytes).await?;
