@@ -8,7 +8,7 @@ use crate::command::{
     Finished, Started, clean_command, installed, search_path_after, start, wait_within,
 };
 use crate::repository::{self, tool};
-use crate::{Connection, Example, Witness, programs};
+use crate::{Connection, Example, LocalIssuer, Witness, programs};
 
 /// The longest a node of a sample project may take.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -118,6 +118,23 @@ impl Node {
             "BUILDKITE_ANALYTICS_API_URL",
             format!("{}/v1", connection.base_url),
         );
+        self
+    }
+
+    /// Gives it a stand-in for `buildkite-agent`, which asks this issuer when it is asked for a
+    /// token.
+    #[must_use]
+    #[track_caller]
+    pub fn with_agent_of(mut self, issuer: &LocalIssuer, example: &Example) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let _there = installed("curl");
+        let folder = example.beside("agent");
+        fs_err::create_dir_all(&folder).expect("a folder can be made");
+        let agent = folder.join("buildkite-agent");
+        fs_err::write(&agent, issuer.agent_script()).expect("a file can be written");
+        let may_run = std::fs::Permissions::from_mode(0o755);
+        fs_err::set_permissions(&agent, may_run).expect("a file can be made to run");
+        self.command.env("PATH", search_path_after(&folder));
         self
     }
 

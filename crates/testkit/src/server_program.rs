@@ -29,13 +29,22 @@ pub struct ServerProgram {
     settings: Vec<(&'static str, String)>,
     process: Option<Started>,
     base_url: String,
+    /// Settings beside the usual ones.
+    settings: Vec<String>,
 }
 
 impl ServerProgram {
     /// Starts a server on an empty data directory and a port the system chooses.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further flags of `serve`.
+    #[track_caller]
+    pub fn start_with(settings: &[&str]) -> Self {
         let mut server = Self::with_nothing();
+        server.settings = settings.iter().map(ToString::to_string).collect();
         server.start_again();
         server
     }
@@ -59,6 +68,7 @@ impl ServerProgram {
             settings: Vec::new(),
             process: None,
             base_url: String::new(),
+            settings: Vec::new(),
         }
     }
 
@@ -111,6 +121,7 @@ impl ServerProgram {
             ])
             // A test asks more in a minute than any script should.
             .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
+            .args(&self.settings)
             .arg("--data-dir")
             .arg(self.data_directory())
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
@@ -148,6 +159,16 @@ impl ServerProgram {
             scope,
         ]);
         text(&made, "token")
+    }
+
+    /// Gives a suite an OIDC policy.
+    #[track_caller]
+    pub fn set_oidc_policy(&self, slug: &str, policy: &str) {
+        let file = self.data.path().join("policy.yaml");
+        fs_err::write(&file, policy).expect("a file can be written");
+        let suite = format!("{ORGANIZATION}/{slug}");
+        let file = file.display().to_string();
+        self.command(&["suite", "set", &suite, "--oidc-policy", &file]);
     }
 
     /// The same suite at the address the server has now.

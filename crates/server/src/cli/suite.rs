@@ -71,6 +71,9 @@ struct Set {
     /// Take its OIDC policy away
     #[arg(long)]
     no_oidc_policy: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     database: DatabaseArguments,
 }
@@ -154,10 +157,18 @@ async fn set(set: Set) -> anyhow::Result<()> {
     let suite = admin::suite(&store, &organization, &slug)
         .await
         .context("failed to change the suite")?;
-    admin::set_oidc_policy(&store, &suite, policy.as_deref())
+    let suite = admin::set_oidc_policy(&store, &suite, policy.as_deref())
         .await
         .context("failed to change the suite")?;
     store.close().await;
+    if set.json {
+        return output::print_json(&json!({
+            "id": suite.uuid,
+            "organization": suite.organization_slug,
+            "slug": suite.slug,
+            "oidc_policy": suite.oidc_policy,
+        }));
+    }
     output::print(&format!("changed suite {organization}/{slug}"))
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::ACCESS_CONTROL_EXPOSE_HEADERS;
+use axum::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
@@ -66,6 +66,11 @@ pub(crate) fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             notes::layer,
+        ))
+        // Texts of strangers are in answers that are no pages, too.
+        .layer(SetResponseHeaderLayer::overriding(
+            X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
         ))
         // `body` has the limit.
         .layer(DefaultBodyLimit::disable())

@@ -17,6 +17,7 @@ mod curl;
 mod durability;
 mod fallback;
 mod javascript;
+mod oidc;
 mod one_plan;
 mod shutdown;
 mod two_builds;

@@ -21,6 +21,11 @@ pub(super) async fn delete(
     State(app): State<App>,
     AnyAccess(principal): AnyAccess,
 ) -> Result<StatusCode, ApiError> {
+    if principal.only_suite.is_some() {
+        return Err(ApiError::bad_request(
+            "An OIDC token is not kept here, so it cannot be revoked; it ends by itself.",
+        ));
+    }
     app.store
         .revoke_token(
             principal.organization,

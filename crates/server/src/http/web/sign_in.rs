@@ -74,7 +74,7 @@ pub(super) async fn post(
     viewer: Viewer,
     request: Request,
 ) -> Result<Response, PageError> {
-    refuse_other_sites(request.headers())?;
+    refuse_other_sites(request.headers(), app.links.public_url())?;
     let form: SignIn = form(request).await?;
     let next = own_path(Some(&form.next));
     let secret = SecretString::from(form.token.trim());
@@ -168,17 +168,27 @@ pub(super) async fn form<T: DeserializeOwned>(request: Request) -> Result<T, Pag
     Ok(form)
 }
 
-/// Browsers say where a form came from; another site has no business here.
-fn refuse_other_sites(headers: &HeaderMap) -> Result<(), PageError> {
-    let site = headers
-        .get("sec-fetch-site")
-        .and_then(|site| site.to_str().ok());
-    match site {
-        None | Some("same-origin" | "none") => Ok(()),
-        Some(_) => Err(PageError::Forbidden(
-            "This form came from another site.".to_owned(),
-        )),
+/// Browsers say where a form came from; another site has no business here. Old ones say it in
+/// `Origin` only.
+fn refuse_other_sites(headers: &HeaderMap, public_url: &str) -> Result<(), PageError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is_own = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, None) => true,
+        (None, Some(origin)) => {
+            let (_, authority) = origin.split_once("://").unwrap_or_default();
+            let is_public = public_url
+                .strip_prefix(origin)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            is_public || text("host").is_some_and(|host| host == authority)
+        }
+    };
+    if is_own {
+        return Ok(());
     }
+    Err(PageError::Forbidden(
+        "This form came from another site.".to_owned(),
+    ))
 }
 
 /// A path on this server to go on to; never another site.
