@@ -166,7 +166,6 @@ impl Server {
             public_url,
         ));
         let background = tokio::spawn(jobs::run(Arc::clone(&app)));
-<<<<<<< HEAD
         http::listen::run(
             listener,
             http::router(Arc::clone(&app)),
@@ -174,14 +173,6 @@ impl Server {
             shutdown,
             limit,
             give_up,
-=======
-        let header_time = app.config.limits.header_time;
-        http::listen::run(
-            listener,
-            http::router(Arc::clone(&app)),
-            header_time,
-            shutdown,
->>>>>>> 5f5a3ae (Say who may use the addresses of the backfill)
         )
         .await;
         background.abort();

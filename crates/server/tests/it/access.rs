@@ -73,6 +73,7 @@ fn table() -> Vec<Row> {
         row("GET", "/", Door::Open, 200),
         row("GET", "/healthz", Door::Open, 200),
         row("GET", "/readyz", Door::Open, 200),
+        row("GET", "/metrics", Door::Open, 200),
         with(upload, row("POST", "/v1/uploads", Door::Uploads, 202)),
         row("GET", "/v1/uploads/metadata", Door::Uploads, 200),
         row("GET", "/v2/access-token", Door::AnyAccess, 200),
