@@ -29,24 +29,13 @@ pub struct ServerProgram {
     settings: Vec<(&'static str, String)>,
     process: Option<Started>,
     base_url: String,
-    /// Settings beside the usual ones.
-    settings: Vec<String>,
 }
 
 impl ServerProgram {
     /// Starts a server on an empty data directory and a port the system chooses.
     #[track_caller]
     pub fn start() -> Self {
-        Self::start_with(&[])
-    }
-
-    /// The same with further flags of `serve`.
-    #[track_caller]
-    pub fn start_with(settings: &[&str]) -> Self {
-        let mut server = Self::with_nothing();
-        server.settings = settings.iter().map(ToString::to_string).collect();
-        server.start_again();
-        server
+        Self::start_with(Vec::new())
     }
 
     /// The same with settings, by the names of their variables.
@@ -68,7 +57,6 @@ impl ServerProgram {
             settings: Vec::new(),
             process: None,
             base_url: String::new(),
-            settings: Vec::new(),
         }
     }
 
@@ -121,7 +109,6 @@ impl ServerProgram {
             ])
             // A test asks more in a minute than any script should.
             .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
-            .args(&self.settings)
             .arg("--data-dir")
             .arg(self.data_directory())
             .envs(self.settings.iter().map(|(name, value)| (name, value)));

@@ -17,7 +17,10 @@ fn policy(issuer: &LocalIssuer, pipeline: &str) -> String {
 /// A build on two nodes, of a pipeline that the suite trusts or does not.
 fn run(trusted: &str) -> (Example, ServerProgram, LocalIssuer, Build) {
     let example = Example::copy("rspec");
-    let server = ServerProgram::start_with(&["--oidc-allow-loopback-http"]);
+    let server = ServerProgram::start_with(vec![(
+        "TEST_ENGINE_OIDC_ALLOW_LOOPBACK_HTTP",
+        "true".to_owned(),
+    )]);
     let mut connection = server.create_suite("shop");
     let issuer = LocalIssuer::start();
     issuer.set_claims(json!({"organization_slug": "acme", "pipeline_slug": "shop"}));
