@@ -128,8 +128,8 @@ fn collected_under(framework: &str) {
         .get(&format!("/runs/{id}/failed_executions?per_page=100"))
         .json();
     let failures = failures.as_array().unwrap();
-    let failed: usize = expected.values().map(|one| one.failed as usize).sum();
-    assert_eq!(failures.len(), failed, "{failures:?}");
+    let failed: u64 = expected.values().map(|one| one.failed).sum();
+    assert_eq!(failures.len() as u64, failed, "{failures:?}");
     for failure in failures {
         check_failure(failure, &project);
     }
