@@ -56,7 +56,10 @@ impl Servers {
             url,
         };
         let suite = servers.say(&["suite", "create", "default/web", "--json"]);
-        servers.suite_token = suite["suite_token"].as_str().unwrap().to_owned();
+        suite["suite_token"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut servers.suite_token);
         servers.access = servers.token("default");
         servers
     }
