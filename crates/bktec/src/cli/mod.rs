@@ -13,7 +13,8 @@ use std::ffi::OsString;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap_complete::Shell;
 
 pub use args::{
     BuildArgs, CommonArgs, EngineArgs, GlobalArgs, PlanArgs, PreviewArgs, RunArgs, RunnerArgs,
@@ -23,6 +24,9 @@ pub use tools::{BackfillArgs, TypedBackfill};
 pub use upload::{TypedUpload, UploadArgs};
 
 use crate::env_vars;
+
+const COMPLETIONS: &str = "completions";
+const MANUAL: &str = "man";
 
 /// A command line that was understood.
 #[derive(Debug)]
@@ -35,6 +39,18 @@ pub enum Invocation {
     Upload(Box<TypedUpload>),
     /// `bktec tools backfill-commit-metadata`.
     Backfill(Box<TypedBackfill>),
+    /// `bktec completions`.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+        /// What there is to complete.
+        command: Box<Command>,
+    },
+    /// `bktec man`.
+    Manual {
+        /// What there is to describe.
+        command: Box<Command>,
+    },
 }
 
 /// What every subcommand carries, beside its own options.
@@ -93,6 +109,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         Some(("tools", own)) => {
             tools::parse(&mut command, own).map(|typed| Invocation::Backfill(Box::new(typed)))
         }
+        Some((COMPLETIONS, own)) => match own.get_one::<Shell>("shell") {
+            Some(&shell) => Ok(Invocation::Completions {
+                shell,
+                command: Box::new(self::command(preview)),
+            }),
+            None => Err(Stop::Usage("a shell is required".to_owned())),
+        },
+        Some((MANUAL, _)) => Ok(Invocation::Manual {
+            command: Box::new(self::command(preview)),
+        }),
         Some((name, _)) => Err(Stop::UnknownCommand {
             name: name.to_owned(),
             help: command.render_help().to_string(),
@@ -130,6 +156,18 @@ pub fn command(preview: bool) -> Command {
         .subcommand(finished(plan))
         .subcommand(upload::command())
         .subcommand(tools::command(preview))
+        .subcommand(
+            Command::new(COMPLETIONS)
+                .about("Prints a script that completes options in a shell")
+                .arg(
+                    Arg::new("shell")
+                        .value_name("SHELL")
+                        .help("The shell")
+                        .required(true)
+                        .value_parser(clap::value_parser!(Shell)),
+                ),
+        )
+        .subcommand(Command::new(MANUAL).about("Prints the manual, for man -l -"))
 }
 
 /// What holds for every option: a value may begin with a hyphen (`--retry-count -1` is a wrong

@@ -14,6 +14,7 @@ mod plan_for_ci;
 mod prepare;
 mod request;
 mod run;
+mod shell;
 mod targets;
 mod upload;
 
@@ -70,6 +71,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
                 }
                 Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
             }
+        }
+        Ok(Invocation::Completions { shell, command }) => {
+            let terminal = Terminal::for_data(false);
+            let script = shell::completions(shell, *command);
+            ended(shell::print(Ok(script), &terminal), &terminal)
+        }
+        Ok(Invocation::Manual { command }) => {
+            let terminal = Terminal::for_data(false);
+            ended(shell::print(shell::manual(*command), &terminal), &terminal)
         }
         Err(stop) => stopped(&stop, &Terminal::for_run(false)),
     }

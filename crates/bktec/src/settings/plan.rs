@@ -7,6 +7,7 @@ use super::common::{self, CommonSettings};
 use super::fields::Field;
 use super::nodes::{self, Asker, MAX_PARALLELISM};
 use super::problems::{InvalidConfiguration, Problems};
+use super::run::used_by_run;
 use super::tokens::Mint;
 use crate::ci::Variables;
 use crate::cli::{PlanArgs, Surroundings, Typed};
@@ -70,6 +71,8 @@ impl PlanSettings {
             mint,
             &mut problems,
         );
+        // Nothing here uses them, but the nodes would stop at the same values.
+        used_by_run(&args.common, typed.tags_from_variable, &mut problems);
         let max_parallelism = Field::new(
             var::BUILDKITE_TEST_ENGINE_MAX_PARALLELISM,
             "--max-parallelism",

@@ -10,7 +10,7 @@ use super::fields::Field;
 use super::nodes::Asker;
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::{self, Mint};
-use crate::cli::{RunArgs, RunnerArgs, Typed};
+use crate::cli::{CommonArgs, RunArgs, RunnerArgs, Typed};
 use crate::env_vars as var;
 use crate::runners;
 
@@ -85,23 +85,11 @@ impl RunSettings {
             args.promise_failure.as_ref(),
         )
         .boolean(false, &mut problems);
-        let disable_retry_muted = Field::new(
-            var::BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST,
-            "--disable-retry-muted",
-            args.common.runner.disable_retry_muted.as_ref(),
-        )
-        .boolean(false, &mut problems);
-        let wanted = Field::new(
-            var::BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS,
-            "--upload-results",
-            args.common.engine.upload_results.as_ref(),
-        )
-        .boolean(false, &mut problems);
-        let tags = common::tags(
-            &args.common.engine.tag,
-            typed.tags_from_variable,
-            &mut problems,
-        );
+        let UsedByRun {
+            disable_retry_muted,
+            upload_results: wanted,
+            tags,
+        } = used_by_run(&args.common, typed.tags_from_variable, &mut problems);
         let events = events(args, &mut problems);
         if let Some(runner) = result_path_is_missing(&args.common.runner) {
             problems.add(
@@ -149,6 +137,36 @@ impl RunSettings {
             },
             events,
         })
+    }
+}
+
+/// Options that `plan` takes too, since both are given the same variables, but only `run` uses.
+pub(super) struct UsedByRun {
+    disable_retry_muted: bool,
+    upload_results: bool,
+    tags: BTreeMap<String, String>,
+}
+
+/// Reads them. `plan` does so for their problems: a wrong value is told before the nodes start.
+pub(super) fn used_by_run(
+    args: &CommonArgs,
+    tags_from_variable: bool,
+    problems: &mut Problems,
+) -> UsedByRun {
+    UsedByRun {
+        disable_retry_muted: Field::new(
+            var::BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST,
+            "--disable-retry-muted",
+            args.runner.disable_retry_muted.as_ref(),
+        )
+        .boolean(false, problems),
+        upload_results: Field::new(
+            var::BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS,
+            "--upload-results",
+            args.engine.upload_results.as_ref(),
+        )
+        .boolean(false, problems),
+        tags: common::tags(&args.engine.tag, tags_from_variable, problems),
     }
 }
 

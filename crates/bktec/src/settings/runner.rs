@@ -82,13 +82,14 @@ pub(super) fn runner(runner: &RunnerArgs, problems: &mut Problems) -> Option<Run
         problems.add(
             name.variable,
             format!(
-                "unsupported value for {} {name_text:?}, must be one of {}",
+                "unsupported value for {} {name_text:?}, must be one of {} ({})",
                 name.variable,
                 runners::RUNNERS
                     .iter()
                     .map(|definition| definition.name)
                     .collect::<Vec<_>>()
-                    .join(", ")
+                    .join(", "),
+                name.flag
             ),
         );
         return None;

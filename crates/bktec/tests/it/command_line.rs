@@ -13,10 +13,12 @@ fn without_a_command() {
     Usage: bktec [OPTIONS] [COMMAND]
 
     Commands:
-      run     Runs this node's share of the tests, retries, reports, uploads
-      plan    Creates a test plan and runs nothing
-      upload  Uploads result files of tests that ran already
-      help    Print this message or the help of the given subcommand(s)
+      run          Runs this node's share of the tests, retries, reports, uploads
+      plan         Creates a test plan and runs nothing
+      upload       Uploads result files of tests that ran already
+      completions  Prints a script that completes options in a shell
+      man          Prints the manual, for man -l -
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
           --debug[=<BOOL>]  Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
@@ -197,4 +199,90 @@ fn an_argument_that_nobody_asked_for_is_named() {
 
     For more information, try '--help'.
     ");
+}
+
+/// What bash offers for a line, with the script of `bktec completions bash`.
+fn offered(words: &[&str]) -> String {
+    let script = Bktec::bare(&["completions", "bash"]).run();
+    assert_eq!((script.code, script.stderr.as_str()), (0, ""), "{script}");
+    let line = words.join(" ");
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let asking = format!(
+        "{}\nCOMP_WORDS=({})\nCOMP_CWORD={}\nCOMP_LINE='{line}'\nCOMP_POINT=${{#COMP_LINE}}\n\
+         _bktec bktec '{}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        script.stdout,
+        quoted.join(" "),
+        words.len() - 1,
+        words[words.len() - 1],
+        words[words.len() - 2],
+    );
+    #[expect(clippy::disallowed_methods, reason = "the shell that completes")]
+    let mut bash = std::process::Command::new("bash");
+    let output = assert_cmd::Command::from_std({
+        bash.args(["--norc", "--noprofile"]);
+        bash
+    })
+    .write_stdin(asking)
+    .output()
+    .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn bash_completes_commands_and_options() {
+    assert_eq!(offered(&["bktec", "pl"]), "plan\n");
+    assert_eq!(offered(&["bktec", "plan", "--max"]), "--max-parallelism\n");
+    let run = offered(&["bktec", "run", "--"]);
+    assert!(run.lines().any(|option| option == "--test-runner"), "{run}");
+    assert!(!run.contains("--selection-strategy"), "{run}");
+}
+
+#[test]
+fn other_shells_have_scripts() {
+    for (shell, mark) in [
+        ("zsh", "#compdef bktec"),
+        ("fish", "complete -c bktec"),
+        ("elvish", "edit:completion:arg-completer[bktec]"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let ended = Bktec::bare(&["completions", shell]).run();
+        assert_eq!(ended.code, 0, "{ended}");
+        assert!(
+            ended.stdout.contains(mark) && ended.stdout.contains("max-parallelism"),
+            "{ended}"
+        );
+    }
+    let ended = Bktec::bare(&["completions", "tcsh"]).run();
+    assert_eq!(ended.code, 16, "{ended}");
+    assert!(
+        ended.stderr.contains("'tcsh'") && ended.stderr.contains("bash"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_command() {
+    let ended = Bktec::bare(&["man"]).run();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended}");
+    let titles: Vec<&str> = ended
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix(".TH "))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "bktec",
+            "bktec-run",
+            "bktec-plan",
+            "bktec-upload",
+            "bktec-completions",
+            "bktec-man"
+        ]
+    );
+    assert!(ended.stdout.contains("max\\-parallelism"), "{ended}");
+    let again = Bktec::bare(&["man"]).run();
+    assert_eq!(again.stdout, ended.stdout);
 }

@@ -1,5 +1,7 @@
 //! Wrong settings: all are told at once, in one form, before anything is done.
 
+use rstest::rstest;
+
 use crate::bktec::Bktec;
 use crate::server::nobody;
 
@@ -212,4 +214,61 @@ fn parameters_need_a_strategy() {
     --metadata was ["novalue"], must be KEY=VALUE
     --selection-param needs a strategy (give --selection-strategy)
     "#);
+}
+
+/// Every rule that no other test here tells, with the line that it gives. Values are of variables.
+#[rstest]
+#[case::blank_organization(&["run"], &[("BUILDKITE_ORGANIZATION_SLUG", "  ")], "BUILDKITE_ORGANIZATION_SLUG must not be blank (or give --organization-slug)")]
+#[case::blank_suite(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_SUITE_SLUG", " ")], "BUILDKITE_TEST_ENGINE_SUITE_SLUG must not be blank (or give --suite-slug)")]
+#[case::blank_runner(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "\t")], "BUILDKITE_TEST_ENGINE_TEST_RUNNER must not be blank (or give --test-runner)")]
+#[case::no_build(&["plan", "--json"], &[("BUILDKITE_BUILD_ID", "")], "BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node)")]
+#[case::no_step(&["run"], &[("BUILDKITE_STEP_ID", "")], "BUILDKITE_STEP_ID must not be blank (or give --plan-identifier, the same on every node)")]
+#[case::blank_identifier(&["run", "--plan-identifier", " "], &[("BUILDKITE_STEP_ID", "")], "BUILDKITE_STEP_ID must not be blank (or give --plan-identifier, the same on every node)")]
+#[case::retries_of_the_job(&["run"], &[("BUILDKITE_RETRY_COUNT", "-1")], "BUILDKITE_RETRY_COUNT was \"-1\", must be greater than or equal to 0 (--retry-count)")]
+#[case::retries(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_RETRY_COUNT", "-1")], "BUILDKITE_TEST_ENGINE_RETRY_COUNT was \"-1\", must be greater than or equal to 0 (--test-engine-retry-count)")]
+#[case::custom_without_a_command(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "custom"), ("BUILDKITE_TEST_ENGINE_TEST_CMD", ""), ("BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN", "**/*")], "BUILDKITE_TEST_ENGINE_TEST_CMD must not be blank for the custom runner (or give --test-command)")]
+#[case::custom_without_a_pattern(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "custom"), ("BUILDKITE_TEST_ENGINE_FILES", "list")], "BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN must not be blank for the custom runner (or give --test-file-pattern, or a list with --selector-file)")]
+#[case::result_path_of_rspec(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "rspec"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the rspec runner (or give --result-path)")]
+#[case::result_path_of_vitest(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "vitest"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the vitest runner (or give --result-path)")]
+#[case::result_path_of_playwright(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "playwright"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the playwright runner (or give --result-path)")]
+#[case::result_path_of_gotest(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "gotest"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the gotest runner (or give --result-path)")]
+#[case::result_path_of_cucumber(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "cucumber"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the cucumber runner (or give --result-path)")]
+#[case::no_node(&["run"], &[("BUILDKITE_PARALLEL_JOB", "")], "BUILDKITE_PARALLEL_JOB must not be blank where BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give --parallel-job)")]
+#[case::maximum_below_zero(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "-1")], "BUILDKITE_TEST_ENGINE_MAX_PARALLELISM was \"-1\", must be 0 to 1000 (--max-parallelism)")]
+#[case::target_below_zero(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "9"), ("BUILDKITE_TEST_ENGINE_TARGET_TIME", "-1s")], "BUILDKITE_TEST_ENGINE_TARGET_TIME was \"-1s\", must be more than 0s and at most 24h (--target-time)")]
+#[case::nodes_below_zero(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "9"), ("BUILDKITE_PARALLEL_JOB_COUNT", "-1")], "BUILDKITE_PARALLEL_JOB_COUNT was \"-1\", must be 0 to 1000 (--parallelism)")]
+#[case::plan_without_a_token(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "")], "BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token), since OIDC is off")]
+fn every_rule_has_its_line(
+    #[case] arguments: &[&str],
+    #[case] variables: &[(&str, &str)],
+    #[case] line: &str,
+) {
+    let mut bktec = Bktec::configured(arguments, &nobody());
+    for (name, value) in variables {
+        bktec = bktec.env(name, value);
+    }
+    let ended = bktec.run();
+    let told = format!("bktec {}: invalid configuration:\n{line}\n", arguments[0]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
+        (16, "", told.as_str())
+    );
+}
+
+/// What looks like it breaks a rule and does not.
+#[rstest]
+#[case::no_results_without_a_run(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")])]
+#[case::a_maximum_without_nodes(&["plan", "--json", "--max-parallelism", "9"], &[("BUILDKITE_PARALLEL_JOB_COUNT", "0")])]
+#[case::the_longest_target(&["plan", "--json", "--max-parallelism", "1000", "--target-time", "24h"], &[])]
+#[case::no_target(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_TARGET_TIME", "0s")])]
+#[case::the_most_nodes(&["run", "--parallel-job", "999", "--parallelism", "1000"], &[])]
+#[case::custom_with_selectors(&["run", "--selector-file", "list"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "custom"), ("BUILDKITE_TEST_ENGINE_TEST_CMD", "true {{testExamples}}")])]
+#[case::no_preview(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA", "maybe")])]
+fn what_no_rule_forbids(#[case] arguments: &[&str], #[case] variables: &[(&str, &str)]) {
+    let mut bktec = Bktec::configured(arguments, &nobody()).file("list", "one\n");
+    for (name, value) in variables {
+        bktec = bktec.env(name, value);
+    }
+    let ended = bktec.run();
+    assert_eq!(ended.code, 0, "{ended}");
 }

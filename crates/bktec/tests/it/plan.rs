@@ -263,3 +263,34 @@ fn a_selection_of_nothing_uploads_nothing() {
         )
     );
 }
+
+#[test]
+fn without_the_preview_nothing_of_it_is_sent() {
+    let server = making(PLAN);
+    let ended = Bktec::against(&["plan", "--json"], &server)
+        .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", "random")
+        .env("BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA", "true")
+        .env("BUILDKITE_TEST_ENGINE_REMOTE", "upstream")
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let request = server.asked()[0].json();
+    assert_eq!(
+        (request.get("selection"), request.get("metadata")),
+        (None, None),
+        "{request}"
+    );
+    for option in [
+        "--selection-strategy=random",
+        "--selection-param=percent=1",
+        "--metadata=note=1",
+        "--remote=upstream",
+        "--collect-git-metadata",
+    ] {
+        let ended = Bktec::against(&["plan", "--json", option], &server).run();
+        assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");
+        let name = option.split('=').next().unwrap();
+        let told = format!("unexpected argument '{name}' found");
+        assert!(ended.stderr.contains(&told), "{ended}");
+    }
+    assert_eq!(server.asked().len(), 1);
+}

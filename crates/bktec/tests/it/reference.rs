@@ -7,6 +7,8 @@ use std::path::Path;
 use bktec::{cli, env_vars};
 use clap::{Arg, Command};
 
+use crate::bktec::Bktec;
+
 /// How the help marks an argument that only carries a variable.
 const VARIABLE_ONLY: &str = "not an option to type";
 
@@ -15,6 +17,7 @@ fn the_pages_say_what_the_program_says() {
     for (name, expected) in [
         ("cli.md", command_page()),
         ("environment.md", variable_page()),
+        ("bktec.1", manual_page()),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../docs/reference")
@@ -29,6 +32,13 @@ fn the_pages_say_what_the_program_says() {
             "docs/reference/{name} is out of date: run UPDATE_DOCS=1 cargo test -p bktec --test it reference"
         );
     }
+}
+
+/// What `bktec man` prints, for every version.
+fn manual_page() -> String {
+    let manual = Bktec::bare(&["man"]).run();
+    assert_eq!(manual.code, 0, "{manual}");
+    manual.stdout.replace("bktec VERSION", "bktec")
 }
 
 pub(crate) fn update() -> bool {

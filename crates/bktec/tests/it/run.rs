@@ -607,10 +607,43 @@ fn a_failure_is_promised() {
     assert!(ended.stderr.contains("failed to promise"), "{ended}");
 }
 
+/// Nothing is promised without being asked to, nor where the job does not fail.
+#[rstest]
+#[case::not_asked_for(&["run", "--test-command", FAILING], false, 1)]
+#[case::all_passed(&["run", "--promise-failure", "--test-command", PASSING], false, 0)]
+#[case::only_muted_ones_failed(&["run", "--promise-failure", "--test-command", FAILING], true, 0)]
+fn no_failure_is_promised(#[case] arguments: &[&str], #[case] muted: bool, #[case] code: i32) {
+    let mut plan = PLAN.to_owned();
+    if muted {
+        plan = plan.replace(r#""muted_tests":[]"#, MUTED);
+    }
+    let (ended, bktec) = Bktec::against(arguments, &with_plan(&plan))
+        .program("buildkite-agent", "touch asked")
+        .run_and_keep();
+    assert_eq!(ended.code, code, "{ended}");
+    assert!(!bktec.path().join("asked").exists(), "{ended}");
+}
+
+#[test]
+fn an_agent_that_hangs_holds_no_failure_back() {
+    let ended = Bktec::against(
+        &["run", "--promise-failure", "--test-command", FAILING],
+        &with_plan(PLAN),
+    )
+    .program("buildkite-agent", "exec sleep 60")
+    .run();
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(
+        ended.stderr.contains("did not answer within 5 s"),
+        "{ended}"
+    );
+}
+
+const MUTED: &str = r#""muted_tests":[{"scope":"","name":"t","path":"elsewhere:3"}]"#;
+
 #[test]
 fn a_muted_failure_does_not_fail_the_build() {
-    let muted = r#""muted_tests":[{"scope":"","name":"t","path":"elsewhere:3"}]"#;
-    let server = with_plan(&PLAN.replace(r#""muted_tests":[]"#, muted));
+    let server = with_plan(&PLAN.replace(r#""muted_tests":[]"#, MUTED));
     let ended = Bktec::against(&["run", "--test-command", FAILING], &server).run();
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stdout.contains("Some muted tests failed."), "{ended}");
@@ -662,4 +695,35 @@ fn colours_are_for_those_who_want_them() {
     };
     assert!(ended("X", "").starts_with("\u{1b}[31m❌ "));
     assert!(ended("NO_COLOR", "1").starts_with("❌ "));
+}
+
+#[test]
+fn a_selection_and_metadata_are_sent() {
+    let server = making_plan(PLAN);
+    let arguments = [
+        "run",
+        "--selection-strategy",
+        "random",
+        "--selection-param",
+        "percent=40",
+        "--metadata",
+        "note=a,b",
+    ];
+    let ended = Bktec::against(&arguments, &server)
+        .env("BKTEC_PREVIEW_SELECTION", "on")
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let request = posted_to(&server.asked(), "/test_plan").json();
+    assert_eq!(
+        request["selection"],
+        serde_json::json!({"strategy": "random", "params": {"percent": "40"}})
+    );
+    assert_eq!(request["metadata"]["note"], "a,b", "{request}");
+    let server = making_plan(PLAN);
+    let ended = Bktec::against(&["run", "--selection-strategy", "Off"], &server)
+        .env("BKTEC_PREVIEW_SELECTION", "on")
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let request = posted_to(&server.asked(), "/test_plan").json();
+    assert_eq!(request.get("selection"), None, "{request}");
 }

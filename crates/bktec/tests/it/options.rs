@@ -1,0 +1,188 @@
+//! Every option of every command: a wrong value is told with the option, its variable and what was
+//! given, and a variable that is set but empty counts as not set.
+//!
+//! The options are taken from the program itself, so that none can be forgotten here.
+
+use clap::{Arg, Command};
+
+use crate::bktec::{Bktec, Ended};
+
+/// Commands with what they cannot do without.
+const COMMANDS: [&[&str]; 4] = [
+    &["run"],
+    &["plan"],
+    &["upload", "results.xml"],
+    &["tools", "backfill-commit-metadata"],
+];
+
+/// Options whose value is a text of any kind: a name, a path, a command, a pattern, a secret.
+const ANY_TEXT: &[&str] = &[
+    "access-token",
+    "backfill-remote",
+    "branch",
+    "build-id",
+    "build-number",
+    "build-url",
+    "buildkite-agent-command",
+    "collector-location-prefix",
+    "commit",
+    "files",
+    "job-id",
+    "job-template",
+    "location-prefix",
+    "message",
+    "organization-slug",
+    "output-file",
+    "pipeline-slug",
+    "pipeline-upload",
+    "plan-identifier",
+    "plan-out",
+    "remote",
+    "result-path",
+    "retry-command",
+    "selection-strategy",
+    "selector-file",
+    "step-id",
+    "suite-slug",
+    "suite-token",
+    "tag-filters",
+    "test-command",
+    "test-file-exclude-pattern",
+    "test-file-pattern",
+    "upload-token",
+];
+
+/// A value that is wrong for the option, and why it is one; `None` for an option that takes any text.
+fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
+    let wrong = match (command, option) {
+        // Files of the backfill.
+        ("backfill-commit-metadata", "output" | "upload") => return None,
+        (
+            _,
+            "debug"
+            | "upload-results"
+            | "oidc"
+            | "no-oidc"
+            | "split-by-example"
+            | "selector-splitting"
+            | "disable-retry-muted"
+            | "fail-on-no-tests"
+            | "promise-failure"
+            | "json"
+            | "collect-git-metadata"
+            | "skip-diffs",
+        ) => "maybe",
+        (_, "retry-count" | "test-engine-retry-count") => "-2",
+        (_, "parallel-job") => "two",
+        (_, "parallelism" | "max-parallelism") => "1001",
+        (_, "days") => "91",
+        (_, "concurrency") => "0",
+        (_, "oidc-lifetime") => "soon",
+        (_, "target-time") => "25h",
+        (_, "timeout") => "0s",
+        (_, "base-url" | "upload-base-url" | "upload-url") => "not-a-url",
+        (_, "tag" | "selection-param" | "metadata") => "novalue",
+        (_, "test-runner") => "mocha",
+        (_, "format") => "xunit",
+        (_, "output") => "xml",
+        (_, option) => {
+            assert!(
+                ANY_TEXT.contains(&option),
+                "{command} --{option} is in neither list"
+            );
+            return None;
+        }
+    };
+    Some(wrong)
+}
+
+/// The option's name and its variable, of all options of a command.
+fn options(words: &[&str]) -> Vec<(String, Option<String>)> {
+    let mut command = bktec::cli::command(true);
+    command.build();
+    let mut found: &Command = &command;
+    for word in words {
+        found = found.find_subcommand(word).unwrap_or(found);
+    }
+    let read = |argument: &Arg| {
+        let variable = argument
+            .get_env()
+            .map(|name| name.to_str().unwrap().to_owned());
+        Some((argument.get_long()?.to_owned(), variable))
+    };
+    found
+        .get_arguments()
+        .filter_map(read)
+        .filter(|(option, _)| !matches!(option.as_str(), "help" | "version"))
+        .collect()
+}
+
+fn name_of(words: &[&'static str]) -> &'static str {
+    let is_tool = words[0] == "tools";
+    words[usize::from(is_tool)]
+}
+
+fn run(words: &[&str], more: &[&str], variables: &[(&str, &str)]) -> Ended {
+    let mut bktec = Bktec::bare(&[words, more].concat()).env("BKTEC_PREVIEW_SELECTION", "1");
+    for (name, value) in variables {
+        bktec = bktec.env(name, value);
+    }
+    bktec.run()
+}
+
+/// A node's number and the count of nodes: one without the other is a problem of its own.
+const NODE: [(&str, &str); 2] = [
+    ("BUILDKITE_PARALLEL_JOB", "0"),
+    ("BUILDKITE_PARALLEL_JOB_COUNT", "2"),
+];
+
+#[test]
+fn a_wrong_value_is_told_with_option_variable_and_value() {
+    let mut seen = 0;
+    for words in COMMANDS {
+        for (option, variable) in options(words) {
+            let Some(wrong) = wrong_value(name_of(words), &option) else {
+                continue;
+            };
+            seen += 1;
+            let mut ways = vec![run(words, &[&format!("--{option}={wrong}")], &NODE)];
+            if let Some(variable) = &variable {
+                ways.push(run(words, &[], &[&NODE[..], &[(variable, wrong)]].concat()));
+            }
+            for ended in ways {
+                assert_eq!(
+                    (ended.code, ended.stdout.as_str()),
+                    (16, ""),
+                    "{option}: {ended}"
+                );
+                let line = ended
+                    .stderr
+                    .lines()
+                    .find(|line| line.contains(wrong))
+                    .unwrap_or_else(|| panic!("{words:?} --{option}: {ended}"));
+                assert!(line.contains(&format!("--{option}")), "--{option}: {line}");
+                if let Some(variable) = &variable {
+                    assert!(line.contains(variable), "{variable}: {line}");
+                }
+                assert!(line.contains("must be"), "{line}");
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    for words in COMMANDS {
+        let without = run(words, &[], &[]);
+        assert_eq!(without.code, 16, "{without}");
+        let mut all = Bktec::bare(words).env("BKTEC_PREVIEW_SELECTION", "1");
+        for (option, variable) in options(words) {
+            let Some(variable) = variable else { continue };
+            all = all.env(&variable, "");
+            let empty = run(words, &[], &[(&variable, "")]);
+            assert_eq!(empty.stderr, without.stderr, "--{option} {variable}");
+        }
+        assert_eq!(all.run().stderr, without.stderr);
+    }
+}
