@@ -17,6 +17,9 @@ pub(crate) enum Unit {
     /// Milliseconds.
     #[serde(rename = "ms")]
     Milliseconds,
+    /// Bytes.
+    #[serde(rename = "B")]
+    Bytes,
     /// Millions of bytes.
     #[serde(rename = "MB")]
     Megabytes,
@@ -58,6 +61,13 @@ pub(crate) fn milliseconds(value: f64) -> Quantity {
     Quantity {
         value,
         unit: Unit::Milliseconds,
+    }
+}
+
+pub(crate) fn bytes(value: f64) -> Quantity {
+    Quantity {
+        value,
+        unit: Unit::Bytes,
     }
 }
 
@@ -213,6 +223,7 @@ impl fmt::Display for Quantity {
         let value = self.value;
         match self.unit {
             Unit::Milliseconds => write!(f, "{value:.2} ms"),
+            Unit::Bytes => write!(f, "{value:.1} B"),
             Unit::Megabytes => write!(f, "{value:.2} MB"),
             Unit::PerSecond => write!(f, "{value:.0}/s"),
             Unit::Count => write!(f, "{value:.0}"),

@@ -10,6 +10,7 @@ mod discovery;
 mod figure;
 mod http;
 mod ingest;
+mod load;
 mod memory;
 mod overhead;
 mod parse;
@@ -34,9 +35,12 @@ use programs::Programs;
 #[derive(Parser)]
 #[command(
     name = "bench",
+    args_conflicts_with_subcommands = true,
     after_help = "A goal is where we want to be; a must is promised."
 )]
 struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// What to measure; everything when none is named. After `backfill`, the path of a repository
     /// to measure it on.
     #[arg(value_name = "NAME", value_parser = name_or_repository)]
@@ -50,6 +54,13 @@ struct Arguments {
     /// Measures the programs as they were last built.
     #[arg(long)]
     no_build: bool,
+}
+
+/// What is no measure of one thing.
+#[derive(clap::Subcommand)]
+enum Other {
+    /// Drives a realistic mix of requests against a server with much data, as `bin/load` does.
+    Load(load::Arguments),
 }
 
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
@@ -94,6 +105,13 @@ fn main() -> anyhow::Result<ExitCode> {
             err,
             "warning: the machine is busy (load {load}), so no figure below can be trusted"
         )?;
+    }
+    if let Some(Other::Load(arguments)) = &arguments.other {
+        return Ok(if load::run(arguments)? {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
     }
     let programs = Programs {
         build: !arguments.no_build,

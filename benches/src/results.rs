@@ -11,26 +11,55 @@ pub(crate) fn upload_data(run: usize, first: usize, count: usize, files: usize) 
         if number > first {
             data.push(',');
         }
-        let file = number % files;
-        let result = if number % 97 == 0 { "failed" } else { "passed" };
-        let duration = duration(number + run);
+        let made = Made::new(run, number, files);
         let _ = write!(
             data,
-            r#"{{"id":"{run:08x}-0000-4000-8000-{number:012x}","scope":"Area {area} thing {file}","name":"does what is expected in case {number}","location":"{path}:{line}","file_name":"{path}","result":"{result}","failure_reason":{reason},"history":{{"section":"top","start_at":{start:.3},"end_at":{end:.3},"duration":{duration:.6},"children":[]}}}}"#,
-            area = file / 100,
-            path = path(file),
-            line = 10 + number % 300,
-            reason = if result == "failed" {
+            r#"{{"id":"{id}","scope":"{scope}","name":"{name}","location":"{path}:{line}","file_name":"{path}","result":"{result}","failure_reason":{reason},"history":{{"section":"top","start_at":{start:.3},"end_at":{end:.3},"duration":{duration:.6},"children":[]}}}}"#,
+            id = made.id,
+            scope = made.scope,
+            name = made.name,
+            path = made.path,
+            line = made.line,
+            result = if made.failed { "failed" } else { "passed" },
+            reason = if made.failed {
                 r#""expected 200, got 500""#
             } else {
                 "null"
             },
             start = 0.5,
-            end = 0.5 + duration,
+            end = 0.5 + made.seconds,
+            duration = made.seconds,
         );
     }
     data.push(']');
     data
+}
+
+/// One made-up result.
+pub(crate) struct Made {
+    pub(crate) id: String,
+    pub(crate) scope: String,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) line: usize,
+    pub(crate) failed: bool,
+    pub(crate) seconds: f64,
+}
+
+impl Made {
+    /// Of the test with this number, spread over so many files, in this run.
+    pub(crate) fn new(run: usize, number: usize, files: usize) -> Self {
+        let file = number % files;
+        Self {
+            id: format!("{run:08x}-0000-4000-8000-{number:012x}"),
+            scope: format!("Area {} thing {file}", file / 100),
+            name: format!("does what is expected in case {number}"),
+            path: path(file),
+            line: 10 + number % 300,
+            failed: number.is_multiple_of(97),
+            seconds: duration(number + run),
+        }
+    }
 }
 
 /// The path of a made-up test file.

@@ -40,8 +40,21 @@ impl Server {
 
     /// The same, with its data in this database instead of a file.
     pub(crate) fn start_on(programs: Programs, database: Option<String>) -> anyhow::Result<Self> {
+        let mut server = Self::start_in(programs, tempfile::tempdir()?, database)?;
+        let suite = server.command(&["suite", "create", &format!("{ORGANIZATION}/{SUITE}")])?;
+        server.suite_token = secret(&suite, "tes_")?;
+        Ok(server)
+    }
+
+    /// Builds and starts on the folder `data` in this folder, which may hold a database already,
+    /// or on the database named. Its pages are open to all. It has an access token, but neither a
+    /// suite of its own nor a suite's token.
+    pub(crate) fn start_in(
+        programs: Programs,
+        folder: TempDir,
+        database: Option<String>,
+    ) -> anyhow::Result<Self> {
         let program = programs.path("test-engine")?;
-        let folder = tempfile::tempdir()?;
         let log = folder.path().join("log");
         let sink = fs_err::File::create(&log)?.into_file();
         let process = command(&program)
@@ -52,7 +65,13 @@ impl Server {
                 "--organization",
                 ORGANIZATION,
             ])
-            .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
+            .args([
+                "--rest-rate-limit",
+                "0",
+                "--plan-rate-limit",
+                "0",
+                "--web-open",
+            ])
             .arg("--data-dir")
             .arg(folder.path().join("data"))
             .envs(environment(database.as_deref()))
@@ -85,11 +104,26 @@ impl Server {
             );
             std::thread::sleep(ASK_EVERY);
         }
-        let suite = server.command(&["suite", "create", &format!("{ORGANIZATION}/{SUITE}")])?;
-        server.suite_token = secret(&suite, "tes_")?;
         let token = server.command(&["token", "create", "--organization", ORGANIZATION])?;
         server.access_token = secret(&token, "tea_")?;
         Ok(server)
+    }
+
+    /// A new token for the uploads of a suite.
+    pub(crate) fn suite_token_of(&self, slug: &str) -> anyhow::Result<String> {
+        let said = self.command(&["init", &format!("{ORGANIZATION}/{slug}")])?;
+        secret(&said, "tes_")
+    }
+
+    /// Bytes of memory it has in use.
+    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        let status = fs_err::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let kilobytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.split_whitespace().next())
+            .context("read how much memory the server uses: it has ended")?;
+        Ok(kilobytes.parse::<u64>()? * 1024)
     }
 
     /// Uploads results of `runs` runs, `tests` tests in `files` files each.

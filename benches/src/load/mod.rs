@@ -1,0 +1,232 @@
+//! Load: a realistic mix of requests against a real server with a real amount of data, from another
+//! process, at a rate that does not wait for answers.
+//!
+//! `dataset` makes the data, `mix` says what is asked for when. The time of a plan runs from the
+//! moment it was due, so a server that falls behind cannot hide it; that of what follows it, from
+//! the answer before.
+
+mod dataset;
+mod mix;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+
+use crate::figure::{Figure, bytes, count, megabytes, milliseconds, per_second};
+use crate::http::Connection;
+use crate::programs::Programs;
+use crate::server::Server;
+use crate::timing::{median, timed};
+use dataset::Size;
+use mix::{KINDS, Kind, Mix};
+
+/// Clients at once; enough that none is busy when a request is due.
+const CLIENTS: usize = 32;
+/// How often the server's memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often each page is asked for when it is measured alone.
+const PAGE_VIEWS: usize = 7;
+
+/// What `bin/load` was told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// How long the load lasts.
+    #[arg(long, default_value_t = 1.0)]
+    minutes: f64,
+    /// Plan requests in a minute; everything else is in proportion.
+    #[arg(long, default_value_t = 10_000)]
+    rate: u32,
+    /// Writes the figures to this file as well.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Ends with status 1 also when a figure misses its must, not only when a request fails.
+    #[arg(long)]
+    check: bool,
+    /// Measures the programs as they were last built.
+    #[arg(long)]
+    no_build: bool,
+    #[command(flatten)]
+    size: Size,
+}
+
+/// What became of the requests of one kind.
+#[derive(Default)]
+struct Told {
+    milliseconds: Vec<f64>,
+    errors: u64,
+    first_error: Option<String>,
+}
+
+/// Runs it all and prints a line a figure. False when a request failed, and when a figure missed its
+/// must if that was to be checked.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    let folder = tempfile::tempdir()?;
+    let size = arguments.size;
+    let written = dataset::write(size, &folder.path().join("data"))?;
+    let programs = Programs {
+        build: !arguments.no_build,
+    };
+    // Built before it is measured how long it takes to start.
+    let _built = programs.path("test-engine")?;
+    let (started, server) = timed(|| Server::start_in(programs, folder, None));
+    let server = server?;
+    #[expect(clippy::cast_precision_loss, reason = "far below 52 bits")]
+    let per_execution = written as f64 / size.executions();
+    let mut figures = vec![
+        Figure::of("load data set, per execution", bytes(per_execution)).must_goal(120.0, 32.0),
+        Figure::of("load start to ready", milliseconds(started)).must_goal(2000.0, 500.0),
+    ];
+    let mix = Mix::new(size, &server)?;
+    figures.extend(pages(&server, &mix)?);
+    let (under_load, failed) = load(arguments, &server, &mix)?;
+    figures.extend(under_load);
+    let mut out = std::io::stdout();
+    for figure in &figures {
+        writeln!(out, "{figure}")?;
+    }
+    if let Some(path) = &arguments.json {
+        let json = serde_json::to_string_pretty(&figures).context("write the figures as JSON")?;
+        fs_err::write(path, json + "\n")?;
+    }
+    let missed = arguments.check && figures.iter().any(Figure::misses_its_must);
+    Ok(failed == 0 && !missed)
+}
+
+/// Every page alone, while nothing else is going on.
+fn pages(server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
+    let mut connection = Connection::open(&server.host)?;
+    let mut figures = Vec::new();
+    for (name, path) in mix.pages() {
+        let mut times = Vec::new();
+        for _ in 0..PAGE_VIEWS {
+            let (time, answer) = timed(|| mix::view(&mut connection, path));
+            answer?;
+            times.push(time);
+        }
+        let figure = Figure::of(format!("load page, {name}"), milliseconds(median(times)));
+        figures.push(figure.must_goal(300.0, 100.0));
+    }
+    Ok(figures)
+}
+
+/// The mix for as long as was asked for: its figures, and how many requests failed.
+fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Vec<Figure>, u64)> {
+    let duration = Duration::from_secs_f64(arguments.minutes * 60.0);
+    let gap = Duration::from_mins(1) / arguments.rate.max(1);
+    let told: Vec<Mutex<Told>> = KINDS.iter().map(|_| Mutex::default()).collect();
+    let next = AtomicU64::new(0);
+    let over = AtomicBool::new(false);
+    let peak = AtomicU64::new(0);
+    let before = server.memory()?;
+    let began = Instant::now();
+    let panicked = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut connection = None;
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let due = gap * u32::try_from(number).unwrap_or(u32::MAX);
+                        if due >= duration {
+                            return;
+                        }
+                        std::thread::sleep(due.saturating_sub(began.elapsed()));
+                        let mut due = due;
+                        for kind in mix::due(number) {
+                            let asked = ask(server, mix, kind, number, &mut connection);
+                            let now = began.elapsed();
+                            note(&told[kind as usize], asked, now.saturating_sub(due));
+                            // A node does one thing after the other.
+                            due = now;
+                        }
+                    }
+                })
+            })
+            .collect();
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                // A server that has died fails the requests; its memory is not the point then.
+                let memory = server.memory().unwrap_or_default();
+                peak.fetch_max(memory, Ordering::Relaxed);
+                std::thread::sleep(LOOK_EVERY);
+            }
+        });
+        let clients: Vec<_> = clients
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect();
+        over.store(true, Ordering::Relaxed);
+        clients.iter().any(Result::is_err) | watcher.join().is_err()
+    });
+    ensure!(!panicked, "a client of the load panicked");
+    let took = began.elapsed().as_secs_f64();
+    let (mut figures, mut failed) = (Vec::new(), 0);
+    for (kind, told) in KINDS.iter().zip(told) {
+        let told = told.into_inner().context("read the times")?;
+        failed += told.errors;
+        figures.extend(figures_of(*kind, told, took));
+    }
+    let mb = |bytes: u64| {
+        #[expect(clippy::cast_precision_loss, reason = "no machine has that much")]
+        megabytes(bytes as f64 / 1e6)
+    };
+    figures.push(
+        Figure::of("load server memory, peak", mb(peak.into_inner()))
+            .beside("before the load", mb(before))
+            .must_goal(419.0, 210.0),
+    );
+    figures.push(Figure::of(
+        "load server memory, after",
+        mb(server.memory()?),
+    ));
+    Ok((figures, failed))
+}
+
+/// Asks once; a broken connection is opened anew next time.
+fn ask(
+    server: &Server,
+    mix: &Mix,
+    kind: Kind,
+    number: u64,
+    connection: &mut Option<Connection>,
+) -> anyhow::Result<()> {
+    let mut open = match connection.take() {
+        Some(open) => open,
+        None => Connection::open(&server.host)?,
+    };
+    mix.ask(kind, number, &mut open)?;
+    *connection = Some(open);
+    Ok(())
+}
+
+fn note(told: &Mutex<Told>, asked: anyhow::Result<()>, took: Duration) {
+    let Ok(mut told) = told.lock() else { return };
+    told.milliseconds.push(took.as_secs_f64() * 1e3);
+    if let Err(error) = asked {
+        told.errors += 1;
+        told.first_error.get_or_insert_with(|| format!("{error:#}"));
+    }
+}
+
+fn figures_of(kind: Kind, mut told: Told, seconds: f64) -> Vec<Figure> {
+    let name = kind.name();
+    told.milliseconds.sort_unstable_by(f64::total_cmp);
+    let times = &told.milliseconds;
+    let part = |of: usize| times.get(times.len() * of / 100).copied().unwrap_or(0.0);
+    #[expect(clippy::cast_precision_loss, reason = "far below 52 bits")]
+    let (requests, errors) = (times.len() as f64, told.errors as f64);
+    if let Some(error) = told.first_error {
+        // A figure says how many; this says what.
+        let _unsaid = writeln!(std::io::stderr(), "{name}: {error}");
+    }
+    vec![
+        Figure::of(format!("load {name}, rate"), per_second(requests / seconds)),
+        Figure::of(format!("load {name}, p50"), milliseconds(part(50))),
+        Figure::of(format!("load {name}, p99"), milliseconds(part(99))).must_goal(250.0, 100.0),
+        Figure::of(format!("load {name}, errors"), count(errors)).must(0.0),
+    ]
+}
