@@ -295,11 +295,9 @@ impl Run<'_> {
     ) -> Result<Next, RunnerError> {
         let mut gathered = Gathered::default();
         let started = self.run_parts(attempt, commands, &mut gathered);
-        self.conclude(attempt, &gathered, asked);
+        let next = self.conclude(attempt, gathered, asked);
         started?;
-        self.unread = gathered.unread;
-        let may_go_on = self.unread.is_none() && gathered.errors.is_empty() && !gathered.is_partial;
-        Ok(if may_go_on { Next::Retry } else { Next::Stop })
+        Ok(next)
     }
 
     /// Runs the commands one after the other. Fails when one cannot be started. A runner that was
@@ -386,21 +384,29 @@ impl Run<'_> {
     }
 
     /// Takes in what an attempt came to, and tells what is odd about it.
-    fn conclude(&mut self, attempt: u32, gathered: &Gathered, asked: Option<&[TestKey]>) {
-        let is_whole = gathered.unread.is_none();
+    fn conclude(&mut self, attempt: u32, gathered: Gathered, asked: Option<&[TestKey]>) -> Next {
+        let Gathered {
+            tests,
+            unusable,
+            errors,
+            unread,
+            is_partial,
+        } = gathered;
+        let is_whole = unread.is_none();
+        self.unread = unread;
+        if asked.is_none() && is_whole {
+            self.tell_coverage(&tests);
+        }
         match asked {
-            None => self.record.first(&gathered.tests),
+            None => self.record.first(tests),
             Some(asked) => {
                 let missing = if is_whole {
                     Doubt::NotListed
                 } else {
                     Doubt::NoResults
                 };
-                self.record.retry(asked, &gathered.tests, missing);
+                self.record.retry(asked, tests, missing);
             }
-        }
-        if asked.is_none() && is_whole {
-            self.tell_coverage(&gathered.tests);
         }
         if asked.is_none() {
             let count = self.record.not_skipped();
@@ -408,21 +414,23 @@ impl Run<'_> {
                 (self.on_event)(RunEvent::NotSkipped { count });
             }
         }
-        if !gathered.unusable.is_empty() {
+        if !unusable.is_empty() {
             (self.on_event)(RunEvent::ResultsIncomplete {
                 attempt,
-                reasons: &gathered.unusable,
+                reasons: &unusable,
             });
         }
-        let errors = &gathered.errors;
+        let may_go_on = is_whole && errors.is_empty() && !is_partial;
         if !errors.is_empty() {
+            let errors = &errors;
             (self.on_event)(RunEvent::ErrorsOutsideTests { attempt, errors });
-            for error in errors {
-                if !self.errors.contains(error) {
-                    self.errors.push(error.clone());
-                }
+        }
+        for error in errors {
+            if !self.errors.contains(&error) {
+                self.errors.push(error);
             }
         }
+        if may_go_on { Next::Retry } else { Next::Stop }
     }
 
     fn tell_coverage(&mut self, tests: &[Observed]) {

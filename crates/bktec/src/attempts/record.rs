@@ -3,7 +3,7 @@
 //! Pure. A test is known by scope, name and path together: tests of equal name in different places
 //! do not vouch for each other. A failure is taken back only by proof.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
@@ -65,11 +65,25 @@ impl TestRecord {
     pub fn passed_on_retry(&self) -> bool {
         self.outcome == Outcome::Passed && self.outcomes.len() > 1
     }
+
+    fn observe(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+        self.outcome = outcome;
+        self.doubt = None;
+    }
+
+    /// It is still failed, and this is why.
+    fn doubt(&mut self, doubt: Doubt) {
+        self.outcome = Outcome::Failed;
+        self.doubt = Some(doubt);
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Record {
-    tests: BTreeMap<TestKey, TestRecord>,
+    /// Sorted by key, each key once. A run may have very many tests, so their keys are not copied:
+    /// they are the ones that the results were read into.
+    tests: Vec<TestRecord>,
     muted: Names,
     skipped: Names,
 }
@@ -94,7 +108,7 @@ impl Names {
 impl Record {
     pub(super) fn new(managed: Managed<'_>) -> Self {
         Self {
-            tests: BTreeMap::new(),
+            tests: Vec::new(),
             muted: Names::of(managed.muted),
             skipped: Names::of(managed.skipped),
         }
@@ -107,92 +121,90 @@ impl Record {
 
     /// How many tests ran although the plan skips them.
     pub(super) fn not_skipped(&self) -> usize {
-        let tests = self.tests.values();
+        let tests = self.tests.iter();
         tests.filter(|test| test.was_not_skipped()).count()
     }
 
     /// Takes in the first attempt.
-    pub(super) fn first(&mut self, observed: &[Observed]) {
-        for (key, outcome) in combined(observed) {
-            self.observe(key, outcome);
-        }
+    pub(super) fn first(&mut self, observed: Vec<Observed>) {
+        let tests = combined(observed).into_iter();
+        self.tests = tests.map(|test| self.begin(test)).collect();
     }
 
     /// Takes in a retry that was made for `asked`. `missing` is the doubt about those that it does
     /// not list.
-    pub(super) fn retry(&mut self, asked: &[TestKey], observed: &[Observed], missing: Doubt) {
+    pub(super) fn retry(&mut self, asked: &[TestKey], observed: Vec<Observed>, missing: Doubt) {
         let observed = combined(observed);
-        let wanted: HashSet<&TestKey> = asked.iter().collect();
-        for (&key, &outcome) in &observed {
-            let ran = matches!(outcome, Outcome::Passed | Outcome::Failed);
-            if ran || wanted.contains(key) {
-                self.observe(key, outcome);
-            }
-        }
         for key in asked {
-            match observed.get(key) {
-                None => self.doubt(key, missing),
-                Some(Outcome::Skipped | Outcome::Unknown) => {
-                    self.doubt(key, Doubt::NotRun);
-                }
-                Some(Outcome::Passed | Outcome::Failed) => {}
+            let is_listed = observed.binary_search_by(|test| test.key.cmp(key)).is_ok();
+            if let Some(test) = self.find(key).filter(|_| !is_listed) {
+                test.doubt(missing);
             }
         }
+        let wanted: HashSet<&TestKey> = asked.iter().collect();
+        let mut new = Vec::new();
+        for test in observed {
+            let ran = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
+            if !ran && !wanted.contains(&test.key) {
+                continue;
+            }
+            match self.find(&test.key) {
+                None => new.push(self.begin(test)),
+                Some(known) => {
+                    known.observe(test.outcome);
+                    if !ran {
+                        known.doubt(Doubt::NotRun);
+                    }
+                }
+            }
+        }
+        self.tests.append(&mut new);
+        self.tests.sort_by(|one, other| one.key.cmp(&other.key));
     }
 
-    /// It is still failed, and this is why.
-    fn doubt(&mut self, key: &TestKey, doubt: Doubt) {
-        if let Some(test) = self.tests.get_mut(key) {
-            test.outcome = Outcome::Failed;
-            test.doubt = Some(doubt);
+    fn find(&mut self, key: &TestKey) -> Option<&mut TestRecord> {
+        let found = self.tests.binary_search_by(|test| test.key.cmp(key));
+        found.ok().and_then(|index| self.tests.get_mut(index))
+    }
+
+    /// A test that is seen for the first time.
+    fn begin(&self, Observed { key, outcome }: Observed) -> TestRecord {
+        TestRecord {
+            muted: self.is_muted(&key),
+            to_be_skipped: self.skipped.hold(&key),
+            outcomes: vec![outcome],
+            outcome,
+            doubt: None,
+            key,
         }
     }
 
     /// Tests to rerun, in order.
     pub(super) fn failed(&self, with_muted: bool) -> Vec<TestKey> {
         self.tests
-            .values()
+            .iter()
             .filter(|test| test.is_failed() && (with_muted || !test.muted))
             .map(|test| test.key.clone())
             .collect()
     }
 
     pub(super) fn into_tests(self) -> Vec<TestRecord> {
-        self.tests.into_values().collect()
-    }
-
-    fn observe(&mut self, key: &TestKey, outcome: Outcome) {
-        let muted = self.is_muted(key);
-        let to_be_skipped = self.skipped.hold(key);
-        let test = self.tests.entry(key.clone()).or_insert_with(|| TestRecord {
-            key: key.clone(),
-            muted,
-            to_be_skipped,
-            outcomes: Vec::new(),
-            outcome,
-            doubt: None,
-        });
-        test.outcomes.push(outcome);
-        test.outcome = outcome;
-        test.doubt = None;
+        self.tests
     }
 }
 
-/// Each test once. A test that is listed more than once in an attempt, because it was repeated or
-/// because two have the same name, has failed if it failed once.
-fn combined(observed: &[Observed]) -> BTreeMap<&TestKey, Outcome> {
-    let mut combined: BTreeMap<&TestKey, Outcome> = BTreeMap::new();
-    for test in observed {
-        combined
-            .entry(&test.key)
-            .and_modify(|known| {
-                if weight(test.outcome) > weight(*known) {
-                    *known = test.outcome;
-                }
-            })
-            .or_insert(test.outcome);
-    }
-    combined
+/// Each test once, sorted by key. A test that is listed more than once in an attempt, because it
+/// was repeated or because two have the same name, has failed if it failed once.
+fn combined(mut observed: Vec<Observed>) -> Vec<Observed> {
+    observed.sort_by(|one, other| one.key.cmp(&other.key));
+    observed.dedup_by(|again, known| {
+        let is_same = again.key == known.key;
+        if is_same && weight(again.outcome) > weight(known.outcome) {
+            known.outcome = again.outcome;
+        }
+        is_same
+    });
+    observed
 }
 
 fn weight(outcome: Outcome) -> u8 {
@@ -251,14 +263,16 @@ mod tests {
     }
 
     fn outcome_of<'r>(record: &'r Record, name: &str) -> &'r TestRecord {
-        &record.tests[&key("S", name, "p")]
+        let wanted = key("S", name, "p");
+        let mut tests = record.tests.iter();
+        tests.find(|test| test.key == wanted).unwrap()
     }
 
     #[test]
     fn only_proof_takes_a_failure_back() {
         use Outcome::{Failed, Passed, Skipped, Unknown};
         let mut record = Record::new(Managed::default());
-        record.first(&seen(&[
+        record.first(seen(&[
             ("mended", Failed),
             ("gone", Failed),
             ("skipped", Failed),
@@ -270,7 +284,7 @@ mod tests {
         assert_eq!(asked.len(), 5);
         record.retry(
             &asked,
-            &seen(&[
+            seen(&[
                 ("mended", Passed),
                 ("skipped", Skipped),
                 ("unknown", Unknown),
@@ -295,13 +309,13 @@ mod tests {
     #[test]
     fn the_same_name_elsewhere_vouches_for_nothing() {
         let mut record = Record::new(Managed::default());
-        record.first(&seen(&[("t", Outcome::Failed)]));
+        record.first(seen(&[("t", Outcome::Failed)]));
         let asked = record.failed(true);
         let elsewhere = [Observed {
             key: key("S", "t", "other"),
             outcome: Outcome::Passed,
         }];
-        record.retry(&asked, &elsewhere, Doubt::NotListed);
+        record.retry(&asked, elsewhere.into(), Doubt::NotListed);
         assert!(outcome_of(&record, "t").is_failed());
         assert_eq!(record.tests.len(), 2);
     }
@@ -309,11 +323,11 @@ mod tests {
     #[test]
     fn a_retry_adds_no_skipped_tests_that_were_not_asked_for() {
         let mut record = Record::new(Managed::default());
-        record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
+        record.first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
         let asked = record.failed(true);
         record.retry(
             &asked,
-            &seen(&[
+            seen(&[
                 ("t", Outcome::Passed),
                 ("u", Outcome::Skipped),
                 ("v", Outcome::Skipped),
@@ -327,11 +341,11 @@ mod tests {
     #[test]
     fn a_test_that_was_not_asked_for_may_still_fail_the_run() {
         let mut record = Record::new(Managed::default());
-        record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
+        record.first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
         let asked = record.failed(true);
         record.retry(
             &asked,
-            &seen(&[("t", Outcome::Passed), ("u", Outcome::Failed)]),
+            seen(&[("t", Outcome::Passed), ("u", Outcome::Failed)]),
             Doubt::NotListed,
         );
         assert!(outcome_of(&record, "u").is_failed());
@@ -344,7 +358,7 @@ mod tests {
             [Outcome::Passed, Outcome::Failed],
         ] {
             let mut record = Record::new(Managed::default());
-            record.first(&seen(&order.map(|outcome| ("t", outcome))));
+            record.first(seen(&order.map(|outcome| ("t", outcome))));
             assert!(outcome_of(&record, "t").is_failed());
             assert_eq!(outcome_of(&record, "t").outcomes.len(), 1);
         }
@@ -356,7 +370,7 @@ mod tests {
             muted: &muted(&["t"]),
             skipped: &[],
         });
-        record.first(&seen(&[("t", Outcome::Failed), ("u", Outcome::Failed)]));
+        record.first(seen(&[("t", Outcome::Failed), ("u", Outcome::Failed)]));
         assert_eq!(record.failed(false), [key("S", "u", "p")]);
         assert_eq!(record.failed(true).len(), 2);
     }
@@ -367,7 +381,7 @@ mod tests {
             muted: &[],
             skipped: &muted(&["t", "u", "v"]),
         });
-        record.first(&seen(&[
+        record.first(seen(&[
             ("t", Outcome::Failed),
             ("u", Outcome::Skipped),
             ("w", Outcome::Passed),
@@ -386,7 +400,7 @@ mod tests {
             muted: &muted(&["mp", "mf", "ms"]),
             skipped: &[],
         });
-        record.first(&seen(&[
+        record.first(seen(&[
             ("first", Passed),
             ("later", Failed),
             ("never", Failed),
@@ -398,7 +412,7 @@ mod tests {
         let asked = record.failed(false);
         record.retry(
             &asked,
-            &seen(&[("later", Passed), ("never", Failed)]),
+            seen(&[("later", Passed), ("never", Failed)]),
             Doubt::NotListed,
         );
         assert_eq!(
