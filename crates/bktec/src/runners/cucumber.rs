@@ -1,7 +1,9 @@
 //! Cucumber, Ruby's and JavaScript's, by the JSON formatter.
 //!
 //! Scenarios are named by file and line, and so is each row of an outline. The two programs want
-//! formatters written differently, so which one a command starts is told from its words.
+//! formatters and paths written differently, so which one a command starts is told from its words.
+
+mod pattern;
 
 use std::path::Path;
 
@@ -31,10 +33,13 @@ pub(super) static DEFINITION: Definition = Definition {
     ..Definition::blank("cucumber", build)
 };
 
-struct Cucumber(Setup);
+struct Cucumber {
+    setup: Setup,
+    is_javascript: bool,
+}
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
-    Ok(Box::new(Cucumber(Setup::new(&DEFINITION, settings)?)))
+    Ok(Box::new(Cucumber::new(settings)?))
 }
 
 fn is_javascript(template: &CommandTemplate) -> bool {
@@ -47,9 +52,32 @@ fn is_javascript(template: &CommandTemplate) -> bool {
 }
 
 impl Cucumber {
+    fn new(settings: RunnerSettings) -> Result<Self, RunnerError> {
+        let setup = Setup::new(&DEFINITION, settings)?;
+        Ok(Self {
+            is_javascript: is_javascript(&setup.test) || is_javascript(&setup.retry),
+            setup,
+        })
+    }
+
+    fn arguments<'t>(
+        &self,
+        targets: impl IntoIterator<Item = &'t str>,
+    ) -> Result<Vec<String>, RunnerError> {
+        let mut all = Vec::new();
+        for target in targets {
+            if self.is_javascript {
+                all.extend(pattern::arguments(target)?);
+            } else {
+                all.push(targets::argument(target)?);
+            }
+        }
+        Ok(all)
+    }
+
     fn listing_command(&self, files: &[String], list: &str, unused: &str) -> CommandLine {
-        let mut command = self.0.fill_listing(&self.0.test, files, unused);
-        let formatter = if is_javascript(&self.0.test) {
+        let mut command = self.setup.fill_listing(&self.setup.test, files, unused);
+        let formatter = if self.is_javascript {
             vec![
                 "--dry-run".to_owned(),
                 "--format".to_owned(),
@@ -71,15 +99,20 @@ impl Runner for Cucumber {
     }
 
     fn surroundings(&self) -> &Surroundings {
-        &self.0.surroundings
+        &self.setup.surroundings
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
-        self.0.discover(on_warning)
+        let files = self.setup.discover(on_warning)?;
+        if self.is_javascript {
+            // Before a plan is asked for that could not be run.
+            files.iter().try_for_each(|file| pattern::check(file))?;
+        }
+        Ok(files)
     }
 
     fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
-        let files = targets::file_arguments(files)?;
+        let files = self.arguments(files.iter().map(String::as_str))?;
         let folder = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let list = folder.path().join("scenarios.json");
         let unused = folder.path().join("unused.json");
@@ -91,7 +124,8 @@ impl Runner for Cucumber {
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        Ok(self.0.fill_tests(&self.0.test, &targets::arguments(cases)?))
+        let arguments = self.arguments(cases.iter().map(targets::target))?;
+        Ok(self.setup.fill_tests(&self.setup.test, &arguments))
     }
 
     fn retry_command(
@@ -99,12 +133,13 @@ impl Runner for Cucumber {
         failed: &[TestKey],
         _cases: &[Case],
     ) -> Result<Option<CommandLine>, RunnerError> {
-        let scenarios = targets::rerun_arguments(failed)?;
-        Ok(Some(self.0.fill_tests(&self.0.retry, &scenarios)))
+        let scenarios = self.arguments(failed.iter().map(|key| key.path.as_str()))?;
+        let scenarios = targets::sorted_once(scenarios);
+        Ok(Some(self.setup.fill_tests(&self.setup.retry, &scenarios)))
     }
 
     fn result_path(&self) -> Option<&Path> {
-        self.0.result_path.as_deref()
+        self.setup.result_path.as_deref()
     }
 
     fn upload_format(&self) -> Option<Format> {
@@ -132,7 +167,7 @@ mod tests {
             result_path: Some("out.json".to_owned()),
             ..RunnerSettings::default()
         };
-        Cucumber(Setup::new(&DEFINITION, settings).unwrap())
+        Cucumber::new(settings).unwrap()
     }
 
     #[test]
@@ -152,6 +187,29 @@ mod tests {
             words(&command).ends_with("f/a.feature:12 f/a.feature:9"),
             "{command}"
         );
+    }
+
+    #[test]
+    fn javascript_gets_patterns_that_mean_their_path() {
+        for command in ["npx cucumber-js", "yarn e2e --format json:{{resultPath}}"] {
+            let runner = cucumber(Some(command));
+            let first = runner.command(&[case("f/[id]/a.feature")]).unwrap();
+            assert!(
+                words(&first).ends_with("'f/@([[])id]/a.feature'"),
+                "{first}"
+            );
+            let failed = [key("F", "s", "f/[id]/a.feature:9")];
+            let retry = runner.retry_command(&failed, &[]).unwrap().unwrap();
+            assert!(
+                words(&retry)
+                    .ends_with(r"'f/@([[])id]/a.feature' 'lines\of/../f/[id]/a.feature/.:9'"),
+                "{retry}"
+            );
+            let error = runner.command(&[case(r"f/a\b.feature")]).unwrap_err();
+            assert!(matches!(error, RunnerError::BadName { .. }), "{error}");
+        }
+        let ruby = cucumber(None).command(&[case(r"f/[id]/a\b.feature")]);
+        assert!(words(&ruby.unwrap()).ends_with(r"'f/[id]/a\b.feature'"));
     }
 
     #[rstest]

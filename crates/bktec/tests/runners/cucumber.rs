@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::project::{Project, discover, named, settings};
+use crate::project::{Project, discover, named, selector, settings};
 use crate::tools;
 
 const FEATURE: &str = "Feature: Shop
@@ -117,4 +117,85 @@ fn rows_are_scenarios_of_their_own(#[case] command: &str) {
             "features/a.feature:22 | Shop | rows | passed",
         ],
     );
+}
+
+/// Names that JavaScript's Cucumber reads as patterns, beside names that these patterns match.
+const PATTERNS: [(&str, &str); 9] = [
+    ("features/[id]/a.feature", "features/i/a.feature"),
+    ("features/[!i]/a.feature", "features/x/a.feature"),
+    ("features/{a,b}/a.feature", "features/b/a.feature"),
+    ("features/{1..3}/a.feature", "features/2/a.feature"),
+    ("features/st*r/a.feature", "features/stair/a.feature"),
+    ("features/wh?/a.feature", "features/who/a.feature"),
+    ("features/+(y)/a.feature", "features/yy/a.feature"),
+    ("features/**/a.feature", "features/z/a.feature"),
+    ("features/[n].feature", "features/n.feature"),
+];
+
+#[test]
+fn a_path_is_no_pattern_even_where_it_looks_like_one() {
+    let project = project(JAVASCRIPT);
+    let feature = "Feature: F\n  Scenario: one\n    When it fails once\n  Scenario: two\n    When it passes\n";
+    for (file, decoy) in PATTERNS {
+        project.write(file, feature);
+        project.write(
+            decoy,
+            "Feature: D\n  Scenario: not asked for\n    When it fails\n",
+        );
+    }
+    // A name that begins with `@` is a list of features to Cucumber.
+    project.write("features/x/@list.feature", feature);
+    let files = || {
+        PATTERNS
+            .iter()
+            .map(|(file, _)| *file)
+            .chain(["features/x/@list.feature"])
+    };
+    let runner = project.runner("cucumber", settings(JAVASCRIPT, "result.json"));
+
+    let cases: Vec<_> = files().map(selector).collect();
+    let ran = project.run(&*runner, &cases, &[], 1);
+    let first = files().next().unwrap();
+    let mut sorted: Vec<&str> = files().collect();
+    sorted.sort_unstable();
+    let two: Vec<String> = sorted
+        .iter()
+        .map(|file| format!("{file}:4 | F | two | passed"))
+        .collect();
+    let one = sorted.iter().map(|&file| {
+        // The first scenario to run leaves a mark for the others.
+        let outcomes = if file == first {
+            "failed passed"
+        } else {
+            "passed"
+        };
+        format!("{file}:2 | F | one | {outcomes}")
+    });
+    let all: Vec<String> = one.chain(two.iter().cloned()).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    ran.assert(0, &all);
+
+    // By line, each on its own: a failed one is run again in the same way.
+    let all: Vec<String> = files().map(str::to_owned).collect();
+    let examples = runner.examples(&all).unwrap();
+    assert_eq!(examples.len(), 2 * all.len());
+    let second: Vec<_> = examples
+        .into_iter()
+        .filter(|case| case.name == "two")
+        .collect();
+    let two: Vec<&str> = two.iter().map(String::as_str).collect();
+    project.run(&*runner, &second, &[], 0).assert(0, &two);
+}
+
+#[test]
+fn a_backslash_is_refused_before_anything_is_run() {
+    let project = project(JAVASCRIPT);
+    project.write("features/a\\b.feature", "");
+    let runner = project.runner("cucumber", settings(JAVASCRIPT, "result.json"));
+    let error = runner.discover(&mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("holds a backslash"), "{error}");
+    let error = runner
+        .command(&[selector("features/a\\b.feature")])
+        .unwrap_err();
+    assert!(error.to_string().contains("holds a backslash"), "{error}");
 }

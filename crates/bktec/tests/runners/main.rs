@@ -10,6 +10,7 @@ mod custom;
 mod gotest;
 mod jest;
 mod long;
+mod names;
 mod playwright;
 mod project;
 mod pytest;

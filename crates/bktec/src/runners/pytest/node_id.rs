@@ -41,7 +41,14 @@ impl KnownFiles {
     pub(super) fn seen_from_here(&self, node_id: &str) -> String {
         let file = file_of(node_id);
         let rest = &node_id[file.len()..];
-        let is_known = |file: &str| self.by_class.get(&dotted(file)).map(String::as_str);
+        let is_known = |file: &str| {
+            let known = |(_, known): &&(String, String)| known.trim_start_matches("./") == file;
+            let bracketed = self.bracketed.iter().find(known);
+            self.by_class
+                .get(&dotted(file))
+                .or(bracketed.map(|(_, known)| known))
+                .map(String::as_str)
+        };
         if is_known(file).is_some() {
             return node_id.to_owned();
         }
@@ -163,6 +170,19 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn a_file_below_brackets_is_not_taken_for_another_of_its_name() {
+        let known = KnownFiles::new(["test_a.py", "x/[id]/test_a.py", "./-y/[id]/test_a.py"]);
+        for (node_id, expected) in [
+            ("x/[id]/test_a.py::test_x", "x/[id]/test_a.py::test_x"),
+            ("root/x/[id]/test_a.py::test_x", "x/[id]/test_a.py::test_x"),
+            ("-y/[id]/test_a.py::test_x", "-y/[id]/test_a.py::test_x"),
+            ("other/test_a.py::test_x", "test_a.py::test_x"),
+        ] {
+            assert_eq!(known.seen_from_here(node_id), expected);
+        }
+    }
 
     #[rstest]
     #[case(
