@@ -217,6 +217,48 @@ fn a_pipeline_is_uploaded_with_the_plans_values() {
 }
 
 #[test]
+fn an_agent_that_is_killed_fails_the_plan() {
+    let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &making(PLAN))
+        .program("buildkite-agent", "kill -KILL $$")
+        .run();
+    assert_eq!(ended.code, 137, "{ended}");
+}
+
+#[test]
+fn without_a_server_the_pipeline_is_uploaded_with_the_fallbacks_nodes() {
+    let arguments = [
+        "plan",
+        "--pipeline-upload",
+        "steps.yml",
+        "--max-parallelism",
+        "7",
+    ];
+    let (ended, bktec) = Bktec::configured(&arguments, &nobody())
+        .program("buildkite-agent", AGENT)
+        .run_and_keep();
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
+    assert_eq!(
+        bktec.read("asked"),
+        "pipeline upload steps.yml build-1/step-1 7\n"
+    );
+}
+
+#[test]
+fn variables_bound_the_nodes_as_options_do() {
+    let server = making(PLAN);
+    let ended = Bktec::against(&["plan", "--json"], &server)
+        .env("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "10")
+        .env("BUILDKITE_TEST_ENGINE_TARGET_TIME", "1.5h")
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let request = server.asked()[0].json();
+    assert_eq!(
+        (&request["max_parallelism"], &request["target_time"]),
+        (&serde_json::json!(10), &serde_json::json!(5400.0))
+    );
+}
+
+#[test]
 fn the_agents_code_is_given_on() {
     let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &making(PLAN))
         .program("buildkite-agent", AGENT)

@@ -248,9 +248,14 @@ fn a_node_without_tests_passes_unless_it_must_not() {
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stdout.contains("no tests"), "{ended}");
     assert!(!ended.stdout.contains("ran "), "{ended}");
-    let ended = Bktec::against(&["run", "--fail-on-no-tests"], &server).run();
-    assert_eq!(ended.code, 16);
-    assert_eq!(ended.stderr, "❌ no tests assigned to this node\n");
+    for must_not in [
+        Bktec::against(&["run", "--fail-on-no-tests"], &server),
+        Bktec::against(&["run"], &server).env("BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS", "t"),
+    ] {
+        let ended = must_not.run();
+        assert_eq!(ended.code, 16);
+        assert_eq!(ended.stderr, "❌ no tests assigned to this node\n");
+    }
 }
 
 #[rstest]
