@@ -1,0 +1,101 @@
+"""Checks an OpenAPI document, and answers that were recorded against it.
+
+Usage: check.py DOCUMENT FOLDER. The folder has one file an operation, named after it: a list of
+exchanges with `status`, `content_type` and `body`. Prints one JSON object: the `operations` of the
+document (method and path) and the `problems` that were found. It decides nothing: a test does.
+"""
+
+import json
+import pathlib
+import sys
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+HERE = "urn:openapi"
+
+
+def pointer(*steps):
+    return "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+class Document:
+    def __init__(self, path):
+        self.content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        resource = Resource(contents=self.content, specification=DRAFT202012)
+        self.registry = Registry().with_resource(HERE, resource)
+
+    def resolve(self, value, place):
+        """A response, which may be a reference, and where it is."""
+        if "$ref" not in value:
+            return value, place
+        place = value["$ref"].removeprefix("#")
+        value = self.content
+        for step in place.split("/")[1:]:
+            value = value[step.replace("~1", "/").replace("~0", "~")]
+        return value, place
+
+    def errors(self, body, place):
+        validator = Draft202012Validator(
+            {"$ref": f"{HERE}#{place}"},
+            registry=self.registry,
+            format_checker=FormatChecker(["uuid", "date-time"]),
+        )
+        for error in validator.iter_errors(body):
+            yield f"{error.json_path}: {error.message[:300]}"
+
+
+def check_exchange(document, responses, place, exchange):
+    status = str(exchange["status"])
+    key = status if status in responses else "default"
+    response, response_place = document.resolve(responses[key], place + pointer(key))
+    content = response.get("content", {})
+    if not content:
+        if exchange["body"] is not None:
+            yield "has a body where none is documented"
+        return
+    kind = (exchange["content_type"] or "").split(";")[0]
+    if kind not in content:
+        yield f"is of the type {kind!r}, documented is {sorted(content)}"
+        return
+    yield from document.errors(exchange["body"], response_place + pointer("content", kind, "schema"))
+
+
+def main(document_path, folder):
+    document = Document(document_path)
+    problems = [str(error)[:500] for error in OpenAPIV31SpecValidator(document.content).iter_errors()]
+    operations, names, by_default = [], set(), 0
+    for path, item in document.content["paths"].items():
+        for method in sorted(METHODS & set(item)):
+            operation = item[method]
+            name = operation["operationId"]
+            names.add(name)
+            operations.append(f"{method.upper()} {path}")
+            recorded = folder / f"{name}.json"
+            if not recorded.exists():
+                problems.append(f"{name}: nothing was recorded")
+                continue
+            place = pointer("paths", path, method, "responses")
+            seen = set()
+            for exchange in json.loads(recorded.read_text(encoding="utf-8")):
+                status = str(exchange["status"])
+                seen.add(status)
+                if status not in operation["responses"]:
+                    by_default += 1
+                for problem in check_exchange(document, operation["responses"], place, exchange):
+                    problems.append(f"{name} {status} ({exchange['case']}): {problem}")
+            for status in set(operation["responses"]) - seen - {"default"}:
+                problems.append(f"{name}: no answer with the status {status} was recorded")
+    if by_default == 0:
+        problems.append("no answer was recorded that only `default` documents")
+    for stray in sorted({path.stem for path in folder.glob("*.json")} - names):
+        problems.append(f"{stray}: recorded, and not documented")
+    json.dump({"operations": sorted(operations), "problems": sorted(problems)}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
