@@ -368,7 +368,7 @@ fn what_is_not_http_is_refused() {
 #[test]
 fn names_of_files_lead_nowhere() {
     let server = TestServer::start();
-    let data = server.data_directory().to_owned();
+    let data = server.directory().to_owned();
     let listing = |folder: &std::path::Path| {
         let mut names: Vec<String> = fs_err::read_dir(folder)
             .unwrap()

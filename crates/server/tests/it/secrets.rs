@@ -275,7 +275,7 @@ fn only_hashes_of_secrets_are_kept() {
     let cookie = signed_in.header("set-cookie").unwrap().to_owned();
     let (_, rest) = cookie.split_once('=').unwrap();
     let session = rest.split(';').next().unwrap();
-    let kept = everything_in(server.data_directory());
+    let kept = everything_in(server.directory());
     for secret in [server.access.as_str(), &server.suite_token, &extra, session] {
         assert!(secret.len() > 40, "{secret}");
         assert!(

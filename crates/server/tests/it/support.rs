@@ -145,11 +145,6 @@ impl TestServer {
         })
     }
 
-    /// Where it keeps its files.
-    pub(crate) fn data_directory(&self) -> &Path {
-        &self.config.storage.data_dir
-    }
-
     /// Ask with the access token of the organization `acme`.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path).bearer(&self.access).send()
