@@ -20,6 +20,8 @@ use crate::support::{Answer, TestServer};
 enum Door {
     /// Everybody.
     Open,
+    /// The token of the settings that is for it alone.
+    Metrics,
     /// Any live access token, whatever it may do.
     AnyAccess,
     /// Access tokens that the server keeps itself, whatever they may do.
@@ -45,6 +47,7 @@ struct Row {
     only_once: bool,
 }
 
+const METRICS_TOKEN: &str = "scrape-me";
 const A: &str = "/v2/analytics/organizations/{organization}";
 
 fn table() -> Vec<Row> {
@@ -73,7 +76,7 @@ fn table() -> Vec<Row> {
         row("GET", "/", Door::Open, 200),
         row("GET", "/healthz", Door::Open, 200),
         row("GET", "/readyz", Door::Open, 200),
-        row("GET", "/metrics", Door::Open, 200),
+        row("GET", "/metrics", Door::Metrics, 200),
         with(upload, row("POST", "/v1/uploads", Door::Uploads, 202)),
         row("GET", "/v1/uploads/metadata", Door::Uploads, 200),
         row("GET", "/v2/access-token", Door::AnyAccess, 200),
@@ -233,6 +236,8 @@ enum Kind {
     SiblingOidc,
     /// One for a suite of another organization, with every scope.
     ForeignOidc,
+    /// The one that the settings have for metrics.
+    Metrics,
 }
 
 /// What a door answers to a kind: the row's own status, or a refusal and what it must say.
@@ -248,7 +253,9 @@ fn verdict(door: Door, kind: &Kind) -> Result<(), (u16, String)> {
     };
     match (door, kind) {
         (Door::Open, _) => Ok(()),
-        (_, Kind::Nobody) => refused(401, ""),
+        (Door::Metrics, Kind::Metrics) => Ok(()),
+        (Door::Metrics, _) => refused(401, "--metrics-token"),
+        (_, Kind::Nobody | Kind::Metrics) => refused(401, ""),
         (Door::Uploads, Kind::SuiteToken | Kind::SiblingOidc | Kind::ForeignOidc) => Ok(()),
         (Door::Uploads, Kind::Oidc(scopes)) => needs(Scope::WriteUploads, scopes),
         (Door::Uploads, _) | (_, Kind::SuiteToken) => refused(401, ""),
@@ -283,6 +290,7 @@ impl Scene {
                 config.oidc.allow_loopback_http = true;
                 config.limits.rest_requests_per_minute = 0;
                 config.limits.plan_requests_per_minute = 0;
+                config.metrics.token = Some(METRICS_TOKEN.to_owned().into());
             },
             Clock::System,
         );
@@ -297,6 +305,11 @@ impl Scene {
                 "no OIDC token".to_owned(),
                 Kind::Nobody,
                 Some("a.b.c".to_owned()),
+            ),
+            (
+                "the token of the metrics".to_owned(),
+                Kind::Metrics,
+                Some(METRICS_TOKEN.to_owned()),
             ),
             (
                 "its suite token".to_owned(),
