@@ -259,7 +259,20 @@ fn failure(error: ureq::Error, limit: Duration) -> Failure {
         | ureq::Error::Http(_)
         | ureq::Error::InvalidProxyUrl
         | ureq::Error::RequireHttpsOnly(_) => Failure::Request(error.to_string()),
-        other => Failure::Network(other.to_string()),
+        other => Failure::Network(with_advice(other.to_string())),
+    }
+}
+
+/// Says in plain words what a refused certificate means. The TLS library's error is wrapped more
+/// than once on its way here, in types that are not public, so its words are what is left of it.
+fn with_advice(error: String) -> String {
+    if error.contains("invalid peer certificate") {
+        format!(
+            "the server's certificate is not trusted by this machine ({error}); check the base \
+             URL, or add the authority that signed it to the system's certificates"
+        )
+    } else {
+        error
     }
 }
 

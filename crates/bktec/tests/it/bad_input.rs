@@ -116,6 +116,74 @@ fn a_full_disk_under_the_results() {
     assert!(ended.stderr.contains("No space left"), "{ended}");
 }
 
+/// Where temporary files would go; a run needs none.
+#[rstest]
+#[case::missing("/nonexistent")]
+#[case::a_file("a.test.js")]
+#[case::full("/dev/full")]
+fn no_temporary_folder(#[case] folder: &str) {
+    let ended = Bktec::against(&["run"], &server())
+        .env("TMPDIR", folder)
+        .run();
+    assert_ran(&ended);
+}
+
+/// The results of pytest go there where no other place is given.
+#[rstest]
+#[case::missing("/nonexistent")]
+#[case::a_file("a.test.js")]
+fn no_temporary_folder_for_what_needs_one(#[case] folder: &str) {
+    let ended = Bktec::against(&["run"], &server())
+        .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "pytest")
+        .without("BUILDKITE_TEST_ENGINE_RESULT_PATH")
+        .env("TMPDIR", folder)
+        .run();
+    assert_eq!(ended.code, 16, "{ended}");
+    assert!(
+        ended.stderr.contains("prepare a temporary file: No"),
+        "{ended}"
+    );
+    assert!(ended.stderr.contains(&format!("{folder}/")), "{ended}");
+    assert!(!ended.stdout.contains("ran "), "{ended}");
+}
+
+/// It is the time that ends it.
+#[test]
+fn an_answer_without_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    // Ends with the test process.
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            std::thread::spawn(move || endless(&client));
+        }
+    });
+    let ended = Bktec::configured(&["run"], &base).run();
+    assert!(
+        ended
+            .stderr
+            .contains("Falling back to non-intelligent splitting"),
+        "{ended}"
+    );
+    assert!(ended.stdout.contains("ran a.test.js c.test.js"), "{ended}");
+}
+
+/// Sends spaces until the other side has enough.
+fn endless(mut client: &TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut line = String::new();
+    while reader.read_line(&mut line).ok()? > 2 {
+        line.clear();
+    }
+    client
+        .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        .ok()?;
+    loop {
+        client.write_all(&[b' '; 4096]).ok()?;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 #[rstest]
 #[case::http("HTTP_PROXY")]
 #[case::http_in_small_letters("http_proxy")]

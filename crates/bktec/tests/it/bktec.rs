@@ -103,6 +103,12 @@ impl Bktec {
         self
     }
 
+    /// One argument more.
+    pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
     /// A file in its folder.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
         fs_err::write(self.folder.path().join(name), content).unwrap();
