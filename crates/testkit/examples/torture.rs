@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use test_engine_test_postgres::fresh_database;
 use test_engine_testkit::{ServerProgram, Torture};
 
 /// Rounds between two lines.
@@ -16,18 +17,25 @@ fn main() -> ExitCode {
         // A reader that has gone away changes nothing about the run.
         let _gone = writeln!(out, "{line}");
     };
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let on_postgres = arguments.next_if_eq("--postgres").is_some();
     let rounds = arguments.next().map_or(Ok(200), |rounds| rounds.parse());
     let seed = arguments
         .next()
         .map_or_else(|| Ok(rand::random()), |seed| seed.parse());
-    let (Ok(rounds), Ok(seed)) = (rounds, seed) else {
-        say("usage: bin/torture [ROUNDS [SEED]]".to_owned());
+    let (Ok(rounds), Ok(seed), None) = (rounds, seed, arguments.next()) else {
+        say("usage: bin/torture [--postgres] [ROUNDS [SEED]]".to_owned());
         return ExitCode::from(2);
     };
-    say(format!("seed {seed}: {rounds} rounds on SQLite"));
+    let (database, server) = if on_postgres {
+        let server = ServerProgram::start_on_database(fresh_database());
+        ("PostgreSQL", server)
+    } else {
+        ("SQLite", ServerProgram::start())
+    };
+    say(format!("seed {seed}: {rounds} rounds on {database}"));
     let mut round = 0;
-    let survived = Torture { rounds, seed }.run(ServerProgram::start(), |acknowledged| {
+    let survived = Torture { rounds, seed }.run(server, |acknowledged| {
         round += 1;
         if round % TELL_EVERY == 0 {
             say(format!(

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use test_engine_results::Outcome;
 use test_engine_store::{
-    CommitRecord, OutcomeCounts, Page, Period, Store, Suite, TestOrder, TestQuery, TestWithMetrics,
-    Timestamp,
+    CommitRecord, OutcomeCounts, Page, Period, Store, StoreError, Suite, TestOrder, TestQuery,
+    TestWithMetrics, Timestamp,
 };
 
 /// More than any test uploads.
@@ -60,12 +60,23 @@ impl KeptResults {
     #[track_caller]
     pub(crate) fn in_database(database: &Path) -> Self {
         assert!(database.is_file(), "{} is no database", database.display());
+        Self::opened(Store::open_file(database))
+    }
+
+    /// In the PostgreSQL database at this address.
+    #[track_caller]
+    pub(crate) fn at_address(url: &str) -> Self {
+        Self::opened(Store::open(url))
+    }
+
+    #[track_caller]
+    fn opened(opening: impl Future<Output = Result<Store, StoreError>>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime can be made");
         let store = runtime
-            .block_on(Store::open_file(database))
+            .block_on(opening)
             .expect("the database can be opened");
         Self { runtime, store }
     }

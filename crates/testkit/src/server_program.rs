@@ -15,6 +15,8 @@ use crate::{Connection, KeptResults, programs};
 
 /// The organization of every server in a test.
 pub(crate) const ORGANIZATION: &str = "acme";
+/// The variable that names a database which is no file.
+const DATABASE_URL: &str = "TEST_ENGINE_DATABASE_URL";
 /// The longest a server may take from its start to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// The longest a command such as `suite create` may take.
@@ -45,6 +47,12 @@ impl ServerProgram {
         server.settings = settings;
         server.start_again();
         server
+    }
+
+    /// The same on the PostgreSQL database at this address, which nobody else may use.
+    #[track_caller]
+    pub fn start_on_database(url: String) -> Self {
+        Self::start_with(vec![(DATABASE_URL, url)])
     }
 
     fn with_nothing() -> Self {
@@ -168,7 +176,10 @@ impl ServerProgram {
 
     /// What its database holds. The server may be running or dead.
     pub fn kept_results(&self) -> KeptResults {
-        KeptResults::in_database(&self.data_directory().join("test-engine.db"))
+        match self.database() {
+            Some((_, url)) => KeptResults::at_address(url),
+            None => KeptResults::in_database(&self.data_directory().join("test-engine.db")),
+        }
     }
 
     /// Kills it with SIGKILL: nothing is finished, nothing is flushed.
@@ -198,11 +209,20 @@ impl ServerProgram {
             .args(arguments)
             .arg("--json")
             .arg("--data-dir")
-            .arg(self.data_directory());
+            .arg(self.data_directory())
+            .envs(self.database());
         let finished = run_within(command, COMMAND_LIMIT);
         finished.expect_code(0);
         serde_json::from_str(&finished.stdout)
             .unwrap_or_else(|error| panic!("not JSON ({error})\n{finished}"))
+    }
+
+    /// The setting that names its database, when that is no file.
+    fn database(&self) -> Option<(&'static str, &str)> {
+        self.settings
+            .iter()
+            .find(|(name, _)| *name == DATABASE_URL)
+            .map(|(name, url)| (*name, url.as_str()))
     }
 
     fn data_directory(&self) -> std::path::PathBuf {
