@@ -8,6 +8,7 @@
 mod cucumber;
 mod custom;
 mod gotest;
+mod honesty;
 mod jest;
 mod long;
 mod names;
