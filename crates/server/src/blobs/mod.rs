@@ -115,10 +115,10 @@ impl Blobs {
         }
     }
 
-    /// Where a key lies, for people.
+    /// Where a key lies in the storage, for people. Where a folder lies on the server is not theirs.
     pub(crate) fn uri(&self, key: &Key) -> String {
         match self {
-            Self::Files(files) => format!("file://{}", files.path(key).display()),
+            Self::Files(_) => format!("file:///{}", key.as_str()),
             Self::S3(s3) => s3.uri(key),
         }
     }
