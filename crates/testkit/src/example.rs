@@ -201,15 +201,17 @@ mod tests {
 
     use super::*;
 
-    const EXAMPLES: [&str; 10] = [
+    const EXAMPLES: [&str; 12] = [
         "cucumber-js",
         "cucumber-ruby",
         "custom-bats",
         "custom-junit",
+        "cypress",
         "gotest",
         "jest",
         "playwright",
         "pytest",
+        "pytest-pants",
         "rspec",
         "vitest",
     ];
@@ -239,9 +241,11 @@ mod tests {
             assert_eq!(count(ExpectedOutcome::Failed), 1, "{name}");
             assert_eq!(count(ExpectedOutcome::Skipped), 1, "{name}");
             for test in example.tests() {
+                // Without results nothing can be muted.
+                let can_mute = example.runner() != "cypress";
                 assert_eq!(
                     test.muted_after_first_build,
-                    test.outcome == ExpectedOutcome::Failed,
+                    can_mute && test.outcome == ExpectedOutcome::Failed,
                     "{name}: {}",
                     test.id
                 );

@@ -63,7 +63,7 @@ impl Node {
             .env("EXAMPLE_STATE", example.state());
         let results = result_path(example, build, index);
         match example.name() {
-            "pytest" => use_python(&mut command, &tool("pytest/bin")),
+            "pytest" | "pytest-pants" => use_python(&mut command, &tool("pytest/bin")),
             "rspec" => {
                 let _there = installed("rspec");
                 // Debian's RSpec comes without bundler.
@@ -72,7 +72,7 @@ impl Node {
                     "rspec --format progress --format json --out {{resultPath}} {{testExamples}}",
                 );
             }
-            "jest" | "vitest" | "cucumber-js" => {
+            "jest" | "vitest" | "cucumber-js" | "cypress" => {
                 let _there = installed("node");
             }
             "playwright" => {
@@ -176,7 +176,7 @@ fn use_python(command: &mut Command, folder: &Path) {
 
 /// Nodes share a folder here, so each needs a file of its own.
 fn result_path(example: &Example, build: &str, index: usize) -> String {
-    let extension = if example.runner() == "custom" {
+    let extension = if matches!(example.runner(), "custom" | "pytest-pants") {
         "xml"
     } else {
         "json"

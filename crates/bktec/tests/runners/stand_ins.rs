@@ -1,7 +1,5 @@
-//! Cypress and Pants, which cannot be had here: stand-ins that check their arguments and end as the
-//! real ones do.
-
-use std::path::PathBuf;
+//! Cypress and Pants, which cannot be had here: the stand-ins of their sample projects check their
+//! arguments and end as the real ones do.
 
 use bktec::attempts::RunStatus;
 use bktec::runners::RunnerSettings;
@@ -9,48 +7,17 @@ use bktec::runners::RunnerSettings;
 use crate::project::{Project, settings};
 use crate::tools;
 
-/// Takes `run --spec A,B` and fails as many times as there are specs that hold `fails`.
-const CYPRESS: &str = r#"#!/bin/sh
-[ "$1" = cypress ] && shift
-[ "$1" = run ] && [ "$2" = --spec ] && [ $# -eq 3 ] || { echo "cypress: bad arguments: $*"; exit 99; }
-failures=0
-IFS=,
-for spec in $3; do
-  [ -f "$spec" ] || { echo "cypress: no spec files matched $spec"; exit 98; }
-  grep -q fails "$spec" && failures=$((failures + 1))
-done
-exit $failures
-"#;
-
-/// Takes `test --shard=K/N :: -- OPTIONS` and starts the real pytest in a folder of its own.
-const PANTS: &str = r#"#!/bin/sh
-[ "$1" = test ] && [ "$2" = "--shard=0/1" ] && [ "$3" = :: ] && [ "$4" = -- ] || { echo "pants: bad arguments: $*"; exit 99; }
-shift 4
-sandbox=$(mktemp -d)
-cp -r . "$sandbox/src"
-cd "$sandbox/src" && pytest "$@"
-code=$?
-rm -rf "$sandbox"
-exit $code
-"#;
-
-fn script(project: &Project, name: &str, content: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    project.write(name, content);
-    let path = project.root().join(name);
-    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
+const FAILS: &str = "it(\"fails\", () => { throw new Error(\"no\"); });\n";
 
 #[test]
 fn cypress_gets_its_specs_in_one_argument_and_its_code_is_all_there_is() {
     let files = [
-        ("cypress/a b.cy.js", "fails"),
-        ("cypress/c.cy.js", "fails"),
+        ("cypress/a b.cy.js", FAILS),
+        ("cypress/c.cy.js", FAILS),
         ("d.cy.ts", ""),
     ];
     let project = Project::new(&files);
-    let tool = script(&project, ".stand-in", CYPRESS);
+    let tool = tools::installed("examples/cypress/stand-in/cypress");
     let project = project.tool("npx", &tool, "never");
     let runner = project.runner("cypress", RunnerSettings::default());
     let ran = project.run_all(&*runner, &[], 3);
@@ -64,7 +31,7 @@ fn cypress_gets_its_specs_in_one_argument_and_its_code_is_all_there_is() {
 
 fn pants(files: &[(&str, &str)], pytest: &str) -> Project {
     let project = Project::new(files);
-    let tool = script(&project, ".stand-in", PANTS);
+    let tool = tools::installed("examples/pytest-pants/stand-in/pants");
     project
         .tool("pants", &tool, "never")
         .tool("pytest", &tools::installed(pytest), "never")

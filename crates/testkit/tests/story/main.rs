@@ -20,4 +20,5 @@ mod javascript;
 mod oidc;
 mod one_plan;
 mod shutdown;
+mod stand_ins;
 mod two_builds;

@@ -1,0 +1,17 @@
+"""Parcels on their way."""
+
+from shop import first_try_of_this_build, work
+
+
+def test_parcel_is_weighed():
+    work(1.3)
+
+
+class TestTracking:
+    def test_courier_answers_in_time(self):
+        # Flaky: fails the first time a build runs it, and passes when it is tried again.
+        work(0.3)
+        assert not first_try_of_this_build("courier"), "the courier did not answer"
+
+    def test_shows_the_last_stop(self):
+        work(0.7)

@@ -1,0 +1,11 @@
+"""What customers are told."""
+
+from shop import work
+
+
+def test_order_confirmation():
+    work(0.4)
+
+
+def test_password_reset():
+    work(0.2)
