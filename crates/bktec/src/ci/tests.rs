@@ -84,7 +84,7 @@ fn github_actions() {
         GITHUB_REPOSITORY_OWNER=Acme-Corp\nGITHUB_RUN_ATTEMPT=3\nGITHUB_RUN_ID=1658821493\n\
         GITHUB_RUN_NUMBER=31\nGITHUB_SERVER_URL=https://github.com\n\
         GITHUB_SHA=ffac537e6cbbf934b08745a378932722df287a53\nGITHUB_WORKFLOW=CI\n\
-        GITHUB_WORKSPACE=/home/runner/work/app/app\nRUNNER_OS=Linux";
+        GITHUB_WORKSPACE=/repository\nRUNNER_OS=Linux";
     insta::assert_snapshot!(read(push), @"
     GitHub Actions (github_actions)
     organization: acme-corp (GITHUB_REPOSITORY_OWNER)
@@ -191,7 +191,7 @@ fn gitlab() {
 #[test]
 fn azure_pipelines() {
     let environment = "TF_BUILD=True\nAGENT_JOBNAME=tests 2\nBUILD_BUILDID=12\nBUILD_BUILDNUMBER=20240620.1\n\
-        BUILD_SOURCEBRANCH=refs/heads/a/b\nBUILD_SOURCESDIRECTORY=/home/vsts/work/1/s\nBUILD_SOURCEVERSION=abc\n\
+        BUILD_SOURCEBRANCH=refs/heads/a/b\nBUILD_SOURCESDIRECTORY=/repository\nBUILD_SOURCEVERSION=abc\n\
         BUILD_SOURCEVERSIONMESSAGE=Fix\nSYSTEM_COLLECTIONURI=https://dev.azure.com/Acme/\n\
         SYSTEM_JOBATTEMPT=2\nSYSTEM_JOBID=j\nSYSTEM_JOBPOSITIONINPHASE=2\nSYSTEM_PHASENAME=tests\n\
         SYSTEM_PARALLELEXECUTIONTYPE=MultiMachine\nSYSTEM_STAGENAME=__default\n\
