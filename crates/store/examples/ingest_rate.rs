@@ -1,15 +1,18 @@
 //! How many executions a second the store keeps, and how many bytes each takes on disk, beside
 //! plain rows inserted one by one on the same disk in the same run.
 //!
-//! `ingest_rate [--uploads N] [--results N] [--tests N] [--json]` prints one line, or JSON.
+//! `ingest_rate [--postgres] [--uploads N] [--results N] [--tests N] [--json]` prints one line, or
+//! JSON. With `--postgres` both go to a server of their own, which waits for the disk as usual.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, Executor, IntoArguments, PgConnection, SqliteConnection};
+use tempfile::TempDir;
 use test_engine_results::{Format, Outcome, TestResult};
 use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp};
+use test_engine_test_postgres::{Cluster, Promise};
 use uuid::Uuid;
 
 /// What is measured, and how much of it.
@@ -20,7 +23,14 @@ struct Settings {
     results: usize,
     /// Distinct tests, in files of 20.
     tests: usize,
+    postgres: bool,
     json: bool,
+}
+
+/// Where both are kept.
+enum Place {
+    Folder(TempDir),
+    Cluster(Cluster),
 }
 
 /// Single rows that are timed.
@@ -29,9 +39,8 @@ const SINGLE_ROWS: usize = 5_000;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let settings = settings()?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("ingest.db");
-    let store = Store::open_file(&path).await?;
+    let place = Place::new(settings.postgres)?;
+    let store = place.open().await?;
     let now = Timestamp::from_millis(1_800_000_000_000);
     let organization = store
         .create_organization(Uuid::new_v4(), "acme", now)
@@ -58,8 +67,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     // Closed, the file is its true size; opened again, everything has to be learnt anew.
     store.close().await;
-    let size_before = size(&path)?;
-    let store = Store::open_file(&path).await?;
+    let size_before = place.size()?;
+    let store = place.open().await?;
     for number in rounds..2 * rounds {
         store
             .record_upload(upload(&settings, suite.id, number, now))
@@ -78,9 +87,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     times.sort_unstable();
     let median_ms = times[times.len() / 2].as_secs_f64() * 1000.0;
     store.close().await;
-    let grown = size(&path)?.saturating_sub(size_before);
+    let grown = place.size()?.saturating_sub(size_before);
     let bytes_each = as_float(grown) / as_float((rounds + settings.uploads) * settings.results);
-    let single_rate = single_rows(&folder.path().join("rows.db")).await?;
+    let single_rate = place.single_rows().await?;
 
     let mut out = std::io::stdout().lock();
     if settings.json {
@@ -107,6 +116,7 @@ fn settings() -> Result<Settings, String> {
         uploads: 100,
         results: 5_000,
         tests: 100_000,
+        postgres: false,
         json: false,
     };
     let mut arguments = std::env::args().skip(1);
@@ -121,10 +131,12 @@ fn settings() -> Result<Settings, String> {
             "--uploads" => settings.uploads = number()?,
             "--results" => settings.results = number()?,
             "--tests" => settings.tests = number()?,
+            "--postgres" => settings.postgres = true,
             "--json" => settings.json = true,
             other => {
                 return Err(format!(
-                    "{other} is not known; known are --uploads, --results, --tests, --json"
+                    "{other} is not known; known are --postgres, --uploads, --results, \
+                     --tests, --json"
                 ));
             }
         }
@@ -191,34 +203,92 @@ fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) ->
     }
 }
 
+impl Place {
+    fn new(postgres: bool) -> std::io::Result<Self> {
+        Ok(if postgres {
+            Self::Cluster(Cluster::start(Promise::Durability))
+        } else {
+            Self::Folder(tempfile::tempdir()?)
+        })
+    }
+
+    fn file(folder: &TempDir) -> PathBuf {
+        folder.path().join("ingest.db")
+    }
+
+    async fn open(&self) -> Result<Store, test_engine_store::StoreError> {
+        match self {
+            Self::Folder(folder) => Store::open_file(&Self::file(folder)).await,
+            Self::Cluster(cluster) => Store::open(&cluster.url()).await,
+        }
+    }
+
+    /// Bytes on disk.
+    fn size(&self) -> Result<usize, Box<dyn std::error::Error>> {
+        Ok(match self {
+            Self::Folder(folder) => fs_err::metadata(Self::file(folder))?.len().try_into()?,
+            Self::Cluster(cluster) => cluster
+                .say("SELECT pg_database_size('postgres')")
+                .trim()
+                .parse()?,
+        })
+    }
+
+    /// Rows a second in the plain way.
+    async fn single_rows(&self) -> Result<f64, sqlx::Error> {
+        match self {
+            Self::Folder(folder) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new()
+                    .filename(folder.path().join("rows.db"))
+                    .create_if_missing(true)
+                    .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+                    .synchronous(sqlx::sqlite::SqliteSynchronous::Full);
+                let mut connection = SqliteConnection::connect_with(&options).await?;
+                single_rows(&mut connection, "INTEGER PRIMARY KEY").await
+            }
+            Self::Cluster(cluster) => {
+                let mut connection = PgConnection::connect(&cluster.url()).await?;
+                single_rows(&mut connection, "BIGSERIAL PRIMARY KEY").await
+            }
+        }
+    }
+}
+
 /// The plain way: look the test up, insert a row, each on its own, as durable as ours.
-async fn single_rows(path: &Path) -> Result<f64, Box<dyn std::error::Error>> {
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
-        .synchronous(sqlx::sqlite::SqliteSynchronous::Full);
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::raw_sql(
-        "CREATE TABLE tests (id INTEGER PRIMARY KEY, scope TEXT, name TEXT, UNIQUE (scope, name)); \
-         CREATE TABLE executions (id INTEGER PRIMARY KEY, uuid TEXT, run TEXT, test_id INTEGER, \
-         outcome TEXT, duration REAL);",
-    )
-    .execute(&mut connection)
-    .await?;
+async fn single_rows<C: sqlx::Connection>(connection: &mut C, key: &str) -> Result<f64, sqlx::Error>
+where
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+    <C::Database as sqlx::Database>::Arguments: IntoArguments<C::Database>,
+    for<'v> &'v str: sqlx::Type<C::Database> + sqlx::Encode<'v, C::Database>,
+    for<'v> String: sqlx::Type<C::Database> + sqlx::Encode<'v, C::Database>,
+    for<'v> f64: sqlx::Type<C::Database> + sqlx::Encode<'v, C::Database>,
+    for<'v> i64:
+        sqlx::Type<C::Database> + sqlx::Encode<'v, C::Database> + sqlx::Decode<'v, C::Database>,
+    usize: sqlx::ColumnIndex<<C::Database as sqlx::Database>::Row>,
+{
+    for table in [
+        "row_tests (id KEY, scope TEXT, name TEXT, UNIQUE (scope, name))",
+        "row_executions (id KEY, uuid TEXT, run TEXT, test_id BIGINT, outcome TEXT, \
+         duration DOUBLE PRECISION)",
+    ] {
+        let text = format!("CREATE TABLE {}", table.replace("KEY", key));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text))
+            .execute(&mut *connection)
+            .await?;
+    }
     let start = Instant::now();
     for number in 0..SINGLE_ROWS {
         let name = format!("does what number {number} says it does");
         let test: i64 = sqlx::query_scalar(
-            "INSERT INTO tests (scope, name) VALUES ($1, $2) \
+            "INSERT INTO row_tests (scope, name) VALUES ($1, $2) \
              ON CONFLICT (scope, name) DO UPDATE SET name = excluded.name RETURNING id",
         )
         .bind("Area model")
         .bind(name)
-        .fetch_one(&mut connection)
+        .fetch_one(&mut *connection)
         .await?;
         sqlx::query(
-            "INSERT INTO executions (uuid, run, test_id, outcome, duration) \
+            "INSERT INTO row_executions (uuid, run, test_id, outcome, duration) \
              VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(Uuid::new_v4().to_string())
@@ -226,17 +296,10 @@ async fn single_rows(path: &Path) -> Result<f64, Box<dyn std::error::Error>> {
         .bind(test)
         .bind("passed")
         .bind(0.5)
-        .execute(&mut connection)
+        .execute(&mut *connection)
         .await?;
     }
-    let rate = as_float(SINGLE_ROWS) / start.elapsed().as_secs_f64();
-    connection.close().await?;
-    Ok(rate)
-}
-
-/// Bytes of a file.
-fn size(path: &Path) -> std::io::Result<usize> {
-    Ok(usize::try_from(fs_err::metadata(path)?.len()).unwrap_or(usize::MAX))
+    Ok(as_float(SINGLE_ROWS) / start.elapsed().as_secs_f64())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]

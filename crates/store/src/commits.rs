@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::records::{CommitRecord, SuiteId};
-use crate::sql::{Row, Value, repeated, statement_sizes, values};
+use crate::sql::{Row, Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -12,33 +12,26 @@ impl Store {
     /// be in one call twice.
     pub async fn record_commits(&self, suite: SuiteId, commits: &[CommitRecord]) -> Result<()> {
         let mut session = self.write().await?;
-        let mut rest = commits;
-        for size in statement_sizes(commits.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let rows: Vec<Value<'_>> = now.iter().flat_map(|commit| row(suite, commit)).collect();
-            session
-                .execute(
-                    repeated(
-                        "INSERT INTO commits (suite_id, sha, parents, author_name, author_email, \
-                         author_date, committer_name, committer_email, committer_date, message, \
-                         files_changed, diff_stat) VALUES ",
-                        "(?,?,?,?,?,?,?,?,?,?,?,?)",
-                        size,
-                        " ON CONFLICT (suite_id, sha) DO UPDATE SET parents = excluded.parents, \
-                         author_name = excluded.author_name, \
-                         author_email = excluded.author_email, \
-                         author_date = excluded.author_date, \
-                         committer_name = excluded.committer_name, \
-                         committer_email = excluded.committer_email, \
-                         committer_date = excluded.committer_date, message = excluded.message, \
-                         files_changed = excluded.files_changed, diff_stat = excluded.diff_stat",
-                    ),
-                    rows,
-                )
-                .await
-                .map_err(|error| error.or_gone("the suite"))?;
-        }
+        session
+            .write_many(
+                "INSERT INTO commits (suite_id, sha, parents, author_name, author_email, \
+                 author_date, committer_name, committer_email, committer_date, message, \
+                 files_changed, diff_stat)",
+                12,
+                commits
+                    .iter()
+                    .flat_map(|commit| row(suite, commit))
+                    .collect(),
+                "ON CONFLICT (suite_id, sha) DO UPDATE SET parents = excluded.parents, \
+                 author_name = excluded.author_name, author_email = excluded.author_email, \
+                 author_date = excluded.author_date, \
+                 committer_name = excluded.committer_name, \
+                 committer_email = excluded.committer_email, \
+                 committer_date = excluded.committer_date, message = excluded.message, \
+                 files_changed = excluded.files_changed, diff_stat = excluded.diff_stat",
+            )
+            .await
+            .map_err(|error| error.or_gone("the suite"))?;
         session.commit().await
     }
 

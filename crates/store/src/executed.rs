@@ -14,7 +14,7 @@ use crate::records::{
 };
 use crate::runs::merged_tags;
 use crate::segment;
-use crate::sql::{Row, Session, Value, lookup_sizes, repeated, values};
+use crate::sql::{Row, Session, Value, values};
 use crate::store::Store;
 use crate::sums;
 
@@ -195,27 +195,16 @@ impl<'a> Tally<'a> {
         ids.sort_unstable();
         let (filters, filter_values) = conditions(query);
         let mut found = Vec::with_capacity(ids.len());
-        let mut rest = ids.as_slice();
-        for size in lookup_sizes(ids.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
-                &format!(
-                    "SELECT {TEST_COLUMNS} {SELECT_TEST} WHERE tests.suite_id = ? {filters}\
-                     AND tests.id IN ("
-                ),
-                "?",
-                size,
-                ")",
-            );
-            let mut bound = values![suite.get()].to_vec();
-            bound.extend(filter_values.clone());
-            bound.extend(now.iter().copied().map(Value::from));
-            for row in session.rows(text, bound).await? {
-                let test = test(&row)?;
-                let metrics = self.tests.get(&test.id.get()).copied().unwrap_or_default();
-                found.push(TestWithMetrics { test, metrics });
-            }
+        let select = format!(
+            "SELECT {TEST_COLUMNS} {SELECT_TEST} WHERE tests.suite_id = ? {filters}AND tests.id"
+        );
+        let mut bound = values![suite.get()].to_vec();
+        bound.extend(filter_values);
+        let ids = ids.into_iter().map(Value::from).collect();
+        for row in session.look_up(&select, &bound, ids, "").await? {
+            let test = test(&row)?;
+            let metrics = self.tests.get(&test.id.get()).copied().unwrap_or_default();
+            found.push(TestWithMetrics { test, metrics });
         }
         sort(&mut found, query.order, query.descending);
         Ok(found)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::identity::{execution_place, execution_uuid};
 use crate::records::{NewExecutionTags, SuiteId};
-use crate::sql::{Session, Value, lookup_sizes, repeated, values};
+use crate::sql::{Session, Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -72,26 +72,20 @@ async fn upload_facts(
     uploads: &[i64],
 ) -> Result<HashMap<i64, UploadFacts>> {
     let mut facts = HashMap::new();
-    let mut rest = uploads;
-    for size in lookup_sizes(uploads.len()) {
-        let (now, later) = rest.split_at(size);
-        rest = later;
-        let text = repeated(
-            "SELECT id, uuid, kept FROM uploads WHERE suite_id = ? AND id IN (",
-            "?",
-            size,
-            ")",
-        );
-        let bound = std::iter::once(suite.get())
-            .chain(now.iter().copied())
-            .map(Value::from);
-        for row in session.rows(text, bound).await? {
-            let upload = UploadFacts {
-                uuid: row.uuid(1)?,
-                executions: row.count(2)?,
-            };
-            facts.insert(row.integer(0)?, upload);
-        }
+    let found = session
+        .look_up(
+            "SELECT id, uuid, kept FROM uploads WHERE suite_id = ? AND id",
+            &values![suite.get()],
+            uploads.iter().copied().map(Value::from).collect(),
+            "",
+        )
+        .await?;
+    for row in found {
+        let upload = UploadFacts {
+            uuid: row.uuid(1)?,
+            executions: row.count(2)?,
+        };
+        facts.insert(row.integer(0)?, upload);
     }
     Ok(facts)
 }

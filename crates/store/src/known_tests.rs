@@ -10,7 +10,7 @@ use crate::records::{
     BranchFilter, Listed, Metrics, OutcomeCounts, Period, Suite, SuiteId, Test, TestId, TestOrder,
     TestQuery, TestState, TestWithMetrics, Timestamp,
 };
-use crate::sql::{Row, Value, lookup_sizes, repeated, values};
+use crate::sql::{Row, Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -142,22 +142,17 @@ impl Store {
     ) -> Result<BTreeMap<TestId, i64>> {
         let mut session = self.read().await?;
         let mut days = BTreeMap::new();
-        let mut rest = tests;
-        for size in lookup_sizes(tests.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
+        let rows = session
+            .look_up(
                 "SELECT test_id, MAX(day) FROM test_days WHERE suite_id = ? AND day >= ? \
-                 AND day <= ? AND failed > 0 AND test_id IN (",
-                "?",
-                size,
-                ") GROUP BY test_id",
-            );
-            let mut bound = values![suite.get(), period.first_day, period.last_day].to_vec();
-            bound.extend(now.iter().map(|id| Value::from(id.get())));
-            for row in session.rows(text, bound).await? {
-                days.insert(TestId::new(row.integer(0)?), row.integer(1)?);
-            }
+                 AND day <= ? AND failed > 0 AND test_id",
+                &values![suite.get(), period.first_day, period.last_day],
+                tests.iter().map(|id| Value::from(id.get())).collect(),
+                "GROUP BY test_id",
+            )
+            .await?;
+        for row in rows {
+            days.insert(TestId::new(row.integer(0)?), row.integer(1)?);
         }
         Ok(days)
     }
@@ -181,31 +176,20 @@ impl Store {
         names.dedup();
         let mut session = self.read().await?;
         let mut found = Vec::new();
-        let mut rest = names.as_slice();
-        for size in lookup_sizes(names.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
-                &format!(
-                    "SELECT {TEST_COLUMNS} {SELECT_TEST} \
-                     WHERE tests.suite_id = ? AND tests.file_key IN ("
-                ),
-                "?",
-                size,
-                ")",
-            );
-            let mut bound = vec![Value::from(suite.get())];
-            bound.extend(now.iter().map(|name| Value::from(file_key(name))));
-            for row in session.rows(text, bound).await? {
-                let test = test(&row)?;
-                // Two names may share a key.
-                if test
-                    .file_name
-                    .as_deref()
-                    .is_some_and(|name| names.binary_search(&name).is_ok())
-                {
-                    found.push(test);
-                }
+        let select = format!(
+            "SELECT {TEST_COLUMNS} {SELECT_TEST} WHERE tests.suite_id = ? AND tests.file_key"
+        );
+        let keys = names.iter().map(|name| Value::from(file_key(name)));
+        let bound = values![suite.get()];
+        for row in session.look_up(&select, &bound, keys.collect(), "").await? {
+            let test = test(&row)?;
+            // Two names may share a key.
+            if test
+                .file_name
+                .as_deref()
+                .is_some_and(|name| names.binary_search(&name).is_ok())
+            {
+                found.push(test);
             }
         }
         found.sort_by(|a, b| {

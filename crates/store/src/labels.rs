@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::records::{LabelChange, SuiteId, Test, TestId};
-use crate::sql::{Value, lookup_sizes, repeated, values};
+use crate::sql::{Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -65,21 +65,11 @@ impl Store {
     pub async fn labels(&self, tests: &[TestId]) -> Result<BTreeMap<TestId, Vec<String>>> {
         let mut session = self.read().await?;
         let mut labels: BTreeMap<TestId, Vec<String>> = BTreeMap::new();
-        let mut rest = tests;
-        for size in lookup_sizes(tests.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
-                "SELECT test_id, label FROM test_labels WHERE test_id IN (",
-                "?",
-                size,
-                ") ORDER BY test_id, label",
-            );
-            let bound = now.iter().map(|id| Value::from(id.get()));
-            for row in session.rows(text, bound).await? {
-                let id = TestId::new(row.integer(0)?);
-                labels.entry(id).or_default().push(row.text(1)?);
-            }
+        let select = "SELECT test_id, label FROM test_labels WHERE test_id";
+        let keys = tests.iter().map(|id| Value::from(id.get())).collect();
+        for row in session.look_up(select, &[], keys, "").await? {
+            let id = TestId::new(row.integer(0)?);
+            labels.entry(id).or_default().push(row.text(1)?);
         }
         // The default collation of an engine may not be the order of bytes.
         for of_one in labels.values_mut() {

@@ -17,6 +17,7 @@ mod ingest;
 mod known_tests;
 mod labels;
 mod leases;
+mod many;
 mod organizations;
 mod ownership;
 mod plans;

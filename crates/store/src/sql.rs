@@ -136,7 +136,8 @@ macro_rules! values {
 }
 pub(crate) use values;
 
-/// An SQL text: fixed with `$1`, `$2`, or made by [`repeated`] with `?` in order of appearance.
+/// An SQL text: fixed with `$1`, `$2`, or made at run time with `?` in order of appearance:
+/// numbering hundreds of named values costs SQLite more than the work itself.
 pub(crate) enum Text {
     Fixed(&'static str),
     Made(String),
@@ -163,7 +164,7 @@ impl Text {
     }
 
     /// Postgres knows numbered values only. No text has a `?` that is not a value.
-    fn postgres(self) -> Cow<'static, str> {
+    pub(crate) fn postgres(self) -> Cow<'static, str> {
         use std::fmt::Write as _;
         let text = match self {
             Self::Fixed(text) => return Cow::Borrowed(text),
@@ -179,42 +180,6 @@ impl Text {
         }
         Cow::Owned(numbered)
     }
-}
-
-/// An SQL text with a list of `count` times `item`, separated by commas, between the two ends.
-///
-/// Made texts have `?` for their values: numbering hundreds of named values costs SQLite more
-/// than the work itself.
-pub(crate) fn repeated(before: &str, item: &str, count: usize, after: &str) -> String {
-    let mut text = String::with_capacity(before.len() + (item.len() + 1) * count + after.len());
-    text.push_str(before);
-    for index in 0..count {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(item);
-    }
-    text.push_str(after);
-    text
-}
-
-/// Cuts a number of rows to write into statements of few different sizes, so that their texts are
-/// prepared once.
-pub(crate) fn statement_sizes(rows: usize) -> impl Iterator<Item = usize> {
-    sizes(rows, &[100, 10, 1])
-}
-
-/// The same for keys to look up, of which a statement holds more.
-pub(crate) fn lookup_sizes(keys: usize) -> impl Iterator<Item = usize> {
-    sizes(keys, &[1000, 100, 10, 1])
-}
-
-fn sizes(mut length: usize, sizes: &'static [usize]) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let size = *sizes.iter().find(|size| **size <= length)?;
-        length -= size;
-        Some(size)
-    })
 }
 
 /// A connection in use; with a transaction when it came from [`crate::Store`]'s writer.
@@ -412,19 +377,6 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn statements_come_in_few_sizes_and_cover_everything() {
-        let sizes: Vec<usize> = statement_sizes(213).collect();
-        assert_eq!(sizes, [100, 100, 10, 1, 1, 1]);
-        assert_eq!(statement_sizes(0).count(), 0);
-        assert_eq!(lookup_sizes(2100).collect::<Vec<_>>(), [1000, 1000, 100]);
-    }
-
-    #[test]
-    fn a_list_is_written_with_commas_between() {
-        assert_eq!(repeated("IN (", "?", 3, ")"), "IN (?,?,?)");
-    }
 
     #[test]
     fn nul_in_text_is_replaced() {

@@ -9,7 +9,7 @@ use crate::history::DAYS_BETWEEN;
 use crate::identity::test_uuid;
 use crate::records::{BranchId, Period, Selector, SelectorChanges, Suite, SuiteId, TestTiming};
 use crate::rings;
-use crate::sql::{Value, lookup_sizes, repeated, values};
+use crate::sql::{Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -108,17 +108,12 @@ impl Store {
     async fn test_ids(&self, uuids: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
         let mut session = self.read().await?;
         let mut ids = HashMap::with_capacity(uuids.len());
-        let mut rest = uuids;
-        for size in lookup_sizes(uuids.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            // Not by suite as well: an engine that knows no statistics would then look through
-            // the whole suite. The ids are made of the suite's, so they are its own.
-            let text = repeated("SELECT uuid, id FROM tests WHERE uuid IN (", "?", size, ")");
-            let bound = now.iter().map(|uuid| Value::from(*uuid));
-            for row in session.rows(text, bound).await? {
-                ids.insert(row.uuid(0)?, row.integer(1)?);
-            }
+        // Not by suite as well: an engine that knows no statistics would then look through the
+        // whole suite. The ids are made of the suite's, so they are its own.
+        let select = "SELECT uuid, id FROM tests WHERE uuid";
+        let keys = uuids.iter().map(|uuid| Value::from(*uuid)).collect();
+        for row in session.look_up(select, &[], keys, "").await? {
+            ids.insert(row.uuid(0)?, row.integer(1)?);
         }
         Ok(ids)
     }
@@ -149,28 +144,19 @@ impl Store {
         period: Period,
     ) -> Result<HashMap<i64, TestTiming>> {
         let mut session = self.read().await?;
-        let test_ids: Vec<i64> = test_ids.collect();
-        let mut timings = HashMap::with_capacity(test_ids.len());
-        let mut rest = test_ids.as_slice();
-        for size in lookup_sizes(test_ids.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let before = format!(
-                "{DAYS_BETWEEN} \
-                 SELECT test_id, CAST(SUM(duration_sum_us) AS BIGINT), CAST(SUM(timed) AS BIGINT) \
-                 FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
-                 AND test_days.day = days.day AND test_days.test_id IN ("
-            );
-            let after = ") GROUP BY test_id HAVING SUM(timed) > 0";
-            let text = repeated(&before, "?", size, after);
-            let mut bound = values![period.first_day, period.last_day, suite.get()].to_vec();
-            bound.extend(now.iter().map(|id| Value::from(*id)));
-            for row in session.rows(text, bound).await? {
-                let (id, timing) = timing(row.integer(0)?, row.count(1)?, row.count(2)?)?;
-                timings.insert(id, timing);
-            }
-        }
-        Ok(timings)
+        let select = format!(
+            "{DAYS_BETWEEN} \
+             SELECT test_id, CAST(SUM(duration_sum_us) AS BIGINT), CAST(SUM(timed) AS BIGINT) \
+             FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
+             AND test_days.day = days.day AND test_days.test_id"
+        );
+        let bound = values![period.first_day, period.last_day, suite.get()];
+        let keys = test_ids.map(Value::from).collect();
+        let group = "GROUP BY test_id HAVING SUM(timed) > 0";
+        let rows = session.look_up(&select, &bound, keys, group).await?;
+        rows.iter()
+            .map(|row| timing(row.integer(0)?, row.count(1)?, row.count(2)?))
+            .collect()
     }
 }
 

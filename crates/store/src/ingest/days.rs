@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::StoreError;
 use crate::records::Metrics;
 use crate::segment::Kept;
-use crate::sql::{Session, Value, repeated, statement_sizes, values};
+use crate::sql::{Session, values};
 use crate::sums;
 
 /// Adds executions to the sums of a day and branch (0: none).
@@ -21,14 +21,9 @@ pub(super) async fn add(
     for execution in executions {
         sums::add(tests.entry(execution.test_id).or_default(), execution);
     }
-    let mut rest = tests.iter();
-    for size in statement_sizes(tests.len()) {
-        let text = repeated(
-            "INSERT INTO test_days (suite_id, day, test_id, branch_id, passed, failed, skipped, \
-             unknown, timed, duration_sum_us, duration_min_us, duration_max_us) VALUES ",
-            "(?,?,?,?,?,?,?,?,?,?,?,?)",
-            size,
-            " ON CONFLICT (suite_id, day, test_id, branch_id) DO UPDATE SET \
+    let insert = "INSERT INTO test_days (suite_id, day, test_id, branch_id, passed, failed, skipped, \
+             unknown, timed, duration_sum_us, duration_min_us, duration_max_us)";
+    let update = "ON CONFLICT (suite_id, day, test_id, branch_id) DO UPDATE SET \
              passed = test_days.passed + excluded.passed, \
              failed = test_days.failed + excluded.failed, \
              skipped = test_days.skipped + excluded.skipped, \
@@ -40,26 +35,24 @@ pub(super) async fn add(
               THEN excluded.duration_min_us ELSE test_days.duration_min_us END, \
              duration_max_us = CASE WHEN test_days.duration_max_us IS NULL \
               OR excluded.duration_max_us > test_days.duration_max_us \
-              THEN excluded.duration_max_us ELSE test_days.duration_max_us END",
-        );
-        let mut bound: Vec<Value<'_>> = Vec::with_capacity(size * 12);
-        for (test_id, sums) in rest.by_ref().take(size) {
-            bound.extend(values![
-                suite_id,
-                day,
-                *test_id,
-                branch_id,
-                sums.counts.passed.cast_signed(),
-                sums.counts.failed.cast_signed(),
-                sums.counts.skipped.cast_signed(),
-                sums.counts.unknown.cast_signed(),
-                sums.timed.cast_signed(),
-                sums.duration_sum_us.cast_signed(),
-                sums.duration_min_us.map(u64::cast_signed),
-                sums.duration_max_us.map(u64::cast_signed),
-            ]);
-        }
-        session.execute(text, bound).await?;
+              THEN excluded.duration_max_us ELSE test_days.duration_max_us END";
+    let mut cells = Vec::with_capacity(tests.len() * 12);
+    for (test_id, sums) in tests {
+        cells.extend(values![
+            suite_id,
+            day,
+            test_id,
+            branch_id,
+            sums.counts.passed.cast_signed(),
+            sums.counts.failed.cast_signed(),
+            sums.counts.skipped.cast_signed(),
+            sums.counts.unknown.cast_signed(),
+            sums.timed.cast_signed(),
+            sums.duration_sum_us.cast_signed(),
+            sums.duration_min_us.map(u64::cast_signed),
+            sums.duration_max_us.map(u64::cast_signed),
+        ]);
     }
+    session.write_many(insert, 12, cells, update).await?;
     Ok(())
 }

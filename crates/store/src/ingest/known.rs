@@ -10,13 +10,15 @@ use crate::error::StoreError;
 use crate::identity::{file_key, selector_hash};
 use crate::records::{NewExecution, NewUpload, RunTiming};
 use crate::rings;
-use crate::sql::{Session, Value, lookup_sizes, repeated, statement_sizes, values};
+use crate::sql::{Session, Value, values};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// How exact a test's time of the latest execution is, in milliseconds: the row of a test that
 /// looks as it did is not written for every execution.
 const LAST_SEEN_STEP_MS: i64 = 60 * 60 * 1000;
+
+const INSERT: &str = "INSERT INTO selectors (suite_id, value_hash, value, updated_seq, recent)";
 
 /// The selectors of one upload.
 pub(super) struct Selectors<'a> {
@@ -62,24 +64,19 @@ impl<'a> Selectors<'a> {
         // In the order of the index: neighbours are then read together.
         let mut hashes: Vec<[u8; 16]> = by_hash.keys().copied().collect();
         hashes.sort_unstable();
-        let mut rest = hashes.as_slice();
-        for size in lookup_sizes(hashes.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
+        let known = session
+            .look_up(
                 "SELECT id, value_hash, recent FROM selectors \
-                 WHERE suite_id = ? AND value_hash IN (",
-                "?",
-                size,
-                ")",
-            );
-            let mut bound = vec![Value::from(suite_id)];
-            bound.extend(now.iter().map(Value::from));
-            for row in session.rows(text, bound).await? {
-                if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
-                    entry.id = row.integer(0)?;
-                    entry.recent = row.bytes(2)?;
-                }
+                 WHERE suite_id = ? AND value_hash",
+                &values![suite_id],
+                hashes.iter().map(Value::from).collect(),
+                "",
+            )
+            .await?;
+        for row in known {
+            if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
+                entry.id = row.integer(0)?;
+                entry.recent = row.bytes(2)?;
             }
         }
         let mut missing: Vec<(usize, [u8; 16], &str)> = entries
@@ -89,24 +86,16 @@ impl<'a> Selectors<'a> {
             .collect();
         // In file order, as tests are: what stands together is kept together.
         missing.sort_unstable();
-        let mut rest = missing.as_slice();
-        for size in statement_sizes(missing.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
-                "INSERT INTO selectors (suite_id, value_hash, value, updated_seq, recent) VALUES ",
-                "(?,?,?,?,?)",
-                size,
-                " RETURNING id, value_hash",
-            );
-            let mut bound = Vec::with_capacity(size * 5);
-            for (_, hash, value) in now {
-                bound.extend(values![suite_id, hash, *value, seq, Vec::new()]);
-            }
-            for row in session.rows(text, bound).await? {
-                if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
-                    entry.id = row.integer(0)?;
-                }
+        let mut cells = Vec::with_capacity(missing.len() * 5);
+        for (_, hash, value) in &missing {
+            cells.extend(values![suite_id, hash, *value, seq, Vec::new()]);
+        }
+        let made = session
+            .write_many(INSERT, 5, cells, "RETURNING id, value_hash")
+            .await?;
+        for row in made {
+            if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
+                entry.id = row.integer(0)?;
             }
         }
         Ok(Self {
@@ -136,29 +125,19 @@ impl<'a> Selectors<'a> {
             .map(|(value, entry)| (*value, entry))
             .collect();
         changed.sort_unstable_by_key(|(_, entry)| entry.id);
-        let mut rest = changed.as_slice();
-        for size in statement_sizes(changed.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
-                "INSERT INTO selectors (suite_id, value_hash, value, updated_seq, recent) VALUES ",
-                "(?,?,?,?,?)",
-                size,
-                " ON CONFLICT (suite_id, value_hash) DO UPDATE SET \
-                 updated_seq = excluded.updated_seq, recent = excluded.recent",
-            );
-            let mut bound = Vec::with_capacity(size * 5);
-            for (value, entry) in now {
-                bound.extend(values![
-                    self.suite_id,
-                    &entry.hash,
-                    *value,
-                    self.seq,
-                    entry.recent.as_slice(),
-                ]);
-            }
-            session.execute(text, bound).await?;
+        let mut cells = Vec::with_capacity(changed.len() * 5);
+        for (value, entry) in changed {
+            cells.extend(values![
+                self.suite_id,
+                &entry.hash,
+                value,
+                self.seq,
+                entry.recent.as_slice(),
+            ]);
         }
+        let update = "ON CONFLICT (suite_id, value_hash) DO UPDATE SET \
+                      updated_seq = excluded.updated_seq, recent = excluded.recent";
+        session.write_many(INSERT, 5, cells, update).await?;
         Ok(())
     }
 
@@ -212,12 +191,7 @@ pub(super) async fn test_ids(
             })
         })
         .collect();
-    let mut rest = changed.as_slice();
-    for size in statement_sizes(changed.len()) {
-        let (now, later) = rest.split_at(size);
-        rest = later;
-        write(session, upload, now, known, selectors).await?;
-    }
+    write(session, upload, &changed, known, selectors).await?;
     uuids
         .iter()
         .map(|uuid| known.get(uuid).map(|test| test.id))
@@ -231,36 +205,30 @@ async fn load(
     as_of: i64,
     known: &mut HashMap<Uuid, KnownTest>,
 ) -> Result<()> {
-    let mut rest = uuids;
-    for size in lookup_sizes(uuids.len()) {
-        let (now, later) = rest.split_at(size);
-        rest = later;
-        let text = repeated(
+    let found = session
+        .look_up(
             "SELECT tests.id, tests.uuid, tests.last_seen_at, tests.location, tests.file_name, \
              tests.identifier, selectors.value FROM tests \
-             LEFT JOIN selectors ON selectors.id = tests.selector_id WHERE tests.uuid IN (",
-            "?",
-            size,
-            ")",
+             LEFT JOIN selectors ON selectors.id = tests.selector_id WHERE tests.uuid",
+            &[],
+            uuids.iter().map(|uuid| Value::from(*uuid)).collect(),
+            "",
+        )
+        .await?;
+    for row in found {
+        let fingerprint = hash_of(
+            row.text_or_null(3)?.as_deref(),
+            row.text_or_null(4)?.as_deref(),
+            row.text_or_null(5)?.as_deref(),
+            row.text_or_null(6)?.as_deref(),
         );
-        for row in session
-            .rows(text, now.iter().map(|uuid| Value::from(*uuid)))
-            .await?
-        {
-            let fingerprint = hash_of(
-                row.text_or_null(3)?.as_deref(),
-                row.text_or_null(4)?.as_deref(),
-                row.text_or_null(5)?.as_deref(),
-                row.text_or_null(6)?.as_deref(),
-            );
-            let test = KnownTest {
-                id: row.integer(0)?,
-                fingerprint,
-                last_seen_at: row.integer(2)?,
-                as_of,
-            };
-            known.insert(row.uuid(1)?, test);
-        }
+        let test = KnownTest {
+            id: row.integer(0)?,
+            fingerprint,
+            last_seen_at: row.integer(2)?,
+            as_of,
+        };
+        known.insert(row.uuid(1)?, test);
     }
     Ok(())
 }
@@ -272,24 +240,20 @@ async fn write(
     known: &mut HashMap<Uuid, KnownTest>,
     selectors: &Selectors<'_>,
 ) -> Result<()> {
+    let insert = "INSERT INTO tests (suite_id, uuid, scope, name, location, file_name, file_key, \
+                  identifier, selector_id, first_seen_at, last_seen_at)";
     // A format that does not tell the place leaves it as another has told it.
-    let text = repeated(
-        "INSERT INTO tests (suite_id, uuid, scope, name, location, file_name, file_key, \
-         identifier, selector_id, first_seen_at, last_seen_at) VALUES ",
-        "(?,?,?,?,?,?,?,?,?,?,?)",
-        tests.len(),
-        " ON CONFLICT (uuid) DO UPDATE SET \
+    let update = "ON CONFLICT (uuid) DO UPDATE SET \
          location = COALESCE(excluded.location, tests.location), \
          file_name = COALESCE(excluded.file_name, tests.file_name), \
          file_key = COALESCE(excluded.file_key, tests.file_key), \
          identifier = COALESCE(excluded.identifier, tests.identifier), \
          selector_id = COALESCE(excluded.selector_id, tests.selector_id), \
-         last_seen_at = excluded.last_seen_at RETURNING id, uuid",
-    );
-    let mut bound = Vec::with_capacity(tests.len() * 11);
+         last_seen_at = excluded.last_seen_at RETURNING id, uuid";
+    let mut cells = Vec::with_capacity(tests.len() * 11);
     for (uuid, execution) in tests {
         let result = &execution.result;
-        bound.extend(values![
+        cells.extend(values![
             upload.suite.get(),
             *uuid,
             result.scope.as_ref(),
@@ -307,7 +271,7 @@ async fn write(
         .iter()
         .map(|(uuid, execution)| (*uuid, fingerprint(execution)))
         .collect();
-    for row in session.rows(text, bound).await? {
+    for row in session.write_many(insert, 11, cells, update).await? {
         let uuid = row.uuid(1)?;
         let test = KnownTest {
             id: row.integer(0)?,

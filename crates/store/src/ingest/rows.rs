@@ -8,7 +8,7 @@ use super::{Ingest, Result, RunRow};
 use crate::records::NewExecution;
 use crate::runs::{FAILED, PASSED, PENDING};
 use crate::segment::{self, Kept};
-use crate::sql::{Value, repeated, statement_sizes, values};
+use crate::sql::values;
 
 impl Ingest<'_> {
     pub(super) async fn insert_upload(
@@ -73,38 +73,26 @@ impl Ingest<'_> {
         kept: &[Kept],
         sources: &[&NewExecution],
     ) -> Result<()> {
-        let failed: Vec<(i64, &Kept, &NewExecution)> = (0_i64..)
+        let failed = (0_i64..)
             .zip(kept.iter().zip(sources))
-            .filter(|(_, (execution, _))| execution.outcome == Outcome::Failed)
-            .map(|(position, (execution, source))| (position, execution, *source))
-            .collect();
-        let mut rest = failed.as_slice();
-        for size in statement_sizes(failed.len()) {
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let text = repeated(
-                "INSERT INTO failures (upload_id, position, run_id, test_id, muted, duration_us, \
-                 reason, tags, expanded) VALUES ",
-                "(?,?,?,?,?,?,?,?,?)",
-                size,
-                "",
-            );
-            let mut bound: Vec<Value<'_>> = Vec::with_capacity(size * 9);
-            for (position, execution, source) in now {
-                bound.extend(values![
-                    upload_id,
-                    *position,
-                    run_id,
-                    execution.test_id,
-                    execution.muted,
-                    execution.duration_us.map(whole),
-                    &source.result.failure_reason,
-                    &execution.tags,
-                    expanded_json(&source.result.failure_expanded),
-                ]);
-            }
-            self.session.execute(text, bound).await?;
+            .filter(|(_, (execution, _))| execution.outcome == Outcome::Failed);
+        let mut cells = Vec::new();
+        for (position, (execution, source)) in failed {
+            cells.extend(values![
+                upload_id,
+                position,
+                run_id,
+                execution.test_id,
+                execution.muted,
+                execution.duration_us.map(whole),
+                &source.result.failure_reason,
+                &execution.tags,
+                expanded_json(&source.result.failure_expanded),
+            ]);
         }
+        let insert = "INSERT INTO failures (upload_id, position, run_id, test_id, muted, \
+                      duration_us, reason, tags, expanded)";
+        self.session.write_many(insert, 9, cells, "").await?;
         Ok(())
     }
 
