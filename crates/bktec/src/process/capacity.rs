@@ -52,7 +52,7 @@ impl Capacity {
     pub fn parts(&self, command: &CommandLine) -> usize {
         let all: usize = command.words().map(|word| word.len() + 1 + POINTER).sum();
         let longest = command.words().map(str::len).max().unwrap_or(0);
-        let joined: usize = if joins(&command.program) {
+        let joined: usize = if joins_for_a_shell(&command.program) {
             command.words().map(|word| quoted(word).len() + 1).sum()
         } else {
             0
@@ -64,7 +64,8 @@ impl Capacity {
     }
 }
 
-fn joins(program: &str) -> bool {
+/// Whether this program hands its words to a shell, joined into one.
+pub(crate) fn joins_for_a_shell(program: &str) -> bool {
     let name = program.rsplit('/').next().unwrap_or(program);
     JOINING.contains(&name)
 }

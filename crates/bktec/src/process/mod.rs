@@ -18,6 +18,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use capacity::Capacity;
+pub(crate) use capacity::joins_for_a_shell;
 pub use error::SpawnError;
 
 /// A program and its arguments, no shell in between.

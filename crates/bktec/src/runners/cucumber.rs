@@ -1,8 +1,9 @@
 //! Cucumber, Ruby's and JavaScript's, by the JSON formatter.
 //!
 //! Scenarios are named by file and line, and so is each row of an outline. The two programs want
-//! formatters and paths written differently, so which one a command starts is told from its words.
+//! formatters and paths written differently; `flavour` tells which one a command starts.
 
+mod flavour;
 mod pattern;
 
 use std::path::Path;
@@ -10,9 +11,9 @@ use std::path::Path;
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
+use self::flavour::Flavour;
 use super::setup::Setup;
 use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
-use crate::command_template::CommandTemplate;
 use crate::process::{CommandLine, Surroundings};
 
 /// What is known of Cucumber.
@@ -35,27 +36,18 @@ pub(super) static DEFINITION: Definition = Definition {
 
 struct Cucumber {
     setup: Setup,
-    is_javascript: bool,
+    flavour: Flavour,
 }
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
     Ok(Box::new(Cucumber::new(settings)?))
 }
 
-fn is_javascript(template: &CommandTemplate) -> bool {
-    let program = |word: &String| {
-        word.rsplit('/')
-            .next()
-            .is_some_and(|name| name.starts_with("cucumber-js") || name == "cucumber.js")
-    };
-    template.words().iter().any(program) || template.contains("json:")
-}
-
 impl Cucumber {
     fn new(settings: RunnerSettings) -> Result<Self, RunnerError> {
         let setup = Setup::new(&DEFINITION, settings)?;
         Ok(Self {
-            is_javascript: is_javascript(&setup.test) || is_javascript(&setup.retry),
+            flavour: Flavour::of([&setup.test, &setup.retry], &setup.surroundings.directory),
             setup,
         })
     }
@@ -66,18 +58,31 @@ impl Cucumber {
     ) -> Result<Vec<String>, RunnerError> {
         let mut all = Vec::new();
         for target in targets {
-            if self.is_javascript {
-                all.extend(pattern::arguments(target)?);
-            } else {
-                all.push(targets::argument(target)?);
+            self.check(target)?;
+            match self.flavour {
+                Flavour::JavaScript => all.extend(pattern::arguments(target)?),
+                Flavour::Ruby | Flavour::Unknown => all.push(targets::argument(target)?),
             }
         }
         Ok(all)
     }
 
+    /// Refuses what cannot be said to this Cucumber.
+    fn check(&self, target: &str) -> Result<(), RunnerError> {
+        match self.flavour {
+            Flavour::Ruby => Ok(()),
+            Flavour::JavaScript => pattern::check(target),
+            Flavour::Unknown if pattern::is_plain(target) => Ok(()),
+            Flavour::Unknown => Err(RunnerError::UnknownCucumber {
+                command: self.setup.test.text().to_owned(),
+                name: target.to_owned(),
+            }),
+        }
+    }
+
     fn listing_command(&self, files: &[String], list: &str, unused: &str) -> CommandLine {
         let mut command = self.setup.fill_listing(&self.setup.test, files, unused);
-        let formatter = if self.is_javascript {
+        let formatter = if self.flavour == Flavour::JavaScript {
             vec![
                 "--dry-run".to_owned(),
                 "--format".to_owned(),
@@ -104,10 +109,8 @@ impl Runner for Cucumber {
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
         let files = self.setup.discover(on_warning)?;
-        if self.is_javascript {
-            // Before a plan is asked for that could not be run.
-            files.iter().try_for_each(|file| pattern::check(file))?;
-        }
+        // Before a plan is asked for that could not be run.
+        files.iter().try_for_each(|file| self.check(file))?;
         Ok(files)
     }
 
@@ -210,6 +213,20 @@ mod tests {
         }
         let ruby = cucumber(None).command(&[case(r"f/[id]/a\b.feature")]);
         assert!(words(&ruby.unwrap()).ends_with(r"'f/[id]/a\b.feature'"));
+    }
+
+    #[test]
+    fn a_path_that_the_two_take_differently_is_refused_where_nothing_tells_them_apart() {
+        let runner = cucumber(Some("make e2e {{testExamples}}"));
+        let command = runner.command(&[case("f/a b.feature:3")]).unwrap();
+        assert_eq!(words(&command), "make e2e 'f/a b.feature:3'");
+        for name in ["f/[id]/a.feature", "f/@a.feature", r"f/a\b.feature"] {
+            let error = runner.command(&[case(name)]).unwrap_err();
+            assert!(
+                matches!(error, RunnerError::UnknownCucumber { .. }),
+                "{error}"
+            );
+        }
     }
 
     #[rstest]

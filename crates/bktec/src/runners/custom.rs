@@ -9,8 +9,8 @@ use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use super::setup::Setup;
-use super::{Definition, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
-use crate::command_template::{TEST_EXAMPLES, Value};
+use super::{Definition, Reading, Runner, RunnerError, RunnerSettings, TestKey, launcher, targets};
+use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
 use crate::process::{CommandLine, Surroundings};
 
 /// What is known of custom runners.
@@ -40,6 +40,20 @@ fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
 }
 
 impl Custom {
+    fn fill(
+        &self,
+        template: &CommandTemplate,
+        paths: &[String],
+    ) -> Result<CommandLine, RunnerError> {
+        let command = self
+            .setup
+            .fill(template, &[(TEST_EXAMPLES, Value::Many(paths))]);
+        if template.contains(TEST_EXAMPLES) {
+            launcher::check(&command.program, paths, &self.surroundings().directory)?;
+        }
+        Ok(command)
+    }
+
     fn format(&self) -> Option<Format> {
         let path = self.setup.result_path.as_deref()?;
         let is_xml = path
@@ -63,10 +77,7 @@ impl Runner for Custom {
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        let paths = targets::arguments(cases)?;
-        Ok(self
-            .setup
-            .fill(&self.setup.test, &[(TEST_EXAMPLES, Value::Many(&paths))]))
+        self.fill(&self.setup.test, &targets::arguments(cases)?)
     }
 
     /// Failed tests are rerun by what the results say of their place. If one of them says nothing
@@ -90,10 +101,7 @@ impl Runner for Custom {
             }
             None => targets::arguments(cases)?,
         };
-        Ok(Some(self.setup.fill(
-            &self.setup.retry,
-            &[(TEST_EXAMPLES, Value::Many(&paths))],
-        )))
+        self.fill(&self.setup.retry, &paths).map(Some)
     }
 
     fn result_path(&self) -> Option<&Path> {

@@ -1,4 +1,9 @@
 //! Cypress, which takes its specs as one argument and leaves no results to read.
+//!
+//! A spec is a glob pattern to it, and one that matches nothing is passed over without a word. No
+//! way to escape a mark of a pattern survives the way Cypress takes its list apart, so in the name
+//! of a file each becomes a `*`: that may bring other specs too, and never loses one. What is no
+//! file here may be a pattern of the user's own, and stays.
 
 use std::path::Path;
 
@@ -47,13 +52,20 @@ impl Runner for Cypress {
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
         let specs = targets::arguments(cases)?;
-        if let Some(name) = specs.iter().find(|spec| spec.contains(',')) {
-            return Err(RunnerError::BadName {
-                name: name.clone(),
-                character: "comma",
-            });
-        }
-        let list = specs.join(",");
+        let directory = &self.0.surroundings.directory;
+        let specs = specs.into_iter().map(|spec| {
+            if directory.join(&spec).is_file() {
+                Ok(pattern(&spec))
+            } else if spec.contains(',') {
+                Err(RunnerError::BadName {
+                    name: spec,
+                    character: "comma",
+                })
+            } else {
+                Ok(spec)
+            }
+        });
+        let list = specs.collect::<Result<Vec<_>, _>>()?.join(",");
         let template = if self.0.test.contains(TEST_EXAMPLES) {
             self.0.test.clone()
         } else {
@@ -85,6 +97,23 @@ impl Runner for Cypress {
     }
 }
 
+/// A pattern that matches this spec: one without marks, as far as Cypress, its list and quotes are
+/// concerned.
+fn pattern(spec: &str) -> String {
+    let mut pattern = String::with_capacity(spec.len());
+    for character in spec.chars() {
+        match character {
+            '[' | ']' | '{' | '}' | '(' | ')' | '*' | '?' | '!' | ',' | '\\' | '"' => {
+                if !pattern.ends_with('*') {
+                    pattern.push('*');
+                }
+            }
+            plain => pattern.push(plain),
+        }
+    }
+    pattern
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -113,9 +142,34 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_in_a_name_would_part_it() {
+    fn a_mark_of_a_pattern_stands_for_itself_and_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let runner = build(RunnerSettings {
+            working_directory: folder.path().to_owned(),
+            ..RunnerSettings::default()
+        });
+        let runner = runner.unwrap();
+        for (spec, pattern) in [
+            ("e2e/[id]/a.cy.js", "e2e/*id*/a.cy.js"),
+            ("(g)/[[...slug]].cy.js", "*g*/*...slug*.cy.js"),
+            ("a,b/c!d/{e}?.cy.js", "a*b/c*d/*e*.cy.js"),
+            ("it's \"q\" $1+@x.cy.js", "it's *q* $1+@x.cy.js"),
+        ] {
+            let path = folder.path().join(spec);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, "").unwrap();
+            let command = runner.command(&[case(spec)]).unwrap();
+            assert_eq!(command.arguments.last().unwrap(), pattern);
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_a_pattern_of_the_users_own() {
         let runner = build(RunnerSettings::default()).unwrap();
-        let error = runner.command(&[case("a,b.cy.js")]).unwrap_err();
+        let command = runner.command(&[case("e2e/**/{a,b}.cy.js")]);
+        let error = command.unwrap_err();
         assert!(error.to_string().contains("comma"), "{error}");
+        let command = runner.command(&[case("e2e/**/[ab].cy.js")]).unwrap();
+        assert_eq!(command.arguments.last().unwrap(), "e2e/**/[ab].cy.js");
     }
 }

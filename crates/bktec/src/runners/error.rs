@@ -90,8 +90,31 @@ pub enum RunnerError {
     BadName {
         /// The name.
         name: String,
-        /// `newline` or `null character`.
+        /// Such as `newline` or `null character`.
         character: &'static str,
+    },
+    /// A name that a launcher's shell would take for a pattern.
+    #[error(
+        "`{program}` hands {name:?} to a shell without quotes, which would run other files instead\n\
+         put the tool itself into the command, such as node_modules/.bin/TOOL, or rename the file"
+    )]
+    Expanded {
+        /// The name.
+        name: String,
+        /// The launcher.
+        program: String,
+    },
+    /// A command that may start either Cucumber, with a path that means something else to each.
+    #[error(
+        "cucumber: `{command}` does not say whether it starts Ruby's Cucumber or JavaScript's, and \
+         they take {name:?} differently\n\
+         name `cucumber` or `cucumber-js` in the command, or rename the file"
+    )]
+    UnknownCucumber {
+        /// The command as it was written.
+        command: String,
+        /// The name.
+        name: String,
     },
     /// A file name that is not text.
     #[error("the test file {name:?} has a name that is not UTF-8\nrename it or exclude it")]

@@ -66,12 +66,17 @@ impl Jest {
     }
 
     fn fill(&self, template: &CommandTemplate, files: Vec<String>, names: &str) -> CommandLine {
-        let mut files = targets::sorted_once(files);
-        if self.by_path.is_some_and(|flag| !template.contains(flag)) {
-            for file in &mut files {
-                *file = escape_path(file);
-            }
-        }
+        let is_expression = self.by_path.is_some_and(|flag| !template.contains(flag));
+        let files: Vec<String> = targets::sorted_once(files)
+            .into_iter()
+            .map(|file| {
+                if is_expression {
+                    escape_path(&file)
+                } else {
+                    targets::unexpanded(file)
+                }
+            })
+            .collect();
         let values = [
             (TEST_EXAMPLES, Value::Many(&files)),
             (TEST_NAME_PATTERN, Value::One(names)),
@@ -246,7 +251,7 @@ mod tests {
         ];
         assert_eq!(
             words(&jest(None, None).command(&cases).unwrap()),
-            "npx jest --runTestsByPath '(g)/[id]/a.test.js' b.test.js --json --testLocationInResults --outputFile out.json"
+            "npx jest --runTestsByPath './~/../(g)/[id]/a.test.js' b.test.js --json --testLocationInResults --outputFile out.json"
         );
     }
 

@@ -13,6 +13,7 @@ mod error;
 mod feature_table;
 mod gotest;
 mod jest;
+mod launcher;
 mod playwright;
 mod pytest;
 mod pytest_pants;

@@ -287,11 +287,14 @@ impl Runner for Pytest {
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
-        self.setup.discover(on_warning)
+        let files = self.setup.discover(on_warning)?;
+        // Before a plan is asked for that could not be run.
+        files.iter().try_for_each(|file| check(file))?;
+        Ok(files)
     }
 
     fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
-        let arguments = targets::file_arguments(files)?;
+        let arguments = arguments(files.iter().map(String::as_str))?;
         let folder = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let unused = folder.path().join("unused");
         let command = self.listing_command(&arguments, &unused.to_string_lossy());
@@ -310,7 +313,8 @@ impl Runner for Pytest {
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        self.fill(&self.setup.test, &targets::arguments(cases)?)
+        let arguments = arguments(cases.iter().map(targets::target))?;
+        self.fill(&self.setup.test, &arguments)
     }
 
     fn retry_command(
@@ -321,8 +325,9 @@ impl Runner for Pytest {
         let known = KnownFiles::new(cases.iter().map(targets::target));
         let node_ids: Vec<String> = failed
             .iter()
-            .map(|key| targets::argument(&known.seen_from_here(&key.path)))
-            .collect::<Result<_, _>>()?;
+            .map(|key| known.seen_from_here(&key.path))
+            .collect();
+        let node_ids = arguments(node_ids.iter().map(String::as_str))?;
         self.fill(&self.setup.retry, &targets::sorted_once(node_ids))
             .map(Some)
     }
@@ -342,6 +347,29 @@ impl Runner for Pytest {
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
         read(self.mode, bytes, cases)
     }
+}
+
+fn arguments<'t>(targets: impl Iterator<Item = &'t str>) -> Result<Vec<String>, RunnerError> {
+    targets
+        .map(|target| {
+            check(target)?;
+            targets::argument(target)
+        })
+        .collect()
+}
+
+/// Refuses a path that pytest would take for another one. It cuts every argument off at the first
+/// bracket when it looks for the file, so `[id]/test_a.py` is the whole project to it, and beside
+/// other files it is nothing at all.
+fn check(target: &str) -> Result<(), RunnerError> {
+    let path = target.split_once("::").map_or(target, |(path, _)| path);
+    if !path.contains('[') {
+        return Ok(());
+    }
+    Err(RunnerError::BadName {
+        name: target.to_owned(),
+        character: "`[` where pytest cuts a path off",
+    })
 }
 
 /// Reads the results of a run that was given `cases`.

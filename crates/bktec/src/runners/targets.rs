@@ -59,6 +59,23 @@ pub(super) fn argument(target: &str) -> Result<String, RunnerError> {
     })
 }
 
+/// An argument for a program that makes paths plain by their text alone, as Node's `path.resolve`
+/// does: in a form that no shell on the way to it expands.
+///
+/// `npx`, `npm` and `yarn` hand their arguments to a shell, and leave `[id]/a.test.js` unquoted: it
+/// would run `i/a.test.js` instead. In a folder that is not there nothing matches, so the shell
+/// leaves the text as it is; and the tilde makes these programs quote it, for shells that expand
+/// braces.
+pub(super) fn unexpanded(argument: String) -> String {
+    if !argument.contains(['[', '{']) {
+        return argument;
+    }
+    let (root, relative) = argument
+        .strip_prefix('/')
+        .map_or((".", argument.as_str()), |rest| ("", rest));
+    format!("{root}/~/../{}", relative.trim_start_matches("./"))
+}
+
 /// Refuses names that no command line or list of files can hold.
 pub(super) fn check(name: &str) -> Result<(), RunnerError> {
     let character = match name
@@ -114,6 +131,16 @@ mod tests {
     #[case("./-x.py", "./-x.py")]
     fn a_target_is_never_an_option(#[case] target: &str, #[case] expected: &str) {
         assert_eq!(argument(target).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case("a/b c/(d)*?.js", "a/b c/(d)*?.js")]
+    #[case("[id]/a.js", "./~/../[id]/a.js")]
+    #[case("./{a,b}/a.js", "./~/../{a,b}/a.js")]
+    #[case("a/../[id]/-a.js", "./~/../a/../[id]/-a.js")]
+    #[case("/app/[id]/a.js", "/~/../app/[id]/a.js")]
+    fn no_shell_expands_a_path(#[case] argument: &str, #[case] expected: &str) {
+        assert_eq!(unexpanded(argument.to_owned()), expected);
     }
 
     #[rstest]

@@ -31,19 +31,24 @@ mod tests {
     use crate::runners::testing::{case, key};
 
     #[test]
-    fn paths_are_never_escaped_and_names_always_are() {
+    fn paths_keep_their_text_and_names_are_escaped() {
         let runner = build(RunnerSettings {
             result_path: Some("out.json".to_owned()),
             ..RunnerSettings::default()
         })
         .unwrap();
-        let path = "(g)/[id]/a.test.ts";
-        assert_eq!(runner.command(&[case(path)]).unwrap().arguments[2], path);
-        let failed = [key("A (b)", "c", path)];
-        let retry = runner.retry_command(&failed, &[]).unwrap().unwrap();
-        assert_eq!(
-            retry.arguments[2..5],
-            [path, "--testNamePattern", r"(A \(b\) c)"]
-        );
+        for (path, argument) in [
+            ("(g)/a+b.test.ts", "(g)/a+b.test.ts"),
+            ("(g)/[id]/a.test.ts", "./~/../(g)/[id]/a.test.ts"),
+        ] {
+            let first = runner.command(&[case(path)]).unwrap();
+            assert_eq!(first.arguments[2], argument);
+            let failed = [key("A (b)", "c", path)];
+            let retry = runner.retry_command(&failed, &[]).unwrap().unwrap();
+            assert_eq!(
+                retry.arguments[2..5],
+                [argument, "--testNamePattern", r"(A \(b\) c)"]
+            );
+        }
     }
 }

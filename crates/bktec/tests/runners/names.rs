@@ -3,11 +3,19 @@
 use bktec::runners::{RunnerError, RunnerSettings};
 use rstest::rstest;
 
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::tools;
 
-const FOLDERS: [&str; 8] = [
+/// Some of them, taken for patterns, stand for others: these would run in their place.
+const FOLDERS: [&str; 15] = [
+    "(group)",
     "(group)/[id]",
+    "[id]",
+    "i",
+    "s*r",
+    "star",
+    "quit?",
+    "{a,i}",
     "-dash",
     "@at",
     "sp ace",
@@ -52,7 +60,7 @@ const VITEST: Kind = Kind {
     file: "-x.test.js",
     content: "import fs from 'node:fs';\nimport { expect, test } from 'vitest';\ntest('t', () => { const path = expect.getState().testPath + '.seen'; const seen = fs.existsSync(path); fs.writeFileSync(path, ''); expect(seen).toBe(true); });\n",
     result: "out.json",
-    cannot: &["back\\slash"],
+    cannot: &["back\\slash", "quit?"],
 };
 
 const PLAYWRIGHT: Kind = Kind {
@@ -70,7 +78,7 @@ const PYTEST: Kind = Kind {
     file: "test_-x.py",
     content: "import pathlib\n\ndef test_t():\n    path = pathlib.Path(__file__ + '.seen')\n    seen = path.exists()\n    path.touch()\n    assert seen\n",
     result: "out.xml",
-    cannot: &[],
+    cannot: &["(group)/[id]", "[id]"],
 };
 
 const FEATURE: &str = "Feature: F\n\n  Scenario: s\n    Given it works the second time\n";
@@ -215,4 +223,28 @@ fn a_line_break_in_a_name_is_refused(
         text.contains("newline") && text.contains("rename it"),
         "{text}"
     );
+}
+
+/// pytest would run all files but this one, or none at all, and say that all is well.
+#[test]
+fn a_bracket_in_a_path_is_refused_for_pytest() {
+    for file in ["[id]/test_a.py", "p[x]q/test_a.py", "test_[a].py"] {
+        let project = Project::new(&[(file, ""), ("test_b.py", "")]);
+        let runner = project.runner(
+            "pytest",
+            RunnerSettings {
+                test_command: Some("pytest --junit-xml={{resultPath}}".to_owned()),
+                ..RunnerSettings::default()
+            },
+        );
+        let named = project::selector(file);
+        for error in [
+            runner.discover(&mut |_| {}).map(drop).unwrap_err(),
+            runner.command(&[named]).map(drop).unwrap_err(),
+            runner.examples(&[file.to_owned()]).map(drop).unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains(file) && text.contains("exclude it"), "{text}");
+        }
+    }
 }

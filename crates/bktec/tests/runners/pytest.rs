@@ -146,7 +146,7 @@ fn odd_parameters_survive_the_round_trip(#[case] with: With) {
 fn odd_paths_survive_the_round_trip(#[case] with: With) {
     let fails_once = "import pathlib\n\ndef test_x():\n    path = pathlib.Path(__file__ + '.seen')\n    seen = path.exists()\n    path.touch()\n    assert seen\n";
     let files = [
-        ("(group)/[id]/test_a.py", fails_once),
+        ("(group)/{x,y}/test_a.py", fails_once),
         ("-dash/test_b.py", fails_once),
         ("sp ace/test_c d.py", fails_once),
         ("my.pkg/test_e.py", fails_once),

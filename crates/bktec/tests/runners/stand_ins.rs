@@ -29,6 +29,31 @@ fn cypress_gets_its_specs_in_one_argument_and_its_code_is_all_there_is() {
     assert_eq!(ran.outcome.status(), RunStatus::Unknown);
 }
 
+/// Its specs are patterns: a name that is one must not run another's in its place.
+#[test]
+fn cypress_runs_specs_with_odd_names() {
+    let names = [
+        "[id]/a.cy.js",
+        "i/a.cy.js",
+        "(g)/{b,c}!.cy.js",
+        "it's \"q\" $1.cy.js",
+        "-d.cy.js",
+    ];
+    let files = names.map(|name| (name, FAILS));
+    let project = Project::new(&files);
+    let tool = tools::installed("examples/cypress/stand-in/cypress");
+    let project = project.tool("npx", &tool, "never");
+    let runner = project.runner("cypress", RunnerSettings::default());
+    let ran = project.run_all(&*runner, &[], 0);
+    ran.assert(i32::try_from(names.len()).unwrap(), &[]);
+    for name in names {
+        assert!(
+            project.log().contains(&format!("Running: {name}\n")),
+            "{name}"
+        );
+    }
+}
+
 fn pants(files: &[(&str, &str)], pytest: &str) -> Project {
     let project = Project::new(files);
     let tool = tools::installed("examples/pytest-pants/stand-in/pants");

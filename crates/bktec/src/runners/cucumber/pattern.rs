@@ -52,6 +52,12 @@ pub(super) fn check(target: &str) -> Result<(), RunnerError> {
     Ok(())
 }
 
+/// Whether a target means the same as a path and as a pattern.
+pub(super) fn is_plain(target: &str) -> bool {
+    let (path, _) = split_lines(target);
+    !path.contains('\\') && escaped(path) == path
+}
+
 /// `a.feature:3:7` is `a.feature` and `:3:7`.
 fn split_lines(target: &str) -> (&str, &str) {
     let mut path = target;
