@@ -58,7 +58,8 @@ fn light(rows: u32) -> i64 {
     i64::from(rows.max(1))
 }
 
-/// An upload brings its segment and its failures, a plan a body of up to megabytes.
+/// An upload brings its segment and its failures, a plan a body of up to megabytes, a block the sums
+/// of up to 128 tests.
 fn heavy(rows: u32) -> i64 {
     i64::from((rows / 50).max(1))
 }
@@ -115,7 +116,7 @@ impl Store {
 
 /// Deletes some rows of one table; false when the suite has none left in any.
 async fn delete_some(session: &mut Session, suite: i64, rows: u32) -> Result<bool> {
-    if delete_some_days(session, suite, light(rows)).await? {
+    if delete_some_days(session, suite, heavy(rows)).await? {
         return Ok(true);
     }
     for part in &PARTS {
@@ -133,8 +134,8 @@ async fn delete_some(session: &mut Session, suite: i64, rows: u32) -> Result<boo
 async fn delete_some_days(session: &mut Session, suite: i64, rows: i64) -> Result<bool> {
     let end = session
         .optional(
-            "SELECT day, test_id FROM test_days WHERE suite_id = $1 \
-             ORDER BY day, test_id LIMIT 1 OFFSET $2",
+            "SELECT day, block FROM day_blocks WHERE suite_id = $1 \
+             ORDER BY day, block LIMIT 1 OFFSET $2",
             values![suite, rows],
         )
         .await?;
@@ -142,14 +143,14 @@ async fn delete_some_days(session: &mut Session, suite: i64, rows: i64) -> Resul
         Some(end) => {
             session
                 .execute(
-                    "DELETE FROM test_days WHERE suite_id = $1 AND (day, test_id) <= ($2, $3)",
+                    "DELETE FROM day_blocks WHERE suite_id = $1 AND (day, block) <= ($2, $3)",
                     values![suite, end.integer(0)?, end.integer(1)?],
                 )
                 .await?
         }
         None => {
             session
-                .execute("DELETE FROM test_days WHERE suite_id = $1", values![suite])
+                .execute("DELETE FROM day_blocks WHERE suite_id = $1", values![suite])
                 .await?
         }
     };

@@ -3,15 +3,13 @@
 //! The daily sums answer most questions faster; they know neither tags nor builds. So here the
 //! columns of uploads are gone through one by one, a few megabytes at a time.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::StoreError;
 use crate::execution_tags::later_tags;
 use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, branch_condition, conditions, test};
-use crate::records::{
-    Metrics, OrganizationId, SuiteId, TestId, TestOrder, TestQuery, TestWithMetrics,
-};
+use crate::ordering::sort;
+use crate::records::{Metrics, OrganizationId, SuiteId, TestQuery, TestWithMetrics};
 use crate::runs::merged_tags;
 use crate::segment;
 use crate::sql::{Row, Session, Value, values};
@@ -208,38 +206,5 @@ impl<'a> Tally<'a> {
         }
         sort(&mut found, query.order, query.descending);
         Ok(found)
-    }
-}
-
-/// The order in which the database lists tests: those without the figure last, then as they came.
-fn sort(tests: &mut [TestWithMetrics], order: TestOrder, descending: bool) {
-    let key = |item: &TestWithMetrics| -> (Option<f64>, TestId) {
-        (figure(&item.metrics, order), item.test.id)
-    };
-    tests.sort_by(|a, b| {
-        let ((left, left_id), (right, right_id)) = (key(a), key(b));
-        let by_figure = match (left, right) {
-            (Some(left), Some(right)) if descending => right.total_cmp(&left),
-            (Some(left), Some(right)) => left.total_cmp(&right),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        by_figure.then(left_id.cmp(&right_id))
-    });
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "an order needs no more than 52 bits"
-)]
-fn figure(metrics: &Metrics, order: TestOrder) -> Option<f64> {
-    match order {
-        TestOrder::DurationMean => metrics.duration_mean_us(),
-        TestOrder::DurationSum => Some(metrics.duration_sum_us as f64),
-        TestOrder::DurationMin => metrics.duration_min_us.map(|duration| duration as f64),
-        TestOrder::DurationMax => metrics.duration_max_us.map(|duration| duration as f64),
-        TestOrder::Reliability => metrics.counts.reliability(),
-        TestOrder::Executions => Some(metrics.counts.executions() as f64),
     }
 }

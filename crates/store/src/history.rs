@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use test_engine_results::Outcome;
 use uuid::Uuid;
 
+use crate::day_sums;
 use crate::error::StoreError;
 use crate::execution_tags::later_tags;
 use crate::identity::execution_uuid;
-use crate::known_tests::{SUM_DAYS, metrics};
-use crate::records::{Execution, Listed, Metrics, Page, Period, Test, TestId};
+use crate::records::{BranchFilter, Execution, Listed, Metrics, Page, Period, Test, TestId};
 use crate::runs::merged_tags;
 use crate::segment;
 use crate::sql::{Session, values};
@@ -22,12 +22,6 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Segments read at once; a few megabytes when they are as large as they get.
 const SEGMENTS_AT_ONCE: i64 = 64;
-
-/// The days from `?` to `?`, to be cross joined with the sums: these are ordered by day, so a
-/// test's are one short look for each day. The cross join keeps that order, where an engine might
-/// think that looking through all tests of the suite is as good.
-pub(crate) const DAYS_BETWEEN: &str = "WITH RECURSIVE days (day) AS (SELECT CAST(? AS BIGINT) \
-     UNION ALL SELECT day + 1 FROM days WHERE day < ?)";
 
 /// Where an execution is.
 struct Place {
@@ -44,29 +38,12 @@ impl Store {
         period: Period,
         branch: Option<&str>,
     ) -> Result<Metrics> {
-        let branch_id = match branch {
-            None => None,
-            Some(name) => match self.branch(test.suite, name).await? {
-                Some(branch) => Some(branch.get()),
-                None => return Ok(Metrics::default()),
-            },
-        };
-        let first_day = period.first_day.max(test.first_seen_at.day());
-        if first_day > period.last_day {
-            return Ok(Metrics::default());
-        }
+        let branch = branch.map(|name| BranchFilter::Is(name.to_owned()));
         let mut session = self.read().await?;
-        let only_branch = if branch_id.is_some() {
-            "AND test_days.branch_id = ? "
-        } else {
-            ""
-        };
-        let text = sums_of_a_test(only_branch);
-        let mut bound =
-            values![first_day, period.last_day, test.suite.get(), test.id.get()].to_vec();
-        bound.extend(branch_id.map(Into::into));
-        let row = session.optional(text, bound).await?;
-        row.map_or(Ok(Metrics::default()), |row| metrics(&row, 1))
+        let id = test.id.get();
+        let totals =
+            day_sums::of_tests(&mut session, test.suite, [id], period, branch.as_ref()).await?;
+        Ok(totals.of(id))
     }
 
     /// A test's executions that are still kept, newest first.
@@ -102,45 +79,35 @@ impl Store {
     }
 }
 
-/// The sums of one test between two days, with a further condition or none.
-fn sums_of_a_test(condition: &str) -> String {
-    format!(
-        "{DAYS_BETWEEN} {SUM_DAYS} FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
-         AND test_days.day = days.day AND test_days.test_id = ? {condition}GROUP BY test_id"
-    )
-}
-
 /// The days on which executions of a test are kept, newest first, with how many.
 async fn days_with_executions(session: &mut Session, test: &Test) -> Result<Vec<(i64, u64)>> {
     // Executions may have been deleted by age while their sums are still there.
     let kept = session
         .one(
-            "SELECT MIN(day), MAX(day) FROM segments WHERE suite_id = $1",
+            "SELECT (SELECT MIN(day) FROM segments WHERE suite_id = $1), \
+             (SELECT MAX(day) FROM segments WHERE suite_id = $1)",
             values![test.suite.get()],
         )
         .await?;
     let (Some(oldest), Some(newest)) = (kept.integer_or_null(0)?, kept.integer_or_null(1)?) else {
         return Ok(Vec::new());
     };
-    let oldest = oldest.max(test.first_seen_at.day());
-    if oldest > newest {
-        return Ok(Vec::new());
-    }
-    let rows = session
-        .rows(
-            format!(
-                "{DAYS_BETWEEN} SELECT test_days.day, \
-                 CAST(SUM(passed + failed + skipped + unknown) AS BIGINT) \
-                 FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
-                 AND test_days.day = days.day AND test_days.test_id = ? \
-                 GROUP BY test_days.day ORDER BY test_days.day DESC"
-            ),
-            values![oldest, newest, test.suite.get(), test.id.get()],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| Ok((row.integer(0)?, row.count(1)?)))
-        .collect()
+    let period = Period {
+        first_day: oldest,
+        last_day: newest,
+    };
+    let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+    day_sums::each_day(
+        session,
+        test.suite,
+        [test.id.get()],
+        period,
+        |day, _, sums| {
+            *days.entry(day).or_default() += sums.counts.executions();
+        },
+    )
+    .await?;
+    Ok(days.into_iter().rev().collect())
 }
 
 /// Up to `most` executions of a test on a day, newest first.
@@ -267,28 +234,4 @@ async fn upload_facts(session: &mut Session, upload_id: i64) -> Result<UploadFac
         later_tags: later_tags(session, upload_id, upload_id).await?,
         received_at: row.time(6)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Without it one test's page would look through all tests of the suite.
-    #[tokio::test]
-    async fn sqlite_finds_a_days_sums_by_the_whole_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_file(&folder.path().join("test.db"))
-            .await
-            .unwrap();
-        let text = format!("EXPLAIN QUERY PLAN {}", sums_of_a_test(""));
-        let mut session = store.read().await.unwrap();
-        let steps = session.rows(text, values![1, 2, 3, 4]).await.unwrap();
-        let steps: Vec<String> = steps.iter().map(|row| row.text(3).unwrap()).collect();
-        assert!(
-            steps
-                .iter()
-                .any(|step| step.ends_with("(suite_id=? AND day=? AND test_id=?)")),
-            "{steps:?}"
-        );
-    }
 }

@@ -1,16 +1,18 @@
 //! The tests that suites have: finding them, their state, and lists with what they come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use crate::day_sums;
 use crate::error::StoreError;
 use crate::identity::{file_key, test_uuid};
+use crate::ordering;
 use crate::records::{
-    BranchFilter, Listed, Metrics, OutcomeCounts, Period, Suite, SuiteId, Test, TestId, TestOrder,
-    TestQuery, TestState, TestWithMetrics, Timestamp,
+    BranchFilter, Listed, Metrics, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState,
+    TestWithMetrics, Timestamp,
 };
-use crate::sql::{Row, Value, values};
+use crate::sql::{Row, Session, Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -94,43 +96,34 @@ impl Store {
         suite: SuiteId,
         query: &TestQuery,
     ) -> Result<Listed<TestWithMetrics>> {
-        let (on_branch, branch) = branch_condition(suite, query.branch.as_ref(), "branch_id");
-        let (filters, filter_values) = conditions(query);
-        let mut bound: Vec<Value<'_>> =
-            values![suite.get(), query.period.first_day, query.period.last_day].to_vec();
-        bound.extend(branch);
-        bound.extend(filter_values);
-        let order = order_by(query.order, query.descending);
-        let text = format!(
-            "SELECT {TEST_COLUMNS}, sums.passed, sums.failed, sums.skipped, sums.unknown, \
-             sums.timed, sums.duration_sum_us, sums.duration_min_us, sums.duration_max_us, \
-             COUNT(*) OVER () FROM ({SUM_DAYS} FROM test_days \
-             WHERE suite_id = ? AND day >= ? AND day <= ? {on_branch}GROUP BY test_id) AS sums \
-             JOIN tests ON tests.id = sums.test_id \
-             LEFT JOIN selectors ON selectors.id = tests.selector_id \
-             WHERE 1 = 1 {filters}ORDER BY {order}, tests.id LIMIT ? OFFSET ?"
-        );
+        self.tests_wanted(suite, query, &TestWants::default()).await
+    }
+
+    /// The same, of those only that are wanted.
+    pub async fn tests_wanted(
+        &self,
+        suite: SuiteId,
+        query: &TestQuery,
+        wants: &TestWants<'_>,
+    ) -> Result<Listed<TestWithMetrics>> {
+        // Numbers alone are added up, counted and put in order; what is text is fetched for the
+        // tests of the page.
         let mut session = self.read().await?;
-        let mut paged = bound.clone();
-        paged.extend(values![query.page.limit(), query.page.offset()]);
-        let rows = session.rows(text.as_str().to_owned(), paged).await?;
-        let mut total = rows.first().map(|row| row.count(21)).transpose()?;
-        if total.is_none() && query.page.number > 1 {
-            // A page past the end has no row that could tell the total.
-            bound.extend(values![1, 0]);
-            let first = session.optional(text, bound).await?;
-            total = first.map(|row| row.count(21)).transpose()?;
-        }
-        let with_metrics = |row: &Row| {
-            Ok(TestWithMetrics {
-                test: test(row)?,
-                metrics: metrics(row, 13)?,
+        let branch = query.branch.as_ref();
+        let totals = day_sums::of_suite(&mut session, suite, query.period, branch).await?;
+        let chosen = Chosen::find(&mut session, suite, query, wants).await?;
+        let matching: Vec<(i64, Metrics)> = totals
+            .iter()
+            .filter(|(id, metrics)| {
+                chosen.has(*id) && wants.metrics.is_none_or(|wants| wants(metrics))
             })
-        };
-        Ok(Listed {
-            items: rows.iter().map(with_metrics).collect::<Result<_>>()?,
-            total: total.unwrap_or(0),
-        })
+            .map(|(id, metrics)| (id, *metrics))
+            .collect();
+        drop(totals);
+        let total = matching.len() as u64;
+        let page = ordering::page(&matching, query.order, query.descending, query.page);
+        let items = with_tests(&mut session, &page).await?;
+        Ok(Listed { items, total })
     }
 
     /// The last day in the period on which each of these tests failed, for those that did.
@@ -142,18 +135,14 @@ impl Store {
     ) -> Result<BTreeMap<TestId, i64>> {
         let mut session = self.read().await?;
         let mut days = BTreeMap::new();
-        let rows = session
-            .look_up(
-                "SELECT test_id, MAX(day) FROM test_days WHERE suite_id = ? AND day >= ? \
-                 AND day <= ? AND failed > 0 AND test_id",
-                &values![suite.get(), period.first_day, period.last_day],
-                tests.iter().map(|id| Value::from(id.get())).collect(),
-                "GROUP BY test_id",
-            )
-            .await?;
-        for row in rows {
-            days.insert(TestId::new(row.integer(0)?), row.integer(1)?);
-        }
+        let ids = tests.iter().map(|id| id.get());
+        day_sums::each_day(&mut session, suite, ids, period, |day, test_id, sums| {
+            if sums.counts.failed > 0 {
+                let latest = days.entry(TestId::new(test_id)).or_insert(day);
+                *latest = day.max(*latest);
+            }
+        })
+        .await?;
         Ok(days)
     }
 
@@ -211,28 +200,105 @@ impl Store {
     }
 }
 
-/// Sums over days, ready for `FROM`. The casts are for Postgres, whose sums of whole numbers
-/// are of another type.
-pub(crate) const SUM_DAYS: &str = "SELECT test_id, CAST(SUM(passed) AS BIGINT) AS passed, \
-     CAST(SUM(failed) AS BIGINT) AS failed, CAST(SUM(skipped) AS BIGINT) AS skipped, \
-     CAST(SUM(unknown) AS BIGINT) AS unknown, CAST(SUM(timed) AS BIGINT) AS timed, \
-     CAST(SUM(duration_sum_us) AS BIGINT) AS duration_sum_us, \
-     MIN(duration_min_us) AS duration_min_us, MAX(duration_max_us) AS duration_max_us";
+/// Says whether a test is wanted by what it comes to.
+pub type WantsMetrics<'a> = dyn Fn(&Metrics) -> bool + Send + Sync + 'a;
+/// Says whether a test is wanted by its file name and location.
+pub type WantsFile<'a> = dyn Fn(Option<&str>, Option<&str>) -> bool + Send + Sync + 'a;
 
-/// Reads the sums of [`SUM_DAYS`], from this column on.
-pub(crate) fn metrics(row: &Row, first: usize) -> Result<Metrics> {
-    Ok(Metrics {
-        counts: OutcomeCounts {
-            passed: row.count(first)?,
-            failed: row.count(first + 1)?,
-            skipped: row.count(first + 2)?,
-            unknown: row.count(first + 3)?,
-        },
-        timed: row.count(first + 4)?,
-        duration_sum_us: row.count(first + 5)?,
-        duration_min_us: row.count_or_null(first + 6)?,
-        duration_max_us: row.count_or_null(first + 7)?,
-    })
+/// Conditions on tests that the database cannot decide; without any, every test is wanted.
+#[derive(Clone, Copy, Default)]
+pub struct TestWants<'a> {
+    /// On what a test comes to.
+    pub metrics: Option<&'a WantsMetrics<'a>>,
+    /// On where it stands.
+    pub file: Option<&'a WantsFile<'a>>,
+}
+
+/// Which tests of a suite meet the conditions on the tests themselves: ids, sorted.
+enum Chosen {
+    All,
+    Only(Vec<i64>),
+    AllBut(Vec<i64>),
+}
+
+impl Chosen {
+    async fn find(
+        session: &mut Session,
+        suite: SuiteId,
+        query: &TestQuery,
+        wants: &TestWants<'_>,
+    ) -> Result<Self> {
+        let (conditions, condition_values) = conditions(query);
+        if conditions.is_empty() && wants.file.is_none() {
+            return Ok(Self::All);
+        }
+        if wants.file.is_none() && conditions == IN_STATE && query.state == Some(TestState::Enabled)
+        {
+            // Nearly all are, so the others are fetched.
+            let changed = "SELECT id FROM tests WHERE suite_id = $1 AND state <> 0 ORDER BY id";
+            let rows = session.rows(changed, values![suite.get()]).await?;
+            return Ok(Self::AllBut(
+                rows.iter()
+                    .map(|row| row.integer(0))
+                    .collect::<Result<_>>()?,
+            ));
+        }
+        let columns = if wants.file.is_some() {
+            "id, file_name, CASE WHEN file_name IS NULL THEN location END"
+        } else {
+            "id"
+        };
+        let mut bound = values![suite.get()].to_vec();
+        bound.extend(condition_values);
+        let text =
+            format!("SELECT {columns} FROM tests WHERE suite_id = ? {conditions}ORDER BY id");
+        let mut ids = Vec::new();
+        for row in session.rows(text, bound).await? {
+            let is_wanted = match wants.file {
+                None => true,
+                Some(wants) => wants(
+                    row.text_or_null(1)?.as_deref(),
+                    row.text_or_null(2)?.as_deref(),
+                ),
+            };
+            if is_wanted {
+                ids.push(row.integer(0)?);
+            }
+        }
+        Ok(Self::Only(ids))
+    }
+
+    fn has(&self, id: i64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.binary_search(&id).is_ok(),
+            Self::AllBut(ids) => ids.binary_search(&id).is_err(),
+        }
+    }
+}
+
+/// The tests themselves, in the order of their ids and sums.
+async fn with_tests(
+    session: &mut Session,
+    metrics: &[(i64, Metrics)],
+) -> Result<Vec<TestWithMetrics>> {
+    let select = format!("SELECT {TEST_COLUMNS} {SELECT_TEST} WHERE tests.id");
+    let ids = metrics.iter().map(|(id, _)| Value::from(*id)).collect();
+    let mut tests = HashMap::with_capacity(metrics.len());
+    for row in session.look_up(&select, &[], ids, "").await? {
+        let test = test(&row)?;
+        tests.insert(test.id.get(), test);
+    }
+    metrics
+        .iter()
+        .map(|(id, metrics)| {
+            let test = tests.remove(id);
+            Ok(TestWithMetrics {
+                test: test.ok_or(StoreError::Damaged { what: "daily sums" })?,
+                metrics: *metrics,
+            })
+        })
+        .collect()
 }
 
 /// Reads [`TEST_COLUMNS`], which come first.
@@ -289,12 +355,15 @@ pub(crate) fn branch_condition(
     }
 }
 
+/// The condition on the state.
+const IN_STATE: &str = "AND tests.state = ? ";
+
 /// What a query asks of the tests themselves, each condition led by `AND`, with what they bind.
 pub(crate) fn conditions(query: &TestQuery) -> (String, Vec<Value<'static>>) {
     let mut text = String::new();
     let mut bound = Vec::new();
     if let Some(state) = query.state {
-        text.push_str("AND tests.state = ? ");
+        text.push_str(IN_STATE);
         bound.push(state_code(state).into());
     }
     if let Some(search) = query.search.as_deref().filter(|search| !search.is_empty()) {
@@ -320,20 +389,6 @@ const fn state_code(state: TestState) -> i64 {
         TestState::Muted => 1,
         TestState::Skipped => 2,
     }
-}
-
-/// Tests for which the figure does not exist come last in either direction.
-fn order_by(order: TestOrder, descending: bool) -> String {
-    let figure = match order {
-        TestOrder::DurationMean => "sums.duration_sum_us * 1.0 / NULLIF(sums.timed, 0)",
-        TestOrder::DurationSum => "sums.duration_sum_us",
-        TestOrder::DurationMin => "sums.duration_min_us",
-        TestOrder::DurationMax => "sums.duration_max_us",
-        TestOrder::Reliability => "sums.passed * 1.0 / NULLIF(sums.passed + sums.failed, 0)",
-        TestOrder::Executions => "sums.passed + sums.failed + sums.skipped + sums.unknown",
-    };
-    let direction = if descending { "DESC" } else { "ASC" };
-    format!("(CASE WHEN {figure} IS NULL THEN 1 ELSE 0 END), {figure} {direction}")
 }
 
 /// A pattern for `LIKE … ESCAPE '!'` that finds the text itself anywhere.

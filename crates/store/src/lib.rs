@@ -7,6 +7,7 @@
 mod backfills;
 mod backup;
 mod commits;
+mod day_sums;
 mod deletion;
 mod error;
 mod executed;
@@ -18,6 +19,7 @@ mod known_tests;
 mod labels;
 mod leases;
 mod many;
+mod ordering;
 mod organizations;
 mod ownership;
 mod plans;
@@ -40,6 +42,7 @@ pub use backup::{copy_database, database_file};
 pub use error::{Conflict, StoreError};
 pub use executed::WantsTags;
 pub use identity::test_uuid;
+pub use known_tests::{TestWants, WantsFile, WantsMetrics};
 pub use records::{
     AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, CommitRecord,
     Execution, Expired, FailedExecution, KeptSince, LabelChange, LabelFilter, Listed, Metrics,

@@ -15,8 +15,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 const SEGMENTS: i64 = 16;
 /// Failures removed in one step; their text may be long.
 const FAILURES: u64 = 500;
-/// Daily sums removed in one step.
-const SUMS: i64 = 1000;
+/// Blocks of daily sums removed in one step, of up to 128 tests each.
+const BLOCKS: i64 = 64;
 /// Runs removed in one step, with what is left of their uploads.
 const RUNS: i64 = 20;
 
@@ -78,7 +78,8 @@ impl Store {
         if let Some(day) = kept.aggregates {
             let row = session
                 .one(
-                    "SELECT COUNT(*) FROM test_days WHERE suite_id = $1 AND day < $2",
+                    "SELECT CAST(COALESCE(SUM(tests), 0) AS BIGINT) FROM day_blocks \
+                     WHERE suite_id = $1 AND day < $2",
                     values![suite.get(), day],
                 )
                 .await?;
@@ -143,7 +144,7 @@ impl Store {
             .read()
             .await?
             .one(
-                "SELECT MIN(day) FROM test_days WHERE suite_id = $1",
+                "SELECT MIN(day) FROM day_blocks WHERE suite_id = $1",
                 values![suite.get()],
             )
             .await?
@@ -153,14 +154,16 @@ impl Store {
         };
         let mut session = self.write().await?;
         // By the order of the table, so that neighbours go together.
-        let sums = session
-            .execute(
-                "DELETE FROM test_days WHERE suite_id = $1 AND day = $2 AND test_id <= (\
-                 SELECT MAX(test_id) FROM (SELECT test_id FROM test_days \
-                 WHERE suite_id = $1 AND day = $2 ORDER BY test_id LIMIT $3) AS oldest)",
-                values![suite.get(), oldest, SUMS],
+        let gone = session
+            .rows(
+                "DELETE FROM day_blocks WHERE suite_id = $1 AND day = $2 AND block <= (\
+                 SELECT MAX(block) FROM (SELECT block FROM day_blocks \
+                 WHERE suite_id = $1 AND day = $2 ORDER BY block LIMIT $3) AS oldest) \
+                 RETURNING tests",
+                values![suite.get(), oldest, BLOCKS],
             )
             .await?;
+        let sums = gone.iter().map(|row| row.count(0)).sum::<Result<u64>>()?;
         session.commit().await?;
         Ok(Expired {
             sums,

@@ -131,7 +131,7 @@ impl Store {
                     .pragma("cache_size", "-8192"),
             )
             .await?;
-        Ok(Self::over(Engine::Sqlite { writer, readers }))
+        Self::over(Engine::Sqlite { writer, readers }).await
     }
 
     async fn open_postgres(options: PgConnectOptions, connections: u32) -> Result<Self> {
@@ -148,16 +148,18 @@ impl Store {
             .max_connections(connections)
             .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
-        Ok(Self::over(Engine::Postgres(pool)))
+        Self::over(Engine::Postgres(pool)).await
     }
 
-    fn over(engine: Engine) -> Self {
-        Self {
+    async fn over(engine: Engine) -> Result<Self> {
+        let store = Self {
             inner: Arc::new(Inner {
                 engine,
                 caches: Caches::default(),
             }),
-        }
+        };
+        store.move_old_day_sums().await?;
+        Ok(store)
     }
 
     /// Waits for what is under way, then closes every connection. Later calls fail as

@@ -1,12 +1,14 @@
 //! What executions come to when they are counted one by one.
 
+use std::collections::BTreeMap;
+
 use test_engine_results::Outcome;
 
 use crate::ingest::is_timed;
 use crate::records::Metrics;
 use crate::segment::Kept;
 
-/// Durations stop here, which is what a column can hold.
+/// Sums stop here, which is what a database can hold.
 const LONGEST: u64 = i64::MAX as u64;
 
 /// Counts one more execution.
@@ -23,11 +25,39 @@ pub(crate) fn add(metrics: &mut Metrics, execution: &Kept) {
         let at_least = metrics.duration_min_us.unwrap_or(duration);
         let at_most = metrics.duration_max_us.unwrap_or(duration);
         metrics.timed += 1;
-        metrics.duration_sum_us = metrics
-            .duration_sum_us
-            .saturating_add(duration)
-            .min(LONGEST);
+        metrics.duration_sum_us = sum(metrics.duration_sum_us, duration);
         metrics.duration_min_us = Some(at_least.min(duration));
         metrics.duration_max_us = Some(at_most.max(duration));
     }
+}
+
+/// What executions come to, by the id of their test.
+pub(crate) fn by_test(executions: &[Kept]) -> BTreeMap<i64, Metrics> {
+    let mut tests: BTreeMap<i64, Metrics> = BTreeMap::new();
+    for execution in executions {
+        add(tests.entry(execution.test_id).or_default(), execution);
+    }
+    tests
+}
+
+/// Adds what other executions of the same test come to.
+#[inline]
+pub(crate) fn merge(metrics: &mut Metrics, other: &Metrics) {
+    let (counts, others) = (&mut metrics.counts, &other.counts);
+    counts.passed = sum(counts.passed, others.passed);
+    counts.failed = sum(counts.failed, others.failed);
+    counts.skipped = sum(counts.skipped, others.skipped);
+    counts.unknown = sum(counts.unknown, others.unknown);
+    metrics.timed = sum(metrics.timed, other.timed);
+    metrics.duration_sum_us = sum(metrics.duration_sum_us, other.duration_sum_us);
+    metrics.duration_min_us = match (metrics.duration_min_us, other.duration_min_us) {
+        (Some(one), Some(two)) => Some(one.min(two)),
+        (one, two) => one.or(two),
+    };
+    // Nothing is less than any duration.
+    metrics.duration_max_us = metrics.duration_max_us.max(other.duration_max_us);
+}
+
+fn sum(one: u64, two: u64) -> u64 {
+    one.saturating_add(two).min(LONGEST)
 }

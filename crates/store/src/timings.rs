@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use crate::day_sums;
 use crate::error::StoreError;
-use crate::history::DAYS_BETWEEN;
 use crate::identity::test_uuid;
 use crate::records::{BranchId, Period, Selector, SelectorChanges, Suite, SuiteId, TestTiming};
 use crate::rings;
@@ -14,7 +14,8 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// From how many tests on one look through all sums of the period is faster than one for each.
+/// From how many tests on one look through all sums of the period is faster than several short
+/// ones.
 const SCAN_FROM: usize = 1000;
 
 impl Store {
@@ -95,13 +96,20 @@ impl Store {
             return Ok(vec![None; keys.len()]);
         }
         let ids = self.test_ids(&unique).await?;
-        let timings = if ids.len() >= SCAN_FROM {
-            self.all_timings(suite.id, period).await?
+        let mut session = self.read().await?;
+        let totals = if ids.len() >= SCAN_FROM {
+            day_sums::of_suite(&mut session, suite.id, period, None).await?
         } else {
-            self.some_timings(suite.id, ids.values().copied(), period)
-                .await?
+            let ids = ids.values().copied();
+            day_sums::of_tests(&mut session, suite.id, ids, period, None).await?
         };
-        let timing = |uuid: &Uuid| ids.get(uuid).and_then(|id| timings.get(id)).copied();
+        let timing = |uuid: &Uuid| {
+            let metrics = totals.of(*ids.get(uuid)?);
+            Some(TestTiming {
+                mean_us: metrics.duration_mean_us()?,
+                samples: metrics.timed,
+            })
+        };
         Ok(uuids.iter().map(timing).collect())
     }
 
@@ -117,62 +125,4 @@ impl Store {
         }
         Ok(ids)
     }
-
-    async fn all_timings(
-        &self,
-        suite: SuiteId,
-        period: Period,
-    ) -> Result<HashMap<i64, TestTiming>> {
-        let mut session = self.read().await?;
-        let rows = session
-            .rows(
-                "SELECT test_id, CAST(SUM(duration_sum_us) AS BIGINT), CAST(SUM(timed) AS BIGINT) \
-                 FROM test_days WHERE suite_id = $1 AND day >= $2 AND day <= $3 \
-                 GROUP BY test_id HAVING SUM(timed) > 0",
-                values![suite.get(), period.first_day, period.last_day],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| timing(row.integer(0)?, row.count(1)?, row.count(2)?))
-            .collect()
-    }
-
-    async fn some_timings(
-        &self,
-        suite: SuiteId,
-        test_ids: impl Iterator<Item = i64>,
-        period: Period,
-    ) -> Result<HashMap<i64, TestTiming>> {
-        let mut session = self.read().await?;
-        let select = format!(
-            "{DAYS_BETWEEN} \
-             SELECT test_id, CAST(SUM(duration_sum_us) AS BIGINT), CAST(SUM(timed) AS BIGINT) \
-             FROM days CROSS JOIN test_days WHERE test_days.suite_id = ? \
-             AND test_days.day = days.day AND test_days.test_id"
-        );
-        let bound = values![period.first_day, period.last_day, suite.get()];
-        let keys = test_ids.map(Value::from).collect();
-        let group = "GROUP BY test_id HAVING SUM(timed) > 0";
-        let rows = session.look_up(&select, &bound, keys, group).await?;
-        rows.iter()
-            .map(|row| timing(row.integer(0)?, row.count(1)?, row.count(2)?))
-            .collect()
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a mean needs no more than 52 bits"
-)]
-fn timing(test_id: i64, sum_us: u64, samples: u64) -> Result<(i64, TestTiming)> {
-    if samples == 0 {
-        return Err(StoreError::Damaged { what: "count" });
-    }
-    Ok((
-        test_id,
-        TestTiming {
-            mean_us: sum_us as f64 / samples as f64,
-            samples,
-        },
-    ))
 }

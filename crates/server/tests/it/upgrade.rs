@@ -85,7 +85,13 @@ fn a_database_of_release_0_1_0_keeps_everything() {
     let file = server.directory().join("test-engine.db");
     let database = rusqlite::Connection::open(file).unwrap();
     for (table, before) in said["rows"].as_object().unwrap() {
-        let now = rows(&database, table);
+        let now = match table.as_str() {
+            // Kept in another form, many in one row.
+            "test_days" => database
+                .query_row("SELECT SUM(tests) FROM day_blocks", [], |row| row.get(0))
+                .unwrap(),
+            table => rows(&database, table),
+        };
         assert!(
             now >= before.as_i64().unwrap(),
             "{table}: {before}, now {now}"

@@ -5,7 +5,6 @@
 //! overtaken. What is remembered between uploads is put back only after the commit.
 
 mod cache;
-mod days;
 mod known;
 mod rows;
 
@@ -17,12 +16,14 @@ use uuid::Uuid;
 pub(crate) use self::cache::{Caches, is_timed};
 use self::cache::{RunMemory, SuiteMemory, repeatable};
 use self::known::Selectors;
+use crate::day_sums;
 use crate::error::StoreError;
 use crate::identity::{result_key, test_uuid};
 use crate::records::{BranchId, NewExecution, NewUpload, Recorded, RunId, RunTiming, SuiteId};
 use crate::segment::{self, Kept, MOST_EXECUTIONS};
 use crate::sql::{Session, values};
 use crate::store::{Store, check_key};
+use crate::sums;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -175,7 +176,14 @@ impl Ingest<'_> {
                 .await?;
             let day = upload.received_at.day();
             let branch_id = run.branch_id.unwrap_or(0);
-            days::add(self.session, upload.suite.get(), day, branch_id, &kept).await?;
+            day_sums::add(
+                self.session,
+                upload.suite.get(),
+                day,
+                branch_id,
+                sums::by_test(&kept),
+            )
+            .await?;
             let durations = first_durations(&kept, &sources, &run_memory);
             let branch = run.branch_id.map(BranchId::new);
             for (selector, duration_us) in durations {

@@ -14,7 +14,7 @@ const TABLES: [&str; 9] = [
     "runs",
     "segments",
     "selectors",
-    "test_days",
+    "day_blocks",
     "tests",
     "uploads",
 ];

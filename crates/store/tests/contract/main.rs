@@ -8,6 +8,7 @@
 
 mod backfills;
 mod backup;
+mod daily_sums;
 mod deletion;
 mod ingest;
 mod leases;

@@ -5,8 +5,9 @@ use std::str::FromStr as _;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
-use test_engine_store::{NewUpload, Page, Store};
+use test_engine_store::{NewUpload, Page, Period, Store, Suite, TestOrder, TestQuery};
 
+use crate::reading::query;
 use crate::support::{OtherProgram, failed, passed, upload};
 
 /// Written by the first release; the server's own tests use it, too.
@@ -28,6 +29,14 @@ const TABLES: [&str; 13] = [
     "plans",
     "node_reports",
 ];
+
+/// The table that is turned into another one.
+const DAILY_SUMS: &str = "test_days";
+
+const ALWAYS: Period = Period {
+    first_day: 0,
+    last_day: 100_000,
+};
 
 /// A value as SQL for Postgres.
 fn literal(row: &SqliteRow, column: usize) -> String {
@@ -96,24 +105,71 @@ async fn copy_to_postgres(source: &mut sqlx::SqliteConnection, url: &str) {
     target.close().await.unwrap();
 }
 
-/// Rows of each table, and a sum over some of them that no migration may change.
+/// Rows of each table, and a sum over some of them that no migration may change. The daily sums are
+/// in another form afterwards.
 async fn rows(url: &str) -> Vec<i64> {
     let mut other = OtherProgram::new(url).await;
     let mut counts = Vec::new();
-    for table in TABLES {
+    for table in TABLES.iter().filter(|table| **table != DAILY_SUMS) {
         counts.push(other.number(&format!("SELECT COUNT(*) FROM {table}")).await);
     }
-    for sum in [
-        "SUM(LENGTH(body)) FROM segments",
-        "SUM(duration_sum_us) FROM test_days",
-    ] {
-        counts.push(
-            other
-                .number(&format!("SELECT CAST({sum}").replace(") FROM", ") AS BIGINT) FROM"))
-                .await,
-        );
-    }
+    let sum = "SELECT CAST(SUM(LENGTH(body)) AS BIGINT) FROM segments";
+    counts.push(other.number(sum).await);
     counts
+}
+
+/// What the daily sums come to: executions of each outcome, those with a duration, its sum, and the
+/// sums of the shortest and longest of each test and suite.
+async fn daily_sums(url: &str) -> Vec<i64> {
+    let mut other = OtherProgram::new(url).await;
+    let mut sums = Vec::new();
+    for column in [
+        "passed",
+        "failed",
+        "skipped",
+        "unknown",
+        "timed",
+        "duration_sum_us",
+    ] {
+        let sum = format!("SELECT CAST(SUM({column}) AS BIGINT) FROM {DAILY_SUMS}");
+        sums.push(other.number(&sum).await);
+    }
+    for end in ["MIN(duration_min_us)", "MAX(duration_max_us)"] {
+        let sum = format!(
+            "SELECT CAST(SUM(ends) AS BIGINT) FROM \
+             (SELECT {end} AS ends FROM {DAILY_SUMS} GROUP BY test_id) AS tests"
+        );
+        sums.push(other.number(&sum).await);
+    }
+    sums
+}
+
+/// The same, as the store tells it test by test.
+async fn told_sums(store: &Store, suites: &[Suite]) -> Vec<i64> {
+    let mut sums = vec![0; 8];
+    for suite in suites {
+        let query = TestQuery {
+            period: ALWAYS,
+            ..query(TestOrder::Executions, true)
+        };
+        for item in store.tests(suite.id, &query).await.unwrap().items {
+            let metrics = item.metrics;
+            let told = [
+                metrics.counts.passed,
+                metrics.counts.failed,
+                metrics.counts.skipped,
+                metrics.counts.unknown,
+                metrics.timed,
+                metrics.duration_sum_us,
+                metrics.duration_min_us.unwrap_or_default(),
+                metrics.duration_max_us.unwrap_or_default(),
+            ];
+            for (sum, told) in sums.iter_mut().zip(told) {
+                *sum += i64::try_from(told).unwrap();
+            }
+        }
+    }
+    sums
 }
 
 #[tokio::test]
@@ -139,11 +195,14 @@ async fn what_the_first_release_kept_is_kept() {
     for url in [sqlite, postgres] {
         let before = rows(&url).await;
         assert!(before.iter().all(|count| *count > 0), "{before:?}");
+        let sums = daily_sums(&url).await;
+        assert!(sums[0] > 0 && sums[7] > sums[6], "{sums:?}");
         let store = Store::open(&url).await.unwrap();
         assert_eq!(rows(&url).await, before, "{url}");
         let organization = store.organizations().await.unwrap().remove(0);
         let page = Page::new(1, 100);
         let suites = store.suites(organization.id, page).await.unwrap().items;
+        assert_eq!(told_sums(&store, &suites).await, sums, "{url}");
         let mut runs_of_all = 0;
         for suite in &suites {
             let runs = store.runs(suite.id, None, page).await.unwrap().items;

@@ -55,7 +55,7 @@ impl Details {
 
     /// The teams that own a test, the default owner first.
     pub(super) fn owners(&self, test: &Test) -> Vec<String> {
-        self.owners.of(file_of(test)).to_vec()
+        self.owners.of(file_of_test(test)).to_vec()
     }
 }
 
@@ -66,13 +66,14 @@ pub(super) async fn owners(app: &App, suite: &Suite) -> Result<Owners, ApiError>
 }
 
 /// The file a test stands in, as far as it is known.
-pub(super) fn file_of(test: &Test) -> &str {
-    let location = || {
-        let location = test.location.as_deref()?;
-        Some(location.split(':').next().unwrap_or(location))
-    };
-    test.file_name
-        .as_deref()
-        .or_else(location)
+pub(super) fn file_of_test(test: &Test) -> &str {
+    file_of(test.file_name.as_deref(), test.location.as_deref())
+}
+
+/// The same, by what is known of the test: the name of its file, or else its location.
+pub(super) fn file_of<'a>(file_name: Option<&'a str>, location: Option<&'a str>) -> &'a str {
+    let before_the_line = |location: &'a str| location.split(':').next().unwrap_or(location);
+    file_name
+        .or_else(|| location.map(before_the_line))
         .unwrap_or_default()
 }

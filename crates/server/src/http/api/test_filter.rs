@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use test_engine_store::{
     BranchFilter, LabelFilter, Listed, Metrics, OrganizationId, Page, Period, Suite, Test,
-    TestOrder, TestQuery, TestState, TestWithMetrics, Timestamp,
+    TestOrder, TestQuery, TestState, TestWants, TestWithMetrics, Timestamp,
 };
 
-use super::test_answers::{self, file_of};
+use super::test_answers::{self, file_of, file_of_test};
 use crate::App;
 use crate::http::error::ApiError;
 use crate::owners::Owners;
@@ -143,27 +143,30 @@ impl TestFilter {
         app: &App,
         suite: &Suite,
     ) -> Result<Listed<TestWithMetrics>, ApiError> {
-        let in_database = self.tags.is_empty() && self.results.is_empty() && self.owners.is_empty();
-        if in_database {
-            return Ok(app.store.tests(suite.id, &self.query).await?);
-        }
-        let tests = if self.tags.is_empty() {
-            let all = TestQuery {
-                page: Page::new(1, u32::MAX),
-                ..self.query.clone()
-            };
-            app.store.tests(suite.id, &all).await?.items
-        } else {
-            app.store
-                .tests_with_tags(suite.id, &self.query, &|tags| self.wants_tags(tags))
-                .await?
-        };
         let owners = if self.owners.is_empty() {
             Owners::default()
         } else {
             test_answers::owners(app, suite).await?
         };
-        Ok(self.page_of(tests, |_test| &owners))
+        if !self.tags.is_empty() {
+            let tests = app
+                .store
+                .tests_with_tags(suite.id, &self.query, &|tags| self.wants_tags(tags))
+                .await?;
+            return Ok(self.page_of(tests, |_test| &owners));
+        }
+        let metrics = |metrics: &Metrics| self.wants_metrics(metrics);
+        let file = |file_name: Option<&str>, location: Option<&str>| {
+            self.wants_owners(&owners, file_of(file_name, location))
+        };
+        let wants = TestWants {
+            metrics: (!self.results.is_empty()).then_some(&metrics),
+            file: (!self.owners.is_empty()).then_some(&file),
+        };
+        Ok(app
+            .store
+            .tests_wanted(suite.id, &self.query, &wants)
+            .await?)
     }
 
     /// The tests of a build that meet it, on the page that is asked for; `None` without any run.
@@ -203,7 +206,8 @@ impl TestFilter {
         owners: impl Fn(&Test) -> &'a Owners,
     ) -> Listed<TestWithMetrics> {
         tests.retain(|item| {
-            self.wants_metrics(&item.metrics) && self.wants_owners(owners(&item.test), &item.test)
+            let file = file_of_test(&item.test);
+            self.wants_metrics(&item.metrics) && self.wants_owners(owners(&item.test), file)
         });
         let page = self.query.page;
         let before = (page.number as usize - 1).saturating_mul(page.size as usize);
@@ -244,8 +248,8 @@ impl TestFilter {
         })
     }
 
-    fn wants_owners(&self, owners: &Owners, test: &Test) -> bool {
-        let teams = owners.of(file_of(test));
+    fn wants_owners(&self, owners: &Owners, file: &str) -> bool {
+        let teams = owners.of(file);
         self.owners
             .iter()
             .all(|term| teams.contains(&term.word) == term.is_wanted)

@@ -1,0 +1,229 @@
+//! What tests came to, day by day and branch by branch: read and added up.
+//!
+//! `body` has how the sums of a block of tests lie in one value, `adding` puts executions into
+//! them, `moving` brings over those of earlier releases. Nothing here knows of names or states.
+
+mod adding;
+mod body;
+mod moving;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use self::adding::add;
+use self::body::{BLOCK, place_of, test_at};
+use crate::error::StoreError;
+use crate::known_tests::branch_condition;
+use crate::records::{BranchFilter, Metrics, Period, SuiteId};
+use crate::sql::{Session, Value, values};
+use crate::sums;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Blocks read at once; a megabyte or two.
+const BLOCKS_AT_ONCE: usize = 1_000;
+
+/// What tests come to over some days, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    blocks: BTreeMap<i64, Vec<Metrics>>,
+}
+
+impl Totals {
+    fn add(&mut self, block: i64, body: &[u8]) -> Result<()> {
+        let tests = self
+            .blocks
+            .entry(block)
+            .or_insert_with(|| vec![Metrics::default(); BLOCK]);
+        body::read(body, |place, metrics| {
+            sums::merge(&mut tests[usize::from(place)], &metrics);
+        })
+    }
+
+    /// Those that were executed, by id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Metrics)> {
+        self.blocks.iter().flat_map(|(block, tests)| {
+            tests
+                .iter()
+                .enumerate()
+                .filter(|(_, metrics)| metrics.counts.executions() > 0)
+                .map(|(place, metrics)| (test_at(*block, place), metrics))
+        })
+    }
+
+    /// What one test comes to; nothing when it was not executed.
+    pub(crate) fn of(&self, test_id: i64) -> Metrics {
+        let (block, place) = place_of(test_id);
+        self.blocks
+            .get(&block)
+            .map_or_else(Metrics::default, |tests| tests[usize::from(place)])
+    }
+}
+
+/// What all tests of a suite come to over a period, on some branches or on all.
+pub(crate) async fn of_suite(
+    session: &mut Session,
+    suite: SuiteId,
+    period: Period,
+    branch: Option<&BranchFilter>,
+) -> Result<Totals> {
+    let (on_branch, branch_values) = branch_condition(suite, branch, "branch_id");
+    let text = format!(
+        "SELECT day, block, branch_id, body FROM day_blocks WHERE suite_id = ? AND day <= ? \
+         AND (day, block, branch_id) > (?, ?, ?) {on_branch}\
+         ORDER BY day, block, branch_id LIMIT ?"
+    );
+    let mut totals = Totals::default();
+    // Before every block of the first day.
+    let mut after = (period.first_day, i64::MIN, i64::MIN);
+    loop {
+        let mut bound = values![suite.get(), period.last_day, after.0, after.1, after.2].to_vec();
+        bound.extend(branch_values.iter().cloned());
+        bound.push(Value::from(
+            i64::try_from(BLOCKS_AT_ONCE).unwrap_or(i64::MAX),
+        ));
+        let rows = session.rows(text.clone(), bound).await?;
+        for row in &rows {
+            totals.add(row.integer(1)?, &row.bytes(3)?)?;
+        }
+        match rows.last() {
+            Some(last) if rows.len() == BLOCKS_AT_ONCE => {
+                after = (last.integer(0)?, last.integer(1)?, last.integer(2)?);
+            }
+            _ => return Ok(totals),
+        }
+    }
+}
+
+/// What some tests of a suite come to over a period, on some branches or on all. Others may be
+/// among the totals.
+pub(crate) async fn of_tests(
+    session: &mut Session,
+    suite: SuiteId,
+    test_ids: impl IntoIterator<Item = i64>,
+    period: Period,
+    branch: Option<&BranchFilter>,
+) -> Result<Totals> {
+    let mut totals = Totals::default();
+    each_block(
+        session,
+        suite,
+        test_ids,
+        period,
+        branch,
+        |_, block, body| totals.add(block, body),
+    )
+    .await?;
+    Ok(totals)
+}
+
+/// What some tests come to on each day of a period: day, test and sums, in no order that counts.
+/// A test has several sums on a day when it ran on several branches.
+pub(crate) async fn each_day(
+    session: &mut Session,
+    suite: SuiteId,
+    test_ids: impl IntoIterator<Item = i64>,
+    period: Period,
+    mut each: impl FnMut(i64, i64, &Metrics),
+) -> Result<()> {
+    let wanted: BTreeSet<i64> = test_ids.into_iter().collect();
+    let ids = wanted.iter().copied();
+    each_block(session, suite, ids, period, None, |day, block, body| {
+        body::read(body, |place, metrics| {
+            let test_id = test_at(block, usize::from(place));
+            if wanted.contains(&test_id) {
+                each(day, test_id, &metrics);
+            }
+        })
+    })
+    .await
+}
+
+/// The days from `?` to `?`, to be cross joined with blocks: these are ordered by day, so a few
+/// blocks are one short look for each day. The cross join keeps that order, where an engine might
+/// think that looking through all blocks of the suite is as good.
+const DAYS_BETWEEN: &str = "WITH RECURSIVE days (day) AS (SELECT CAST(? AS BIGINT) \
+     UNION ALL SELECT day + 1 FROM days WHERE day < ?)";
+
+/// Everything before the list of blocks, with the condition on branches or none.
+fn blocks_by_day(on_branch: &str) -> String {
+    format!(
+        "{DAYS_BETWEEN} SELECT day_blocks.day, day_blocks.block, day_blocks.body \
+         FROM days CROSS JOIN day_blocks WHERE day_blocks.suite_id = ? \
+         AND day_blocks.day = days.day {on_branch}AND day_blocks.block"
+    )
+}
+
+/// Goes through the blocks of some tests, in no order that counts: day, block, body.
+async fn each_block(
+    session: &mut Session,
+    suite: SuiteId,
+    test_ids: impl IntoIterator<Item = i64>,
+    period: Period,
+    branch: Option<&BranchFilter>,
+    mut each: impl FnMut(i64, i64, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let Some(period) = days_there(session, suite, period).await? else {
+        return Ok(());
+    };
+    let (on_branch, branch_values) = branch_condition(suite, branch, "day_blocks.branch_id");
+    let blocks: BTreeSet<i64> = test_ids.into_iter().map(|id| place_of(id).0).collect();
+    let mut bound = values![period.first_day, period.last_day, suite.get()].to_vec();
+    bound.extend(branch_values);
+    let keys = blocks.into_iter().map(Value::from).collect();
+    let rows = session
+        .look_up(&blocks_by_day(&on_branch), &bound, keys, "")
+        .await?;
+    for row in rows {
+        each(row.integer(0)?, row.integer(1)?, &row.bytes(2)?)?;
+    }
+    Ok(())
+}
+
+/// The part of a period of which there may be sums; `None` when there is none.
+async fn days_there(
+    session: &mut Session,
+    suite: SuiteId,
+    period: Period,
+) -> Result<Option<Period>> {
+    // Two questions in one: asked for both ends at once an engine looks at everything between.
+    let row = session
+        .one(
+            "SELECT (SELECT MIN(day) FROM day_blocks WHERE suite_id = $1), \
+             (SELECT MAX(day) FROM day_blocks WHERE suite_id = $1)",
+            values![suite.get()],
+        )
+        .await?;
+    let (Some(oldest), Some(newest)) = (row.integer_or_null(0)?, row.integer_or_null(1)?) else {
+        return Ok(None);
+    };
+    let there = Period {
+        first_day: period.first_day.max(oldest),
+        last_day: period.last_day.min(newest),
+    };
+    Ok((there.first_day <= there.last_day).then_some(there))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// Without it one test's page would look through all tests of the suite.
+    #[tokio::test]
+    async fn sqlite_finds_a_block_of_a_day_by_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&folder.path().join("test.db"))
+            .await
+            .unwrap();
+        let text = format!("EXPLAIN QUERY PLAN {} IN (?)", blocks_by_day(""));
+        let mut session = store.read().await.unwrap();
+        let steps = session.rows(text, values![1, 2, 3, 4]).await.unwrap();
+        let steps: Vec<String> = steps.iter().map(|row| row.text(3).unwrap()).collect();
+        assert!(
+            steps
+                .iter()
+                .any(|step| step.ends_with("(suite_id=? AND day=? AND block=?)")),
+            "{steps:?}"
+        );
+    }
+}

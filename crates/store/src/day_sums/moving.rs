@@ -1,0 +1,75 @@
+//! Daily sums as earlier releases kept them, a row for each test, become blocks.
+//!
+//! It is done whenever a database is opened, a day of a suite in each transaction, so it may be
+//! interrupted at any point and be done by two programs at once. Usually nothing is there.
+
+use std::collections::BTreeMap;
+
+use super::add;
+use crate::error::StoreError;
+use crate::records::{Metrics, OutcomeCounts};
+use crate::sql::{Row, values};
+use crate::store::Store;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Moves all there are.
+    pub(crate) async fn move_old_day_sums(&self) -> Result<()> {
+        loop {
+            let next = self
+                .read()
+                .await?
+                .optional(
+                    "SELECT suite_id, day FROM test_days ORDER BY suite_id, day LIMIT 1",
+                    [],
+                )
+                .await?;
+            let Some(next) = next else { return Ok(()) };
+            self.move_day(next.integer(0)?, next.integer(1)?).await?;
+        }
+    }
+
+    async fn move_day(&self, suite_id: i64, day: i64) -> Result<()> {
+        let mut session = self.write().await?;
+        // As an upload locks it. The counter stays: nothing that is remembered becomes wrong.
+        session
+            .execute(
+                "UPDATE suites SET timings_seq = timings_seq WHERE id = $1",
+                values![suite_id],
+            )
+            .await?;
+        let rows = session
+            .rows(
+                "DELETE FROM test_days WHERE suite_id = $1 AND day = $2 \
+                 RETURNING branch_id, test_id, passed, failed, skipped, unknown, timed, \
+                 duration_sum_us, duration_min_us, duration_max_us",
+                values![suite_id, day],
+            )
+            .await?;
+        let mut branches: BTreeMap<i64, Vec<(i64, Metrics)>> = BTreeMap::new();
+        for row in &rows {
+            let tests = branches.entry(row.integer(0)?).or_default();
+            tests.push((row.integer(1)?, metrics(row, 2)?));
+        }
+        for (branch_id, tests) in branches {
+            add(&mut session, suite_id, day, branch_id, tests).await?;
+        }
+        session.commit().await
+    }
+}
+
+fn metrics(row: &Row, first: usize) -> Result<Metrics> {
+    Ok(Metrics {
+        counts: OutcomeCounts {
+            passed: row.count(first)?,
+            failed: row.count(first + 1)?,
+            skipped: row.count(first + 2)?,
+            unknown: row.count(first + 3)?,
+        },
+        timed: row.count(first + 4)?,
+        duration_sum_us: row.count(first + 5)?,
+        duration_min_us: row.count_or_null(first + 6)?,
+        duration_max_us: row.count_or_null(first + 7)?,
+    })
+}

@@ -1,0 +1,123 @@
+//! In which order tests are listed, and which of them are on a page.
+
+use std::cmp::Ordering;
+
+use crate::records::{Metrics, Page, TestOrder, TestWithMetrics};
+
+/// What a test is ordered by: its figure, and its id among equals.
+type Key = (Option<f64>, i64);
+
+/// The tests of a page, in order. Only these are sorted: of many thousands few are looked at.
+pub(crate) fn page(
+    tests: &[(i64, Metrics)],
+    order: TestOrder,
+    descending: bool,
+    page: Page,
+) -> Vec<(i64, Metrics)> {
+    let first = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+    let end = first.saturating_add(page.size as usize).min(tests.len());
+    if first >= end {
+        return Vec::new();
+    }
+    let mut keys: Vec<(Key, usize)> = tests
+        .iter()
+        .enumerate()
+        .map(|(index, (id, metrics))| ((figure(metrics, order), *id), index))
+        .collect();
+    let by_key = |a: &(Key, usize), b: &(Key, usize)| compare(a.0, b.0, descending);
+    if end < keys.len() {
+        keys.select_nth_unstable_by(end, by_key);
+        keys.truncate(end);
+    }
+    keys.sort_unstable_by(by_key);
+    let wanted = keys[first..].iter().map(|(_, index)| tests[*index]);
+    wanted.collect()
+}
+
+/// Sorts all tests of a list.
+pub(crate) fn sort(tests: &mut [TestWithMetrics], order: TestOrder, descending: bool) {
+    let key = |item: &TestWithMetrics| (figure(&item.metrics, order), item.test.id.get());
+    tests.sort_by(|a, b| compare(key(a), key(b), descending));
+}
+
+/// Tests for which the figure does not exist come last in either direction; equals as they came.
+fn compare((left, left_id): Key, (right, right_id): Key, descending: bool) -> Ordering {
+    let by_figure = match (left, right) {
+        (Some(left), Some(right)) if descending => right.total_cmp(&left),
+        (Some(left), Some(right)) => left.total_cmp(&right),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    };
+    by_figure.then(left_id.cmp(&right_id))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an order needs no more than 52 bits"
+)]
+fn figure(metrics: &Metrics, order: TestOrder) -> Option<f64> {
+    match order {
+        TestOrder::DurationMean => metrics.duration_mean_us(),
+        TestOrder::DurationSum => Some(metrics.duration_sum_us as f64),
+        TestOrder::DurationMin => metrics.duration_min_us.map(|duration| duration as f64),
+        TestOrder::DurationMax => metrics.duration_max_us.map(|duration| duration as f64),
+        TestOrder::Reliability => metrics.counts.reliability(),
+        TestOrder::Executions => Some(metrics.counts.executions() as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::OutcomeCounts;
+
+    /// Figures repeat and some are missing, so the ids decide as well.
+    fn many() -> Vec<(i64, Metrics)> {
+        let metrics = |id: u64| Metrics {
+            counts: OutcomeCounts {
+                passed: id * 7919 % 5,
+                failed: id * 31 % 3,
+                skipped: 1,
+                unknown: 0,
+            },
+            timed: id % 4,
+            duration_sum_us: id * 7919 % 100,
+            duration_min_us: (!id.is_multiple_of(4)).then_some(id % 9),
+            duration_max_us: (!id.is_multiple_of(4)).then_some(id % 9 + 10),
+        };
+        (0..500)
+            .map(|id: u64| (id.cast_signed(), metrics(id)))
+            .collect()
+    }
+
+    #[test]
+    fn pages_together_are_the_sorted_list() {
+        for order in [
+            TestOrder::DurationMean,
+            TestOrder::DurationSum,
+            TestOrder::DurationMin,
+            TestOrder::DurationMax,
+            TestOrder::Reliability,
+            TestOrder::Executions,
+        ] {
+            for descending in [false, true] {
+                let mut sorted = many();
+                sorted.sort_by(|a, b| {
+                    let key = |item: &(i64, Metrics)| (figure(&item.1, order), item.0);
+                    compare(key(a), key(b), descending)
+                });
+                let pages: Vec<(i64, Metrics)> = (1..=8)
+                    .flat_map(|number| page(&many(), order, descending, Page::new(number, 70)))
+                    .collect();
+                assert_eq!(pages, sorted, "{order:?} {descending}");
+                let beyond = page(&many(), order, descending, Page::new(9, 70));
+                assert_eq!(beyond, []);
+                let far = Page::new(u32::MAX, u32::MAX);
+                assert_eq!(page(&many(), order, descending, far), []);
+                let all = page(&many(), order, descending, Page::new(1, u32::MAX));
+                assert_eq!(all, sorted);
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Daily sums against the executions they are made of: whatever comes in, in whatever order, and
+//! whatever retention has removed, both say the same.
+
+use test_engine_results::Outcome;
+use test_engine_store::{
+    BranchFilter, KeptSince, NewExecution, Page, Period, Store, TestOrder, TestQuery, TestState,
+    TestWants, test_uuid,
+};
+
+use crate::reading::query;
+use crate::support::{
+    Database, NOON, OtherProgram, on_every_engine, passed, record, that_day, upload,
+};
+
+/// More tests than three blocks of sums have room for.
+const TESTS: u64 = 300;
+const DAYS: i64 = 6;
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    /// From 0 to `sides`, without it.
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn execution(&mut self) -> NewExecution {
+        let mut execution = passed(&format!("test {}", self.roll(TESTS)), 0.0);
+        let result = &mut execution.result;
+        result.outcome = match self.roll(8) {
+            0 => Outcome::Failed,
+            1 => Outcome::Skipped,
+            2 => Outcome::Unknown,
+            _ => Outcome::Passed,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a few millions")]
+        let seconds = self.roll(5_000_000) as f64 / 1e6;
+        result.duration = (self.roll(9) > 0).then_some(seconds);
+        result.file_name = Some(format!("file_{}.py", self.roll(5)).into());
+        execution
+    }
+}
+
+async fn upload_at_random(db: &Database, dice: &mut Dice, number: u64) {
+    let mut new = upload(&db.suite, &format!("run {number}"));
+    new.received_at = NOON.plus_days(i64::try_from(dice.roll(DAYS.unsigned_abs())).unwrap());
+    new.run.branch = ["main", "topic/a", "topic/b"]
+        .get(usize::try_from(dice.roll(4)).unwrap())
+        .map(|branch| (*branch).to_owned());
+    let few = dice.roll(2) == 0;
+    let size = if few { dice.roll(5) } else { dice.roll(400) };
+    new.executions = (0..size).map(|_| dice.execution()).collect();
+    db.store.record_upload(new).await.unwrap();
+}
+
+/// Compares what lists say, for every sort, branch and state, on the days from `first` on.
+async fn compare(db: &Database, first: i64) -> usize {
+    let mut seen = 0;
+    for (first, last) in [(0, DAYS), (first, first), (first + 1, DAYS - 2)] {
+        let period = Period {
+            first_day: NOON.plus_days(first).day(),
+            last_day: NOON.plus_days(last).day(),
+        };
+        for branch in [
+            None,
+            Some(BranchFilter::Is("main".to_owned())),
+            Some(BranchFilter::IsNot("main".to_owned())),
+            Some(BranchFilter::StartsWith("topic/".to_owned())),
+        ] {
+            for state in [None, Some(TestState::Enabled), Some(TestState::Muted)] {
+                for order in [TestOrder::DurationMean, TestOrder::Reliability] {
+                    let query = TestQuery {
+                        period,
+                        branch: branch.clone(),
+                        state,
+                        ..query(order, true)
+                    };
+                    let by_days = db.store.tests(db.suite.id, &query).await.unwrap();
+                    let by_executions = db
+                        .store
+                        .tests_with_tags(db.suite.id, &query, &|_tags| true)
+                        .await
+                        .unwrap();
+                    assert_eq!(by_days.items, by_executions, "{query:?}");
+                    assert_eq!(by_days.total, by_executions.len() as u64);
+                    seen += by_executions.len();
+                }
+            }
+        }
+        let query = TestQuery {
+            period,
+            ..query(TestOrder::Executions, true)
+        };
+        for item in db.store.tests(db.suite.id, &query).await.unwrap().items {
+            let alone = db.store.test_metrics(&item.test, period, None).await;
+            assert_eq!(alone.unwrap(), item.metrics, "{}", item.test.name);
+        }
+    }
+    seen
+}
+
+#[tokio::test]
+async fn sums_are_those_of_the_executions_after_any_uploads_and_retention() {
+    on_every_engine(async |db| {
+        let mut dice = Dice(42);
+        for number in 0..40 {
+            upload_at_random(&db, &mut dice, number).await;
+        }
+        for name in ["test 1", "test 130", "test 299"] {
+            let uuid = test_uuid(db.suite.uuid, "Basket", name);
+            let muted = TestState::Muted;
+            let set = db
+                .store
+                .set_test_state(db.suite.id, uuid, muted, NOON)
+                .await;
+            set.unwrap().unwrap();
+        }
+        assert!(compare(&db, 0).await > 5_000);
+        let day = Some(NOON.plus_days(2).day());
+        let kept = KeptSince {
+            executions: day,
+            aggregates: day,
+        };
+        let expired = db.store.count_expired(db.suite.id, kept).await.unwrap();
+        let mut sums = 0;
+        loop {
+            let removed = db.store.remove_some_expired(db.suite.id, kept).await;
+            let removed = removed.unwrap();
+            if removed == test_engine_store::Expired::default() {
+                break;
+            }
+            sums += removed.sums;
+        }
+        assert!(sums > 300 && sums == expired.sums, "{sums}");
+        assert!(compare(&db, 2).await > 2_000);
+        // What has gone comes back as new, beside what has stayed.
+        for number in 40..50 {
+            upload_at_random(&db, &mut dice, number).await;
+        }
+        assert!(compare(&db, 2).await > 3_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_database_cannot_decide_is_asked_before_pages_are_made() {
+    on_every_engine(async |db| {
+        let mut dice = Dice(7);
+        let executions: Vec<_> = (0..600).map(|_| dice.execution()).collect();
+        record(&db, "k", executions).await;
+        let all = query(TestOrder::Executions, true);
+        let everything = db.store.tests(db.suite.id, &all).await.unwrap();
+        let has_failed = |metrics: &test_engine_store::Metrics| metrics.counts.failed > 0;
+        let in_file = |file: Option<&str>, _location: Option<&str>| file == Some("file_2.py");
+        let wants = TestWants {
+            metrics: Some(&has_failed),
+            file: Some(&in_file),
+        };
+        let expected: Vec<_> = everything
+            .items
+            .iter()
+            .filter(|item| {
+                has_failed(&item.metrics) && in_file(item.test.file_name.as_deref(), None)
+            })
+            .cloned()
+            .collect();
+        assert!(expected.len() > 10, "{}", expected.len());
+        for (number, start) in [(1, 0), (2, 10)] {
+            let paged = TestQuery {
+                page: Page::new(number, 10),
+                ..all.clone()
+            };
+            let found = db.store.tests_wanted(db.suite.id, &paged, &wants).await;
+            let found = found.unwrap();
+            assert_eq!(found.total, expected.len() as u64);
+            let end = expected.len().min(start + 10);
+            assert_eq!(found.items, expected[start..end]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_of_an_earlier_release_are_added_when_the_database_is_opened() {
+    on_every_engine(async |db| {
+        record(&db, "k", vec![passed("a", 2.0), passed("b", 3.0)]).await;
+        let find = async |name| {
+            let found = db.store.find_test(&db.suite, "Basket", name).await;
+            found.unwrap().unwrap()
+        };
+        let (a, b) = (find("a").await, find("b").await);
+        let mut other = OtherProgram::new(&db.url).await;
+        for (day, test, branch) in [(0, a.id, 0), (0, a.id, 1), (-1, b.id, 1)] {
+            let (suite, day, test) = (db.suite.id.get(), NOON.day() + day, test.get());
+            other
+                .say(&format!(
+                    "INSERT INTO test_days VALUES \
+                     ({suite}, {day}, {test}, {branch}, 1, 2, 0, 0, 2, 6000000, 1000000, 5000000)"
+                ))
+                .await;
+        }
+        let store = Store::open(&db.url).await.unwrap();
+        assert_eq!(other.number("SELECT COUNT(*) FROM test_days").await, 0);
+        let sums = async |test, period| {
+            let metrics = store.test_metrics(test, period, None).await.unwrap();
+            (
+                metrics.counts.passed,
+                metrics.counts.failed,
+                metrics.duration_sum_us,
+                metrics.duration_min_us,
+                metrics.duration_max_us,
+            )
+        };
+        let (second, fifth) = (Some(1_000_000), Some(5_000_000));
+        assert_eq!(
+            sums(&a, that_day()).await,
+            (3, 4, 14_000_000, second, fifth)
+        );
+        let three = Some(3_000_000);
+        assert_eq!(sums(&b, that_day()).await, (1, 0, 3_000_000, three, three));
+        let listed = TestQuery {
+            period: Period::last_days(2, NOON),
+            ..query(TestOrder::Executions, true)
+        };
+        let listed = store.tests(db.suite.id, &listed).await.unwrap();
+        let executions = listed
+            .items
+            .iter()
+            .map(|item| item.metrics.counts.executions());
+        assert_eq!(executions.collect::<Vec<_>>(), [7, 4]);
+        store.close().await;
+    })
+    .await;
+}
