@@ -34,6 +34,8 @@ pub struct AttemptOptions {
     pub retries: u32,
     /// Failed muted tests are rerun too.
     pub retry_muted: bool,
+    /// A target without results, or results that cannot be read, fail the run.
+    pub require_results: bool,
     /// How long a command line may be before it is run in parts.
     pub capacity: Capacity,
 }
@@ -163,6 +165,9 @@ pub struct RunOutcome {
     pub errors_outside_tests: Vec<String>,
     /// Why the last attempt has no results.
     pub unread: Option<Unread>,
+    /// Targets that the first attempt left no results of, in the order of the plan. They may hold no
+    /// tests; they may also have been passed over.
+    pub without_results: Vec<String>,
     /// Retries made.
     pub retries: u32,
 }
@@ -210,7 +215,9 @@ pub fn run(
         facts: Facts::default(),
         errors: Vec::new(),
         unread: None,
+        without_results: Vec::new(),
         retries: options.retries,
+        require_results: options.require_results,
         on_event,
     };
     let commands = parts::split(cases, &options.capacity, &mut |part| runner.command(part))?;
@@ -253,7 +260,9 @@ struct Run<'r> {
     facts: Facts,
     errors: Vec<String>,
     unread: Option<Unread>,
+    without_results: Vec<String>,
     retries: u32,
+    require_results: bool,
     on_event: &'r mut dyn FnMut(RunEvent<'_>),
 }
 
@@ -388,14 +397,22 @@ impl Run<'_> {
         let Gathered {
             tests,
             unusable,
-            errors,
+            mut errors,
             unread,
             is_partial,
         } = gathered;
         let is_whole = unread.is_none();
         self.unread = unread;
-        if asked.is_none() && is_whole {
-            self.tell_coverage(&tests);
+        if asked.is_none() {
+            let gaps = if is_whole {
+                self.tell_coverage(&tests)
+            } else {
+                self.unread_though_required().into_iter().collect()
+            };
+            if !gaps.is_empty() {
+                self.facts.fail();
+                errors.extend(gaps);
+            }
         }
         match asked {
             None => self.record.first(tests),
@@ -433,7 +450,9 @@ impl Run<'_> {
         if may_go_on { Next::Retry } else { Next::Stop }
     }
 
-    fn tell_coverage(&mut self, tests: &[Observed]) {
+    /// Tells what left no results and what ran unasked. What of it must fail the run comes back in
+    /// words.
+    fn tell_coverage(&mut self, tests: &[Observed]) -> Vec<String> {
         let naming = self.runner.naming();
         let targets = coverage::without_results(self.cases, tests, naming);
         if !targets.is_empty() {
@@ -443,6 +462,30 @@ impl Run<'_> {
         if !files.is_empty() {
             (self.on_event)(RunEvent::NotAskedFor { files: &files });
         }
+        let mut errors: Vec<String> = coverage::taken_for_patterns(self.cases, &targets, tests)
+            .into_iter()
+            .map(|(target, file)| {
+                format!(
+                    "{target} did not run, and {file} did: something on the way to the runner took \
+                     the path for a pattern"
+                )
+            })
+            .collect();
+        if self.require_results && !targets.is_empty() {
+            errors.push(format!(
+                "{} of {} left no results, and results are required",
+                targets.len(),
+                count(self.cases.len())
+            ));
+        }
+        self.without_results = targets.into_iter().map(str::to_owned).collect();
+        errors
+    }
+
+    fn unread_though_required(&self) -> Option<String> {
+        let why = self.unread.as_ref().filter(|_| self.require_results)?;
+        (!matches!(why, Unread::NotWanted | Unread::Killed { .. }))
+            .then(|| format!("results are required, and there are none to go by: {why}"))
     }
 
     fn read(
@@ -477,10 +520,16 @@ impl Run<'_> {
             killed_by: self.facts.killed_by(),
             errors_outside_tests: self.errors,
             unread: self.unread,
+            without_results: self.without_results,
             retries: self.facts.retries(),
             tests,
         }
     }
+}
+
+fn count(targets: usize) -> String {
+    let noun = if targets == 1 { "target" } else { "targets" };
+    format!("{targets} {noun}")
 }
 
 #[cfg(test)]

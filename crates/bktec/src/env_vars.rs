@@ -93,6 +93,8 @@ variables! {
     BUILDKITE_ANALYTICS_LOCATION_PREFIX;
     /// Whether a node without tests fails.
     BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS;
+    /// Whether a node fails when a file that it was to run left no results.
+    BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS;
     /// How often failed tests are retried.
     BUILDKITE_TEST_ENGINE_RETRY_COUNT;
     /// The command that retries failed tests.

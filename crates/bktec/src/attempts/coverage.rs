@@ -2,13 +2,15 @@
 //!
 //! A runner may pass over a file without a word: by its own configuration, or because it reads the
 //! path differently. A build that passes without it would be a lie, so it is told. It is no error:
-//! a file may hold no tests.
+//! a file may hold no tests. But where the path, read as a pattern, is that of a file that ran
+//! unasked, there is no doubt that one ran for the other.
 
 use std::collections::{BTreeSet, HashSet};
 
 use test_engine_results::Outcome;
 use test_engine_wire::Case;
 
+use crate::discovery::Pattern;
 use crate::runners::{Naming, Observed, target};
 
 /// The targets of `cases` that no result belongs to. Empty when results and targets have nothing in
@@ -73,6 +75,36 @@ pub(super) fn not_asked_for<'t>(
         }
     }
     files.into_iter().collect()
+}
+
+/// Of the targets without results, those that are patterns of a file that ran and was no target,
+/// with that file: a shell or the runner took one for the other.
+pub(super) fn taken_for_patterns<'c, 't>(
+    cases: &'c [Case],
+    missing: &[&'c str],
+    tests: &'t [Observed],
+) -> Vec<(&'c str, &'t str)> {
+    let patterns: Vec<(&str, Pattern)> = missing
+        .iter()
+        .filter(|target| target.contains(['[', '{', '*', '?']))
+        .filter_map(|target| {
+            let text = bare(target).replace("[!", "[^");
+            Some((*target, Pattern::parse(&text, None).ok()?))
+        })
+        .collect();
+    if patterns.is_empty() {
+        return Vec::new();
+    }
+    let targets: HashSet<&str> = cases.iter().map(|case| bare(target(case))).collect();
+    let files: BTreeSet<&str> = tests.iter().map(|test| file_of(&test.key.path)).collect();
+    let others = || files.iter().filter(|file| !targets.contains(*file));
+    patterns
+        .into_iter()
+        .filter_map(|(target, pattern)| {
+            let file = others().find(|file| pattern.is_match(file.as_bytes()))?;
+            Some((target, *file))
+        })
+        .collect()
 }
 
 fn is_folder_of(target: &str, sorted: &[&str]) -> bool {
@@ -182,6 +214,35 @@ mod tests {
     #[case("./...", "m/a")]
     fn a_result_belongs_to_what_was_asked_for(#[case] target: &str, #[case] path: &str) {
         assert_eq!(missing(&[target, "other"], &[path]), ["other"]);
+    }
+
+    #[rstest]
+    #[case(&["[id]/a.js"], &["i/a.js"], &[("[id]/a.js", "i/a.js")])]
+    #[case(&["./x/[!a-c]*.feature"], &["x/d.feature:3"], &[("./x/[!a-c]*.feature", "x/d.feature:3")])]
+    #[case(&["{a,b}.js", "b.js"], &["a.js", "b.js"], &[("{a,b}.js", "a.js")])]
+    // The other was asked for too, so each may have run as what it is.
+    #[case(&["[id]/a.js", "i/a.js"], &["i/a.js"], &[])]
+    // It has results of its own.
+    #[case(&["[id]/a.js"], &["[id]/a.js", "i/a.js"], &[])]
+    // Nothing to do with each other.
+    #[case(&["[id]/a.js"], &["x/a.js"], &[])]
+    #[case(&["a.js"], &["b.js"], &[])]
+    fn a_path_that_was_taken_for_a_pattern_is_found_out(
+        #[case] targets: &[&str],
+        #[case] paths: &[&str],
+        #[case] expected: &[(&str, &str)],
+    ) {
+        let (cases, tests) = (cases(targets), tests(paths));
+        let missing = without_results(&cases, &tests, Naming::AsTargets);
+        let found: Vec<(&str, String)> = taken_for_patterns(&cases, &missing, &tests)
+            .into_iter()
+            .map(|(target, file)| (target, file.to_owned()))
+            .collect();
+        let expected: Vec<(&str, String)> = expected
+            .iter()
+            .map(|(target, file)| (*target, file_of(file).to_owned()))
+            .collect();
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -166,6 +166,7 @@ fn run_runner(runner: &Scripted, muted: &[&str], retry_muted: bool) -> Ran {
         &AttemptOptions {
             retries,
             retry_muted,
+            require_results: false,
             capacity: PLENTY,
         },
         &mut |event| {
@@ -485,6 +486,7 @@ fn a_retry_that_cannot_start_keeps_what_is_known() {
     let options = AttemptOptions {
         retries: 2,
         retry_muted: true,
+        require_results: false,
         capacity: PLENTY,
     };
     let outcome = run(&runner, &[], Managed::default(), &options, &mut |event| {
@@ -507,6 +509,7 @@ fn a_first_command_that_cannot_start_is_an_error() {
     let options = AttemptOptions {
         retries: 0,
         retry_muted: true,
+        require_results: false,
         capacity: PLENTY,
     };
     let error = run(&runner, &[], Managed::default(), &options, &mut |_| {}).unwrap_err();
@@ -605,6 +608,7 @@ fn run_parts(names: &[&str], ends: &[&'static str], retries: u32) -> (RunOutcome
     let options = AttemptOptions {
         retries,
         retry_muted: true,
+        require_results: false,
         capacity: Capacity {
             words: two + 30,
             word: 100_000,
@@ -693,6 +697,7 @@ fn each_part_keeps_its_results_beside() {
     let options = AttemptOptions {
         retries: 0,
         retry_muted: true,
+        require_results: false,
         capacity: Capacity {
             words: 120,
             word: 100_000,

@@ -1,8 +1,8 @@
 //! The exit code of the whole run. Pure.
 //!
-//! It is the runner's own, with two exceptions. A last exit code 1 that failed muted tests explain
+//! It is the runner's own, with three exceptions. A last exit code 1 that failed muted tests explain
 //! in full becomes 0. And a retry that ends well does not make up for a failure that it did not
-//! disprove: the failing code comes back.
+//! disprove: the failing code comes back. And where tests are known not to have run, 0 becomes 1.
 //!
 //! The code of an attempt in parts is that of the first part that says more than that tests failed,
 //! else 1 if one says that, else 0. A signal outweighs all codes.
@@ -24,6 +24,8 @@ const KILLED_CODES: std::ops::RangeInclusive<i32> = 129..=165;
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     attempts: Vec<Attempt>,
+    /// Something is wrong that no exit code tells.
+    must_fail: bool,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +92,11 @@ struct Seen {
 }
 
 impl Facts {
+    /// Tests are known not to have run, whatever the runner's code says.
+    pub(super) fn fail(&mut self) {
+        self.must_fail = true;
+    }
+
     /// An attempt begins.
     pub(super) fn begin(&mut self) {
         self.attempts.push(Attempt::default());
@@ -177,6 +184,13 @@ impl Facts {
 
 /// The code to exit with.
 pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
+    match by_exit_codes(facts, tests) {
+        0 if facts.must_fail => TESTS_FAILED,
+        code => code,
+    }
+}
+
+fn by_exit_codes(facts: &Facts, tests: &[TestRecord]) -> i32 {
     let Some(last) = facts.attempts.last() else {
         return 0;
     };
@@ -254,6 +268,7 @@ mod tests {
         });
         Facts {
             attempts: attempts.collect(),
+            must_fail: false,
         }
     }
 
@@ -346,6 +361,7 @@ mod tests {
                 parts: parts.iter().map(part).collect(),
                 cut_short_by: None,
             }],
+            must_fail: false,
         };
         assert_eq!(verdict(&facts, &tests(failed, muted_failed)), expected);
     }
@@ -358,6 +374,21 @@ mod tests {
         facts.cut_short();
         assert_eq!(verdict(&facts, &[]), 143);
         assert_eq!(facts.killed_by(), Some(15));
+    }
+
+    #[rstest]
+    #[case(&[(0, 0, 0, "")], 0, 1)]
+    #[case(&[(1, 0, 1, "")], 1, 1)]
+    #[case(&[(7, 0, 0, "u")], 0, 7)]
+    #[case(&[(-9, 0, 0, "u")], 0, 137)]
+    fn tests_that_are_known_not_to_have_run_never_pass(
+        #[case] attempts: &[Short<'_>],
+        #[case] muted_failed: usize,
+        #[case] expected: i32,
+    ) {
+        let mut facts = facts(attempts);
+        facts.fail();
+        assert_eq!(verdict(&facts, &tests(0, muted_failed)), expected);
     }
 
     #[test]

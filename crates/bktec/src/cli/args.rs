@@ -183,6 +183,10 @@ pub struct RunArgs {
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS, help_heading = "Test runner",
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub fail_on_no_tests: Option<String>,
+    /// Fail when a file or test that this node was to run left no results
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS, help_heading = "Test runner",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub fail_on_missing_results: Option<String>,
     /// Tell the CI early that the job will fail
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE, help_heading = "Test Engine",
           num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]

@@ -305,6 +305,9 @@ pub struct RunFinished {
     pub retries: u32,
     /// How many tests ended how, each once.
     pub statistics: Statistics,
+    /// How many targets left no results; `no_results_from` names them.
+    #[serde(default)]
+    pub targets_without_results: usize,
 }
 
 /// The last line of a run that did not come to its end.
@@ -437,6 +440,7 @@ pub fn of_outcome(outcome: &RunOutcome, exit_code: u8) -> impl Iterator<Item = E
         killed_by: outcome.killed_by,
         retries: outcome.retries,
         statistics: outcome.statistics(),
+        targets_without_results: outcome.without_results.len(),
     });
     tests.chain(std::iter::once(end))
 }

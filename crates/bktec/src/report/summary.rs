@@ -9,7 +9,10 @@ use comfy_table::{CellAlignment, Table};
 use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
 
-use crate::attempts::{RunOutcome, RunStatus, TestRecord};
+use crate::attempts::{RunOutcome, RunStatus, TestRecord, Unread};
+
+/// Targets without results that are listed one by one; all of them are in the events.
+const MOST_TARGETS: usize = 100;
 
 /// What the report needs beside the outcome.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,25 @@ pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<Strin
         context.runner
     );
     list(&mut text, &heading, not_skipped);
+    list(
+        &mut text,
+        "No results from these, so if they hold tests, the tests did not run",
+        without_results(outcome),
+    );
     Some(text.trim_end().to_owned())
+}
+
+fn without_results(outcome: &RunOutcome) -> Vec<String> {
+    let targets = outcome.without_results.iter();
+    let mut lines: Vec<String> = targets
+        .take(MOST_TARGETS)
+        .map(|target| named("", target, ""))
+        .collect();
+    let more = outcome.without_results.len() - lines.len();
+    if more > 0 {
+        lines.push(format!("… and {more} more"));
+    }
+    lines
 }
 
 /// Whether this node knows how a test that was to be skipped ended.
@@ -115,6 +136,15 @@ fn remark(outcome: &RunOutcome) -> Option<String> {
     if let Some(signal) = outcome.killed_by {
         return Some(format!(
             "🚨 The runner was killed by signal {signal}, so this is not the whole story."
+        ));
+    }
+    let unread = outcome
+        .unread
+        .as_ref()
+        .filter(|why| !matches!(why, Unread::NotWanted));
+    if let Some(why) = unread.filter(|_| passed) {
+        return Some(format!(
+            "⚠️ There are more tests than these, with results that could not be read: {why}"
         ));
     }
     if passed && outcome.exit_code != 0 {
@@ -205,6 +235,7 @@ mod tests {
             tests,
             errors_outside_tests: Vec::new(),
             unread: None,
+            without_results: Vec::new(),
             retries: 0,
         }
     }
@@ -305,6 +336,31 @@ mod tests {
         +++ Skipped by Test Engine, but run by jest, so treated as muted:
         - Group ran [a.rb[1:1]] (failed)
         ");
+    }
+
+    #[test]
+    fn what_left_no_results_is_said_again_at_the_end() {
+        let mut outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
+        outcome.without_results = (0..101).map(|index| format!("{index:03}.rb")).collect();
+        let text = report(&outcome, &CONTEXT).unwrap();
+        let (_, list) = text
+            .split_once(
+                "\n+++ No results from these, so if they hold tests, the tests did not run:\n",
+            )
+            .unwrap();
+        assert!(list.starts_with("- 000.rb\n- 001.rb\n"), "{list}");
+        assert!(list.ends_with("- 099.rb\n- … and 1 more"), "{list}");
+    }
+
+    #[test]
+    fn results_of_a_part_that_could_not_be_read_are_not_forgotten() {
+        let mut outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
+        outcome.unread = Some(Unread::NotAFile { path: "out".into() });
+        let text = report(&outcome, &CONTEXT).unwrap();
+        assert!(
+            text.contains("with results that could not be read: out is not a regular file"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct RunSettings {
     pub retry_muted: bool,
     /// A node without tests fails.
     pub fail_on_no_tests: bool,
+    /// A target without results fails the node.
+    pub fail_on_missing_results: bool,
     /// Tell the CI early about failures.
     pub promise_failure: bool,
     /// Uploads.
@@ -77,6 +79,12 @@ impl RunSettings {
             var::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS,
             "--fail-on-no-tests",
             args.fail_on_no_tests.as_ref(),
+        )
+        .boolean(false, &mut problems);
+        let fail_on_missing_results = Field::new(
+            var::BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS,
+            "--fail-on-missing-results",
+            args.fail_on_missing_results.as_ref(),
         )
         .boolean(false, &mut problems);
         let promise_failure = Field::new(
@@ -129,6 +137,7 @@ impl RunSettings {
             nodes,
             retry_muted: !disable_retry_muted,
             fail_on_no_tests,
+            fail_on_missing_results,
             promise_failure,
             upload: UploadSettings {
                 wanted,

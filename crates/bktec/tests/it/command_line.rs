@@ -124,6 +124,9 @@ fn help_of_run() {
               Do not retry failed muted tests [env: BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST]
           --fail-on-no-tests[=<BOOL>]
               Fail when this node has no tests [env: BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS]
+          --fail-on-missing-results[=<BOOL>]
+              Fail when a file or test that this node was to run left no results [env:
+              BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS]
 
     Plan:
           --plan-identifier <IDENTIFIER>  What names the plan [default: BUILD_ID/STEP_ID] [env:

@@ -11,6 +11,7 @@ mod ci;
 mod command_line;
 mod configuration;
 mod events;
+mod missing_results;
 mod options;
 mod plan;
 mod plan_for_ci;

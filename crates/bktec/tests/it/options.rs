@@ -67,6 +67,7 @@ fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
             | "selector-splitting"
             | "disable-retry-muted"
             | "fail-on-no-tests"
+            | "fail-on-missing-results"
             | "promise-failure"
             | "json"
             | "collect-git-metadata"

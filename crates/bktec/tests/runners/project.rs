@@ -129,6 +129,7 @@ impl Project {
         let options = AttemptOptions {
             retries,
             retry_muted: true,
+            require_results: false,
             capacity: Capacity::of_system(runner.surroundings()),
         };
         let managed = Managed {

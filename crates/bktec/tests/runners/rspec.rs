@@ -159,6 +159,7 @@ fn a_missing_program_is_named() {
     let options = bktec::attempts::AttemptOptions {
         retries: 0,
         retry_muted: true,
+        require_results: false,
         capacity: Capacity::of_system(runner.surroundings()),
     };
     let cases = [selector("spec/a_spec.rb")];

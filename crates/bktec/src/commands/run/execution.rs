@@ -50,6 +50,7 @@ impl Execution<'_> {
         let options = AttemptOptions {
             retries: self.settings.common.runner.retries,
             retry_muted: self.settings.retry_muted,
+            require_results: self.settings.fail_on_missing_results,
             capacity: Capacity::of_system(self.runner.surroundings()),
         };
         let managed = Managed {

@@ -79,6 +79,7 @@ fn nothing_to_run() -> Event {
         killed_by: None,
         retries: 0,
         statistics: Statistics::default(),
+        targets_without_results: 0,
     })
 }
 
