@@ -40,6 +40,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let cluster = Cluster::start(Promise::Durability);
     let server = Server::start_on(programs, Some(cluster.url()))?;
     server.learn(1, TESTS, FILES)?;
+    let postgres_kept = single_uploads(&server)?;
     let postgres_rate = sustained(&server)?;
     drop(server);
     let postgres_rows = row_by_row_in_postgres(&cluster);
@@ -51,6 +52,10 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
             .beside("SQLite, durable rows", per_second(rows))
             .judged_by_speed()
             .must(5.0),
+        Figure::of(
+            "ingest 5,000 results, p50, Postgres",
+            milliseconds(median(postgres_kept)),
+        ),
         Figure::of("ingest sustained, Postgres", per_second(postgres_rate))
             .must_goal(30_000.0, 150_000.0),
         Figure::of("ingest beside rows, Postgres", per_second(postgres_rate))

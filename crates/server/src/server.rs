@@ -93,6 +93,9 @@ pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
 fn hint(error: &StoreError) -> &'static str {
     match error {
         StoreError::SignIn(_) => "; check the user and the password in --database-url",
+        StoreError::Unsecured(_) => {
+            "; check sslmode and sslrootcert in --database-url, and the server's certificate"
+        }
         StoreError::NoDatabase(_) => {
             "; make it with CREATE DATABASE, or name another in --database-url"
         }

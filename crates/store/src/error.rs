@@ -19,6 +19,10 @@ pub enum StoreError {
     /// The server does not let this user in, or not with this password.
     #[error("the database server does not let this user in")]
     SignIn(#[source] sqlx::Error),
+    /// The connection cannot be encrypted as the address asks for: the server knows no TLS, or has
+    /// a certificate that is not trusted.
+    #[error("the connection to the database server cannot be secured")]
+    Unsecured(#[source] sqlx::Error),
     /// The server has no database of this name.
     #[error("the database server has no such database")]
     NoDatabase(#[source] sqlx::Error),
@@ -158,11 +162,15 @@ fn postgres_meaning(code: &str) -> Meaning {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Io(_) => Self::Unavailable(error),
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::Unavailable(error)
+            }
+            sqlx::Error::Tls(_) => Self::Unsecured(error),
+            // What the TLS library thinks of a certificate comes as an error of reading.
+            sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+                Self::Unsecured(error)
+            }
+            sqlx::Error::Io(_) => Self::Unavailable(error),
             sqlx::Error::Database(refusal) => match meaning(refusal.as_ref()) {
                 Meaning::SignIn => Self::SignIn(error),
                 Meaning::NoDatabase => Self::NoDatabase(error),

@@ -17,7 +17,7 @@ pub enum Promise {
 
 /// A PostgreSQL server in a temporary folder. It ends when dropped, or with the process.
 pub struct Cluster {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     _watchdog: Watchdog,
 }
 
@@ -76,8 +76,32 @@ impl Cluster {
         fs_err::write(self.data().join("pg_hba.conf"), access).unwrap();
     }
 
+    /// Adds settings, and lines about who is let in. They hold from the next start on.
+    pub(crate) fn set(&self, settings: &str, access: &str) {
+        for (file, lines) in [("postgresql.auto.conf", settings), ("pg_hba.conf", access)] {
+            let path = self.data().join(file);
+            let before = fs_err::read_to_string(&path).unwrap();
+            fs_err::write(path, before + lines).unwrap();
+        }
+    }
+
+    /// What the server has said since it was made.
+    pub(crate) fn log(&self) -> String {
+        fs_err::read_to_string(self.folder.join("log")).unwrap()
+    }
+
     /// Starts a server that was stopped, and waits until it answers.
     pub fn go(&self) {
+        run(self.start_command());
+    }
+
+    /// The same; whether it did start.
+    pub(crate) fn tries_to_go(&self) -> bool {
+        let ended = self.start_command().output().unwrap();
+        ended.status.success()
+    }
+
+    fn start_command(&self) -> Command {
         let mut start = command(program("pg_ctl"), Path::new("/"));
         start
             .args(["start", "--wait", "--silent"])
@@ -85,7 +109,7 @@ impl Cluster {
             .arg(self.data())
             .arg("--log")
             .arg(self.folder.join("log"));
-        run(start);
+        start
     }
 
     /// Stops the server at once, as a machine that goes away does: nothing is finished, and every

@@ -2,7 +2,7 @@
 //!
 //! [`Cluster`] is a server in a temporary folder that answers on a Unix socket there; it can be
 //! stopped and started. [`fresh_database`] is what most tests want: a place of its own on one
-//! cluster that all tests of the process share. However the process ends, its clusters end with it.
+//! cluster that all tests of the process share. [`Networked`] is reached over TCP and TLS. However the process ends, its clusters end with it.
 //! Without PostgreSQL installed this panics and says how to get it: nothing is skipped.
 
 #![expect(
@@ -12,12 +12,14 @@
 
 mod cluster;
 mod installation;
+mod networked;
 mod watchdog;
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use cluster::{Cluster, Promise};
+pub use networked::{Encryption, Networked};
 
 /// The address of an empty place for tables: a schema of its own on a cluster that is started for
 /// the first who asks. Give it to one test only.

@@ -132,6 +132,7 @@ impl From<StoreError> for ApiError {
             | StoreError::ReadOnly(_)
             | StoreError::Unavailable(_)
             | StoreError::SignIn(_)
+            | StoreError::Unsecured(_)
             | StoreError::NoDatabase(_) => {
                 tracing::error!(cause = %Chain(&error), "failed to use the database");
                 let kind = match error {

@@ -14,6 +14,7 @@ mod backfills_on_s3;
 mod bad_input;
 mod browsing;
 mod cli;
+mod database_tls;
 mod docs;
 mod limits;
 mod metrics;
