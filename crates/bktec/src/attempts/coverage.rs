@@ -11,6 +11,7 @@ use test_engine_results::Outcome;
 use test_engine_wire::Case;
 
 use crate::discovery::Pattern;
+use crate::runners::places::{bare, file_of, without_id};
 use crate::runners::{Naming, Observed, target};
 
 /// The targets of `cases` that no result belongs to. Empty when results and targets have nothing in
@@ -123,28 +124,6 @@ fn add_places<'p>(path: &'p str, naming: Naming, places: &mut HashSet<&'p str>) 
             places.extend(place.match_indices('/').map(|(at, _)| &place[at + 1..]));
         }
     }
-}
-
-/// Without a node id, an RSpec id or a line.
-fn file_of(path: &str) -> &str {
-    let path = bare(path);
-    let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    let file = without_id(in_file);
-    file.rsplit_once(':')
-        .filter(|(_, line)| line.bytes().all(|byte| byte.is_ascii_digit()))
-        .map_or(file, |(file, _)| file)
-}
-
-/// Without an RSpec id, such as `[1:2]`.
-fn without_id(path: &str) -> &str {
-    path.strip_suffix(']')
-        .and_then(|rest| rest.rsplit_once('['))
-        .filter(|(_, id)| id.bytes().all(|byte| byte.is_ascii_digit() || byte == b':'))
-        .map_or(path, |(file, _)| file)
-}
-
-fn bare(path: &str) -> &str {
-    path.strip_prefix("./").unwrap_or(path)
 }
 
 #[cfg(test)]

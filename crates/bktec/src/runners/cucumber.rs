@@ -12,6 +12,7 @@ use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
 use self::flavour::Flavour;
+use super::places::whole_where_it_can_be;
 use super::setup::Setup;
 use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
 use crate::process::{CommandLine, Surroundings};
@@ -57,11 +58,11 @@ impl Cucumber {
         targets: impl IntoIterator<Item = &'t str>,
     ) -> Result<Vec<String>, RunnerError> {
         let mut all = Vec::new();
-        for target in targets {
-            self.check(target)?;
+        for target in whole_where_it_can_be(targets.into_iter().map(str::to_owned).collect()) {
+            self.check(&target)?;
             match self.flavour {
-                Flavour::JavaScript => all.extend(pattern::arguments(target)?),
-                Flavour::Ruby | Flavour::Unknown => all.push(targets::argument(target)?),
+                Flavour::JavaScript => all.extend(pattern::arguments(&target)?),
+                Flavour::Ruby | Flavour::Unknown => all.push(targets::argument(&target)?),
             }
         }
         Ok(all)

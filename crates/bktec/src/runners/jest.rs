@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
+use super::places::whole_where_it_can_be;
 use super::setup::Setup;
 use super::{Definition, Naming, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
 use crate::command_template::{
@@ -67,7 +68,8 @@ impl Jest {
 
     fn fill(&self, template: &CommandTemplate, files: Vec<String>, names: &str) -> CommandLine {
         let is_expression = self.by_path.is_some_and(|flag| !template.contains(flag));
-        let files: Vec<String> = targets::sorted_once(files)
+        // Vitest, given a file and a line of it, runs that line alone.
+        let files: Vec<String> = whole_where_it_can_be(targets::sorted_once(files))
             .into_iter()
             .map(|file| {
                 if is_expression {

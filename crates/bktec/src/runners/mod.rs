@@ -14,6 +14,7 @@ mod feature_table;
 mod gotest;
 mod jest;
 mod launcher;
+pub(crate) mod places;
 mod playwright;
 mod pytest;
 mod pytest_pants;

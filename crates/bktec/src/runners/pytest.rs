@@ -17,6 +17,7 @@ use test_engine_wire::Case;
 
 use self::collector::Collector;
 use self::node_id::KnownFiles;
+use super::places::outermost;
 use super::setup::Setup;
 use super::{
     Definition, Evidence, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets,
@@ -350,12 +351,13 @@ impl Runner for Pytest {
 }
 
 fn arguments<'t>(targets: impl Iterator<Item = &'t str>) -> Result<Vec<String>, RunnerError> {
-    targets
+    let arguments: Result<_, _> = targets
         .map(|target| {
             check(target)?;
             targets::argument(target)
         })
-        .collect()
+        .collect();
+    arguments.map(outermost)
 }
 
 /// Refuses a path that pytest would take for another one. It cuts every argument off at the first

@@ -8,6 +8,7 @@ use std::path::Path;
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
+use super::places::whole_where_it_can_be;
 use super::setup::Setup;
 use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
 use crate::process::{CommandLine, Surroundings};
@@ -52,7 +53,7 @@ impl Runner for Rspec {
     }
 
     fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
-        let files = targets::file_arguments(files)?;
+        let files = whole_where_it_can_be(targets::file_arguments(files)?);
         let folder = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let list = folder.path().join("examples.json");
         let unused = folder.path().join("unused.json");
@@ -72,7 +73,8 @@ impl Runner for Rspec {
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        Ok(self.0.fill_tests(&self.0.test, &targets::arguments(cases)?))
+        let arguments = whole_where_it_can_be(targets::arguments(cases)?);
+        Ok(self.0.fill_tests(&self.0.test, &arguments))
     }
 
     fn retry_command(

@@ -12,6 +12,7 @@ mod honesty;
 mod jest;
 mod long;
 mod names;
+mod overlap;
 mod playwright;
 mod project;
 mod pytest;
