@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
-use test_engine_results::{Format, Outcome, TestResult};
+use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, Suite, Timestamp};
 use uuid::Uuid;
 
@@ -140,7 +140,11 @@ fn execution(size: Size, run: usize, number: usize) -> NewExecution {
                 Outcome::Passed
             },
             duration: Some(made.seconds),
-            failure_reason: made.failed.then(|| "expected 200, got 500".to_owned()),
+            extras: Extra {
+                failure_reason: made.failed.then(|| "expected 200, got 500".to_owned()),
+                ..Extra::default()
+            }
+            .into(),
             ..TestResult::default()
         },
         ..NewExecution::default()

@@ -193,10 +193,10 @@ fn result_of<'a>(
     if let Some(failure) = tally.failure
         && is_full
     {
-        result.failure_reason = Some(failure.reason());
+        result.extras.failure_reason = Some(failure.reason());
         let mut detail = explained(&failure.message);
         detail.expanded.insert(0, failure.step);
-        result.failure_expanded.push(detail);
+        result.extras.failure_expanded.push(detail);
     }
     Ok(result)
 }

@@ -275,10 +275,10 @@ impl<'a> Run<'a> {
 }
 
 fn explain(result: &mut TestResult<'_>, output: &str) {
-    result.failure_reason = first_telling_line(output);
+    result.extras.failure_reason = first_telling_line(output);
     let detail = explained(output);
     if !detail.expanded.is_empty() {
-        result.failure_expanded.push(detail);
+        result.extras.failure_expanded.push(detail);
     }
 }
 

@@ -120,11 +120,15 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
             *text = Cow::Owned(readable);
         }
     }
-    result.failure_reason.iter_mut().for_each(make_readable);
+    if result.extras.is_untouched() {
+        return Ok(());
+    }
+    let extra = &mut *result.extras;
+    extra.failure_reason.iter_mut().for_each(make_readable);
     for FailureDetail {
         expanded,
         backtrace,
-    } in &mut result.failure_expanded
+    } in &mut extra.failure_expanded
     {
         expanded.iter_mut().chain(backtrace).for_each(make_readable);
     }
@@ -134,12 +138,16 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
 /// `path:line`, the one way to write a place.
 pub(crate) fn place(file: Option<&str>, line: Option<u64>) -> Option<String> {
     let (file, line) = file.zip(line)?;
-    let line = line.to_string();
+    Some(place_of(file, itoa::Buffer::new().format(line)))
+}
+
+/// As [`place`], of a line that is a text already.
+pub(crate) fn place_of(file: &str, line: &str) -> String {
     let mut place = String::with_capacity(file.len() + 1 + line.len());
     place.push_str(file);
     place.push(':');
-    place.push_str(&line);
-    Some(place)
+    place.push_str(line);
+    place
 }
 
 /// The duration, if it can be one.
@@ -223,7 +231,7 @@ mod tests {
     fn nul_and_colours_in_a_text_are_replaced() {
         let mut intake = Intake::new(Detail::Full, usize::MAX);
         let mut result = named("a");
-        result.failure_reason = Some("x\0\u{1b}[31my\u{1b}[0m".to_owned());
+        result.extras.failure_reason = Some("x\0\u{1b}[31my\u{1b}[0m".to_owned());
         intake.take(Ok(result));
         intake.take_error("boom\0\n".to_owned());
         let report = intake.into_report();
@@ -231,7 +239,7 @@ mod tests {
             report
                 .results
                 .first()
-                .and_then(|r| r.failure_reason.as_deref()),
+                .and_then(|r| r.extras.failure_reason.as_deref()),
             Some("x\u{FFFD}y")
         );
         assert_eq!(report.errors_outside_tests, ["boom\u{FFFD}"]);

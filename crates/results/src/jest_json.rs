@@ -251,8 +251,8 @@ fn take_assertion<'a, E: Extent>(
 }
 
 fn explain(result: &mut TestResult<'_>, messages: &[String]) {
-    result.failure_reason = messages.iter().find_map(|message| first_line(message));
-    result.failure_expanded = messages
+    result.extras.failure_reason = messages.iter().find_map(|message| first_line(message));
+    result.extras.failure_expanded = messages
         .iter()
         .filter(|message| !message.trim().is_empty())
         .map(|message| explained(message))

@@ -3,7 +3,6 @@
 //! Liberal with what is known to differ: ids may be missing or of any kind, durations null, either
 //! key of a failure left out, keys added. Strict with what decides: name, scope and result.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -12,7 +11,7 @@ use serde::de::{SeqAccess, Visitor};
 
 use crate::document::{Document, Top};
 use crate::intake::Intake;
-use crate::model::{Outcome, ParseError, Span, SpanDetail, TestResult};
+use crate::model::{Extra, Extras, Outcome, ParseError, Span, SpanDetail, TestResult};
 use crate::shape::{Each, Extent, Failures, Item, Kept, Label, Labels, Number, Text};
 
 /// The tag by which the pytest collector marks a file that could not be collected.
@@ -146,18 +145,16 @@ fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult<'_>, Str
         identifier,
         file_name,
         duration: history.duration.0,
-        failure_reason: if E::FULL {
-            result.failure_reason.kept()
+        extras: if E::FULL {
+            Extras::from(Extra {
+                failure_reason: result.failure_reason.kept(),
+                failure_expanded: result.failure_expanded.0.0,
+                tags: result.tags.kept(),
+                spans: history.children.0.0,
+            })
         } else {
-            None
+            Extras::default()
         },
-        failure_expanded: result.failure_expanded.0.0,
-        tags: if E::FULL {
-            result.tags.kept()
-        } else {
-            BTreeMap::new()
-        },
-        spans: history.children.0.0,
     })
 }
 

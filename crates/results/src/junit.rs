@@ -1,21 +1,16 @@
 //! JUnit XML, any dialect: what pytest, Jest reporters, gotestsum, Surefire and many more write.
 //!
-//! Read as a stream of events, so that a file of any size needs no tree. Document type definitions
-//! are refused, and with them external and nested entities. Which dialects were met, and what they
-//! do, is said beside the rule that serves them.
+//! Read as a stream of tokens, so that a file of any size needs no tree. Which dialects were met, and
+//! what they do, is said beside the rule that serves them.
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::{Error, Reader};
-
-use crate::attributes::{Attribute, Attributes};
 use crate::document::Document;
 use crate::go_jsonl::first_telling_line;
-use crate::intake::Intake;
+use crate::intake::{Intake, place_of};
 use crate::model::{FailureDetail, Outcome, ParseError, TestResult};
 use crate::shape::{first_line, split_lines};
+use crate::xml::{Attribute, Token, Tokens, resolve, with_line_feeds};
 
 /// How deep elements may stand in each other. Real reports stay below ten.
 pub const DEEPEST_XML: usize = 128;
@@ -69,74 +64,35 @@ struct Problem<'a> {
 }
 
 pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
-    let mut reader = Reader::from_str(document.text());
-    let may_have_tabs = memchr2(b'\t', b'\r', document.text().as_bytes()).is_some();
     let mut walk = Walk {
+        tokens: Tokens::new(document.text()),
         intake,
         open: Vec::new(),
         suites: Vec::new(),
-        case: None,
+        case: Case::default(),
+        is_in_case: false,
         problem: None,
         text: None,
         output: "",
         has_root: false,
         errors: 0,
     };
-    loop {
-        // Blanks between elements are most of the events, and of no use outside a failure's text.
-        reader.config_mut().trim_text(walk.text.is_none());
-        let before = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
-        let event = reader.read_event().map_err(|error| {
-            let place = usize::try_from(reader.error_position()).unwrap_or(before);
-            document.fault_at(place, words(&error))
-        })?;
-        let at_end = matches!(event, Event::Eof);
-        let after = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
-        walk.step(
-            event,
-            Tags {
-                document,
-                may_have_tabs,
-                after,
-            },
-        )
-        .map_err(|message| {
-            let text = document.text().get(before..).unwrap_or_default();
-            let blank = text.len() - text.trim_ascii_start().len();
-            document.fault_at(before + blank, message)
-        })?;
-        if at_end {
-            return Ok(());
-        }
-    }
-}
-
-/// Finds the text of a tag in the document, because what is read of it must outlive the event.
-#[derive(Clone, Copy)]
-struct Tags<'d, 'a> {
-    document: &'d Document<'a>,
-    /// Whether the document holds tabs or carriage returns.
-    may_have_tabs: bool,
-    /// The byte behind the event.
-    after: usize,
-}
-
-impl<'a> Tags<'_, 'a> {
-    /// The attributes of the tag; `closing` are the bytes of its end, `>` or `/>`.
-    fn attributes(self, start: &BytesStart<'_>, closing: usize) -> Attributes<'a> {
-        let end = self.after.saturating_sub(closing);
-        let first = end.saturating_sub(start.attributes_raw().len());
-        let text = self.document.text().get(first..end).unwrap_or_default();
-        debug_assert_eq!(text.as_bytes(), start.attributes_raw());
-        Attributes::new(text, self.may_have_tabs)
-    }
+    walk.read_all().map_err(|message| {
+        let start = walk.tokens.start();
+        let text = document.text().get(start..).unwrap_or_default();
+        let blank = text.len() - text.trim_ascii_start().len();
+        document.fault_at(start + blank, message)
+    })
 }
 
 struct Walk<'i, 'a> {
+    tokens: Tokens<'a>,
     intake: &'i mut Intake<'a>,
     open: Vec<Open>,
     suites: Vec<Suite<'a>>,
-    case: Option<Case<'a>>,
+    /// The case that is open, or what the last one left: nothing.
+    case: Case<'a>,
+    is_in_case: bool,
     problem: Option<Problem<'a>>,
     /// Text of the element that is being listened to.
     text: Option<String>,
@@ -145,46 +101,42 @@ struct Walk<'i, 'a> {
     errors: usize,
 }
 
-impl<'a> Walk<'_, 'a> {
-    fn step(&mut self, event: Event<'_>, tags: Tags<'_, 'a>) -> Result<(), String> {
-        match event {
-            Event::Start(start) => self.enter(&start, tags.attributes(&start, ">".len())),
-            Event::Empty(start) => {
-                self.enter(&start, tags.attributes(&start, "/>".len()))?;
-                self.leave();
-                Ok(())
-            }
-            Event::End(_) => {
-                self.leave();
-                Ok(())
-            }
-            Event::Text(text) => {
-                if let Some(heard) = &mut self.text {
-                    heard.push_str(&text.xml10_content().map_err(|error| error.to_string())?);
-                } else if self.open.is_empty() && !text.trim_ascii().is_empty() {
-                    let found = if self.has_root {
-                        "text after the last element"
-                    } else {
-                        "text"
-                    };
-                    return Err(format!("expected XML, found {found}"));
+impl Walk<'_, '_> {
+    fn read_all(&mut self) -> Result<(), String> {
+        loop {
+            match self.tokens.next()? {
+                Token::Open(name) => self.enter(name)?,
+                Token::Close => self.leave(),
+                Token::Text(text) => match &mut self.text {
+                    Some(heard) => heard.push_str(&with_line_feeds(text)),
+                    None if self.open.is_empty() && !text.trim_ascii().is_empty() => {
+                        return Err(self.stray_text());
+                    }
+                    None => {}
+                },
+                Token::Verbatim(text) => {
+                    if let Some(heard) = &mut self.text {
+                        heard.push_str(&with_line_feeds(text));
+                    }
                 }
-                Ok(())
-            }
-            Event::CData(text) => {
-                if let Some(heard) = &mut self.text {
-                    heard.push_str(&text.xml10_content().map_err(|error| error.to_string())?);
+                Token::Reference(_) if self.open.is_empty() => return Err(self.stray_text()),
+                Token::Reference(name) => {
+                    if let Some(heard) = &mut self.text {
+                        heard.push_str(&resolve(name)?);
+                    }
                 }
-                Ok(())
+                Token::End => return self.end(),
             }
-            Event::GeneralRef(reference) => self.refer(&reference),
-            Event::DocType(_) => Err(
-                "a document type definition (<!DOCTYPE>) is refused; write the report without one"
-                    .to_owned(),
-            ),
-            Event::Eof => self.end(),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => Ok(()),
         }
+    }
+
+    fn stray_text(&self) -> String {
+        let found = if self.has_root {
+            "text after the last element"
+        } else {
+            "text"
+        };
+        format!("expected XML, found {found}")
     }
 
     fn end(&self) -> Result<(), String> {
@@ -203,17 +155,16 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn enter(&mut self, start: &BytesStart<'_>, attributes: Attributes<'a>) -> Result<(), String> {
+    fn enter(&mut self, name: &str) -> Result<(), String> {
         if self.open.len() >= DEEPEST_XML {
             return Err(format!("elements are nested more than {DEEPEST_XML} deep"));
         }
-        let name = start.local_name();
-        let open = match name.as_ref() {
-            b"testsuites" | b"testsuite" => Open::Suite,
-            b"testcase" => Open::Case,
-            b"failure" | b"error" => Open::Problem,
-            b"skipped" => Open::Skipped,
-            b"system-out" | b"system-err" => Open::Output,
+        let open = match name {
+            "testsuites" | "testsuite" => Open::Suite,
+            "testcase" => Open::Case,
+            "failure" | "error" => Open::Problem,
+            "skipped" => Open::Skipped,
+            "system-out" | "system-err" => Open::Output,
             _ => Open::Other,
         };
         if self.open.is_empty() {
@@ -222,35 +173,32 @@ impl<'a> Walk<'_, 'a> {
             }
             if open != Open::Suite {
                 return Err(format!(
-                    "expected testsuites or testsuite as the root element, found {}",
-                    String::from_utf8_lossy(name.as_ref())
+                    "expected testsuites or testsuite as the root element, found {name}"
                 ));
             }
             self.has_root = true;
         }
         match open {
-            Open::Suite if self.case.is_some() => {
+            Open::Suite if self.is_in_case => {
                 return Err("a test suite inside a test case".to_owned());
             }
-            Open::Case if self.case.is_some() => {
+            Open::Case if self.is_in_case => {
                 return Err("a test case inside a test case".to_owned());
             }
-            Open::Suite => {
-                let suite = self.suite_of(attributes)?;
-                self.suites.push(suite);
+            Open::Suite => self.enter_suite()?,
+            Open::Case => {
+                self.is_in_case = true;
+                self.case.read(&mut self.tokens, self.intake.is_full())?;
             }
-            Open::Case => self.case = Some(case_of(attributes, self.intake.is_full())?),
             // Elements inside a failure's own text are part of the text.
-            Open::Problem if self.problem.is_none() => self.enter_problem(attributes)?,
+            Open::Problem if self.problem.is_none() => self.enter_problem()?,
             Open::Skipped => {
-                if let Some(case) = &mut self.case
-                    && self.problem.is_none()
-                {
-                    case.skipped = true;
+                if self.is_in_case && self.problem.is_none() {
+                    self.case.skipped = true;
                 }
             }
-            Open::Output if self.case.is_some() && self.text.is_none() => {
-                self.output = if name.as_ref() == b"system-out" {
+            Open::Output if self.is_in_case && self.text.is_none() => {
+                self.output = if name == "system-out" {
                     "system-out:"
                 } else {
                     "system-err:"
@@ -272,17 +220,16 @@ impl<'a> Walk<'_, 'a> {
         Ok(())
     }
 
-    fn enter_problem(&mut self, attributes: Attributes<'a>) -> Result<(), String> {
+    fn enter_problem(&mut self) -> Result<(), String> {
         let mut problem = Problem::default();
         let mut listens = true;
-        if let Some(case) = &mut self.case {
-            case.failed = true;
+        if self.is_in_case {
+            self.case.failed = true;
             // Without a class it may stand for a package or file that did not load.
-            listens = self.intake.is_full() || case.has_no_class();
+            listens = self.intake.is_full() || self.case.has_no_class();
         }
         if listens {
-            for attribute in attributes {
-                let attribute = attribute?;
+            while let Some(attribute) = self.tokens.attribute()? {
                 match attribute.name {
                     "message" => keep(&mut problem.message, &attribute)?,
                     "type" => keep(&mut problem.kind, &attribute)?,
@@ -299,30 +246,29 @@ impl<'a> Walk<'_, 'a> {
         match self.open.pop() {
             Some(Open::Suite) => self.leave_suite(),
             Some(Open::Case) => {
-                if let Some(case) = self.case.take() {
-                    self.leave_case(case);
-                }
+                self.leave_case();
+                self.is_in_case = false;
+                self.case = Case::default();
             }
             Some(Open::Problem) => {
                 if let Some(mut problem) = self.problem.take() {
                     problem.text = self.text.take().unwrap_or_default();
-                    match &mut self.case {
-                        Some(case) => case.problems.push(problem),
-                        None => self.take_suite_error(&problem),
+                    if self.is_in_case {
+                        self.case.problems.push(problem);
+                    } else {
+                        self.take_suite_error(&problem);
                     }
                 }
             }
             Some(Open::Output) => {
                 let text = self.text.take().unwrap_or_default();
-                if let Some(case) = &mut self.case {
-                    let lines = split_lines(&text);
-                    if !lines.is_empty() {
-                        let heading = std::iter::once(self.output.to_owned());
-                        case.outputs.push(FailureDetail {
-                            expanded: heading.chain(lines).collect(),
-                            backtrace: Vec::new(),
-                        });
-                    }
+                let lines = split_lines(&text);
+                if self.is_in_case && !lines.is_empty() {
+                    let heading = std::iter::once(self.output.to_owned());
+                    self.case.outputs.push(FailureDetail {
+                        expanded: heading.chain(lines).collect(),
+                        backtrace: Vec::new(),
+                    });
                 }
             }
             Some(Open::Skipped | Open::Other) | None => {}
@@ -364,8 +310,9 @@ impl<'a> Walk<'_, 'a> {
         });
     }
 
-    fn leave_case(&mut self, mut case: Case<'a>) {
-        if is_go_package(&case) {
+    fn leave_case(&mut self) {
+        let case = &mut self.case;
+        if is_go_package(case) {
             let not_built = |problem: &&Problem<'_>| problem.text.contains("[build failed]");
             if let Some(problem) = case.problems.iter().find(not_built) {
                 self.errors += 1;
@@ -392,19 +339,18 @@ impl<'a> Walk<'_, 'a> {
             .iter()
             .rev()
             .find_map(|suite| suite.file.as_ref());
-        let offered = result_of(case, suite_file, self.intake.is_full());
+        let offered = case.take_result(suite_file, self.intake.is_full());
         self.intake.take(offered);
     }
 
-    fn suite_of(&self, attributes: Attributes<'a>) -> Result<Suite<'a>, String> {
+    fn enter_suite(&mut self) -> Result<(), String> {
         let mut suite = Suite {
             results_before: self.intake.count(),
             errors_before: self.errors,
             ..Suite::default()
         };
         let mut name = None;
-        for attribute in attributes {
-            let attribute = attribute?;
+        while let Some(attribute) = self.tokens.attribute()? {
             match attribute.name {
                 "name" => keep(&mut name, &attribute)?,
                 "file" => keep(&mut suite.file, &attribute)?,
@@ -416,45 +362,9 @@ impl<'a> Walk<'_, 'a> {
         }
         suite.name = name.unwrap_or_default();
         suite.file = suite.file.filter(|file| !file.is_empty());
-        Ok(suite)
-    }
-
-    fn refer(&mut self, reference: &BytesRef<'_>) -> Result<(), String> {
-        let Some(heard) = &mut self.text else {
-            return Ok(());
-        };
-        if let Some(character) = reference
-            .resolve_char_ref()
-            .map_err(|error| words(&error))?
-        {
-            heard.push(character);
-            return Ok(());
-        }
-        let name = reference.decode().map_err(|error| error.to_string())?;
-        let resolved = quick_xml::escape::resolve_xml_entity(&name)
-            .ok_or_else(|| format!("unknown entity &{name};"))?;
-        heard.push_str(resolved);
+        self.suites.push(suite);
         Ok(())
     }
-}
-
-fn case_of(attributes: Attributes<'_>, is_full: bool) -> Result<Case<'_>, String> {
-    let mut case = Case::default();
-    for attribute in attributes {
-        let attribute = attribute?;
-        match attribute.name {
-            "name" => keep(&mut case.name, &attribute)?,
-            "classname" => keep(&mut case.class_name, &attribute)?,
-            "file" => keep(&mut case.file, &attribute)?,
-            "line" if is_full => keep(&mut case.line, &attribute)?,
-            "time" => case.seconds = seconds_of(&attribute.value()?),
-            "status" | "result" => {
-                case.status = worse(case.status, status_of(&attribute.value()?));
-            }
-            _ => {}
-        }
-    }
-    Ok(case)
 }
 
 /// What dialects without `failure` and `skipped` elements write as an attribute: GoogleTest marks
@@ -482,49 +392,69 @@ fn is_go_package(case: &Case<'_>) -> bool {
     case.has_no_class() && case.name.as_deref() == Some("TestMain")
 }
 
-fn result_of<'a>(
-    case: Case<'a>,
-    suite_file: Option<&Cow<'a, str>>,
-    is_full: bool,
-) -> Result<TestResult<'a>, String> {
-    let outcome = if case.failed || case.status == Some(Outcome::Failed) {
-        Outcome::Failed
-    } else if case.skipped || case.status == Some(Outcome::Skipped) {
-        Outcome::Skipped
-    } else {
-        Outcome::Passed
-    };
-    let file_name = case
-        .file
-        .filter(|file| !file.is_empty())
-        .or_else(|| suite_file.cloned());
-    let line = case.line.filter(|line| !line.is_empty());
-    let mut result = TestResult {
-        scope: case.class_name.unwrap_or_default(),
-        name: case.name.ok_or("name is missing")?,
-        location: file_name
-            .as_ref()
-            .zip(line)
-            .map(|(file, line)| Cow::Owned(format!("{file}:{line}"))),
-        file_name,
-        outcome,
-        duration: case.seconds,
-        ..TestResult::default()
-    };
-    if outcome == Outcome::Failed && is_full {
-        result.failure_reason = case.problems.iter().find_map(Problem::reason);
-        result.failure_expanded = case
-            .problems
-            .into_iter()
-            .map(detail_of)
-            .filter(|detail| !detail.expanded.is_empty())
-            .chain(case.outputs)
-            .collect();
+impl<'a> Case<'a> {
+    /// Reads the attributes of a case's tag.
+    fn read(&mut self, tokens: &mut Tokens<'a>, is_full: bool) -> Result<(), String> {
+        while let Some(attribute) = tokens.attribute()? {
+            match attribute.name {
+                "name" => keep(&mut self.name, &attribute)?,
+                "classname" => keep(&mut self.class_name, &attribute)?,
+                "file" => keep(&mut self.file, &attribute)?,
+                "line" if is_full => keep(&mut self.line, &attribute)?,
+                "time" => self.seconds = seconds_of(&attribute.value()?),
+                "status" | "result" => {
+                    self.status = worse(self.status, status_of(&attribute.value()?));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok(result)
-}
 
-impl Case<'_> {
+    /// The result that the case stands for, taken out of it.
+    fn take_result(
+        &mut self,
+        suite_file: Option<&Cow<'a, str>>,
+        is_full: bool,
+    ) -> Result<TestResult<'a>, String> {
+        let outcome = if self.failed || self.status == Some(Outcome::Failed) {
+            Outcome::Failed
+        } else if self.skipped || self.status == Some(Outcome::Skipped) {
+            Outcome::Skipped
+        } else {
+            Outcome::Passed
+        };
+        let file_name = self
+            .file
+            .take()
+            .filter(|file| !file.is_empty())
+            .or_else(|| suite_file.cloned());
+        let line = self.line.take().filter(|line| !line.is_empty());
+        let mut result = TestResult {
+            scope: self.class_name.take().unwrap_or_default(),
+            name: self.name.take().ok_or("name is missing")?,
+            location: file_name
+                .as_deref()
+                .zip(line.as_deref())
+                .map(|(file, line)| Cow::Owned(place_of(file, line))),
+            file_name,
+            outcome,
+            duration: self.seconds,
+            ..TestResult::default()
+        };
+        if outcome == Outcome::Failed && is_full {
+            let problems = std::mem::take(&mut self.problems);
+            result.extras.failure_reason = problems.iter().find_map(Problem::reason);
+            result.extras.failure_expanded = problems
+                .into_iter()
+                .map(detail_of)
+                .filter(|detail| !detail.expanded.is_empty())
+                .chain(std::mem::take(&mut self.outputs))
+                .collect();
+        }
+        Ok(result)
+    }
+
     fn has_no_class(&self) -> bool {
         self.class_name.as_deref().unwrap_or_default().is_empty()
     }
@@ -591,17 +521,5 @@ fn suite_words(name: &str) -> String {
         "a test suite without a name".to_owned()
     } else {
         format!("test suite {}", name.trim())
-    }
-}
-
-fn words(error: &Error) -> String {
-    match error {
-        Error::Syntax(fault) => format!("the file ends too early ({fault})"),
-        Error::Io(fault) => fault.to_string(),
-        Error::IllFormed(fault) => fault.to_string(),
-        Error::InvalidAttr(fault) => fault.to_string(),
-        Error::Encoding(fault) => fault.to_string(),
-        Error::Escape(fault) => fault.to_string(),
-        Error::Namespace(fault) => fault.to_string(),
     }
 }

@@ -4,7 +4,6 @@
 //! ingests the same files. Everything here is pure: bytes in, values out; no files, no clock, no
 //! environment. Each format is one file; [`parse`] picks it by [`Format`].
 
-mod attributes;
 mod cucumber_json;
 mod document;
 mod go_jsonl;
@@ -17,6 +16,7 @@ mod playwright_json;
 mod pytest_class_name;
 mod rspec_json;
 mod shape;
+mod xml;
 
 use document::Document;
 use intake::Intake;
@@ -25,7 +25,8 @@ use shape::{Brief, Whole};
 pub use intake::LONGEST_DURATION_SECONDS;
 pub use junit::DEEPEST_XML;
 pub use model::{
-    BadResult, FailureDetail, Format, Outcome, ParseError, Report, Span, SpanDetail, TestResult,
+    BadResult, Extra, Extras, FailureDetail, Format, Outcome, ParseError, Report, Span, SpanDetail,
+    TestResult,
 };
 pub use pytest_class_name::pytest_module_parts;
 

@@ -14,7 +14,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::document::{Document, Top};
 use crate::intake::{Intake, place};
-use crate::model::{Outcome, ParseError, TestResult};
+use crate::model::{Extra, Extras, Outcome, ParseError, TestResult};
 use crate::shape::{Each, Flag, Item, Lines, Number, Text, explained, first_line};
 
 type List<T> = Option<Vec<Item<T>>>;
@@ -186,10 +186,13 @@ fn take_spec<'a>(spec: Spec<'a>, titles: &[Cow<'a, str>], intake: &mut Intake<'a
         location: location.clone().filter(|_| is_full),
         file_name: file_name.filter(|_| is_full || location.is_none()),
         identifier: location,
-        tags: if is_full {
-            tags_of(&spec.tags.0)
+        extras: if is_full {
+            Extras::from(Extra {
+                tags: tags_of(&spec.tags.0),
+                ..Extra::default()
+            })
         } else {
-            BTreeMap::new()
+            Extras::default()
         },
         ..TestResult::default()
     };
@@ -251,12 +254,12 @@ fn attempts_of<'a>(test: Test<'_>, named: TestResult<'a>, results: &mut Vec<Test
         if result.outcome == Outcome::Failed {
             for failure in failures {
                 let text = failure.or_default().text();
-                if result.failure_reason.is_none() {
-                    result.failure_reason = first_line(&text);
+                if result.extras.failure_reason.is_none() {
+                    result.extras.failure_reason = first_line(&text);
                 }
                 let detail = explained(&text);
                 if !detail.expanded.is_empty() {
-                    result.failure_expanded.push(detail);
+                    result.extras.failure_expanded.push(detail);
                 }
             }
         }

@@ -218,7 +218,7 @@ fn explain(result: &mut TestResult<'_>, exception: Exception<'_>) {
     let message = exception.message.given().unwrap_or_default();
     let class = class.as_deref().filter(|class| *class != EXPECTATION_CLASS);
     let line = first_line(&message);
-    result.failure_reason = match (class, line) {
+    result.extras.failure_reason = match (class, line) {
         (Some(class), Some(line)) => Some(format!("{class}: {line}")),
         (Some(class), None) => Some(class.to_owned()),
         (None, line) => line,
@@ -229,6 +229,6 @@ fn explain(result: &mut TestResult<'_>, exception: Exception<'_>) {
         backtrace: exception.backtrace.0,
     };
     if detail != FailureDetail::default() {
-        result.failure_expanded.push(detail);
+        result.extras.failure_expanded.push(detail);
     }
 }

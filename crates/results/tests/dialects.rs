@@ -78,8 +78,12 @@ fn junit_texts_and_places() {
     assert_eq!(result.scope, "A & B");
     assert_eq!(result.name, "<a> \u{1F600}\nb");
     assert_eq!(result.location.as_deref(), Some("suite.rb:3"));
-    assert_eq!(result.failure_reason.as_deref(), Some("short \"one\""));
+    assert_eq!(
+        result.extras.failure_reason.as_deref(),
+        Some("short \"one\"")
+    );
     let lines: Vec<_> = result
+        .extras
         .failure_expanded
         .iter()
         .map(|f| f.expanded.clone())
@@ -145,7 +149,7 @@ fn json_spans_are_kept() {
             {"section": "annotation", "duration": -1, "detail": {"content": "note"}}]},
         {"duration": 1}, null
     ]}}]"#;
-    insta::assert_debug_snapshot!(first(Json, text).spans);
+    insta::assert_debug_snapshot!(first(Json, text).extras.spans);
 }
 
 #[test]

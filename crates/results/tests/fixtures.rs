@@ -22,11 +22,13 @@ fn table(report: &Report<'_>) -> String {
     for result in &report.results {
         let field = |value: &Option<Cow<'_, str>>| value.as_deref().unwrap_or("-").to_owned();
         let expanded: usize = result
+            .extras
             .failure_expanded
             .iter()
             .map(|f| f.expanded.len())
             .sum();
         let backtrace: usize = result
+            .extras
             .failure_expanded
             .iter()
             .map(|f| f.backtrace.len())
@@ -46,15 +48,15 @@ fn table(report: &Report<'_>) -> String {
             },
         )
         .expect("text");
-        if let Some(reason) = &result.failure_reason {
+        if let Some(reason) = &result.extras.failure_reason {
             writeln!(
                 text,
                 "    because {reason:?}, {expanded} lines and {backtrace} of backtrace"
             )
             .expect("text");
         }
-        if !result.tags.is_empty() {
-            writeln!(text, "    tags {:?}", result.tags).expect("text");
+        if !result.extras.tags.is_empty() {
+            writeln!(text, "    tags {:?}", result.extras.tags).expect("text");
         }
     }
     for bad in &report.bad {
@@ -103,10 +105,10 @@ fn full(#[case] path: &str, #[case] format: Format) {
         brief.errors_outside_tests.len()
     );
     for result in &brief.results {
-        assert_eq!(result.failure_reason, None, "{}", result.name);
-        assert!(result.failure_expanded.is_empty(), "{}", result.name);
+        assert_eq!(result.extras.failure_reason, None, "{}", result.name);
+        assert!(result.extras.failure_expanded.is_empty(), "{}", result.name);
         assert!(
-            result.tags.is_empty() && result.spans.is_empty(),
+            result.extras.tags.is_empty() && result.extras.spans.is_empty(),
             "{}",
             result.name
         );

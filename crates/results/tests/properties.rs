@@ -27,7 +27,7 @@ fn check(report: &Report<'_>) {
         );
         let texts = [result.scope.as_ref(), result.name.as_ref()]
             .into_iter()
-            .chain(result.failure_reason.as_deref());
+            .chain(result.extras.failure_reason.as_deref());
         for text in texts {
             assert!(!text.contains('\0'));
         }

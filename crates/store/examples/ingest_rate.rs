@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, Executor, IntoArguments, PgConnection, SqliteConnection};
 use tempfile::TempDir;
-use test_engine_results::{Format, Outcome, TestResult};
+use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp};
 use test_engine_test_postgres::{Cluster, Promise};
 use uuid::Uuid;
@@ -168,7 +168,11 @@ fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) ->
                         Outcome::Passed
                     },
                     duration: Some(0.001 + as_float((test * 7919 + number) % 2000) / 1000.0),
-                    failure_reason: failed.then(|| "expected 1, got 2".to_owned()),
+                    extras: Extra {
+                        failure_reason: failed.then(|| "expected 1, got 2".to_owned()),
+                        ..Extra::default()
+                    }
+                    .into(),
                     ..TestResult::default()
                 },
                 selector: Some(file),

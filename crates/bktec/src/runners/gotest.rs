@@ -206,14 +206,19 @@ fn is_package(result: &TestResult<'_>) -> bool {
 }
 
 fn text_of<'r>(result: &'r TestResult<'_>) -> impl Iterator<Item = &'r str> {
-    let details = result.failure_expanded.iter().flat_map(|detail| {
+    let details = result.extras.failure_expanded.iter().flat_map(|detail| {
         detail
             .expanded
             .iter()
             .chain(&detail.backtrace)
             .map(String::as_str)
     });
-    result.failure_reason.as_deref().into_iter().chain(details)
+    result
+        .extras
+        .failure_reason
+        .as_deref()
+        .into_iter()
+        .chain(details)
 }
 
 /// As `go test` ends its output for a package: `FAIL`, a tab, the package.

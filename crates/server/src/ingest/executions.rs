@@ -40,7 +40,11 @@ pub(super) fn derive(
         .into_iter()
         .enumerate()
         .map(|(index, mut result)| {
-            let sent_tags = std::mem::take(&mut result.tags);
+            let sent_tags = if result.extras.tags.is_empty() {
+                BTreeMap::new()
+            } else {
+                std::mem::take(&mut result.extras.tags)
+            };
             let mut own_tags = if sent_tags.is_empty() {
                 sent_tags
             } else {

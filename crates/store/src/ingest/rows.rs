@@ -85,9 +85,9 @@ impl Ingest<'_> {
                 execution.test_id,
                 execution.muted,
                 execution.duration_us.map(whole),
-                &source.result.failure_reason,
+                &source.result.extras.failure_reason,
                 &execution.tags,
-                expanded_json(&source.result.failure_expanded),
+                expanded_json(&source.result.extras.failure_expanded),
             ]);
         }
         let insert = "INSERT INTO failures (upload_id, position, run_id, test_id, muted, \

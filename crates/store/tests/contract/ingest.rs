@@ -370,7 +370,7 @@ async fn an_error_outside_the_tests_fails_the_run() {
 async fn failures_come_back_whole() {
     on_every_engine(async |db| {
         let mut execution = failed("pays", 1.25);
-        execution.result.failure_expanded = vec![FailureDetail {
+        execution.result.extras.failure_expanded = vec![FailureDetail {
             expanded: vec!["expected 1".to_owned(), "got \u{1F980}\0".to_owned()],
             backtrace: vec!["basket.py:9".to_owned()],
         }];
@@ -390,7 +390,10 @@ async fn failures_come_back_whole() {
         assert_eq!(failure.test.name, "pays");
         assert_eq!(failure.duration_us, Some(1_250_000));
         assert_eq!(failure.failure_reason.as_deref(), Some("pays is broken"));
-        assert_eq!(failure.failure_expanded, execution.result.failure_expanded);
+        assert_eq!(
+            failure.failure_expanded,
+            execution.result.extras.failure_expanded
+        );
         assert_eq!(failure.tags["shard"], "2", "an execution's own tag wins");
         assert_eq!(failure.tags["scm.branch"], "main");
         assert_eq!((failure.run_uuid, failure.created_at), (run.uuid, NOON));

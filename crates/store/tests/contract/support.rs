@@ -166,7 +166,7 @@ pub(crate) fn passed(name: &str, seconds: f64) -> NewExecution {
 pub(crate) fn failed(name: &str, seconds: f64) -> NewExecution {
     let mut execution = passed(name, seconds);
     execution.result.outcome = Outcome::Failed;
-    execution.result.failure_reason = Some(format!("{name} is broken"));
+    execution.result.extras.failure_reason = Some(format!("{name} is broken"));
     execution
 }
 
