@@ -179,6 +179,9 @@ impl Server {
         )
         .await;
         background.abort();
+        // The jobs touch nothing any more once this has ended, in whichever way.
+        let _aborted = background.await;
+        jobs::hand_over(&app).await;
         app.raw_uploads.finish().await;
         self.store.close().await;
     }

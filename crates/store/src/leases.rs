@@ -43,15 +43,11 @@ impl Store {
         Ok(taken)
     }
 
-    /// Gives a lease back before it expires, so that nobody has to wait for that. Nothing happens
-    /// when somebody else has it.
-    pub async fn release_lease(&self, name: &str, holder: Uuid) -> Result<()> {
+    /// Gives back all that this holder has, so that nobody has to wait until it expires.
+    pub async fn release_leases(&self, holder: Uuid) -> Result<()> {
         let mut session = self.write().await?;
         session
-            .execute(
-                "DELETE FROM leases WHERE name = $1 AND holder = $2",
-                values![name, holder],
-            )
+            .execute("DELETE FROM leases WHERE holder = $1", values![holder])
             .await?;
         session.commit().await
     }

@@ -85,10 +85,12 @@ pub(crate) async fn ingest_next(app: &App) -> Result<bool, IngestError> {
     let Some(backfill) = claimed else {
         return Ok(false);
     };
+    app.backfills.now_reading(Some(backfill.uuid));
     let done = tokio::select! {
         done = ingest(app, &backfill) => done,
         lost = keep_claim(app, &backfill) => Err(lost),
     };
+    app.backfills.now_reading(None);
     match done {
         Ok(()) => Ok(true),
         Err(IngestError::Taken) => Ok(true),
@@ -101,6 +103,16 @@ pub(crate) async fn ingest_next(app: &App) -> Result<bool, IngestError> {
             Err(error)
         }
     }
+}
+
+/// Put an archive back that this server has begun to read and will not finish.
+pub(crate) async fn put_back(app: &App) -> Result<(), IngestError> {
+    if let Some(archive) = app.backfills.now_reading(None) {
+        app.store
+            .postpone_backfill(archive, app.clock.now())
+            .await?;
+    }
+    Ok(())
 }
 
 async fn keep_claim(app: &App, backfill: &PendingBackfill) -> IngestError {

@@ -10,12 +10,13 @@ mod forms;
 mod ingest;
 mod records;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 pub(crate) use forms::{FILE_FIELD, FormKey, SealedForm};
-pub(crate) use ingest::{find_arrived, forget_unused, ingest_next};
+pub(crate) use ingest::{find_arrived, forget_unused, ingest_next, put_back};
 
 /// How long a form is good, in milliseconds. Collecting may take longer; clients ask again then.
 pub(crate) const FORM_LIFETIME: i64 = 15 * 60 * 1000;
@@ -27,6 +28,8 @@ pub(crate) struct Backfills {
     pub(crate) form_key: FormKey,
     /// Told when an archive has come in.
     pub(crate) wake: Arc<Notify>,
+    /// The archive that this server reads now.
+    reading: Arc<Mutex<Option<Uuid>>>,
 }
 
 impl Backfills {
@@ -34,6 +37,13 @@ impl Backfills {
         Self {
             form_key,
             wake: Arc::new(Notify::new()),
+            reading: Arc::default(),
         }
+    }
+
+    /// Notes which archive is read now, or that none is; the one before.
+    fn now_reading(&self, archive: Option<Uuid>) -> Option<Uuid> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *reading, archive)
     }
 }

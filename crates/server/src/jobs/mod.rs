@@ -24,6 +24,17 @@ pub(crate) async fn run(app: App) {
     );
 }
 
+/// Give back what this server had to itself, so that its successor need not wait until that runs
+/// out. The jobs have ended by then.
+pub(crate) async fn hand_over(app: &App) {
+    if let Err(error) = crate::backfills::put_back(app).await {
+        tracing::warn!(cause = %Chain(&error), "failed to put a half-read commit archive back");
+    }
+    if let Err(error) = app.store.release_leases(app.instance).await {
+        tracing::warn!(cause = %Chain(&error), "failed to give the work in the background back");
+    }
+}
+
 /// Whether this server is the one to do the job of this name, which is asked for every so often.
 /// The server that does it keeps it; when it dies, another takes over after two more turns.
 async fn is_ours(app: &App, job: &str, every: Duration) -> bool {

@@ -205,6 +205,37 @@ fn an_archive_is_taken_read_and_told_about() {
     assert_eq!(commit(&server, 1), Some(first));
 }
 
+/// What a stopping server has begun to read is free at once, and its successor reads it.
+#[test]
+fn an_archive_that_was_half_read_is_put_back() {
+    let mut server = started();
+    for size in [4_000, 40_000, 400_000] {
+        let form = form(&server);
+        let records: String = (size..2 * size).map(record).collect();
+        assert_eq!(form.send(&form.archive(&records)).status, 204);
+        let began = Instant::now();
+        while commit(&server, size).is_none() {
+            assert!(began.elapsed() < Duration::from_secs(30));
+        }
+        server.stop();
+        if commit(&server, 2 * size - 1).is_some() {
+            // It was read to its end. The next one is larger.
+            server.restart(Clock::System);
+            continue;
+        }
+        let free = server.with_store(async |store| {
+            let now = Clock::System.now();
+            store.claim_backfill(now, now).await.unwrap()
+        });
+        assert!(free.is_some_and(|it| it.claims == 1), "not put back");
+        server.restart(Clock::System);
+        finished(&server);
+        assert!(commit(&server, 2 * size - 1).is_some());
+        return;
+    }
+    panic!("every archive was read before the server could be stopped");
+}
+
 #[test]
 fn a_form_needs_a_token_that_may_write() {
     let server = started();

@@ -28,6 +28,7 @@ mod retention;
 mod runs;
 mod secrets;
 mod several_servers;
+mod several_servers_at_work;
 mod suites;
 mod support;
 mod tests_api;

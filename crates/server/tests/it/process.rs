@@ -38,6 +38,13 @@ impl Process {
         rustix::process::Pid::from_child(&self.child)
     }
 
+    /// SIGTERM, and waits until it has ended well.
+    pub(crate) fn stop(&mut self) {
+        rustix::process::kill_process(self.id(), rustix::process::Signal::TERM).unwrap();
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{ended}");
+    }
+
     /// SIGKILL: nothing can be finished or flushed.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

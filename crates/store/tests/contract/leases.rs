@@ -26,15 +26,19 @@ async fn one_holder_at_a_time_until_it_expires() {
 }
 
 #[tokio::test]
-async fn a_lease_can_be_given_back_by_its_holder_only() {
+async fn leases_can_be_given_back_by_their_holder_only() {
     on_every_engine(async |db| {
         let [a, b] = [Uuid::new_v4(), Uuid::new_v4()];
-        let until = NOON.plus_days(1);
-        assert!(db.store.try_lease("x", a, NOON, until).await.unwrap());
-        db.store.release_lease("x", b).await.unwrap();
-        assert!(!db.store.try_lease("x", b, NOON, until).await.unwrap());
-        db.store.release_lease("x", a).await.unwrap();
-        assert!(db.store.try_lease("x", b, NOON, until).await.unwrap());
+        let take = async |name, holder| {
+            let until = NOON.plus_days(1);
+            let taken = db.store.try_lease(name, holder, NOON, until).await;
+            taken.unwrap()
+        };
+        assert!(take("x", a).await && take("y", a).await && take("z", b).await);
+        db.store.release_leases(b).await.unwrap();
+        assert!(!take("x", b).await && !take("y", b).await && take("z", a).await);
+        db.store.release_leases(a).await.unwrap();
+        assert!(take("x", b).await && take("y", b).await && take("z", b).await);
     })
     .await;
 }
