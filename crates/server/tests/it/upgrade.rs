@@ -1,4 +1,5 @@
-//! A database that an earlier release has made opens, keeps every row, and plans as it did then.
+//! People and machines notice nothing of an upgrade: their tokens, plans, lists and uploads go on.
+//! That no row is lost, on either engine, is told in the store's own tests.
 //!
 //! `fixtures/upgrade` has a dump of such a database for each release, made by that release's own
 //! program, and what that program said of it. A new release adds its own and never changes others.
@@ -19,13 +20,8 @@ fn fixture(release: &str, kind: &str) -> String {
     fs::read_to_string(format!("{folder}/{release}.{kind}")).unwrap()
 }
 
-fn rows(database: &rusqlite::Connection, table: &str) -> i64 {
-    let count = format!("SELECT COUNT(*) FROM {table}");
-    database.query_row(&count, [], |row| row.get(0)).unwrap()
-}
-
 #[test]
-fn a_database_of_release_0_1_0_keeps_everything() {
+fn clients_of_release_0_1_0_go_on() {
     let said: Value = serde_json::from_str(&fixture("0.1.0", "json")).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("test-engine.db");
@@ -72,7 +68,6 @@ fn a_database_of_release_0_1_0_keeps_everything() {
     });
     assert!(failed.sum::<usize>() > 10);
 
-    // It goes on from there: the same upload is still the same, a new one is new.
     let upload = json!({"format": "json", "run_env": {"key": "build-9"}, "data": [
         {"scope": "Scope 3", "name": "new", "result": "passed", "file_name": "spec/new_spec.rb"}]});
     let uploads = format!("Token token=\"{}\"", said["suite_token"].as_str().unwrap());
@@ -81,24 +76,9 @@ fn a_database_of_release_0_1_0_keeps_everything() {
         .json(&upload)
         .send();
     assert_eq!(accepted.status, 202, "{}", accepted.text());
-
-    let file = server.directory().join("test-engine.db");
-    let database = rusqlite::Connection::open(file).unwrap();
-    for (table, before) in said["rows"].as_object().unwrap() {
-        let now = match table.as_str() {
-            // Kept in another form, many in one row.
-            "test_days" => database
-                .query_row("SELECT SUM(tests) FROM day_blocks", [], |row| row.get(0))
-                .unwrap(),
-            table => rows(&database, table),
-        };
-        assert!(
-            now >= before.as_i64().unwrap(),
-            "{table}: {before}, now {now}"
-        );
-    }
-    let verdict: String = database
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(verdict, "ok");
+    let listed = ask("GET", "/tests?per_page=100").send().ok();
+    assert_eq!(
+        listed.as_array().unwrap().len(),
+        tests.as_array().unwrap().len() + 1
+    );
 }

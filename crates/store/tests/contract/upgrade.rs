@@ -1,5 +1,5 @@
-//! A database as the first release left it, with real rows, on each engine: everything is there
-//! after the migrations, and goes on.
+//! A database as the first release left it, with real rows, on each engine: every row is there
+//! after the migrations, and goes on. What clients see of an upgrade is told in the server's tests.
 
 use std::str::FromStr as _;
 
