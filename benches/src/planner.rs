@@ -28,7 +28,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     ];
     let replays = programs.example(PACKAGE, "simulate")?;
     for line in replays.lines() {
-        let Some((name, plain, ours)) = replay(line) else {
+        let Some((name, [plain, ours, at_best])) = replay(line) else {
             continue;
         };
         let figure = Figure::of(format!("replay {name}"), times(ours))
@@ -40,6 +40,11 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         } else {
             figure
         });
+        // What a plan that knows the true means would reach: how much there is to win.
+        let at_best = Figure::of(format!("replay {name}, true means"), times(at_best))
+            .beside("longest-first on means", times(plain))
+            .judged_by_share();
+        figures.push(at_best);
     }
     Ok(figures)
 }
@@ -55,10 +60,11 @@ fn read(printed: &str, name: &str) -> anyhow::Result<f64> {
 }
 
 /// Of a line `world: plain ours truth`.
-fn replay(line: &str) -> Option<(&str, f64, f64)> {
+fn replay(line: &str) -> Option<(&str, [f64; 3])> {
     let (name, numbers) = line.split_once(": ")?;
     let mut numbers = numbers.split(' ').map(str::parse);
-    Some((name, numbers.next()?.ok()?, numbers.next()?.ok()?))
+    let mut next = || numbers.next()?.ok();
+    Some((name, [next()?, next()?, next()?]))
 }
 
 #[cfg(test)]
@@ -69,7 +75,10 @@ mod tests {
     fn lines_of_the_examples() {
         assert!((read("# x\na = 1\nb = 2.5\n", "b").unwrap() - 2.5).abs() < f64::EPSILON);
         assert!(read("a = 1\n", "b").is_err());
-        assert_eq!(replay("noise: 1.5 1.25 1.1"), Some(("noise", 1.5, 1.25)));
+        assert_eq!(
+            replay("noise: 1.5 1.25 1.1"),
+            Some(("noise", [1.5, 1.25, 1.1]))
+        );
         assert_eq!(replay("# about: words"), None);
     }
 }

@@ -7,6 +7,9 @@
 
 mod balance;
 mod bounds;
+mod by_file;
+mod change;
+mod defaults;
 mod estimate;
 mod exact;
 mod exchange;
@@ -18,9 +21,9 @@ mod shares;
 mod split;
 
 pub use bounds::lower_bound;
-pub use estimate::{
-    Defaults, ENOUGH_OWN_SAMPLES, Estimate, Sample, UNKNOWN_MICROS, choose, estimate,
-};
+pub use by_file::split_by_file;
+pub use defaults::{Defaults, UNKNOWN_MICROS};
+pub use estimate::{ENOUGH_SAMPLES, Estimate, Histories, Sample, choose, estimate};
 pub use parallelism::{nodes_for_target, nodes_that_help};
 pub use round_robin::round_robin;
 pub use split::{Item, Node, split};

@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use test_engine_planner::{
-    Item, Node, lower_bound, nodes_for_target, nodes_that_help, round_robin, split,
+    Item, Node, Sample, estimate, lower_bound, nodes_for_target, nodes_that_help, round_robin,
+    split, split_by_file,
 };
 
 /// Weights as suites have them, with many ties and zeros, or wildly apart.
@@ -137,4 +138,115 @@ proptest! {
         let fewest = (1..=most).find(|&nodes| optimum(&weights, nodes) == best);
         prop_assert_eq!(Some(nodes_that_help(&weights, most)), fewest);
     }
+
+    #[test]
+    fn parts_of_files_are_planned_once_each_and_loading_is_charged(
+        parts in vec((0_usize..6, 0_u64..1_000), 0..60), nodes in 0_usize..9, load in 0_u64..300,
+    ) {
+        let (items, file_of) = parts_of_files(&parts);
+        let plan = split_by_file(items.clone(), nodes, load, |&value| file_of[value]);
+        prop_assert_eq!(plan.len(), nodes.max(1));
+        for node in &plan {
+            prop_assert!(node.items.is_sorted_by_key(|item| item.value));
+        }
+        let longest_of = |plan: &[Node<usize>]| longest(&charged(plan, load, &file_of));
+        prop_assert_eq!(&charged(&plan, load, &file_of), &plan);
+        let plain = longest_of(&split(items.clone(), nodes));
+        prop_assert!(longest_of(&plan) <= plain + plain / 500, "{} against {}", longest_of(&plan), plain);
+        let mut placed: Vec<Item<usize>> = plan.into_iter().flat_map(|node| node.items).collect();
+        placed.sort_by_key(|item| item.value);
+        prop_assert_eq!(placed, items);
+    }
+
+    #[test]
+    fn order_of_parts_does_not_matter(
+        parts in vec((0_usize..6, 0_u64..1_000), 0..40), nodes in 1_usize..9, load in 0_u64..300,
+        seed in any::<usize>(),
+    ) {
+        let (items, file_of) = parts_of_files(&parts);
+        let mut turned = items.clone();
+        turned.rotate_left(seed % items.len().max(1));
+        turned.reverse();
+        let plan = |items| split_by_file(items, nodes, load, |&value: &usize| file_of[value]);
+        prop_assert_eq!(plan(items), plan(turned));
+    }
+
+    #[test]
+    fn an_estimate_lies_among_its_samples(samples in samples()) {
+        let estimate = estimate(&samples).unwrap();
+        let micros = samples.iter().map(|sample| sample.micros);
+        prop_assert!(estimate.micros >= micros.clone().min().unwrap());
+        prop_assert!(estimate.micros <= micros.max().unwrap());
+        let runs: usize = samples.iter().map(|sample| sample.runs.max(1) as usize).sum();
+        prop_assert!((1..=runs).contains(&estimate.samples));
+    }
+
+    // However long the run took that hung: it is one of at least four, and twice the usual at most.
+    #[test]
+    fn one_outlier_moves_an_estimate_by_little(
+        usual in vec(90_u64..110, 4..20), place in any::<usize>(), hung in 110_u64..1 << 60,
+    ) {
+        let steady = estimate(&aged(&usual)).unwrap().micros;
+        let mut samples = usual;
+        let place = place % samples.len();
+        samples[place] = hung;
+        let moved = estimate(&aged(&samples)).unwrap().micros;
+        prop_assert!(moved + 10 >= steady && moved <= steady + 45, "{} instead of {}", moved, steady);
+    }
+
+    #[test]
+    fn order_of_samples_does_not_matter(samples in samples().prop_shuffle()) {
+        let mut sorted = samples.clone();
+        sorted.sort_by_key(|sample| sample.age);
+        prop_assert_eq!(estimate(&samples), estimate(&sorted));
+    }
+}
+
+/// Items numbered in order, and the file of each; the first file is none.
+fn parts_of_files(parts: &[(usize, u64)]) -> (Vec<Item<usize>>, Vec<Option<usize>>) {
+    let weights: Vec<u64> = parts.iter().map(|&(_, weight)| weight).collect();
+    let file_of = parts.iter().map(|&(file, _)| (file > 0).then_some(file));
+    (items(&weights), file_of.collect())
+}
+
+/// The plan with totals that are added up here: weights, and each file once.
+fn charged(plan: &[Node<usize>], load: u64, file_of: &[Option<usize>]) -> Vec<Node<usize>> {
+    plan.iter()
+        .map(|node| {
+            let mut files: Vec<usize> = node
+                .items
+                .iter()
+                .filter_map(|item| file_of[item.value])
+                .collect();
+            files.sort_unstable();
+            files.dedup();
+            let weights: u64 = node.items.iter().map(|item| item.weight).sum();
+            Node {
+                items: node.items.clone(),
+                total: weights + load * files.len() as u64,
+            }
+        })
+        .collect()
+}
+
+fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let micros = prop_oneof![3 => 0_u64..2_000, 1 => 0_u64..1 << 50];
+    vec((micros, 0_u32..40), 1..25).prop_map(|drawn| {
+        (0..)
+            .zip(drawn)
+            .map(|(age, (micros, runs))| Sample { micros, age, runs })
+            .collect()
+    })
+}
+
+/// One run each, the newest first.
+fn aged(micros: &[u64]) -> Vec<Sample> {
+    (0..)
+        .zip(micros)
+        .map(|(age, &micros)| Sample {
+            micros,
+            age,
+            runs: 1,
+        })
+        .collect()
 }

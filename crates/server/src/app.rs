@@ -50,11 +50,7 @@ impl AppState {
             authenticator: Authenticator::new(store.clone(), links.clone(), config.oidc),
             raw_uploads: RawUploads::new(blobs.clone(), config.storage.keep_raw_uploads),
             rate_limits: RateLimits::new(config.limits, &store),
-            planner: Planner::new(
-                store.clone(),
-                config.planning.plan_retention_days,
-                metrics.plans(),
-            ),
+            planner: Planner::new(store.clone(), config.planning, metrics.plans()),
             links,
             metrics,
             instance: Uuid::new_v4(),

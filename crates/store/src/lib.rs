@@ -44,14 +44,14 @@ pub use executed::WantsTags;
 pub use identity::test_uuid;
 pub use known_tests::{TestWants, WantsFile, WantsMetrics};
 pub use records::{
-    AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, CommitRecord,
-    Execution, Expired, FailedExecution, KeptSince, LabelChange, LabelFilter, Listed, Metrics,
-    NewExecution, NewExecutionTags, NewPlan, NewRefusedUpload, NewRun, NewSuite, NewToken,
+    AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, BranchKind,
+    CommitRecord, Execution, Expired, FailedExecution, KeptSince, LabelChange, LabelFilter, Listed,
+    Metrics, NewExecution, NewExecutionTags, NewPlan, NewRefusedUpload, NewRun, NewSuite, NewToken,
     NewUpload, NodeReport, Organization, OrganizationId, OutcomeCounts, OwnershipFile, Page,
-    PendingBackfill, Period, PlanSummary, Recorded, Run, RunId, RunResult, RunState, RunTiming,
-    Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestId, TestOrder,
-    TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token, TokenId, TokenKind,
-    Upload, UploadAttempt,
+    PendingBackfill, Period, PlanBranches, PlanSummary, Recorded, Run, RunId, RunResult, RunState,
+    RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestId,
+    TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token, TokenId,
+    TokenKind, Upload, UploadAttempt,
 };
 pub use rings::RECENT_RUNS;
 pub use store::{DEFAULT_CONNECTIONS, Store, without_secrets};

@@ -7,7 +7,10 @@ use uuid::Uuid;
 use crate::day_sums;
 use crate::error::StoreError;
 use crate::identity::test_uuid;
-use crate::records::{BranchId, Period, Selector, SelectorChanges, Suite, SuiteId, TestTiming};
+use crate::records::{
+    BranchFilter, BranchId, BranchKind, Period, PlanBranches, Selector, SelectorChanges, Suite,
+    SuiteId, TestTiming,
+};
 use crate::rings;
 use crate::sql::{Value, values};
 use crate::store::Store;
@@ -77,14 +80,19 @@ impl Store {
         row.map(|row| row.integer(0).map(BranchId::new)).transpose()
     }
 
-    /// Mean durations of tests over a period, in the order of the keys `(scope, name)`; `None`
-    /// for a test that is not known or has told no duration.
+    /// What tests took in each of some periods, on each kind of branch. For each key
+    /// `(scope, name)`, in their order: what there is, the first period first; nothing for a test
+    /// that is not known or has told no duration.
+    ///
+    /// Other branches are told only of tests that ran neither on the default nor on the own one:
+    /// there are many of them, and nobody asks them otherwise.
     pub async fn test_timings(
         &self,
         suite: &Suite,
         keys: &[(&str, &str)],
-        period: Period,
-    ) -> Result<Vec<Option<TestTiming>>> {
+        periods: &[Period],
+        branches: PlanBranches,
+    ) -> Result<Vec<Vec<TestTiming>>> {
         let uuids: Vec<Uuid> = keys
             .iter()
             .map(|(scope, name)| test_uuid(suite.uuid, scope, name))
@@ -92,25 +100,80 @@ impl Store {
         let mut unique = uuids.clone();
         unique.sort_unstable();
         unique.dedup();
-        if period.first_day > period.last_day {
-            return Ok(vec![None; keys.len()]);
-        }
         let ids = self.test_ids(&unique).await?;
+        let mut wanted: Vec<i64> = ids.values().copied().collect();
+        wanted.sort_unstable();
+        let mut found: HashMap<i64, Vec<TestTiming>> = HashMap::with_capacity(wanted.len());
+        let named = [
+            (branches.default, BranchKind::Default),
+            (branches.own, BranchKind::Own),
+        ];
+        for (name, kind) in named {
+            let Some(name) = name else { continue };
+            let filter = BranchFilter::Is(name);
+            self.timings_on(
+                suite.id,
+                &wanted,
+                periods,
+                (Some(&filter), kind),
+                &mut found,
+            )
+            .await?;
+        }
+        wanted.retain(|id| !found.contains_key(id));
+        self.timings_on(
+            suite.id,
+            &wanted,
+            periods,
+            (None, BranchKind::Other),
+            &mut found,
+        )
+        .await?;
+        for timings in found.values_mut() {
+            timings.sort_unstable_by_key(|timing| (timing.period, timing.branch));
+        }
+        let timings = |uuid: &Uuid| ids.get(uuid).and_then(|id| found.get(id)).cloned();
+        Ok(uuids
+            .iter()
+            .map(|uuid| timings(uuid).unwrap_or_default())
+            .collect())
+    }
+
+    /// Adds what tests took on one kind of branch.
+    async fn timings_on(
+        &self,
+        suite: SuiteId,
+        test_ids: &[i64],
+        periods: &[Period],
+        (filter, branch): (Option<&BranchFilter>, BranchKind),
+        found: &mut HashMap<i64, Vec<TestTiming>>,
+    ) -> Result<()> {
+        if test_ids.is_empty() {
+            return Ok(());
+        }
         let mut session = self.read().await?;
-        let totals = if ids.len() >= SCAN_FROM {
-            day_sums::of_suite(&mut session, suite.id, period, None).await?
-        } else {
-            let ids = ids.values().copied();
-            day_sums::of_tests(&mut session, suite.id, ids, period, None).await?
-        };
-        let timing = |uuid: &Uuid| {
-            let metrics = totals.of(*ids.get(uuid)?);
-            Some(TestTiming {
-                mean_us: metrics.duration_mean_us()?,
-                samples: metrics.timed,
-            })
-        };
-        Ok(uuids.iter().map(timing).collect())
+        for (place, period) in periods.iter().enumerate() {
+            let totals = if test_ids.len() >= SCAN_FROM {
+                day_sums::of_suite(&mut session, suite, *period, filter).await?
+            } else {
+                let ids = test_ids.iter().copied();
+                day_sums::of_tests(&mut session, suite, ids, *period, filter).await?
+            };
+            for id in test_ids {
+                let metrics = totals.of(*id);
+                let Some(longest_us) = metrics.duration_max_us else {
+                    continue;
+                };
+                found.entry(*id).or_default().push(TestTiming {
+                    period: place,
+                    branch,
+                    executions: metrics.timed,
+                    sum_us: metrics.duration_sum_us,
+                    longest_us,
+                });
+            }
+        }
+        Ok(())
     }
 
     async fn test_ids(&self, uuids: &[Uuid]) -> Result<HashMap<Uuid, i64>> {

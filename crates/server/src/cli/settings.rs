@@ -12,7 +12,7 @@ use test_engine_store::DEFAULT_CONNECTIONS;
 use crate::config::{
     BlobStore, BlobStoreError, BlobStoreInput, Config, DEFAULT_AGGREGATE_DAYS,
     DEFAULT_BACKFILL_LIMIT_MIB, DEFAULT_BODY_LIMIT_MIB, DEFAULT_DATA_DIR, DEFAULT_EXECUTION_DAYS,
-    DEFAULT_LISTEN, DEFAULT_ORGANIZATION, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
+    DEFAULT_FILE_LOAD_MS, DEFAULT_LISTEN, DEFAULT_ORGANIZATION, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
     DEFAULT_PLAN_RETENTION_DAYS, DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT,
     DEFAULT_S3_REGION, DEFAULT_SHUTDOWN_SECONDS, Limits, LogFormat, Logs, MetricsAccess, Network,
     Oidc, Planning, PublicUrlError, Retention, Storage, Web,
@@ -115,6 +115,9 @@ pub(super) struct ServeSettings {
     /// Days a plan is kept
     #[arg(long, value_name = "DAYS", env = "TEST_ENGINE_PLAN_RETENTION_DAYS", default_value_t = DEFAULT_PLAN_RETENTION_DAYS, value_parser = clap::value_parser!(u32).range(1..=365))]
     plan_retention_days: u32,
+    /// Milliseconds a plan charges for loading a file on each node that runs examples of it
+    #[arg(long, value_name = "MS", env = "TEST_ENGINE_FILE_LOAD_MS", default_value_t = DEFAULT_FILE_LOAD_MS, value_parser = clap::value_parser!(u32).range(0..=600_000))]
+    file_load_ms: u32,
     #[command(flatten)]
     retention: RetentionSettings,
     /// Plan requests an organization may make in a minute; 0 for no limit
@@ -229,6 +232,7 @@ impl ServeSettings {
             },
             planning: Planning {
                 plan_retention_days: self.plan_retention_days,
+                file_load_ms: self.file_load_ms,
             },
             retention: self.retention.values(),
             web: Web {

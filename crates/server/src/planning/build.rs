@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use test_engine_planner::{Defaults, Estimate, Item, nodes_for_target, nodes_that_help, split};
+use test_engine_planner::{Defaults, Estimate, Node};
 use test_engine_wire::{
     Case, CaseFormat, Plan, PlanTests, Task, TestIdentity, TimingDefaults, TimingMetadata,
 };
 
+use super::deal::Weighed;
 use super::wanted::Nodes;
-
-/// Below this share of cases with history, in percent, sizes are guesses and a target means little.
-const ENOUGH_KNOWN_PERCENT: usize = 50;
 
 /// The kinds of cases; each has its own median for what is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +95,8 @@ pub(crate) fn kind(case: &Case) -> Kind {
 pub(crate) struct Around {
     pub(crate) identifier: String,
     pub(crate) nodes: Nodes,
+    /// Microseconds a node is charged for loading a file of which it runs examples.
+    pub(crate) file_load: u64,
     pub(crate) muted: Vec<TestIdentity>,
     pub(crate) skipped: Vec<TestIdentity>,
     /// The request had no test at all.
@@ -114,27 +114,28 @@ pub(crate) fn plan(mut cases: Vec<Case>, estimates: &[Option<Estimate>], around:
         })
         .collect();
     let known = estimates.iter().flatten().count();
+    let suite = Weighed::new(&cases, weights, around.file_load);
     let nodes = if around.asked_for_nothing {
-        0
+        Vec::new()
     } else {
-        node_count(around.nodes, &weights, known)
+        suite.deal(around.nodes, known)
     };
 
-    for ((case, estimate), weight) in cases.iter_mut().zip(estimates).zip(&weights) {
+    for ((case, estimate), weight) in cases.iter_mut().zip(estimates).zip(&suite.weights) {
         case.estimated_duration = Some(milliseconds(*weight));
         let samples = estimate.map_or(0, |known| known.samples);
         case.timing_sample_size = Some(i64::try_from(samples).unwrap_or(i64::MAX));
     }
-    let (timing_metadata, known_timings_ratio) = if nodes > 1 {
+    let (timing_metadata, known_timings_ratio) = if nodes.len() > 1 {
         (defaults.metadata(&cases), share(known, cases.len()))
     } else {
         (TimingMetadata::default(), None)
     };
     Plan {
         identifier: around.identifier,
-        parallelism: i64::try_from(nodes).unwrap_or(i64::MAX),
+        parallelism: i64::try_from(nodes.len()).unwrap_or(i64::MAX),
         experiment: String::new(),
-        tasks: tasks(cases, &weights, nodes),
+        tasks: tasks(cases, nodes),
         muted_tests: around.muted,
         skipped_tests: around.skipped,
         timing_metadata,
@@ -142,31 +143,9 @@ pub(crate) fn plan(mut cases: Vec<Case>, estimates: &[Option<Estimate>], around:
     }
 }
 
-fn node_count(wanted: Nodes, weights: &[u64], known: usize) -> usize {
-    match wanted {
-        Nodes::Fixed(nodes) => nodes,
-        Nodes::UpTo { most, .. } if known * 100 < weights.len() * ENOUGH_KNOWN_PERCENT => {
-            weights.len().min(most)
-        }
-        Nodes::UpTo {
-            most,
-            target: Some(target),
-        } => nodes_for_target(weights, target, most),
-        Nodes::UpTo { most, target: None } => nodes_that_help(weights, most),
-    }
-}
-
 /// One key a node, always. The cases are sorted, so their index orders them.
-fn tasks(mut cases: Vec<Case>, weights: &[u64], nodes: usize) -> BTreeMap<String, Task> {
-    if nodes == 0 {
-        return BTreeMap::new();
-    }
-    let items: Vec<Item<usize>> = weights
-        .iter()
-        .enumerate()
-        .map(|(value, &weight)| Item { value, weight })
-        .collect();
-    split(items, nodes)
+fn tasks(mut cases: Vec<Case>, nodes: Vec<Node<usize>>) -> BTreeMap<String, Task> {
+    nodes
         .into_iter()
         .enumerate()
         .map(|(number, node)| {
@@ -250,7 +229,7 @@ fn share(part: usize, whole: usize) -> Option<f64> {
 mod tests {
     use test_engine_planner::Estimate;
     use test_engine_wire::{
-        Case, CaseFormat, FilePath, Plan, PlanTests, SelectorValue, TestIdentity,
+        Case, CaseFormat, FilePath, Plan, PlanTests, SelectorValue, TestIdentity, TimingDefaults,
     };
 
     use super::super::wanted::Nodes;
@@ -291,6 +270,7 @@ mod tests {
         Around {
             identifier: "b/s".to_owned(),
             nodes,
+            file_load: 100_000,
             muted: Vec::new(),
             skipped: Vec::new(),
             asked_for_nothing: false,
@@ -433,6 +413,70 @@ mod tests {
         let little = [Some(known(1_000)), None, None, None];
         assert_eq!(plan(four(), &little, up_to(10, Some(9_000))).parallelism, 4);
         assert_eq!(plan(four(), &little, up_to(3, Some(9_000))).parallelism, 3);
+    }
+
+    #[test]
+    fn each_kind_has_a_median_of_its_own_and_the_ratio_counts_all() {
+        let tests = || PlanTests {
+            files: ["f1", "f2", "f3"]
+                .map(|path| FilePath {
+                    path: path.to_owned(),
+                })
+                .to_vec(),
+            examples: vec![example("a:1", "A", "one"), example("a:2", "A", "two")],
+            ..selectors(&["s1", "s2", "s3"])
+        };
+        // In the order of cases: selectors, files, examples.
+        let some = [
+            Some(known(100)),
+            Some(known(300)),
+            None,
+            Some(known(5_000)),
+            None,
+            None,
+            None,
+            None,
+        ];
+        let plan_of = |estimates: &[Option<Estimate>]| {
+            plan(cases(tests(), &[]), estimates, around(Nodes::Fixed(2)))
+        };
+        let mixed = plan_of(&some);
+        let median = |defaults: Option<TimingDefaults>| {
+            let defaults = defaults.unwrap();
+            (defaults.median_duration, defaults.default_duration)
+        };
+        let metadata = mixed.timing_metadata.clone();
+        assert_eq!(median(metadata.selector), (Some(200.0), 1_000.0));
+        assert_eq!(median(metadata.file), (Some(5_000.0), 1_000.0));
+        assert_eq!(median(metadata.example), (None, 1_000.0));
+        assert_eq!(mixed.known_timings_ratio, Some(3.0 / 8.0));
+        let mut assumed: Vec<(i64, i64)> = mixed
+            .tasks
+            .values()
+            .flat_map(|task| &task.tests)
+            .filter_map(|case| case.estimated_duration.zip(case.timing_sample_size))
+            .collect();
+        assumed.sort_unstable();
+        let expected = [
+            (100, 4),
+            (200, 0),
+            (300, 4),
+            (1_000, 0),
+            (1_000, 0),
+            (5_000, 0),
+            (5_000, 0),
+            (5_000, 4),
+        ];
+        assert_eq!(assumed, expected);
+
+        let nothing_known = plan_of(&[None; 8]);
+        assert_eq!(nothing_known.known_timings_ratio, Some(0.0));
+        assert_eq!(
+            median(nothing_known.timing_metadata.selector),
+            (None, 1_000.0)
+        );
+        let all_known = plan_of(&[Some(known(7)); 8]);
+        assert_eq!(all_known.known_timings_ratio, Some(1.0));
     }
 
     #[test]

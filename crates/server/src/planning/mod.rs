@@ -6,6 +6,8 @@
 
 mod build;
 mod cache;
+mod deal;
+mod examples;
 mod filter;
 mod timings;
 mod wanted;
@@ -17,20 +19,18 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use test_engine_planner::Estimate;
 use test_engine_store::{
-    BranchId, NewPlan, Period, Store, StoreError, Suite, SuiteId, Test, TestState, Timestamp,
+    BranchId, NewPlan, PlanBranches, Store, StoreError, Suite, SuiteId, Test, TestState, Timestamp,
 };
 use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, PlanRequest, TestIdentity};
 
 pub(crate) use cache::PlanBytes;
 
+use crate::config::Planning;
 use crate::metrics::PlanCounts;
 
 use build::{Around, Kind, kind};
 use cache::PlanCache;
 use timings::Timings;
-
-/// Days of history behind the timing of a single example.
-const EXAMPLE_HISTORY_DAYS: i64 = 28;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -65,17 +65,20 @@ pub(crate) struct Planner {
     cache: PlanCache,
     under_way: Mutex<HashMap<(SuiteId, String), Weak<PlanLock>>>,
     retention_days: i64,
+    /// Microseconds a node is charged for loading a file of which it runs examples.
+    file_load: u64,
     counts: PlanCounts,
 }
 
 impl Planner {
-    pub(crate) fn new(store: Store, retention_days: u32, counts: PlanCounts) -> Self {
+    pub(crate) fn new(store: Store, config: Planning, counts: PlanCounts) -> Self {
         Self {
             timings: Timings::new(store.clone()),
             store,
             cache: PlanCache::default(),
             under_way: Mutex::new(HashMap::new()),
-            retention_days: i64::from(retention_days),
+            retention_days: i64::from(config.plan_retention_days),
+            file_load: u64::from(config.file_load_ms) * 1_000,
             counts,
         }
     }
@@ -148,6 +151,7 @@ impl Planner {
     ) -> Result<PlanBytes, PlanError> {
         let timings = self.timings.of(suite).await?;
         let branch = self.branch(suite, &request.branch).await?;
+        let branches = branches(suite, &request.branch);
         let muted = self.tests_in_state(suite, TestState::Muted).await?;
         let skipped = self.tests_in_state(suite, TestState::Skipped).await?;
         let PlanRequest {
@@ -160,10 +164,11 @@ impl Planner {
             tests.files.is_empty() && tests.examples.is_empty() && tests.selectors.is_empty();
         let (cases, skipped) =
             tokio::task::spawn_blocking(move || (build::cases(tests, &skipped), skipped)).await?;
-        let examples = self.example_estimates(suite, &cases, now).await?;
+        let examples = self.example_estimates(suite, &cases, branches, now).await?;
         let around = Around {
             identifier,
             nodes,
+            file_load: self.file_load,
             muted,
             skipped,
             asked_for_nothing,
@@ -236,7 +241,7 @@ impl Planner {
     }
 
     async fn branch(&self, suite: &Suite, name: &str) -> Result<Option<BranchId>, StoreError> {
-        let name = name.strip_prefix("refs/heads/").unwrap_or(name);
+        let name = bare(name);
         if name.is_empty() {
             return Ok(None);
         }
@@ -257,6 +262,7 @@ impl Planner {
         &self,
         suite: &Suite,
         cases: &[Case],
+        branches: PlanBranches,
         now: Timestamp,
     ) -> Result<Vec<Option<Estimate>>, StoreError> {
         let keys: Vec<(&str, &str)> = cases
@@ -264,20 +270,7 @@ impl Planner {
             .filter(|case| kind(case) == Kind::Example)
             .map(|case| (case.scope.as_str(), case.name.as_str()))
             .collect();
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let period = Period::last_days(EXAMPLE_HISTORY_DAYS, now);
-        let timings = self.store.test_timings(suite, &keys, period).await?;
-        Ok(timings
-            .into_iter()
-            .map(|timing| {
-                timing.map(|timing| Estimate {
-                    micros: whole_micros(timing.mean_us),
-                    samples: usize::try_from(timing.samples).unwrap_or(usize::MAX),
-                })
-            })
-            .collect())
+        examples::estimates(&self.store, suite, &keys, branches, now).await
     }
 
     /// The files of a request that are worth expanding into examples, and why.
@@ -313,6 +306,20 @@ impl Planner {
     }
 }
 
+/// A branch without the place where git keeps it.
+fn bare(branch: &str) -> &str {
+    branch.strip_prefix("refs/heads/").unwrap_or(branch)
+}
+
+/// The branches that a plan of this branch tells apart.
+fn branches(suite: &Suite, own: &str) -> PlanBranches {
+    let own = Some(bare(own)).filter(|own| !own.is_empty() && *own != suite.default_branch);
+    PlanBranches {
+        default: Some(suite.default_branch.clone()),
+        own: own.map(str::to_owned),
+    }
+}
+
 /// A test as plans name it.
 fn identity(test: Test) -> TestIdentity {
     TestIdentity {
@@ -320,15 +327,6 @@ fn identity(test: Test) -> TestIdentity {
         name: test.name,
         path: test.location.or(test.file_name).unwrap_or_default(),
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "means of durations are never negative, and the cast saturates"
-)]
-fn whole_micros(mean: f64) -> u64 {
-    mean.round() as u64
 }
 
 /// The plan with this list of muted tests; the very same bytes when nothing changed.

@@ -4,10 +4,10 @@
 //! would take longer than planning. Nothing is decided here: how samples become an estimate is the
 //! planner's rule.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use test_engine_planner::{Estimate, Sample, choose, estimate};
+use test_engine_planner::{Estimate, Histories, Sample, choose};
 use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId};
 
 use crate::selectors;
@@ -146,33 +146,45 @@ impl Known {
 
 impl History {
     fn estimate(&self, branch: Option<BranchId>, default: Option<BranchId>) -> Option<Estimate> {
-        let Some(own) = branch.filter(|own| Some(*own) != default) else {
-            return self.usual;
-        };
-        let own_samples = samples(&self.runs, |run| run.branch == Some(own));
-        if own_samples.is_empty() {
+        let own = branch.filter(|own| Some(*own) != default);
+        if own.is_none() || self.runs.iter().all(|run| run.branch != own) {
             return self.usual;
         }
-        let default_samples = samples(&self.runs, |run| {
-            run.branch.is_some() && run.branch == default
-        });
-        choose(&default_samples, &own_samples)
+        on_branch(&self.runs, own, default)
     }
 }
 
-/// From the default branch, or from every run when it has none.
+/// For a plan of the default branch, and of every branch that has no runs of its own.
 fn usual(runs: &[SelectorRun], default: Option<BranchId>) -> Option<Estimate> {
-    let on_default = samples(runs, |run| run.branch.is_some() && run.branch == default);
-    estimate(&on_default).or_else(|| estimate(&samples(runs, |_any| true)))
+    on_branch(runs, None, default)
+}
+
+fn on_branch(
+    runs: &[SelectorRun],
+    own: Option<BranchId>,
+    default: Option<BranchId>,
+) -> Option<Estimate> {
+    let is_of =
+        |run: &SelectorRun, branch: Option<BranchId>| branch.is_some() && run.branch == branch;
+    let mut heard = HashSet::new();
+    choose(Histories {
+        default_branch: &samples(runs, |run| is_of(run, default)),
+        own_branch: &samples(runs, |run| is_of(run, own)),
+        other_branches: &samples(runs, |run| {
+            !is_of(run, default) && !is_of(run, own) && heard.insert(run.branch)
+        }),
+        all: &samples(runs, |_any| true),
+    })
 }
 
 /// The runs that are wanted, aged by how many of these are newer.
-fn samples(runs: &[SelectorRun], wanted: impl Fn(&SelectorRun) -> bool) -> Vec<Sample> {
+fn samples(runs: &[SelectorRun], mut wanted: impl FnMut(&SelectorRun) -> bool) -> Vec<Sample> {
     (0..)
         .zip(runs.iter().filter(|run| wanted(run)))
         .map(|(age, run)| Sample {
             micros: run.micros,
             age,
+            runs: 1,
         })
         .collect()
 }

@@ -401,6 +401,7 @@ fn an_empty_variable_is_not_set() {
         "BODY_LIMIT_MIB",
         "DATABASE_CONNECTIONS",
         "DATABASE_URL",
+        "FILE_LOAD_MS",
         "LISTEN",
         "LOG_FORMAT",
         "LOG_LEVEL",

@@ -10,7 +10,8 @@ mod values;
 
 pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, PendingBackfill};
 pub use planning::{
-    NewPlan, NodeReport, PlanSummary, RunTiming, Selector, SelectorChanges, StoredPlan, TestTiming,
+    BranchKind, NewPlan, NodeReport, PlanBranches, PlanSummary, RunTiming, Selector,
+    SelectorChanges, StoredPlan, TestTiming,
 };
 pub use retention::{Expired, KeptSince};
 pub use runs::{

@@ -31,13 +31,39 @@ pub struct SelectorChanges {
     pub selectors: Vec<Selector>,
 }
 
-/// Mean duration of one test.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Whose runs a plan wants to be told apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanBranches {
+    /// The name of the suite's default branch.
+    pub default: Option<String>,
+    /// That of the plan's own branch, when it is another.
+    pub own: Option<String>,
+}
+
+/// Which of the [`PlanBranches`] an execution was on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BranchKind {
+    /// The suite's default branch.
+    Default,
+    /// The plan's own branch.
+    Own,
+    /// Any other, or none.
+    Other,
+}
+
+/// What the timed executions of one test came to, in one period on one kind of branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestTiming {
-    /// Microseconds.
-    pub mean_us: f64,
-    /// Executions behind it.
-    pub samples: u64,
+    /// The place of the period among those that were asked for.
+    pub period: usize,
+    /// The branch.
+    pub branch: BranchKind,
+    /// Executions, 1 at least.
+    pub executions: u64,
+    /// Microseconds of all of them.
+    pub sum_us: u64,
+    /// Microseconds of the longest one.
+    pub longest_us: u64,
 }
 
 /// A plan to be kept.

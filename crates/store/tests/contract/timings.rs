@@ -1,7 +1,10 @@
 //! Timings: what plans are made of.
 
 use test_engine_results::Outcome;
-use test_engine_store::{Period, RECENT_RUNS, RunTiming, Store, StoreError};
+use test_engine_store::{
+    BranchKind, NewUpload, Period, PlanBranches, RECENT_RUNS, RunTiming, Store, StoreError,
+    TestTiming,
+};
 
 use crate::support::{
     NOON, failed, on_every_engine, passed, record, run, skipped, that_day, upload,
@@ -139,8 +142,33 @@ async fn timings_of_a_suite_that_has_gone_say_so() {
     .await;
 }
 
+/// Period, branch, executions, seconds of all and of the longest.
+type Seconds = (usize, BranchKind, u64, f64, f64);
+
+fn in_seconds(timings: &[TestTiming]) -> Vec<Seconds> {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let seconds = |micros: u64| micros as f64 / 1e6;
+    timings
+        .iter()
+        .map(|timing| {
+            (
+                timing.period,
+                timing.branch,
+                timing.executions,
+                seconds(timing.sum_us),
+                seconds(timing.longest_us),
+            )
+        })
+        .collect()
+}
+
+const NO_BRANCHES: PlanBranches = PlanBranches {
+    default: None,
+    own: None,
+};
+
 #[tokio::test]
-async fn tests_have_mean_durations() {
+async fn tests_have_durations() {
     on_every_engine(async |db| {
         let mut old = upload(&db.suite, "old");
         old.received_at = NOON.plus_days(-40);
@@ -163,30 +191,93 @@ async fn tests_have_mean_durations() {
             ("Basket", "c"),
             ("Basket", "a"),
         ];
+        let periods = [that_day(), Period::last_days(60, NOON)];
         let timings = db
             .store
-            .test_timings(&db.suite, &keys, that_day())
+            .test_timings(&db.suite, &keys, &periods, NO_BRANCHES)
             .await
             .unwrap();
-        let shown: Vec<Option<(f64, u64)>> = timings
-            .iter()
-            .map(|timing| timing.map(|timing| (timing.mean_us, timing.samples)))
-            .collect();
-        let a = Some((1_500_000.0, 2));
-        assert_eq!(shown, [a, None, Some((5_000_000.0, 1)), None, a]);
-        let wider = Period::last_days(60, NOON);
-        let timings = db
+        let shown: Vec<Vec<Seconds>> = timings.iter().map(|it| in_seconds(it)).collect();
+        let a = vec![
+            (0, BranchKind::Other, 2, 3.0, 2.0),
+            (1, BranchKind::Other, 3, 103.0, 100.0),
+        ];
+        let b = vec![
+            (0, BranchKind::Other, 1, 5.0, 5.0),
+            (1, BranchKind::Other, 1, 5.0, 5.0),
+        ];
+        assert_eq!(shown, [a.clone(), vec![], b, vec![], a]);
+        let backwards = Period {
+            first_day: 2,
+            last_day: 1,
+        };
+        let none = db
             .store
-            .test_timings(&db.suite, &keys[..1], wider)
+            .test_timings(&db.suite, &keys, &[backwards], NO_BRANCHES)
             .await
             .unwrap();
-        assert_eq!(timings[0].unwrap().samples, 3);
+        assert_eq!(none, vec![Vec::new(); keys.len()]);
     })
     .await;
 }
 
 #[tokio::test]
-async fn many_and_few_tests_have_the_same_means() {
+async fn durations_of_tests_are_told_apart_by_branch() {
+    use BranchKind::{Default, Other, Own};
+
+    on_every_engine(async |db| {
+        let on_branch = |branch: Option<&str>, seconds: f64| {
+            let key = format!("{branch:?} {seconds}");
+            let mut upload: NewUpload = upload(&db.suite, &key);
+            upload.run.branch = branch.map(str::to_owned);
+            upload.executions = vec![passed("a", seconds)];
+            upload
+        };
+        for (branch, seconds) in [
+            (Some("main"), 1.0),
+            (Some("main"), 2.0),
+            (Some("mine"), 4.0),
+            (Some("theirs"), 8.0),
+            (None, 16.0),
+        ] {
+            db.store
+                .record_upload(on_branch(branch, seconds))
+                .await
+                .unwrap();
+        }
+        let of = async |branches: PlanBranches| {
+            let timings = db
+                .store
+                .test_timings(&db.suite, &[("Basket", "a")], &[that_day()], branches)
+                .await
+                .unwrap();
+            in_seconds(&timings[0])
+        };
+        let names = |default: &str, own: Option<&str>| PlanBranches {
+            default: Some(default.to_owned()),
+            own: own.map(str::to_owned),
+        };
+        let main = (0, Default, 2, 3.0, 2.0);
+        assert_eq!(
+            of(names("main", Some("mine"))).await,
+            [main, (0, Own, 1, 4.0, 4.0)]
+        );
+        assert_eq!(of(names("main", None)).await, [main]);
+        assert_eq!(
+            of(names("trunk", Some("mine"))).await,
+            [(0, Own, 1, 4.0, 4.0)]
+        );
+        assert_eq!(
+            of(names("trunk", Some("new"))).await,
+            [(0, Other, 5, 31.0, 16.0)]
+        );
+        assert_eq!(of(NO_BRANCHES).await, [(0, Other, 5, 31.0, 16.0)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_and_few_tests_have_the_same_durations() {
     on_every_engine(async |db| {
         let names: Vec<String> = (0..1500).map(|n| format!("test {n}")).collect();
         let results = names
@@ -196,18 +287,26 @@ async fn many_and_few_tests_have_the_same_means() {
             .collect();
         record(&db, "k", results).await;
         let keys: Vec<(&str, &str)> = names.iter().map(|name| ("Basket", name.as_str())).collect();
+        let branches = PlanBranches {
+            default: Some("main".to_owned()),
+            own: None,
+        };
         let many = db
             .store
-            .test_timings(&db.suite, &keys, that_day())
+            .test_timings(&db.suite, &keys, &[that_day()], branches.clone())
             .await
             .unwrap();
         let few = db
             .store
-            .test_timings(&db.suite, &keys[1400..], that_day())
+            .test_timings(&db.suite, &keys[1400..], &[that_day()], branches)
             .await
             .unwrap();
         assert_eq!(many[1400..], few);
-        assert!(many.iter().all(Option::is_some));
+        assert_eq!(
+            in_seconds(&many[9]),
+            [(0, BranchKind::Default, 1, 10.0, 10.0)]
+        );
+        assert!(many.iter().all(|timings| timings.len() == 1));
     })
     .await;
 }

@@ -1,0 +1,276 @@
+//! Splitting files into examples, and what that costs.
+//!
+//! Every node that gets a part of a file loads the file. Dealt one by one, the examples of a file
+//! end up everywhere, and so does its loading. Here examples of one file travel together, in parts
+//! as large as the balance allows. How parts are balanced is `split`'s matter.
+
+use std::collections::BTreeSet;
+
+use crate::split::{Item, Node, split};
+
+/// Parts are tried down to this fraction of a node's share; after that, single examples.
+const SMALLEST_PART: u64 = 64;
+
+/// A finer plan must be better by more than one in so many, since it loads more.
+const WORTH_IT: u64 = 512;
+
+/// As [`split`], for items some of which are parts of one file.
+///
+/// `file_of` says which file an item is a part of: any number, the same for items that are loaded
+/// together; `None` for what is loaded once in any plan. `load` is what loading a file takes, in
+/// the unit of the weights; a node is charged once for each file of which it has a part, and its
+/// `total` says so.
+///
+/// Every item is in exactly one node, and the plan depends on the items alone. The longest node,
+/// loading included, is at most a five-hundredth longer than with [`split`].
+pub fn split_by_file<T: Ord>(
+    mut items: Vec<Item<T>>,
+    nodes: usize,
+    load: u64,
+    file_of: impl Fn(&T) -> Option<usize>,
+) -> Vec<Node<T>> {
+    let nodes = nodes.max(1);
+    items.sort_unstable_by(|a, b| a.value.cmp(&b.value).then(a.weight.cmp(&b.weight)));
+    let weights: Vec<u64> = items.iter().map(|item| item.weight).collect();
+    let files: Vec<Option<usize>> = items.iter().map(|item| file_of(&item.value)).collect();
+    if files.iter().all(Option::is_none) {
+        return split(items, nodes);
+    }
+    let suite = Suite {
+        weights: &weights,
+        groups: groups(&files),
+        files: &files,
+        load,
+    };
+    let node_of = suite.best(nodes);
+
+    let totals = suite.totals(&node_of, nodes);
+    let mut plan: Vec<Node<T>> = totals
+        .into_iter()
+        .map(|total| Node {
+            items: Vec::new(),
+            total,
+        })
+        .collect();
+    for (item, node) in items.into_iter().zip(node_of) {
+        plan[node].items.push(item);
+    }
+    plan
+}
+
+/// The places of the items of each file, and of each item that is of none.
+fn groups(files: &[Option<usize>]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|&place| files[place]);
+    order
+        .chunk_by(|&a, &b| files[a].is_some() && files[a] == files[b])
+        .map(<[usize]>::to_vec)
+        .collect()
+}
+
+struct Suite<'a> {
+    weights: &'a [u64],
+    files: &'a [Option<usize>],
+    groups: Vec<Vec<usize>>,
+    load: u64,
+}
+
+impl Suite<'_> {
+    /// The node of each item: by the coarsest parts that are about as good as any.
+    fn best(&self, nodes: usize) -> Vec<usize> {
+        let bound = self.bound(nodes);
+        let mut best = self.by_parts(u64::MAX, nodes);
+        let mut longest = self.longest(&best, nodes);
+        let halves = std::iter::successors(Some(bound), |limit| Some(limit / 2));
+        let limits = halves
+            .take_while(|&limit| limit > self.load && limit >= bound / SMALLEST_PART)
+            .chain([0]);
+        for limit in limits {
+            if longest <= bound.saturating_add(bound / WORTH_IT) {
+                break;
+            }
+            let finer = self.by_parts(limit, nodes);
+            let length = self.longest(&finer, nodes);
+            if length < longest - longest / WORTH_IT {
+                (best, longest) = (finer, length);
+            }
+        }
+        best
+    }
+
+    /// No plan can be shorter: each file is loaded somewhere, and so is that of the longest item.
+    fn bound(&self, nodes: usize) -> u64 {
+        let loads = self.groups.iter().filter(|group| self.is_loaded(group[0]));
+        let total = self
+            .weights
+            .iter()
+            .map(|&weight| u128::from(weight))
+            .sum::<u128>()
+            .saturating_add(loads.count() as u128 * u128::from(self.load));
+        let share = u64::try_from(total.div_ceil(nodes as u128)).unwrap_or(u64::MAX);
+        let longest = (0..self.weights.len()).map(|place| self.alone(place)).max();
+        share.max(longest.unwrap_or_default())
+    }
+
+    fn is_loaded(&self, place: usize) -> bool {
+        self.files[place].is_some()
+    }
+
+    /// What an item takes with nothing else of its file beside it.
+    fn alone(&self, place: usize) -> u64 {
+        let load = if self.is_loaded(place) { self.load } else { 0 };
+        self.weights[place].saturating_add(load)
+    }
+
+    /// The node of each item, when files are cut into parts of at most `limit`, or of one item.
+    /// With 0 loading does not count: the plan that [`split`] would make.
+    fn by_parts(&self, limit: u64, nodes: usize) -> Vec<usize> {
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        let mut sizes: Vec<u64> = Vec::new();
+        for group in &self.groups {
+            let mut is_new = true;
+            for &place in group {
+                let weight = self.weights[place];
+                match (parts.last_mut(), sizes.last_mut()) {
+                    (Some(part), Some(size)) if !is_new && size.saturating_add(weight) <= limit => {
+                        part.push(place);
+                        *size = size.saturating_add(weight);
+                    }
+                    _ => {
+                        parts.push(vec![place]);
+                        sizes.push(if limit == 0 {
+                            weight
+                        } else {
+                            self.alone(place)
+                        });
+                    }
+                }
+                is_new = false;
+            }
+        }
+        let items = parts
+            .iter()
+            .zip(&sizes)
+            .map(|(part, &weight)| Item {
+                value: part[0],
+                weight,
+            })
+            .collect();
+        let mut node_of_first = vec![0; self.weights.len()];
+        for (node, share) in split(items, nodes).into_iter().enumerate() {
+            for part in share.items {
+                node_of_first[part.value] = node;
+            }
+        }
+        let mut node_of = vec![0; self.weights.len()];
+        for part in &parts {
+            for &place in part {
+                node_of[place] = node_of_first[part[0]];
+            }
+        }
+        node_of
+    }
+
+    /// What each node takes, each file loaded once.
+    fn totals(&self, node_of: &[usize], nodes: usize) -> Vec<u64> {
+        let mut totals = vec![0_u64; nodes];
+        for (place, &node) in node_of.iter().enumerate() {
+            totals[node] = totals[node].saturating_add(self.weights[place]);
+        }
+        for group in self.groups.iter().filter(|group| self.is_loaded(group[0])) {
+            let loading: BTreeSet<usize> = group.iter().map(|&place| node_of[place]).collect();
+            for node in loading {
+                totals[node] = totals[node].saturating_add(self.load);
+            }
+        }
+        totals
+    }
+
+    fn longest(&self, node_of: &[usize], nodes: usize) -> u64 {
+        let totals = self.totals(node_of, nodes);
+        totals.into_iter().max().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Items `(file, number)` of these files and weights; file 0 is none.
+    fn suite(files: &[(usize, &[u64])]) -> Vec<Item<(usize, usize)>> {
+        files
+            .iter()
+            .flat_map(|&(file, weights)| {
+                weights
+                    .iter()
+                    .enumerate()
+                    .map(move |(number, &weight)| Item {
+                        value: (file, number),
+                        weight,
+                    })
+            })
+            .collect()
+    }
+
+    fn plan(files: &[(usize, &[u64])], nodes: usize, load: u64) -> Vec<Node<(usize, usize)>> {
+        split_by_file(suite(files), nodes, load, |&(file, _)| {
+            (file > 0).then_some(file)
+        })
+    }
+
+    fn files_of(node: &Node<(usize, usize)>) -> BTreeSet<usize> {
+        node.items.iter().map(|item| item.value.0).collect()
+    }
+
+    fn totals(plan: &[Node<(usize, usize)>]) -> Vec<u64> {
+        let mut totals: Vec<u64> = plan.iter().map(|node| node.total).collect();
+        totals.sort_unstable();
+        totals
+    }
+
+    #[test]
+    fn files_that_fit_stay_whole() {
+        let files: [(usize, &[u64]); 4] =
+            [(1, &[5; 10]), (2, &[5; 10]), (3, &[5; 10]), (4, &[5; 10])];
+        for load in [0, 3] {
+            let plan = plan(&files, 2, load);
+            assert!(
+                plan.iter().all(|node| files_of(node).len() == 2),
+                "{plan:?}"
+            );
+            assert_eq!(totals(&plan), [100 + 2 * load; 2]);
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_cut_into_as_many_parts_as_nodes() {
+        let plan = plan(&[(1, &[5; 40])], 4, 7);
+        assert_eq!(totals(&plan), [57; 4]);
+    }
+
+    #[test]
+    fn a_file_is_not_cut_when_loading_costs_more_than_it_saves() {
+        let plan = plan(&[(1, &[5; 4]), (0, &[30])], 2, 100);
+        assert_eq!(totals(&plan), [30, 120]);
+        let plan = self::plan(&[(1, &[50; 4]), (0, &[10])], 2, 20);
+        assert_eq!(totals(&plan), [120, 130]);
+    }
+
+    #[test]
+    fn without_files_it_is_a_plain_split() {
+        let items = suite(&[(0, &[9, 7, 5, 3, 1])]);
+        assert_eq!(
+            split_by_file(items.clone(), 2, 50, |_| None),
+            split(items, 2)
+        );
+    }
+
+    #[test]
+    fn edges() {
+        assert_eq!(plan(&[], 3, 5).len(), 3);
+        assert_eq!(totals(&plan(&[(1, &[1, 2])], 0, 5)), [8]);
+        assert_eq!(totals(&plan(&[(1, &[0, 0, 0])], 2, 0)), [0, 0]);
+        let absurd = plan(&[(1, &[u64::MAX; 3]), (2, &[u64::MAX])], 2, u64::MAX);
+        assert_eq!(absurd.iter().map(|node| node.items.len()).sum::<usize>(), 4);
+    }
+}

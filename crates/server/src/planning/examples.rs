@@ -1,0 +1,206 @@
+//! How long single examples take, and which file each is a part of.
+//!
+//! Examples are too many for a history of runs each; what is kept of them are sums by day and
+//! branch. Days further back are taken together, so that a plan reads little. How samples become
+//! an estimate is the planner's rule, as it is for files and selectors.
+
+use test_engine_planner::{Estimate, Histories, Sample, choose};
+use test_engine_store::{
+    BranchKind, Period, PlanBranches, Store, StoreError, Suite, TestTiming, Timestamp,
+};
+use test_engine_wire::Case;
+
+/// Days that are taken together, the newest first: four weeks in all.
+const STRETCHES: [i64; 7] = [1, 1, 1, 2, 3, 6, 14];
+
+/// The estimates for these tests `(scope, name)`, in their order.
+pub(super) async fn estimates(
+    store: &Store,
+    suite: &Suite,
+    keys: &[(&str, &str)],
+    branches: PlanBranches,
+    now: Timestamp,
+) -> Result<Vec<Option<Estimate>>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let timings = store
+        .test_timings(suite, keys, &stretches(now), branches)
+        .await?;
+    Ok(timings.iter().map(|timings| estimate(timings)).collect())
+}
+
+fn stretches(now: Timestamp) -> Vec<Period> {
+    let mut last_day = now.day();
+    STRETCHES
+        .iter()
+        .map(|days| {
+            let first_day = last_day - days + 1;
+            let stretch = Period {
+                first_day,
+                last_day,
+            };
+            last_day = first_day - 1;
+            stretch
+        })
+        .collect()
+}
+
+/// From what one test took, the newest stretch first.
+fn estimate(timings: &[TestTiming]) -> Option<Estimate> {
+    let on = |branch: BranchKind| samples(timings.iter().filter(|it| it.branch == branch));
+    choose(Histories {
+        default_branch: &on(BranchKind::Default),
+        own_branch: &on(BranchKind::Own),
+        other_branches: &[],
+        all: &samples(timings.iter()),
+    })
+}
+
+/// A sample a stretch and branch, aged by how many runs are newer.
+fn samples<'a>(timings: impl Iterator<Item = &'a TestTiming>) -> Vec<Sample> {
+    let mut newer: u32 = 0;
+    timings
+        .filter_map(|timing| {
+            let runs = u32::try_from(timing.executions).unwrap_or(u32::MAX);
+            let age = newer;
+            newer = newer.saturating_add(runs);
+            Sample::of_runs(runs, timing.sum_us, timing.longest_us, age)
+        })
+        .collect()
+}
+
+/// The file that an example is a part of; nothing when its path is empty.
+///
+/// Runners name an example by its file and a place in it: `a_spec.rb:4`, `a_spec.rb[1:2]`,
+/// `a.feature:3:9`, `a.py::TestBasket::test_add`.
+pub(super) fn file_of(case: &Case) -> Option<&str> {
+    let path = case.path.as_str();
+    let mut file = path.split_once("::").map_or(path, |(file, _)| file);
+    if let Some((before, place)) = file.rsplit_once('[')
+        && let Some(place) = place.strip_suffix(']')
+        && !place.is_empty()
+        && place
+            .chars()
+            .all(|it| it.is_ascii_digit() || ":,".contains(it))
+    {
+        file = before;
+    }
+    while let Some((before, line)) = file.rsplit_once(':')
+        && !line.is_empty()
+        && line.bytes().all(|it| it.is_ascii_digit())
+    {
+        file = before;
+    }
+    (!file.is_empty()).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use test_engine_store::{BranchKind, TestTiming, Timestamp};
+    use test_engine_wire::Case;
+
+    use super::{STRETCHES, estimate, file_of, stretches};
+
+    const SECOND: u64 = 1_000_000;
+
+    fn on_main(period: usize, executions: u64, sum_us: u64, longest_us: u64) -> TestTiming {
+        TestTiming {
+            period,
+            branch: BranchKind::Default,
+            executions,
+            sum_us,
+            longest_us,
+        }
+    }
+
+    fn seconds(timings: &[TestTiming]) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
+        estimate(timings).map_or(0.0, |it| it.micros as f64 / SECOND as f64)
+    }
+
+    #[test]
+    fn stretches_leave_no_day_out() {
+        let now = Timestamp::from_millis(100 * 24 * 3_600_000 + 5);
+        let stretches = stretches(now);
+        assert_eq!(stretches[0].last_day, 100);
+        for (newer, older) in stretches.iter().zip(&stretches[1..]) {
+            assert_eq!(older.last_day, newer.first_day - 1);
+        }
+        let days = STRETCHES.iter().sum::<i64>();
+        assert_eq!((days, stretches[6].first_day), (28, 100 - 27));
+    }
+
+    #[test]
+    fn a_hiccup_of_a_machine_hardly_matters() {
+        let mut weeks: Vec<TestTiming> = (0..7)
+            .map(|period| on_main(period, 10, 10 * SECOND, SECOND))
+            .collect();
+        weeks[1] = on_main(1, 10, 59 * SECOND, 50 * SECOND);
+        let hiccup = seconds(&weeks);
+        assert!((1.0..1.05).contains(&hiccup), "{hiccup}");
+        // And when every run of that day hit the machine.
+        weeks[1] = on_main(1, 10, 500 * SECOND, 50 * SECOND);
+        let bad_day = seconds(&weeks);
+        assert!((1.0..1.35).contains(&bad_day), "{bad_day}");
+        assert_eq!(estimate(&weeks).map(|it| it.samples), Some(70));
+    }
+
+    #[test]
+    fn twice_as_slow_for_three_days_is_twice_as_slow() {
+        let weeks: Vec<TestTiming> = (0..7)
+            .map(|period| {
+                let each = if period < 3 { 2 * SECOND } else { SECOND };
+                on_main(period, 4, 4 * each, each)
+            })
+            .collect();
+        assert!((seconds(&weeks) - 2.0).abs() < 1e-9, "{}", seconds(&weeks));
+    }
+
+    #[test]
+    fn branches_speak_in_their_order() {
+        use BranchKind::{Default, Other, Own};
+
+        let of = |branch: BranchKind, executions: u64, each: u64| TestTiming {
+            period: 0,
+            branch,
+            executions,
+            sum_us: executions * each * SECOND,
+            longest_us: each * SECOND,
+        };
+        for (timings, expected) in [
+            (
+                &[of(Default, 1, 1), of(Own, 4, 2), of(Other, 9, 3)][..],
+                1.0,
+            ),
+            (&[of(Default, 9, 1), of(Own, 5, 2), of(Other, 9, 3)], 2.0),
+            (&[of(Own, 1, 2), of(Other, 9, 3)], 2.0),
+            (&[of(Other, 1, 3)], 3.0),
+            (&[], 0.0),
+        ] {
+            assert!((seconds(timings) - expected).abs() < 1e-9, "{timings:?}");
+        }
+    }
+
+    #[test]
+    fn an_example_is_a_part_of_its_file() {
+        for (path, file) in [
+            ("spec/a_spec.rb:4", Some("spec/a_spec.rb")),
+            ("./spec/a_spec.rb[1:2,1:3]", Some("./spec/a_spec.rb")),
+            ("features/a.feature:3:9", Some("features/a.feature")),
+            ("a.py::TestBasket::test_add[x::1]", Some("a.py")),
+            ("app/[id]/a.spec.js", Some("app/[id]/a.spec.js")),
+            ("app/a[id]", Some("app/a[id]")),
+            ("C:\\a_spec.rb:4", Some("C:\\a_spec.rb")),
+            ("spec/a_spec.rb", Some("spec/a_spec.rb")),
+            ("", None),
+            (":4", None),
+        ] {
+            let case = Case {
+                path: path.to_owned(),
+                ..Case::default()
+            };
+            assert_eq!(file_of(&case), file, "{path}");
+        }
+    }
+}
