@@ -6,14 +6,24 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::builder::RangedU64ValueParser;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
-use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, Suite, Timestamp};
+use test_engine_store::{
+    CommitRecord, LabelChange, NewExecution, NewRun, NewSuite, NewUpload, Page, Store, Suite,
+    TestState, Timestamp, test_uuid,
+};
 use uuid::Uuid;
 
 use crate::results;
 use crate::server::{ORGANIZATION, UPLOAD};
+
+/// Days over which the runs are spread, at most.
+const MOST_DAYS: i64 = 100;
+/// Tests of each suite that have labels, and every other one a state.
+const SPECIAL: usize = 100;
+/// Files that a commit changes.
+const FILES_OF_A_COMMIT: usize = 30;
 
 /// How much data.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -24,7 +34,7 @@ pub(super) struct Size {
     /// Tests in each suite.
     #[arg(long, default_value_t = 5_000, value_parser = at_least_one())]
     pub(super) tests: u32,
-    /// Runs of all tests of each suite, one a day.
+    /// Runs of all tests of each suite, one a day, and several a day when there are more than 100.
     #[arg(long, default_value_t = 20, value_parser = at_least_one())]
     pub(super) runs: u32,
 }
@@ -44,6 +54,14 @@ impl Size {
         self.tests().div_ceil(10)
     }
 
+    /// How long ago a run was: one a day, and more of them rather than longer ago than a server
+    /// keeps executions.
+    fn days_ago(self, run: u32) -> i64 {
+        let (left, runs) = (i64::from(self.runs - run), i64::from(self.runs));
+        let days = runs.min(MOST_DAYS);
+        (left * days + runs - 1) / runs
+    }
+
     /// Of all suites.
     pub(super) fn executions(self) -> f64 {
         f64::from(self.suites) * f64::from(self.tests) * f64::from(self.runs)
@@ -55,17 +73,49 @@ pub(super) fn slug(suite: u32) -> String {
     format!("suite-{suite:02}")
 }
 
-/// Makes the database in a new data directory; how many bytes it has then.
-pub(super) fn write(size: Size, data_dir: &Path) -> anyhow::Result<u64> {
+/// Puts the database into a new data directory; how many bytes it has then. Where a file to keep it
+/// in is named, it is made there first, unless it is there.
+pub(super) fn provide(size: Size, data_dir: &Path, kept: Option<&Path>) -> anyhow::Result<u64> {
     fs_err::create_dir_all(data_dir)?;
     let file = data_dir.join("test-engine.db");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime
-        .block_on(fill(size, &file))
-        .context("write the data set")?;
+    match kept {
+        None => runtime.block_on(fill(size, &file)),
+        Some(kept) => runtime.block_on(async {
+            if kept.is_file() {
+                check(size, kept).await?;
+            } else {
+                fill(size, kept).await?;
+            }
+            fs_err::copy(kept, &file)?;
+            Ok(())
+        }),
+    }
+    .context("write the data set")?;
     Ok(fs_err::metadata(file)?.len())
+}
+
+/// Refuses a data set of another size.
+async fn check(size: Size, file: &Path) -> anyhow::Result<()> {
+    let store = Store::open_file(file).await?;
+    let mut found = (0, 0);
+    if let Some(organization) = store.organization(ORGANIZATION).await? {
+        let suites = store.suites(organization.id, Page::new(1, 1)).await?;
+        if let Some(suite) = suites.items.first() {
+            found = (suites.total, store.count_tests(suite.id).await?);
+        }
+    }
+    store.close().await;
+    ensure!(
+        found == (size.suites.into(), size.tests.into()),
+        "{} has {} suites of {} tests",
+        file.display(),
+        found.0,
+        found.1
+    );
+    Ok(())
 }
 
 async fn fill(size: Size, file: &Path) -> anyhow::Result<()> {
@@ -84,16 +134,62 @@ async fn fill(size: Size, file: &Path) -> anyhow::Result<()> {
         };
         let suite = store.create_suite(organization.id, suite, now).await?;
         for run in 0..size.runs {
-            let at = now.plus_days(-i64::from(size.runs - run));
+            let at = now.plus_days(-size.days_ago(run));
             for first in (0..size.tests()).step_by(UPLOAD) {
                 store
                     .record_upload(upload(size, &suite, run, first, at))
                     .await?;
             }
         }
+        describe(size, &store, &suite, now).await?;
     }
     store.close().await;
     Ok(())
+}
+
+/// What people and programs add to results: owners, labels, states, and the commits of runs.
+async fn describe(size: Size, store: &Store, suite: &Suite, now: Timestamp) -> anyhow::Result<()> {
+    let owners = "* team-0\nspec/models/area_0/ team-1\nspec/models/area_1/ team-1 team-2\n";
+    store.set_ownership(suite.id, owners, now).await?;
+    for number in 0..SPECIAL.min(size.tests()) {
+        let made = results::Made::new(0, number, size.files());
+        let test = test_uuid(suite.uuid, &made.scope, &made.name);
+        let labels = ["slow".to_owned(), format!("label-{}", number % 5)];
+        store
+            .change_labels(suite.id, test, LabelChange::Add, &labels)
+            .await?;
+        let state = match number % 4 {
+            0 => TestState::Muted,
+            1 => TestState::Skipped,
+            _ => TestState::Enabled,
+        };
+        store.set_test_state(suite.id, test, state, now).await?;
+    }
+    let commits: Vec<CommitRecord> = (0..size.runs).map(commit).collect();
+    store.record_commits(suite.id, &commits).await?;
+    Ok(())
+}
+
+fn sha(run: u32) -> String {
+    format!("{run:040x}")
+}
+
+fn commit(run: u32) -> CommitRecord {
+    let files: Vec<String> = (0..FILES_OF_A_COMMIT).map(results::path).collect();
+    let lines = files.iter().map(|file| format!("10\t2\t{file}"));
+    CommitRecord {
+        sha: sha(run),
+        parents: vec![sha(run + 1)],
+        author_name: "Ada".to_owned(),
+        author_email: "ada@example.com".to_owned(),
+        author_date: "2026-01-01T00:00:00+00:00".to_owned(),
+        committer_name: "Ada".to_owned(),
+        committer_email: "ada@example.com".to_owned(),
+        committer_date: "2026-01-01T00:00:00+00:00".to_owned(),
+        message: format!("Change {run}\n\nAs it was agreed."),
+        diff_stat: lines.collect::<Vec<_>>().join("\n"),
+        files_changed: files.join("\n"),
+    }
 }
 
 fn upload(size: Size, suite: &Suite, run: u32, first: usize, at: Timestamp) -> NewUpload {
@@ -106,7 +202,7 @@ fn upload(size: Size, suite: &Suite, run: u32, first: usize, at: Timestamp) -> N
             run_env: format!(r#"{{"key":"{key}","branch":"main"}}"#),
             key,
             branch: Some("main".to_owned()),
-            commit_sha: Some(format!("{run:040x}")),
+            commit_sha: Some(sha(run)),
             ..NewRun::default()
         },
         uuid: Uuid::new_v4(),
@@ -158,4 +254,24 @@ fn execution(size: Size, run: usize, number: usize) -> NewExecution {
 fn now() -> anyhow::Result<Timestamp> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Size;
+
+    #[test]
+    fn runs_are_of_the_last_hundred_days() {
+        let days = |runs: u32| -> Vec<i64> {
+            let size = Size {
+                suites: 1,
+                tests: 1,
+                runs,
+            };
+            (0..runs).map(|run| size.days_ago(run)).collect()
+        };
+        assert_eq!(days(3), [3, 2, 1]);
+        let many = days(200);
+        assert_eq!((many[0], many[1], many[198], many[199]), (100, 100, 1, 1));
+    }
 }

@@ -1,12 +1,11 @@
 //! What is asked for: nodes that come for their plan and upload what they ran, and people who look.
 //!
 //! A build has twenty nodes. Each asks for the plan; who finds none posts the request for it.
-//! Every fifth node uploads its results and then reports how its run went. Pages and lists are
-//! looked at a few times a second.
-
-use anyhow::ensure;
+//! Every fifth node uploads its results and then reports how its run went. Pages and lists (those of
+//! `views`) are looked at a few times a second, each in its turn.
 
 use super::dataset::{Size, slug};
+use super::views::{Target, View, Views};
 use crate::http::Connection;
 use crate::results;
 use crate::server::{ORGANIZATION, Server, upload};
@@ -73,7 +72,7 @@ pub(super) struct Mix {
     /// One per suite.
     uploads: Vec<String>,
     files: String,
-    pages: Vec<(&'static str, String)>,
+    views: Views,
 }
 
 impl Mix {
@@ -86,20 +85,19 @@ impl Mix {
         let files: Vec<String> = (0..size.files())
             .map(|file| format!(r#"{{"path":"{}"}}"#, results::path(file)))
             .collect();
-        let mut mix = Self {
+        let access = format!("Bearer {}", server.access_token);
+        Ok(Self {
+            views: Views::find(size, server, &access)?,
             size,
-            access: format!("Bearer {}", server.access_token),
+            access,
             uploads,
             files: files.join(","),
-            pages: Vec::new(),
-        };
-        mix.pages = mix.find_pages(server)?;
-        Ok(mix)
+        })
     }
 
-    /// Each kind of page, with an address.
-    pub(super) fn pages(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.pages.iter().map(|(name, path)| (*name, path.as_str()))
+    /// What is looked at.
+    pub(super) fn views(&self) -> &Views {
+        &self.views
     }
 
     /// Asks for something of this kind.
@@ -140,16 +138,18 @@ impl Mix {
                 self.api(connection, "POST", &path, &body)?.expect(200)?;
                 Ok(())
             }
-            Kind::Page => {
-                let page = usize::try_from(number / LOOK_EVERY)? % self.pages.len();
-                view(connection, &self.pages[page].1)
-            }
-            Kind::List => {
-                let path = format!("{}/tests?per_page=100", api(suite));
-                self.api(connection, "GET", &path, "")?.expect(200)?;
-                Ok(())
-            }
+            Kind::Page => self.look(Target::Page, number, connection),
+            Kind::List => self.look(Target::List, number, connection),
         }
+    }
+
+    /// Each view of each suite, one after the other.
+    fn look(&self, target: Target, number: u64, connection: &mut Connection) -> anyhow::Result<()> {
+        let views: Vec<&View> = self.views.of(target).collect();
+        let number = usize::try_from(number / LOOK_EVERY)?;
+        let view = views[number % views.len()];
+        let suite = number / views.len() % self.size.suites as usize;
+        self.views.look(view, suite, connection)
     }
 
     fn plan(
@@ -187,44 +187,10 @@ impl Mix {
         ];
         connection.ask(method, path, &headers, body.as_bytes())
     }
-
-    fn find_pages(&self, server: &Server) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let mut connection = Connection::open(&server.host)?;
-        let suite = api(0);
-        let mut first = |list: &str| -> anyhow::Result<String> {
-            let path = format!("{suite}/{list}?per_page=1");
-            let headers = [("Authorization", self.access.as_str())];
-            let answer = connection.ask("GET", &path, &headers, b"")?.expect(200)?;
-            let listed: serde_json::Value = serde_json::from_slice(&answer.body)?;
-            Ok(listed[0]["id"].as_str().unwrap_or_default().to_owned())
-        };
-        let (test, run) = (first("tests")?, first("runs")?);
-        let all = format!("/organizations/{ORGANIZATION}/analytics");
-        let web = format!("{all}/suites/{}", slug(0));
-        Ok(vec![
-            ("suites", all),
-            ("suite", web.clone()),
-            ("tests", format!("{web}/tests")),
-            (
-                "tests, by reliability",
-                format!("{web}/tests?sort=reliability"),
-            ),
-            ("tests, searched", format!("{web}/tests?search=case+12")),
-            ("test", format!("{web}/tests/{test}")),
-            ("run", format!("{web}/runs/{run}")),
-        ])
-    }
 }
 
-/// Looks at a page.
-pub(super) fn view(connection: &mut Connection, path: &str) -> anyhow::Result<()> {
-    let headers = [("Accept-Encoding", "identity")];
-    let answer = connection.ask("GET", path, &headers, b"")?.expect(200)?;
-    ensure!(!answer.body.is_empty(), "the page {path} is empty");
-    Ok(())
-}
-
-fn api(suite: u32) -> String {
+/// Below which a suite's API lies.
+pub(super) fn api(suite: u32) -> String {
     format!(
         "/v2/analytics/organizations/{ORGANIZATION}/suites/{}",
         slug(suite)

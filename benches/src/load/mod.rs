@@ -1,12 +1,13 @@
 //! Load: a realistic mix of requests against a real server with a real amount of data, from another
 //! process, at a rate that does not wait for answers.
 //!
-//! `dataset` makes the data, `mix` says what is asked for when. The time of a plan runs from the
+//! `dataset` makes the data, `mix` says what is asked for when, `views` what is looked at. The time of a plan runs from the
 //! moment it was due, so a server that falls behind cannot hide it; that of what follows it, from
 //! the answer before.
 
 mod dataset;
 mod mix;
+mod views;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -23,13 +24,14 @@ use crate::server::Server;
 use crate::timing::{median, timed};
 use dataset::Size;
 use mix::{KINDS, Kind, Mix};
+use views::Target;
 
 /// Clients at once; enough that none is busy when a request is due.
 const CLIENTS: usize = 32;
 /// How often the server's memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How often each page is asked for when it is measured alone.
-const PAGE_VIEWS: usize = 7;
+/// How often each page and list is asked for when it is measured alone.
+const VIEWS: usize = 7;
 
 /// What `bin/load` was told.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,6 +51,10 @@ pub(crate) struct Arguments {
     /// Measures the programs as they were last built.
     #[arg(long)]
     no_build: bool,
+    /// Keeps the data set in this file: it is made when it is not there, and copied when it is.
+    /// It has runs of the days before it was made, so make it anew after a day.
+    #[arg(long, value_name = "FILE")]
+    data_set: Option<PathBuf>,
     #[command(flatten)]
     size: Size,
 }
@@ -66,7 +72,11 @@ struct Told {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let folder = tempfile::tempdir()?;
     let size = arguments.size;
-    let written = dataset::write(size, &folder.path().join("data"))?;
+    let written = dataset::provide(
+        size,
+        &folder.path().join("data"),
+        arguments.data_set.as_deref(),
+    )?;
     let programs = Programs {
         build: !arguments.no_build,
     };
@@ -81,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Figure::of("load start to ready", milliseconds(started)).must_goal(2000.0, 500.0),
     ];
     let mix = Mix::new(size, &server)?;
-    figures.extend(pages(&server, &mix)?);
+    figures.extend(views(&server, &mix)?);
     let (under_load, failed) = load(arguments, &server, &mix)?;
     figures.extend(under_load);
     let mut out = std::io::stdout();
@@ -96,19 +106,23 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     Ok(failed == 0 && !missed)
 }
 
-/// Every page alone, while nothing else is going on.
-fn pages(server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
+/// Every page and list alone, while nothing else is going on.
+fn views(server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
     let mut connection = Connection::open(&server.host)?;
     let mut figures = Vec::new();
-    for (name, path) in mix.pages() {
-        let mut times = Vec::new();
-        for _ in 0..PAGE_VIEWS {
-            let (time, answer) = timed(|| mix::view(&mut connection, path));
-            answer?;
-            times.push(time);
+    for target in [Target::Page, Target::List] {
+        for view in mix.views().of(target) {
+            let mut times = Vec::new();
+            for _ in 0..VIEWS {
+                let (time, answer) = timed(|| mix.views().look(view, 0, &mut connection));
+                answer?;
+                times.push(time);
+            }
+            let kind = if target == Target::Page { "page, " } else { "" };
+            let name = format!("load {kind}{}", view.name);
+            let figure = Figure::of(name, milliseconds(median(times)));
+            figures.push(figure.must_goal(300.0, 100.0));
         }
-        let figure = Figure::of(format!("load page, {name}"), milliseconds(median(times)));
-        figures.push(figure.must_goal(300.0, 100.0));
     }
     Ok(figures)
 }
@@ -120,7 +134,7 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
     let told: Vec<Mutex<Told>> = KINDS.iter().map(|_| Mutex::default()).collect();
     let next = AtomicU64::new(0);
     let over = AtomicBool::new(false);
-    let peak = AtomicU64::new(0);
+    let (first_half, peak) = (AtomicU64::new(0), AtomicU64::new(0));
     let before = server.memory()?;
     let began = Instant::now();
     let panicked = std::thread::scope(|scope| {
@@ -152,6 +166,9 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
                 // A server that has died fails the requests; its memory is not the point then.
                 let memory = server.memory().unwrap_or_default();
                 peak.fetch_max(memory, Ordering::Relaxed);
+                if began.elapsed() < duration / 2 {
+                    first_half.fetch_max(memory, Ordering::Relaxed);
+                }
                 std::thread::sleep(LOOK_EVERY);
             }
         });
@@ -179,10 +196,10 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
             .beside("before the load", mb(before))
             .must_goal(419.0, 210.0),
     );
-    figures.push(Figure::of(
-        "load server memory, after",
-        mb(server.memory()?),
-    ));
+    figures.push(
+        Figure::of("load server memory, after", mb(server.memory()?))
+            .beside("peak of the first half", mb(first_half.into_inner())),
+    );
     Ok((figures, failed))
 }
 

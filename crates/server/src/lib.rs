@@ -29,6 +29,6 @@ pub mod retention;
 pub mod scopes;
 
 pub(crate) use app::App;
-pub use http::api_addresses;
+pub use http::{api_addresses, page_addresses};
 pub use oidc::PolicyError;
 pub use server::{ServeError, Server, open_store, serve};

@@ -112,14 +112,12 @@ impl Store {
         let branch = query.branch.as_ref();
         let totals = day_sums::of_suite(&mut session, suite, query.period, branch).await?;
         let chosen = Chosen::find(&mut session, suite, query, wants).await?;
-        let matching: Vec<(i64, Metrics)> = totals
+        let matching: Vec<(i64, &Metrics)> = totals
             .iter()
             .filter(|(id, metrics)| {
                 chosen.has(*id) && wants.metrics.is_none_or(|wants| wants(metrics))
             })
-            .map(|(id, metrics)| (id, *metrics))
             .collect();
-        drop(totals);
         let total = matching.len() as u64;
         let page = ordering::page(&matching, query.order, query.descending, query.page);
         let items = with_tests(&mut session, &page).await?;
@@ -235,13 +233,12 @@ impl Chosen {
         if wants.file.is_none() && conditions == IN_STATE && query.state == Some(TestState::Enabled)
         {
             // Nearly all are, so the others are fetched.
-            let changed = "SELECT id FROM tests WHERE suite_id = $1 AND state <> 0 ORDER BY id";
+            let changed = "SELECT id FROM tests WHERE suite_id = $1 AND state <> 0";
             let rows = session.rows(changed, values![suite.get()]).await?;
-            return Ok(Self::AllBut(
-                rows.iter()
-                    .map(|row| row.integer(0))
-                    .collect::<Result<_>>()?,
-            ));
+            let ids = rows.iter().map(|row| row.integer(0));
+            let mut ids = ids.collect::<Result<Vec<i64>>>()?;
+            ids.sort_unstable();
+            return Ok(Self::AllBut(ids));
         }
         let columns = if wants.file.is_some() {
             "id, file_name, CASE WHEN file_name IS NULL THEN location END"

@@ -55,7 +55,7 @@ pub(crate) fn router(app: App) -> Router {
                     EXPOSED,
                 )),
         )
-        .merge(web::routes())
+        .merge(web::router())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
@@ -80,6 +80,11 @@ pub(crate) fn router(app: App) -> Router {
 /// Methods and paths of the API, as the router has them: `("GET", "/v2/access-token")`.
 pub fn api_addresses() -> Vec<(&'static str, String)> {
     api::routes().addresses().to_vec()
+}
+
+/// The same of the pages: `("GET", "/organizations")`.
+pub fn page_addresses() -> Vec<(&'static str, String)> {
+    web::pages().addresses().to_vec()
 }
 
 async fn not_found(uri: Uri) -> ApiError {

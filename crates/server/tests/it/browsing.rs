@@ -78,25 +78,65 @@ fn run_and_test(server: &TestServer, name: &str) -> (String, String) {
     (run, test)
 }
 
+/// Every page, as the router has it: whoever adds one is asked here what its ids are.
+fn pages() -> Vec<String> {
+    test_engine::page_addresses()
+        .into_iter()
+        .filter(|(method, _)| *method == "GET")
+        .map(|(_, address)| address)
+        .collect()
+}
+
+/// `bin/load` has a list of what it looks at.
+#[test]
+fn load_is_measured_on_every_page() {
+    let looked_at = include_str!("../../../../benches/src/load/pages.txt");
+    let looked_at: Vec<&str> = looked_at
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_whitespace().last()?.split('?').next())
+        .collect();
+    let pages = pages();
+    for page in &pages {
+        assert!(looked_at.contains(&page.as_str()), "{page} is not in it");
+    }
+    for address in looked_at {
+        let served = pages.iter().any(|page| page == address)
+            || test_engine::api_addresses().contains(&("GET", address.to_owned()));
+        assert!(served, "{address} is in it, and nowhere else");
+    }
+}
+
 #[test]
 fn every_page_and_every_refusal_has_the_headers_that_protect_a_reader() {
     let server = TestServer::start();
     let (run, test) = run_and_test(&server, "shaky");
     let cookie = cookie(&server);
-    let mut pages = vec![
-        "/organizations".to_owned(),
-        "/sign-in".to_owned(),
+    let mut pages: Vec<String> = pages()
+        .into_iter()
+        .map(|address| match address.split_once("{id}") {
+            Some((before, "")) if before.ends_with("/runs/") => run.clone(),
+            Some((before, "")) if before.ends_with("/tests/") => test.clone(),
+            Some(_) => panic!("whose id is in {address}?"),
+            None => address
+                .replace("{organization}", "acme")
+                .replace("{suite}", "web"),
+        })
+        .collect();
+    assert!(pages.len() >= 7, "{pages:?}");
+    for path in &pages {
+        // Who has one organization only is sent on to it.
+        let expected = if path == "/organizations" { 303 } else { 200 };
+        assert_eq!(get(&server, path, &cookie).status, expected, "{path}");
+    }
+    pages.extend([
         "/sign-in?next=/organizations".to_owned(),
-        PAGES.to_owned(),
-        format!("{PAGES}/suites/web"),
         format!("{PAGES}/suites/none"),
-        format!("{PAGES}/suites/web/tests"),
         format!("{PAGES}/suites/web/tests?page=x"),
         format!("{PAGES}/suites/web/tests/none"),
         format!("{PAGES}/suites/web/runs/none"),
         "/organizations/other/analytics".to_owned(),
-    ];
-    pages.extend([run, test.clone()]);
+    ]);
     for path in pages {
         for cookie in [cookie.as_str(), "a=b"] {
             let answer = get(&server, &path, cookie);

@@ -26,8 +26,8 @@ use axum::http::header::{
 };
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
 
+use super::routes::{Routes, get, post};
 use crate::App;
 
 /// Where a visitor begins.
@@ -39,27 +39,33 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; frame-ancestors 'none'",
 );
 
+/// The pages and the forms on them, as axum serves them.
+pub(super) fn router() -> Router<App> {
+    pages()
+        .into_router()
+        .layer(middleware::from_fn(secure))
+        .route(assets::STYLE, axum::routing::get(assets::style))
+}
+
 /// Every address of the pages.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
+pub(super) fn pages() -> Routes {
+    Routes::new()
         .route(START, get(home::get))
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/organizations/{organization}/analytics", get(suites::get))
-        .nest(
-            "/organizations/{organization}/analytics/suites/{suite}",
-            suite_routes(),
-        )
         .route(
             "/organizations/{organization}/analytics/suites/{suite}",
             get(suite::get),
         )
-        .layer(middleware::from_fn(secure))
-        .route(assets::STYLE, get(assets::style))
+        .nest(
+            "/organizations/{organization}/analytics/suites/{suite}",
+            suite_pages(),
+        )
 }
 
-fn suite_routes() -> Router<App> {
-    Router::new()
+fn suite_pages() -> Routes {
+    Routes::new()
         .route("/tests", get(tests_page::get))
         .route("/tests/{id}", get(test::get))
         .route("/tests/{id}/state", post(test::set_state))
