@@ -15,7 +15,7 @@ use crate::segment::Kept;
 
 /// Tests remembered over all suites, at most: about 100 bytes each.
 const MOST_TESTS: usize = 400_000;
-/// Executions remembered of the runs of one suite, at most: about 40 bytes each.
+/// Results and timed tests remembered of the runs of all suites, at most: about 70 bytes each.
 const MOST_EXECUTIONS: usize = 600_000;
 
 /// The memory of all suites.
@@ -34,6 +34,7 @@ struct Suites {
 struct Entry {
     memory: Arc<tokio::sync::Mutex<SuiteMemory>>,
     tests: usize,
+    executions: usize,
     used: u64,
 }
 
@@ -46,32 +47,40 @@ impl Caches {
         let entry = suites.entries.entry(suite).or_insert_with(|| Entry {
             memory: Arc::default(),
             tests: 0,
+            executions: 0,
             used,
         });
         entry.used = used;
         Arc::clone(&entry.memory)
     }
 
-    /// Says how large a suite's memory is now, and forgets the longest unused others when all of
-    /// them together are too large.
-    pub(crate) fn resized(&self, suite: SuiteId, tests: usize) {
+    /// Says how large a suite's memory is now, and forgets others, or their runs, the longest unused
+    /// first, when all of them together are too large.
+    pub(crate) fn resized(&self, suite: SuiteId, tests: usize, executions: usize) {
         let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = suites.entries.get_mut(&suite) {
             entry.tests = tests;
+            entry.executions = executions;
         }
-        while suites.entries.len() > 1
-            && suites
-                .entries
-                .values()
-                .map(|entry| entry.tests)
-                .sum::<usize>()
-                > MOST_TESTS
-        {
-            let oldest = suites.entries.iter().min_by_key(|(_, entry)| entry.used);
-            let Some(oldest) = oldest.map(|(id, _)| *id) else {
+        while suites.entries.len() > 1 && suites.sum(|entry| entry.tests) > MOST_TESTS {
+            let Some((oldest, _)) = suites.longest_unused(|_| true) else {
                 break;
             };
             suites.entries.remove(&oldest);
+        }
+        while suites.sum(|entry| entry.executions) > MOST_EXECUTIONS {
+            let found = suites.longest_unused(|entry| entry.executions > 0);
+            // The last one sees to itself when it puts a run back.
+            let Some((oldest, memory)) = found.filter(|(oldest, _)| *oldest != suite) else {
+                break;
+            };
+            // Whoever holds it now tells its size afterwards.
+            if let Ok(mut memory) = memory.try_lock() {
+                memory.runs = HashMap::new();
+            }
+            if let Some(entry) = suites.entries.get_mut(&oldest) {
+                entry.executions = 0;
+            }
         }
     }
 
@@ -82,6 +91,23 @@ impl Caches {
             .unwrap_or_else(PoisonError::into_inner)
             .entries
             .remove(&suite);
+    }
+}
+
+impl Suites {
+    fn sum(&self, of: impl Fn(&Entry) -> usize) -> usize {
+        self.entries.values().map(of).sum()
+    }
+
+    fn longest_unused(
+        &self,
+        of: impl Fn(&Entry) -> bool,
+    ) -> Option<(SuiteId, Arc<tokio::sync::Mutex<SuiteMemory>>)> {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| of(entry))
+            .min_by_key(|(_, entry)| entry.used)
+            .map(|(id, entry)| (*id, Arc::clone(&entry.memory)))
     }
 }
 
@@ -144,14 +170,17 @@ impl SuiteMemory {
         self.runs.remove(&run_id).unwrap_or_default()
     }
 
+    /// How much is remembered of its runs.
+    pub(crate) fn executions(&self) -> usize {
+        self.runs.values().map(RunMemory::size).sum()
+    }
+
     /// Puts a run's memory back, and forgets the longest unused runs when there is too much.
     pub(crate) fn put_run(&mut self, run_id: i64, mut run: RunMemory) {
         self.clock += 1;
         run.used = self.clock;
         self.runs.insert(run_id, run);
-        while self.runs.len() > 1
-            && self.runs.values().map(RunMemory::size).sum::<usize>() > MOST_EXECUTIONS
-        {
+        while self.runs.len() > 1 && self.executions() > MOST_EXECUTIONS {
             let oldest = self
                 .runs
                 .iter()
@@ -225,6 +254,13 @@ pub(crate) fn is_timed(execution: &Kept) -> bool {
 mod tests {
     use super::*;
 
+    const KNOWN: KnownTest = KnownTest {
+        id: 1,
+        fingerprint: 0,
+        last_seen_at: 0,
+        as_of: 0,
+    };
+
     fn kept(test_id: i64, key: Option<u64>) -> Kept {
         Kept {
             test_id,
@@ -264,9 +300,37 @@ mod tests {
         let kept_alive = caches.suite(a);
         for suite in [a, b, c] {
             caches.suite(suite);
-            caches.resized(suite, MOST_TESTS / 2);
+            caches.resized(suite, MOST_TESTS / 2, 0);
         }
         assert!(!Arc::ptr_eq(&kept_alive, &caches.suite(a)));
+    }
+
+    #[tokio::test]
+    async fn runs_of_the_longest_unused_suites_are_forgotten() {
+        let caches = Caches::default();
+        let [a, b, c] = [1, 2, 3].map(SuiteId::new);
+        for suite in [a, b, c] {
+            let memory = caches.suite(suite);
+            let mut memory = memory.lock().await;
+            let mut run = RunMemory::default();
+            let many: Vec<Kept> = (0..i64::try_from(MOST_EXECUTIONS / 2).unwrap())
+                .map(|test_id| kept(test_id, None))
+                .collect();
+            run.add(7, &many);
+            memory.put_run(1, run);
+            memory.tests.insert(Uuid::nil(), KNOWN);
+            let executions = memory.executions();
+            drop(memory);
+            caches.resized(suite, 1, executions);
+        }
+        let kept = async |suite| {
+            let memory = caches.suite(suite);
+            let mut memory = memory.lock().await;
+            (memory.take_run(1).last_upload, memory.tests.len())
+        };
+        assert_eq!(kept(a).await, (0, 1), "its tests are still known");
+        assert_eq!(kept(b).await, (7, 1));
+        assert_eq!(kept(c).await, (7, 1));
     }
 
     #[test]

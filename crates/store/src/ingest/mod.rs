@@ -75,10 +75,10 @@ impl Store {
         } else {
             drop(session);
         }
-        let tests = memory.tests.len();
+        let (tests, executions) = (memory.tests.len(), memory.executions());
         *place = memory;
         drop(place);
-        self.caches().resized(upload.suite, tests);
+        self.caches().resized(upload.suite, tests, executions);
         Ok(recorded)
     }
 
