@@ -259,20 +259,36 @@ fn failure(error: ureq::Error, limit: Duration) -> Failure {
         | ureq::Error::Http(_)
         | ureq::Error::InvalidProxyUrl
         | ureq::Error::RequireHttpsOnly(_) => Failure::Request(error.to_string()),
-        other => Failure::Network(with_advice(other.to_string())),
+        other if is_distrust(&other) => Failure::Network(format!(
+            "the server's certificate is not trusted by this machine ({other}); check the base \
+             URL, or add the authority that signed it to the system's certificates"
+        )),
+        other => Failure::Network(other.to_string()),
     }
 }
 
-/// Says in plain words what a refused certificate means. The TLS library's error is wrapped more
-/// than once on its way here, in types that are not public, so its words are what is left of it.
-fn with_advice(error: String) -> String {
-    if error.contains("invalid peer certificate") {
-        format!(
-            "the server's certificate is not trusted by this machine ({error}); check the base \
-             URL, or add the authority that signed it to the system's certificates"
-        )
-    } else {
-        error
+/// Whether the server showed a certificate that this machine does not accept. The TLS library's
+/// error comes here inside one or more errors of the system's kind.
+fn is_distrust(error: &ureq::Error) -> bool {
+    let mut inner: &(dyn std::error::Error + 'static) = error;
+    loop {
+        if let Some(error) = inner.downcast_ref::<rustls::Error>() {
+            return matches!(error, rustls::Error::InvalidCertificate(_));
+        }
+        let next = match (
+            inner.downcast_ref::<ureq::Error>(),
+            inner.downcast_ref::<std::io::Error>(),
+        ) {
+            (Some(ureq::Error::Rustls(error)), _) => Some(error as _),
+            (Some(ureq::Error::Io(error)), _) => Some(error as _),
+            // An error of the system's kind names as its source what lies below the error in it.
+            (_, Some(error)) => error.get_ref().map(|error| error as _),
+            _ => inner.source(),
+        };
+        match next {
+            Some(next) => inner = next,
+            None => return false,
+        }
     }
 }
 
