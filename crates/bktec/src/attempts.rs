@@ -368,11 +368,24 @@ impl Run<'_> {
             match self.read(ended, file.as_ref()) {
                 Ok((reading, evidence)) => {
                     self.facts.read(&reading, |key| self.record.is_muted(key));
+                    // What was passed over is not in a retry of single tests.
+                    let is_cut = attempt == 0
+                        && reading.stopped_early.is_some()
+                        && !self.runner.reruns_wholes();
                     gathered.is_partial |= evidence != Evidence::Whole
+                        || is_cut
                         || ended.interrupted_by.is_some()
                         || self.facts.looks_killed();
                     gathered.tests.extend(reading.tests);
                     gathered.unusable.extend(reading.unusable);
+                    gathered.unusable.extend(reading.stopped_early.map(|why| {
+                        let retry = if is_cut {
+                            "nothing is retried, and "
+                        } else {
+                            ""
+                        };
+                        format!("{why}; {retry}no mute hides a failure")
+                    }));
                     gathered.errors.extend(reading.errors_outside_tests);
                 }
                 Err(why) => {

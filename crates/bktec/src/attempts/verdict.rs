@@ -89,6 +89,8 @@ struct Seen {
     errors_outside_tests: bool,
     /// Some results could not be used; one of them may be a failure.
     has_gaps: bool,
+    /// The runner stopped at failures; other tests may never have run.
+    stopped_early: bool,
 }
 
 impl Facts {
@@ -138,6 +140,7 @@ impl Facts {
                 muted_failures,
                 errors_outside_tests: !reading.errors_outside_tests.is_empty(),
                 has_gaps: !reading.unusable.is_empty(),
+                stopped_early: reading.stopped_early.is_some(),
             });
         }
     }
@@ -205,9 +208,14 @@ fn by_exit_codes(facts: &Facts, tests: &[TestRecord]) -> i32 {
         .iter()
         .flat_map(|attempt| &attempt.parts)
         .any(|part| part.seen.is_some_and(|seen| seen.has_gaps));
+    // A retry that is made all the same makes up for it.
+    let stopped = last
+        .parts
+        .iter()
+        .any(|part| part.seen.is_some_and(|seen| seen.stopped_early));
     // A test that was meant to run and has no outcome may never have run: a mute of the test before
     // it must not let it pass.
-    let gaps = unused || tests.iter().any(|test| test.outcome == Outcome::Unknown);
+    let gaps = unused || stopped || tests.iter().any(|test| test.outcome == Outcome::Unknown);
     if code == 0 {
         // The first code of a run without retries, or a run in which the runner never complained,
         // stands. After a complaint, everything it was about must have been disproved.
@@ -239,7 +247,7 @@ mod tests {
     use crate::runners::testing::key;
 
     /// One attempt in short: exit code, failures that count, muted failures, then flags:
-    /// `e` error outside tests, `g` gaps, `i` interrupted, `u` unread.
+    /// `e` error outside tests, `g` gaps, `i` interrupted, `s` stopped early, `u` unread.
     type Short<'s> = (i32, usize, usize, &'s str);
 
     fn part(&(code, failures_that_count, muted_failures, flags): &Short<'_>) -> Part {
@@ -248,6 +256,7 @@ mod tests {
             muted_failures,
             errors_outside_tests: flags.contains('e'),
             has_gaps: flags.contains('g'),
+            stopped_early: flags.contains('s'),
         };
         Part {
             exit: if code < 0 {
@@ -302,6 +311,7 @@ mod tests {
     #[case(&[(1, 0, 2, "e")], 0, 2, 1)]
     #[case(&[(1, 0, 2, "g")], 0, 2, 1)]
     #[case(&[(1, 0, 2, "i")], 0, 2, 1)]
+    #[case(&[(1, 0, 2, "s")], 0, 2, 1)]
     #[case(&[(1, 0, 0, "u")], 0, 0, 1)]
     // Retries that prove what they must.
     #[case(&[(1, 2, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
@@ -313,6 +323,8 @@ mod tests {
     #[case(&[(1, 2, 0, ""), (0, 0, 0, "")], 1, 0, 1)]
     #[case(&[(3, 2, 0, ""), (0, 0, 0, "u")], 2, 0, 3)]
     #[case(&[(1, 1, 0, "g"), (0, 0, 0, "")], 0, 0, 1)]
+    #[case(&[(1, 1, 0, "s"), (0, 0, 0, "")], 0, 0, 0)]
+    #[case(&[(1, 1, 1, "s"), (1, 0, 1, "s")], 0, 1, 1)]
     #[case(&[(3, 2, 0, ""), (2, 2, 0, ""), (0, 0, 0, "")], 1, 0, 2)]
     #[case(&[(0, 2, 0, ""), (0, 0, 0, "")], 1, 0, 0)]
     // Retries that break: never softened by mutes.

@@ -3,7 +3,7 @@
 //! Used by `process` alone. A command that ran and failed is not an error here.
 
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{CommandLine, Surroundings};
 
@@ -142,17 +142,8 @@ fn hint(program: &str) -> &'static str {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the message tells where the system looked"
-)]
 fn search_path(surroundings: &Surroundings) -> String {
     surroundings
-        .environment
-        .iter()
-        .rev()
-        .find(|(name, _)| Path::new(name) == Path::new("PATH"))
-        .map(|(_, value)| value.clone())
-        .or_else(|| std::env::var_os("PATH"))
+        .variable("PATH")
         .map_or_else(String::new, |path| path.to_string_lossy().into_owned())
 }

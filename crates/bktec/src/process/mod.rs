@@ -75,6 +75,22 @@ pub struct Surroundings {
     pub environment: Vec<(OsString, OsString)>,
 }
 
+impl Surroundings {
+    /// A variable as a child finds it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a child inherits what this process has"
+    )]
+    pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
+        self.environment
+            .iter()
+            .rev()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.clone())
+            .or_else(|| std::env::var_os(name))
+    }
+}
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

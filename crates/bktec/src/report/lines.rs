@@ -70,7 +70,7 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
             if *count == 1 { "test" } else { "tests" }
         )),
         RunEvent::ResultsIncomplete { reasons, .. } => Some(format!(
-            "Some results could not be used:\n{}",
+            "⚠️ The results are not the whole story:\n{}",
             listed(reasons)
         )),
         RunEvent::ErrorsOutsideTests { errors, .. } => Some(format!(

@@ -12,6 +12,7 @@ use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
 use self::flavour::Flavour;
+use super::fail_fast::Options;
 use super::places::whole_where_it_can_be;
 use super::setup::Setup;
 use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
@@ -31,6 +32,10 @@ pub(super) static DEFINITION: Definition = Definition {
         "cucumber --format pretty --format json --out {{resultPath}} {{testExamples}}",
     ),
     file_pattern: Some("features/**/*.feature"),
+    fail_fast: Options {
+        off: Some("--no-fail-fast"),
+        ..Options::of_command(&["--fail-fast"])
+    },
     upload_formats: &[Format::CucumberJson],
     ..Definition::blank("cucumber", build)
 };
@@ -151,10 +156,10 @@ impl Runner for Cucumber {
     }
 
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
-        Ok(Reading::of(
-            parse_with(Format::CucumberJson, bytes, Detail::Outcomes)?,
-            TestKey::by_identifier,
-        ))
+        let report = parse_with(Format::CucumberJson, bytes, Detail::Outcomes)?;
+        Ok(self
+            .setup
+            .noted(Reading::of(report, TestKey::by_identifier)))
     }
 }
 

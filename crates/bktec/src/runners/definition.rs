@@ -5,6 +5,7 @@
 
 use test_engine_results::Format;
 
+use super::fail_fast::Options;
 use super::{Runner, RunnerError, RunnerSettings};
 
 /// One runner's row in the table.
@@ -35,6 +36,8 @@ pub struct Definition {
     pub chooses_tests: bool,
     /// The location prefix when the user gives none.
     pub location_prefix: &'static str,
+    /// How it is told to stop at failed tests.
+    pub(super) fail_fast: Options,
     /// The formats that its results may be uploaded in.
     pub upload_formats: &'static [Format],
     /// Makes it ready.
@@ -84,6 +87,7 @@ impl Definition {
             requires_file_pattern: false,
             chooses_tests: false,
             location_prefix: "",
+            fail_fast: Options::of_command(&[]),
             upload_formats: &[],
             build,
         }

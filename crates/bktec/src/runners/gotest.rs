@@ -9,6 +9,7 @@ use std::path::Path;
 use test_engine_results::{Detail, Format, Outcome, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
+use super::fail_fast::Options;
 use super::setup::Setup;
 use super::{
     Definition, Evidence, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets,
@@ -42,6 +43,7 @@ pub(super) static DEFINITION: Definition = Definition {
          the command writes test2json, else JUnit XML.",
     ),
     test_command: Some("gotestsum --jsonfile={{resultPath}} {{packages}}"),
+    fail_fast: Options::of_command(&["-failfast", "--failfast", "-test.failfast", "--max-fails"]),
     upload_formats: &[Format::GoJsonl, Format::Junit],
     ..Definition::blank("gotest", build)
 };
@@ -173,17 +175,20 @@ impl Runner for Gotest {
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
         let format = self.format();
         if format == Format::GoJsonl {
-            return Ok(Reading::of(
-                parse_with(format, bytes, Detail::Outcomes)?,
-                key_of,
-            ));
+            let report = parse_with(format, bytes, Detail::Outcomes)?;
+            return Ok(self.0.noted(Reading::of(report, key_of)));
         }
         let mut report = parse_with(format, bytes, Detail::Full)?;
         // A package that does not build is told as an error; it is no test besides.
         report.results.retain(|result| {
             !(is_package(result) && text_of(result).any(|line| line.contains("[build failed]")))
         });
-        Ok(Reading::of(report, key_of))
+        Ok(self.0.noted(Reading::of(report, key_of)))
+    }
+
+    /// Packages.
+    fn reruns_wholes(&self) -> bool {
+        true
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
+use super::fail_fast::Options;
 use super::places::whole_where_it_can_be;
 use super::setup::Setup;
 use super::{Definition, Naming, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
@@ -29,6 +30,7 @@ pub(super) static DEFINITION: Definition = Definition {
         "npx jest {{testExamples}} --testNamePattern '{{testNamePattern}}' --json --testLocationInResults --outputFile {{resultPath}}",
     ),
     file_pattern: Some(FILE_PATTERN),
+    fail_fast: Options::of_command(&["--bail", "-b"]),
     upload_formats: &[Format::JestJson],
     ..Definition::blank("jest", build)
 };
@@ -176,13 +178,14 @@ impl Runner for Jest {
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
         let report = parse_with(Format::JestJson, bytes, Detail::Outcomes)?;
         let directory = &self.setup.surroundings.directory;
-        Ok(Reading::of(report, |result: TestResult<'_>| TestKey {
+        let reading = Reading::of(report, |result: TestResult<'_>| TestKey {
             scope: result.scope.into_owned(),
             name: result.name.into_owned(),
             path: result.file_name.map_or_else(String::new, |file| {
                 targets::relative(&file, directory, self.real_directory.as_deref())
             }),
-        }))
+        });
+        Ok(self.setup.noted(reading))
     }
 }
 

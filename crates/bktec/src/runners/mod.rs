@@ -10,6 +10,7 @@ mod custom;
 mod cypress;
 mod definition;
 mod error;
+mod fail_fast;
 mod feature_table;
 mod gotest;
 mod jest;
@@ -114,6 +115,8 @@ pub struct Reading {
     /// Results that could not be used. One of them may be a failure, so the rest is not the whole
     /// story.
     pub unusable: Vec<String>,
+    /// Why tests may never have run: the runner was told to stop at failures.
+    pub stopped_early: Option<String>,
 }
 
 impl Reading {
@@ -130,6 +133,7 @@ impl Reading {
                 .collect(),
             errors_outside_tests: report.errors_outside_tests,
             unusable: report.bad.into_iter().map(|bad| bad.message).collect(),
+            stopped_early: None,
         }
     }
 }
@@ -204,6 +208,11 @@ pub trait Runner {
     fn evidence(&self, code: i32) -> Evidence {
         let _ = code;
         Evidence::Whole
+    }
+
+    /// Whether a retry runs again all that was to run beside a failed test, and not that test alone.
+    fn reruns_wholes(&self) -> bool {
+        false
     }
 
     /// How its results name files.

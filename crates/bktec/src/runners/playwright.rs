@@ -10,6 +10,7 @@ use serde::Deserialize;
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
+use super::fail_fast::{Limit, Options};
 use super::jest::{escape, escape_path};
 use super::setup::Setup;
 use super::{
@@ -33,6 +34,10 @@ pub(super) static DEFINITION: Definition = Definition {
     },
     test_command: Some("npx playwright test {{testExamples}}"),
     file_pattern: Some("**/{*.spec,*.test}.{ts,js}"),
+    fail_fast: Options {
+        letter: Some(('x', "")),
+        ..Options::of_command(&["--max-failures"])
+    },
     upload_formats: &[Format::PlaywrightJson],
     ..Definition::blank("playwright", build)
 };
@@ -74,6 +79,7 @@ struct Report {
 #[serde(default, rename_all = "camelCase")]
 struct Configuration {
     root_dir: String,
+    max_failures: usize,
 }
 
 impl Playwright {
@@ -240,11 +246,20 @@ impl Runner for Playwright {
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
         let report = parse_with(Format::PlaywrightJson, bytes, Detail::Outcomes)?;
         let Report { config } = serde_json::from_slice(bytes).unwrap_or_default();
-        Ok(Reading::of(report, |result| {
+        let mut reading = Reading::of(report, |result| {
             let mut key = TestKey::by_identifier(result);
             key.path = self.seen_from_here(&key.path, &config.root_dir);
             key
-        }))
+        });
+        // Tests that were never started are in the report, as skipped.
+        if config.max_failures > 0 {
+            let limit = Limit {
+                failures: config.max_failures,
+                option: "maxFailures".to_owned(),
+            };
+            limit.note(&mut reading);
+        }
+        Ok(self.setup.noted(reading))
     }
 }
 

@@ -17,6 +17,7 @@ use test_engine_wire::Case;
 
 use self::collector::Collector;
 use self::node_id::KnownFiles;
+use super::fail_fast::Options;
 use super::places::outermost;
 use super::setup::Setup;
 use super::{
@@ -32,6 +33,20 @@ const JUNIT_COMMAND: &str = "pytest {{testExamples}} --junit-xml={{resultPath}}"
 const INTERRUPTED: i32 = 2;
 /// The exit code when there was nothing to run.
 const NOTHING_COLLECTED: i32 = 5;
+
+/// How pytest is told to stop at failed tests.
+pub(super) const FAIL_FAST: Options = Options {
+    letter: Some(('x', "vqsl")),
+    variable: Some("PYTEST_ADDOPTS"),
+    files: &[
+        ("pytest.ini", Some("addopts")),
+        (".pytest.ini", Some("addopts")),
+        ("pyproject.toml", Some("addopts")),
+        ("tox.ini", Some("addopts")),
+        ("setup.cfg", Some("addopts")),
+    ],
+    ..Options::of_command(&["--exitfirst", "--maxfail", "--stepwise", "--sw"])
+};
 
 /// What is known of pytest.
 pub(super) static DEFINITION: Definition = Definition {
@@ -51,6 +66,7 @@ pub(super) static DEFINITION: Definition = Definition {
     test_command: Some(JSON_COMMAND),
     file_pattern: Some("**/{*_test,test_*}.py"),
     requires_result_path: false,
+    fail_fast: FAIL_FAST,
     upload_formats: &[Format::Junit],
     ..Definition::blank("pytest", build)
 };
@@ -346,7 +362,7 @@ impl Runner for Pytest {
     }
 
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
-        read(self.mode, bytes, cases)
+        Ok(self.setup.noted(read(self.mode, bytes, cases)?))
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) static DEFINITION: Definition = Definition {
     requires_result_path: false,
     requires_test_command: true,
     chooses_tests: true,
+    fail_fast: pytest::FAIL_FAST,
     upload_formats: &[Format::Junit],
     ..Definition::blank("pytest-pants", build)
 };
@@ -156,7 +157,12 @@ impl Runner for PytestPants {
     }
 
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
-        pytest::read(self.mode, bytes, cases)
+        Ok(self.setup.noted(pytest::read(self.mode, bytes, cases)?))
+    }
+
+    /// All of them.
+    fn reruns_wholes(&self) -> bool {
+        true
     }
 }
 

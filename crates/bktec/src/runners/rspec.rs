@@ -8,6 +8,7 @@ use std::path::Path;
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
+use super::fail_fast::Options;
 use super::places::whole_where_it_can_be;
 use super::setup::Setup;
 use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
@@ -29,6 +30,12 @@ pub(super) static DEFINITION: Definition = Definition {
     file_pattern: Some("spec/**/*_spec.rb"),
     // As RSpec itself writes paths, so that files and results are named alike.
     location_prefix: "./",
+    fail_fast: Options {
+        off: Some("--no-fail-fast"),
+        variable: Some("SPEC_OPTS"),
+        files: &[(".rspec-local", None), (".rspec", None)],
+        ..Options::of_command(&["--fail-fast"])
+    },
     upload_formats: &[Format::RspecJson],
     ..Definition::blank("rspec", build)
 };
@@ -95,10 +102,8 @@ impl Runner for Rspec {
     }
 
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
-        Ok(Reading::of(
-            parse_with(Format::RspecJson, bytes, Detail::Outcomes)?,
-            TestKey::by_identifier,
-        ))
+        let report = parse_with(Format::RspecJson, bytes, Detail::Outcomes)?;
+        Ok(self.0.noted(Reading::of(report, TestKey::by_identifier)))
     }
 }
 

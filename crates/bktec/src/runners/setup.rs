@@ -95,6 +95,15 @@ impl Setup {
         })
     }
 
+    /// What `read` says of results, with a note if the runner was told to stop at failures and did.
+    pub(super) fn noted(&self, mut reading: Reading) -> Reading {
+        let options = &self.definition.fail_fast;
+        if let Some(limit) = options.limit(self.test.words(), &self.surroundings) {
+            limit.note(&mut reading);
+        }
+        reading
+    }
+
     /// The files that match the pattern and not the exclude pattern.
     pub(super) fn discover(
         &self,

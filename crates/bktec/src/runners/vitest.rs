@@ -5,6 +5,7 @@
 
 use test_engine_results::Format;
 
+use super::fail_fast::Options;
 use super::jest::{FILE_PATTERN, Jest};
 use super::{Definition, Runner, RunnerError, RunnerSettings};
 
@@ -17,6 +18,7 @@ pub(super) static DEFINITION: Definition = Definition {
         "npx vitest run {{testExamples}} --testNamePattern '{{testNamePattern}}' --reporter=default --reporter=json --outputFile {{resultPath}}",
     ),
     file_pattern: Some(FILE_PATTERN),
+    fail_fast: Options::of_command(&["--bail"]),
     upload_formats: &[Format::JestJson],
     ..Definition::blank("vitest", build)
 };

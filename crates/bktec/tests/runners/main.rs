@@ -7,6 +7,7 @@
 
 mod cucumber;
 mod custom;
+mod fail_fast;
 mod gotest;
 mod honesty;
 mod jest;

@@ -1,0 +1,227 @@
+//! Whether a runner was told to stop at a certain number of failed tests.
+//!
+//! The tests after that never ran, and most reports say nothing of them. A retry that mends the
+//! failed ones, or a mute that hides them, would make a build pass whose other tests nobody ran. So
+//! results that reach the limit are known to be a part. The limit is told from the command and from
+//! the places where these runners read more of it.
+
+use std::path::Path;
+
+use test_engine_results::Outcome;
+
+use super::Reading;
+use crate::process::Surroundings;
+
+/// How a runner is told.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// Options that mean one failure unless they have a number, as `--fail-fast` or `--bail=3`.
+    pub(super) names: &'static [&'static str],
+    /// The letter for one failure, and those that may stand beside it in one word, as in `-vx`.
+    pub(super) letter: Option<(char, &'static str)>,
+    /// Turns the others off.
+    pub(super) off: Option<&'static str>,
+    /// A variable with more options.
+    pub(super) variable: Option<&'static str>,
+    /// Files with more options, and where in them these begin.
+    pub(super) files: &'static [(&'static str, Option<&'static str>)],
+}
+
+impl Options {
+    /// Those of a runner that reads options from its command alone.
+    pub(super) const fn of_command(names: &'static [&'static str]) -> Self {
+        Self {
+            names,
+            letter: None,
+            off: None,
+            variable: None,
+            files: &[],
+        }
+    }
+
+    /// The limit, and what sets it. A command wins over a variable, and that over a file.
+    pub(super) fn limit(&self, command: &[String], surroundings: &Surroundings) -> Option<Limit> {
+        let of_variable = || {
+            let value = surroundings.variable(self.variable?)?;
+            self.of_words(&words(&value.to_string_lossy()))
+        };
+        let of_file = |(file, key): &(&str, Option<&str>)| {
+            self.of_words(&words(&options_in(&surroundings.directory, file, *key)?))
+        };
+        self.of_words(command)
+            .or_else(of_variable)
+            .or_else(|| self.files.iter().find_map(of_file))
+            .filter(|limit| limit.failures > 0)
+    }
+
+    /// What the last of these options says; 0 failures are no limit. None without such an option.
+    fn of_words(&self, words: &[String]) -> Option<Limit> {
+        let mut found = None;
+        for (index, word) in words.iter().enumerate() {
+            let (name, value) = word
+                .split_once('=')
+                .map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+            let failures = if self.names.contains(&name) {
+                let following = words.get(index + 1).map(String::as_str);
+                match value.or(following) {
+                    Some("false") => 0,
+                    text => text.and_then(|text| text.parse().ok()).unwrap_or(1),
+                }
+            } else if self.is_letter(word) {
+                1
+            } else if self.off == Some(name) {
+                0
+            } else {
+                continue;
+            };
+            found = Some(Limit {
+                failures,
+                option: name.to_owned(),
+            });
+        }
+        found
+    }
+
+    fn is_letter(&self, word: &str) -> bool {
+        self.letter.is_some_and(|(letter, others)| {
+            word.strip_prefix('-').is_some_and(|letters| {
+                letters.contains(letter)
+                    && letters
+                        .chars()
+                        .all(|other| other == letter || others.contains(other))
+            })
+        })
+    }
+}
+
+/// After how many failed tests the runner stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) failures: usize,
+    /// What sets it, as the user wrote it.
+    pub(super) option: String,
+}
+
+impl Limit {
+    /// Notes in results that reach the limit that they may lack tests.
+    pub(super) fn note(&self, reading: &mut Reading) {
+        let failed = |test: &&super::Observed| test.outcome == Outcome::Failed;
+        if reading.tests.iter().filter(failed).count() < self.failures {
+            return;
+        }
+        let when = match self.failures {
+            1 => "the first failed test".to_owned(),
+            failures => format!("{failures} failed tests"),
+        };
+        reading.stopped_early = Some(format!(
+            "{} stops the runner at {when}, so other tests may never have run",
+            self.option
+        ));
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(|character: char| character.is_whitespace() || "\"',[]".contains(character))
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A file that is all options, or the value of `key` in it: the rest of its line, and the lines
+/// after it up to the next key or section.
+fn options_in(directory: &Path, file: &str, key: Option<&str>) -> Option<String> {
+    let text = fs_err::read_to_string(directory.join(file)).ok()?;
+    let Some(key) = key else {
+        return Some(text);
+    };
+    let mut lines = text.lines().skip_while(|line| !is_key(line, Some(key)));
+    let mut options = lines.next()?.split_once('=')?.1.to_owned();
+    for line in lines.take_while(|line| !line.starts_with('[') && !is_key(line, None)) {
+        options.push('\n');
+        options.push_str(line);
+    }
+    Some(options)
+}
+
+/// Whether a line begins with this key, or any, and `=`.
+fn is_key(line: &str, key: Option<&str>) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| {
+        let name = name.trim_end();
+        key.map_or_else(
+            || {
+                !name.is_empty()
+                    && name
+                        .chars()
+                        .all(|c| c.is_alphanumeric() || "_-".contains(c))
+                    && !name.starts_with('-')
+            },
+            |key| name == key,
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const OPTIONS: Options = Options {
+        names: &["--fail-fast", "--maxfail"],
+        letter: Some(('x', "vqs")),
+        off: Some("--no-fail-fast"),
+        variable: Some("MORE_OPTIONS"),
+        files: &[(".options", None), ("setup.ini", Some("addopts"))],
+    };
+
+    fn limit(command: &str, variable: Option<&str>, files: &[(&str, &str)]) -> Option<usize> {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, content) in files {
+            fs_err::write(folder.path().join(file), content).unwrap();
+        }
+        let surroundings = Surroundings {
+            directory: folder.path().to_owned(),
+            environment: variable
+                .map(|value| ("MORE_OPTIONS".into(), value.into()))
+                .into_iter()
+                .collect(),
+        };
+        let command = shell_words::split(command).unwrap();
+        let limit = OPTIONS.limit(&command, &surroundings);
+        limit.map(|limit| limit.failures)
+    }
+
+    #[rstest]
+    #[case("run {{testExamples}}", None)]
+    #[case("run --fail-fast", Some(1))]
+    #[case("run --fail-fast=3 {{testExamples}}", Some(3))]
+    #[case("run --maxfail 2", Some(2))]
+    #[case("run --maxfail=0", None)]
+    #[case("run --fail-fast=false", None)]
+    #[case("run --fail-fast {{testExamples}}", Some(1))]
+    #[case("run --fail-fast --no-fail-fast", None)]
+    #[case("run -x", Some(1))]
+    #[case("run -vvx", Some(1))]
+    #[case("run -kx --fail-faster x", None)]
+    fn a_command_tells(#[case] command: &str, #[case] expected: Option<usize>) {
+        assert_eq!(limit(command, None, &[]), expected);
+    }
+
+    #[rstest]
+    #[case("run", Some("-q -x"), &[], Some(1))]
+    #[case("run --no-fail-fast", Some("-x"), &[], None)]
+    #[case("run", None, &[(".options", "--color\n--fail-fast=2\n")], Some(2))]
+    #[case("run", Some("--no-fail-fast"), &[(".options", "--fail-fast")], None)]
+    #[case("run", None, &[("setup.ini", "[pytest]\nother = -x\naddopts = -q\n  --maxfail=4\nmarkers = -x\n")], Some(4))]
+    #[case("run", None, &[("setup.ini", "[a]\naddopts=[\"-q\", \"-x\"]\n[b]\n")], Some(1))]
+    #[case("run", None, &[("setup.ini", "[a]\naddopts = -q\n[b]\nc = -x\n")], None)]
+    #[case("run", None, &[("setup.ini", "[a]\nxaddopts = -x\n")], None)]
+    fn so_do_other_places(
+        #[case] command: &str,
+        #[case] variable: Option<&str>,
+        #[case] files: &[(&str, &str)],
+        #[case] expected: Option<usize>,
+    ) {
+        assert_eq!(limit(command, variable, files), expected);
+    }
+}
