@@ -48,7 +48,14 @@ impl Options {
         let of_file = |(file, key): &(&str, Option<&str>)| {
             self.of_words(&words(&options_in(&surroundings.directory, file, *key)?))
         };
-        self.of_words(command)
+        // A shell's command is one of its words.
+        let begins_with_shell = command.first().is_some_and(|program| is_shell(program));
+        let command = if begins_with_shell {
+            command.iter().flat_map(|word| words(word)).collect()
+        } else {
+            command.to_vec()
+        };
+        self.of_words(&command)
             .or_else(of_variable)
             .or_else(|| self.files.iter().find_map(of_file))
             .filter(|limit| limit.failures > 0)
@@ -68,6 +75,9 @@ impl Options {
                     text => text.and_then(|text| text.parse().ok()).unwrap_or(1),
                 }
             } else if self.is_letter(word) {
+                if index > 0 && is_shell(&words[index - 1]) {
+                    continue;
+                }
                 1
             } else if self.off == Some(name) {
                 0
@@ -118,6 +128,12 @@ impl Limit {
             self.option
         ));
     }
+}
+
+/// A shell, to which the same letter means to show what it does.
+fn is_shell(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash")
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -203,6 +219,9 @@ mod tests {
     #[case("run -x", Some(1))]
     #[case("run -vvx", Some(1))]
     #[case("run -kx --fail-faster x", None)]
+    #[case("bash -x run", None)]
+    #[case("docker exec app /bin/sh -x run -x", Some(1))]
+    #[case("sh -c 'cd app && run --maxfail=2 \"$@\"'", Some(2))]
     fn a_command_tells(#[case] command: &str, #[case] expected: Option<usize>) {
         assert_eq!(limit(command, None, &[]), expected);
     }
