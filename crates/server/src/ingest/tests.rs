@@ -177,6 +177,24 @@ fn junit_files_come_from_attributes_or_from_what_the_runner_is_known_for() {
 }
 
 #[test]
+fn go_tests_are_timed_by_their_package() {
+    let events = concat!(
+        r#"{"Action":"pass","Package":"example.com/shop/cart","Test":"TestAdd/one","Elapsed":0.5}"#,
+        "\n",
+        r#"{"Action":"pass","Package":"example.com/shop/cart","Elapsed":0.7}"#,
+    );
+    let sent = submission(Format::GoJsonl, &[("key", "k")], events);
+    let package = Some("example.com/shop/cart");
+    assert_eq!(selectors(&upload(&sent).unwrap()), [package]);
+    let report = r#"<testsuite><testcase classname="example.com/shop/cart" name="TestAdd" time="0.5" file="cart_test.go"/></testsuite>"#;
+    for (runner, selector) in [("gotest", package), ("rspec", Some("cart_test.go"))] {
+        let run_env = [("key", "k"), ("test_runner", runner)];
+        let sent = submission(Format::Junit, &run_env, report);
+        assert_eq!(selectors(&upload(&sent).unwrap()), [selector]);
+    }
+}
+
+#[test]
 fn too_many_results_name_the_limit() {
     let data = r#"[{"name":"a"},{"name":"b"},{"name":"c"},{"name":""}]"#;
     let error = upload(&submission(Format::Json, &[("key", "k")], data)).unwrap_err();

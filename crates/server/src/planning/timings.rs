@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use test_engine_planner::{Estimate, Histories, Sample, choose};
+use test_engine_planner::{ENOUGH_SAMPLES, Estimate, Histories, Sample, choose};
 use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId};
 
 use crate::selectors;
@@ -166,14 +166,26 @@ fn on_branch(
 ) -> Option<Estimate> {
     let is_of =
         |run: &SelectorRun, branch: Option<BranchId>| branch.is_some() && run.branch == branch;
-    let mut heard = HashSet::new();
-    choose(Histories {
-        default_branch: &samples(runs, |run| is_of(run, default)),
-        own_branch: &samples(runs, |run| is_of(run, own)),
-        other_branches: &samples(runs, |run| {
+    let default_branch = samples(runs, |run| is_of(run, default));
+    // Asked for a hundred thousand selectors: most need no more than that.
+    let others = if default_branch.len() < ENOUGH_SAMPLES {
+        let mut heard = HashSet::new();
+        samples(runs, |run| {
             !is_of(run, default) && !is_of(run, own) && heard.insert(run.branch)
-        }),
-        all: &samples(runs, |_any| true),
+        })
+    } else {
+        Vec::new()
+    };
+    let all = if default_branch.is_empty() {
+        samples(runs, |_any| true)
+    } else {
+        Vec::new()
+    };
+    choose(Histories {
+        default_branch: &default_branch,
+        own_branch: &samples(runs, |run| is_of(run, own)),
+        other_branches: &others,
+        all: &all,
     })
 }
 

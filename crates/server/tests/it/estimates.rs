@@ -132,6 +132,20 @@ fn the_default_branch_counts_until_the_own_has_enough() {
 }
 
 #[test]
+fn a_default_branch_that_hung_once_is_not_believed_against_many_branches() {
+    let mut history = History::new();
+    for branch in ["a", "b", "c", "d", "e", "f"] {
+        history.run(2, branch, 1.0);
+    }
+    history.run(1, "main", 50.0);
+    for branch in ["main", "new"] {
+        let [selector, file, _example] = history.estimates(branch);
+        assert!((1_000..1_300).contains(&selector.0), "{selector:?}");
+        assert_eq!((file, selector.1), (selector, 7));
+    }
+}
+
+#[test]
 fn nothing_known_is_a_second_and_the_unknown_take_the_median_of_their_kind() {
     let mut history = History::new();
     assert_eq!(history.estimates("main"), [(1_000, 0); 3]);

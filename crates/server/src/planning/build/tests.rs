@@ -1,0 +1,358 @@
+//! What a plan is made of, whatever was asked for and whatever is known.
+
+use std::collections::BTreeSet;
+
+use test_engine_planner::Estimate;
+use test_engine_wire::{
+    Case, CaseFormat, FilePath, Plan, PlanTests, SelectorValue, TestIdentity, TimingDefaults,
+};
+
+use super::super::wanted::Nodes;
+use super::{Around, cases, plan};
+
+fn selectors(values: &[&str]) -> PlanTests {
+    PlanTests {
+        selectors: values
+            .iter()
+            .map(|value| SelectorValue {
+                value: (*value).to_owned(),
+            })
+            .collect(),
+        ..PlanTests::default()
+    }
+}
+
+fn example(path: &str, scope: &str, name: &str) -> Case {
+    Case {
+        path: path.to_owned(),
+        identifier: path.to_owned(),
+        scope: scope.to_owned(),
+        name: name.to_owned(),
+        format: CaseFormat::Example,
+        ..Case::default()
+    }
+}
+
+fn identity(scope: &str, name: &str) -> TestIdentity {
+    TestIdentity {
+        scope: scope.to_owned(),
+        name: name.to_owned(),
+        path: String::new(),
+    }
+}
+
+fn around(nodes: Nodes) -> Around {
+    Around {
+        identifier: "b/s".to_owned(),
+        nodes,
+        file_load: 100_000,
+        muted: Vec::new(),
+        skipped: Vec::new(),
+        asked_for_nothing: false,
+    }
+}
+
+fn known(milliseconds: u64) -> Estimate {
+    Estimate {
+        micros: milliseconds * 1_000,
+        samples: 4,
+    }
+}
+
+fn values(plan: &Plan, node: &str) -> Vec<String> {
+    plan.tasks[node]
+        .tests
+        .iter()
+        .map(|case| case.value.clone())
+        .collect()
+}
+
+#[test]
+fn repeated_cases_are_planned_once_and_spellings_are_kept_apart() {
+    let cases = cases(selectors(&["b", "a", "b", "./b"]), &[]);
+    let values: Vec<&str> = cases.iter().map(|case| case.value.as_str()).collect();
+    assert_eq!(values, ["./b", "a", "b"]);
+}
+
+#[test]
+fn examples_of_skipped_tests_are_left_out_and_nothing_else() {
+    let tests = PlanTests {
+        files: vec![FilePath {
+            path: "c".to_owned(),
+        }],
+        examples: vec![
+            example("a:1", "A", "one"),
+            example("a:2", "A", "two"),
+            example("b:1", "B", "one"),
+            Case {
+                path: "a:9".to_owned(),
+                ..Case::default()
+            },
+        ],
+        ..PlanTests::default()
+    };
+    let cases = cases(tests, &[identity("A", "one"), identity("", "")]);
+    let paths: Vec<&str> = cases.iter().map(|case| case.path.as_str()).collect();
+    assert_eq!(paths, ["a:9", "c", "a:2", "b:1"]);
+}
+
+#[test]
+fn the_long_ones_are_spread_and_the_unknown_take_the_median() {
+    let cases = cases(selectors(&["a", "b", "c", "d"]), &[]);
+    let estimates = [
+        Some(known(3_000)),
+        Some(known(1_000)),
+        None,
+        Some(known(2_000)),
+    ];
+    let plan = plan(cases, &estimates, around(Nodes::Fixed(2)));
+    assert_eq!(plan.parallelism, 2);
+    let durations: Vec<i64> = plan
+        .tasks
+        .values()
+        .map(|task| {
+            task.tests
+                .iter()
+                .filter_map(|case| case.estimated_duration)
+                .sum()
+        })
+        .collect();
+    assert_eq!(durations, [4_000, 4_000]);
+    let selector = plan.timing_metadata.selector.unwrap();
+    assert_eq!(
+        (selector.median_duration, selector.default_duration),
+        (Some(2_000.0), 1_000.0)
+    );
+    assert_eq!(plan.known_timings_ratio, Some(0.75));
+    let unknown = plan
+        .tasks
+        .values()
+        .flat_map(|task| &task.tests)
+        .find(|case| case.value == "c")
+        .unwrap();
+    assert_eq!(
+        (unknown.estimated_duration, unknown.timing_sample_size),
+        (Some(2_000), Some(0))
+    );
+}
+
+#[test]
+fn every_node_has_a_key_even_with_nothing_to_do() {
+    let plan = plan(
+        cases(selectors(&["a"]), &[]),
+        &[None],
+        around(Nodes::Fixed(3)),
+    );
+    assert_eq!(plan.tasks.keys().collect::<Vec<_>>(), ["0", "1", "2"]);
+    assert_eq!(
+        plan.tasks
+            .values()
+            .map(|task| task.tests.len())
+            .sum::<usize>(),
+        1
+    );
+}
+
+#[test]
+fn a_single_node_says_nothing_of_timings() {
+    let plan = plan(
+        cases(selectors(&["a", "b"]), &[]),
+        &[Some(known(1)), None],
+        around(Nodes::Fixed(1)),
+    );
+    assert!(plan.timing_metadata.is_empty());
+    assert_eq!(plan.known_timings_ratio, None);
+    assert_eq!(values(&plan, "0"), ["a", "b"]);
+}
+
+#[test]
+fn the_server_chooses_when_it_knows_enough() {
+    let four = || cases(selectors(&["a", "b", "c", "d"]), &[]);
+    let all_known = [Some(known(1_000)); 4];
+    let up_to = |most, target: Option<u64>| {
+        around(Nodes::UpTo {
+            most,
+            target: target.map(|ms| ms * 1_000),
+        })
+    };
+    assert_eq!(
+        plan(four(), &all_known, up_to(10, Some(2_000))).parallelism,
+        2
+    );
+    assert_eq!(plan(four(), &all_known, up_to(10, None)).parallelism, 4);
+    assert_eq!(
+        plan(four(), &all_known, up_to(3, Some(1))).parallelism,
+        2,
+        "a third would not help"
+    );
+    let little = [Some(known(1_000)), None, None, None];
+    assert_eq!(plan(four(), &little, up_to(10, Some(9_000))).parallelism, 4);
+    assert_eq!(plan(four(), &little, up_to(3, Some(9_000))).parallelism, 3);
+}
+
+/// Numbers that look like chance, the same each time.
+fn numbers() -> impl FnMut(usize) -> usize {
+    let mut state = 7_usize;
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    }
+}
+
+fn text(case: &Case) -> String {
+    let parts = [
+        &case.value,
+        &case.path,
+        &case.identifier,
+        &case.scope,
+        &case.name,
+    ];
+    format!("{:?} {parts:?}", case.format)
+}
+
+/// Some of few names, so that many are asked for twice.
+fn some_tests(number: &mut impl FnMut(usize) -> usize) -> PlanTests {
+    let mut name = |kind: &str| format!("{kind}{}", number(9));
+    let tests = PlanTests {
+        files: [name("f"), name("f")]
+            .map(|path| FilePath { path })
+            .to_vec(),
+        examples: Vec::new(),
+        ..selectors(&[&name("s"), &name("s"), &name("s")])
+    };
+    let examples = (0..number(12)).map(|line| Case {
+        format: if line % 4 == 0 {
+            CaseFormat::Test
+        } else {
+            CaseFormat::Example
+        },
+        ..example(
+            &format!("e{}:{}", number(4), number(3)),
+            &format!("scope{}", number(3)),
+            &format!("n{}", number(3)),
+        )
+    });
+    PlanTests {
+        examples: examples.collect(),
+        ..tests
+    }
+}
+
+// What users fear most is a test that no node runs.
+#[test]
+fn whatever_is_asked_for_is_planned_once_and_nothing_else_is() {
+    let mut number = numbers();
+    let skipped = [identity("scope1", "n1"), identity("", "")];
+    for round in 0..500 {
+        let tests = some_tests(&mut number);
+        let of_selectors = tests.selectors.iter().map(|selector| Case {
+            value: selector.value.clone(),
+            format: CaseFormat::Selector,
+            ..Case::default()
+        });
+        let of_files = tests.files.iter().map(|file| Case {
+            path: file.path.clone(),
+            ..Case::default()
+        });
+        let wanted = tests.examples.iter();
+        let of_examples = wanted.filter(|it| (&*it.scope, &*it.name) != ("scope1", "n1"));
+        let expected: BTreeSet<String> = of_selectors
+            .chain(of_files)
+            .chain(of_examples.cloned())
+            .map(|case| text(&case))
+            .collect();
+
+        let cases = cases(tests, &skipped);
+        let estimates: Vec<Option<Estimate>> = (0..cases.len())
+            .map(|_| (number(3) > 0).then(|| known(number(5_000) as u64)))
+            .collect();
+        let nodes = if round % 3 == 0 {
+            Nodes::UpTo {
+                most: 1 + number(20),
+                target: (round % 2 == 0).then_some(4_000_000),
+            }
+        } else {
+            Nodes::Fixed(1 + number(20))
+        };
+        let plan = plan(cases, &estimates, around(nodes));
+        let tests = plan.tasks.values().flat_map(|task| &task.tests);
+        let planned: Vec<String> = tests.map(text).collect();
+        assert_eq!(planned.len(), expected.len(), "round {round}");
+        assert_eq!(planned.into_iter().collect::<BTreeSet<_>>(), expected);
+        assert_eq!(i64::try_from(plan.tasks.len()).unwrap(), plan.parallelism);
+    }
+}
+
+#[test]
+fn each_kind_has_a_median_of_its_own_and_the_ratio_counts_all() {
+    let tests = || PlanTests {
+        files: ["f1", "f2", "f3"]
+            .map(|path| FilePath {
+                path: path.to_owned(),
+            })
+            .to_vec(),
+        examples: vec![example("a:1", "A", "one"), example("a:2", "A", "two")],
+        ..selectors(&["s1", "s2", "s3"])
+    };
+    // In the order of cases: selectors, files, examples.
+    let some = [
+        Some(known(100)),
+        Some(known(300)),
+        None,
+        Some(known(5_000)),
+        None,
+        None,
+        None,
+        None,
+    ];
+    let plan_of = |estimates: &[Option<Estimate>]| {
+        plan(cases(tests(), &[]), estimates, around(Nodes::Fixed(2)))
+    };
+    let mixed = plan_of(&some);
+    let median = |defaults: Option<TimingDefaults>| {
+        let defaults = defaults.unwrap();
+        (defaults.median_duration, defaults.default_duration)
+    };
+    let metadata = mixed.timing_metadata.clone();
+    assert_eq!(median(metadata.selector), (Some(200.0), 1_000.0));
+    assert_eq!(median(metadata.file), (Some(5_000.0), 1_000.0));
+    assert_eq!(median(metadata.example), (None, 1_000.0));
+    assert_eq!(mixed.known_timings_ratio, Some(3.0 / 8.0));
+    let mut assumed: Vec<(i64, i64)> = mixed
+        .tasks
+        .values()
+        .flat_map(|task| &task.tests)
+        .filter_map(|case| case.estimated_duration.zip(case.timing_sample_size))
+        .collect();
+    assumed.sort_unstable();
+    let expected = [
+        (100, 4),
+        (200, 0),
+        (300, 4),
+        (1_000, 0),
+        (1_000, 0),
+        (5_000, 0),
+        (5_000, 0),
+        (5_000, 4),
+    ];
+    assert_eq!(assumed, expected);
+
+    let nothing_known = plan_of(&[None; 8]);
+    assert_eq!(nothing_known.known_timings_ratio, Some(0.0));
+    assert_eq!(
+        median(nothing_known.timing_metadata.selector),
+        (None, 1_000.0)
+    );
+    let all_known = plan_of(&[Some(known(7)); 8]);
+    assert_eq!(all_known.known_timings_ratio, Some(1.0));
+}
+
+#[test]
+fn nothing_asked_for_is_a_plan_without_nodes() {
+    let mut nothing = around(Nodes::Fixed(5));
+    nothing.asked_for_nothing = true;
+    let plan = plan(Vec::new(), &[], nothing);
+    assert_eq!((plan.parallelism, plan.tasks.len()), (0, 0));
+}
