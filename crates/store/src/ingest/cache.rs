@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use test_engine_results::Outcome;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::records::SuiteId;
@@ -32,15 +33,24 @@ struct Suites {
 
 #[derive(Debug)]
 struct Entry {
-    memory: Arc<tokio::sync::Mutex<SuiteMemory>>,
+    memory: Arc<Shared>,
     tests: usize,
     executions: usize,
     used: u64,
 }
 
+/// What uploads to one suite share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// The suite's public id, of which its tests' ids are made. It never changes.
+    pub(crate) uuid: OnceCell<Uuid>,
+    /// What uploads hold one after the other.
+    pub(crate) memory: tokio::sync::Mutex<SuiteMemory>,
+}
+
 impl Caches {
-    /// The memory of one suite. Uploads to it hold it one after the other.
-    pub(crate) fn suite(&self, suite: SuiteId) -> Arc<tokio::sync::Mutex<SuiteMemory>> {
+    /// What is remembered of one suite.
+    pub(crate) fn suite(&self, suite: SuiteId) -> Arc<Shared> {
         let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
         suites.clock += 1;
         let used = suites.clock;
@@ -114,8 +124,6 @@ impl Suites {
 /// What is remembered of one suite.
 #[derive(Debug, Default)]
 pub(crate) struct SuiteMemory {
-    /// The suite's public id, of which its tests' ids are made.
-    pub(crate) uuid: Option<Uuid>,
     pub(crate) tests: HashMap<Uuid, KnownTest>,
     pub(crate) branches: HashMap<String, i64>,
     /// The suite's counter after the last change that this process made.

@@ -52,16 +52,16 @@ impl Store {
             });
         }
         let shared = self.caches().suite(upload.suite);
-        let mut place = shared.lock().await;
+        let suite_uuid = shared
+            .uuid
+            .get_or_try_init(|| self.suite_uuid(upload.suite))
+            .await?;
+        // Before others are waited for, so that this goes on beside their work.
+        let prepared = Prepared::new(&upload, *suite_uuid);
+        let mut place = shared.memory.lock().await;
         // Taken out while it may be ahead of the database: an error or a dropped request leaves
         // an empty memory behind, never a wrong one.
         let mut memory = std::mem::take(&mut *place);
-        let suite_uuid = match memory.uuid {
-            Some(uuid) => uuid,
-            None => self.suite_uuid(upload.suite).await?,
-        };
-        memory.uuid = Some(suite_uuid);
-        let prepared = Prepared::new(&upload, suite_uuid);
 
         let mut session = self.write().await?;
         let mut ingest = Ingest {
