@@ -55,7 +55,8 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
 }
 
 async fn discard(mut body: Lent, limit: usize) {
-    let mut left = limit;
+    // Twice: what is refused for its size is often only a little larger than it may be.
+    let mut left = limit.saturating_mul(2);
     while let Some(Ok(frame)) = body.frame().await {
         let size = frame.data_ref().map_or(0, Bytes::len);
         let Some(less) = left.checked_sub(size) else {
