@@ -158,6 +158,22 @@ fn too_many_headers_are_refused() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
+/// A sender that has not sent everything would see a broken connection instead of the reason.
+#[test]
+fn a_sender_that_is_somewhat_over_the_limit_is_heard_out() {
+    let server = impatient();
+    let body = "x".repeat(3 * 1024 * 1024 / 2);
+    for _ in 0..20 {
+        let refused = server
+            .ask("POST", &format!("{SUITE}/test_plan"))
+            .bearer(&server.access)
+            .header("content-type", "application/json")
+            .body(body.clone())
+            .send();
+        assert_eq!(refused.status, 413, "{}", refused.text());
+    }
+}
+
 #[test]
 fn a_body_over_the_limit_is_refused_however_it_is_wrapped() {
     let server = impatient();

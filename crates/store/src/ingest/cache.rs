@@ -33,7 +33,7 @@ struct Suites {
 
 #[derive(Debug)]
 struct Entry {
-    memory: Arc<Shared>,
+    shared: Arc<Shared>,
     tests: usize,
     executions: usize,
     used: u64,
@@ -55,13 +55,13 @@ impl Caches {
         suites.clock += 1;
         let used = suites.clock;
         let entry = suites.entries.entry(suite).or_insert_with(|| Entry {
-            memory: Arc::default(),
+            shared: Arc::default(),
             tests: 0,
             executions: 0,
             used,
         });
         entry.used = used;
-        Arc::clone(&entry.memory)
+        Arc::clone(&entry.shared)
     }
 
     /// Says how large a suite's memory is now, and forgets others, or their runs, the longest unused
@@ -81,11 +81,11 @@ impl Caches {
         while suites.sum(|entry| entry.executions) > MOST_EXECUTIONS {
             let found = suites.longest_unused(|entry| entry.executions > 0);
             // The last one sees to itself when it puts a run back.
-            let Some((oldest, memory)) = found.filter(|(oldest, _)| *oldest != suite) else {
+            let Some((oldest, shared)) = found.filter(|(oldest, _)| *oldest != suite) else {
                 break;
             };
             // Whoever holds it now tells its size afterwards.
-            if let Ok(mut memory) = memory.try_lock() {
+            if let Ok(mut memory) = shared.memory.try_lock() {
                 memory.runs = HashMap::new();
             }
             if let Some(entry) = suites.entries.get_mut(&oldest) {
@@ -109,15 +109,12 @@ impl Suites {
         self.entries.values().map(of).sum()
     }
 
-    fn longest_unused(
-        &self,
-        of: impl Fn(&Entry) -> bool,
-    ) -> Option<(SuiteId, Arc<tokio::sync::Mutex<SuiteMemory>>)> {
+    fn longest_unused(&self, of: impl Fn(&Entry) -> bool) -> Option<(SuiteId, Arc<Shared>)> {
         self.entries
             .iter()
             .filter(|(_, entry)| of(entry))
             .min_by_key(|(_, entry)| entry.used)
-            .map(|(id, entry)| (*id, Arc::clone(&entry.memory)))
+            .map(|(id, entry)| (*id, Arc::clone(&entry.shared)))
     }
 }
 
@@ -319,7 +316,7 @@ mod tests {
         let [a, b, c] = [1, 2, 3].map(SuiteId::new);
         for suite in [a, b, c] {
             let memory = caches.suite(suite);
-            let mut memory = memory.lock().await;
+            let mut memory = memory.memory.lock().await;
             let mut run = RunMemory::default();
             let many: Vec<Kept> = (0..i64::try_from(MOST_EXECUTIONS / 2).unwrap())
                 .map(|test_id| kept(test_id, None))
@@ -333,7 +330,7 @@ mod tests {
         }
         let kept = async |suite| {
             let memory = caches.suite(suite);
-            let mut memory = memory.lock().await;
+            let mut memory = memory.memory.lock().await;
             (memory.take_run(1).last_upload, memory.tests.len())
         };
         assert_eq!(kept(a).await, (0, 1), "its tests are still known");
