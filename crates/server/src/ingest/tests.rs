@@ -217,11 +217,25 @@ fn bad_results_are_counted_and_named_while_good_ones_stay() {
     assert!(upload.errors[1].contains("mut.x"), "{:?}", upload.errors);
 }
 
+// Two nodes may well send the same bytes: what their jobs are called tells them apart.
 #[test]
 fn the_digest_tells_uploads_apart() {
-    let first = upload(&submission(Format::Json, &[("key", "k")], "[]")).unwrap();
-    let again = upload(&submission(Format::Json, &[("key", "k")], "[]")).unwrap();
-    let other = upload(&submission(Format::Json, &[("key", "l")], "[]")).unwrap();
-    assert_eq!(first.digest, again.digest);
-    assert_ne!(first.digest, other.digest);
+    let digest = |sent: &Submission| upload(sent).unwrap().digest;
+    let first = submission(Format::Json, &[("key", "k"), ("job_id", "1")], "[]");
+    let again = submission(Format::Json, &[("job_id", "1"), ("key", "k")], "[]");
+    assert_eq!(digest(&first), digest(&again));
+    let tagged = Submission {
+        tags: fields(&[("team", "web")]),
+        ..first.clone()
+    };
+    for other in [
+        submission(Format::Json, &[("key", "l"), ("job_id", "1")], "[]"),
+        submission(Format::Json, &[("key", "k"), ("job_id", "2")], "[]"),
+        submission(Format::Json, &[("key", "k"), ("job_id1", "")], "[]"),
+        submission(Format::Json, &[("key", "k"), ("job_id", "1")], "[ ]"),
+        submission(Format::CucumberJson, &[("key", "k"), ("job_id", "1")], "[]"),
+        tagged,
+    ] {
+        assert_ne!(digest(&first), digest(&other), "{other:?}");
+    }
 }

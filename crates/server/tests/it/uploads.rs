@@ -210,6 +210,24 @@ fn a_bad_result_is_named_and_the_good_ones_are_kept() {
 }
 
 #[test]
+fn the_first_fifty_bad_results_are_named_and_all_are_counted() {
+    let server = TestServer::start();
+    let mut data: Vec<Value> = (0..60).map(|_| json!({"name": " "})).collect();
+    data.push(result("", "good", "a", 1.0, "passed"));
+    let receipt = server.upload("b", "main", &json!(data)).json();
+    assert_eq!(
+        (&receipt["queued"], &receipt["skipped"]),
+        (&json!(1), &json!(60))
+    );
+    let errors = receipt["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 50);
+    assert!(
+        errors[49].as_str().unwrap().starts_with("result 49: "),
+        "{errors:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_used_at_all_is_said_clearly() {
     let server = TestServer::start();
     let key = ("run_env[key]", "k");
