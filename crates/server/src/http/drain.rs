@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// form, and reads that once it has sent everything.
 const ARCHIVE_PATIENCE: Duration = Duration::from_mins(5);
 
+/// Bytes that are read from every refused sender, however little is allowed.
+const HEARD_OUT: usize = 8 << 20;
+
 /// Wrap every request.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
@@ -55,8 +58,8 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
 }
 
 async fn discard(mut body: Lent, limit: usize) {
-    // Twice: what is refused for its size is often only a little larger than it may be.
-    let mut left = limit.saturating_mul(2);
+    // More than is allowed: what is refused for its size is often only somewhat larger.
+    let mut left = limit.saturating_mul(2).max(HEARD_OUT);
     while let Some(Ok(frame)) = body.frame().await {
         let size = frame.data_ref().map_or(0, Bytes::len);
         let Some(less) = left.checked_sub(size) else {
