@@ -484,6 +484,14 @@ impl Run<'_> {
                 )
             })
             .collect();
+        let left = self.runner.left_to_folders(self.cases);
+        let not_led_to = coverage::not_led_to(&left, &targets, tests, naming);
+        errors.extend(not_led_to.into_iter().map(|target| {
+            format!(
+                "{target} left no results: the runner was given a folder above it instead, which is \
+                 a target too and does not lead to it; name only one of them"
+            )
+        }));
         if self.require_results && !targets.is_empty() {
             errors.push(format!(
                 "{} of {} left no results, and results are required",

@@ -21,15 +21,7 @@ pub(super) fn without_results<'c>(
     tests: &[Observed],
     naming: Naming,
 ) -> Vec<&'c str> {
-    let mut places = HashSet::new();
-    let mut last = "";
-    for test in tests {
-        // Results of one file stand together.
-        if test.key.path != last {
-            add_places(&test.key.path, naming, &mut places);
-            last = &test.key.path;
-        }
-    }
+    let places = places_of(tests, naming);
     let mut paths: Vec<&str> = tests.iter().map(|test| bare(&test.key.path)).collect();
     paths.sort_unstable();
     let has_results = |target: &str| {
@@ -108,10 +100,39 @@ pub(super) fn taken_for_patterns<'c, 't>(
         .collect()
 }
 
+/// Of the targets that were left to a folder above them, those whose file left no results at all:
+/// the folder does not lead there. `missing` are the targets without results.
+pub(super) fn not_led_to<'c>(
+    left: &[&'c str],
+    missing: &[&str],
+    tests: &[Observed],
+    naming: Naming,
+) -> Vec<&'c str> {
+    let places = places_of(tests, naming);
+    left.iter()
+        .copied()
+        .filter(|target| missing.contains(target) && !places.contains(file_of(target)))
+        .collect()
+}
+
 fn is_folder_of(target: &str, sorted: &[&str]) -> bool {
     let folder = format!("{}/", target.trim_end_matches('/'));
     let at = sorted.partition_point(|path| *path < folder.as_str());
     sorted.get(at).is_some_and(|path| path.starts_with(&folder))
+}
+
+/// Every name under which the places of these tests may be known.
+fn places_of(tests: &[Observed], naming: Naming) -> HashSet<&str> {
+    let mut places = HashSet::new();
+    let mut last = "";
+    for test in tests {
+        // Results of one file stand together.
+        if test.key.path != last {
+            add_places(&test.key.path, naming, &mut places);
+            last = &test.key.path;
+        }
+    }
+    places
 }
 
 /// A test's own place and the file it is in; seen from every folder above it, where it may be named

@@ -215,6 +215,11 @@ pub trait Runner {
         false
     }
 
+    /// Which of `cases` it is not given, because a folder above them is among them too.
+    fn left_to_folders<'c>(&self, _cases: &'c [Case]) -> Vec<&'c str> {
+        Vec::new()
+    }
+
     /// How its results name files.
     fn naming(&self) -> Naming {
         Naming::OfItsOwn

@@ -64,6 +64,19 @@ pub(super) fn outermost(targets: Vec<String>) -> Vec<String> {
         .collect()
 }
 
+/// Those of `targets` that [`outermost`] leaves out for a folder above them.
+pub(super) fn left_to_folders<'t>(targets: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let targets: Vec<&str> = targets.collect();
+    let all: HashSet<String> = targets
+        .iter()
+        .map(|target| folder_name(target).to_owned())
+        .collect();
+    targets
+        .into_iter()
+        .filter(|target| is_in_one_of(target, &all))
+        .collect()
+}
+
 fn path_of(path: &str) -> &str {
     let in_file = path.split_once("::").map_or(path, |(file, _)| file);
     let mut file = without_id(in_file);
@@ -126,6 +139,14 @@ mod tests {
     #[case("[1]/a", "[1]/a")]
     fn a_part_leads_to_its_file(#[case] path: &str, #[case] file: &str) {
         assert_eq!(file_of(path), file);
+    }
+
+    #[rstest]
+    #[case(&["a", "a/b.py", "a/c/d.py::t", "b.py"], &["a/b.py", "a/c/d.py::t"])]
+    #[case(&[".", "b.py", "../c.py"], &["b.py"])]
+    #[case(&["./a/", "a", "ab/c.py"], &[])]
+    fn what_is_left_to_a_folder_is_known(#[case] targets: &[&str], #[case] expected: &[&str]) {
+        assert_eq!(left_to_folders(targets.iter().copied()), expected);
     }
 
     fn strings(targets: &[&str]) -> Vec<String> {

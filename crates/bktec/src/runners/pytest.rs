@@ -18,7 +18,7 @@ use test_engine_wire::Case;
 use self::collector::Collector;
 use self::node_id::KnownFiles;
 use super::fail_fast::Options;
-use super::places::outermost;
+use super::places::{left_to_folders, outermost};
 use super::setup::Setup;
 use super::{
     Definition, Evidence, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets,
@@ -347,6 +347,10 @@ impl Runner for Pytest {
         let node_ids = arguments(node_ids.iter().map(String::as_str))?;
         self.fill(&self.setup.retry, &targets::sorted_once(node_ids))
             .map(Some)
+    }
+
+    fn left_to_folders<'c>(&self, cases: &'c [Case]) -> Vec<&'c str> {
+        left_to_folders(cases.iter().map(targets::target))
     }
 
     fn result_path(&self) -> Option<&Path> {

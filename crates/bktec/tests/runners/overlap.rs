@@ -102,3 +102,19 @@ fn a_part_does_not_stand_for_the_whole(
     let passed = ran.outcome.statistics().passed_on_first_run;
     assert_eq!(usize::try_from(passed).unwrap(), tests, "{}", told());
 }
+
+/// pytest can be given only one of the two, and this folder does not lead to a file of that name.
+#[test]
+fn a_file_that_its_folder_does_not_lead_to_is_missed() {
+    let (project, settings) = project("pytest");
+    project.write("tests/odd.py", PYTEST);
+    let runner = project.runner("pytest", settings);
+    let cases = ["tests", "tests/odd.py"].map(selector);
+    let ran = project.run(&*runner, &cases, &[], 0);
+    let told = || format!("{:#?}\n{:#?}\n{}", ran.events, ran.outcome, project.log());
+    assert_eq!(ran.outcome.exit_code, 1, "{}", told());
+    let [error] = ran.outcome.errors_outside_tests.as_slice() else {
+        panic!("{}", told());
+    };
+    assert!(error.starts_with("tests/odd.py left no results"), "{error}");
+}

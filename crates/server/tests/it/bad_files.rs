@@ -67,16 +67,7 @@ fn files() -> Vec<(Format, String)> {
         ),
         (GoJsonl, "{\"Action\":\"run\"}\n{\"Action\":\"pa".to_owned()),
     ];
-    let all = [
-        Json,
-        Junit,
-        RspecJson,
-        JestJson,
-        PlaywrightJson,
-        CucumberJson,
-        GoJsonl,
-    ];
-    for format in all {
+    for format in Format::ALL {
         for text in [
             "", "\u{feff}", "null", "\"x\"", "ok", "<a/>", "{}", "[]", "\u{0}",
         ] {
