@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use bktec::discovery::{Pattern, walk};
+use bktec::internals::{Pattern, walk};
 
 use crate::figure::{Figure, milliseconds};
 use crate::programs::{Programs, command, run_time};

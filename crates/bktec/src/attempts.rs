@@ -18,14 +18,14 @@ use std::path::{Path, PathBuf};
 
 use test_engine_wire::{Case, Statistics, TestIdentity};
 
-pub use record::{Doubt, TestRecord};
+pub use record::{TestRecord, UnprovenRetry};
 pub use result_file::Unread;
 
 use self::record::Record;
 use self::result_file::ResultFile;
-use self::verdict::{Facts, verdict};
+use self::verdict::{AttemptLedger, verdict};
 use crate::process::{self, Capacity, CommandLine, Ended, Exit};
-use crate::runners::{Evidence, Observed, Reading, Runner, RunnerError, TestKey};
+use crate::runners::{Observed, ParsedResults, ResultTrust, Runner, RunnerError, TestKey};
 
 /// How often to try, and what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,18 +110,18 @@ pub enum RunEvent<'a> {
     },
     /// Targets that the runner was given and that left no results. They may hold no tests; they may
     /// also have been passed over.
-    NothingFrom {
+    TargetsWithoutResults {
         /// What was given.
         targets: &'a [&'a str],
     },
     /// Files with tests that ran although nobody asked for them: the runner takes a path for more
     /// than the file of that path.
-    NotAskedFor {
+    UnplannedFilesRan {
         /// Which, sorted.
         files: &'a [&'a str],
     },
     /// Tests that the plan skips and that ran, because the runner cannot leave them out.
-    NotSkipped {
+    SkippedTestsRan {
         /// How many.
         count: usize,
     },
@@ -212,7 +212,7 @@ pub fn run(
         runner,
         cases,
         record: Record::new(managed),
-        facts: Facts::default(),
+        facts: AttemptLedger::default(),
         errors: Vec::new(),
         unread: None,
         without_results: Vec::new(),
@@ -257,7 +257,7 @@ struct Run<'r> {
     runner: &'r dyn Runner,
     cases: &'r [Case],
     record: Record,
-    facts: Facts,
+    facts: AttemptLedger,
     errors: Vec<String>,
     unread: Option<Unread>,
     without_results: Vec<String>,
@@ -318,7 +318,7 @@ impl Run<'_> {
         gathered: &mut Gathered,
     ) -> Result<(), RunnerError> {
         let runner = self.runner;
-        let directory = &runner.surroundings().directory;
+        let directory = &runner.execution_env().directory;
         let path: Option<PathBuf> = runner.result_path().map(|path| directory.join(path));
         let parts = commands.len();
         for (index, command) in commands.iter().enumerate() {
@@ -341,7 +341,7 @@ impl Run<'_> {
                     command,
                 });
             }
-            let ended = process::run(command, runner.surroundings(), runner.output())?;
+            let ended = process::run(command, runner.execution_env(), runner.output())?;
             self.facts.part(ended);
             let fresh = file.as_ref().filter(|file| file.is_fresh());
             let is_last = index + 1 == parts;
@@ -371,8 +371,8 @@ impl Run<'_> {
                     // What was passed over is not in a retry of single tests.
                     let is_cut = attempt == 0
                         && reading.stopped_early.is_some()
-                        && !self.runner.reruns_wholes();
-                    gathered.is_partial |= evidence != Evidence::Whole
+                        && !self.runner.retries_whole_targets();
+                    gathered.is_partial |= evidence != ResultTrust::Whole
                         || is_cut
                         || ended.interrupted_by.is_some()
                         || self.facts.looks_killed();
@@ -431,17 +431,17 @@ impl Run<'_> {
             None => self.record.first(tests),
             Some(asked) => {
                 let missing = if is_whole {
-                    Doubt::NotListed
+                    UnprovenRetry::NotListed
                 } else {
-                    Doubt::NoResults
+                    UnprovenRetry::NoResults
                 };
                 self.record.retry(asked, tests, missing);
             }
         }
         if asked.is_none() {
-            let count = self.record.not_skipped();
+            let count = self.record.skipped_tests_ran();
             if count > 0 {
-                (self.on_event)(RunEvent::NotSkipped { count });
+                (self.on_event)(RunEvent::SkippedTestsRan { count });
             }
         }
         if !unusable.is_empty() {
@@ -469,11 +469,11 @@ impl Run<'_> {
         let naming = self.runner.naming();
         let targets = coverage::without_results(self.cases, tests, naming);
         if !targets.is_empty() {
-            (self.on_event)(RunEvent::NothingFrom { targets: &targets });
+            (self.on_event)(RunEvent::TargetsWithoutResults { targets: &targets });
         }
-        let files = coverage::not_asked_for(self.cases, tests, naming);
+        let files = coverage::unplanned_files_ran(self.cases, tests, naming);
         if !files.is_empty() {
-            (self.on_event)(RunEvent::NotAskedFor { files: &files });
+            (self.on_event)(RunEvent::UnplannedFilesRan { files: &files });
         }
         let mut errors: Vec<String> = coverage::taken_for_patterns(self.cases, &targets, tests)
             .into_iter()
@@ -484,9 +484,9 @@ impl Run<'_> {
                 )
             })
             .collect();
-        let left = self.runner.left_to_folders(self.cases);
-        let not_led_to = coverage::not_led_to(&left, &targets, tests, naming);
-        errors.extend(not_led_to.into_iter().map(|target| {
+        let left = self.runner.covered_by_directories(self.cases);
+        let missed_by_directory = coverage::missed_by_directory(&left, &targets, tests, naming);
+        errors.extend(missed_by_directory.into_iter().map(|target| {
             format!(
                 "{target} left no results: the runner was given a folder above it instead, which is \
                  a target too and does not lead to it; name only one of them"
@@ -513,14 +513,14 @@ impl Run<'_> {
         &self,
         ended: Ended,
         file: Option<&ResultFile<'_>>,
-    ) -> Result<(Reading, Evidence), Unread> {
+    ) -> Result<(ParsedResults, ResultTrust), Unread> {
         let code = match ended.exit {
             Exit::Signal(signal) => return Err(Unread::Killed { signal }),
             Exit::Code(code) => code,
         };
         let file = file.ok_or(Unread::NotWanted)?;
         let evidence = self.runner.evidence(code);
-        if evidence == Evidence::None {
+        if evidence == ResultTrust::None {
             return Err(Unread::BrokeOff { code });
         }
         let bytes = file.read()?;

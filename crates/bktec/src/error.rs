@@ -4,7 +4,6 @@
 
 use crate::agent::AgentError;
 use crate::commands::{BackfillError, UploadFilesError};
-use crate::exit_code;
 use crate::runners::RunnerError;
 use crate::server_api::ApiError;
 use crate::settings::InvalidConfiguration;
@@ -59,11 +58,6 @@ impl CommandError {
     /// Makes a runner's error say what the runner was to do.
     pub fn runner(doing: &'static str) -> impl FnOnce(RunnerError) -> Self {
         move |source| Self::Runner { doing, source }
-    }
-
-    /// The exit code. All of these mean that not everything was run.
-    pub fn exit_code(&self) -> u8 {
-        exit_code::NOT_RUN
     }
 
     /// Tells it on stderr.

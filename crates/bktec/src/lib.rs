@@ -1,30 +1,54 @@
 //! The client: runs one CI machine's share of a test suite.
 //!
-//! Data flows one way: `cli` (what was typed) → `settings` (validated values, nothing done yet) →
-//! `commands` (one file a subcommand, orchestration only) → `discovery` → `server_api` or
-//! `fallback` → `runners` → `process` → `attempts` → `report` → `upload`. Beside it: `agent` (the
-//! CI agent's program), `ci` (what CIs say of a build), `clock` and `terminal`, the only owners of what their names say.
-//! The binary is a thin shell around [`commands::main`]; tests use this library directly.
+//! Data flows one way: `cli` (arguments and variables as text) → `settings` (validated values) →
+//! `commands` (one file per subcommand, orchestration only) → `discovery` → `server_api` or
+//! `fallback` → `runners` → `process` → `attempts` → `report` → `upload`. On the side: `agent` (runs
+//! the CI agent's program), `ci` (build details from CI variables), `clock` and `terminal`, the only
+//! code that reads the time or writes to the terminal.
+//!
+//! The binary is a thin shell around [`main`]. Modules are private; [`internals`] is what tests and
+//! benches use.
 
-pub mod agent;
-pub mod attempts;
-pub mod ci;
-pub mod cli;
-pub mod clock;
-pub mod command_template;
-pub mod commands;
-pub mod discovery;
-pub mod env_vars;
-pub mod error;
-pub mod exit_code;
-pub mod fallback;
+#![expect(
+    unreachable_pub,
+    reason = "modules are private, so `pub` inside them already means `pub(crate)`"
+)]
+
+mod agent;
+mod attempts;
+mod ci;
+mod cli;
+mod clock;
+mod command_template;
+mod commands;
+mod discovery;
+mod env_vars;
+mod error;
+mod exit_code;
+mod fallback;
 pub mod git;
-pub mod process;
-pub mod report;
+mod process;
+mod report;
 mod result_size;
-pub mod runners;
-pub mod server_api;
-pub mod settings;
-pub mod split_summary;
-pub mod terminal;
-pub mod upload;
+mod runners;
+mod server_api;
+mod settings;
+mod split_summary;
+mod terminal;
+mod upload;
+
+pub use commands::main;
+
+/// Items for this crate's tests and benches. No compatibility promise.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::attempts::{AttemptOptions, Managed, RunEvent, RunOutcome, RunStatus, run};
+    pub use crate::cli::command;
+    pub use crate::discovery::{Pattern, walk};
+    pub use crate::env_vars::{ALL, CI, NO_COLOR};
+    pub use crate::process::Capacity;
+    pub use crate::report::{Event, EventLine, RunResult};
+    pub use crate::runners::{
+        RUNNERS, Runner, RunnerError, RunnerSettings, at_a_glance, build, feature_table,
+    };
+}

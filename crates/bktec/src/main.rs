@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(bktec::commands::main(std::env::args_os()))
+    ExitCode::from(bktec::main(std::env::args_os()))
 }

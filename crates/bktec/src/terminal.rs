@@ -35,6 +35,10 @@ pub struct Terminal {
     texts: Cell<u32>,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "only the owner of the terminal may write to it"
+)]
 impl Terminal {
     /// For a command whose talk is its output: talk goes to stdout, warnings to stderr.
     pub fn for_run(debug: bool) -> Self {

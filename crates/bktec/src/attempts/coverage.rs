@@ -42,7 +42,7 @@ pub(super) fn without_results<'c>(
 
 /// The files of tests that ran although no target leads to them, sorted. Only where the runner
 /// names files as targets do.
-pub(super) fn not_asked_for<'t>(
+pub(super) fn unplanned_files_ran<'t>(
     cases: &[Case],
     tests: &'t [Observed],
     naming: Naming,
@@ -102,7 +102,7 @@ pub(super) fn taken_for_patterns<'c, 't>(
 
 /// Of the targets that were left to a folder above them, those whose file left no results at all:
 /// the folder does not lead there. `missing` are the targets without results.
-pub(super) fn not_led_to<'c>(
+pub(super) fn missed_by_directory<'c>(
     left: &[&'c str],
     missing: &[&str],
     tests: &[Observed],
@@ -183,10 +183,10 @@ mod tests {
             ["a.test.js"]
         );
         assert_eq!(
-            not_asked_for(&cases, &tests, Naming::AsTargets),
+            unplanned_files_ran(&cases, &tests, Naming::AsTargets),
             ["sub/a.test.js"]
         );
-        assert!(not_asked_for(&cases, &tests, Naming::OfItsOwn).is_empty());
+        assert!(unplanned_files_ran(&cases, &tests, Naming::OfItsOwn).is_empty());
     }
 
     #[rstest]
@@ -197,7 +197,7 @@ mod tests {
     #[case("e2e/", "e2e/a.spec.js:7")]
     fn what_a_target_leads_to_was_asked_for(#[case] target: &str, #[case] path: &str) {
         let tests = tests(&[path]);
-        let others = not_asked_for(&cases(&[target]), &tests, Naming::AsTargets);
+        let others = unplanned_files_ran(&cases(&[target]), &tests, Naming::AsTargets);
         assert_eq!(others, [""; 0]);
     }
 

@@ -13,7 +13,7 @@ use crate::runners::{Observed, TestKey};
 
 /// Why a failed test still counts as failed although it was run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
+pub enum UnprovenRetry {
     /// The retry's results do not list it.
     NotListed,
     /// The retry did not run it.
@@ -22,7 +22,7 @@ pub enum Doubt {
     NoResults,
 }
 
-impl Doubt {
+impl UnprovenRetry {
     /// As a remark behind the test's name.
     pub fn text(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ pub struct TestRecord {
     /// How it ended, all things considered.
     pub outcome: Outcome,
     /// Why it is failed, if not because the last attempt says so.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<UnprovenRetry>,
 }
 
 impl TestRecord {
@@ -73,7 +73,7 @@ impl TestRecord {
     }
 
     /// It is still failed, and this is why.
-    fn doubt(&mut self, doubt: Doubt) {
+    fn doubt(&mut self, doubt: UnprovenRetry) {
         self.outcome = Outcome::Failed;
         self.doubt = Some(doubt);
     }
@@ -120,7 +120,7 @@ impl Record {
     }
 
     /// How many tests ran although the plan skips them.
-    pub(super) fn not_skipped(&self) -> usize {
+    pub(super) fn skipped_tests_ran(&self) -> usize {
         let tests = self.tests.iter();
         tests.filter(|test| test.was_not_skipped()).count()
     }
@@ -133,7 +133,12 @@ impl Record {
 
     /// Takes in a retry that was made for `asked`. `missing` is the doubt about those that it does
     /// not list.
-    pub(super) fn retry(&mut self, asked: &[TestKey], observed: Vec<Observed>, missing: Doubt) {
+    pub(super) fn retry(
+        &mut self,
+        asked: &[TestKey],
+        observed: Vec<Observed>,
+        missing: UnprovenRetry,
+    ) {
         let observed = combined(observed);
         for key in asked {
             let is_listed = observed.binary_search_by(|test| test.key.cmp(key)).is_ok();
@@ -153,7 +158,7 @@ impl Record {
                 Some(known) => {
                     known.observe(test.outcome);
                     if !ran {
-                        known.doubt(Doubt::NotRun);
+                        known.doubt(UnprovenRetry::NotRun);
                     }
                 }
             }
@@ -290,14 +295,14 @@ mod tests {
                 ("unknown", Unknown),
                 ("still", Failed),
             ]),
-            Doubt::NotListed,
+            UnprovenRetry::NotListed,
         );
         assert_eq!(outcome_of(&record, "mended").outcome, Passed);
         assert!(outcome_of(&record, "mended").passed_on_retry());
         for (name, doubt) in [
-            ("gone", Some(Doubt::NotListed)),
-            ("skipped", Some(Doubt::NotRun)),
-            ("unknown", Some(Doubt::NotRun)),
+            ("gone", Some(UnprovenRetry::NotListed)),
+            ("skipped", Some(UnprovenRetry::NotRun)),
+            ("unknown", Some(UnprovenRetry::NotRun)),
             ("still", None),
         ] {
             let test = outcome_of(&record, name);
@@ -315,7 +320,7 @@ mod tests {
             key: key("S", "t", "other"),
             outcome: Outcome::Passed,
         }];
-        record.retry(&asked, elsewhere.into(), Doubt::NotListed);
+        record.retry(&asked, elsewhere.into(), UnprovenRetry::NotListed);
         assert!(outcome_of(&record, "t").is_failed());
         assert_eq!(record.tests.len(), 2);
     }
@@ -332,7 +337,7 @@ mod tests {
                 ("u", Outcome::Skipped),
                 ("v", Outcome::Skipped),
             ]),
-            Doubt::NotListed,
+            UnprovenRetry::NotListed,
         );
         assert_eq!(outcome_of(&record, "u").outcomes, [Outcome::Passed]);
         assert_eq!(record.tests.len(), 2);
@@ -346,7 +351,7 @@ mod tests {
         record.retry(
             &asked,
             seen(&[("t", Outcome::Passed), ("u", Outcome::Failed)]),
-            Doubt::NotListed,
+            UnprovenRetry::NotListed,
         );
         assert!(outcome_of(&record, "u").is_failed());
     }
@@ -387,7 +392,7 @@ mod tests {
             ("w", Outcome::Passed),
         ]));
         assert_eq!(record.failed(false), []);
-        assert_eq!(record.not_skipped(), 1);
+        assert_eq!(record.skipped_tests_ran(), 1);
         assert!(outcome_of(&record, "t").was_not_skipped());
         assert!(!outcome_of(&record, "u").was_not_skipped());
         assert!(!outcome_of(&record, "w").muted);
@@ -413,7 +418,7 @@ mod tests {
         record.retry(
             &asked,
             seen(&[("later", Passed), ("never", Failed)]),
-            Doubt::NotListed,
+            UnprovenRetry::NotListed,
         );
         assert_eq!(
             statistics(&record.into_tests()),

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 
 use super::*;
-use crate::process::Surroundings;
+use crate::process::ExecutionEnv;
 use crate::runners::{Definition, RUNNERS};
 
 const PLENTY: Capacity = Capacity {
@@ -16,7 +16,7 @@ const PLENTY: Capacity = Capacity {
 /// A runner whose attempts are scripts; each writes `result` in its folder, or does not.
 struct Scripted {
     folder: tempfile::TempDir,
-    surroundings: Surroundings,
+    execution_env: ExecutionEnv,
     scripts: RefCell<Vec<String>>,
     asked: RefCell<Vec<Vec<String>>>,
 }
@@ -25,7 +25,7 @@ impl Scripted {
     /// The scripts of the attempts. `A=passed` and the like write a result file of that content.
     fn new(scripts: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let surroundings = Surroundings {
+        let execution_env = ExecutionEnv {
             directory: folder.path().to_owned(),
             environment: Vec::new(),
         };
@@ -33,7 +33,7 @@ impl Scripted {
         scripts.reverse();
         Self {
             folder,
-            surroundings,
+            execution_env,
             scripts: RefCell::new(scripts),
             asked: RefCell::default(),
         }
@@ -69,8 +69,8 @@ impl Runner for Scripted {
         RUNNERS[0]
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.execution_env
     }
 
     fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
@@ -100,15 +100,15 @@ impl Runner for Scripted {
         None
     }
 
-    fn evidence(&self, code: i32) -> Evidence {
+    fn evidence(&self, code: i32) -> ResultTrust {
         match code {
-            42 => Evidence::None,
-            43 => Evidence::Partial,
-            _ => Evidence::Whole,
+            42 => ResultTrust::None,
+            43 => ResultTrust::Partial,
+            _ => ResultTrust::Whole,
         }
     }
 
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let mut report = parse_with(Format::Json, bytes, Detail::Outcomes)?;
         // A test of this name stands for an error outside the tests.
         let errors = report
@@ -116,7 +116,7 @@ impl Runner for Scripted {
             .extract_if(.., |result| result.name == "ERROR");
         let errors: Vec<_> = errors.map(|_| "broken".to_owned()).collect();
         report.errors_outside_tests.extend(errors);
-        Ok(Reading::of(report, |result| TestKey {
+        Ok(ParsedResults::of(report, |result| TestKey {
             scope: result.scope.into_owned(),
             name: result.name.into_owned(),
             path: String::new(),
@@ -201,9 +201,13 @@ fn run_runner(runner: &Scripted, muted: &[&str], retry_muted: bool) -> Ran {
                 RunEvent::ErrorsOutsideTests { attempt, errors } => {
                     format!("errors {attempt}: {}", errors.concat())
                 }
-                RunEvent::NothingFrom { targets } => format!("nothing from {}", targets.concat()),
-                RunEvent::NotAskedFor { files } => format!("not asked for {}", files.concat()),
-                RunEvent::NotSkipped { count } => format!("not skipped: {count}"),
+                RunEvent::TargetsWithoutResults { targets } => {
+                    format!("nothing from {}", targets.concat())
+                }
+                RunEvent::UnplannedFilesRan { files } => {
+                    format!("not asked for {}", files.concat())
+                }
+                RunEvent::SkippedTestsRan { count } => format!("not skipped: {count}"),
                 RunEvent::PartStarted { part, parts, .. } => format!("part {part} of {parts}"),
                 RunEvent::PartFinished {
                     exit, result_file, ..
@@ -447,8 +451,8 @@ impl Runner for Unstartable {
     fn definition(&self) -> &'static Definition {
         self.0.definition()
     }
-    fn surroundings(&self) -> &Surroundings {
-        self.0.surroundings()
+    fn execution_env(&self) -> &ExecutionEnv {
+        self.0.execution_env()
     }
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
         self.0.discover(on_warning)
@@ -469,7 +473,7 @@ impl Runner for Unstartable {
     fn upload_format(&self) -> Option<Format> {
         None
     }
-    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         self.0.read(bytes, cases)
     }
 }
@@ -505,7 +509,7 @@ fn a_retry_that_cannot_start_keeps_what_is_known() {
 #[test]
 fn a_first_command_that_cannot_start_is_an_error() {
     let mut runner = Scripted::new(&["exit 0"]);
-    runner.surroundings.directory = "/no/such/directory".into();
+    runner.execution_env.directory = "/no/such/directory".into();
     let options = AttemptOptions {
         retries: 0,
         retry_muted: true,
@@ -562,8 +566,8 @@ impl Runner for Short {
     fn definition(&self) -> &'static Definition {
         self.inner.definition()
     }
-    fn surroundings(&self) -> &Surroundings {
-        self.inner.surroundings()
+    fn execution_env(&self) -> &ExecutionEnv {
+        self.inner.execution_env()
     }
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
         self.inner.discover(on_warning)
@@ -586,7 +590,7 @@ impl Runner for Short {
     fn upload_format(&self) -> Option<Format> {
         None
     }
-    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         self.inner.read(bytes, cases)
     }
 }

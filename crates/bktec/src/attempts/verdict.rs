@@ -12,7 +12,7 @@ use test_engine_results::Outcome;
 use super::record::TestRecord;
 use crate::exit_code::SIGNAL_BASE;
 use crate::process::{Ended, Exit};
-use crate::runners::{Reading, TestKey};
+use crate::runners::{ParsedResults, TestKey};
 
 /// The exit code by which runners say that tests failed. Others say more than a mute may hide.
 const TESTS_FAILED: i32 = 1;
@@ -22,7 +22,7 @@ const KILLED_CODES: std::ops::RangeInclusive<i32> = 129..=165;
 
 /// What the attempts say, one entry each.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct AttemptLedger {
     attempts: Vec<Attempt>,
     /// Something is wrong that no exit code tells.
     must_fail: bool,
@@ -93,7 +93,7 @@ struct Seen {
     stopped_early: bool,
 }
 
-impl Facts {
+impl AttemptLedger {
     /// Tests are known not to have run, whatever the runner's code says.
     pub(super) fn fail(&mut self) {
         self.must_fail = true;
@@ -126,7 +126,7 @@ impl Facts {
         }
     }
 
-    pub(super) fn read(&mut self, reading: &Reading, is_muted: impl Fn(&TestKey) -> bool) {
+    pub(super) fn read(&mut self, reading: &ParsedResults, is_muted: impl Fn(&TestKey) -> bool) {
         let failed = || {
             reading
                 .tests
@@ -186,14 +186,14 @@ impl Facts {
 }
 
 /// The code to exit with.
-pub(super) fn verdict(facts: &Facts, tests: &[TestRecord]) -> i32 {
+pub(super) fn verdict(facts: &AttemptLedger, tests: &[TestRecord]) -> i32 {
     match by_exit_codes(facts, tests) {
         0 if facts.must_fail => TESTS_FAILED,
         code => code,
     }
 }
 
-fn by_exit_codes(facts: &Facts, tests: &[TestRecord]) -> i32 {
+fn by_exit_codes(facts: &AttemptLedger, tests: &[TestRecord]) -> i32 {
     let Some(last) = facts.attempts.last() else {
         return 0;
     };
@@ -270,12 +270,12 @@ mod tests {
     }
 
     /// Attempts of one part each.
-    fn facts(attempts: &[Short<'_>]) -> Facts {
+    fn facts(attempts: &[Short<'_>]) -> AttemptLedger {
         let attempts = attempts.iter().map(|attempt| Attempt {
             parts: vec![part(attempt)],
             cut_short_by: None,
         });
-        Facts {
+        AttemptLedger {
             attempts: attempts.collect(),
             must_fail: false,
         }
@@ -368,7 +368,7 @@ mod tests {
         #[case] muted_failed: usize,
         #[case] expected: i32,
     ) {
-        let facts = Facts {
+        let facts = AttemptLedger {
             attempts: vec![Attempt {
                 parts: parts.iter().map(part).collect(),
                 cut_short_by: None,

@@ -4,7 +4,7 @@
 //! that everything wrong with a command line is told at once and in one form.
 
 mod args;
-mod surroundings;
+mod ci_environment;
 mod tools;
 mod upload;
 
@@ -19,8 +19,8 @@ use clap_complete::Shell;
 pub use args::{
     BuildArgs, CommonArgs, EngineArgs, GlobalArgs, PlanArgs, PreviewArgs, RunArgs, RunnerArgs,
 };
-pub use surroundings::Surroundings;
-pub use tools::{BackfillArgs, TypedBackfill};
+pub use ci_environment::CiEnvironment;
+pub use tools::TypedBackfill;
 pub use upload::{TypedUpload, UploadArgs};
 
 use crate::env_vars;
@@ -66,7 +66,7 @@ pub struct Typed<T> {
     /// so that their values may hold commas.
     pub tags_from_variable: bool,
     /// What the CI says.
-    pub surroundings: Surroundings,
+    pub ci_environment: CiEnvironment,
 }
 
 /// Why there is nothing to do.
@@ -202,7 +202,7 @@ fn typed<T: FromArgMatches>(matches: &ArgMatches, preview: bool) -> Result<Typed
                 PreviewArgs::default()
             },
             tags_from_variable: matches.value_source("tag") == Some(ValueSource::EnvVariable),
-            surroundings: surroundings::surroundings(),
+            ci_environment: ci_environment::ci_environment(),
         })
     };
     read().map_err(|error| stop(&error))

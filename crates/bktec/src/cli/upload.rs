@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::{GlobalArgs, Stop, Surroundings, finished, stop, surroundings, test_budget_scale};
+use super::{CiEnvironment, GlobalArgs, Stop, ci_environment, finished, stop, test_budget_scale};
 use crate::env_vars;
 
 /// `bktec upload`.
@@ -101,7 +101,7 @@ pub struct TypedUpload {
     /// The tags are one text from their variable, separated by commas.
     pub tags_from_variable: bool,
     /// What the CI says.
-    pub surroundings: Surroundings,
+    pub ci_environment: CiEnvironment,
 }
 
 pub(super) fn command() -> Command {
@@ -126,7 +126,7 @@ pub(super) fn parse(matches: &ArgMatches) -> Result<TypedUpload, Stop> {
             },
             own: UploadArgs::from_arg_matches(matches)?,
             tags_from_variable: matches.value_source("tag") == Some(ValueSource::EnvVariable),
-            surroundings: surroundings::surroundings(),
+            ci_environment: ci_environment::ci_environment(),
         })
     };
     read().map_err(|error| stop(&error))

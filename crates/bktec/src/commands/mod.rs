@@ -95,7 +95,7 @@ fn tell_what_was_found(common: &CommonSettings, terminal: &Terminal) {
 fn ended(outcome: Result<u8, CommandError>, terminal: &Terminal) -> u8 {
     outcome.unwrap_or_else(|error| {
         error.tell(terminal);
-        error.exit_code()
+        exit_code::NOT_RUN
     })
 }
 

@@ -9,4 +9,4 @@ mod walk;
 
 pub use listed::{ListError, read_list};
 pub use pattern::{Pattern, PatternError};
-pub use walk::{Found, Unreadable, walk};
+pub use walk::walk;

@@ -4,7 +4,7 @@
 //! Launchers such as `npx` add a third: they join the words into one for a shell. What is done with
 //! a command line that is too long is decided in `attempts`.
 
-use super::{CommandLine, Surroundings, quoted};
+use super::{CommandLine, ExecutionEnv, quoted};
 
 /// The longest single word of a Linux command line, in bytes: 32 pages.
 const LONGEST_WORD: usize = 128 * 1024;
@@ -35,8 +35,8 @@ pub struct Capacity {
 
 impl Capacity {
     /// Of this system, for children that get this environment.
-    pub fn of_system(surroundings: &Surroundings) -> Self {
-        let variables = std::env::vars_os().chain(surroundings.environment.iter().cloned());
+    pub fn of_system(execution_env: &ExecutionEnv) -> Self {
+        let variables = std::env::vars_os().chain(execution_env.environment.iter().cloned());
         let environment: usize = variables
             .map(|(name, value)| name.len() + value.len() + 2 + POINTER)
             .sum();
@@ -117,20 +117,20 @@ mod tests {
     /// The numbers above are right when the system takes what is said to fit.
     #[test]
     fn the_system_takes_what_fits() {
-        let surroundings = Surroundings {
+        let execution_env = ExecutionEnv {
             directory: std::env::temp_dir(),
             environment: Vec::new(),
         };
-        let capacity = Capacity::of_system(&surroundings);
+        let capacity = Capacity::of_system(&execution_env);
         let word = "x".repeat(99);
         let count = capacity.words / (word.len() + 1 + POINTER) - 1;
         let full = CommandLine::new("true", std::iter::repeat_n(word, count));
         assert_eq!(capacity.parts(&full), 1);
-        let captured = super::super::capture(&full, &surroundings).unwrap();
+        let captured = super::super::capture(&full, &execution_env).unwrap();
         assert!(captured.exit.is_success());
         let long = CommandLine::new("true", ["x".repeat(capacity.word)]);
         assert_eq!(capacity.parts(&long), 1);
-        let captured = super::super::capture(&long, &surroundings).unwrap();
+        let captured = super::super::capture(&long, &execution_env).unwrap();
         assert!(captured.exit.is_success());
     }
 }

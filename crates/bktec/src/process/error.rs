@@ -5,7 +5,7 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use super::{CommandLine, Surroundings};
+use super::{CommandLine, ExecutionEnv};
 
 /// Why a command could not be started or followed to its end.
 #[derive(Debug, thiserror::Error)]
@@ -96,30 +96,30 @@ pub enum SpawnError {
 impl SpawnError {
     pub(super) fn explain(
         command: &CommandLine,
-        surroundings: &Surroundings,
+        execution_env: &ExecutionEnv,
         source: io::Error,
     ) -> Self {
         let program = command.program.clone();
-        if !surroundings.directory.is_dir() {
+        if !execution_env.directory.is_dir() {
             return Self::NoDirectory {
                 program,
-                directory: surroundings.directory.clone(),
+                directory: execution_env.directory.clone(),
             };
         }
         match source.kind() {
             ErrorKind::NotFound => {
-                if program.contains('/') && surroundings.directory.join(&program).exists() {
+                if program.contains('/') && execution_env.directory.join(&program).exists() {
                     return Self::NoInterpreter { program };
                 }
                 Self::NotFound {
                     hint: hint(&program),
-                    path: search_path(surroundings),
+                    path: search_path(execution_env),
                     program,
                 }
             }
             ErrorKind::PermissionDenied => Self::NotExecutable {
                 program,
-                path: search_path(surroundings),
+                path: search_path(execution_env),
                 source,
             },
             ErrorKind::ArgumentListTooLong => Self::TooLong {
@@ -142,8 +142,8 @@ fn hint(program: &str) -> &'static str {
     }
 }
 
-fn search_path(surroundings: &Surroundings) -> String {
-    surroundings
+fn search_path(execution_env: &ExecutionEnv) -> String {
+    execution_env
         .variable("PATH")
         .map_or_else(String::new, |path| path.to_string_lossy().into_owned())
 }

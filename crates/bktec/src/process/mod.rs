@@ -68,14 +68,14 @@ pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
 
 /// What a child finds around it.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct ExecutionEnv {
     /// Its working directory.
     pub directory: PathBuf,
     /// Variables it gets beside the ones of this process.
     pub environment: Vec<(OsString, OsString)>,
 }
 
-impl Surroundings {
+impl ExecutionEnv {
     /// A variable as a child finds it.
     #[expect(
         clippy::disallowed_methods,
@@ -176,22 +176,22 @@ impl Captured {
 /// Runs a command in the foreground until it ends, and passes signals on to it.
 pub fn run(
     command: &CommandLine,
-    surroundings: &Surroundings,
+    execution_env: &ExecutionEnv,
     output: Output<'_>,
 ) -> Result<Ended, SpawnError> {
-    let mut prepared = prepare(command, surroundings);
+    let mut prepared = prepare(command, execution_env);
     let mut copy = match output {
         Output::Own => None,
         Output::OwnAndFile(path) => {
             prepared.stdout(Stdio::piped());
-            let path = surroundings.directory.join(path);
+            let path = execution_env.directory.join(path);
             let file = fs_err::File::create(&path)
                 .map_err(|source| SpawnError::Output { path, source })?;
             Some(file)
         }
     };
     let mut watch = signals::Watch::begin_in_foreground();
-    let mut child = spawn(&mut prepared, command, surroundings)?;
+    let mut child = spawn(&mut prepared, command, execution_env)?;
     watch.child_is(&child);
     let exit = match (copy.as_mut(), child.stdout.take()) {
         (Some(file), Some(stdout)) => {
@@ -215,14 +215,17 @@ pub fn run(
 /// Runs a helper without input and keeps what it prints.
 ///
 /// A helper asked to stop takes this process with it: there is nothing to report yet.
-pub fn capture(command: &CommandLine, surroundings: &Surroundings) -> Result<Captured, SpawnError> {
-    let mut prepared = prepare(command, surroundings);
+pub fn capture(
+    command: &CommandLine,
+    execution_env: &ExecutionEnv,
+) -> Result<Captured, SpawnError> {
+    let mut prepared = prepare(command, execution_env);
     prepared
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut watch = signals::Watch::begin();
-    let mut child = spawn(&mut prepared, command, surroundings)?;
+    let mut child = spawn(&mut prepared, command, execution_env)?;
     watch.child_is(&child);
     let (stdout_pipe, stderr_pipe) = (child.stdout.take(), child.stderr.take());
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -260,13 +263,13 @@ pub fn capture(command: &CommandLine, surroundings: &Surroundings) -> Result<Cap
     clippy::disallowed_methods,
     reason = "this is the place that starts runners"
 )]
-fn prepare(command: &CommandLine, surroundings: &Surroundings) -> Command {
+fn prepare(command: &CommandLine, execution_env: &ExecutionEnv) -> Command {
     let mut prepared = Command::new(&command.program);
     prepared
         .args(&command.arguments)
-        .current_dir(&surroundings.directory)
+        .current_dir(&execution_env.directory)
         .envs(
-            surroundings
+            execution_env
                 .environment
                 .iter()
                 .map(|(name, value)| (name, value)),
@@ -277,11 +280,11 @@ fn prepare(command: &CommandLine, surroundings: &Surroundings) -> Command {
 fn spawn(
     prepared: &mut Command,
     command: &CommandLine,
-    surroundings: &Surroundings,
+    execution_env: &ExecutionEnv,
 ) -> Result<Child, SpawnError> {
     prepared
         .spawn()
-        .map_err(|source| SpawnError::explain(command, surroundings, source))
+        .map_err(|source| SpawnError::explain(command, execution_env, source))
 }
 
 /// What came of reading the child's output in a thread.

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn here() -> Surroundings {
-    Surroundings {
+fn here() -> ExecutionEnv {
+    ExecutionEnv {
         directory: std::env::temp_dir(),
         environment: Vec::new(),
     }
@@ -64,13 +64,13 @@ fn much_on_both_outputs_does_not_block() {
 #[test]
 fn the_child_gets_its_directory_and_variables() {
     let directory = tempfile::tempdir().unwrap();
-    let surroundings = Surroundings {
+    let execution_env = ExecutionEnv {
         directory: directory.path().to_owned(),
         environment: vec![("GREETING".into(), "hello".into())],
     };
     let captured = capture(
         &shell("printf '%s %s' \"$GREETING\" \"$(pwd -P)\""),
-        &surroundings,
+        &execution_env,
     )
     .unwrap();
     let expected = format!(
@@ -83,12 +83,12 @@ fn the_child_gets_its_directory_and_variables() {
 #[test]
 fn output_goes_to_a_file_as_well() {
     let directory = tempfile::tempdir().unwrap();
-    let surroundings = Surroundings {
+    let execution_env = ExecutionEnv {
         directory: directory.path().to_owned(),
         environment: Vec::new(),
     };
     let output = Output::OwnAndFile(Path::new("copy"));
-    let ended = run(&shell("printf 'a\\nb'"), &surroundings, output).unwrap();
+    let ended = run(&shell("printf 'a\\nb'"), &execution_env, output).unwrap();
     assert!(ended.exit.is_success());
     assert_eq!(
         fs_err::read_to_string(directory.path().join("copy")).unwrap(),
@@ -120,11 +120,11 @@ fn a_long_silence_is_not_the_end() {
 
 #[test]
 fn a_missing_program_is_named_with_the_search_path() {
-    let surroundings = Surroundings {
+    let execution_env = ExecutionEnv {
         environment: vec![("PATH".into(), "/nowhere".into())],
         ..here()
     };
-    let error = run(&CommandLine::new("rspecc", []), &surroundings, Output::Own).unwrap_err();
+    let error = run(&CommandLine::new("rspecc", []), &execution_env, Output::Own).unwrap_err();
     assert_eq!(
         error.to_string(),
         "start `rspecc`: command not found\nlooked in PATH=/nowhere"
@@ -144,11 +144,16 @@ fn variables_before_the_program_get_a_hint() {
 fn a_file_that_may_not_run_says_so() {
     let directory = tempfile::tempdir().unwrap();
     fs_err::write(directory.path().join("plain"), "echo").unwrap();
-    let surroundings = Surroundings {
+    let execution_env = ExecutionEnv {
         directory: directory.path().to_owned(),
         environment: Vec::new(),
     };
-    let error = run(&CommandLine::new("./plain", []), &surroundings, Output::Own).unwrap_err();
+    let error = run(
+        &CommandLine::new("./plain", []),
+        &execution_env,
+        Output::Own,
+    )
+    .unwrap_err();
     assert!(matches!(error, SpawnError::NotExecutable { .. }), "{error}");
 }
 
@@ -159,13 +164,13 @@ fn a_missing_interpreter_is_not_a_missing_program() {
     let path = directory.path().join("script");
     fs_err::write(&path, "#!/no/such/shell\n").unwrap();
     fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let surroundings = Surroundings {
+    let execution_env = ExecutionEnv {
         directory: directory.path().to_owned(),
         environment: Vec::new(),
     };
     let error = run(
         &CommandLine::new("./script", []),
-        &surroundings,
+        &execution_env,
         Output::Own,
     )
     .unwrap_err();
@@ -174,11 +179,11 @@ fn a_missing_interpreter_is_not_a_missing_program() {
 
 #[test]
 fn a_missing_directory_is_not_a_missing_program() {
-    let surroundings = Surroundings {
+    let execution_env = ExecutionEnv {
         directory: "/no/such/directory".into(),
         environment: Vec::new(),
     };
-    let error = run(&shell("true"), &surroundings, Output::Own).unwrap_err();
+    let error = run(&shell("true"), &execution_env, Output::Own).unwrap_err();
     assert!(matches!(error, SpawnError::NoDirectory { .. }), "{error}");
 }
 

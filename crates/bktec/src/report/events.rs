@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use test_engine_results::Outcome;
 use test_engine_wire::Statistics;
 
-use crate::attempts::{Doubt, RunEvent, RunOutcome, RunStatus};
+use crate::attempts::{RunEvent, RunOutcome, RunStatus, UnprovenRetry};
 use crate::process::Exit;
 
 /// The version of the schema.
@@ -47,11 +47,11 @@ pub enum Event {
     /// Some results could not be used.
     ResultsIncomplete(ResultsIncomplete),
     /// Targets that were run and left no results.
-    NoResultsFrom(NoResultsFrom),
+    TargetsWithoutResults(TargetsWithoutResults),
     /// Files with tests that ran although nobody asked for them.
-    NotAskedFor(NotAskedFor),
+    UnplannedFilesRan(UnplannedFilesRan),
     /// Tests that the plan skips and that ran, because the runner cannot leave them out.
-    NotSkipped(NotSkipped),
+    SkippedTestsRan(SkippedTestsRan),
     /// Errors that belong to no test.
     ErrorsOutsideTests(ErrorsOutsideTests),
     /// Failed tests are not retried although attempts are left.
@@ -184,21 +184,21 @@ pub struct ResultsIncomplete {
 
 /// Targets that were run and left no results. They may hold no tests; they may have been passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NoResultsFrom {
+pub struct TargetsWithoutResults {
     /// As the runner was given them.
     pub targets: Vec<String>,
 }
 
 /// Files with tests that ran although nobody asked for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotAskedFor {
+pub struct UnplannedFilesRan {
     /// Which, sorted.
     pub files: Vec<String>,
 }
 
 /// Tests that the plan skips and that ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotSkipped {
+pub struct SkippedTestsRan {
     /// How many.
     pub count: usize,
 }
@@ -305,7 +305,7 @@ pub struct RunFinished {
     pub retries: u32,
     /// How many tests ended how, each once.
     pub statistics: Statistics,
-    /// How many targets left no results; `no_results_from` names them.
+    /// How many targets left no results; `targets_without_results` names them.
     #[serde(default)]
     pub targets_without_results: usize,
 }
@@ -384,13 +384,17 @@ impl From<&RunEvent<'_>> for Event {
                     reasons: reasons.to_vec(),
                 })
             }
-            RunEvent::NothingFrom { targets } => Self::NoResultsFrom(NoResultsFrom {
-                targets: targets.iter().map(|&target| target.to_owned()).collect(),
-            }),
-            RunEvent::NotAskedFor { files } => Self::NotAskedFor(NotAskedFor {
+            RunEvent::TargetsWithoutResults { targets } => {
+                Self::TargetsWithoutResults(TargetsWithoutResults {
+                    targets: targets.iter().map(|&target| target.to_owned()).collect(),
+                })
+            }
+            RunEvent::UnplannedFilesRan { files } => Self::UnplannedFilesRan(UnplannedFilesRan {
                 files: files.iter().map(|&file| file.to_owned()).collect(),
             }),
-            RunEvent::NotSkipped { count } => Self::NotSkipped(NotSkipped { count: *count }),
+            RunEvent::SkippedTestsRan { count } => {
+                Self::SkippedTestsRan(SkippedTestsRan { count: *count })
+            }
             RunEvent::ErrorsOutsideTests { attempt, errors } => {
                 Self::ErrorsOutsideTests(ErrorsOutsideTests {
                     attempt: *attempt,
@@ -426,7 +430,7 @@ pub fn of_outcome(outcome: &RunOutcome, exit_code: u8) -> impl Iterator<Item = E
                 .collect(),
             muted: test.muted,
             to_be_skipped: test.to_be_skipped,
-            doubt: test.doubt.map(Doubt::text).map(str::to_owned),
+            doubt: test.doubt.map(UnprovenRetry::text).map(str::to_owned),
         })
     });
     let end = Event::RunFinished(RunFinished {

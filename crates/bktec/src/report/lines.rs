@@ -7,7 +7,7 @@ use crate::process::{CommandLine, Exit, signal_name};
 pub const ATTEMPT_MARK: &str = "♻️ Attempt";
 
 /// Errors shown one by one; a broken build can have thousands.
-const MOST_SHOWN: usize = 20;
+const MAX_SHOWN: usize = 20;
 
 /// Characters shown of a command line that is one of several.
 const SHOWN_OF_A_PART: usize = 500;
@@ -55,16 +55,16 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
         RunEvent::ResultsUnreadable { why, .. } => Some(format!(
             "Results could not be read: {why}. Nothing is retried."
         )),
-        RunEvent::NothingFrom { targets } => Some(format!(
+        RunEvent::TargetsWithoutResults { targets } => Some(format!(
             "⚠️ There are no results from these. If they hold tests, the tests did not run:\n{}",
             listed(targets)
         )),
-        RunEvent::NotAskedFor { files } => Some(format!(
+        RunEvent::UnplannedFilesRan { files } => Some(format!(
             "⚠️ These files were not asked for and ran too, because the runner takes a path for \
              every file whose path holds it. Other nodes may run them as well:\n{}",
             listed(files)
         )),
-        RunEvent::NotSkipped { count } => Some(format!(
+        RunEvent::SkippedTestsRan { count } => Some(format!(
             "⚠️ {count} {} that Test Engine skips ran all the same, because the runner cannot \
              leave out single tests. They count as muted.",
             if *count == 1 { "test" } else { "tests" }
@@ -100,11 +100,11 @@ fn started(part: usize, parts: usize, command: &CommandLine) -> String {
 fn listed(items: &[impl AsRef<str>]) -> String {
     let mut text: Vec<String> = items
         .iter()
-        .take(MOST_SHOWN)
+        .take(MAX_SHOWN)
         .map(|item| format!("- {}", item.as_ref().trim()))
         .collect();
-    if items.len() > MOST_SHOWN {
-        text.push(format!("- … and {} more", items.len() - MOST_SHOWN));
+    if items.len() > MAX_SHOWN {
+        text.push(format!("- … and {} more", items.len() - MAX_SHOWN));
     }
     text.join("\n")
 }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn what_left_no_results_is_told() {
         insta::assert_snapshot!(
-            lines(&RunEvent::NothingFrom { targets: &["a.test.js", "b.test.js"] }).unwrap(),
+            lines(&RunEvent::TargetsWithoutResults { targets: &["a.test.js", "b.test.js"] }).unwrap(),
             @r"
         ⚠️ There are no results from these. If they hold tests, the tests did not run:
         - a.test.js

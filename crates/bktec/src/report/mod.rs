@@ -9,11 +9,9 @@ mod lines;
 mod summary;
 
 pub use events::{
-    AttemptFinished, AttemptStarted, ErrorsOutsideTests, Event, EventLine, NoResultsFrom,
-    NotAskedFor, NotSkipped, PartFinished, PartStarted, PlanReady, PlanSource, ResultsIncomplete,
-    ResultsUnreadable, RetryImpossible, RunFailed, RunFinished, RunResult, RunStarted,
-    SCHEMA_VERSION, TestFinished, TestOutcome, UploadFinished, of_outcome,
+    Event, EventLine, PlanReady, PlanSource, RunFailed, RunFinished, RunResult, RunStarted,
+    SCHEMA_VERSION, UploadFinished, of_outcome,
 };
 pub use folding::folded;
-pub use lines::{ATTEMPT_MARK, lines};
+pub use lines::lines;
 pub use summary::{ReportContext, report};

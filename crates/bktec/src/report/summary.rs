@@ -68,14 +68,14 @@ pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<Strin
         .map(|test| named(&test.scope, &test.name, &test.path))
         .collect();
     list(&mut text, "Skipped by Test Engine", left_out);
-    let not_skipped = tests(TestRecord::was_not_skipped, |test| {
+    let skipped_tests_ran = tests(TestRecord::was_not_skipped, |test| {
         format!("{} ({})", line_of(test), test.outcome.name())
     });
     let heading = format!(
         "Skipped by Test Engine, but run by {}, so treated as muted",
         context.runner
     );
-    list(&mut text, &heading, not_skipped);
+    list(&mut text, &heading, skipped_tests_ran);
     list(
         &mut text,
         "No results from these, so if they hold tests, the tests did not run",
@@ -214,7 +214,7 @@ fn named(scope: &str, name: &str, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attempts::Doubt;
+    use crate::attempts::UnprovenRetry;
     use crate::runners::testing::key;
 
     fn test(name: &str, muted: bool, outcomes: &[Outcome]) -> TestRecord {
@@ -249,7 +249,7 @@ mod tests {
     fn a_report_with_everything() {
         use Outcome::{Failed, Passed, Skipped};
         let mut vanished = test("vanished", false, &[Failed]);
-        vanished.doubt = Some(Doubt::NotListed);
+        vanished.doubt = Some(UnprovenRetry::NotListed);
         let outcome = outcome(vec![
             test("b fails", false, &[Failed, Failed]),
             test("a fails", false, &[Failed]),

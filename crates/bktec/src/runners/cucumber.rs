@@ -13,10 +13,12 @@ use test_engine_wire::Case;
 
 use self::flavour::Flavour;
 use super::fail_fast::Options;
-use super::places::whole_where_it_can_be;
+use super::places::collapse_into_files;
 use super::setup::Setup;
-use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
-use crate::process::{CommandLine, Surroundings};
+use super::{
+    Definition, Features, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,
+};
+use crate::process::{CommandLine, ExecutionEnv};
 
 /// What is known of Cucumber.
 pub(super) static DEFINITION: Definition = Definition {
@@ -53,7 +55,7 @@ impl Cucumber {
     fn new(settings: RunnerSettings) -> Result<Self, RunnerError> {
         let setup = Setup::new(&DEFINITION, settings)?;
         Ok(Self {
-            flavour: Flavour::of([&setup.test, &setup.retry], &setup.surroundings.directory),
+            flavour: Flavour::of([&setup.test, &setup.retry], &setup.execution_env.directory),
             setup,
         })
     }
@@ -63,7 +65,7 @@ impl Cucumber {
         targets: impl IntoIterator<Item = &'t str>,
     ) -> Result<Vec<String>, RunnerError> {
         let mut all = Vec::new();
-        for target in whole_where_it_can_be(targets.into_iter().map(str::to_owned).collect()) {
+        for target in collapse_into_files(targets.into_iter().map(str::to_owned).collect()) {
             self.check(&target)?;
             match self.flavour {
                 Flavour::JavaScript => all.extend(pattern::arguments(&target)?),
@@ -109,8 +111,8 @@ impl Runner for Cucumber {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.setup.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.setup.execution_env
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
@@ -127,7 +129,7 @@ impl Runner for Cucumber {
         let unused = folder.path().join("unused.json");
         let command =
             self.listing_command(&files, &list.to_string_lossy(), &unused.to_string_lossy());
-        Setup::listed_examples(&command, self.surroundings(), &list, &|bytes| {
+        Setup::listed_examples(&command, self.execution_env(), &list, &|bytes| {
             self.read(bytes, &[])
         })
     }
@@ -155,11 +157,11 @@ impl Runner for Cucumber {
         Some(Format::CucumberJson)
     }
 
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let report = parse_with(Format::CucumberJson, bytes, Detail::Outcomes)?;
         Ok(self
             .setup
-            .noted(Reading::of(report, TestKey::by_identifier)))
+            .noted(ParsedResults::of(report, TestKey::by_identifier)))
     }
 }
 

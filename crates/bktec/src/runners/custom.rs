@@ -9,9 +9,11 @@ use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use super::setup::Setup;
-use super::{Definition, Reading, Runner, RunnerError, RunnerSettings, TestKey, launcher, targets};
+use super::{
+    Definition, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, launcher, targets,
+};
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
-use crate::process::{CommandLine, Surroundings};
+use crate::process::{CommandLine, ExecutionEnv};
 
 /// What is known of custom runners.
 pub(super) static DEFINITION: Definition = Definition {
@@ -49,7 +51,7 @@ impl Custom {
             .setup
             .fill(template, &[(TEST_EXAMPLES, Value::Many(paths))]);
         if template.contains(TEST_EXAMPLES) {
-            launcher::check(&command.program, paths, &self.surroundings().directory)?;
+            launcher::check(&command.program, paths, &self.execution_env().directory)?;
         }
         Ok(command)
     }
@@ -68,8 +70,8 @@ impl Runner for Custom {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.setup.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.setup.execution_env
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
@@ -112,9 +114,9 @@ impl Runner for Custom {
         self.format()
     }
 
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let format = self.format().unwrap_or(Format::Json);
-        Ok(Reading::of(
+        Ok(ParsedResults::of(
             parse_with(format, bytes, Detail::Outcomes)?,
             |result: TestResult<'_>| TestKey {
                 scope: result.scope.into_owned(),

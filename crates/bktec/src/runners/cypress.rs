@@ -11,9 +11,11 @@ use test_engine_results::{Format, ParseError};
 use test_engine_wire::Case;
 
 use super::setup::Setup;
-use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
+use super::{
+    Definition, Features, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,
+};
 use crate::command_template::{TEST_EXAMPLES, Value};
-use crate::process::{CommandLine, Surroundings};
+use crate::process::{CommandLine, ExecutionEnv};
 
 /// What is known of Cypress.
 pub(super) static DEFINITION: Definition = Definition {
@@ -42,8 +44,8 @@ impl Runner for Cypress {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.0.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.0.execution_env
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
@@ -52,7 +54,7 @@ impl Runner for Cypress {
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
         let specs = targets::arguments(cases)?;
-        let directory = &self.0.surroundings.directory;
+        let directory = &self.0.execution_env.directory;
         let specs = specs.into_iter().map(|spec| {
             if directory.join(&spec).is_file() {
                 Ok(pattern(&spec))
@@ -92,8 +94,8 @@ impl Runner for Cypress {
         None
     }
 
-    fn read(&self, _bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
-        Ok(Reading::default())
+    fn read(&self, _bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
+        Ok(ParsedResults::default())
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use test_engine_results::Outcome;
 
-use super::Reading;
-use crate::process::Surroundings;
+use super::ParsedResults;
+use crate::process::ExecutionEnv;
 
 /// How a runner is told.
 #[derive(Debug)]
@@ -40,13 +40,13 @@ impl Options {
     }
 
     /// The limit, and what sets it. A command wins over a variable, and that over a file.
-    pub(super) fn limit(&self, command: &[String], surroundings: &Surroundings) -> Option<Limit> {
+    pub(super) fn limit(&self, command: &[String], execution_env: &ExecutionEnv) -> Option<Limit> {
         let of_variable = || {
-            let value = surroundings.variable(self.variable?)?;
+            let value = execution_env.variable(self.variable?)?;
             self.of_words(&words(&value.to_string_lossy()))
         };
         let of_file = |(file, key): &(&str, Option<&str>)| {
-            self.of_words(&words(&options_in(&surroundings.directory, file, *key)?))
+            self.of_words(&words(&options_in(&execution_env.directory, file, *key)?))
         };
         // A shell's command is one of its words.
         let begins_with_shell = command.first().is_some_and(|program| is_shell(program));
@@ -114,7 +114,7 @@ pub(super) struct Limit {
 
 impl Limit {
     /// Notes in results that reach the limit that they may lack tests.
-    pub(super) fn note(&self, reading: &mut Reading) {
+    pub(super) fn note(&self, reading: &mut ParsedResults) {
         let failed = |test: &&super::Observed| test.outcome == Outcome::Failed;
         if reading.tests.iter().filter(failed).count() < self.failures {
             return;
@@ -195,7 +195,7 @@ mod tests {
         for (file, content) in files {
             fs_err::write(folder.path().join(file), content).unwrap();
         }
-        let surroundings = Surroundings {
+        let execution_env = ExecutionEnv {
             directory: folder.path().to_owned(),
             environment: variable
                 .map(|value| ("MORE_OPTIONS".into(), value.into()))
@@ -203,7 +203,7 @@ mod tests {
                 .collect(),
         };
         let command = shell_words::split(command).unwrap();
-        let limit = OPTIONS.limit(&command, &surroundings);
+        let limit = OPTIONS.limit(&command, &execution_env);
         limit.map(|limit| limit.failures)
     }
 

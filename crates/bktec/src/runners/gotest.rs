@@ -12,10 +12,11 @@ use test_engine_wire::Case;
 use super::fail_fast::Options;
 use super::setup::Setup;
 use super::{
-    Definition, Evidence, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets,
+    Definition, Features, ParsedResults, ResultTrust, Runner, RunnerError, RunnerSettings, TestKey,
+    targets,
 };
 use crate::command_template::{CommandTemplate, PACKAGES, TEST_EXAMPLES, Value};
-use crate::process::{CommandLine, Output, Surroundings};
+use crate::process::{CommandLine, ExecutionEnv, Output};
 
 /// Lists packages that have tests.
 const LIST: [&str; 4] = [
@@ -100,13 +101,13 @@ impl Runner for Gotest {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.0.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.0.execution_env
     }
 
     fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
         let command = CommandLine::new("go", LIST.map(str::to_owned));
-        let listed = Setup::helper(command.clone(), self.surroundings())?;
+        let listed = Setup::helper(command.clone(), self.execution_env())?;
         let text = String::from_utf8_lossy(&listed.stdout);
         let packages: Vec<String> = text
             .lines()
@@ -164,30 +165,30 @@ impl Runner for Gotest {
         }
     }
 
-    fn evidence(&self, code: i32) -> Evidence {
+    fn evidence(&self, code: i32) -> ResultTrust {
         if matches!(code, 0 | 1) {
-            Evidence::Whole
+            ResultTrust::Whole
         } else {
-            Evidence::None
+            ResultTrust::None
         }
     }
 
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let format = self.format();
         if format == Format::GoJsonl {
             let report = parse_with(format, bytes, Detail::Outcomes)?;
-            return Ok(self.0.noted(Reading::of(report, key_of)));
+            return Ok(self.0.noted(ParsedResults::of(report, key_of)));
         }
         let mut report = parse_with(format, bytes, Detail::Full)?;
         // A package that does not build is told as an error; it is no test besides.
         report.results.retain(|result| {
             !(is_package(result) && text_of(result).any(|line| line.contains("[build failed]")))
         });
-        Ok(self.0.noted(Reading::of(report, key_of)))
+        Ok(self.0.noted(ParsedResults::of(report, key_of)))
     }
 
     /// Packages.
-    fn reruns_wholes(&self) -> bool {
+    fn retries_whole_targets(&self) -> bool {
         true
     }
 }
@@ -307,7 +308,7 @@ mod tests {
         let runner = gotest(None);
         assert_eq!(
             [0, 1, 2].map(|code| runner.evidence(code)),
-            [Evidence::Whole, Evidence::Whole, Evidence::None]
+            [ResultTrust::Whole, ResultTrust::Whole, ResultTrust::None]
         );
     }
 

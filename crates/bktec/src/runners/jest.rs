@@ -10,13 +10,15 @@ use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use super::fail_fast::Options;
-use super::places::whole_where_it_can_be;
+use super::places::collapse_into_files;
 use super::setup::Setup;
-use super::{Definition, Naming, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
+use super::{
+    Definition, Naming, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,
+};
 use crate::command_template::{
     CommandTemplate, RESULT_PATH, TEST_EXAMPLES, TEST_NAME_PATTERN, Value,
 };
-use crate::process::{CommandLine, Surroundings};
+use crate::process::{CommandLine, ExecutionEnv};
 
 /// The files that Jest itself takes for tests.
 pub(super) const FILE_PATTERN: &str = "**/{__tests__/**/*,*.spec,*.test}.{ts,js,tsx,jsx}";
@@ -71,7 +73,7 @@ impl Jest {
     fn fill(&self, template: &CommandTemplate, files: Vec<String>, names: &str) -> CommandLine {
         let is_expression = self.by_path.is_some_and(|flag| !template.contains(flag));
         // Vitest, given a file and a line of it, runs that line alone.
-        let files: Vec<String> = whole_where_it_can_be(targets::sorted_once(files))
+        let files: Vec<String> = collapse_into_files(targets::sorted_once(files))
             .into_iter()
             .map(|file| {
                 if is_expression {
@@ -128,8 +130,8 @@ impl Runner for Jest {
         self.setup.definition
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.setup.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.setup.execution_env
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
@@ -175,10 +177,10 @@ impl Runner for Jest {
         Naming::AsTargets
     }
 
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let report = parse_with(Format::JestJson, bytes, Detail::Outcomes)?;
-        let directory = &self.setup.surroundings.directory;
-        let reading = Reading::of(report, |result: TestResult<'_>| TestKey {
+        let directory = &self.setup.execution_env.directory;
+        let reading = ParsedResults::of(report, |result: TestResult<'_>| TestKey {
             scope: result.scope.into_owned(),
             name: result.name.into_owned(),
             path: result.file_name.map_or_else(String::new, |file| {

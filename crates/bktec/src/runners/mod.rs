@@ -37,7 +37,7 @@ pub use feature_table::{at_a_glance, feature_table};
 pub use setup::RunnerSettings;
 pub(crate) use targets::target;
 
-use crate::process::{CommandLine, Output, Surroundings};
+use crate::process::{CommandLine, ExecutionEnv, Output};
 
 /// Every runner, in the order that help and docs list them.
 pub const RUNNERS: &[&Definition] = &[
@@ -107,7 +107,7 @@ pub struct Observed {
 
 /// What a result file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
+pub struct ParsedResults {
     /// Every test in it, in file order; a test may be listed more than once.
     pub tests: Vec<Observed>,
     /// Errors that belong to no test.
@@ -119,7 +119,7 @@ pub struct Reading {
     pub stopped_early: Option<String>,
 }
 
-impl Reading {
+impl ParsedResults {
     /// A report with each result named by `key`.
     pub(crate) fn of(report: Report<'_>, mut key: impl FnMut(TestResult<'_>) -> TestKey) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl Reading {
 
 /// What the result file is worth after a certain exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evidence {
+pub enum ResultTrust {
     /// It tells what happened.
     Whole,
     /// It tells a part of what happened: it is read, but nothing is retried.
@@ -164,7 +164,7 @@ pub trait Runner {
     fn definition(&self) -> &'static Definition;
 
     /// Where its commands run.
-    fn surroundings(&self) -> &Surroundings;
+    fn execution_env(&self) -> &ExecutionEnv;
 
     /// A line for the user about how it will work, if there is a choice that is not theirs.
     fn announcement(&self) -> Option<String> {
@@ -192,7 +192,7 @@ pub trait Runner {
         cases: &[Case],
     ) -> Result<Option<CommandLine>, RunnerError>;
 
-    /// Where results are written; `None` when none are read. Relative to the surroundings'
+    /// Where results are written; `None` when none are read. Relative to the execution_env'
     /// directory or absolute.
     fn result_path(&self) -> Option<&Path>;
 
@@ -205,18 +205,18 @@ pub trait Runner {
     }
 
     /// What its results are worth after it exited with this code.
-    fn evidence(&self, code: i32) -> Evidence {
+    fn evidence(&self, code: i32) -> ResultTrust {
         let _ = code;
-        Evidence::Whole
+        ResultTrust::Whole
     }
 
     /// Whether a retry runs again all that was to run beside a failed test, and not that test alone.
-    fn reruns_wholes(&self) -> bool {
+    fn retries_whole_targets(&self) -> bool {
         false
     }
 
     /// Which of `cases` it is not given, because a folder above them is among them too.
-    fn left_to_folders<'c>(&self, _cases: &'c [Case]) -> Vec<&'c str> {
+    fn covered_by_directories<'c>(&self, _cases: &'c [Case]) -> Vec<&'c str> {
         Vec::new()
     }
 
@@ -226,5 +226,5 @@ pub trait Runner {
     }
 
     /// Reads a result file. `cases` is what the first attempt was given.
-    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError>;
+    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError>;
 }

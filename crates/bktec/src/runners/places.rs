@@ -30,7 +30,7 @@ pub(crate) fn without_id(path: &str) -> &str {
 /// and one of its tests, run that test alone. A part becomes its file where the file, or a folder
 /// that it is in, is a target too: a file that is named by itself may not be one that the folder
 /// leads to.
-pub(super) fn whole_where_it_can_be(targets: Vec<String>) -> Vec<String> {
+pub(super) fn collapse_into_files(targets: Vec<String>) -> Vec<String> {
     let wholes: HashSet<String> = targets
         .iter()
         .filter(|target| path_of(target) == target.as_str())
@@ -52,7 +52,7 @@ pub(super) fn whole_where_it_can_be(targets: Vec<String>) -> Vec<String> {
 /// The same for pytest, which runs the inner one of two folders, of a folder and its file, and of a
 /// class and its test: of two such, only the outer one stays.
 pub(super) fn outermost(targets: Vec<String>) -> Vec<String> {
-    let targets = whole_where_it_can_be(targets);
+    let targets = collapse_into_files(targets);
     let all: HashSet<String> = targets
         .iter()
         .map(|target| folder_name(target).to_owned())
@@ -65,7 +65,7 @@ pub(super) fn outermost(targets: Vec<String>) -> Vec<String> {
 }
 
 /// Those of `targets` that [`outermost`] leaves out for a folder above them.
-pub(super) fn left_to_folders<'t>(targets: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+pub(super) fn covered_by_directories<'t>(targets: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     let targets: Vec<&str> = targets.collect();
     let all: HashSet<String> = targets
         .iter()
@@ -146,7 +146,7 @@ mod tests {
     #[case(&[".", "b.py", "../c.py"], &["b.py"])]
     #[case(&["./a/", "a", "ab/c.py"], &[])]
     fn what_is_left_to_a_folder_is_known(#[case] targets: &[&str], #[case] expected: &[&str]) {
-        assert_eq!(left_to_folders(targets.iter().copied()), expected);
+        assert_eq!(covered_by_directories(targets.iter().copied()), expected);
     }
 
     fn strings(targets: &[&str]) -> Vec<String> {
@@ -165,7 +165,7 @@ mod tests {
         #[case] targets: &[&str],
         #[case] expected: &[&str],
     ) {
-        assert_eq!(whole_where_it_can_be(strings(targets)), expected);
+        assert_eq!(collapse_into_files(strings(targets)), expected);
     }
 
     #[rstest]

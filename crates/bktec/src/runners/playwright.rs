@@ -14,10 +14,11 @@ use super::fail_fast::{Limit, Options};
 use super::jest::{escape, escape_path};
 use super::setup::Setup;
 use super::{
-    Definition, Features, Naming, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets,
+    Definition, Features, Naming, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey,
+    targets,
 };
 use crate::command_template::CommandTemplate;
-use crate::process::{CommandLine, Surroundings};
+use crate::process::{CommandLine, ExecutionEnv};
 
 /// Where the JSON reporter writes, if the configuration does not say.
 const REPORT_VARIABLE: &str = "PLAYWRIGHT_JSON_OUTPUT_NAME";
@@ -116,7 +117,7 @@ impl Playwright {
         let whole = without_dots(&Path::new(root).join(place));
         targets::relative(
             &whole.to_string_lossy(),
-            &self.setup.surroundings.directory,
+            &self.setup.execution_env.directory,
             self.real_directory.as_deref(),
         )
     }
@@ -188,8 +189,8 @@ impl Runner for Playwright {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.setup.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.setup.execution_env
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
@@ -208,11 +209,11 @@ impl Runner for Playwright {
         command
             .arguments
             .extend(["--list", "--reporter=json"].map(str::to_owned));
-        let mut surroundings = self.setup.surroundings.clone();
-        surroundings
+        let mut execution_env = self.setup.execution_env.clone();
+        execution_env
             .environment
             .push((REPORT_VARIABLE.into(), list.clone().into()));
-        Setup::listed_examples(&command, &surroundings, &list, &|bytes| {
+        Setup::listed_examples(&command, &execution_env, &list, &|bytes| {
             self.read(bytes, &[])
         })
     }
@@ -243,10 +244,10 @@ impl Runner for Playwright {
         Naming::AsTargets
     }
 
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let report = parse_with(Format::PlaywrightJson, bytes, Detail::Outcomes)?;
         let Report { config } = serde_json::from_slice(bytes).unwrap_or_default();
-        let mut reading = Reading::of(report, |result| {
+        let mut reading = ParsedResults::of(report, |result| {
             let mut key = TestKey::by_identifier(result);
             key.path = self.seen_from_here(&key.path, &config.root_dir);
             key

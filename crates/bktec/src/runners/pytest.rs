@@ -18,13 +18,14 @@ use test_engine_wire::Case;
 use self::collector::Collector;
 use self::node_id::KnownFiles;
 use super::fail_fast::Options;
-use super::places::{left_to_folders, outermost};
+use super::places::{covered_by_directories, outermost};
 use super::setup::Setup;
 use super::{
-    Definition, Evidence, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets,
+    Definition, Features, ParsedResults, ResultTrust, Runner, RunnerError, RunnerSettings, TestKey,
+    targets,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES};
-use crate::process::{Capacity, CommandLine, Exit, Surroundings, capture};
+use crate::process::{Capacity, CommandLine, ExecutionEnv, Exit, capture};
 
 const JSON_COMMAND: &str = "pytest {{testExamples}} --json={{resultPath}}";
 const JUNIT_COMMAND: &str = "pytest {{testExamples}} --junit-xml={{resultPath}}";
@@ -85,11 +86,11 @@ impl Mode {
         (self == Self::Junit).then_some(Format::Junit)
     }
 
-    pub(super) fn evidence(self, code: i32) -> Evidence {
+    pub(super) fn evidence(self, code: i32) -> ResultTrust {
         match (code, self) {
-            (0 | 1, _) => Evidence::Whole,
-            (INTERRUPTED, Self::Json) => Evidence::Partial,
-            _ => Evidence::None,
+            (0 | 1, _) => ResultTrust::Whole,
+            (INTERRUPTED, Self::Json) => ResultTrust::Partial,
+            _ => ResultTrust::None,
         }
     }
 }
@@ -105,7 +106,7 @@ pub(super) struct Pytest {
 }
 
 fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
-    let surroundings = Surroundings {
+    let execution_env = ExecutionEnv {
         directory: settings.working_directory.clone(),
         environment: settings.environment.clone(),
     };
@@ -123,7 +124,7 @@ fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
     let mut found = None;
     let mut look = || {
         found
-            .get_or_insert_with(|| Collector::look(words, &surroundings))
+            .get_or_insert_with(|| Collector::look(words, &execution_env))
             .clone()
     };
     if needs_collector {
@@ -262,9 +263,9 @@ impl Pytest {
         tests: &[String],
     ) -> Result<CommandLine, RunnerError> {
         let command = self.setup.fill_tests(template, tests);
-        let surroundings = &self.setup.surroundings;
-        if Capacity::of_system(surroundings).parts(&command) < 2
-            || !argument_file::is_possible(template.words(), tests, surroundings)
+        let execution_env = &self.setup.execution_env;
+        if Capacity::of_system(execution_env).parts(&command) < 2
+            || !argument_file::is_possible(template.words(), tests, execution_env)
         {
             return Ok(command);
         }
@@ -289,8 +290,8 @@ impl Runner for Pytest {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.setup.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.setup.execution_env
     }
 
     fn announcement(&self) -> Option<String> {
@@ -315,7 +316,7 @@ impl Runner for Pytest {
         let folder = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let unused = folder.path().join("unused");
         let command = self.listing_command(&arguments, &unused.to_string_lossy());
-        let captured = capture(&command, &self.setup.surroundings)?;
+        let captured = capture(&command, &self.setup.execution_env)?;
         if !matches!(captured.exit, Exit::Code(0 | NOTHING_COLLECTED)) {
             return Err(RunnerError::Helper {
                 command: Box::new(command),
@@ -349,8 +350,8 @@ impl Runner for Pytest {
             .map(Some)
     }
 
-    fn left_to_folders<'c>(&self, cases: &'c [Case]) -> Vec<&'c str> {
-        left_to_folders(cases.iter().map(targets::target))
+    fn covered_by_directories<'c>(&self, cases: &'c [Case]) -> Vec<&'c str> {
+        covered_by_directories(cases.iter().map(targets::target))
     }
 
     fn result_path(&self) -> Option<&Path> {
@@ -361,11 +362,11 @@ impl Runner for Pytest {
         self.mode.upload_format()
     }
 
-    fn evidence(&self, code: i32) -> Evidence {
+    fn evidence(&self, code: i32) -> ResultTrust {
         self.mode.evidence(code)
     }
 
-    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         Ok(self.setup.noted(read(self.mode, bytes, cases)?))
     }
 }
@@ -395,7 +396,7 @@ fn check(target: &str) -> Result<(), RunnerError> {
 }
 
 /// Reads the results of a run that was given `cases`.
-pub(super) fn read(mode: Mode, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
+pub(super) fn read(mode: Mode, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
     let format = if mode == Mode::Json {
         Format::Json
     } else {
@@ -403,7 +404,7 @@ pub(super) fn read(mode: Mode, bytes: &[u8], cases: &[Case]) -> Result<Reading, 
     };
     let report = parse_with(format, bytes, Detail::Outcomes)?;
     let known = KnownFiles::new(cases.iter().map(targets::target));
-    let mut reading = Reading::of(report, |result| key_of(mode, result, &known));
+    let mut reading = ParsedResults::of(report, |result| key_of(mode, result, &known));
     // A file that could not be collected stands among the tests, without a class or test in it.
     let uncollected = reading.tests.extract_if(.., |test| {
         test.outcome == Outcome::Failed

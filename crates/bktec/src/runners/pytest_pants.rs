@@ -11,10 +11,10 @@ use test_engine_wire::Case;
 use super::pytest::{self, Mode};
 use super::setup::Setup;
 use super::{
-    Definition, Evidence, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey,
+    Definition, Features, ParsedResults, ResultTrust, Runner, RunnerError, RunnerSettings, TestKey,
 };
 use crate::command_template::{CommandTemplate, RESULT_PATH, TEST_EXAMPLES};
-use crate::process::{CommandLine, Surroundings};
+use crate::process::{CommandLine, ExecutionEnv};
 
 const EXAMPLE: &str = "for example: pants test :: -- --junit-xml={{resultPath}}, or -- --json={{resultPath}} --merge-json";
 
@@ -116,8 +116,8 @@ impl Runner for PytestPants {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.setup.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.setup.execution_env
     }
 
     fn announcement(&self) -> Option<String> {
@@ -152,16 +152,16 @@ impl Runner for PytestPants {
         self.mode.upload_format()
     }
 
-    fn evidence(&self, code: i32) -> Evidence {
+    fn evidence(&self, code: i32) -> ResultTrust {
         self.mode.evidence(code)
     }
 
-    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         Ok(self.setup.noted(pytest::read(self.mode, bytes, cases)?))
     }
 
     /// All of them.
-    fn reruns_wholes(&self) -> bool {
+    fn retries_whole_targets(&self) -> bool {
         true
     }
 }

@@ -9,10 +9,12 @@ use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
 use super::fail_fast::Options;
-use super::places::whole_where_it_can_be;
+use super::places::collapse_into_files;
 use super::setup::Setup;
-use super::{Definition, Features, Reading, Runner, RunnerError, RunnerSettings, TestKey, targets};
-use crate::process::{CommandLine, Surroundings};
+use super::{
+    Definition, Features, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,
+};
+use crate::process::{CommandLine, ExecutionEnv};
 
 /// What is known of RSpec.
 pub(super) static DEFINITION: Definition = Definition {
@@ -51,8 +53,8 @@ impl Runner for Rspec {
         &DEFINITION
     }
 
-    fn surroundings(&self) -> &Surroundings {
-        &self.0.surroundings
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.0.execution_env
     }
 
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
@@ -60,7 +62,7 @@ impl Runner for Rspec {
     }
 
     fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
-        let files = whole_where_it_can_be(targets::file_arguments(files)?);
+        let files = collapse_into_files(targets::file_arguments(files)?);
         let folder = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let list = folder.path().join("examples.json");
         let unused = folder.path().join("unused.json");
@@ -74,13 +76,13 @@ impl Runner for Rspec {
         command
             .arguments
             .extend(["--format", "progress"].map(str::to_owned));
-        Setup::listed_examples(&command, self.surroundings(), &list, &|bytes| {
+        Setup::listed_examples(&command, self.execution_env(), &list, &|bytes| {
             self.read(bytes, &[])
         })
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        let arguments = whole_where_it_can_be(targets::arguments(cases)?);
+        let arguments = collapse_into_files(targets::arguments(cases)?);
         Ok(self.0.fill_tests(&self.0.test, &arguments))
     }
 
@@ -101,9 +103,11 @@ impl Runner for Rspec {
         Some(Format::RspecJson)
     }
 
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<Reading, ParseError> {
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let report = parse_with(Format::RspecJson, bytes, Detail::Outcomes)?;
-        Ok(self.0.noted(Reading::of(report, TestKey::by_identifier)))
+        Ok(self
+            .0
+            .noted(ParsedResults::of(report, TestKey::by_identifier)))
     }
 }
 

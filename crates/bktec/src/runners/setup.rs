@@ -13,9 +13,9 @@ use crate::command_template::{
     CommandTemplate, NODE_COUNT, NODE_INDEX, RESULT_PATH, TEST_EXAMPLES, Value,
 };
 use crate::discovery::{self, Pattern};
-use crate::process::{self, Captured, CommandLine, Surroundings};
+use crate::process::{self, Captured, CommandLine, ExecutionEnv};
 
-use super::{Definition, Reading, RunnerError, targets};
+use super::{Definition, ParsedResults, RunnerError, targets};
 
 /// What the user decided about a runner. What is `None` is the runner's own choice.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub struct RunnerSettings {
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) definition: &'static Definition,
-    pub(super) surroundings: Surroundings,
+    pub(super) execution_env: ExecutionEnv,
     pub(super) test: CommandTemplate,
     pub(super) retry: CommandTemplate,
     pub(super) result_path: Option<PathBuf>,
@@ -79,7 +79,7 @@ impl Setup {
         };
         Ok(Self {
             definition,
-            surroundings: Surroundings {
+            execution_env: ExecutionEnv {
                 directory: settings.working_directory,
                 environment: settings.environment,
             },
@@ -96,9 +96,9 @@ impl Setup {
     }
 
     /// What `read` says of results, with a note if the runner was told to stop at failures and did.
-    pub(super) fn noted(&self, mut reading: Reading) -> Reading {
+    pub(super) fn noted(&self, mut reading: ParsedResults) -> ParsedResults {
         let options = &self.definition.fail_fast;
-        if let Some(limit) = options.limit(self.test.words(), &self.surroundings) {
+        if let Some(limit) = options.limit(self.test.words(), &self.execution_env) {
             limit.note(&mut reading);
         }
         reading
@@ -124,7 +124,7 @@ impl Setup {
             .exclude
             .as_deref()
             .map(|text| Pattern::parse_exclude(text, home.as_deref()));
-        let directory = &self.surroundings.directory;
+        let directory = &self.execution_env.directory;
         let found = discovery::walk(directory, &wanted, exclude.transpose()?.as_ref());
         for warning in found.warnings {
             on_warning(warning.to_string());
@@ -197,9 +197,9 @@ impl Setup {
     /// Runs a helper that must succeed.
     pub(super) fn helper(
         command: CommandLine,
-        surroundings: &Surroundings,
+        execution_env: &ExecutionEnv,
     ) -> Result<Captured, RunnerError> {
-        let captured = process::capture(&command, surroundings)?;
+        let captured = process::capture(&command, execution_env)?;
         if captured.exit.is_success() {
             Ok(captured)
         } else {
@@ -214,11 +214,11 @@ impl Setup {
     /// Runs a helper that writes examples to `list`, and reads them as `read` does.
     pub(super) fn listed_examples(
         command: &CommandLine,
-        surroundings: &Surroundings,
+        execution_env: &ExecutionEnv,
         list: &Path,
-        read: &dyn Fn(&[u8]) -> Result<Reading, ParseError>,
+        read: &dyn Fn(&[u8]) -> Result<ParsedResults, ParseError>,
     ) -> Result<Vec<Case>, RunnerError> {
-        Self::helper(command.clone(), surroundings)?;
+        Self::helper(command.clone(), execution_env)?;
         let unreadable = |reason: String| RunnerError::Listing {
             command: Box::new(command.clone()),
             reason,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::common::{self, EngineSettings};
 use super::fields::Field;
 use super::problems::{InvalidConfiguration, Problems};
-use super::tokens::{self, Mint, TokenRequest};
+use super::tokens::{self, TokenRequest, TokenSource};
 use crate::cli::{CommonArgs, EngineArgs, TypedBackfill};
 use crate::env_vars as var;
 
@@ -54,7 +54,7 @@ impl BackfillSettings {
     /// Gives meaning to what was typed. `mint` is called when the token is missing.
     pub fn resolve(
         typed: &TypedBackfill,
-        mint: &mut Mint<'_>,
+        mint: &mut TokenSource<'_>,
     ) -> Result<Self, InvalidConfiguration> {
         let mut problems = Problems::default();
         let args = &typed.own;

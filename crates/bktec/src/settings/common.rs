@@ -8,13 +8,13 @@ use test_engine_wire::EnvPayload;
 use super::build::{self, BuildSettings, Found};
 use super::fields::Field;
 use super::identifier::identifier;
-use super::nodes::{self, Asker};
+use super::nodes::{self, CommandKind};
 use super::problems::Problems;
 use super::runner::{RunnerChoice, runner};
-use super::tokens::{self, AccessToken, Mint, TokenRequest};
+use super::tokens::{self, AccessToken, TokenRequest, TokenSource};
 use super::values;
 use crate::ci::{self, Ci, Folding};
-use crate::cli::{BuildArgs, CommonArgs, GlobalArgs, PreviewArgs, Surroundings};
+use crate::cli::{BuildArgs, CiEnvironment, CommonArgs, GlobalArgs, PreviewArgs};
 use crate::env_vars as var;
 use crate::upload::run_env::RunEnvironment;
 
@@ -130,16 +130,16 @@ pub(super) struct Resolved {
 /// Reads the shared options. `settings` is there whenever enough of them could be read; whether
 /// all were right stands in `problems`.
 pub(super) fn resolve(
-    asker: Asker,
+    asker: CommandKind,
     global: &GlobalArgs,
     args: &CommonArgs,
     preview: &PreviewArgs,
-    surroundings: &Surroundings,
-    mint: &mut Mint<'_>,
+    ci_environment: &CiEnvironment,
+    mint: &mut TokenSource<'_>,
     problems: &mut Problems,
 ) -> Resolved {
     let debug = debug(global, problems);
-    let ci = ci::detect(&surroundings.variables);
+    let ci = ci::detect(&ci_environment.variables);
     let ci = ci.as_ref();
     let mut found = Found::default();
     let organization = organization(&args.build, ci, &mut found);
@@ -147,7 +147,7 @@ pub(super) fn resolve(
     if let Some(node) = nodes::node_of(&args.build, ci, asker, &mut found, problems) {
         (build.parallel_job, build.parallelism) = (node.index, node.count);
     }
-    let identifier = identifier(args, preview, &build, ci, surroundings, problems);
+    let identifier = identifier(args, preview, &build, ci, ci_environment, problems);
     let run = RunEnvironment::of_plan(&args.build, ci, &identifier);
     let runner = runner(&args.runner, problems);
     let (selection, metadata) = selection(preview, problems);

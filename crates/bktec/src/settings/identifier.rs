@@ -11,7 +11,7 @@ use super::build::BuildSettings;
 use super::fields::Field;
 use super::problems::Problems;
 use crate::ci::{Ci, Variables};
-use crate::cli::{CommonArgs, PreviewArgs, Surroundings};
+use crate::cli::{CiEnvironment, CommonArgs, PreviewArgs};
 use crate::env_vars as var;
 
 pub(super) fn identifier(
@@ -19,7 +19,7 @@ pub(super) fn identifier(
     preview: &PreviewArgs,
     build: &BuildSettings,
     ci: Option<&Ci>,
-    surroundings: &Surroundings,
+    ci_environment: &CiEnvironment,
     problems: &mut Problems,
 ) -> String {
     let given = Field::new(
@@ -44,7 +44,7 @@ pub(super) fn identifier(
                 ),
             );
         }
-        return of_ci(args, preview, build, ci, surroundings);
+        return of_ci(args, preview, build, ci, ci_environment);
     }
     for (variable, value) in [
         (var::BUILDKITE_BUILD_ID, &build.build_id),
@@ -66,12 +66,12 @@ fn of_ci(
     preview: &PreviewArgs,
     build: &BuildSettings,
     ci: &Ci,
-    surroundings: &Surroundings,
+    ci_environment: &CiEnvironment,
 ) -> String {
-    let variables = Variables::new(&surroundings.variables);
+    let variables = Variables::new(&ci_environment.variables);
     let workspace = variables.value(ci.provider.workspace);
     let folder = workspace
-        .and_then(|workspace| folder_in(&workspace.text, &surroundings.directory))
+        .and_then(|workspace| folder_in(&workspace.text, &ci_environment.directory))
         .unwrap_or_default();
     let runner = &args.runner;
     let parts = [

@@ -5,6 +5,8 @@
 
 mod backfill;
 mod build;
+#[cfg(test)]
+mod ci_environment_tests;
 mod common;
 mod fields;
 mod identifier;
@@ -13,18 +15,15 @@ mod plan;
 mod problems;
 mod run;
 mod runner;
-#[cfg(test)]
-mod surroundings_tests;
 mod tokens;
 mod upload;
 mod values;
 
 pub use backfill::{BackfillSettings, BackfillTask};
-pub use build::BuildSettings;
-pub use common::{CommonSettings, EngineSettings, Selected};
+pub use common::{CommonSettings, EngineSettings};
 pub use plan::{PlanOutput, PlanSettings};
 pub use problems::InvalidConfiguration;
-pub use run::{EventOutput, RunSettings, UploadSettings};
+pub use run::{EventOutput, RunSettings};
 pub use runner::RunnerChoice;
-pub use tokens::{Mint, TokenRequest};
+pub use tokens::TokenRequest;
 pub use upload::UploadFilesSettings;

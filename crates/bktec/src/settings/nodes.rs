@@ -16,7 +16,7 @@ pub(super) const MAX_PARALLELISM: i64 = 1000;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asker {
+pub(super) enum CommandKind {
     /// A node, which needs both numbers.
     Node,
     /// A planner. It runs nothing, so only the count matters, and its range is looked at elsewhere.
@@ -34,7 +34,7 @@ pub(super) struct NodeOf {
 pub(super) fn node_of(
     args: &BuildArgs,
     ci: Option<&Ci>,
-    asker: Asker,
+    asker: CommandKind,
     found: &mut Found,
     problems: &mut Problems,
 ) -> Option<NodeOf> {
@@ -63,7 +63,7 @@ pub(super) fn node_of(
         (index, count, Some(ci)) => from_ci(index, count, ci, asker, found, problems)?,
         (index, count, None) => half(index, count, asker, problems)?,
     };
-    if asker == Asker::Planner {
+    if asker == CommandKind::Planner {
         return Some(node);
     }
     in_range(node, count_field, index_field, problems)
@@ -85,11 +85,11 @@ fn given(field: Field<'_>, read: impl FnOnce() -> i64) -> Option<i64> {
 fn half(
     index: Option<i64>,
     count: Option<i64>,
-    asker: Asker,
+    asker: CommandKind,
     problems: &mut Problems,
 ) -> Option<NodeOf> {
     match (index, count) {
-        (Some(index), None) if asker == Asker::Node => {
+        (Some(index), None) if asker == CommandKind::Node => {
             problems.add(
                 var::BUILDKITE_PARALLEL_JOB_COUNT,
                 format!(
@@ -99,7 +99,7 @@ fn half(
             );
             None
         }
-        (None, Some(count)) if count > 1 && asker == Asker::Node => {
+        (None, Some(count)) if count > 1 && asker == CommandKind::Node => {
             problems.add(
                 var::BUILDKITE_PARALLEL_JOB,
                 format!(
@@ -121,7 +121,7 @@ fn from_ci(
     index: Option<i64>,
     count: Option<i64>,
     ci: &Ci,
-    asker: Asker,
+    asker: CommandKind,
     found: &mut Found,
     problems: &mut Problems,
 ) -> Option<NodeOf> {
@@ -132,7 +132,7 @@ fn from_ci(
         (None, Some(one)) if one.text == "1" => return half(index, count, asker, problems),
         (None, None) => {
             let node = half(index, count, asker, problems)?;
-            if index.is_none() && count.is_none() && asker == Asker::Node {
+            if index.is_none() && count.is_none() && asker == CommandKind::Node {
                 found.note(format!(
                     "node 0 of 1 (set {} and {} where several jobs share the tests)",
                     var::BUILDKITE_PARALLEL_JOB,
@@ -143,7 +143,7 @@ fn from_ci(
         }
         (there, other) => {
             // Of a planner's numbers the index means nothing.
-            if asker == Asker::Planner && (count.is_some() || other.is_none()) {
+            if asker == CommandKind::Planner && (count.is_some() || other.is_none()) {
                 return half(index, count, asker, problems);
             }
             let lone = there.as_ref().or(other.as_ref())?;
@@ -175,7 +175,7 @@ fn from_ci(
         }
         return Some(says);
     }
-    if asker == Asker::Planner
+    if asker == CommandKind::Planner
         && let Some(count) = count
     {
         return Some(NodeOf { index: 0, count });

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::common::{self, CommonSettings};
 use super::fields::Field;
-use super::nodes::{self, Asker, MAX_PARALLELISM};
+use super::nodes::{self, CommandKind, MAX_PARALLELISM};
 use super::problems::{InvalidConfiguration, Problems};
 use super::run::used_by_run;
-use super::tokens::Mint;
+use super::tokens::TokenSource;
 use crate::ci::Variables;
-use crate::cli::{PlanArgs, Surroundings, Typed};
+use crate::cli::{CiEnvironment, PlanArgs, Typed};
 use crate::env_vars as var;
 
 /// The longest target time, in nanoseconds: 24 hours.
@@ -57,17 +57,17 @@ impl PlanSettings {
     /// Gives meaning to what was typed. `mint` is called when a token is missing.
     pub fn resolve(
         typed: &Typed<PlanArgs>,
-        mint: &mut Mint<'_>,
+        mint: &mut TokenSource<'_>,
     ) -> Result<Self, InvalidConfiguration> {
         const COMMAND: &str = "plan";
         let mut problems = Problems::default();
         let args = &typed.own;
         let resolved = common::resolve(
-            Asker::Planner,
+            CommandKind::Planner,
             &typed.global,
             &args.common,
             &typed.preview,
-            &typed.surroundings,
+            &typed.ci_environment,
             mint,
             &mut problems,
         );
@@ -88,7 +88,7 @@ impl PlanSettings {
         if !(least..=MAX_PARALLELISM).contains(&parallelism) {
             parallelism_field.wrong(&format!("{least} to {MAX_PARALLELISM}"), &mut problems);
         }
-        let output = output(args, &typed.surroundings, &mut problems);
+        let output = output(args, &typed.ci_environment, &mut problems);
         problems.finish(COMMAND)?;
         let (Some(common), Some(output)) = (resolved.settings, output) else {
             // Each of these is missing only when a problem was noted.
@@ -129,7 +129,7 @@ fn target_time(args: &PlanArgs, max_parallelism: i64, problems: &mut Problems) -
 
 fn output(
     args: &PlanArgs,
-    surroundings: &Surroundings,
+    ci_environment: &CiEnvironment,
     problems: &mut Problems,
 ) -> Option<PlanOutput> {
     let set = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
@@ -141,7 +141,7 @@ fn output(
         _ => PlanOutput::PlanToFile(PathBuf::from(path)),
     });
     let pipeline = set(&args.pipeline_upload).map(PlanOutput::PipelineUpload);
-    let for_ci = set(&args.output).map(|ci| for_ci(ci.trim(), args, surroundings, problems));
+    let for_ci = set(&args.output).map(|ci| for_ci(ci.trim(), args, ci_environment, problems));
     if for_ci.is_none() {
         for (flag, text) in [
             ("--output-file", &args.output_file),
@@ -172,7 +172,7 @@ fn output(
 fn for_ci(
     ci: &str,
     args: &PlanArgs,
-    surroundings: &Surroundings,
+    ci_environment: &CiEnvironment,
     problems: &mut Problems,
 ) -> Option<PlanOutput> {
     let path = |text: &Option<String>| {
@@ -186,7 +186,7 @@ fn for_ci(
     }
     match ci {
         "github" => {
-            let of_step = Variables::new(&surroundings.variables).value(var::GITHUB_OUTPUT);
+            let of_step = Variables::new(&ci_environment.variables).value(var::GITHUB_OUTPUT);
             let file = file.or_else(|| of_step.map(|value| PathBuf::from(value.text)));
             if file.is_none() {
                 problems.add(

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 
 use super::common::{self, CommonSettings};
 use super::fields::Field;
-use super::nodes::Asker;
+use super::nodes::CommandKind;
 use super::problems::{InvalidConfiguration, Problems};
-use super::tokens::{self, Mint};
+use super::tokens::{self, TokenSource};
 use crate::cli::{CommonArgs, RunArgs, RunnerArgs, Typed};
 use crate::env_vars as var;
 use crate::runners;
@@ -61,17 +61,17 @@ impl RunSettings {
     /// Gives meaning to what was typed. `mint` is called when a token is missing.
     pub fn resolve(
         typed: &Typed<RunArgs>,
-        mint: &mut Mint<'_>,
+        mint: &mut TokenSource<'_>,
     ) -> Result<Self, InvalidConfiguration> {
         const COMMAND: &str = "run";
         let mut problems = Problems::default();
         let args = &typed.own;
         let resolved = common::resolve(
-            Asker::Node,
+            CommandKind::Node,
             &typed.global,
             &args.common,
             &typed.preview,
-            &typed.surroundings,
+            &typed.ci_environment,
             mint,
             &mut problems,
         );

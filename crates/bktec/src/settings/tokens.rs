@@ -20,7 +20,7 @@ pub struct TokenRequest {
 }
 
 /// Asks the CI agent for a token.
-pub type Mint<'a> = dyn FnMut(&TokenRequest) -> Result<SecretString, AgentError> + 'a;
+pub type TokenSource<'a> = dyn FnMut(&TokenRequest) -> Result<SecretString, AgentError> + 'a;
 
 /// The token for the plan API.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub(super) fn access_token(
     given: Option<String>,
     oidc: bool,
     request: Option<&TokenRequest>,
-    mint: &mut Mint<'_>,
+    mint: &mut TokenSource<'_>,
     problems: &mut Problems,
 ) -> Option<AccessToken> {
     if let Some(token) = given {
@@ -76,7 +76,7 @@ pub(super) fn upload_token(
     oidc: bool,
     access: &AccessToken,
     request: &TokenRequest,
-    mint: &mut Mint<'_>,
+    mint: &mut TokenSource<'_>,
 ) -> Result<SecretString, String> {
     if let Some(token) = given {
         return Ok(token.into());

@@ -10,9 +10,9 @@ use test_engine_results::Format;
 use super::common;
 use super::fields::Field;
 use super::problems::{InvalidConfiguration, Problems};
-use super::tokens::{Mint, TokenRequest};
+use super::tokens::{TokenRequest, TokenSource};
 use crate::ci;
-use crate::cli::{BuildArgs, CommonArgs, EngineArgs, Surroundings, TypedUpload, UploadArgs};
+use crate::cli::{BuildArgs, CiEnvironment, CommonArgs, EngineArgs, TypedUpload, UploadArgs};
 use crate::env_vars as var;
 use crate::server_api::Budget;
 use crate::upload::run_env::RunEnvironment;
@@ -46,7 +46,10 @@ pub struct UploadFilesSettings {
 
 impl UploadFilesSettings {
     /// Gives meaning to what was typed. `mint` is called when the token is missing.
-    pub fn resolve(typed: &TypedUpload, mint: &mut Mint<'_>) -> Result<Self, InvalidConfiguration> {
+    pub fn resolve(
+        typed: &TypedUpload,
+        mint: &mut TokenSource<'_>,
+    ) -> Result<Self, InvalidConfiguration> {
         let mut problems = Problems::default();
         let args = &typed.own;
         let debug = common::debug(&typed.global, &mut problems);
@@ -72,7 +75,7 @@ impl UploadFilesSettings {
             format,
             url,
             token,
-            run: run(args, &typed.surroundings),
+            run: run(args, &typed.ci_environment),
             location_prefix: set(args.location_prefix.as_ref())
                 .or_else(|| set(args.collector_location_prefix.as_ref())),
             tags,
@@ -131,7 +134,11 @@ fn url(args: &UploadArgs, problems: &mut Problems) -> String {
 }
 
 /// The given token, or one of the CI agent's where it can be said whom it is for.
-fn token(args: &UploadArgs, mint: &mut Mint<'_>, problems: &mut Problems) -> Option<SecretString> {
+fn token(
+    args: &UploadArgs,
+    mint: &mut TokenSource<'_>,
+    problems: &mut Problems,
+) -> Option<SecretString> {
     const MISSING: &str = "must not be blank (or give --suite-token)";
     // Read like the same options of the other commands.
     let shared = CommonArgs {
@@ -196,8 +203,8 @@ fn token(args: &UploadArgs, mint: &mut Mint<'_>, problems: &mut Problems) -> Opt
 }
 
 /// What the CI says, with what was typed in its place.
-fn run(args: &UploadArgs, surroundings: &Surroundings) -> RunEnvironment {
-    let ci = ci::detect(&surroundings.variables);
+fn run(args: &UploadArgs, ci_environment: &CiEnvironment) -> RunEnvironment {
+    let ci = ci::detect(&ci_environment.variables);
     RunEnvironment::of_ci(
         &BuildArgs {
             build_id: args.build_id.clone(),
@@ -257,7 +264,7 @@ mod tests {
             args.upload_url = Some("http://localhost/u".to_owned());
             args.collector_location_prefix = Some("api".to_owned());
         });
-        typed.surroundings.variables = [
+        typed.ci_environment.variables = [
             ("DRONE", "true"),
             ("DRONE_BUILD_NUMBER", "6"),
             ("DRONE_BRANCH", "x"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bktec::report::{Event, EventLine, RunResult};
+use bktec::internals::{Event, EventLine, RunResult};
 
 use crate::bktec::Bktec;
 use crate::server::{Reply, Server};
@@ -57,9 +57,9 @@ fn the_documented_examples_are_what_is_written() {
         "attempt_finished",
         "attempt_started",
         "errors_outside_tests",
-        "no_results_from",
-        "not_asked_for",
-        "not_skipped",
+        "targets_without_results",
+        "unplanned_files_ran",
+        "skipped_tests_ran",
         "part_finished",
         "part_started",
         "plan_ready",

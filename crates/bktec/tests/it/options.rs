@@ -99,7 +99,7 @@ fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
 
 /// The option's name and its variable, of all options of a command.
 fn options(words: &[&str]) -> Vec<(String, Option<String>)> {
-    let mut command = bktec::cli::command(true);
+    let mut command = bktec::internals::command(true);
     command.build();
     let mut found: &Command = &command;
     for word in words {

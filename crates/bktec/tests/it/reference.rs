@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use bktec::{cli, env_vars};
+use bktec::internals;
 use clap::{Arg, Command};
 
 use crate::bktec::Bktec;
@@ -53,7 +53,7 @@ pub(crate) fn update() -> bool {
 /// The commands that do something, with their whole names.
 fn commands(preview: bool) -> Vec<(String, Command)> {
     let mut found = Vec::new();
-    let mut root = cli::command(preview);
+    let mut root = internals::command(preview);
     root.build();
     for command in root.get_subcommands() {
         if command.get_name() == "help" {
@@ -182,7 +182,7 @@ fn variable_page() -> String {
         not set. An option wins over\nits variable.\n\n\
         | variable | option of | what it says |\n| --- | --- | --- |\n"
         .to_owned();
-    for (name, description) in env_vars::ALL {
+    for (name, description) in internals::ALL {
         let options = options.remove(*name).unwrap_or_default().join(", ");
         let _ = writeln!(page, "| `{name}` | {options} | {} |", description.trim());
     }
@@ -192,7 +192,7 @@ fn variable_page() -> String {
          option and no variable above says.\nSee [docs/ci.md](../ci.md).\n\n\
          | variable | what it says |\n| --- | --- |\n",
     );
-    for (name, description) in env_vars::CI {
+    for (name, description) in internals::CI {
         let _ = writeln!(page, "| `{name}` | {} |", description.trim());
     }
     page

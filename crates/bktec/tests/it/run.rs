@@ -1,5 +1,6 @@
 //! `bktec run` with a server that works: which part of a plan is run, and what is sent.
 
+use bktec::internals;
 use rstest::rstest;
 
 use crate::bktec::Bktec;
@@ -614,7 +615,7 @@ fn a_failure_is_promised() {
 
 /// Nothing is promised without being asked to, nor where the job does not fail.
 #[rstest]
-#[case::not_asked_for(&["run", "--test-command", FAILING], false, 1)]
+#[case::unplanned_files_ran(&["run", "--test-command", FAILING], false, 1)]
 #[case::all_passed(&["run", "--promise-failure", "--test-command", PASSING], false, 0)]
 #[case::only_muted_ones_failed(&["run", "--promise-failure", "--test-command", FAILING], true, 0)]
 fn no_failure_is_promised(#[case] arguments: &[&str], #[case] muted: bool, #[case] code: i32) {
@@ -699,7 +700,7 @@ fn colours_are_for_those_who_want_them() {
             .stderr
     };
     assert!(ended("X", "").starts_with("\u{1b}[31m❌ "));
-    assert!(ended("NO_COLOR", "1").starts_with("❌ "));
+    assert!(ended(internals::NO_COLOR, "1").starts_with("❌ "));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bktec::runners::{RUNNERS, at_a_glance};
+use bktec::internals::{RUNNERS, at_a_glance};
 
 use crate::reference::update;
 

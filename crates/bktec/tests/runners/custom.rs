@@ -1,6 +1,6 @@
 //! A custom runner: bats, from Debian.
 
-use bktec::runners::RunnerSettings;
+use bktec::internals::RunnerSettings;
 
 use crate::project::{Project, settings};
 use crate::tools;

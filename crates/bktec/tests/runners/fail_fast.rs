@@ -111,7 +111,7 @@ fn a_test_that_never_ran_is_not_passed_by_a_retry_or_a_mute(
         let two_ran = project.root().join("trace").exists();
         assert_eq!(ran.outcome.exit_code == 0, two_ran, "{}", told());
         // Go's tests are retried with their package, so there the second test runs after all.
-        let is_whole = !muted && runner.reruns_wholes();
+        let is_whole = !muted && runner.retries_whole_targets();
         assert_eq!(two_ran, is_whole, "{}", told());
     }
 }

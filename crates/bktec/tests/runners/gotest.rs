@@ -1,7 +1,6 @@
 //! Go tests, by gotestsum and by `go test -json`.
 
-use bktec::attempts::RunStatus;
-use bktec::runners::RunnerSettings;
+use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
 use test_engine_results::Format;
 

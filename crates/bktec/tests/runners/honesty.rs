@@ -3,8 +3,7 @@
 //! A stand-in hands over result files prepared in each runner's own format, because no real runner
 //! can be made to write all of these. The real ones are in the files beside this one.
 
-use bktec::attempts::RunStatus;
-use bktec::runners::RunnerSettings;
+use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
 
 use crate::project::{Project, Ran, selector};

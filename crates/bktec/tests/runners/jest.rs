@@ -1,7 +1,6 @@
 //! Jest, from the example's packages.
 
-use bktec::attempts::RunStatus;
-use bktec::runners::RunnerSettings;
+use bktec::internals::{RunStatus, RunnerSettings};
 
 use crate::project::{Project, discover, settings};
 use crate::tools;

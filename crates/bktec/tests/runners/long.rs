@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
-use bktec::runners::RunnerSettings;
+use bktec::internals::RunnerSettings;
 
 use crate::project::{Project, Ran, settings};
 use crate::tools;

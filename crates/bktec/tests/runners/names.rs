@@ -1,6 +1,6 @@
 //! Odd names, end to end with the real runners: each file fails once, and is found again.
 
-use bktec::runners::{RunnerError, RunnerSettings};
+use bktec::internals::{RunnerError, RunnerSettings};
 use rstest::rstest;
 
 use crate::project::{self, Project};

@@ -1,7 +1,7 @@
 //! Targets of which one is a part of another: a runner that is given both may run the part alone,
 //! so every test of the whole must still be seen to run.
 
-use bktec::runners::RunnerSettings;
+use bktec::internals::RunnerSettings;
 use rstest::rstest;
 
 use crate::project::{Project, selector, settings};

@@ -1,6 +1,6 @@
 //! Playwright, from `.tools/node`, in Debian's Chromium.
 
-use bktec::attempts::RunStatus;
+use bktec::internals::RunStatus;
 
 use crate::project::{Project, discover, named, settings};
 use crate::tools;

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use bktec::attempts::{self, AttemptOptions, Managed, RunEvent, RunOutcome};
-use bktec::process::Capacity;
-use bktec::runners::{self, Runner, RunnerSettings};
+use bktec::internals::{
+    self, AttemptOptions, Capacity, Managed, RunEvent, RunOutcome, Runner, RunnerSettings,
+};
 use tempfile::TempDir;
 use test_engine_wire::{Case, CaseFormat, TestIdentity};
 
@@ -91,7 +91,7 @@ impl Project {
     pub(crate) fn runner(&self, name: &str, settings: RunnerSettings) -> Box<dyn Runner> {
         let mut environment = self.environment();
         environment.extend(settings.environment.clone());
-        runners::build(
+        internals::build(
             name,
             RunnerSettings {
                 working_directory: self.root(),
@@ -130,19 +130,19 @@ impl Project {
             retries,
             retry_muted: true,
             require_results: false,
-            capacity: Capacity::of_system(runner.surroundings()),
+            capacity: Capacity::of_system(runner.execution_env()),
         };
         let managed = Managed {
             muted: &muted,
             skipped: &[],
         };
-        let outcome = attempts::run(runner, cases, managed, &options, &mut |event| match event {
+        let outcome = internals::run(runner, cases, managed, &options, &mut |event| match event {
             RunEvent::AttemptStarted { command, .. } => events.push(command.to_string()),
             RunEvent::ResultsUnreadable { why, .. } => events.push(why.to_string()),
-            RunEvent::NothingFrom { targets } => {
+            RunEvent::TargetsWithoutResults { targets } => {
                 events.push(format!("nothing from {}", targets.join(" ")));
             }
-            RunEvent::NotAskedFor { files } => {
+            RunEvent::UnplannedFilesRan { files } => {
                 events.push(format!("not asked for {}", files.join(" ")));
             }
             RunEvent::PartStarted { part, parts, .. } => {

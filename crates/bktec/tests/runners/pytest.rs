@@ -1,7 +1,6 @@
 //! pytest, alone and with the Python collector.
 
-use bktec::attempts::RunStatus;
-use bktec::runners::RunnerSettings;
+use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
 
 use crate::project::{Project, Ran, discover, named, selector, settings};
@@ -272,8 +271,8 @@ fn a_folder_below_pytests_root_is_read_from_where_the_command_runs(#[case] with:
     let runner = project.runner("pytest", RunnerSettings::default());
     let below = project.root().join("backend");
     // The same runner, one folder down: pytest.ini above makes the root.
-    let environment = runner.surroundings().environment.clone();
-    let runner = bktec::runners::build(
+    let environment = runner.execution_env().environment.clone();
+    let runner = bktec::internals::build(
         "pytest",
         RunnerSettings {
             working_directory: below,

@@ -1,7 +1,6 @@
 //! RSpec, from Debian.
 
-use bktec::attempts::{Managed, RunStatus};
-use bktec::process::Capacity;
+use bktec::internals::{Capacity, Managed, RunStatus};
 
 use crate::project::{Project, discover, named, selector, settings};
 use crate::tools;
@@ -156,14 +155,14 @@ fn an_example_that_vanishes_before_its_retry_stays_failed() {
 fn a_missing_program_is_named() {
     let project = Project::new(&[("spec/a_spec.rb", MIXED)]);
     let runner = project.runner("rspec", settings("no-such-rspec {{testExamples}}", RESULTS));
-    let options = bktec::attempts::AttemptOptions {
+    let options = bktec::internals::AttemptOptions {
         retries: 0,
         retry_muted: true,
         require_results: false,
-        capacity: Capacity::of_system(runner.surroundings()),
+        capacity: Capacity::of_system(runner.execution_env()),
     };
     let cases = [selector("spec/a_spec.rb")];
-    let error = bktec::attempts::run(&*runner, &cases, Managed::default(), &options, &mut |_| {})
+    let error = bktec::internals::run(&*runner, &cases, Managed::default(), &options, &mut |_| {})
         .unwrap_err();
     assert!(
         error

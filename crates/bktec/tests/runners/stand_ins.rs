@@ -1,8 +1,7 @@
 //! Cypress and Pants, which cannot be had here: the stand-ins of their sample projects check their
 //! arguments and end as the real ones do.
 
-use bktec::attempts::RunStatus;
-use bktec::runners::RunnerSettings;
+use bktec::internals::{RunStatus, RunnerSettings};
 
 use crate::project::{Project, settings};
 use crate::tools;

@@ -1,7 +1,6 @@
 //! Vitest, from `.tools/node`.
 
-use bktec::attempts::RunStatus;
-use bktec::runners::RunnerSettings;
+use bktec::internals::{RunStatus, RunnerSettings};
 
 use crate::project::Project;
 use crate::tools;

@@ -41,12 +41,12 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     } else {
         (app.config.limits.body_bytes, PATIENCE)
     };
-    let lent = Lent(Arc::new(Mutex::new(Inner {
+    let body = SharedBody(Arc::new(Mutex::new(Inner {
         body,
         is_begun: false,
     })));
-    let rest = Lent(Arc::clone(&lent.0));
-    let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
+    let rest = SharedBody(Arc::clone(&body.0));
+    let response = next.run(Request::from_parts(parts, Body::new(body))).await;
     let is_refused = response.status().is_client_error() || response.status().is_server_error();
     // Who was too slow already is not waited for. Whoever waits for permission to send is refused
     // best by not giving it.
@@ -57,7 +57,7 @@ pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-async fn discard(mut body: Lent, limit: usize) {
+async fn discard(mut body: SharedBody, limit: usize) {
     // More than is allowed: what is refused for its size is often only somewhat larger.
     let mut left = limit.saturating_mul(2).max(HEARD_OUT);
     while let Some(Ok(frame)) = body.frame().await {
@@ -70,14 +70,14 @@ async fn discard(mut body: Lent, limit: usize) {
 }
 
 /// A body that can be taken up again where its reader stopped.
-struct Lent(Arc<Mutex<Inner>>);
+struct SharedBody(Arc<Mutex<Inner>>);
 
 struct Inner {
     body: Body,
     is_begun: bool,
 }
 
-impl Lent {
+impl SharedBody {
     fn is_begun(&self) -> bool {
         self.0
             .lock()
@@ -86,7 +86,7 @@ impl Lent {
     }
 }
 
-impl hyper::body::Body for Lent {
+impl hyper::body::Body for SharedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -93,7 +93,7 @@ pub(crate) fn kind(case: &Case) -> Kind {
 }
 
 /// What goes into a plan beside its cases.
-pub(crate) struct Around {
+pub(crate) struct PlanInputs {
     pub(crate) identifier: String,
     pub(crate) nodes: Nodes,
     /// Microseconds a node is charged for loading a file of which it runs examples.
@@ -105,7 +105,11 @@ pub(crate) struct Around {
 }
 
 /// The plan. `estimates` are those of `cases`, in the same order; `None` where nothing is known.
-pub(crate) fn plan(mut cases: Vec<Case>, estimates: &[Option<Estimate>], around: Around) -> Plan {
+pub(crate) fn plan(
+    mut cases: Vec<Case>,
+    estimates: &[Option<Estimate>],
+    inputs: PlanInputs,
+) -> Plan {
     let defaults = KindDefaults::new(&cases, estimates);
     let weights: Vec<u64> = cases
         .iter()
@@ -115,11 +119,11 @@ pub(crate) fn plan(mut cases: Vec<Case>, estimates: &[Option<Estimate>], around:
         })
         .collect();
     let known = estimates.iter().flatten().count();
-    let suite = Weighed::new(&cases, weights, around.file_load);
-    let nodes = if around.asked_for_nothing {
+    let suite = Weighed::new(&cases, weights, inputs.file_load);
+    let nodes = if inputs.asked_for_nothing {
         Vec::new()
     } else {
-        suite.deal(around.nodes, known)
+        suite.deal(inputs.nodes, known)
     };
 
     for ((case, estimate), weight) in cases.iter_mut().zip(estimates).zip(&suite.weights) {
@@ -133,12 +137,12 @@ pub(crate) fn plan(mut cases: Vec<Case>, estimates: &[Option<Estimate>], around:
         (TimingMetadata::default(), None)
     };
     Plan {
-        identifier: around.identifier,
+        identifier: inputs.identifier,
         parallelism: i64::try_from(nodes.len()).unwrap_or(i64::MAX),
         experiment: String::new(),
         tasks: tasks(cases, nodes),
-        muted_tests: around.muted,
-        skipped_tests: around.skipped,
+        muted_tests: inputs.muted,
+        skipped_tests: inputs.skipped,
         timing_metadata,
         known_timings_ratio,
     }

@@ -28,7 +28,7 @@ pub(crate) use cache::PlanBytes;
 use crate::config::Planning;
 use crate::metrics::PlanCounts;
 
-use build::{Around, Kind, kind};
+use build::{Kind, PlanInputs, kind};
 use cache::PlanCache;
 use timings::Timings;
 
@@ -165,7 +165,7 @@ impl Planner {
         let (cases, skipped) =
             tokio::task::spawn_blocking(move || (build::cases(tests, &skipped), skipped)).await?;
         let examples = self.example_estimates(suite, &cases, branches, now).await?;
-        let around = Around {
+        let inputs = PlanInputs {
             identifier,
             nodes,
             file_load: self.file_load,
@@ -187,7 +187,7 @@ impl Planner {
                     })
                     .collect::<Vec<Option<Estimate>>>()
             };
-            let plan = build::plan(cases, &estimates, around);
+            let plan = build::plan(cases, &estimates, inputs);
             Ok(PlanBytes::from_json(serde_json::to_vec(&plan)?)?)
         })
         .await?

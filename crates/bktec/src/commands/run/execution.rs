@@ -51,7 +51,7 @@ impl Execution<'_> {
             retries: self.settings.common.runner.retries,
             retry_muted: self.settings.retry_muted,
             require_results: self.settings.fail_on_missing_results,
-            capacity: Capacity::of_system(self.runner.surroundings()),
+            capacity: Capacity::of_system(self.runner.execution_env()),
         };
         let managed = Managed {
             muted: self.muted,

@@ -38,7 +38,7 @@ pub(super) fn run(settings: &RunSettings, terminal: &Terminal) -> Result<u8, Com
         events.write(|| {
             Event::RunFailed(RunFailed {
                 message: error.to_string(),
-                exit_code: error.exit_code(),
+                exit_code: exit_code::NOT_RUN,
             })
         });
     }

@@ -6,7 +6,7 @@
 use std::io::Write as _;
 
 use super::collector;
-use crate::process::Surroundings;
+use crate::process::ExecutionEnv;
 use crate::runners::RunnerError;
 
 /// Prints the version.
@@ -24,13 +24,13 @@ const LINE_ENDS: [char; 8] = [
 pub(super) fn is_possible(
     command: &[String],
     arguments: &[String],
-    surroundings: &Surroundings,
+    execution_env: &ExecutionEnv,
 ) -> bool {
     collector::pytest_word(command).is_some()
         && !arguments
             .iter()
             .any(|argument| argument.contains(LINE_ENDS))
-        && collector::ask(QUESTION, command, surroundings)
+        && collector::ask(QUESTION, command, execution_env)
             .is_some_and(|version| is_new_enough(&version))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows no results; it answers whether the collector is there, and which version.
 
-use crate::process::{CommandLine, Surroundings, capture};
+use crate::process::{CommandLine, ExecutionEnv, capture};
 use crate::runners::RunnerError;
 
 /// Prints nothing when the package is not there, else its version or `unknown`.
@@ -34,9 +34,9 @@ pub(super) struct Collector {
 
 impl Collector {
     /// Asks the first Python there is. No Python at all is no collector.
-    pub(super) fn look(command: &[String], surroundings: &Surroundings) -> Self {
+    pub(super) fn look(command: &[String], execution_env: &ExecutionEnv) -> Self {
         Self {
-            version: ask(QUESTION, command, surroundings).filter(|version| !version.is_empty()),
+            version: ask(QUESTION, command, execution_env).filter(|version| !version.is_empty()),
         }
     }
 
@@ -87,12 +87,12 @@ impl Collector {
 pub(super) fn ask(
     question: &str,
     command: &[String],
-    surroundings: &Surroundings,
+    execution_env: &ExecutionEnv,
 ) -> Option<String> {
     for mut python in pythons(command) {
         let program = python.remove(0);
         python.extend(["-c".to_owned(), question.to_owned()]);
-        if let Ok(captured) = capture(&CommandLine::new(program, python), surroundings)
+        if let Ok(captured) = capture(&CommandLine::new(program, python), execution_env)
             && captured.exit.is_success()
         {
             let output = String::from_utf8_lossy(&captured.stdout);

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::Evidence::{None as No, Partial, Whole};
+use super::ResultTrust::{None as No, Partial, Whole};
 use super::*;
 use crate::runners::testing::{case, key, words};
 

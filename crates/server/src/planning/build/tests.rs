@@ -8,7 +8,7 @@ use test_engine_wire::{
 };
 
 use super::super::wanted::Nodes;
-use super::{Around, cases, plan};
+use super::{PlanInputs, cases, plan};
 
 fn selectors(values: &[&str]) -> PlanTests {
     PlanTests {
@@ -41,8 +41,8 @@ fn identity(scope: &str, name: &str) -> TestIdentity {
     }
 }
 
-fn around(nodes: Nodes) -> Around {
-    Around {
+fn inputs(nodes: Nodes) -> PlanInputs {
+    PlanInputs {
         identifier: "b/s".to_owned(),
         nodes,
         file_load: 100_000,
@@ -105,7 +105,7 @@ fn the_long_ones_are_spread_and_the_unknown_take_the_median() {
         None,
         Some(known(2_000)),
     ];
-    let plan = plan(cases, &estimates, around(Nodes::Fixed(2)));
+    let plan = plan(cases, &estimates, inputs(Nodes::Fixed(2)));
     assert_eq!(plan.parallelism, 2);
     let durations: Vec<i64> = plan
         .tasks
@@ -141,7 +141,7 @@ fn every_node_has_a_key_even_with_nothing_to_do() {
     let plan = plan(
         cases(selectors(&["a"]), &[]),
         &[None],
-        around(Nodes::Fixed(3)),
+        inputs(Nodes::Fixed(3)),
     );
     assert_eq!(plan.tasks.keys().collect::<Vec<_>>(), ["0", "1", "2"]);
     assert_eq!(
@@ -158,7 +158,7 @@ fn a_single_node_says_nothing_of_timings() {
     let plan = plan(
         cases(selectors(&["a", "b"]), &[]),
         &[Some(known(1)), None],
-        around(Nodes::Fixed(1)),
+        inputs(Nodes::Fixed(1)),
     );
     assert!(plan.timing_metadata.is_empty());
     assert_eq!(plan.known_timings_ratio, None);
@@ -170,7 +170,7 @@ fn the_server_chooses_when_it_knows_enough() {
     let four = || cases(selectors(&["a", "b", "c", "d"]), &[]);
     let all_known = [Some(known(1_000)); 4];
     let up_to = |most, target: Option<u64>| {
-        around(Nodes::UpTo {
+        inputs(Nodes::UpTo {
             most,
             target: target.map(|ms| ms * 1_000),
         })
@@ -276,7 +276,7 @@ fn whatever_is_asked_for_is_planned_once_and_nothing_else_is() {
         } else {
             Nodes::Fixed(1 + number(20))
         };
-        let plan = plan(cases, &estimates, around(nodes));
+        let plan = plan(cases, &estimates, inputs(nodes));
         let tests = plan.tasks.values().flat_map(|task| &task.tests);
         let planned: Vec<String> = tests.map(text).collect();
         assert_eq!(planned.len(), expected.len(), "round {round}");
@@ -308,7 +308,7 @@ fn each_kind_has_a_median_of_its_own_and_the_ratio_counts_all() {
         None,
     ];
     let plan_of = |estimates: &[Option<Estimate>]| {
-        plan(cases(tests(), &[]), estimates, around(Nodes::Fixed(2)))
+        plan(cases(tests(), &[]), estimates, inputs(Nodes::Fixed(2)))
     };
     let mixed = plan_of(&some);
     let median = |defaults: Option<TimingDefaults>| {
@@ -351,7 +351,7 @@ fn each_kind_has_a_median_of_its_own_and_the_ratio_counts_all() {
 
 #[test]
 fn nothing_asked_for_is_a_plan_without_nodes() {
-    let mut nothing = around(Nodes::Fixed(5));
+    let mut nothing = inputs(Nodes::Fixed(5));
     nothing.asked_for_nothing = true;
     let plan = plan(Vec::new(), &[], nothing);
     assert_eq!((plan.parallelism, plan.tasks.len()), (0, 0));

@@ -9,14 +9,14 @@ use crate::env_vars;
 
 /// Where the program was started.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct CiEnvironment {
     /// The variables of CIs that are set, by their names in `env_vars`.
     pub variables: BTreeMap<&'static str, String>,
     /// The working directory; empty where the system does not say.
     pub directory: PathBuf,
 }
 
-pub(super) fn surroundings() -> Surroundings {
+pub(super) fn ci_environment() -> CiEnvironment {
     let read = |&(name, _): &(&'static str, &str)| {
         #[expect(
             clippy::disallowed_methods,
@@ -25,7 +25,7 @@ pub(super) fn surroundings() -> Surroundings {
         let value = std::env::var_os(name)?;
         Some((name, value.to_string_lossy().into_owned()))
     };
-    Surroundings {
+    CiEnvironment {
         variables: env_vars::CI.iter().filter_map(read).collect(),
         directory: std::env::current_dir().unwrap_or_default(),
     }

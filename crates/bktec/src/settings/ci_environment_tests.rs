@@ -6,12 +6,12 @@ use rstest::rstest;
 use secrecy::SecretString;
 
 use super::RunSettings;
-use crate::cli::{PlanArgs, RunArgs, Surroundings, Typed};
+use crate::cli::{CiEnvironment, PlanArgs, RunArgs, Typed};
 use crate::env_vars;
 use crate::settings::PlanSettings;
 
 /// `NAME=value` pairs, as the environment of a machine.
-fn surroundings(environment: &str, folder: &str) -> Surroundings {
+fn ci_environment(environment: &str, folder: &str) -> CiEnvironment {
     let variables = environment
         .split_whitespace()
         .filter_map(|pair| pair.split_once('='))
@@ -20,19 +20,19 @@ fn surroundings(environment: &str, folder: &str) -> Surroundings {
             (known.expect(name).0, value.to_owned())
         })
         .collect();
-    Surroundings {
+    CiEnvironment {
         variables,
         directory: PathBuf::from(folder),
     }
 }
 
-fn typed<T>(own: T, surroundings: Surroundings) -> Typed<T> {
+fn typed<T>(own: T, ci_environment: CiEnvironment) -> Typed<T> {
     Typed {
         global: crate::cli::GlobalArgs::default(),
         own,
         preview: crate::cli::PreviewArgs::default(),
         tags_from_variable: false,
-        surroundings,
+        ci_environment,
     }
 }
 
@@ -52,7 +52,7 @@ fn resolve_in(
     folder: &str,
     change: impl FnOnce(&mut RunArgs),
 ) -> Result<RunSettings, String> {
-    let typed = typed(run_args(change), surroundings(environment, folder));
+    let typed = typed(run_args(change), ci_environment(environment, folder));
     RunSettings::resolve(&typed, &mut |_| Ok(SecretString::from("minted")))
         .map_err(|problems| problems.to_string())
 }
@@ -398,7 +398,7 @@ fn a_planner_needs_the_count_alone() {
         args.common.plan_identifier = Some("x".to_owned());
         args.common.build.parallelism = Some(count.to_owned());
         args.json = Some("true".to_owned());
-        let typed = typed(args, surroundings(environment, "/"));
+        let typed = typed(args, ci_environment(environment, "/"));
         PlanSettings::resolve(&typed, &mut |_| Ok(SecretString::from("minted")))
             .map(|settings| settings.common.build.parallelism)
             .map_err(|problems| problems.to_string())
