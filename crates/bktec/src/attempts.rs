@@ -372,7 +372,7 @@ impl Run<'_> {
                     let is_cut = attempt == 0
                         && reading.stopped_early.is_some()
                         && !self.runner.retries_whole_targets();
-                    gathered.is_partial |= evidence != ResultTrust::Whole
+                    gathered.is_partial |= evidence != ResultTrust::Complete
                         || is_cut
                         || ended.interrupted_by.is_some()
                         || self.facts.looks_killed();
@@ -519,8 +519,8 @@ impl Run<'_> {
             Exit::Code(code) => code,
         };
         let file = file.ok_or(Unread::NotWanted)?;
-        let evidence = self.runner.evidence(code);
-        if evidence == ResultTrust::None {
+        let evidence = self.runner.result_trust(code);
+        if evidence == ResultTrust::Unusable {
             return Err(Unread::BrokeOff { code });
         }
         let bytes = file.read()?;

@@ -11,7 +11,7 @@ use test_engine_results::Outcome;
 use test_engine_wire::Case;
 
 use crate::discovery::Pattern;
-use crate::runners::places::{bare, file_of, without_id};
+use crate::runners::paths::{file_of, without_dot_slash, without_example_id};
 use crate::runners::{Naming, Observed, target};
 
 /// The targets of `cases` that no result belongs to. Empty when results and targets have nothing in
@@ -22,10 +22,13 @@ pub(super) fn without_results<'c>(
     naming: Naming,
 ) -> Vec<&'c str> {
     let places = places_of(tests, naming);
-    let mut paths: Vec<&str> = tests.iter().map(|test| bare(&test.key.path)).collect();
+    let mut paths: Vec<&str> = tests
+        .iter()
+        .map(|test| without_dot_slash(&test.key.path))
+        .collect();
     paths.sort_unstable();
     let has_results = |target: &str| {
-        let target = bare(target);
+        let target = without_dot_slash(target);
         places.contains(target) || is_folder_of(target, &paths) || target.ends_with("...")
     };
     let missing: Vec<&str> = cases
@@ -33,7 +36,7 @@ pub(super) fn without_results<'c>(
         .map(target)
         .filter(|target| !has_results(target))
         .collect();
-    if naming == Naming::OfItsOwn && missing.len() == cases.len() && !tests.is_empty() {
+    if naming == Naming::RunnerSpecific && missing.len() == cases.len() && !tests.is_empty() {
         Vec::new()
     } else {
         missing
@@ -47,10 +50,13 @@ pub(super) fn unplanned_files_ran<'t>(
     tests: &'t [Observed],
     naming: Naming,
 ) -> Vec<&'t str> {
-    if naming == Naming::OfItsOwn {
+    if naming == Naming::RunnerSpecific {
         return Vec::new();
     }
-    let targets: HashSet<&str> = cases.iter().map(|case| bare(target(case))).collect();
+    let targets: HashSet<&str> = cases
+        .iter()
+        .map(|case| without_dot_slash(target(case)))
+        .collect();
     let mut files = BTreeSet::new();
     for test in tests {
         if !matches!(test.outcome, Outcome::Passed | Outcome::Failed) {
@@ -59,7 +65,7 @@ pub(super) fn unplanned_files_ran<'t>(
         let mut places = HashSet::new();
         add_places(&test.key.path, naming, &mut places);
         let in_folder = || {
-            let path = bare(&test.key.path);
+            let path = without_dot_slash(&test.key.path);
             path.match_indices('/')
                 .any(|(at, _)| targets.contains(&path[..at]) || targets.contains(&path[..=at]))
         };
@@ -81,14 +87,17 @@ pub(super) fn taken_for_patterns<'c, 't>(
         .iter()
         .filter(|target| target.contains(['[', '{', '*', '?']))
         .filter_map(|target| {
-            let text = bare(target).replace("[!", "[^");
+            let text = without_dot_slash(target).replace("[!", "[^");
             Some((*target, Pattern::parse(&text, None).ok()?))
         })
         .collect();
     if patterns.is_empty() {
         return Vec::new();
     }
-    let targets: HashSet<&str> = cases.iter().map(|case| bare(target(case))).collect();
+    let targets: HashSet<&str> = cases
+        .iter()
+        .map(|case| without_dot_slash(target(case)))
+        .collect();
     let files: BTreeSet<&str> = tests.iter().map(|test| file_of(&test.key.path)).collect();
     let others = || files.iter().filter(|file| !targets.contains(*file));
     patterns
@@ -138,10 +147,10 @@ fn places_of(tests: &[Observed], naming: Naming) -> HashSet<&str> {
 /// A test's own place and the file it is in; seen from every folder above it, where it may be named
 /// from one of these.
 fn add_places<'p>(path: &'p str, naming: Naming, places: &mut HashSet<&'p str>) {
-    let path = bare(path);
+    let path = without_dot_slash(path);
     let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    for place in [path, in_file, without_id(in_file), file_of(path)] {
-        if places.insert(place) && naming == Naming::OfItsOwn {
+    for place in [path, in_file, without_example_id(in_file), file_of(path)] {
+        if places.insert(place) && naming == Naming::RunnerSpecific {
             places.extend(place.match_indices('/').map(|(at, _)| &place[at + 1..]));
         }
     }
@@ -168,7 +177,7 @@ mod tests {
     }
 
     fn missing(targets: &[&str], paths: &[&str]) -> Vec<String> {
-        without_results(&cases(targets), &tests(paths), Naming::OfItsOwn)
+        without_results(&cases(targets), &tests(paths), Naming::RunnerSpecific)
             .into_iter()
             .map(str::to_owned)
             .collect()
@@ -177,7 +186,7 @@ mod tests {
     #[test]
     fn where_files_are_named_as_targets_are_another_file_of_the_name_proves_nothing() {
         let (cases, tests) = (cases(&["a.test.js"]), tests(&["sub/a.test.js"]));
-        assert!(without_results(&cases, &tests, Naming::OfItsOwn).is_empty());
+        assert!(without_results(&cases, &tests, Naming::RunnerSpecific).is_empty());
         assert_eq!(
             without_results(&cases, &tests, Naming::AsTargets),
             ["a.test.js"]
@@ -186,7 +195,7 @@ mod tests {
             unplanned_files_ran(&cases, &tests, Naming::AsTargets),
             ["sub/a.test.js"]
         );
-        assert!(unplanned_files_ran(&cases, &tests, Naming::OfItsOwn).is_empty());
+        assert!(unplanned_files_ran(&cases, &tests, Naming::RunnerSpecific).is_empty());
     }
 
     #[rstest]

@@ -100,11 +100,11 @@ impl Runner for Scripted {
         None
     }
 
-    fn evidence(&self, code: i32) -> ResultTrust {
+    fn result_trust(&self, code: i32) -> ResultTrust {
         match code {
-            42 => ResultTrust::None,
+            42 => ResultTrust::Unusable,
             43 => ResultTrust::Partial,
-            _ => ResultTrust::Whole,
+            _ => ResultTrust::Complete,
         }
     }
 

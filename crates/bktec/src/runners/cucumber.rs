@@ -13,7 +13,7 @@ use test_engine_wire::Case;
 
 use self::flavour::Flavour;
 use super::fail_fast::Options;
-use super::places::collapse_into_files;
+use super::paths::collapse_into_files;
 use super::setup::Setup;
 use super::{
     Definition, Features, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,

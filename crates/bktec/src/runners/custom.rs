@@ -10,7 +10,8 @@ use test_engine_wire::Case;
 
 use super::setup::Setup;
 use super::{
-    Definition, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, launcher, targets,
+    Definition, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, shell_expansion,
+    targets,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
 use crate::process::{CommandLine, ExecutionEnv};
@@ -51,7 +52,7 @@ impl Custom {
             .setup
             .fill(template, &[(TEST_EXAMPLES, Value::Many(paths))]);
         if template.contains(TEST_EXAMPLES) {
-            launcher::check(&command.program, paths, &self.execution_env().directory)?;
+            shell_expansion::check(&command.program, paths, &self.execution_env().directory)?;
         }
         Ok(command)
     }

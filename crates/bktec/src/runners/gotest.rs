@@ -165,11 +165,11 @@ impl Runner for Gotest {
         }
     }
 
-    fn evidence(&self, code: i32) -> ResultTrust {
+    fn result_trust(&self, code: i32) -> ResultTrust {
         if matches!(code, 0 | 1) {
-            ResultTrust::Whole
+            ResultTrust::Complete
         } else {
-            ResultTrust::None
+            ResultTrust::Unusable
         }
     }
 
@@ -307,8 +307,12 @@ mod tests {
     fn other_exit_codes_leave_nothing_to_read() {
         let runner = gotest(None);
         assert_eq!(
-            [0, 1, 2].map(|code| runner.evidence(code)),
-            [ResultTrust::Whole, ResultTrust::Whole, ResultTrust::None]
+            [0, 1, 2].map(|code| runner.result_trust(code)),
+            [
+                ResultTrust::Complete,
+                ResultTrust::Complete,
+                ResultTrust::Unusable
+            ]
         );
     }
 

@@ -10,7 +10,7 @@ use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use super::fail_fast::Options;
-use super::places::collapse_into_files;
+use super::paths::collapse_into_files;
 use super::setup::Setup;
 use super::{
     Definition, Naming, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,

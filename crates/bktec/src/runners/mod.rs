@@ -14,13 +14,13 @@ mod fail_fast;
 mod feature_table;
 mod gotest;
 mod jest;
-mod launcher;
-pub(crate) mod places;
+pub(crate) mod paths;
 mod playwright;
 mod pytest;
 mod pytest_pants;
 mod rspec;
 mod setup;
+mod shell_expansion;
 mod targets;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -142,11 +142,11 @@ impl ParsedResults {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResultTrust {
     /// It tells what happened.
-    Whole,
+    Complete,
     /// It tells a part of what happened: it is read, but nothing is retried.
     Partial,
     /// The runner broke off: it is not read.
-    None,
+    Unusable,
 }
 
 /// How results name the files that tests are in.
@@ -155,7 +155,7 @@ pub enum Naming {
     /// As targets do: relative to where the command runs.
     AsTargets,
     /// From a folder above or below, or not at all.
-    OfItsOwn,
+    RunnerSpecific,
 }
 
 /// A test runner with its settings.
@@ -205,9 +205,9 @@ pub trait Runner {
     }
 
     /// What its results are worth after it exited with this code.
-    fn evidence(&self, code: i32) -> ResultTrust {
+    fn result_trust(&self, code: i32) -> ResultTrust {
         let _ = code;
-        ResultTrust::Whole
+        ResultTrust::Complete
     }
 
     /// Whether a retry runs again all that was to run beside a failed test, and not that test alone.
@@ -222,7 +222,7 @@ pub trait Runner {
 
     /// How its results name files.
     fn naming(&self) -> Naming {
-        Naming::OfItsOwn
+        Naming::RunnerSpecific
     }
 
     /// Reads a result file. `cases` is what the first attempt was given.

@@ -18,7 +18,7 @@ use test_engine_wire::Case;
 use self::collector::Collector;
 use self::node_id::KnownFiles;
 use super::fail_fast::Options;
-use super::places::{covered_by_directories, outermost};
+use super::paths::{covered_by_directories, outermost};
 use super::setup::Setup;
 use super::{
     Definition, Features, ParsedResults, ResultTrust, Runner, RunnerError, RunnerSettings, TestKey,
@@ -86,11 +86,11 @@ impl Mode {
         (self == Self::Junit).then_some(Format::Junit)
     }
 
-    pub(super) fn evidence(self, code: i32) -> ResultTrust {
+    pub(super) fn result_trust(self, code: i32) -> ResultTrust {
         match (code, self) {
-            (0 | 1, _) => ResultTrust::Whole,
+            (0 | 1, _) => ResultTrust::Complete,
             (INTERRUPTED, Self::Json) => ResultTrust::Partial,
-            _ => ResultTrust::None,
+            _ => ResultTrust::Unusable,
         }
     }
 }
@@ -362,8 +362,8 @@ impl Runner for Pytest {
         self.mode.upload_format()
     }
 
-    fn evidence(&self, code: i32) -> ResultTrust {
-        self.mode.evidence(code)
+    fn result_trust(&self, code: i32) -> ResultTrust {
+        self.mode.result_trust(code)
     }
 
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {

@@ -152,8 +152,8 @@ impl Runner for PytestPants {
         self.mode.upload_format()
     }
 
-    fn evidence(&self, code: i32) -> ResultTrust {
-        self.mode.evidence(code)
+    fn result_trust(&self, code: i32) -> ResultTrust {
+        self.mode.result_trust(code)
     }
 
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {

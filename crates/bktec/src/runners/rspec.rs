@@ -9,7 +9,7 @@ use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
 use super::fail_fast::Options;
-use super::places::collapse_into_files;
+use super::paths::collapse_into_files;
 use super::setup::Setup;
 use super::{
     Definition, Features, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::ResultTrust::{None as No, Partial, Whole};
+use super::ResultTrust::{Complete, Partial, Unusable};
 use super::*;
 use crate::runners::testing::{case, key, words};
 
@@ -216,9 +216,15 @@ fn only_some_exit_codes_leave_results_worth_reading() {
     let json = environment
         .build(with_command("pytest --json=x", None))
         .unwrap();
-    let worth = |runner: &dyn Runner| [0, 1, 2, 3, 4, 5].map(|code| runner.evidence(code));
-    assert_eq!(worth(junit.as_ref()), [Whole, Whole, No, No, No, No]);
-    assert_eq!(worth(json.as_ref()), [Whole, Whole, Partial, No, No, No]);
+    let worth = |runner: &dyn Runner| [0, 1, 2, 3, 4, 5].map(|code| runner.result_trust(code));
+    assert_eq!(
+        worth(junit.as_ref()),
+        [Complete, Complete, Unusable, Unusable, Unusable, Unusable]
+    );
+    assert_eq!(
+        worth(json.as_ref()),
+        [Complete, Complete, Partial, Unusable, Unusable, Unusable]
+    );
 }
 
 #[test]

@@ -6,17 +6,17 @@
 use std::collections::HashSet;
 
 /// Without `./` in front.
-pub(crate) fn bare(path: &str) -> &str {
+pub(crate) fn without_dot_slash(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
 }
 
 /// Without a node id, an RSpec id or lines; and bare.
 pub(crate) fn file_of(path: &str) -> &str {
-    bare(path_of(path))
+    without_dot_slash(path_of(path))
 }
 
 /// Without an RSpec id, such as `[1:2]`.
-pub(crate) fn without_id(path: &str) -> &str {
+pub(crate) fn without_example_id(path: &str) -> &str {
     path.strip_suffix(']')
         .and_then(|rest| rest.rsplit_once('['))
         .filter(|(_, id)| {
@@ -40,9 +40,9 @@ pub(super) fn collapse_into_files(targets: Vec<String>) -> Vec<String> {
     let mut kept = Vec::with_capacity(targets.len());
     for target in targets {
         let path = path_of(&target);
-        let is_covered = wholes.contains(bare(path)) || is_in_one_of(path, &wholes);
+        let is_covered = wholes.contains(without_dot_slash(path)) || is_in_one_of(path, &wholes);
         let target = if is_covered { path } else { &target };
-        if seen.insert(bare(target).to_owned()) {
+        if seen.insert(without_dot_slash(target).to_owned()) {
             kept.push(target.to_owned());
         }
     }
@@ -79,7 +79,7 @@ pub(super) fn covered_by_directories<'t>(targets: impl Iterator<Item = &'t str>)
 
 fn path_of(path: &str) -> &str {
     let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    let mut file = without_id(in_file);
+    let mut file = without_example_id(in_file);
     // A line, and maybe a column.
     while let Some((before, number)) = file.rsplit_once(':') {
         if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -91,7 +91,7 @@ fn path_of(path: &str) -> &str {
 }
 
 fn folder_name(target: &str) -> &str {
-    match bare(target).trim_end_matches('/') {
+    match without_dot_slash(target).trim_end_matches('/') {
         "" => ".",
         name => name,
     }
@@ -109,7 +109,7 @@ fn is_in_one_of(path: &str, wholes: &HashSet<String>) -> bool {
 
 /// Whether a class of this test, or the test without its parameters, is among `wholes`.
 fn is_in_a_node(target: &str, wholes: &HashSet<String>) -> bool {
-    let target = bare(target);
+    let target = without_dot_slash(target);
     let Some((file, _)) = target.split_once("::") else {
         return false;
     };
