@@ -1,8 +1,8 @@
-"""The story that bin/demo tells; started by it, once it knows that everything needed is there.
+"""The steps of bin/demo, which checks that everything needed is installed and then starts this.
 
-Nothing is faked: the server is the real one on a free loopback port, the nodes are two real `bktec`
-processes at once, the tests are the pytest project in examples/. Everything it writes goes to one
-data folder; everything it starts is stopped, however it ends.
+Nothing is faked: a real server on a free loopback port, two concurrent `bktec` processes as nodes,
+and the pytest project in examples/. Everything it writes goes to one data directory; everything it
+starts is stopped, however it ends.
 """
 
 import argparse
@@ -25,17 +25,17 @@ PROJECT = ROOT / "examples" / "pytest"
 ORGANIZATION = "demo"
 SUITE = "shop"
 NODES = 2
-# A node of this project takes about 20 s at most; a minute and a half means that something hangs.
+# A node of this project takes about 20 s at most; after a minute and a half something hangs.
 NODE_LIMIT = 90
 START_LIMIT = 30
 
 
 class Failure(Exception):
-    """The demo cannot go on; the text says why and where to look."""
+    """The demo cannot continue; the text says why and where to look."""
 
 
 class Stopped(BaseException):
-    """A signal asked for the end."""
+    """A signal requested the end."""
 
     def __init__(self, number):
         super().__init__()
@@ -47,21 +47,21 @@ def say(text=""):
 
 
 def tail(path, lines=25):
-    """The end of a file, indented, for a failure's message."""
+    """The last lines of a file, indented, for an error message."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        return f"    (cannot be read: {error})"
+        return f"    (unreadable: {error})"
     return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
 
 
 class Processes:
-    """Everything that was started, so that everything can be stopped."""
+    """All processes that were started, so that all can be stopped."""
 
     def __init__(self):
         self.running = []
 
-    def start(self, name, arguments, log, environment, folder):
+    def start(self, name, arguments, log, environment, directory):
         with open(log, "wb") as output:
             process = subprocess.Popen(
                 [str(argument) for argument in arguments],
@@ -69,23 +69,23 @@ class Processes:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                cwd=folder,
-                # Its own group: Ctrl-C reaches this script alone, which then stops all in order.
+                cwd=directory,
+                # Its own group: Ctrl-C reaches only this script, which then stops all in order.
                 start_new_session=True,
             )
         self.running.append((name, process))
         return process
 
     def stop_all(self):
-        # Nodes before the server, the other way round than they were started.
+        # In reverse order: nodes before the server.
         for name, process in reversed(self.running):
             if process.poll() is None:
                 process.terminate()
                 try:
                     process.wait(timeout=10)
                 except subprocess.TimeoutExpired:
-                    say(f"  {name} did not stop when asked to, killing it")
-            # What a node left behind is in its group too.
+                    say(f"  {name} did not stop on SIGTERM, killing it")
+            # Processes that a node left behind are in its group.
             try:
                 os.killpg(process.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
@@ -95,10 +95,9 @@ class Processes:
 
 
 def build_programs():
-    """Builds both programs and gives their paths."""
-    # The demo runs for less than a minute. Optimising the programs fully takes longer than that,
-    # and what the demo waits for are the sleeps inside the tests.
-    say("Building bktec and test-engine (dev profile: the quicker one to build)")
+    """Builds both programs and returns their paths."""
+    # The demo runs for less than a minute, mostly sleeping in tests. A release build takes longer.
+    say("Building bktec and test-engine (dev profile, which builds faster)")
     started = time.monotonic()
     build = subprocess.run(
         ["cargo", "build", "--locked", "--bins", "--package", "bktec", "--package", "test-engine",
@@ -108,7 +107,7 @@ def build_programs():
         check=False,
     )
     if build.returncode != 0:
-        raise Failure("cargo could not build the programs; its messages are above")
+        raise Failure("building the programs failed; cargo's messages are above")
     found = {}
     for line in build.stdout.splitlines():
         message = json.loads(line)
@@ -119,14 +118,14 @@ def build_programs():
 
 
 def install_pytest(data):
-    """A virtual environment with pytest and nothing else."""
+    """Creates a virtual environment with pytest only."""
     say("Installing pytest into a virtual environment")
-    folder = data / "python"
+    directory = data / "python"
     log = data / "pip.log"
     with open(log, "wb") as output:
         for arguments in (
-            [sys.executable, "-m", "venv", folder],
-            [folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check",
+            [sys.executable, "-m", "venv", directory],
+            [directory / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check",
              "--requirement", PROJECT / "requirements.txt"],
         ):
             step = subprocess.run(
@@ -134,19 +133,19 @@ def install_pytest(data):
                 stdin=subprocess.DEVNULL, check=False,
             )
             if step.returncode != 0:
-                raise Failure(f"pytest could not be installed; the end of {log}:\n{tail(log)}")
-    return folder / "bin"
+                raise Failure(f"installing pytest failed; the end of {log}:\n{tail(log)}")
+    return directory / "bin"
 
 
-def clean_environment(first_on_path):
-    """This environment without anything a CI or a pytest user may have set in it."""
+def clean_environment(path_prefix):
+    """This environment without the variables of a CI or a pytest user."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not re.match(r"BUILDKITE|PYTEST|PYTHON|GIT_|EXAMPLE_|TEST_ENGINE", name)
     }
-    kept["PATH"] = f"{first_on_path}{os.pathsep}{os.environ['PATH']}"
-    # The server is on this machine: a proxy has no part in it.
+    kept["PATH"] = f"{path_prefix}{os.pathsep}{os.environ['PATH']}"
+    # The server is on this machine: no proxy.
     kept["NO_PROXY"] = kept["no_proxy"] = "127.0.0.1"
     kept["NO_COLOR"] = "1"
     kept["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -154,7 +153,7 @@ def clean_environment(first_on_path):
 
 
 def commit(project, message):
-    """Commits whatever is in the project, as build after build would find it."""
+    """Commits the current state of the project and returns the commit."""
     def git(*arguments):
         return subprocess.run(
             ["git", "-c", "user.name=Demo", "-c", "user.email=demo@localhost",
@@ -184,7 +183,7 @@ class Server:
              "--organization", ORGANIZATION],
             self.log, self.environment, data,
         )
-        # A proxy of this machine has no part in talking to a server on it.
+        # No proxy for a server on this machine.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self.url = self._wait_until_ready()
         self.suite_token = self._command("suite", "create", f"{ORGANIZATION}/{SUITE}")["suite_token"]
@@ -192,18 +191,18 @@ class Server:
         self.suite_url = f"{self.url}/v2/analytics/organizations/{ORGANIZATION}/suites/{SUITE}"
 
     def _wait_until_ready(self):
-        """The server chooses its port and prints the address once it listens there."""
+        """The server chooses its port and prints the address once it listens."""
         deadline = time.monotonic() + START_LIMIT
         while time.monotonic() < deadline and self.process.poll() is None:
-            said = self.log.read_text(encoding="utf-8", errors="replace")
-            address = re.search(r"^listening on (http://\S+)\n", said, re.MULTILINE)
+            output = self.log.read_text(encoding="utf-8", errors="replace")
+            address = re.search(r"^listening on (http://\S+)\n", output, re.MULTILINE)
             if address:
                 return address.group(1)
             time.sleep(0.02)
-        raise Failure(f"the server does not start; the end of {self.log}:\n{tail(self.log)}")
+        raise Failure(f"the server did not start; the end of {self.log}:\n{tail(self.log)}")
 
     def _command(self, *arguments):
-        """Runs a command of the program, which works on the data folder; gives the JSON it prints."""
+        """Runs a command of test-engine on the data directory and returns the JSON it prints."""
         command = subprocess.run(
             [str(self.program), *arguments, "--json", "--data-dir", str(self.data)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -214,7 +213,7 @@ class Server:
         return json.loads(command.stdout)
 
     def call(self, method, path, body=None):
-        """A request to the suite's REST API, as any script would send it."""
+        """Sends a request to the suite's REST API."""
         request = urllib.request.Request(
             f"{self.suite_url}{path}",
             method=method,
@@ -222,21 +221,21 @@ class Server:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         try:
-            with self.opener.open(request, timeout=30) as answer:
-                return json.load(answer)
+            with self.opener.open(request, timeout=30) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
-            raise Failure(f"{method} {path} was answered with {error.code}: {error.read().decode()}") from error
+            raise Failure(f"{method} {path} failed with {error.code}: {error.read().decode()}") from error
         except (OSError, ValueError) as error:
             raise Failure(f"{method} {path} failed: {error}") from error
 
 
 class Node:
-    """One CI machine: `bktec run` with what a CI sets, its output in a file of its own."""
+    """One CI machine: `bktec run` with the variables of a CI and its output in a file."""
 
     def __init__(self, processes, program, server, python, project, build, index):
         self.index = index
         self.name = f"build {build['number']}, node {index}"
-        self.log = build["folder"] / f"node-{index}.log"
+        self.log = build["directory"] / f"node-{index}.log"
         self.environment = clean_environment(python)
         self.environment.update({
             "BUILDKITE_ORGANIZATION_SLUG": ORGANIZATION,
@@ -254,7 +253,7 @@ class Node:
             "BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL": server.url,
             "BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN": server.token,
             "BUILDKITE_ANALYTICS_TOKEN": server.suite_token,
-            "EXAMPLE_STATE": str(build["folder"]),
+            "EXAMPLE_STATE": str(build["directory"]),
         })
         self.started = time.monotonic()
         self.seconds = None
@@ -271,20 +270,20 @@ class Node:
             return
         self.seconds = time.monotonic() - self.started
 
-    def said(self):
+    def output(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 
 def run_build(number, processes, program, server, python, data, expected):
-    """Runs one build on all nodes at once, as parallel jobs of one step."""
-    folder = data / f"build-{number}"
-    folder.mkdir()
+    """Runs one build on all nodes concurrently, as parallel jobs of one step."""
+    directory = data / f"build-{number}"
+    directory.mkdir()
     project = data / "project"
     message = "First build" if number == 1 else "Second build"
     build = {
         "number": number,
         "id": f"demo-build-{number}",
-        "folder": folder,
+        "directory": directory,
         "message": message,
         "commit": commit(project, message),
     }
@@ -295,12 +294,12 @@ def run_build(number, processes, program, server, python, data, expected):
     for thread in waiting:
         thread.start()
     for thread in waiting:
-        # Waiting in steps lets a signal through.
+        # Short waits let Python handle signals.
         while thread.is_alive():
             thread.join(timeout=0.2)
     for node in nodes:
         if node.seconds is None:
-            raise Failure(f"{node.name} was not done after {NODE_LIMIT} s; the end of {node.log}:\n{tail(node.log)}")
+            raise Failure(f"{node.name} did not finish within {NODE_LIMIT} s; the end of {node.log}:\n{tail(node.log)}")
     check_build(number, nodes, expected)
     for node in nodes:
         files = len(node_files(node))
@@ -310,25 +309,25 @@ def run_build(number, processes, program, server, python, data, expected):
 
 
 def node_files(node):
-    """The test files a node was given, from the command line that it printed."""
-    command = next((line for line in node.said().splitlines() if "pytest " in line and "--junit-xml" in line), "")
+    """The test files of a node's share, from the command line that it printed."""
+    command = next((line for line in node.output().splitlines() if "pytest " in line and "--junit-xml" in line), "")
     return sorted(set(re.findall(r"tests/test_\w+\.py", command)))
 
 
 def check_build(number, nodes, expected):
-    """The nodes ended as expected.json says, and between them they had every file once."""
+    """Checks exit codes against expected.json, and that the nodes together got every file once."""
     def failed(why):
         logs = "\n".join(f"  the end of {node.log}:\n{tail(node.log)}" for node in nodes)
         return Failure(f"build {number}: {why}\n{logs}")
 
     given = sorted(file for node in nodes for file in node_files(node))
     if given != sorted({test["file"] for test in expected}):
-        raise failed(f"the nodes together were given {len(given)} files, not every file exactly once: {given}")
+        raise failed(f"the nodes together got {len(given)} files, not every file exactly once: {given}")
     broken = only(expected, "failed")
     for node in nodes:
         holds_broken = number == 1 and broken["file"] in node_files(node)
         if node.process.returncode != (1 if holds_broken else 0):
-            raise failed(f"node {node.index} ended with {node.process.returncode}")
+            raise failed(f"node {node.index} exited with {node.process.returncode}")
 
 
 def only(expected, outcome):
@@ -336,8 +335,8 @@ def only(expected, outcome):
 
 
 def failures_of(nodes, test):
-    """How often pytest said that this test failed."""
-    return sum(node.said().count(f"FAILED {test['id']}") for node in nodes)
+    """How often pytest reported this test as failed."""
+    return sum(node.output().count(f"FAILED {test['id']}") for node in nodes)
 
 
 def describe(test):
@@ -345,7 +344,7 @@ def describe(test):
 
 
 def compare(builds, expected):
-    """The durations side by side, and whether the second build is balanced."""
+    """Prints the durations side by side and checks that the second build is balanced."""
     say()
     say("Seconds per node          build 1   build 2")
     for index in range(NODES):
@@ -354,46 +353,46 @@ def compare(builds, expected):
     mean = [sum(node.seconds for node in nodes) / NODES for nodes in builds]
     say(f"  slowest               {slowest[0]:7.1f}   {slowest[1]:7.1f}")
     say(f"  mean                  {mean[0]:7.1f}   {mean[1]:7.1f}")
-    say(f"  slowest over mean     {slowest[0] / mean[0]:7.2f}   {slowest[1] / mean[1]:7.2f}")
+    say(f"  slowest / mean        {slowest[0] / mean[0]:7.2f}   {slowest[1] / mean[1]:7.2f}")
     files = {}
     for test in expected:
         files[test["file"]] = files.get(test["file"], 0) + test["seconds"]
     longest = max(files.values())
     allowed = [value * 1.1 + longest for value in mean]
     say()
-    for number, (is_so, bar) in enumerate(zip(slowest, allowed), 1):
-        verdict = "balanced" if is_so <= bar else "not balanced"
+    for number, (actual, limit) in enumerate(zip(slowest, allowed), 1):
+        verdict = "balanced" if actual <= limit else "not balanced"
         say(
-            f"Build {number} is {verdict}: its slowest node took {is_so:.1f} s, and a balanced build may take "
-            f"{bar:.1f} s (mean + 10 % + the longest file, {longest:.1f} s)"
+            f"Build {number} is {verdict}: its slowest node took {actual:.1f} s, the limit is "
+            f"{limit:.1f} s (mean + 10 % + the longest file, {longest:.1f} s)"
         )
     if slowest[1] > allowed[1]:
-        raise Failure("the second build is not balanced, although the server had seen the first one")
+        raise Failure("the second build is not balanced, although the server has timings of the first")
 
 
-def tell(data, keep, processes):
+def run_demo(data, keep, processes):
     bktec, test_engine = build_programs()
     started = time.monotonic()
     python = install_pytest(data)
     expected = json.loads((PROJECT / "expected.json").read_text(encoding="utf-8"))["tests"]
     shutil.copytree(PROJECT, data / "project", ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
     server = Server(processes, test_engine, data)
-    say(f"The server listens on {server.url}, with an empty data folder and a new suite '{SUITE}'")
+    say(f"The server listens on {server.url}, with an empty data directory and a new suite '{SUITE}'")
     broken, flaky = only(expected, "failed"), only(expected, "flaky")
     files = {test["file"] for test in expected}
     say(f"The project has {len(files)} test files with {len(expected)} tests; one is flaky, one is broken")
 
     builds = []
     say()
-    say(f"Build 1 on {NODES} nodes: no test was ever seen, so every file counts the same")
+    say(f"Build 1 on {NODES} nodes: no timings yet, so every file counts the same")
     builds.append(run_build(1, processes, bktec, server, python, data, expected))
 
     found = server.call("POST", "/tests/find", {"scope": broken["scope"], "name": broken["name"]})
     server.call("PUT", f"/tests/{found['id']}/mute")
-    say(f"  the broken test failed its node; it is muted now: {broken['id']}")
+    say(f"  the broken test failed its node and is now muted: {broken['id']}")
 
     say()
-    say(f"Build 2 on {NODES} nodes: the server has learnt how long each file takes")
+    say(f"Build 2 on {NODES} nodes: the server knows how long each file takes")
     builds.append(run_build(2, processes, bktec, server, python, data, expected))
     say("  the muted test failed again, and the build passed")
 
@@ -403,38 +402,38 @@ def tell(data, keep, processes):
     counts = [failures_of(nodes, flaky) for nodes in builds]
     if counts != [1, 1]:
         raise Failure(f"the flaky test should fail once in each build, it failed {counts} times")
-    say("Flaky: failed at first and passed when tried again, in both builds")
+    say("Flaky: failed first and passed on retry, in both builds")
     say(f"  {describe(flaky)}")
     counts = [failures_of(nodes, broken) for nodes in builds]
     if counts != [2, 2]:
         raise Failure(f"the broken test should fail twice in each build, it failed {counts} times")
-    say("Muted: failed build 1, was muted, failed again in build 2 and no longer counted")
+    say("Muted: failed build 1, was muted, and no longer failed build 2")
     say(f"  {describe(broken)}")
 
     say()
-    say(f"The story took {time.monotonic() - started:.0f} s, building aside")
+    say(f"The demo took {time.monotonic() - started:.0f} s, not counting the build")
     say("Where to look next")
-    say(f"  {data}/build-2/node-0.log   what bktec printed on a node (build-1 and node-1 are beside it)")
-    say(f"  {server.log}   what the server did, one line a request")
+    say(f"  {data}/build-2/node-0.log   the output of bktec on a node (also build-1 and node-1)")
+    say(f"  {server.log}   the log of the server, one line per request")
     if keep:
         say(f"  {server.url}/organizations/{ORGANIZATION}/analytics/suites/{SUITE}   the suite's pages")
-        say(f"  {server.token}   an access token, to sign in there with")
-        say("The server stays up. Ctrl-C stops it.")
+        say(f"  {server.token}   an access token to sign in with")
+        say("The server keeps running. Ctrl-C stops it.")
         try:
             while server.process.poll() is None:
                 time.sleep(0.2)
         except Stopped:
-            # The way this was meant to end.
+            # The expected end.
             return
-        raise Failure(f"the server ended by itself; the end of {server.log}:\n{tail(server.log)}")
-    say("  bin/demo --keep   runs this again and leaves the server up, to look at its pages")
+        raise Failure(f"the server exited on its own; the end of {server.log}:\n{tail(server.log)}")
+    say("  bin/demo --keep   runs this again and leaves the server running, so that you can look at its pages")
 
 
 def main():
     options = argparse.ArgumentParser(
-        prog="bin/demo", description="Runs the whole product on a sample project: see the head of bin/demo."
+        prog="bin/demo", description="Runs the whole product on a sample project; see the first lines of bin/demo."
     )
-    options.add_argument("--keep", action="store_true", help="leave the server up at the end, until Ctrl-C")
+    options.add_argument("--keep", action="store_true", help="leave the server running at the end, until Ctrl-C")
     keep = options.parse_args().keep
 
     def stop(number, _frame):
@@ -447,7 +446,7 @@ def main():
     processes = Processes()
     status = 0
     try:
-        tell(data, keep, processes)
+        run_demo(data, keep, processes)
     except Failure as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr, flush=True)
         status = 1
@@ -455,11 +454,11 @@ def main():
         say("\nStopping")
         status = 128 + stopped.number
     finally:
-        # Nothing may cut the clean-up short.
+        # Signals must not interrupt the clean-up.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         processes.stop_all()
-    say(f"Everything is stopped. All that is left is the data folder {data}")
+    say(f"Everything is stopped. The data directory remains: {data}")
     return status
 
 
