@@ -104,9 +104,9 @@ struct Walk<'i, 'a> {
 impl Walk<'_, '_> {
     fn read_all(&mut self) -> Result<(), String> {
         loop {
-            match self.tokens.next()? {
-                Token::Open(name) => self.enter(name)?,
-                Token::Close => self.leave(),
+            match self.tokens.next_token()? {
+                Token::Start(name) => self.enter(name)?,
+                Token::End => self.leave(),
                 Token::Text(text) => match &mut self.text {
                     Some(heard) => heard.push_str(&with_line_feeds(text)),
                     None if self.open.is_empty() && !text.trim_ascii().is_empty() => {
@@ -114,7 +114,7 @@ impl Walk<'_, '_> {
                     }
                     None => {}
                 },
-                Token::Verbatim(text) => {
+                Token::CData(text) => {
                     if let Some(heard) = &mut self.text {
                         heard.push_str(&with_line_feeds(text));
                     }
@@ -125,7 +125,7 @@ impl Walk<'_, '_> {
                         heard.push_str(&resolve(name)?);
                     }
                 }
-                Token::End => return self.end(),
+                Token::Eof => return self.end(),
             }
         }
     }
@@ -142,7 +142,7 @@ impl Walk<'_, '_> {
     fn end(&self) -> Result<(), String> {
         match self.open.last() {
             Some(open) => Err(format!(
-                "the file ends too early, inside {}",
+                "unexpected end of file inside {}",
                 match open {
                     Open::Suite => "a test suite",
                     Open::Case => "a test case",
@@ -229,7 +229,7 @@ impl Walk<'_, '_> {
             listens = self.intake.is_full() || self.case.has_no_class();
         }
         if listens {
-            while let Some(attribute) = self.tokens.attribute()? {
+            while let Some(attribute) = self.tokens.next_attribute()? {
                 match attribute.name {
                     "message" => keep(&mut problem.message, &attribute)?,
                     "type" => keep(&mut problem.kind, &attribute)?,
@@ -350,7 +350,7 @@ impl Walk<'_, '_> {
             ..Suite::default()
         };
         let mut name = None;
-        while let Some(attribute) = self.tokens.attribute()? {
+        while let Some(attribute) = self.tokens.next_attribute()? {
             match attribute.name {
                 "name" => keep(&mut name, &attribute)?,
                 "file" => keep(&mut suite.file, &attribute)?,
@@ -395,7 +395,7 @@ fn is_go_package(case: &Case<'_>) -> bool {
 impl<'a> Case<'a> {
     /// Reads the attributes of a case's tag.
     fn read(&mut self, tokens: &mut Tokens<'a>, is_full: bool) -> Result<(), String> {
-        while let Some(attribute) = tokens.attribute()? {
+        while let Some(attribute) = tokens.next_attribute()? {
             match attribute.name {
                 "name" => keep(&mut self.name, &attribute)?,
                 "classname" => keep(&mut self.class_name, &attribute)?,
@@ -510,7 +510,7 @@ fn seconds_of(text: &str) -> Option<f64> {
 /// Puts the attribute's value where it is kept; a second one of that name is a fault.
 fn keep<'a>(slot: &mut Option<Cow<'a, str>>, attribute: &Attribute<'a>) -> Result<(), String> {
     if slot.is_some() {
-        return Err(format!("the attribute {} is given twice", attribute.name));
+        return Err(format!("attribute `{}` appears twice", attribute.name));
     }
     *slot = Some(attribute.value()?);
     Ok(())

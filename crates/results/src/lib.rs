@@ -16,7 +16,7 @@ mod playwright_json;
 mod pytest_class_name;
 mod rspec_json;
 mod shape;
-mod xml;
+pub mod xml;
 
 use document::Document;
 use intake::Intake;

@@ -115,12 +115,12 @@ use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, Rspec
 #[case(
     Junit,
     "<testsuite><testcase name='a'>",
-    "not valid junit at line 1, column 31: the file ends too early, inside a test case"
+    "not valid junit at line 1, column 31: unexpected end of file inside a test case"
 )]
 #[case(
     Junit,
     "<testsuite><testcase name='a",
-    "not valid junit at line 1, column 12: the file ends too early, inside the value of the attribute name"
+    "not valid junit at line 1, column 12: unexpected end of file inside the value of attribute `name`"
 )]
 #[case(
     GoJsonl,
@@ -166,32 +166,32 @@ use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, Rspec
 #[case(
     Junit,
     "<testsuite></testcase></testsuite>",
-    "not valid junit at line 1, column 12: expected `</testsuite>`, but `</testcase>` was found"
+    "not valid junit at line 1, column 12: expected `</testsuite>`, found `</testcase>`"
 )]
 #[case(
     Junit,
     "<testsuite><testcase name='a' name='b'/></testsuite>",
-    "not valid junit at line 1, column 12: the attribute name is given twice"
+    "not valid junit at line 1, column 12: attribute `name` appears twice"
 )]
 #[case(
     Junit,
     "<testsuite><testcase name=a/></testsuite>",
-    "not valid junit at line 1, column 12: the value of the attribute name is not quoted"
+    "not valid junit at line 1, column 12: value of attribute `name` is not quoted"
 )]
 #[case(
     Junit,
     "<testsuite><testcase name='&nbsp;'/></testsuite>",
-    "not valid junit at line 1, column 12: at 1..5: unrecognized entity `nbsp`"
+    "not valid junit at line 1, column 12: unknown entity `&nbsp;`"
 )]
 #[case(
     Junit,
     "<testsuite><testcase classname='c' name='a'><failure>&nbsp;</failure></testcase></testsuite>",
-    "not valid junit at line 1, column 54: unknown entity &nbsp;"
+    "not valid junit at line 1, column 54: unknown entity `&nbsp;`"
 )]
 #[case(
     Junit,
     "<testsuite><testcase classname='c' name='a'><failure>&#xD800;</failure></testcase></testsuite>",
-    "not valid junit at line 1, column 54: invalid character reference: `55296` is not a valid codepoint"
+    "not valid junit at line 1, column 54: `&#xD800;` is not a character"
 )]
 #[case(
     Junit,
@@ -207,17 +207,17 @@ use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, Rspec
 #[case(
     Junit,
     "<!DOCTYPE x [<!ENTITY a \"aa\"><!ENTITY b \"&a;&a;\">]><testsuite name='&b;'/>",
-    "not valid junit at line 1, column 1: a document type definition (<!DOCTYPE>) is refused; write the report without one"
+    "not valid junit at line 1, column 1: document type definitions (`<!DOCTYPE`) are not supported: write the report without one"
 )]
 #[case(
     Junit,
     "<!DOCTYPE x SYSTEM 'file:///etc/passwd'><testsuite/>",
-    "not valid junit at line 1, column 1: a document type definition (<!DOCTYPE>) is refused; write the report without one"
+    "not valid junit at line 1, column 1: document type definitions (`<!DOCTYPE`) are not supported: write the report without one"
 )]
 fn whole_file(#[case] format: Format, #[case] text: &str, #[case] told: &str) {
     for detail in [Detail::Full, Detail::Outcomes] {
-        if detail == Detail::Outcomes && (told.contains("&nbsp;") || told.contains("reference")) {
-            // The failure text is not read at all then.
+        if detail == Detail::Outcomes && text.contains("<failure>&") {
+            // Failure texts are not read.
             assert!(parse_with(format, text.as_bytes(), detail).is_ok());
             continue;
         }

@@ -87,7 +87,7 @@ fn files_that_cannot_be_uploaded_are_told_before_anything_is_sent() {
     missing.xml: there is no such file
     folder: it is a directory; name the files in it
     empty.xml: not valid junit at the start: the file is empty
-    broken.xml: not valid junit at line 1, column 22: the file ends too early, inside a test case
+    broken.xml: not valid junit at line 1, column 22: unexpected end of file inside a test case
     rspec.json: not valid json at line 1, column 1: expected an array of results, found an object; it looks like rspec-json: give --format rspec-json
     report.txt: its name does not tell its format, as .xml, .json and .jsonl do; give --format
     ");
