@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
-use crate::settings::TokenRequest;
-
 /// How long the agent may take for a token. It retries by itself, so this is generous.
 const TOKEN_LIMIT: Duration = Duration::from_mins(1);
 
@@ -62,17 +60,6 @@ pub enum AgentError {
     },
 }
 
-impl AgentError {
-    /// An error with a text of the test's choice.
-    #[cfg(test)]
-    pub(crate) fn for_tests(text: &str) -> Self {
-        Self::Start {
-            program: "agent".to_owned(),
-            source: std::io::Error::other(text.to_owned()),
-        }
-    }
-}
-
 fn said(stderr: &str) -> String {
     stderr
         .lines()
@@ -81,19 +68,22 @@ fn said(stderr: &str) -> String {
         .map_or_else(String::new, |line| format!(": {}", line.trim()))
 }
 
-/// Asks for an OIDC token.
-pub fn mint_token(request: &TokenRequest) -> Result<SecretString, AgentError> {
-    let mut command = command(&request.agent);
+/// Fetches an OIDC token. `lifetime` is rounded down to whole seconds.
+pub fn fetch_token(
+    agent: &str,
+    audience: &str,
+    lifetime: Duration,
+) -> Result<SecretString, AgentError> {
+    let mut command = command(agent);
     command
-        .args(["oidc", "request-token", "--audience"])
-        .arg(&request.audience)
+        .args(["oidc", "request-token", "--audience", audience])
         .arg("--lifetime")
-        .arg(request.lifetime_seconds.to_string());
-    let output = run_within(&request.agent, command, TOKEN_LIMIT)?;
+        .arg(lifetime.as_secs().to_string());
+    let output = run_within(agent, command, TOKEN_LIMIT)?;
     let token = output.trim();
     if token.is_empty() {
         return Err(AgentError::NoToken {
-            program: request.agent.clone(),
+            program: agent.to_owned(),
         });
     }
     Ok(token.into())
@@ -203,27 +193,21 @@ mod tests {
 
     use super::*;
 
+    fn fetch(agent: &str) -> Result<SecretString, AgentError> {
+        fetch_token(agent, "https://example.com", Duration::from_secs(90))
+    }
+
     #[test]
-    fn a_token_is_stdout_without_its_line_end() {
-        let request = TokenRequest {
-            agent: "echo".to_owned(),
-            audience: "https://example.com".to_owned(),
-            lifetime_seconds: 90,
-        };
+    fn token_is_the_trimmed_stdout() {
         assert_eq!(
-            mint_token(&request).unwrap().expose_secret(),
+            fetch("echo").unwrap().expose_secret(),
             "oidc request-token --audience https://example.com --lifetime 90"
         );
     }
 
     #[test]
-    fn failures_say_which_program_and_why() {
-        let request = |agent: &str| TokenRequest {
-            agent: agent.to_owned(),
-            audience: String::new(),
-            lifetime_seconds: 1,
-        };
-        let text = |agent: &str| mint_token(&request(agent)).unwrap_err().to_string();
+    fn errors_name_the_program_and_the_cause() {
+        let text = |agent: &str| fetch(agent).unwrap_err().to_string();
         assert!(text("no-such-agent-here").starts_with("no-such-agent-here cannot be started: "));
         assert_eq!(text("false"), "false ended with exit status: 1");
         assert_eq!(text("true"), "true printed no token");

@@ -23,7 +23,6 @@ mod command_template;
 mod commands;
 mod discovery;
 mod env_vars;
-mod error;
 mod exit_code;
 mod fallback;
 pub mod git;

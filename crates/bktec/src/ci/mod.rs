@@ -6,6 +6,7 @@
 //! than guessed: a wrong guess is tests that nobody runs.
 
 mod providers;
+mod run_env;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -13,6 +14,7 @@ mod variables;
 use std::collections::BTreeMap;
 
 pub use self::providers::PROVIDERS;
+pub use self::run_env::RunEnvironment;
 pub use self::variables::{Value, Variables};
 use crate::env_vars as var;
 

@@ -25,13 +25,13 @@ use self::interrupt::Interrupt;
 use self::progress::Progress;
 use super::{header, prepare};
 use crate::clock;
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::exit_code;
 use crate::git::{
     self, CollectError, Collection, Commit, DiffKind, Git, GitError, ObjectId, Outcome, Prepared,
     Repository,
 };
-use crate::server_api::{Client, Transport};
+use crate::server_api::{Client, SuiteAccess, Transport};
 use crate::settings::{BackfillSettings, BackfillTask};
 use crate::terminal::Terminal;
 
@@ -39,15 +39,16 @@ use crate::terminal::Terminal;
 /// was nothing to do.
 pub(super) fn backfill(
     settings: &BackfillSettings,
+    suite: &SuiteAccess,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
     header::print(terminal);
     let interrupt = Interrupt::install().map_err(BackfillError::Signals)?;
     let outcome = match &settings.task {
         BackfillTask::Upload(archive) => {
-            deliver::send_existing(settings, archive, &interrupt, terminal)
+            deliver::send_existing(settings, suite, archive, &interrupt, terminal)
         }
-        BackfillTask::Collect { .. } => collect_and_deliver(settings, &interrupt, terminal),
+        BackfillTask::Collect { .. } => collect_and_deliver(settings, suite, &interrupt, terminal),
     };
     match interrupt.signal() {
         Some(signal) if outcome.is_err() => {
@@ -79,6 +80,7 @@ struct Owners {
 
 fn collect_and_deliver(
     settings: &BackfillSettings,
+    suite: &SuiteAccess,
     interrupt: &Interrupt,
     terminal: &Terminal,
 ) -> Result<(), BackfillError> {
@@ -99,7 +101,7 @@ fn collect_and_deliver(
         skip_diffs: *skip_diffs,
         output: output.as_ref(),
     };
-    let client = Client::new(&settings.engine, &Transport::new(), terminal);
+    let client = Client::new(suite, &Transport::new(), terminal);
     deliver::check_scopes(settings, &client, terminal)?;
     let (commits, mut skipped) = listed_commits(&client, request.days, terminal)?;
     if commits.is_empty() && skipped == 0 {

@@ -4,6 +4,7 @@
 //! with a [`CommandError`] that has one.
 
 mod backfill;
+mod error;
 mod git_metadata;
 mod header;
 mod json_indent;
@@ -16,15 +17,15 @@ mod request;
 mod run;
 mod shell;
 mod targets;
+mod tokens;
 mod upload;
 
 use std::ffi::OsString;
 
 pub use self::backfill::BackfillError;
+pub use self::error::CommandError;
 pub use self::upload::UploadFilesError;
-use crate::agent;
-use crate::cli::{self, Invocation, Stop};
-use crate::error::CommandError;
+use crate::cli::{self, Invocation, PlanArgs, RunArgs, Stop, Typed, TypedBackfill, TypedUpload};
 use crate::exit_code;
 use crate::settings::{
     BackfillSettings, CommonSettings, PlanSettings, RunSettings, UploadFilesSettings,
@@ -34,44 +35,10 @@ use crate::terminal::Terminal;
 /// The whole program: from its arguments to its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match cli::parse(arguments) {
-        Ok(Invocation::Run(typed)) => match RunSettings::resolve(&typed, &mut agent::mint_token) {
-            Ok(settings) => {
-                let terminal =
-                    Terminal::for_run(settings.common.debug).folding(settings.common.folding);
-                tell_what_was_found(&settings.common, &terminal);
-                ended(run::run(&settings, &terminal), &terminal)
-            }
-            Err(problems) => ended(Err(problems.into()), &Terminal::for_run(false)),
-        },
-        Ok(Invocation::Plan(typed)) => {
-            match PlanSettings::resolve(&typed, &mut agent::mint_token) {
-                Ok(settings) => {
-                    let terminal =
-                        Terminal::for_data(settings.common.debug).folding(settings.common.folding);
-                    tell_what_was_found(&settings.common, &terminal);
-                    ended(plan::plan(&settings, &terminal), &terminal)
-                }
-                Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
-            }
-        }
-        Ok(Invocation::Upload(typed)) => {
-            match UploadFilesSettings::resolve(&typed, &mut agent::mint_token) {
-                Ok(settings) => {
-                    let terminal = Terminal::for_data(settings.debug);
-                    ended(upload::upload(&settings, &terminal), &terminal)
-                }
-                Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
-            }
-        }
-        Ok(Invocation::Backfill(typed)) => {
-            match BackfillSettings::resolve(&typed, &mut agent::mint_token) {
-                Ok(settings) => {
-                    let terminal = Terminal::for_data(settings.debug);
-                    ended(backfill::backfill(&settings, &terminal), &terminal)
-                }
-                Err(problems) => ended(Err(problems.into()), &Terminal::for_data(false)),
-            }
-        }
+        Ok(Invocation::Run(typed)) => run_command(&typed),
+        Ok(Invocation::Plan(typed)) => plan_command(&typed),
+        Ok(Invocation::Upload(typed)) => upload_command(&typed),
+        Ok(Invocation::Backfill(typed)) => backfill_command(&typed),
         Ok(Invocation::Completions { shell, command }) => {
             let terminal = Terminal::for_data(false);
             let script = shell::completions(shell, *command);
@@ -83,6 +50,61 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
         Err(stop) => stopped(&stop, &Terminal::for_run(false)),
     }
+}
+
+fn run_command(typed: &Typed<RunArgs>) -> u8 {
+    let settings = match RunSettings::resolve(typed) {
+        Ok(settings) => settings,
+        Err(problems) => return ended(Err(problems.into()), &Terminal::for_run(false)),
+    };
+    let common = &settings.common;
+    let terminal = Terminal::for_run(common.debug).folding(common.folding);
+    tell_what_was_found(common, &terminal);
+    let outcome = tokens::suite_access("run", &common.engine)
+        .map_err(CommandError::from)
+        .and_then(|suite| {
+            let upload = tokens::upload_token(&settings, &suite);
+            run::run(&settings, &run::Tokens { suite, upload }, &terminal)
+        });
+    ended(outcome, &terminal)
+}
+
+fn plan_command(typed: &Typed<PlanArgs>) -> u8 {
+    let settings = match PlanSettings::resolve(typed) {
+        Ok(settings) => settings,
+        Err(problems) => return ended(Err(problems.into()), &Terminal::for_data(false)),
+    };
+    let common = &settings.common;
+    let terminal = Terminal::for_data(common.debug).folding(common.folding);
+    tell_what_was_found(common, &terminal);
+    let outcome = tokens::suite_access("plan", &common.engine)
+        .map_err(CommandError::from)
+        .and_then(|suite| plan::plan(&settings, &suite, &terminal));
+    ended(outcome, &terminal)
+}
+
+fn upload_command(typed: &TypedUpload) -> u8 {
+    let settings = match UploadFilesSettings::resolve(typed) {
+        Ok(settings) => settings,
+        Err(problems) => return ended(Err(problems.into()), &Terminal::for_data(false)),
+    };
+    let terminal = Terminal::for_data(settings.debug);
+    let outcome = tokens::suite_token(&settings)
+        .map_err(CommandError::from)
+        .and_then(|token| upload::upload(&settings, &token, &terminal));
+    ended(outcome, &terminal)
+}
+
+fn backfill_command(typed: &TypedBackfill) -> u8 {
+    let settings = match BackfillSettings::resolve(typed) {
+        Ok(settings) => settings,
+        Err(problems) => return ended(Err(problems.into()), &Terminal::for_data(false)),
+    };
+    let terminal = Terminal::for_data(settings.debug);
+    let outcome = tokens::suite_access("tools backfill-commit-metadata", &settings.engine)
+        .map_err(CommandError::from)
+        .and_then(|suite| backfill::backfill(&settings, &suite, &terminal));
+    ended(outcome, &terminal)
 }
 
 /// Whoever reads the log should see what was not configured but found.

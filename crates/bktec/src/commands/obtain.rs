@@ -3,7 +3,7 @@
 //! Whoever asks first has it made; everybody else gets that same plan.
 
 use super::request::{self, RequestError, Sizing};
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::runners::Runner;
 use crate::server_api::{ApiError, Client, PlanAnswer, Reason};
 use crate::settings::CommonSettings;

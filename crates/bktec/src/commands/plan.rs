@@ -15,16 +15,20 @@ use super::obtain::{self, Obtained};
 use super::plan_for_ci::{self, Size};
 use super::request::Sizing;
 use super::{header, prepare, targets};
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::fallback;
-use crate::server_api::{Client, PlanAnswer, Transport};
+use crate::server_api::{Client, PlanAnswer, SuiteAccess, Transport};
 use crate::settings::{PlanOutput, PlanSettings};
 use crate::split_summary::split_summary;
 use crate::terminal::Terminal;
 use crate::{agent, env_vars, exit_code};
 
 /// Makes a plan, and puts it out as the settings say. Ends with 0, or with the CI agent's code.
-pub(super) fn plan(settings: &PlanSettings, terminal: &Terminal) -> Result<u8, CommandError> {
+pub(super) fn plan(
+    settings: &PlanSettings,
+    suite: &SuiteAccess,
+    terminal: &Terminal,
+) -> Result<u8, CommandError> {
     header::print(terminal);
     let common = &settings.common;
     let template = job_template(&settings.output)?;
@@ -36,7 +40,7 @@ pub(super) fn plan(settings: &PlanSettings, terminal: &Terminal) -> Result<u8, C
         max_parallelism: settings.max_parallelism,
         target_time: settings.target_time,
     };
-    let client = Client::new(&common.engine, &Transport::new(), terminal);
+    let client = Client::new(suite, &Transport::new(), terminal);
     let obtained = obtain::create(common, &*runner, &targets, sizing, &client, terminal)?;
     let made = made(settings, obtained, targets.is_empty(), terminal);
     put_out(settings, &made, template.as_deref(), terminal)

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::commands::CommandError;
 use crate::env_vars;
-use crate::error::CommandError;
 use crate::runners::{self, Runner, RunnerSettings};
 use crate::settings::RunnerChoice;
 use crate::terminal::Terminal;

@@ -5,7 +5,7 @@ use std::io;
 use clap::Command;
 use clap_complete::Shell;
 
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::exit_code;
 use crate::terminal::Terminal;
 

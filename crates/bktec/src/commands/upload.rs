@@ -6,17 +6,18 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use secrecy::SecretString;
 use test_engine_wire::UploadReceipt;
 use uuid::Uuid;
 
 use super::prepare;
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::exit_code;
 use crate::server_api::Failure;
 use crate::settings::UploadFilesSettings;
 use crate::terminal::Terminal;
 use crate::upload::result_file::{self, FileProblem, ResultFile};
-use crate::upload::{UploadError, Uploader, file_name};
+use crate::upload::{UploadError, UploadOptions, Uploader, file_name};
 
 /// Why not all files were uploaded.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,7 @@ fn hint(error: &UploadError) -> Option<&'static str> {
 /// Uploads all files.
 pub(super) fn upload(
     settings: &UploadFilesSettings,
+    token: &SecretString,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
     let files = look_at_all(settings)?;
@@ -80,13 +82,21 @@ pub(super) fn upload(
         terminal.warning(&format!("{} holds no results.", file.path.display()));
     }
     let directory = prepare::working_directory()?;
-    let key = if settings.run.key.is_empty() {
-        Uuid::now_v7().to_string()
-    } else {
-        settings.run.key.clone()
+    let mut run = settings.run.clone();
+    if run.key.is_empty() {
+        run.key = Uuid::now_v7().to_string();
+    }
+    terminal.debug(|| format!("{} as run {} of {}", settings.url, run.key, run.ci));
+    let options = UploadOptions {
+        url: settings.url.clone(),
+        token,
+        run: &run,
+        location_prefix: settings.location_prefix.as_deref().unwrap_or_default(),
+        tags: &settings.tags,
+        directory: &directory,
+        time_scale: settings.time_scale,
     };
-    terminal.debug(|| format!("{} as run {key} of {}", settings.url, settings.run.ci));
-    let uploader = Uploader::for_files(settings, &key, &directory, terminal);
+    let uploader = Uploader::for_files(&options, settings.timeout, terminal);
     let started = Instant::now();
     let mut failed = Vec::new();
     let mut unwritten = None;

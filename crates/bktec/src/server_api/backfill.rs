@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use test_engine_wire::{AccessToken, PresignedForm, PresignedUpload, Suite};
 
+use super::multipart::Form;
 use super::{ApiError, Budget, Client, Failure, Reason, Request, read_json, shown, with_retries};
-use crate::upload::multipart::Form;
 
 /// The longest one upload of an archive may take. It is large, and the line may be slow.
 const UPLOAD_LIMIT: Duration = Duration::from_mins(30);

@@ -6,6 +6,7 @@
 mod backfill;
 mod budget;
 mod failure;
+pub(crate) mod multipart;
 mod transport;
 
 use std::time::Duration;
@@ -20,7 +21,6 @@ pub use budget::Budget;
 pub use failure::{Failure, Reason, Verdict};
 pub(crate) use transport::{GaveUp, Request, Transport, with_retries};
 
-use crate::settings::EngineSettings;
 use crate::terminal::Terminal;
 
 /// How this client names itself.
@@ -98,6 +98,18 @@ impl ApiError {
     }
 }
 
+/// The suite that a client works for, and how it authenticates.
+#[derive(Clone, Debug)]
+pub struct SuiteAccess {
+    /// Without a trailing slash.
+    pub base_url: String,
+    pub organization_slug: String,
+    pub suite_slug: String,
+    pub access_token: SecretString,
+    /// A factor for time limits: 1, except in this project's tests.
+    pub time_scale: f64,
+}
+
 /// Speaks with the plan API of one suite.
 pub struct Client<'a> {
     transport: Transport,
@@ -108,22 +120,18 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// A client for the suite of the settings. Connects when first used.
-    pub(crate) fn new(
-        engine: &EngineSettings,
-        transport: &Transport,
-        terminal: &'a Terminal,
-    ) -> Self {
+    /// Connects when first used.
+    pub(crate) fn new(suite: &SuiteAccess, transport: &Transport, terminal: &'a Terminal) -> Self {
         Self {
             transport: transport.clone(),
             suite_url: format!(
                 "{}/v2/analytics/organizations/{}/suites/{}",
-                engine.base_url,
-                percent_encoded(&engine.organization_slug, false),
-                percent_encoded(&engine.suite_slug, false)
+                suite.base_url,
+                percent_encoded(&suite.organization_slug, false),
+                percent_encoded(&suite.suite_slug, false)
             ),
-            authorization: format!("Bearer {}", engine.access_token.expose_secret()).into(),
-            time_scale: engine.time_scale,
+            authorization: format!("Bearer {}", suite.access_token.expose_secret()).into(),
+            time_scale: suite.time_scale,
             terminal,
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::common::{self, EngineSettings};
 use super::fields::Field;
 use super::problems::{InvalidConfiguration, Problems};
-use super::tokens::{self, TokenRequest, TokenSource};
+use super::tokens::{self, AgentToken};
 use crate::cli::{CommonArgs, EngineArgs, TypedBackfill};
 use crate::env_vars as var;
 
@@ -24,8 +24,6 @@ pub struct BackfillSettings {
     pub debug: bool,
     /// The server.
     pub engine: EngineSettings,
-    /// The token came from the CI agent, so it has no list of scopes.
-    pub token_minted: bool,
     /// What is to be done.
     pub task: BackfillTask,
 }
@@ -51,11 +49,7 @@ pub enum BackfillTask {
 }
 
 impl BackfillSettings {
-    /// Gives meaning to what was typed. `mint` is called when the token is missing.
-    pub fn resolve(
-        typed: &TypedBackfill,
-        mint: &mut TokenSource<'_>,
-    ) -> Result<Self, InvalidConfiguration> {
+    pub fn resolve(typed: &TypedBackfill) -> Result<Self, InvalidConfiguration> {
         let mut problems = Problems::default();
         let args = &typed.own;
         let debug = common::debug(&typed.global, &mut problems);
@@ -87,18 +81,18 @@ impl BackfillSettings {
             args.base_url.as_ref(),
         )
         .base_url(common::DEFAULT_BASE_URL, &mut audience_problems);
-        let lifetime_seconds = common::oidc_lifetime(&shared, &mut audience_problems);
+        let lifetime = common::oidc_lifetime(&shared, &mut audience_problems);
         let agent = args
             .buildkite_agent_command
             .clone()
             .filter(|agent| !agent.trim().is_empty())
             .unwrap_or_else(|| common::DEFAULT_AGENT.to_owned());
-        let request = audience_problems.is_empty().then(|| TokenRequest {
-            agent: agent.clone(),
+        let agent_token = audience_problems.is_empty().then(|| AgentToken {
+            program: agent.clone(),
             audience: format!(
                 "{base_url}/v2/analytics/organizations/{organization_slug}/suites/{suite_slug}"
             ),
-            lifetime_seconds,
+            lifetime,
         });
         problems.take(audience_problems);
         let oidc = common::oidc(&shared, &mut problems);
@@ -109,9 +103,9 @@ impl BackfillSettings {
         )
         .optional()
         .map(|token| token.trim().to_owned());
-        let access = tokens::access_token(given, oidc, request.as_ref(), mint, &mut problems);
+        let access = tokens::access_token(given, oidc, agent_token.as_ref(), &mut problems);
         problems.finish(COMMAND)?;
-        let (Some(access), Some(task)) = (access, task) else {
+        let (Some(access_token), Some(task)) = (access, task) else {
             return Err(InvalidConfiguration::incomplete(COMMAND));
         };
         Ok(Self {
@@ -121,11 +115,10 @@ impl BackfillSettings {
                 suite_slug,
                 base_url,
                 upload_base_url: String::new(),
-                access_token: access.token,
+                access_token,
                 agent,
                 time_scale: typed.global.time_scale.unwrap_or(1.0),
             },
-            token_minted: access.minted,
             task,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::fields::Field;
 use super::problems::Problems;
-use crate::ci::{Ci, Facts, Value};
+use crate::ci::{Ci, Facts, RunEnvironment, Value};
 use crate::cli::BuildArgs;
 use crate::env_vars as var;
 
@@ -128,4 +128,27 @@ fn taken(value: Option<&Value>, note: impl FnOnce(&Value)) -> String {
     };
     note(value);
     value.text.clone()
+}
+
+/// The build that uploads belong to: options win over what the CI reports.
+pub(super) fn run_environment(args: &BuildArgs, ci: Option<&Ci>) -> RunEnvironment {
+    let mut run = RunEnvironment::detected(ci);
+    for (given, field) in [
+        (&args.build_id, &mut run.key),
+        (&args.branch, &mut run.branch),
+        (&args.commit, &mut run.commit_sha),
+        (&args.build_number, &mut run.number),
+        (&args.build_url, &mut run.url),
+        (&args.job_id, &mut run.job_id),
+        (&args.message, &mut run.message),
+    ] {
+        if let Some(text) = given.as_ref().filter(|text| !text.trim().is_empty()) {
+            text.clone_into(field);
+        }
+    }
+    // Without a CI, a build's id is Buildkite's.
+    if ci.is_none() && !run.key.is_empty() {
+        run.ci = "buildkite";
+    }
+    run
 }

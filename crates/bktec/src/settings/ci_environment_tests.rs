@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use rstest::rstest;
-use secrecy::SecretString;
 
 use super::RunSettings;
 use crate::cli::{CiEnvironment, PlanArgs, RunArgs, Typed};
@@ -53,8 +52,7 @@ fn resolve_in(
     change: impl FnOnce(&mut RunArgs),
 ) -> Result<RunSettings, String> {
     let typed = typed(run_args(change), ci_environment(environment, folder));
-    RunSettings::resolve(&typed, &mut |_| Ok(SecretString::from("minted")))
-        .map_err(|problems| problems.to_string())
+    RunSettings::resolve(&typed).map_err(|problems| problems.to_string())
 }
 
 fn resolve(environment: &str, change: impl FnOnce(&mut RunArgs)) -> Result<RunSettings, String> {
@@ -399,7 +397,7 @@ fn a_planner_needs_the_count_alone() {
         args.common.build.parallelism = Some(count.to_owned());
         args.json = Some("true".to_owned());
         let typed = typed(args, ci_environment(environment, "/"));
-        PlanSettings::resolve(&typed, &mut |_| Ok(SecretString::from("minted")))
+        PlanSettings::resolve(&typed)
             .map(|settings| settings.common.build.parallelism)
             .map_err(|problems| problems.to_string())
     };

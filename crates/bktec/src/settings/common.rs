@@ -1,8 +1,8 @@
 //! What `run` and `plan` both need: the build, the server, the runner, the plan's name.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use secrecy::SecretString;
 use test_engine_wire::EnvPayload;
 
 use super::build::{self, BuildSettings, Found};
@@ -11,12 +11,11 @@ use super::identifier::identifier;
 use super::nodes::{self, CommandKind};
 use super::problems::Problems;
 use super::runner::{RunnerChoice, runner};
-use super::tokens::{self, AccessToken, TokenRequest, TokenSource};
+use super::tokens::{self, AgentToken, TokenSource};
 use super::values;
-use crate::ci::{self, Ci, Folding};
+use crate::ci::{self, Ci, Folding, RunEnvironment};
 use crate::cli::{BuildArgs, CiEnvironment, CommonArgs, GlobalArgs, PreviewArgs};
 use crate::env_vars as var;
-use crate::upload::run_env::RunEnvironment;
 
 pub(super) const DEFAULT_BASE_URL: &str = "https://api.buildkite.com";
 pub(super) const DEFAULT_UPLOAD_BASE_URL: &str = "https://analytics-api.buildkite.com";
@@ -41,7 +40,7 @@ pub struct EngineSettings {
     /// The upload API, without a trailing slash.
     pub upload_base_url: String,
     /// The token for the plan API.
-    pub access_token: SecretString,
+    pub access_token: TokenSource,
     /// The CI agent's program.
     pub agent: String,
     /// A factor for the time that API calls may take: 1, but for this project's tests.
@@ -122,8 +121,7 @@ impl CommonSettings {
 /// for tokens.
 pub(super) struct Resolved {
     pub settings: Option<CommonSettings>,
-    pub access: Option<AccessToken>,
-    pub token_request: Option<TokenRequest>,
+    pub agent_token: Option<AgentToken>,
     pub oidc: bool,
 }
 
@@ -135,7 +133,6 @@ pub(super) fn resolve(
     args: &CommonArgs,
     preview: &PreviewArgs,
     ci_environment: &CiEnvironment,
-    mint: &mut TokenSource<'_>,
     problems: &mut Problems,
 ) -> Resolved {
     let debug = debug(global, problems);
@@ -148,7 +145,11 @@ pub(super) fn resolve(
         (build.parallel_job, build.parallelism) = (node.index, node.count);
     }
     let identifier = identifier(args, preview, &build, ci, ci_environment, problems);
-    let run = RunEnvironment::of_plan(&args.build, ci, &identifier);
+    let mut run = build::run_environment(&args.build, ci);
+    if run.key.is_empty() {
+        // The nodes of a plan are one run.
+        identifier.clone_into(&mut run.key);
+    }
     let runner = runner(&args.runner, problems);
     let (selection, metadata) = selection(preview, problems);
     let collect_git_metadata = Field::new(
@@ -185,18 +186,18 @@ pub(super) fn resolve(
         engine.base_url.as_ref(),
     )
     .base_url(DEFAULT_BASE_URL, &mut audience_problems);
-    let lifetime_seconds = oidc_lifetime(args, &mut audience_problems);
+    let lifetime = oidc_lifetime(args, &mut audience_problems);
     let agent = engine
         .buildkite_agent_command
         .clone()
         .filter(|agent| !agent.trim().is_empty())
         .unwrap_or_else(|| DEFAULT_AGENT.to_owned());
-    let token_request = audience_problems.is_empty().then(|| TokenRequest {
-        agent: agent.clone(),
+    let agent_token = audience_problems.is_empty().then(|| AgentToken {
+        program: agent.clone(),
         audience: format!(
             "{base_url}/v2/analytics/organizations/{organization_slug}/suites/{suite_slug}"
         ),
-        lifetime_seconds,
+        lifetime,
     });
     problems.take(audience_problems);
 
@@ -214,11 +215,11 @@ pub(super) fn resolve(
     )
     .optional()
     .map(|token| token.trim().to_owned());
-    let access = tokens::access_token(given, oidc, token_request.as_ref(), mint, problems);
+    let access = tokens::access_token(given, oidc, agent_token.as_ref(), problems);
 
     let settings = runner
-        .zip(access.clone())
-        .map(|(runner, access)| CommonSettings {
+        .zip(access)
+        .map(|(runner, access_token)| CommonSettings {
             debug,
             build,
             engine: EngineSettings {
@@ -226,7 +227,7 @@ pub(super) fn resolve(
                 suite_slug,
                 base_url,
                 upload_base_url,
-                access_token: access.token,
+                access_token,
                 agent,
                 time_scale: global.time_scale.unwrap_or(1.0),
             },
@@ -243,8 +244,7 @@ pub(super) fn resolve(
         });
     Resolved {
         settings,
-        access,
-        token_request,
+        agent_token,
         oidc,
     }
 }
@@ -338,7 +338,7 @@ pub(super) fn oidc(args: &CommonArgs, problems: &mut Problems) -> bool {
 }
 
 /// Whole seconds, at least one.
-pub(super) fn oidc_lifetime(args: &CommonArgs, problems: &mut Problems) -> i64 {
+pub(super) fn oidc_lifetime(args: &CommonArgs, problems: &mut Problems) -> Duration {
     let field = Field::new(
         var::BUILDKITE_TEST_ENGINE_OIDC_LIFETIME,
         "--oidc-lifetime",
@@ -347,9 +347,8 @@ pub(super) fn oidc_lifetime(args: &CommonArgs, problems: &mut Problems) -> i64 {
     let lifetime = field.duration(DEFAULT_OIDC_LIFETIME, problems);
     if lifetime < SECOND {
         field.wrong("at least 1s", problems);
-        return 1;
     }
-    lifetime / SECOND
+    Duration::from_nanos(lifetime.unsigned_abs())
 }
 
 #[cfg(test)]

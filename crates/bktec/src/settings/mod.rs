@@ -25,5 +25,5 @@ pub use plan::{PlanOutput, PlanSettings};
 pub use problems::InvalidConfiguration;
 pub use run::{EventOutput, RunSettings};
 pub use runner::RunnerChoice;
-pub use tokens::TokenRequest;
+pub use tokens::{AgentToken, TokenSource};
 pub use upload::UploadFilesSettings;

@@ -8,7 +8,6 @@ use super::fields::Field;
 use super::nodes::{self, CommandKind, MAX_PARALLELISM};
 use super::problems::{InvalidConfiguration, Problems};
 use super::run::used_by_run;
-use super::tokens::TokenSource;
 use crate::ci::Variables;
 use crate::cli::{CiEnvironment, PlanArgs, Typed};
 use crate::env_vars as var;
@@ -54,11 +53,7 @@ pub struct PlanSettings {
 }
 
 impl PlanSettings {
-    /// Gives meaning to what was typed. `mint` is called when a token is missing.
-    pub fn resolve(
-        typed: &Typed<PlanArgs>,
-        mint: &mut TokenSource<'_>,
-    ) -> Result<Self, InvalidConfiguration> {
+    pub fn resolve(typed: &Typed<PlanArgs>) -> Result<Self, InvalidConfiguration> {
         const COMMAND: &str = "plan";
         let mut problems = Problems::default();
         let args = &typed.own;
@@ -68,7 +63,6 @@ impl PlanSettings {
             &args.common,
             &typed.preview,
             &typed.ci_environment,
-            mint,
             &mut problems,
         );
         // Nothing here uses them, but the nodes would stop at the same values.

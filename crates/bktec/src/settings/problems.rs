@@ -20,6 +20,18 @@ pub struct InvalidConfiguration {
 }
 
 impl InvalidConfiguration {
+    /// A configuration with one problem that was found only when a command ran.
+    pub fn of(command: &'static str, field: &str, message: String) -> Self {
+        let problem = Problem {
+            field: field.to_owned(),
+            message,
+        };
+        Self {
+            command,
+            problems: vec![problem],
+        }
+    }
+
     /// Settings are missing although nothing was found wrong with them: a fault of this program,
     /// told rather than ignored.
     pub(super) fn incomplete(command: &'static str) -> Self {

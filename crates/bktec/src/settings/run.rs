@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
-
 use super::common::{self, CommonSettings};
 use super::fields::Field;
 use super::nodes::CommandKind;
 use super::problems::{InvalidConfiguration, Problems};
-use super::tokens::{self, TokenSource};
+use super::tokens::TokenSource;
 use crate::cli::{CommonArgs, RunArgs, RunnerArgs, Typed};
 use crate::env_vars as var;
 use crate::runners;
@@ -19,8 +17,8 @@ use crate::runners;
 pub struct UploadSettings {
     /// They are to be uploaded.
     pub wanted: bool,
-    /// The token, or why there is none. The runner sees it too, for its collector.
-    pub token: Result<SecretString, String>,
+    /// `None` when none is set and OIDC is off. The runner sees the token too, for its collector.
+    pub token: Option<TokenSource>,
     /// Tags of the upload.
     pub tags: BTreeMap<String, String>,
 }
@@ -58,11 +56,7 @@ pub enum EventOutput {
 }
 
 impl RunSettings {
-    /// Gives meaning to what was typed. `mint` is called when a token is missing.
-    pub fn resolve(
-        typed: &Typed<RunArgs>,
-        mint: &mut TokenSource<'_>,
-    ) -> Result<Self, InvalidConfiguration> {
+    pub fn resolve(typed: &Typed<RunArgs>) -> Result<Self, InvalidConfiguration> {
         const COMMAND: &str = "run";
         let mut problems = Problems::default();
         let args = &typed.own;
@@ -72,7 +66,6 @@ impl RunSettings {
             &args.common,
             &typed.preview,
             &typed.ci_environment,
-            mint,
             &mut problems,
         );
         let fail_on_no_tests = Field::new(
@@ -107,10 +100,8 @@ impl RunSettings {
         }
         problems.finish(COMMAND)?;
 
-        let (Some(settings), Some(access), Some(request)) =
-            (resolved.settings, resolved.access, resolved.token_request)
-        else {
-            // Each of these is missing only when a problem was noted.
+        let Some(settings) = resolved.settings else {
+            // Missing only when a problem was noted.
             return Err(InvalidConfiguration::incomplete(COMMAND));
         };
         let number = |number: i64| {
@@ -120,17 +111,14 @@ impl RunSettings {
             number(settings.build.parallel_job)?,
             number(settings.build.parallelism)?,
         );
-        let token = tokens::upload_token(
-            args.common
-                .engine
-                .upload_token
-                .clone()
-                .filter(|token| !token.trim().is_empty()),
-            resolved.oidc,
-            &access,
-            &request,
-            mint,
-        );
+        let given = args.common.engine.upload_token.clone();
+        let token = match given.filter(|token| !token.trim().is_empty()) {
+            Some(token) => Some(TokenSource::Given(token.into())),
+            None => resolved
+                .agent_token
+                .filter(|_| resolved.oidc)
+                .map(TokenSource::Agent),
+        };
         Ok(Self {
             common: settings,
             node,

@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use test_engine_results::Format;
 
-use super::common;
 use super::fields::Field;
 use super::problems::{InvalidConfiguration, Problems};
-use super::tokens::{TokenRequest, TokenSource};
-use crate::ci;
+use super::tokens::{AgentToken, TokenSource};
+use super::{build, common};
+use crate::ci::{self, RunEnvironment};
 use crate::cli::{BuildArgs, CiEnvironment, CommonArgs, EngineArgs, TypedUpload, UploadArgs};
 use crate::env_vars as var;
-use crate::server_api::Budget;
-use crate::upload::run_env::RunEnvironment;
 
 const COMMAND: &str = "upload";
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Everything `bktec upload` needs to know.
 #[derive(Clone, Debug)]
@@ -31,7 +29,7 @@ pub struct UploadFilesSettings {
     /// Where to send them.
     pub url: String,
     /// The suite's token.
-    pub token: SecretString,
+    pub token: TokenSource,
     /// What is told about the build. The key is empty when nothing says which run this is.
     pub run: RunEnvironment,
     /// The project's folder inside its repository.
@@ -45,11 +43,7 @@ pub struct UploadFilesSettings {
 }
 
 impl UploadFilesSettings {
-    /// Gives meaning to what was typed. `mint` is called when the token is missing.
-    pub fn resolve(
-        typed: &TypedUpload,
-        mint: &mut TokenSource<'_>,
-    ) -> Result<Self, InvalidConfiguration> {
+    pub fn resolve(typed: &TypedUpload) -> Result<Self, InvalidConfiguration> {
         let mut problems = Problems::default();
         let args = &typed.own;
         let debug = common::debug(&typed.global, &mut problems);
@@ -57,7 +51,7 @@ impl UploadFilesSettings {
         let timeout = timeout(args, &mut problems);
         let tags = common::tags(&args.tag, typed.tags_from_variable, &mut problems);
         let url = url(args, &mut problems);
-        let token = token(args, mint, &mut problems);
+        let token = token(args, &mut problems);
         problems.finish(COMMAND)?;
         let Some(token) = token else {
             return Err(InvalidConfiguration::incomplete(COMMAND));
@@ -110,7 +104,7 @@ fn timeout(args: &UploadArgs, problems: &mut Problems) -> Duration {
         "--timeout",
         args.timeout.as_ref(),
     );
-    let default = i64::try_from(Budget::UPLOAD.overall.as_nanos()).unwrap_or(i64::MAX);
+    let default = i64::try_from(DEFAULT_TIMEOUT.as_nanos()).unwrap_or(i64::MAX);
     let nanoseconds = field.duration(default, problems);
     if nanoseconds < common::SECOND {
         field.wrong("at least 1s", problems);
@@ -134,11 +128,7 @@ fn url(args: &UploadArgs, problems: &mut Problems) -> String {
 }
 
 /// The given token, or one of the CI agent's where it can be said whom it is for.
-fn token(
-    args: &UploadArgs,
-    mint: &mut TokenSource<'_>,
-    problems: &mut Problems,
-) -> Option<SecretString> {
+fn token(args: &UploadArgs, problems: &mut Problems) -> Option<TokenSource> {
     const MISSING: &str = "must not be blank (or give --suite-token)";
     // Read like the same options of the other commands.
     let shared = CommonArgs {
@@ -158,11 +148,11 @@ fn token(
         args.base_url.as_ref(),
     )
     .base_url(common::DEFAULT_BASE_URL, &mut audience_problems);
-    let lifetime_seconds = common::oidc_lifetime(&shared, &mut audience_problems);
+    let lifetime = common::oidc_lifetime(&shared, &mut audience_problems);
     let is_readable = audience_problems.is_empty();
     problems.take(audience_problems);
     if let Some(token) = set(args.suite_token.as_ref()) {
-        return Some(token.trim().into());
+        return Some(TokenSource::Given(token.trim().into()));
     }
     let variable = var::BUILDKITE_ANALYTICS_TOKEN;
     if !is_readable {
@@ -186,26 +176,18 @@ fn token(
         );
         return None;
     };
-    let request = TokenRequest {
-        agent: set(args.buildkite_agent_command.as_ref())
+    Some(TokenSource::Agent(AgentToken {
+        program: set(args.buildkite_agent_command.as_ref())
             .unwrap_or_else(|| common::DEFAULT_AGENT.to_owned()),
         audience: format!("{base_url}/v2/analytics/organizations/{organization}/suites/{suite}"),
-        lifetime_seconds,
-    };
-    mint(&request)
-        .map_err(|error| {
-            problems.add(
-                variable,
-                format!("{MISSING}: failed to ask the agent for a token: {error}"),
-            );
-        })
-        .ok()
+        lifetime,
+    }))
 }
 
 /// What the CI says, with what was typed in its place.
 fn run(args: &UploadArgs, ci_environment: &CiEnvironment) -> RunEnvironment {
     let ci = ci::detect(&ci_environment.variables);
-    RunEnvironment::of_ci(
+    build::run_environment(
         &BuildArgs {
             build_id: args.build_id.clone(),
             build_number: args.build_number.clone(),
@@ -225,7 +207,6 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::agent::AgentError;
 
     fn typed(change: impl FnOnce(&mut UploadArgs)) -> TypedUpload {
         let mut typed = TypedUpload::default();
@@ -236,8 +217,7 @@ mod tests {
     }
 
     fn resolve(typed: &TypedUpload) -> Result<UploadFilesSettings, String> {
-        UploadFilesSettings::resolve(typed, &mut |request| Ok(request.audience.clone().into()))
-            .map_err(|problems| problems.to_string())
+        UploadFilesSettings::resolve(typed).map_err(|problems| problems.to_string())
     }
 
     #[test]
@@ -249,7 +229,9 @@ mod tests {
             "https://analytics-api.buildkite.com/v1/uploads"
         );
         assert_eq!(settings.timeout, Duration::from_mins(5));
-        assert_eq!(settings.token.expose_secret(), "secret");
+        assert!(
+            matches!(&settings.token, TokenSource::Given(token) if token.expose_secret() == "secret")
+        );
         assert_eq!(
             (settings.run.ci, settings.run.key.as_str()),
             ("generic", "")
@@ -279,22 +261,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_asked_for_where_it_can_be_said_whom_it_is_for() {
+    fn missing_token_is_fetched_when_organization_and_suite_are_set() {
         let typed = typed(|args| {
             args.suite_token = None;
             args.organization_slug = Some("acme".to_owned());
             args.suite_slug = Some("web".to_owned());
         });
+        let TokenSource::Agent(token) = resolve(&typed).unwrap().token else {
+            panic!("a token was given");
+        };
         assert_eq!(
-            resolve(&typed).unwrap().token.expose_secret(),
+            token.audience,
             "https://api.buildkite.com/v2/analytics/organizations/acme/suites/web"
         );
-        let refused =
-            UploadFilesSettings::resolve(&typed, &mut |_| Err(AgentError::for_tests("no agent")));
-        insta::assert_snapshot!(refused.unwrap_err(), @"
-        bktec upload: invalid configuration:
-        BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token): failed to ask the agent for a token: agent cannot be started: no agent
-        ");
     }
 
     #[test]

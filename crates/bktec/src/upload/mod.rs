@@ -4,10 +4,8 @@
 //! goes on. For `upload` as all there is to do. What the fields mean is the server's business; a
 //! file is streamed, and cut into several uploads when it holds more results than one may.
 
-pub(crate) mod multipart;
 pub(crate) mod parts;
 pub(crate) mod result_file;
-pub mod run_env;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -19,8 +17,9 @@ use test_engine_results::Format;
 use test_engine_wire::UploadReceipt;
 
 use self::parts::Part;
+use crate::ci::RunEnvironment;
+use crate::server_api::multipart::Form;
 use crate::server_api::{Budget, Failure, GaveUp, Request, Transport, effort, with_retries};
-use crate::settings::{CommonSettings, UploadFilesSettings};
 use crate::terminal::Terminal;
 
 /// Why a file was not uploaded.
@@ -45,14 +44,28 @@ pub enum UploadError {
     },
 }
 
+/// Where to upload, and how to describe the results.
+pub struct UploadOptions<'a> {
+    /// The address, path included.
+    pub url: String,
+    pub token: &'a SecretString,
+    pub run: &'a RunEnvironment,
+    pub location_prefix: &'a str,
+    pub tags: &'a BTreeMap<String, String>,
+    /// The directory that relative paths in reports start from.
+    pub directory: &'a Path,
+    /// A factor for time limits: 1, except in this project's tests.
+    pub time_scale: f64,
+}
+
 /// Uploads the result files of one run.
 pub struct Uploader<'a> {
     transport: Transport,
     url: String,
     authorization: SecretString,
     fields: Vec<(String, String)>,
-    /// Jest's reports hold whole paths of this machine: the server needs their beginning to make
-    /// them relative. Told with no other format.
+    /// Jest reports absolute paths; the server needs the working directory to make them relative.
+    /// Sent with no other format.
     directory_for_jest: Option<String>,
     /// Whether only 201 and 202 count, rather than every success.
     strict: bool,
@@ -61,79 +74,65 @@ pub struct Uploader<'a> {
 }
 
 impl<'a> Uploader<'a> {
-    /// An uploader for the build of the settings. Connects when first used.
-    pub(crate) fn new(
-        settings: &CommonSettings,
+    /// An uploader for `bktec run`. Connects when first used. `sends_directory` adds the working
+    /// directory to every upload instead of only those that need it.
+    pub(crate) fn for_run(
+        options: &UploadOptions<'_>,
+        test_runner: &str,
+        sends_directory: bool,
         transport: &Transport,
-        token: &SecretString,
-        tags: &BTreeMap<String, String>,
-        location_prefix: &str,
-        directory: &Path,
         terminal: &'a Terminal,
     ) -> Self {
-        // All keys always, empty where unknown.
-        let mut environment = settings.run.pairs().to_vec();
+        // The server expects every key, empty where unknown.
+        let mut environment = options.run.pairs().to_vec();
         environment.extend([
-            ("location_prefix", location_prefix),
+            ("location_prefix", options.location_prefix),
             ("collector", "bktec"),
-            ("test_runner", settings.runner.definition.name),
+            ("test_runner", test_runner),
             ("version", env!("CARGO_PKG_VERSION")),
         ]);
-        let directory = directory.to_string_lossy();
-        let with_all = !settings.build.build_id.is_empty();
-        if with_all {
+        let directory = options.directory.to_string_lossy();
+        if sends_directory {
             environment.push(("cwd", &directory));
         }
-        // Jest's reports hold whole paths, which no plan asks for; with the directory they can be
-        // made relative, and it tells nothing that the report does not.
-        let directory_for_jest = (!with_all).then(|| directory.clone().into_owned());
+        let directory_for_jest = (!sends_directory).then(|| directory.clone().into_owned());
         Self {
             transport: transport.clone(),
-            url: format!("{}/v1/uploads", settings.engine.upload_base_url),
-            authorization: format!("Token token={}", token.expose_secret()).into(),
-            fields: fields(&environment, tags),
+            url: options.url.clone(),
+            authorization: format!("Token token={}", options.token.expose_secret()).into(),
+            fields: fields(&environment, options.tags),
             directory_for_jest,
             strict: false,
-            budget: Budget::RESULTS.scaled(settings.engine.time_scale),
+            budget: Budget::RESULTS.scaled(options.time_scale),
             terminal,
         }
     }
 
-    /// An uploader for `bktec upload`. `key` is the run's; `directory` is where paths in reports
-    /// begin.
+    /// An uploader for `bktec upload`, which may take `timeout` for all files together.
     pub(crate) fn for_files(
-        settings: &UploadFilesSettings,
-        key: &str,
-        directory: &Path,
+        options: &UploadOptions<'_>,
+        timeout: Duration,
         terminal: &'a Terminal,
     ) -> Self {
-        let mut environment = settings.run.pairs().to_vec();
+        let mut environment = options.run.pairs().to_vec();
         environment.extend([
-            (
-                "location_prefix",
-                settings.location_prefix.as_deref().unwrap_or_default(),
-            ),
+            ("location_prefix", options.location_prefix),
             ("collector", "bktec"),
             ("version", env!("CARGO_PKG_VERSION")),
         ]);
-        for (name, value) in &mut environment {
-            if *name == "key" {
-                *value = key;
-            }
-        }
         environment.retain(|(_, value)| !value.is_empty());
         let budget = Budget {
-            overall: settings.timeout,
+            overall: timeout,
             ..Budget::UPLOAD
         };
         Self {
             transport: Transport::new(),
-            url: settings.url.clone(),
-            authorization: format!("Token token=\"{}\"", settings.token.expose_secret()).into(),
-            fields: fields(&environment, &settings.tags),
-            directory_for_jest: Some(directory.to_string_lossy().into_owned()),
+            url: options.url.clone(),
+            authorization: format!("Token token=\"{}\"", options.token.expose_secret()).into(),
+            fields: fields(&environment, options.tags),
+            directory_for_jest: Some(options.directory.to_string_lossy().into_owned()),
             strict: true,
-            budget: budget.scaled(settings.time_scale),
+            budget: budget.scaled(options.time_scale),
             terminal,
         }
     }
@@ -196,7 +195,7 @@ impl<'a> Uploader<'a> {
             .fields
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        let form = multipart::Form::new(
+        let form = Form::new(
             std::iter::once(("format", format.name()))
                 .chain(directory)
                 .chain(fields),

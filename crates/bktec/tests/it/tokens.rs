@@ -1,13 +1,15 @@
-//! Tokens: given ones, ones the CI agent gives, and none.
+//! Tokens: given, fetched from the CI agent, or missing.
+
+use rstest::rstest;
 
 use crate::bktec::Bktec;
 use crate::server::{Reply, Server, nobody};
 
-/// An agent that notes what it was asked and gives a token.
-const AGENT: &str = r#"echo "$@" >> asked; echo "  minted-token  ""#;
+/// A CI agent that records its arguments and prints a token.
+const AGENT: &str = r#"echo "$@" >> calls; echo "  fetched-token  ""#;
 
 #[test]
-fn a_missing_access_token_is_asked_of_the_agent() {
+fn fetches_missing_access_token_from_the_agent() {
     let server = Server::start(|_, _| Reply::message(401, "no"));
     let bktec = Bktec::against(&["run"], &server)
         .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
@@ -17,17 +19,44 @@ fn a_missing_access_token_is_asked_of_the_agent() {
     let (ended, bktec) = bktec.run_and_keep();
     assert_eq!(ended.code, 16, "{ended}");
     assert_eq!(
-        bktec.read("asked").replace(&server.base(), "SERVER"),
-        "oidc request-token --audience SERVER/v2/analytics/organizations/acme/suites/web --lifetime 90\n"
+        bktec.read("calls").replace(&server.base(), "SERVER"),
+        "oidc request-token --audience SERVER/v2/analytics/organizations/acme/suites/web \
+         --lifetime 90\n"
     );
     assert_eq!(
         server.asked()[0].header("authorization"),
-        Some("Bearer minted-token")
+        Some("Bearer fetched-token")
     );
 }
 
+/// A fetched access token is also valid for uploads; a given one is not.
+#[rstest]
+#[case::given_access_token("secret-token", "Bearer secret-token")]
+#[case::no_access_token("", "Bearer fetched-token")]
+fn fetches_at_most_one_token_per_run(#[case] access_token: &str, #[case] authorization: &str) {
+    let server = Server::start(|_, _| Reply::not_found());
+    let bktec = Bktec::against(
+        &[
+            "run",
+            "--oidc",
+            "--test-command",
+            "sh -c 'echo token=$BUILDKITE_ANALYTICS_TOKEN' {{testExamples}} {{resultPath}}",
+        ],
+        &server,
+    )
+    .env("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", access_token)
+    .program("buildkite-agent", AGENT);
+    let (ended, bktec) = bktec.run_and_keep();
+    assert!(ended.stdout.contains("\ntoken=fetched-token\n"), "{ended}");
+    assert_eq!(
+        server.asked()[0].header("authorization"),
+        Some(authorization)
+    );
+    assert_eq!(bktec.read("calls").lines().count(), 1);
+}
+
 #[test]
-fn an_agent_that_fails_is_a_wrong_configuration() {
+fn failing_agent_is_a_configuration_error() {
     let ended = Bktec::configured(&["run"], &nobody())
         .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
         .env("BUILDKITE_TEST_ENGINE_OIDC", "true")
@@ -38,12 +67,13 @@ fn an_agent_that_fails_is_a_wrong_configuration() {
     ----- stdout -----
     ----- stderr -----
     bktec run: invalid configuration:
-    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token): failed to ask the agent for a token: buildkite-agent ended with exit status: 3: no job token here
+    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token): failed to fetch a token: buildkite-agent ended with exit status: 3: no job token here
+    hint: set BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN (tokens are fetched automatically only on Buildkite)
     ");
 }
 
 #[test]
-fn no_agent_at_all() {
+fn missing_agent_is_a_configuration_error() {
     let ended = Bktec::configured(
         &[
             "run",
@@ -60,31 +90,50 @@ fn no_agent_at_all() {
     ----- stdout -----
     ----- stderr -----
     bktec run: invalid configuration:
-    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token): failed to ask the agent for a token: /no/such/agent cannot be started: No such file or directory (os error 2)
+    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token): failed to fetch a token: /no/such/agent cannot be started: No such file or directory (os error 2)
+    hint: set BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN (tokens are fetched automatically only on Buildkite)
     ");
 }
 
 #[test]
-fn oidc_can_be_turned_off() {
+fn upload_without_a_token_says_which_variable_to_set() {
+    let ended = Bktec::uploading(&["a.xml"], &nobody())
+        .without("BUILDKITE_ANALYTICS_TOKEN")
+        .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
+        .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
+        .run();
+    insta::assert_snapshot!(ended, @"
+    exit code: 16
+    ----- stdout -----
+    ----- stderr -----
+    bktec upload: invalid configuration:
+    BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token): failed to fetch a token: buildkite-agent cannot be started: No such file or directory (os error 2)
+    hint: set BUILDKITE_ANALYTICS_TOKEN (tokens are fetched automatically only on Buildkite)
+    ");
+}
+
+#[test]
+fn does_not_call_the_agent_when_oidc_is_off() {
     for off in [&["run", "--no-oidc"][..], &["run", "--oidc=false"]] {
         let ended = Bktec::configured(off, &nobody())
             .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
             .without("BUILDKITE_TEST_ENGINE_OIDC")
-            .program("buildkite-agent", "echo asked >&2")
+            .program("buildkite-agent", "echo called >&2")
             .run();
         assert_eq!(ended.code, 16);
         assert_eq!(
             ended.stderr,
-            "bktec run: invalid configuration:\nBUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token), since OIDC is off\n"
+            "bktec run: invalid configuration:\nBUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not \
+             be blank (or give --access-token), since OIDC is off\n"
         );
     }
 }
 
 #[test]
-fn no_token_is_ever_printed() {
+fn never_prints_tokens() {
     let server = Server::start(|asked, _| match asked.method.as_str() {
         "GET" => Reply::not_found(),
-        _ => Reply::message(401, "who?"),
+        _ => Reply::message(401, "invalid token"),
     });
     let ended = Bktec::against(&["run", "--debug"], &server)
         .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")

@@ -13,8 +13,8 @@ use super::counted;
 use super::error::BackfillError;
 use super::interrupt::Interrupt;
 use crate::git::Cancel;
-use crate::server_api::{Client, Failure, Transport, Verdict};
-use crate::settings::{BackfillSettings, BackfillTask};
+use crate::server_api::{Client, Failure, SuiteAccess, Transport, Verdict};
+use crate::settings::{BackfillSettings, BackfillTask, TokenSource};
 use crate::terminal::Terminal;
 
 const READ: &str = "read_suites";
@@ -30,7 +30,7 @@ pub(super) fn check_scopes(
     client: &Client<'_>,
     terminal: &Terminal,
 ) -> Result<(), BackfillError> {
-    if settings.token_minted {
+    if matches!(settings.engine.access_token, TokenSource::Agent(_)) {
         // Such a token has a policy instead of a list; the server will apply it.
         return Ok(());
     }
@@ -61,6 +61,7 @@ pub(super) fn check_scopes(
 /// `--upload`.
 pub(super) fn send_existing(
     settings: &BackfillSettings,
+    suite: &SuiteAccess,
     archive: &Path,
     interrupt: &Interrupt,
     terminal: &Terminal,
@@ -71,7 +72,7 @@ pub(super) fn send_existing(
     };
     // A wrong path is better known before the server is asked.
     let length = openable(archive).map_err(unreadable)?;
-    let client = Client::new(&settings.engine, &Transport::new(), terminal);
+    let client = Client::new(suite, &Transport::new(), terminal);
     check_scopes(settings, &client, terminal)?;
     let upload = client.presigned_upload()?;
     let sending = Sending {

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::io::Write as _;
 
 use crate::clock;
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::report::{Event, EventLine, SCHEMA_VERSION};
 use crate::settings::EventOutput;
 use crate::terminal::Terminal;

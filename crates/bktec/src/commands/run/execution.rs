@@ -9,7 +9,7 @@ use test_engine_wire::{Case, Statistics, TestIdentity, TimelineEvent};
 
 use super::event_log::EventLog;
 use crate::attempts::{self, AttemptOptions, Managed, RunEvent};
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::process::{Capacity, Exit};
 use crate::report::{self, Event, ReportContext, UploadFinished};
 use crate::runners::Runner;

@@ -4,20 +4,21 @@ mod event_log;
 mod execution;
 mod share;
 
+use secrecy::SecretString;
 use test_engine_wire::{Case, Plan, PlanMetadataRequest, Statistics, TestIdentity};
 
 use self::event_log::EventLog;
 use self::execution::{Executed, Execution};
 use super::obtain::{self, Obtained};
 use super::{header, prepare, request, targets};
-use crate::error::CommandError;
+use crate::commands::CommandError;
 use crate::report::{Event, PlanReady, PlanSource, RunFailed, RunFinished, RunResult, RunStarted};
 use crate::runners::Runner;
-use crate::server_api::{Client, Transport};
+use crate::server_api::{Client, SuiteAccess, Transport};
 use crate::settings::RunSettings;
 use crate::split_summary::split_summary;
 use crate::terminal::Terminal;
-use crate::upload::Uploader;
+use crate::upload::{UploadOptions, Uploader};
 use crate::{agent, exit_code, fallback};
 
 /// What this node runs, and what it rests on.
@@ -29,11 +30,22 @@ struct Share {
     planned: bool,
 }
 
+/// Fetched before anything else happens.
+pub(super) struct Tokens {
+    pub suite: SuiteAccess,
+    /// The token for uploads, or why there is none.
+    pub upload: Result<SecretString, String>,
+}
+
 /// Runs this node's share. Ends with the runner's code, as far as muted tests allow.
-pub(super) fn run(settings: &RunSettings, terminal: &Terminal) -> Result<u8, CommandError> {
+pub(super) fn run(
+    settings: &RunSettings,
+    tokens: &Tokens,
+    terminal: &Terminal,
+) -> Result<u8, CommandError> {
     let events = EventLog::open(settings.events.as_ref(), terminal)?;
     events.write(|| started(settings));
-    let ended = run_share(settings, &events, terminal);
+    let ended = run_share(settings, tokens, &events, terminal);
     if let Err(error) = &ended {
         events.write(|| {
             Event::RunFailed(RunFailed {
@@ -85,13 +97,14 @@ fn nothing_to_run() -> Event {
 
 fn run_share(
     settings: &RunSettings,
+    tokens: &Tokens,
     events: &EventLog<'_>,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
     header::print(terminal);
     let common = &settings.common;
     let directory = prepare::working_directory()?;
-    let token = settings.upload.token.as_ref();
+    let token = tokens.upload.as_ref();
     if let Err(reason) = token {
         if settings.upload.wanted {
             terminal.warning(&format!("Results are not uploaded: {reason}."));
@@ -111,7 +124,7 @@ fn run_share(
     terminal.debug(|| format!("{} targets", targets.len()));
 
     let transport = Transport::new();
-    let client = Client::new(&common.engine, &transport, terminal);
+    let client = Client::new(&tokens.suite, &transport, terminal);
     let share = share(settings, &*runner, &targets, &client, terminal)?;
     events.write(|| ready(&share));
     if share.cases.is_empty() && !common.runner.definition.chooses_tests {
@@ -125,13 +138,20 @@ fn run_share(
 
     let prefix = request::prefix(common);
     let uploader = token.ok().filter(|_| settings.upload.wanted).map(|token| {
-        Uploader::new(
-            common,
-            &transport,
+        let options = UploadOptions {
+            url: format!("{}/v1/uploads", common.engine.upload_base_url),
             token,
-            &settings.upload.tags,
-            prefix,
-            &directory,
+            run: &common.run,
+            location_prefix: prefix,
+            tags: &settings.upload.tags,
+            directory: &directory,
+            time_scale: common.engine.time_scale,
+        };
+        Uploader::for_run(
+            &options,
+            common.runner.definition.name,
+            !common.build.build_id.is_empty(),
+            &transport,
             terminal,
         )
     });

@@ -2,8 +2,8 @@
 //!
 //! A test that fails is not an error, nor is a server that cannot be reached while work can go on.
 
+use super::{BackfillError, UploadFilesError};
 use crate::agent::AgentError;
-use crate::commands::{BackfillError, UploadFilesError};
 use crate::runners::RunnerError;
 use crate::server_api::ApiError;
 use crate::settings::InvalidConfiguration;
