@@ -5,13 +5,15 @@ use std::sync::Arc;
 use test_engine_store::Store;
 use uuid::Uuid;
 
+use crate::access::Authenticator;
 use crate::backfills::Backfills;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{Authenticator, Links, RateLimits};
+use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::planning::Planner;
+use crate::rate_limits::RateLimits;
 use crate::raw_uploads::RawUploads;
 
 /// Shared by all requests.

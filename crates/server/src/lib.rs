@@ -4,15 +4,19 @@
 //! it. Requests go through `http` to one of two rooms: `ingest` (results come in) and `planning`
 //! (plans go out). `test-engine-store` holds all SQL.
 
+mod access;
 mod app;
 mod backfills;
 mod blobs;
+mod error_chain;
 mod ingest;
 mod jobs;
+mod links;
 mod metrics;
 mod oidc;
 mod owners;
 mod planning;
+mod rate_limits;
 mod raw_uploads;
 mod secrets;
 mod selectors;

@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use tokio::sync::Semaphore;
 
 use crate::blobs::{BlobError, Blobs, Key};
-use crate::http::Chain;
+use crate::error_chain::ErrorChain;
 
 /// Mebibytes of files that wait at most; what comes on top is not kept.
 const ROOM_MIB: u32 = 256;
@@ -60,7 +60,7 @@ impl RawUploads {
         let blobs = self.blobs.clone();
         tokio::spawn(async move {
             if let Err(error) = store(&blobs, &key, file).await {
-                let cause = Chain(&error);
+                let cause = ErrorChain(&error);
                 tracing::error!(key = key.as_str(), cause = %cause, "failed to keep a raw upload");
             }
             drop(share);

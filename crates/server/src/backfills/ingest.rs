@@ -153,7 +153,7 @@ async fn ingest(app: &App, backfill: &PendingBackfill) -> Result<(), IngestError
         .finish_backfill(backfill.uuid, &outcome, now)
         .await?;
     if let Err(error) = app.blobs.rename(&incoming, &key).await {
-        let cause = crate::http::Chain(&error);
+        let cause = crate::error_chain::ErrorChain(&error);
         tracing::warn!(cause = %cause, archive = %backfill.uuid, "failed to move a commit archive");
     }
     tracing::info!(archive = %backfill.uuid, suite = %backfill.suite_uuid, "commit archive {what}");

@@ -21,7 +21,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use settings::settings_table;
 
-use crate::http::Chain;
+use crate::error_chain::ErrorChain;
 use settings::DatabaseArguments;
 
 /// Plans test runs, takes in their results, learns from them.
@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    output::complain(&format!("test-engine: {}", Chain(error.as_ref())));
+    output::complain(&format!("test-engine: {}", ErrorChain(error.as_ref())));
     ExitCode::FAILURE
 }
 

@@ -19,8 +19,8 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 
-use super::links::BACKFILL_UPLOAD;
 use crate::App;
+use crate::links::BACKFILL_UPLOAD;
 
 /// The longest a refused sender is listened to.
 const PATIENCE: Duration = Duration::from_secs(10);

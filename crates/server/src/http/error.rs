@@ -8,7 +8,10 @@ use axum::response::{IntoResponse, Response};
 use test_engine_store::StoreError;
 use test_engine_wire::ErrorBody;
 
-use super::rate_limits::RateStatus;
+use crate::access::AccessError;
+use crate::error_chain::ErrorChain;
+use crate::oidc::OidcError;
+use crate::rate_limits::RateStatus;
 
 /// Seconds to wait before a request that could not be served is sent again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -85,7 +88,7 @@ impl ApiError {
     }
 
     /// 429: too often.
-    pub(crate) fn too_often(rate: RateStatus) -> Self {
+    pub(crate) fn rate_limited(rate: RateStatus) -> Self {
         Self {
             rate: Some(Box::new(rate)),
             ..Self::new(
@@ -134,7 +137,7 @@ impl From<StoreError> for ApiError {
             | StoreError::SignIn(_)
             | StoreError::Unsecured(_)
             | StoreError::NoDatabase(_) => {
-                tracing::error!(cause = %Chain(&error), "failed to use the database");
+                tracing::error!(cause = %ErrorChain(&error), "failed to use the database");
                 let kind = match error {
                     StoreError::Full(_) => "full",
                     StoreError::ReadOnly(_) => "read_only",
@@ -146,23 +149,32 @@ impl From<StoreError> for ApiError {
                 )
                 .with_trouble(kind)
             }
-            _ => Self::internal("use its database", &Chain(&error)).with_trouble("other"),
+            _ => Self::internal("use its database", &ErrorChain(&error)).with_trouble("other"),
         }
     }
 }
 
-/// An error and its causes on one line, for the log.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
-
-impl Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
+impl From<OidcError> for ApiError {
+    fn from(error: OidcError) -> Self {
+        match error {
+            OidcError::Store(error) => error.into(),
+            // Temporary, so it must not look like an invalid token.
+            OidcError::Issuer { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
+            _ => Self::unauthorized(error.to_string()),
         }
-        Ok(())
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Store(error) => error.into(),
+            AccessError::Oidc(error) => error.into(),
+            AccessError::MissingScope(_) => Self::forbidden(error.to_string()),
+            _ => Self::unauthorized(error.to_string()),
+        }
     }
 }
 

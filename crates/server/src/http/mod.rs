@@ -6,15 +6,12 @@
 mod api;
 mod auth;
 mod body;
-mod credentials;
 mod drain;
 mod error;
-mod links;
 pub(crate) mod listen;
 mod notes;
 mod paging;
-mod query;
-mod rate_limits;
+mod params;
 mod routes;
 mod shapes;
 mod web;
@@ -30,11 +27,6 @@ use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-
-pub(crate) use auth::Authenticator;
-pub(crate) use error::Chain;
-pub(crate) use links::Links;
-pub(crate) use rate_limits::RateLimits;
 
 use crate::App;
 use error::ApiError;

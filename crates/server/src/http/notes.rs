@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::error::{ApiError, DatabaseTrouble};
-use super::links::BACKFILL_UPLOAD;
-use super::rate_limits::RateStatus;
 use crate::App;
+use crate::links::BACKFILL_UPLOAD;
+use crate::rate_limits::RateStatus;
 
 /// The longest a request may take, from its headers to its answer.
 const REQUEST_LIMIT: Duration = Duration::from_mins(3);
@@ -80,7 +80,7 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         });
     let notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(rate) = notes.rate {
-        rate.write_to(response.headers_mut());
+        write_rate_limit(rate, response.headers_mut());
     }
     let took = began.elapsed();
     let route = route.as_ref().map(MatchedPath::as_str);
@@ -98,4 +98,11 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         "request"
     );
     response
+}
+
+fn write_rate_limit(status: RateStatus, headers: &mut HeaderMap) {
+    headers.insert("ratelimit-scope", HeaderValue::from_static(status.scope));
+    headers.insert("ratelimit-limit", HeaderValue::from(status.limit));
+    headers.insert("ratelimit-remaining", HeaderValue::from(status.remaining));
+    headers.insert("ratelimit-reset", HeaderValue::from(status.reset));
 }

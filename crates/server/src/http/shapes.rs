@@ -6,8 +6,8 @@ use serde::Serialize;
 use test_engine_store::{Metrics, Run, RunResult, Suite, Test, TestState, Timestamp};
 use test_engine_wire as wire;
 
-use super::links::Links;
 use crate::clock::rfc3339;
+use crate::links::Links;
 
 pub(crate) fn suite(suite: &Suite, links: &Links) -> wire::Suite {
     wire::Suite {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::App;
 use crate::backfills;
-use crate::http::Chain;
+use crate::error_chain::ErrorChain;
 
 /// How often to look, unless told: for archives that went to a bucket directly or to another
 /// server, and for those that wait to be tried again.
@@ -19,20 +19,20 @@ pub(super) async fn run(app: App) {
             () = app.backfills.wake.notified() => {}
         }
         if let Err(error) = backfills::find_arrived(&app).await {
-            tracing::error!(cause = %Chain(&error), "failed to look for commit archives");
+            tracing::error!(cause = %ErrorChain(&error), "failed to look for commit archives");
         }
         loop {
             match backfills::ingest_next(&app).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    tracing::error!(cause = %Chain(&error), "failed to read a commit archive");
+                    tracing::error!(cause = %ErrorChain(&error), "failed to read a commit archive");
                     break;
                 }
             }
         }
         if let Err(error) = backfills::forget_unused(&app).await {
-            tracing::error!(cause = %Chain(&error), "failed to forget unused forms");
+            tracing::error!(cause = %ErrorChain(&error), "failed to forget unused forms");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::App;
-use crate::http::Chain;
+use crate::error_chain::ErrorChain;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ async fn some_steps(app: &App) -> bool {
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => return false,
             Err(error) => {
-                tracing::error!(cause = %Chain(&error), "failed to remove a deleted suite");
+                tracing::error!(cause = %ErrorChain(&error), "failed to remove a deleted suite");
                 return false;
             }
         }

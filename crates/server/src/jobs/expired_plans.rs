@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::App;
-use crate::http::Chain;
+use crate::error_chain::ErrorChain;
 
 /// How often to look.
 const EVERY: Duration = Duration::from_mins(10);
@@ -30,7 +30,7 @@ async fn delete_all(app: &App) -> bool {
             // Let the requests in between the steps.
             Ok(_more) => tokio::task::yield_now().await,
             Err(error) => {
-                tracing::error!(cause = %Chain(&error), "failed to delete expired plans");
+                tracing::error!(cause = %ErrorChain(&error), "failed to delete expired plans");
                 return false;
             }
         }

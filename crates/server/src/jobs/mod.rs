@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::App;
-use crate::http::Chain;
+use crate::error_chain::ErrorChain;
 
 /// Run every job until the task is dropped.
 pub(crate) async fn run(app: App) {
@@ -28,10 +28,10 @@ pub(crate) async fn run(app: App) {
 /// out. The jobs have ended by then.
 pub(crate) async fn hand_over(app: &App) {
     if let Err(error) = crate::backfills::put_back(app).await {
-        tracing::warn!(cause = %Chain(&error), "failed to put a half-read commit archive back");
+        tracing::warn!(cause = %ErrorChain(&error), "failed to put a half-read commit archive back");
     }
     if let Err(error) = app.store.release_leases(app.instance).await {
-        tracing::warn!(cause = %Chain(&error), "failed to give the work in the background back");
+        tracing::warn!(cause = %ErrorChain(&error), "failed to give the work in the background back");
     }
 }
 
@@ -44,7 +44,7 @@ async fn is_ours(app: &App, job: &str, every: Duration) -> bool {
     match app.store.try_lease(job, app.instance, now, until).await {
         Ok(ours) => ours,
         Err(error) => {
-            tracing::error!(cause = %Chain(&error), job, "failed to ask whose job it is");
+            tracing::error!(cause = %ErrorChain(&error), job, "failed to ask whose job it is");
             false
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use test_engine_store::Expired;
 
 use crate::App;
-use crate::http::Chain;
+use crate::error_chain::ErrorChain;
 use crate::retention;
 
 /// How often to look. What expires does so by the day.
@@ -39,7 +39,7 @@ async fn remove_expired(app: &App) {
             "removed what was older than it is kept"
         ),
         Err(error) => {
-            tracing::error!(cause = %Chain(&error), "failed to remove what is too old");
+            tracing::error!(cause = %ErrorChain(&error), "failed to remove what is too old");
         }
     }
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub use policy::PolicyError;
 
 use crate::config::Oidc;
-use crate::http::Links;
+use crate::links::Links;
 use crate::scopes::Scope;
 use fetch::Fetcher;
 use issuers::{Issuers, KeyError};
@@ -230,7 +230,7 @@ mod tests {
     use super::jwt::tests::token_with;
     use super::jwt::{Algorithm, Jwt};
     use super::{OidcError, check_times, suite_of};
-    use crate::http::Links;
+    use crate::links::Links;
 
     fn times(token: &str, now: i64) -> Result<(), OidcError> {
         check_times(

@@ -165,7 +165,7 @@ fn too_large(limit: u64) -> ApiError {
 
 impl From<BlobError> for ApiError {
     fn from(error: BlobError) -> Self {
-        let cause = crate::http::error::Chain(&error);
+        let cause = crate::error_chain::ErrorChain(&error);
         tracing::error!(cause = %cause, "failed to use the object storage");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

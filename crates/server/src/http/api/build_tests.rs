@@ -18,7 +18,7 @@ use crate::App;
 use crate::http::auth::{OrganizationAccess, ReadSuites};
 use crate::http::error::ApiError;
 use crate::http::paging::{self, PageQuery};
-use crate::http::query::Params;
+use crate::http::params::Params;
 
 #[derive(Deserialize)]
 pub(super) struct Build {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::query::Params;
+use crate::http::params::Params;
 
 /// Days looked back at most, and unless asked otherwise.
 const MOST_DAYS: i64 = 90;

@@ -13,10 +13,10 @@ use crate::App;
 use crate::clock::rfc3339;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::links::Links;
 use crate::http::paging::{self, PageQuery};
-use crate::http::query::{IdInPath, Params};
+use crate::http::params::{IdInPath, Params};
 use crate::http::shapes::seconds;
+use crate::links::Links;
 
 #[derive(Deserialize)]
 pub(super) struct Detail {

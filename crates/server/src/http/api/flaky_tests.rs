@@ -17,7 +17,7 @@ use crate::clock::rfc3339;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::paging::{self, PageQuery};
-use crate::http::query::Params;
+use crate::http::params::Params;
 
 /// The label of flaky tests.
 const LABEL: &str = "flaky";

@@ -8,7 +8,8 @@ use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
 use crate::App;
-use crate::http::credentials::bearer;
+use crate::access::credentials::bearer;
+use crate::http::auth::authorization;
 use crate::http::error::ApiError;
 use crate::metrics::MEDIA_TYPE;
 
@@ -20,7 +21,7 @@ pub(super) async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Re
                 "Metrics are closed. Start the server with --metrics-token or --metrics-open.",
             ));
         };
-        let sent = bearer(&headers);
+        let sent = authorization(&headers).and_then(bearer);
         let fits = sent.is_some_and(|sent| {
             let (sent, token) = (sent.expose_secret(), token.expose_secret());
             sent.as_bytes().ct_eq(token.as_bytes()).into()

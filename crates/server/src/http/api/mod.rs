@@ -44,8 +44,8 @@ mod upload_metadata;
 mod uploads_list;
 mod version;
 
-use super::links::BACKFILL_UPLOAD;
 use super::routes::{Routes, get, patch, post, put};
+use crate::links::BACKFILL_UPLOAD;
 
 /// Every address of the API.
 pub(super) fn routes() -> Routes {

@@ -4,7 +4,8 @@ use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::http::error::{ApiError, Chain};
+use crate::error_chain::ErrorChain;
+use crate::http::error::ApiError;
 use crate::planning::{PlanBytes, PlanError};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -48,7 +49,9 @@ impl From<PlanError> for ApiError {
         match error {
             PlanError::Invalid(_) => Self::bad_request(error.to_string()),
             PlanError::Store(error) => error.into(),
-            PlanError::Encoding(_) | PlanError::Task(_) => Self::internal("plan", &Chain(&error)),
+            PlanError::Encoding(_) | PlanError::Task(_) => {
+                Self::internal("plan", &ErrorChain(&error))
+            }
         }
     }
 }

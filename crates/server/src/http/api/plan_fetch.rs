@@ -9,7 +9,7 @@ use super::plan_answer;
 use crate::App;
 use crate::http::auth::{ReadPlans, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::query::Params;
+use crate::http::params::Params;
 
 #[derive(Deserialize)]
 pub(super) struct Query {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::App;
 use crate::clock::rfc3339;
 use crate::http::auth::OrganizationMember;
-use crate::http::rate_limits::Bucket;
+use crate::rate_limits::Bucket;
 
 pub(super) async fn get(
     State(app): State<App>,
@@ -18,7 +18,7 @@ pub(super) async fn get(
     for bucket in Bucket::ALL {
         let standing = app
             .rate_limits
-            .standing(principal.organization, bucket, now)
+            .status(principal.organization, bucket, now)
             .await;
         let reset_at = now.plus_millis(i64::from(standing.reset) * 1_000);
         scopes.insert(

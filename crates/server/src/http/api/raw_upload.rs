@@ -11,7 +11,7 @@ use crate::App;
 use crate::blobs::Key;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::query::IdInPath;
+use crate::http::params::IdInPath;
 
 pub(super) async fn get(
     State(app): State<App>,

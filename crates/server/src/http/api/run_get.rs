@@ -7,7 +7,7 @@ use test_engine_wire::Run;
 use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::query::IdInPath;
+use crate::http::params::IdInPath;
 use crate::http::shapes;
 
 pub(super) async fn get(

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use test_engine_store::SuiteChanges;
 
-use crate::http::auth::Principal;
+use crate::access::Principal;
 use crate::http::error::ApiError;
 use crate::oidc::Policy;
 use crate::scopes::Scope;
@@ -35,7 +35,7 @@ impl Fields {
             .policy
             .iter()
             .flat_map(Policy::scopes)
-            .find(|scope| *scope != Scope::WriteUploads && !principal.may(*scope));
+            .find(|scope| *scope != Scope::WriteUploads && !principal.has_scope(*scope));
         beyond.map_or(Ok(()), |scope| {
             Err(ApiError::forbidden(format!(
                 "The OIDC policy grants the scope {scope}, which your access token doesn't have \

@@ -8,7 +8,7 @@ use test_engine_wire::Suite;
 use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::query::Params;
+use crate::http::params::Params;
 use crate::http::shapes;
 use crate::scopes::Scope;
 
@@ -23,7 +23,7 @@ pub(super) async fn get(
     access: SuiteAccess<ReadSuites>,
     Params(query): Params<Query>,
 ) -> Result<Json<Suite>, ApiError> {
-    if query.show_api_token && !access.principal.may(Scope::WriteSuites) {
+    if query.show_api_token && !access.principal.has_scope(Scope::WriteSuites) {
         return Err(ApiError::forbidden(format!(
             "Your access token doesn't have the {} scope (missing required scope: {0}), which \
              show_api_token needs.",

@@ -8,7 +8,7 @@ use crate::App;
 use crate::http::auth::{OrganizationAccess, ReadSuites};
 use crate::http::error::ApiError;
 use crate::http::paging::{self, PageQuery};
-use crate::http::query::Params;
+use crate::http::params::Params;
 use crate::http::shapes;
 
 pub(super) async fn get(

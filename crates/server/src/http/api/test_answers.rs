@@ -7,8 +7,8 @@ use test_engine_wire as wire;
 
 use crate::App;
 use crate::http::error::ApiError;
-use crate::http::links::Links;
 use crate::http::shapes;
+use crate::links::Links;
 use crate::owners::Owners;
 
 /// What is told of tests besides what their rows say.

@@ -11,7 +11,7 @@ use super::version::WithMetrics;
 use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::query::IdInPath;
+use crate::http::params::IdInPath;
 use crate::http::shapes;
 
 /// Days that the metrics are of.

@@ -12,7 +12,7 @@ use crate::App;
 use crate::http::auth::{SuiteAccess, WriteSuites};
 use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
-use crate::http::query::IdInPath;
+use crate::http::params::IdInPath;
 
 /// Labels in one request.
 const MOST_LABELS: usize = 100;

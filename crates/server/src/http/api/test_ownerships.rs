@@ -10,9 +10,9 @@ use axum::{Json, RequestExt as _};
 use serde_json::{Value, json};
 
 use crate::App;
+use crate::http::auth::UploadSuite;
 use crate::http::body;
 use crate::http::error::ApiError;
-use crate::http::notes::RequestNotes;
 use crate::owners::Owners;
 
 /// Bytes of the file.
@@ -24,15 +24,11 @@ const IGNORED_LISTED: usize = 50;
 
 pub(super) async fn post(
     State(app): State<App>,
+    UploadSuite(suite): UploadSuite,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let now = app.clock.now();
     let (parts, body) = request.into_parts();
-    let suite = app.authenticator.upload_suite(&parts.headers, now).await?;
-    if let Some(notes) = parts.extensions.get::<RequestNotes>() {
-        notes.organization(&suite.organization_slug);
-        notes.suite(&suite.slug);
-    }
     let bytes = body::read(&parts.headers, body, LARGEST_FILE + FORM).await?;
     let file = file(parts, bytes).await?;
     if file.len() > LARGEST_FILE {

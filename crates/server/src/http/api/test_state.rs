@@ -9,7 +9,7 @@ use super::test_get;
 use crate::App;
 use crate::http::auth::{SuiteAccess, WriteSuites};
 use crate::http::error::ApiError;
-use crate::http::query::IdInPath;
+use crate::http::params::IdInPath;
 
 pub(super) async fn mute(
     State(app): State<App>,

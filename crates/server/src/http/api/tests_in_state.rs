@@ -9,7 +9,7 @@ use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::paging::{self, PageQuery};
-use crate::http::query::Params;
+use crate::http::params::Params;
 use crate::http::shapes;
 
 pub(super) async fn muted(

@@ -11,7 +11,7 @@ use crate::App;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::paging::{self, PageQuery};
-use crate::http::query::Params;
+use crate::http::params::Params;
 
 pub(super) async fn get(
     State(app): State<App>,

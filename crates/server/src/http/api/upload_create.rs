@@ -15,9 +15,10 @@ use uuid::Uuid;
 use super::upload_decode;
 use crate::App;
 use crate::blobs::Key;
+use crate::error_chain::ErrorChain;
+use crate::http::auth::UploadSuite;
 use crate::http::body;
-use crate::http::error::{ApiError, Chain};
-use crate::http::notes::RequestNotes;
+use crate::http::error::ApiError;
 use crate::ingest::{self, Context, SubmissionError};
 
 /// Characters of a refusal that are kept.
@@ -25,17 +26,13 @@ const REASON_LENGTH: usize = 500;
 
 pub(super) async fn post(
     State(app): State<App>,
+    // Authenticated before the body is read.
+    UploadSuite(suite): UploadSuite,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let now = app.clock.now();
-    let _under_way = app.metrics.upload_begins();
+    let _in_progress = app.metrics.upload_begins();
     let (parts, body) = request.into_parts();
-    // Before the body: strangers cannot make the server read one.
-    let suite = app.authenticator.upload_suite(&parts.headers, now).await?;
-    if let Some(notes) = parts.extensions.get::<RequestNotes>() {
-        notes.organization(&suite.organization_slug);
-        notes.suite(&suite.slug);
-    }
     let mut sender = Sender::default();
     let taken = take_in(&app, &suite, parts, body, now, &mut sender).await;
     if let Err(error) = &taken {
@@ -112,7 +109,7 @@ async fn note_refused(app: &App, suite: &Suite, error: &ApiError, sender: Sender
     let store = app.store.clone();
     let note = async move {
         if let Err(error) = store.record_refused_upload(refused).await {
-            tracing::warn!(cause = %Chain(&error), "failed to note a refused upload");
+            tracing::warn!(cause = %ErrorChain(&error), "failed to note a refused upload");
         }
     };
     if error.status().is_server_error() {

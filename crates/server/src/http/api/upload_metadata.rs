@@ -1,20 +1,12 @@
-//! `GET /v1/uploads/metadata`: where the results of this suite token go.
+//! `GET /v1/uploads/metadata`: the suite of this token.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::App;
-use crate::http::error::ApiError;
+use crate::http::auth::UploadSuite;
 
-pub(super) async fn get(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    let suite = app
-        .authenticator
-        .upload_suite(&headers, app.clock.now())
-        .await?;
-    Ok(Json(json!({"suite_url": app.links.suite_page(&suite)})))
+pub(super) async fn get(State(app): State<App>, UploadSuite(suite): UploadSuite) -> Json<Value> {
+    Json(json!({"suite_url": app.links.suite_page(&suite)}))
 }

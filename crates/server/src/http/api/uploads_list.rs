@@ -11,9 +11,9 @@ use crate::App;
 use crate::clock::rfc3339;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::links::Links;
 use crate::http::paging::{self, PageQuery};
-use crate::http::query::Params;
+use crate::http::params::Params;
+use crate::links::Links;
 
 #[derive(Deserialize)]
 pub(super) struct Filter {

@@ -8,7 +8,7 @@ use super::START;
 use super::page::{Frame, PageError, show};
 use super::viewer::Viewer;
 use crate::App;
-use crate::http::links::Links;
+use crate::links::Links;
 
 #[derive(Template)]
 #[template(path = "organizations.html")]

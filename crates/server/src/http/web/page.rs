@@ -8,8 +8,8 @@ use test_engine_store::{Page, StoreError, Suite};
 use super::assets;
 use super::viewer::Viewer;
 use crate::http::error::ApiError;
-use crate::http::links::Links;
 use crate::http::paging;
+use crate::links::Links;
 
 /// A step on the way to the page.
 pub(super) struct Crumb {

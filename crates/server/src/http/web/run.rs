@@ -14,8 +14,8 @@ use super::page::{Frame, PageError, Pager, show};
 use super::viewer::SuiteViewer;
 use crate::App;
 use crate::clock::rfc3339;
-use crate::http::links::Links;
-use crate::http::query::{IdInPath, Params};
+use crate::http::params::{IdInPath, Params};
+use crate::links::Links;
 
 /// Failures on a page.
 const PAGE_SIZE: u32 = 30;

@@ -18,7 +18,7 @@ use super::viewer::{self, COOKIE_NAME, Viewer};
 use crate::App;
 use crate::http::body;
 use crate::http::error::ApiError;
-use crate::http::query::Params;
+use crate::http::params::Params;
 use crate::scopes::Scope;
 use crate::secrets::{self, SecretKind};
 

@@ -11,9 +11,9 @@ use super::run::ResultMark;
 use super::viewer::SuiteViewer;
 use crate::App;
 use crate::clock::rfc3339;
-use crate::http::links::Links;
 use crate::http::paging::PageQuery;
-use crate::http::query::Params;
+use crate::http::params::Params;
+use crate::links::Links;
 
 #[derive(Template)]
 #[template(path = "suite.html")]

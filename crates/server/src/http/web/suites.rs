@@ -10,9 +10,9 @@ use super::page::{Frame, PageError, Pager, show};
 use super::run::ResultMark;
 use super::viewer::Viewer;
 use crate::App;
-use crate::http::links::Links;
 use crate::http::paging::PageQuery;
-use crate::http::query::Params;
+use crate::http::params::Params;
+use crate::links::Links;
 
 #[derive(Template)]
 #[template(path = "suites.html")]

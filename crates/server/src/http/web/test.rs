@@ -15,8 +15,8 @@ use super::tests_page::mean;
 use super::viewer::SuiteViewer;
 use crate::App;
 use crate::clock::rfc3339;
-use crate::http::links::Links;
-use crate::http::query::{IdInPath, Params};
+use crate::http::params::{IdInPath, Params};
+use crate::links::Links;
 
 /// Days that the numbers are of.
 const DAYS: i64 = 28;

@@ -12,8 +12,8 @@ use super::format;
 use super::page::{Frame, PageError, Pager, show};
 use super::viewer::SuiteViewer;
 use crate::App;
-use crate::http::links::Links;
-use crate::http::query::Params;
+use crate::http::params::Params;
+use crate::links::Links;
 
 /// Days looked at.
 const DAYS: i64 = 28;

@@ -14,7 +14,7 @@ use test_engine_store::{Organization, Suite, Token, TokenKind};
 
 use super::page::PageError;
 use crate::App;
-use crate::http::auth::Principal;
+use crate::access::Principal;
 use crate::http::error::ApiError;
 use crate::http::notes::RequestNotes;
 use crate::scopes::Scope;
@@ -75,7 +75,7 @@ impl Viewer {
     pub(super) fn may_write(&self, organization_slug: &str) -> bool {
         self.session.as_ref().is_some_and(|session| {
             session.principal.organization_slug == organization_slug
-                && session.principal.may(Scope::WriteSuites)
+                && session.principal.has_scope(Scope::WriteSuites)
         })
     }
 
@@ -86,7 +86,8 @@ impl Viewer {
         slug: &str,
     ) -> Result<Organization, PageError> {
         let is_own = self.session.as_ref().is_some_and(|session| {
-            session.principal.organization_slug == slug && session.principal.may(Scope::ReadSuites)
+            session.principal.organization_slug == slug
+                && session.principal.has_scope(Scope::ReadSuites)
         });
         if !is_own && !app.config.web.open {
             return Err(self.refused());

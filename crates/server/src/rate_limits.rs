@@ -1,44 +1,40 @@
-//! How often an organization may ask: a count per minute for plans and one for everything else.
+//! Rate limits: requests per organization, per minute, in three buckets.
 //!
-//! Counted by known tokens only, so strangers cannot use up an organization's share. One server
-//! counts in memory. Servers that share a database take portions of the limit from there, and
-//! count those in memory: large portions while much is left, single requests near the end. So all
-//! of them together never let more through than the limit, at the price of few round trips.
+//! Only authenticated requests count, so others cannot use up an organization's limit. A single
+//! server counts in memory. Servers that share a database reserve batches of requests there and
+//! count those in memory: large batches while much of the limit is left, single requests near the
+//! end. Together they never allow more than the limit, with few round trips.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::HeaderMap;
-use axum::http::HeaderValue;
 use test_engine_store::{OrganizationId, Store, StoreError, Timestamp};
 
 use crate::config::Limits;
 
 /// Length of a counting window, in milliseconds.
 const WINDOW: i64 = 60_000;
-/// A portion is this part of what is left...
-const PORTIONS: u64 = 64;
-/// ... and at most so many requests: more would save nothing that can be noticed.
-const LARGEST_PORTION: u64 = 100;
-/// Requests with tags for executions in a window, unless the REST API has no limit.
+/// A batch is this fraction of the requests that are left,
+const BATCH_DIVISOR: u64 = 64;
+/// and at most this many requests: larger ones save nothing noticeable.
+const MAX_BATCH: u64 = 100;
+/// Requests per window to tag executions, unless the REST API has no limit.
 const EXECUTION_TAGS_LIMIT: u32 = 1;
 
 /// Which limit a request counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Bucket {
-    /// The plan endpoints.
     Plan,
-    /// Everything else of the REST API.
+    /// The rest of the REST API.
     Rest,
-    /// Tags for executions, of which one request may hold very many.
+    /// Tagging executions; one request may tag very many.
     ExecutionTags,
 }
 
 impl Bucket {
-    /// Every limit there is.
     pub(crate) const ALL: [Self; 3] = [Self::Rest, Self::Plan, Self::ExecutionTags];
 
-    /// The name in headers and answers.
+    /// The scope in headers and responses.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Plan => "test_plan",
@@ -47,7 +43,7 @@ impl Bucket {
         }
     }
 
-    /// In the database. Never changes its meaning.
+    /// The stable number in the database.
     const fn number(self) -> i64 {
         match self {
             Self::Plan => 0,
@@ -56,7 +52,7 @@ impl Bucket {
         }
     }
 
-    /// Requests in a window; 0 is no limit.
+    /// Requests per window; 0 is no limit.
     const fn limit(self, limits: &Limits) -> u32 {
         match self {
             Self::Plan => limits.plan_requests_per_minute,
@@ -67,56 +63,66 @@ impl Bucket {
     }
 }
 
-/// Where an organization stands in the current window.
+/// An organization's use of a limit in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateStatus {
-    /// Which limit this is.
+    /// The bucket's name.
     pub(crate) scope: &'static str,
-    /// Requests in this window so far, this one included.
+    /// Requests in this window so far, including this one.
     pub(crate) current: u32,
-    /// Requests allowed in a window.
+    /// Requests allowed per window.
     pub(crate) limit: u32,
-    /// Requests left in this one.
+    /// Requests left in this window.
     pub(crate) remaining: u32,
-    /// Whole seconds until the next window.
+    /// Whole seconds until the next window, 1 to 60.
     pub(crate) reset: u32,
-    /// Whether this request was one too many.
+    /// Whether this request is over the limit.
     pub(crate) exceeded: bool,
 }
 
 impl RateStatus {
-    /// Say it in the headers that clients read.
-    pub(crate) fn write_to(self, headers: &mut HeaderMap) {
-        headers.insert("ratelimit-scope", HeaderValue::from_static(self.scope));
-        headers.insert("ratelimit-limit", HeaderValue::from(self.limit));
-        headers.insert("ratelimit-remaining", HeaderValue::from(self.remaining));
-        headers.insert("ratelimit-reset", HeaderValue::from(self.reset));
+    fn new(bucket: Bucket, limit: u32, remaining: u64, exceeded: bool, now: Timestamp) -> Self {
+        let remaining = u32::try_from(remaining).unwrap_or(limit);
+        let left = WINDOW - now.millis().rem_euclid(WINDOW);
+        let reset = u32::try_from(left.div_euclid(1_000) + 1).unwrap_or(60);
+        Self {
+            scope: bucket.name(),
+            current: limit.saturating_sub(remaining) + u32::from(exceeded),
+            limit,
+            remaining,
+            reset: reset.min(60),
+            exceeded,
+        }
     }
 }
 
-/// What this server knows of one organization's requests of one kind.
+/// This server's count of one organization's requests in one bucket.
 #[derive(Clone, Copy, Default)]
 struct Window {
-    /// When it began, in milliseconds since 1970.
+    /// Start of the window, in milliseconds since 1970.
     began: i64,
-    /// Requests let through or refused, and portions taken by any server that this one knows of.
+    /// Requests counted or reserved by any server, as far as this one knows.
     used: u64,
-    /// Requests that this server may still let through of what it has taken.
-    portion: u64,
+    /// Requests left in this server's batch.
+    batch: u64,
+}
+
+impl Window {
+    fn left(&self, limit: u32) -> u64 {
+        u64::from(limit).saturating_sub(self.used) + self.batch
+    }
 }
 
 type Counts = HashMap<(OrganizationId, Bucket), Arc<tokio::sync::Mutex<Window>>>;
 
-/// The counts of all organizations.
 pub(crate) struct RateLimits {
     limits: Limits,
     counts: Mutex<Counts>,
-    /// Where portions are taken from; `None` when no other server counts.
+    /// Where batches are reserved; `None` when no other server uses the database.
     shared: Option<Store>,
 }
 
 impl RateLimits {
-    /// With these limits; 0 switches one off.
     pub(crate) fn new(limits: Limits, store: &Store) -> Self {
         Self {
             limits,
@@ -125,7 +131,7 @@ impl RateLimits {
         }
     }
 
-    /// Count one request of an organization; `None` when there is no limit.
+    /// Counts one request of an organization; `None` when there is no limit.
     pub(crate) async fn take(
         &self,
         organization: OrganizationId,
@@ -136,13 +142,12 @@ impl RateLimits {
         if limit == 0 {
             return Ok(None);
         }
-        let now = now.millis();
-        let began = now - now.rem_euclid(WINDOW);
+        let began = window_start(now);
         let window = {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(counts.entry((organization, bucket)).or_default())
         };
-        // Held while a portion is taken on purpose: those who come meanwhile share it.
+        // Held while a batch is reserved, so that concurrent requests share it.
         let mut window = window.lock().await;
         if window.began != began {
             *window = Window {
@@ -150,79 +155,67 @@ impl RateLimits {
                 ..Window::default()
             };
         }
-        let limit_of_all = u64::from(limit);
-        if window.portion == 0 && window.used < limit_of_all {
-            let left = limit_of_all - window.used;
+        let left = u64::from(limit).saturating_sub(window.used);
+        if window.batch == 0 && left > 0 {
             let wanted = match &self.shared {
                 None => 1,
-                Some(_) => (left / PORTIONS).clamp(1, LARGEST_PORTION),
+                Some(_) => (left / BATCH_DIVISOR).clamp(1, MAX_BATCH),
             };
+            let local = window.used + wanted;
             window.used = match &self.shared {
-                None => window.used + wanted,
+                None => local,
                 Some(store) => {
-                    let asked = u32::try_from(wanted).unwrap_or(1);
+                    let count = u32::try_from(wanted).unwrap_or(1);
                     let began = Timestamp::from_millis(began);
                     match store
-                        .count_requests(organization, bucket.number(), began, asked)
+                        .count_requests(organization, bucket.number(), began, count)
                         .await
                     {
-                        // What can still be read is still served; each server counts its own.
-                        Err(StoreError::ReadOnly(_) | StoreError::Full(_)) => window.used + wanted,
+                        // Reads still work; each server counts on its own.
+                        Err(StoreError::ReadOnly(_) | StoreError::Full(_)) => local,
                         counted => counted?,
                     }
                 }
             };
             let before = window.used.saturating_sub(wanted);
-            window.portion = wanted.min(limit_of_all.saturating_sub(before));
+            window.batch = wanted.min(u64::from(limit).saturating_sub(before));
         }
-        let exceeded = window.portion == 0;
-        window.portion = window.portion.saturating_sub(1);
-        let remaining = limit_of_all.saturating_sub(window.used) + window.portion;
-        let remaining = u32::try_from(remaining).unwrap_or(limit);
-        Ok(Some(status(bucket, limit, remaining, exceeded, now)))
+        let exceeded = window.batch == 0;
+        window.batch = window.batch.saturating_sub(1);
+        let remaining = window.left(limit);
+        Ok(Some(RateStatus::new(
+            bucket, limit, remaining, exceeded, now,
+        )))
     }
 
-    /// Where an organization stands, as far as this server knows, without counting.
-    pub(crate) async fn standing(
+    /// An organization's status as far as this server knows, without counting a request.
+    pub(crate) async fn status(
         &self,
         organization: OrganizationId,
         bucket: Bucket,
         now: Timestamp,
     ) -> RateStatus {
-        let now = now.millis();
-        let began = now - now.rem_euclid(WINDOW);
         let window = {
             let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             counts.get(&(organization, bucket)).map(Arc::clone)
         };
-        let limit = bucket.limit(&self.limits);
-        let left = match window {
-            Some(window) => {
-                let window = *window.lock().await;
-                if window.began == began {
-                    u64::from(limit).saturating_sub(window.used) + window.portion
-                } else {
-                    u64::from(limit)
-                }
-            }
-            None => u64::from(limit),
+        let window = match window {
+            Some(window) => *window.lock().await,
+            None => Window::default(),
         };
-        let remaining = u32::try_from(left).unwrap_or(limit);
-        status(bucket, limit, remaining, false, now)
+        let limit = bucket.limit(&self.limits);
+        let remaining = if window.began == window_start(now) {
+            window.left(limit)
+        } else {
+            u64::from(limit)
+        };
+        RateStatus::new(bucket, limit, remaining, false, now)
     }
 }
 
-fn status(bucket: Bucket, limit: u32, remaining: u32, exceeded: bool, now: i64) -> RateStatus {
-    let left = WINDOW - now.rem_euclid(WINDOW);
-    let reset = u32::try_from(left.div_euclid(1_000) + 1).unwrap_or(60);
-    RateStatus {
-        scope: bucket.name(),
-        current: limit.saturating_sub(remaining) + u32::from(exceeded),
-        limit,
-        remaining,
-        reset: reset.min(60),
-        exceeded,
-    }
+/// In milliseconds since 1970.
+fn window_start(now: Timestamp) -> i64 {
+    now.millis() - now.millis().rem_euclid(WINDOW)
 }
 
 #[cfg(test)]
@@ -235,15 +228,15 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_millis(0);
 
-    /// A database at this address, and two organizations in it.
+    /// Opens the database and creates two organizations in it.
     async fn open(url: &str) -> (Store, [OrganizationId; 2]) {
         let store = Store::open(url).await.unwrap();
-        let mut made = Vec::new();
+        let mut ids = Vec::new();
         for slug in ["one", "two"] {
             let organization = store.create_organization(Uuid::new_v4(), slug, START).await;
-            made.push(organization.unwrap().id);
+            ids.push(organization.unwrap().id);
         }
-        (store, [made[0], made[1]])
+        (store, [ids[0], ids[1]])
     }
 
     fn limits(plan: u32, rest: u32, store: &Store) -> RateLimits {
@@ -256,8 +249,8 @@ mod tests {
     }
 
     async fn on_every_engine(test: impl AsyncFn(&Store, [OrganizationId; 2])) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = format!("sqlite://{}/test.db", folder.path().display());
+        let directory = tempfile::tempdir().unwrap();
+        let file = format!("sqlite://{}/test.db", directory.path().display());
         for url in [file, test_engine_test_postgres::fresh_database()] {
             let (store, organizations) = open(&url).await;
             test(&store, organizations).await;
@@ -278,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_request_after_the_last_is_refused_until_the_next_minute() {
+    async fn requests_over_the_limit_are_rejected_until_the_next_minute() {
         on_every_engine(async |store, [one, _]| {
             let limits = limits(2, 1, store);
             let first = take(&limits, one, Bucket::Plan, 1_000).await.unwrap();
@@ -297,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn organizations_and_buckets_do_not_share() {
+    async fn organizations_and_buckets_are_counted_separately() {
         on_every_engine(async |store, [one, two]| {
             let limits = limits(1, 1, store);
             let exceeded = async |organization, bucket| {
@@ -315,7 +308,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn zero_is_no_limit() {
+    async fn zero_means_no_limit() {
         on_every_engine(async |store, [one, _]| {
             let limits = limits(0, 1, store);
             assert_eq!(take(&limits, one, Bucket::Plan, 0).await, None);
@@ -339,7 +332,7 @@ mod tests {
             let minute = i64::from(limit) * 60_000;
             let servers = [(); 3].map(|()| limits(limit, 1, &store));
             let mut passed = 0;
-            // In turns, until each has refused.
+            // In turns, until every server has rejected one.
             for round in 0..2 * limit {
                 let server = &servers[round as usize % 3];
                 let status = take(server, one, Bucket::Plan, minute).await.unwrap();
@@ -350,20 +343,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn standing_does_not_count() {
+    async fn reading_the_status_counts_no_request() {
         on_every_engine(async |store, [one, two]| {
             let limits = limits(5, 5, store);
             take(&limits, one, Bucket::Rest, 1_000).await;
-            let standing = async |organization, millis| {
+            let status = async |organization, millis| {
                 let now = Timestamp::from_millis(millis);
-                let status = limits.standing(organization, Bucket::Rest, now).await;
+                let status = limits.status(organization, Bucket::Rest, now).await;
                 (status.current, status.remaining)
             };
             for _ in 0..3 {
-                assert_eq!(standing(one, 30_000).await, (1, 4));
+                assert_eq!(status(one, 30_000).await, (1, 4));
             }
-            assert_eq!(standing(one, 60_000).await, (0, 5));
-            assert_eq!(standing(two, 1_000).await, (0, 5));
+            assert_eq!(status(one, 60_000).await, (0, 5));
+            assert_eq!(status(two, 1_000).await, (0, 5));
         })
         .await;
     }

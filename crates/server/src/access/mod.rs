@@ -1,0 +1,212 @@
+//! Authentication: from the `Authorization` header to the organization, suite and scopes of its
+//! secret.
+//!
+//! [`Authenticator`] accepts the tokens that this server created and the signed tokens of a CI
+//! system, which `oidc` verifies. What each endpoint requires is declared in `http::auth`.
+
+pub(crate) mod credentials;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use test_engine_store::{OrganizationId, Store, StoreError, Suite, Timestamp, Token, TokenKind};
+use uuid::Uuid;
+
+use crate::config::Oidc;
+use crate::links::Links;
+use crate::oidc::{self, Grant, OidcError};
+use crate::scopes::Scope;
+use crate::secrets;
+
+/// Milliseconds between updates of a token's time of last use.
+const LAST_USE_INTERVAL: i64 = 60_000;
+
+/// The holder of a valid token, and what it grants.
+#[derive(Clone, Debug)]
+pub(crate) struct Principal {
+    pub(crate) token_uuid: Uuid,
+    pub(crate) description: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    /// The only organization the token can access.
+    pub(crate) organization: OrganizationId,
+    pub(crate) organization_slug: String,
+    /// The slug of the only suite the token can access; `None` for the whole organization.
+    pub(crate) only_suite: Option<String>,
+}
+
+impl Principal {
+    pub(crate) fn has_scope(&self, scope: Scope) -> bool {
+        scope.is_granted_by(&self.scopes)
+    }
+}
+
+impl From<Token> for Principal {
+    fn from(token: Token) -> Self {
+        Self {
+            token_uuid: token.uuid,
+            description: token.description,
+            scopes: token.scopes,
+            organization: token.organization,
+            organization_slug: token.organization_slug,
+            only_suite: None,
+        }
+    }
+}
+
+impl From<Grant> for Principal {
+    fn from(grant: Grant) -> Self {
+        Self {
+            token_uuid: grant.uuid,
+            description: Some(grant.description),
+            scopes: grant.scopes,
+            organization: grant.suite.organization,
+            organization_slug: grant.suite.organization_slug,
+            only_suite: Some(grant.suite.slug),
+        }
+    }
+}
+
+/// Why a request is not authenticated or not authorized. The texts are part of API responses.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AccessError {
+    #[error(
+        "Authentication required. Send an API access token as \"Authorization: Bearer TOKEN\"; \
+         create one with test-engine token create."
+    )]
+    NoAccessToken,
+    #[error(
+        "This is a suite token, which is valid for uploads only. Send an API access token; create \
+         one with test-engine token create."
+    )]
+    SuiteToken,
+    #[error(
+        "The API access token is unknown, expired or revoked. Create one with test-engine token \
+         create."
+    )]
+    UnknownAccessToken,
+    #[error(
+        "Authentication required. Send the suite token as \"Authorization: Token \
+         token=\\\"TOKEN\\\"\"."
+    )]
+    NoSuiteToken,
+    #[error(
+        "A test suite could not be found with the supplied token. Send the suite token that \
+         test-engine suite create printed."
+    )]
+    UnknownSuiteToken,
+    #[error("Your access token doesn't have the {0} scope (missing required scope: {0}).")]
+    MissingScope(Scope),
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Finds the principal or suite of a secret.
+pub(crate) struct Authenticator {
+    store: Store,
+    links: Links,
+    oidc: oidc::Verifier,
+}
+
+impl Authenticator {
+    /// `links` gives the addresses that name a suite in the audience of OIDC tokens.
+    pub(crate) fn new(store: Store, links: Links, settings: Oidc) -> Self {
+        Self {
+            store,
+            links,
+            oidc: oidc::Verifier::new(settings),
+        }
+    }
+
+    /// Authenticates a request of the REST and plan API: an access token, or an OIDC token.
+    ///
+    /// `authorization` is the value of the header of that name.
+    pub(crate) async fn principal(
+        &self,
+        authorization: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Principal, AccessError> {
+        let secret = authorization
+            .and_then(credentials::bearer)
+            .ok_or(AccessError::NoAccessToken)?;
+        if let Some(grant) = self.oidc(&secret, now).await? {
+            return Ok(grant.into());
+        }
+        match self.live_token(&secret, now).await? {
+            Some(token) if token.kind == TokenKind::Access => Ok(token.into()),
+            Some(token) if token.kind == TokenKind::Suite => Err(AccessError::SuiteToken),
+            _ => Err(AccessError::UnknownAccessToken),
+        }
+    }
+
+    /// Authenticates an upload: the suite of a suite token, or of the audience of an OIDC token.
+    pub(crate) async fn upload_suite(
+        &self,
+        authorization: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Suite, AccessError> {
+        let secret = authorization
+            .and_then(credentials::any_format)
+            .ok_or(AccessError::NoSuiteToken)?;
+        if let Some(grant) = self.oidc(&secret, now).await? {
+            if !Scope::WriteUploads.is_granted_by(&grant.scopes) {
+                return Err(AccessError::MissingScope(Scope::WriteUploads));
+            }
+            return Ok(grant.suite);
+        }
+        let suite = match self.live_token(&secret, now).await? {
+            Some(Token {
+                kind: TokenKind::Suite,
+                suite: Some(suite),
+                ..
+            }) => self.store.suite_by_id(suite).await?,
+            _ => None,
+        };
+        suite.ok_or(AccessError::UnknownSuiteToken)
+    }
+
+    /// What an OIDC token grants; `None` when the secret is not an OIDC token.
+    async fn oidc(
+        &self,
+        secret: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<Grant>, OidcError> {
+        let token = secret.expose_secret();
+        if !oidc::looks_like_one(token) {
+            return Ok(None);
+        }
+        let grant = self.oidc.verify(token, &self.store, &self.links, now);
+        grant.await.map(Some)
+    }
+
+    /// The token with this secret, unless it has expired or was revoked.
+    pub(crate) async fn live_token(
+        &self,
+        secret: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<Token>, StoreError> {
+        let hash = secrets::hash(secret.expose_secret());
+        let Some(token) = self.store.token_by_hash(&hash).await? else {
+            return Ok(None);
+        };
+        if !secrets::same(&token.secret_hash, &hash) || !token.is_live(now) {
+            return Ok(None);
+        }
+        let is_due = token
+            .last_used_at
+            .is_none_or(|used| now.millis() - used.millis() >= LAST_USE_INTERVAL);
+        if is_due {
+            self.record_use(token.clone(), now);
+        }
+        Ok(Some(token))
+    }
+
+    /// Records the time of use in the background, so that the request does not wait for it.
+    fn record_use(&self, token: Token, now: Timestamp) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.touch_token(&token, now).await {
+                tracing::warn!(cause = %error, "failed to record the use of a token");
+            }
+        });
+    }
+}
