@@ -10,6 +10,10 @@
 //! benches use.
 
 #![expect(
+    missing_docs,
+    reason = "`internals` exposes items of private modules to tests, not to users"
+)]
+#![expect(
     unreachable_pub,
     reason = "modules are private, so `pub` inside them already means `pub(crate)`"
 )]

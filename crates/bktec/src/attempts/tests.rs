@@ -5,8 +5,7 @@ use std::cell::RefCell;
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 
 use super::*;
-use crate::process::ExecutionEnv;
-use crate::runners::{Definition, RUNNERS};
+use crate::runners::{RunnerBase, testing};
 
 const PLENTY: Capacity = Capacity {
     words: 100_000,
@@ -16,7 +15,7 @@ const PLENTY: Capacity = Capacity {
 /// A runner whose attempts are scripts; each writes `result` in its folder, or does not.
 struct Scripted {
     folder: tempfile::TempDir,
-    execution_env: ExecutionEnv,
+    base: RunnerBase,
     scripts: RefCell<Vec<String>>,
     asked: RefCell<Vec<Vec<String>>>,
 }
@@ -25,15 +24,12 @@ impl Scripted {
     /// The scripts of the attempts. `A=passed` and the like write a result file of that content.
     fn new(scripts: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let execution_env = ExecutionEnv {
-            directory: folder.path().to_owned(),
-            environment: Vec::new(),
-        };
+        let base = testing::base(folder.path());
         let mut scripts: Vec<String> = scripts.iter().map(|script| expand(script)).collect();
         scripts.reverse();
         Self {
             folder,
-            execution_env,
+            base,
             scripts: RefCell::new(scripts),
             asked: RefCell::default(),
         }
@@ -65,16 +61,8 @@ fn expand(script: &str) -> String {
 }
 
 impl Runner for Scripted {
-    fn definition(&self) -> &'static Definition {
-        RUNNERS[0]
-    }
-
-    fn execution_env(&self) -> &ExecutionEnv {
-        &self.execution_env
-    }
-
-    fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
-        Ok(Vec::new())
+    fn base(&self) -> &RunnerBase {
+        &self.base
     }
 
     fn command(&self, _cases: &[Case]) -> Result<CommandLine, RunnerError> {
@@ -90,14 +78,6 @@ impl Runner for Scripted {
             .borrow_mut()
             .push(failed.iter().map(|key| key.name.clone()).collect());
         Ok(Some(self.next()))
-    }
-
-    fn result_path(&self) -> Option<&Path> {
-        Some(Path::new("result"))
-    }
-
-    fn upload_format(&self) -> Option<Format> {
-        None
     }
 
     fn result_trust(&self, code: i32) -> ResultTrust {
@@ -448,14 +428,8 @@ fn partial_results_are_kept_but_nothing_is_rerun() {
 struct Unstartable(Scripted);
 
 impl Runner for Unstartable {
-    fn definition(&self) -> &'static Definition {
-        self.0.definition()
-    }
-    fn execution_env(&self) -> &ExecutionEnv {
-        self.0.execution_env()
-    }
-    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
-        self.0.discover(on_warning)
+    fn base(&self) -> &RunnerBase {
+        self.0.base()
     }
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
         self.0.command(cases)
@@ -466,12 +440,6 @@ impl Runner for Unstartable {
         _cases: &[Case],
     ) -> Result<Option<CommandLine>, RunnerError> {
         Ok(Some(CommandLine::new("/no/such/program", [])))
-    }
-    fn result_path(&self) -> Option<&Path> {
-        self.0.result_path()
-    }
-    fn upload_format(&self) -> Option<Format> {
-        None
     }
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         self.0.read(bytes, cases)
@@ -509,7 +477,7 @@ fn a_retry_that_cannot_start_keeps_what_is_known() {
 #[test]
 fn a_first_command_that_cannot_start_is_an_error() {
     let mut runner = Scripted::new(&["exit 0"]);
-    runner.execution_env.directory = "/no/such/directory".into();
+    runner.base = testing::base(Path::new("/no/such/directory"));
     let options = AttemptOptions {
         retries: 0,
         retry_muted: true,
@@ -563,14 +531,8 @@ impl Short {
 }
 
 impl Runner for Short {
-    fn definition(&self) -> &'static Definition {
-        self.inner.definition()
-    }
-    fn execution_env(&self) -> &ExecutionEnv {
-        self.inner.execution_env()
-    }
-    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
-        self.inner.discover(on_warning)
+    fn base(&self) -> &RunnerBase {
+        self.inner.base()
     }
     fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
         Ok(self.command_for(cases.iter().map(|case| case.path.as_str())))
@@ -584,12 +546,6 @@ impl Runner for Short {
             self.command_for(failed.iter().map(|key| key.name.as_str())),
         ))
     }
-    fn result_path(&self) -> Option<&Path> {
-        self.inner.result_path()
-    }
-    fn upload_format(&self) -> Option<Format> {
-        None
-    }
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         self.inner.read(bytes, cases)
     }
@@ -598,10 +554,7 @@ impl Runner for Short {
 /// Runs these tests in parts of two with these ends: the outcome, and what was told.
 fn run_parts(names: &[&str], ends: &[&'static str], retries: u32) -> (RunOutcome, Vec<String>) {
     let runner = Short::new(ends);
-    let cases: Vec<Case> = names
-        .iter()
-        .map(|name| crate::runners::testing::case(name))
-        .collect();
+    let cases: Vec<Case> = names.iter().map(|name| testing::case(name)).collect();
     // The commands of two tests differ from those of three by at least this.
     let two = runner
         .command_for(["A", "B!"].into_iter())
@@ -697,7 +650,7 @@ fn a_part_without_results_ends_the_run_after_the_others() {
 #[test]
 fn each_part_keeps_its_results_beside() {
     let runner = Short::new(&[]);
-    let cases = ["A", "B"].map(crate::runners::testing::case);
+    let cases = ["A", "B"].map(testing::case);
     let options = AttemptOptions {
         retries: 0,
         retry_muted: true,

@@ -1,22 +1,19 @@
-//! Any other runner, by the command that the user gives.
+//! Any other runner, with a command that the user provides.
 //!
 //! Results are read when there is a result path: JUnit XML if it ends in `.xml`, else Test Engine
-//! JSON. Without one the exit code is all there is. Retries need a retry command of their own.
+//! JSON. Without results there is only the exit code. Retries need a retry command of their own.
 
-use std::path::Path;
-
-use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
+use test_engine_results::{Format, TestResult};
 use test_engine_wire::Case;
 
-use super::setup::Setup;
+use super::paths::without_lines;
+use super::targets::{self, sorted, target};
 use super::{
-    Definition, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, shell_expansion,
-    targets,
+    Definition, Runner, RunnerBase, RunnerError, RunnerSettings, TestKey, shell_expansion,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
-use crate::process::{CommandLine, ExecutionEnv};
+use crate::process::CommandLine;
 
-/// What is known of custom runners.
 pub(super) static DEFINITION: Definition = Definition {
     remark: Some(
         "failed tests are retried when there is a retry command and a result path; results are \
@@ -26,30 +23,34 @@ pub(super) static DEFINITION: Definition = Definition {
     requires_test_command: true,
     requires_file_pattern: true,
     upload_formats: &[Format::Json, Format::Junit],
-    ..Definition::blank("custom", build)
+    ..Definition::defaults("custom", build)
 };
 
-struct Custom {
-    setup: Setup,
-    has_retry: bool,
-}
+struct Custom(RunnerBase);
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
-    let has_retry = settings.retry_command.is_some();
-    Ok(Box::new(Custom {
-        setup: Setup::new(&DEFINITION, settings)?,
-        has_retry,
-    }))
+    Ok(Box::new(Custom(RunnerBase::new(&DEFINITION, settings)?)))
 }
 
-impl Custom {
+impl Runner for Custom {
+    fn base(&self) -> &RunnerBase {
+        &self.0
+    }
+
+    fn upload_format(&self) -> Option<Format> {
+        let extension = self.result_path()?.extension();
+        let is_xml = extension.is_some_and(|extension| extension.eq_ignore_ascii_case("xml"));
+        Some(if is_xml { Format::Junit } else { Format::Json })
+    }
+
+    /// Does not append paths to a command without a placeholder.
     fn fill(
         &self,
         template: &CommandTemplate,
         paths: &[String],
     ) -> Result<CommandLine, RunnerError> {
         let command = self
-            .setup
+            .0
             .fill(template, &[(TEST_EXAMPLES, Value::Many(paths))]);
         if template.contains(TEST_EXAMPLES) {
             shell_expansion::check(&command.program, paths, &self.execution_env().directory)?;
@@ -57,115 +58,52 @@ impl Custom {
         Ok(command)
     }
 
-    fn format(&self) -> Option<Format> {
-        let path = self.setup.result_path.as_deref()?;
-        let is_xml = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("xml"));
-        Some(if is_xml { Format::Junit } else { Format::Json })
-    }
-}
-
-impl Runner for Custom {
-    fn definition(&self) -> &'static Definition {
-        &DEFINITION
-    }
-
-    fn execution_env(&self) -> &ExecutionEnv {
-        &self.setup.execution_env
-    }
-
-    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
-        self.setup.discover(on_warning)
-    }
-
-    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        self.fill(&self.setup.test, &targets::arguments(cases)?)
-    }
-
-    /// Failed tests are rerun by what the results say of their place. If one of them says nothing
-    /// that was on the first command line, everything is rerun: too much rather than too little.
-    fn retry_command(
-        &self,
-        failed: &[TestKey],
-        cases: &[Case],
-    ) -> Result<Option<CommandLine>, RunnerError> {
-        if !self.has_retry {
-            return Ok(None);
+    /// The targets of the failed tests, or everything if one of them belongs to no known target.
+    fn retry_targets(&self, failed: &[TestKey], cases: &[Case]) -> Option<Vec<String>> {
+        if !self.0.has_own_retry {
+            return None;
         }
-        let places: Option<Vec<&str>> = failed.iter().map(|key| place(key, cases)).collect();
-        let paths = match places {
-            Some(places) => {
-                let paths = places
-                    .into_iter()
-                    .map(targets::argument)
-                    .collect::<Result<_, _>>()?;
-                targets::sorted_once(paths)
-            }
-            None => targets::arguments(cases)?,
-        };
-        self.fill(&self.setup.retry, &paths).map(Some)
+        let of_failed = failed
+            .iter()
+            .map(|key| target_of(key, cases).map(str::to_owned));
+        let of_failed: Option<Vec<String>> = of_failed.collect();
+        Some(of_failed.map_or_else(|| targets::of_cases(cases), sorted))
     }
 
-    fn result_path(&self) -> Option<&Path> {
-        self.setup.result_path.as_deref()
-    }
-
-    fn upload_format(&self) -> Option<Format> {
-        self.format()
-    }
-
-    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        let format = self.format().unwrap_or(Format::Json);
-        Ok(ParsedResults::of(
-            parse_with(format, bytes, Detail::Outcomes)?,
-            |result: TestResult<'_>| TestKey {
-                scope: result.scope.into_owned(),
-                name: result.name.into_owned(),
-                path: result
-                    .identifier
-                    .or(result.file_name)
-                    .or(result.location)
-                    .unwrap_or_default()
-                    .into_owned(),
-            },
-        ))
+    fn key(&self, result: TestResult<'_>) -> TestKey {
+        let path = result.identifier.or(result.file_name).or(result.location);
+        TestKey {
+            scope: result.scope.into_owned(),
+            name: result.name.into_owned(),
+            path: path.unwrap_or_default().into_owned(),
+        }
     }
 }
 
-/// What of the first command line a test belongs to. Reports may shorten a path to its end, and
-/// JUnit dialects without a place put the file's name into the class name.
-fn place<'k>(key: &'k TestKey, cases: &'k [Case]) -> Option<&'k str> {
+/// The target that a test belongs to. Reports may shorten a path to its end, and JUnit dialects
+/// without a location put the file's name into the class name.
+fn target_of<'k>(key: &'k TestKey, cases: &'k [Case]) -> Option<&'k str> {
     let is_end = |whole: &str, end: &str| {
         !end.is_empty()
             && whole
                 .strip_suffix(end)
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
     };
-    let asked = || cases.iter().map(targets::target);
-    let without_line = key
-        .path
-        .rsplit_once(':')
-        .map_or(key.path.as_str(), |(path, line)| {
-            if line.bytes().all(|byte| byte.is_ascii_digit()) {
-                path
-            } else {
-                key.path.as_str()
-            }
-        });
-    if let Some(found) = asked().find(|target| *target == key.path || *target == without_line) {
+    let targets = || cases.iter().map(target);
+    let file = without_lines(&key.path);
+    if let Some(found) = targets().find(|target| *target == key.path || *target == file) {
         return Some(found);
     }
-    // A name that fits two of them says nothing.
+    // A name that matches two targets is ambiguous.
     let only = |name: &str| {
-        let mut fitting = asked().filter(|target| is_end(target, name) || is_end(name, target));
-        fitting.next().filter(|_| fitting.next().is_none())
+        let mut matches = targets().filter(|target| is_end(target, name) || is_end(name, target));
+        matches.next().filter(|_| matches.next().is_none())
     };
-    if let Some(found) = only(without_line).or_else(|| only(&key.scope)) {
+    if let Some(found) = only(file).or_else(|| only(&key.scope)) {
         return Some(found);
     }
-    // An identifier finer than what was asked for, as a runner of its own may give.
-    asked()
+    // An identifier of a part of a target.
+    targets()
         .any(|target| !target.is_empty() && key.path.starts_with(target))
         .then_some(&key.path)
 }
@@ -175,14 +113,12 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::runners::testing::{case, key, words};
+    use crate::runners::testing::{command, key, retry, settings};
 
     fn custom(test: &str, retry: Option<&str>, result_path: Option<&str>) -> Box<dyn Runner> {
         build(RunnerSettings {
-            test_command: Some(test.to_owned()),
             retry_command: retry.map(str::to_owned),
-            result_path: result_path.map(str::to_owned),
-            ..RunnerSettings::default()
+            ..settings(Some(test), result_path)
         })
         .unwrap()
     }
@@ -194,12 +130,9 @@ mod tests {
         r#"sh -c "bats {{testExamples}}""#,
         r"sh -c 'bats '\''a b.bats'\'' c.bats'"
     )]
-    fn paths_stand_where_the_command_says(#[case] command: &str, #[case] expected: &str) {
-        let runner = custom(command, None, None);
-        assert_eq!(
-            words(&runner.command(&[case("a b.bats"), case("c.bats")]).unwrap()),
-            expected
-        );
+    fn paths_replace_the_placeholder(#[case] test: &str, #[case] expected: &str) {
+        let runner = custom(test, None, None);
+        assert_eq!(command(&*runner, &["a b.bats", "c.bats"]), expected);
     }
 
     #[rstest]
@@ -207,7 +140,7 @@ mod tests {
     #[case(Some("out.xml"), Some(Format::Junit))]
     #[case(Some("out.json"), Some(Format::Json))]
     #[case(Some("out"), Some(Format::Json))]
-    fn the_result_path_says_what_the_results_are(
+    fn the_result_path_decides_the_format(
         #[case] path: Option<&str>,
         #[case] format: Option<Format>,
     ) {
@@ -217,35 +150,34 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_command_is_an_error() {
+    fn a_test_command_is_required() {
         let error = build(RunnerSettings::default()).err().unwrap();
         assert!(error.to_string().contains("--test-command"), "{error}");
     }
 
     #[test]
-    fn without_a_retry_command_nothing_is_retried() {
+    fn nothing_is_retried_without_a_retry_command() {
         let retry = custom("x", None, Some("o.xml")).retry_command(&[key("", "t", "a")], &[]);
         assert_eq!(retry.unwrap(), None);
     }
 
     #[rstest]
-    #[case(key("s", "t", "test/a.bats"), "again test/a.bats")]
-    #[case(key("s", "t", "test/a.bats:7"), "again test/a.bats")]
-    #[case(key("s", "t", "/app/test/a.bats"), "again test/a.bats")]
-    #[case(key("b.bats", "t", ""), "again test/b.bats")]
-    #[case(key("s", "t", "test/a.bats::one"), "again test/a.bats::one")]
-    #[case(
-        key("c.bats", "t", ""),
-        "again test/a.bats test/b.bats x/c.bats y/c.bats"
-    )]
+    #[case(key("s", "t", "test/a.bats"), "test/a.bats")]
+    #[case(key("s", "t", "test/a.bats:7"), "test/a.bats")]
+    #[case(key("s", "t", "/app/test/a.bats"), "test/a.bats")]
+    #[case(key("b.bats", "t", ""), "test/b.bats")]
+    #[case(key("s", "t", "test/a.bats::one"), "test/a.bats::one")]
+    #[case(key("c.bats", "t", ""), "test/a.bats test/b.bats x/c.bats y/c.bats")]
     #[case(
         key("s", "t", "elsewhere"),
-        "again test/a.bats test/b.bats x/c.bats y/c.bats"
+        "test/a.bats test/b.bats x/c.bats y/c.bats"
     )]
-    fn failed_tests_are_rerun_by_their_place(#[case] failed: TestKey, #[case] expected: &str) {
+    fn a_retry_runs_the_targets_of_failed_tests(#[case] failed: TestKey, #[case] expected: &str) {
         let runner = custom("x", Some("again {{testExamples}}"), Some("o.xml"));
-        let cases = ["test/a.bats", "test/b.bats", "x/c.bats", "y/c.bats"].map(case);
-        let command = runner.retry_command(&[failed], &cases).unwrap().unwrap();
-        assert_eq!(words(&command), expected);
+        let paths = ["test/a.bats", "test/b.bats", "x/c.bats", "y/c.bats"];
+        assert_eq!(
+            retry(&*runner, &[failed], &paths),
+            format!("again {expected}")
+        );
     }
 }

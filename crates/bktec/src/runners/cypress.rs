@@ -1,119 +1,93 @@
-//! Cypress, which takes its specs as one argument and leaves no results to read.
+//! Cypress, which takes its specs as one argument and writes no results that `bktec` reads.
 //!
-//! A spec is a glob pattern to it, and one that matches nothing is passed over without a word. No
-//! way to escape a mark of a pattern survives the way Cypress takes its list apart, so in the name
-//! of a file each becomes a `*`: that may bring other specs too, and never loses one. What is no
-//! file here may be a pattern of the user's own, and stays.
+//! Cypress treats a spec as a glob and silently ignores one that matches nothing. Its parsing of
+//! the list leaves no way to escape special characters, so in the name of an existing file each is
+//! replaced by `*`: that may run other specs too, but never misses one. Other targets may be globs
+//! of the user's own and are not changed.
 
+use super::{Definition, Features, Runner, RunnerBase, RunnerError, RunnerSettings, targets};
+use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
+use crate::process::CommandLine;
 use std::path::Path;
 
-use test_engine_results::{Format, ParseError};
-use test_engine_wire::Case;
-
-use super::setup::Setup;
-use super::{
-    Definition, Features, ParsedResults, Runner, RunnerError, RunnerSettings, TestKey, targets,
-};
-use crate::command_template::{TEST_EXAMPLES, Value};
-use crate::process::{CommandLine, ExecutionEnv};
-
-/// What is known of Cypress.
 pub(super) static DEFINITION: Definition = Definition {
     features: Features {
-        split_by_example: false,
-        filter_by_pattern: true,
-        filter_by_tag: false,
         retry: false,
         mute: false,
-        skip: false,
+        ..Features::COMMON
     },
     test_command: Some("npx cypress run --spec {{testExamples}}"),
     file_pattern: Some("**/*.cy.{js,jsx,ts,tsx}"),
     requires_result_path: false,
-    ..Definition::blank("cypress", build)
+    ..Definition::defaults("cypress", build)
 };
 
-struct Cypress(Setup);
+struct Cypress(RunnerBase);
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
-    Ok(Box::new(Cypress(Setup::new(&DEFINITION, settings)?)))
+    Ok(Box::new(Cypress(RunnerBase::new(&DEFINITION, settings)?)))
 }
 
 impl Runner for Cypress {
-    fn definition(&self) -> &'static Definition {
-        &DEFINITION
-    }
-
-    fn execution_env(&self) -> &ExecutionEnv {
-        &self.0.execution_env
-    }
-
-    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
-        self.0.discover(on_warning)
-    }
-
-    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        let specs = targets::arguments(cases)?;
-        let directory = &self.0.execution_env.directory;
-        let specs = specs.into_iter().map(|spec| {
-            if directory.join(&spec).is_file() {
-                Ok(pattern(&spec))
-            } else if spec.contains(',') {
-                Err(RunnerError::BadName {
-                    name: spec,
-                    character: "comma",
-                })
-            } else {
-                Ok(spec)
-            }
-        });
-        let list = specs.collect::<Result<Vec<_>, _>>()?.join(",");
-        let template = if self.0.test.contains(TEST_EXAMPLES) {
-            self.0.test.clone()
-        } else {
-            self.0.test.with_words(&["--spec", TEST_EXAMPLES])
-        };
-        Ok(self
-            .0
-            .fill(&template, &[(TEST_EXAMPLES, Value::One(&list))]))
-    }
-
-    fn retry_command(
-        &self,
-        _failed: &[TestKey],
-        _cases: &[Case],
-    ) -> Result<Option<CommandLine>, RunnerError> {
-        Ok(None)
+    fn base(&self) -> &RunnerBase {
+        &self.0
     }
 
     fn result_path(&self) -> Option<&Path> {
         None
     }
 
-    fn upload_format(&self) -> Option<Format> {
-        None
+    fn arguments(
+        &self,
+        _template: &CommandTemplate,
+        targets: Vec<String>,
+    ) -> Result<Vec<String>, RunnerError> {
+        let directory = &self.0.execution_env.directory;
+        let specs = targets::arguments(targets)?.into_iter();
+        let globs = specs.map(|spec| {
+            if directory.join(&spec).is_file() {
+                Ok(glob(&spec))
+            } else if spec.contains(',') {
+                Err(RunnerError::UnsupportedName {
+                    name: spec,
+                    part: "comma",
+                })
+            } else {
+                Ok(spec)
+            }
+        });
+        globs.collect()
     }
 
-    fn read(&self, _bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        Ok(ParsedResults::default())
+    fn fill(
+        &self,
+        template: &CommandTemplate,
+        specs: &[String],
+    ) -> Result<CommandLine, RunnerError> {
+        let template = if template.contains(TEST_EXAMPLES) {
+            template.clone()
+        } else {
+            template.with_words(&["--spec", TEST_EXAMPLES])
+        };
+        let list = specs.join(",");
+        Ok(self
+            .0
+            .fill(&template, &[(TEST_EXAMPLES, Value::One(&list))]))
     }
 }
 
-/// A pattern that matches this spec: one without marks, as far as Cypress, its list and quotes are
-/// concerned.
-fn pattern(spec: &str) -> String {
-    let mut pattern = String::with_capacity(spec.len());
+/// A glob that matches this spec, without characters that are special to Cypress, in its list, or
+/// as quotes.
+fn glob(spec: &str) -> String {
+    let mut glob = String::with_capacity(spec.len());
     for character in spec.chars() {
-        match character {
-            '[' | ']' | '{' | '}' | '(' | ')' | '*' | '?' | '!' | ',' | '\\' | '"' => {
-                if !pattern.ends_with('*') {
-                    pattern.push('*');
-                }
-            }
-            plain => pattern.push(plain),
+        if !"[]{}()*?!,\\\"".contains(character) {
+            glob.push(character);
+        } else if !glob.ends_with('*') {
+            glob.push('*');
         }
     }
-    pattern
+    glob
 }
 
 #[cfg(test)]
@@ -121,7 +95,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::runners::testing::{case, words};
+    use crate::runners::testing::{case, command, settings};
 
     #[rstest]
     #[case(None, "npx cypress run --spec 'a.cy.js,b c.cy.js'")]
@@ -133,43 +107,33 @@ mod tests {
         Some("x --spec={{testExamples}} -q"),
         "x '--spec=a.cy.js,b c.cy.js' -q"
     )]
-    fn specs_are_one_argument(#[case] command: Option<&str>, #[case] expected: &str) {
-        let settings = RunnerSettings {
-            test_command: command.map(str::to_owned),
-            ..RunnerSettings::default()
-        };
-        let runner = build(settings).unwrap();
-        let cases = [case("a.cy.js"), case("b c.cy.js")];
-        assert_eq!(words(&runner.command(&cases).unwrap()), expected);
+    fn specs_are_one_argument(#[case] test: Option<&str>, #[case] expected: &str) {
+        let runner = build(settings(test, None)).unwrap();
+        assert_eq!(command(&*runner, &["a.cy.js", "b c.cy.js"]), expected);
     }
 
-    #[test]
-    fn a_mark_of_a_pattern_stands_for_itself_and_more() {
-        let folder = tempfile::tempdir().unwrap();
+    #[rstest]
+    #[case("e2e/[id]/a.cy.js", "e2e/*id*/a.cy.js")]
+    #[case("(g)/[[...slug]].cy.js", "*g*/*...slug*.cy.js")]
+    #[case("a,b/c!d/{e}?.cy.js", "a*b/c*d/*e*.cy.js")]
+    #[case("it's \"q\" $1+@x.cy.js", "it's *q* $1+@x.cy.js")]
+    fn special_characters_of_a_file_become_wildcards(#[case] spec: &str, #[case] glob: &str) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(spec);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, "").unwrap();
         let runner = build(RunnerSettings {
-            working_directory: folder.path().to_owned(),
+            working_directory: directory.path().to_owned(),
             ..RunnerSettings::default()
         });
-        let runner = runner.unwrap();
-        for (spec, pattern) in [
-            ("e2e/[id]/a.cy.js", "e2e/*id*/a.cy.js"),
-            ("(g)/[[...slug]].cy.js", "*g*/*...slug*.cy.js"),
-            ("a,b/c!d/{e}?.cy.js", "a*b/c*d/*e*.cy.js"),
-            ("it's \"q\" $1+@x.cy.js", "it's *q* $1+@x.cy.js"),
-        ] {
-            let path = folder.path().join(spec);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, "").unwrap();
-            let command = runner.command(&[case(spec)]).unwrap();
-            assert_eq!(command.arguments.last().unwrap(), pattern);
-        }
+        let command = runner.unwrap().command(&[case(spec)]).unwrap();
+        assert_eq!(command.arguments.last().unwrap(), glob);
     }
 
     #[test]
-    fn what_is_no_file_is_a_pattern_of_the_users_own() {
+    fn globs_of_the_user_are_kept() {
         let runner = build(RunnerSettings::default()).unwrap();
-        let command = runner.command(&[case("e2e/**/{a,b}.cy.js")]);
-        let error = command.unwrap_err();
+        let error = runner.command(&[case("e2e/**/{a,b}.cy.js")]).unwrap_err();
         assert!(error.to_string().contains("comma"), "{error}");
         let command = runner.command(&[case("e2e/**/[ab].cy.js")]).unwrap();
         assert_eq!(command.arguments.last().unwrap(), "e2e/**/[ab].cy.js");

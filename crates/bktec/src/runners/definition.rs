@@ -1,93 +1,112 @@
 //! What is known of a runner without any settings.
 //!
-//! Plain data, from which help, validation and the docs are made. How the runner works is in its
-//! own file.
+//! Plain data, from which help, validation and the docs are generated. This is the one place where
+//! a runner states facts about its program: options, exit codes, formats. Behaviour that needs code
+//! is in the runner's implementation of [`Runner`].
 
 use test_engine_results::Format;
 
-use super::fail_fast::Options;
+use super::fail_fast::FailFast;
 use super::{Runner, RunnerError, RunnerSettings};
+use crate::command_template::TEST_EXAMPLES;
 
-/// One runner's row in the table.
 #[derive(Debug)]
 pub struct Definition {
-    /// As the user writes it.
     pub name: &'static str,
-    /// As plan requests name it; another runner's name where the server cannot tell them apart.
+    /// The name in plan requests; another runner's where the server does not distinguish them.
     pub plan_name: &'static str,
-    /// What it can do.
     pub features: Features,
-    /// A condition on the above, as a sentence for the docs.
+    /// A condition on the features, as a sentence for the docs.
     pub remark: Option<&'static str>,
-    /// The test command when the user gives none.
+    /// Default test command.
     pub test_command: Option<&'static str>,
-    /// The retry command when the user gives neither; `None` when it is the test command.
+    /// Default retry command; `None` when it is the test command.
     pub retry_command: Option<&'static str>,
-    /// What discovery looks for when the user does not say.
+    /// Default file pattern.
     pub file_pattern: Option<&'static str>,
+    /// Placeholders for the targets. The first one is appended to a command that has none of them.
+    pub(super) placeholders: &'static [&'static str],
     /// `run` needs a result path.
     pub requires_result_path: bool,
-    /// The user must give a test command.
     pub requires_test_command: bool,
-    /// The user must give a file pattern, unless there is a list of selectors.
+    /// Unless there is a list of selectors.
     pub requires_file_pattern: bool,
-    /// The runner itself decides what to run: nothing is discovered or sent, and every node runs
-    /// the command.
+    /// The runner itself decides what to run: nothing is discovered or sent to the server, and
+    /// every node runs the command.
     pub chooses_tests: bool,
-    /// The location prefix when the user gives none.
+    /// A retry runs everything in the target of a failed test, not only that test.
+    pub retries_whole_targets: bool,
+    /// Default location prefix.
     pub location_prefix: &'static str,
-    /// How it is told to stop at failed tests.
-    pub(super) fail_fast: Options,
-    /// The formats that its results may be uploaded in.
+    /// Options that make the runner stop at failed tests.
+    pub(super) fail_fast: FailFast,
+    /// Exit codes that leave a complete result file; `None` for any.
+    pub(super) result_exit_codes: Option<&'static [i32]>,
+    /// The variable that names the file which a listing of examples is written to.
+    pub(super) list_variable: Option<&'static str>,
+    pub naming: Naming,
+    /// The formats that its results may be uploaded in. The first is the default.
     pub upload_formats: &'static [Format],
-    /// Makes it ready.
     pub build: fn(RunnerSettings) -> Result<Box<dyn Runner>, RunnerError>,
 }
 
-/// What a runner can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
     /// Slow files are split into their examples.
     pub split_by_example: bool,
-    /// Files are found by a pattern.
     pub filter_by_pattern: bool,
-    /// Tests are chosen by tag.
     pub filter_by_tag: bool,
-    /// Failed tests are run again.
     pub retry: bool,
-    /// Failures of muted tests do not count.
     pub mute: bool,
-    /// Skipped tests are left out.
     pub skip: bool,
 }
 
+impl Features {
+    /// What most runners support.
+    pub(super) const COMMON: Self = Self {
+        split_by_example: false,
+        filter_by_pattern: true,
+        filter_by_tag: false,
+        retry: true,
+        mute: true,
+        skip: false,
+    };
+}
+
+/// How results name the files of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// As targets do: relative to the working directory.
+    AsTargets,
+    /// Relative to another directory, or not at all.
+    RunnerSpecific,
+}
+
 impl Definition {
-    /// The blank from which a runner's definition is made with `..`.
-    pub(super) const fn blank(
+    /// The defaults for all other fields, to be used with `..`.
+    pub(super) const fn defaults(
         name: &'static str,
         build: fn(RunnerSettings) -> Result<Box<dyn Runner>, RunnerError>,
     ) -> Self {
         Self {
             name,
             plan_name: name,
-            features: Features {
-                split_by_example: false,
-                filter_by_pattern: true,
-                filter_by_tag: false,
-                retry: true,
-                mute: true,
-                skip: false,
-            },
+            features: Features::COMMON,
             remark: None,
             test_command: None,
             retry_command: None,
             file_pattern: None,
+            placeholders: &[TEST_EXAMPLES],
             requires_result_path: true,
             requires_test_command: false,
             requires_file_pattern: false,
             chooses_tests: false,
+            retries_whole_targets: false,
             location_prefix: "",
-            fail_fast: Options::of_command(&[]),
+            fail_fast: FailFast::options(&[]),
+            result_exit_codes: None,
+            list_variable: None,
+            naming: Naming::RunnerSpecific,
             upload_formats: &[],
             build,
         }

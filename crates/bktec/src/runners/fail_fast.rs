@@ -1,9 +1,9 @@
-//! Whether a runner was told to stop at a certain number of failed tests.
+//! Whether a runner is configured to stop after a number of failed tests.
 //!
-//! The tests after that never ran, and most reports say nothing of them. A retry that mends the
-//! failed ones, or a mute that hides them, would make a build pass whose other tests nobody ran. So
-//! results that reach the limit are known to be a part. The limit is told from the command and from
-//! the places where these runners read more of it.
+//! The tests after that do not run, and most reports omit them. If a retry passed the failed tests,
+//! or a mute excused them, the build would pass although the other tests never ran. So results that
+//! reach the limit are incomplete. The limit is read from the command, and from the variables and
+//! files that the runner reads options from.
 
 use std::path::Path;
 
@@ -12,26 +12,26 @@ use test_engine_results::Outcome;
 use super::ParsedResults;
 use crate::process::ExecutionEnv;
 
-/// How a runner is told.
+/// The fail-fast options of a runner, and where it reads them.
 #[derive(Debug)]
-pub(super) struct Options {
-    /// Options that mean one failure unless they have a number, as `--fail-fast` or `--bail=3`.
-    pub(super) names: &'static [&'static str],
-    /// The letter for one failure, and those that may stand beside it in one word, as in `-vx`.
+pub(super) struct FailFast {
+    /// Options that mean one failure unless they have a number, such as `--fail-fast` or `--bail=3`.
+    pub(super) options: &'static [&'static str],
+    /// The short option for one failure, and those that may be combined with it, as in `-vx`.
     pub(super) letter: Option<(char, &'static str)>,
-    /// Turns the others off.
+    /// The option that turns the others off.
     pub(super) off: Option<&'static str>,
     /// A variable with more options.
     pub(super) variable: Option<&'static str>,
-    /// Files with more options, and where in them these begin.
+    /// Files with more options: all of the file, or the value of this key.
     pub(super) files: &'static [(&'static str, Option<&'static str>)],
 }
 
-impl Options {
-    /// Those of a runner that reads options from its command alone.
-    pub(super) const fn of_command(names: &'static [&'static str]) -> Self {
+impl FailFast {
+    /// For a runner that reads these options only from its command.
+    pub(super) const fn options(options: &'static [&'static str]) -> Self {
         Self {
-            names,
+            options,
             letter: None,
             off: None,
             variable: None,
@@ -39,7 +39,7 @@ impl Options {
         }
     }
 
-    /// The limit, and what sets it. A command wins over a variable, and that over a file.
+    /// The command takes precedence over the variable, and that over the files.
     pub(super) fn limit(&self, command: &[String], execution_env: &ExecutionEnv) -> Option<Limit> {
         let of_variable = || {
             let value = execution_env.variable(self.variable?)?;
@@ -48,7 +48,7 @@ impl Options {
         let of_file = |(file, key): &(&str, Option<&str>)| {
             self.of_words(&words(&options_in(&execution_env.directory, file, *key)?))
         };
-        // A shell's command is one of its words.
+        // A shell has its command in a single word.
         let begins_with_shell = command.first().is_some_and(|program| is_shell(program));
         let command = if begins_with_shell {
             command.iter().flat_map(|word| words(word)).collect()
@@ -61,14 +61,14 @@ impl Options {
             .filter(|limit| limit.failures > 0)
     }
 
-    /// What the last of these options says; 0 failures are no limit. None without such an option.
+    /// The value of the last fail-fast option; 0 failures are no limit. `None` without one.
     fn of_words(&self, words: &[String]) -> Option<Limit> {
         let mut found = None;
         for (index, word) in words.iter().enumerate() {
             let (name, value) = word
                 .split_once('=')
                 .map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
-            let failures = if self.names.contains(&name) {
+            let failures = if self.options.contains(&name) {
                 let following = words.get(index + 1).map(String::as_str);
                 match value.or(following) {
                     Some("false") => 0,
@@ -104,33 +104,32 @@ impl Options {
     }
 }
 
-/// After how many failed tests the runner stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Limit {
     pub(super) failures: usize,
-    /// What sets it, as the user wrote it.
+    /// As the user wrote it.
     pub(super) option: String,
 }
 
 impl Limit {
-    /// Notes in results that reach the limit that they may lack tests.
-    pub(super) fn note(&self, reading: &mut ParsedResults) {
+    /// Marks results that reach the limit as stopped early.
+    pub(super) fn note(&self, parsed: &mut ParsedResults) {
         let failed = |test: &&super::Observed| test.outcome == Outcome::Failed;
-        if reading.tests.iter().filter(failed).count() < self.failures {
+        if parsed.tests.iter().filter(failed).count() < self.failures {
             return;
         }
         let when = match self.failures {
             1 => "the first failed test".to_owned(),
             failures => format!("{failures} failed tests"),
         };
-        reading.stopped_early = Some(format!(
-            "{} stops the runner at {when}, so other tests may never have run",
+        parsed.stopped_early = Some(format!(
+            "{} stops the runner at {when}, so other tests may not have run",
             self.option
         ));
     }
 }
 
-/// A shell, to which the same letter means to show what it does.
+/// For a shell, `-x` has another meaning: tracing.
 fn is_shell(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
     matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash")
@@ -143,8 +142,8 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A file that is all options, or the value of `key` in it: the rest of its line, and the lines
-/// after it up to the next key or section.
+/// The content of a file, or the value of `key` in it: the rest of its line, and the lines after it
+/// up to the next key or section.
 fn options_in(directory: &Path, file: &str, key: Option<&str>) -> Option<String> {
     let text = fs_err::read_to_string(directory.join(file)).ok()?;
     let Some(key) = key else {
@@ -159,21 +158,15 @@ fn options_in(directory: &Path, file: &str, key: Option<&str>) -> Option<String>
     Some(options)
 }
 
-/// Whether a line begins with this key, or any, and `=`.
+/// Whether a line begins with this key, or with any key if `None`, and `=`.
 fn is_key(line: &str, key: Option<&str>) -> bool {
-    line.split_once('=').is_some_and(|(name, _)| {
-        let name = name.trim_end();
-        key.map_or_else(
-            || {
-                !name.is_empty()
-                    && name
-                        .chars()
-                        .all(|c| c.is_alphanumeric() || "_-".contains(c))
-                    && !name.starts_with('-')
-            },
-            |key| name == key,
-        )
-    })
+    let Some((name, _)) = line.split_once('=') else {
+        return false;
+    };
+    let name = name.trim_end();
+    let is_in_key = |c: char| c.is_alphanumeric() || "_-".contains(c);
+    let is_any = || !name.is_empty() && !name.starts_with('-') && name.chars().all(is_in_key);
+    key.map_or_else(is_any, |key| name == key)
 }
 
 #[cfg(test)]
@@ -182,8 +175,8 @@ mod tests {
 
     use super::*;
 
-    const OPTIONS: Options = Options {
-        names: &["--fail-fast", "--maxfail"],
+    const OPTIONS: FailFast = FailFast {
+        options: &["--fail-fast", "--maxfail"],
         letter: Some(('x', "vqs")),
         off: Some("--no-fail-fast"),
         variable: Some("MORE_OPTIONS"),
@@ -191,12 +184,12 @@ mod tests {
     };
 
     fn limit(command: &str, variable: Option<&str>, files: &[(&str, &str)]) -> Option<usize> {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for (file, content) in files {
-            fs_err::write(folder.path().join(file), content).unwrap();
+            fs_err::write(directory.path().join(file), content).unwrap();
         }
         let execution_env = ExecutionEnv {
-            directory: folder.path().to_owned(),
+            directory: directory.path().to_owned(),
             environment: variable
                 .map(|value| ("MORE_OPTIONS".into(), value.into()))
                 .into_iter()
@@ -222,7 +215,7 @@ mod tests {
     #[case("bash -x run", None)]
     #[case("docker exec app /bin/sh -x run -x", Some(1))]
     #[case("sh -c 'cd app && run --maxfail=2 \"$@\"'", Some(2))]
-    fn a_command_tells(#[case] command: &str, #[case] expected: Option<usize>) {
+    fn the_command_sets_the_limit(#[case] command: &str, #[case] expected: Option<usize>) {
         assert_eq!(limit(command, None, &[]), expected);
     }
 
@@ -231,11 +224,16 @@ mod tests {
     #[case("run --no-fail-fast", Some("-x"), &[], None)]
     #[case("run", None, &[(".options", "--color\n--fail-fast=2\n")], Some(2))]
     #[case("run", Some("--no-fail-fast"), &[(".options", "--fail-fast")], None)]
-    #[case("run", None, &[("setup.ini", "[pytest]\nother = -x\naddopts = -q\n  --maxfail=4\nmarkers = -x\n")], Some(4))]
+    #[case(
+        "run",
+        None,
+        &[("setup.ini", "[pytest]\nother = -x\naddopts = -q\n  --maxfail=4\nmarkers = -x\n")],
+        Some(4)
+    )]
     #[case("run", None, &[("setup.ini", "[a]\naddopts=[\"-q\", \"-x\"]\n[b]\n")], Some(1))]
     #[case("run", None, &[("setup.ini", "[a]\naddopts = -q\n[b]\nc = -x\n")], None)]
     #[case("run", None, &[("setup.ini", "[a]\nxaddopts = -x\n")], None)]
-    fn so_do_other_places(
+    fn variables_and_files_set_the_limit(
         #[case] command: &str,
         #[case] variable: Option<&str>,
         #[case] files: &[(&str, &str)],

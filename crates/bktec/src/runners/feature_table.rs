@@ -1,118 +1,83 @@
-//! The table of what each runner can do, as Markdown for README and docs.
-//!
-//! Pure: made from the runners' definitions, so that it is never written by hand.
+//! The table of runners and features, as Markdown for README and docs.
 
 use std::fmt::Write as _;
 
-use super::{Definition, Features, RUNNERS};
+use super::{Definition, RUNNERS};
 
 type Cell = fn(&Definition) -> String;
 
+/// A cell of an empty string means `no`.
 const ROWS: &[(&str, Cell)] = &[
     ("Split slow files by example", |it| {
-        yes(it, |features| features.split_by_example)
+        yes(it.features.split_by_example)
     }),
     ("Filter files by pattern", |it| {
-        yes(it, |features| features.filter_by_pattern)
+        yes(it.features.filter_by_pattern)
     }),
-    ("Filter by tag", |it| {
-        yes(it, |features| features.filter_by_tag)
-    }),
-    ("Retry failed tests", |it| {
-        yes(it, |features| features.retry)
-    }),
-    ("Mute tests", |it| yes(it, |features| features.mute)),
-    ("Skip tests", |it| yes(it, |features| features.skip)),
+    ("Filter by tag", |it| yes(it.features.filter_by_tag)),
+    ("Retry failed tests", |it| yes(it.features.retry)),
+    ("Mute tests", |it| yes(it.features.mute)),
+    ("Skip tests", |it| yes(it.features.skip)),
     ("Result formats uploaded", |it| {
-        let names: Vec<_> = it
-            .upload_formats
-            .iter()
-            .map(|format| format.name())
-            .collect();
-        names.join(", ")
+        let names = it.upload_formats.iter().map(|format| format.name());
+        names.collect::<Vec<_>>().join(", ")
     }),
 ];
 
-/// One column a runner, one row a feature, then the remarks.
+/// One column per runner, one row per feature, then the remarks.
 pub fn feature_table() -> String {
     let mut table = String::from("| Feature |");
-    let mut rule = String::from("| --- |");
     for runner in RUNNERS {
         // Writing to a string cannot fail.
         let _ = write!(table, " {} |", runner.name);
-        rule.push_str(" --- |");
     }
-    let _ = write!(table, "\n{rule}\n");
+    let _ = writeln!(table, "\n| --- |{}", " --- |".repeat(RUNNERS.len()));
     for (feature, cell) in ROWS {
         let _ = write!(table, "| {feature} |");
         for runner in RUNNERS {
             let text = cell(runner);
-            let _ = if text.is_empty() {
-                write!(table, " |")
-            } else {
-                write!(table, " {text} |")
-            };
+            let gap = if text.is_empty() { "" } else { " " };
+            let _ = write!(table, "{gap}{text} |");
         }
         table.push('\n');
     }
-    let remarks = RUNNERS
-        .iter()
-        .filter_map(|runner| Some((runner.name, runner.remark?)));
-    for (index, (name, remark)) in remarks.enumerate() {
-        let _ = writeln!(
-            table,
-            "{}- `{name}`: {remark}",
-            if index == 0 { "\n" } else { "" }
-        );
+    table.push('\n');
+    for runner in RUNNERS {
+        if let Some(remark) = runner.remark {
+            let _ = writeln!(table, "- `{}`: {remark}", runner.name);
+        }
     }
     table
 }
 
-/// What the page of one runner begins with: its commands, its pattern and its column of the table.
+/// The table at the top of a runner's page: its defaults and its column of the feature table.
 pub fn at_a_glance(definition: &Definition) -> String {
-    let code = |text: Option<&str>, none: &str| {
-        text.map_or_else(
-            || none.to_owned(),
-            |text| format!("`{}`", text.replace('|', "\\|")),
-        )
+    let code = |text: Option<&str>, none: &str| match text {
+        Some(text) => format!("`{}`", text.replace('|', "\\|")),
+        None => none.to_owned(),
     };
-    let given = |required| if required { "none: give one" } else { "none" };
+    let or_required = |required| if required { "none: give one" } else { "none" };
+    let result_path = if definition.requires_result_path {
+        "required"
+    } else {
+        "not required"
+    };
     let retry = if definition.features.retry {
         code(definition.retry_command, "the test command")
     } else {
         "none".to_owned()
     };
+    let test = or_required(definition.requires_test_command);
+    let pattern = or_required(definition.requires_file_pattern);
     let mut rows = vec![
-        (
-            "Test command",
-            code(
-                definition.test_command,
-                given(definition.requires_test_command),
-            ),
-        ),
+        ("Test command", code(definition.test_command, test)),
         ("Retry command", retry),
-        (
-            "File pattern",
-            code(
-                definition.file_pattern,
-                given(definition.requires_file_pattern),
-            ),
-        ),
-        (
-            "Result path",
-            given(definition.requires_result_path)
-                .replace("none: give one", "required")
-                .replace("none", "not required"),
-        ),
+        ("File pattern", code(definition.file_pattern, pattern)),
+        ("Result path", result_path.to_owned()),
     ];
     rows.extend(ROWS.iter().map(|(feature, cell)| {
-        let text = cell(definition);
-        let text = if text.is_empty() {
-            "no".to_owned()
-        } else {
-            text
-        };
-        (*feature, text)
+        let text = Some(cell(definition)).filter(|text| !text.is_empty());
+        (*feature, text.unwrap_or_else(|| "no".to_owned()))
     }));
     let mut table = String::from("| | |\n| --- | --- |\n");
     for (name, value) in rows {
@@ -122,12 +87,8 @@ pub fn at_a_glance(definition: &Definition) -> String {
     table
 }
 
-fn yes(definition: &Definition, feature: fn(&Features) -> bool) -> String {
-    if feature(&definition.features) {
-        "yes".to_owned()
-    } else {
-        String::new()
-    }
+fn yes(feature: bool) -> String {
+    if feature { "yes" } else { "" }.to_owned()
 }
 
 #[cfg(test)]
@@ -148,31 +109,28 @@ mod tests {
     }
 
     #[test]
-    fn what_a_runner_can_do_is_in_its_column() {
+    fn features_of_a_runner_are_in_its_column() {
         let table = feature_table();
-        let columns: Vec<_> = table
-            .lines()
-            .next()
-            .unwrap()
-            .split('|')
-            .map(str::trim)
-            .collect();
-        let pytest = columns.iter().position(|name| *name == "pytest").unwrap();
+        let pytest = RUNNERS.iter().position(|runner| runner.name == "pytest");
         let cell = |feature: &str| {
             let row = table.lines().find(|line| line.contains(feature)).unwrap();
-            row.split('|').nth(pytest).unwrap().trim().to_owned()
+            row.split('|')
+                .nth(pytest.unwrap() + 2)
+                .unwrap()
+                .trim()
+                .to_owned()
         };
         assert_eq!(cell("Filter by tag"), "yes");
         assert_eq!(cell("Result formats"), "junit");
     }
 
     #[test]
-    fn the_readme_carries_it() {
+    fn the_readme_contains_the_table() {
         let readme = include_str!("../../../../README.md");
         let table = feature_table();
         assert!(
             readme.contains(&table),
-            "README.md is to hold this table between its runner marks:\n\n{table}"
+            "README.md does not contain this table between its runner markers:\n\n{table}"
         );
     }
 }

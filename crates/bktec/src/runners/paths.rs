@@ -1,18 +1,17 @@
-//! What a target or a result names: a folder, a file, or a part of a file. Pure.
+//! Which directory, file or part of a file a target or a result names.
 //!
-//! Parts are written as the runners do: a line (`a.feature:3`), an RSpec id (`a_spec.rb[1:2]`), a
-//! node id (`test_a.py::TestA::test_b`).
+//! Parts are written as runners write them: a line (`a.feature:3`), an RSpec id (`a_spec.rb[1:2]`),
+//! a pytest node id (`test_a.py::TestA::test_b`).
 
 use std::collections::HashSet;
 
-/// Without `./` in front.
 pub(crate) fn without_dot_slash(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
 }
 
-/// Without a node id, an RSpec id or lines; and bare.
+/// Without node id, RSpec id, lines and leading `./`.
 pub(crate) fn file_of(path: &str) -> &str {
-    without_dot_slash(path_of(path))
+    without_dot_slash(file_part(path))
 }
 
 /// Without an RSpec id, such as `[1:2]`.
@@ -26,61 +25,9 @@ pub(crate) fn without_example_id(path: &str) -> &str {
         .map_or(path, |(file, _)| file)
 }
 
-/// Targets of which none is a part of another. RSpec, pytest and JavaScript's Cucumber, given a file
-/// and one of its tests, run that test alone. A part becomes its file where the file, or a folder
-/// that it is in, is a target too: a file that is named by itself may not be one that the folder
-/// leads to.
-pub(super) fn collapse_into_files(targets: Vec<String>) -> Vec<String> {
-    let wholes: HashSet<String> = targets
-        .iter()
-        .filter(|target| path_of(target) == target.as_str())
-        .map(|target| folder_name(target).to_owned())
-        .collect();
-    let mut seen = HashSet::new();
-    let mut kept = Vec::with_capacity(targets.len());
-    for target in targets {
-        let path = path_of(&target);
-        let is_covered = wholes.contains(without_dot_slash(path)) || is_in_one_of(path, &wholes);
-        let target = if is_covered { path } else { &target };
-        if seen.insert(without_dot_slash(target).to_owned()) {
-            kept.push(target.to_owned());
-        }
-    }
-    kept
-}
-
-/// The same for pytest, which runs the inner one of two folders, of a folder and its file, and of a
-/// class and its test: of two such, only the outer one stays.
-pub(super) fn outermost(targets: Vec<String>) -> Vec<String> {
-    let targets = collapse_into_files(targets);
-    let all: HashSet<String> = targets
-        .iter()
-        .map(|target| folder_name(target).to_owned())
-        .collect();
-    let is_inside = |target: &String| is_in_one_of(target, &all) || is_in_a_node(target, &all);
-    targets
-        .into_iter()
-        .filter(|target| !is_inside(target))
-        .collect()
-}
-
-/// Those of `targets` that [`outermost`] leaves out for a folder above them.
-pub(super) fn covered_by_directories<'t>(targets: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
-    let targets: Vec<&str> = targets.collect();
-    let all: HashSet<String> = targets
-        .iter()
-        .map(|target| folder_name(target).to_owned())
-        .collect();
-    targets
-        .into_iter()
-        .filter(|target| is_in_one_of(target, &all))
-        .collect()
-}
-
-fn path_of(path: &str) -> &str {
-    let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    let mut file = without_example_id(in_file);
-    // A line, and maybe a column.
+/// Without a line and a column, such as `:3:7`.
+pub(super) fn without_lines(path: &str) -> &str {
+    let mut file = path;
     while let Some((before, number)) = file.rsplit_once(':') {
         if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
             break;
@@ -90,25 +37,75 @@ fn path_of(path: &str) -> &str {
     file
 }
 
-fn folder_name(target: &str) -> &str {
+/// Targets of which none is a part of another. Given a file and one of its tests, RSpec, pytest and
+/// Cucumber for JavaScript run only that test. So a part becomes its file where the file, or a
+/// directory above it, is also a target; it stays a target of its own because running the directory
+/// may not include the file.
+pub(super) fn collapse_into_files(targets: Vec<String>) -> Vec<String> {
+    let files = targets
+        .iter()
+        .filter(|target| file_part(target) == target.as_str());
+    let whole = normalised(files);
+    let mut seen = HashSet::new();
+    let mut kept = Vec::with_capacity(targets.len());
+    for target in targets {
+        let path = file_part(&target);
+        let is_covered = whole.contains(without_dot_slash(path)) || is_below_one_of(path, &whole);
+        let target = if is_covered { path } else { &target };
+        if seen.insert(without_dot_slash(target).to_owned()) {
+            kept.push(target.to_owned());
+        }
+    }
+    kept
+}
+
+/// Like [`collapse_into_files`], for pytest, which runs only the inner one of two nested
+/// directories, of a directory and its file, and of a class and its test: keeps the outer one.
+pub(super) fn outermost(targets: Vec<String>) -> Vec<String> {
+    let mut targets = collapse_into_files(targets);
+    let all = normalised(&targets);
+    targets.retain(|target| !is_below_one_of(target, &all) && !is_in_a_node(target, &all));
+    targets
+}
+
+/// The targets that [`outermost`] leaves out because a directory above them is also a target.
+pub(super) fn covered_by_directories<'t>(targets: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let mut targets: Vec<&str> = targets.collect();
+    let all = normalised(&targets);
+    targets.retain(|target| is_below_one_of(target, &all));
+    targets
+}
+
+fn file_part(path: &str) -> &str {
+    let in_file = path.split_once("::").map_or(path, |(file, _)| file);
+    without_lines(without_example_id(in_file))
+}
+
+fn normalised(targets: impl IntoIterator<Item = impl AsRef<str>>) -> HashSet<String> {
+    let names = targets.into_iter();
+    names
+        .map(|target| normalise(target.as_ref()).to_owned())
+        .collect()
+}
+
+fn normalise(target: &str) -> &str {
     match without_dot_slash(target).trim_end_matches('/') {
         "" => ".",
         name => name,
     }
 }
 
-/// Whether a folder above this path is among `wholes`.
-fn is_in_one_of(path: &str, wholes: &HashSet<String>) -> bool {
-    let path = folder_name(path_of(path));
+fn is_below_one_of(path: &str, directories: &HashSet<String>) -> bool {
+    let path = normalise(file_part(path));
     let is_below_here = !path.starts_with('/') && !path.starts_with("..") && path != ".";
-    (is_below_here && wholes.contains("."))
+    (is_below_here && directories.contains("."))
         || path
             .match_indices('/')
-            .any(|(at, _)| wholes.contains(&path[..at]))
+            .any(|(at, _)| directories.contains(&path[..at]))
 }
 
-/// Whether a class of this test, or the test without its parameters, is among `wholes`.
-fn is_in_a_node(target: &str, wholes: &HashSet<String>) -> bool {
+/// Whether a class of this test, or the test without its parameters, is one of `nodes`.
+fn is_in_a_node(target: &str, nodes: &HashSet<String>) -> bool {
     let target = without_dot_slash(target);
     let Some((file, _)) = target.split_once("::") else {
         return false;
@@ -116,10 +113,10 @@ fn is_in_a_node(target: &str, wholes: &HashSet<String>) -> bool {
     let node = target[file.len()..]
         .find('[')
         .map_or(target, |at| &target[..file.len() + at]);
-    (node.len() < target.len() && wholes.contains(node))
+    (node.len() < target.len() && nodes.contains(node))
         || node
             .match_indices("::")
-            .any(|(at, _)| wholes.contains(&node[..at]))
+            .any(|(at, _)| nodes.contains(&node[..at]))
 }
 
 #[cfg(test)]
@@ -137,7 +134,7 @@ mod tests {
     #[case("a[id].js", "a[id].js")]
     #[case("a[].js", "a[].js")]
     #[case("[1]/a", "[1]/a")]
-    fn a_part_leads_to_its_file(#[case] path: &str, #[case] file: &str) {
+    fn the_file_of_a_part(#[case] path: &str, #[case] file: &str) {
         assert_eq!(file_of(path), file);
     }
 
@@ -145,7 +142,7 @@ mod tests {
     #[case(&["a", "a/b.py", "a/c/d.py::t", "b.py"], &["a/b.py", "a/c/d.py::t"])]
     #[case(&[".", "b.py", "../c.py"], &["b.py"])]
     #[case(&["./a/", "a", "ab/c.py"], &[])]
-    fn what_is_left_to_a_folder_is_known(#[case] targets: &[&str], #[case] expected: &[&str]) {
+    fn targets_below_another_are_covered(#[case] targets: &[&str], #[case] expected: &[&str]) {
         assert_eq!(covered_by_directories(targets.iter().copied()), expected);
     }
 
@@ -161,7 +158,7 @@ mod tests {
     #[case(&[".", "a.rb:3"], &[".", "a.rb"])]
     #[case(&["spec", "specs/a.rb:3"], &["spec", "specs/a.rb:3"])]
     #[case(&["a", "a"], &["a"])]
-    fn a_part_beside_its_whole_becomes_the_whole(
+    fn a_part_of_another_target_becomes_its_file(
         #[case] targets: &[&str],
         #[case] expected: &[&str],
     ) {
@@ -177,7 +174,10 @@ mod tests {
     #[case(&["a.py::K", "a.py::K::t", "a.py::KK::t"], &["a.py::K", "a.py::KK::t"])]
     #[case(&["a.py::t", "a.py::t[x::y]", "a.py::t2[x]"], &["a.py::t", "a.py::t2[x]"])]
     #[case(&["a.py::t[1]", "a.py::t[2]"], &["a.py::t[1]", "a.py::t[2]"])]
-    fn only_the_outer_of_two_stays(#[case] targets: &[&str], #[case] expected: &[&str]) {
+    fn only_the_outer_of_nested_targets_is_kept(
+        #[case] targets: &[&str],
+        #[case] expected: &[&str],
+    ) {
         assert_eq!(outermost(strings(targets)), expected);
     }
 }

@@ -1,19 +1,19 @@
-//! Paths that a launcher such as `npx` would let a shell turn into other paths.
+//! Paths that the shell of a launcher such as `npx` would expand to other paths.
 //!
-//! `npx`, `npm` and `yarn` join their arguments for a shell and quote only those that hold certain
-//! characters. `[id]/a.js` holds none of them, so where there is an `i/a.js` that one would run
-//! instead. A runner that is known writes such paths in another form; with any other command they
-//! are refused, if there is something that they could be taken for.
+//! `npx`, `npm` and `yarn` join their arguments for a shell and quote only those with certain
+//! characters. `[id]/a.js` has none of them, so if `i/a.js` exists, it would run instead. Supported
+//! runners write such paths in another form; in other commands they are rejected if the shell could
+//! expand them.
 
 use std::path::Path;
 
 use super::RunnerError;
 use crate::process;
 
-/// An argument that holds one of these is quoted by all of these launchers.
+/// All of these launchers quote an argument that contains one of these.
 const QUOTED: &str = "\t\r\n \"#$&'()*;<>?\\`|~";
 
-/// Refuses arguments that would become others on their way through `program`.
+/// Rejects arguments that the shell of `program` would expand.
 pub(super) fn check(
     program: &str,
     arguments: &[String],
@@ -26,7 +26,7 @@ pub(super) fn check(
         .iter()
         .find(|argument| is_expanded(argument, directory));
     expanded.map_or(Ok(()), |argument| {
-        Err(RunnerError::Expanded {
+        Err(RunnerError::ShellExpansion {
             name: argument.clone(),
             program: program.to_owned(),
         })
@@ -37,7 +37,7 @@ fn is_expanded(argument: &str, directory: &Path) -> bool {
     if argument.contains(|character| QUOTED.contains(character)) {
         return false;
     }
-    // Not every shell expands braces, and one that does asks nobody whether there is such a file.
+    // Not every shell expands braces; one that does expands them even if no such file exists.
     let has_braces = argument
         .split_once('{')
         .is_some_and(|(_, rest)| rest.contains('}') && (rest.contains(',') || rest.contains("..")));
@@ -50,22 +50,23 @@ fn is_expanded(argument: &str, directory: &Path) -> bool {
         .split('/')
         .filter(|component| !component.is_empty())
         .collect();
-    has_braces || (argument.contains('[') && leads_elsewhere(from, &components, false))
+    has_braces || (argument.contains('[') && matches_other(from, &components, false))
 }
 
-/// Whether the components, as patterns, lead from `folder` to something other than they say.
-fn leads_elsewhere(folder: &Path, components: &[&str], has_left: bool) -> bool {
+/// Whether the components, as globs below `directory`, match an existing path other than the
+/// literal one. `differs`: the components before matched another name.
+fn matches_other(directory: &Path, components: &[&str], differs: bool) -> bool {
     let Some((first, rest)) = components.split_first() else {
-        return has_left;
+        return differs;
     };
-    let stays = folder.join(first);
-    if stays.exists() && leads_elsewhere(&stays, rest, has_left) {
+    let literal = directory.join(first);
+    if literal.exists() && matches_other(&literal, rest, differs) {
         return true;
     }
     if !first.contains('[') {
         return false;
     }
-    let Ok(entries) = fs_err::read_dir(folder) else {
+    let Ok(entries) = fs_err::read_dir(directory) else {
         return false;
     };
     entries.flatten().any(|entry| {
@@ -75,12 +76,12 @@ fn leads_elsewhere(folder: &Path, components: &[&str], has_left: bool) -> bool {
                 (name.chars().collect(), first.chars().collect());
             name != pattern && may_match(&pattern, &name)
         });
-        is_other && leads_elsewhere(&entry.path(), rest, true)
+        is_other && matches_other(&entry.path(), rest, true)
     })
 }
 
-/// Whether a shell may take the pattern for this name. Brackets stand for any character here, and
-/// for themselves: too much rather than too little.
+/// Whether a shell may expand the pattern to this name. Brackets match any character here, and also
+/// themselves: this may reject too much, never too little.
 fn may_match(pattern: &[char], name: &[char]) -> bool {
     let Some((first, rest)) = pattern.split_first() else {
         return name.is_empty();
@@ -112,22 +113,22 @@ mod tests {
     #[case("npx", "[[]x]/a.js", true)]
     #[case("npx", "{a,b}/a.js", true)]
     #[case("npx", "{a..c}/a.js", true)]
-    // Nothing else is there.
+    // No other file matches.
     #[case("npx", "[kl]m/a.js", false)]
     #[case("npx", "[id]/b.js", false)]
     #[case("npx", "{a}/a.js", false)]
     #[case("npx", "i/a.js", false)]
-    // Quoted on the way.
+    // Quoted.
     #[case("npx", "(g)/[id]/a.js", false)]
     #[case("npx", "s p/[id].js", false)]
-    // No shell on the way.
+    // No shell.
     #[case("mocha", "[id]/a.js", false)]
-    fn what_a_shell_would_change_is_refused(
+    fn paths_that_a_shell_would_expand_are_rejected(
         #[case] program: &str,
         #[case] path: &str,
-        #[case] refused: bool,
+        #[case] rejected: bool,
     ) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for file in [
             "[id]/a.js",
             "[id]/b.js",
@@ -140,12 +141,12 @@ mod tests {
             "s p/[id].js",
             "s p/i.js",
         ] {
-            let path = folder.path().join(file);
+            let path = directory.path().join(file);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, "").unwrap();
         }
-        let checked = check(program, &[path.to_owned()], folder.path());
-        assert_eq!(checked.is_err(), refused, "{checked:?}");
+        let checked = check(program, &[path.to_owned()], directory.path());
+        assert_eq!(checked.is_err(), rejected, "{checked:?}");
         if let Err(error) = checked {
             let text = error.to_string();
             assert!(text.contains(path) && text.contains(program), "{text}");

@@ -1,13 +1,12 @@
-//! What a runner is handed to run, as arguments that cannot be taken for anything else.
-//!
-//! A path that begins with a dash would be an option, so it gets `./` in front. Used by every
-//! runner; how a target reads inside a result file is each runner's own business.
+//! Targets as arguments that a runner cannot mistake for options.
+
+use std::collections::HashSet;
 
 use test_engine_wire::{Case, CaseFormat};
 
 use super::{RunnerError, TestKey};
 
-/// What names this case to the runner: its path, its selector's value, its identifier.
+/// The name of this case on a command line: its path, its selector's value, or its identifier.
 pub(crate) fn target(case: &Case) -> &str {
     let choices = match case.format {
         CaseFormat::Selector => [&case.value, &case.path, &case.identifier],
@@ -15,29 +14,19 @@ pub(crate) fn target(case: &Case) -> &str {
             [&case.path, &case.identifier, &case.value]
         }
     };
-    choices
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .map_or("", String::as_str)
+    let mut choices = choices.into_iter().map(String::as_str);
+    choices.find(|text| !text.is_empty()).unwrap_or_default()
 }
 
-/// The arguments for these cases, in their order.
-pub(super) fn arguments(cases: &[Case]) -> Result<Vec<String>, RunnerError> {
-    cases.iter().map(|case| argument(target(case))).collect()
+pub(super) fn of_cases(cases: &[Case]) -> Vec<String> {
+    cases.iter().map(|case| target(case).to_owned()).collect()
 }
 
-/// The arguments for these files.
-pub(super) fn file_arguments(files: &[String]) -> Result<Vec<String>, RunnerError> {
-    files.iter().map(|file| argument(file)).collect()
+pub(super) fn arguments(targets: Vec<String>) -> Result<Vec<String>, RunnerError> {
+    targets.into_iter().map(argument).collect()
 }
 
-/// The arguments that rerun these tests, sorted, each once.
-pub(super) fn rerun_arguments(failed: &[TestKey]) -> Result<Vec<String>, RunnerError> {
-    let arguments: Result<_, _> = failed.iter().map(|key| argument(&key.path)).collect();
-    arguments.map(sorted_once)
-}
-
-/// A test as a plan request has it.
+/// A listed test as a case of a plan request.
 pub(super) fn example(key: TestKey) -> Case {
     Case {
         format: CaseFormat::Example,
@@ -49,23 +38,23 @@ pub(super) fn example(key: TestKey) -> Case {
     }
 }
 
-/// One target as an argument. `@` begins a file of arguments for some runners.
-pub(super) fn argument(target: &str) -> Result<String, RunnerError> {
-    check(target)?;
+/// Prefixes `./` to a target that would be an option, or, with `@`, a file of arguments.
+pub(super) fn argument(target: String) -> Result<String, RunnerError> {
+    check(&target)?;
     Ok(if target.starts_with(['-', '@']) {
         format!("./{target}")
     } else {
-        target.to_owned()
+        target
     })
 }
 
-/// An argument for a program that makes paths plain by their text alone, as Node's `path.resolve`
-/// does: in a form that no shell on the way to it expands.
+/// An argument in a form that no shell between here and the runner expands, for a program that
+/// normalises paths lexically, as Node's `path.resolve` does.
 ///
-/// `npx`, `npm` and `yarn` hand their arguments to a shell, and leave `[id]/a.test.js` unquoted: it
-/// would run `i/a.test.js` instead. In a folder that is not there nothing matches, so the shell
-/// leaves the text as it is; and the tilde makes these programs quote it, for shells that expand
-/// braces.
+/// `npx`, `npm` and `yarn` pass their arguments through a shell and do not quote
+/// `[id]/a.test.js`, which would run `i/a.test.js` instead. In a directory that does not exist a
+/// glob matches nothing, so the shell keeps the text; and the tilde makes these programs quote it,
+/// for shells that expand braces.
 pub(super) fn unexpanded(argument: String) -> String {
     if !argument.contains(['[', '{']) {
         return argument;
@@ -76,9 +65,9 @@ pub(super) fn unexpanded(argument: String) -> String {
     format!("{root}/~/../{}", relative.trim_start_matches("./"))
 }
 
-/// Refuses names that no command line or list of files can hold.
+/// Rejects names that cannot be in a command line or a list of files.
 pub(super) fn check(name: &str) -> Result<(), RunnerError> {
-    let character = match name
+    let part = match name
         .chars()
         .find(|character| matches!(character, '\n' | '\r' | '\0'))
     {
@@ -86,34 +75,25 @@ pub(super) fn check(name: &str) -> Result<(), RunnerError> {
         Some('\0') => "null character",
         Some(_) => "newline",
     };
-    Err(RunnerError::BadName {
+    Err(RunnerError::UnsupportedName {
         name: name.to_owned(),
-        character,
+        part,
     })
 }
 
-/// Sorted, each once.
-pub(super) fn sorted_once(mut targets: Vec<String>) -> Vec<String> {
+/// Sorted and without duplicates.
+pub(super) fn sorted(targets: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut targets: Vec<String> = targets.into_iter().collect();
     targets.sort_unstable();
     targets.dedup();
     targets
 }
 
-/// A path as a runner reports it, relative to the directory it ran in if it lies there. `real` is
-/// that directory without symbolic links.
-pub(super) fn relative(
-    path: &str,
-    directory: &std::path::Path,
-    real: Option<&std::path::Path>,
-) -> String {
-    let path = std::path::Path::new(path);
-    [Some(directory), real]
-        .into_iter()
-        .flatten()
-        .find_map(|directory| path.strip_prefix(directory).ok())
-        .unwrap_or(path)
-        .to_string_lossy()
-        .into_owned()
+/// Without duplicates, in the same order.
+pub(super) fn unique(mut targets: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    targets.retain(|target| seen.insert(target.clone()));
+    targets
 }
 
 #[cfg(test)]
@@ -130,7 +110,7 @@ mod tests {
     #[case("a -b.py", "a -b.py")]
     #[case("./-x.py", "./-x.py")]
     fn a_target_is_never_an_option(#[case] target: &str, #[case] expected: &str) {
-        assert_eq!(argument(target).unwrap(), expected);
+        assert_eq!(argument(target.to_owned()).unwrap(), expected);
     }
 
     #[rstest]
@@ -147,50 +127,29 @@ mod tests {
     #[case("a\nb.py", "newline")]
     #[case("a\rb.py", "newline")]
     #[case("a\0b.py", "null character")]
-    fn names_that_cannot_be_handed_over_are_refused(#[case] name: &str, #[case] what: &str) {
-        let error = argument(name).unwrap_err();
-        assert!(error.to_string().contains(what), "{error}");
+    fn names_with_control_characters_are_rejected(#[case] name: &str, #[case] part: &str) {
+        let error = argument(name.to_owned()).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
     }
 
-    #[test]
-    fn each_kind_of_case_has_its_target() {
-        let case = |format, path: &str, value: &str, identifier: &str| Case {
+    #[rstest]
+    #[case(CaseFormat::File, ["a.py", "", ""], "a.py")]
+    #[case(CaseFormat::Selector, ["", "a.py", ""], "a.py")]
+    #[case(CaseFormat::Example, ["a.py::t", "", "prefixed/a.py::t"], "a.py::t")]
+    #[case(CaseFormat::Example, ["", "", "a[1]"], "a[1]")]
+    fn the_target_depends_on_the_format(
+        #[case] format: CaseFormat,
+        #[case] values: [&str; 3],
+        #[case] expected: &str,
+    ) {
+        let [path, value, identifier] = values.map(str::to_owned);
+        let case = Case {
             format,
-            path: path.to_owned(),
-            value: value.to_owned(),
-            identifier: identifier.to_owned(),
+            path,
+            value,
+            identifier,
             ..Case::default()
         };
-        assert_eq!(target(&case(CaseFormat::File, "a.py", "", "")), "a.py");
-        assert_eq!(target(&case(CaseFormat::Selector, "", "a.py", "")), "a.py");
-        assert_eq!(
-            target(&case(
-                CaseFormat::Example,
-                "a.py::t",
-                "",
-                "prefixed/a.py::t"
-            )),
-            "a.py::t"
-        );
-        assert_eq!(target(&case(CaseFormat::Example, "", "", "a[1]")), "a[1]");
-    }
-
-    #[test]
-    fn paths_outside_the_directory_stay_absolute() {
-        use std::path::Path;
-        let directory = Path::new("/app");
-        assert_eq!(
-            relative("/app/src/a.test.js", directory, None),
-            "src/a.test.js"
-        );
-        assert_eq!(
-            relative("/application/a.test.js", directory, None),
-            "/application/a.test.js"
-        );
-        assert_eq!(
-            relative("/real/a.js", directory, Some(Path::new("/real"))),
-            "a.js"
-        );
-        assert_eq!(relative("src/a.js", directory, None), "src/a.js");
+        assert_eq!(target(&case), expected);
     }
 }

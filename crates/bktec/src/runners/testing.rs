@@ -1,9 +1,10 @@
-//! Short ways to write cases, keys and commands in the runners' own tests.
+//! Shorthands for cases, keys, settings and commands in tests.
+
+use std::path::Path;
 
 use test_engine_wire::Case;
 
-use super::TestKey;
-use crate::process::CommandLine;
+use super::{RUNNERS, Runner, RunnerBase, RunnerSettings, TestKey};
 
 pub(crate) fn case(path: &str) -> Case {
     Case {
@@ -20,7 +21,32 @@ pub(crate) fn key(scope: &str, name: &str, path: &str) -> TestKey {
     }
 }
 
-/// A command line as text.
-pub(crate) fn words(command: &CommandLine) -> String {
-    command.to_string()
+pub(crate) fn settings(test: Option<&str>, result_path: Option<&str>) -> RunnerSettings {
+    RunnerSettings {
+        test_command: test.map(str::to_owned),
+        result_path: result_path.map(str::to_owned),
+        ..RunnerSettings::default()
+    }
+}
+
+/// For scripted runners: commands run in `directory`, results are in its file `result`.
+pub(crate) fn base(directory: &Path) -> RunnerBase {
+    let settings = RunnerSettings {
+        working_directory: directory.to_owned(),
+        ..settings(None, Some("result"))
+    };
+    RunnerBase::new(RUNNERS[0], settings).unwrap()
+}
+
+/// The first command for these paths.
+pub(crate) fn command(runner: &dyn Runner, paths: &[&str]) -> String {
+    let cases: Vec<Case> = paths.iter().map(|path| case(path)).collect();
+    runner.command(&cases).unwrap().to_string()
+}
+
+/// The command that reruns these tests.
+pub(crate) fn retry(runner: &dyn Runner, failed: &[TestKey], paths: &[&str]) -> String {
+    let cases: Vec<Case> = paths.iter().map(|path| case(path)).collect();
+    let command = runner.retry_command(failed, &cases).unwrap();
+    command.expect("a command").to_string()
 }

@@ -140,7 +140,7 @@ fn no_temporary_folder_for_what_needs_one(#[case] folder: &str) {
         .run();
     assert_eq!(ended.code, 16, "{ended}");
     assert!(
-        ended.stderr.contains("prepare a temporary file: No"),
+        ended.stderr.contains("cannot create a temporary file: No"),
         "{ended}"
     );
     assert!(ended.stderr.contains(&format!("{folder}/")), "{ended}");

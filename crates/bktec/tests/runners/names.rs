@@ -217,7 +217,10 @@ fn a_line_break_in_a_name_is_refused(
         },
     );
     let error = runner.discover(&mut |_| {}).unwrap_err();
-    assert!(matches!(error, RunnerError::BadName { .. }), "{error}");
+    assert!(
+        matches!(error, RunnerError::UnsupportedName { .. }),
+        "{error}"
+    );
     let text = error.to_string();
     assert!(
         text.contains("newline") && text.contains("rename it"),

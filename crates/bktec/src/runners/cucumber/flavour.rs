@@ -1,13 +1,12 @@
-//! Which Cucumber a command starts, Ruby's or JavaScript's.
+//! Whether a command runs Cucumber for Ruby or for JavaScript.
 //!
-//! They take paths and formatters differently. It is told from the command's words, and where a
-//! script hides them, from the project. What neither tells stays unknown, and is never guessed.
+//! Decided by the words of the command, and where a script hides them, by the files of the project.
+//! Where neither decides, the flavour is unknown.
 
 use std::path::Path;
 
 use crate::command_template::CommandTemplate;
 
-/// Whose Cucumber it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flavour {
     Ruby,
@@ -15,12 +14,12 @@ pub(super) enum Flavour {
     Unknown,
 }
 
-/// Programs that start only what Node.js runs.
+/// Programs that run only Node.js packages.
 const NODE: [&str; 10] = [
     "node", "npx", "npm", "yarn", "yarnpkg", "pnpm", "pnpx", "bun", "bunx", "deno",
 ];
 const RUBY: [&str; 5] = ["bundle", "ruby", "rake", "rails", "spring"];
-/// Configurations that Ruby's does not read. `cucumber.yml` is read by both.
+/// Configuration files of the JavaScript flavour. Both read `cucumber.yml`.
 const CONFIGURATIONS: [&str; 4] = [
     "cucumber.js",
     "cucumber.cjs",
@@ -29,12 +28,12 @@ const CONFIGURATIONS: [&str; 4] = [
 ];
 
 impl Flavour {
-    /// Of a test command and its retry command, run in this directory.
+    /// The flavour of a test command and its retry command.
     pub(super) fn of(commands: [&CommandTemplate; 2], directory: &Path) -> Self {
-        let said = commands.map(of_words);
-        if said.contains(&Self::JavaScript) {
+        let flavours = commands.map(of_words);
+        if flavours.contains(&Self::JavaScript) {
             Self::JavaScript
-        } else if said.contains(&Self::Ruby) {
+        } else if flavours.contains(&Self::Ruby) {
             Self::Ruby
         } else {
             of_project(directory)
@@ -48,18 +47,15 @@ fn of_words(command: &CommandTemplate) -> Flavour {
         .iter()
         .map(|word| word.rsplit('/').next().unwrap_or(word))
         .collect();
-    let names_any = |of: &[&str]| names.iter().any(|name| of.contains(name));
-    let names_script = || {
-        let mut names = names.iter();
-        names.any(|name| name.starts_with("cucumber-js") || *name == "cucumber.js")
-    };
-    if names_script() || command.contains("json:") {
+    let has_any = |of: &[&str]| names.iter().any(|name| of.contains(name));
+    let is_script = |name: &&str| name.starts_with("cucumber-js") || *name == "cucumber.js";
+    if names.iter().any(is_script) || command.contains("json:") {
         Flavour::JavaScript
-    } else if names_any(&RUBY) {
+    } else if has_any(&RUBY) {
         Flavour::Ruby
-    } else if names_any(&NODE) {
+    } else if has_any(&NODE) {
         Flavour::JavaScript
-    } else if names_any(&["cucumber", "--out"]) {
+    } else if has_any(&["cucumber", "--out"]) {
         Flavour::Ruby
     } else {
         Flavour::Unknown
@@ -67,14 +63,14 @@ fn of_words(command: &CommandTemplate) -> Flavour {
 }
 
 fn of_project(directory: &Path) -> Flavour {
-    let holds = |file: &str, text: &str| {
+    let contains = |file: &str, text: &str| {
         fs_err::read_to_string(directory.join(file)).is_ok_and(|content| content.contains(text))
     };
     let is_configured = CONFIGURATIONS
         .iter()
         .any(|file| directory.join(file).is_file());
-    let is_javascript = is_configured || holds("package.json", "\"@cucumber/cucumber\"");
-    let is_ruby = holds("Gemfile", "cucumber");
+    let is_javascript = is_configured || contains("package.json", "\"@cucumber/cucumber\"");
+    let is_ruby = contains("Gemfile", "cucumber");
     match (is_ruby, is_javascript) {
         (true, false) => Flavour::Ruby,
         (false, true) => Flavour::JavaScript,
@@ -104,10 +100,13 @@ mod tests {
     #[case("./e2e --format json:{{resultPath}}", Flavour::JavaScript)]
     #[case("docker run app npm run e2e --", Flavour::JavaScript)]
     #[case("make e2e", Flavour::Unknown)]
-    fn a_command_tells(#[case] command: &str, #[case] expected: Flavour) {
-        let folder = tempfile::tempdir().unwrap();
+    fn the_command_decides(#[case] command: &str, #[case] expected: Flavour) {
+        let directory = tempfile::tempdir().unwrap();
         let command = CommandTemplate::parse(command).unwrap();
-        assert_eq!(Flavour::of([&command, &command], folder.path()), expected);
+        assert_eq!(
+            Flavour::of([&command, &command], directory.path()),
+            expected
+        );
     }
 
     #[rstest]
@@ -119,17 +118,23 @@ mod tests {
     )]
     #[case(&[("Gemfile", "gem 'cucumber'"), ("cucumber.js", "")], Flavour::Unknown)]
     #[case(&[("cucumber.yml", "")], Flavour::Unknown)]
-    fn a_project_tells_what_the_command_does_not(
+    fn the_project_decides_where_the_command_does_not(
         #[case] files: &[(&str, &str)],
         #[case] expected: Flavour,
     ) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for (file, content) in files {
-            fs_err::write(folder.path().join(file), content).unwrap();
+            fs_err::write(directory.path().join(file), content).unwrap();
         }
         let command = CommandTemplate::parse("make e2e").unwrap();
-        assert_eq!(Flavour::of([&command, &command], folder.path()), expected);
+        assert_eq!(
+            Flavour::of([&command, &command], directory.path()),
+            expected
+        );
         let other = CommandTemplate::parse("cucumber").unwrap();
-        assert_eq!(Flavour::of([&other, &other], folder.path()), Flavour::Ruby);
+        assert_eq!(
+            Flavour::of([&other, &other], directory.path()),
+            Flavour::Ruby
+        );
     }
 }

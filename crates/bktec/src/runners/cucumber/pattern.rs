@@ -1,36 +1,39 @@
-//! Paths for JavaScript's Cucumber, which takes a path for a glob pattern. Pure.
+//! Paths for Cucumber for JavaScript, which interprets them as globs.
 //!
-//! A feature whose path the pattern does not match is passed over without a word, so characters
-//! with a meaning are written in a form that means only themselves. Each form also holds a character
-//! that makes `npx` quote the argument: it hands arguments to a shell, and leaves `[x]` unquoted.
+//! It silently ignores a glob that matches no feature, so special characters are written in a form
+//! that matches only themselves. Each form also contains a character that makes `npx` quote the
+//! argument, because `npx` passes arguments to a shell and does not quote `[x]`.
 
-use crate::runners::{RunnerError, targets};
+use std::path::Path;
 
-/// In front of a path, this makes a pattern that matches nothing and still normalises to the path:
-/// patterns take a backslash for a slash, and paths do not.
+use crate::runners::{RunnerError, paths, targets};
+
+/// In front of a path this makes a pattern that matches nothing but still normalises to the path:
+/// patterns treat a backslash as a slash, paths do not.
 const MATCHES_NOTHING: &str = r"lines\of/../";
 
-/// What Cucumber itself appends to a folder, to look for features in it.
-const IN_FOLDER: &str = "/**/*.feature";
+/// Cucumber appends this to a directory to find its features.
+const IN_DIRECTORY: &str = "/**/*.feature";
 
-/// The arguments for a feature, a folder of features, or a feature with lines.
+/// The arguments for a feature, a directory of features, or a feature with lines.
 pub(super) fn arguments(target: &str) -> Result<Vec<String>, RunnerError> {
     check(target)?;
     let (path, lines) = split_lines(target);
     let mut pattern = escaped(path);
     if pattern == path {
-        return Ok(vec![targets::argument(target)?]);
+        return Ok(vec![targets::argument(target.to_owned())?]);
     }
-    if is_folder(path) {
-        pattern = format!("{}{IN_FOLDER}", pattern.trim_end_matches('/'));
+    // Cucumber treats a path without an extension as a directory.
+    if Path::new(path).extension().is_none() {
+        pattern = format!("{}{IN_DIRECTORY}", pattern.trim_end_matches('/'));
     }
-    let pattern = targets::argument(&pattern)?;
+    let pattern = targets::argument(pattern)?;
     if lines.is_empty() {
         return Ok(vec![pattern]);
     }
-    // Lines are looked up by the normalised text of an argument, not by what its pattern matches.
-    // So one argument brings the file, and another, which matches no file, its lines. The dot at
-    // the end keeps a name that begins with `@` from being read as a list.
+    // Lines belong to the normalised text of an argument, not to the files that its pattern
+    // matches. So one argument selects the file, and another, which matches no file, its lines. The
+    // dot at the end prevents a name that begins with `@` from being read as a list.
     let (root, relative) = path
         .strip_prefix('/')
         .map_or(("", path), |rest| ("/", rest));
@@ -40,13 +43,13 @@ pub(super) fn arguments(target: &str) -> Result<Vec<String>, RunnerError> {
     ])
 }
 
-/// Refuses what no pattern can say.
+/// Rejects paths that no pattern can express.
 pub(super) fn check(target: &str) -> Result<(), RunnerError> {
     targets::check(target)?;
     if target.contains('\\') {
-        return Err(RunnerError::BadName {
+        return Err(RunnerError::UnsupportedName {
             name: target.to_owned(),
-            character: "backslash",
+            part: "backslash",
         });
     }
     Ok(())
@@ -58,16 +61,9 @@ pub(super) fn is_plain(target: &str) -> bool {
     !path.contains('\\') && escaped(path) == path
 }
 
-/// `a.feature:3:7` is `a.feature` and `:3:7`.
+/// Splits `a.feature:3:7` into `a.feature` and `:3:7`.
 fn split_lines(target: &str) -> (&str, &str) {
-    let mut path = target;
-    while let Some((before, line)) = path.rsplit_once(':') {
-        if line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
-            break;
-        }
-        path = before;
-    }
-    target.split_at(path.len())
+    target.split_at(paths::without_lines(target).len())
 }
 
 fn escaped(path: &str) -> String {
@@ -75,26 +71,17 @@ fn escaped(path: &str) -> String {
     let mut pattern = String::with_capacity(path.len());
     for (at, character) in path.char_indices() {
         match character {
-            // A name that begins with `@` is a list of features to Cucumber, pattern or not.
+            // Cucumber reads a name that begins with `@` as a list of features.
             '@' if at == name => pattern.push_str("[! -?A-~]"),
             '[' if at == name => pattern.push_str("+([[])"),
             '[' => pattern.push_str("@([[])"),
-            // Braces are expanded before brackets are looked at.
+            // Braces are expanded before brackets are interpreted.
             '{' => pattern.push_str("[! -z|-~]"),
-            '*' | '?' | '(' => {
-                pattern.push('[');
-                pattern.push(character);
-                pattern.push(']');
-            }
+            '*' | '?' | '(' => pattern.extend(['[', character, ']']),
             _ => pattern.push(character),
         }
     }
     pattern
-}
-
-/// Cucumber takes what has no extension for a folder.
-fn is_folder(path: &str) -> bool {
-    std::path::Path::new(path).extension().is_none()
 }
 
 #[cfg(test)]
@@ -118,7 +105,7 @@ mod tests {
     #[case("x[1]/", &["x@([[])1]/**/*.feature"])]
     #[case("x[1]/a.feature:3:7", &["x@([[])1]/a.feature", r"lines\of/../x[1]/a.feature/.:3:7"])]
     #[case("/x[1]/a.feature:3", &["/x@([[])1]/a.feature", r"/lines\of/../x[1]/a.feature/.:3"])]
-    fn a_pattern_means_its_path_alone(#[case] target: &str, #[case] expected: &[&str]) {
+    fn a_pattern_matches_only_its_path(#[case] target: &str, #[case] expected: &[&str]) {
         assert_eq!(arguments(target).unwrap(), expected);
     }
 
@@ -126,7 +113,7 @@ mod tests {
     #[case(r"a\b.feature", "backslash")]
     #[case(r"a\b.feature:3", "backslash")]
     #[case("a\nb.feature", "newline")]
-    fn what_no_pattern_can_say_is_refused(#[case] target: &str, #[case] what: &str) {
+    fn paths_that_no_pattern_can_express_are_rejected(#[case] target: &str, #[case] what: &str) {
         let text = arguments(target).unwrap_err().to_string();
         assert!(text.contains(what) && text.contains("rename it"), "{text}");
     }

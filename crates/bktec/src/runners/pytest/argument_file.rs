@@ -1,48 +1,43 @@
-//! A file of arguments, for command lines that are too long for the system.
+//! A file of arguments, for command lines that exceed the system's limit.
 //!
-//! pytest reads one since 8.2, an argument a line. Older ones, and scripts around pytest, get their
-//! tests in parts; that is not decided here.
+//! pytest 8.2 and later reads such a file, with one argument per line. Older versions, and scripts
+//! that call pytest, are run in parts instead, by `attempts`.
 
 use std::io::Write as _;
 
-use super::collector;
+use super::python;
 use crate::process::ExecutionEnv;
 use crate::runners::RunnerError;
 
-/// Prints the version.
-const QUESTION: &str = "import pytest; print(pytest.__version__)";
+const PRINT_VERSION: &str = "import pytest; print(pytest.__version__)";
 
-/// The first version that reads such files.
-const SINCE: [u64; 2] = [8, 2];
+/// The first version that supports argument files.
+const MIN_VERSION: &[u64] = &[8, 2];
 
-/// What Python takes for the end of a line beside what [`super::targets`] refuses anyway.
+/// Line ends for Python, other than those that [`super::targets`] rejects.
 const LINE_ENDS: [char; 8] = [
     '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}',
 ];
 
-/// Whether the pytest of this command reads such a file, and `arguments` can stand in one.
-pub(super) fn is_possible(
+/// Whether the pytest of this command supports argument files, and one can contain `arguments`.
+pub(super) fn is_supported(
     command: &[String],
     arguments: &[String],
     execution_env: &ExecutionEnv,
 ) -> bool {
-    collector::pytest_word(command).is_some()
+    python::pytest_word(command).is_some()
         && !arguments
             .iter()
             .any(|argument| argument.contains(LINE_ENDS))
-        && collector::ask(QUESTION, command, execution_env)
+        && python::run(PRINT_VERSION, command, execution_env)
             .is_some_and(|version| is_new_enough(&version))
 }
 
 fn is_new_enough(version: &str) -> bool {
-    let numbers: Vec<u64> = version
-        .split('.')
-        .map_while(|part| part.parse().ok())
-        .collect();
-    !numbers.is_empty() && numbers.as_slice() >= SINCE.as_slice()
+    python::version_numbers(version).is_some_and(|numbers| *numbers >= *MIN_VERSION)
 }
 
-/// Such a file. It goes away with what is returned.
+/// The file is deleted when the returned value is dropped.
 pub(super) fn write(arguments: &[String]) -> Result<tempfile::NamedTempFile, RunnerError> {
     let write = || {
         let mut file = tempfile::Builder::new()
@@ -71,7 +66,7 @@ mod tests {
     #[case("8.1.9", false)]
     #[case("7.4.4", false)]
     #[case("unknown", false)]
-    fn files_came_with_a_version(#[case] version: &str, #[case] enough: bool) {
+    fn argument_files_need_a_new_enough_pytest(#[case] version: &str, #[case] enough: bool) {
         assert_eq!(is_new_enough(version), enough);
     }
 }

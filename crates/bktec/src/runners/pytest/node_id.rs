@@ -1,33 +1,35 @@
-//! pytest's node ids (`tests/test_a.py::TestLogin::test_ok[a b]`), found again and taken apart.
+//! Derives pytest's node ids (`tests/test_a.py::TestLogin::test_ok[a b]`) from results, and splits
+//! them.
 //!
-//! JUnit XML has a dotted class name instead of a node id. The files that pytest was asked to run
-//! say what the dots stood for; without them, the names do, by convention. Pure.
+//! JUnit XML has a dotted class name instead of a node id. The planned files decide which of its
+//! parts are directories, modules and classes; without them, naming conventions do.
 
 use std::collections::HashMap;
 
 use test_engine_results::pytest_module_parts;
 
-/// The files that a run was asked for, as they were written.
+use crate::runners::paths::without_dot_slash;
+
+/// The files of a plan, as written there.
 #[derive(Debug, Default)]
 pub(super) struct KnownFiles {
-    /// By the name that JUnit XML has for them.
+    /// By their name in JUnit XML.
     by_class: HashMap<String, String>,
-    /// Those with a bracket in their path, which pytest takes for the start of parameters.
+    /// Files with a bracket in their path, which pytest treats as the start of parameters.
     bracketed: Vec<(String, String)>,
 }
 
 impl KnownFiles {
-    /// Of files and node ids.
+    /// Targets are files or node ids.
     pub(super) fn new<'t>(targets: impl IntoIterator<Item = &'t str>) -> Self {
         let mut known = Self::default();
         for target in targets {
             let file = file_of(target);
-            let bare = file.strip_prefix("./").unwrap_or(file);
+            let bare = without_dot_slash(file);
             match bare.find('[') {
-                None => known
-                    .by_class
-                    .insert(dotted(bare), file.to_owned())
-                    .map_or((), drop),
+                None => {
+                    known.by_class.insert(dotted(bare), file.to_owned());
+                }
                 Some(at) => {
                     let mangled = format!("{}{}", bare[..at].replace('/', "."), &bare[at..]);
                     known.bracketed.push((mangled, file.to_owned()));
@@ -37,8 +39,8 @@ impl KnownFiles {
         known
     }
 
-    /// A node id that begins at pytest's root directory, as it reads from where the files do.
-    pub(super) fn seen_from_here(&self, node_id: &str) -> String {
+    /// A node id relative to pytest's root directory, made relative to the working directory.
+    pub(super) fn relative(&self, node_id: &str) -> String {
         let file = file_of(node_id);
         let rest = &node_id[file.len()..];
         let is_known = |file: &str| {
@@ -57,8 +59,8 @@ impl KnownFiles {
             .map_or_else(|| node_id.to_owned(), |known| format!("{known}{rest}"))
     }
 
-    /// The longest run of dotted parts that is a known file, first those from the start: the file,
-    /// and the classes after it.
+    /// The known file that is the longest sequence of dotted parts, preferring sequences near the
+    /// start; and the classes after it.
     fn find<'c>(&self, class_name: &'c str) -> Option<(&str, &'c str)> {
         let starts = std::iter::once(0).chain(class_name.match_indices('.').map(|(at, _)| at + 1));
         starts.into_iter().find_map(|start| {
@@ -76,7 +78,7 @@ impl KnownFiles {
     }
 }
 
-/// The node id of a test case. `file` is what the older JUnit dialect says of it.
+/// The node id of a test case. `file` is an attribute of the older JUnit dialect.
 pub(super) fn from_junit(
     class_name: &str,
     name: &str,
@@ -97,7 +99,7 @@ pub(super) fn from_junit(
     }
     let parts: Vec<&str> = class_name.split('.').collect();
     let modules = match pytest_module_parts(class_name) {
-        // A class in no module cannot be; taken as a module it at least has a node id.
+        // There is no class without a module; treated as a module it has a node id.
         0 => parts.len(),
         modules => modules,
     };
@@ -105,8 +107,8 @@ pub(super) fn from_junit(
     assemble(&file, &parts[modules..].join("."), name)
 }
 
-/// A bracket in the path makes pytest put the whole node id into the name, with the dots of a class
-/// name before the bracket.
+/// With a bracket in the path, pytest writes the whole node id into the name, dotted before the
+/// bracket.
 fn bracketed(name: &str, known: &KnownFiles) -> String {
     for (mangled, file) in &known.bracketed {
         if let Some(rest) = name
@@ -135,7 +137,7 @@ fn assemble(file: &str, classes: &str, name: &str) -> String {
     node_id
 }
 
-/// Scope and name as the collector has them: parted at the last `::`, wherever that is.
+/// Scope and name as in the collector's results: split at the last `::`, wherever that is.
 pub(super) fn split_as_collector(node_id: &str) -> (String, String) {
     match node_id.rsplit_once("::") {
         Some((scope, name)) => (scope.to_owned(), name.to_owned()),
@@ -143,7 +145,7 @@ pub(super) fn split_as_collector(node_id: &str) -> (String, String) {
     }
 }
 
-/// Scope and name as JUnit XML has them: class name and test name with its parameters.
+/// Scope and name as in JUnit XML: class name, and test name with its parameters.
 pub(super) fn split_as_junit(node_id: &str) -> (String, String) {
     let (address, parameters) = match node_id.find('[') {
         Some(at) => node_id.split_at(at),
@@ -160,7 +162,7 @@ fn file_of(target: &str) -> &str {
 }
 
 fn dotted(file: &str) -> String {
-    let bare = file.strip_prefix("./").unwrap_or(file);
+    let bare = without_dot_slash(file);
     bare.strip_suffix(".py").unwrap_or(bare).replace('/', ".")
 }
 
@@ -172,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_below_brackets_is_not_taken_for_another_of_its_name() {
+    fn a_file_below_brackets_is_not_confused_with_another() {
         let known = KnownFiles::new(["test_a.py", "x/[id]/test_a.py", "./-y/[id]/test_a.py"]);
         for (node_id, expected) in [
             ("x/[id]/test_a.py::test_x", "x/[id]/test_a.py::test_x"),
@@ -180,7 +182,7 @@ mod tests {
             ("-y/[id]/test_a.py::test_x", "-y/[id]/test_a.py::test_x"),
             ("other/test_a.py::test_x", "test_a.py::test_x"),
         ] {
-            assert_eq!(known.seen_from_here(node_id), expected);
+            assert_eq!(known.relative(node_id), expected);
         }
     }
 
@@ -202,7 +204,11 @@ mod tests {
     #[case("Checks.login", "t", "Checks/login.py::t")]
     #[case("", "a.[id]/test_a.py::test_x", "a/[id]/test_a.py::test_x")]
     #[case("", "test_c", "test_c")]
-    fn by_convention(#[case] class_name: &str, #[case] name: &str, #[case] expected: &str) {
+    fn node_ids_by_convention(
+        #[case] class_name: &str,
+        #[case] name: &str,
+        #[case] expected: &str,
+    ) {
         assert_eq!(
             from_junit(class_name, name, None, &KnownFiles::default()),
             expected
@@ -219,7 +225,7 @@ mod tests {
         "(g).[id]/test_c.py::TestX::t[a]",
         "(g)/[id]/test_c.py::TestX::t[a]"
     )]
-    fn by_the_files_asked_for(
+    fn node_ids_by_known_files(
         #[case] class_name: &str,
         #[case] name: &str,
         #[case] expected: &str,
@@ -240,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn by_the_file_that_the_older_dialect_names() {
+    fn node_ids_by_the_file_of_the_older_dialect() {
         let known = KnownFiles::default();
         let node_id = from_junit("a.b.check.Test", "t", Some("a.b/check.py"), &known);
         assert_eq!(node_id, "a.b/check.py::Test::t");
@@ -254,9 +260,12 @@ mod tests {
     #[case("api/test_b.py::t", "api/test_b.py::t")]
     #[case("backend/api/test_b.py::t[x/y]", "api/test_b.py::t[x/y]")]
     #[case("other/test_c.py::t", "other/test_c.py::t")]
-    fn node_ids_are_read_from_the_working_directory(#[case] node_id: &str, #[case] expected: &str) {
+    fn node_ids_are_relative_to_the_working_directory(
+        #[case] node_id: &str,
+        #[case] expected: &str,
+    ) {
         assert_eq!(
-            KnownFiles::new(["api/test_b.py"]).seen_from_here(node_id),
+            KnownFiles::new(["api/test_b.py"]).relative(node_id),
             expected
         );
     }
@@ -266,7 +275,7 @@ mod tests {
     #[case("a/t.py::t[c::d]", ("a/t.py::t[c", "d]"), ("a.t", "t[c::d]"))]
     #[case("a/t.py::t[x y]", ("a/t.py", "t[x y]"), ("a.t", "t[x y]"))]
     #[case("t.py", ("", "t.py"), ("", "t"))]
-    fn scope_and_name_are_those_of_the_results(
+    fn scope_and_name_match_the_results(
         #[case] node_id: &str,
         #[case] collector: (&str, &str),
         #[case] junit: (&str, &str),
@@ -277,9 +286,8 @@ mod tests {
     }
 
     proptest! {
-        /// What pytest makes of a node id for JUnit XML leads back to it.
         #[test]
-        fn a_node_id_survives_the_round_trip(
+        fn node_ids_round_trip_through_junit(
             folders in proptest::collection::vec("[a-z.(]{1,5}", 0..3),
             module in "[a-z_]{1,8}",
             classes in proptest::collection::vec("[A-Za-z]{1,6}", 0..3),

@@ -1,45 +1,38 @@
-//! Commands and readings of pytest, without pytest.
+//! Commands and results of pytest, without pytest.
+
+use std::os::unix::fs::PermissionsExt as _;
 
 use rstest::rstest;
 
 use super::ResultTrust::{Complete, Partial, Unusable};
 use super::*;
-use crate::runners::testing::{case, key, words};
+use crate::runners::testing::{case, command, key, settings};
 
-/// A folder with stand-ins for Python, first in the path.
+/// A directory with stand-ins for Python, first in `PATH`.
 struct Environment {
-    folder: tempfile::TempDir,
+    directory: TempDir,
 }
 
 impl Environment {
-    /// `version` is what the stand-in says about the collector.
+    /// `version` is the version of the installed collector.
     fn new(version: Option<&str>) -> Self {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let script = format!("#!/bin/sh\necho '{}'\n", version.unwrap_or_default());
         for name in ["python", "python3"] {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             fs_err::write(&path, &script).unwrap();
             fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Self { folder }
+        Self { directory }
     }
 
     fn build(&self, settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
-        let path = format!("{}:/usr/bin:/bin", self.folder.path().display());
+        let path = format!("{}:/usr/bin:/bin", self.directory.path().display());
         build(RunnerSettings {
-            working_directory: self.folder.path().to_owned(),
+            working_directory: self.directory.path().to_owned(),
             environment: vec![("PATH".into(), path.into())],
             ..settings
         })
-    }
-}
-
-fn with_command(command: &str, result_path: Option<&str>) -> RunnerSettings {
-    RunnerSettings {
-        test_command: Some(command.to_owned()),
-        result_path: result_path.map(str::to_owned),
-        ..RunnerSettings::default()
     }
 }
 
@@ -70,44 +63,45 @@ fn with_command(command: &str, result_path: Option<&str>) -> RunnerSettings {
     "tox -- a.py",
     Some(Format::Junit)
 )]
-fn the_command_decides_else_the_collector(
+fn the_command_or_the_collector_decides_the_mode(
     #[case] collector: Option<&str>,
-    #[case] command: Option<&str>,
+    #[case] test: Option<&str>,
     #[case] expected: &str,
     #[case] upload: Option<Format>,
 ) {
-    let settings = RunnerSettings {
-        test_command: command.map(str::to_owned),
-        result_path: Some("out".to_owned()),
-        ..RunnerSettings::default()
-    };
-    let runner = Environment::new(collector).build(settings).unwrap();
-    assert_eq!(words(&runner.command(&[case("a.py")]).unwrap()), expected);
+    let runner = Environment::new(collector)
+        .build(settings(test, Some("out")))
+        .unwrap();
+    assert_eq!(command(&*runner, &["a.py"]), expected);
     assert_eq!(runner.upload_format(), upload);
     let mode = if upload.is_some() { "JUnit" } else { "JSON" };
     assert!(runner.announcement().unwrap().contains(mode));
 }
 
-#[test]
-fn a_result_path_says_what_a_configuration_file_asks_for() {
+#[rstest]
+#[case("out.xml", Some(Format::Junit))]
+#[case("out.json", None)]
+fn the_extension_decides_the_mode_of_a_command_without_options(
+    #[case] path: &str,
+    #[case] upload: Option<Format>,
+) {
     let environment = Environment::new(Some("1.9.0"));
     let runner = environment
-        .build(with_command("pytest", Some("out.xml")))
+        .build(settings(Some("pytest"), Some(path)))
         .unwrap();
-    assert_eq!(runner.upload_format(), Some(Format::Junit));
-    let runner = environment
-        .build(with_command("pytest", Some("out.json")))
-        .unwrap();
-    assert_eq!(runner.upload_format(), None);
+    assert_eq!(runner.upload_format(), upload);
 }
 
 #[test]
 fn json_without_the_collector_is_an_error() {
     let error = Environment::new(None)
-        .build(with_command("pytest --json={{resultPath}}", None))
+        .build(settings(Some("pytest --json={{resultPath}}"), None))
         .err()
         .unwrap();
-    assert!(matches!(error, RunnerError::Missing { .. }), "{error}");
+    assert!(
+        matches!(error, RunnerError::MissingPackage { .. }),
+        "{error}"
+    );
 }
 
 #[rstest]
@@ -123,7 +117,7 @@ fn tag_filters_need_the_collector(#[case] collector: Option<&str>, #[case] fine:
 }
 
 #[test]
-fn without_a_result_path_there_is_a_fresh_one() {
+fn a_missing_result_path_is_temporary() {
     let environment = Environment::new(None);
     let runner = environment.build(RunnerSettings::default()).unwrap();
     let path = runner.result_path().unwrap().to_owned();
@@ -132,61 +126,43 @@ fn without_a_result_path_there_is_a_fresh_one() {
     assert!(!path.parent().unwrap().exists());
 }
 
-#[test]
-fn the_listing_keeps_the_options_that_decide_what_is_collected() {
-    let environment = Environment::new(Some("1.9.0"));
-    let build = |command: &str, tag_filters: Option<&str>| {
-        let settings = with_command(command, None);
-        let tag_filters = tag_filters.map(str::to_owned);
-        let settings = RunnerSettings {
-            tag_filters,
-            ..settings
-        };
-        let words = given_words(&settings);
-        let setup = Setup::new(&DEFINITION, settings.clone()).unwrap();
-        let tag_filters = settings.tag_filters;
-        Pytest {
-            setup,
-            mode: mode_of(&words).unwrap_or(Mode::Junit),
-            tag_filters,
-            argument_files: RefCell::default(),
-            _folder: None,
-        }
+#[rstest]
+#[case(
+    "uv run pytest -v -m 'not slow' {{testExamples}} --json={{resultPath}} --merge-json",
+    None,
+    "uv run pytest -v -m 'not slow' 'a b.py' --collect-only -q --verbosity=-1"
+)]
+#[case(
+    "pytest --junit-xml {{resultPath}} -c x.ini",
+    Some("a:b"),
+    "pytest -c x.ini 'a b.py' --collect-only -q --verbosity=-1 --tag-filters a:b"
+)]
+#[case(
+    "make test TESTS={{testExamples}}",
+    None,
+    "pytest 'a b.py' --collect-only -q --verbosity=-1"
+)]
+fn the_listing_keeps_options_that_decide_what_is_collected(
+    #[case] test: &str,
+    #[case] tag_filters: Option<&str>,
+    #[case] expected: &str,
+) {
+    let pytest = Pytest {
+        base: RunnerBase::new(&DEFINITION, settings(Some(test), None)).unwrap(),
+        mode: Mode::Json,
+        tag_filters: tag_filters.map(str::to_owned),
+        argument_files: RefCell::default(),
+        _directory: None,
     };
-    let _ = &environment;
-    let listing = |pytest: Pytest| words(&pytest.listing_command(&["a b.py".to_owned()], "unused"));
-    assert_eq!(
-        listing(build(
-            "uv run pytest -v -m 'not slow' {{testExamples}} --json={{resultPath}} --merge-json",
-            None
-        )),
-        "uv run pytest -v -m 'not slow' 'a b.py' --collect-only -q --verbosity=-1"
-    );
-    assert_eq!(
-        listing(build(
-            "pytest --junit-xml {{resultPath}} -c x.ini",
-            Some("a:b")
-        )),
-        "pytest -c x.ini 'a b.py' --collect-only -q --verbosity=-1 --tag-filters a:b"
-    );
-    assert_eq!(
-        listing(build("make test TESTS={{testExamples}}", None)),
-        "pytest 'a b.py' --collect-only -q --verbosity=-1"
-    );
-}
-
-fn given_words(settings: &RunnerSettings) -> Vec<String> {
-    CommandTemplate::parse(settings.test_command.as_deref().unwrap())
-        .unwrap()
-        .words()
-        .to_vec()
+    let command = pytest.listing_command(&["a b.py".to_owned()], "unused");
+    assert_eq!(command.to_string(), expected);
 }
 
 #[test]
 fn failed_tests_are_rerun_by_node_id() {
     let runner = Environment::new(None)
-        .build(with_command(
-            "pytest {{testExamples}} --junit-xml={{resultPath}}",
+        .build(settings(
+            Some("pytest {{testExamples}} --junit-xml={{resultPath}}"),
             Some("o.xml"),
         ))
         .unwrap();
@@ -208,39 +184,39 @@ fn failed_tests_are_rerun_by_node_id() {
 }
 
 #[test]
-fn only_some_exit_codes_leave_results_worth_reading() {
+fn only_some_exit_codes_leave_results() {
     let environment = Environment::new(Some("1.9.0"));
     let junit = environment
-        .build(with_command("pytest --junit-xml=x", None))
+        .build(settings(Some("pytest --junit-xml=x"), None))
         .unwrap();
     let json = environment
-        .build(with_command("pytest --json=x", None))
+        .build(settings(Some("pytest --json=x"), None))
         .unwrap();
-    let worth = |runner: &dyn Runner| [0, 1, 2, 3, 4, 5].map(|code| runner.result_trust(code));
+    let trust = |runner: &dyn Runner| [0, 1, 2, 3, 4, 5].map(|code| runner.result_trust(code));
     assert_eq!(
-        worth(junit.as_ref()),
+        trust(junit.as_ref()),
         [Complete, Complete, Unusable, Unusable, Unusable, Unusable]
     );
     assert_eq!(
-        worth(json.as_ref()),
+        trust(json.as_ref()),
         [Complete, Complete, Partial, Unusable, Unusable, Unusable]
     );
 }
 
 #[test]
-fn a_collection_error_in_junit_is_no_test() {
+fn a_collection_error_in_junit_is_not_a_test() {
     let runner = Environment::new(None)
-        .build(with_command("pytest --junit-xml=x", None))
+        .build(settings(Some("pytest --junit-xml=x"), None))
         .unwrap();
     let xml = br#"<testsuites><testsuite name="pytest">
         <testcase classname="" name="test_c"><error message="collection failure">x</error></testcase>
         <testcase classname="" name="test_skipped"><skipped message="collection skipped"/></testcase>
         <testcase classname="test_a.T" name="test_x"><failure message="m">x</failure></testcase>
         </testsuite></testsuites>"#;
-    let reading = runner.read(xml, &[case("test_a.py")]).unwrap();
-    assert_eq!(reading.errors_outside_tests.len(), 1);
-    assert!(reading.errors_outside_tests[0].starts_with("pytest could not collect test_c"));
-    let paths: Vec<_> = reading
+    let parsed = runner.read(xml, &[case("test_a.py")]).unwrap();
+    assert_eq!(parsed.errors_outside_tests.len(), 1);
+    assert!(parsed.errors_outside_tests[0].starts_with("pytest could not collect test_c"));
+    let paths: Vec<_> = parsed
         .tests
         .iter()
         .map(|test| test.key.path.as_str())

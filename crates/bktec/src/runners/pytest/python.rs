@@ -1,12 +1,11 @@
-//! Looks for the Python collector in the Python that the test command uses.
-//!
-//! Knows no results; it answers whether the collector is there, and which version.
+//! Queries the Python that the pytest of a command runs in: versions, and whether the Test Engine
+//! collector is installed.
 
 use crate::process::{CommandLine, ExecutionEnv, capture};
 use crate::runners::RunnerError;
 
-/// Prints nothing when the package is not there, else its version or `unknown`.
-const QUESTION: &str = "\
+/// Prints nothing if the package is not installed, else its version or `unknown`.
+const PRINT_COLLECTOR_VERSION: &str = "\
 from importlib.util import find_spec
 if find_spec('buildkite_test_collector') is not None:
     version = 'unknown'
@@ -18,25 +17,26 @@ if find_spec('buildkite_test_collector') is not None:
     print(version)
 ";
 
-/// Filtering by tag came after this version.
-const LAST_WITHOUT_TAG_FILTERS: [u64; 3] = [1, 2, 0];
+/// Later versions can filter by tag.
+const LAST_WITHOUT_TAG_FILTERS: &[u64] = &[1, 2, 0];
 
-const INSTALL: &str = "install it with `pip install buildkite-test-collector`, in the environment that pytest runs in";
+const INSTALL: &str =
+    "run `pip install buildkite-test-collector` in the environment that pytest runs in";
 
-/// Programs that run others in a project's own environment.
+/// Programs that run others in the environment of a project.
 const ENVIRONMENT_RUNNERS: [&str; 6] = ["uv", "poetry", "pipenv", "pdm", "hatch", "rye"];
 
-/// The collector, as far as it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Collector {
+    /// `None` if it is not installed.
     version: Option<String>,
 }
 
 impl Collector {
-    /// Asks the first Python there is. No Python at all is no collector.
-    pub(super) fn look(command: &[String], execution_env: &ExecutionEnv) -> Self {
+    pub(super) fn find(command: &[String], execution_env: &ExecutionEnv) -> Self {
+        let version = run(PRINT_COLLECTOR_VERSION, command, execution_env);
         Self {
-            version: ask(QUESTION, command, execution_env).filter(|version| !version.is_empty()),
+            version: version.filter(|version| !version.is_empty()),
         }
     }
 
@@ -44,16 +44,17 @@ impl Collector {
         self.version.is_some()
     }
 
-    /// `what` needs it.
-    pub(super) fn require(&self, what: &str) -> Result<(), RunnerError> {
+    /// Fails if it is not installed; `feature` needs it.
+    pub(super) fn require(&self, feature: &str) -> Result<(), RunnerError> {
         if self.is_installed() {
             return Ok(());
         }
-        Err(RunnerError::Missing {
-            what: format!(
-                "the Python package buildkite-test-collector is not installed, and {what} needs it"
+        Err(RunnerError::MissingPackage {
+            problem: format!(
+                "{feature} needs the Python package buildkite-test-collector, which is not \
+                 installed"
             ),
-            remedy: if what == "--json" {
+            hint: if feature == "--json" {
                 format!("{INSTALL}, or use --junit-xml={{{{resultPath}}}} instead of --json")
             } else {
                 INSTALL.to_owned()
@@ -61,42 +62,46 @@ impl Collector {
         })
     }
 
-    /// An unknown version is taken for a new one.
+    /// Accepts an unknown version.
     pub(super) fn require_tag_filters(&self) -> Result<(), RunnerError> {
         let Some(version) = self.version.as_deref() else {
             return self.require("filtering by tag");
         };
-        let numbers: Vec<u64> = version
-            .split('.')
-            .map_while(|part| part.parse().ok())
-            .collect();
-        if numbers.is_empty() || numbers.as_slice() > LAST_WITHOUT_TAG_FILTERS.as_slice() {
+        if version_numbers(version).is_none_or(|numbers| *numbers > *LAST_WITHOUT_TAG_FILTERS) {
             return Ok(());
         }
-        Err(RunnerError::Missing {
-            what: format!(
-                "the Python package buildkite-test-collector {version} cannot filter by tag; that came after 1.2.0"
+        Err(RunnerError::MissingPackage {
+            problem: format!(
+                "the Python package buildkite-test-collector {version} cannot filter by tag, a \
+                 version later than 1.2.0 is required"
             ),
-            remedy: "update it with `pip install --upgrade buildkite-test-collector`".to_owned(),
+            hint: "run `pip install --upgrade buildkite-test-collector`".to_owned(),
         })
     }
 }
 
-/// The last line that the Python of a command prints for a question, empty if it prints none.
-/// `None` when no Python could answer.
-pub(super) fn ask(
-    question: &str,
+/// The leading numbers of a version; `None` if it does not start with a number.
+pub(super) fn version_numbers(version: &str) -> Option<Vec<u64>> {
+    let parts = version.split('.');
+    let numbers: Vec<u64> = parts.map_while(|part| part.parse().ok()).collect();
+    (!numbers.is_empty()).then_some(numbers)
+}
+
+/// Runs a script with the Python of a command, and returns the last line that it prints; empty if
+/// it prints nothing. `None` if no Python could run it.
+pub(super) fn run(
+    script: &str,
     command: &[String],
     execution_env: &ExecutionEnv,
 ) -> Option<String> {
     for mut python in pythons(command) {
         let program = python.remove(0);
-        python.extend(["-c".to_owned(), question.to_owned()]);
+        python.extend(["-c".to_owned(), script.to_owned()]);
         if let Ok(captured) = capture(&CommandLine::new(program, python), execution_env)
             && captured.exit.is_success()
         {
             let output = String::from_utf8_lossy(&captured.stdout);
-            // A wrapper may print lines of its own before.
+            // A wrapper may print other lines first.
             let last = output
                 .lines()
                 .rev()
@@ -108,20 +113,20 @@ pub(super) fn ask(
     None
 }
 
-/// Where `pytest` stands in a command.
+/// The index of the word that names pytest.
 pub(super) fn pytest_word(words: &[String]) -> Option<usize> {
     words
         .iter()
         .position(|word| matches!(base_name(word), "pytest" | "py.test"))
 }
 
-/// Ways to start the Python that the command's pytest runs in, the surest first.
+/// Commands that may start the Python of the command's pytest, most specific first.
 fn pythons(words: &[String]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     if let Some(at) = pytest_word(words) {
         let (before, pytest) = (&words[..at], &words[at]);
-        if let Some((folder, _)) = pytest.rsplit_once('/') {
-            found.push(vec![format!("{folder}/python")]);
+        if let Some((directory, _)) = pytest.rsplit_once('/') {
+            found.push(vec![format!("{directory}/python")]);
         } else if let [python @ .., module] = before
             && module == "-m"
             && python.iter().any(|word| is_python(word))
@@ -164,7 +169,7 @@ mod tests {
     #[case("poetry run pytest", "poetry run python")]
     #[case("coverage run -m pytest x", "python")]
     #[case("make test", "python")]
-    fn the_python_is_the_one_of_the_command(#[case] command: &str, #[case] expected: &str) {
+    fn python_is_derived_from_the_command(#[case] command: &str, #[case] expected: &str) {
         let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
         assert_eq!(pythons(&words)[0].join(" "), expected);
     }
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_says_what_to_install() {
+    fn a_missing_collector_has_a_hint() {
         let error = Collector { version: None }
             .require("--json")
             .unwrap_err()

@@ -1,0 +1,73 @@
+//! Results of one attempt, as runners report them.
+
+use test_engine_results::{Outcome, Report, TestResult};
+
+/// The identity of a test in results. Tests with equal scope and name but different paths are
+/// different.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TestKey {
+    /// May be empty.
+    pub scope: String,
+    pub name: String,
+    /// What the runner reruns the test by: a file, a node id, a package.
+    pub path: String,
+}
+
+impl TestKey {
+    /// Prefers the result's identifier as path, then its location, then its file.
+    pub(crate) fn by_identifier(result: TestResult<'_>) -> Self {
+        let path = result.identifier.or(result.location).or(result.file_name);
+        Self {
+            scope: result.scope.into_owned(),
+            name: result.name.into_owned(),
+            path: path.unwrap_or_default().into_owned(),
+        }
+    }
+}
+
+/// One result of one test, by the runner's own verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    pub key: TestKey,
+    pub outcome: Outcome,
+}
+
+/// The content of a result file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParsedResults {
+    /// In file order; a test may be listed more than once.
+    pub tests: Vec<Observed>,
+    /// Errors that belong to no test.
+    pub errors_outside_tests: Vec<String>,
+    /// Problems of results that could not be used. Any of these results may be a failure.
+    pub unusable: Vec<String>,
+    /// Why tests may not have run: the runner is configured to stop at failures, and did.
+    pub stopped_early: Option<String>,
+}
+
+impl ParsedResults {
+    pub(crate) fn of(report: Report<'_>, mut key: impl FnMut(TestResult<'_>) -> TestKey) -> Self {
+        let results = report.results.into_iter();
+        Self {
+            tests: results
+                .map(|result| Observed {
+                    outcome: result.outcome,
+                    key: key(result),
+                })
+                .collect(),
+            errors_outside_tests: report.errors_outside_tests,
+            unusable: report.bad.into_iter().map(|bad| bad.message).collect(),
+            stopped_early: None,
+        }
+    }
+}
+
+/// How far a result file can be trusted, given the runner's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultTrust {
+    Complete,
+    /// Some results may be missing: the file is read, but nothing is retried.
+    Partial,
+    /// The runner aborted: the file is not read.
+    Unusable,
+}

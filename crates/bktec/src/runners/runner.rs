@@ -1,0 +1,197 @@
+//! The trait that all runners implement, with defaults that most of them share.
+
+use std::path::Path;
+
+use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
+use test_engine_wire::Case;
+
+use super::targets::{self, sorted, unique};
+use super::{
+    Definition, Naming, ParsedResults, ResultTrust, RunnerBase, RunnerError, TestKey, base,
+};
+use crate::command_template::CommandTemplate;
+use crate::process::{CommandLine, ExecutionEnv, Output};
+
+/// A test runner with its settings. An implementation states only how it differs from the defaults;
+/// what can be stated as data is in its [`Definition`].
+pub trait Runner {
+    fn base(&self) -> &RunnerBase;
+
+    fn definition(&self) -> &'static Definition {
+        self.base().definition
+    }
+
+    fn execution_env(&self) -> &ExecutionEnv {
+        &self.base().execution_env
+    }
+
+    /// A line for the user about a mode that `bktec` chose, or about a setting without effect.
+    fn announcement(&self) -> Option<String> {
+        None
+    }
+
+    /// Finds the targets that can be run, in a stable order; never empty, except for a runner that
+    /// chooses its tests itself. Warnings are whole sentences.
+    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
+        let files = self.base().discover(on_warning)?;
+        files.iter().try_for_each(|file| self.check_target(file))?;
+        Ok(files)
+    }
+
+    /// The examples of these files, listed by the runner.
+    fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
+        let directory = tempfile::tempdir().map_err(RunnerError::Temporary)?;
+        let list = directory.path().join("examples.json");
+        let Some(options) = self.list_options(&list.to_string_lossy()) else {
+            return Err(RunnerError::NoExamples {
+                runner: self.definition().name,
+            });
+        };
+        let unused = directory.path().join("unused.json");
+        let base = self.base();
+        let files = self.checked_arguments(&base.test, files.to_vec())?;
+        let mut command = base.fill_listing(&base.test, &files, &unused.to_string_lossy());
+        command.arguments.extend(options);
+        let mut execution_env = base.execution_env.clone();
+        let variable = self.definition().list_variable;
+        let variable = variable.map(|variable| (variable.into(), list.clone().into()));
+        execution_env.environment.extend(variable);
+        base::capture_success(&command, &execution_env)?;
+        let unreadable = |reason: String| RunnerError::Listing {
+            command: Box::new(command.clone()),
+            reason,
+        };
+        let bytes = fs_err::read(&list).map_err(|error| unreadable(error.to_string()))?;
+        let parsed = self.read(&bytes, &[]);
+        let parsed = parsed.map_err(|error| unreadable(error.to_string()))?;
+        let tests = parsed.tests.into_iter();
+        Ok(tests.map(|test| targets::example(test.key)).collect())
+    }
+
+    /// The command of the first attempt.
+    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
+        self.command_for(&self.base().test, targets::of_cases(cases))
+    }
+
+    /// The command that reruns failed tests; `None` when this runner cannot, with these settings.
+    fn retry_command(
+        &self,
+        failed: &[TestKey],
+        cases: &[Case],
+    ) -> Result<Option<CommandLine>, RunnerError> {
+        let targets = self.retry_targets(failed, cases);
+        let command = targets.map(|targets| self.command_for(&self.base().retry, targets));
+        command.transpose()
+    }
+
+    /// Absolute, or relative to the working directory; `None` when no results are read.
+    fn result_path(&self) -> Option<&Path> {
+        self.base().result_path.as_deref()
+    }
+
+    /// The format to upload the result file as; `None` when it is not uploaded.
+    fn upload_format(&self) -> Option<Format> {
+        self.definition().upload_formats.first().copied()
+    }
+
+    /// Where the runner's standard output goes.
+    fn output(&self) -> Output<'_> {
+        Output::Own
+    }
+
+    /// How far the result file can be trusted after this exit code.
+    fn result_trust(&self, code: i32) -> ResultTrust {
+        match self.definition().result_exit_codes {
+            Some(codes) if !codes.contains(&code) => ResultTrust::Unusable,
+            _ => ResultTrust::Complete,
+        }
+    }
+
+    fn retries_whole_targets(&self) -> bool {
+        self.definition().retries_whole_targets
+    }
+
+    fn naming(&self) -> Naming {
+        self.definition().naming
+    }
+
+    /// The targets of `cases` that are left out of the command line because a parent directory is
+    /// also among them.
+    fn covered_by_directories<'c>(&self, _cases: &'c [Case]) -> Vec<&'c str> {
+        Vec::new()
+    }
+
+    /// Parses a result file. `cases` are those of the first attempt. By default results have the
+    /// upload format.
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
+        let Some(format) = self.upload_format() else {
+            return Ok(ParsedResults::default());
+        };
+        let report = parse_with(format, bytes, Detail::Outcomes)?;
+        let parsed = ParsedResults::of(report, |result| self.key(result));
+        Ok(self.base().with_early_stop(parsed))
+    }
+
+    // Steps of the methods above that a runner may replace.
+
+    /// Rejects a target that cannot be named on this runner's command line.
+    fn check_target(&self, _target: &str) -> Result<(), RunnerError> {
+        Ok(())
+    }
+
+    /// Targets as arguments in the place of `{{testExamples}}`.
+    fn arguments(
+        &self,
+        _template: &CommandTemplate,
+        targets: Vec<String>,
+    ) -> Result<Vec<String>, RunnerError> {
+        targets::arguments(targets)
+    }
+
+    /// A command line that runs these arguments.
+    fn fill(
+        &self,
+        template: &CommandTemplate,
+        arguments: &[String],
+    ) -> Result<CommandLine, RunnerError> {
+        Ok(self.base().fill_tests(template, arguments))
+    }
+
+    /// The targets to rerun; `None` when this runner cannot retry.
+    fn retry_targets(&self, failed: &[TestKey], _cases: &[Case]) -> Option<Vec<String>> {
+        let paths = failed.iter().map(|key| key.path.clone());
+        let retry = self.definition().features.retry;
+        retry.then(|| sorted(paths))
+    }
+
+    /// Options that make the test command write the examples of its files to `list` instead of
+    /// running them; `None` when this runner cannot list examples.
+    fn list_options(&self, _list: &str) -> Option<Vec<String>> {
+        None
+    }
+
+    fn key(&self, result: TestResult<'_>) -> TestKey {
+        TestKey::by_identifier(result)
+    }
+
+    // Not to be replaced.
+
+    fn checked_arguments(
+        &self,
+        template: &CommandTemplate,
+        targets: Vec<String>,
+    ) -> Result<Vec<String>, RunnerError> {
+        let mut all = targets.iter();
+        all.try_for_each(|target| self.check_target(target))?;
+        self.arguments(template, targets).map(unique)
+    }
+
+    fn command_for(
+        &self,
+        template: &CommandTemplate,
+        targets: Vec<String>,
+    ) -> Result<CommandLine, RunnerError> {
+        let arguments = self.checked_arguments(template, targets)?;
+        self.fill(template, &arguments)
+    }
+}
