@@ -5,9 +5,9 @@
 
 mod history;
 mod memory;
-#[path = "../../../crates/bktec/tests/backfill/reference.rs"]
+#[path = "../../../crates/commit-history/tests/history/plain_git.rs"]
 #[expect(dead_code, reason = "the tests compare more than is measured")]
-mod reference;
+mod plain_git;
 mod server;
 
 use std::collections::{HashMap, HashSet};
@@ -17,7 +17,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, bail, ensure};
-use reference::{Diff, PlainGit};
+use plain_git::{Diff, PlainGit};
 use tempfile::TempDir;
 
 use crate::figure::{Figure, count, megabytes, milliseconds};
@@ -237,7 +237,7 @@ fn processes_started(talk: &str) -> anyhow::Result<u64> {
     talk.lines()
         .find_map(|line| {
             line.strip_prefix("DEBUG: ")?
-                .strip_suffix(" git processes were started.")
+                .strip_suffix(" git processes started")
         })
         .and_then(|number| number.parse().ok())
         .context("find the number of git processes")

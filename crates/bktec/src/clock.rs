@@ -11,7 +11,7 @@ pub fn now_seconds() -> i64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
-fn now() -> jiff::Timestamp {
+pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 

@@ -29,7 +29,6 @@ mod discovery;
 mod env_vars;
 mod exit_code;
 mod fallback;
-pub mod git;
 mod process;
 mod report;
 mod result_size;

@@ -1,22 +1,22 @@
-//! What a plan request says of the commit: git's word, the CI's, and above both the user's.
+//! The commit metadata of a plan request: from git, from the CI, and from `--metadata`, which takes
+//! precedence.
 //!
-//! A checkout that git cannot make sense of is no reason to stop a build: the plan is then asked
-//! for without git's part.
+//! When git fails, the plan is requested without its part: that must not stop a build.
 
 use std::collections::BTreeMap;
 
+use test_engine_commit_history::{CancelToken, Repository};
+
 use super::prepare;
-use crate::git::{Cancel, Git, Repository, head_metadata};
 use crate::settings::CommonSettings;
 use crate::terminal::Terminal;
 
-/// Everything known of the commit, by name.
 pub(super) fn metadata(settings: &CommonSettings, terminal: &Terminal) -> BTreeMap<String, String> {
-    let mut known = BTreeMap::new();
+    let mut metadata = BTreeMap::new();
     if settings.collect_git_metadata {
-        known = of_git(settings, terminal).unwrap_or_else(|error| {
+        metadata = from_git(settings, terminal).unwrap_or_else(|error| {
             terminal.warning(&format!(
-                "Failed to {error}\nThe plan is asked for without what git knows of the commit."
+                "Reading commit metadata from git failed: {error}\nRequesting the plan without it."
             ));
             BTreeMap::new()
         });
@@ -26,26 +26,25 @@ pub(super) fn metadata(settings: &CommonSettings, terminal: &Terminal) -> BTreeM
             ("build_uuid", &settings.build.build_id),
         ] {
             if !value.is_empty() {
-                known.insert(name.to_owned(), value.clone());
+                metadata.insert(name.to_owned(), value.clone());
             }
         }
     }
-    known.extend(settings.metadata.clone());
-    known
+    metadata.extend(settings.metadata.clone());
+    metadata
 }
 
-fn of_git(
+fn from_git(
     settings: &CommonSettings,
     terminal: &Terminal,
 ) -> Result<BTreeMap<String, String>, String> {
     let directory = prepare::working_directory().map_err(|error| error.to_string())?;
-    let git = Git::new(directory, Cancel::new());
-    let repository = Repository::open(git).map_err(|error| error.to_string())?;
-    let metadata =
-        head_metadata(&repository, &settings.git_remote).map_err(|error| error.to_string())?;
+    let metadata = Repository::open(directory, &CancelToken::new())
+        .and_then(|repository| repository.head_metadata(&settings.git_remote))
+        .map_err(|error| error.to_string())?;
     terminal.debug(|| {
         let size: usize = metadata.values().map(String::len).sum();
-        format!("git says {size} bytes of the commit")
+        format!("Read {size} bytes of commit metadata from git")
     });
     Ok(metadata)
 }

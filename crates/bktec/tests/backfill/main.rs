@@ -1,11 +1,15 @@
-//! The backfill, from its git module to the command, against plain git and a server of the test's.
+//! `bktec tools backfill-commit-metadata` and the commit metadata of plans, against a test server.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod command;
-mod equal;
-mod histories;
+mod export;
+mod invalid;
 mod metadata;
-mod reference;
+#[path = "../../../commit-history/tests/history/plain_git.rs"]
+#[expect(dead_code, reason = "the tests of the crate use more of it")]
+mod plain_git;
+#[path = "../../../commit-history/tests/history/sample.rs"]
 mod sample;
 mod server;
+mod support;
+mod upload;

@@ -1,13 +1,13 @@
-//! What `plan` tells of the commit is what the backfill would, under the names servers expect.
+//! The commit metadata of a plan request equals a backfill record.
 
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::command::small;
-use crate::reference::PlainGit;
+use crate::plain_git::PlainGit;
 use crate::server::Server;
+use crate::support::small;
 
-/// Asks for a plan in `directory`; gives the request's metadata and standard error.
+/// Requests a plan in `directory`. Returns the request's metadata and standard error.
 fn plan(directory: &Path, arguments: &[&str], preview: &str) -> (serde_json::Value, String) {
     let server = Server::start(&[]);
     #[expect(clippy::disallowed_methods, reason = "the program under test")]
@@ -39,7 +39,7 @@ fn plan(directory: &Path, arguments: &[&str], preview: &str) -> (serde_json::Val
 }
 
 #[test]
-fn a_plan_with_a_strategy_tells_of_the_commit() {
+fn plan_with_a_strategy_sends_commit_metadata() {
     let (mut sample, clone, _) = small();
     sample.git_in(&clone, &["checkout", "--quiet", "-b", "topic"]);
     fs_err::write(clone.join("a.test.js"), "").unwrap();
@@ -58,7 +58,7 @@ fn a_plan_with_a_strategy_tells_of_the_commit() {
     );
     let head = sample.git_in(&clone, &["rev-parse", "HEAD"]);
     let plain = PlainGit::new(&clone, "origin/main");
-    let expected = plain.record(&head, &plain.base(&head).unwrap()).unwrap();
+    let expected = plain.record(&head, plain.base(&head).as_deref()).unwrap();
     for arguments in [
         ["--selection-strategy", "random"].as_slice(),
         &["--collect-git-metadata"],
@@ -85,7 +85,7 @@ fn a_plan_with_a_strategy_tells_of_the_commit() {
 }
 
 #[test]
-fn a_plan_that_did_not_ask_tells_nothing() {
+fn plan_without_a_strategy_sends_no_metadata() {
     let (_sample, clone, _) = small();
     fs_err::write(clone.join("a.test.js"), "").unwrap();
     let (found, _) = plan(&clone, &[], "true");
@@ -93,11 +93,14 @@ fn a_plan_that_did_not_ask_tells_nothing() {
 }
 
 #[test]
-fn a_folder_without_history_gets_its_plan_all_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    fs_err::write(folder.path().join("a.test.js"), "").unwrap();
-    let (found, stderr) = plan(folder.path(), &["--collect-git-metadata"], "true");
-    assert!(stderr.contains("without what git knows"), "{stderr}");
+fn plan_outside_a_repository_sends_only_ci_metadata() {
+    let directory = tempfile::tempdir().unwrap();
+    fs_err::write(directory.path().join("a.test.js"), "").unwrap();
+    let (found, stderr) = plan(directory.path(), &["--collect-git-metadata"], "true");
+    assert!(
+        stderr.contains("Requesting the plan without it"),
+        "{stderr}"
+    );
     assert_eq!(
         found,
         serde_json::json!({"branch": "topic", "pipeline_slug": "pipe", "build_uuid": "build-1"})

@@ -1,4 +1,4 @@
-//! A Test Engine server and its storage, as small as the backfill can be talked into using.
+//! A minimal Test Engine server and its storage.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,17 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 const SUITE: &str = "/v2/analytics/organizations/acme/suites/web";
 
-/// What the server says, and what it was told.
+/// Configured responses, and recorded requests.
 pub(crate) struct State {
-    /// Of the token; `None`: the server has no such endpoint.
+    /// Scopes of the token; `None`: the server lacks the endpoint.
     pub(crate) scopes: Option<Vec<&'static str>>,
-    /// The suite's commits, as the endpoint prints them.
+    /// The response with the suite's commits.
     pub(crate) commits: String,
-    /// How storage answers, one after the other; 204 when there is nothing left.
+    /// Statuses of the next storage responses; then 204.
     pub(crate) storage: VecDeque<u16>,
     /// Method, path and query of every request.
-    pub(crate) asked: Vec<String>,
-    /// Requests to storage: header lines and body.
+    pub(crate) requests: Vec<String>,
+    /// Storage requests: header lines and body.
     pub(crate) stored: Vec<(Vec<String>, Vec<u8>)>,
     /// Plan requests.
     pub(crate) plans: Vec<serde_json::Value>,
@@ -37,7 +37,7 @@ impl Server {
             scopes: Some(vec!["read_suites", "write_suites"]),
             commits: commits.join("\n"),
             storage: VecDeque::new(),
-            asked: Vec::new(),
+            requests: Vec::new(),
             stored: Vec::new(),
             plans: Vec::new(),
             forms: 0,
@@ -56,10 +56,10 @@ impl Server {
         self.state.lock().unwrap()
     }
 
-    /// What was asked, without the suite's part of the path.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    /// All requests, without the suite's part of the path.
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.state()
-            .asked
+            .requests
             .iter()
             .map(|line| line.replace(SUITE, ""))
             .collect()
@@ -92,8 +92,8 @@ fn serve(mut stream: TcpStream, base: &str, state: &Mutex<State>) {
         return;
     }
     let mut state = state.lock().unwrap();
-    state.asked.push(line.clone());
-    let (status, kind, answer) = if line == "GET /v2/access-token" {
+    state.requests.push(line.clone());
+    let (status, kind, response) = if line == "GET /v2/access-token" {
         match &state.scopes {
             Some(scopes) => {
                 let scopes = serde_json::json!({"uuid": "u", "scopes": scopes});
@@ -116,21 +116,24 @@ fn serve(mut stream: TcpStream, base: &str, state: &Mutex<State>) {
         )
     } else if line == format!("GET {SUITE}") {
         let suite = serde_json::json!({
-            "id": "suite-uuid", "organization_id": "organization-uuid", "slug": "web", "name": "Web"});
+            "id": "suite-uuid", "organization_id": "organization-uuid", "slug": "web",
+            "name": "Web"});
         (200, "application/json", suite.to_string())
     } else if line == format!("POST {SUITE}/commit-metadata-backfill/presigned-upload") {
         state.forms += 1;
-        let answer = serde_json::json!({
+        let upload = serde_json::json!({
             "uri": "store://x",
             "form": {"method": "POST", "url": format!("{base}/storage"),
-                     "data": {"zeta": "last", "key": format!("form-{}", state.forms)}, "file_input": "archive"},
+                     "data": {"zeta": "last", "key": format!("form-{}", state.forms)},
+                     "file_input": "archive"},
             "organization_id": "organization-uuid", "suite_id": "suite-uuid"});
-        (200, "application/json", answer.to_string())
+        (200, "application/json", upload.to_string())
     } else if line == format!("POST {SUITE}/test_plan") {
         state.plans.push(serde_json::from_slice(&body).unwrap());
         let plan = serde_json::json!({
             "identifier": "p", "parallelism": 1,
-            "tasks": {"0": {"node_number": 0, "tests": [{"value": "a.test.js", "format": "selector"}]}}});
+            "tasks": {"0": {"node_number": 0,
+                            "tests": [{"value": "a.test.js", "format": "selector"}]}}});
         (200, "application/json", plan.to_string())
     } else if line == "POST /storage" {
         state.stored.push((head, body));
@@ -141,7 +144,7 @@ fn serve(mut stream: TcpStream, base: &str, state: &Mutex<State>) {
             if status == 204 {
                 String::new()
             } else {
-                r#"{"message":"as told"}"#.to_owned()
+                r#"{"message":"as configured"}"#.to_owned()
             },
         )
     } else {
@@ -154,7 +157,8 @@ fn serve(mut stream: TcpStream, base: &str, state: &Mutex<State>) {
     drop(state);
     let _ = write!(
         stream,
-        "HTTP/1.1 {status} Whatever\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
-        answer.len()
+        "HTTP/1.1 {status} Whatever\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{response}",
+        response.len()
     );
 }

@@ -288,7 +288,7 @@ fn a_form_that_is_no_longer_good_is_asked_for_again() {
     let finished = wait_within(running, LIMIT);
     finished.expect_code(0);
     assert!(
-        finished.stderr.contains("Asking for a new form"),
+        finished.stderr.contains("Requesting a new upload form"),
         "{finished}"
     );
     wait_until_ingested(&connection, 1);

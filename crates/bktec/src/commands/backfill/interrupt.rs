@@ -1,7 +1,7 @@
-//! Ctrl-C during a backfill: git is ended, files under way are removed, the command comes back.
+//! Ctrl-C during a backfill: terminates git, removes unfinished files, and ends the command.
 //!
-//! The work notices by itself within moments; where it cannot (a connection that does not move), the
-//! process is ended for it after a short grace.
+//! The work notices the cancellation itself. Where it cannot (a stalled connection), the process is
+//! ended after a grace period.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use test_engine_commit_history::CancelToken;
 
-use crate::git::Cancel;
-
-/// What the work gets to end by itself.
-const GRACE: Duration = Duration::from_secs(1);
+/// Time for the work to end by itself.
+const GRACE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Watches for signals until the process ends.
 #[derive(Clone, Default)]
@@ -24,13 +23,13 @@ pub(super) struct Interrupt {
 
 #[derive(Default)]
 struct Shared {
-    cancel: Cancel,
+    cancel: CancelToken,
     signal: AtomicI32,
     unfinished: Mutex<Option<PathBuf>>,
 }
 
 impl Interrupt {
-    /// Catches Ctrl-C and its relatives from here on.
+    /// Handles SIGINT, SIGTERM and SIGHUP from now on. A second signal ends the process immediately.
     pub(super) fn install() -> std::io::Result<Self> {
         let interrupt = Self::default();
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
@@ -44,7 +43,7 @@ impl Interrupt {
                 watching.shared.cancel.cancel();
                 let waiting = watching.clone();
                 std::thread::spawn(move || {
-                    std::thread::sleep(GRACE);
+                    std::thread::sleep(GRACE_TIMEOUT);
                     waiting.end_now(signal);
                 });
             }
@@ -52,12 +51,11 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// The switch that a signal throws.
-    pub(super) fn cancel(&self) -> &Cancel {
+    pub(super) fn cancel(&self) -> &CancelToken {
         &self.shared.cancel
     }
 
-    /// The first signal that came.
+    /// The last signal received.
     pub(super) fn signal(&self) -> Option<i32> {
         match self.shared.signal.load(Ordering::SeqCst) {
             0 => None,
@@ -65,7 +63,7 @@ impl Interrupt {
         }
     }
 
-    /// Names a file that must not outlive an interrupted process; `None` when there is none.
+    /// Sets the file that is deleted when the process is interrupted.
     pub(super) fn set_unfinished(&self, path: Option<&Path>) {
         *self.unfinished() = path.map(Path::to_owned);
     }
@@ -79,10 +77,10 @@ impl Interrupt {
 
     fn end_now(&self, signal: i32) {
         if let Some(path) = self.unfinished().take() {
-            // Gone already is as good.
+            // Fails only when it is deleted already.
             let _ = fs_err::remove_file(path);
         }
-        // Ends the process; an error would mean that the signal cannot do so.
+        // Ends the process. Fails only for signals without a terminating default action.
         let _ = signal_hook::low_level::emulate_default_handler(signal);
     }
 }
