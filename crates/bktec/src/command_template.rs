@@ -1,105 +1,90 @@
-//! A test command as the user wrote it, and the command line it becomes.
+//! The user's commands with placeholders, and the command lines they produce.
 //!
-//! The text is split into words the way a POSIX shell splits it (quotes and backslashes, no
-//! expansion), and only then are placeholders replaced inside the words, so a path with a space
-//! stays one argument and nothing in a path is ever taken for shell syntax. Used by `runners`.
+//! The text is split into words as a POSIX shell splits it (quotes and backslashes, no expansion).
+//! Placeholders are replaced only afterwards, inside the words, so a path with a space stays one
+//! argument and nothing in a path is interpreted as shell syntax.
 
 use crate::process::{self, CommandLine};
 
-/// Stands for the tests to run.
+/// The tests to run.
 pub const TEST_EXAMPLES: &str = "{{testExamples}}";
-/// Stands for the file that the runner shall write its results to.
+/// The file that the runner writes its results to.
 pub const RESULT_PATH: &str = "{{resultPath}}";
-/// Stands for the names of the tests to run again, as a regular expression.
+/// The names of the tests to rerun, as a regular expression.
 pub const TEST_NAME_PATTERN: &str = "{{testNamePattern}}";
-/// Stands for Go packages.
+/// Go packages to test.
 pub const PACKAGES: &str = "{{packages}}";
-/// Stands for the number of this node, from 0.
+/// The index of this node, from 0.
 pub const NODE_INDEX: &str = "{{nodeIndex}}";
-/// Stands for the number of nodes.
 pub const NODE_COUNT: &str = "{{nodeCount}}";
 
-/// Why a command is not usable as a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// A quote without its partner.
-    #[error("split the command `{command}` into words: {reason}")]
-    Unsplittable {
-        /// The whole command.
-        command: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Nothing but blanks or a comment.
-    #[error("find a program in the command `{command}`: it has no words")]
-    Empty {
-        /// The whole command.
-        command: String,
-    },
+    #[error("cannot split the command `{command}` into words: {reason}")]
+    Unsplittable { command: String, reason: String },
+    /// Only blanks or a comment.
+    #[error("the command `{command}` has no program")]
+    Empty { command: String },
 }
 
-/// A command with placeholders, split into words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandTemplate {
     text: String,
     words: Vec<String>,
 }
 
-/// What a placeholder stands for.
+/// The value of a placeholder.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
-    /// One text, put in as it is.
+    /// Inserted unchanged.
     One(&'a str),
-    /// Many texts. A word that is just the placeholder becomes one argument for each. Inside a
-    /// longer word (`sh -c "bats {{testExamples}}"`) they are quoted for a shell and joined.
+    /// A word that is only the placeholder becomes one argument per value. Inside a longer word
+    /// (`sh -c "bats {{testExamples}}"`) the values are quoted for a shell and joined by spaces.
     Many(&'a [String]),
 }
 
 impl CommandTemplate {
-    /// Splits a command.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let words = shell_words::split(text).map_err(|error| TemplateError::Unsplittable {
-            command: text.to_owned(),
-            reason: error.to_string(),
-        })?;
-        if words.is_empty() {
-            return Err(TemplateError::Empty {
-                command: text.to_owned(),
-            });
+        let command = text.to_owned();
+        match shell_words::split(text) {
+            Ok(words) if words.is_empty() => Err(TemplateError::Empty { command }),
+            Ok(words) => Ok(Self {
+                text: command,
+                words,
+            }),
+            Err(error) => Err(TemplateError::Unsplittable {
+                command,
+                reason: error.to_string(),
+            }),
         }
-        Ok(Self {
-            text: text.to_owned(),
-            words,
-        })
     }
 
-    /// The command as it was written.
+    /// As the user wrote it.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The words, placeholders and all.
     pub fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// Whether a placeholder, or any other text, is in one of the words.
+    /// Whether one of the words contains this placeholder or other text.
     pub fn contains(&self, part: &str) -> bool {
         self.words.iter().any(|word| word.contains(part))
     }
 
-    /// The same command with more words at its end.
+    /// The same command with these words appended.
     #[must_use]
     pub fn with_words(&self, more: &[&str]) -> Self {
-        let mut changed = self.clone();
-        changed
+        let mut extended = self.clone();
+        extended
             .words
-            .extend(more.iter().map(|&word| word.to_owned()));
-        changed
+            .extend(more.iter().copied().map(str::to_owned));
+        extended
     }
 
-    /// The command line, with each placeholder replaced. A value is never searched for further
-    /// placeholders: a test may be called `{{resultPath}}`.
+    /// Replaces each placeholder. Placeholders inside values are not replaced: a test may be named
+    /// `{{resultPath}}`.
     pub fn fill(&self, values: &[(&str, Value<'_>)]) -> CommandLine {
         let mut words = self.words.iter().flat_map(|word| fill_word(word, values));
         let program = words.next().unwrap_or_default();
@@ -163,7 +148,7 @@ mod tests {
     #[case("x {{testExamples}}", &["{{resultPath}}"], &["x", "{{resultPath}}"])]
     #[case("x -{{testExamples}}", &["{{resultPath}}"], &["x", "-'{{resultPath}}'"])]
     #[case("x {{unknown}} $HOME *", &[], &["x", "{{unknown}}", "$HOME", "*"])]
-    fn words_are_split_then_filled(
+    fn words_are_split_before_placeholders_are_replaced(
         #[case] template: &str,
         #[case] paths: &[&str],
         #[case] expected: &[&str],
@@ -175,7 +160,7 @@ mod tests {
     #[rstest]
     #[case("rspec 'spec")]
     #[case("rspec \"spec")]
-    fn a_command_that_cannot_be_split_is_shown(#[case] text: &str) {
+    fn the_error_quotes_a_command_that_cannot_be_split(#[case] text: &str) {
         let error = CommandTemplate::parse(text).unwrap_err();
         assert!(matches!(error, TemplateError::Unsplittable { .. }));
         assert!(error.to_string().contains(text), "{error}");

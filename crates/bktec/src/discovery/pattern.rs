@@ -1,54 +1,52 @@
-//! Patterns of test file names.
+//! Glob patterns of test file names.
 //!
-//! `?` one character, `*` any run, neither across `/`; `**` any run across `/` too, and `**/` at the
-//! start of a part also nothing at all; `{a,b*,c/**}` alternatives, which may be empty and nest;
-//! `[abc]`, `[^abc]` never `/`; `\` escapes; `~` at the start is the home directory. Braces are
-//! multiplied out first, so that where a walk begins, where it can stop and how names end is plain
-//! to see; what is left becomes one regular expression.
+//! `?` matches one character and `*` any number, but not `/`; `**` also matches `/`, and `**/` at
+//! the start of a component matches any number of directories, including none; `{a,b*,c/**}` are
+//! alternatives, which may be empty and nested; `[abc]` and `[^abc]` never match `/`; `\` escapes;
+//! `~` at the start is the home directory. Braces are expanded first, so that each alternative has
+//! a literal root, components that limit the walk, and a literal ending. Then all alternatives are
+//! compiled to one regular expression.
 
 use std::path::Path;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Alternatives multiply. Real patterns have about ten, so this many is a mistake.
-const MOST_ALTERNATIVES: usize = 4096;
+/// Nested and adjacent braces multiply. Real patterns have about ten alternatives.
+const MAX_ALTERNATIVES: usize = 4096;
 
-/// Braces in braces. The pattern is parsed by recursion.
-const DEEPEST_BRACES: usize = 32;
+/// Nested braces are parsed by recursion.
+const MAX_BRACE_DEPTH: usize = 32;
 
-/// Why a pattern does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("read the pattern {pattern:?}: {reason}")]
+#[error("invalid pattern {pattern:?}: {reason}")]
 pub struct PatternError {
-    /// The whole pattern.
     pub pattern: String,
-    /// What is wrong with it, and where (in characters, from 1).
+    /// Positions in it are in characters, from 1.
     pub reason: String,
 }
 
-/// A pattern, ready to match.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     regex: Regex,
     alternatives: Vec<Alternative>,
-    /// One of these ends each file name that matches; empty when nothing can be said.
+    /// Every file name that matches ends with one of these; empty when unknown.
     endings: Vec<Vec<u8>>,
 }
 
-/// A pattern without braces, as far as a walk needs to know it.
+/// A pattern without braces, for the walk.
 #[derive(Clone, Debug)]
 pub(super) struct Alternative {
-    /// The directory where everything that matches lies, as it is written, up to and with its last
-    /// slash; may be empty.
+    /// The literal directories that the pattern starts with, including the last slash; may be
+    /// empty.
     pub(super) root: String,
-    /// What the parts below the root must match, up to the first `**`.
-    parts: Vec<Part>,
-    /// There is a `**`, so what follows may be at any depth.
+    /// The components below the root, up to the first `**`.
+    components: Vec<Component>,
+    /// There is a `**`.
     any_depth: bool,
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum Component {
     Literal(Vec<u8>),
     Wild(Regex),
 }
@@ -65,14 +63,14 @@ enum Token {
     One,
     Run,
     DeepRun,
-    /// `**/` at the start of a part: any number of directories, also none.
+    /// `**/` at the start of a component: any number of directories, including none.
     Directories,
-    /// As a regular expression.
+    /// A regular expression.
     Class(String),
 }
 
 impl Pattern {
-    /// Reads a pattern. `home` stands for `~`.
+    /// `home` is the value of `~`.
     pub fn parse(text: &str, home: Option<&Path>) -> Result<Self, PatternError> {
         Self::parse_inner(text, home).map_err(|reason| PatternError {
             pattern: text.to_owned(),
@@ -80,26 +78,19 @@ impl Pattern {
         })
     }
 
-    /// Reads an exclude pattern: `./` in front and `/` at the end make no difference.
+    /// Like [`Self::parse`], but a leading `./` and trailing `/` are ignored.
     pub fn parse_exclude(text: &str, home: Option<&Path>) -> Result<Self, PatternError> {
-        let bare = text
-            .strip_prefix("./")
-            .unwrap_or(text)
-            .trim_end_matches('/');
-        Self::parse_inner(if bare.is_empty() { text } else { bare }, home).map_err(|reason| {
-            PatternError {
-                pattern: text.to_owned(),
-                reason,
-            }
-        })
+        let bare = text.strip_prefix("./").unwrap_or(text);
+        let bare = bare.trim_end_matches('/');
+        Self::parse(if bare.is_empty() { text } else { bare }, home)
     }
 
-    /// Whether a path, as it would be written, matches as a whole.
+    /// Whether the whole path matches.
     pub fn is_match(&self, path: &[u8]) -> bool {
         self.regex.is_match(path)
     }
 
-    /// Whether a file of this name could match, by how it ends. Quick.
+    /// Whether a file of this name could match, by its ending: a fast pre-filter.
     pub(super) fn may_end(&self, name: &[u8]) -> bool {
         self.endings.is_empty() || self.endings.iter().any(|ending| name.ends_with(ending))
     }
@@ -121,7 +112,7 @@ impl Pattern {
         };
         nodes.extend(parser.sequence(0)?);
         let mut flat = vec![Vec::new()];
-        multiply(&nodes, &mut flat)?;
+        expand(&nodes, &mut flat)?;
         for tokens in &mut flat {
             join_directories(tokens);
         }
@@ -146,55 +137,41 @@ impl Pattern {
 
 impl Alternative {
     fn of(tokens: &[Token]) -> Result<Self, String> {
-        let mut parts: Vec<&[Token]> = tokens.split(|token| *token == Token::Char('/')).collect();
-        let deep = |part: &[Token]| {
-            part.iter()
-                .any(|token| matches!(token, Token::DeepRun | Token::Directories))
-        };
-        let mut root = String::new();
-        // The last part names files, never a directory.
-        let literal = parts[..parts.len() - 1]
+        let components: Vec<&[Token]> = tokens.split(|token| *token == Token::Char('/')).collect();
+        // The last component matches files, never a directory.
+        let directories = &components[..components.len() - 1];
+        let literal = directories.iter().map_while(|component| literal(component));
+        let literal: Vec<String> = literal.map(|directory| directory + "/").collect();
+        let components = &components[literal.len()..];
+        let is_deep = |token: &Token| matches!(token, Token::DeepRun | Token::Directories);
+        let shallow = components
             .iter()
-            .take_while(|part| part.iter().all(|token| matches!(token, Token::Char(_))))
-            .count();
-        for part in parts.drain(..literal) {
-            root.extend(part.iter().filter_map(|token| match token {
-                Token::Char(character) => Some(*character),
-                _ => None,
-            }));
-            root.push('/');
-        }
-        let closed = parts.iter().take_while(|part| !deep(part)).count();
+            .take_while(|component| !component.iter().any(is_deep));
+        let shallow = shallow.map(|component| Component::of(component));
+        let shallow: Vec<Component> = shallow.collect::<Result<_, _>>()?;
         Ok(Self {
-            root,
-            any_depth: closed < parts.len(),
-            parts: parts[..closed]
-                .iter()
-                .map(|part| Part::of(part))
-                .collect::<Result<_, _>>()?,
+            root: literal.concat(),
+            any_depth: shallow.len() < components.len(),
+            components: shallow,
         })
     }
 
-    /// Whether anything in a directory of this name can match. `depth` counts from the root, whose
-    /// own entries are at 0.
+    /// Whether anything in a directory of this name can match. The entries of the root have depth
+    /// 0.
     pub(super) fn enters(&self, depth: usize, name: &[u8]) -> bool {
-        match self.parts.get(depth) {
-            Some(part) => (self.any_depth || depth + 1 < self.parts.len()) && part.is_match(name),
+        match self.components.get(depth) {
+            Some(component) => {
+                let is_last = depth + 1 == self.components.len();
+                (self.any_depth || !is_last) && component.is_match(name)
+            }
             None => self.any_depth,
         }
     }
 }
 
-impl Part {
+impl Component {
     fn of(tokens: &[Token]) -> Result<Self, String> {
-        let literal: Option<String> = tokens
-            .iter()
-            .map(|token| match token {
-                Token::Char(character) => Some(*character),
-                _ => None,
-            })
-            .collect();
-        match literal {
+        match literal(tokens) {
             Some(text) => Ok(Self::Literal(text.into_bytes())),
             None => compile(&regex_source(tokens)).map(Self::Wild),
         }
@@ -208,6 +185,15 @@ impl Part {
     }
 }
 
+/// The text of tokens without wildcards.
+fn literal(tokens: &[Token]) -> Option<String> {
+    let characters = tokens.iter().map(|token| match token {
+        Token::Char(character) => Some(*character),
+        _ => None,
+    });
+    characters.collect()
+}
+
 fn with_home<'t>(text: &'t str, home: Option<&Path>) -> Result<(Vec<Node>, &'t str), String> {
     let Some(rest) = text
         .strip_prefix('~')
@@ -217,7 +203,7 @@ fn with_home<'t>(text: &'t str, home: Option<&Path>) -> Result<(Vec<Node>, &'t s
     };
     let home = home
         .and_then(Path::to_str)
-        .ok_or("`~` stands for the home directory, which is not known here")?;
+        .ok_or("`~` is the home directory, which is unknown")?;
     let nodes = home
         .trim_end_matches('/')
         .chars()
@@ -228,7 +214,7 @@ fn with_home<'t>(text: &'t str, home: Option<&Path>) -> Result<(Vec<Node>, &'t s
 struct Parser {
     characters: Vec<char>,
     at: usize,
-    /// Characters in front that were read already.
+    /// Characters before `characters`.
     skipped: usize,
 }
 
@@ -243,12 +229,12 @@ impl Parser {
         character
     }
 
-    /// The place of the character read last, for people.
-    fn place(&self) -> usize {
+    /// The position of the last character read, from 1.
+    fn position(&self) -> usize {
         self.skipped + self.at
     }
 
-    /// Up to the end, or, inside braces, up to `,` or `}`.
+    /// Parses up to the end or, inside braces, up to `,` or `}`.
     fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, String> {
         let mut nodes = Vec::new();
         while let Some(character) = self.peek() {
@@ -274,13 +260,13 @@ impl Parser {
                 '{' => self.choice(depth + 1)?,
                 '}' => {
                     return Err(format!(
-                        "`}}` at character {} has no `{{` (write `\\}}` for the character itself)",
-                        self.place()
+                        "`}}` at character {} has no `{{` (write `\\}}` for a literal brace)",
+                        self.position()
                     ));
                 }
                 '\\' => match self.next() {
                     Some(escaped) => Node::Token(Token::Char(escaped)),
-                    None => return Err("it ends with a `\\` that escapes nothing".to_owned()),
+                    None => return Err("it ends with an unfinished escape `\\`".to_owned()),
                 },
                 plain => Node::Token(Token::Char(plain)),
             });
@@ -289,10 +275,10 @@ impl Parser {
     }
 
     fn choice(&mut self, depth: usize) -> Result<Node, String> {
-        let opened = self.place();
-        if depth > DEEPEST_BRACES {
+        let opened = self.position();
+        if depth > MAX_BRACE_DEPTH {
             return Err(format!(
-                "more than {DEEPEST_BRACES} braces stand in each other"
+                "braces are nested more than {MAX_BRACE_DEPTH} deep"
             ));
         }
         let mut choices = Vec::new();
@@ -307,7 +293,7 @@ impl Parser {
     }
 
     fn class(&mut self) -> Result<String, String> {
-        let opened = self.place();
+        let opened = self.position();
         let negated = self.peek() == Some('^');
         self.at += usize::from(negated);
         let mut members = String::new();
@@ -328,8 +314,8 @@ impl Parser {
                         };
                         if last < first {
                             return Err(format!(
-                                "the range `{first}-{last}` at character {} runs backwards",
-                                self.place()
+                                "the range `{first}-{last}` at character {} is reversed",
+                                self.position()
                             ));
                         }
                         members.push('-');
@@ -368,8 +354,8 @@ fn push_escaped(source: &mut String, character: char) {
     source.push(character);
 }
 
-/// Appends every combination of the nodes' alternatives to each sequence there is.
-fn multiply(nodes: &[Node], flat: &mut Vec<Vec<Token>>) -> Result<(), String> {
+/// Appends every combination of the nodes' alternatives to each sequence in `flat`.
+fn expand(nodes: &[Node], flat: &mut Vec<Vec<Token>>) -> Result<(), String> {
     for node in nodes {
         match node {
             Node::Token(token) => {
@@ -381,11 +367,11 @@ fn multiply(nodes: &[Node], flat: &mut Vec<Vec<Token>>) -> Result<(), String> {
                 let before = std::mem::take(flat);
                 for choice in choices {
                     let mut with_choice = before.clone();
-                    multiply(choice, &mut with_choice)?;
+                    expand(choice, &mut with_choice)?;
                     flat.append(&mut with_choice);
-                    if flat.len() > MOST_ALTERNATIVES {
+                    if flat.len() > MAX_ALTERNATIVES {
                         return Err(format!(
-                            "its braces stand for more than {MOST_ALTERNATIVES} alternatives"
+                            "its braces have more than {MAX_ALTERNATIVES} alternatives"
                         ));
                     }
                 }
@@ -395,22 +381,22 @@ fn multiply(nodes: &[Node], flat: &mut Vec<Vec<Token>>) -> Result<(), String> {
     Ok(())
 }
 
-/// Finds each `**/` that begins a part. Runs after braces are gone, for its neighbours may come
-/// from different alternatives.
+/// Joins each `**/` at the start of a component to one token. Runs after braces are expanded,
+/// because the tokens around it may come from different alternatives.
 fn join_directories(tokens: &mut Vec<Token>) {
     let old = std::mem::take(tokens);
     let mut rest = old.into_iter().peekable();
     while let Some(token) = rest.next() {
-        let begins_part = matches!(
+        let starts_component = matches!(
             tokens.last(),
             None | Some(Token::Char('/') | Token::Directories)
         );
         match token {
-            Token::DeepRun if begins_part && rest.peek() == Some(&Token::Char('/')) => {
+            Token::DeepRun if starts_component && rest.peek() == Some(&Token::Char('/')) => {
                 rest.next();
                 tokens.push(Token::Directories);
             }
-            // Alternatives may bring runs together; the wider one is both.
+            // Adjacent runs, from different alternatives, are equivalent to the wider one.
             Token::Run | Token::DeepRun
                 if matches!(tokens.last(), Some(Token::Run | Token::DeepRun)) =>
             {
@@ -446,7 +432,7 @@ fn compile(source: &str) -> Result<Regex, String> {
         })
 }
 
-/// The literal end of the last part.
+/// The literal end of the last component.
 fn ending(tokens: &[Token]) -> Vec<u8> {
     let mut characters: Vec<char> = tokens
         .iter()

@@ -1,9 +1,9 @@
-//! Finding the files that match a pattern.
+//! Finds the files that match a pattern.
 //!
-//! Made to be quick on large trees: a walk begins where the pattern's literal part ends, goes into
-//! no directory without a chance to match, trusts the kind that a directory listing gives, and
-//! builds a path only for names that end right. `node_modules` is never entered and links to
-//! directories are not followed. What cannot be read is told and passed over.
+//! Optimised for large trees: a walk starts at the literal root of the pattern, enters only
+//! directories that can match, uses the file type from the directory listing, and builds a path
+//! only for names with a matching ending. `node_modules` is never entered, and symbolic links to
+//! directories are not followed. Unreadable directories are skipped with a warning.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,22 +16,18 @@ use super::pattern::{Alternative, Pattern};
 
 const NEVER_ENTERED: &[u8] = b"node_modules";
 
-/// What a walk found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Paths as the pattern is written, each once. The order is that of a walk that visits names
-    /// in byte order.
+    /// Relative or absolute as the pattern, unique, in the order of a walk that visits names in
+    /// byte order.
     pub paths: Vec<OsString>,
-    /// What was passed over.
     pub warnings: Vec<Unreadable>,
 }
 
-/// A directory that could not be read.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// As it would be written in a pattern.
+    /// Relative or absolute as the pattern.
     pub directory: PathBuf,
-    /// What the system said.
     pub source: io::Error,
 }
 
@@ -40,17 +36,16 @@ impl fmt::Display for Unreadable {
         let Self { directory, source } = self;
         write!(
             f,
-            "cannot read the directory {}, its files are left out: {source}",
+            "skipped the directory {}, cannot read it: {source}",
             directory.display()
         )
     }
 }
 
-/// All files below `base` that match `wanted` and are not excluded. Relative patterns begin at
-/// `base`.
-pub fn walk(base: &Path, wanted: &Pattern, exclude: Option<&Pattern>) -> Found {
+/// Finds all files that match `included` and not `exclude`. Relative patterns start at `base`.
+pub fn walk(base: &Path, included: &Pattern, exclude: Option<&Pattern>) -> Found {
     let mut roots: BTreeMap<&str, Vec<&Alternative>> = BTreeMap::new();
-    for alternative in wanted.alternatives() {
+    for alternative in included.alternatives() {
         roots
             .entry(&alternative.root)
             .or_default()
@@ -58,13 +53,13 @@ pub fn walk(base: &Path, wanted: &Pattern, exclude: Option<&Pattern>) -> Found {
     }
     let mut walker = Walker {
         base,
-        wanted,
+        included,
         exclude,
         found: Found::default(),
         buffer: Vec::with_capacity(64 * 1024),
     };
     for (root, alternatives) in roots {
-        if walker.begins_at(root) {
+        if walker.can_start_at(root) {
             walker.walk(root, alternatives);
         }
     }
@@ -76,7 +71,7 @@ pub fn walk(base: &Path, wanted: &Pattern, exclude: Option<&Pattern>) -> Found {
     found
 }
 
-/// A slash sorts before anything else, so that what is in a directory stays together.
+/// A slash sorts before any other byte, so that the files of a directory are adjacent.
 fn walk_order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
     let rank = |byte: &u8| {
         if *byte == b'/' {
@@ -88,7 +83,7 @@ fn walk_order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
     left.iter().map(rank).cmp(right.iter().map(rank))
 }
 
-/// What a directory listing says of an entry.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     File,
@@ -97,9 +92,9 @@ enum Kind {
     Other,
 }
 
-/// A directory still to be read.
+/// A directory to be read.
 struct Pending<'p> {
-    /// With a slash at its end, or empty.
+    /// With a trailing slash, or empty.
     path: Vec<u8>,
     depth: usize,
     alternatives: Vec<&'p Alternative>,
@@ -107,24 +102,20 @@ struct Pending<'p> {
 
 struct Walker<'w> {
     base: &'w Path,
-    wanted: &'w Pattern,
+    included: &'w Pattern,
     exclude: Option<&'w Pattern>,
     found: Found,
     buffer: Vec<u8>,
 }
 
 impl<'w> Walker<'w> {
-    /// Whether nothing on the way to the root keeps the walk from beginning.
-    fn begins_at(&self, root: &str) -> bool {
-        let ends = root.match_indices('/').map(|(at, _)| at);
-        let excluded = ends
-            .clone()
-            .any(|end| self.is_excluded(&root.as_bytes()[..end]));
-        let never = root
-            .as_bytes()
-            .split(|byte| *byte == b'/')
-            .any(|part| part == NEVER_ENTERED);
-        !excluded && !never
+    /// Whether no component of the root is excluded.
+    fn can_start_at(&self, root: &str) -> bool {
+        let root = root.as_bytes();
+        let mut ends = (0..root.len()).filter(|&at| root[at] == b'/');
+        let mut components = root.split(|byte| *byte == b'/');
+        !ends.any(|end| self.is_excluded(&root[..end]))
+            && !components.any(|component| component == NEVER_ENTERED)
     }
 
     fn is_excluded(&self, path: &[u8]) -> bool {
@@ -139,10 +130,10 @@ impl<'w> Walker<'w> {
             alternatives,
         }];
         while let Some(directory) = pending.pop() {
-            let place = self.place(&directory.path);
+            let path = self.full_path(&directory.path);
             let mut buffer = std::mem::take(&mut self.buffer);
-            let listed = list(&place, directory.depth == 0, &mut buffer, |name, kind| {
-                self.meet(&directory, name, kind, &mut pending);
+            let listed = list(&path, directory.depth == 0, &mut buffer, |name, kind| {
+                self.visit(&directory, name, kind, &mut pending);
             });
             self.buffer = buffer;
             if let Err(source) = listed {
@@ -151,25 +142,22 @@ impl<'w> Walker<'w> {
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 );
                 if !(missing && directory.depth == 0) {
-                    let path = if directory.path.is_empty() {
-                        b".".to_vec()
-                    } else {
-                        directory.path
-                    };
-                    self.found.warnings.push(Unreadable {
-                        directory: PathBuf::from(OsString::from_vec(path)),
-                        source,
-                    });
+                    let mut path = directory.path;
+                    if path.is_empty() {
+                        path.push(b'.');
+                    }
+                    let directory = PathBuf::from(OsString::from_vec(path));
+                    self.found.warnings.push(Unreadable { directory, source });
                 }
             }
         }
     }
 
-    fn place(&self, path: &[u8]) -> PathBuf {
+    fn full_path(&self, path: &[u8]) -> PathBuf {
         self.base.join(std::ffi::OsStr::from_bytes(path))
     }
 
-    fn meet(
+    fn visit(
         &mut self,
         directory: &Pending<'w>,
         name: &[u8],
@@ -201,15 +189,15 @@ impl<'w> Walker<'w> {
                 }
             }
             Kind::File | Kind::Link => {
-                if !self.wanted.may_end(name) {
+                if !self.included.may_end(name) {
                     return;
                 }
                 let path = join(&directory.path, name);
-                if !self.wanted.is_match(&path) || self.is_excluded(&path) {
+                if !self.included.is_match(&path) || self.is_excluded(&path) {
                     return;
                 }
-                // A link that leads nowhere is kept: the runner will say what is wrong with it.
-                if kind == Kind::Link && self.place(&path).is_dir() {
+                // A broken link is kept, so that the runner reports it.
+                if kind == Kind::Link && self.full_path(&path).is_dir() {
                     return;
                 }
                 self.found.paths.push(OsString::from_vec(path));
@@ -226,14 +214,14 @@ fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     path
 }
 
-/// Calls `meet` with each entry. A link in the place of the directory is followed only at a root,
-/// which the pattern names.
+/// Calls `visit` with each entry. If the directory itself is a symbolic link, it is followed only
+/// if it is a root, which the pattern names explicitly.
 #[cfg(target_os = "linux")]
 fn list(
-    place: &Path,
+    path: &Path,
     is_root: bool,
     buffer: &mut Vec<u8>,
-    mut meet: impl FnMut(&[u8], Kind),
+    mut visit: impl FnMut(&[u8], Kind),
 ) -> io::Result<()> {
     use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, open, statat};
 
@@ -241,7 +229,7 @@ fn list(
     if !is_root {
         flags |= OFlags::NOFOLLOW;
     }
-    let directory = open(place, flags, Mode::empty())?;
+    let directory = open(path, flags, Mode::empty())?;
     let mut entries = RawDir::new(&directory, buffer.spare_capacity_mut());
     while let Some(entry) = entries.next() {
         let entry = entry?;
@@ -259,21 +247,21 @@ fn list(
         };
         let name = name.to_bytes();
         if name != b"." && name != b".." {
-            meet(name, kind);
+            visit(name, kind);
         }
     }
     Ok(())
 }
 
-/// Calls `meet` with each entry. A link in the place of the directory is followed.
+/// Calls `visit` with each entry. If the directory itself is a symbolic link, it is followed.
 #[cfg(not(target_os = "linux"))]
 fn list(
-    place: &Path,
+    path: &Path,
     _is_root: bool,
     _buffer: &mut Vec<u8>,
-    mut meet: impl FnMut(&[u8], Kind),
+    mut visit: impl FnMut(&[u8], Kind),
 ) -> io::Result<()> {
-    for entry in std::fs::read_dir(place)? {
+    for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         let kind = entry.file_type()?;
         let kind = if kind.is_file() {
@@ -285,7 +273,7 @@ fn list(
         } else {
             Kind::Other
         };
-        meet(entry.file_name().as_bytes(), kind);
+        visit(entry.file_name().as_bytes(), kind);
     }
     Ok(())
 }

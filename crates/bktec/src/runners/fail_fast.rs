@@ -15,7 +15,8 @@ use crate::process::ExecutionEnv;
 /// The fail-fast options of a runner, and where it reads them.
 #[derive(Debug)]
 pub(super) struct FailFast {
-    /// Options that mean one failure unless they have a number, such as `--fail-fast` or `--bail=3`.
+    /// Options that mean one failure unless they have a number, such as `--fail-fast` or
+    /// `--bail=3`.
     pub(super) options: &'static [&'static str],
     /// The short option for one failure, and those that may be combined with it, as in `-vx`.
     pub(super) letter: Option<(char, &'static str)>,

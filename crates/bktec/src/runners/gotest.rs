@@ -1,8 +1,8 @@
 //! Go tests, with gotestsum or `go test -json`.
 //!
-//! Targets are packages, and retries rerun whole packages. Results are test2json lines or JUnit XML,
-//! depending on the command. `go test -json` writes to its standard output, which is copied to the
-//! log and to the result file.
+//! Targets are packages, and retries rerun whole packages. Results are test2json lines or JUnit
+//! XML, depending on the command. `go test -json` writes to its standard output, which is copied to
+//! the log and to the result file.
 
 use test_engine_results::{Detail, Format, Outcome, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;

@@ -39,8 +39,8 @@ pub(super) static DEFINITION: Definition = Definition {
 /// Jest, or a runner that takes files and names and reports as Jest does.
 pub(super) struct Jest {
     base: RunnerBase,
-    /// Without this option a path on the command line is a regular expression; `None` where it never
-    /// is one.
+    /// Without this option a path on the command line is a regular expression; `None` where it
+    /// never is one.
     by_path: Option<&'static str>,
 }
 

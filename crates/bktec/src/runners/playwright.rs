@@ -2,7 +2,8 @@
 //!
 //! A test is identified by file and line. Paths on the command line are regular expressions that
 //! match a part of a file's absolute path, so `a.spec.js` would run `sub/a.spec.js` too. Where
-//! Playwright certainly runs on this machine, targets are absolute; elsewhere they are only escaped.
+//! Playwright certainly runs on this machine, targets are absolute; elsewhere they are only
+//! escaped.
 
 use std::path::{Component, Path, PathBuf};
 

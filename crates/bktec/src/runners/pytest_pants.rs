@@ -1,7 +1,7 @@
 //! pytest run by Pants, which decides itself what to run.
 //!
-//! Nothing is discovered or sent to the server; every node runs the command, and `{{nodeIndex}}` and
-//! `{{nodeCount}}` let Pants select its shard. Results are pytest's.
+//! Nothing is discovered or sent to the server; every node runs the command, and `{{nodeIndex}}`
+//! and `{{nodeCount}}` let Pants select its shard. Results are pytest's.
 
 use tempfile::TempDir;
 use test_engine_results::{Format, ParseError};

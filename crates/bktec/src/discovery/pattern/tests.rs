@@ -1,5 +1,3 @@
-//! What patterns match, as tables, and that no pattern at all makes the parser panic.
-
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -52,7 +50,13 @@ fn parse(text: &str) -> Pattern {
 #[case("spec/**/*_spec.rb", &["spec/a_spec.rb", "spec/x/y/a_spec.rb"], &["a_spec.rb", "spec/a.rb"])]
 #[case(
     "**/{__tests__/**/*,*.spec,*.test}.{ts,js,tsx,jsx}",
-    &["a.test.js", "src/a.spec.tsx", "__tests__/a.js", "x/__tests__/y/z.ts", "(group)/[id]/a.test.ts"],
+    &[
+        "a.test.js",
+        "src/a.spec.tsx",
+        "__tests__/a.js",
+        "x/__tests__/y/z.ts",
+        "(group)/[id]/a.test.ts",
+    ],
     &["a.js", "x__tests__/a.js", "a.test.jsonc", "a.test.js.snap"]
 )]
 #[case("**/{*_test,test_*}.py", &["test_a.py", "x/a_test.py"], &["test.py", "x/conftest.py"])]
@@ -63,7 +67,7 @@ fn a_pattern_matches(#[case] pattern: &str, #[case] matching: &[&str], #[case] o
         let name = path.rsplit('/').next().unwrap();
         assert!(
             pattern.may_end(name.as_bytes()),
-            "the ending rules {name:?} out"
+            "the ending excludes {name:?}"
         );
     }
     for path in others {
@@ -80,20 +84,20 @@ fn a_pattern_matches(#[case] pattern: &str, #[case] matching: &[&str], #[case] o
 #[case("a{b,{c}", "`{` at character 2 has no `}`")]
 #[case(
     "ab}",
-    r"`}` at character 3 has no `{` (write `\}` for the character itself)"
+    r"`}` at character 3 has no `{` (write `\}` for a literal brace)"
 )]
 #[case("a[bc", "`[` at character 2 has no `]`")]
 #[case(r"a[b\", "`[` at character 2 has no `]`")]
 #[case("a[]b", "the brackets at character 2 are empty")]
 #[case("a[^]b", "the brackets at character 2 are empty")]
-#[case("[z-a]", "the range `z-a` at character 4 runs backwards")]
-#[case(r"a\", r"it ends with a `\` that escapes nothing")]
+#[case("[z-a]", "the range `z-a` at character 4 is reversed")]
+#[case(r"a\", r"it ends with an unfinished escape `\`")]
 #[case("~/{a", "`{` at character 3 has no `}`")]
 #[case(
     "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}",
-    "its braces stand for more than 4096 alternatives"
+    "its braces have more than 4096 alternatives"
 )]
-fn a_faulty_pattern_is_quoted_with_the_place(#[case] pattern: &str, #[case] reason: &str) {
+fn an_invalid_pattern_is_quoted_with_the_position(#[case] pattern: &str, #[case] reason: &str) {
     let error = Pattern::parse(pattern, Some(Path::new("/home/me"))).unwrap_err();
     assert_eq!(error.reason, reason);
     assert!(
@@ -113,7 +117,7 @@ fn an_unknown_home_is_an_error() {
 }
 
 #[test]
-fn names_that_are_not_text_are_seen() {
+fn names_that_are_not_utf8_can_match() {
     assert!(parse("**/*_spec.rb").is_match(b"spec/\xff_spec.rb"));
     assert!(!parse("?.rb").is_match(b"\xff.rb"));
 }
@@ -121,7 +125,7 @@ fn names_that_are_not_text_are_seen() {
 #[rstest]
 #[case("spec/features/", "spec/features")]
 #[case("./spec/features", "spec/features")]
-fn dots_and_slashes_around_an_exclude_pattern_do_not_matter(
+fn exclude_patterns_ignore_leading_dots_and_trailing_slashes(
     #[case] text: &str,
     #[case] path: &str,
 ) {
@@ -141,7 +145,7 @@ fn dots_and_slashes_around_an_exclude_pattern_do_not_matter(
 #[case("{a,b/c}/*.js", &["a/", "b/c/"])]
 #[case("a*/b/*.js", &[""])]
 #[case("y.js", &[""])]
-fn the_walk_begins_at_the_literal_part(#[case] pattern: &str, #[case] roots: &[&str]) {
+fn the_root_is_the_literal_part(#[case] pattern: &str, #[case] roots: &[&str]) {
     let pattern = parse(pattern);
     let found: Vec<_> = pattern
         .alternatives()
@@ -161,7 +165,7 @@ fn the_walk_begins_at_the_literal_part(#[case] pattern: &str, #[case] roots: &[&
 #[case("a*/**/b/*.js", 0, "ba", false)]
 #[case("a*/**/b/*.js", 7, "any", true)]
 #[case("a**.js", 0, "any", true)]
-fn directories_without_a_chance_are_not_entered(
+fn only_directories_that_can_match_are_entered(
     #[case] pattern: &str,
     #[case] depth: usize,
     #[case] name: &str,
@@ -175,7 +179,7 @@ fn directories_without_a_chance_are_not_entered(
 
 proptest! {
     #[test]
-    fn no_pattern_makes_it_panic(text in r"[ab/.*?{},\[\]^\\~!é-]{0,24}", path in "[ab/.é]{0,12}") {
+    fn no_pattern_panics(text in r"[ab/.*?{},\[\]^\\~!é-]{0,24}", path in "[ab/.é]{0,12}") {
         if let Ok(pattern) = Pattern::parse(&text, Some(Path::new("/h"))) {
             let matches = pattern.is_match(path.as_bytes());
             let name = path.rsplit('/').next().unwrap_or("");
@@ -183,9 +187,8 @@ proptest! {
         }
     }
 
-    /// Whatever matches lies below a root, in directories that the walk would enter.
     #[test]
-    fn the_walk_reaches_whatever_matches(
+    fn the_walk_reaches_every_match(
         text in r"[ab]?(/|\*|\*\*|\*\*/|\?|\{a,b/\}|a|b){1,8}",
         path in "[ab](/[ab]){0,4}",
     ) {
@@ -200,12 +203,12 @@ proptest! {
                         .all(|(depth, part)| alternative.enters(depth, part.as_bytes()))
                 })
             });
-            prop_assert!(reached, "{text:?} matches {path:?}, which is not reached");
+            prop_assert!(reached, "{text:?} matches {path:?}, but the walk does not reach it");
         }
     }
 
     #[test]
-    fn a_text_without_special_characters_matches_itself_alone(
+    fn a_literal_pattern_matches_only_itself(
         text in "[a-z/.()$+|#& é-]{1,16}",
         other in "[a-z/.]{1,16}",
     ) {

@@ -1,5 +1,3 @@
-//! Walks over small real trees.
-
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use rstest::rstest;
@@ -60,7 +58,7 @@ const FILES: &[&str] = &[
 #[case("./spec/features/**/*.rb", Some("spec/features/deep/"), &["./spec/features/f_spec.rb"])]
 #[case("spec/{a,b}_spec.rb", Some("**/b_spec.rb"), &["spec/a_spec.rb"])]
 #[case("**/*_spec.rb", Some("{spec,other}"), &["a_spec.rb"])]
-fn files_are_found(
+fn files_that_match_are_found(
     #[case] pattern: &str,
     #[case] exclude: Option<&str>,
     #[case] expected: &[&str],
@@ -70,7 +68,7 @@ fn files_are_found(
 }
 
 #[test]
-fn the_order_is_that_of_a_sorted_walk() {
+fn paths_are_in_the_order_of_a_sorted_walk() {
     let directory = tree(FILES);
     let expected = [
         "a_spec.rb",
@@ -96,7 +94,7 @@ fn an_absolute_pattern_gives_absolute_paths() {
 }
 
 #[test]
-fn links_to_files_count_and_links_to_directories_are_not_followed() {
+fn links_to_files_are_found_and_links_to_directories_not_followed() {
     let directory = tree(&["real/a_spec.rb"]);
     symlink("real", directory.path().join("linked")).unwrap();
     symlink("real/a_spec.rb", directory.path().join("file_spec.rb")).unwrap();
@@ -105,7 +103,7 @@ fn links_to_files_count_and_links_to_directories_are_not_followed() {
     symlink(".", directory.path().join("real/loop")).unwrap();
     let found = find(directory.path(), "**/*_spec.rb", None);
     assert_eq!(found, ["broken_spec.rb", "file_spec.rb", "real/a_spec.rb"]);
-    // The pattern itself names this one.
+    // The pattern names the link.
     assert_eq!(
         find(directory.path(), "linked/*_spec.rb", None),
         ["linked/a_spec.rb"]
@@ -113,7 +111,7 @@ fn links_to_files_count_and_links_to_directories_are_not_followed() {
 }
 
 #[test]
-fn what_is_not_a_file_is_no_test() {
+fn only_files_are_found() {
     let directory = tree(&["a_spec.rb"]);
     fs_err::create_dir(directory.path().join("dir_spec.rb")).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(directory.path().join("s_spec.rb"));
@@ -122,7 +120,7 @@ fn what_is_not_a_file_is_no_test() {
 }
 
 #[test]
-fn a_name_that_is_not_text_is_found() {
+fn a_name_that_is_not_utf8_is_found() {
     let directory = tree(&[]);
     let name = OsString::from_vec(b"\xff_spec.rb".to_vec());
     fs_err::write(directory.path().join(&name), "").unwrap();
@@ -135,11 +133,11 @@ fn a_name_that_is_not_text_is_found() {
 }
 
 #[test]
-fn an_unreadable_directory_is_told_and_the_rest_is_found() {
+fn an_unreadable_directory_is_skipped_with_a_warning() {
     let directory = tree(&["a_spec.rb", "locked/b_spec.rb"]);
     let locked = directory.path().join("locked");
     fs_err::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
-    let all_powerful = std::fs::read_dir(&locked).is_ok();
+    let is_root = std::fs::read_dir(&locked).is_ok();
     let found = walk(
         directory.path(),
         &Pattern::parse("**/*_spec.rb", None).unwrap(),
@@ -147,8 +145,8 @@ fn an_unreadable_directory_is_told_and_the_rest_is_found() {
     );
     fs_err::set_permissions(&locked, std::fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(found.paths[0], "a_spec.rb");
-    if all_powerful {
-        // Root may read it all the same, so there is nothing to tell.
+    if is_root {
+        // Root can read it.
         assert_eq!(found.paths.len(), 2);
     } else {
         assert_eq!(found.paths.len(), 1);
@@ -161,8 +159,8 @@ fn an_unreadable_directory_is_told_and_the_rest_is_found() {
 }
 
 #[test]
-fn a_directory_that_becomes_something_else_is_told() {
-    // A name longer than the system takes stands for any failure that even root meets.
+fn a_directory_that_root_cannot_read_has_a_warning() {
+    // The name is longer than the system supports.
     let directory = tree(&[]);
     let long = "x".repeat(300);
     let pattern = Pattern::parse(&format!("{long}/*.rb"), None).unwrap();

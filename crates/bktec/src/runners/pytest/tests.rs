@@ -209,8 +209,10 @@ fn a_collection_error_in_junit_is_not_a_test() {
         .build(settings(Some("pytest --junit-xml=x"), None))
         .unwrap();
     let xml = br#"<testsuites><testsuite name="pytest">
-        <testcase classname="" name="test_c"><error message="collection failure">x</error></testcase>
-        <testcase classname="" name="test_skipped"><skipped message="collection skipped"/></testcase>
+        <testcase classname="" name="test_c"><error message="collection failure">x</error>
+        </testcase>
+        <testcase classname="" name="test_skipped"><skipped message="collection skipped"/>
+        </testcase>
         <testcase classname="test_a.T" name="test_x"><failure message="m">x</failure></testcase>
         </testsuite></testsuites>"#;
     let parsed = runner.read(xml, &[case("test_a.py")]).unwrap();
@@ -225,8 +227,14 @@ fn a_collection_error_in_junit_is_not_a_test() {
 }
 
 #[rstest]
-#[case("test_a.py::t\ntest_a.py::T::u[x::y]\n\n2 tests collected in 0.01s\n", &["test_a.py::t", "test_a.py::T::u[x::y]"])]
-#[case("a plugin's greeting\n\ntest_a.py::t\n\n=== warnings summary ===\ntest_a.py::w\n", &["test_a.py::t"])]
+#[case(
+    "test_a.py::t\ntest_a.py::T::u[x::y]\n\n2 tests collected in 0.01s\n",
+    &["test_a.py::t", "test_a.py::T::u[x::y]"]
+)]
+#[case(
+    "a plugin's greeting\n\ntest_a.py::t\n\n=== warnings summary ===\ntest_a.py::w\n",
+    &["test_a.py::t"]
+)]
 #[case("\nno tests collected in 0.00s\n", &[])]
 fn node_ids_are_found_in_a_listing(#[case] output: &str, #[case] expected: &[&str]) {
     assert_eq!(listed(output).collect::<Vec<_>>(), expected);
