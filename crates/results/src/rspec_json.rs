@@ -163,6 +163,10 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult<'_>, Strin
         "passed" => Outcome::Passed,
         "failed" => Outcome::Failed,
         "pending" => Outcome::Skipped,
+        // RSpec writes the example that ended the process without an outcome.
+        "" => {
+            return Err("RSpec stopped inside an example; later examples did not run".to_owned());
+        }
         other => {
             return Err(format!(
                 "status is {other:?}, expected passed, failed or pending"

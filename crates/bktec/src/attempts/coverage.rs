@@ -1,9 +1,9 @@
-//! Whether everything that was to run left a trace in the results. Pure.
+//! Compares the results of the first attempt with the plan, target by target. Pure.
 //!
-//! A runner may pass over a file without a word: by its own configuration, or because it reads the
-//! path differently. A build that passes without it would be a lie, so it is told. It is no error:
-//! a file may hold no tests. But where the path, read as a pattern, is that of a file that ran
-//! unasked, there is no doubt that one ran for the other.
+//! A runner may leave out a file without an error, because of its own configuration or because it
+//! reads the path differently. A target without results is only reported, since a file may contain no
+//! tests. It is an error where it is certain that the target did not run: its path was expanded as a
+//! glob, or a parent directory covered it but did not include it.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,16 +12,48 @@ use test_engine_wire::Case;
 
 use crate::discovery::Pattern;
 use crate::runners::paths::{file_of, without_dot_slash, without_example_id};
-use crate::runners::{Naming, Observed, target};
+use crate::runners::{Naming, Observed, Runner, target};
 
-/// The targets of `cases` that no result belongs to. Empty when results and targets have nothing in
-/// common at all, and the runner names places in a way of its own: then nothing can be said.
-pub(super) fn without_results<'c>(
-    cases: &'c [Case],
-    tests: &[Observed],
-    naming: Naming,
-) -> Vec<&'c str> {
-    let places = places_of(tests, naming);
+#[derive(Debug)]
+pub(super) struct Coverage<'c, 't> {
+    /// Targets that no result belongs to, in plan order. Empty if no result belongs to any target and
+    /// the runner has its own way of naming files: then the two cannot be compared.
+    pub(super) without_results: Vec<&'c str>,
+    /// Files whose tests ran although no target covers them, sorted.
+    pub(super) unplanned_files: Vec<&'t str>,
+    /// An error for each target that certainly did not run.
+    pub(super) missed: Vec<String>,
+}
+
+impl<'c, 't> Coverage<'c, 't> {
+    pub(super) fn of(runner: &dyn Runner, cases: &'c [Case], tests: &'t [Observed]) -> Self {
+        let naming = runner.naming();
+        let without_results = without_results(cases, tests, naming);
+        let expanded = expanded_as_globs(cases, &without_results, tests);
+        let expanded = expanded.into_iter().map(|(target, file)| {
+            format!(
+                "{target} did not run, but {file} did: the path was expanded as a glob before it \
+                 reached the runner"
+            )
+        });
+        let covered = runner.covered_by_directories(cases);
+        let missed = missed_by_directory(&covered, &without_results, tests, naming);
+        let missed = missed.into_iter().map(|target| {
+            format!(
+                "{target} has no results: it was covered by a parent directory in the plan, but \
+                 running that directory did not include it; plan the file or the directory, not both"
+            )
+        });
+        Self {
+            missed: expanded.chain(missed).collect(),
+            unplanned_files: unplanned_files(cases, tests, naming),
+            without_results,
+        }
+    }
+}
+
+fn without_results<'c>(cases: &'c [Case], tests: &[Observed], naming: Naming) -> Vec<&'c str> {
+    let names = names_of(tests, naming);
     let mut paths: Vec<&str> = tests
         .iter()
         .map(|test| without_dot_slash(&test.key.path))
@@ -29,7 +61,7 @@ pub(super) fn without_results<'c>(
     paths.sort_unstable();
     let has_results = |target: &str| {
         let target = without_dot_slash(target);
-        places.contains(target) || is_folder_of(target, &paths) || target.ends_with("...")
+        names.contains(target) || is_directory_of(target, &paths) || target.ends_with("...")
     };
     let missing: Vec<&str> = cases
         .iter()
@@ -43,47 +75,39 @@ pub(super) fn without_results<'c>(
     }
 }
 
-/// The files of tests that ran although no target leads to them, sorted. Only where the runner
-/// names files as targets do.
-pub(super) fn unplanned_files_ran<'t>(
-    cases: &[Case],
-    tests: &'t [Observed],
-    naming: Naming,
-) -> Vec<&'t str> {
+/// Empty unless the runner names files as targets do.
+fn unplanned_files<'t>(cases: &[Case], tests: &'t [Observed], naming: Naming) -> Vec<&'t str> {
     if naming == Naming::RunnerSpecific {
         return Vec::new();
     }
-    let targets: HashSet<&str> = cases
-        .iter()
-        .map(|case| without_dot_slash(target(case)))
-        .collect();
-    let mut files = BTreeSet::new();
-    for test in tests {
-        if !matches!(test.outcome, Outcome::Passed | Outcome::Failed) {
-            continue;
-        }
-        let mut places = HashSet::new();
-        add_places(&test.key.path, naming, &mut places);
-        let in_folder = || {
-            let path = without_dot_slash(&test.key.path);
+    let targets = targets_of(cases);
+    let is_planned = |path: &str| {
+        let mut names = HashSet::new();
+        add_names(path, naming, &mut names);
+        let path = without_dot_slash(path);
+        let is_in_directory = || {
             path.match_indices('/')
                 .any(|(at, _)| targets.contains(&path[..at]) || targets.contains(&path[..=at]))
         };
-        if places.is_disjoint(&targets) && !in_folder() {
-            files.insert(file_of(&test.key.path));
-        }
-    }
+        !names.is_disjoint(&targets) || is_in_directory()
+    };
+    let files: BTreeSet<&str> = tests
+        .iter()
+        .filter(|test| matches!(test.outcome, Outcome::Passed | Outcome::Failed))
+        .filter(|test| !is_planned(&test.key.path))
+        .map(|test| file_of(&test.key.path))
+        .collect();
     files.into_iter().collect()
 }
 
-/// Of the targets without results, those that are patterns of a file that ran and was no target,
-/// with that file: a shell or the runner took one for the other.
-pub(super) fn taken_for_patterns<'c, 't>(
+/// The targets without results that, as globs, match a file that ran and is no target, with that
+/// file: a shell or the runner expanded one to the other.
+fn expanded_as_globs<'c, 't>(
     cases: &'c [Case],
-    missing: &[&'c str],
+    without_results: &[&'c str],
     tests: &'t [Observed],
 ) -> Vec<(&'c str, &'t str)> {
-    let patterns: Vec<(&str, Pattern)> = missing
+    let globs: Vec<(&str, Pattern)> = without_results
         .iter()
         .filter(|target| target.contains(['[', '{', '*', '?']))
         .filter_map(|target| {
@@ -91,67 +115,73 @@ pub(super) fn taken_for_patterns<'c, 't>(
             Some((*target, Pattern::parse(&text, None).ok()?))
         })
         .collect();
-    if patterns.is_empty() {
+    if globs.is_empty() {
         return Vec::new();
     }
-    let targets: HashSet<&str> = cases
-        .iter()
-        .map(|case| without_dot_slash(target(case)))
-        .collect();
+    let targets = targets_of(cases);
     let files: BTreeSet<&str> = tests.iter().map(|test| file_of(&test.key.path)).collect();
-    let others = || files.iter().filter(|file| !targets.contains(*file));
-    patterns
+    let unplanned = || files.iter().filter(|file| !targets.contains(*file));
+    globs
         .into_iter()
-        .filter_map(|(target, pattern)| {
-            let file = others().find(|file| pattern.is_match(file.as_bytes()))?;
+        .filter_map(|(target, glob)| {
+            let file = unplanned().find(|file| glob.is_match(file.as_bytes()))?;
             Some((target, *file))
         })
         .collect()
 }
 
-/// Of the targets that were left to a folder above them, those whose file left no results at all:
-/// the folder does not lead there. `missing` are the targets without results.
-pub(super) fn missed_by_directory<'c>(
-    left: &[&'c str],
-    missing: &[&str],
+/// The targets `covered` by a parent directory whose files have no results at all.
+fn missed_by_directory<'c>(
+    covered: &[&'c str],
+    without_results: &[&str],
     tests: &[Observed],
     naming: Naming,
 ) -> Vec<&'c str> {
-    let places = places_of(tests, naming);
-    left.iter()
+    let names = names_of(tests, naming);
+    covered
+        .iter()
         .copied()
-        .filter(|target| missing.contains(target) && !places.contains(file_of(target)))
+        .filter(|target| without_results.contains(target) && !names.contains(file_of(target)))
         .collect()
 }
 
-fn is_folder_of(target: &str, sorted: &[&str]) -> bool {
-    let folder = format!("{}/", target.trim_end_matches('/'));
-    let at = sorted.partition_point(|path| *path < folder.as_str());
-    sorted.get(at).is_some_and(|path| path.starts_with(&folder))
+fn targets_of(cases: &[Case]) -> HashSet<&str> {
+    cases
+        .iter()
+        .map(|case| without_dot_slash(target(case)))
+        .collect()
 }
 
-/// Every name under which the places of these tests may be known.
-fn places_of(tests: &[Observed], naming: Naming) -> HashSet<&str> {
-    let mut places = HashSet::new();
+fn is_directory_of(target: &str, sorted_paths: &[&str]) -> bool {
+    let directory = format!("{}/", target.trim_end_matches('/'));
+    let at = sorted_paths.partition_point(|path| *path < directory.as_str());
+    sorted_paths
+        .get(at)
+        .is_some_and(|path| path.starts_with(&directory))
+}
+
+/// Every name that a target may have for the paths of these tests.
+fn names_of(tests: &[Observed], naming: Naming) -> HashSet<&str> {
+    let mut names = HashSet::new();
     let mut last = "";
     for test in tests {
-        // Results of one file stand together.
+        // The results of one file are usually adjacent.
         if test.key.path != last {
-            add_places(&test.key.path, naming, &mut places);
+            add_names(&test.key.path, naming, &mut names);
             last = &test.key.path;
         }
     }
-    places
+    names
 }
 
-/// A test's own place and the file it is in; seen from every folder above it, where it may be named
-/// from one of these.
-fn add_places<'p>(path: &'p str, naming: Naming, places: &mut HashSet<&'p str>) {
+/// Adds a test's path and its file. If the runner has its own way of naming files, adds both
+/// relative to each parent directory as well.
+fn add_names<'p>(path: &'p str, naming: Naming, names: &mut HashSet<&'p str>) {
     let path = without_dot_slash(path);
     let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    for place in [path, in_file, without_example_id(in_file), file_of(path)] {
-        if places.insert(place) && naming == Naming::RunnerSpecific {
-            places.extend(place.match_indices('/').map(|(at, _)| &place[at + 1..]));
+    for name in [path, in_file, without_example_id(in_file), file_of(path)] {
+        if names.insert(name) && naming == Naming::RunnerSpecific {
+            names.extend(name.match_indices('/').map(|(at, _)| &name[at + 1..]));
         }
     }
 }
@@ -184,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn where_files_are_named_as_targets_are_another_file_of_the_name_proves_nothing() {
+    fn a_file_of_the_same_name_elsewhere_covers_only_runner_specific_names() {
         let (cases, tests) = (cases(&["a.test.js"]), tests(&["sub/a.test.js"]));
         assert!(without_results(&cases, &tests, Naming::RunnerSpecific).is_empty());
         assert_eq!(
@@ -192,10 +222,10 @@ mod tests {
             ["a.test.js"]
         );
         assert_eq!(
-            unplanned_files_ran(&cases, &tests, Naming::AsTargets),
+            unplanned_files(&cases, &tests, Naming::AsTargets),
             ["sub/a.test.js"]
         );
-        assert!(unplanned_files_ran(&cases, &tests, Naming::RunnerSpecific).is_empty());
+        assert!(unplanned_files(&cases, &tests, Naming::RunnerSpecific).is_empty());
     }
 
     #[rstest]
@@ -204,9 +234,9 @@ mod tests {
     #[case("./a.spec.js", "a.spec.js:7")]
     #[case("e2e", "e2e/x/a.spec.js:7")]
     #[case("e2e/", "e2e/a.spec.js:7")]
-    fn what_a_target_leads_to_was_asked_for(#[case] target: &str, #[case] path: &str) {
+    fn files_covered_by_a_target_are_planned(#[case] target: &str, #[case] path: &str) {
         let tests = tests(&[path]);
-        let others = unplanned_files_ran(&cases(&[target]), &tests, Naming::AsTargets);
+        let others = unplanned_files(&cases(&[target]), &tests, Naming::AsTargets);
         assert_eq!(others, [""; 0]);
     }
 
@@ -221,7 +251,7 @@ mod tests {
     #[case("tests/", "tests/unit/test_a.py::test_y")]
     #[case("./tests", "tests/unit/test_a.py::test_y")]
     #[case("./...", "m/a")]
-    fn a_result_belongs_to_what_was_asked_for(#[case] target: &str, #[case] path: &str) {
+    fn a_result_belongs_to_its_target(#[case] target: &str, #[case] path: &str) {
         assert_eq!(missing(&[target, "other"], &[path]), ["other"]);
     }
 
@@ -229,21 +259,21 @@ mod tests {
     #[case(&["[id]/a.js"], &["i/a.js"], &[("[id]/a.js", "i/a.js")])]
     #[case(&["./x/[!a-c]*.feature"], &["x/d.feature:3"], &[("./x/[!a-c]*.feature", "x/d.feature:3")])]
     #[case(&["{a,b}.js", "b.js"], &["a.js", "b.js"], &[("{a,b}.js", "a.js")])]
-    // The other was asked for too, so each may have run as what it is.
+    // Both are planned, so both may have run.
     #[case(&["[id]/a.js", "i/a.js"], &["i/a.js"], &[])]
-    // It has results of its own.
+    // It has results.
     #[case(&["[id]/a.js"], &["[id]/a.js", "i/a.js"], &[])]
-    // Nothing to do with each other.
+    // Unrelated paths.
     #[case(&["[id]/a.js"], &["x/a.js"], &[])]
     #[case(&["a.js"], &["b.js"], &[])]
-    fn a_path_that_was_taken_for_a_pattern_is_found_out(
+    fn detects_paths_expanded_as_globs(
         #[case] targets: &[&str],
         #[case] paths: &[&str],
         #[case] expected: &[(&str, &str)],
     ) {
         let (cases, tests) = (cases(targets), tests(paths));
         let missing = without_results(&cases, &tests, Naming::AsTargets);
-        let found: Vec<(&str, String)> = taken_for_patterns(&cases, &missing, &tests)
+        let found: Vec<(&str, String)> = expanded_as_globs(&cases, &missing, &tests)
             .into_iter()
             .map(|(target, file)| (target, file.to_owned()))
             .collect();
@@ -255,12 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn without_any_results_everything_is_missing() {
+    fn without_results_every_target_is_missing() {
         assert_eq!(missing(&["a", "b"], &[]), ["a", "b"]);
     }
 
     #[test]
-    fn names_of_another_kind_say_nothing() {
+    fn runner_specific_names_that_match_no_target_are_not_compared() {
         assert_eq!(missing(&["a.bats", "b.bats"], &["", "elsewhere"]), [""; 0]);
     }
 }

@@ -1,13 +1,10 @@
-//! Command lines that are too long for the system, as several that are run one after the other.
-//!
-//! Pure. What the parts come to together is one attempt; see `attempts`. Every item is in exactly
-//! one part.
+//! Splits command lines that are too long for the system into several. Pure.
 
 use crate::process::{Capacity, CommandLine};
 
-/// The commands for `items`, each short enough where that can be had. `command` makes one; an item
-/// that is too long by itself, and a command that does not depend on the items, stay as they are,
-/// and the system will say what it thinks of them.
+/// The commands that together run `items`, each item once and in order. `command` creates one for
+/// some of the items. A single item that is too long, and a long command that does not depend on the
+/// items, are left to fail.
 pub(super) fn split<T, E>(
     items: &[T],
     capacity: &Capacity,
@@ -54,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_depend_on_the_items_is_run_once() {
+    fn a_command_that_does_not_depend_on_the_items_runs_once() {
         let long = CommandLine::new("make", ["x".repeat(100)]);
         let capacity = Capacity {
             words: 10,
@@ -74,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_item_is_in_one_part_and_the_parts_fit(
+        fn parts_fit_and_have_each_item_once(
             items in prop::collection::vec("[a-z/. ]{1,30}", 1..60),
             words in 60_usize..400,
             word in 40_usize..200,

@@ -1,7 +1,7 @@
-//! What is known of each test over all attempts.
+//! The outcomes of each test over all attempts. Pure.
 //!
-//! Pure. A test is known by scope, name and path together: tests of equal name in different places
-//! do not vouch for each other. A failure is taken back only by proof.
+//! A test is identified by scope, name and path together, so a pass at one path proves nothing about
+//! a test of the same name at another. A failure stands until a retry proves the test passed.
 
 use std::collections::HashSet;
 
@@ -11,57 +11,50 @@ use test_engine_wire::{Statistics, TestIdentity};
 use super::Managed;
 use crate::runners::{Observed, TestKey};
 
-/// Why a failed test still counts as failed although it was run again.
+/// Why a retried test still counts as failed although its retry did not fail it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnprovenRetry {
-    /// The retry's results do not list it.
     NotListed,
-    /// The retry did not run it.
+    /// Listed as skipped or without an outcome.
     NotRun,
-    /// The retry left no results.
     NoResults,
 }
 
 impl UnprovenRetry {
-    /// As a remark behind the test's name.
+    /// Follows the test's name in the report.
     pub fn text(self) -> &'static str {
         match self {
             Self::NotListed => "the retry's results do not list it",
             Self::NotRun => "the retry did not run it",
-            Self::NoResults => "the retry left no results to read",
+            Self::NoResults => "the retry left no usable results",
         }
     }
 }
 
-/// One test over all attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestRecord {
-    /// Which test.
     pub key: TestKey,
-    /// Its failures do not count.
     pub muted: bool,
-    /// The plan skips it. If it ran all the same, it is muted.
+    /// The plan skips it. It is muted as well, in case it runs nevertheless.
     pub to_be_skipped: bool,
-    /// How it ended in the attempts that list it, in order.
+    /// In each attempt whose results list it.
     pub outcomes: Vec<Outcome>,
-    /// How it ended, all things considered.
+    /// The final one, which may differ from the last of `outcomes`.
     pub outcome: Outcome,
-    /// Why it is failed, if not because the last attempt says so.
-    pub doubt: Option<UnprovenRetry>,
+    /// Why it is failed if the last attempt did not fail it.
+    pub unproven: Option<UnprovenRetry>,
 }
 
 impl TestRecord {
-    /// Failed to the end.
     pub fn is_failed(&self) -> bool {
         self.outcome == Outcome::Failed
     }
 
-    /// It ran, or was meant to, although the plan skips it.
-    pub fn was_not_skipped(&self) -> bool {
+    /// The plan skips it, but its results do not list it as skipped.
+    pub fn ran_despite_skip(&self) -> bool {
         self.to_be_skipped && self.outcome != Outcome::Skipped
     }
 
-    /// Passed, after more than one execution.
     pub fn passed_on_retry(&self) -> bool {
         self.outcome == Outcome::Passed && self.outcomes.len() > 1
     }
@@ -69,30 +62,29 @@ impl TestRecord {
     fn observe(&mut self, outcome: Outcome) {
         self.outcomes.push(outcome);
         self.outcome = outcome;
-        self.doubt = None;
+        self.unproven = None;
     }
 
-    /// It is still failed, and this is why.
-    fn doubt(&mut self, doubt: UnprovenRetry) {
+    fn keep_failed(&mut self, why: UnprovenRetry) {
         self.outcome = Outcome::Failed;
-        self.doubt = Some(doubt);
+        self.unproven = Some(why);
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Sorted by key, each key once. A run may have very many tests, so their keys are not copied:
-    /// they are the ones that the results were read into.
+    /// Sorted by key, each key once. Keys are moved here from the results, not copied: a run may
+    /// have very many tests.
     tests: Vec<TestRecord>,
-    muted: Names,
-    skipped: Names,
+    muted: TestNames,
+    skipped: TestNames,
 }
 
-/// Tests by scope and name, as the server manages them.
+/// Scopes and names: the server mutes and skips tests regardless of their paths.
 #[derive(Debug)]
-struct Names(HashSet<(String, String)>);
+struct TestNames(HashSet<(String, String)>);
 
-impl Names {
+impl TestNames {
     fn of(tests: &[TestIdentity]) -> Self {
         let names = tests
             .iter()
@@ -100,7 +92,7 @@ impl Names {
         Self(names.collect())
     }
 
-    fn hold(&self, key: &TestKey) -> bool {
+    fn contain(&self, key: &TestKey) -> bool {
         !self.0.is_empty() && self.0.contains(&(key.scope.clone(), key.name.clone()))
     }
 }
@@ -109,48 +101,47 @@ impl Record {
     pub(super) fn new(managed: Managed<'_>) -> Self {
         Self {
             tests: Vec::new(),
-            muted: Names::of(managed.muted),
-            skipped: Names::of(managed.skipped),
+            muted: TestNames::of(managed.muted),
+            skipped: TestNames::of(managed.skipped),
         }
     }
 
-    /// A test that was to be left out and ran counts as little as a muted one.
+    /// Whether the plan mutes the test, or skips it.
     pub(super) fn is_muted(&self, key: &TestKey) -> bool {
-        self.muted.hold(key) || self.skipped.hold(key)
+        self.muted.contain(key) || self.skipped.contain(key)
     }
 
-    /// How many tests ran although the plan skips them.
+    /// The number of tests that ran although the plan skips them.
     pub(super) fn skipped_tests_ran(&self) -> usize {
         let tests = self.tests.iter();
-        tests.filter(|test| test.was_not_skipped()).count()
+        tests.filter(|test| test.ran_despite_skip()).count()
     }
 
-    /// Takes in the first attempt.
-    pub(super) fn first(&mut self, observed: Vec<Observed>) {
-        let tests = combined(observed).into_iter();
+    pub(super) fn add_first(&mut self, observed: Vec<Observed>) {
+        let tests = merged(observed).into_iter();
         self.tests = tests.map(|test| self.begin(test)).collect();
     }
 
-    /// Takes in a retry that was made for `asked`. `missing` is the doubt about those that it does
-    /// not list.
-    pub(super) fn retry(
+    /// Adds a retry of the tests `retried`. Those it does not list stay failed because of
+    /// `unlisted`.
+    pub(super) fn add_retry(
         &mut self,
-        asked: &[TestKey],
+        retried: &[TestKey],
         observed: Vec<Observed>,
-        missing: UnprovenRetry,
+        unlisted: UnprovenRetry,
     ) {
-        let observed = combined(observed);
-        for key in asked {
+        let observed = merged(observed);
+        for key in retried {
             let is_listed = observed.binary_search_by(|test| test.key.cmp(key)).is_ok();
             if let Some(test) = self.find(key).filter(|_| !is_listed) {
-                test.doubt(missing);
+                test.keep_failed(unlisted);
             }
         }
-        let wanted: HashSet<&TestKey> = asked.iter().collect();
+        let retried: HashSet<&TestKey> = retried.iter().collect();
         let mut new = Vec::new();
         for test in observed {
             let ran = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
-            if !ran && !wanted.contains(&test.key) {
+            if !ran && !retried.contains(&test.key) {
                 continue;
             }
             match self.find(&test.key) {
@@ -158,7 +149,7 @@ impl Record {
                 Some(known) => {
                     known.observe(test.outcome);
                     if !ran {
-                        known.doubt(UnprovenRetry::NotRun);
+                        known.keep_failed(UnprovenRetry::NotRun);
                     }
                 }
             }
@@ -172,19 +163,18 @@ impl Record {
         found.ok().and_then(|index| self.tests.get_mut(index))
     }
 
-    /// A test that is seen for the first time.
     fn begin(&self, Observed { key, outcome }: Observed) -> TestRecord {
         TestRecord {
             muted: self.is_muted(&key),
-            to_be_skipped: self.skipped.hold(&key),
+            to_be_skipped: self.skipped.contain(&key),
             outcomes: vec![outcome],
             outcome,
-            doubt: None,
+            unproven: None,
             key,
         }
     }
 
-    /// Tests to rerun, in order.
+    /// The tests to retry, in the order of their keys.
     pub(super) fn failed(&self, with_muted: bool) -> Vec<TestKey> {
         self.tests
             .iter()
@@ -198,13 +188,13 @@ impl Record {
     }
 }
 
-/// Each test once, sorted by key. A test that is listed more than once in an attempt, because it
-/// was repeated or because two have the same name, has failed if it failed once.
-fn combined(mut observed: Vec<Observed>) -> Vec<Observed> {
+/// Sorts by key and merges duplicates. A test that an attempt lists more than once, because it was
+/// repeated or because two tests share a key, is failed if it failed once.
+fn merged(mut observed: Vec<Observed>) -> Vec<Observed> {
     observed.sort_by(|one, other| one.key.cmp(&other.key));
     observed.dedup_by(|again, known| {
         let is_same = again.key == known.key;
-        if is_same && weight(again.outcome) > weight(known.outcome) {
+        if is_same && severity(again.outcome) > severity(known.outcome) {
             known.outcome = again.outcome;
         }
         is_same
@@ -212,7 +202,7 @@ fn combined(mut observed: Vec<Observed>) -> Vec<Observed> {
     observed
 }
 
-fn weight(outcome: Outcome) -> u8 {
+fn severity(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Skipped => 0,
         Outcome::Passed => 1,
@@ -274,32 +264,32 @@ mod tests {
     }
 
     #[test]
-    fn only_proof_takes_a_failure_back() {
+    fn a_failure_stands_unless_a_retry_passes() {
         use Outcome::{Failed, Passed, Skipped, Unknown};
         let mut record = Record::new(Managed::default());
-        record.first(seen(&[
-            ("mended", Failed),
+        record.add_first(seen(&[
+            ("fixed", Failed),
             ("gone", Failed),
             ("skipped", Failed),
             ("unknown", Failed),
             ("still", Failed),
             ("fine", Passed),
         ]));
-        let asked = record.failed(true);
-        assert_eq!(asked.len(), 5);
-        record.retry(
-            &asked,
+        let retried = record.failed(true);
+        assert_eq!(retried.len(), 5);
+        record.add_retry(
+            &retried,
             seen(&[
-                ("mended", Passed),
+                ("fixed", Passed),
                 ("skipped", Skipped),
                 ("unknown", Unknown),
                 ("still", Failed),
             ]),
             UnprovenRetry::NotListed,
         );
-        assert_eq!(outcome_of(&record, "mended").outcome, Passed);
-        assert!(outcome_of(&record, "mended").passed_on_retry());
-        for (name, doubt) in [
+        assert_eq!(outcome_of(&record, "fixed").outcome, Passed);
+        assert!(outcome_of(&record, "fixed").passed_on_retry());
+        for (name, unproven) in [
             ("gone", Some(UnprovenRetry::NotListed)),
             ("skipped", Some(UnprovenRetry::NotRun)),
             ("unknown", Some(UnprovenRetry::NotRun)),
@@ -307,31 +297,31 @@ mod tests {
         ] {
             let test = outcome_of(&record, name);
             assert!(test.is_failed(), "{name}");
-            assert_eq!(test.doubt, doubt, "{name}");
+            assert_eq!(test.unproven, unproven, "{name}");
         }
     }
 
     #[test]
-    fn the_same_name_elsewhere_vouches_for_nothing() {
+    fn a_pass_at_another_path_proves_nothing() {
         let mut record = Record::new(Managed::default());
-        record.first(seen(&[("t", Outcome::Failed)]));
-        let asked = record.failed(true);
+        record.add_first(seen(&[("t", Outcome::Failed)]));
+        let retried = record.failed(true);
         let elsewhere = [Observed {
             key: key("S", "t", "other"),
             outcome: Outcome::Passed,
         }];
-        record.retry(&asked, elsewhere.into(), UnprovenRetry::NotListed);
+        record.add_retry(&retried, elsewhere.into(), UnprovenRetry::NotListed);
         assert!(outcome_of(&record, "t").is_failed());
         assert_eq!(record.tests.len(), 2);
     }
 
     #[test]
-    fn a_retry_adds_no_skipped_tests_that_were_not_asked_for() {
+    fn a_retry_ignores_skips_of_tests_it_did_not_retry() {
         let mut record = Record::new(Managed::default());
-        record.first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
-        let asked = record.failed(true);
-        record.retry(
-            &asked,
+        record.add_first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
+        let retried = record.failed(true);
+        record.add_retry(
+            &retried,
             seen(&[
                 ("t", Outcome::Passed),
                 ("u", Outcome::Skipped),
@@ -344,12 +334,12 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_was_not_asked_for_may_still_fail_the_run() {
+    fn a_test_that_fails_only_in_a_retry_fails_the_run() {
         let mut record = Record::new(Managed::default());
-        record.first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
-        let asked = record.failed(true);
-        record.retry(
-            &asked,
+        record.add_first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
+        let retried = record.failed(true);
+        record.add_retry(
+            &retried,
             seen(&[("t", Outcome::Passed), ("u", Outcome::Failed)]),
             UnprovenRetry::NotListed,
         );
@@ -357,55 +347,55 @@ mod tests {
     }
 
     #[test]
-    fn within_an_attempt_a_failure_stays() {
+    fn a_test_listed_twice_is_failed_if_it_failed_once() {
         for order in [
             [Outcome::Failed, Outcome::Passed],
             [Outcome::Passed, Outcome::Failed],
         ] {
             let mut record = Record::new(Managed::default());
-            record.first(seen(&order.map(|outcome| ("t", outcome))));
+            record.add_first(seen(&order.map(|outcome| ("t", outcome))));
             assert!(outcome_of(&record, "t").is_failed());
             assert_eq!(outcome_of(&record, "t").outcomes.len(), 1);
         }
     }
 
     #[test]
-    fn muted_is_by_scope_and_name() {
+    fn mutes_by_scope_and_name() {
         let mut record = Record::new(Managed {
             muted: &muted(&["t"]),
             skipped: &[],
         });
-        record.first(seen(&[("t", Outcome::Failed), ("u", Outcome::Failed)]));
+        record.add_first(seen(&[("t", Outcome::Failed), ("u", Outcome::Failed)]));
         assert_eq!(record.failed(false), [key("S", "u", "p")]);
         assert_eq!(record.failed(true).len(), 2);
     }
 
     #[test]
-    fn a_test_that_was_to_be_skipped_counts_as_little_as_a_muted_one() {
+    fn mutes_skipped_tests_that_ran() {
         let mut record = Record::new(Managed {
             muted: &[],
             skipped: &muted(&["t", "u", "v"]),
         });
-        record.first(seen(&[
+        record.add_first(seen(&[
             ("t", Outcome::Failed),
             ("u", Outcome::Skipped),
             ("w", Outcome::Passed),
         ]));
         assert_eq!(record.failed(false), []);
         assert_eq!(record.skipped_tests_ran(), 1);
-        assert!(outcome_of(&record, "t").was_not_skipped());
-        assert!(!outcome_of(&record, "u").was_not_skipped());
+        assert!(outcome_of(&record, "t").ran_despite_skip());
+        assert!(!outcome_of(&record, "u").ran_despite_skip());
         assert!(!outcome_of(&record, "w").muted);
     }
 
     #[test]
-    fn every_test_is_counted_once() {
+    fn counts_each_test_once() {
         use Outcome::{Failed, Passed, Skipped};
         let mut record = Record::new(Managed {
             muted: &muted(&["mp", "mf", "ms"]),
             skipped: &[],
         });
-        record.first(seen(&[
+        record.add_first(seen(&[
             ("first", Passed),
             ("later", Failed),
             ("never", Failed),
@@ -414,9 +404,9 @@ mod tests {
             ("ms", Skipped),
             ("s", Skipped),
         ]));
-        let asked = record.failed(false);
-        record.retry(
-            &asked,
+        let retried = record.failed(false);
+        record.add_retry(
+            &retried,
             seen(&[("later", Passed), ("never", Failed)]),
             UnprovenRetry::NotListed,
         );

@@ -1,7 +1,7 @@
 //! The file that a runner writes its results to, and whether this attempt wrote it.
 //!
-//! A file left from an earlier attempt or an earlier run must never be read as this attempt's. It
-//! is removed before; where that cannot be done, it is remembered and compared.
+//! A file left by an earlier attempt or an earlier run must never be read as this attempt's. It is
+//! removed beforehand; if that fails, its identity is remembered and compared.
 
 use std::fs::Metadata;
 use std::io;
@@ -10,72 +10,60 @@ use std::path::{Path, PathBuf};
 
 use test_engine_results::ParseError;
 
+use crate::process::CommandLine;
 use crate::result_size::{LARGEST, LARGEST_IN_WORDS};
 
-/// Why an attempt has no results to go by.
+/// Why an attempt has no usable results, in sentences without the last full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
+pub enum NoResults {
     /// The runner has no result file; its exit code is all there is.
-    #[error("no result file is asked for")]
-    NotWanted,
-    /// A signal ended the runner.
-    #[error("the runner was killed by signal {signal}")]
-    Killed {
-        /// Which.
-        signal: i32,
-    },
-    /// An exit code by which the runner says that it did not finish.
-    #[error("the runner broke off (exit code {code}), so its results are not read")]
-    BrokeOff {
-        /// Which.
-        code: i32,
-    },
-    /// The runner wrote none.
+    #[error("No result file is configured")]
+    NotConfigured,
+    #[error("The runner was killed by signal {signal}")]
+    Killed { signal: i32 },
+    /// By its exit code, the runner did not finish. The reason is the runner's own.
+    #[error("{reason}")]
+    RunnerStopped { reason: String },
     #[error(
-        "the runner wrote no results to {}\ncheck that the test command names this file, or holds {{{{resultPath}}}}",
-        path.display()
+        "The runner exited with code {code} but wrote no results to {}{}",
+        path.display(),
+        if *is_in_command { ". Did a test end the process?" } else { "" }
     )]
-    Missing {
-        /// Where it should be.
+    NotWritten {
         path: PathBuf,
+        code: i32,
+        /// The command contains the path.
+        is_in_command: bool,
     },
-    /// The file is from before.
-    #[error("the results in {} were there before, so they are not this attempt's", path.display())]
-    Stale {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A directory, a pipe, a device.
+    #[error("The results in {} are from before the run; the runner did not write them", path.display())]
+    Stale { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
-    NotAFile {
-        /// What it is called.
-        path: PathBuf,
-    },
-    /// More than is read into memory.
-    #[error("the results in {} are larger than {}", path.display(), LARGEST_IN_WORDS)]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The system would not let it be read.
-    #[error("read the results in {}: {reason}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// It does not hold what it should.
-    #[error("the results in {} are {error}", path.display())]
-    Unparsable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: ParseError,
-    },
+    NotAFile { path: PathBuf },
+    #[error("The results in {} are larger than {}", path.display(), LARGEST_IN_WORDS)]
+    TooLarge { path: PathBuf },
+    #[error("Cannot read the results in {}: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: String },
+    #[error("The results in {} are {error}", path.display())]
+    Invalid { path: PathBuf, error: ParseError },
 }
 
-/// What tells one state of a file from another.
+impl NoResults {
+    /// Whether results were to be expected. A runner without a result file has none, and a killed
+    /// runner is reported as such.
+    pub fn is_unexpected(&self) -> bool {
+        !matches!(self, Self::NotConfigured | Self::Killed { .. })
+    }
+
+    pub fn hint(&self) -> Option<&'static str> {
+        let is_elsewhere = matches!(self, Self::NotWritten { is_in_command, .. } if !is_in_command);
+        is_elsewhere.then_some(
+            "the command does not contain this path; add {{resultPath}} to it, or configure the \
+             runner to write there",
+        )
+    }
+}
+
+/// Differs between two states of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -98,73 +86,82 @@ impl Identity {
 }
 
 /// A result file that an attempt is about to write.
-pub(super) struct ResultFile<'p> {
-    pub(super) path: &'p Path,
-    /// What could not be removed.
+pub(super) struct ResultFile {
+    pub(super) path: PathBuf,
+    is_in_command: bool,
+    /// The file that could not be removed.
     before: Option<Identity>,
 }
 
-impl<'p> ResultFile<'p> {
-    /// Makes way for new results in `directory` or elsewhere: removes what is there, and makes the
-    /// folder. Where that fails, the runner will fail too and say why.
-    pub(super) fn expect(directory: &Path, path: &'p Path) -> Self {
-        if let Some(folder) = path.parent().filter(|_| directory.is_dir()) {
-            drop(fs_err::create_dir_all(folder));
+impl ResultFile {
+    /// Removes the file at `path`, which may be relative to `directory`, and creates its parent
+    /// directory. Failures are ignored: the runner will fail as well and report them.
+    pub(super) fn expect(directory: &Path, path: &Path, command: &CommandLine) -> Self {
+        let text = path.to_string_lossy();
+        let is_in_command = command.words().any(|word| word.contains(&*text));
+        let path = directory.join(path);
+        if let Some(parent) = path.parent().filter(|_| directory.is_dir()) {
+            drop(fs_err::create_dir_all(parent));
         }
-        let is_plain = fs_err::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-        if is_plain {
-            drop(fs_err::remove_file(path));
+        if fs_err::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+            drop(fs_err::remove_file(&path));
         }
-        let before = fs_err::metadata(path)
-            .ok()
-            .map(|metadata| Identity::of(&metadata));
-        Self { path, before }
+        let before = fs_err::metadata(&path).ok();
+        Self {
+            before: before.as_ref().map(Identity::of),
+            is_in_command,
+            path,
+        }
     }
 
-    /// Whether there is a regular file that was not there, or not like this, before.
+    /// Whether there is a readable file that was not there, or not in this state, before.
     pub(super) fn is_fresh(&self) -> bool {
-        self.look().is_ok()
+        self.check(0).is_ok()
     }
 
-    pub(super) fn read(&self) -> Result<Vec<u8>, Unread> {
-        self.look()?;
+    /// The content of a fresh file. `code` is the runner's exit code.
+    pub(super) fn read(&self, code: i32) -> Result<Vec<u8>, NoResults> {
+        self.check(code)?;
         #[expect(clippy::disallowed_methods, reason = "the error names the file itself")]
-        std::fs::read(self.path).map_err(|error| self.unreadable(&error))
+        std::fs::read(&self.path).map_err(|error| self.unreadable(&error))
     }
 
-    /// Makes way for the next part's results, which go to the same place, and keeps these beside:
-    /// `results.json` of part 2 becomes `results.part-2.json`. They have been read already, so what
-    /// cannot be kept is no error.
+    /// Renames the results of a part that is not the last, as the next part writes to the same path:
+    /// `results.json` of part 2 becomes `results.part-2.json`. They have been read already, so a
+    /// failure is ignored.
     pub(super) fn put_aside(&self, part: usize) {
         if self.is_fresh() {
-            drop(fs_err::rename(self.path, aside(self.path, part)));
+            drop(fs_err::rename(&self.path, aside(&self.path, part)));
         }
     }
 
-    fn look(&self) -> Result<(), Unread> {
-        let path = || self.path.to_owned();
+    fn check(&self, code: i32) -> Result<(), NoResults> {
+        let path = self.path.clone();
         let metadata = match self.path.metadata() {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Unread::Missing { path: path() });
+                return Err(NoResults::NotWritten {
+                    path,
+                    code,
+                    is_in_command: self.is_in_command,
+                });
             }
             Err(error) => return Err(self.unreadable(&error)),
         };
         if !metadata.is_file() {
-            return Err(Unread::NotAFile { path: path() });
+            Err(NoResults::NotAFile { path })
+        } else if self.before == Some(Identity::of(&metadata)) {
+            Err(NoResults::Stale { path })
+        } else if metadata.len() > LARGEST {
+            Err(NoResults::TooLarge { path })
+        } else {
+            Ok(())
         }
-        if self.before == Some(Identity::of(&metadata)) {
-            return Err(Unread::Stale { path: path() });
-        }
-        if metadata.len() > LARGEST {
-            return Err(Unread::TooLarge { path: path() });
-        }
-        Ok(())
     }
 
-    fn unreadable(&self, error: &io::Error) -> Unread {
-        Unread::Unreadable {
-            path: self.path.to_owned(),
+    fn unreadable(&self, error: &io::Error) -> NoResults {
+        NoResults::Unreadable {
+            path: self.path.clone(),
             reason: error.to_string(),
         }
     }
@@ -184,60 +181,91 @@ fn aside(path: &Path, part: usize) -> PathBuf {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_old_file_is_gone_before_the_attempt() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/result.json");
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(&path, "old").unwrap();
-        let file = ResultFile::expect(folder.path(), &path);
-        assert_eq!(file.read(), Err(Unread::Missing { path: path.clone() }));
-        fs_err::write(&path, "new").unwrap();
-        assert_eq!(file.read().unwrap(), b"new");
+    fn expect(directory: &Path, path: &Path) -> ResultFile {
+        ResultFile::expect(directory, path, &CommandLine::new("runner", []))
     }
 
     #[test]
-    fn results_of_a_part_are_kept_beside() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("result.json");
-        let file = ResultFile::expect(folder.path(), &path);
+    fn removes_an_old_file_before_the_attempt() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/result.json");
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(&path, "old").unwrap();
+        let file = expect(directory.path(), Path::new("deep/result.json"));
+        assert!(matches!(file.read(0), Err(NoResults::NotWritten { .. })));
+        fs_err::write(&path, "new").unwrap();
+        assert_eq!(file.read(0).unwrap(), b"new");
+    }
+
+    #[test]
+    fn keeps_the_results_of_each_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("result.json");
+        let file = expect(directory.path(), &path);
         fs_err::write(&path, "one").unwrap();
         file.put_aside(1);
         assert!(!path.exists());
-        let kept = folder.path().join("result.part-1.json");
+        let kept = directory.path().join("result.part-1.json");
         assert_eq!(fs_err::read(kept).unwrap(), b"one");
         assert_eq!(aside(Path::new("a/out"), 3), Path::new("a/out.part-3"));
     }
 
     #[test]
-    fn the_folder_is_made() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b/result.json");
-        ResultFile::expect(folder.path(), &path);
+    fn creates_the_parent_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a/b/result.json");
+        expect(directory.path(), &path);
         assert!(path.parent().unwrap().is_dir());
     }
 
     #[test]
-    fn what_cannot_be_removed_is_remembered() {
-        // A link is not removed: where it leads may be shared, but its target can be compared.
-        let folder = tempfile::tempdir().unwrap();
-        let (target, path) = (folder.path().join("target"), folder.path().join("link"));
+    fn recognizes_an_old_file_that_it_cannot_remove() {
+        // A link is not removed, as its target may be shared; but the target can be compared.
+        let directory = tempfile::tempdir().unwrap();
+        let (target, path) = (
+            directory.path().join("target"),
+            directory.path().join("link"),
+        );
         fs_err::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        let file = ResultFile::expect(folder.path(), &path);
-        assert_eq!(file.read(), Err(Unread::Stale { path: path.clone() }));
+        let file = expect(directory.path(), &path);
+        assert_eq!(file.read(0), Err(NoResults::Stale { path: path.clone() }));
         assert!(!file.is_fresh());
         fs_err::write(&target, "newer").unwrap();
-        assert_eq!(file.read().unwrap(), b"newer");
+        assert_eq!(file.read(0).unwrap(), b"newer");
     }
 
     #[test]
-    fn a_folder_or_a_device_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = ResultFile::expect(folder.path(), folder.path());
-        assert!(matches!(file.read(), Err(Unread::NotAFile { .. })));
-        let endless = ResultFile::expect(folder.path(), Path::new("/dev/zero"));
-        assert!(matches!(endless.read(), Err(Unread::NotAFile { .. })));
+    fn does_not_read_a_directory_or_a_device() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = expect(directory.path(), directory.path());
+        assert!(matches!(file.read(0), Err(NoResults::NotAFile { .. })));
+        let endless = expect(directory.path(), Path::new("/dev/zero"));
+        assert!(matches!(endless.read(0), Err(NoResults::NotAFile { .. })));
         assert!(Path::new("/dev/zero").exists());
+    }
+
+    #[test]
+    fn hints_at_the_result_path_only_if_the_command_lacks_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = |word: &str| {
+            let command = CommandLine::new("sh", ["-c".to_owned(), word.to_owned()]);
+            let file = ResultFile::expect(directory.path(), Path::new("out.xml"), &command);
+            file.read(3).unwrap_err()
+        };
+        let path = directory.path().join("out.xml");
+        let unwritten = format!(
+            "The runner exited with code 3 but wrote no results to {}",
+            path.display()
+        );
+        let named = read("pytest --junit-xml=out.xml");
+        assert_eq!(named.hint(), None);
+        assert_eq!(
+            named.to_string(),
+            format!("{unwritten}. Did a test end the process?")
+        );
+        let unnamed = read("pytest");
+        assert!(unnamed.hint().unwrap().contains("{{resultPath}}"));
+        assert_eq!(unnamed.to_string(), unwritten);
     }
 }

@@ -1,48 +1,89 @@
-//! The loop as a whole, with shell scripts as runners: what they write and how they end.
+//! Whole runs, with shell scripts as runners.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 
 use super::*;
-use crate::runners::{RunnerBase, testing};
+use crate::process::CommandLine;
+use crate::runners::{ParsedResults, ResultTrust, RunnerBase, TestKey, testing};
 
-const PLENTY: Capacity = Capacity {
+const UNLIMITED: Capacity = Capacity {
     words: 100_000,
     word: 100_000,
 };
 
-/// A runner whose attempts are scripts; each writes `result` in its folder, or does not.
-struct Scripted {
+/// Creates the command that runs these targets, or retries the tests of these names.
+type Command = Box<dyn Fn(&[&str]) -> CommandLine>;
+
+/// A runner whose commands write `result` to its directory, in JSON. The path of a test is empty, and
+/// a result with the name ERROR stands for an error outside the tests.
+struct FakeRunner {
     folder: tempfile::TempDir,
     base: RunnerBase,
-    scripts: RefCell<Vec<String>>,
-    asked: RefCell<Vec<Vec<String>>>,
+    command: Command,
+    retry_command: Command,
+    retried: RefCell<Vec<Vec<String>>>,
 }
 
-impl Scripted {
-    /// The scripts of the attempts. `A=passed` and the like write a result file of that content.
-    fn new(scripts: &[&str]) -> Self {
+impl FakeRunner {
+    fn new(command: Command, retry_command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let base = testing::base(folder.path());
-        let mut scripts: Vec<String> = scripts.iter().map(|script| expand(script)).collect();
-        scripts.reverse();
         Self {
+            base: testing::base(folder.path()),
             folder,
-            base,
-            scripts: RefCell::new(scripts),
-            asked: RefCell::default(),
+            command,
+            retry_command,
+            retried: RefCell::default(),
         }
     }
 
-    fn next(&self) -> CommandLine {
-        let script = self
-            .scripts
-            .borrow_mut()
-            .pop()
-            .expect("more attempts than scripts");
-        CommandLine::new("sh", ["-c".to_owned(), script])
+    /// Runs one script for each attempt; see [`expand`].
+    fn scripted(scripts: &[&str]) -> Self {
+        let (first, retries) = scripts.split_first().unwrap();
+        let first = shell(expand(first));
+        let retries: Vec<String> = retries.iter().rev().map(|script| expand(script)).collect();
+        let retries = RefCell::new(retries);
+        Self::new(
+            Box::new(move |_| first.clone()),
+            Box::new(move |_| shell(retries.borrow_mut().pop().unwrap())),
+        )
     }
+
+    /// Its command line has room for two tests, and writes a result for each; `A!` fails. `ends` are
+    /// scripts that run at the end of each part.
+    fn with_short_commands(ends: &[&'static str]) -> Self {
+        let command = || -> Command {
+            let ends = RefCell::new(ends.iter().rev().copied().collect::<Vec<_>>());
+            Box::new(move |names| {
+                // The end of this part if it is short enough to run; else it is split.
+                let end = match names.len() {
+                    0..=2 => ends.borrow_mut().pop().unwrap_or("exit 0"),
+                    _ => "exit 99",
+                };
+                short_command(names, end)
+            })
+        };
+        Self::new(command(), command())
+    }
+}
+
+fn shell(script: String) -> CommandLine {
+    CommandLine::new("sh", ["-c".to_owned(), script])
+}
+
+fn short_command(names: &[&str], end: &str) -> CommandLine {
+    let results = names.iter().map(|name| match name.strip_suffix('!') {
+        Some(_) => format!("{name}=failed"),
+        None => format!("{name}=passed"),
+    });
+    let results = results.collect::<Vec<_>>().join(" ");
+    let mut command = shell(expand(&format!("{results};{end}")));
+    command
+        .arguments
+        .extend(names.iter().map(|&name| name.to_owned()));
+    command
 }
 
 /// `A=passed B=failed; exit 1` becomes a script that writes these results.
@@ -60,13 +101,14 @@ fn expand(script: &str) -> String {
     format!("printf '%s' '[{}]' > result\n{rest}", results.join(","))
 }
 
-impl Runner for Scripted {
+impl Runner for FakeRunner {
     fn base(&self) -> &RunnerBase {
         &self.base
     }
 
-    fn command(&self, _cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        Ok(self.next())
+    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
+        let targets: Vec<&str> = cases.iter().map(|case| case.path.as_str()).collect();
+        Ok((self.command)(&targets))
     }
 
     fn retry_command(
@@ -74,10 +116,10 @@ impl Runner for Scripted {
         failed: &[TestKey],
         _cases: &[Case],
     ) -> Result<Option<CommandLine>, RunnerError> {
-        self.asked
-            .borrow_mut()
-            .push(failed.iter().map(|key| key.name.clone()).collect());
-        Ok(Some(self.next()))
+        let names: Vec<&str> = failed.iter().map(|key| key.name.as_str()).collect();
+        let owned = names.iter().map(|&name| name.to_owned()).collect();
+        self.retried.borrow_mut().push(owned);
+        Ok(Some((self.retry_command)(&names)))
     }
 
     fn result_trust(&self, code: i32) -> ResultTrust {
@@ -90,7 +132,6 @@ impl Runner for Scripted {
 
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let mut report = parse_with(Format::Json, bytes, Detail::Outcomes)?;
-        // A test of this name stands for an error outside the tests.
         let errors = report
             .results
             .extract_if(.., |result| result.name == "ERROR");
@@ -107,25 +148,43 @@ impl Runner for Scripted {
 struct Ran {
     outcome: RunOutcome,
     events: Vec<String>,
-    asked: Vec<Vec<String>>,
+    retried: Vec<Vec<String>>,
 }
 
 impl Ran {
     fn statuses(&self) -> String {
         let tests = self.outcome.tests.iter().map(|test| {
-            let doubt = if test.doubt.is_some() { "?" } else { "" };
-            format!("{}={}{doubt}", test.key.name, test.outcome.name())
+            let unproven = if test.unproven.is_some() { "?" } else { "" };
+            format!("{}={}{unproven}", test.key.name, test.outcome.name())
         });
         tests.collect::<Vec<_>>().join(" ")
     }
 }
 
 fn run_scripts(scripts: &[&str], muted: &[&str], retry_muted: bool) -> Ran {
-    let runner = Scripted::new(scripts);
-    run_runner(&runner, muted, retry_muted)
+    let runner = FakeRunner::scripted(scripts);
+    let options = AttemptOptions {
+        retry_muted,
+        ..options(scripts.len() - 1)
+    };
+    run_runner(&runner, &[], muted, &options)
 }
 
-fn run_runner(runner: &Scripted, muted: &[&str], retry_muted: bool) -> Ran {
+fn options(retries: usize) -> AttemptOptions {
+    AttemptOptions {
+        retries: u32::try_from(retries).unwrap(),
+        retry_muted: true,
+        require_results: false,
+        capacity: UNLIMITED,
+    }
+}
+
+fn run_runner(
+    runner: &FakeRunner,
+    cases: &[Case],
+    muted: &[&str],
+    options: &AttemptOptions,
+) -> Ran {
     let muted: Vec<TestIdentity> = muted
         .iter()
         .map(|name| TestIdentity {
@@ -134,85 +193,63 @@ fn run_runner(runner: &Scripted, muted: &[&str], retry_muted: bool) -> Ran {
             path: String::new(),
         })
         .collect();
-    let retries = u32::try_from(runner.scripts.borrow().len() - 1).unwrap();
+    let managed = Managed {
+        muted: &muted,
+        skipped: &[],
+    };
+    let folder = runner.folder.path().to_str().unwrap();
     let mut events = Vec::new();
-    let outcome = run(
-        runner,
-        &[],
-        Managed {
-            muted: &muted,
-            skipped: &[],
-        },
-        &AttemptOptions {
-            retries,
-            retry_muted,
-            require_results: false,
-            capacity: PLENTY,
-        },
-        &mut |event| {
-            events.push(match event {
-                RunEvent::AttemptStarted { attempt, of, .. } => format!("start {attempt}/{of}"),
-                RunEvent::AttemptFinished {
-                    attempt,
-                    exit,
-                    result_file,
-                    ..
-                } => {
-                    let file = if result_file.is_some() {
-                        " with results"
-                    } else {
-                        ""
-                    };
-                    format!("end {attempt}: {exit}{file}")
-                }
-                RunEvent::ResultsUnreadable { attempt, why } => {
-                    let why = why.to_string();
-                    format!(
-                        "unreadable {attempt}: {}",
-                        why.lines()
-                            .next()
-                            .unwrap()
-                            .replace(runner.folder.path().to_str().unwrap(), ".")
-                    )
-                }
-                RunEvent::ResultsIncomplete { attempt, reasons } => {
-                    format!("gaps {attempt}: {}", reasons.len())
-                }
-                RunEvent::ErrorsOutsideTests { attempt, errors } => {
-                    format!("errors {attempt}: {}", errors.concat())
-                }
-                RunEvent::TargetsWithoutResults { targets } => {
-                    format!("nothing from {}", targets.concat())
-                }
-                RunEvent::UnplannedFilesRan { files } => {
-                    format!("not asked for {}", files.concat())
-                }
-                RunEvent::SkippedTestsRan { count } => format!("not skipped: {count}"),
-                RunEvent::PartStarted { part, parts, .. } => format!("part {part} of {parts}"),
-                RunEvent::PartFinished {
-                    exit, result_file, ..
-                } => {
-                    let file = if result_file.is_some() {
-                        " with results"
-                    } else {
-                        ""
-                    };
-                    format!("part: {exit}{file}")
-                }
-                RunEvent::RetryImpossible { why } => format!("no retry: {why}"),
-            });
-        },
-    )
+    let outcome = run(runner, cases, managed, options, &mut |event| {
+        events.push(described(&event).replace(folder, "."));
+    })
     .unwrap();
     Ran {
         outcome,
         events,
-        asked: runner.asked.take(),
+        retried: runner.retried.take(),
+    }
+}
+
+fn described(event: &RunEvent<'_>) -> String {
+    let with = |result_file: Option<&Path>| match result_file {
+        Some(_) => " with results",
+        None => "",
+    };
+    match event {
+        RunEvent::AttemptStarted {
+            attempt, of, parts, ..
+        } => match parts {
+            1 => format!("start {attempt}/{of}"),
+            _ => format!("start {attempt}/{of} in {parts} parts"),
+        },
+        RunEvent::AttemptFinished {
+            attempt,
+            exit,
+            result_file,
+            ..
+        } => format!("end {attempt}: {exit}{}", with(*result_file)),
+        RunEvent::ResultsUnreadable { attempt, why } => format!("unreadable {attempt}: {why}"),
+        RunEvent::ResultsIncomplete { attempt, reasons } => {
+            format!("incomplete {attempt}: {}", reasons.len())
+        }
+        RunEvent::ErrorsOutsideTests { attempt, errors } => {
+            format!("errors {attempt}: {}", errors.concat())
+        }
+        RunEvent::TargetsWithoutResults { targets } => {
+            format!("no results for {}", targets.concat())
+        }
+        RunEvent::UnplannedFilesRan { files } => format!("unplanned {}", files.concat()),
+        RunEvent::SkippedTestsRan { count } => format!("not skipped: {count}"),
+        RunEvent::PartStarted { part, parts, .. } => format!("part {part} of {parts}"),
+        RunEvent::PartFinished {
+            exit, result_file, ..
+        } => format!("part: {exit}{}", with(*result_file)),
+        RunEvent::RetryImpossible { why } => format!("no retry: {why}"),
     }
 }
 
 #[test]
-fn a_run_without_failures_is_one_attempt() {
+fn a_run_without_failures_has_one_attempt() {
     let ran = run_scripts(&["A=passed B=skipped; exit 0", "exit 99"], &[], true);
     assert_eq!(ran.outcome.exit_code, 0);
     assert_eq!(ran.outcome.status(), RunStatus::Passed);
@@ -220,7 +257,7 @@ fn a_run_without_failures_is_one_attempt() {
 }
 
 #[test]
-fn only_failed_tests_are_rerun_until_they_pass() {
+fn retries_only_failed_tests_until_they_pass() {
     let ran = run_scripts(
         &[
             "A=passed B=failed C=failed; exit 1",
@@ -230,7 +267,7 @@ fn only_failed_tests_are_rerun_until_they_pass() {
         &[],
         true,
     );
-    assert_eq!(ran.asked, [vec!["B", "C"], vec!["C"]]);
+    assert_eq!(ran.retried, [vec!["B", "C"], vec!["C"]]);
     assert_eq!(ran.outcome.exit_code, 0);
     assert_eq!(ran.statuses(), "A=passed B=passed C=passed");
     assert_eq!(ran.outcome.statistics().passed_on_retry, 2);
@@ -238,7 +275,7 @@ fn only_failed_tests_are_rerun_until_they_pass() {
 }
 
 #[test]
-fn a_test_that_fails_to_the_end_fails_the_run() {
+fn a_test_that_fails_every_attempt_fails_the_run() {
     let ran = run_scripts(&["A=failed; exit 1", "A=failed; exit 1"], &[], true);
     assert_eq!(
         (ran.outcome.exit_code, ran.outcome.status()),
@@ -265,17 +302,17 @@ fn a_retry_without_results_proves_nothing() {
         (
             "exit 0",
             1,
-            "unreadable 1: the runner wrote no results to ./result",
+            "unreadable 1: The runner exited with code 0 but wrote no results to ./result",
         ),
         (
             "printf '[{' > result",
             1,
-            "unreadable 1: the results in ./result are not valid json",
+            "unreadable 1: The results in ./result are not valid json",
         ),
         (
             "A=passed; exit 42",
             42,
-            "unreadable 1: the runner broke off (exit code 42)",
+            "unreadable 1: The runner exited with code 42 before it finished",
         ),
     ] {
         let ran = run_scripts(&["A=failed; exit 1", retry, "A=passed; exit 0"], &[], true);
@@ -290,18 +327,21 @@ fn a_retry_without_results_proves_nothing() {
 }
 
 #[test]
-fn a_result_file_from_before_is_not_read() {
-    let runner = Scripted::new(&["exit 0"]);
+fn does_not_read_an_old_result_file() {
+    let runner = FakeRunner::scripted(&["exit 0"]);
     let stale = r#"[{"scope":"S","name":"A","result":"passed"}]"#;
     fs_err::write(runner.folder.path().join("result"), stale).unwrap();
-    let ran = run_runner(&runner, &[], true);
+    let ran = run_runner(&runner, &[], &[], &options(0));
     assert_eq!(ran.outcome.status(), RunStatus::Unknown);
     assert_eq!(ran.events[1], "end 0: exit code 0");
-    assert!(matches!(ran.outcome.unread, Some(Unread::Missing { .. })));
+    assert!(matches!(
+        ran.outcome.no_results,
+        Some(NoResults::NotWritten { .. })
+    ));
 }
 
 #[test]
-fn unreadable_results_leave_the_runners_code() {
+fn unreadable_results_keep_the_runners_code() {
     let ran = run_scripts(
         &[
             "echo nonsense > result; exit 5"
@@ -325,7 +365,7 @@ fn failed_muted_tests_do_not_fail_the_run() {
         (0, RunStatus::Passed)
     );
     assert_eq!(ran.outcome.statistics().muted_failed, 1);
-    // Not if the code says more than that tests failed, or if nothing shows which did.
+    // They do if the code is not the one for failed tests, or if no results explain it.
     assert_eq!(
         run_scripts(&["A=failed; exit 3"], &["A"], true)
             .outcome
@@ -342,10 +382,10 @@ fn failed_muted_tests_do_not_fail_the_run() {
 }
 
 #[test]
-fn muted_tests_are_rerun_only_if_wanted() {
+fn retries_muted_tests_only_with_the_option() {
     let scripts = ["A=failed B=failed; exit 1", "B=passed A=passed; exit 0"];
     let ran = run_scripts(&scripts, &["A"], true);
-    assert_eq!(ran.asked, [vec!["A", "B"]]);
+    assert_eq!(ran.retried, [vec!["A", "B"]]);
     assert_eq!(ran.outcome.statistics().muted_passed, 1);
 
     let ran = run_scripts(
@@ -353,7 +393,7 @@ fn muted_tests_are_rerun_only_if_wanted() {
         &["A"],
         false,
     );
-    assert_eq!(ran.asked, [vec!["B"]]);
+    assert_eq!(ran.retried, [vec!["B"]]);
     assert_eq!(
         (ran.outcome.exit_code, ran.outcome.statistics().muted_failed),
         (0, 1)
@@ -364,7 +404,7 @@ fn muted_tests_are_rerun_only_if_wanted() {
 }
 
 #[test]
-fn an_error_outside_the_tests_ends_the_run_and_no_mute_hides_it() {
+fn an_error_outside_the_tests_ends_the_run_despite_mutes() {
     let ran = run_scripts(
         &["A=failed ERROR=failed; exit 1", "A=passed; exit 0"],
         &["A"],
@@ -391,12 +431,12 @@ fn an_error_outside_the_tests_ends_the_run_and_no_mute_hides_it() {
 }
 
 #[test]
-fn results_that_cannot_be_used_are_told_and_hide_nothing() {
+fn unusable_results_keep_the_failing_code() {
     let broken = r#"printf '[{"scope":"S","name":"A","result":"failed"},{"name":" "}]' > result
         exit 1"#;
     let ran = run_scripts(&[broken, "A=passed; exit 0"], &[], true);
     assert!(
-        ran.events.contains(&"gaps 0: 1".to_owned()),
+        ran.events.contains(&"incomplete 0: 1".to_owned()),
         "{:?}",
         ran.events
     );
@@ -411,183 +451,73 @@ fn a_killed_runner_ends_the_run() {
         (143, Some(15))
     );
     assert_eq!(ran.outcome.retries, 0);
-    // As told by a wrapper: what it left is shown, but there is no retry of half a run.
+    // As reported by a wrapper: the results count, but half a run is not retried.
     let ran = run_scripts(&["A=failed; exit 137", "A=passed; exit 0"], &[], true);
     assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (137, 0));
     assert_eq!(ran.statuses(), "A=failed");
 }
 
 #[test]
-fn partial_results_are_kept_but_nothing_is_rerun() {
+fn partial_results_are_kept_but_not_retried() {
     let ran = run_scripts(&["A=failed; exit 43", "A=passed; exit 0"], &[], true);
     assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (43, 0));
     assert_eq!(ran.statuses(), "A=failed");
 }
 
-/// Its retry is a program that is not there.
-struct Unstartable(Scripted);
-
-impl Runner for Unstartable {
-    fn base(&self) -> &RunnerBase {
-        self.0.base()
-    }
-    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        self.0.command(cases)
-    }
-    fn retry_command(
-        &self,
-        _failed: &[TestKey],
-        _cases: &[Case],
-    ) -> Result<Option<CommandLine>, RunnerError> {
-        Ok(Some(CommandLine::new("/no/such/program", [])))
-    }
-    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        self.0.read(bytes, cases)
-    }
-}
-
 #[test]
-fn a_retry_that_cannot_start_keeps_what_is_known() {
-    let runner = Scripted::new(&["A=failed; rm -rf \"$PWD\"\nexit 1", "exit 0"]);
-    let ran = run_runner(&runner, &[], true);
-    // The results went with the folder, so this ends before the retry.
+fn a_retry_that_cannot_start_keeps_the_outcome() {
+    let ran = run_scripts(&["A=failed; rm -rf \"$PWD\"\nexit 1", "exit 0"], &[], true);
+    // The results are removed with the directory, so the run ends before the retry.
     assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (1, 0));
 
-    let runner = Unstartable(Scripted::new(&["A=failed; exit 1"]));
-    let mut told = String::new();
-    let options = AttemptOptions {
-        retries: 2,
-        retry_muted: true,
-        require_results: false,
-        capacity: PLENTY,
-    };
-    let outcome = run(&runner, &[], Managed::default(), &options, &mut |event| {
-        if let RunEvent::RetryImpossible { why } = event {
-            told = why.to_string();
-        }
-    })
-    .unwrap();
-    assert!(told.contains("/no/such/program"), "{told}");
+    let first = shell(expand("A=failed; exit 1"));
+    let runner = FakeRunner::new(
+        Box::new(move |_| first.clone()),
+        Box::new(|_| CommandLine::new("/no/such/program", [])),
+    );
+    let ran = run_runner(&runner, &[], &[], &options(2));
+    let last = ran.events.last().unwrap();
+    assert!(last.contains("no retry: ") && last.contains("/no/such/program"));
     assert_eq!(
-        (outcome.exit_code, outcome.status()),
+        (ran.outcome.exit_code, ran.outcome.status()),
         (1, RunStatus::Failed)
     );
 }
 
 #[test]
 fn a_first_command_that_cannot_start_is_an_error() {
-    let mut runner = Scripted::new(&["exit 0"]);
+    let mut runner = FakeRunner::scripted(&["exit 0"]);
     runner.base = testing::base(Path::new("/no/such/directory"));
-    let options = AttemptOptions {
-        retries: 0,
-        retry_muted: true,
-        require_results: false,
-        capacity: PLENTY,
-    };
-    let error = run(&runner, &[], Managed::default(), &options, &mut |_| {}).unwrap_err();
-    assert!(matches!(error, RunnerError::Spawn(_)), "{error}");
-}
-
-/// A runner whose command line takes two tests at most, and that writes a result for each.
-struct Short {
-    inner: Scripted,
-    /// Shell commands at the end of each part.
-    ends: RefCell<Vec<&'static str>>,
-}
-
-impl Short {
-    fn new(ends: &[&'static str]) -> Self {
-        Self {
-            inner: Scripted::new(&[]),
-            ends: RefCell::new(ends.iter().rev().copied().collect()),
-        }
-    }
-
-    /// `A!` is a test that fails.
-    fn command_for<'n>(&self, names: impl Iterator<Item = &'n str>) -> CommandLine {
-        let mut words: Vec<String> = names.map(str::to_owned).collect();
-        let results = words
-            .iter()
-            .map(|name| {
-                let result = if name.ends_with('!') {
-                    "failed"
-                } else {
-                    "passed"
-                };
-                format!("{name}={result}")
-            })
-            .collect::<Vec<_>>()
-            .join(" ");
-        // A part is only run if it is short; then its end is the next one.
-        let end = if words.len() > 2 {
-            "exit 99"
-        } else {
-            self.ends.borrow_mut().pop().unwrap_or("exit 0")
-        };
-        words.insert(0, expand(&format!("{results};{end}")));
-        words.insert(0, "-c".to_owned());
-        CommandLine::new("sh", words)
-    }
-}
-
-impl Runner for Short {
-    fn base(&self) -> &RunnerBase {
-        self.inner.base()
-    }
-    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
-        Ok(self.command_for(cases.iter().map(|case| case.path.as_str())))
-    }
-    fn retry_command(
-        &self,
-        failed: &[TestKey],
-        _cases: &[Case],
-    ) -> Result<Option<CommandLine>, RunnerError> {
-        Ok(Some(
-            self.command_for(failed.iter().map(|key| key.name.as_str())),
-        ))
-    }
-    fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        self.inner.read(bytes, cases)
-    }
-}
-
-/// Runs these tests in parts of two with these ends: the outcome, and what was told.
-fn run_parts(names: &[&str], ends: &[&'static str], retries: u32) -> (RunOutcome, Vec<String>) {
-    let runner = Short::new(ends);
-    let cases: Vec<Case> = names.iter().map(|name| testing::case(name)).collect();
-    // The commands of two tests differ from those of three by at least this.
-    let two = runner
-        .command_for(["A", "B!"].into_iter())
-        .words()
-        .map(|word| word.len() + 9)
-        .sum::<usize>();
-    runner.ends.replace(ends.iter().rev().copied().collect());
-    let options = AttemptOptions {
-        retries,
-        retry_muted: true,
-        require_results: false,
-        capacity: Capacity {
-            words: two + 30,
-            word: 100_000,
-        },
-    };
-    let mut events = Vec::new();
-    let outcome = run(
+    let cases = [testing::case("a.rb")];
+    let mut events = 0;
+    let error = run(
         &runner,
         &cases,
         Managed::default(),
-        &options,
-        &mut |event| match event {
-            RunEvent::AttemptStarted { attempt, parts, .. } => {
-                events.push(format!("start {attempt} in {parts}"));
-            }
-            RunEvent::PartFinished { exit, .. } => events.push(format!("part: {exit}")),
-            RunEvent::AttemptFinished { exit, .. } => events.push(format!("end: {exit}")),
-            _ => {}
-        },
+        &options(0),
+        &mut |_| events += 1,
     )
-    .unwrap();
-    (outcome, events)
+    .unwrap_err();
+    assert!(matches!(error, RunnerError::Spawn(_)), "{error}");
+    assert_eq!(events, 1, "only the start");
+}
+
+/// Runs tests of these names in parts of two, which end with `ends`.
+fn run_parts(names: &[&str], ends: &[&'static str], retries: usize) -> (RunOutcome, Vec<String>) {
+    let runner = FakeRunner::with_short_commands(ends);
+    let cases: Vec<Case> = names.iter().map(|name| testing::case(name)).collect();
+    let two = short_command(&["A", "B!"], "exit 0");
+    let length = two.words().map(|word| word.len() + 9).sum::<usize>();
+    let options = AttemptOptions {
+        capacity: Capacity {
+            // The commands of three tests are longer than those of two by more than this.
+            words: length + 30,
+            word: 100_000,
+        },
+        ..options(retries)
+    };
+    let ran = run_runner(&runner, &cases, &[], &options);
+    (ran.outcome, ran.events)
 }
 
 fn named(outcome: &RunOutcome) -> String {
@@ -600,7 +530,7 @@ fn named(outcome: &RunOutcome) -> String {
 }
 
 #[test]
-fn a_command_line_that_is_too_long_is_run_in_parts() {
+fn a_command_line_that_is_too_long_runs_in_parts() {
     let (outcome, events) = run_parts(&["A", "B", "C", "D", "E"], &[], 0);
     assert_eq!(
         named(&outcome),
@@ -610,16 +540,18 @@ fn a_command_line_that_is_too_long_is_run_in_parts() {
     assert_eq!(
         events,
         [
-            "start 0 in 3",
-            "part: exit code 0",
-            "part: exit code 0",
-            "end: exit code 0"
+            "start 0/0 in 3 parts",
+            "part: exit code 0 with results",
+            "part 2 of 3",
+            "part: exit code 0 with results",
+            "part 3 of 3",
+            "end 0: exit code 0 with results",
         ]
     );
 }
 
 #[test]
-fn one_failed_part_fails_the_attempt_and_the_others_still_run() {
+fn a_failed_part_fails_the_attempt_after_the_others_ran() {
     let ends = ["exit 0", "exit 3", "exit 1"];
     let (outcome, _) = run_parts(&["A", "B", "C!", "D", "E!"], &ends, 0);
     assert_eq!(
@@ -635,36 +567,39 @@ fn a_killed_part_is_the_last() {
     let (outcome, events) = run_parts(&["A", "B", "C", "D", "E"], &ends, 1);
     assert_eq!((outcome.exit_code, outcome.killed_by), (137, Some(9)));
     assert_eq!(named(&outcome), "A=passed B=passed");
-    assert_eq!(events.len(), 3, "{events:?}");
+    assert_eq!(
+        events.last().unwrap(),
+        "end 0: signal 9 (SIGKILL) with results"
+    );
 }
 
 #[test]
-fn a_part_without_results_ends_the_run_after_the_others() {
+fn a_part_without_results_rules_out_retries() {
     let ends = ["exit 1", "rm result; exit 1", "exit 0"];
     let (outcome, _) = run_parts(&["A!", "B", "C", "D", "E"], &ends, 1);
     assert_eq!(named(&outcome), "A!=failed B=passed D=passed E=passed");
-    assert!(matches!(outcome.unread, Some(Unread::Missing { .. })));
+    assert!(matches!(
+        outcome.no_results,
+        Some(NoResults::NotWritten { .. })
+    ));
     assert_eq!((outcome.exit_code, outcome.retries), (1, 0));
 }
 
 #[test]
-fn each_part_keeps_its_results_beside() {
-    let runner = Short::new(&[]);
+fn keeps_the_results_of_each_part() {
+    let runner = FakeRunner::with_short_commands(&[]);
     let cases = ["A", "B"].map(testing::case);
     let options = AttemptOptions {
-        retries: 0,
-        retry_muted: true,
-        require_results: false,
         capacity: Capacity {
             words: 120,
             word: 100_000,
         },
+        ..options(0)
     };
-    let outcome = run(&runner, &cases, Managed::default(), &options, &mut |_| {}).unwrap();
-    assert_eq!(named(&outcome), "A=passed B=passed");
-    let folder = runner.inner.folder.path();
+    let ran = run_runner(&runner, &cases, &[], &options);
+    assert_eq!(ran.statuses(), "A=passed B=passed");
     for (file, test) in [("result.part-1", "A"), ("result", "B")] {
-        let text = fs_err::read_to_string(folder.join(file)).unwrap();
+        let text = fs_err::read_to_string(runner.folder.path().join(file)).unwrap();
         assert!(
             text.contains(&format!(r#""name":"{test}""#)),
             "{file}: {text}"

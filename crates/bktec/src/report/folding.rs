@@ -1,19 +1,19 @@
-//! Lines that fold a log, in the form of the CI that shows it. Pure.
+//! Sections that a CI shows folded, in the syntax of that CI. Pure.
 //!
-//! Everything here is written with Buildkite's marks: a line that begins with `+++`, `---` or `~~~` opens
-//! a section. Scripts look for these lines, so they stay where no CI is known to fold otherwise. A
-//! section ends with the text it stands in, since the runner's own output follows.
+//! The input is in Buildkite's syntax: a line that begins with `+++`, `---` or `~~~` opens a section.
+//! Scripts look for these lines, so they stay unless the CI is known to have another syntax. A
+//! section ends with its text, so that it does not include the runner's own output.
 
 use crate::ci::Folding;
 
-/// Sections whose titles begin so are of use only when something is odd. All others hold what people
-/// look for, and where a CI shows sections closed they are none.
+/// Begins the titles of sections that are rarely of interest. Only these are folded: all others
+/// have what people look for, and some CIs cannot show a section open.
 const CLOSED: &str = "Buildkite Test Engine Client";
 
 const MARKS: [&str; 3] = ["+++ ", "--- ", "~~~ "];
 
-/// The text for that CI. `seconds` is the time since 1970, `number` one that no other text of this
-/// process has.
+/// `text` in the syntax of `folding`. `seconds` is the Unix time; `number` must differ between all
+/// texts of this process.
 pub fn folded(text: &str, folding: Folding, seconds: i64, number: u32) -> String {
     if folding == Folding::Marks {
         return text.to_owned();
@@ -71,12 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn marks_stay_as_they_are() {
+    fn keeps_buildkites_marks() {
         assert_eq!(shown(Folding::Marks), TEXT);
     }
 
     #[test]
-    fn on_github_only_what_is_rarely_looked_at_is_closed() {
+    fn github_folds_only_closed_sections() {
         insta::assert_snapshot!(shown(Folding::GitHub), @"
         ::group::Buildkite Test Engine Client: bktec 1
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn on_gitlab_sections_may_be_open() {
+    fn gitlab_has_open_sections() {
         insta::assert_snapshot!(shown(Folding::GitLab), @"
         ESC[0Ksection_start:1700000000:bktec_3_1[collapsed=true]CRESC[0KBuildkite Test Engine Client: bktec 1
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn on_azure_it_is_as_on_github() {
+    fn azure_folds_as_github_does() {
         insta::assert_snapshot!(shown(Folding::Azure), @"
         ##[group]Buildkite Test Engine Client: bktec 1
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn text_without_sections_is_left_alone() {
+    fn keeps_text_without_sections() {
         for folding in [Folding::GitHub, Folding::GitLab, Folding::Azure] {
             assert_eq!(folded("a\n\n b", folding, 0, 0), "a\n\n b");
         }

@@ -1,99 +1,106 @@
-//! What is said about an event while tests run. Pure.
+//! The log lines for events while tests run. Pure.
 
-use crate::attempts::RunEvent;
+use crate::attempts::{NoResults, RunEvent};
 use crate::process::{CommandLine, Exit, signal_name};
 
-/// What begins the header of every retry; scripts look for it.
-pub const ATTEMPT_MARK: &str = "♻️ Attempt";
+/// Begins the header of every retry; scripts look for it.
+const ATTEMPT_MARK: &str = "♻️ Attempt";
 
-/// Errors shown one by one; a broken build can have thousands.
+/// Items of a list that are shown; a broken build can have thousands.
 const MAX_SHOWN: usize = 20;
 
-/// Characters shown of a command line that is one of several.
-const SHOWN_OF_A_PART: usize = 500;
+/// Characters of a command line that are shown if it is one of several.
+const MAX_SHOWN_OF_PART: usize = 500;
 
-/// The text for an event, without a line break at its end; `None` for nothing to say.
+/// The text for an event, without a line break at its end; `None` if there is nothing to report.
 pub fn lines(event: &RunEvent<'_>) -> Option<String> {
-    match event {
+    Some(match event {
         RunEvent::AttemptStarted {
             attempt: 0,
             command,
             parts,
             ..
-        } => Some(started(1, *parts, command)),
+        } => started(1, *parts, command),
         RunEvent::AttemptStarted {
             attempt,
             of,
             command,
             parts,
-        } => Some(format!(
+        } => format!(
             "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{}",
             started(1, *parts, command)
-        )),
+        ),
         RunEvent::PartStarted {
             part,
             parts,
             command,
             ..
-        } => Some(started(*part, *parts, command)),
-        RunEvent::PartFinished { .. } => None,
+        } => started(*part, *parts, command),
         RunEvent::AttemptFinished {
             exit: Exit::Signal(signal),
             ..
-        } => Some(format!(
+        } => format!(
             "The test runner was killed by signal {signal} ({}).",
             signal_name(*signal)
-        )),
+        ),
         RunEvent::AttemptFinished {
             interrupted_by: Some(signal),
             ..
-        } => Some(format!(
-            "{} came while the tests ran, so nothing is retried.",
+        } => format!(
+            "{} arrived while the tests ran, so nothing is retried.",
             signal_name(*signal)
-        )),
-        RunEvent::AttemptFinished { .. } => None,
-        RunEvent::ResultsUnreadable { why, .. } => Some(format!(
-            "Results could not be read: {why}. Nothing is retried."
-        )),
-        RunEvent::TargetsWithoutResults { targets } => Some(format!(
-            "⚠️ There are no results from these. If they hold tests, the tests did not run:\n{}",
-            listed(targets)
-        )),
-        RunEvent::UnplannedFilesRan { files } => Some(format!(
-            "⚠️ These files were not asked for and ran too, because the runner takes a path for \
-             every file whose path holds it. Other nodes may run them as well:\n{}",
+        ),
+        // Targets without results are listed in the report.
+        RunEvent::PartFinished { .. }
+        | RunEvent::AttemptFinished { .. }
+        | RunEvent::TargetsWithoutResults { .. } => return None,
+        RunEvent::ResultsUnreadable { why, .. } => unreadable(why),
+        RunEvent::UnplannedFilesRan { files } => format!(
+            "⚠️ These files also ran although they are not in the plan: the runner treats each path \
+             as a substring match. Other nodes may run them as well:\n{}",
             listed(files)
-        )),
-        RunEvent::SkippedTestsRan { count } => Some(format!(
-            "⚠️ {count} {} that Test Engine skips ran all the same, because the runner cannot \
-             leave out single tests. They count as muted.",
+        ),
+        RunEvent::SkippedTestsRan { count } => format!(
+            "⚠️ {count} {} that Test Engine skips ran nevertheless, because the runner cannot \
+             deselect single tests. They are treated as muted.",
             if *count == 1 { "test" } else { "tests" }
-        )),
-        RunEvent::ResultsIncomplete { reasons, .. } => Some(format!(
-            "⚠️ The results are not the whole story:\n{}",
-            listed(reasons)
-        )),
-        RunEvent::ErrorsOutsideTests { errors, .. } => Some(format!(
-            "There are errors outside the tests, so nothing is retried:\n{}",
+        ),
+        RunEvent::ResultsIncomplete {
+            reasons: [reason], ..
+        } => format!("⚠️ The result file is incomplete: {}.", reason.trim()),
+        RunEvent::ResultsIncomplete { reasons, .. } => {
+            format!("⚠️ The result file is incomplete:\n{}", listed(reasons))
+        }
+        RunEvent::ErrorsOutsideTests { errors, .. } => format!(
+            "Errors outside the tests, so nothing is retried:\n{}",
             listed(errors)
-        )),
-        RunEvent::RetryImpossible { why } => Some(format!("Failed tests cannot be retried: {why}")),
-    }
+        ),
+        RunEvent::RetryImpossible { why } => format!("Failed tests cannot be retried: {why}"),
+    })
 }
 
-/// A command line that is one of several can be a hundred thousand bytes long: only its beginning
-/// is shown.
+fn unreadable(why: &NoResults) -> String {
+    let reason = why.to_string();
+    let end = if reason.ends_with('?') { "" } else { "." };
+    let hint = why.hint().map(|hint| format!("\nhint: {hint}"));
+    format!(
+        "⚠️ {reason}{end} Nothing is retried.{}",
+        hint.unwrap_or_default()
+    )
+}
+
+/// A part's command line can be 100 kB long, so only its beginning is shown.
 fn started(part: usize, parts: usize, command: &CommandLine) -> String {
     if parts < 2 {
         return command.to_string();
     }
     let text = command.to_string();
-    let end = text.char_indices().nth(SHOWN_OF_A_PART).map(|(at, _)| at);
+    let end = text.char_indices().nth(MAX_SHOWN_OF_PART).map(|(at, _)| at);
     let shown = end.map_or(text.as_str(), |at| &text[..at]);
     let more = if end.is_some() { " …" } else { "" };
     format!(
-        "The command line is longer than the system allows, so this attempt is run in {parts} \
-         parts. Part {part} of {parts}:\n{shown}{more}"
+        "The command line is longer than the system allows, so this attempt runs in {parts} parts. \
+         Part {part} of {parts}:\n{shown}{more}"
     )
 }
 
@@ -114,10 +121,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::attempts::Unread;
 
     #[test]
-    fn the_command_is_shown_and_a_retry_has_a_header() {
+    fn shows_the_command_and_a_header_for_retries() {
         let command = CommandLine::new("rspec", ["a b.rb".to_owned()]);
         let first = RunEvent::AttemptStarted {
             attempt: 0,
@@ -139,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_counted_and_cut() {
+    fn numbers_and_truncates_parts() {
         let files = (0..200).map(|index| format!("tests/test_{index}.py"));
         let command = CommandLine::new("pytest", files);
         let text = lines(&RunEvent::PartStarted {
@@ -154,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_by_itself_needs_no_words() {
+    fn an_ordinary_exit_is_not_reported() {
         let finished = |exit, interrupted_by| RunEvent::AttemptFinished {
             attempt: 0,
             exit,
@@ -168,35 +174,65 @@ mod tests {
         );
         insta::assert_snapshot!(
             lines(&finished(Exit::Code(1), Some(2))).unwrap(),
-            @"SIGINT came while the tests ran, so nothing is retried."
+            @"SIGINT arrived while the tests ran, so nothing is retried."
         );
     }
 
     #[test]
-    fn unreadable_results_say_why() {
-        let why = Unread::Stale {
+    fn unreadable_results_have_a_reason() {
+        let why = NoResults::Stale {
             path: PathBuf::from("out.json"),
         };
         insta::assert_snapshot!(
             lines(&RunEvent::ResultsUnreadable { attempt: 0, why: &why }).unwrap(),
-            @"Results could not be read: the results in out.json were there before, so they are not this attempt's. Nothing is retried."
+            @"⚠️ The results in out.json are from before the run; the runner did not write them. Nothing is retried."
         );
     }
 
     #[test]
-    fn what_left_no_results_is_told() {
+    fn missing_results_come_with_a_question_or_a_hint() {
+        let text = |is_in_command| {
+            let why = NoResults::NotWritten {
+                path: PathBuf::from("out.json"),
+                code: 0,
+                is_in_command,
+            };
+            lines(&RunEvent::ResultsUnreadable {
+                attempt: 0,
+                why: &why,
+            })
+            .unwrap()
+        };
+        insta::assert_snapshot!(text(true), @"⚠️ The runner exited with code 0 but wrote no results to out.json. Did a test end the process? Nothing is retried.");
+        insta::assert_snapshot!(text(false), @r"
+        ⚠️ The runner exited with code 0 but wrote no results to out.json. Nothing is retried.
+        hint: the command does not contain this path; add {{resultPath}} to it, or configure the runner to write there
+        ");
+    }
+
+    #[test]
+    fn one_reason_for_incomplete_results_is_a_sentence() {
+        let text = |reasons: &[&str]| {
+            let reasons: Vec<String> = reasons.iter().map(|&reason| reason.to_owned()).collect();
+            let event = RunEvent::ResultsIncomplete {
+                attempt: 0,
+                reasons: &reasons,
+            };
+            lines(&event).unwrap()
+        };
         insta::assert_snapshot!(
-            lines(&RunEvent::TargetsWithoutResults { targets: &["a.test.js", "b.test.js"] }).unwrap(),
-            @r"
-        ⚠️ There are no results from these. If they hold tests, the tests did not run:
-        - a.test.js
-        - b.test.js
-        "
+            text(&["pytest stopped before it finished"]),
+            @"⚠️ The result file is incomplete: pytest stopped before it finished."
         );
+        insta::assert_snapshot!(text(&["name is blank", "status is missing"]), @r"
+        ⚠️ The result file is incomplete:
+        - name is blank
+        - status is missing
+        ");
     }
 
     #[test]
-    fn a_flood_of_errors_is_cut() {
+    fn truncates_long_lists() {
         let errors: Vec<String> = (0..25).map(|index| format!("e{index}\n")).collect();
         let text = lines(&RunEvent::ErrorsOutsideTests {
             attempt: 0,

@@ -1,7 +1,7 @@
-//! What a run tells: lines while it goes, the report at its end, and events for other programs.
+//! The output of a run: log lines while it runs, the report at its end, and events for other
+//! programs. Pure: events and outcomes in, text out; `terminal` prints it.
 //!
-//! Pure: events and outcomes in, text out; `terminal` prints it. Lists are sorted, so that two
-//! nodes and two builds can be compared.
+//! Lists are sorted, so that nodes and builds can be compared.
 
 mod events;
 mod folding;

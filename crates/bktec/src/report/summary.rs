@@ -1,6 +1,6 @@
 //! The report at the end of a run. Pure.
 //!
-//! The headings and the status line are what pipelines look for; the rest is for people.
+//! Pipelines look for its headings and its status line.
 
 use std::fmt::Write as _;
 
@@ -9,95 +9,98 @@ use comfy_table::{CellAlignment, Table};
 use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
 
-use crate::attempts::{RunOutcome, RunStatus, TestRecord, Unread};
+use crate::attempts::{NoResults, RunOutcome, RunStatus, TestRecord};
 
-/// Targets without results that are listed one by one; all of them are in the events.
-const MOST_TARGETS: usize = 100;
+/// Targets without results that are listed; the events have all of them.
+const MAX_TARGETS: usize = 100;
 
-/// What the report needs beside the outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportContext<'a> {
-    /// The runner, for the heading of the tests that it left out.
+    /// The runner's name.
     pub runner: &'a str,
-    /// Tests that the plan left out.
     pub skipped_by_engine: &'a [TestIdentity],
 }
 
-/// The report; `None` when nothing is known of any test.
+/// The report. If no test is known to have run, it is only the list of targets without results, or
+/// `None` if there are none either.
 pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<String> {
-    let status = status_line(outcome)?;
-    let mut text = String::from("+++ ========== Buildkite Test Engine Report  ==========\n");
-    text.push_str(&status);
-    text.push('\n');
-    if let Some(remark) = remark(outcome) {
-        text.push_str(&remark);
-        text.push('\n');
+    let mut text = String::new();
+    if let Some(status) = status_line(outcome) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "+++ ========== Buildkite Test Engine Report  ==========\n{status}"
+        );
+        if let Some(remark) = remark(outcome) {
+            let _ = writeln!(text, "{remark}");
+        }
+        let _ = writeln!(text, "\n{}", table(&outcome.statistics()));
+        list_tests(&mut text, outcome, context);
     }
-    text.push('\n');
-    text.push_str(&table(&outcome.statistics()));
-    text.push('\n');
-
-    let tests = |wanted: fn(&TestRecord) -> bool, line: fn(&TestRecord) -> String| {
-        outcome
-            .tests
-            .iter()
-            .filter(move |test| wanted(test))
-            .map(line)
-            .collect::<Vec<_>>()
-    };
-    let muted = tests(
-        |test| test.muted && ran(test) && !test.was_not_skipped(),
-        |test| format!("{} ({})", line_of(test), test.outcome.name()),
-    );
-    list(&mut text, "Muted Tests", muted);
     list(
         &mut text,
+        "No results for these files (all tests skipped or deselected, or they did not run)",
+        targets_without_results(outcome),
+    );
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn list_tests(text: &mut String, outcome: &RunOutcome, context: &ReportContext<'_>) {
+    let tests = |is_listed: fn(&TestRecord) -> bool, line: fn(&TestRecord) -> String| {
+        let tests = outcome.tests.iter().filter(|test| is_listed(test));
+        tests.map(line).collect::<Vec<_>>()
+    };
+    let runner = context.runner;
+    list(
+        text,
+        "Muted Tests",
+        tests(
+            |test| test.muted && ran(test) && !test.ran_despite_skip(),
+            line_with_outcome,
+        ),
+    );
+    list(
+        text,
         "Failed Tests",
         tests(|test| test.is_failed() && !test.muted, line_of),
     );
-    let skipped = tests(|test| test.outcome == Outcome::Skipped, line_of);
     list(
-        &mut text,
-        &format!("Skipped by {}", context.runner),
-        skipped,
+        text,
+        &format!("Skipped by {runner}"),
+        tests(|test| test.outcome == Outcome::Skipped, line_of),
     );
-    let left_out = context
-        .skipped_by_engine
-        .iter()
-        .filter(|test| !has_result(outcome, test))
-        .map(|test| named(&test.scope, &test.name, &test.path))
-        .collect();
-    list(&mut text, "Skipped by Test Engine", left_out);
-    let skipped_tests_ran = tests(TestRecord::was_not_skipped, |test| {
-        format!("{} ({})", line_of(test), test.outcome.name())
-    });
-    let heading = format!(
-        "Skipped by Test Engine, but run by {}, so treated as muted",
-        context.runner
-    );
-    list(&mut text, &heading, skipped_tests_ran);
+    let skipped = context.skipped_by_engine.iter();
     list(
-        &mut text,
-        "No results from these, so if they hold tests, the tests did not run",
-        without_results(outcome),
+        text,
+        "Skipped by Test Engine",
+        skipped
+            .filter(|test| !has_result(outcome, test))
+            .map(|test| named(&test.scope, &test.name, &test.path))
+            .collect(),
     );
-    Some(text.trim_end().to_owned())
+    list(
+        text,
+        &format!("Skipped by Test Engine, but run by {runner}, so treated as muted"),
+        tests(TestRecord::ran_despite_skip, line_with_outcome),
+    );
 }
 
-fn without_results(outcome: &RunOutcome) -> Vec<String> {
-    let targets = outcome.without_results.iter();
+fn targets_without_results(outcome: &RunOutcome) -> Vec<String> {
+    let targets = &outcome.targets_without_results;
     let mut lines: Vec<String> = targets
-        .take(MOST_TARGETS)
+        .iter()
+        .take(MAX_TARGETS)
         .map(|target| named("", target, ""))
         .collect();
-    let more = outcome.without_results.len() - lines.len();
+    let more = targets.len() - lines.len();
     if more > 0 {
         lines.push(format!("… and {more} more"));
     }
     lines
 }
 
-/// Whether this node knows how a test that was to be skipped ended.
+/// Whether this node has an outcome for a test that the plan skips.
 fn has_result(outcome: &RunOutcome, skipped: &TestIdentity) -> bool {
     outcome.tests.iter().any(|test| {
         test.to_be_skipped && test.key.scope == skipped.scope && test.key.name == skipped.name
@@ -108,52 +111,43 @@ fn status_line(outcome: &RunOutcome) -> Option<String> {
     Some(match outcome.status() {
         RunStatus::Unknown => return None,
         RunStatus::Error => {
-            let first = outcome
-                .errors_outside_tests
-                .first()
-                .map_or("", |error| error.trim());
-            let more = match outcome.errors_outside_tests.len() {
+            let errors = &outcome.errors_outside_tests;
+            let first = errors.first().map_or("", |error| error.trim());
+            let more = match errors.len() {
                 0 | 1 => String::new(),
                 count => format!(" (and {} more)", count - 1),
             };
             format!("🚨 {first}{more}")
         }
         RunStatus::Failed => "❌ Some tests failed.".to_owned(),
-        RunStatus::Passed => {
-            let muted_failed = outcome.tests.iter().any(TestRecord::is_failed);
-            if muted_failed {
-                "✅ Build passed. Some muted tests failed.".to_owned()
-            } else {
-                "✅ All tests passed.".to_owned()
-            }
+        RunStatus::Passed if outcome.tests.iter().any(TestRecord::is_failed) => {
+            "✅ Build passed. Some muted tests failed.".to_owned()
         }
+        RunStatus::Passed => "✅ All tests passed.".to_owned(),
     })
 }
 
-/// Where the tests tell one story and the runner another.
+/// Why the status of the tests is not the status of the run.
 fn remark(outcome: &RunOutcome) -> Option<String> {
     let passed = outcome.status() == RunStatus::Passed;
     if let Some(signal) = outcome.killed_by {
         return Some(format!(
-            "🚨 The runner was killed by signal {signal}, so this is not the whole story."
+            "🚨 The runner was killed by signal {signal}, so some tests may not have run."
         ));
     }
-    let unread = outcome
-        .unread
-        .as_ref()
-        .filter(|why| !matches!(why, Unread::NotWanted));
-    if let Some(why) = unread.filter(|_| passed) {
-        return Some(format!(
-            "⚠️ There are more tests than these, with results that could not be read: {why}"
-        ));
+    match &outcome.no_results {
+        None | Some(NoResults::NotConfigured) => {}
+        Some(why) if passed => {
+            return Some(format!("⚠️ Results of other tests are missing: {why}"));
+        }
+        Some(_) => {}
     }
-    if passed && outcome.exit_code != 0 {
-        return Some(format!(
-            "🚨 The runner still ended with exit code {}; see its output.",
+    (passed && outcome.exit_code != 0).then(|| {
+        format!(
+            "🚨 The runner nevertheless exited with code {}; see its output.",
             outcome.exit_code
-        ));
-    }
-    None
+        )
+    })
 }
 
 fn table(counts: &Statistics) -> String {
@@ -169,8 +163,8 @@ fn table(counts: &Statistics) -> String {
         ("Skipped", "", counts.skipped),
         ("Total", "", counts.total),
     ];
-    for (result, how, count) in rows {
-        table.add_row([result, how, count.to_string().as_str()]);
+    for (result, detail, count) in rows {
+        table.add_row([result, detail, count.to_string().as_str()]);
     }
     if let Some(column) = table.column_mut(2) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -183,7 +177,6 @@ fn list(text: &mut String, heading: &str, mut items: Vec<String>) {
         return;
     }
     items.sort_unstable();
-    // Writing to a string cannot fail.
     let _ = write!(text, "\n+++ {heading}:\n");
     for item in items {
         let _ = writeln!(text, "- {item}");
@@ -196,13 +189,17 @@ fn ran(test: &TestRecord) -> bool {
 
 fn line_of(test: &TestRecord) -> String {
     let line = named(&test.key.scope, &test.key.name, &test.key.path);
-    match test.doubt {
-        Some(doubt) => format!("{line}: {}", doubt.text()),
+    match test.unproven {
+        Some(why) => format!("{line}: {}", why.text()),
         None => line,
     }
 }
 
-/// Scope and name, then the path where it says more. One line, whatever the name holds.
+fn line_with_outcome(test: &TestRecord) -> String {
+    format!("{} ({})", line_of(test), test.outcome.name())
+}
+
+/// Scope and name, then the path unless they contain it. One line, even if the name has several.
 fn named(scope: &str, name: &str, path: &str) -> String {
     let mut line = format!("{} {}", scope.trim(), name).trim().to_owned();
     if !path.is_empty() && !line.contains(path) {
@@ -224,7 +221,7 @@ mod tests {
             to_be_skipped: false,
             outcomes: outcomes.to_vec(),
             outcome: *outcomes.last().unwrap(),
-            doubt: None,
+            unproven: None,
         }
     }
 
@@ -234,8 +231,8 @@ mod tests {
             killed_by: None,
             tests,
             errors_outside_tests: Vec::new(),
-            unread: None,
-            without_results: Vec::new(),
+            no_results: None,
+            targets_without_results: Vec::new(),
             retries: 0,
         }
     }
@@ -246,10 +243,10 @@ mod tests {
     };
 
     #[test]
-    fn a_report_with_everything() {
+    fn lists_every_kind_of_test() {
         use Outcome::{Failed, Passed, Skipped};
         let mut vanished = test("vanished", false, &[Failed]);
-        vanished.doubt = Some(UnprovenRetry::NotListed);
+        vanished.unproven = Some(UnprovenRetry::NotListed);
         let outcome = outcome(vec![
             test("b fails", false, &[Failed, Failed]),
             test("a fails", false, &[Failed]),
@@ -301,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_is_skipped_by_whoever_left_it_out() {
+    fn lists_skipped_tests_by_what_skipped_them() {
         let to_be_skipped = |name: &str, outcomes: &[Outcome]| {
             let mut test = test(name, true, outcomes);
             test.to_be_skipped = true;
@@ -339,13 +336,14 @@ mod tests {
     }
 
     #[test]
-    fn what_left_no_results_is_said_again_at_the_end() {
+    fn lists_targets_without_results() {
         let mut outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
-        outcome.without_results = (0..101).map(|index| format!("{index:03}.rb")).collect();
+        outcome.targets_without_results = (0..101).map(|index| format!("{index:03}.rb")).collect();
         let text = report(&outcome, &CONTEXT).unwrap();
         let (_, list) = text
             .split_once(
-                "\n+++ No results from these, so if they hold tests, the tests did not run:\n",
+                "\n+++ No results for these files (all tests skipped or deselected, or they did not \
+                 run):\n",
             )
             .unwrap();
         assert!(list.starts_with("- 000.rb\n- 001.rb\n"), "{list}");
@@ -353,18 +351,18 @@ mod tests {
     }
 
     #[test]
-    fn results_of_a_part_that_could_not_be_read_are_not_forgotten() {
+    fn a_passed_run_with_unreadable_results_has_a_remark() {
         let mut outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
-        outcome.unread = Some(Unread::NotAFile { path: "out".into() });
+        outcome.no_results = Some(NoResults::NotAFile { path: "out".into() });
         let text = report(&outcome, &CONTEXT).unwrap();
         assert!(
-            text.contains("with results that could not be read: out is not a regular file"),
+            text.contains("⚠️ Results of other tests are missing: out is not a regular file"),
             "{text}"
         );
     }
 
     #[test]
-    fn a_passed_run_is_short() {
+    fn a_passed_run_has_no_lists() {
         let outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
         insta::assert_snapshot!(report(&outcome, &CONTEXT).unwrap(), @"
         +++ ========== Buildkite Test Engine Report  ==========
@@ -405,12 +403,18 @@ mod tests {
         odd.exit_code = 2;
         assert_eq!(
             first_lines(&odd),
-            "✅ All tests passed.\n🚨 The runner still ended with exit code 2; see its output."
+            "✅ All tests passed.\n🚨 The runner nevertheless exited with code 2; see its output."
         );
     }
 
     #[test]
-    fn without_results_there_is_nothing_to_report() {
-        assert_eq!(report(&outcome(Vec::new()), &CONTEXT), None);
+    fn without_tests_only_targets_without_results_are_listed() {
+        let mut outcome = outcome(Vec::new());
+        assert_eq!(report(&outcome, &CONTEXT), None);
+        outcome.targets_without_results = vec!["a.rb".to_owned()];
+        insta::assert_snapshot!(report(&outcome, &CONTEXT).unwrap(), @r"
+        +++ No results for these files (all tests skipped or deselected, or they did not run):
+        - a.rb
+        ");
     }
 }

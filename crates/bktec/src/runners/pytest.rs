@@ -123,6 +123,17 @@ impl Mode {
         }
     }
 
+    pub(super) fn unusable_reason(code: i32) -> String {
+        let what = match code {
+            INTERRUPTED => "was interrupted, for example by a collection error",
+            3 => "stopped because of an internal error",
+            4 => "rejected its command line",
+            NOTHING_COLLECTED => "collected no tests from this node's files",
+            _ => "stopped before it finished",
+        };
+        format!("pytest {what} (exit code {code})")
+    }
+
     /// Parses the results of a run of `cases`.
     pub(super) fn read(self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let format = match self {
@@ -132,6 +143,12 @@ impl Mode {
         let report = parse_with(format, bytes, Detail::Outcomes)?;
         let known = KnownFiles::new(cases.iter().map(target));
         let mut parsed = ParsedResults::of(report, |result| self.key(result, &known));
+        // When a test makes pytest stop, pytest writes a test case without a name for it.
+        for message in &mut parsed.unusable {
+            if self == Self::Junit && message == "name is missing" {
+                "pytest stopped before it finished".clone_into(message);
+            }
+        }
         // A file that could not be collected is listed as a test without class and name.
         let uncollected = parsed.tests.extract_if(.., |test| {
             test.outcome == Outcome::Failed
@@ -313,6 +330,10 @@ impl Runner for Pytest {
 
     fn result_trust(&self, code: i32) -> ResultTrust {
         self.mode.result_trust(code)
+    }
+
+    fn unusable_reason(&self, code: i32) -> String {
+        Mode::unusable_reason(code)
     }
 
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {

@@ -132,6 +132,10 @@ impl Runner for PytestPants {
         self.mode.result_trust(code)
     }
 
+    fn unusable_reason(&self, code: i32) -> String {
+        Mode::unusable_reason(code)
+    }
+
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         Ok(self.base.with_early_stop(self.mode.read(bytes, cases)?))
     }

@@ -141,4 +141,15 @@ mod tests {
         );
         assert_eq!(parsed.errors_outside_tests.len(), 1);
     }
+
+    #[test]
+    fn explains_an_example_without_a_status() {
+        let json = br#"{"examples":[{"id":"./a_spec.rb[1:1]","description":"exits",
+            "full_description":"A exits","status":""}]}"#;
+        let parsed = rspec(None, None).read(json, &[]).unwrap();
+        assert_eq!(
+            parsed.unusable,
+            ["RSpec stopped inside an example; later examples did not run"]
+        );
+    }
 }

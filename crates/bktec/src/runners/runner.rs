@@ -107,6 +107,13 @@ pub trait Runner {
         }
     }
 
+    /// Why the results are unusable after this exit code: a sentence without the full stop.
+    fn unusable_reason(&self, code: i32) -> String {
+        format!(
+            "The runner exited with code {code} before it finished, so its results are not used"
+        )
+    }
+
     fn retries_whole_targets(&self) -> bool {
         self.definition().retries_whole_targets
     }

@@ -57,9 +57,6 @@ fn the_documented_examples_are_what_is_written() {
         "attempt_finished",
         "attempt_started",
         "errors_outside_tests",
-        "targets_without_results",
-        "unplanned_files_ran",
-        "skipped_tests_ran",
         "part_finished",
         "part_started",
         "plan_ready",
@@ -69,7 +66,10 @@ fn the_documented_examples_are_what_is_written() {
         "run_failed",
         "run_finished",
         "run_started",
+        "skipped_tests_ran",
+        "targets_without_results",
         "test_finished",
+        "unplanned_files_ran",
         "upload_finished",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), known);

@@ -1,4 +1,4 @@
-//! What `bktec run` makes of planned files that left no results, and of results it cannot read.
+//! How `bktec run` reports planned files without results, and results it cannot read.
 
 use rstest::rstest;
 
@@ -8,7 +8,7 @@ use crate::server::{Reply, Server};
 const PLAN: &str = r#"{"tasks":{"0":{"tests":[{"value":"a.test.js","format":"selector"},
     {"value":"[bc].test.js","format":"selector"}]},"1":{"tests":[]}}}"#;
 
-/// The runner: one passed test in each of these files, and exit code 0.
+/// A command with one passed test in each of these files, and exit code 0.
 fn command(files: &[&str]) -> String {
     let result = |file: &&str| {
         format!(
@@ -49,15 +49,16 @@ fn run(command: &str, arguments: &[&str]) -> (Ended, Vec<serde_json::Value>) {
     (ended, events)
 }
 
-const LISTED: &str =
-    "+++ No results from these, so if they hold tests, the tests did not run:\n- [bc].test.js\n";
+const LISTED: &str = "+++ No results for these files (all tests skipped or deselected, or they did \
+    not run):\n- [bc].test.js\n";
 
 #[test]
-fn a_file_without_results_is_told_to_the_end_and_fails_nothing() {
+fn lists_a_file_without_results_once_and_passes() {
     let (ended, events) = run(&command(&["a.test.js"]), &[]);
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stdout.contains("✅ All tests passed."), "{ended}");
     assert!(ended.stdout.ends_with(LISTED), "{ended}");
+    assert_eq!(ended.stdout.matches("No results for").count(), 1, "{ended}");
     let last = events.last().unwrap();
     assert_eq!(last["targets_without_results"], 1, "{last}");
 }
@@ -66,17 +67,12 @@ fn a_file_without_results_is_told_to_the_end_and_fails_nothing() {
 #[case(&["a.test.js"], 1)]
 #[case(&["a.test.js", "[bc].test.js"], 0)]
 #[case(&[], 1)]
-fn every_file_must_leave_results_where_that_is_asked_for(
-    #[case] files: &[&str],
-    #[case] code: i32,
-) {
+fn requires_results_of_every_file_with_the_option(#[case] files: &[&str], #[case] code: i32) {
     let (ended, events) = run(&command(files), &["--fail-on-missing-results"]);
     assert_eq!(ended.code, code, "{ended}");
     assert_eq!(events.last().unwrap()["exit_code"], code, "{ended}");
-    let says_so = ended
-        .stdout
-        .contains("left no results, and results are required");
-    assert_eq!(says_so, code == 1, "{ended}");
+    let is_reported = ended.stdout.contains("results are required, and ");
+    assert_eq!(is_reported, code == 1, "{ended}");
     assert_eq!(ended.stdout.contains("✅"), code == 0, "{ended}");
 }
 
@@ -86,10 +82,7 @@ fn every_file_must_leave_results_where_that_is_asked_for(
     "sh -c 'echo [ > result.json' {{testExamples}} {{resultPath}}",
     "result.json are"
 )]
-fn results_must_be_there_to_be_read_where_that_is_asked_for(
-    #[case] command: &str,
-    #[case] why: &str,
-) {
+fn requires_readable_results_with_the_option(#[case] command: &str, #[case] why: &str) {
     let (ended, _) = run(command, &[]);
     assert_eq!(ended.code, 0, "{ended}");
     let (ended, _) = run(command, &["--fail-on-missing-results"]);
@@ -105,15 +98,15 @@ fn results_must_be_there_to_be_read_where_that_is_asked_for(
     );
 }
 
-/// A shell on the way read the path as a pattern: the planned file never ran.
+/// As if a shell expanded the path as a glob.
 #[test]
-fn a_file_that_ran_in_place_of_a_planned_one_fails_the_node() {
+fn a_file_that_ran_instead_of_a_planned_one_fails_the_node() {
     let (ended, events) = run(&command(&["a.test.js", "b.test.js"]), &[]);
     assert_eq!(ended.code, 1, "{ended}");
     assert!(
         ended
             .stdout
-            .contains("🚨 [bc].test.js did not run, and b.test.js did"),
+            .contains("🚨 [bc].test.js did not run, but b.test.js did"),
         "{ended}"
     );
     assert!(ended.stdout.ends_with(LISTED), "{ended}");

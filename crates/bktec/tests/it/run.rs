@@ -63,8 +63,7 @@ fn a_plan_that_is_there_is_used() {
     Expected duration of a node: 4.0s to 4.0s; of this node: 4.0s
     echo ran a.test.js c.test.js into result.json
     ran a.test.js c.test.js into result.json
-    Results could not be read: the runner wrote no results to FOLDER/result.json
-    check that the test command names this file, or holds {{resultPath}}. Nothing is retried.
+    ⚠️ The runner exited with code 0 but wrote no results to FOLDER/result.json. Did a test end the process? Nothing is retried.
     ----- stderr -----
     ");
     assert_eq!(server.lines(), "GET /test_plan\nPOST /test_plan_metadata");

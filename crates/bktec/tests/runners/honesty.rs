@@ -307,7 +307,7 @@ fn only_results_that_list_the_test_as_passed_prove_it(#[case] retry: Retry, #[ca
         assert_eq!(ran.outcome.retries, 1, "{told:?}");
         let failed: Vec<_> = ran.outcome.failed().collect();
         assert_eq!(failed.len(), 1, "{told:?}");
-        assert!(failed[0].doubt.is_some(), "{told:?}");
+        assert!(failed[0].unproven.is_some(), "{told:?}");
     }
 }
 
@@ -340,7 +340,7 @@ fn a_crash_is_not_covered_by_the_results_of_an_earlier_run() {
         let told = (dialect.runner, &ran.events, &ran.outcome);
         assert_eq!(ran.outcome.exit_code, 1, "{told:?}");
         assert_eq!(ran.outcome.status(), RunStatus::Unknown, "{told:?}");
-        assert!(ran.outcome.unread.is_some(), "{told:?}");
+        assert!(ran.outcome.no_results.is_some(), "{told:?}");
     }
 }
 

@@ -116,5 +116,5 @@ fn a_file_that_its_folder_does_not_lead_to_is_missed() {
     let [error] = ran.outcome.errors_outside_tests.as_slice() else {
         panic!("{}", told());
     };
-    assert!(error.starts_with("tests/odd.py left no results"), "{error}");
+    assert!(error.starts_with("tests/odd.py has no results"), "{error}");
 }

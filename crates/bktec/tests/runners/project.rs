@@ -178,7 +178,7 @@ impl Ran {
             .iter()
             .map(|test| {
                 let outcomes: Vec<_> = test.outcomes.iter().map(|outcome| outcome.name()).collect();
-                let doubt = if test.doubt.is_some() {
+                let doubt = if test.unproven.is_some() {
                     " (in doubt)"
                 } else {
                     ""

@@ -260,7 +260,7 @@ fn a_test_that_vanishes_before_its_retry_stays_failed(#[case] with: With) {
     // pytest finds nothing to run and says so with a code of its own.
     assert_eq!(ran.outcome.exit_code, 4, "{:?}", ran.events);
     assert_eq!(ran.outcome.failed().count(), 1);
-    assert!(ran.outcome.tests[0].doubt.is_some());
+    assert!(ran.outcome.tests[0].unproven.is_some());
 }
 
 #[rstest]

@@ -336,7 +336,7 @@ fn an_interrupted_run_is_not_retried() {
     assert_eq!(job.read("attempts"), "attempt\n");
     assert!(
         job.read("output")
-            .contains("SIGTERM came while the tests ran"),
+            .contains("SIGTERM arrived while the tests ran"),
         "{}",
         job.read("output")
     );

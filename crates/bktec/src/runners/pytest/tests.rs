@@ -226,6 +226,30 @@ fn a_collection_error_in_junit_is_not_a_test() {
     assert_eq!(paths, ["test_skipped", "test_a.py::T::test_x"]);
 }
 
+#[test]
+fn explains_a_test_case_without_a_name() {
+    let runner = Environment::new(None)
+        .build(settings(Some("pytest --junit-xml=x"), None))
+        .unwrap();
+    let xml =
+        br#"<testsuites><testsuite name="pytest"><testcase time="0.1"/></testsuite></testsuites>"#;
+    let parsed = runner.read(xml, &[case("test_a.py")]).unwrap();
+    assert_eq!(parsed.unusable, ["pytest stopped before it finished"]);
+}
+
+#[test]
+fn explains_its_exit_codes() {
+    let runner = Environment::new(None)
+        .build(settings(Some("pytest --junit-xml=x"), None))
+        .unwrap();
+    assert_eq!(
+        runner.unusable_reason(5),
+        "pytest collected no tests from this node's files (exit code 5)"
+    );
+    let other = runner.unusable_reason(139);
+    assert_eq!(other, "pytest stopped before it finished (exit code 139)");
+}
+
 #[rstest]
 #[case(
     "test_a.py::t\ntest_a.py::T::u[x::y]\n\n2 tests collected in 0.01s\n",
