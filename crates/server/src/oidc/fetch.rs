@@ -1,7 +1,7 @@
-//! Asking an issuer for its keys: two small documents, within limits of time and size.
+//! Fetches an issuer's keys: two small documents, with limits on time and size.
 //!
-//! The only outgoing requests of OIDC. Over TLS, without following redirects; plain HTTP only to
-//! this very machine, and only when the settings say so.
+//! The only outgoing requests of OIDC. They use TLS and do not follow redirects; plain HTTP is
+//! possible only to loopback addresses, with `--oidc-allow-loopback-http`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,14 +15,11 @@ use ureq::tls::{RootCerts, TlsConfig};
 use super::keys::KeySet;
 use crate::config::Oidc;
 
-/// The longest one document may take, from the name look-up to its last byte.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// Bytes of one document.
-const SIZE_LIMIT: u64 = 256 * 1024;
-/// Where an issuer says where its keys are.
+/// For one document, from the DNS lookup to its last byte.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_DOCUMENT_BYTES: u64 = 256 * 1024;
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// Fetches the keys of issuers.
 #[derive(Clone)]
 pub(super) struct Fetcher {
     settings: Oidc,
@@ -36,13 +33,13 @@ struct Discovery {
 }
 
 impl Fetcher {
-    /// Trusts what the system trusts.
+    /// Trusts the system's certificate authorities.
     pub(super) fn new(settings: Oidc) -> Self {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
             .build();
         let agent = Agent::config_builder()
-            .timeout_global(Some(TIME_LIMIT))
+            .timeout_global(Some(FETCH_TIMEOUT))
             .max_redirects(0)
             .user_agent(concat!("test-engine/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
@@ -51,13 +48,16 @@ impl Fetcher {
         Self { settings, agent }
     }
 
-    /// The keys an issuer publishes now. Takes its time; not for threads that serve requests.
+    /// The keys that an issuer publishes now. Blocks.
     pub(super) fn keys(&self, issuer: &str) -> Result<KeySet, String> {
         let address = format!("{}{DISCOVERY}", issuer.trim_end_matches('/'));
         let discovery: Discovery = serde_json::from_slice(&self.get(&address)?)
             .map_err(|_error| format!("{address} is not a discovery document"))?;
         if discovery.issuer != issuer {
-            return Err(format!("{address} is about another issuer"));
+            return Err(format!(
+                "{address} describes the issuer {:?}",
+                discovery.issuer
+            ));
         }
         let keys = self.get(&discovery.jwks_uri)?;
         KeySet::parse(&keys).map_err(str::to_owned)
@@ -74,14 +74,14 @@ impl Fetcher {
             .map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(format!(
-                "{address} answers {}, and only 200 is taken; redirects are not followed",
+                "{address} responded with {}, expected 200; redirects are not followed",
                 response.status()
             ));
         }
         response
             .body_mut()
             .with_config()
-            .limit(SIZE_LIMIT)
+            .limit(MAX_DOCUMENT_BYTES)
             .read_to_vec()
             .map_err(failed)
     }
@@ -97,15 +97,14 @@ impl Fetcher {
                     return Ok(());
                 }
                 Err(format!(
-                    "{address} is plain HTTP, which --oidc-allow-loopback-http would allow"
+                    "{address} uses plain HTTP, which requires --oidc-allow-loopback-http"
                 ))
             }
-            _ => Err(format!("{address} does not begin with https://")),
+            _ => Err(format!("{address} does not start with https://")),
         }
     }
 }
 
-/// Whether a host of a URL is this machine.
 pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -117,12 +116,13 @@ mod tests {
     use crate::config::Oidc;
 
     #[test]
-    fn only_tls_leaves_the_machine() {
-        let careful = Fetcher::new(Oidc::default());
-        let trying = Fetcher::new(Oidc {
-            allow_loopback_http: true,
+    fn allows_plain_http_only_to_loopback_and_only_if_enabled() {
+        let [default, with_loopback] = [false, true].map(|allow_loopback_http| {
+            Fetcher::new(Oidc {
+                allow_loopback_http,
+            })
         });
-        for (address, careful_may, trying_may) in [
+        for (address, by_default, if_enabled) in [
             ("https://issuer.example/keys", true, true),
             ("http://127.0.0.1:1/keys", false, true),
             ("http://localhost/keys", false, true),
@@ -132,8 +132,9 @@ mod tests {
             ("/keys", false, false),
             ("", false, false),
         ] {
-            assert_eq!(careful.check(address).is_ok(), careful_may, "{address}");
-            assert_eq!(trying.check(address).is_ok(), trying_may, "{address}");
+            assert_eq!(default.check(address).is_ok(), by_default, "{address}");
+            let is_allowed = with_loopback.check(address).is_ok();
+            assert_eq!(is_allowed, if_enabled, "{address}");
         }
     }
 }

@@ -1,36 +1,34 @@
-//! The keys of the issuers that policies name: kept, fetched anew when a token needs a key that is
-//! not there, and never more often than is decent.
+//! A cache of the keys of the issuers that policies name. It refetches when a token needs an unknown key,
+//! but never more often than every ten seconds.
 //!
-//! Several requests for one issuer wait for one fetch. When an issuer is down, its last keys go on
-//! being good for a day.
+//! Concurrent requests for one issuer share one fetch. While an issuer is unavailable, its last keys
+//! stay valid for a day.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jsonwebtoken::{Algorithm, DecodingKey};
 use test_engine_store::Timestamp;
 
 use super::fetch::Fetcher;
-use super::jwt::Algorithm;
-use super::keys::{KeySet, PublicKey};
+use super::keys::KeySet;
 
-/// How long keys are taken without asking again, in milliseconds.
+/// Milliseconds for which keys are used without refetching.
 const FRESH: i64 = 60 * 60 * 1_000;
-/// How long keys are good while the issuer cannot be asked, in milliseconds.
-const LAST_RESORT: i64 = 24 * 60 * 60 * 1_000;
-/// The shortest time between two fetches, in milliseconds: forged key ids must not make the server
-/// pester anybody.
-const PAUSE: i64 = 10 * 1_000;
+/// Milliseconds for which keys are used while the issuer is unavailable.
+const MAX_STALE: i64 = 24 * 60 * 60 * 1_000;
+/// Minimum milliseconds between two fetches, so that forged key ids cannot make the server flood an
+/// issuer with requests.
+const MIN_PAUSE: i64 = 10 * 1_000;
 
-/// Why there is no key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum KeyError {
-    /// The issuer has no such key.
+    /// The issuer does not publish this key.
     Unknown,
-    /// The issuer cannot be asked.
+    /// The issuer's keys cannot be fetched.
     Unavailable(String),
 }
 
-/// Keeps the keys of issuers.
 pub(super) struct Issuers {
     fetcher: Fetcher,
     known: Mutex<HashMap<String, Arc<Issuer>>>,
@@ -39,42 +37,46 @@ pub(super) struct Issuers {
 #[derive(Default)]
 struct Issuer {
     state: Mutex<State>,
-    /// Held while fetching, which is what it is for. Nobody who finds a key takes it.
-    turn: tokio::sync::Mutex<()>,
+    /// Held during a fetch. Requests whose key is cached do not wait for it.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     keys: KeySet,
-    /// When the keys came.
     fetched: Option<i64>,
-    /// When they were last asked for.
+    /// When the last fetch began.
     tried: Option<i64>,
-    /// How that went wrong.
+    /// Why the last fetch failed.
     problem: Option<String>,
 }
 
 impl State {
     fn is_within(moment: Option<i64>, now: i64, span: i64) -> bool {
-        // Either way, so that a clock that jumps back does not freeze anything.
+        // In both directions, so that a clock that jumps back does not block refetching.
         moment.is_some_and(|moment| (now - moment).abs() < span)
     }
 
-    fn key(&self, id: Option<&str>, algorithm: Algorithm, now: i64, age: i64) -> Option<PublicKey> {
-        if !Self::is_within(self.fetched, now, age) {
+    fn key(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+        now: i64,
+        max_age: i64,
+    ) -> Option<DecodingKey> {
+        if !Self::is_within(self.fetched, now, max_age) {
             return None;
         }
         self.keys.find(id, algorithm).cloned()
     }
 
-    /// The best answer without asking the issuer.
-    fn answer(
+    fn cached_key(
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
         now: i64,
-    ) -> Result<PublicKey, KeyError> {
-        if let Some(key) = self.key(id, algorithm, now, LAST_RESORT) {
+    ) -> Result<DecodingKey, KeyError> {
+        if let Some(key) = self.key(id, algorithm, now, MAX_STALE) {
             return Ok(key);
         }
         Err(self
@@ -98,39 +100,39 @@ impl Issuers {
         }
     }
 
-    /// A key of an issuer that a policy trusts.
+    /// A key of an issuer that a policy trusts; never call this for any other issuer.
     pub(super) async fn key(
         &self,
-        issuer: &str,
+        name: &str,
         id: Option<&str>,
         algorithm: Algorithm,
         now: Timestamp,
-    ) -> Result<PublicKey, KeyError> {
+    ) -> Result<DecodingKey, KeyError> {
         let now = now.millis();
-        let kept = self.issuer(issuer);
-        if let Some(key) = kept.state().key(id, algorithm, now, FRESH) {
+        let issuer = self.issuer(name);
+        if let Some(key) = issuer.state().key(id, algorithm, now, FRESH) {
             return Ok(key);
         }
-        let _turn = kept.turn.lock().await;
+        let _fetching = issuer.fetching.lock().await;
         {
-            let mut state = kept.state();
-            // Whoever was first may have fetched it.
+            let mut state = issuer.state();
+            // Another request may have fetched it while this one waited for the lock.
             if let Some(key) = state.key(id, algorithm, now, FRESH) {
                 return Ok(key);
             }
-            if State::is_within(state.tried, now, PAUSE) {
-                return state.answer(id, algorithm, now);
+            if State::is_within(state.tried, now, MIN_PAUSE) {
+                return state.cached_key(id, algorithm, now);
             }
             state.tried = Some(now);
-            state.problem = Some("nobody has answered yet".to_owned());
+            state.problem = Some("no response yet".to_owned());
         }
         let fetcher = self.fetcher.clone();
-        let name = issuer.to_owned();
-        let place = Arc::clone(&kept);
-        // Goes on to its end also when whoever asked has gone.
+        let name = name.to_owned();
+        let fetched_for = Arc::clone(&issuer);
+        // Runs to completion even if the request is cancelled.
         let fetch = tokio::task::spawn_blocking(move || {
             let fetched = fetcher.keys(&name);
-            let mut state = place.state();
+            let mut state = fetched_for.state();
             match fetched {
                 Ok(keys) => {
                     state.keys = keys;
@@ -146,7 +148,7 @@ impl Issuers {
         if let Err(error) = fetch.await {
             tracing::error!(cause = %error, "failed to fetch OIDC keys");
         }
-        kept.state().answer(id, algorithm, now)
+        issuer.state().cached_key(id, algorithm, now)
     }
 
     fn issuer(&self, issuer: &str) -> Arc<Issuer> {

@@ -1,104 +1,89 @@
-//! Taking a signed token apart, strictly: three parts, one of two algorithms, claims of the right
-//! types. Nothing here is believed; signatures are checked with `keys`, claims by the caller.
+//! Decoding and verifying OIDC tokens with `jsonwebtoken`.
 //!
-//! This is our own because the usual libraries read the machine's clock, keep their cryptography
-//! in a global, and know many more algorithms than should ever be accepted here.
+//! Two steps, because only the token itself names the issuer whose key is needed: [`Jwt::decode`] reads the
+//! token without trusting it, [`Jwt::is_signed_by`] verifies the signature. Times are checked by the
+//! caller, with the server's clock. `docs/design/oidc.md` says why signatures are verified by ring.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
+use jsonwebtoken::dangerous::insecure_decode_claims;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::signature::{Error as InvalidSignature, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Validation, decode, decode_header};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::OidcError;
 
-/// Bytes of the longest token that is looked at.
-const LONGEST: usize = 16 * 1024;
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// All other algorithms are rejected, above all `none` and HMAC.
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::RS256, Algorithm::ES256];
 
-/// How a token may be signed. All others do not exist here, `none` and `HS256` above all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Algorithm {
-    /// RSA with SHA-256.
-    Rs256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-}
-
-/// A token taken apart.
+/// A decoded token. Its claims are not verified.
 #[derive(Debug)]
 pub(crate) struct Jwt<'a> {
+    token: &'a str,
     pub(crate) algorithm: Algorithm,
-    /// Which of the issuer's keys signed it.
     pub(crate) key_id: Option<String>,
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,
-    /// Seconds since 1970, as the other times.
+    /// Seconds since 1970, like the other times.
     pub(crate) expires: i64,
     pub(crate) not_before: Option<i64>,
     pub(crate) issued: Option<i64>,
     pub(crate) claims: Map<String, Value>,
-    /// What the signature is over.
-    pub(crate) signed: &'a [u8],
-    pub(crate) signature: Vec<u8>,
 }
 
-/// Whether a secret is meant to be such a token. Secrets made here have no dots.
-pub(crate) fn looks_like_one(secret: &str) -> bool {
+/// Distinguishes OIDC tokens from this server's own secrets, which contain no dots.
+pub(crate) fn is_jwt(secret: &str) -> bool {
     secret.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
 impl<'a> Jwt<'a> {
-    /// Take a token apart.
-    pub(crate) fn read(token: &'a str) -> Result<Self, OidcError> {
-        let bad = OidcError::Malformed;
-        if token.len() > LONGEST {
-            return Err(bad("it is too long"));
+    pub(crate) fn decode(token: &'a str) -> Result<Self, OidcError> {
+        let malformed = OidcError::Malformed;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(malformed("it is too long"));
         }
-        let (signed, signature) = token
-            .rsplit_once('.')
-            .ok_or(bad("it does not have three parts"))?;
-        let (header, payload) = signed
-            .split_once('.')
-            .ok_or(bad("it does not have three parts"))?;
-        let header = object(header).ok_or(bad("its header is not a JSON object"))?;
-        let claims = object(payload).ok_or(bad("its claims are not a JSON object"))?;
-        let algorithm = match header.get("alg").and_then(Value::as_str) {
-            Some("RS256") => Algorithm::Rs256,
-            Some("ES256") => Algorithm::Es256,
-            _ => return Err(bad("it must be signed with RS256 or ES256")),
-        };
-        if header.contains_key("crit") {
-            return Err(bad("its header has extensions that must be understood"));
+        let header = decode_header(token)
+            .ok()
+            .filter(|header| ALGORITHMS.contains(&header.alg))
+            .ok_or(malformed("it is not a JWT signed with RS256 or ES256"))?;
+        if header.crit.is_some() {
+            return Err(malformed("its header has critical extensions (crit)"));
         }
-        let key_id = match header.get("kid") {
-            None => None,
-            Some(Value::String(id)) => Some(id.clone()),
-            Some(_) => return Err(bad("its key id is not a text")),
-        };
+        let claims: Map<String, Value> = insecure_decode_claims(token)
+            .map_err(|_error| malformed("its claims are not a JSON object"))?;
         let Some(Value::String(issuer)) = claims.get("iss") else {
-            return Err(bad("it has no issuer (iss)"));
+            return Err(malformed("it has no issuer (iss)"));
         };
         Ok(Self {
-            algorithm,
-            key_id,
+            token,
+            algorithm: header.alg,
+            key_id: header.kid,
             issuer: issuer.clone(),
-            audiences: audiences(claims.get("aud"))
-                .ok_or(bad("its audience (aud) is not a text or a list of texts"))?,
-            expires: seconds(claims.get("exp"))
-                .map_err(bad)?
-                .ok_or(bad("it has no time of expiry (exp)"))?,
-            not_before: seconds(claims.get("nbf")).map_err(bad)?,
-            issued: seconds(claims.get("iat")).map_err(bad)?,
-            signature: URL_SAFE_NO_PAD
-                .decode(signature)
-                .map_err(|_not_base64| bad("its signature is not base64url"))?,
-            signed: signed.as_bytes(),
+            audiences: audiences(claims.get("aud")).ok_or(malformed(
+                "its audience (aud) is not a string or a list of strings",
+            ))?,
+            expires: seconds(claims.get("exp"))?.ok_or(malformed("it has no expiry time (exp)"))?,
+            not_before: seconds(claims.get("nbf"))?,
+            issued: seconds(claims.get("iat"))?,
             claims,
         })
     }
-}
 
-fn object(part: &str) -> Option<Map<String, Value>> {
-    let json = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&json).ok()
+    /// Whether the signature over header and claims is valid. Checks nothing else.
+    pub(crate) fn is_signed_by(&self, key: &DecodingKey) -> bool {
+        // An error means that a provider is installed already.
+        let _installed = RING.install_default();
+        let mut validation = Validation::new(self.algorithm);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        decode::<IgnoredAny>(self.token, key, &validation).is_ok()
+    }
 }
 
 fn audiences(claim: Option<&Value>) -> Option<Vec<String>> {
@@ -113,19 +98,62 @@ fn audiences(claim: Option<&Value>) -> Option<Vec<String>> {
     }
 }
 
-/// A time in whole seconds; a fraction is cut.
-fn seconds(claim: Option<&Value>) -> Result<Option<i64>, &'static str> {
+/// A time in whole seconds; fractions are truncated.
+fn seconds(claim: Option<&Value>) -> Result<Option<i64>, OidcError> {
     let Some(value) = claim else { return Ok(None) };
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a cast from a float stops at the ends of the range"
+        reason = "casts from floats saturate"
     )]
-    let whole = value
+    value
         .as_i64()
-        .or_else(|| value.as_f64().map(|seconds| seconds as i64));
-    whole
+        .or_else(|| value.as_f64().map(|seconds| seconds as i64))
         .map(Some)
-        .ok_or("its times (exp, nbf, iat) are not numbers")
+        .ok_or(OidcError::Malformed(
+            "its times (exp, nbf, iat) are not numbers",
+        ))
+}
+
+static RING: CryptoProvider = CryptoProvider {
+    signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
+    verifier_factory: |algorithm, key| {
+        Ok(Box::new(RingVerifier {
+            algorithm: *algorithm,
+            key: key.clone(),
+        }))
+    },
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+struct RingVerifier {
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+impl JwtVerifier for RingVerifier {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+impl Verifier<Vec<u8>> for RingVerifier {
+    fn verify(&self, signed: &[u8], signature: &Vec<u8>) -> Result<(), InvalidSignature> {
+        match (self.algorithm, self.key.kind()) {
+            // Rejects moduli of fewer than 2048 bits.
+            (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+                RsaPublicKeyComponents { n, e }.verify(
+                    &RSA_PKCS1_2048_8192_SHA256,
+                    signed,
+                    signature,
+                )
+            }
+            (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, signature)
+            }
+            _ => Err(ring::error::Unspecified),
+        }
+        .map_err(|_unspecified| InvalidSignature::new())
+    }
 }
 
 #[cfg(test)]
@@ -134,17 +162,17 @@ pub(crate) mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
 
-    use super::{Jwt, looks_like_one};
+    use super::{Jwt, is_jwt};
 
     fn encoded(part: &Value) -> String {
         URL_SAFE_NO_PAD.encode(part.to_string())
     }
 
-    fn token(header: &Value, claims: &Value) -> String {
+    pub(crate) fn token(header: &Value, claims: &Value) -> String {
         format!("{}.{}.AAAA", encoded(header), encoded(claims))
     }
 
-    /// An unsigned token whose other claims are good.
+    /// An unsigned token whose other claims are valid.
     pub(crate) fn token_with(more: Value) -> String {
         let mut claims = json!({"iss": "https://issuer.example", "exp": 4_000_000_000_u64});
         let Value::Object(more) = more else {
@@ -155,10 +183,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_two_algorithms_exist() {
+    fn accepts_only_rs256_and_es256() {
         let claims = json!({"iss": "a", "exp": 1});
         for good in ["RS256", "ES256"] {
-            assert!(Jwt::read(&token(&json!({"alg": good}), &claims)).is_ok());
+            assert!(Jwt::decode(&token(&json!({"alg": good}), &claims)).is_ok());
         }
         for bad in [
             json!("none"),
@@ -172,13 +200,13 @@ pub(crate) mod tests {
             json!(null),
             json!(["RS256"]),
         ] {
-            let error = Jwt::read(&token(&json!({"alg": bad}), &claims)).unwrap_err();
+            let error = Jwt::decode(&token(&json!({"alg": bad}), &claims)).unwrap_err();
             assert!(error.to_string().contains("RS256 or ES256"), "{bad}");
         }
     }
 
     #[test]
-    fn what_is_not_quite_a_token_is_refused() {
+    fn rejects_malformed_tokens() {
         let header = json!({"alg": "RS256"});
         for claims in [
             json!({"exp": 1}),
@@ -192,7 +220,7 @@ pub(crate) mod tests {
             json!({"iss": "a", "exp": 1, "aud": [1]}),
             json!([]),
         ] {
-            assert!(Jwt::read(&token(&header, &claims)).is_err(), "{claims}");
+            assert!(Jwt::decode(&token(&header, &claims)).is_err(), "{claims}");
         }
         let good = json!({"iss": "a", "exp": 1});
         for header in [
@@ -200,26 +228,26 @@ pub(crate) mod tests {
             json!({"alg": "RS256", "crit": ["b64"]}),
             json!("RS256"),
         ] {
-            assert!(Jwt::read(&token(&header, &good)).is_err(), "{header}");
+            assert!(Jwt::decode(&token(&header, &good)).is_err(), "{header}");
         }
         let long = format!("{}.{}", "a".repeat(20_000), token(&header, &good));
         for text in ["", ".", "..", "a.b.c", "e30.e30.", "é.é.é", long.as_str()] {
-            assert!(Jwt::read(text).is_err(), "{text}");
+            assert!(Jwt::decode(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn times_may_be_fractions() {
+    fn truncates_fractional_times() {
         let claims = json!({"iss": "a", "exp": 1.9, "nbf": 1e300});
         let token = token(&json!({"alg": "RS256"}), &claims);
-        let jwt = Jwt::read(&token).unwrap();
+        let jwt = Jwt::decode(&token).unwrap();
         assert_eq!((jwt.expires, jwt.not_before), (1, Some(i64::MAX)));
     }
 
     #[test]
-    fn tokens_are_told_from_other_secrets() {
-        assert!(looks_like_one("a.b.c"));
-        assert!(!looks_like_one("tea_0123"));
-        assert!(!looks_like_one("a.b.c.d"));
+    fn recognizes_tokens_by_their_two_dots() {
+        assert!(is_jwt("a.b.c"));
+        assert!(!is_jwt("tea_0123"));
+        assert!(!is_jwt("a.b.c.d"));
     }
 }

@@ -1,37 +1,24 @@
-//! The public keys of an issuer, as it publishes them (a JWK set), and checking signatures.
+//! The public keys that an issuer publishes as a JWK set.
 //!
-//! Keys of other kinds are passed over: an issuer may publish more than this server needs.
+//! Keys of other kinds are skipped: an issuer may publish more than this server supports.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
-use super::jwt::Algorithm;
+/// Bytes of an uncompressed point on P-256.
+const P256_POINT_BYTES: usize = 65;
 
-/// Bytes of a coordinate on P-256.
-const COORDINATE: usize = 32;
-
-/// The keys of an issuer.
 #[derive(Debug, Default)]
 pub(super) struct KeySet {
-    keys: Vec<(Option<String>, PublicKey)>,
+    keys: Vec<Key>,
 }
 
-/// A key that checks one kind of signature and no other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum PublicKey {
-    /// For RS256.
-    Rsa {
-        /// Big-endian.
-        modulus: Vec<u8>,
-        /// Big-endian.
-        exponent: Vec<u8>,
-    },
-    /// For ES256: an uncompressed point.
-    P256(Vec<u8>),
+#[derive(Debug)]
+struct Key {
+    id: Option<String>,
+    algorithm: Algorithm,
+    decoding: DecodingKey,
 }
 
 #[derive(Deserialize)]
@@ -39,30 +26,14 @@ struct Published {
     keys: Vec<serde_json::Value>,
 }
 
-#[derive(Deserialize)]
-struct PublishedKey {
-    kty: String,
-    kid: Option<String>,
-    #[serde(rename = "use")]
-    purpose: Option<String>,
-    alg: Option<String>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-}
-
 impl KeySet {
-    /// The usable keys of a published set.
     pub(super) fn parse(json: &[u8]) -> Result<Self, &'static str> {
         let published: Published = serde_json::from_slice(json)
             .map_err(|_error| "its key set is not a JSON object with keys")?;
-        let keys: Vec<_> = published
+        let keys: Vec<Key> = published
             .keys
             .into_iter()
-            .filter_map(|key| serde_json::from_value::<PublishedKey>(key).ok())
-            .filter_map(|key| Some((key.kid.clone(), usable(&key)?)))
+            .filter_map(|key| usable(&serde_json::from_value(key).ok()?))
             .collect();
         if keys.is_empty() {
             return Err("its key set has no key for RS256 or ES256");
@@ -70,79 +41,51 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// The key of this id for this algorithm. A token without an id fits an only key.
-    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&PublicKey> {
-        let mut fitting = self
+    /// The key with this id for this algorithm. Without an id, the algorithm must have only one key.
+    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&DecodingKey> {
+        let mut matching = self
             .keys
             .iter()
-            .filter(|(own, key)| {
-                key.algorithm() == algorithm && (id.is_none() || own.as_deref() == id)
-            })
-            .map(|(_, key)| key);
-        let first = fitting.next()?;
-        let is_clear = id.is_some() || fitting.next().is_none();
-        is_clear.then_some(first)
+            .filter(|key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id));
+        let first = matching.next()?;
+        let is_unambiguous = id.is_some() || matching.next().is_none();
+        is_unambiguous.then_some(&first.decoding)
     }
 }
 
-fn usable(key: &PublishedKey) -> Option<PublicKey> {
-    if key
-        .purpose
-        .as_deref()
-        .is_some_and(|purpose| purpose != "sig")
-    {
-        return None;
-    }
-    let bytes = |text: &Option<String>| URL_SAFE_NO_PAD.decode(text.as_deref()?).ok();
-    let is_for = |name: &str| key.alg.as_deref().is_none_or(|alg| alg == name);
-    match key.kty.as_str() {
-        "RSA" if is_for("RS256") => Some(PublicKey::Rsa {
-            modulus: bytes(&key.n)?,
-            exponent: bytes(&key.e)?,
-        }),
-        "EC" if is_for("ES256") && key.crv.as_deref() == Some("P-256") => {
-            let (x, y) = (bytes(&key.x)?, bytes(&key.y)?);
-            if x.len() != COORDINATE || y.len() != COORDINATE {
-                return None;
-            }
-            // 4 announces a point that is not compressed.
-            Some(PublicKey::P256([&[4], x.as_slice(), y.as_slice()].concat()))
+fn usable(jwk: &Jwk) -> Option<Key> {
+    let (algorithm, name) = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
         }
-        _ => None,
-    }
-}
-
-impl PublicKey {
-    fn algorithm(&self) -> Algorithm {
-        match self {
-            Self::Rsa { .. } => Algorithm::Rs256,
-            Self::P256(_) => Algorithm::Es256,
-        }
-    }
-
-    /// Whether the signature is this key's, over exactly these bytes.
-    pub(super) fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
-        match self {
-            // Shorter moduli than 2048 bits do not verify anything.
-            Self::Rsa { modulus, exponent } => RsaPublicKeyComponents {
-                n: modulus,
-                e: exponent,
-            }
-            .verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature)
-            .is_ok(),
-            Self::P256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-                .verify(signed, signature)
-                .is_ok(),
-        }
-    }
+        _ => return None,
+    };
+    let common = &jwk.common;
+    let is_for_signatures = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
+    let is_for_algorithm = common.key_algorithm.is_none_or(|named| named == name);
+    let decoding = DecodingKey::from_jwk(jwk).ok()?;
+    let is_complete = algorithm == Algorithm::RS256
+        || decoding
+            .try_get_as_bytes()
+            .is_ok_and(|point| point.len() == P256_POINT_BYTES);
+    (is_for_signatures && is_for_algorithm && is_complete).then(|| Key {
+        id: common.key_id.clone(),
+        algorithm,
+        decoding,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use ring::rand::SystemRandom;
     use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
     use serde_json::{Value, json};
 
+    use super::super::jwt::Jwt;
+    use super::super::jwt::tests::token_with;
     use super::{Algorithm, KeySet};
 
     const COORDINATE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -152,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_found_by_id_and_algorithm() {
+    fn finds_keys_by_id_and_algorithm() {
         let keys = set(&json!([
             {"kty": "EC", "crv": "P-256", "kid": "a", "x": COORDINATE, "y": COORDINATE},
             {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": "RS256"},
@@ -162,17 +105,17 @@ mod tests {
         ]))
         .unwrap();
         let found = |id, algorithm| keys.find(id, algorithm).is_some();
-        assert!(found(Some("a"), Algorithm::Rs256));
-        assert!(found(Some("a"), Algorithm::Es256));
-        assert!(found(Some("b"), Algorithm::Rs256));
-        assert!(!found(Some("b"), Algorithm::Es256));
-        assert!(!found(Some("c"), Algorithm::Rs256));
-        assert!(found(None, Algorithm::Es256), "the only one");
-        assert!(!found(None, Algorithm::Rs256), "which of two?");
+        assert!(found(Some("a"), Algorithm::RS256));
+        assert!(found(Some("a"), Algorithm::ES256));
+        assert!(found(Some("b"), Algorithm::RS256));
+        assert!(!found(Some("b"), Algorithm::ES256));
+        assert!(!found(Some("c"), Algorithm::RS256));
+        assert!(found(None, Algorithm::ES256), "the only one");
+        assert!(!found(None, Algorithm::RS256), "one of two");
     }
 
     #[test]
-    fn keys_that_do_not_fit_are_passed_over() {
+    fn skips_unsupported_keys() {
         for key in [
             json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "use": "enc"}),
             json!({"kty": "RSA", "n": "AQAB", "e": "AQAB", "alg": "RS512"}),
@@ -189,30 +132,38 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_good_for_its_bytes_and_key_only() {
-        use base64::Engine as _;
-        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    fn a_signature_is_valid_for_its_bytes_and_key_only() {
         let random = SystemRandom::new();
         let pair = || {
-            let der =
-                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_ref(), &random)
-                .unwrap()
+            let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+            let der = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+            EcdsaKeyPair::from_pkcs8(algorithm, der.as_ref(), &random).unwrap()
         };
         let published = |pair: &EcdsaKeyPair| {
             let point = pair.public_key().as_ref().to_owned();
             let part = |from: usize| URL_SAFE_NO_PAD.encode(&point[from..from + 32]);
             set(&json!([{"kty": "EC", "crv": "P-256", "x": part(1), "y": part(33)}])).unwrap()
         };
+        let verifies = |token: &str, keys: &KeySet| {
+            let key = keys.find(None, Algorithm::ES256).unwrap();
+            Jwt::decode(token).unwrap().is_signed_by(key)
+        };
+        let unsigned = |subject: &str| {
+            let token = token_with(json!({"sub": subject}));
+            token.rsplit_once('.').unwrap().0.to_owned()
+        };
         let own = pair();
-        let signature = own.sign(&random, b"abc").unwrap();
         let keys = published(&own);
-        let key = keys.find(None, Algorithm::Es256).unwrap();
-        assert!(key.verifies(b"abc", signature.as_ref()));
-        assert!(!key.verifies(b"abd", signature.as_ref()));
-        assert!(!key.verifies(b"abc", b""));
+        let signature = own.sign(&random, unsigned("a").as_bytes()).unwrap();
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        assert!(verifies(&format!("{}.{signature}", unsigned("a")), &keys));
+        assert!(!verifies(&format!("{}.{signature}", unsigned("b")), &keys));
+        assert!(!verifies(&format!("{}.", unsigned("a")), &keys));
+        assert!(!verifies(&format!("{}.!", unsigned("a")), &keys));
         let others = published(&pair());
-        let other = others.find(None, Algorithm::Es256).unwrap();
-        assert!(!other.verifies(b"abc", signature.as_ref()));
+        assert!(!verifies(
+            &format!("{}.{signature}", unsigned("a")),
+            &others
+        ));
     }
 }

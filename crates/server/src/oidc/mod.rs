@@ -1,8 +1,8 @@
-//! Tokens that a CI signs itself (OIDC): whose word the server takes, and for which suite.
+//! OIDC tokens of CI systems: which issuers a suite trusts, and for which scopes.
 //!
-//! `jwt` takes a token apart, `policy` says which issuers and claims a suite trusts, `issuers` keeps
-//! the keys of those issuers, `fetch` is the only thing that talks to them. [`Verifier`] puts the
-//! checks in order: nothing is ever fetched for an issuer that no policy names.
+//! `jwt` decodes and verifies tokens, `policy` holds the issuers and claims that a suite trusts,
+//! `issuers` caches the keys of those issuers and `fetch` downloads them. [`Verifier`] orders the
+//! checks: keys are never fetched for an issuer that no policy names.
 
 mod fetch;
 mod issuers;
@@ -22,82 +22,58 @@ use crate::scopes::Scope;
 use fetch::Fetcher;
 use issuers::{Issuers, KeyError};
 use jwt::Jwt;
-pub(crate) use jwt::looks_like_one;
+pub(crate) use jwt::is_jwt;
 pub(crate) use policy::Policy;
 
-/// How far the clock of an issuer may be from ours, in seconds.
+/// Seconds by which the clocks of issuer and server may differ.
 const LEEWAY: i64 = 60;
-/// Bytes of an audience or issuer that are repeated in an error message.
-const QUOTED: usize = 200;
+/// Maximum characters of an audience or issuer in an error message.
+const MAX_QUOTED: usize = 200;
 
-/// What a token proved.
+/// What a verified token may do.
 pub(crate) struct Grant {
-    /// The only suite it is good for.
+    /// The only suite it is valid for.
     pub(crate) suite: Suite,
-    /// What it may do there.
     pub(crate) scopes: Vec<String>,
-    /// Who vouches for whom, for people.
+    /// Issuer and subject, for people.
     pub(crate) description: String,
-    /// The same for one issuer and subject.
+    /// Equal for equal issuers and subjects.
     pub(crate) uuid: Uuid,
 }
 
-/// Why a token is not taken. Each text is a sentence for whoever sent it.
+/// Why a token is rejected. Each message is a sentence for the sender.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OidcError {
-    /// Not a token at all.
     #[error("The OIDC token cannot be read: {0}.")]
     Malformed(&'static str),
-    /// For somebody else.
     #[error(
-        "The OIDC token is for the audience {audience}, which is no suite of this server. Ask for \
-         a token with the audience {wanted}."
+        "The OIDC token is for the audience {audience}, which is not a suite of this server. \
+         Request a token with the audience {expected}."
     )]
-    Audience {
-        /// As in the token.
-        audience: String,
-        /// How a right one looks.
-        wanted: String,
-    },
-    /// Nobody here trusts the issuer; the same when there is no such suite.
+    Audience { audience: String, expected: String },
+    /// Also when there is no such suite, so that tokens cannot be used to find out which exist.
     #[error(
         "No OIDC policy of the suite in the token's audience trusts its issuer {issuer:?}. Check \
          the audience, and the policy: test-engine suite set ORGANIZATION/SUITE --oidc-policy FILE."
     )]
-    Untrusted {
-        /// As in the token.
-        issuer: String,
-    },
-    /// Too late.
-    #[error("The OIDC token has expired. Ask for a new one.")]
+    Untrusted { issuer: String },
+    #[error("The OIDC token has expired. Request a new one.")]
     Expired,
-    /// Too early.
     #[error("The OIDC token is not valid yet. Check the clocks of the issuer and of this server.")]
     NotYet,
-    /// The issuer has no such key.
     #[error("The OIDC token is signed with a key that its issuer does not publish.")]
     UnknownKey,
-    /// Not signed by the issuer.
     #[error("The signature of the OIDC token is wrong.")]
     Signature,
-    /// Genuine, and still a stranger.
+    /// Valid signature, but no policy statement matches.
     #[error(
-        "The OIDC token is genuine, but no statement of the suite's OIDC policy matches its \
-         claims. Compare them with the policy."
+        "The OIDC token is valid, but no statement of the suite's OIDC policy matches its claims. \
+         Compare them with the policy."
     )]
     Claims,
-    /// The keys cannot be had.
-    #[error(
-        "The keys of the OIDC issuer {issuer} cannot be fetched now: {problem}. Try again later."
-    )]
-    Issuer {
-        /// As in the policy.
-        issuer: String,
-        /// What went wrong.
-        problem: String,
-    },
-    /// The database.
-    #[error("The database cannot be used.")]
+    #[error("The keys of the OIDC issuer {issuer} cannot be fetched: {problem}. Try again later.")]
+    Issuer { issuer: String, problem: String },
+    #[error("The database is unavailable.")]
     Store(#[from] StoreError),
 }
 
@@ -113,7 +89,7 @@ impl Verifier {
         }
     }
 
-    /// Whom a token speaks for.
+    /// What a token of a CI job may do in the suite of its audience.
     pub(crate) async fn verify(
         &self,
         token: &str,
@@ -121,10 +97,10 @@ impl Verifier {
         links: &Links,
         now: Timestamp,
     ) -> Result<Grant, OidcError> {
-        let jwt = Jwt::read(token)?;
+        let jwt = Jwt::decode(token)?;
         let (organization, slug) = suite_of(&jwt, links)?;
         let untrusted = || OidcError::Untrusted {
-            issuer: shortened(&jwt.issuer),
+            issuer: truncated(&jwt.issuer),
         };
         let suite = store
             .suite(&organization, &slug)
@@ -134,22 +110,7 @@ impl Verifier {
         if !policy.trusts(&jwt.issuer) {
             return Err(untrusted());
         }
-        // Before the keys: a stale token is no reason to ask anybody.
-        check_times(&jwt, now)?;
-        let key = self
-            .issuers
-            .key(&jwt.issuer, jwt.key_id.as_deref(), jwt.algorithm, now)
-            .await
-            .map_err(|error| match error {
-                KeyError::Unknown => OidcError::UnknownKey,
-                KeyError::Unavailable(problem) => OidcError::Issuer {
-                    issuer: jwt.issuer.clone(),
-                    problem,
-                },
-            })?;
-        if !key.verifies(jwt.signed, &jwt.signature) {
-            return Err(OidcError::Signature);
-        }
+        self.authenticate(&jwt, now).await?;
         let scopes = policy.grants(&jwt.issuer, &jwt.claims);
         if scopes.is_empty() {
             return Err(OidcError::Claims);
@@ -166,9 +127,31 @@ impl Verifier {
             suite,
         })
     }
+
+    /// Checks times and signature. The caller must trust the issuer, since its keys may be fetched.
+    async fn authenticate(&self, jwt: &Jwt<'_>, now: Timestamp) -> Result<(), OidcError> {
+        // First, so that expired tokens cause no fetch.
+        check_times(jwt, now)?;
+        let key = self
+            .issuers
+            .key(&jwt.issuer, jwt.key_id.as_deref(), jwt.algorithm, now)
+            .await
+            .map_err(|error| match error {
+                KeyError::Unknown => OidcError::UnknownKey,
+                KeyError::Unavailable(problem) => OidcError::Issuer {
+                    issuer: jwt.issuer.clone(),
+                    problem,
+                },
+            })?;
+        if jwt.is_signed_by(&key) {
+            Ok(())
+        } else {
+            Err(OidcError::Signature)
+        }
+    }
 }
 
-/// Organization and suite of the audience. Several audiences may name one suite, not two.
+/// Organization and suite of the audience. Several audiences must name the same suite.
 fn suite_of(jwt: &Jwt<'_>, links: &Links) -> Result<(String, String), OidcError> {
     let mut found: Option<(&str, &str)> = None;
     for audience in &jwt.audiences {
@@ -176,20 +159,20 @@ fn suite_of(jwt: &Jwt<'_>, links: &Links) -> Result<(String, String), OidcError>
             continue;
         };
         if found.is_some_and(|earlier| earlier != suite) {
-            return Err(OidcError::Malformed("its audiences are several suites"));
+            return Err(OidcError::Malformed("its audiences name several suites"));
         }
         found = Some(suite);
     }
     let Some((organization, suite)) = found else {
         return Err(OidcError::Audience {
-            audience: shortened(&format!("{:?}", jwt.audiences)),
-            wanted: links.suite_api_pattern(),
+            audience: truncated(&format!("{:?}", jwt.audiences)),
+            expected: links.suite_api_pattern(),
         });
     };
     Ok((organization.to_owned(), suite.to_owned()))
 }
 
-/// The policy of a suite. One that cannot be read trusts nobody.
+/// An unreadable policy trusts no issuer.
 fn stored_policy(suite: &Suite) -> Option<Policy> {
     let text = suite.oidc_policy.as_deref()?;
     Policy::parse(text)
@@ -211,7 +194,6 @@ fn check_times(jwt: &Jwt<'_>, now: Timestamp) -> Result<(), OidcError> {
     Ok(())
 }
 
-/// One id for one issuer and subject.
 fn uuid_of(issuer: &str, subject: &str) -> Uuid {
     let hash = crate::secrets::hash(&format!("{issuer}\n{subject}"));
     let mut bytes = [0; 16];
@@ -219,28 +201,29 @@ fn uuid_of(issuer: &str, subject: &str) -> Uuid {
     Uuid::new_v8(bytes)
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(QUOTED).collect()
+fn truncated(text: &str) -> String {
+    text.chars().take(MAX_QUOTED).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::Algorithm;
     use test_engine_store::Timestamp;
 
+    use super::jwt::Jwt;
     use super::jwt::tests::token_with;
-    use super::jwt::{Algorithm, Jwt};
     use super::{OidcError, check_times, suite_of};
     use crate::links::Links;
 
     fn times(token: &str, now: i64) -> Result<(), OidcError> {
         check_times(
-            &Jwt::read(token).unwrap(),
+            &Jwt::decode(token).unwrap(),
             Timestamp::from_millis(now * 1_000),
         )
     }
 
     #[test]
-    fn clocks_may_differ_by_a_minute() {
+    fn tolerates_a_minute_of_clock_difference() {
         let token = token_with(serde_json::json!({"exp": 1_000, "nbf": 500}));
         for (now, good) in [
             (440, true),
@@ -260,12 +243,12 @@ mod tests {
     }
 
     #[test]
-    fn the_audience_is_one_suite_by_its_api_or_web_address() {
+    fn the_audience_is_the_api_or_page_url_of_one_suite() {
         let links = Links::new("https://tests.example.com/engine".to_owned());
         let suite = |audience: serde_json::Value| {
             let token = token_with(serde_json::json!({"aud": audience}));
-            let jwt = Jwt::read(&token).unwrap();
-            assert_eq!(jwt.algorithm, Algorithm::Es256);
+            let jwt = Jwt::decode(&token).unwrap();
+            assert_eq!(jwt.algorithm, Algorithm::ES256);
             suite_of(&jwt, &links).ok()
         };
         let api = "https://tests.example.com/engine/v2/analytics/organizations/acme/suites/web";

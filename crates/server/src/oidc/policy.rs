@@ -1,8 +1,7 @@
-//! A suite's OIDC policy: which issuers it trusts, with which claims, to do what.
+//! A suite's OIDC policy: which issuers it trusts, with which claims, for which scopes.
 //!
-//! A list of statements, written as YAML or JSON. A token gets the scopes of every statement that
-//! matches it. What is not understood is an error, never passed over: a misspelt claim must not
-//! open a door.
+//! A list of statements in YAML or JSON. A token gets the scopes of every statement that matches it.
+//! Unknown fields are errors: a misspelled claim must not grant access.
 
 use std::collections::BTreeMap;
 
@@ -12,36 +11,35 @@ use serde_json::{Map, Value};
 
 use crate::scopes::Scope;
 
-/// Bytes of the longest policy.
-const LONGEST: usize = 64 * 1024;
-/// Statements of a policy.
-const MOST_STATEMENTS: usize = 100;
+const MAX_POLICY_BYTES: usize = 64 * 1024;
+const MAX_STATEMENTS: usize = 100;
 
-/// Why a text is no policy. Reads after "failed to …: ".
+/// Reads after "failed to …: ".
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PolicyError {
-    /// Not the right shape.
+    /// Not valid YAML or JSON, or not a list of statements.
     #[error(
         "the OIDC policy is not a YAML or JSON list of statements {{iss, claims, scopes}}: {0}"
     )]
     Shape(String),
-    /// Nothing in it.
+    /// A list without statements.
     #[error("the OIDC policy has no statement")]
     Empty,
-    /// More than anybody needs.
-    #[error("the OIDC policy is longer than {LONGEST} bytes or {MOST_STATEMENTS} statements")]
+    /// Too many bytes or statements.
+    #[error(
+        "the OIDC policy is longer than {MAX_POLICY_BYTES} bytes or {MAX_STATEMENTS} statements"
+    )]
     TooLong,
-    /// One statement is wrong.
-    #[error("statement {number} of the OIDC policy is wrong: {problem}")]
+    /// An invalid statement.
+    #[error("statement {number} of the OIDC policy is invalid: {problem}")]
     Statement {
         /// From 1.
         number: usize,
-        /// What is wrong with it.
+        /// Reads after a colon.
         problem: String,
     },
 }
 
-/// A policy that was read and checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     statements: Vec<Statement>,
@@ -64,19 +62,18 @@ struct Written {
 }
 
 impl Policy {
-    /// Read a policy.
     pub(crate) fn parse(text: &str) -> Result<Self, PolicyError> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_POLICY_BYTES {
             return Err(PolicyError::TooLong);
         }
         let shape = |error: &dyn std::fmt::Display| {
-            // The parser draws the place over several lines; the first says all.
+            // The first line is the message, the others show the position as a drawing.
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
             PolicyError::Shape(first.trim_start_matches("error: ").to_owned())
         };
         let written: Vec<Written> = if text.trim_start().starts_with('[') {
-            // JSON with the messages of JSON; a YAML list may begin like this, too.
+            // A YAML list may start like this, too; errors are then those of the JSON parser.
             serde_json::from_str(text)
                 .or_else(|error| serde_saphyr::from_str(text).map_err(|_yaml| shape(&error)))?
         } else {
@@ -85,7 +82,7 @@ impl Policy {
         if written.is_empty() {
             return Err(PolicyError::Empty);
         }
-        if written.len() > MOST_STATEMENTS {
+        if written.len() > MAX_STATEMENTS {
             return Err(PolicyError::TooLong);
         }
         let statements = written
@@ -98,21 +95,20 @@ impl Policy {
         Ok(Self { statements })
     }
 
-    /// Everything any of its statements grants.
+    /// The scopes that any statement grants.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope> {
         self.statements
             .iter()
             .flat_map(|statement| statement.scopes.iter().copied())
     }
 
-    /// Whether any statement is about this issuer.
     pub(crate) fn trusts(&self, issuer: &str) -> bool {
         self.statements
             .iter()
             .any(|statement| statement.issuer == issuer)
     }
 
-    /// What a genuine token of this issuer may do; nothing when no statement matches.
+    /// The scopes of a verified token; empty if no statement matches.
     pub(crate) fn grants(&self, issuer: &str, claims: &Map<String, Value>) -> Vec<Scope> {
         let mut scopes: Vec<Scope> = self
             .statements
@@ -140,16 +136,14 @@ impl Statement {
 fn statement(written: Written) -> Result<Statement, String> {
     check_issuer(&written.iss)?;
     if written.claims.is_empty() {
-        return Err(
-            "it has no claims, so it would let in everybody whom the issuer knows".to_owned(),
-        );
+        return Err("it has no claims, so it would match every token of the issuer".to_owned());
     }
     let claims = written
         .claims
         .into_iter()
         .map(|(name, wanted)| {
             let wanted = values(&wanted).ok_or_else(|| {
-                format!("the claim {name} must be a value or {{in: [values]}}, not empty")
+                format!("the claim {name} must be a non-empty value or {{in: [values]}}")
             })?;
             Ok((name, wanted))
         })
@@ -180,7 +174,6 @@ fn statement(written: Written) -> Result<Statement, String> {
     })
 }
 
-/// The values a claim may have.
 fn values(wanted: &Value) -> Option<Vec<String>> {
     if let Some(one) = scalar(wanted) {
         return Some(vec![one]);
@@ -194,7 +187,7 @@ fn values(wanted: &Value) -> Option<Vec<String>> {
     (!several.is_empty()).then_some(several)
 }
 
-/// A text, a whole number or a truth value as text; issuers disagree on which a claim is.
+/// A string, integer or boolean as a string: issuers differ in which they use for a claim.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -213,12 +206,12 @@ fn check_issuer(issuer: &str) -> Result<(), String> {
         return wrong("is not a URL");
     };
     if authority.as_str().contains('@') || uri.query().is_some() || issuer.contains('#') {
-        return wrong("must not have a user, a query or a fragment");
+        return wrong("must not contain a user, a query or a fragment");
     }
     match uri.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if super::fetch::is_loopback(host) => Ok(()),
-        _ => wrong("must begin with https://"),
+        _ => wrong("must start with https://"),
     }
 }
 
@@ -239,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn yaml_and_json_say_the_same() {
+    fn yaml_and_json_are_equivalent() {
         let yaml = "
 - iss: https://agent.buildkite.com
   claims:
@@ -265,9 +258,21 @@ mod tests {
     fn every_claim_of_a_statement_must_match() {
         let policy = Policy::parse(
             &json!([
-                {"iss": AGENT, "claims": {"org": "acme", "pipeline": {"in": ["web", "api"]}}, "scopes": ["read_suites"]},
-                {"iss": AGENT, "claims": {"org": "acme", "branch": "main"}, "scopes": ["write_test_plan", "read_suites"]},
-                {"iss": "https://other.example", "claims": {"id": 7, "protected": true}, "scopes": ["write_uploads"]},
+                {
+                    "iss": AGENT,
+                    "claims": {"org": "acme", "pipeline": {"in": ["web", "api"]}},
+                    "scopes": ["read_suites"],
+                },
+                {
+                    "iss": AGENT,
+                    "claims": {"org": "acme", "branch": "main"},
+                    "scopes": ["write_test_plan", "read_suites"],
+                },
+                {
+                    "iss": "https://other.example",
+                    "claims": {"id": 7, "protected": true},
+                    "scopes": ["write_uploads"],
+                },
             ])
             .to_string(),
         )
@@ -284,7 +289,7 @@ mod tests {
             ),
             [Scope::ReadSuites, Scope::WriteTestPlan]
         );
-        for stranger in [
+        for unmatched in [
             json!({}),
             json!({"org": "acme"}),
             json!({"org": "acme", "pipeline": "ops"}),
@@ -293,7 +298,7 @@ mod tests {
             json!({"org": "acme", "pipeline": null}),
             json!({"id": 7, "protected": true}),
         ] {
-            assert_eq!(grants(AGENT, stranger.clone()), [], "{stranger}");
+            assert_eq!(grants(AGENT, unmatched.clone()), [], "{unmatched}");
         }
         let other = "https://other.example";
         assert_eq!(
@@ -304,9 +309,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_an_error() {
+    fn rejects_invalid_policies() {
         let good = json!({"iss": AGENT, "claims": {"a": "b"}, "scopes": ["read_suites"]});
-        for (change, says) in [
+        for (change, expected) in [
             (json!({"iss": "http://agent.example"}), "https://"),
             (json!({"iss": "agent"}), "https://"),
             (json!({"iss": "https://a/?x=y"}), "query"),
@@ -328,7 +333,7 @@ mod tests {
                 .unwrap()
                 .extend(claims(change.clone()));
             let error = Policy::parse(&json!([statement]).to_string()).unwrap_err();
-            assert!(error.to_string().contains(says), "{change}: {error}");
+            assert!(error.to_string().contains(expected), "{change}: {error}");
         }
         assert_eq!(Policy::parse("[]").unwrap_err(), PolicyError::Empty);
         assert_eq!(Policy::parse("").unwrap_err(), PolicyError::Empty);
@@ -351,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn http_is_for_this_machine_only() {
+    fn allows_http_only_for_loopback() {
         let policy = |issuer: &str| {
             Policy::parse(
                 &json!([{"iss": issuer, "claims": {"a": "b"}, "scopes": ["read_suites"]}])

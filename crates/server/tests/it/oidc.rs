@@ -222,7 +222,7 @@ fn claims_that_do_not_fit_are_refused() {
         (json!({"exp": NOW - 60}), "expired"),
         (json!({"nbf": NOW + 61}), "not valid yet"),
         (json!({"iat": NOW + 61}), "not valid yet"),
-        (json!({"exp": null}), "no time of expiry"),
+        (json!({"exp": null}), "no expiry time"),
         (json!({"exp": "4000000000"}), "not numbers"),
         (json!({"nbf": "later"}), "not numbers"),
         (json!({"aud": null}), "audience"),
@@ -355,7 +355,7 @@ fn an_issuer_that_is_down_is_another_matter_than_a_bad_token() {
         (IssuerMood::Broken, "500"),
         (IssuerMood::Elsewhere, "redirect"),
         (IssuerMood::Endless, "failed to get"),
-        (IssuerMood::Impostor, "another issuer"),
+        (IssuerMood::Impostor, "describes the issuer"),
     ] {
         scene.wait(11);
         scene.issuer.set_mood(mood);
