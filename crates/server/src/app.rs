@@ -1,4 +1,4 @@
-//! What every request handler may use.
+//! The state that all request handlers and jobs share.
 
 use std::sync::Arc;
 
@@ -16,7 +16,6 @@ use crate::planning::Planner;
 use crate::rate_limits::RateLimits;
 use crate::raw_uploads::RawUploads;
 
-/// Shared by all requests.
 pub(crate) type App = Arc<AppState>;
 
 pub(crate) struct AppState {
@@ -31,12 +30,12 @@ pub(crate) struct AppState {
     pub(crate) planner: Planner,
     pub(crate) links: Links,
     pub(crate) metrics: Metrics,
-    /// Tells this server from others on the same database.
+    /// Identifies this server among those on the same database.
     pub(crate) instance: Uuid,
 }
 
 impl AppState {
-    /// `public_url` is what links begin with.
+    /// `public_url` is the start of links.
     pub(crate) fn new(
         config: Config,
         clock: Clock,
@@ -46,7 +45,7 @@ impl AppState {
         public_url: String,
     ) -> Self {
         let links = Links::new(public_url);
-        let is_file = config.storage.database_url.is_none();
+        let is_file = config.storage.database_url().is_none();
         let metrics = Metrics::new(is_file.then(|| config.storage.database()));
         Self {
             authenticator: Authenticator::new(store.clone(), links.clone(), config.oidc),

@@ -1,9 +1,9 @@
-//! The server from its first file to its last request.
+//! Starting and stopping the server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use test_engine_store::{Store, StoreError, without_secrets};
 use tokio::net::TcpListener;
 
@@ -12,61 +12,49 @@ use crate::app::AppState;
 use crate::backfills::{Backfills, FormKey};
 use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Storage};
 use crate::{http, jobs, secrets};
 
-/// The name of the key that forms are sealed with, in the database.
+/// The name in the database of the key that signs forms.
 const FORM_KEY: &str = "backfill form key";
 
-/// Why the server cannot start. Reads after "failed to start: ".
+/// Reads after "failed to start: ".
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum ServeError {
-    /// The data directory cannot be made.
-    #[error("the data directory {path} cannot be made; choose another with --data-dir")]
+    #[error("cannot create the data directory {path}; choose another with --data-dir")]
     DataDirectory {
-        /// As configured.
         path: PathBuf,
-        /// What the system says.
         source: std::io::Error,
     },
-    /// The database cannot be opened.
-    #[error("the database {place} cannot be opened{hint}")]
+    #[error("cannot open the database {location}{hint}")]
     Database {
-        /// The file, or the address without its password.
-        place: String,
-        /// What to do about it, after a semicolon; may be empty.
+        /// The file, or the URL without its password.
+        location: String,
+        /// What to do, after a semicolon; may be empty.
         hint: &'static str,
-        /// What the store says.
         source: StoreError,
     },
-    /// The first organization cannot be made.
-    #[error("the first organization cannot be made")]
+    #[error("cannot create the first organization")]
     FirstStart(#[from] AdminError),
-    /// The object storage cannot be opened.
-    #[error("the object storage cannot be opened; check --blob-store")]
+    #[error("cannot open the object storage; check --blob-store")]
     Blobs(#[from] BlobError),
-    /// The database refuses to be written to.
-    #[error("the database cannot be written to")]
+    #[error("cannot write to the database")]
     Write(#[source] StoreError),
-    /// The address cannot be listened on.
-    #[error("the address {address} cannot be listened on; choose another with --listen")]
+    #[error("cannot listen on {address}; choose another address with --listen")]
     Listen {
-        /// As configured.
         address: std::net::SocketAddr,
-        /// What the system says.
         source: std::io::Error,
     },
 }
 
-/// Open the database of this configuration; a file is made when missing.
-pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
-    let storage = &config.storage;
-    if let Some(url) = &storage.database_url {
-        let url = url.expose_secret();
+/// Opens the database; creates the file if it is missing.
+pub async fn open_store(storage: &Storage) -> Result<Store, ServeError> {
+    if let Some(url) = storage.database_url() {
         return Store::open_with(url, storage.database_connections)
             .await
             .map_err(|source| ServeError::Database {
-                place: without_secrets(url),
+                location: without_secrets(url),
                 hint: hint(&source),
                 source,
             });
@@ -80,7 +68,7 @@ pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
     Store::open_file(&path)
         .await
         .map_err(|source| ServeError::Database {
-            place: path.display().to_string(),
+            location: path.display().to_string(),
             hint: match source {
                 StoreError::Newer { .. } => "",
                 _ => "; check that the data directory is writable",
@@ -89,7 +77,7 @@ pub async fn open_store(config: &Config) -> Result<Store, ServeError> {
         })
 }
 
-/// What to do when the database at an address cannot be opened.
+/// For databases with a URL.
 fn hint(error: &StoreError) -> &'static str {
     match error {
         StoreError::SignIn(_) => "; check the user and the password in --database-url",
@@ -97,7 +85,7 @@ fn hint(error: &StoreError) -> &'static str {
             "; check sslmode and sslrootcert in --database-url, and the server's certificate"
         }
         StoreError::NoDatabase(_) => {
-            "; make it with CREATE DATABASE, or name another in --database-url"
+            "; create it with CREATE DATABASE, or choose another in --database-url"
         }
         StoreError::Unavailable(_) => {
             "; check that it is running, and the host and the port in --database-url"
@@ -106,7 +94,7 @@ fn hint(error: &StoreError) -> &'static str {
     }
 }
 
-/// A server that is ready to listen.
+/// A server that is ready to run.
 pub struct Server {
     config: Config,
     clock: Clock,
@@ -117,16 +105,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Open everything. A database without an organization gets one, and a token for it.
+    /// Opens database and object storage. Creates an organization and a token if there is none.
     pub async fn prepare(config: Config, clock: Clock) -> Result<Self, ServeError> {
-        let store = open_store(&config).await?;
-        let organization = &config.storage.organization;
-        let blobs = Blobs::open(&config.storage.blobs, clock.now())?;
+        let storage = &config.storage;
+        let store = open_store(storage).await?;
+        let blobs = Blobs::open(storage, clock.now())?;
         let form_key = store
             .server_secret(FORM_KEY, secrets::random(), clock.now())
             .await
             .map_err(ServeError::Write)?;
-        let first_token = admin::first_start(&store, organization, clock.now()).await?;
+        let first_token = admin::first_start(&store, &storage.organization, clock.now()).await?;
         Ok(Self {
             config,
             clock,
@@ -137,18 +125,18 @@ impl Server {
         })
     }
 
-    /// The token of a new database. There is no other way to learn it, so show it once.
+    /// The token of a new database. It is not stored, so print it.
     pub fn first_token(&self) -> Option<&SecretString> {
         self.first_token.as_ref()
     }
 
-    /// Serve until `shutdown` is done; requests under way are finished first.
+    /// Serves until `shutdown` completes and the requests in progress have finished.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         self.run_until(listener, shutdown, std::future::pending())
             .await;
     }
 
-    /// The same; once `give_up` is done, requests under way are waited for no longer.
+    /// Like [`Self::run`], but aborts the requests in progress when `give_up` completes.
     pub async fn run_until(
         self,
         listener: TcpListener,
@@ -179,18 +167,17 @@ impl Server {
         )
         .await;
         background.abort();
-        // The jobs touch nothing any more once this has ended, in whichever way.
+        // Wait for it, because the jobs still use the database until then.
         let _aborted = background.await;
-        jobs::hand_over(&app).await;
+        jobs::release(&app).await;
         app.raw_uploads.finish().await;
         self.store.close().await;
     }
 }
 
-/// Serve this configuration on a listener until `shutdown` is done.
+/// Serves on a listener until `shutdown` completes.
 ///
-/// A new database gets its organization but nobody learns the first token; make one with
-/// [`admin::create_token`].
+/// The first token of a new database is lost; create another with [`admin::create_token`].
 pub async fn serve(
     config: Config,
     listener: TcpListener,

@@ -86,7 +86,7 @@ impl TestServer {
     pub fn create_suite(&self, slug: &str) -> Connection {
         runtime().block_on(async {
             let now = Clock::System.now();
-            let store = open_store(&config(&self.data))
+            let store = open_store(&config(&self.data).storage)
                 .await
                 .expect("the database opens");
             let suite = admin::create_suite(&store, ORGANIZATION, slug, slug, "main", now)

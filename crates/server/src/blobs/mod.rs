@@ -17,7 +17,7 @@ use test_engine_store::Timestamp;
 use test_engine_wire::PresignedForm;
 use uuid::Uuid;
 
-use crate::config::BlobStore;
+use crate::config::{BlobStore, Storage};
 use files::Files;
 use s3::S3;
 
@@ -107,10 +107,12 @@ pub(crate) enum Blobs {
 }
 
 impl Blobs {
-    /// The storage of these settings. Nothing is made, and a bucket is not asked.
-    pub(crate) fn open(settings: &BlobStore, now: Timestamp) -> Result<Self, BlobError> {
-        match settings {
-            BlobStore::Directory(root) => Files::open(root.clone(), now).map(Self::Files),
+    /// Creates nothing, and does not check that a bucket exists.
+    pub(crate) fn open(storage: &Storage, now: Timestamp) -> Result<Self, BlobError> {
+        match &storage.blobs {
+            BlobStore::Directory(root) => {
+                Files::open(storage.data_dir.join(root), now).map(Self::Files)
+            }
             BlobStore::S3(settings) => S3::open(settings).map(Self::S3),
         }
     }

@@ -1,4 +1,4 @@
-//! `test-engine backup`: a copy of the data directory while the server runs.
+//! `test-engine backup`
 
 use std::path::PathBuf;
 
@@ -7,24 +7,23 @@ use clap::Args;
 use serde_json::json;
 
 use super::output;
-use super::settings::DatabaseArguments;
 use crate::backup::back_up;
+use crate::config::Storage;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Directory to make; afterwards a data directory like any other
+    /// Directory to create; the copy is a complete data directory
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    database: DatabaseArguments,
+    storage: Storage,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let config = arguments.database.to_config();
-    let backup = back_up(&config.storage, &arguments.to)
+    let backup = back_up(&arguments.storage, &arguments.to)
         .await
         .context("failed to back up")?;
     if arguments.json {
@@ -36,7 +35,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }));
     }
     output::print(&format!(
-        "{}: a database of {} bytes and {} other files of {} bytes",
+        "created {}: database of {} bytes, {} other files of {} bytes",
         arguments.to.display(),
         backup.database_bytes,
         backup.files,

@@ -1,4 +1,4 @@
-//! `test-engine init`: everything a pipeline needs, as shell exports.
+//! `test-engine init`: creates what a pipeline needs and prints shell exports.
 
 use anyhow::Context as _;
 use clap::Args;
@@ -6,29 +6,28 @@ use secrecy::ExposeSecret as _;
 use test_engine_store::Store;
 
 use super::output;
-use super::settings::DatabaseArguments;
 use super::suite::split_path;
 use crate::admin::{self, AdminError, TokenRequest};
 use crate::clock::Clock;
-use crate::config::{DEFAULT_LISTEN, Network};
+use crate::config::{DEFAULT_LISTEN, Network, Storage};
 use crate::scopes::Scope;
 
-/// What the client needs to plan and to read what it runs.
 const PIPELINE_SCOPES: [Scope; 3] = [Scope::ReadSuites, Scope::ReadTestPlan, Scope::WriteTestPlan];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Organization and suite, such as acme/web; both are made when missing
+    /// Organization and suite, such as acme/web; created if missing
     #[arg(value_name = "ORGANIZATION/SUITE")]
     path: String,
-    /// Where the pipeline finds the server
-    #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL", default_value_t = format!("http://{DEFAULT_LISTEN}"))]
+    /// URL of the server for the pipeline
+    #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
+    #[arg(default_value_t = format!("http://{DEFAULT_LISTEN}"))]
     public_url: String,
-    /// Branch that plans and pages prefer, for a new suite
+    /// Default branch of a new suite
     #[arg(long, value_name = "BRANCH", default_value = "main")]
     default_branch: String,
     #[command(flatten)]
-    database: DatabaseArguments,
+    storage: Storage,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -36,11 +35,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .context("failed to read the settings")?
         .unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
     let (organization, suite) = split_path(&arguments.path).context("failed to read the suite")?;
-    let store = super::open(&arguments.database).await?;
+    let store = super::open(&arguments.storage).await?;
     let branch = &arguments.default_branch;
-    let (access, uploads) = make(&store, &organization, &suite, branch)
+    let (access, uploads) = create(&store, &organization, &suite, branch)
         .await
-        .context("failed to make what the pipeline needs")?;
+        .context("failed to create the suite and its tokens")?;
     store.close().await;
     let exports = [
         ("BUILDKITE_ORGANIZATION_SLUG", organization),
@@ -58,8 +57,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .try_for_each(|(name, value)| output::print(&format!("export {name}={value}")))
 }
 
-/// An access token and a suite token; the organization and the suite when missing.
-async fn make(
+/// Creates an access token and a suite token, and organization and suite if they are missing.
+async fn create(
     store: &Store,
     organization: &str,
     suite: &str,

@@ -1,8 +1,8 @@
-//! The command line: what was typed, and the one command it names.
+//! The command line of `test-engine`.
 //!
-//! Flags and `TEST_ENGINE_*` variables are read here and nowhere else. `serve` turns them into a
-//! [`crate::config::Config`]; the other commands work on the data directory directly, also while a
-//! server runs on it.
+//! Only this module reads arguments and `TEST_ENGINE_*` variables. `serve` turns them into a
+//! [`crate::config::Config`]; the other commands work on the database directly, whether or not a
+//! server is running.
 
 mod backup;
 mod init;
@@ -16,15 +16,16 @@ mod token;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::builder::{OsStr, Resettable};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use settings::settings_table;
 
+use crate::config::Storage;
 use crate::error_chain::ErrorChain;
-use settings::DatabaseArguments;
 
-/// Plans test runs, takes in their results, learns from them.
+/// Plans test runs, stores their results and learns from them.
 #[derive(Debug, Parser)]
 #[command(name = "test-engine", version, propagate_version = true)]
 struct Cli {
@@ -36,21 +37,24 @@ struct Cli {
 enum Command {
     /// Run the server.
     Serve(Box<settings::ServeSettings>),
-    /// Make and list organizations.
-    Organization(organization::Arguments),
-    /// Make and list test suites.
-    Suite(suite::Arguments),
-    /// Make, list and revoke access tokens.
-    Token(token::Arguments),
-    /// Make what a pipeline needs and print it as shell exports.
+    /// Create and list organizations.
+    #[command(subcommand)]
+    Organization(organization::Command),
+    /// Create, list and change test suites.
+    #[command(subcommand)]
+    Suite(suite::Command),
+    /// Create, list and revoke access tokens.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Create an organization, a suite and tokens for a pipeline, and print them as shell exports.
     Init(init::Arguments),
-    /// Copy everything to a new data directory, while the server runs.
+    /// Copy the data directory while the server runs.
     Backup(backup::Arguments),
-    /// Remove what is older than it is kept; the server does so by itself.
+    /// Remove expired data now instead of waiting for the server's background job.
     Retention(retention::Arguments),
 }
 
-/// Scripts and CI settings clear a variable by setting it to nothing, so that means not set.
+/// Treats empty variables as unset, because that is how scripts and CI settings clear them.
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line is where the environment is read"
@@ -71,7 +75,7 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
         .mut_subcommands(without_empty_variables)
 }
 
-/// Parse the command line, run its command, and say how it went.
+/// Runs the program.
 pub fn main() -> ExitCode {
     let matches = without_empty_variables(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -85,9 +89,9 @@ pub fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match cli.command {
             Command::Serve(settings) => serve::run(*settings).await,
-            Command::Organization(arguments) => organization::run(arguments).await,
-            Command::Suite(arguments) => suite::run(arguments).await,
-            Command::Token(arguments) => token::run(arguments).await,
+            Command::Organization(command) => organization::run(command).await,
+            Command::Suite(command) => suite::run(command).await,
+            Command::Token(command) => token::run(command).await,
             Command::Init(arguments) => init::run(arguments).await,
             Command::Backup(arguments) => backup::run(arguments).await,
             Command::Retention(arguments) => retention::run(arguments).await,
@@ -100,15 +104,13 @@ pub fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    output::complain(&format!("test-engine: {}", ErrorChain(error.as_ref())));
+    output::print_error(&format!("test-engine: {}", ErrorChain(error.as_ref())));
     ExitCode::FAILURE
 }
 
-/// The database, for commands that need no server.
-async fn open(database: &DatabaseArguments) -> anyhow::Result<test_engine_store::Store> {
-    use anyhow::Context as _;
-    let config = database.to_config();
-    crate::open_store(&config)
+/// Opens the database, for commands that do not need a server.
+async fn open(storage: &Storage) -> anyhow::Result<test_engine_store::Store> {
+    crate::open_store(storage)
         .await
         .context("failed to open the database")
 }

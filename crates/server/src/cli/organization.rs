@@ -1,47 +1,40 @@
 //! `test-engine organization create|list`.
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
 
 use super::output;
-use super::settings::DatabaseArguments;
 use crate::admin;
 use crate::clock::Clock;
+use crate::config::Storage;
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Make an organization. Nothing is shared between two of them.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Create an organization; organizations share no data.
     Create {
-        /// Its slug: lower-case letters, digits, - and _
+        /// Lower-case letters, digits, - and _
         slug: String,
         #[command(flatten)]
-        database: DatabaseArguments,
+        storage: Storage,
     },
     /// List the organizations.
     List {
         #[command(flatten)]
-        database: DatabaseArguments,
+        storage: Storage,
     },
 }
 
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    match arguments.command {
-        Command::Create { slug, database } => {
-            let store = super::open(&database).await?;
-            let made = admin::create_organization(&store, &slug, Clock::System.now())
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Create { slug, storage } => {
+            let store = super::open(&storage).await?;
+            let created = admin::create_organization(&store, &slug, Clock::System.now())
                 .await
                 .context("failed to create the organization")?;
             store.close().await;
-            output::print(&made.slug)
+            output::print(&created.slug)
         }
-        Command::List { database } => {
-            let store = super::open(&database).await?;
+        Command::List { storage } => {
+            let store = super::open(&storage).await?;
             let all = store
                 .organizations()
                 .await

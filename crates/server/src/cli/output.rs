@@ -1,8 +1,8 @@
-//! The only writer to stdout and stderr of the commands. The server's log is `tracing`'s.
+//! Writing to stdout and stderr. The log of the server goes through `tracing` instead.
 
 use std::io::Write as _;
 
-/// Data for stdout. A reader that has gone away is no error.
+/// Prints data to stdout. A closed pipe is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
@@ -11,12 +11,12 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Talk for stderr. There is nowhere left to say that this failed.
-pub(super) fn complain(text: &str) {
-    let _unsaid = writeln!(std::io::stderr().lock(), "{text}");
+/// Prints an error to stderr. A failure to do so cannot be reported anywhere.
+pub(super) fn print_error(text: &str) {
+    let _unreported = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// A value as indented JSON on stdout.
+/// Prints indented JSON to stdout.
 pub(super) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&serde_json::to_string_pretty(value)?)
 }

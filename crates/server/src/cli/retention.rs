@@ -1,39 +1,38 @@
-//! `test-engine retention`: removes what has expired, now and by hand.
+//! `test-engine retention`
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
-use test_engine_store::Expired;
 
 use super::output;
-use super::settings::{DatabaseArguments, RetentionSettings};
 use crate::clock::Clock;
+use crate::config::{Retention, Storage};
 use crate::retention;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print what would be removed, and remove nothing
+    /// Only print what would be removed
     #[arg(long)]
     dry_run: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    retention: RetentionSettings,
+    retention: Retention,
     #[command(flatten)]
-    database: DatabaseArguments,
+    storage: Storage,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let store = super::open(&arguments.database).await?;
-    let kept = arguments.retention.values().kept_since(Clock::System.now());
+    let store = super::open(&arguments.storage).await?;
+    let kept = arguments.retention.kept_since(Clock::System.now());
     let done = if arguments.dry_run {
         retention::count_expired(&store, kept).await
     } else {
         retention::remove_expired(&store, kept).await
     };
     store.close().await;
-    let expired = done.context("failed to remove what has expired")?;
+    let expired = done.context("failed to remove expired data")?;
     if arguments.json {
         return output::print_json(&json!({
             "dry_run": arguments.dry_run,
@@ -49,12 +48,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     } else {
         "removed"
     };
-    output::print(&format!("{verb} {}", told(expired)))
-}
-
-fn told(expired: Expired) -> String {
-    format!(
-        "{} executions of {} uploads, the text of {} failures, {} runs, {} daily sums",
+    output::print(&format!(
+        "{verb} {} executions of {} uploads, {} failure messages, {} runs, {} daily sums",
         expired.executions, expired.segments, expired.failures, expired.runs, expired.sums
-    )
+    ))
 }

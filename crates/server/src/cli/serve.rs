@@ -20,7 +20,7 @@ pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     start_logs(&config.logs).context("failed to read the settings")?;
     let address = config.network.listen;
     let organization = config.storage.organization.clone();
-    // Before the database: a port in use should leave nothing behind.
+    // Before the database, so that a port in use does not leave a new database behind.
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| ServeError::Listen { address, source })
@@ -36,7 +36,7 @@ pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     }
     let (first, second) = signals().context("failed to listen for signals")?;
     let address = listener.local_addr().context("failed to start")?;
-    // Scripts that asked for port 0 read this line.
+    // Scripts that use port 0 read this line.
     output::print(&format!("listening on http://{address}"))?;
     server.run_until(listener, first, second).await;
     tracing::info!("stopped");
@@ -60,30 +60,30 @@ fn start_logs(logs: &Logs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Done at the first and at the second SIGINT or SIGTERM.
+/// Two futures that complete at the first and at the second SIGINT or SIGTERM.
 fn signals() -> std::io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let (second, told) = tokio::sync::oneshot::channel();
+    let (send_second, second) = tokio::sync::oneshot::channel();
     let first = async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         tracing::info!(
-            "stopping: finishing the requests under way; a second signal gives up on them"
+            "shutting down: finishing requests in progress; a second signal aborts them"
         );
         tokio::spawn(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            // Whoever would have listened has stopped by itself.
-            let _too_late = second.send(());
+            // Fails if the server has stopped already.
+            let _ = send_second.send(());
         });
     };
     let second = async move {
-        if told.await.is_err() {
+        if second.await.is_err() {
             std::future::pending::<()>().await;
         }
     };

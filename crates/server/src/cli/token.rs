@@ -6,38 +6,32 @@ use comfy_table::Table;
 use comfy_table::presets;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use test_engine_store::{Organization, Store, Timestamp, Token, TokenKind};
+use test_engine_store::{Organization, Store, StoreError, Timestamp, Token, TokenKind};
 use uuid::Uuid;
 
 use super::output;
-use super::settings::DatabaseArguments;
 use super::suite::split_path;
 use crate::admin::{self, CreatedToken, TokenRequest};
 use crate::clock::{Clock, rfc3339};
+use crate::config::Storage;
 use crate::scopes::Scope;
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Make a token and print it, once.
+pub(super) enum Command {
+    /// Create a token and print it. It cannot be printed again.
     Create(Create),
-    /// List tokens; their secrets are not kept and cannot be listed.
+    /// List tokens, without their secrets.
     List(List),
-    /// Take a token back, at once and for good.
+    /// Revoke a token, immediately and permanently.
     Revoke(Revoke),
 }
 
 #[derive(Debug, Args)]
-struct Create {
-    /// Slug of the organization; not needed while there is only one
+pub(super) struct Create {
+    /// Slug of the organization; optional if there is only one
     #[arg(long, value_name = "SLUG")]
     organization: Option<String>,
-    /// What it may do; repeat, or separate by commas
+    /// What the token may do; repeat the flag, or separate scopes by commas
     #[arg(
         long = "scope",
         value_name = "SCOPE",
@@ -45,45 +39,46 @@ struct Create {
         default_values = ["read_suites", "write_suites", "read_test_plan", "write_test_plan"]
     )]
     scopes: Vec<Scope>,
-    /// Make a token for the uploads of this suite instead
-    #[arg(long, value_name = "ORGANIZATION/SUITE", conflicts_with_all = ["organization", "scopes", "expires_in_days"])]
+    /// Create an upload token for this suite instead
+    #[arg(long, value_name = "ORGANIZATION/SUITE")]
+    #[arg(conflicts_with_all = ["organization", "scopes", "expires_in_days"])]
     suite: Option<String>,
-    /// What it is for
+    /// Purpose of the token
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// Days until it is refused; it never is when left out
+    /// Days until the token expires; by default never
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     expires_in_days: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    database: DatabaseArguments,
+    storage: Storage,
 }
 
 #[derive(Debug, Args)]
-struct List {
-    /// Slug of the organization; all of them when left out
+pub(super) struct List {
+    /// Slug of the organization; by default all
     #[arg(long, value_name = "SLUG")]
     organization: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    database: DatabaseArguments,
+    storage: Storage,
 }
 
 #[derive(Debug, Args)]
-struct Revoke {
-    /// The token's id, as list prints it
+pub(super) struct Revoke {
+    /// Id of the token, as printed by list
     #[arg(value_name = "ID")]
     id: Uuid,
     #[command(flatten)]
-    database: DatabaseArguments,
+    storage: Storage,
 }
 
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    match arguments.command {
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Create(create) => self::create(create).await,
         Command::List(list) => self::list(list).await,
         Command::Revoke(revoke) => self::revoke(&revoke).await,
@@ -91,13 +86,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn create(create: Create) -> anyhow::Result<()> {
-    let store = super::open(&create.database).await?;
+    let store = super::open(&create.storage).await?;
     let json = create.json;
-    let made = make(&store, create)
+    let created = create_in(&store, create)
         .await
         .context("failed to create the token")?;
     store.close().await;
-    let token = &made.token;
+    let token = &created.token;
     if json {
         return output::print_json(&json!({
             "id": token.uuid,
@@ -105,7 +100,7 @@ async fn create(create: Create) -> anyhow::Result<()> {
             "scopes": token.scopes,
             "description": token.description,
             "expires_at": token.expires_at.map(rfc3339),
-            "token": made.secret.expose_secret(),
+            "token": created.secret.expose_secret(),
         }));
     }
     let kind = match token.kind {
@@ -113,14 +108,14 @@ async fn create(create: Create) -> anyhow::Result<()> {
         _ => "API access token",
     };
     output::print(&format!(
-        "made {kind} {} in organization {}\ntoken, shown only this once: {}",
+        "created {kind} {} in organization {}\ntoken, shown only this once: {}",
         token.uuid,
         token.organization_slug,
-        made.secret.expose_secret()
+        created.secret.expose_secret()
     ))
 }
 
-async fn make(store: &Store, create: Create) -> anyhow::Result<CreatedToken> {
+async fn create_in(store: &Store, create: Create) -> anyhow::Result<CreatedToken> {
     let now = Clock::System.now();
     if let Some(path) = create.suite {
         let (organization, suite) = split_path(&path)?;
@@ -141,7 +136,6 @@ async fn make(store: &Store, create: Create) -> anyhow::Result<CreatedToken> {
     Ok(admin::create_token(store, &organization, request, now).await?)
 }
 
-/// The organization that nobody has to name.
 async fn only_organization(store: &Store) -> anyhow::Result<Organization> {
     let mut all = store.organizations().await?;
     match (all.pop(), all.is_empty()) {
@@ -150,35 +144,16 @@ async fn only_organization(store: &Store) -> anyhow::Result<Organization> {
             bail!("there are several organizations; choose one with --organization")
         }
         (None, _) => bail!(
-            "there is no organization yet; make one with: test-engine organization create SLUG"
+            "there is no organization yet; create one with: test-engine organization create SLUG"
         ),
     }
 }
 
 async fn list(list: List) -> anyhow::Result<()> {
-    let store = super::open(&list.database).await?;
-    let organizations = match list.organization {
-        Some(slug) => vec![
-            admin::organization(&store, &slug)
-                .await
-                .context("failed to list tokens")?,
-        ],
-        None => store
-            .organizations()
-            .await
-            .context("failed to list tokens")?,
-    };
-    let mut tokens = Vec::new();
-    for organization in organizations {
-        let all = store
-            .tokens(organization.id)
-            .await
-            .context("failed to list tokens")?;
-        tokens.extend(
-            all.into_iter()
-                .filter(|token| token.kind != TokenKind::Session),
-        );
-    }
+    let store = super::open(&list.storage).await?;
+    let tokens = tokens(&store, list.organization.as_deref())
+        .await
+        .context("failed to list tokens")?;
     store.close().await;
     let now = Clock::System.now();
     if list.json {
@@ -210,6 +185,20 @@ async fn list(list: List) -> anyhow::Result<()> {
         ]);
     }
     output::print(&table.trim_fmt())
+}
+
+/// The tokens of one or all organizations, without sessions.
+async fn tokens(store: &Store, organization: Option<&str>) -> anyhow::Result<Vec<Token>> {
+    let organizations = match organization {
+        Some(slug) => vec![admin::organization(store, slug).await?],
+        None => store.organizations().await?,
+    };
+    let mut tokens = Vec::new();
+    for organization in organizations {
+        tokens.extend(store.tokens(organization.id).await?);
+    }
+    tokens.retain(|token| token.kind != TokenKind::Session);
+    Ok(tokens)
 }
 
 fn as_json(token: &Token, now: Timestamp) -> serde_json::Value {
@@ -246,26 +235,28 @@ fn state(token: &Token, now: Timestamp) -> &'static str {
 }
 
 async fn revoke(revoke: &Revoke) -> anyhow::Result<()> {
-    let store = super::open(&revoke.database).await?;
-    let now = Clock::System.now();
-    for organization in store
-        .organizations()
+    let store = super::open(&revoke.storage).await?;
+    let is_revoked = revoke_in(&store, revoke.id)
         .await
-        .context("failed to revoke the token")?
-    {
-        let revoked = store
-            .revoke_token(organization.id, revoke.id, now)
-            .await
-            .context("failed to revoke the token")?;
-        if revoked {
-            store.close().await;
-            return output::print(&format!("revoked {}", revoke.id));
+        .context("failed to revoke the token")?;
+    store.close().await;
+    if !is_revoked {
+        bail!(
+            "failed to revoke the token: there is no unrevoked token {}; list the ids with: \
+             test-engine token list",
+            revoke.id
+        )
+    }
+    output::print(&format!("revoked {}", revoke.id))
+}
+
+/// Whether there was such a token in any organization.
+async fn revoke_in(store: &Store, id: Uuid) -> Result<bool, StoreError> {
+    let now = Clock::System.now();
+    for organization in store.organizations().await? {
+        if store.revoke_token(organization.id, id, now).await? {
+            return Ok(true);
         }
     }
-    store.close().await;
-    bail!(
-        "failed to revoke the token: {} is no token, or was revoked before; test-engine token list \
-         shows the ids",
-        revoke.id
-    )
+    Ok(false)
 }

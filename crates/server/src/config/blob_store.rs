@@ -1,95 +1,129 @@
-//! The section of object storage: a folder, or a bucket of an S3-compatible service.
+//! Object storage: a directory, or a bucket of an S3-compatible service.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use secrecy::SecretString;
 
-/// Inside the data directory.
-const DEFAULT_DIRECTORY: &str = "blobs";
-/// What most services other than AWS take for a region.
-pub(crate) const DEFAULT_S3_REGION: &str = "us-east-1";
-
-/// Where what is too large for the database lies.
+/// Storage of everything that is too large for the database.
 #[derive(Clone, Debug)]
 pub enum BlobStore {
-    /// A folder; made when missing.
+    /// Relative to the data directory; created if missing.
     Directory(PathBuf),
-    /// A bucket; it must be there.
+    /// A bucket; it must exist.
     S3(S3Settings),
+}
+
+impl Default for BlobStore {
+    fn default() -> Self {
+        Self::Directory("blobs".into())
+    }
 }
 
 /// A bucket of an S3-compatible service.
 #[derive(Clone, Debug)]
 pub struct S3Settings {
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: String,
-    /// What every key begins with, without slashes at its ends; may be empty.
+    /// The start of every key, without slashes at its ends; may be empty.
     pub prefix: String,
-    /// The service's address without a slash at the end; `None` for AWS.
+    /// The service's URL without a trailing slash; `None` for AWS.
     pub endpoint: Option<String>,
     /// Part of every signature.
     pub region: String,
-    /// `None` takes those that the machine has been given by AWS.
+    /// `None` uses the credentials of the AWS instance or container.
     pub keys: Option<S3Keys>,
 }
 
 /// An access key.
 #[derive(Clone, Debug)]
 pub struct S3Keys {
-    /// Its name.
+    /// The access key id.
     pub id: String,
-    /// Its secret.
+    /// The secret access key.
     pub secret: SecretString,
 }
 
-/// The settings as they were given.
-#[derive(Debug, Default)]
+/// The settings of object storage before [`BlobStore::parse`].
+#[derive(Debug, clap::Args)]
 pub(crate) struct BlobStoreInput {
-    pub(crate) url: Option<String>,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) region: String,
-    pub(crate) access_key_id: Option<String>,
-    pub(crate) secret_access_key: Option<SecretString>,
+    /// Object storage: file:///a/directory or s3://bucket/prefix; by default a directory in the data
+    /// directory
+    #[arg(
+        long = "blob-store",
+        value_name = "URL",
+        env = "TEST_ENGINE_BLOB_STORE"
+    )]
+    url: Option<String>,
+    /// URL of an S3-compatible service; by default AWS
+    #[arg(
+        long = "s3-endpoint",
+        value_name = "URL",
+        env = "TEST_ENGINE_S3_ENDPOINT"
+    )]
+    endpoint: Option<String>,
+    // The default is what most services other than AWS expect.
+    /// Region of the bucket
+    #[arg(
+        long = "s3-region",
+        value_name = "REGION",
+        env = "TEST_ENGINE_S3_REGION"
+    )]
+    #[arg(default_value = "us-east-1")]
+    region: String,
+    /// Access key id for the bucket; by default the credentials of the AWS instance or container
+    #[arg(
+        long = "s3-access-key-id",
+        value_name = "ID",
+        env = "TEST_ENGINE_S3_ACCESS_KEY_ID"
+    )]
+    access_key_id: Option<String>,
+    /// Secret access key; use the variable to keep it out of process lists
+    #[arg(
+        long = "s3-secret-access-key",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    #[arg(env = "TEST_ENGINE_S3_SECRET_ACCESS_KEY")]
+    secret_access_key: Option<SecretString>,
+    /// Keep every uploaded result file unchanged in object storage
+    #[arg(long, env = "TEST_ENGINE_KEEP_RAW_UPLOADS", value_parser = BoolishValueParser::new())]
+    pub(crate) keep_raw_uploads: bool,
 }
 
-/// Settings of object storage that cannot be used.
+/// Invalid settings of object storage.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BlobStoreError {
-    /// Neither a folder nor a bucket.
-    #[error("--blob-store {given:?} is neither file:///a/folder nor s3://bucket/prefix")]
+    /// Neither a directory nor a bucket.
+    #[error("--blob-store {given:?} is neither file:///a/directory nor s3://bucket/prefix")]
     Url {
-        /// As given.
+        /// The invalid value.
         given: String,
     },
-    /// Not the address of a service.
-    #[error("--s3-endpoint {given:?} is not an address: {problem}")]
+    /// Not the URL of a service.
+    #[error("--s3-endpoint {given:?} is not a URL: {problem}")]
     Endpoint {
-        /// As given.
+        /// The invalid value.
         given: String,
-        /// What is wrong with it.
+        /// Reads after a colon.
         problem: &'static str,
     },
-    /// One half of an access key.
+    /// Half of an access key.
     #[error("--s3-access-key-id and --s3-secret-access-key belong together: set both or neither")]
     HalfAKey,
 }
 
 impl BlobStore {
-    /// The folder inside a data directory.
-    pub fn inside(data_dir: &Path) -> Self {
-        Self::Directory(data_dir.join(DEFAULT_DIRECTORY))
-    }
-
-    pub(crate) fn parse(input: BlobStoreInput, data_dir: &Path) -> Result<Self, BlobStoreError> {
+    pub(crate) fn parse(input: BlobStoreInput) -> Result<Self, BlobStoreError> {
         let given = input.url.as_deref().map(str::trim).unwrap_or_default();
         if given.is_empty() {
-            return Ok(Self::inside(data_dir));
+            return Ok(Self::default());
         }
         let unknown = || BlobStoreError::Url {
             given: given.to_owned(),
         };
         if let Some(path) = given.strip_prefix("file://") {
-            // Anything else would be the name of another machine.
+            // A URL without the third slash would name another host.
             let is_local = path.starts_with('/') && path.len() > 1;
             return if is_local {
                 Ok(Self::Directory(path.into()))
@@ -140,33 +174,33 @@ fn endpoint(given: &str) -> Result<String, BlobStoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn parse(url: &str) -> Result<BlobStore, BlobStoreError> {
-        let input = BlobStoreInput {
+        BlobStore::parse(BlobStoreInput {
             url: Some(url.to_owned()),
-            region: DEFAULT_S3_REGION.to_owned(),
-            ..BlobStoreInput::default()
-        };
-        BlobStore::parse(input, Path::new("/data"))
+            ..super::super::defaults()
+        })
     }
 
     #[test]
-    fn a_folder() {
-        for (given, folder) in [
-            ("", "/data/blobs"),
-            (" ", "/data/blobs"),
+    fn parses_directories() {
+        for (given, directory) in [
+            ("", "blobs"),
+            (" ", "blobs"),
             ("file:///var/blobs", "/var/blobs"),
         ] {
             let Ok(BlobStore::Directory(path)) = parse(given) else {
-                panic!("{given:?} is a folder")
+                panic!("{given:?} is a directory")
             };
-            assert_eq!(path, Path::new(folder), "{given:?}");
+            assert_eq!(path, Path::new(directory), "{given:?}");
         }
     }
 
     #[test]
-    fn a_bucket() {
+    fn parses_buckets() {
         for (given, bucket, prefix) in [
             ("s3://b", "b", ""),
             ("s3://b/", "b", ""),
@@ -184,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused() {
+    fn rejects_other_urls() {
         for given in [
             "/var/blobs",
             "file://blobs",
@@ -202,22 +236,22 @@ mod tests {
     }
 
     #[test]
-    fn half_a_key_and_a_wrong_endpoint_are_refused() {
-        let input = |endpoint: Option<&str>, id: Option<&str>| BlobStoreInput {
-            url: Some("s3://b".to_owned()),
-            endpoint: endpoint.map(str::to_owned),
-            region: "r".to_owned(),
-            access_key_id: id.map(str::to_owned),
-            secret_access_key: None,
+    fn rejects_half_a_key_and_invalid_endpoints() {
+        let parse = |endpoint: Option<&str>, id: Option<&str>| {
+            BlobStore::parse(BlobStoreInput {
+                url: Some("s3://b".to_owned()),
+                endpoint: endpoint.map(str::to_owned),
+                access_key_id: id.map(str::to_owned),
+                ..super::super::defaults()
+            })
         };
-        let parse = |input| BlobStore::parse(input, Path::new("/data"));
         assert_eq!(
-            parse(input(None, Some("id"))).err(),
+            parse(None, Some("id")).err(),
             Some(BlobStoreError::HalfAKey)
         );
-        assert!(parse(input(Some("minio:9000"), None)).is_err());
-        assert!(parse(input(Some(""), None)).is_err());
-        let Ok(BlobStore::S3(settings)) = parse(input(Some("http://minio:9000/"), None)) else {
+        assert!(parse(Some("minio:9000"), None).is_err());
+        assert!(parse(Some(""), None).is_err());
+        let Ok(BlobStore::S3(settings)) = parse(Some("http://minio:9000/"), None) else {
             panic!("it is a bucket")
         };
         assert_eq!(settings.endpoint.as_deref(), Some("http://minio:9000"));

@@ -1,58 +1,74 @@
-//! The section of limits: how much one request may hold and how often one may ask.
+//! The limits on requests.
 
 use std::time::Duration;
 
-/// Mebibytes of a request body, after decompression.
-pub(crate) const DEFAULT_BODY_LIMIT_MIB: u32 = 64;
-/// Mebibytes of an archive of commits.
-pub(crate) const DEFAULT_BACKFILL_LIMIT_MIB: u32 = 1024;
-/// Results in one upload, as the hosted product has it.
-pub(crate) const DEFAULT_RESULTS_LIMIT: u32 = 5_000;
-/// Requests an organization may make to the plan endpoints in a minute.
-pub(crate) const DEFAULT_PLAN_REQUESTS_PER_MINUTE: u32 = 10_000;
-/// Requests an organization may make to everything else of the REST API in a minute.
-pub(crate) const DEFAULT_REST_REQUESTS_PER_MINUTE: u32 = 200;
+use clap::builder::TypedValueParser;
+use clap::{Args, value_parser};
 
-/// The longest the headers of a request may take; also how long a connection may idle.
-const DEFAULT_HEADER_TIME: Duration = Duration::from_mins(1);
-/// The longest silence between two pieces of a body.
-const DEFAULT_BODY_SILENCE: Duration = Duration::from_secs(20);
-/// The longest time one body may take to arrive.
-const DEFAULT_BODY_TIME: Duration = Duration::from_mins(2);
-
-/// What is refused.
-#[derive(Clone, Copy, Debug)]
+/// Limits on the size, duration and rate of requests.
+#[derive(Clone, Copy, Debug, Args)]
 pub struct Limits {
-    /// Bytes of a request body, counted after decompression.
+    /// Maximum size of a request body in MiB, after decompression
+    #[arg(
+        long = "body-limit-mib",
+        value_name = "MIB",
+        env = "TEST_ENGINE_BODY_LIMIT_MIB"
+    )]
+    #[arg(default_value = "64", value_parser = mebibytes().map(|bytes| bytes as usize))]
     pub body_bytes: usize,
-    /// Bytes of an archive of commits, compressed as it comes.
+    /// Maximum size of a commit archive in MiB, compressed
+    #[arg(
+        long = "backfill-limit-mib",
+        value_name = "MIB",
+        env = "TEST_ENGINE_BACKFILL_LIMIT_MIB"
+    )]
+    #[arg(default_value = "1024", value_parser = mebibytes())]
     pub backfill_bytes: u64,
-    /// How long the headers of a request may take; also how long a connection may idle. Not a
-    /// setting of the program: tests are less patient.
-    pub header_time: Duration,
-    /// How long a body may pause. No setting either.
-    pub body_silence: Duration,
-    /// How long a body may take altogether. No setting either.
-    pub body_time: Duration,
-    /// Results in one upload.
+    /// Maximum number of results in one upload
+    #[arg(
+        long = "results-limit",
+        value_name = "COUNT",
+        env = "TEST_ENGINE_RESULTS_LIMIT"
+    )]
+    #[arg(default_value = "5000")]
+    #[arg(value_parser = value_parser!(u32).range(1..).map(|count| count as usize))]
     pub results_per_upload: usize,
-    /// Plan requests per organization and minute; 0 means no limit.
+    /// Maximum plan requests per organization and minute; 0 disables the limit
+    #[arg(
+        long = "plan-rate-limit",
+        value_name = "COUNT",
+        env = "TEST_ENGINE_PLAN_RATE_LIMIT"
+    )]
+    #[arg(default_value = "10000")]
     pub plan_requests_per_minute: u32,
-    /// Other REST requests per organization and minute; 0 means no limit.
+    /// Maximum other API requests per organization and minute; 0 disables the limit
+    #[arg(
+        long = "rest-rate-limit",
+        value_name = "COUNT",
+        env = "TEST_ENGINE_REST_RATE_LIMIT"
+    )]
+    #[arg(default_value = "200")]
     pub rest_requests_per_minute: u32,
+    /// For the headers of a request; also how long a connection may idle. Not a setting, like the
+    /// next two: tests use shorter times.
+    #[arg(skip = Duration::from_mins(1))]
+    pub header_time: Duration,
+    /// Between two pieces of a body.
+    #[arg(skip = Duration::from_secs(20))]
+    pub body_silence: Duration,
+    /// For one body.
+    #[arg(skip = Duration::from_mins(2))]
+    pub body_time: Duration,
+}
+
+fn mebibytes() -> impl TypedValueParser<Value = u64> {
+    value_parser!(u32)
+        .range(1..=4096)
+        .map(|mebibytes| u64::from(mebibytes) * 1024 * 1024)
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            body_bytes: DEFAULT_BODY_LIMIT_MIB as usize * 1024 * 1024,
-            backfill_bytes: u64::from(DEFAULT_BACKFILL_LIMIT_MIB) * 1024 * 1024,
-            header_time: DEFAULT_HEADER_TIME,
-            body_silence: DEFAULT_BODY_SILENCE,
-            body_time: DEFAULT_BODY_TIME,
-            results_per_upload: DEFAULT_RESULTS_LIMIT as usize,
-            plan_requests_per_minute: DEFAULT_PLAN_REQUESTS_PER_MINUTE,
-            rest_requests_per_minute: DEFAULT_REST_REQUESTS_PER_MINUTE,
-        }
+        super::defaults()
     }
 }

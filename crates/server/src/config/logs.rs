@@ -1,29 +1,31 @@
-//! The section of logs: how they look and how much they say.
+//! The format and level of the log on stderr.
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
-    #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What is logged, to stderr.
-#[derive(Clone, Debug)]
+/// The log on stderr.
+#[derive(Clone, Debug, clap::Args)]
 pub struct Logs {
-    /// How it looks.
+    /// Format of log lines
+    #[arg(
+        long = "log-format",
+        value_name = "FORMAT",
+        env = "TEST_ENGINE_LOG_FORMAT"
+    )]
+    #[arg(default_value = "text")]
     pub format: LogFormat,
-    /// A level (`info`) or directives of `tracing` (`info,test_engine=debug`).
+    /// Log level, such as info or debug, or tracing directives, such as info,test_engine=debug
+    #[arg(
+        long = "log-level",
+        value_name = "LEVEL",
+        env = "TEST_ENGINE_LOG_LEVEL"
+    )]
+    #[arg(default_value = "info")]
     pub filter: String,
-}
-
-impl Default for Logs {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            filter: "info".to_owned(),
-        }
-    }
 }

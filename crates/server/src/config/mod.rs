@@ -1,86 +1,77 @@
-//! What the server is told before it starts: plain, checked values.
+//! The settings of the server, one section per file.
 //!
-//! One section a file. Nothing here reads the environment or the command line (`cli` does) and
-//! nothing here opens anything; [`crate::serve`] takes a [`Config`] and acts on it.
+//! A section declares its flags, variables, defaults and help once, as arguments of clap; `cli`
+//! parses them. Nothing here opens anything: [`crate::serve`] takes a [`Config`].
 
+mod access;
 mod blob_store;
 mod limits;
 mod logs;
-mod metrics;
 mod network;
-mod oidc;
 mod planning;
 mod retention;
 mod storage;
-mod web;
 
+use clap::Args;
+use clap::builder::{OsStr, Resettable};
+
+pub use access::{MetricsAccess, Oidc, Web};
+pub(crate) use blob_store::BlobStoreInput;
 pub use blob_store::{BlobStore, BlobStoreError, S3Keys, S3Settings};
 pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
-pub use metrics::MetricsAccess;
+pub(crate) use network::DEFAULT_LISTEN;
 pub use network::{Network, PublicUrlError};
-pub use oidc::Oidc;
 pub use planning::Planning;
 pub use retention::Retention;
 pub use storage::Storage;
-pub use web::Web;
-
-use test_engine_store::DEFAULT_CONNECTIONS;
+pub(crate) use storage::{DATABASE_FILE, DEFAULT_ORGANIZATION};
 
 /// Every setting of `test-engine serve`.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each type has its own documentation")]
 pub struct Config {
-    /// Where it listens and what it calls itself.
     pub network: Network,
-    /// How it asks OIDC issuers for their keys.
     pub oidc: Oidc,
-    /// Where it keeps things.
     pub storage: Storage,
-    /// What it refuses.
     pub limits: Limits,
-    /// How it plans.
     pub planning: Planning,
-    /// How long it keeps what came in.
     pub retention: Retention,
-    /// How its pages behave.
     pub web: Web,
-    /// Who may read its metrics.
     pub metrics: MetricsAccess,
-    /// What it says while it works.
     pub logs: Logs,
 }
 
 impl Config {
-    /// The defaults, with this data directory. What tests start from.
+    /// The defaults with this data directory.
     pub fn in_directory(data_dir: impl Into<std::path::PathBuf>) -> Self {
-        let data_dir = data_dir.into();
+        let storage: Storage = defaults();
+        Self::with_storage(Storage {
+            data_dir: data_dir.into(),
+            ..storage
+        })
+    }
+
+    pub(crate) fn with_storage(storage: Storage) -> Self {
         Self {
-            network: Network::default(),
-            oidc: Oidc::default(),
-            storage: Storage {
-                blobs: BlobStore::inside(&data_dir),
-                data_dir,
-                keep_raw_uploads: false,
-                database_url: None,
-                database_connections: DEFAULT_CONNECTIONS,
-                organization: DEFAULT_ORGANIZATION.to_owned(),
-            },
-            limits: Limits::default(),
-            planning: Planning::default(),
-            retention: Retention::default(),
-            web: Web::default(),
-            metrics: MetricsAccess::default(),
-            logs: Logs::default(),
+            network: defaults(),
+            oidc: defaults(),
+            storage,
+            limits: defaults(),
+            planning: defaults(),
+            retention: defaults(),
+            web: defaults(),
+            metrics: defaults(),
+            logs: defaults(),
         }
     }
 }
 
-pub(crate) use blob_store::{BlobStoreInput, DEFAULT_S3_REGION};
-pub(crate) use limits::{
-    DEFAULT_BACKFILL_LIMIT_MIB, DEFAULT_BODY_LIMIT_MIB, DEFAULT_PLAN_REQUESTS_PER_MINUTE,
-    DEFAULT_REST_REQUESTS_PER_MINUTE, DEFAULT_RESULTS_LIMIT,
-};
-pub(crate) use network::{DEFAULT_LISTEN, DEFAULT_SHUTDOWN_SECONDS};
-pub(crate) use planning::{DEFAULT_FILE_LOAD_MS, DEFAULT_PLAN_RETENTION_DAYS};
-pub(crate) use retention::{DEFAULT_AGGREGATE_DAYS, DEFAULT_EXECUTION_DAYS};
-pub(crate) use storage::{DATABASE_FILE, DEFAULT_DATA_DIR, DEFAULT_ORGANIZATION};
+/// The defaults that a section declares, whatever the environment contains.
+pub(crate) fn defaults<Section: Args>() -> Section {
+    Section::augment_args(clap::Command::new("defaults"))
+        .mut_args(|argument| argument.env(Resettable::<OsStr>::Reset))
+        .try_get_matches_from(["defaults"])
+        .and_then(|matches| Section::from_arg_matches(&matches))
+        .expect("every required setting has a default")
+}

@@ -1,48 +1,51 @@
-//! The section of the network: the address to listen on and the address to be known by.
+//! The address to listen on and the public URL.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// Loopback only: a server without TLS should not be reachable from afar by accident.
+use clap::builder::TypedValueParser as _;
+use clap::value_parser;
+
+/// Loopback only: a server without TLS should not be exposed by accident.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// Seconds requests under way may take once the server is to stop.
-pub(crate) const DEFAULT_SHUTDOWN_SECONDS: u32 = 30;
-
-/// Where the server listens and what it calls itself.
-#[derive(Clone, Debug)]
+/// Where the server listens, under which URL it is known, and how it shuts down.
+#[derive(Clone, Debug, clap::Args)]
 pub struct Network {
-    /// Port 0 lets the system choose.
+    /// Address and port to listen on; port 0 selects a free port
+    #[arg(long, value_name = "ADDRESS", env = "TEST_ENGINE_LISTEN")]
+    #[arg(default_value_t = DEFAULT_LISTEN)]
     pub listen: SocketAddr,
-    /// What links begin with, without a slash at the end; `None` means the address listened on.
+    /// Base URL of links, such as https://tests.example.com; by default the address listened on
+    #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
     pub public_url: Option<String>,
-    /// How long requests under way may take once the server is to stop.
+    /// Seconds that requests in progress may take during shutdown
+    #[arg(
+        long = "shutdown-seconds",
+        value_name = "SECONDS",
+        env = "TEST_ENGINE_SHUTDOWN_SECONDS"
+    )]
+    #[arg(default_value = "30", value_parser = value_parser!(u32).map(seconds))]
     pub shutdown_limit: Duration,
 }
 
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            listen: DEFAULT_LISTEN,
-            public_url: None,
-            shutdown_limit: Duration::from_secs(DEFAULT_SHUTDOWN_SECONDS.into()),
-        }
-    }
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
 }
 
-/// A public URL that cannot be one.
+/// An invalid public URL.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{given:?} is not a public URL: {problem}")]
 pub struct PublicUrlError {
-    /// What was given.
+    /// The invalid value.
     pub given: String,
-    /// What is wrong with it.
+    /// Reads after a colon.
     pub problem: &'static str,
 }
 
 impl Network {
-    /// Check a public URL and cut the slash at its end; an empty one is none.
+    /// Checks a public URL and removes slashes at its end; `None` if it is empty.
     pub fn parse_public_url(given: &str) -> Result<Option<String>, PublicUrlError> {
         let trimmed = given.trim().trim_end_matches('/');
         let problem = |problem| PublicUrlError {
@@ -56,13 +59,13 @@ impl Network {
             return Err(problem("it cannot be read as a URL"));
         };
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(problem("it must begin with http:// or https://"));
+            return Err(problem("it must start with http:// or https://"));
         }
         if uri.host().is_none_or(str::is_empty) {
             return Err(problem("it has no host"));
         }
         if uri.query().is_some() || trimmed.contains('#') {
-            return Err(problem("it must not have a query or a fragment"));
+            return Err(problem("it must not contain a query or a fragment"));
         }
         Ok(Some(trimmed.to_owned()))
     }
@@ -73,14 +76,14 @@ mod tests {
     use super::Network;
 
     #[test]
-    fn a_public_url_loses_its_last_slash() {
+    fn removes_trailing_slashes() {
         let url = Network::parse_public_url("https://tests.example.com/engine/").unwrap();
         assert_eq!(url.as_deref(), Some("https://tests.example.com/engine"));
         assert_eq!(Network::parse_public_url("  ").unwrap(), None);
     }
 
     #[test]
-    fn what_cannot_be_linked_to_is_refused() {
+    fn rejects_what_is_not_a_base_url() {
         for given in [
             "tests.example.com",
             "ftp://a",

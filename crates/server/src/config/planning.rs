@@ -1,26 +1,17 @@
-//! The section of planning: how long plans live, and what loading a file costs.
+//! How long plans are kept, and what loading a file costs.
 
-/// Days a plan is kept; a job may be retried that long after its build began.
-pub(crate) const DEFAULT_PLAN_RETENTION_DAYS: u32 = 7;
+use clap::value_parser;
 
-/// Milliseconds a runner takes to load a file of tests before the first of them runs. No result
-/// tells it; this is what a middling RSpec or pytest file takes.
-pub(crate) const DEFAULT_FILE_LOAD_MS: u32 = 100;
-
-/// How the server plans.
-#[derive(Clone, Copy, Debug)]
+/// Settings of planning.
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Planning {
-    /// Days after which a plan is forgotten.
+    /// Days to keep a plan; jobs of a build can be retried that long
+    #[arg(long, value_name = "DAYS", env = "TEST_ENGINE_PLAN_RETENTION_DAYS")]
+    #[arg(default_value = "7", value_parser = value_parser!(u32).range(1..=365))]
     pub plan_retention_days: u32,
-    /// Milliseconds a node is charged for loading a file of which it runs examples.
+    // No result contains this time; the default is typical for an RSpec or pytest file.
+    /// Milliseconds that a plan adds per file and node for loading a file whose examples run there
+    #[arg(long, value_name = "MS", env = "TEST_ENGINE_FILE_LOAD_MS")]
+    #[arg(default_value = "100", value_parser = value_parser!(u32).range(0..=600_000))]
     pub file_load_ms: u32,
-}
-
-impl Default for Planning {
-    fn default() -> Self {
-        Self {
-            plan_retention_days: DEFAULT_PLAN_RETENTION_DAYS,
-            file_load_ms: DEFAULT_FILE_LOAD_MS,
-        }
-    }
 }

@@ -1,38 +1,34 @@
-//! The section of retention: how long things are kept before they are removed by themselves.
+//! How long results are kept.
 
 use test_engine_store::{KeptSince, Timestamp};
 
-/// Days executions and the text of failures are kept.
-pub(crate) const DEFAULT_EXECUTION_DAYS: u32 = 120;
-/// Days daily sums, runs and receipts of uploads are kept: two years.
-pub(crate) const DEFAULT_AGGREGATE_DAYS: u32 = 730;
-
-/// How long things are kept. 0 means for ever.
-#[derive(Clone, Copy, Debug)]
+/// How long results are kept.
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Retention {
-    /// Days executions and the text of failures are kept.
+    /// Days to keep executions and failure messages; 0 keeps them forever
+    #[arg(long = "execution-retention-days", value_name = "DAYS")]
+    #[arg(env = "TEST_ENGINE_EXECUTION_RETENTION_DAYS", default_value = "120")]
     pub execution_days: u32,
-    /// Days daily sums, runs and receipts of uploads are kept; never less than executions.
+    /// Days to keep daily sums, runs and upload receipts, at least as long as executions; 0 keeps them forever
+    #[arg(long = "aggregate-retention-days", value_name = "DAYS")]
+    #[arg(env = "TEST_ENGINE_AGGREGATE_RETENTION_DAYS", default_value = "730")]
     pub aggregate_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            execution_days: DEFAULT_EXECUTION_DAYS,
-            aggregate_days: DEFAULT_AGGREGATE_DAYS,
-        }
+        super::defaults()
     }
 }
 
 impl Retention {
-    /// What is kept, seen from this moment.
+    /// The first days that are kept as of `now`.
     pub fn kept_since(self, now: Timestamp) -> KeptSince {
         let first_day = |days: u32| (days > 0).then(|| now.plus_days(-i64::from(days)).day());
         let executions = first_day(self.execution_days);
         KeptSince {
             executions,
-            // Without executions nothing is older than they are.
+            // Executions that are kept forever keep their aggregates.
             aggregates: executions
                 .zip(first_day(self.aggregate_days))
                 .map(|(executions, aggregates)| executions.min(aggregates)),

@@ -123,12 +123,12 @@ fn by_hand_it_says_what_would_go_before_it_goes() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let counts = "3 executions of 1 uploads, the text of 3 failures, 0 runs, 0 daily sums\n";
+    let counts = "3 executions of 1 uploads, 3 failure messages, 0 runs, 0 daily sums\n";
     assert_eq!(run(&["--dry-run"]), format!("would remove {counts}"));
     assert_eq!(run(&["--dry-run"]), format!("would remove {counts}"));
     assert_eq!(
         run(&["--dry-run", "--execution-retention-days", "0"]),
-        "would remove 0 executions of 0 uploads, the text of 0 failures, 0 runs, 0 daily sums\n"
+        "would remove 0 executions of 0 uploads, 0 failure messages, 0 runs, 0 daily sums\n"
     );
     assert_eq!(run(&[]), format!("removed {counts}"));
     let removed: Value =

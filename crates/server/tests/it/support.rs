@@ -48,7 +48,7 @@ impl TestServer {
         let (base, access, suite_token, done) = runtime.block_on(async {
             let server = Server::prepare(config.clone(), clock).await.unwrap();
             let access = server.first_token().unwrap().expose_secret().to_owned();
-            let store = test_engine::open_store(&config).await.unwrap();
+            let store = test_engine::open_store(&config.storage).await.unwrap();
             let now = Timestamp::from_millis(0);
             let suite = admin::create_suite(&store, "acme", "web", "Web", "main", now)
                 .await
@@ -117,7 +117,7 @@ impl TestServer {
         work: impl AsyncFnOnce(&test_engine_store::Store) -> T,
     ) -> T {
         self.runtime.block_on(async {
-            let store = test_engine::open_store(&self.config).await.unwrap();
+            let store = test_engine::open_store(&self.config.storage).await.unwrap();
             let value = work(&store).await;
             store.close().await;
             value
