@@ -1,4 +1,4 @@
-//! Archives of commits are read as soon as they come in, one at a time.
+//! Ingests commit archives as soon as they arrive, one at a time.
 
 use std::time::Duration;
 
@@ -6,16 +6,15 @@ use crate::App;
 use crate::backfills;
 use crate::error_chain::ErrorChain;
 
-/// How often to look, unless told: for archives that went to a bucket directly or to another
-/// server, and for those that wait to be tried again.
-const EVERY: Duration = Duration::from_secs(5);
+/// For archives that were uploaded to a bucket directly or to another server, and for retries; others
+/// wake the job.
+const PERIOD: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: App) {
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut interval = super::interval(PERIOD);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            _ = interval.tick() => {}
             () = app.backfills.wake.notified() => {}
         }
         if let Err(error) = backfills::find_arrived(&app).await {
@@ -26,13 +25,13 @@ pub(super) async fn run(app: App) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    tracing::error!(cause = %ErrorChain(&error), "failed to read a commit archive");
+                    tracing::error!(cause = %ErrorChain(&error), "failed to ingest a commit archive");
                     break;
                 }
             }
         }
-        if let Err(error) = backfills::forget_unused(&app).await {
-            tracing::error!(cause = %ErrorChain(&error), "failed to forget unused forms");
+        if let Err(error) = backfills::delete_unused(&app).await {
+            tracing::error!(cause = %ErrorChain(&error), "failed to delete unused upload forms");
         }
     }
 }

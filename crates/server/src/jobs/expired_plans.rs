@@ -1,33 +1,29 @@
-//! Plans past their time are deleted. They are no longer served by then, so nothing waits for this.
+//! Deletes expired plans, which are no longer served.
 
 use std::time::Duration;
 
+use super::Schedule;
 use crate::App;
 use crate::error_chain::ErrorChain;
 
-/// How often to look.
-const EVERY: Duration = Duration::from_mins(10);
-/// Plans deleted in one step; large plans make long transactions.
+const JOB: &str = "expired_plans";
+const PERIOD: Duration = Duration::from_mins(10);
+/// Plans per step; large plans make long transactions.
 const STEP: u32 = 20;
 
 pub(super) async fn run(app: App) {
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut schedule = Schedule::new(&app, JOB, PERIOD);
     loop {
-        ticks.tick().await;
-        if super::is_ours(&app, "expired_plans", EVERY).await {
-            let done = delete_all(&app).await;
-            app.metrics.job_run("expired_plans", done);
-        }
+        schedule.next().await;
+        app.metrics.job_run(JOB, delete_all(&app).await);
     }
 }
 
-/// Whether all that had expired is gone.
+/// Whether it succeeded.
 async fn delete_all(app: &App) -> bool {
     loop {
         match app.store.delete_expired_plans(app.clock.now(), STEP).await {
             Ok(deleted) if deleted < u64::from(STEP) => return true,
-            // Let the requests in between the steps.
             Ok(_more) => tokio::task::yield_now().await,
             Err(error) => {
                 tracing::error!(cause = %ErrorChain(&error), "failed to delete expired plans");

@@ -1,7 +1,7 @@
-//! Work that no request asks for, done beside them in small steps. One file a job.
+//! Background jobs, one per file. They work in small steps, so that requests are not delayed.
 //!
-//! Of several servers on one database one does a job: the one that has its lease. A job has to be
-//! harmless when two servers do it at once all the same, because their clocks may differ.
+//! Of several servers on one database, the one that holds a job's lease runs it. Jobs must tolerate that
+//! two servers run them concurrently all the same, because their clocks may differ.
 
 mod backfills;
 mod deleted_suites;
@@ -11,10 +11,12 @@ mod retention;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Interval, MissedTickBehavior};
+
 use crate::App;
 use crate::error_chain::ErrorChain;
 
-/// Run every job until the task is dropped.
+/// Runs every job until the task is dropped.
 pub(crate) async fn run(app: App) {
     tokio::join!(
         backfills::run(Arc::clone(&app)),
@@ -24,28 +26,68 @@ pub(crate) async fn run(app: App) {
     );
 }
 
-/// Give back what this server had to itself, so that its successor need not wait until that runs
-/// out. The jobs have ended by then.
-pub(crate) async fn hand_over(app: &App) {
-    if let Err(error) = crate::backfills::put_back(app).await {
-        tracing::warn!(cause = %ErrorChain(&error), "failed to put a half-read commit archive back");
+/// Releases this server's leases, so that another server can take over immediately. Call it after the
+/// jobs have ended.
+pub(crate) async fn release(app: &App) {
+    if let Err(error) = crate::backfills::release(app).await {
+        tracing::warn!(cause = %ErrorChain(&error), "failed to release a commit archive");
     }
     if let Err(error) = app.store.release_leases(app.instance).await {
-        tracing::warn!(cause = %ErrorChain(&error), "failed to give the work in the background back");
+        tracing::warn!(cause = %ErrorChain(&error), "failed to release the leases of background jobs");
     }
 }
 
-/// Whether this server is the one to do the job of this name, which is asked for every so often.
-/// The server that does it keeps it; when it dies, another takes over after two more turns.
-async fn is_ours(app: &App, job: &str, every: Duration) -> bool {
-    let now = app.clock.now();
-    let turn = i64::try_from(every.as_millis()).unwrap_or(i64::MAX / 4);
-    let until = now.plus_millis(turn.saturating_mul(2));
-    match app.store.try_lease(job, app.instance, now, until).await {
-        Ok(ours) => ours,
-        Err(error) => {
-            tracing::error!(cause = %ErrorChain(&error), job, "failed to ask whose job it is");
-            false
+fn interval(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// When this server has to run a job.
+struct Schedule<'a> {
+    app: &'a App,
+    job: &'static str,
+    period: Duration,
+    interval: Interval,
+}
+
+impl<'a> Schedule<'a> {
+    fn new(app: &'a App, job: &'static str, period: Duration) -> Self {
+        Self {
+            app,
+            job,
+            period,
+            interval: interval(period),
+        }
+    }
+
+    /// Waits for the next time at which this server holds the lease.
+    async fn next(&mut self) {
+        loop {
+            self.interval.tick().await;
+            if self.acquire().await {
+                return;
+            }
+        }
+    }
+
+    /// Acquires or renews the lease. It expires after two periods, so that another server takes over
+    /// when this one dies.
+    async fn acquire(&self) -> bool {
+        let now = self.app.clock.now();
+        let period = i64::try_from(self.period.as_millis()).unwrap_or(i64::MAX / 4);
+        let until = now.plus_millis(period.saturating_mul(2));
+        let store = &self.app.store;
+        match store
+            .try_lease(self.job, self.app.instance, now, until)
+            .await
+        {
+            Ok(is_ours) => is_ours,
+            Err(error) => {
+                let (cause, job) = (ErrorChain(&error), self.job);
+                tracing::error!(%cause, job, "failed to acquire the lease of a background job");
+                false
+            }
         }
     }
 }

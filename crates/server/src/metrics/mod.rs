@@ -1,8 +1,8 @@
-//! What the server counts about itself, and how Prometheus reads it.
+//! Prometheus metrics of the server.
 //!
-//! Labels have few values that are known beforehand: route templates, methods, statuses, names in
-//! this code. Never an organization, a suite, a path as it was asked for, or anything else that
-//! others choose. `docs/server/operate.md` has a table of everything here.
+//! Labels have few values, all known in advance: route templates, methods, statuses, names in this
+//! code. Never use an organization, a suite, a requested path or anything else that clients choose.
+//! `docs/server/operate.md` lists all metrics.
 
 mod process;
 
@@ -17,32 +17,31 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 use test_engine_store::{Expired, Recorded};
 
 use process::Process;
 
-/// Upper ends of the ranges that durations are counted in, in seconds.
+/// Upper bounds of the buckets of histograms.
 const SECONDS: [f64; 13] = [
     0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
-/// The route of a request that no route fits.
+/// The route label of requests without a route.
 const UNMATCHED: &str = "unmatched";
-/// Where uploads come in.
 const UPLOADS: &str = "/v1/uploads";
 
 /// The media type of [`Metrics::text`].
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Answered {
+struct Response {
     route: String,
     method: &'static str,
     status: u32,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Asked {
+struct Endpoint {
     route: String,
     method: &'static str,
 }
@@ -65,36 +64,33 @@ struct JobRun {
 
 type Outcomes = Family<Outcome, Counter>;
 
-/// How plans were come by; shared with the planner.
+/// Plan requests by outcome; shared with the planner.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PlanCounts(Outcomes);
 
 impl PlanCounts {
-    /// A plan was made and is everyone's from now on.
     pub(crate) fn created(&self) {
         count(&self.0, "created", 1);
     }
 
-    /// A plan that was there was handed out.
+    /// An existing plan was returned.
     pub(crate) fn served(&self) {
         count(&self.0, "served", 1);
     }
 
-    /// There was no plan to hand out.
     pub(crate) fn missing(&self) {
         count(&self.0, "missing", 1);
     }
 }
 
-/// Every figure of one server.
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<Answered, Counter>,
-    request_seconds: Family<Asked, Histogram>,
+    requests: Family<Response, Counter>,
+    request_seconds: Family<Endpoint, Histogram>,
     uploads: Outcomes,
     results: Outcomes,
     ingest_seconds: Histogram,
-    uploads_under_way: Gauge,
+    uploads_in_progress: Gauge,
     plans: PlanCounts,
     node_reports: Outcomes,
     database_errors: Family<Kind, Counter>,
@@ -103,96 +99,109 @@ pub(crate) struct Metrics {
     process: Process,
 }
 
+/// Registers a metric and returns it.
+fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+/// Like [`registered`], for metrics with a unit. The unit becomes part of the name.
+fn registered_in<M: Metric + Clone>(
+    registry: &mut Registry,
+    unit: Unit,
+    name: &str,
+    help: &str,
+    metric: M,
+) -> M {
+    registry.register_with_unit(name, help, unit, metric.clone());
+    metric
+}
+
 impl Metrics {
-    /// Everything at zero. `database` is the file whose size is told, when there is one.
+    /// `database` is the file whose size is reported, if the database is a file.
     pub(crate) fn new(database: Option<PathBuf>) -> Self {
-        let mut registry = Registry::default();
+        let registry = &mut Registry::default();
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("test_engine_build", "The program that runs", build);
-        let metrics = Self {
-            requests: Family::default(),
-            request_seconds: Family::new_with_constructor(seconds),
-            uploads: Family::default(),
-            results: Family::default(),
-            ingest_seconds: seconds(),
-            uploads_under_way: Gauge::default(),
-            plans: PlanCounts::default(),
-            node_reports: Family::default(),
-            database_errors: Family::default(),
-            job_runs: Family::default(),
-            expired: Family::default(),
-            process: Process::register(&mut registry, database),
-            registry: Registry::default(),
-        };
-        registry.register(
-            "test_engine_http_requests",
-            "Requests that were answered, by route template",
-            metrics.requests.clone(),
-        );
-        registry.register_with_unit(
-            "test_engine_http_request_duration",
-            "From the headers of a request to its answer",
-            Unit::Seconds,
-            metrics.request_seconds.clone(),
-        );
-        registry.register(
-            "test_engine_uploads",
-            "Uploads, by what became of them",
-            metrics.uploads.clone(),
-        );
-        registry.register(
-            "test_engine_results",
-            "Results in accepted uploads, by what became of them",
-            metrics.results.clone(),
-        );
-        registry.register_with_unit(
-            "test_engine_ingest_duration",
-            "From the complete body of an upload to its results being on disk",
-            Unit::Seconds,
-            metrics.ingest_seconds.clone(),
-        );
-        registry.register(
-            "test_engine_uploads_under_way",
-            "Uploads whose answer is not known yet, those that wait for others included",
-            metrics.uploads_under_way.clone(),
-        );
-        registry.register(
-            "test_engine_plans",
-            "Plans that were asked for, by how they were come by",
-            metrics.plans.0.clone(),
-        );
-        registry.register(
-            "test_engine_node_reports",
-            "Reports of nodes; of an unknown plan when a client went on without the server's",
-            metrics.node_reports.clone(),
-        );
-        registry.register(
-            "test_engine_database_errors",
-            "Requests that failed because of the database",
-            metrics.database_errors.clone(),
-        );
-        registry.register(
-            "test_engine_job_runs",
-            "Runs of work in the background",
-            metrics.job_runs.clone(),
-        );
-        registry.register(
-            "test_engine_expired",
-            "What retention has removed",
-            metrics.expired.clone(),
-        );
+        registry.register("test_engine_build", "Version of the server", build);
         Self {
-            registry,
-            ..metrics
+            requests: registered(
+                registry,
+                "test_engine_http_requests",
+                "Responses, by route template",
+                Family::default(),
+            ),
+            request_seconds: registered_in(
+                registry,
+                Unit::Seconds,
+                "test_engine_http_request_duration",
+                "Time from the headers of a request to its response",
+                Family::new_with_constructor(seconds),
+            ),
+            uploads: registered(
+                registry,
+                "test_engine_uploads",
+                "Uploads, by outcome",
+                Family::default(),
+            ),
+            results: registered(
+                registry,
+                "test_engine_results",
+                "Results in accepted uploads, by outcome",
+                Family::default(),
+            ),
+            ingest_seconds: registered_in(
+                registry,
+                Unit::Seconds,
+                "test_engine_ingest_duration",
+                "Time from the end of an upload's body until its results are on disk",
+                seconds(),
+            ),
+            uploads_in_progress: registered(
+                registry,
+                "test_engine_uploads_under_way",
+                "Uploads in progress, including queued ones",
+                Gauge::default(),
+            ),
+            plans: PlanCounts(registered(
+                registry,
+                "test_engine_plans",
+                "Plan requests, by outcome",
+                Family::default(),
+            )),
+            node_reports: registered(
+                registry,
+                "test_engine_node_reports",
+                "Reports of nodes; unknown_plan for nodes that used a fallback plan",
+                Family::default(),
+            ),
+            database_errors: registered(
+                registry,
+                "test_engine_database_errors",
+                "Requests that failed because of the database",
+                Family::default(),
+            ),
+            job_runs: registered(
+                registry,
+                "test_engine_job_runs",
+                "Runs of background jobs, by outcome",
+                Family::default(),
+            ),
+            expired: registered(
+                registry,
+                "test_engine_expired",
+                "Rows removed by retention",
+                Family::default(),
+            ),
+            process: Process::register(registry, database),
+            registry: std::mem::take(registry),
         }
     }
 
-    /// For the planner.
     pub(crate) fn plans(&self) -> PlanCounts {
         self.plans.clone()
     }
 
-    /// A request was answered. `route` is the template, `None` when there is none.
+    /// Counts a response. `route` is the template, `None` if no route matched.
     pub(crate) fn request(
         &self,
         route: Option<&str>,
@@ -209,26 +218,26 @@ impl Metrics {
                 count(&self.uploads, "failed", 1);
             }
         }
-        let answered = Answered {
+        let response = Response {
             route: route.clone(),
             method,
             status: status.as_u16().into(),
         };
-        self.requests.get_or_create(&answered).inc();
-        let asked = Asked { route, method };
+        self.requests.get_or_create(&response).inc();
+        let endpoint = Endpoint { route, method };
         self.request_seconds
-            .get_or_create(&asked)
+            .get_or_create(&endpoint)
             .observe(took.as_secs_f64());
     }
 
-    /// An upload came in; it counts as under way until the value is dropped.
-    pub(crate) fn upload_begins(&self) -> UnderWay {
-        self.uploads_under_way.inc();
-        UnderWay(self.uploads_under_way.clone())
+    /// Counts an upload as in progress until the value is dropped.
+    pub(crate) fn upload_started(&self) -> UploadInProgress {
+        self.uploads_in_progress.inc();
+        UploadInProgress(self.uploads_in_progress.clone())
     }
 
-    /// An upload is on disk.
-    pub(crate) fn upload_kept(&self, recorded: &Recorded, took: Duration) {
+    /// Counts an upload that is on disk.
+    pub(crate) fn upload_stored(&self, recorded: &Recorded, took: Duration) {
         let outcome = if recorded.repeated {
             "repeated"
         } else {
@@ -243,24 +252,20 @@ impl Metrics {
         self.ingest_seconds.observe(took.as_secs_f64());
     }
 
-    /// A node has reported of a plan that is known, or is not.
     pub(crate) fn node_report(&self, is_known: bool) {
         let outcome = if is_known { "kept" } else { "unknown_plan" };
         count(&self.node_reports, outcome, 1);
     }
 
-    /// The database did not do its work.
     pub(crate) fn database_error(&self, kind: &'static str) {
         self.database_errors.get_or_create(&Kind { kind }).inc();
     }
 
-    /// A job has had its turn.
     pub(crate) fn job_run(&self, job: &'static str, succeeded: bool) {
         let outcome = if succeeded { "done" } else { "failed" };
         self.job_runs.get_or_create(&JobRun { job, outcome }).inc();
     }
 
-    /// Retention has removed this.
     pub(crate) fn expired(&self, removed: &Expired) {
         for (kind, amount) in [
             ("executions", removed.executions),
@@ -272,7 +277,7 @@ impl Metrics {
         }
     }
 
-    /// Everything in the text format that Prometheus reads.
+    /// All metrics in the format of [`MEDIA_TYPE`].
     pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
         self.process.refresh();
         let mut text = String::new();
@@ -281,10 +286,9 @@ impl Metrics {
     }
 }
 
-/// Counts an upload as under way while it lives.
-pub(crate) struct UnderWay(Gauge);
+pub(crate) struct UploadInProgress(Gauge);
 
-impl Drop for UnderWay {
+impl Drop for UploadInProgress {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -298,7 +302,7 @@ fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
 
-/// Anybody may invent methods, so only those that are served have a name.
+/// Clients can invent methods, so all others share one label.
 fn known_method(method: &Method) -> &'static str {
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
         .into_iter()
@@ -311,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_stay_few_whatever_is_asked_for() {
+    fn invented_methods_and_paths_share_one_label() {
         let metrics = Metrics::new(None);
         for number in 0..100 {
             let method = Method::from_bytes(format!("INVENTED{number}").as_bytes()).unwrap();

@@ -1,13 +1,13 @@
-//! What the operating system says of this process, asked for when somebody wants to know.
-//!
-//! From `/proc`, so only on Linux; elsewhere these figures stay at zero.
+//! Metrics of the process, read from `/proc` on every scrape. They stay 0 where there is no `/proc`.
 
 use std::path::PathBuf;
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Gauges under the names that Prometheus has for every process, and the database's size.
+use super::{registered, registered_in};
+
+/// The standard metrics of Prometheus for processes, and the size of the database.
 pub(super) struct Process {
     resident: Gauge,
     threads: Gauge,
@@ -18,41 +18,35 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn register(registry: &mut Registry, database: Option<PathBuf>) -> Self {
-        let process = Self {
-            resident: Gauge::default(),
-            threads: Gauge::default(),
-            open_files: Gauge::default(),
-            database_bytes: Gauge::default(),
-            database,
-        };
-        registry.register_with_unit(
-            "process_resident_memory",
-            "Memory that is in use",
-            Unit::Bytes,
-            process.resident.clone(),
-        );
-        registry.register(
-            "process_threads",
-            "Threads of the process",
-            process.threads.clone(),
-        );
-        registry.register(
-            "process_open_fds",
-            "Open files and connections",
-            process.open_files.clone(),
-        );
-        if process.database.is_some() {
+        let database_bytes = Gauge::default();
+        if database.is_some() {
             registry.register_with_unit(
                 "test_engine_database_size",
-                "The file of the database and its log",
+                "Size of the database file and its write-ahead log",
                 Unit::Bytes,
-                process.database_bytes.clone(),
+                database_bytes.clone(),
             );
         }
-        process
+        Self {
+            resident: registered_in(
+                registry,
+                Unit::Bytes,
+                "process_resident_memory",
+                "Resident memory",
+                Gauge::default(),
+            ),
+            threads: registered(registry, "process_threads", "Threads", Gauge::default()),
+            open_files: registered(
+                registry,
+                "process_open_fds",
+                "Open files and connections",
+                Gauge::default(),
+            ),
+            database_bytes,
+            database,
+        }
     }
 
-    /// Ask again.
     pub(super) fn refresh(&self) {
         let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
         self.resident.set(field(&status, "VmRSS:") * 1024);
@@ -72,7 +66,7 @@ impl Process {
     }
 }
 
-/// The number behind a name in `/proc/self/status`; 0 when it is not there.
+/// The number after a name in `/proc/self/status`; 0 if it is missing.
 fn field(status: &str, name: &str) -> i64 {
     status
         .lines()
@@ -87,7 +81,7 @@ mod tests {
     use super::field;
 
     #[test]
-    fn numbers_are_read_with_or_without_a_unit() {
+    fn reads_numbers_with_or_without_a_unit() {
         let status = "Name:\tx\nVmRSS:\t    1234 kB\nThreads:\t7\n";
         assert_eq!(field(status, "VmRSS:"), 1234);
         assert_eq!(field(status, "Threads:"), 7);

@@ -31,7 +31,7 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let now = app.clock.now();
-    let _in_progress = app.metrics.upload_begins();
+    let _under_way = app.metrics.upload_started();
     let (parts, body) = request.into_parts();
     let mut sender = Sender::default();
     let taken = take_in(&app, &suite, parts, body, now, &mut sender).await;
@@ -62,7 +62,10 @@ async fn take_in(
     let submission = upload_decode::decode(parts, bytes).await?;
     sender.format = Some(submission.format);
     sender.run_key = submission.run_key();
-    let raw = app.raw_uploads.is_on().then(|| submission.data.clone());
+    let raw = app
+        .raw_uploads
+        .is_enabled()
+        .then(|| submission.data.clone());
     let context = Context {
         suite: suite.id,
         run_uuid: Uuid::now_v7(),
@@ -73,7 +76,7 @@ async fn take_in(
     let upload =
         body::run_blocking(size, move || Ok(ingest::derive(&submission, context)?)).await?;
     let recorded = app.store.record_upload(upload).await?;
-    app.metrics.upload_kept(&recorded, began.elapsed());
+    app.metrics.upload_stored(&recorded, began.elapsed());
     if let Some(file) = raw {
         let key = Key::raw_upload(suite.uuid, recorded.run_uuid, recorded.upload_uuid);
         app.raw_uploads.keep(key, file);
