@@ -1,6 +1,6 @@
-//! Making organizations, suites and tokens: what the command line does, and tests before they start.
+//! Creating organizations, suites and tokens, for the command line, the API and tests.
 //!
-//! Works on the database alone, so it does not matter whether a server is running.
+//! Works on the database directly, whether or not a server is running.
 
 use secrecy::SecretString;
 use test_engine_store::{
@@ -13,49 +13,30 @@ use crate::oidc::{Policy, PolicyError};
 use crate::scopes::Scope;
 use crate::secrets::{self, SecretKind};
 
-/// The longest slug, in bytes.
-const LONGEST_SLUG: usize = 100;
-/// The description of the token made on the first start.
-const FIRST_TOKEN: &str = "first admin token";
+const MAX_SLUG_BYTES: usize = 100;
 
-/// Why something could not be made. Reads after "failed to …: ".
+/// Reads after "failed to …: ".
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum AdminError {
-    /// Not a slug.
     #[error(
-        "{given:?} is not a slug: use lower-case letters, digits, - and _, at most {LONGEST_SLUG}"
+        "{given:?} is not a slug: use at most {MAX_SLUG_BYTES} lower-case letters, digits, - and _"
     )]
-    Slug {
-        /// As given.
-        given: String,
-    },
-    /// No such organization.
+    Slug { given: String },
     #[error(
-        "there is no organization {slug:?}; make it with: test-engine organization create {slug}"
+        "there is no organization {slug:?}; create it with: test-engine organization create {slug}"
     )]
-    NoOrganization {
-        /// As given.
-        slug: String,
-    },
-    /// No such suite.
+    NoOrganization { slug: String },
     #[error(
-        "there is no suite {organization}/{suite}; make it with: test-engine suite create \
+        "there is no suite {organization}/{suite}; create it with: test-engine suite create \
          {organization}/{suite}"
     )]
-    NoSuite {
-        /// As given.
-        organization: String,
-        /// As given.
-        suite: String,
-    },
-    /// There is one already.
+    NoSuite { organization: String, suite: String },
     #[error("{0} already exists; choose another slug")]
     Exists(Conflict),
-    /// Not an OIDC policy.
     #[error(transparent)]
     OidcPolicy(#[from] PolicyError),
-    /// The database.
-    #[error("the database could not be used")]
+    #[error("the database is unavailable")]
     Store(#[source] StoreError),
 }
 
@@ -68,46 +49,46 @@ impl From<StoreError> for AdminError {
     }
 }
 
-/// A suite that was just made.
+/// A new suite and its upload token.
 pub struct CreatedSuite {
-    /// The suite.
+    /// As stored.
     pub suite: Suite,
-    /// Its token for uploads. Not stored: this is the only time it can be read.
+    /// Only its hash is stored.
     pub token: SecretString,
 }
 
-/// A token that was just made.
+/// A new token and its secret.
 pub struct CreatedToken {
-    /// The token.
+    /// As stored.
     pub token: Token,
-    /// Its secret. Not stored: this is the only time it can be read.
+    /// Only its hash is stored.
     pub secret: SecretString,
 }
 
-/// What a token shall be.
+/// The fields of a new API access token.
 #[derive(Clone, Debug, Default)]
 pub struct TokenRequest {
-    /// What it may do.
+    /// May be empty.
     pub scopes: Vec<Scope>,
     /// For people.
     pub description: Option<String>,
-    /// From when on it is refused.
+    /// `None` means never.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A slug as it is given, or why it is none.
+/// Returns the slug if it is valid.
 pub fn check_slug(given: &str) -> Result<&str, AdminError> {
-    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    let is_valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
     let is_slug = !given.is_empty()
-        && given.len() <= LONGEST_SLUG
-        && given.chars().all(good)
+        && given.len() <= MAX_SLUG_BYTES
+        && given.chars().all(is_valid)
         && given.starts_with(|c: char| c.is_ascii_alphanumeric());
     is_slug.then_some(given).ok_or_else(|| AdminError::Slug {
         given: given.to_owned(),
     })
 }
 
-/// A slug made of a name: its ASCII letters and digits, joined by `-`; empty when it has none.
+/// The ASCII letters and digits of a name, joined by `-`; empty if it has none.
 pub fn slug_of(name: &str) -> String {
     let mut slug = String::new();
     for character in name.chars() {
@@ -116,14 +97,14 @@ pub fn slug_of(name: &str) -> String {
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
         }
-        if slug.len() == LONGEST_SLUG {
+        if slug.len() == MAX_SLUG_BYTES {
             break;
         }
     }
     slug.trim_end_matches('-').to_owned()
 }
 
-/// Make an organization.
+/// Fails if the slug is invalid or taken.
 pub async fn create_organization(
     store: &Store,
     slug: &str,
@@ -133,7 +114,7 @@ pub async fn create_organization(
     Ok(store.create_organization(Uuid::now_v7(), slug, now).await?)
 }
 
-/// The organization of this slug.
+/// Fails if there is none with this slug.
 pub async fn organization(store: &Store, slug: &str) -> Result<Organization, AdminError> {
     store
         .organization(slug)
@@ -143,7 +124,7 @@ pub async fn organization(store: &Store, slug: &str) -> Result<Organization, Adm
         })
 }
 
-/// The suite of these slugs.
+/// Fails if there is none with these slugs.
 pub async fn suite(store: &Store, organization: &str, suite: &str) -> Result<Suite, AdminError> {
     store
         .suite(organization, suite)
@@ -154,7 +135,7 @@ pub async fn suite(store: &Store, organization: &str, suite: &str) -> Result<Sui
         })
 }
 
-/// Make a suite and its token.
+/// Creates a suite and its upload token.
 pub async fn create_suite(
     store: &Store,
     organization_slug: &str,
@@ -175,7 +156,7 @@ pub async fn create_suite(
     create_suite_in(store, organization.id, suite, now).await
 }
 
-/// Make a suite with all its fields, and its token.
+/// Like [`create_suite`], with all fields.
 pub async fn create_suite_in(
     store: &Store,
     organization: OrganizationId,
@@ -188,12 +169,12 @@ pub async fn create_suite_in(
     Ok(CreatedSuite { suite, token })
 }
 
-/// Check the text of an OIDC policy.
+/// Validates the YAML or JSON of an OIDC policy.
 pub fn check_oidc_policy(text: &str) -> Result<(), PolicyError> {
     Policy::parse(text).map(|_policy| ())
 }
 
-/// Give a suite an OIDC policy, or take it away.
+/// Sets or removes the OIDC policy of a suite.
 pub async fn set_oidc_policy(
     store: &Store,
     suite: &Suite,
@@ -213,7 +194,7 @@ pub async fn set_oidc_policy(
         })
 }
 
-/// Make one more token for a suite's uploads.
+/// Creates another upload token for a suite.
 pub async fn create_suite_token(
     store: &Store,
     suite: &Suite,
@@ -235,7 +216,7 @@ pub async fn create_suite_token(
     Ok(CreatedToken { token, secret })
 }
 
-/// Make an API access token.
+/// Creates an API access token.
 pub async fn create_token(
     store: &Store,
     organization: &Organization,
@@ -249,11 +230,7 @@ pub async fn create_token(
         suite: None,
         kind: TokenKind::Access,
         secret_hash: secrets::hash_of(&secret),
-        scopes: request
-            .scopes
-            .into_iter()
-            .map(|scope| scope.name().to_owned())
-            .collect(),
+        scopes: request.scopes.iter().map(Scope::to_string).collect(),
         description: request.description,
         expires_at: request.expires_at,
     };
@@ -261,9 +238,9 @@ pub async fn create_token(
     Ok(CreatedToken { token, secret })
 }
 
-/// Give a database without any organization its first one, and a token that may do everything.
+/// Creates the first organization of an empty database, and a token with all scopes.
 ///
-/// `None` when there was one already.
+/// `None` if there is an organization already.
 pub async fn first_start(
     store: &Store,
     slug: &str,
@@ -273,13 +250,13 @@ pub async fn first_start(
         return Ok(None);
     }
     let organization = match create_organization(store, slug, now).await {
-        // Another server on the same database, started at the same moment, was first.
+        // Another server on the same database was faster.
         Err(AdminError::Exists(Conflict::Organization)) => return Ok(None),
-        made => made?,
+        created => created?,
     };
     let request = TokenRequest {
         scopes: Scope::ALL.to_vec(),
-        description: Some(FIRST_TOKEN.to_owned()),
+        description: Some("first admin token".to_owned()),
         expires_at: None,
     };
     let created = create_token(store, &organization, request, now).await?;
@@ -291,7 +268,7 @@ mod tests {
     use super::{check_slug, slug_of};
 
     #[test]
-    fn names_become_slugs() {
+    fn derives_slugs_from_names() {
         for (name, slug) in [
             ("Web App", "web-app"),
             ("  API (v2)!", "api-v2"),
@@ -305,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn slugs_can_stand_in_an_address() {
-        for good in ["a", "web-app", "web_2", "0"] {
-            assert!(check_slug(good).is_ok(), "{good}");
+    fn accepts_only_slugs_that_are_safe_in_urls() {
+        for valid in ["a", "web-app", "web_2", "0"] {
+            assert!(check_slug(valid).is_ok(), "{valid}");
         }
         let long = "a".repeat(101);
-        for bad in ["", "Web", "a b", "a/b", "é", "-a", ".", long.as_str()] {
-            assert!(check_slug(bad).is_err(), "{bad}");
+        for invalid in ["", "Web", "a b", "a/b", "é", "-a", ".", long.as_str()] {
+            assert!(check_slug(invalid).is_err(), "{invalid}");
         }
     }
 }

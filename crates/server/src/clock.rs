@@ -1,28 +1,28 @@
-//! The one clock of the server. Everything that needs the time is handed a [`Clock`], so tests can
-//! stand still or jump.
+//! The clock of the server. Everything that needs the time gets a [`Clock`], so that tests can stop
+//! or set it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use test_engine_store::Timestamp;
 
-/// Tells the time.
+/// A source of the current time.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The machine's clock.
     #[default]
     System,
-    /// A clock that moves only when it is set; milliseconds since 1970.
+    /// Milliseconds since 1970; changes only when it is set.
     Fixed(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that stands at this time.
+    /// A clock that is stopped at this time.
     pub fn fixed_at(time: Timestamp) -> Self {
         Self::Fixed(Arc::new(AtomicI64::new(time.millis())))
     }
 
-    /// The time, to the millisecond.
+    /// The current time in milliseconds.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that reads the clock"
@@ -50,10 +50,10 @@ mod tests {
     use super::rfc3339;
 
     #[test]
-    fn times_are_written_in_utc_with_milliseconds() {
-        let written = |millis| rfc3339(Timestamp::from_millis(millis));
-        assert_eq!(written(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(written(1_795_341_600_250), "2026-11-22T10:00:00.250Z");
-        assert_eq!(written(i64::MAX), "1970-01-01T00:00:00.000Z");
+    fn formats_times_in_utc_with_milliseconds() {
+        let formatted = |millis| rfc3339(Timestamp::from_millis(millis));
+        assert_eq!(formatted(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(formatted(1_795_341_600_250), "2026-11-22T10:00:00.250Z");
+        assert_eq!(formatted(i64::MAX), "1970-01-01T00:00:00.000Z");
     }
 }

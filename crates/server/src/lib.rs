@@ -1,8 +1,8 @@
-//! The test-engine server: plans test runs, takes in their results, learns from them.
+//! The test-engine server: plans test runs, stores their results and learns from them.
 //!
-//! [`serve`] is the server as a function, which is what tests call; the program is `cli` around
-//! it. Requests go through `http` to one of two rooms: `ingest` (results come in) and `planning`
-//! (plans go out). `test-engine-store` holds all SQL.
+//! [`serve`] is the server as a function, for tests; the program is `cli`. `http` routes requests to
+//! the domain modules, above all `ingest` (uploaded results) and `planning` (plans).
+//! `test-engine-store` contains all SQL.
 
 mod access;
 mod app;

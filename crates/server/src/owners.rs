@@ -1,10 +1,9 @@
-//! Who owns which tests: reading a TESTOWNERS file, which follows the rules of CODEOWNERS.
+//! Parsing and matching TESTOWNERS files, which follow the rules of CODEOWNERS.
 //!
-//! A line is a pattern and the teams that own what it matches; the last line that matches wins.
-//! `#` begins a comment. Patterns are those of .gitignore, without `!`, except that `folder/*`
-//! means the files of that folder and not what lies deeper. Pure: a text in, answers out.
+//! A line is a pattern and the teams that own what it matches; the last matching line wins. `#`
+//! starts a comment. Patterns are those of .gitignore, without `!`, except that `directory/*`
+//! matches the files directly in that directory only.
 
-/// A file of owners, read.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
     rules: Vec<Rule>,
@@ -18,7 +17,7 @@ struct Rule {
 }
 
 impl Owners {
-    /// Lines that are no rules are left out and told by [`Self::ignored`].
+    /// [`Self::ignored`] lists the invalid lines.
     pub(crate) fn parse(text: &str) -> Self {
         let mut owners = Self::default();
         for (number, line) in (1..).zip(text.lines()) {
@@ -34,7 +33,7 @@ impl Owners {
             } else if pattern.starts_with('!') {
                 owners
                     .ignored
-                    .push(format!("line {number}: patterns cannot begin with !"));
+                    .push(format!("line {number}: patterns cannot start with !"));
             } else {
                 let pattern = Pattern::new(&pattern);
                 owners.rules.push(Rule { pattern, teams });
@@ -43,7 +42,7 @@ impl Owners {
         owners
     }
 
-    /// The teams that own the file at this path, the default owner first; none when nobody does.
+    /// The teams that own the file at this path, the default owner first; empty if there are none.
     pub(crate) fn of(&self, path: &str) -> &[String] {
         let parts: Vec<&str> = path
             .split('/')
@@ -56,12 +55,12 @@ impl Owners {
             .map_or(&[], |rule| &rule.teams)
     }
 
-    /// How many rules there are.
+    /// The number of rules.
     pub(crate) fn rules(&self) -> usize {
         self.rules.len()
     }
 
-    /// Every team that is named, sorted.
+    /// All teams, sorted.
     pub(crate) fn teams(&self) -> Vec<&str> {
         let mut teams: Vec<&str> = self
             .rules
@@ -73,13 +72,13 @@ impl Owners {
         teams
     }
 
-    /// What was left out, and why.
+    /// Line numbers and reasons.
     pub(crate) fn ignored(&self) -> &[String] {
         &self.ignored
     }
 }
 
-/// The words of a line up to its comment; `\` takes the meaning from a space or `#`.
+/// The words of a line up to its comment; `\` escapes a space or `#`.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -106,13 +105,12 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// A pattern, part by part of its path.
 #[derive(Debug)]
 struct Pattern {
     parts: Vec<Part>,
-    /// Whether what it matches must be a folder.
-    is_folder: bool,
-    /// Whether it ends in `/*`: the files of a folder and nothing deeper.
+    /// Matches only directories.
+    is_directory: bool,
+    /// Ends in `/*`: matches the files directly in a directory only.
     is_shallow: bool,
 }
 
@@ -120,15 +118,15 @@ struct Pattern {
 enum Part {
     /// `**`: any number of parts.
     Any,
-    /// One part, with its signs.
+    /// One part, which may contain wildcards.
     Name(Vec<char>),
 }
 
 impl Pattern {
     fn new(text: &str) -> Self {
-        let is_folder = text.ends_with('/');
+        let is_directory = text.ends_with('/');
         let trimmed = text.trim_end_matches('/');
-        // A slash that is not the last character ties the pattern to the top.
+        // A slash that is not the last character anchors the pattern to the root.
         let is_anchored = trimmed.contains('/');
         let mut parts: Vec<Part> = Vec::new();
         if !is_anchored {
@@ -140,77 +138,81 @@ impl Pattern {
             } else {
                 Part::Name(part.chars().collect())
             };
-            // Several in a row mean what one means.
+            // Several `**` in a row are equivalent to one.
             if part != Part::Any || parts.last() != Some(&Part::Any) {
                 parts.push(part);
             }
         }
         Self {
-            is_shallow: is_anchored && !is_folder && trimmed.ends_with("/*"),
+            is_shallow: is_anchored && !is_directory && trimmed.ends_with("/*"),
             parts,
-            is_folder,
+            is_directory,
         }
     }
 
-    /// Whether it matches the path, or a folder that the path is in.
+    /// Whether it matches the path or one of its parent directories.
     fn matches(&self, path: &[&str]) -> bool {
+        // Which prefixes of the path, by their number of parts, the pattern so far matches.
         let mut reached = vec![false; path.len() + 1];
         reached[0] = true;
         for part in &self.parts {
             let mut next = vec![false; path.len() + 1];
-            for (place, is_reached) in reached.iter().enumerate() {
+            for (length, is_reached) in reached.iter().enumerate() {
                 if !is_reached {
                     continue;
                 }
                 match part {
-                    Part::Any => next[place..].fill(true),
+                    Part::Any => next[length..].fill(true),
                     Part::Name(name) => {
-                        if path.get(place).is_some_and(|part| matches_part(name, part)) {
-                            next[place + 1] = true;
+                        if path
+                            .get(length)
+                            .is_some_and(|part| matches_part(name, part))
+                        {
+                            next[length + 1] = true;
                         }
                     }
                 }
             }
             reached = next;
         }
-        // What is reached before the end is a folder on the way to the path.
         let ends_with_any = self.parts.last() == Some(&Part::Any);
-        let as_folder = reached[1..path.len()].iter().any(|is_reached| *is_reached);
+        let as_directory = reached[1..path.len()].iter().any(|is_reached| *is_reached);
         let as_path = reached[path.len()];
         if self.is_shallow || ends_with_any {
             as_path
-        } else if self.is_folder {
-            as_folder
+        } else if self.is_directory {
+            as_directory
         } else {
-            as_folder || as_path
+            as_directory || as_path
         }
     }
 }
 
-/// One part of a path against `*`, `?`, `[…]` and `\`. Never goes back further than one star.
+/// Matches one part of a path against `*`, `?`, `[…]` and `\`. Backtracks only to the last `*`, so that
+/// the time is bounded.
 fn matches_part(pattern: &[char], part: &str) -> bool {
     let text: Vec<char> = part.chars().collect();
-    let (mut at, mut place) = (0, 0);
+    let (mut in_pattern, mut in_text) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
-    while place < text.len() {
-        if pattern.get(at) == Some(&'*') {
-            star = Some((at, place));
-            at += 1;
-        } else if let Some(length) = matches_one(&pattern[at..], text[place]) {
-            at += length;
-            place += 1;
-        } else if let Some((star_at, star_place)) = star {
-            at = star_at + 1;
-            place = star_place + 1;
-            star = Some((star_at, place));
+    while in_text < text.len() {
+        if pattern.get(in_pattern) == Some(&'*') {
+            star = Some((in_pattern, in_text));
+            in_pattern += 1;
+        } else if let Some(length) = matches_one(&pattern[in_pattern..], text[in_text]) {
+            in_pattern += length;
+            in_text += 1;
+        } else if let Some((star_in_pattern, star_in_text)) = star {
+            in_pattern = star_in_pattern + 1;
+            in_text = star_in_text + 1;
+            star = Some((star_in_pattern, in_text));
         } else {
             return false;
         }
     }
-    pattern[at..].iter().all(|sign| *sign == '*')
+    pattern[in_pattern..].iter().all(|c| *c == '*')
 }
 
-/// How many signs of the pattern stand for this character, when the first one does.
+/// The length of the start of the pattern that matches this character.
 fn matches_one(pattern: &[char], character: char) -> Option<usize> {
     match pattern {
         ['?', ..] => Some(1),
@@ -223,23 +225,22 @@ fn matches_one(pattern: &[char], character: char) -> Option<usize> {
                     .any(|(first, last)| (*first..=*last).contains(&character));
                 (is_member != set.is_negated).then_some(set.length + 1)
             }
-            // Without an end it is an ordinary sign.
+            // Without a closing bracket it is an ordinary character.
             None => (character == '[').then_some(1),
         },
-        [sign, ..] => (*sign == character).then_some(1),
+        [literal, ..] => (*literal == character).then_some(1),
         [] => None,
     }
 }
 
-/// What stands between brackets.
 struct Set {
     ranges: Vec<(char, char)>,
     is_negated: bool,
-    /// Signs up to the closing one, which is counted.
+    /// Characters up to and including the closing bracket.
     length: usize,
 }
 
-/// The set that ends in these signs, when it ends.
+/// The set after an opening bracket; `None` without a closing one.
 fn set(rest: &[char]) -> Option<Set> {
     let is_negated = matches!(rest.first(), Some('!' | '^'));
     let mut at = usize::from(is_negated);
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_as_those_of_code_owners_do() {
+    fn patterns_match_like_those_of_codeowners() {
         for (pattern, path, expected) in [
             ("*", "a.rb", true),
             ("*", "deep/er/a.rb", true),
@@ -321,32 +322,32 @@ mod tests {
 
     #[test]
     fn the_last_line_that_matches_wins() {
-        let rules = "* everybody\n/api/ backend ops # two teams\n\n# a comment\napi/docs/ writers";
-        assert_eq!(owner(rules, "web/a.rb"), "everybody");
+        let rules = "* default\n/api/ backend ops # two teams\n\n# a comment\napi/docs/ writers";
+        assert_eq!(owner(rules, "web/a.rb"), "default");
         assert_eq!(owner(rules, "api/a.rb"), "backend ops");
         assert_eq!(owner(rules, "api/docs/a.rb"), "writers");
         assert_eq!(owner("api/ backend", "web/a.rb"), "");
-        assert_eq!(owner("* everybody", ""), "");
+        assert_eq!(owner("* default", ""), "");
     }
 
     #[test]
-    fn a_pattern_without_team_leaves_the_owner_before_it() {
-        let owners = Owners::parse("* everybody\nsecret/\n!x team");
-        assert_eq!(owners.of("secret/a.rb"), ["everybody"]);
+    fn ignores_invalid_lines() {
+        let owners = Owners::parse("* default\nsecret/\n!x team");
+        assert_eq!(owners.of("secret/a.rb"), ["default"]);
         assert_eq!(owners.rules(), 1);
-        assert_eq!(owners.teams(), ["everybody"]);
+        assert_eq!(owners.teams(), ["default"]);
         assert_eq!(
             owners.ignored(),
             [
                 "line 2: the pattern has no team",
-                "line 3: patterns cannot begin with !"
+                "line 3: patterns cannot start with !"
             ]
         );
     }
 
     #[test]
-    fn spaces_and_signs_can_be_part_of_a_path() {
-        assert_eq!(owner("my\\ folder/ team", "my folder/a.rb"), "team");
+    fn a_backslash_escapes_spaces_and_special_characters() {
+        assert_eq!(owner("my\\ dir/ team", "my dir/a.rb"), "team");
         assert_eq!(owner("a\\#b team", "a#b"), "team");
         assert_eq!(owner("a\\*b team", "a*b"), "team");
         assert_eq!(owner("a\\*b team", "aXb"), "");
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_time() {
+    fn many_stars_match_quickly() {
         let pattern = format!("{}x team", "**/*a*a*a*/".repeat(40));
         let path = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/".repeat(60);
         assert_eq!(owner(&pattern, &path), "");

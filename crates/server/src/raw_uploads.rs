@@ -1,8 +1,8 @@
-//! Keeping uploaded result files as they came, where `--keep-raw-uploads` asks for it.
+//! Keeping uploaded result files unchanged (`--keep-raw-uploads`).
 //!
-//! Done beside the upload, after its results are safe in the database: storage that is slow or away
-//! neither holds up nor fails an upload. A file that cannot be kept is an error in the log, with the
-//! name of its upload. A server that stops finishes what it has taken on; one that is killed loses it.
+//! Runs in the background, after the results are in the database, so that slow or unavailable
+//! storage neither delays nor fails an upload. A failure is logged as an error with the id of the
+//! upload. A server that shuts down stores the pending files first; one that is killed loses them.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -16,44 +16,44 @@ use tokio::sync::Semaphore;
 use crate::blobs::{BlobError, Blobs, Key};
 use crate::error_chain::ErrorChain;
 
-/// Mebibytes of files that wait at most; what comes on top is not kept.
-const ROOM_MIB: u32 = 256;
-/// Tries to store one file.
-const TRIES: u32 = 3;
-/// The wait after the first of them; it doubles.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The longest a server that stops waits for files to be stored.
-const LAST_WAIT: Duration = Duration::from_secs(20);
+/// MiB of pending files; further files are dropped.
+const MAX_PENDING_MIB: u32 = 256;
+/// Attempts to store one file.
+const MAX_ATTEMPTS: u32 = 3;
+/// Pause after the first attempt; doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// How long a shutdown waits for pending files.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Stores files beside everything else.
+/// Stores files in the background.
 pub(crate) struct RawUploads {
     blobs: Blobs,
-    is_on: bool,
-    room: Arc<Semaphore>,
+    is_enabled: bool,
+    /// One permit per MiB.
+    capacity: Arc<Semaphore>,
 }
 
 impl RawUploads {
-    pub(crate) fn new(blobs: Blobs, is_on: bool) -> Self {
+    pub(crate) fn new(blobs: Blobs, is_enabled: bool) -> Self {
         Self {
             blobs,
-            is_on,
-            room: Arc::new(Semaphore::new(ROOM_MIB as usize)),
+            is_enabled,
+            capacity: Arc::new(Semaphore::new(MAX_PENDING_MIB as usize)),
         }
     }
 
-    /// Whether files are to be kept.
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled
     }
 
-    /// Store a file. Returns at once.
+    /// Stores a file in the background.
     pub(crate) fn keep(&self, key: Key, file: Bytes) {
         let mebibytes = u32::try_from(file.len() / (1024 * 1024)).unwrap_or(u32::MAX);
-        let share = mebibytes.saturating_add(1).min(ROOM_MIB);
-        let Ok(share) = Arc::clone(&self.room).try_acquire_many_owned(share) else {
+        let permits = mebibytes.saturating_add(1).min(MAX_PENDING_MIB);
+        let Ok(permits) = Arc::clone(&self.capacity).try_acquire_many_owned(permits) else {
             tracing::error!(
                 key = key.as_str(),
-                "failed to keep a raw upload: too many wait for the object storage"
+                "failed to keep a raw upload: too many are waiting for the object storage"
             );
             return;
         };
@@ -63,14 +63,14 @@ impl RawUploads {
                 let cause = ErrorChain(&error);
                 tracing::error!(key = key.as_str(), cause = %cause, "failed to keep a raw upload");
             }
-            drop(share);
+            drop(permits);
         });
     }
 
-    /// Done when all files are stored, or it has taken too long.
+    /// Waits for pending files, with a timeout.
     pub(crate) async fn finish(&self) {
-        let all = self.room.acquire_many(ROOM_MIB);
-        if tokio::time::timeout(LAST_WAIT, all).await.is_err() {
+        let all = self.capacity.acquire_many(MAX_PENDING_MIB);
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
             tracing::error!("failed to keep some raw uploads: the object storage is too slow");
         }
     }
@@ -80,19 +80,15 @@ async fn store(blobs: &Blobs, key: &Key, file: Bytes) -> Result<(), BlobError> {
     let compressed = tokio::task::spawn_blocking(move || gzip(&file))
         .await
         .map_err(|error| BlobError::Sender(error.to_string()))?;
-    let mut wait = FIRST_WAIT;
-    let mut tries = 1;
-    loop {
-        match blobs.put(key, compressed.clone()).await {
-            Ok(()) => return Ok(()),
-            Err(error) if tries == TRIES => return Err(error),
-            Err(_once_more) => {
-                tokio::time::sleep(wait).await;
-                wait *= 2;
-                tries += 1;
-            }
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..MAX_ATTEMPTS {
+        if blobs.put(key, compressed.clone()).await.is_ok() {
+            return Ok(());
         }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
+    blobs.put(key, compressed).await
 }
 
 fn gzip(file: &[u8]) -> Bytes {

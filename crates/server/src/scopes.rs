@@ -1,8 +1,8 @@
-//! What an access token may do.
+//! The permissions of access tokens and OIDC tokens.
 
 use std::fmt;
 
-/// A permission of an access token, named as the hosted product names it.
+/// A permission, named as in the hosted product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Read suites, runs and tests.
@@ -11,18 +11,18 @@ pub enum Scope {
     WriteSuites,
     /// Fetch plans.
     ReadTestPlan,
-    /// Make plans; includes fetching them.
+    /// Create plans; includes fetching them.
     WriteTestPlan,
-    /// Read pools of work.
+    /// Reserved: no endpoint requires it.
     ReadTestPool,
-    /// Change pools of work.
+    /// Reserved: no endpoint requires it.
     WriteTestPool,
-    /// Upload results to the suite; of OIDC tokens only, everybody else has a suite token.
+    /// Upload results to the suite. Only for OIDC tokens; others use a suite token.
     WriteUploads,
 }
 
 impl Scope {
-    /// Every scope an access token may have, in the order of the documentation.
+    /// The scopes of access tokens, in the order of the documentation.
     pub const ALL: [Self; 6] = [
         Self::ReadSuites,
         Self::WriteSuites,
@@ -32,7 +32,7 @@ impl Scope {
         Self::WriteTestPool,
     ];
 
-    /// Every scope an OIDC policy may grant.
+    /// The scopes that an OIDC policy may grant.
     pub const OF_POLICIES: [Self; 7] = [
         Self::ReadSuites,
         Self::WriteSuites,
@@ -43,7 +43,7 @@ impl Scope {
         Self::WriteUploads,
     ];
 
-    /// The scope of this name, for OIDC policies.
+    /// For OIDC policies; [`str::parse`] is for access tokens.
     pub(crate) fn of_policy(name: &str) -> Option<Self> {
         Self::OF_POLICIES
             .into_iter()
@@ -63,7 +63,7 @@ impl Scope {
         }
     }
 
-    /// Whether a token with these scopes has this one. Writing plans includes reading them.
+    /// Whether these scopes include this one. `write_test_plan` includes `read_test_plan`.
     pub fn is_granted_by(self, scopes: &[String]) -> bool {
         scopes.iter().any(|scope| {
             scope == self.name()
@@ -78,16 +78,11 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A scope that does not exist.
+/// The name of a scope that does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("{given:?} is not a scope; the scopes are {}", names().join(", "))]
+#[error("{given:?} is not a scope; the scopes are {}", Scope::ALL.map(Scope::name).join(", "))]
 pub struct UnknownScope {
-    /// What was given.
-    pub given: String,
-}
-
-fn names() -> Vec<&'static str> {
-    Scope::ALL.into_iter().map(Scope::name).collect()
+    given: String,
 }
 
 impl std::str::FromStr for Scope {
@@ -109,7 +104,7 @@ mod tests {
     use super::Scope;
 
     #[test]
-    fn names_go_both_ways() {
+    fn parses_the_names_it_prints() {
         for scope in Scope::ALL {
             assert_eq!(scope.name().parse::<Scope>().unwrap(), scope);
         }
@@ -118,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_plans_includes_reading_them_and_nothing_else_does() {
+    fn only_write_test_plan_includes_another_scope() {
         let writer = ["write_test_plan".to_owned()];
         assert!(Scope::ReadTestPlan.is_granted_by(&writer));
         assert!(!Scope::ReadSuites.is_granted_by(&writer));

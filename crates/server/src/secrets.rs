@@ -1,21 +1,21 @@
-//! Making and hashing secrets: access tokens, suite tokens, session cookies.
+//! Generating and hashing secrets: access tokens, suite tokens, session cookies.
 //!
-//! A secret is shown once, when it is made; only its SHA-256 is stored. That is enough because
-//! every secret is 160 random bits: there is nothing to guess from a hash.
+//! A secret is printed once, when it is created; only its SHA-256 is stored. A fast hash is enough
+//! because every secret has 160 random bits and cannot be guessed.
 
 use rand::RngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// What a secret is for; it shows in the first letters, so that scanners and people can tell.
+/// Each kind has its own prefix, so that people and secret scanners recognize it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SecretKind {
     /// An API access token.
     Access,
-    /// The token of one suite, for uploads.
+    /// The upload token of a suite.
     Suite,
-    /// The cookie of somebody who signed in.
+    /// A session cookie.
     Session,
 }
 
@@ -29,39 +29,37 @@ impl SecretKind {
     }
 }
 
-/// SHA-256 of a secret, as it is stored.
+/// SHA-256 of a secret.
 pub(crate) type SecretHash = [u8; 32];
 
-/// A fresh secret: the prefix of its kind and 40 hexadecimal digits.
+/// A new secret: the prefix of its kind and 40 hexadecimal digits.
 pub(crate) fn generate(kind: SecretKind) -> SecretString {
     let mut random = [0_u8; 20];
     rand::rng().fill_bytes(&mut random);
     SecretString::from(format!("{}{}", kind.prefix(), hex::encode(random)))
 }
 
-/// A key that nobody can guess.
+/// 256 random bits.
 pub(crate) fn random() -> [u8; 32] {
     let mut random = [0_u8; 32];
     rand::rng().fill_bytes(&mut random);
     random
 }
 
-/// What is stored of a secret, and looked up by.
 pub(crate) fn hash(secret: &str) -> SecretHash {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// The hash of a secret that was just made.
 pub(crate) fn hash_of(secret: &SecretString) -> SecretHash {
     hash(secret.expose_secret())
 }
 
-/// Whether two byte strings are equal, in a time that does not tell where they differ.
-pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
+/// Whether two byte strings are equal, in constant time.
+pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-/// A value that only a holder of the session's secret can know, for forms.
+/// The CSRF token of a session: only a holder of the session's secret can compute it.
 pub(crate) fn form_token(session_secret: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(b"form:");
@@ -73,10 +71,10 @@ pub(crate) fn form_token(session_secret: &str) -> String {
 mod tests {
     use secrecy::ExposeSecret as _;
 
-    use super::{SecretKind, form_token, generate, hash, same};
+    use super::{SecretKind, equal, form_token, generate, hash};
 
     #[test]
-    fn secrets_differ_and_tell_their_kind() {
+    fn secrets_are_unique_and_start_with_the_prefix_of_their_kind() {
         let first = generate(SecretKind::Access);
         let second = generate(SecretKind::Access);
         assert!(first.expose_secret().starts_with("tea_"));
@@ -95,14 +93,13 @@ mod tests {
     #[test]
     fn a_form_token_is_not_the_session_hash() {
         assert_ne!(form_token("tew_1"), hex::encode(hash("tew_1")));
-        assert!(same(
-            form_token("tew_1").as_bytes(),
-            form_token("tew_1").as_bytes()
-        ));
-        assert!(!same(
-            form_token("tew_1").as_bytes(),
-            form_token("tew_2").as_bytes()
-        ));
-        assert!(!same(b"short", b"longer"));
+    }
+
+    #[test]
+    fn compares_bytes_of_any_length() {
+        let (first, second) = (form_token("tew_1"), form_token("tew_2"));
+        assert!(equal(first.as_bytes(), form_token("tew_1").as_bytes()));
+        assert!(!equal(first.as_bytes(), second.as_bytes()));
+        assert!(!equal(b"short", b"longer"));
     }
 }

@@ -1,14 +1,14 @@
-//! How a file is called on both sides: what uploads say of it and what plan requests ask for.
+//! Canonical selectors, so that the paths in uploads match the paths in plan requests.
 //!
-//! Collectors and clients name one file in many ways: `./spec/a_spec.rb`, `spec/a_spec.rb`, an
-//! absolute path on some machine, with or without the folder of the project inside its repository
-//! (the location prefix). A selector is stored under one canonical name: relative to the
-//! repository, `/` between the parts, no `.` parts. Plan requests are looked up the same way.
+//! Collectors and clients write one file in many ways: `./spec/a_spec.rb`, `spec/a_spec.rb`, an
+//! absolute path on some machine, with or without the location prefix. A selector is stored under
+//! one canonical name: relative to the repository, `/` between the parts, no `.` parts. Plan
+//! requests are looked up the same way.
 //!
-//! Names that are no paths, such as Go packages, pass through unharmed: the same rules on both
-//! sides keep equal things equal.
+//! Selectors that are not paths, such as Go packages, go through the same rules on both sides, so
+//! equal selectors stay equal.
 
-/// Without `.` parts, doubled slashes and resolvable `..` parts.
+/// Removes `.` parts, repeated slashes and resolvable `..` parts.
 pub(crate) fn canonical(path: &str) -> String {
     let path = path.trim();
     if is_canonical(path) {
@@ -32,12 +32,12 @@ pub(crate) fn canonical(path: &str) -> String {
     }
 }
 
-/// Most names need no work; this is asked a hundred thousand times for a large plan.
+/// A shortcut: most paths are canonical, and a large plan has a hundred thousand of them.
 fn is_canonical(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-/// The path inside the repository of a path inside a project.
+/// The path relative to the repository of a path relative to the project.
 pub(crate) fn with_prefix(prefix: &str, path: &str) -> String {
     let prefix = canonical(prefix);
     let path = canonical(path);
@@ -48,7 +48,7 @@ pub(crate) fn with_prefix(prefix: &str, path: &str) -> String {
     }
 }
 
-/// As [`with_prefix`], for senders that may have put the prefix there already.
+/// Like [`with_prefix`], unless the path starts with the prefix.
 pub(crate) fn with_prefix_once(prefix: &str, path: &str) -> String {
     let prefix = canonical(prefix);
     let path = canonical(path);
@@ -62,19 +62,13 @@ pub(crate) fn with_prefix_once(prefix: &str, path: &str) -> String {
     }
 }
 
-/// An absolute path below `cwd` as a relative one; any other path as it is, with `/` between its
-/// parts.
+/// Makes an absolute path below `cwd` relative. Leaves any other path as it is, except that Windows
+/// paths get `/` between their parts.
 pub(crate) fn relative_to(cwd: &str, path: &str) -> String {
-    let windows = is_windows_path(path);
-    let path = if windows {
-        path.replace('\\', "/")
+    let (path, cwd) = if is_windows_path(path) {
+        (path.replace('\\', "/"), cwd.replace('\\', "/"))
     } else {
-        path.to_owned()
-    };
-    let cwd = if windows {
-        cwd.replace('\\', "/")
-    } else {
-        cwd.to_owned()
+        (path.to_owned(), cwd.to_owned())
     };
     let cwd = cwd.trim_end_matches('/');
     if cwd.is_empty() {
@@ -90,17 +84,12 @@ pub(crate) fn relative_to(cwd: &str, path: &str) -> String {
 }
 
 fn is_windows_path(path: &str) -> bool {
-    let mut characters = path.chars();
-    characters
-        .next()
-        .is_some_and(|drive| drive.is_ascii_alphabetic())
-        && characters.next() == Some(':')
-        && characters.next() == Some('\\')
+    matches!(path.as_bytes(), [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic())
 }
 
-/// The names a discovered selector may be stored under, the likeliest first.
+/// The names under which a selector may be stored, the most likely first.
 ///
-/// Not every collector knows the location prefix; what it sent is stored without.
+/// Not every collector knows the location prefix; its selectors are stored without it.
 pub(crate) fn candidates(prefix: &str, value: &str) -> [Option<String>; 2] {
     let whole = with_prefix(prefix, value);
     let bare = canonical(value);
@@ -111,9 +100,9 @@ pub(crate) fn candidates(prefix: &str, value: &str) -> [Option<String>; 2] {
     }
 }
 
-/// A path and what is left of it without its first part, its first two, and so on.
+/// A path without its first 0, 1, 2, … parts.
 ///
-/// For requests that carry paths with a location prefix, but not the prefix.
+/// For requests whose paths include a location prefix that is not known.
 pub(crate) fn suffixes(canonical: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(canonical), |path| {
         path.split_once('/').map(|(_first, rest)| rest)
@@ -125,7 +114,7 @@ mod tests {
     use super::{candidates, canonical, relative_to, suffixes, with_prefix, with_prefix_once};
 
     #[test]
-    fn one_name_for_every_spelling() {
+    fn different_spellings_have_one_canonical_name() {
         for spelling in [
             "spec/a_spec.rb",
             "./spec/a_spec.rb",
@@ -143,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_goes_in_front_and_a_dot_is_no_prefix() {
+    fn prepends_the_prefix_unless_it_is_a_dot() {
         assert_eq!(with_prefix("./", "./spec/a_spec.rb"), "spec/a_spec.rb");
         assert_eq!(with_prefix("", "spec/a_spec.rb"), "spec/a_spec.rb");
         assert_eq!(
@@ -155,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collector_that_knows_the_prefix_is_not_given_it_twice() {
+    fn prepends_the_prefix_only_once() {
         assert_eq!(with_prefix_once("app", "app/a.py"), "app/a.py");
         assert_eq!(with_prefix_once("app", "a.py"), "app/a.py");
         assert_eq!(
@@ -166,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn absolute_paths_lose_the_working_directory() {
+    fn makes_absolute_paths_relative() {
         assert_eq!(
             relative_to("/builds/1", "/builds/1/src/a.test.js"),
             "src/a.test.js"
@@ -185,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn plan_requests_and_uploads_meet() {
-        // What the client uploads for a project in a folder, and what it asks for.
+    fn candidates_include_the_uploaded_selector() {
+        // What the client uploads for a project in a subdirectory, and what it requests.
         let stored = with_prefix("apps/web", &relative_to("/b", "/b/src/a.test.js"));
         assert_eq!(
             candidates("apps/web", "src/a.test.js")[0].as_deref(),
@@ -201,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_lose_one_folder_after_the_other() {
+    fn suffixes_drop_one_directory_at_a_time() {
         let all: Vec<&str> = suffixes("a/b/c.py").collect();
         assert_eq!(all, ["a/b/c.py", "b/c.py", "c.py"]);
     }

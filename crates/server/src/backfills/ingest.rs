@@ -65,7 +65,7 @@ pub(crate) async fn find_arrived(app: &App) -> Result<(), IngestError> {
 }
 
 /// Forget forms that nobody used, and what was sent with them too late.
-pub(crate) async fn forget_unused(app: &App) -> Result<(), IngestError> {
+pub(crate) async fn delete_unused(app: &App) -> Result<(), IngestError> {
     let before = app.clock.now().plus_millis(-REMEMBER_FORMS);
     for unused in app.store.unused_backfills(before).await? {
         let key = Key::incoming_backfill(unused.suite_uuid, unused.uuid);
@@ -85,12 +85,12 @@ pub(crate) async fn ingest_next(app: &App) -> Result<bool, IngestError> {
     let Some(backfill) = claimed else {
         return Ok(false);
     };
-    app.backfills.now_reading(Some(backfill.uuid));
+    app.backfills.set_reading(Some(backfill.uuid));
     let done = tokio::select! {
         done = ingest(app, &backfill) => done,
         lost = keep_claim(app, &backfill) => Err(lost),
     };
-    app.backfills.now_reading(None);
+    app.backfills.set_reading(None);
     match done {
         Ok(()) => Ok(true),
         Err(IngestError::Taken) => Ok(true),
@@ -106,8 +106,8 @@ pub(crate) async fn ingest_next(app: &App) -> Result<bool, IngestError> {
 }
 
 /// Put an archive back that this server has begun to read and will not finish.
-pub(crate) async fn put_back(app: &App) -> Result<(), IngestError> {
-    if let Some(archive) = app.backfills.now_reading(None) {
+pub(crate) async fn release(app: &App) -> Result<(), IngestError> {
+    if let Some(archive) = app.backfills.set_reading(None) {
         app.store
             .postpone_backfill(archive, app.clock.now())
             .await?;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub(crate) use forms::{FILE_FIELD, FormKey, SealedForm};
-pub(crate) use ingest::{find_arrived, forget_unused, ingest_next, put_back};
+pub(crate) use ingest::{delete_unused, find_arrived, ingest_next, release};
 
 /// How long a form is good, in milliseconds. Collecting may take longer; clients ask again then.
 pub(crate) const FORM_LIFETIME: i64 = 15 * 60 * 1000;
@@ -42,7 +42,7 @@ impl Backfills {
     }
 
     /// Notes which archive is read now, or that none is; the one before.
-    fn now_reading(&self, archive: Option<Uuid>) -> Option<Uuid> {
+    fn set_reading(&self, archive: Option<Uuid>) -> Option<Uuid> {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *reading, archive)
     }

@@ -18,8 +18,199 @@ use crate::access::{AccessError, Principal};
 use crate::rate_limits::Bucket;
 use crate::scopes::Scope;
 
-/// The scope an endpoint requires, and the rate limit it counts against.
-pub(crate) trait Requirement: Send + Sync + 'static {
+/// How stale the time of a token's last use may get, in milliseconds.
+const LAST_USE_STEP: i64 = 60_000;
+
+/// Somebody who proved who they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Principal {
+    /// Of the token.
+    pub(crate) token_uuid: Uuid,
+    /// For people.
+    pub(crate) description: Option<String>,
+    /// What it may do.
+    pub(crate) scopes: Vec<String>,
+    /// The only organization it sees.
+    pub(crate) organization: OrganizationId,
+    /// That organization's slug.
+    pub(crate) organization_slug: String,
+    /// The slug of the only suite it sees; `None` when it sees all of its organization.
+    pub(crate) only_suite: Option<String>,
+}
+
+impl Principal {
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        scope.is_granted_by(&self.scopes)
+    }
+}
+
+impl From<Token> for Principal {
+    fn from(token: Token) -> Self {
+        Self {
+            token_uuid: token.uuid,
+            description: token.description,
+            scopes: token.scopes,
+            organization: token.organization,
+            organization_slug: token.organization_slug,
+            only_suite: None,
+        }
+    }
+}
+
+impl From<Grant> for Principal {
+    fn from(grant: Grant) -> Self {
+        Self {
+            token_uuid: grant.uuid,
+            description: Some(grant.description),
+            scopes: grant.scopes,
+            organization: grant.suite.organization,
+            organization_slug: grant.suite.organization_slug,
+            only_suite: Some(grant.suite.slug),
+        }
+    }
+}
+
+impl From<OidcError> for ApiError {
+    fn from(error: OidcError) -> Self {
+        match error {
+            OidcError::Store(error) => error.into(),
+            // Worth another try, so it must not look like a bad token.
+            OidcError::Issuer { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
+            _ => Self::unauthorized(error.to_string()),
+        }
+    }
+}
+
+/// Turns a secret into who is behind it.
+pub(crate) struct Authenticator {
+    store: Store,
+    links: Links,
+    oidc: oidc::Verifier,
+}
+
+impl Authenticator {
+    /// `links` says what the suites are called in OIDC tokens.
+    pub(crate) fn new(store: Store, links: Links, settings: Oidc) -> Self {
+        Self {
+            store,
+            links,
+            oidc: oidc::Verifier::new(settings),
+        }
+    }
+
+    /// Whom an OIDC token speaks for; `None` when the secret is not one.
+    async fn oidc(&self, secret: &SecretString, now: Timestamp) -> Result<Option<Grant>, ApiError> {
+        let token = secret.expose_secret();
+        if !oidc::is_jwt(token) {
+            return Ok(None);
+        }
+        let grant = self.oidc.verify(token, &self.store, &self.links, now);
+        Ok(Some(grant.await?))
+    }
+
+    /// For the REST and plan API: an access token, or an OIDC token.
+    pub(crate) async fn access(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Principal, ApiError> {
+        let secret = credentials::bearer(headers).ok_or_else(|| {
+            ApiError::unauthorized(
+                "Authentication required. Send an API access token as \"Authorization: Bearer \
+                 TOKEN\"; test-engine token create makes one.",
+            )
+        })?;
+        if let Some(grant) = self.oidc(&secret, now).await? {
+            return Ok(grant.into());
+        }
+        match self.live_token(&secret, now).await? {
+            Some(token) if token.kind == TokenKind::Access => Ok(token.into()),
+            Some(token) if token.kind == TokenKind::Suite => Err(ApiError::unauthorized(
+                "This is a suite token, which is for uploads only. Send an API access token; \
+                 test-engine token create makes one.",
+            )),
+            _ => Err(ApiError::unauthorized(
+                "The API access token is not known, has expired or was revoked. Make one with \
+                 test-engine token create.",
+            )),
+        }
+    }
+
+    /// For uploads: the suite whose token it is, or whose address an OIDC token is for.
+    pub(crate) async fn upload_suite(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Suite, ApiError> {
+        let secret = credentials::any_spelling(headers).ok_or_else(|| {
+            ApiError::unauthorized(
+                "Authentication required. Send the suite's token as \"Authorization: Token \
+                 token=\\\"TOKEN\\\"\".",
+            )
+        })?;
+        if let Some(grant) = self.oidc(&secret, now).await? {
+            if !Scope::WriteUploads.is_granted_by(&grant.scopes) {
+                return Err(missing(Scope::WriteUploads));
+            }
+            return Ok(grant.suite);
+        }
+        let unknown = || {
+            ApiError::unauthorized(
+                "A test suite could not be found with the supplied token. Send the suite token \
+                 that test-engine suite create printed.",
+            )
+        };
+        let token = self.live_token(&secret, now).await?.ok_or_else(unknown)?;
+        let (TokenKind::Suite, Some(suite)) = (token.kind, token.suite) else {
+            return Err(unknown());
+        };
+        self.store.suite_by_id(suite).await?.ok_or_else(unknown)
+    }
+
+    /// The token of this secret, unless it has expired or was revoked.
+    pub(crate) async fn live_token(
+        &self,
+        secret: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<Token>, ApiError> {
+        let hash = secrets::hash(secret.expose_secret());
+        let Some(token) = self.store.token_by_hash(&hash).await? else {
+            return Ok(None);
+        };
+        if !secrets::equal(&token.secret_hash, &hash) || !token.is_live(now) {
+            return Ok(None);
+        }
+        let stale = token
+            .last_used_at
+            .is_none_or(|used| now.millis() - used.millis() >= LAST_USE_STEP);
+        if stale {
+            self.touch(token.clone(), now);
+        }
+        Ok(Some(token))
+    }
+
+    /// Note the use, beside the request: nobody should wait for it.
+    fn touch(&self, token: Token, now: Timestamp) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.touch_token(&token, now).await {
+                tracing::warn!(cause = %error, "failed to note the use of a token");
+            }
+        });
+    }
+}
+
+/// 403 for what a token may not do.
+fn missing(scope: Scope) -> ApiError {
+    ApiError::forbidden(format!(
+        "Your access token doesn't have the {scope} scope (missing required scope: {scope})."
+    ))
+}
+
+/// What an endpoint needs of an access token.
+pub(crate) trait Needs: Send + Sync + 'static {
     const SCOPE: Scope;
     const BUCKET: Bucket;
 }

@@ -1,10 +1,10 @@
-//! The fingerprint of an upload: equal for the very same upload sent again, and only then.
+//! The digest of an upload, to recognize an upload that is sent again.
 
 use sha2::{Digest as _, Sha256};
 
 use super::Submission;
 
-/// SHA-256 over every field, each with its length, so that no two uploads run together.
+/// SHA-256 over every field, each with its length, so that different uploads differ.
 pub(super) fn of(submission: &Submission) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {

@@ -1,7 +1,7 @@
-//! Single executions: their paths, their selector, their tags.
+//! Derives the paths, selector and tags of each execution.
 //!
-//! The selector is what plans are timed by, so a file must get the name here that a plan request
-//! will ask for: see [`crate::selectors`].
+//! Plans look durations up by selector, so the selector must match the one that plan requests
+//! contain: see [`crate::selectors`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use super::run_env::RunEnv;
 use super::tags;
 use crate::selectors;
 
-/// What all executions of an upload share.
-struct Sender<'a> {
+/// The properties of an upload that its executions depend on.
+struct Source<'a> {
     format: Format,
     runner: String,
     cwd: &'a str,
@@ -29,7 +29,7 @@ pub(super) fn derive(
     upload_tags: &BTreeMap<String, String>,
     errors: &mut Vec<String>,
 ) -> Vec<NewExecution> {
-    let sender = Sender {
+    let source = Source {
         format,
         runner: run_env.runner(),
         cwd: run_env.get("cwd").unwrap_or_default(),
@@ -52,8 +52,8 @@ pub(super) fn derive(
             };
             let explicit = own_tags.remove(tags::SELECTOR);
             own_tags.retain(|key, value| upload_tags.get(key) != Some(value));
-            sender.place(&mut result);
-            let selector = sender.selector(explicit.as_deref().or(upload_selector), &result);
+            source.resolve_paths(&mut result);
+            let selector = source.selector(explicit.as_deref().or(upload_selector), &result);
             NewExecution {
                 result: result.into_owned(),
                 selector,
@@ -63,9 +63,9 @@ pub(super) fn derive(
         .collect()
 }
 
-impl Sender<'_> {
-    /// Make the result's paths those of the repository.
-    fn place(&self, result: &mut TestResult<'_>) {
+impl Source<'_> {
+    /// Makes the paths of a result relative to the repository.
+    fn resolve_paths(&self, result: &mut TestResult<'_>) {
         if result.file_name.is_none() && self.format == Format::Junit && self.is_pytest() {
             let class_name = if result.scope.is_empty() {
                 &result.name
@@ -93,13 +93,13 @@ impl Sender<'_> {
             return relative;
         }
         match self.format {
-            // Collectors write this one, and most of them know the prefix.
+            // Written by collectors, most of which know the prefix.
             Format::Json => relative,
             _ => selectors::with_prefix(self.prefix, &relative),
         }
     }
 
-    /// The selector's canonical name; `None` when nothing tells it.
+    /// The canonical selector; `None` without a tag, package or file.
     fn selector(&self, explicit: Option<&str>, result: &TestResult<'_>) -> Option<String> {
         let selector = if let Some(explicit) = explicit {
             selectors::with_prefix_once(self.prefix, explicit)
@@ -109,14 +109,14 @@ impl Sender<'_> {
             let file = result.file_name.as_deref()?;
             match self.format {
                 Format::Json => selectors::with_prefix_once(self.prefix, file),
-                // `place` has put the prefix there.
+                // `resolve_paths` has added the prefix.
                 _ => selectors::canonical(file),
             }
         };
         (!selector.is_empty()).then_some(selector)
     }
 
-    /// Go is run by packages, and its results carry them as the scope.
+    /// Go tests run by package, which is the scope of their results.
     fn is_by_package(&self) -> bool {
         self.format == Format::GoJsonl || (self.format == Format::Junit && self.runner == "gotest")
     }

@@ -1,7 +1,7 @@
-//! From what a client uploaded to what the store keeps.
+//! Turns uploads into what the store writes.
 //!
-//! [`Submission`] is an upload as it came, whatever its encoding; [`derive()`] turns it into one value
-//! for the store's one transaction. Pure: no HTTP, no database, no clock.
+//! [`Submission`] is an upload, whatever its encoding; [`derive()`] turns it into one value for one
+//! transaction of the store. Pure: no HTTP, no database, no clock.
 
 mod digest;
 mod executions;
@@ -11,7 +11,7 @@ mod submission;
 mod tags;
 
 pub(crate) use submission::{Submission, SubmissionError};
-pub(crate) use tags::check_later as check_later_tags;
+pub(crate) use tags::check_mutable as check_mutable_tags;
 
 use test_engine_results::{Detail, Report, parse_at_most};
 use test_engine_store::{NewRun, NewUpload, SuiteId, Timestamp};
@@ -19,25 +19,19 @@ use uuid::Uuid;
 
 use run_env::RunEnv;
 
-/// Entries of the receipt's list of errors.
-const ERRORS_LISTED: usize = 50;
+/// In the response to an upload.
+const MAX_ERRORS: usize = 50;
 
-/// What the caller decides about an upload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context {
-    /// Where it goes.
     pub(crate) suite: SuiteId,
-    /// For the run, when its key is new.
+    /// Used if the upload starts a new run.
     pub(crate) run_uuid: Uuid,
-    /// For the upload.
     pub(crate) upload_uuid: Uuid,
-    /// When it came.
     pub(crate) received_at: Timestamp,
-    /// Results one upload may hold.
     pub(crate) results_limit: usize,
 }
 
-/// Everything the store is to keep of an upload.
 pub(crate) fn derive(
     submission: &Submission,
     context: Context,
@@ -61,7 +55,7 @@ pub(crate) fn derive(
 
     let mut errors: Vec<String> = bad
         .iter()
-        .take(ERRORS_LISTED)
+        .take(MAX_ERRORS)
         .map(|bad| format!("result {}: {}", bad.index, bad.message))
         .collect();
     let upload_tags = tags::of_upload(&submission.tags, &run_env, &mut errors);
@@ -72,7 +66,7 @@ pub(crate) fn derive(
         &upload_tags,
         &mut errors,
     );
-    errors.truncate(ERRORS_LISTED);
+    errors.truncate(MAX_ERRORS);
 
     Ok(NewUpload {
         suite: context.suite,

@@ -1,8 +1,8 @@
-//! The file behind a JUnit class name written by pytest, which does not write files.
+//! Derives files from the class names in pytest's JUnit reports, which contain no files.
 
 use test_engine_results::pytest_module_parts;
 
-/// The file of this class name; `None` when it names no module.
+/// `None` if the class name contains no module.
 pub(super) fn file_of(class_name: &str) -> Option<String> {
     let class_name = class_name.trim_matches('.');
     let module: Vec<&str> = class_name
@@ -18,7 +18,7 @@ mod tests {
     use super::file_of;
 
     #[test]
-    fn modules_become_files() {
+    fn derives_the_file_from_the_module() {
         for (class_name, file) in [
             ("tests.test_auth.TestLogin", Some("tests/test_auth.py")),
             ("tests.test_auth", Some("tests/test_auth.py")),

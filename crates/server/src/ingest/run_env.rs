@@ -1,6 +1,6 @@
-//! `run_env`: what the sender says about the build its results come from.
+//! `run_env`: the build, job and runner of an upload.
 //!
-//! Senders write the same key in different case (`CI`, `ci`), leave keys out, or send them empty.
+//! Senders differ in the case of keys (`CI`, `ci`), omit keys, or send them empty.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use uuid::Uuid;
 
 use super::SubmissionError;
 
-/// Bytes of a run's key; enough for every CI, and short enough for an index.
-const KEY_LIMIT: usize = 1_024;
-/// Bytes of any other value; a commit message may be long, a value without end is a mistake.
-const VALUE_LIMIT: usize = 16 * 1_024;
+/// Enough for every CI, and short enough for a database index.
+const MAX_KEY_BYTES: usize = 1_024;
+/// Of any other value, such as a commit message; longer ones are truncated.
+const MAX_VALUE_BYTES: usize = 16 * 1_024;
 
-/// The pairs by their key in lower case.
+/// Keys in lower case.
 pub(super) struct RunEnv(BTreeMap<String, String>);
 
 impl RunEnv {
     pub(super) fn new(sent: &BTreeMap<String, String>) -> Self {
         let mut pairs = BTreeMap::new();
         for (key, value) in sent {
-            let value = limited(value, VALUE_LIMIT);
+            let value = truncated(value, MAX_VALUE_BYTES);
             let entry = pairs
                 .entry(key.trim().to_lowercase())
                 .or_insert_with(String::new);
@@ -31,7 +31,7 @@ impl RunEnv {
         Self(pairs)
     }
 
-    /// A value that is there and not blank.
+    /// `None` if the value is missing or blank.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         self.0
             .get(key)
@@ -39,12 +39,11 @@ impl RunEnv {
             .filter(|value| !value.is_empty())
     }
 
-    /// As [`Self::get`], owned.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         self.get(key).map(str::to_owned)
     }
 
-    /// What makes uploads one run. Missing is an error; empty asks for a run of its own.
+    /// Uploads with the same key belong to one run. An empty key starts a run of its own.
     pub(super) fn key(&self, fresh: Uuid) -> Result<String, SubmissionError> {
         let Some(key) = self.0.get("key") else {
             return Err(SubmissionError::NoKey);
@@ -53,16 +52,16 @@ impl RunEnv {
         if key.is_empty() {
             return Ok(fresh.to_string());
         }
-        if key.len() > KEY_LIMIT {
+        if key.len() > MAX_KEY_BYTES {
             return Err(SubmissionError::KeyTooLong {
                 length: key.len(),
-                limit: KEY_LIMIT,
+                limit: MAX_KEY_BYTES,
             });
         }
         Ok(key.to_owned())
     }
 
-    /// Without the `refs/heads/` that some CIs put in front.
+    /// Without the `refs/heads/` that some CI systems send.
     pub(super) fn branch(&self) -> Option<String> {
         let branch = self.get("branch")?;
         let name = branch.strip_prefix("refs/heads/").unwrap_or(branch);
@@ -74,12 +73,11 @@ impl RunEnv {
             .is_some_and(|ci| ci.eq_ignore_ascii_case("buildkite"))
     }
 
-    /// The runner whose results these are, in lower case.
+    /// In lower case.
     pub(super) fn runner(&self) -> String {
         self.get("test_runner").unwrap_or_default().to_lowercase()
     }
 
-    /// All pairs as a JSON object.
     pub(super) fn to_json(&self) -> String {
         let pairs = self
             .0
@@ -89,8 +87,8 @@ impl RunEnv {
     }
 }
 
-/// At most so many bytes of a text, cut between characters.
-pub(super) fn limited(text: &str, bytes: usize) -> &str {
+/// Truncates to at most `bytes`, between characters.
+pub(super) fn truncated(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
         return text;
     }
@@ -107,7 +105,7 @@ mod tests {
 
     use uuid::Uuid;
 
-    use super::{RunEnv, limited};
+    use super::{RunEnv, truncated};
 
     fn run_env(pairs: &[(&str, &str)]) -> RunEnv {
         let sent: BTreeMap<String, String> = pairs
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_key_gets_a_fresh_one_and_a_missing_one_is_an_error() {
+    fn replaces_an_empty_key_and_rejects_a_missing_one() {
         let fresh = Uuid::from_u128(7);
         assert_eq!(
             run_env(&[("key", "")]).key(fresh).unwrap(),
@@ -145,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_lose_their_reference() {
+    fn removes_refs_heads_from_branches() {
         assert_eq!(
             run_env(&[("branch", "refs/heads/main")])
                 .branch()
@@ -162,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn cutting_never_splits_a_character() {
-        assert_eq!(limited("aé", 2), "a");
-        assert_eq!(limited("aé", 3), "aé");
+    fn truncates_between_characters() {
+        assert_eq!(truncated("aé", 2), "a");
+        assert_eq!(truncated("aé", 3), "aé");
     }
 }

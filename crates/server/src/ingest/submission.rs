@@ -1,4 +1,4 @@
-//! An upload as it came, freed from its encoding, and what can be wrong with it as a whole.
+//! Uploads, independent of their encoding, and the errors that reject a whole upload.
 
 use std::collections::BTreeMap;
 
@@ -8,79 +8,53 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use test_engine_results::{Format, ParseError};
 
-/// Characters of a key that lists of uploads show.
-const SHOWN_KEY: usize = 200;
+/// Characters of a key in lists of uploads.
+const MAX_SHOWN_KEY: usize = 200;
 
-/// The fields every encoding carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Submission {
     /// Of `data`.
     pub(crate) format: Format,
-    /// As sent.
     pub(crate) run_env: BTreeMap<String, String>,
-    /// As sent.
     pub(crate) tags: BTreeMap<String, String>,
     /// The result file.
     pub(crate) data: Bytes,
 }
 
-/// Why nothing of an upload can be used. A sentence for the sender.
+/// Why a whole upload is rejected. Each message is a sentence for the sender.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubmissionError {
-    /// Not the JSON of an upload.
-    #[error("The upload is not the JSON that was expected, at {field}: {source}.")]
+    #[error("The upload is not the expected JSON, at {field}: {source}.")]
     Json {
-        /// Where in it; `.` is the whole.
+        /// A path; `.` is the whole document.
         field: String,
-        /// What is wrong there.
         source: serde_json::Error,
     },
-    /// Not the form of an upload.
-    #[error("The upload is not a form that can be read: {0}.")]
+    #[error("The form of the upload cannot be read: {0}.")]
     Form(String),
-    /// No `format`.
     #[error("The field format is missing. It is one of {}.", format_names())]
     NoFormat,
-    /// A `format` that nobody knows.
     #[error("The format {given:?} is not known. It is one of {}.", format_names())]
-    UnknownFormat {
-        /// As sent.
-        given: String,
-    },
-    /// No `run_env[key]`.
+    UnknownFormat { given: String },
     #[error(
         "The field run_env[key] is missing. Send one value for all uploads of a build, such as \
          the build's id."
     )]
     NoKey,
-    /// A key that cannot be one.
-    #[error("The field run_env[key] has {length} bytes, at most {limit} are kept.")]
-    KeyTooLong {
-        /// Bytes of it.
-        length: usize,
-        /// Bytes allowed.
-        limit: usize,
-    },
-    /// No `data`.
-    #[error("The field data is missing. It holds the test results.")]
+    #[error("The field run_env[key] has {length} bytes. The maximum is {limit}.")]
+    KeyTooLong { length: usize, limit: usize },
+    #[error("The field data is missing. It contains the test results.")]
     NoData,
-    /// Several `data`: keeping one would lose the others.
+    /// Using one of them would lose the others.
     #[error("The field data was sent more than once. Send one file per upload.")]
     DataTwice,
-    /// The results cannot be read.
     #[error("The results cannot be read: {0}.")]
     Results(#[from] ParseError),
-    /// More than one upload may hold.
     #[error(
-        "The upload has {count} results, and at most {limit} are taken at once. Send them in \
-         several uploads with the same run_env[key]."
+        "The upload has {count} results. The maximum is {limit}. Send them in several uploads with \
+         the same run_env[key]."
     )]
-    TooManyResults {
-        /// Results in it.
-        count: usize,
-        /// Results allowed.
-        limit: usize,
-    },
+    TooManyResults { count: usize, limit: usize },
 }
 
 impl SubmissionError {
@@ -95,7 +69,6 @@ fn format_names() -> String {
 }
 
 impl Submission {
-    /// The format of this name.
     pub(crate) fn parse_format(name: Option<&str>) -> Result<Format, SubmissionError> {
         let name = name.map(str::trim).filter(|name| !name.is_empty());
         let name = name.ok_or(SubmissionError::NoFormat)?;
@@ -104,13 +77,13 @@ impl Submission {
         })
     }
 
-    /// `run_env[key]` in whatever case it was sent, cut to a readable length.
+    /// `run_env[key]`, with `key` in any case, truncated for display.
     pub(crate) fn run_key(&self) -> Option<String> {
         let (_, key) = self
             .run_env
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("key"))?;
-        Some(key.chars().take(SHOWN_KEY).collect())
+        Some(key.chars().take(MAX_SHOWN_KEY).collect())
     }
 
     /// The JSON encoding: `{format, run_env, tags, data}`.
@@ -155,7 +128,7 @@ impl Submission {
     }
 }
 
-/// JSON values as texts; `null` is the same as absent.
+/// Converts JSON values to strings and drops `null`.
 fn texts(values: BTreeMap<String, Value>) -> BTreeMap<String, String> {
     values
         .into_iter()
@@ -179,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn data_is_an_array_or_a_text() {
+    fn data_is_an_array_or_a_string() {
         let array = from_json(
             r#"{"format":"json","run_env":{"key":"k","n":null,"x":1},"data":[{"name":"a"}]}"#,
         )
@@ -192,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn rejects_missing_and_unknown_fields() {
         for (body, expected) in [
             (r#"{"data":[]}"#, "format is missing"),
             (r#"{"format":"nunit","data":[]}"#, "\"nunit\" is not known"),
             (r#"{"format":"json"}"#, "data is missing"),
             (r#"{"format":"json","data":null}"#, "data is missing"),
-            (r#"{"format":"json","data":["#, "not the JSON"),
-            ("7", "not the JSON"),
+            (r#"{"format":"json","data":["#, "not the expected JSON"),
+            ("7", "not the expected JSON"),
         ] {
             let error = from_json(body).unwrap_err();
             assert!(error.contains(expected), "{body}: {error}");

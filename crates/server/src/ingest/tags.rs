@@ -1,24 +1,24 @@
-//! Tags of uploads and executions: which are kept, and the ones derived from the build.
+//! Tags of uploads and executions: validation, and tags derived from the build.
 //!
-//! A tag that breaks the rules is left out and named in the receipt; its result is kept.
+//! An invalid tag is dropped and reported in the response; its result is kept.
 
 use std::collections::BTreeMap;
 
-use super::run_env::{RunEnv, limited};
+use super::run_env::{RunEnv, truncated};
 
-/// Custom tags of an upload, and again of each of its executions.
-const CUSTOM_LIMIT: usize = 10;
-/// A key is shorter than this, in bytes.
+/// Per upload, and per execution.
+const MAX_CUSTOM_TAGS: usize = 10;
+/// Keys must be shorter than this.
 const KEY_BYTES: usize = 64;
-/// A value is shorter than this, in bytes.
+/// Values of custom tags must be shorter than this.
 const VALUE_BYTES: usize = 128;
-/// Derived values are cut here, in bytes; branches may be long.
+/// Values of core tags must be shorter than this; derived ones are truncated. Branches may be long.
 const CORE_VALUE_BYTES: usize = 512;
 
-/// The tag that says what to hand a runner to run the test.
+/// The argument for the runner that runs the test.
 pub(super) const SELECTOR: &str = "test.selector.primary";
 
-/// Keys with a meaning of their own; they do not count as custom.
+/// Keys with a defined meaning. They do not count as custom tags.
 const CORE_KEYS: [&str; 17] = [
     "build.id",
     "build.job_id",
@@ -39,7 +39,7 @@ const CORE_KEYS: [&str; 17] = [
     SELECTOR,
 ];
 
-/// The tags of a whole upload: what its sender gave, and what the build says.
+/// The tags of an upload: sent ones and those derived from the build.
 pub(super) fn of_upload(
     sent: &BTreeMap<String, String>,
     run_env: &RunEnv,
@@ -62,14 +62,14 @@ pub(super) fn of_upload(
     ];
     for (key, value) in derived {
         if let Some(value) = value {
-            let value = limited(&value, CORE_VALUE_BYTES).to_owned();
+            let value = truncated(&value, CORE_VALUE_BYTES).to_owned();
             tags.entry(key.to_owned()).or_insert(value);
         }
     }
     tags
 }
 
-/// The valid ones of the tags that `owner` was given.
+/// The valid tags. Adds the problems of the others to `errors`; `owner` is the start of the messages.
 pub(super) fn keep_valid(
     sent: &BTreeMap<String, String>,
     owner: &str,
@@ -79,21 +79,19 @@ pub(super) fn keep_valid(
     let mut custom = 0;
     for (key, value) in sent {
         let is_core = CORE_KEYS.contains(&key.as_str());
-        let problem = is_reserved(key)
-            .then_some("keys that begin with mut. are reserved")
+        let problem = is_mutable(key)
+            .then_some("keys that start with mut. are reserved")
             .or_else(|| problem(key, value, is_core))
-            .or_else(|| (!is_core && custom == CUSTOM_LIMIT).then_some("there are more than 10"))
-            .or_else(|| {
-                is_nested(key, &kept).then_some("another key is the beginning of this one")
-            });
+            .or_else(|| (!is_core && custom == MAX_CUSTOM_TAGS).then_some("there are more than 10"))
+            .or_else(|| is_nested(key, &kept).then_some("another key is a prefix of this one"));
         match problem {
             None => {
                 custom += usize::from(!is_core);
                 kept.insert(key.clone(), value.clone());
             }
-            Some(problem) if errors.len() < super::ERRORS_LISTED => {
-                let key = limited(key, KEY_BYTES);
-                errors.push(format!("{owner}: the tag {key:?} was left out: {problem}"));
+            Some(problem) if errors.len() < super::MAX_ERRORS => {
+                let key = truncated(key, KEY_BYTES);
+                errors.push(format!("{owner}: the tag {key:?} was dropped: {problem}"));
             }
             Some(_) => {}
         }
@@ -101,25 +99,25 @@ pub(super) fn keep_valid(
     kept
 }
 
-/// Tags that executions are given after they came in: under `mut.`, and otherwise as strict.
-pub(crate) fn check_later(tags: &BTreeMap<String, String>) -> Result<(), String> {
-    if tags.len() > CUSTOM_LIMIT {
-        return Err(format!("there are more than {CUSTOM_LIMIT}"));
+/// Validates tags that are added to stored executions. Their keys must start with `mut.`.
+pub(crate) fn check_mutable(tags: &BTreeMap<String, String>) -> Result<(), String> {
+    if tags.len() > MAX_CUSTOM_TAGS {
+        return Err(format!("there are more than {MAX_CUSTOM_TAGS}"));
     }
     for (key, value) in tags {
-        let problem = (!is_reserved(key) || key == "mut" || key == "mut.")
-            .then_some("its key does not begin with mut. and a name")
+        let problem = (!is_mutable(key) || key == "mut" || key == "mut.")
+            .then_some("its key does not start with mut. and a name")
             .or_else(|| problem(key, value, false));
         if let Some(problem) = problem {
-            let key = limited(key, KEY_BYTES);
-            return Err(format!("the tag {key:?} cannot be kept: {problem}"));
+            let key = truncated(key, KEY_BYTES);
+            return Err(format!("the tag {key:?} is invalid: {problem}"));
         }
     }
     Ok(())
 }
 
-/// Whether uploads may not use it.
-fn is_reserved(key: &str) -> bool {
+/// Uploads cannot use these keys.
+fn is_mutable(key: &str) -> bool {
     key == "mut" || key.starts_with("mut.")
 }
 
@@ -130,12 +128,12 @@ fn problem(key: &str, value: &str, is_core: bool) -> Option<&'static str> {
         VALUE_BYTES
     };
     if !key.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        Some("its key does not begin with a letter")
+        Some("its key does not start with a letter")
     } else if !key
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
     {
-        Some("its key has characters other than letters, digits, _ - and .")
+        Some("its key contains characters other than letters, digits, _ - and .")
     } else if key.len() >= KEY_BYTES {
         Some("its key has 64 bytes or more")
     } else if value.trim().is_empty() {
@@ -147,7 +145,7 @@ fn problem(key: &str, value: &str, is_core: bool) -> Option<&'static str> {
     }
 }
 
-/// Whether a kept key is this one's beginning. Sorted order brings the shorter key first.
+/// Whether a kept key is a parent of this one. Keys are sorted, so parents come first.
 fn is_nested(key: &str, kept: &BTreeMap<String, String>) -> bool {
     key.match_indices('.')
         .any(|(end, _dot)| kept.contains_key(&key[..end]))
@@ -158,7 +156,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::run_env::RunEnv;
-    use super::{check_later, keep_valid, of_upload};
+    use super::{check_mutable, keep_valid, of_upload};
 
     fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
@@ -168,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_of_keys_and_values() {
+    fn validates_keys_and_values() {
         let long_key = "k".repeat(64);
         let long_value = "v".repeat(128);
         for (key, value, kept) in [
@@ -199,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn later_tags_have_a_name_of_their_own() {
+    fn mutable_tags_start_with_mut_and_a_dot() {
         let eleven: BTreeMap<String, String> = (0..11)
             .map(|number| (format!("mut.tag{number}"), "x".to_owned()))
             .collect();
-        assert!(check_later(&eleven).is_err());
+        assert!(check_mutable(&eleven).is_err());
         let long = "v".repeat(128);
-        for (key, value, is_good) in [
+        for (key, value, is_valid) in [
             ("mut.team", "web", true),
             ("mut.a.b", "x", true),
             ("team", "web", false),
@@ -216,17 +214,14 @@ mod tests {
             ("mut.a", " ", false),
             ("mut.a", long.as_str(), false),
         ] {
-            assert_eq!(
-                check_later(&tags(&[(key, value)])).is_ok(),
-                is_good,
-                "{key}"
-            );
+            let checked = check_mutable(&tags(&[(key, value)]));
+            assert_eq!(checked.is_ok(), is_valid, "{key}");
         }
-        assert!(check_later(&BTreeMap::new()).is_ok());
+        assert!(check_mutable(&BTreeMap::new()).is_ok());
     }
 
     #[test]
-    fn ten_custom_tags_and_any_number_of_core_ones() {
+    fn keeps_ten_custom_tags_and_all_core_tags() {
         let mut sent: BTreeMap<String, String> = (0..12)
             .map(|n| (format!("tag{n:02}"), "x".to_owned()))
             .collect();
@@ -237,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_not_be_the_beginning_of_another() {
+    fn a_key_cannot_be_the_parent_of_another() {
         let mut errors = Vec::new();
         let kept = keep_valid(
             &tags(&[("a", "1"), ("a.b", "2"), ("ab", "3")]),
@@ -248,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_build_adds_its_own() {
+    fn derives_tags_from_the_build() {
         let run_env = RunEnv::new(&tags(&[
             ("ci", "buildkite"),
             ("key", "b1"),

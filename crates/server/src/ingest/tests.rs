@@ -1,4 +1,4 @@
-//! Whole uploads, from fields and bytes to what is stored.
+//! Tests of complete uploads, from fields and bytes to what is stored.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Context, Submission, derive};
 
 fn suite_id() -> test_engine_store::SuiteId {
-    // Ids come from a database only; one in memory gives a real one.
+    // Only a database can create ids.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -19,7 +19,7 @@ fn suite_id() -> test_engine_store::SuiteId {
         let directory = tempfile::tempdir().unwrap();
         let now = Timestamp::from_millis(0);
         let config = crate::config::Config::in_directory(directory.path());
-        let store = crate::open_store(&config).await.unwrap();
+        let store = crate::open_store(&config.storage).await.unwrap();
         let organization = store
             .create_organization(Uuid::now_v7(), "acme", now)
             .await
@@ -76,7 +76,7 @@ fn selectors(upload: &NewUpload) -> Vec<Option<&str>> {
 }
 
 #[test]
-fn the_run_is_what_run_env_says() {
+fn derives_the_run_from_run_env() {
     let sent = submission(
         Format::Json,
         &[
@@ -97,11 +97,12 @@ fn the_run_is_what_run_env_says() {
 }
 
 #[test]
-fn a_collector_s_files_and_tags_become_selectors() {
+fn derives_selectors_from_files_and_tags_of_collectors() {
     let data = r#"[
         {"name":"a","file_name":"./apps/web/spec/a_spec.rb","history":{"duration":1}},
         {"name":"b","file_name":"spec/b_spec.rb","history":{"duration":1}},
-        {"name":"c","file_name":"x","tags":{"test.selector.primary":"spec/c_spec.rb","team":"web"},"history":{"duration":1}}
+        {"name":"c","file_name":"x","history":{"duration":1},
+            "tags":{"test.selector.primary":"spec/c_spec.rb","team":"web"}}
     ]"#;
     let sent = submission(
         Format::Json,
@@ -121,9 +122,10 @@ fn a_collector_s_files_and_tags_become_selectors() {
 }
 
 #[test]
-fn jest_files_are_made_relative_and_prefixed() {
-    let data = r#"{"testResults":[{"name":"/b/apps/web/src/a.test.js","status":"passed","assertionResults":[
-        {"ancestorTitles":["A"],"title":"works","status":"passed","duration":5,"location":{"line":3,"column":1}}]}]}"#;
+fn makes_paths_of_jest_relative_to_the_repository() {
+    let data = r#"{"testResults":[{"name":"/b/apps/web/src/a.test.js","status":"passed",
+        "assertionResults":[{"ancestorTitles":["A"],"title":"works","status":"passed","duration":5,
+            "location":{"line":3,"column":1}}]}]}"#;
     let run_env = [
         ("key", "k"),
         ("cwd", "/b/apps/web"),
@@ -143,9 +145,10 @@ fn jest_files_are_made_relative_and_prefixed() {
 }
 
 #[test]
-fn rspec_files_meet_without_their_dot() {
-    let data = r#"{"examples":[{"id":"./spec/a_spec.rb[1:1]","description":"works","full_description":"A works",
-        "status":"passed","file_path":"./spec/a_spec.rb","line_number":2,"run_time":0.5}],"summary":{}}"#;
+fn removes_the_leading_dot_of_rspec_files() {
+    let data = r#"{"examples":[{"id":"./spec/a_spec.rb[1:1]","description":"works",
+        "full_description":"A works","status":"passed","file_path":"./spec/a_spec.rb",
+        "line_number":2,"run_time":0.5}],"summary":{}}"#;
     let upload = upload(&submission(
         Format::RspecJson,
         &[("key", "k"), ("location_prefix", "./")],
@@ -160,7 +163,7 @@ fn rspec_files_meet_without_their_dot() {
 }
 
 #[test]
-fn junit_files_come_from_attributes_or_from_what_the_runner_is_known_for() {
+fn derives_files_of_junit_from_the_class_name_by_runner() {
     let data =
         r#"<testsuite><testcase classname="tests.test_a.TestA" name="t" time="1"/></testsuite>"#;
     let by_runner = |runner: &str| {
@@ -177,7 +180,7 @@ fn junit_files_come_from_attributes_or_from_what_the_runner_is_known_for() {
 }
 
 #[test]
-fn go_tests_are_timed_by_their_package() {
+fn the_selector_of_go_tests_is_their_package() {
     let events = concat!(
         r#"{"Action":"pass","Package":"example.com/shop/cart","Test":"TestAdd/one","Elapsed":0.5}"#,
         "\n",
@@ -186,7 +189,8 @@ fn go_tests_are_timed_by_their_package() {
     let sent = submission(Format::GoJsonl, &[("key", "k")], events);
     let package = Some("example.com/shop/cart");
     assert_eq!(selectors(&upload(&sent).unwrap()), [package]);
-    let report = r#"<testsuite><testcase classname="example.com/shop/cart" name="TestAdd" time="0.5" file="cart_test.go"/></testsuite>"#;
+    let report = r#"<testsuite><testcase classname="example.com/shop/cart" name="TestAdd"
+        time="0.5" file="cart_test.go"/></testsuite>"#;
     for (runner, selector) in [("gotest", package), ("rspec", Some("cart_test.go"))] {
         let run_env = [("key", "k"), ("test_runner", runner)];
         let sent = submission(Format::Junit, &run_env, report);
@@ -195,17 +199,17 @@ fn go_tests_are_timed_by_their_package() {
 }
 
 #[test]
-fn too_many_results_name_the_limit() {
+fn rejects_too_many_results() {
     let data = r#"[{"name":"a"},{"name":"b"},{"name":"c"},{"name":""}]"#;
     let error = upload(&submission(Format::Json, &[("key", "k")], data)).unwrap_err();
     assert!(
-        error.contains("4 results") && error.contains("at most 3"),
+        error.contains("4 results") && error.contains("maximum is 3"),
         "{error}"
     );
 }
 
 #[test]
-fn bad_results_are_counted_and_named_while_good_ones_stay() {
+fn keeps_valid_results_and_reports_the_others() {
     let data = r#"[{"name":"a"},{"name":" "},{"name":"c","tags":{"mut.x":"1"}}]"#;
     let upload = upload(&submission(Format::Json, &[("key", "k")], data)).unwrap();
     assert_eq!((upload.executions.len(), upload.skipped), (2, 1));
@@ -217,9 +221,9 @@ fn bad_results_are_counted_and_named_while_good_ones_stay() {
     assert!(upload.errors[1].contains("mut.x"), "{:?}", upload.errors);
 }
 
-// Two nodes may well send the same bytes: what their jobs are called tells them apart.
+// Two nodes may send the same results; their job ids differ.
 #[test]
-fn the_digest_tells_uploads_apart() {
+fn the_digest_covers_every_field() {
     let digest = |sent: &Submission| upload(sent).unwrap().digest;
     let first = submission(Format::Json, &[("key", "k"), ("job_id", "1")], "[]");
     let again = submission(Format::Json, &[("job_id", "1"), ("key", "k")], "[]");

@@ -1,7 +1,6 @@
-//! Weighed cases and a wish for nodes, as the cases of each node.
+//! Assigns weighted cases to nodes and picks the node count.
 //!
-//! Chooses how many nodes there are and knows which examples are parts of one file. Balance is the
-//! planner's matter; what a plan looks like is `build`'s.
+//! Knows which examples belong to one file. Balancing is done by `test-engine-planner`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,21 +9,22 @@ use test_engine_wire::Case;
 
 use super::build::{Kind, kind};
 use super::examples;
-use super::wanted::Nodes;
+use super::node_count::NodeCount;
 
-/// Below this share of cases with history, in percent, sizes are guesses and a target means little.
-const ENOUGH_KNOWN_PERCENT: usize = 50;
+/// With history for fewer cases than this, in percent, the durations are too uncertain to choose a
+/// node count by them.
+const MIN_KNOWN_PERCENT: usize = 50;
 
-/// The cases as the planner sees them.
-pub(super) struct Weighed {
-    /// Microseconds of each.
+/// Cases, as indexes, with their weights.
+pub(super) struct WeightedCases {
+    /// Microseconds.
     pub(super) weights: Vec<u64>,
-    /// The file that an example is a part of, as a number.
+    /// A number for the file of each example; `None` for files and selectors.
     files: Vec<Option<usize>>,
     file_load: u64,
 }
 
-impl Weighed {
+impl WeightedCases {
     pub(super) fn new(cases: &[Case], weights: Vec<u64>, file_load: u64) -> Self {
         let mut numbers: HashMap<&str, usize> = HashMap::new();
         let files = cases
@@ -42,30 +42,32 @@ impl Weighed {
         }
     }
 
-    /// The nodes, and on each the places of its cases.
-    pub(super) fn deal(&self, wanted: Nodes, known: usize) -> Vec<Node<usize>> {
-        match wanted {
-            Nodes::Fixed(nodes) => self.split(nodes),
-            Nodes::UpTo { most, .. } if known * 100 < self.weights.len() * ENOUGH_KNOWN_PERCENT => {
-                self.split(self.weights.len().min(most))
+    /// The indexes of the cases of each node. `known` is the number of cases with history.
+    pub(super) fn assign(&self, nodes: NodeCount, known: usize) -> Vec<Node<usize>> {
+        match nodes {
+            NodeCount::Fixed(nodes) => self.split(nodes),
+            NodeCount::UpTo { max, .. } if known * 100 < self.weights.len() * MIN_KNOWN_PERCENT => {
+                self.split(self.weights.len().min(max))
             }
-            Nodes::UpTo {
-                most,
+            NodeCount::UpTo {
+                max,
                 target: Some(target),
-            } => self.within(target, most),
-            Nodes::UpTo { most, target: None } => self.split(nodes_that_help(&self.weights, most)),
+            } => self.within(target, max),
+            NodeCount::UpTo { max, target: None } => {
+                self.split(nodes_that_help(&self.weights, max))
+            }
         }
     }
 
-    /// The fewest nodes that meet a target. Files that are loaded on several nodes may want more
-    /// nodes than their tests do.
-    fn within(&self, target: u64, most: usize) -> Vec<Node<usize>> {
-        let fewest = nodes_for_target(&self.loaded_once(), target, most);
-        let most = most.min(self.weights.len());
+    /// The fewest nodes that meet a target. Loading files on several nodes may require more nodes than
+    /// the tests alone.
+    fn within(&self, target: u64, max: usize) -> Vec<Node<usize>> {
+        let fewest = nodes_for_target(&self.loaded_once(), target, max);
+        let max = max.min(self.weights.len());
         let mut plan = self.split(fewest);
-        while longest(&plan) > target && plan.len() < most {
-            // Few steps: each is a whole plan.
-            let next = (plan.len() + plan.len().div_ceil(8)).min(most);
+        while longest(&plan) > target && plan.len() < max {
+            // In large steps, because each computes a complete plan.
+            let next = (plan.len() + plan.len().div_ceil(8)).min(max);
             let wider = self.split(next);
             if longest(&wider) >= longest(&plan) {
                 break;
@@ -75,7 +77,7 @@ impl Weighed {
         plan
     }
 
-    /// The weights, with the loading of each file added to its first example.
+    /// The weights, with the load time of each file added to its first example.
     fn loaded_once(&self) -> Vec<u64> {
         let mut loaded = HashSet::new();
         let is_first = |file: &Option<usize>| file.is_some_and(|file| loaded.insert(file));
@@ -87,7 +89,7 @@ impl Weighed {
             .collect()
     }
 
-    /// No nodes for 0: there are no cases then, or none are left.
+    /// No nodes for 0, which means that there are no cases.
     fn split(&self, nodes: usize) -> Vec<Node<usize>> {
         if nodes == 0 {
             return Vec::new();
@@ -98,7 +100,7 @@ impl Weighed {
             .enumerate()
             .map(|(value, &weight)| Item { value, weight })
             .collect();
-        split_by_file(items, nodes, self.file_load, |&place| self.files[place])
+        split_by_file(items, nodes, self.file_load, |&index| self.files[index])
     }
 }
 
@@ -113,11 +115,11 @@ mod tests {
     use test_engine_planner::Node;
     use test_engine_wire::{Case, CaseFormat};
 
-    use super::super::wanted::Nodes;
-    use super::Weighed;
+    use super::super::node_count::NodeCount;
+    use super::WeightedCases;
 
-    /// `count` examples of each of these files, each of this weight.
-    fn examples(files: &[&str], count: usize, weight: u64, file_load: u64) -> Weighed {
+    /// `count` examples in each file.
+    fn examples(files: &[&str], count: usize, weight: u64, file_load: u64) -> WeightedCases {
         let cases: Vec<Case> = files
             .iter()
             .flat_map(|file| {
@@ -129,12 +131,12 @@ mod tests {
             })
             .collect();
         let weights = vec![weight; cases.len()];
-        Weighed::new(&cases, weights, file_load)
+        WeightedCases::new(&cases, weights, file_load)
     }
 
-    fn up_to(most: usize, target: u64) -> Nodes {
-        Nodes::UpTo {
-            most,
+    fn up_to(max: usize, target: u64) -> NodeCount {
+        NodeCount::UpTo {
+            max,
             target: Some(target),
         }
     }
@@ -144,74 +146,65 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_charged_on_every_node_that_loads_it() {
+    fn adds_the_load_time_on_every_node_that_loads_a_file() {
         let one_file = examples(&["a_spec.rb"], 10, 10, 7);
-        assert_eq!(totals(&one_file.deal(Nodes::Fixed(1), 10)), [107]);
-        assert_eq!(totals(&one_file.deal(Nodes::Fixed(2), 10)), [57, 57]);
+        assert_eq!(totals(&one_file.assign(NodeCount::Fixed(1), 10)), [107]);
+        assert_eq!(totals(&one_file.assign(NodeCount::Fixed(2), 10)), [57, 57]);
     }
 
     #[test]
-    fn files_stay_whole_where_that_is_as_quick() {
+    fn keeps_files_together_if_that_takes_no_longer() {
         let suite = examples(&["a_spec.rb", "b_spec.rb", "c_spec.rb"], 10, 10, 7);
-        for node in suite.deal(Nodes::Fixed(3), 30) {
+        for node in suite.assign(NodeCount::Fixed(3), 30) {
             let files: BTreeSet<usize> = node.items.iter().map(|item| item.value / 10).collect();
             assert_eq!((files.len(), node.items.len(), node.total), (1, 10, 107));
         }
     }
 
     #[test]
-    fn whole_files_and_selectors_are_not_charged() {
+    fn adds_no_load_time_to_whole_files() {
         let cases = ["a_spec.rb", "b_spec.rb"].map(|path| Case {
             path: path.to_owned(),
             ..Case::default()
         });
-        let suite = Weighed::new(&cases, vec![10, 20], 1_000);
-        let mut totals = totals(&suite.deal(Nodes::Fixed(2), 2));
+        let suite = WeightedCases::new(&cases, vec![10, 20], 1_000);
+        let mut totals = totals(&suite.assign(NodeCount::Fixed(2), 2));
         totals.sort_unstable();
         assert_eq!(totals, [10, 20]);
     }
 
     #[test]
-    fn a_target_counts_the_loading_of_files() {
-        // 100 of tests: two nodes would do, were it not for loading the file on each.
+    fn a_target_includes_load_times() {
+        // 100 in total: two nodes would suffice without the load time on each.
         let suite = examples(&["a_spec.rb"], 10, 10, 20);
-        let plan = suite.deal(up_to(10, 50), 10);
+        let plan = suite.assign(up_to(10, 50), 10);
         assert!(totals(&plan).iter().all(|&total| total <= 50), "{plan:?}");
         assert_eq!(plan.len(), 4);
         let free = examples(&["a_spec.rb"], 10, 10, 0);
-        assert_eq!(free.deal(up_to(10, 50), 10).len(), 2);
-        // No number of nodes meets this one.
-        let out_of_reach = suite.deal(up_to(10, 25), 10);
-        assert!((1..=10).contains(&out_of_reach.len()), "{out_of_reach:?}");
+        assert_eq!(free.assign(up_to(10, 50), 10).len(), 2);
+        // No node count meets this target.
+        let unreachable = suite.assign(up_to(10, 25), 10);
+        assert!((1..=10).contains(&unreachable.len()), "{unreachable:?}");
     }
 
     #[test]
-    fn with_little_history_there_are_as_many_nodes_as_may_be() {
+    fn uses_the_maximum_with_little_history() {
         let suite = examples(&["a_spec.rb"], 10, 10, 0);
-        for (known, most, nodes) in [(4, 8, 8), (4, 20, 10), (0, 3, 3), (5, 8, 1)] {
-            assert_eq!(
-                suite.deal(up_to(most, 1_000), known).len(),
-                nodes,
-                "{known}"
-            );
+        for (known, max, nodes) in [(4, 8, 8), (4, 20, 10), (0, 3, 3), (5, 8, 1)] {
+            let plan = suite.assign(up_to(max, 1_000), known);
+            assert_eq!(plan.len(), nodes, "{known}");
         }
     }
 
     #[test]
-    fn nothing_is_left_to_deal() {
+    fn assigns_no_cases() {
         let none = examples(&[], 0, 0, 0);
-        assert_eq!(
-            none.deal(
-                Nodes::UpTo {
-                    most: 3,
-                    target: None
-                },
-                0
-            )
-            .len(),
-            0
-        );
-        assert_eq!(none.deal(up_to(3, 5), 0).len(), 0);
-        assert_eq!(none.deal(Nodes::Fixed(3), 0).len(), 3);
+        let without_target = NodeCount::UpTo {
+            max: 3,
+            target: None,
+        };
+        assert_eq!(none.assign(without_target, 0).len(), 0);
+        assert_eq!(none.assign(up_to(3, 5), 0).len(), 0);
+        assert_eq!(none.assign(NodeCount::Fixed(3), 0).len(), 3);
     }
 }

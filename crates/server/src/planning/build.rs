@@ -1,4 +1,4 @@
-//! A plan from a request and what is known: pure, deterministic, the same on every machine.
+//! Builds a plan from a request and estimates. Pure and deterministic.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,25 +7,22 @@ use test_engine_wire::{
     Case, CaseFormat, Plan, PlanTests, Task, TestIdentity, TimingDefaults, TimingMetadata,
 };
 
-use super::deal::Weighed;
-use super::wanted::Nodes;
+use super::assign::WeightedCases;
+use super::node_count::NodeCount;
 
-/// The kinds of cases; each has its own median for what is unknown.
+/// Each kind has its own default duration for cases without history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// A whole file.
     File,
-    /// One example.
     Example,
-    /// A selector.
     Selector,
 }
 
-/// The cases of a request in their one order (selectors, files, examples, each kind by name), each
-/// once, and without the skipped ones.
+/// The cases of a request, sorted (selectors, files, examples, each by name), deduplicated and
+/// without skipped tests.
 ///
-/// Only exact repetitions are one case: two spellings may be two things to a runner, and a test
-/// left out is worse than a test run twice.
+/// Only exact duplicates are merged: a runner may treat two spellings as different tests, and
+/// omitting a test is worse than running it twice.
 pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
     let skipped: HashSet<(&str, &str)> = skipped
         .iter()
@@ -51,7 +48,7 @@ pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
         case.timing_sample_size = None;
         examples.push(case);
     }
-    // Stable sorts, because these are quick with what is nearly in order: clients send a walk.
+    // Stable sorts, because they are fast on nearly sorted input: clients send a directory walk.
     selectors.sort();
     selectors.dedup();
     files.sort();
@@ -78,12 +75,11 @@ fn sort_key(case: &Case) -> (&str, &str, &str, &str, &str, u8) {
         &case.identifier,
         &case.scope,
         &case.name,
-        // Everything that two cases may differ in, or repetitions would not stand together.
+        // Includes every field in which cases can differ, so that duplicates are adjacent.
         case.format as u8,
     )
 }
 
-/// The kind of a case.
 pub(crate) fn kind(case: &Case) -> Kind {
     match case.format {
         CaseFormat::Selector => Kind::Selector,
@@ -92,19 +88,19 @@ pub(crate) fn kind(case: &Case) -> Kind {
     }
 }
 
-/// What goes into a plan beside its cases.
+/// The parts of a plan besides its cases.
 pub(crate) struct PlanInputs {
     pub(crate) identifier: String,
-    pub(crate) nodes: Nodes,
-    /// Microseconds a node is charged for loading a file of which it runs examples.
+    pub(crate) nodes: NodeCount,
+    /// Microseconds added per node and file for loading a file whose examples run there.
     pub(crate) file_load: u64,
     pub(crate) muted: Vec<TestIdentity>,
     pub(crate) skipped: Vec<TestIdentity>,
-    /// The request had no test at all.
-    pub(crate) asked_for_nothing: bool,
+    /// The request contained no tests, not even skipped ones.
+    pub(crate) is_empty: bool,
 }
 
-/// The plan. `estimates` are those of `cases`, in the same order; `None` where nothing is known.
+/// `estimates` are in the order of `cases`; `None` without history.
 pub(crate) fn plan(
     mut cases: Vec<Case>,
     estimates: &[Option<Estimate>],
@@ -119,11 +115,11 @@ pub(crate) fn plan(
         })
         .collect();
     let known = estimates.iter().flatten().count();
-    let suite = Weighed::new(&cases, weights, inputs.file_load);
-    let nodes = if inputs.asked_for_nothing {
+    let suite = WeightedCases::new(&cases, weights, inputs.file_load);
+    let nodes = if inputs.is_empty {
         Vec::new()
     } else {
-        suite.deal(inputs.nodes, known)
+        suite.assign(inputs.nodes, known)
     };
 
     for ((case, estimate), weight) in cases.iter_mut().zip(estimates).zip(&suite.weights) {
@@ -148,7 +144,7 @@ pub(crate) fn plan(
     }
 }
 
-/// One key a node, always. The cases are sorted, so their index orders them.
+/// One key per node, even without cases. Items are indexes, which have the order of the cases.
 fn tasks(mut cases: Vec<Case>, nodes: Vec<Node<usize>>) -> BTreeMap<String, Task> {
     nodes
         .into_iter()
@@ -168,7 +164,7 @@ fn tasks(mut cases: Vec<Case>, nodes: Vec<Node<usize>>) -> BTreeMap<String, Task
         .collect()
 }
 
-/// What to assume of unknown cases, by kind.
+/// The assumed durations of cases without history, by kind.
 struct KindDefaults([Defaults; 3]);
 
 impl KindDefaults {
@@ -190,7 +186,7 @@ impl KindDefaults {
         &self.0[kind as usize]
     }
 
-    /// For the kinds that the plan has.
+    /// For the kinds that occur in the plan.
     fn metadata(&self, cases: &[Case]) -> TimingMetadata {
         let of = |wanted: Kind| {
             cases.iter().any(|case| kind(case) == wanted).then(|| {
@@ -209,7 +205,7 @@ impl KindDefaults {
     }
 }
 
-/// Whole milliseconds, rounded.
+/// Rounds to milliseconds.
 pub(crate) fn milliseconds(micros: u64) -> i64 {
     i64::try_from(micros.saturating_add(500) / 1_000).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
-//! Recent plans in memory, ready to be sent: every node of a build fetches the same bytes.
+//! Recent plans in memory, since every node of a build fetches the same bytes.
 //!
-//! A plan never changes once it is kept, so there is nothing to keep in step with the database.
+//! A stored plan never changes, so nothing has to be invalidated.
 
 use std::collections::VecDeque;
 use std::io::Read as _;
@@ -13,12 +13,12 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use test_engine_store::{SuiteId, Timestamp};
 
-/// Bytes of plans kept, both forms counted.
-const BUDGET: usize = 64 * 1024 * 1024;
-/// Plans kept at most, so that looking for one stays cheap.
-const MOST: usize = 512;
+/// Compressed and uncompressed bytes together.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Keeps lookups cheap.
+const MAX_PLANS: usize = 512;
 
-/// A plan's answer in both forms; the plain one is made when somebody wants it.
+/// A plan as JSON, compressed; uncompressed once that was requested.
 #[derive(Debug)]
 pub(crate) struct PlanBytes {
     gzip: Bytes,
@@ -26,7 +26,7 @@ pub(crate) struct PlanBytes {
 }
 
 impl PlanBytes {
-    /// From JSON. Level 1: the next levels save a few percent and cost several times as much.
+    /// Compresses at level 1: higher levels save a few percent at several times the cost.
     pub(crate) fn from_json(json: Vec<u8>) -> std::io::Result<Self> {
         let mut encoder = GzEncoder::new(Vec::with_capacity(json.len() / 6), Compression::fast());
         encoder.write_all(&json)?;
@@ -36,7 +36,6 @@ impl PlanBytes {
         })
     }
 
-    /// From what [`Self::gzip`] gave.
     pub(crate) fn from_gzip(gzip: Vec<u8>) -> Self {
         Self {
             gzip: gzip.into(),
@@ -69,7 +68,7 @@ struct Entry {
     bytes: Arc<PlanBytes>,
 }
 
-/// The plans asked for last, newest at the back.
+/// Most recently used last.
 #[derive(Default)]
 pub(crate) struct PlanCache(Mutex<VecDeque<Entry>>);
 
@@ -81,10 +80,10 @@ impl PlanCache {
         now: Timestamp,
     ) -> Option<Arc<PlanBytes>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = entries
+        let index = entries
             .iter()
             .rposition(|entry| entry.suite == suite && entry.identifier == identifier)?;
-        let entry = entries.remove(place)?;
+        let entry = entries.remove(index)?;
         if entry.expires_at <= now {
             return None;
         }
@@ -109,7 +108,7 @@ impl PlanCache {
             bytes,
         });
         let mut size: usize = entries.iter().map(|entry| entry.bytes.size()).sum();
-        while entries.len() > MOST || (size > BUDGET && entries.len() > 1) {
+        while entries.len() > MAX_PLANS || (size > MAX_BYTES && entries.len() > 1) {
             size -= entries.pop_front().map_or(0, |oldest| oldest.bytes.size());
         }
     }
@@ -120,17 +119,17 @@ mod tests {
     use super::PlanBytes;
 
     #[test]
-    fn both_forms_hold_the_same_plan() {
+    fn compresses_and_decompresses() {
         let json = br#"{"identifier":"b/s","tasks":{}}"#.to_vec();
-        let made = PlanBytes::from_json(json.clone()).unwrap();
-        let stored = PlanBytes::from_gzip(made.gzip().to_vec());
+        let created = PlanBytes::from_json(json.clone()).unwrap();
+        let stored = PlanBytes::from_gzip(created.gzip().to_vec());
         assert_eq!(stored.plain().unwrap(), json);
-        assert_eq!(made.plain().unwrap(), json);
-        assert_eq!(made.gzip(), stored.gzip());
+        assert_eq!(created.plain().unwrap(), json);
+        assert_eq!(created.gzip(), stored.gzip());
     }
 
     #[test]
-    fn damaged_bytes_are_an_error() {
+    fn corrupt_bytes_are_an_error() {
         assert!(PlanBytes::from_gzip(b"not gzip".to_vec()).plain().is_err());
     }
 }

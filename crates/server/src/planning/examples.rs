@@ -1,8 +1,8 @@
-//! How long single examples take, and which file each is a part of.
+//! The estimates and files of examples.
 //!
-//! Examples are too many for a history of runs each; what is kept of them are sums by day and
-//! branch. Days further back are taken together, so that a plan reads little. How samples become
-//! an estimate is the planner's rule, as it is for files and selectors.
+//! There are too many examples to keep the runs of each; the database has sums by day and branch.
+//! Older days are combined into longer periods, so that a plan reads few rows. `test-engine-planner`
+//! turns samples into estimates, as for files and selectors.
 
 use test_engine_planner::{Estimate, Histories, Sample, choose};
 use test_engine_store::{
@@ -10,10 +10,10 @@ use test_engine_store::{
 };
 use test_engine_wire::Case;
 
-/// Days that are taken together, the newest first: four weeks in all.
-const STRETCHES: [i64; 7] = [1, 1, 1, 2, 3, 6, 14];
+/// Days of each period, the newest first: four weeks in total.
+const PERIOD_DAYS: [i64; 7] = [1, 1, 1, 2, 3, 6, 14];
 
-/// The estimates for these tests `(scope, name)`, in their order.
+/// The estimates of tests `(scope, name)`, in their order.
 pub(super) async fn estimates(
     store: &Store,
     suite: &Suite,
@@ -25,28 +25,28 @@ pub(super) async fn estimates(
         return Ok(Vec::new());
     }
     let timings = store
-        .test_timings(suite, keys, &stretches(now), branches)
+        .test_timings(suite, keys, &periods(now), branches)
         .await?;
     Ok(timings.iter().map(|timings| estimate(timings)).collect())
 }
 
-fn stretches(now: Timestamp) -> Vec<Period> {
+fn periods(now: Timestamp) -> Vec<Period> {
     let mut last_day = now.day();
-    STRETCHES
+    PERIOD_DAYS
         .iter()
         .map(|days| {
             let first_day = last_day - days + 1;
-            let stretch = Period {
+            let period = Period {
                 first_day,
                 last_day,
             };
             last_day = first_day - 1;
-            stretch
+            period
         })
         .collect()
 }
 
-/// From what one test took, the newest stretch first.
+/// From the timings of one test, the newest period first.
 fn estimate(timings: &[TestTiming]) -> Option<Estimate> {
     let on = |branch: BranchKind| samples(timings.iter().filter(|it| it.branch == branch));
     choose(Histories {
@@ -57,7 +57,7 @@ fn estimate(timings: &[TestTiming]) -> Option<Estimate> {
     })
 }
 
-/// A sample a stretch and branch, aged by how many runs are newer.
+/// One sample per period and branch, aged by the number of newer runs.
 fn samples<'a>(timings: impl Iterator<Item = &'a TestTiming>) -> Vec<Sample> {
     let mut newer: u32 = 0;
     timings
@@ -70,19 +70,17 @@ fn samples<'a>(timings: impl Iterator<Item = &'a TestTiming>) -> Vec<Sample> {
         .collect()
 }
 
-/// The file that an example is a part of; nothing when its path is empty.
+/// The file of an example; `None` if its path is empty.
 ///
-/// Runners name an example by its file and a place in it: `a_spec.rb:4`, `a_spec.rb[1:2]`,
+/// Runners address an example by its file and a location in it: `a_spec.rb:4`, `a_spec.rb[1:2]`,
 /// `a.feature:3:9`, `a.py::TestBasket::test_add`.
 pub(super) fn file_of(case: &Case) -> Option<&str> {
     let path = case.path.as_str();
     let mut file = path.split_once("::").map_or(path, |(file, _)| file);
-    if let Some((before, place)) = file.rsplit_once('[')
-        && let Some(place) = place.strip_suffix(']')
-        && !place.is_empty()
-        && place
-            .chars()
-            .all(|it| it.is_ascii_digit() || ":,".contains(it))
+    if let Some((before, ids)) = file.rsplit_once('[')
+        && let Some(ids) = ids.strip_suffix(']')
+        && !ids.is_empty()
+        && ids.chars().all(|c| c.is_ascii_digit() || ":,".contains(c))
     {
         file = before;
     }
@@ -100,7 +98,7 @@ mod tests {
     use test_engine_store::{BranchKind, TestTiming, Timestamp};
     use test_engine_wire::Case;
 
-    use super::{STRETCHES, estimate, file_of, stretches};
+    use super::{PERIOD_DAYS, estimate, file_of, periods};
 
     const SECOND: u64 = 1_000_000;
 
@@ -120,26 +118,26 @@ mod tests {
     }
 
     #[test]
-    fn stretches_leave_no_day_out() {
+    fn periods_are_contiguous() {
         let now = Timestamp::from_millis(100 * 24 * 3_600_000 + 5);
-        let stretches = stretches(now);
-        assert_eq!(stretches[0].last_day, 100);
-        for (newer, older) in stretches.iter().zip(&stretches[1..]) {
+        let periods = periods(now);
+        assert_eq!(periods[0].last_day, 100);
+        for (newer, older) in periods.iter().zip(&periods[1..]) {
             assert_eq!(older.last_day, newer.first_day - 1);
         }
-        let days = STRETCHES.iter().sum::<i64>();
-        assert_eq!((days, stretches[6].first_day), (28, 100 - 27));
+        let days = PERIOD_DAYS.iter().sum::<i64>();
+        assert_eq!((days, periods[6].first_day), (28, 100 - 27));
     }
 
     #[test]
-    fn a_hiccup_of_a_machine_hardly_matters() {
+    fn outliers_have_little_influence() {
         let mut weeks: Vec<TestTiming> = (0..7)
             .map(|period| on_main(period, 10, 10 * SECOND, SECOND))
             .collect();
         weeks[1] = on_main(1, 10, 59 * SECOND, 50 * SECOND);
-        let hiccup = seconds(&weeks);
-        assert!((1.0..1.05).contains(&hiccup), "{hiccup}");
-        // And when every run of that day hit the machine.
+        let one_outlier = seconds(&weeks);
+        assert!((1.0..1.05).contains(&one_outlier), "{one_outlier}");
+        // Every run of that day was slow.
         weeks[1] = on_main(1, 10, 500 * SECOND, 50 * SECOND);
         let bad_day = seconds(&weeks);
         assert!((1.0..1.35).contains(&bad_day), "{bad_day}");
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_as_slow_for_three_days_is_twice_as_slow() {
+    fn three_slow_days_change_the_estimate() {
         let weeks: Vec<TestTiming> = (0..7)
             .map(|period| {
                 let each = if period < 3 { 2 * SECOND } else { SECOND };
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_speak_in_their_order() {
+    fn prefers_a_well_known_own_branch_then_the_default_branch() {
         use BranchKind::{Default, Other, Own};
 
         let of = |branch: BranchKind, executions: u64, each: u64| TestTiming {
@@ -183,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_example_is_a_part_of_its_file() {
+    fn finds_the_file_of_an_example() {
         for (path, file) in [
             ("spec/a_spec.rb:4", Some("spec/a_spec.rb")),
             ("./spec/a_spec.rb[1:2,1:3]", Some("./spec/a_spec.rb")),

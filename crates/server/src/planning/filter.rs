@@ -1,24 +1,22 @@
-//! Which files a client should expand into examples before it asks for a plan.
+//! Selects the files that a client should expand into examples before it requests a plan.
 //!
-//! Expanding costs the client a start of its runner, so only files where it pays are named: those
-//! that hold skipped tests (which can be left out only by example), and those so slow that whole
-//! they would be the longest node.
+//! Expanding costs the client an invocation of its runner, so only two kinds of files are selected:
+//! those with skipped tests, which can only be omitted by example, and those that would make a node
+//! too slow.
 
 use std::collections::HashSet;
 
 use test_engine_planner::Defaults;
 use test_engine_wire::{FilterTestsRequest, FilteredTest};
 
+use super::node_count;
 use super::timings::Known;
-use super::wanted;
 use crate::selectors;
 
-/// Why a file with skipped tests is named.
-const HOLDS_SKIPPED: &str = "file contains 1 or more skipped tests";
-/// Why a slow file is named.
+const HAS_SKIPPED_TESTS: &str = "file contains 1 or more skipped tests";
 const SLOW: &str = "slow file";
 
-/// `with_skipped` are the files of skipped tests, as they were uploaded.
+/// `with_skipped` are the files of skipped tests, as uploaded.
 pub(super) fn filter(
     request: &FilterTestsRequest,
     with_skipped: &[String],
@@ -44,8 +42,8 @@ pub(super) fn filter(
         .zip(&estimates)
         .filter_map(|(file, estimate)| {
             let path = selectors::canonical(&file.path);
-            let reason = if holds_any(&path, &with_skipped) {
-                HOLDS_SKIPPED
+            let reason = if has_skipped_tests(&path, &with_skipped) {
+                HAS_SKIPPED_TESTS
             } else if limit
                 .zip(*estimate)
                 .is_some_and(|(limit, micros)| micros > limit)
@@ -62,21 +60,21 @@ pub(super) fn filter(
         .collect()
 }
 
-/// The request's paths carry a location prefix, the uploaded ones may not: compare their ends.
-/// Naming a file too many only costs time.
-fn holds_any(path: &str, with_skipped: &HashSet<String>) -> bool {
+/// Compares suffixes, because requested paths have a location prefix and uploaded ones may not. A
+/// file selected by mistake only costs time.
+fn has_skipped_tests(path: &str, with_skipped: &HashSet<String>) -> bool {
     selectors::suffixes(path).any(|end| with_skipped.contains(end))
 }
 
-/// Microseconds above which a file is worth splitting; `None` when splitting cannot help.
+/// Microseconds above which a file should be split; `None` if splitting cannot help.
 fn slow_above(request: &FilterTestsRequest, estimates: &[Option<u64>]) -> Option<u64> {
     let target = request
         .target_time
         .filter(|seconds| *seconds > 0.0)
-        .map(wanted::micros);
+        .map(node_count::micros);
     let nodes = request
         .max_parallelism
-        .filter(|most| *most > 0)
+        .filter(|max| *max > 0)
         .unwrap_or(request.env.buildkite_parallel_job_count);
     let share = u64::try_from(nodes)
         .ok()

@@ -1,16 +1,16 @@
-//! Plans: made once per build, then the same bytes for every node.
+//! Plans: created once per identifier, then the same bytes for every node.
 //!
-//! [`Planner`] gathers what is known (timings, muted and skipped tests), has [`build`] make the
-//! plan, and keeps it. Who is first wins, here by one lock per identifier and between servers by
-//! the database. HTTP is the endpoints' matter.
+//! [`Planner`] loads timings and the muted and skipped tests, lets [`build`] create the plan, and
+//! stores it. The first request wins: within a server by one lock per identifier, between servers by
+//! the database.
 
+mod assign;
 mod build;
 mod cache;
-mod deal;
 mod examples;
 mod filter;
+mod node_count;
 mod timings;
-mod wanted;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -32,20 +32,16 @@ use build::{Kind, PlanInputs, kind};
 use cache::PlanCache;
 use timings::Timings;
 
-/// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
-    /// The request makes no sense; every reason.
+    /// All problems of the request.
     #[error("Invalid parameters: {}.", .0.join("; "))]
     Invalid(Vec<String>),
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A plan could not be written or read as JSON.
-    #[error("a plan cannot be written or read")]
+    #[error("failed to encode or decode a plan")]
     Encoding(#[from] std::io::Error),
-    /// The work was cut short.
-    #[error("planning was cut short")]
+    #[error("planning was aborted")]
     Task(#[from] tokio::task::JoinError),
 }
 
@@ -55,17 +51,17 @@ impl From<serde_json::Error> for PlanError {
     }
 }
 
-/// Held by whoever is making the plan of one identifier.
+/// Held while the plan of one identifier is created.
 type PlanLock = tokio::sync::Mutex<()>;
 
-/// Makes plans and hands them out again.
+/// Creates, stores and returns plans.
 pub(crate) struct Planner {
     store: Store,
     timings: Timings,
     cache: PlanCache,
-    under_way: Mutex<HashMap<(SuiteId, String), Weak<PlanLock>>>,
+    locks: Mutex<HashMap<(SuiteId, String), Weak<PlanLock>>>,
     retention_days: i64,
-    /// Microseconds a node is charged for loading a file of which it runs examples.
+    /// Microseconds added per node and file for loading a file whose examples run there.
     file_load: u64,
     counts: PlanCounts,
 }
@@ -76,14 +72,13 @@ impl Planner {
             timings: Timings::new(store.clone()),
             store,
             cache: PlanCache::default(),
-            under_way: Mutex::new(HashMap::new()),
+            locks: Mutex::new(HashMap::new()),
             retention_days: i64::from(config.plan_retention_days),
             file_load: u64::from(config.file_load_ms) * 1_000,
             counts,
         }
     }
 
-    /// The plan of this identifier, as every node gets it.
     pub(crate) async fn fetch(
         &self,
         suite: &Suite,
@@ -102,7 +97,7 @@ impl Planner {
         Ok(Some(bytes))
     }
 
-    /// As [`Self::fetch`], with the tests that are muted now: a retried job may come days later.
+    /// Like [`Self::fetch`], with the currently muted tests: a job may be retried days later.
     pub(crate) async fn fetch_for_retry(
         &self,
         suite: &Suite,
@@ -117,36 +112,35 @@ impl Planner {
         Ok(Some(refreshed))
     }
 
-    /// The plan of the request's identifier: this request's, unless another was first.
-    pub(crate) async fn make(
+    /// The plan with the request's identifier; created from this request if there is none.
+    pub(crate) async fn create(
         &self,
         suite: &Suite,
         request: PlanRequest,
         now: Timestamp,
     ) -> Result<Arc<PlanBytes>, PlanError> {
-        let nodes = wanted::nodes(&request).map_err(PlanError::Invalid)?;
-        if let Some(made) = self.fetch(suite, &request.identifier, now).await? {
+        let nodes = node_count::validate(&request).map_err(PlanError::Invalid)?;
+        if let Some(existing) = self.fetch(suite, &request.identifier, now).await? {
             self.counts.served();
-            return Ok(made);
+            return Ok(existing);
         }
         let lock = self.lock_for(suite.id, &request.identifier);
-        // Held while planning on purpose: the other nodes of the build wait for this one plan.
-        let _first = lock.lock().await;
-        if let Some(made) = self.fetch(suite, &request.identifier, now).await? {
+        // Held while planning on purpose: the other nodes of the build wait for this plan.
+        let _guard = lock.lock().await;
+        if let Some(existing) = self.fetch(suite, &request.identifier, now).await? {
             self.counts.served();
-            return Ok(made);
+            return Ok(existing);
         }
         let identifier = request.identifier.clone();
-        let made = Arc::new(self.build(suite, request, nodes, now).await?);
-        let kept = self.keep(suite.id, &identifier, made, now).await?;
-        Ok(kept)
+        let plan = Arc::new(self.build(suite, request, nodes, now).await?);
+        self.store_first(suite.id, &identifier, plan, now).await
     }
 
     async fn build(
         &self,
         suite: &Suite,
         request: PlanRequest,
-        nodes: wanted::Nodes,
+        nodes: node_count::NodeCount,
         now: Timestamp,
     ) -> Result<PlanBytes, PlanError> {
         let timings = self.timings.of(suite).await?;
@@ -160,7 +154,7 @@ impl Planner {
             location_prefix,
             ..
         } = request;
-        let asked_for_nothing =
+        let is_empty =
             tests.files.is_empty() && tests.examples.is_empty() && tests.selectors.is_empty();
         let (cases, skipped) =
             tokio::task::spawn_blocking(move || (build::cases(tests, &skipped), skipped)).await?;
@@ -171,7 +165,7 @@ impl Planner {
             file_load: self.file_load,
             muted,
             skipped,
-            asked_for_nothing,
+            is_empty,
         };
         tokio::task::spawn_blocking(move || {
             let estimates = {
@@ -182,7 +176,7 @@ impl Planner {
                     .map(|case| match kind(case) {
                         Kind::Example => examples.next().flatten(),
                         Kind::Selector => known.estimate(&location_prefix, &case.value, branch),
-                        // Files come with their prefix.
+                        // Paths of files include the prefix.
                         Kind::File => known.estimate("", &case.path, branch),
                     })
                     .collect::<Vec<Option<Estimate>>>()
@@ -193,15 +187,15 @@ impl Planner {
         .await?
     }
 
-    /// Keep the plan, or take the one that another server kept a moment earlier.
-    async fn keep(
+    /// Stores the plan, or returns the one that another server stored first.
+    async fn store_first(
         &self,
         suite: SuiteId,
         identifier: &str,
-        made: Arc<PlanBytes>,
+        plan: Arc<PlanBytes>,
         now: Timestamp,
     ) -> Result<Arc<PlanBytes>, PlanError> {
-        let gzip = made.gzip();
+        let gzip = plan.gzip();
         let (stored, is_ours) = self
             .store
             .insert_plan(NewPlan {
@@ -213,30 +207,27 @@ impl Planner {
                 expires_at: now.plus_days(self.retention_days),
             })
             .await?;
-        let kept = if is_ours {
+        let winner = if is_ours {
             self.counts.created();
-            made
+            plan
         } else {
             self.counts.served();
             Arc::new(PlanBytes::from_gzip(stored.body))
         };
         self.cache
-            .put(suite, identifier, stored.expires_at, Arc::clone(&kept));
-        Ok(kept)
+            .put(suite, identifier, stored.expires_at, Arc::clone(&winner));
+        Ok(winner)
     }
 
     fn lock_for(&self, suite: SuiteId, identifier: &str) -> Arc<PlanLock> {
-        let mut under_way = self
-            .under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        under_way.retain(|_, lock| lock.strong_count() > 0);
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| lock.strong_count() > 0);
         let key = (suite, identifier.to_owned());
-        if let Some(lock) = under_way.get(&key).and_then(Weak::upgrade) {
+        if let Some(lock) = locks.get(&key).and_then(Weak::upgrade) {
             return lock;
         }
         let lock = Arc::new(PlanLock::new(()));
-        under_way.insert(key, Arc::downgrade(&lock));
+        locks.insert(key, Arc::downgrade(&lock));
         lock
     }
 
@@ -257,7 +248,7 @@ impl Planner {
         Ok(tests.into_iter().map(identity).collect())
     }
 
-    /// For the examples among the cases, in their order.
+    /// The estimates of those cases that are examples, in their order.
     async fn example_estimates(
         &self,
         suite: &Suite,
@@ -273,7 +264,7 @@ impl Planner {
         examples::estimates(&self.store, suite, &keys, branches, now).await
     }
 
-    /// The files of a request that are worth expanding into examples, and why.
+    /// The files of a request that the client should expand into examples, with reasons.
     pub(crate) async fn filter(
         &self,
         suite: &Suite,
@@ -288,7 +279,7 @@ impl Planner {
         Ok(filtered)
     }
 
-    /// Milliseconds of the known ones of these files.
+    /// Estimates in milliseconds, without files that have no history.
     pub(crate) async fn file_timings(
         &self,
         suite: &Suite,
@@ -306,12 +297,11 @@ impl Planner {
     }
 }
 
-/// A branch without the place where git keeps it.
 fn bare(branch: &str) -> &str {
     branch.strip_prefix("refs/heads/").unwrap_or(branch)
 }
 
-/// The branches that a plan of this branch tells apart.
+/// The branches whose timings are distinguished for a plan of the branch `own`.
 fn branches(suite: &Suite, own: &str) -> PlanBranches {
     let own = Some(bare(own)).filter(|own| !own.is_empty() && *own != suite.default_branch);
     PlanBranches {
@@ -320,7 +310,6 @@ fn branches(suite: &Suite, own: &str) -> PlanBranches {
     }
 }
 
-/// A test as plans name it.
 fn identity(test: Test) -> TestIdentity {
     TestIdentity {
         scope: test.scope,
@@ -329,7 +318,7 @@ fn identity(test: Test) -> TestIdentity {
     }
 }
 
-/// The plan with this list of muted tests; the very same bytes when nothing changed.
+/// The plan with its muted tests replaced; the same bytes if they are equal.
 fn with_muted(plan: &Arc<PlanBytes>, muted: &[TestIdentity]) -> Result<Arc<PlanBytes>, PlanError> {
     let plain = plan.plain()?;
     let mut fields: BTreeMap<String, &RawValue> = serde_json::from_slice(&plain)?;
@@ -354,7 +343,7 @@ mod tests {
     use super::{PlanBytes, with_muted};
 
     #[test]
-    fn muted_tests_are_replaced_and_nothing_else() {
+    fn replaces_only_the_muted_tests() {
         let plan = Plan {
             identifier: "b/s".to_owned(),
             parallelism: 2,

@@ -1,8 +1,7 @@
-//! How long selectors take, kept in memory: a suite's recent history, refreshed by what changed.
+//! An in-memory copy of the recent durations of selectors, refreshed with what changed.
 //!
-//! A plan asks for up to hundreds of thousands of selectors at once; asking the database for each
-//! would take longer than planning. Nothing is decided here: how samples become an estimate is the
-//! planner's rule.
+//! A plan needs up to hundreds of thousands of selectors; querying the database for each would take
+//! longer than planning. `test-engine-planner` turns samples into estimates.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -12,7 +11,7 @@ use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId};
 
 use crate::selectors;
 
-/// The histories of all suites that were asked for.
+/// The histories of all suites with plan requests.
 pub(crate) struct Timings {
     store: Store,
     suites: Mutex<HashMap<SuiteId, Arc<SuiteTimings>>>,
@@ -20,24 +19,24 @@ pub(crate) struct Timings {
 
 /// The history of one suite.
 pub(crate) struct SuiteTimings {
-    /// Held while refreshing, so that fifty nodes asking at once read the changes once.
+    /// Held while refreshing, so that concurrent requests read the changes once.
     refreshing: tokio::sync::Mutex<()>,
     known: RwLock<Known>,
 }
 
 #[derive(Default)]
 pub(crate) struct Known {
-    /// The store's mark up to which changes are known.
+    /// The sequence number of the store up to which changes are included.
     seq: i64,
     default_branch: Option<BranchId>,
     selectors: HashMap<Box<str>, History>,
 }
 
-/// The runs of one selector, and the estimate that most plans need.
 struct History {
     /// Newest first.
     runs: Box<[SelectorRun]>,
-    usual: Option<Estimate>,
+    /// For plans of the default branch, and of branches without runs of their own.
+    default_estimate: Option<Estimate>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,7 +53,7 @@ impl Timings {
         }
     }
 
-    /// The history of a suite, up to date with the database.
+    /// The history of a suite, refreshed from the database.
     pub(crate) async fn of(&self, suite: &Suite) -> Result<Arc<SuiteTimings>, StoreError> {
         let timings = Arc::clone(
             self.suites
@@ -74,7 +73,7 @@ impl Timings {
 }
 
 impl SuiteTimings {
-    /// Read what is known. Do not hold this across an await.
+    /// Do not hold the guard across an await.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Known> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,7 +100,7 @@ impl Known {
         if self.default_branch != default_branch {
             self.default_branch = default_branch;
             for history in self.selectors.values_mut() {
-                history.usual = usual(&history.runs, default_branch);
+                history.default_estimate = estimate(&history.runs, None, default_branch);
             }
         }
         for selector in changed {
@@ -114,14 +113,17 @@ impl Known {
                     micros: run.duration_us,
                 })
                 .collect();
-            let usual = usual(&runs, default_branch);
+            let history = History {
+                default_estimate: estimate(&runs, None, default_branch),
+                runs,
+            };
             self.selectors
-                .insert(selector.value.into_boxed_str(), History { runs, usual });
+                .insert(selector.value.into_boxed_str(), history);
         }
         self.seq = seq;
     }
 
-    /// The estimate for a selector as a plan request names it.
+    /// For a selector of a plan request.
     pub(crate) fn estimate(
         &self,
         location_prefix: &str,
@@ -135,12 +137,12 @@ impl Known {
             .and_then(|history| history.estimate(branch, self.default_branch))
     }
 
-    /// The estimate for a path that may carry a location prefix nobody told us.
+    /// For a path that may start with an unknown location prefix.
     pub(crate) fn estimate_of_path(&self, path: &str) -> Option<Estimate> {
         let path = selectors::canonical(path);
         selectors::suffixes(&path)
             .find_map(|name| self.selectors.get(name))
-            .and_then(|history| history.usual)
+            .and_then(|history| history.default_estimate)
     }
 }
 
@@ -148,18 +150,13 @@ impl History {
     fn estimate(&self, branch: Option<BranchId>, default: Option<BranchId>) -> Option<Estimate> {
         let own = branch.filter(|own| Some(*own) != default);
         if own.is_none() || self.runs.iter().all(|run| run.branch != own) {
-            return self.usual;
+            return self.default_estimate;
         }
-        on_branch(&self.runs, own, default)
+        estimate(&self.runs, own, default)
     }
 }
 
-/// For a plan of the default branch, and of every branch that has no runs of its own.
-fn usual(runs: &[SelectorRun], default: Option<BranchId>) -> Option<Estimate> {
-    on_branch(runs, None, default)
-}
-
-fn on_branch(
+fn estimate(
     runs: &[SelectorRun],
     own: Option<BranchId>,
     default: Option<BranchId>,
@@ -167,11 +164,11 @@ fn on_branch(
     let is_of =
         |run: &SelectorRun, branch: Option<BranchId>| branch.is_some() && run.branch == branch;
     let default_branch = samples(runs, |run| is_of(run, default));
-    // Asked for a hundred thousand selectors: most need no more than that.
+    // Computed only if needed, which matters for a hundred thousand selectors.
     let others = if default_branch.len() < ENOUGH_SAMPLES {
-        let mut heard = HashSet::new();
+        let mut seen = HashSet::new();
         samples(runs, |run| {
-            !is_of(run, default) && !is_of(run, own) && heard.insert(run.branch)
+            !is_of(run, default) && !is_of(run, own) && seen.insert(run.branch)
         })
     } else {
         Vec::new()
@@ -189,10 +186,10 @@ fn on_branch(
     })
 }
 
-/// The runs that are wanted, aged by how many of these are newer.
-fn samples(runs: &[SelectorRun], mut wanted: impl FnMut(&SelectorRun) -> bool) -> Vec<Sample> {
+/// The matching runs, aged by the number of newer ones among them.
+fn samples(runs: &[SelectorRun], mut matches: impl FnMut(&SelectorRun) -> bool) -> Vec<Sample> {
     (0..)
-        .zip(runs.iter().filter(|run| wanted(run)))
+        .zip(runs.iter().filter(|run| matches(run)))
         .map(|(age, run)| Sample {
             micros: run.micros,
             age,

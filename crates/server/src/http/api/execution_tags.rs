@@ -59,7 +59,7 @@ fn checked(request: Request) -> Result<Vec<NewExecutionTags>, ApiError> {
     let check = |(place, tagged): (usize, Tagged)| {
         let execution = Uuid::parse_str(&tagged.id)
             .map_err(|_| format!("executions[{place}].id is not a UUID."))?;
-        ingest::check_later_tags(&tagged.tags)
+        ingest::check_mutable_tags(&tagged.tags)
             .map_err(|problem| format!("executions[{place}].tags: {problem}."))?;
         Ok(NewExecutionTags {
             execution,

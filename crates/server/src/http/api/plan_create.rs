@@ -19,7 +19,7 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let plan = app
         .planner
-        .make(&access.suite, request, app.clock.now())
+        .create(&access.suite, request, app.clock.now())
         .await?;
     plan_answer::answer(&plan, &headers)
 }

@@ -68,7 +68,7 @@ impl Viewer {
 
     /// Whether a form was made for this very session.
     pub(super) fn made_form(&self, form_token: &str) -> bool {
-        self.is_signed_in() && secrets::same(self.form_token().as_bytes(), form_token.as_bytes())
+        self.is_signed_in() && secrets::equal(self.form_token().as_bytes(), form_token.as_bytes())
     }
 
     /// Whether the visitor may change things in an organization.

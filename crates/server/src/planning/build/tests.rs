@@ -1,4 +1,4 @@
-//! What a plan is made of, whatever was asked for and whatever is known.
+//! Tests of complete plans.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use test_engine_wire::{
     Case, CaseFormat, FilePath, Plan, PlanTests, SelectorValue, TestIdentity, TimingDefaults,
 };
 
-use super::super::wanted::Nodes;
+use super::super::node_count::NodeCount;
 use super::{PlanInputs, cases, plan};
 
 fn selectors(values: &[&str]) -> PlanTests {
@@ -41,14 +41,14 @@ fn identity(scope: &str, name: &str) -> TestIdentity {
     }
 }
 
-fn inputs(nodes: Nodes) -> PlanInputs {
+fn inputs(nodes: NodeCount) -> PlanInputs {
     PlanInputs {
         identifier: "b/s".to_owned(),
         nodes,
         file_load: 100_000,
         muted: Vec::new(),
         skipped: Vec::new(),
-        asked_for_nothing: false,
+        is_empty: false,
     }
 }
 
@@ -68,14 +68,14 @@ fn values(plan: &Plan, node: &str) -> Vec<String> {
 }
 
 #[test]
-fn repeated_cases_are_planned_once_and_spellings_are_kept_apart() {
+fn merges_only_exact_duplicates() {
     let cases = cases(selectors(&["b", "a", "b", "./b"]), &[]);
     let values: Vec<&str> = cases.iter().map(|case| case.value.as_str()).collect();
     assert_eq!(values, ["./b", "a", "b"]);
 }
 
 #[test]
-fn examples_of_skipped_tests_are_left_out_and_nothing_else() {
+fn omits_only_examples_of_skipped_tests() {
     let tests = PlanTests {
         files: vec![FilePath {
             path: "c".to_owned(),
@@ -97,7 +97,7 @@ fn examples_of_skipped_tests_are_left_out_and_nothing_else() {
 }
 
 #[test]
-fn the_long_ones_are_spread_and_the_unknown_take_the_median() {
+fn balances_by_duration_and_assumes_the_median_without_history() {
     let cases = cases(selectors(&["a", "b", "c", "d"]), &[]);
     let estimates = [
         Some(known(3_000)),
@@ -105,7 +105,7 @@ fn the_long_ones_are_spread_and_the_unknown_take_the_median() {
         None,
         Some(known(2_000)),
     ];
-    let plan = plan(cases, &estimates, inputs(Nodes::Fixed(2)));
+    let plan = plan(cases, &estimates, inputs(NodeCount::Fixed(2)));
     assert_eq!(plan.parallelism, 2);
     let durations: Vec<i64> = plan
         .tasks
@@ -137,11 +137,11 @@ fn the_long_ones_are_spread_and_the_unknown_take_the_median() {
 }
 
 #[test]
-fn every_node_has_a_key_even_with_nothing_to_do() {
+fn nodes_without_cases_have_a_key() {
     let plan = plan(
         cases(selectors(&["a"]), &[]),
         &[None],
-        inputs(Nodes::Fixed(3)),
+        inputs(NodeCount::Fixed(3)),
     );
     assert_eq!(plan.tasks.keys().collect::<Vec<_>>(), ["0", "1", "2"]);
     assert_eq!(
@@ -154,11 +154,11 @@ fn every_node_has_a_key_even_with_nothing_to_do() {
 }
 
 #[test]
-fn a_single_node_says_nothing_of_timings() {
+fn a_single_node_has_no_timing_metadata() {
     let plan = plan(
         cases(selectors(&["a", "b"]), &[]),
         &[Some(known(1)), None],
-        inputs(Nodes::Fixed(1)),
+        inputs(NodeCount::Fixed(1)),
     );
     assert!(plan.timing_metadata.is_empty());
     assert_eq!(plan.known_timings_ratio, None);
@@ -166,12 +166,12 @@ fn a_single_node_says_nothing_of_timings() {
 }
 
 #[test]
-fn the_server_chooses_when_it_knows_enough() {
+fn chooses_the_node_count_with_enough_history() {
     let four = || cases(selectors(&["a", "b", "c", "d"]), &[]);
     let all_known = [Some(known(1_000)); 4];
-    let up_to = |most, target: Option<u64>| {
-        inputs(Nodes::UpTo {
-            most,
+    let up_to = |max, target: Option<u64>| {
+        inputs(NodeCount::UpTo {
+            max,
             target: target.map(|ms| ms * 1_000),
         })
     };
@@ -190,7 +190,7 @@ fn the_server_chooses_when_it_knows_enough() {
     assert_eq!(plan(four(), &little, up_to(3, Some(9_000))).parallelism, 3);
 }
 
-/// Numbers that look like chance, the same each time.
+/// Deterministic pseudorandom numbers.
 fn numbers() -> impl FnMut(usize) -> usize {
     let mut state = 7_usize;
     move |below| {
@@ -212,8 +212,8 @@ fn text(case: &Case) -> String {
     format!("{:?} {parts:?}", case.format)
 }
 
-/// Some of few names, so that many are asked for twice.
-fn some_tests(number: &mut impl FnMut(usize) -> usize) -> PlanTests {
+/// Few different names, so that there are many duplicates.
+fn random_tests(number: &mut impl FnMut(usize) -> usize) -> PlanTests {
     let mut name = |kind: &str| format!("{kind}{}", number(9));
     let tests = PlanTests {
         files: [name("f"), name("f")]
@@ -240,13 +240,13 @@ fn some_tests(number: &mut impl FnMut(usize) -> usize) -> PlanTests {
     }
 }
 
-// What users fear most is a test that no node runs.
+// The most important property: no test is lost.
 #[test]
-fn whatever_is_asked_for_is_planned_once_and_nothing_else_is() {
+fn plans_every_requested_test_exactly_once() {
     let mut number = numbers();
     let skipped = [identity("scope1", "n1"), identity("", "")];
     for round in 0..500 {
-        let tests = some_tests(&mut number);
+        let tests = random_tests(&mut number);
         let of_selectors = tests.selectors.iter().map(|selector| Case {
             value: selector.value.clone(),
             format: CaseFormat::Selector,
@@ -269,12 +269,12 @@ fn whatever_is_asked_for_is_planned_once_and_nothing_else_is() {
             .map(|_| (number(3) > 0).then(|| known(number(5_000) as u64)))
             .collect();
         let nodes = if round % 3 == 0 {
-            Nodes::UpTo {
-                most: 1 + number(20),
+            NodeCount::UpTo {
+                max: 1 + number(20),
                 target: (round % 2 == 0).then_some(4_000_000),
             }
         } else {
-            Nodes::Fixed(1 + number(20))
+            NodeCount::Fixed(1 + number(20))
         };
         let plan = plan(cases, &estimates, inputs(nodes));
         let tests = plan.tasks.values().flat_map(|task| &task.tests);
@@ -286,7 +286,7 @@ fn whatever_is_asked_for_is_planned_once_and_nothing_else_is() {
 }
 
 #[test]
-fn each_kind_has_a_median_of_its_own_and_the_ratio_counts_all() {
+fn each_kind_has_its_own_median_and_the_ratio_counts_all() {
     let tests = || PlanTests {
         files: ["f1", "f2", "f3"]
             .map(|path| FilePath {
@@ -308,7 +308,7 @@ fn each_kind_has_a_median_of_its_own_and_the_ratio_counts_all() {
         None,
     ];
     let plan_of = |estimates: &[Option<Estimate>]| {
-        plan(cases(tests(), &[]), estimates, inputs(Nodes::Fixed(2)))
+        plan(cases(tests(), &[]), estimates, inputs(NodeCount::Fixed(2)))
     };
     let mixed = plan_of(&some);
     let median = |defaults: Option<TimingDefaults>| {
@@ -350,9 +350,9 @@ fn each_kind_has_a_median_of_its_own_and_the_ratio_counts_all() {
 }
 
 #[test]
-fn nothing_asked_for_is_a_plan_without_nodes() {
-    let mut nothing = inputs(Nodes::Fixed(5));
-    nothing.asked_for_nothing = true;
+fn an_empty_request_has_a_plan_without_nodes() {
+    let mut nothing = inputs(NodeCount::Fixed(5));
+    nothing.is_empty = true;
     let plan = plan(Vec::new(), &[], nothing);
     assert_eq!((plan.parallelism, plan.tasks.len()), (0, 0));
 }
