@@ -171,7 +171,7 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Option<Grant>, OidcError> {
         let token = secret.expose_secret();
-        if !oidc::looks_like_one(token) {
+        if !oidc::is_jwt(token) {
             return Ok(None);
         }
         let grant = self.oidc.verify(token, &self.store, &self.links, now);
@@ -188,7 +188,7 @@ impl Authenticator {
         let Some(token) = self.store.token_by_hash(&hash).await? else {
             return Ok(None);
         };
-        if !secrets::same(&token.secret_hash, &hash) || !token.is_live(now) {
+        if !secrets::equal(&token.secret_hash, &hash) || !token.is_live(now) {
             return Ok(None);
         }
         let is_due = token

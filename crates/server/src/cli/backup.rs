@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }));
     }
     output::print(&format!(
-        "created {}: database of {} bytes, {} other files of {} bytes",
+        "{}: database of {} bytes, {} other files of {} bytes",
         arguments.to.display(),
         backup.database_bytes,
         backup.files,

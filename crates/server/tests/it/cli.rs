@@ -364,7 +364,10 @@ fn a_backup_is_refused_where_it_would_be_none() {
     stdout(&run(&data, &["organization", "create", "acme"]));
     let inside = data.join("copy");
     let message = failure(&run(&data, &["backup", "--to", inside.to_str().unwrap()]));
-    assert!(message.contains("lies in the data directory"), "{message}");
+    assert!(
+        message.contains("is inside the data directory"),
+        "{message}"
+    );
     let said = stdout(&run(&data, &["backup", "--to", to]));
     assert!(said.starts_with(to), "{said}");
     let copied = stdout(&run(

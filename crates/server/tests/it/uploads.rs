@@ -289,7 +289,7 @@ fn too_many_results_and_too_many_bytes_name_their_limits() {
     let message = server
         .upload_json(&json!({"format": "json", "run_env": {"key": "k"}, "data": three}))
         .error(422);
-    assert!(message.contains("at most 2"), "{message}");
+    assert!(message.contains("maximum is 2"), "{message}");
     let message = post(&server, "application/json", vec![b' '; 10_001]).error(413);
     assert!(message.contains("10000 bytes"), "{message}");
     let bomb = server

@@ -31,7 +31,7 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let now = app.clock.now();
-    let _under_way = app.metrics.upload_started();
+    let _in_progress = app.metrics.upload_started();
     let (parts, body) = request.into_parts();
     let mut sender = Sender::default();
     let taken = take_in(&app, &suite, parts, body, now, &mut sender).await;
