@@ -1,6 +1,6 @@
 //! How fast test files are found in a large JavaScript tree, beside `find`.
 //!
-//! 200,000 files in 20,000 folders, 130,000 of the files in four `node_modules`, all in the file
+//! 200,000 files in 20,000 directories, 130,000 of the files in four `node_modules`, all in the file
 //! cache: both are run once before any time is taken.
 
 use std::path::Path;
@@ -18,23 +18,23 @@ const REPEATS: usize = 7;
 const FILES_A_FOLDER: usize = 10;
 /// Folders of the project itself.
 const OWN_FOLDERS: usize = 7_000;
-/// `node_modules`, and the folders in each.
+/// `node_modules`, and the directories in each.
 const PACKAGES: usize = 4;
 const FOREIGN_FOLDERS: usize = 3_250;
 
 pub(crate) fn measure(_: Programs) -> anyhow::Result<Vec<Figure>> {
-    let folder = tempfile::tempdir()?;
-    let expected = grow(folder.path())?;
+    let directory = tempfile::tempdir()?;
+    let expected = grow(directory.path())?;
     let pattern = Pattern::parse(PATTERN, None)?;
     let mut find = command("find");
     find.arg(".")
         .args(["-type", "f"])
-        .current_dir(folder.path());
-    walk(folder.path(), &pattern, None);
+        .current_dir(directory.path());
+    walk(directory.path(), &pattern, None);
     run_time(&mut find)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..REPEATS {
-        let (time, found) = timed(|| walk(folder.path(), &pattern, None));
+        let (time, found) = timed(|| walk(directory.path(), &pattern, None));
         let found = found.paths.len();
         ensure!(
             found == expected,
@@ -57,11 +57,11 @@ fn grow(root: &Path) -> anyhow::Result<usize> {
     for number in 0..OWN_FOLDERS {
         let package = number % PACKAGES;
         let inner = if number % 10 == 0 { "/__tests__" } else { "" };
-        let folder = format!(
+        let directory = format!(
             "packages/p{package}/src/area{}/part{number}{inner}",
             number / 100
         );
-        tests += fill(&root.join(folder), |file| match (inner, file % 5) {
+        tests += fill(&root.join(directory), |file| match (inner, file % 5) {
             ("", 0) => (format!("thing{file}.test.tsx"), true),
             ("", 1) => (format!("thing{file}.css"), false),
             ("", _) => (format!("thing{file}.ts"), false),
@@ -71,12 +71,12 @@ fn grow(root: &Path) -> anyhow::Result<usize> {
     }
     for package in 0..PACKAGES {
         for number in 0..FOREIGN_FOLDERS {
-            let folder = format!(
+            let directory = format!(
                 "packages/p{package}/node_modules/dep{}/lib{number}",
                 number / 10
             );
             // Tests of others are not ours to run.
-            fill(&root.join(folder), |file| {
+            fill(&root.join(directory), |file| {
                 (format!("index{file}.test.js"), true)
             })?;
         }
@@ -84,13 +84,13 @@ fn grow(root: &Path) -> anyhow::Result<usize> {
     Ok(tests)
 }
 
-/// Makes a folder of empty files; how many of them are test files.
-fn fill(folder: &Path, name: impl Fn(usize) -> (String, bool)) -> anyhow::Result<usize> {
-    fs_err::create_dir_all(folder).context("grow the tree")?;
+/// Makes a directory of empty files; how many of them are test files.
+fn fill(directory: &Path, name: impl Fn(usize) -> (String, bool)) -> anyhow::Result<usize> {
+    fs_err::create_dir_all(directory).context("grow the tree")?;
     let mut tests = 0;
     for file in 0..FILES_A_FOLDER {
         let (name, is_test) = name(file);
-        fs_err::write(folder.join(name), "")?;
+        fs_err::write(directory.join(name), "")?;
         tests += usize::from(is_test);
     }
     Ok(tests)

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use rusqlite::{Connection as Database, OptionalExtension as _, params};
 
-use test_engine_test_postgres::{Cluster, Promise};
+use test_engine_test_postgres::{Cluster, Durability};
 
 use crate::figure::{Figure, milliseconds, per_second};
 use crate::http::Connection;
@@ -34,10 +34,10 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     server.learn(1, TESTS, FILES)?;
     let kept = single_uploads(&server)?;
     let rate = sustained(&server)?;
-    let rows = row_by_row(&server.folder().join("rows.db")).context("insert row by row")?;
+    let rows = row_by_row(&server.directory().join("rows.db")).context("insert row by row")?;
     drop(server);
 
-    let cluster = Cluster::start(Promise::Durability);
+    let cluster = Cluster::start(Durability::On);
     let server = Server::start_on(programs, Some(cluster.url()))?;
     server.learn(1, TESTS, FILES)?;
     let postgres_kept = single_uploads(&server)?;
@@ -152,12 +152,12 @@ fn row_by_row(file: &Path) -> anyhow::Result<f64> {
 
 /// The same in Postgres, through its own client: a statement and a commit for each row.
 fn row_by_row_in_postgres(cluster: &Cluster) -> f64 {
-    cluster.say(
+    cluster.execute(
         "CREATE TABLE row_test (id BIGSERIAL PRIMARY KEY, scope TEXT, name TEXT, UNIQUE (scope, name));
          CREATE TABLE row_execution (id BIGSERIAL PRIMARY KEY, uuid UUID, test_id BIGINT, \
              run_id BIGINT, result BIGINT, duration BIGINT, file TEXT);",
     );
-    cluster.say(&format!(
+    cluster.execute(&format!(
         "INSERT INTO row_test (scope, name) SELECT 'Area', 'does case ' || number \
          FROM generate_series(1, {ROWS}) AS number",
     ));
@@ -172,7 +172,7 @@ fn row_by_row_in_postgres(cluster: &Cluster) -> f64 {
         })
         .collect();
     let began = Instant::now();
-    cluster.say_lines(&statements.concat());
+    cluster.execute_script(&statements.concat());
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let rows = ROWS as f64;
     rows / began.elapsed().as_secs_f64()

@@ -79,14 +79,14 @@ const MEASURES: [(&str, Measure); 10] = [
     ("backfill", backfill::measure),
 ];
 
-/// The name of a measure, or a folder.
+/// The name of a measure, or a directory.
 fn name_or_repository(text: &str) -> Result<String, String> {
     let names = MEASURES.map(|measure| measure.0);
     if names.contains(&text) || Path::new(text).is_dir() {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "it is neither a folder nor one of {}",
+            "it is neither a directory nor one of {}",
             names.join(", ")
         ))
     }

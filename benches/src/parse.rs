@@ -40,8 +40,8 @@ print(sorted(times)[2])
 ";
 
 pub(crate) fn measure(_: Programs) -> anyhow::Result<Vec<Figure>> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("report");
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("report");
     let mut figures = Vec::new();
     for format in [Format::RspecJson, Format::JestJson, Format::Junit] {
         let (report, must, goal) = match format {

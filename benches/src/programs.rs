@@ -17,7 +17,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
-/// The folder of the workspace.
+/// The directory of the workspace.
 fn workspace() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
@@ -48,9 +48,9 @@ impl Programs {
     }
 }
 
-/// A program in the folder that this one lies in.
+/// A program in the directory that this one lies in.
 fn released(name: &str) -> anyhow::Result<PathBuf> {
-    let myself = std::env::current_exe().context("find the folder of release programs")?;
+    let myself = std::env::current_exe().context("find the directory of release programs")?;
     let program = myself.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     ensure!(program.is_file(), "{} was not built", program.display());
     Ok(program)

@@ -24,7 +24,7 @@ pub(crate) const UPLOAD: usize = 5_000;
 pub(crate) struct Server {
     process: Child,
     program: PathBuf,
-    folder: TempDir,
+    directory: TempDir,
     database: Option<String>,
     /// `127.0.0.1:PORT`.
     pub(crate) host: String,
@@ -46,16 +46,16 @@ impl Server {
         Ok(server)
     }
 
-    /// Builds and starts on the folder `data` in this folder, which may hold a database already,
+    /// Builds and starts on the directory `data` in this directory, which may hold a database already,
     /// or on the database named. Its pages are open to all. It has an access token, but neither a
     /// suite of its own nor a suite's token.
     pub(crate) fn start_in(
         programs: Programs,
-        folder: TempDir,
+        directory: TempDir,
         database: Option<String>,
     ) -> anyhow::Result<Self> {
         let program = programs.path("test-engine")?;
-        let log = folder.path().join("log");
+        let log = directory.path().join("log");
         let sink = fs_err::File::create(&log)?.into_file();
         let process = command(&program)
             .args([
@@ -73,7 +73,7 @@ impl Server {
                 "--web-open",
             ])
             .arg("--data-dir")
-            .arg(folder.path().join("data"))
+            .arg(directory.path().join("data"))
             .envs(environment(database.as_deref()))
             .stdin(Stdio::null())
             .stdout(sink.try_clone()?)
@@ -83,7 +83,7 @@ impl Server {
         let mut server = Self {
             process,
             program,
-            folder,
+            directory,
             database,
             host: String::new(),
             access_token: String::new(),
@@ -156,9 +156,9 @@ impl Server {
         format!("/v2/analytics/organizations/{ORGANIZATION}/suites/{SUITE}")
     }
 
-    /// The folder its data lies in, for things that must be on the same disk.
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    /// The directory its data lies in, for things that must be on the same disk.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     fn is_ready(&mut self, log: &std::path::Path) -> anyhow::Result<bool> {
@@ -173,7 +173,7 @@ impl Server {
     }
 
     fn command(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let data = self.folder.path().join("data");
+        let data = self.directory.path().join("data");
         output(
             command(&self.program)
                 .args(arguments)

@@ -22,9 +22,9 @@ const WORDS: [&str; 24] = [
 
 type Lines = Vec<String>;
 
-/// Makes it in `folder/upstream`, and a clone of it in `folder/clone`.
-pub(super) fn make(folder: &Path) -> anyhow::Result<()> {
-    let upstream = folder.join("upstream");
+/// Makes it in `directory/upstream`, and a clone of it in `directory/clone`.
+pub(super) fn make(directory: &Path) -> anyhow::Result<()> {
+    let upstream = directory.join("upstream");
     output(
         command("git")
             .args(["init", "--quiet", "--bare", "--initial-branch=main"])
@@ -55,7 +55,7 @@ pub(super) fn make(folder: &Path) -> anyhow::Result<()> {
     output(
         command("git")
             .args(["clone", "--quiet", "--no-checkout", &url])
-            .arg(folder.join("clone")),
+            .arg(directory.join("clone")),
     )?;
     Ok(())
 }
@@ -178,10 +178,10 @@ impl<W: Write> Writer<W> {
         }
         for (file, lines) in changes {
             let content = lines.concat();
-            let folder = file % 23;
+            let directory = file % 23;
             writeln!(
                 out,
-                "M 100644 inline lib/part{folder}/deep{}/file{file}.rb",
+                "M 100644 inline lib/part{directory}/deep{}/file{file}.rb",
                 file % 7
             )?;
             writeln!(out, "data {}\n{content}", content.len())?;

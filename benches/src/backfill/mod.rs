@@ -32,12 +32,12 @@ const THEIR_WORKERS: usize = 10;
 const OUR_RUNS: usize = 3;
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let repository = if let Some(path) = REPOSITORY.get() {
         path.clone()
     } else {
-        history::make(folder.path())?;
-        folder.path().join("clone")
+        history::make(directory.path())?;
+        directory.path().join("clone")
     };
     let branch = default_branch(&repository)?;
     let bktec = programs.path("bktec")?;
@@ -154,7 +154,7 @@ struct Ours {
     program: PathBuf,
     repository: PathBuf,
     base: String,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Ours {
@@ -163,7 +163,7 @@ impl Ours {
             program: program.to_owned(),
             repository: repository.to_owned(),
             base: server::start(commits)?,
-            folder: tempfile::tempdir()?,
+            directory: tempfile::tempdir()?,
         })
     }
 
@@ -187,14 +187,14 @@ impl Ours {
                 &self.base,
             ])
             .arg("--output")
-            .arg(self.folder.path().join("archive.tar.gz"))
+            .arg(self.directory.path().join("archive.tar.gz"))
             .current_dir(&self.repository);
         command
     }
 
     /// Every commit that plain git has an answer for is in the archive, with that answer.
     fn must_equal(&self, commits: &[String], expected: Vec<Option<Diff>>) -> anyhow::Result<()> {
-        let archive = fs_err::File::open(self.folder.path().join("archive.tar.gz"))?;
+        let archive = fs_err::File::open(self.directory.path().join("archive.tar.gz"))?;
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
         let records = archive.entries()?.next().context("find the records")??;
         let mut found: HashMap<String, serde_json::Value> = HashMap::new();

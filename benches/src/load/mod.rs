@@ -70,11 +70,11 @@ struct Told {
 /// Runs it all and prints a line a figure. False when a request failed, and when a figure missed its
 /// must if that was to be checked.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let size = arguments.size;
     let written = dataset::provide(
         size,
-        &folder.path().join("data"),
+        &directory.path().join("data"),
         arguments.data_set.as_deref(),
     )?;
     let programs = Programs {
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     // Built before it is measured how long it takes to start.
     let _built = programs.path("test-engine")?;
-    let (started, server) = timed(|| Server::start_in(programs, folder, None));
+    let (started, server) = timed(|| Server::start_in(programs, directory, None));
     let server = server?;
     #[expect(clippy::cast_precision_loss, reason = "far below 52 bits")]
     let per_execution = written as f64 / size.executions();

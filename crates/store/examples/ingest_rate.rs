@@ -12,7 +12,7 @@ use sqlx::{Connection as _, Executor, IntoArguments, PgConnection, SqliteConnect
 use tempfile::TempDir;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp};
-use test_engine_test_postgres::{Cluster, Promise};
+use test_engine_test_postgres::{Cluster, Durability};
 use uuid::Uuid;
 
 /// What is measured, and how much of it.
@@ -210,7 +210,7 @@ fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) ->
 impl Place {
     fn new(postgres: bool) -> std::io::Result<Self> {
         Ok(if postgres {
-            Self::Cluster(Cluster::start(Promise::Durability))
+            Self::Cluster(Cluster::start(Durability::On))
         } else {
             Self::Folder(tempfile::tempdir()?)
         })
@@ -232,7 +232,7 @@ impl Place {
         Ok(match self {
             Self::Folder(folder) => fs_err::metadata(Self::file(folder))?.len().try_into()?,
             Self::Cluster(cluster) => cluster
-                .say("SELECT pg_database_size('postgres')")
+                .execute("SELECT pg_database_size('postgres')")
                 .trim()
                 .parse()?,
         })

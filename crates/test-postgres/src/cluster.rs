@@ -1,4 +1,4 @@
-//! One server: made, started, stopped, started again, spoken to.
+//! One server: created, started, stopped, restarted, queried.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,40 +6,40 @@ use std::process::Command;
 use crate::installation::{command, program, run, user};
 use crate::watchdog::Watchdog;
 
-/// What the server does about power cuts.
+/// Whether the server protects its data against power failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promise {
-    /// Nothing: quick, and safe against everything a test can do but cutting the power.
-    Speed,
-    /// What it does where data matter; for measurements.
-    Durability,
+pub enum Durability {
+    /// No: fast, and safe against everything else that a test can do.
+    Off,
+    /// Yes, as in production; for measurements.
+    On,
 }
 
-/// A PostgreSQL server in a temporary folder. It ends when dropped, or with the process.
+/// A PostgreSQL server in a temporary directory. Ends when dropped, or with the process.
 pub struct Cluster {
-    pub(crate) folder: PathBuf,
+    pub(crate) directory: PathBuf,
     _watchdog: Watchdog,
 }
 
-/// A role that has to give its password; everybody else is trusted.
-const WITH_PASSWORD: &str = "guarded";
+/// The only role that needs a password.
+const PASSWORD_ROLE: &str = "guarded";
 
 impl Cluster {
-    /// Makes a server and waits until it answers.
-    pub fn start(promise: Promise) -> Self {
-        // Not the folder that TMPDIR names: the server's user may not get there, and the path of a
-        // socket has to be short.
-        let folder = tempfile::Builder::new()
+    /// Creates a server and waits until it accepts connections.
+    pub fn start(durability: Durability) -> Self {
+        // Not `TMPDIR`: the server's user may not have access, and the path of a socket must be
+        // short.
+        let directory = tempfile::Builder::new()
             .prefix("test-postgres-")
             .tempdir_in("/tmp")
             .unwrap()
             .keep();
         if let Some((user, group)) = user() {
-            std::os::unix::fs::chown(&folder, Some(user), Some(group)).unwrap();
+            std::os::unix::fs::chown(&directory, Some(user), Some(group)).unwrap();
         }
         let cluster = Self {
-            _watchdog: Watchdog::start(&folder),
-            folder,
+            _watchdog: Watchdog::start(&directory),
+            directory,
         };
         let mut initdb = command(program("initdb"), Path::new("/"));
         initdb
@@ -48,35 +48,35 @@ impl Cluster {
             .arg("--pgdata")
             .arg(cluster.data());
         run(initdb);
-        cluster.configure(promise);
-        cluster.go();
+        cluster.configure(durability);
+        cluster.restart();
         cluster
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        self.directory.join("data")
     }
 
-    fn configure(&self, promise: Promise) {
+    fn configure(&self, durability: Durability) {
         let mut settings = format!(
             "listen_addresses = ''\n\
              unix_socket_directories = '{}'\n\
              max_connections = 300\n\
              password_encryption = 'scram-sha-256'\n",
-            self.folder.display()
+            self.directory.display()
         );
-        if promise == Promise::Speed {
+        if durability == Durability::Off {
             settings += "fsync = off\nfull_page_writes = off\n";
         }
         fs_err::write(self.data().join("postgresql.auto.conf"), settings).unwrap();
         let access = format!(
-            "local all {WITH_PASSWORD} scram-sha-256\n\
+            "local all {PASSWORD_ROLE} scram-sha-256\n\
              local all all trust\n"
         );
         fs_err::write(self.data().join("pg_hba.conf"), access).unwrap();
     }
 
-    /// Adds settings, and lines about who is let in. They hold from the next start on.
+    /// Adds settings and access rules, which apply from the next start.
     pub(crate) fn set(&self, settings: &str, access: &str) {
         for (file, lines) in [("postgresql.auto.conf", settings), ("pg_hba.conf", access)] {
             let path = self.data().join(file);
@@ -85,20 +85,20 @@ impl Cluster {
         }
     }
 
-    /// What the server has said since it was made.
+    /// The log since the server was created.
     pub(crate) fn log(&self) -> String {
-        fs_err::read_to_string(self.folder.join("log")).unwrap()
+        fs_err::read_to_string(self.directory.join("log")).unwrap()
     }
 
-    /// Starts a server that was stopped, and waits until it answers.
-    pub fn go(&self) {
+    /// Starts a stopped server and waits until it accepts connections.
+    pub fn restart(&self) {
         run(self.start_command());
     }
 
-    /// The same; whether it did start.
-    pub(crate) fn tries_to_go(&self) -> bool {
-        let ended = self.start_command().output().unwrap();
-        ended.status.success()
+    /// Like [`Self::restart`]; returns whether it succeeded.
+    pub(crate) fn try_restart(&self) -> bool {
+        let output = self.start_command().output().unwrap();
+        output.status.success()
     }
 
     fn start_command(&self) -> Command {
@@ -108,12 +108,12 @@ impl Cluster {
             .arg("--pgdata")
             .arg(self.data())
             .arg("--log")
-            .arg(self.folder.join("log"));
+            .arg(self.directory.join("log"));
         start
     }
 
-    /// Stops the server at once, as a machine that goes away does: nothing is finished, and every
-    /// connection breaks. Its data stay.
+    /// Stops the server like a crash: nothing is completed, and every connection breaks. Its data
+    /// remain.
     pub fn stop(&self) {
         let mut stop = command(program("pg_ctl"), Path::new("/"));
         stop.args(["stop", "--wait", "--silent", "--mode=immediate"])
@@ -122,38 +122,38 @@ impl Cluster {
         run(stop);
     }
 
-    /// The address of the database `postgres`, ready for more parameters with `&`.
+    /// The URL of the database `postgres`. Append parameters with `&`.
     pub fn url(&self) -> String {
-        self.url_of("postgres", "postgres")
+        self.url_for("postgres", "postgres")
     }
 
-    /// The address of this database for this role (with its password, after a colon, if any).
-    pub fn url_of(&self, role: &str, database: &str) -> String {
+    /// The URL of a database for a role, which may contain a password: `role:password`.
+    pub fn url_for(&self, role: &str, database: &str) -> String {
         format!(
             "postgres://{role}@localhost/{database}?host={}",
-            self.folder.display()
+            self.directory.display()
         )
     }
 
-    /// Makes the role `guarded`, which has to give this password; its name.
-    pub fn guarded_role(&self, password: &str) -> &'static str {
-        self.say(&format!(
-            "CREATE ROLE {WITH_PASSWORD} LOGIN SUPERUSER PASSWORD '{password}'"
+    /// Creates a role that needs this password, and returns its name.
+    pub fn create_password_role(&self, password: &str) -> &'static str {
+        self.execute(&format!(
+            "CREATE ROLE {PASSWORD_ROLE} LOGIN SUPERUSER PASSWORD '{password}'"
         ));
-        WITH_PASSWORD
+        PASSWORD_ROLE
     }
 
-    /// Runs SQL in the database `postgres`, as its superuser; rows without decoration. Several
-    /// statements are one transaction.
-    pub fn say(&self, sql: &str) -> String {
+    /// Runs SQL in the database `postgres` as superuser and returns unaligned rows. Several
+    /// statements form one transaction.
+    pub fn execute(&self, sql: &str) -> String {
         let mut psql = self.psql();
         psql.args(["--command", sql]);
         run(psql)
     }
 
-    /// Runs each statement of a script in a transaction of its own.
-    pub fn say_lines(&self, script: &str) {
-        let file = self.folder.join("script.sql");
+    /// Runs each statement of a script in its own transaction.
+    pub fn execute_script(&self, script: &str) {
+        let file = self.directory.join("script.sql");
         fs_err::write(&file, script).unwrap();
         let mut psql = self.psql();
         psql.arg("--file").arg(file);
@@ -165,7 +165,7 @@ impl Cluster {
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
             .args(["--set=ON_ERROR_STOP=1", "--username=postgres"])
             .arg("--host")
-            .arg(&self.folder)
+            .arg(&self.directory)
             .arg("--dbname=postgres");
         psql
     }

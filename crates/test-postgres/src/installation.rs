@@ -1,47 +1,52 @@
-//! Where the programs of PostgreSQL are, and whom to run them as: the server refuses to be root.
+//! Finds the programs of PostgreSQL and the user to run them as: the server refuses to run as
+//! root.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-/// Where Debian and its kin put the server's programs: one folder a version.
+/// The server programs on Debian and its derivatives: one directory per version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// The folder with `initdb`, `pg_ctl` and `psql`.
+/// The directory of `initdb`, `pg_ctl` and `psql`.
 fn programs() -> &'static Path {
     static FOUND: LazyLock<PathBuf> = LazyLock::new(|| {
         let versions = fs_err::read_dir(DEBIAN).into_iter().flatten().flatten();
-        let mut folders: Vec<(u32, PathBuf)> = versions
+        let mut directories: Vec<(u32, PathBuf)> = versions
             .filter_map(|version| {
                 let number = version.file_name().to_str()?.parse().ok()?;
                 Some((number, version.path().join("bin")))
             })
             .collect();
-        folders.sort_unstable();
-        let newest_first = folders.into_iter().rev().map(|(_, folder)| folder);
+        directories.sort_unstable();
+        let newest_first = directories
+            .into_iter()
+            .rev()
+            .map(|(_, directory)| directory);
         #[expect(
             clippy::disallowed_methods,
-            reason = "looks for a program as a shell does"
+            reason = "searches for a program like a shell"
         )]
         let path = std::env::var_os("PATH").unwrap_or_default();
         newest_first
             .chain(std::env::split_paths(&path))
-            .find(|folder| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file())
+            .find(|directory| {
+                directory.join("initdb").is_file() && directory.join("pg_ctl").is_file()
+            })
             .expect(
-                "PostgreSQL is missing: run bin/setup, or install the package postgresql; initdb \
-                 was looked for in /usr/lib/postgresql/*/bin and on PATH",
+                "PostgreSQL is not installed (initdb is neither in /usr/lib/postgresql/*/bin nor \
+                 on PATH)\nhint: run bin/setup, or install the package postgresql",
             )
     });
     &FOUND
 }
 
-/// One of the server's programs as a path.
 pub(crate) fn program(name: &str) -> PathBuf {
     programs().join(name)
 }
 
-/// The user to be instead of root, and its group; nothing when this is not root.
+/// The user and group to use instead of root; `None` when this process is not root.
 pub(crate) fn user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
@@ -54,20 +59,20 @@ pub(crate) fn user() -> Option<(u32, u32)> {
         is_postgres.then_some(numbers)
     });
     Some(numbers.expect(
-        "PostgreSQL does not run as root, and there is no user postgres to run it as: run \
-         bin/setup, or make one",
+        "PostgreSQL does not run as root, and there is no user postgres\nhint: run bin/setup, or \
+         create the user",
     ))
 }
 
-/// A command as that user, in an environment that says nothing about databases, with no terminal.
+/// A command of that user, without database settings in its environment and without a terminal.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the one place of the crate that starts programs"
+    reason = "the only place in this crate that starts programs"
 )]
-pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command
-        .current_dir(folder)
+        .current_dir(directory)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("LC_ALL", "C")
@@ -79,7 +84,7 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Co
     command
 }
 
-/// Runs a command to its end; stops the test with what it said when it fails.
+/// Runs a command and returns its standard output. Panics with its output when it fails.
 pub(crate) fn run(mut command: Command) -> String {
     let output = command
         .output()

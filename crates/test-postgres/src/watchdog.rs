@@ -1,8 +1,8 @@
-//! Ends a cluster when the process that started it has gone, whatever became of that process.
+//! Ends a cluster when the process that started it has ended, even after SIGKILL.
 //!
-//! The watchdog is a shell that waits for the end of its input. Its input is a pipe that only this
-//! process holds, so the system closes it even after a kill; then the shell stops the server and
-//! removes the folder.
+//! The watchdog is a shell that waits for the end of its input: a pipe whose other end only this
+//! process holds, so the system closes it in any case. Then the shell stops the server and removes
+//! the directory.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -13,9 +13,9 @@ use crate::installation;
 pub(crate) struct Watchdog(Child);
 
 impl Watchdog {
-    /// Watches over the cluster in `folder`, whose data are in `folder/data`.
-    pub(crate) fn start(folder: &Path) -> Self {
-        // Immediate: what is in there is about to be removed. Signals are for those who are tested.
+    /// Watches the cluster in `directory`, whose data is in `directory/data`.
+    pub(crate) fn start(directory: &Path) -> Self {
+        // Immediate, because the data is removed anyway. Signals are meant for the tested programs.
         let script = r#"trap '' HUP INT TERM
             cat >/dev/null
             "$1" stop --silent --mode immediate --pgdata "$2/data" >/dev/null 2>&1
@@ -23,11 +23,11 @@ impl Watchdog {
         let child = installation::command("/bin/sh", Path::new("/"))
             .args(["-c", script, "watchdog"])
             .arg(installation::program("pg_ctl"))
-            .arg(folder)
+            .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C reaches the tests' own group only.
+            // Ctrl-C reaches only the process group of the tests.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -36,7 +36,7 @@ impl Watchdog {
 }
 
 impl Drop for Watchdog {
-    /// As at the end of the process, and waits until it is done.
+    /// Triggers the watchdog and waits until it is done.
     fn drop(&mut self) {
         drop(self.0.stdin.take());
         self.0.wait().unwrap();

@@ -16,7 +16,7 @@ use crate::repository;
 /// How often a running program is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// A program with nothing in its environment but `PATH`, `HOME` (`home`, a folder of the test) and
+/// A program with nothing in its environment but `PATH`, `HOME` (`home`, a directory of the test) and
 /// a UTF-8 locale. Its stdin is empty.
 pub fn clean_command(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Command {
     #[expect(
@@ -49,11 +49,11 @@ pub fn installed(name: &str) -> PathBuf {
     repository::program(name, &search_path())
 }
 
-/// The same search path with another folder before it.
-pub(crate) fn search_path_after(folder: &Path) -> OsString {
+/// The same search path with another directory before it.
+pub(crate) fn search_path_after(directory: &Path) -> OsString {
     let rest = search_path();
-    std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&rest)))
-        .expect("folders of a search path hold no colon")
+    std::env::join_paths(std::iter::once(directory.to_owned()).chain(std::env::split_paths(&rest)))
+        .expect("directories of a search path hold no colon")
 }
 
 /// What a program left behind.

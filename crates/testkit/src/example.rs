@@ -79,10 +79,10 @@ struct Expected {
     tests: Vec<ExpectedTest>,
 }
 
-/// A copy of a sample project, in a folder that goes away with it.
+/// A copy of a sample project, in a directory that goes away with it.
 #[derive(Debug)]
 pub struct Example {
-    folder: TempDir,
+    directory: TempDir,
     name: String,
     runner: String,
     environment: BTreeMap<String, String>,
@@ -97,18 +97,18 @@ impl Example {
         let expected = fs_err::read(original.join("expected.json")).expect("the example is there");
         let expected: Expected =
             serde_json::from_slice(&expected).expect("expected.json is as documented");
-        let folder = tempfile::Builder::new()
+        let directory = tempfile::Builder::new()
             .prefix("example-")
             .tempdir()
-            .expect("a temporary folder can be made");
-        let project = folder.path().join("project");
+            .expect("a temporary directory can be made");
+        let project = directory.path().join("project");
         repository::copy_tree(&original, &project);
         link_packages(&original, &project);
         for inside in ["home", "state"] {
-            fs_err::create_dir(folder.path().join(inside)).expect("a folder can be made");
+            fs_err::create_dir(directory.path().join(inside)).expect("a directory can be made");
         }
         Self {
-            folder,
+            directory,
             name: name.to_owned(),
             runner: expected.runner,
             environment: expected.environment,
@@ -118,25 +118,25 @@ impl Example {
 
     /// The copied project.
     pub fn project(&self) -> PathBuf {
-        self.folder.path().join("project")
+        self.directory.path().join("project")
     }
 
-    /// An empty folder to be `HOME`.
+    /// An empty directory to be `HOME`.
     pub fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.directory.path().join("home")
     }
 
     /// Where the flaky tests remember which builds they failed in.
     pub fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.directory.path().join("state")
     }
 
     /// A path outside the project for anything else, such as what a witness writes.
     pub fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
-    /// The name of its folder in `examples`.
+    /// The name of its directory in `examples`.
     pub fn name(&self) -> &str {
         &self.name
     }

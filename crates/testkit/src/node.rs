@@ -128,13 +128,13 @@ impl Node {
     pub fn with_agent_of(mut self, issuer: &LocalIssuer, example: &Example) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         let _there = installed("curl");
-        let folder = example.beside("agent");
-        fs_err::create_dir_all(&folder).expect("a folder can be made");
-        let agent = folder.join("buildkite-agent");
+        let directory = example.beside("agent");
+        fs_err::create_dir_all(&directory).expect("a directory can be made");
+        let agent = directory.join("buildkite-agent");
         fs_err::write(&agent, issuer.agent_script()).expect("a file can be written");
         let may_run = std::fs::Permissions::from_mode(0o755);
         fs_err::set_permissions(&agent, may_run).expect("a file can be made to run");
-        self.command.env("PATH", search_path_after(&folder));
+        self.command.env("PATH", search_path_after(&directory));
         self
     }
 
@@ -170,11 +170,11 @@ impl RunningNode {
     }
 }
 
-fn use_python(command: &mut Command, folder: &Path) {
-    command.env("PATH", search_path_after(folder));
+fn use_python(command: &mut Command, directory: &Path) {
+    command.env("PATH", search_path_after(directory));
 }
 
-/// Nodes share a folder here, so each needs a file of its own.
+/// Nodes share a directory here, so each needs a file of its own.
 fn result_path(example: &Example, build: &str, index: usize) -> String {
     let extension = if matches!(example.runner(), "custom" | "pytest-pants") {
         "xml"

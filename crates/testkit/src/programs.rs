@@ -1,7 +1,7 @@
 //! The two programs as cargo built them, for tests outside their own packages.
 //!
 //! Cargo hands a test the programs of its own package only. These are found beside the test
-//! binary instead, in the target folder it runs from. A test run against yesterday's program would
+//! binary instead, in the target directory it runs from. A test run against yesterday's program would
 //! say nothing, so a program that is older than one of its sources fails the test.
 
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ pub fn test_engine() -> PathBuf {
 fn built(name: &str) -> PathBuf {
     // target/debug/deps/story-0123456789abcdef -> target/debug
     let test = std::env::current_exe().expect("the test knows its own path");
-    let folder = test
+    let directory = test
         .ancestors()
         .nth(2)
         .expect("a test binary lies in target/PROFILE/deps");
-    let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let program = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let remedy = "run: cargo build -p bktec -p test-engine --bins";
     assert!(
         program.is_file(),
@@ -32,7 +32,7 @@ fn built(name: &str) -> PathBuf {
         program.display()
     );
     // Cargo lists the sources of a program beside it, as a makefile would.
-    let listed = folder.join(format!("{name}.d"));
+    let listed = directory.join(format!("{name}.d"));
     let listing = fs_err::read_to_string(&listed).expect("cargo lists the sources of a program");
     if let Some(newer) = newest_source(&listing, modified(&program)) {
         panic!(
@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_source_that_changed_later_is_found_even_with_spaces_in_its_path() {
-        let folder = tempfile::tempdir().unwrap();
-        let source = folder.path().join("with space.rs");
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("with space.rs");
         fs_err::write(&source, "").unwrap();
         let written = modified(&source);
         let listing = format!(

@@ -7,7 +7,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
-        .expect("the crate lies two folders below the root")
+        .expect("the crate lies two directories below the root")
         .to_owned()
 }
 
@@ -22,17 +22,17 @@ pub fn tool(relative: &str) -> PathBuf {
     path
 }
 
-/// A program on `search_path`; one that is in none of its folders fails the test.
+/// A program on `search_path`; one that is in none of its directories fails the test.
 pub(crate) fn program(name: &str, search_path: &std::ffi::OsStr) -> PathBuf {
     std::env::split_paths(search_path)
-        .map(|folder| folder.join(name))
+        .map(|directory| directory.join(name))
         .find(|candidate| candidate.is_file())
         .unwrap_or_else(|| {
             panic!("{name} is missing: run bin/setup, which installs what the tests need")
         })
 }
 
-/// Copies a folder with all it holds, but for installed packages (`node_modules`).
+/// Copies a directory with all it holds, but for installed packages (`node_modules`).
 #[track_caller]
 pub fn copy_tree(from: &Path, to: &Path) {
     let entries = walkdir::WalkDir::new(from)
@@ -40,7 +40,7 @@ pub fn copy_tree(from: &Path, to: &Path) {
         .into_iter()
         .filter_entry(|entry| entry.file_name() != "node_modules");
     for entry in entries {
-        let entry = entry.expect("the folder can be read");
+        let entry = entry.expect("the directory can be read");
         let target = to.join(
             entry
                 .path()
@@ -48,7 +48,7 @@ pub fn copy_tree(from: &Path, to: &Path) {
                 .expect("entries lie below the root"),
         );
         if entry.file_type().is_dir() {
-            fs_err::create_dir_all(target).expect("a folder can be made");
+            fs_err::create_dir_all(target).expect("a directory can be made");
         } else {
             fs_err::copy(entry.path(), target).expect("a file can be copied");
         }

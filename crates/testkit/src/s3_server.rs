@@ -37,8 +37,8 @@ impl S3Server {
         let data = tempfile::Builder::new()
             .prefix("s3-")
             .tempdir()
-            .expect("a temporary folder can be made");
-        fs_err::create_dir(data.path().join(BUCKET)).expect("a folder can be made");
+            .expect("a temporary directory can be made");
+        fs_err::create_dir(data.path().join(BUCKET)).expect("a directory can be made");
         let mut command = clean_command(tool("s3/bin/s3s-fs"), data.path());
         command
             .args(["--host", "127.0.0.1", "--port", "0"])

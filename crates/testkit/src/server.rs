@@ -41,7 +41,7 @@ impl TestServer {
         let data = tempfile::Builder::new()
             .prefix("server-")
             .tempdir()
-            .expect("a temporary folder can be made");
+            .expect("a temporary directory can be made");
         let config = config(&data);
         let (stop, stopped) = oneshot::channel();
         let (started, address) = mpsc::channel();

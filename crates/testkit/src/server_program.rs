@@ -59,7 +59,7 @@ impl ServerProgram {
         let data = tempfile::Builder::new()
             .prefix("server-")
             .tempdir()
-            .expect("a temporary folder can be made");
+            .expect("a temporary directory can be made");
         Self {
             data,
             settings: Vec::new(),

@@ -96,7 +96,7 @@ impl Witness {
 }
 
 fn plugins() -> PathBuf {
-    let folder: &Path = &repository::root().join("crates/testkit/witnesses");
-    assert!(folder.is_dir(), "{} is missing", folder.display());
-    folder.to_owned()
+    let directory: &Path = &repository::root().join("crates/testkit/witnesses");
+    assert!(directory.is_dir(), "{} is missing", directory.display());
+    directory.to_owned()
 }

@@ -23,7 +23,7 @@ struct Package {
 }
 
 fn dependencies() -> Vec<Package> {
-    let home = tempfile::tempdir().expect("a temporary folder can be made");
+    let home = tempfile::tempdir().expect("a temporary directory can be made");
     let mut command = clean_command(env!("CARGO"), home.path());
     // Cargo finds its registry, its cache and its toolchain by the environment. Packages for other
     // systems, which no build here needed, are fetched from there.

@@ -277,7 +277,7 @@ fn every_command_works_on_the_database_of_an_address() {
 
 #[test]
 fn a_database_that_cannot_be_had_is_told_without_its_password() {
-    use test_engine_test_postgres::{Cluster, Promise};
+    use test_engine_test_postgres::{Cluster, Durability};
     let directory = tempfile::tempdir().unwrap();
     let complaint = |url: &str| {
         let output = run(
@@ -288,9 +288,9 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
         assert!(!message.contains("sesame"), "{message}");
         message
     };
-    let cluster = Cluster::start(Promise::Speed);
-    let role = cluster.guarded_role("open");
-    let right = cluster.url_of(&format!("{role}:open"), "postgres");
+    let cluster = Cluster::start(Durability::Off);
+    let role = cluster.create_password_role("open");
+    let right = cluster.url_for(&format!("{role}:open"), "postgres");
     let output = run(
         directory.path(),
         &["organization", "list", "--database-url", &right],
@@ -298,11 +298,11 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
     stdout(&output);
     for (url, parts) in [
         (
-            cluster.url_of(&format!("{role}:sesame"), "postgres"),
+            cluster.url_for(&format!("{role}:sesame"), "postgres"),
             ["check the user and the password", "authentication failed"],
         ),
         (
-            cluster.url_of(&format!("{role}:open"), "nothing"),
+            cluster.url_for(&format!("{role}:open"), "nothing"),
             ["CREATE DATABASE", "\"nothing\" does not exist"],
         ),
         (
@@ -326,8 +326,8 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
     cluster.stop();
     let message = complaint(&right);
     assert!(message.contains("check that it is running"), "{message}");
-    cluster.go();
-    cluster.say("UPDATE _sqlx_migrations SET version = 900 WHERE version = 1");
+    cluster.restart();
+    cluster.execute("UPDATE _sqlx_migrations SET version = 900 WHERE version = 1");
     let message = complaint(&right);
     assert!(message.contains("version 900"), "{message}");
     assert!(message.contains("newer program"), "{message}");

@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use test_engine_test_postgres::{Encryption, Networked};
+use test_engine_test_postgres::{Encryption, TcpCluster};
 
 use crate::support::program;
 
@@ -37,9 +37,9 @@ fn is_refused(url: &str, reason: &str) {
 
 #[test]
 fn a_certificate_is_checked_as_far_as_the_address_asks_for() {
-    let server = Networked::start(Encryption::Demanded);
+    let server = TcpCluster::start(Encryption::Required);
     let authority = format!("sslrootcert={}", server.authority().display());
-    let stranger = format!("sslrootcert={}", server.stranger().display());
+    let other = format!("sslrootcert={}", server.other_authority().display());
 
     // The server lets nobody in without TLS, so these are encrypted.
     is_let_in(&server.url("localhost", "sslmode=require"));
@@ -51,12 +51,12 @@ fn a_certificate_is_checked_as_far_as_the_address_asks_for() {
         ("localhost", "sslmode=verify-full", "UnknownIssuer"),
         (
             "localhost",
-            &*format!("sslmode=verify-full&{stranger}"),
+            &*format!("sslmode=verify-full&{other}"),
             "UnknownIssuer",
         ),
         (
             "localhost",
-            &format!("sslmode=verify-ca&{stranger}"),
+            &format!("sslmode=verify-ca&{other}"),
             "UnknownIssuer",
         ),
         // The certificate is for another name of the machine.
@@ -72,7 +72,7 @@ fn a_certificate_is_checked_as_far_as_the_address_asks_for() {
 
 #[test]
 fn a_server_without_tls_is_used_only_by_those_who_do_not_ask_for_it() {
-    let server = Networked::start(Encryption::Unknown);
+    let server = TcpCluster::start(Encryption::Unsupported);
     for mode in ["require", "verify-ca", "verify-full"] {
         let url = server.url("localhost", &format!("sslmode={mode}"));
         is_refused(&url, "does not support TLS");

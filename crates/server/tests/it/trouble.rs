@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
 use test_engine_store::{Page, Store};
-use test_engine_test_postgres::{Cluster, Promise};
+use test_engine_test_postgres::{Cluster, Durability};
 
 use crate::process::Process;
 use crate::support::{Answer, Ask, SUITE, TestServer, program, result};
@@ -49,7 +49,7 @@ async fn runs(store: &Store, organization: &str) -> Vec<(String, u64)> {
 
 #[test]
 fn postgres_may_go_and_come_back() {
-    let cluster = Cluster::start(Promise::Speed);
+    let cluster = Cluster::start(Durability::Off);
     let server = TestServer::with(
         |config| config.storage.database_url = Some(cluster.url().into()),
         Clock::System,
@@ -88,7 +88,7 @@ fn postgres_may_go_and_come_back() {
         is_told_to_come_back(&server.get(&format!("{SUITE}/test_plan?identifier=x")));
         is_told_to_come_back(&server.get("/readyz"));
         server.get("/healthz").ok();
-        cluster.go();
+        cluster.restart();
         back.store(true, Ordering::SeqCst);
     });
     // By itself, and without an error for the first who comes.
@@ -102,16 +102,16 @@ fn postgres_may_go_and_come_back() {
 
 #[test]
 fn a_postgres_that_may_only_be_read_refuses_uploads_and_answers_the_rest() {
-    let cluster = Cluster::start(Promise::Speed);
+    let cluster = Cluster::start(Durability::Off);
     let server = TestServer::with(
         |config| config.storage.database_url = Some(cluster.url().into()),
         Clock::System,
     );
-    cluster.say("ALTER SYSTEM SET default_transaction_read_only = on");
+    cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on");
     let applied = |value: &str| {
-        cluster.say("SELECT pg_reload_conf()");
+        cluster.execute("SELECT pg_reload_conf()");
         // Connections take the change over one after another, each before its next statement.
-        while cluster.say("SHOW default_transaction_read_only").trim() != value {
+        while cluster.execute("SHOW default_transaction_read_only").trim() != value {
             std::thread::yield_now();
         }
     };
@@ -123,7 +123,7 @@ fn a_postgres_that_may_only_be_read_refuses_uploads_and_answers_the_rest() {
     is_told_to_come_back(&refused);
     assert!(refused.error(503).contains("read-only"));
     server.get(SUITE).ok();
-    cluster.say("ALTER SYSTEM RESET default_transaction_read_only");
+    cluster.execute("ALTER SYSTEM RESET default_transaction_read_only");
     applied("off");
     let mut taken = server.upload_json(&upload("taken", 2));
     while taken.status == 503 {

@@ -16,23 +16,23 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// A remote with history, and a clone of it to work in.
 struct History {
-    folder: TempDir,
+    directory: TempDir,
     commits: Vec<String>,
 }
 
 impl History {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let origin = folder.path().join("origin");
-        fs_err::create_dir(&origin).expect("a folder can be made");
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let origin = directory.path().join("origin");
+        fs_err::create_dir(&origin).expect("a directory can be made");
         let history = Self {
-            folder,
+            directory,
             commits: Vec::new(),
         };
         history.git("origin", &["init", "--quiet", "--initial-branch=main"]);
         for number in 0..COMMITS {
             let name = format!("src/file {}.txt", number % 7);
-            fs_err::create_dir_all(origin.join("src")).expect("a folder can be made");
+            fs_err::create_dir_all(origin.join("src")).expect("a directory can be made");
             let lines = format!("version {number}\n") + &"a line é\n".repeat(number + 1);
             fs_err::write(origin.join(name), lines).expect("a file can be written");
             history.git("origin", &["add", "--all"]);
@@ -47,13 +47,13 @@ impl History {
     }
 
     fn home(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
-    fn git(&self, folder: &str, arguments: &[&str]) -> String {
+    fn git(&self, directory: &str, arguments: &[&str]) -> String {
         let mut command = clean_command("git", self.home());
         command
-            .current_dir(self.home().join(folder))
+            .current_dir(self.home().join(directory))
             .args([
                 "-c",
                 "user.name=Ada \"A\" Author",
@@ -92,8 +92,8 @@ impl History {
     /// A stand-in for git that notes every call, and waits for the file `go` before it goes on.
     fn stand_in(&self) -> PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
-        let folder = self.home().join("stand-in");
-        fs_err::create_dir(&folder).expect("a folder can be made");
+        let directory = self.home().join("stand-in");
+        fs_err::create_dir(&directory).expect("a directory can be made");
         let real = run_within(
             {
                 let mut command = clean_command("sh", self.home());
@@ -105,14 +105,14 @@ impl History {
         let script = format!(
             "#!/bin/sh\necho \"$@\" >>'{0}/calls'\nwhile [ ! -e '{0}/go' ]; do sleep 0.02; done\n\
              exec {1} \"$@\"\n",
-            folder.display(),
+            directory.display(),
             real.stdout.trim()
         );
-        let path = folder.join("git");
+        let path = directory.join("git");
         fs_err::write(&path, script).expect("a file can be written");
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
             .expect("a file can be made executable");
-        folder
+        directory
     }
 }
 

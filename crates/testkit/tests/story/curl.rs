@@ -29,30 +29,30 @@ const JUNIT: &str = r#"<testsuite name="post" tests="1"><testcase classname="Pos
 struct Upload {
     server: TestServer,
     connection: Connection,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Upload {
     fn new() -> Self {
         let server = TestServer::start();
         let connection = server.create_suite("post");
-        let folder = tempfile::tempdir().unwrap();
-        fs_err::write(folder.path().join("results.json"), RESULTS).unwrap();
-        fs_err::write(folder.path().join("results.xml"), JUNIT).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs_err::write(directory.path().join("results.json"), RESULTS).unwrap();
+        fs_err::write(directory.path().join("results.xml"), JUNIT).unwrap();
         Self {
             server,
             connection,
-            folder,
+            directory,
         }
     }
 
     /// One line of shell in a CI's environment; `$UPLOADS` and `$TOKEN` are set.
     fn shell(&self, script: &str, environment: &[(&str, &str)]) -> Finished {
         let _curl = installed("curl");
-        let mut command = clean_command("sh", self.folder.path());
+        let mut command = clean_command("sh", self.directory.path());
         command
             .args(["-eu", "-c", script])
-            .current_dir(self.folder.path())
+            .current_dir(self.directory.path())
             .env("UPLOADS", format!("{}/v1/uploads", self.server.base_url()))
             .env("TOKEN", &self.connection.suite_token)
             .envs(environment.iter().copied());

@@ -56,8 +56,8 @@ fn collected_under(framework: &str) {
     let original = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/collectors")
         .join(framework);
-    let folder = tempfile::tempdir().unwrap();
-    let work = folder.path().join("project");
+    let directory = tempfile::tempdir().unwrap();
+    let work = directory.path().join("project");
     copy_tree(&original, &work);
     fs_err::os::unix::fs::symlink(&packages, work.join("node_modules")).unwrap();
     let project: Project =
@@ -67,7 +67,7 @@ fn collected_under(framework: &str) {
     let connection = server.create_suite("kitchen");
     let mut command = clean_command(
         packages.join(".bin").join(&project.command[0]),
-        folder.path(),
+        directory.path(),
     );
     command
         .args(&project.command[1..])

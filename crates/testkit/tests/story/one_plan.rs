@@ -73,14 +73,14 @@ fn fifty_requests_at_once_make_one_plan() {
 fn fifty_clients_at_once_write_the_same_plan() {
     let server = ServerProgram::start();
     let connection = server.create_suite("shop");
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let running: Vec<_> = (0..NODES)
         .map(|node| {
-            let list = folder.path().join(format!("files-{node}"));
+            let list = directory.path().join(format!("files-{node}"));
             fs_err::write(&list, files(node).join("\n")).unwrap();
-            let mut command = clean_command(bktec(), folder.path());
+            let mut command = clean_command(bktec(), directory.path());
             command
-                .current_dir(folder.path())
+                .current_dir(directory.path())
                 .args([
                     "plan",
                     "--plan-out",
@@ -112,7 +112,7 @@ fn fifty_clients_at_once_write_the_same_plan() {
     }
 
     let written: BTreeSet<Vec<u8>> = (0..NODES)
-        .map(|node| fs_err::read(folder.path().join(format!("plan-{node}.json"))).unwrap())
+        .map(|node| fs_err::read(directory.path().join(format!("plan-{node}.json"))).unwrap())
         .collect();
     assert_eq!(written.len(), 1, "all {NODES} clients wrote the same bytes");
     assert_eq!(plans(&server, &connection), 1);

@@ -1,52 +1,51 @@
-//! A server that is spoken to over TCP, with TLS or without. Nothing but its addresses can be had:
-//! it is for tests of how a connection is made, and everything else takes a [`Cluster`].
+//! A server on TCP, with or without TLS, for tests of the connection setup. All other tests use a
+//! [`Cluster`].
 //!
-//! Its certificate is for `localhost` and from an authority of its own.
+//! Its certificate is valid for `localhost` and issued by its own authority.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use crate::cluster::{Cluster, Promise};
+use crate::cluster::{Cluster, Durability};
 use crate::installation::{command, run};
 
-/// How often to look for another port when somebody else has taken the one that was free.
-const TRIES: usize = 10;
+/// Another process may take the free port before the server listens on it.
+const MAX_PORTS: usize = 10;
 
-/// Who is let in over TCP.
+/// Whether TCP connections are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encryption {
-    /// The server has a certificate, and lets nobody in without TLS.
-    Demanded,
-    /// The server knows no TLS.
-    Unknown,
+    /// The server rejects connections without TLS.
+    Required,
+    /// The server does not support TLS.
+    Unsupported,
 }
 
-/// A PostgreSQL server on a port of the loopback address. It ends when dropped, or with the
-/// process.
-pub struct Networked {
+/// A PostgreSQL server on a port of the loopback address. Ends when dropped, or with the process.
+pub struct TcpCluster {
     cluster: Cluster,
     port: u16,
 }
 
-impl Networked {
-    /// Makes a server and waits until it answers.
+impl TcpCluster {
+    /// Creates a server and waits until it accepts connections.
     pub fn start(encryption: Encryption) -> Self {
-        let cluster = Cluster::start(Promise::Speed);
+        let cluster = Cluster::start(Durability::Off);
         cluster.stop();
         let (settings, access) = match encryption {
-            Encryption::Demanded => {
-                make_certificates(&cluster.folder);
-                let file = |name| cluster.folder.join(name).display().to_string();
+            Encryption::Required => {
+                create_certificates(&cluster.directory);
+                let file = |name| cluster.directory.join(name).display().to_string();
                 let (certificate, key) = (file("server.pem"), file("server.key"));
                 (
                     format!("ssl_cert_file = '{certificate}'\nssl_key_file = '{key}'\nssl = on\n"),
                     "hostssl",
                 )
             }
-            Encryption::Unknown => ("ssl = off\n".to_owned(), "host"),
+            Encryption::Unsupported => ("ssl = off\n".to_owned(), "host"),
         };
         cluster.set(&settings, &format!("{access} all all 127.0.0.1/32 trust\n"));
-        for _ in 0..TRIES {
+        for _ in 0..MAX_PORTS {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let port = free.local_addr().unwrap().port();
             cluster.set(
@@ -54,17 +53,17 @@ impl Networked {
                 "",
             );
             drop(free);
-            if cluster.tries_to_go() {
+            if cluster.try_restart() {
                 return Self { cluster, port };
             }
         }
         panic!(
-            "no port stayed free; the server says why in its log: {}",
+            "the server does not start on any port; its log:\n{}",
             cluster.log()
         );
     }
 
-    /// The address of the database `postgres` by this name of the machine, with these parameters.
+    /// The URL of the database `postgres` for this host name and with these parameters.
     pub fn url(&self, host: &str, parameters: &str) -> String {
         format!(
             "postgres://postgres@{host}:{}/postgres?{parameters}",
@@ -72,25 +71,25 @@ impl Networked {
         )
     }
 
-    /// The certificate of the authority that the server's is from.
+    /// The certificate of the authority that issued the server's certificate.
     pub fn authority(&self) -> PathBuf {
-        self.cluster.folder.join("authority.pem")
+        self.cluster.directory.join("authority.pem")
     }
 
-    /// The certificate of an authority that has nothing to do with the server.
-    pub fn stranger(&self) -> PathBuf {
-        self.cluster.folder.join("stranger.pem")
+    /// The certificate of an unrelated authority.
+    pub fn other_authority(&self) -> PathBuf {
+        self.cluster.directory.join("other.pem")
     }
 }
 
-/// Makes two authorities, and a server's certificate from one of them.
-fn make_certificates(folder: &Path) {
+/// Creates two authorities, and a server certificate issued by one of them.
+fn create_certificates(directory: &Path) {
     let settings = "[req]\ndistinguished_name = name\n[name]\n\
          [authority]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign\n\
          [server]\nbasicConstraints = critical, CA:FALSE\nsubjectAltName = DNS:localhost\n";
-    fs_err::write(folder.join("certificates.cnf"), settings).unwrap();
+    fs_err::write(directory.join("certificates.cnf"), settings).unwrap();
     let make = |name: &str, kind: &str, from: &[&str]| {
-        let mut openssl = command("openssl", folder);
+        let mut openssl = command("openssl", directory);
         openssl
             .args(["req", "-x509", "-config", "certificates.cnf", "-days", "2"])
             .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
@@ -102,7 +101,7 @@ fn make_certificates(folder: &Path) {
         run(openssl);
     };
     make("authority", "authority", &[]);
-    make("stranger", "authority", &[]);
+    make("other", "authority", &[]);
     let from = ["-CA", "authority.pem", "-CAkey", "authority.key"];
     make("server", "server", &from);
 }
