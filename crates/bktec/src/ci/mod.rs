@@ -26,12 +26,12 @@ pub struct Provider {
     /// As people name it.
     pub title: &'static str,
     /// Where this variable is set, and not to `false`, this CI runs us.
-    pub mark: &'static str,
+    pub detected_by: &'static str,
     /// The variable with the folder of the repository on this machine.
     pub workspace: &'static str,
     /// How its logs fold.
     pub folding: Folding,
-    read: fn(Variables<'_>) -> Facts,
+    read: fn(Variables<'_>) -> BuildDetails,
 }
 
 /// How a CI folds its log.
@@ -51,7 +51,7 @@ pub enum Folding {
 
 /// What a CI says of the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct BuildDetails {
     /// Whose repository it is, which is a good guess for the organization's slug.
     pub organization: Option<Value>,
     /// What all nodes of one build share, also after a retry of some of them.
@@ -90,7 +90,7 @@ pub struct Nodes {
     /// The number of the first job: 0 or 1.
     pub first: i64,
     /// Why the jobs counted here may not all run the same tests.
-    pub doubt: Option<&'static str>,
+    pub uncertainty: Option<&'static str>,
 }
 
 /// The CI that runs us, and what it says.
@@ -99,7 +99,7 @@ pub struct Ci {
     /// Which one.
     pub provider: &'static Provider,
     /// What it says.
-    pub facts: Facts,
+    pub details: BuildDetails,
 }
 
 /// The CI that these variables tell of. `None` on Buildkite, whose variables are options of ours,
@@ -111,9 +111,9 @@ pub fn detect(variables: &BTreeMap<&'static str, String>) -> Option<Ci> {
     }
     let provider = PROVIDERS
         .iter()
-        .find(|provider| variables.is_set(provider.mark))?;
+        .find(|provider| variables.is_set(provider.detected_by))?;
     Some(Ci {
         provider,
-        facts: (provider.read)(variables),
+        details: (provider.read)(variables),
     })
 }

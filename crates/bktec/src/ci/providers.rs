@@ -4,7 +4,7 @@
 //! some of them are retried, or each would run its share of another plan. Where no variable is, there
 //! is none. Two steps may still see the same: plans are told apart by what they are of as well.
 
-use super::{Facts, Folding, Nodes, Provider, Value, Variables};
+use super::{BuildDetails, Folding, Nodes, Provider, Value, Variables};
 use crate::env_vars as var;
 
 /// Every CI that is known, in the order they are looked for.
@@ -12,7 +12,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "github_actions",
         title: "GitHub Actions",
-        mark: var::GITHUB_ACTIONS,
+        detected_by: var::GITHUB_ACTIONS,
         workspace: var::GITHUB_WORKSPACE,
         folding: Folding::GitHub,
         read: github_actions,
@@ -20,7 +20,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "circleci",
         title: "CircleCI",
-        mark: var::CIRCLECI,
+        detected_by: var::CIRCLECI,
         workspace: var::CIRCLE_WORKING_DIRECTORY,
         folding: Folding::Marks,
         read: circleci,
@@ -28,7 +28,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "gitlab",
         title: "GitLab",
-        mark: var::GITLAB_CI,
+        detected_by: var::GITLAB_CI,
         workspace: var::CI_PROJECT_DIR,
         folding: Folding::GitLab,
         read: gitlab,
@@ -36,7 +36,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "azure_pipelines",
         title: "Azure Pipelines",
-        mark: var::TF_BUILD,
+        detected_by: var::TF_BUILD,
         workspace: var::BUILD_SOURCESDIRECTORY,
         folding: Folding::Azure,
         read: azure_pipelines,
@@ -44,7 +44,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "travis_ci",
         title: "Travis CI",
-        mark: var::TRAVIS,
+        detected_by: var::TRAVIS,
         workspace: var::TRAVIS_BUILD_DIR,
         folding: Folding::Marks,
         read: travis,
@@ -52,7 +52,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "bitbucket",
         title: "Bitbucket Pipelines",
-        mark: var::BITBUCKET_BUILD_NUMBER,
+        detected_by: var::BITBUCKET_BUILD_NUMBER,
         workspace: var::BITBUCKET_CLONE_DIR,
         folding: Folding::Marks,
         read: bitbucket,
@@ -60,7 +60,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "semaphore",
         title: "Semaphore",
-        mark: var::SEMAPHORE,
+        detected_by: var::SEMAPHORE,
         workspace: var::SEMAPHORE_GIT_DIR,
         folding: Folding::Marks,
         read: semaphore,
@@ -68,7 +68,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "drone",
         title: "Drone",
-        mark: var::DRONE,
+        detected_by: var::DRONE,
         workspace: var::DRONE_WORKSPACE,
         folding: Folding::Marks,
         read: drone,
@@ -76,7 +76,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "appveyor",
         title: "AppVeyor",
-        mark: var::APPVEYOR,
+        detected_by: var::APPVEYOR,
         workspace: var::APPVEYOR_BUILD_FOLDER,
         folding: Folding::Marks,
         read: appveyor,
@@ -84,7 +84,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "codefresh",
         title: "Codefresh",
-        mark: var::CF_BUILD_ID,
+        detected_by: var::CF_BUILD_ID,
         workspace: var::CF_VOLUME_PATH,
         folding: Folding::Marks,
         read: codefresh,
@@ -92,7 +92,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "aws_codebuild",
         title: "AWS CodeBuild",
-        mark: var::CODEBUILD_BUILD_ID,
+        detected_by: var::CODEBUILD_BUILD_ID,
         workspace: var::CODEBUILD_SRC_DIR,
         folding: Folding::Marks,
         read: codebuild,
@@ -100,7 +100,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "teamcity",
         title: "TeamCity",
-        mark: var::TEAMCITY_VERSION,
+        detected_by: var::TEAMCITY_VERSION,
         workspace: var::TEAMCITY_BUILD_CHECKOUTDIR,
         folding: Folding::Marks,
         read: teamcity,
@@ -109,7 +109,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "jenkins",
         title: "Jenkins",
-        mark: var::JENKINS_URL,
+        detected_by: var::JENKINS_URL,
         workspace: var::WORKSPACE,
         folding: Folding::Marks,
         read: jenkins,
@@ -118,7 +118,7 @@ pub const PROVIDERS: &[Provider] = &[
 
 /// The run's id stays when failed jobs are rerun, its attempt does not: with the attempt in the
 /// plan's name, a rerun node would get a share of a new plan, and drop tests.
-fn github_actions(from: Variables<'_>) -> Facts {
+fn github_actions(from: Variables<'_>) -> BuildDetails {
     let server = from.text(var::GITHUB_SERVER_URL);
     let server = if server.is_empty() {
         "https://github.com"
@@ -129,7 +129,7 @@ fn github_actions(from: Variables<'_>) -> Facts {
         from.text(var::GITHUB_REPOSITORY),
         from.text(var::GITHUB_RUN_ID),
     );
-    Facts {
+    BuildDetails {
         organization: owner(from, var::GITHUB_REPOSITORY_OWNER),
         build: from.value(var::GITHUB_RUN_ID),
         // The job's own id says nothing of its matrix; the step's differs between two commands of
@@ -154,13 +154,13 @@ fn github_actions(from: Variables<'_>) -> Facts {
             ],
             "-",
         )),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// A rerun from failed is a new workflow, and runs all containers of a job again.
-fn circleci(from: Variables<'_>) -> Facts {
-    Facts {
+fn circleci(from: Variables<'_>) -> BuildDetails {
+    BuildDetails {
         organization: owner(from, var::CIRCLE_PROJECT_USERNAME),
         build: from.value(var::CIRCLE_WORKFLOW_ID),
         step: from.value(var::CIRCLE_JOB),
@@ -173,24 +173,24 @@ fn circleci(from: Variables<'_>) -> Facts {
             index: from.value(var::CIRCLE_NODE_INDEX),
             count: from.value(var::CIRCLE_NODE_TOTAL),
             first: 0,
-            doubt: None,
+            uncertainty: None,
         },
         key: key(from.all(&[var::CIRCLE_WORKFLOW_ID, var::CIRCLE_BUILD_NUM], "-")),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// The pipeline stays when a job is retried. Jobs of `parallel: N` are called `name 1/N`, those of a
 /// matrix `name: [value, …]`; GitLab counts both kinds alike.
-fn gitlab(from: Variables<'_>) -> Facts {
+fn gitlab(from: Variables<'_>) -> BuildDetails {
     let (index, count) = (from.text(var::CI_NODE_INDEX), from.text(var::CI_NODE_TOTAL));
     let name = from.text(var::CI_JOB_NAME);
     let is_matrix = name.ends_with(']') && name.contains(": [");
-    Facts {
+    BuildDetails {
         organization: owner(from, var::CI_PROJECT_ROOT_NAMESPACE),
         build: from.value(var::CI_PIPELINE_ID),
         step: from
-            .made(var::CI_JOB_NAME, without_share(name, index, count))
+            .derived(var::CI_JOB_NAME, without_share(name, index, count))
             .filter(|_| !is_matrix),
         job: from.value(var::CI_JOB_ID),
         number: from.value(var::CI_PIPELINE_IID),
@@ -206,16 +206,16 @@ fn gitlab(from: Variables<'_>) -> Facts {
             index: from.value(var::CI_NODE_INDEX),
             count: from.value(var::CI_NODE_TOTAL),
             first: 1,
-            doubt: is_matrix
+            uncertainty: is_matrix
                 .then_some("this is a job of a matrix, whose jobs may run different tests"),
         },
         key: from.text(var::CI_PIPELINE_ID).to_owned(),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// The build stays when failed jobs are rerun.
-fn azure_pipelines(from: Variables<'_>) -> Facts {
+fn azure_pipelines(from: Variables<'_>) -> BuildDetails {
     let collection = from
         .text(var::SYSTEM_COLLECTIONURI)
         .trim_end_matches('/')
@@ -225,10 +225,10 @@ fn azure_pipelines(from: Variables<'_>) -> Facts {
         from.text(var::BUILD_BUILDID),
     );
     let kind = from.text(var::SYSTEM_PARALLELEXECUTIONTYPE);
-    Facts {
+    BuildDetails {
         organization: collection
             .strip_prefix("https://dev.azure.com/")
-            .and_then(|name| from.made(var::SYSTEM_COLLECTIONURI, name.to_ascii_lowercase())),
+            .and_then(|name| from.derived(var::SYSTEM_COLLECTIONURI, name.to_ascii_lowercase())),
         build: from.value(var::BUILD_BUILDID),
         step: from.all(&[var::SYSTEM_STAGENAME, var::SYSTEM_PHASENAME], "/"),
         job: from.value(var::SYSTEM_JOBID),
@@ -256,7 +256,7 @@ fn azure_pipelines(from: Variables<'_>) -> Facts {
             index: from.value(var::SYSTEM_JOBPOSITIONINPHASE),
             count: from.value(var::SYSTEM_TOTALJOBSINPHASE),
             first: 1,
-            doubt: kind
+            uncertainty: kind
                 .eq_ignore_ascii_case("multiconfiguration")
                 .then_some("this is a job of a matrix, whose jobs may run different tests"),
         },
@@ -265,8 +265,8 @@ fn azure_pipelines(from: Variables<'_>) -> Facts {
 }
 
 /// The build stays when a job is restarted. Its jobs are not numbered from anything.
-fn travis(from: Variables<'_>) -> Facts {
-    Facts {
+fn travis(from: Variables<'_>) -> BuildDetails {
+    BuildDetails {
         organization: first_part(from, var::TRAVIS_REPO_SLUG),
         build: from.value(var::TRAVIS_BUILD_ID),
         job: from.value(var::TRAVIS_JOB_ID),
@@ -276,18 +276,18 @@ fn travis(from: Variables<'_>) -> Facts {
         commit: from.first(&[var::TRAVIS_PULL_REQUEST_SHA, var::TRAVIS_COMMIT]),
         message: from.value(var::TRAVIS_COMMIT_MESSAGE),
         key: from.text(var::TRAVIS_BUILD_ID).to_owned(),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// The pipeline stays when failed steps are rerun. Steps of a parallel group are counted whatever
 /// they do, and have no name.
-fn bitbucket(from: Variables<'_>) -> Facts {
+fn bitbucket(from: Variables<'_>) -> BuildDetails {
     let (repository, number) = (
         from.text(var::BITBUCKET_REPO_FULL_NAME),
         from.text(var::BITBUCKET_BUILD_NUMBER),
     );
-    Facts {
+    BuildDetails {
         organization: owner(from, var::BITBUCKET_WORKSPACE),
         build: from.value(var::BITBUCKET_PIPELINE_UUID),
         job: from.value(var::BITBUCKET_STEP_UUID),
@@ -303,15 +303,15 @@ fn bitbucket(from: Variables<'_>) -> Facts {
             index: from.value(var::BITBUCKET_PARALLEL_STEP),
             count: from.value(var::BITBUCKET_PARALLEL_STEP_COUNT),
             first: 0,
-            doubt: Some("the steps of a parallel group may do different things"),
+            uncertainty: Some("the steps of a parallel group may do different things"),
         },
         key: from.text(var::BITBUCKET_PIPELINE_UUID).to_owned(),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// The workflow stays when a pipeline is rebuilt in part.
-fn semaphore(from: Variables<'_>) -> Facts {
+fn semaphore(from: Variables<'_>) -> BuildDetails {
     let organization = from.text(var::SEMAPHORE_ORGANIZATION_URL);
     let organization = organization.trim_end_matches('/');
     let workflow = from.text(var::SEMAPHORE_WORKFLOW_ID);
@@ -321,12 +321,12 @@ fn semaphore(from: Variables<'_>) -> Facts {
     );
     let host = organization.strip_prefix("https://").unwrap_or_default();
     let name = from.text(var::SEMAPHORE_JOB_NAME);
-    Facts {
+    BuildDetails {
         organization: host.split_once('.').and_then(|(name, _)| {
-            from.made(var::SEMAPHORE_ORGANIZATION_URL, name.to_ascii_lowercase())
+            from.derived(var::SEMAPHORE_ORGANIZATION_URL, name.to_ascii_lowercase())
         }),
         build: from.value(var::SEMAPHORE_WORKFLOW_ID),
-        step: from.made(var::SEMAPHORE_JOB_NAME, without_share(name, index, count)),
+        step: from.derived(var::SEMAPHORE_JOB_NAME, without_share(name, index, count)),
         job: from.value(var::SEMAPHORE_JOB_ID),
         number: from.value(var::SEMAPHORE_WORKFLOW_NUMBER),
         url: page(
@@ -338,23 +338,23 @@ fn semaphore(from: Variables<'_>) -> Facts {
         commit: from.first(&[var::SEMAPHORE_GIT_PR_SHA, var::SEMAPHORE_GIT_SHA]),
         retry_count: from
             .is_set(var::SEMAPHORE_PIPELINE_RERUN)
-            .then(|| from.made(var::SEMAPHORE_PIPELINE_RERUN, "1"))
+            .then(|| from.derived(var::SEMAPHORE_PIPELINE_RERUN, "1"))
             .flatten(),
         nodes: Nodes {
             index: from.value(var::SEMAPHORE_JOB_INDEX),
             count: from.value(var::SEMAPHORE_JOB_COUNT),
             first: 1,
-            doubt: None,
+            uncertainty: None,
         },
         key: workflow.to_owned(),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// A restart is a new build. Every pipeline and step has a name of its own.
-fn drone(from: Variables<'_>) -> Facts {
+fn drone(from: Variables<'_>) -> BuildDetails {
     let build = from.all(&[var::DRONE_REPO, var::DRONE_BUILD_NUMBER], "-");
-    Facts {
+    BuildDetails {
         organization: owner(from, var::DRONE_REPO_OWNER),
         build: build.clone(),
         number: from.value(var::DRONE_BUILD_NUMBER),
@@ -363,19 +363,19 @@ fn drone(from: Variables<'_>) -> Facts {
         commit: from.value(var::DRONE_COMMIT_SHA),
         message: from.value(var::DRONE_COMMIT_MESSAGE),
         key: key(build),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// The build stays when incomplete jobs are rerun. Jobs of its matrix are numbered, but may differ.
-fn appveyor(from: Variables<'_>) -> Facts {
+fn appveyor(from: Variables<'_>) -> BuildDetails {
     let server = from.text(var::APPVEYOR_URL).trim_end_matches('/');
     let (account, project, build) = (
         from.text(var::APPVEYOR_ACCOUNT_NAME),
         from.text(var::APPVEYOR_PROJECT_SLUG),
         from.text(var::APPVEYOR_BUILD_ID),
     );
-    Facts {
+    BuildDetails {
         organization: owner(from, var::APPVEYOR_ACCOUNT_NAME),
         build: from.value(var::APPVEYOR_BUILD_ID),
         job: from.value(var::APPVEYOR_JOB_ID),
@@ -395,13 +395,13 @@ fn appveyor(from: Variables<'_>) -> Facts {
         ]),
         message: from.value(var::APPVEYOR_REPO_COMMIT_MESSAGE),
         key: build.to_owned(),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// A restart, also one from the failed step, is a new build.
-fn codefresh(from: Variables<'_>) -> Facts {
-    Facts {
+fn codefresh(from: Variables<'_>) -> BuildDetails {
+    BuildDetails {
         organization: owner(from, var::CF_REPO_OWNER),
         build: from.value(var::CF_BUILD_ID),
         url: from.value(var::CF_BUILD_URL),
@@ -409,15 +409,15 @@ fn codefresh(from: Variables<'_>) -> Facts {
         commit: from.value(var::CF_REVISION),
         message: from.value(var::CF_COMMIT_MESSAGE),
         key: from.text(var::CF_BUILD_ID).to_owned(),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// Builds of a batch have ids of their own and none in common, so a batch has no build here.
-fn codebuild(from: Variables<'_>) -> Facts {
+fn codebuild(from: Variables<'_>) -> BuildDetails {
     let in_batch = from.is_set(var::CODEBUILD_BATCH_BUILD_IDENTIFIER);
     let build = from.value(var::CODEBUILD_BUILD_ID).filter(|_| !in_batch);
-    Facts {
+    BuildDetails {
         build: build.clone(),
         job: from.value(var::CODEBUILD_BUILD_ID),
         number: from.value(var::CODEBUILD_BUILD_NUMBER),
@@ -425,14 +425,14 @@ fn codebuild(from: Variables<'_>) -> Facts {
         branch: from.branch(&[var::CODEBUILD_WEBHOOK_HEAD_REF], "refs/heads/"),
         commit: from.value(var::CODEBUILD_RESOLVED_SOURCE_VERSION),
         key: key(build),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// The batches of parallel tests are builds of their own, and nothing in their environment says
 /// which belong together.
-fn teamcity(from: Variables<'_>) -> Facts {
-    Facts {
+fn teamcity(from: Variables<'_>) -> BuildDetails {
+    BuildDetails {
         number: from.value(var::BUILD_NUMBER),
         url: from.value(var::BUILD_URL),
         commit: from.value(var::BUILD_VCS_NUMBER),
@@ -444,13 +444,13 @@ fn teamcity(from: Variables<'_>) -> Facts {
             ],
             "-",
         )),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// A restart is a new build. Parallel stages have a name each.
-fn jenkins(from: Variables<'_>) -> Facts {
-    Facts {
+fn jenkins(from: Variables<'_>) -> BuildDetails {
+    BuildDetails {
         build: from.value(var::BUILD_TAG),
         number: from.value(var::BUILD_NUMBER),
         url: from.value(var::BUILD_URL),
@@ -460,18 +460,18 @@ fn jenkins(from: Variables<'_>) -> Facts {
             .or_else(|| from.branch(&[var::GIT_BRANCH], "origin/")),
         commit: from.value(var::GIT_COMMIT),
         key: from.text(var::BUILD_TAG).to_owned(),
-        ..Facts::default()
+        ..BuildDetails::default()
     }
 }
 
 /// Slugs are in lower case, names of owners need not be.
 fn owner(from: Variables<'_>, name: &'static str) -> Option<Value> {
-    from.made(name, from.text(name).to_ascii_lowercase())
+    from.derived(name, from.text(name).to_ascii_lowercase())
 }
 
 fn first_part(from: Variables<'_>, name: &'static str) -> Option<Value> {
     let (owner, _) = from.text(name).split_once('/')?;
-    from.made(name, owner.to_ascii_lowercase())
+    from.derived(name, owner.to_ascii_lowercase())
 }
 
 fn key(value: Option<Value>) -> String {

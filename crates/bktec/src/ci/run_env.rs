@@ -1,6 +1,6 @@
 //! The build that results belong to, as uploads describe it (`run_env`).
 
-use super::{Ci, Facts};
+use super::{BuildDetails, Ci};
 
 /// `run_env` of an upload; empty where unknown. Uploads with the same key are one run, so the key
 /// is never built from only some of its parts.
@@ -25,7 +25,7 @@ impl RunEnvironment {
                 ..Self::default()
             };
         };
-        let Facts {
+        let BuildDetails {
             branch,
             uploaded_branch,
             commit,
@@ -34,7 +34,7 @@ impl RunEnvironment {
             job,
             message,
             ..
-        } = &ci.facts;
+        } = &ci.details;
         let [branch, commit_sha, number, url, job_id, message] = [
             uploaded_branch.as_ref().or(branch.as_ref()),
             commit.as_ref(),
@@ -46,7 +46,7 @@ impl RunEnvironment {
         .map(|value| value.map_or_else(String::new, |value| value.text.clone()));
         Self {
             ci: ci.provider.name,
-            key: ci.facts.key.clone(),
+            key: ci.details.key.clone(),
             branch,
             commit_sha,
             number,

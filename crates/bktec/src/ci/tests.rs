@@ -23,41 +23,44 @@ fn read(environment: &str) -> String {
     let Some(ci) = detect(&variables(environment)) else {
         return "no CI".to_owned();
     };
-    let facts = &ci.facts;
+    let details = &ci.details;
     let mut text = format!("{} ({})", ci.provider.title, ci.provider.name);
     for (name, value) in [
-        ("organization", &facts.organization),
-        ("build", &facts.build),
-        ("step", &facts.step),
-        ("job", &facts.job),
-        ("number", &facts.number),
-        ("url", &facts.url),
-        ("branch", &facts.branch),
-        ("uploaded branch", &facts.uploaded_branch),
-        ("commit", &facts.commit),
-        ("message", &facts.message),
-        ("retries", &facts.retry_count),
-        ("index", &facts.nodes.index),
-        ("count", &facts.nodes.count),
+        ("organization", &details.organization),
+        ("build", &details.build),
+        ("step", &details.step),
+        ("job", &details.job),
+        ("number", &details.number),
+        ("url", &details.url),
+        ("branch", &details.branch),
+        ("uploaded branch", &details.uploaded_branch),
+        ("commit", &details.commit),
+        ("message", &details.message),
+        ("retries", &details.retry_count),
+        ("index", &details.nodes.index),
+        ("count", &details.nodes.count),
     ] {
         if let Some(value) = value {
             let _ = write!(text, "\n{name}: {} ({})", value.text, value.from);
         }
     }
-    if facts.nodes.index.is_some() {
-        let _ = write!(text, "\nfirst: {}", facts.nodes.first);
+    if details.nodes.index.is_some() {
+        let _ = write!(text, "\nfirst: {}", details.nodes.first);
     }
-    if let Some(doubt) = facts.nodes.doubt {
-        let _ = write!(text, "\ndoubt: {doubt}");
+    if let Some(uncertainty) = details.nodes.uncertainty {
+        let _ = write!(text, "\ndoubt: {uncertainty}");
     }
-    let _ = write!(text, "\nkey: {}", facts.key);
+    let _ = write!(text, "\nkey: {}", details.key);
     text
 }
 
 #[test]
 fn names_and_marks_are_there_once() {
     let names: BTreeSet<_> = PROVIDERS.iter().map(|provider| provider.name).collect();
-    let marks: BTreeSet<_> = PROVIDERS.iter().map(|provider| provider.mark).collect();
+    let marks: BTreeSet<_> = PROVIDERS
+        .iter()
+        .map(|provider| provider.detected_by)
+        .collect();
     assert_eq!(
         (names.len(), marks.len()),
         (PROVIDERS.len(), PROVIDERS.len())

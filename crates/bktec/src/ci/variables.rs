@@ -34,12 +34,12 @@ impl<'a> Variables<'a> {
 
     /// What the variable says.
     pub fn value(self, name: &'static str) -> Option<Value> {
-        self.made(name, self.text(name))
+        self.derived(name, self.text(name))
     }
 
     /// A value that was made of the variable's text.
     #[expect(clippy::unused_self, reason = "reads like its neighbours")]
-    pub(super) fn made(self, from: &'static str, text: impl Into<String>) -> Option<Value> {
+    pub(super) fn derived(self, from: &'static str, text: impl Into<String>) -> Option<Value> {
         let text = text.into();
         (!text.trim().is_empty()).then_some(Value { text, from })
     }
@@ -65,12 +65,12 @@ impl<'a> Variables<'a> {
     pub(super) fn branch(self, names: &[&'static str], prefix: &str) -> Option<Value> {
         let value = self.first(names)?;
         let text = value.text.strip_prefix(prefix).unwrap_or(&value.text);
-        self.made(value.from, text)
+        self.derived(value.from, text)
     }
 
     /// A count of attempts that begins at 1, as a count of retries. Nothing when it is no such count.
     pub(super) fn retries(self, name: &'static str) -> Option<Value> {
         let attempt: u32 = self.text(name).parse().ok()?;
-        self.made(name, attempt.checked_sub(1)?.to_string())
+        self.derived(name, attempt.checked_sub(1)?.to_string())
     }
 }

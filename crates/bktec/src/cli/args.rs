@@ -1,259 +1,426 @@
-//! The options of each subcommand, grouped as help shows them.
+//! The options of each subcommand, grouped as in the help.
 //!
-//! Only clap structs: each field is an option, its doc comment is its help, its variable is a
-//! constant of `env_vars`. All values are text; `settings` gives them meaning.
+//! A field is an option: its doc comment is the help, its type says how the value is read. What
+//! holds for all options of a type (such as `--flag[=BOOL]`) is added by `cli::finished`.
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use secrecy::SecretString;
+use test_engine_results::Format;
 
+use super::option::Opt;
+use super::values::BaseUrl;
 use crate::env_vars;
 
-/// Options of the program itself.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub struct GlobalArgs {
-    /// Print more about what is done
-    #[arg(long, global = true, env = env_vars::BUILDKITE_TEST_ENGINE_DEBUG_ENABLED, hide_env_values = true,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub debug: Option<String>,
-    /// A factor for API time budgets; see `cli::test_budget_scale`.
-    #[arg(skip)]
-    pub time_scale: Option<f64>,
+    /// Print debug output
+    #[arg(long, global = true, env = env_vars::BUILDKITE_TEST_ENGINE_DEBUG_ENABLED)]
+    pub debug: Opt<bool>,
 }
 
-/// What the CI says about the build.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Build environment")]
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = super::BUILD_HEADING)]
 pub struct BuildArgs {
-    /// The organization's slug
-    #[arg(long, env = env_vars::BUILDKITE_ORGANIZATION_SLUG, hide = true)]
-    pub organization_slug: Option<String>,
-    /// The build's UUID
-    #[arg(long, env = env_vars::BUILDKITE_BUILD_ID, hide = true)]
-    pub build_id: Option<String>,
-    /// The job's UUID
-    #[arg(long, env = env_vars::BUILDKITE_JOB_ID, hide = true)]
-    pub job_id: Option<String>,
-    /// The step's UUID
-    #[arg(long, env = env_vars::BUILDKITE_STEP_ID, hide = true)]
-    pub step_id: Option<String>,
-    /// The branch that is built
+    /// Build ID; uploads with the same one belong to the same run
+    #[arg(long, env = env_vars::BUILDKITE_BUILD_ID, value_name = "ID", hide = true)]
+    pub build_id: Opt<String>,
+    /// Job ID
+    #[arg(long, env = env_vars::BUILDKITE_JOB_ID, value_name = "ID", hide = true)]
+    pub job_id: Opt<String>,
+    /// Branch
     #[arg(long, env = env_vars::BUILDKITE_BRANCH, hide = true)]
-    pub branch: Option<String>,
-    /// The commit that is built
-    #[arg(long, env = env_vars::BUILDKITE_COMMIT, hide = true)]
-    pub commit: Option<String>,
-    /// The commit's or the build's message
-    #[arg(long, env = env_vars::BUILDKITE_MESSAGE, hide = true)]
-    pub message: Option<String>,
-    /// The build's number
-    #[arg(long, env = env_vars::BUILDKITE_BUILD_NUMBER, hide = true)]
-    pub build_number: Option<String>,
-    /// The build's page
-    #[arg(long, env = env_vars::BUILDKITE_BUILD_URL, hide = true)]
-    pub build_url: Option<String>,
-    /// How often the CI job was retried
-    #[arg(long, env = env_vars::BUILDKITE_RETRY_COUNT, hide = true)]
-    pub retry_count: Option<String>,
-    /// This job's number among the parallel jobs, from 0
-    #[arg(long, env = env_vars::BUILDKITE_PARALLEL_JOB, hide = true)]
-    pub parallel_job: Option<String>,
-    /// How many parallel jobs there are [default: 1]
-    #[arg(long, env = env_vars::BUILDKITE_PARALLEL_JOB_COUNT, value_name = "COUNT")]
-    pub parallelism: Option<String>,
+    pub branch: Opt<String>,
+    /// Commit
+    #[arg(long, env = env_vars::BUILDKITE_COMMIT, value_name = "SHA", hide = true)]
+    pub commit: Opt<String>,
+    /// Commit or build message
+    #[arg(long, env = env_vars::BUILDKITE_MESSAGE, value_name = "TEXT", hide = true)]
+    pub message: Opt<String>,
+    /// Build number
+    #[arg(long, env = env_vars::BUILDKITE_BUILD_NUMBER, value_name = "NUMBER", hide = true)]
+    pub build_number: Opt<String>,
+    /// Build URL
+    #[arg(long, env = env_vars::BUILDKITE_BUILD_URL, value_name = "URL", hide = true)]
+    pub build_url: Opt<String>,
 }
 
-/// Where the server is and how to speak to it.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = super::BUILD_HEADING)]
+pub struct NodeArgs {
+    /// Step ID
+    #[arg(long, env = env_vars::BUILDKITE_STEP_ID, value_name = "ID", hide = true)]
+    pub step_id: Opt<String>,
+    /// How many times the CI job was retried [default: 0]
+    #[arg(long, env = env_vars::BUILDKITE_RETRY_COUNT, value_name = "COUNT", hide = true)]
+    pub retry_count: Opt<i64>,
+    /// Index of this job among the parallel jobs, from 0 [default: 0]
+    #[arg(long, env = env_vars::BUILDKITE_PARALLEL_JOB, value_name = "INDEX", hide = true)]
+    pub parallel_job: Opt<i64>,
+    /// Number of parallel jobs [default: 1]
+    #[arg(long, env = env_vars::BUILDKITE_PARALLEL_JOB_COUNT, value_name = "COUNT")]
+    pub parallelism: Opt<i64>,
+}
+
+/// The suite, and how to fetch a token for it that is not set.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Test Engine")]
+pub struct TokenArgs {
+    /// Organization slug
+    #[arg(long, env = env_vars::BUILDKITE_ORGANIZATION_SLUG, value_name = "SLUG", hide = true)]
+    pub organization_slug: Opt<String>,
+    /// Suite slug
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SUITE_SLUG, value_name = "SLUG")]
+    pub suite_slug: Opt<String>,
+    /// URL of the API [default: https://api.buildkite.com]
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_BASE_URL, value_name = "URL", hide = true)]
+    pub base_url: Opt<BaseUrl>,
+    /// Fetch tokens that are not set from the Buildkite agent (OIDC) [default: true]
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OIDC)]
+    pub oidc: Opt<bool>,
+    /// Never fetch tokens from the Buildkite agent
+    #[arg(long)]
+    pub no_oidc: Opt<bool>,
+    /// Lifetime of fetched tokens [default: 2h]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_OIDC_LIFETIME,
+        value_name = "DURATION"
+    )]
+    pub oidc_lifetime: Opt<Duration>,
+    /// Path of the Buildkite agent [default: buildkite-agent]
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    pub buildkite_agent_command: Opt<String>,
+}
+
+/// How uploaded results are described, and where they are sent.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Test Engine")]
+pub struct ResultArgs {
+    /// Tag for uploaded results (repeatable; the variable takes a comma-separated list)
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TAGS, value_name = "KEY=VALUE")]
+    pub tag: Vec<Opt<String>>,
+    /// Path from the repository root to the project
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_LOCATION_PREFIX,
+        value_name = "PREFIX"
+    )]
+    pub location_prefix: Opt<String>,
+    /// Fallback for --location-prefix; set by variable only
+    #[arg(long, env = env_vars::BUILDKITE_ANALYTICS_LOCATION_PREFIX, hide = true)]
+    pub collector_location_prefix: Opt<String>,
+    /// URL of the upload API [default: https://analytics-api.buildkite.com]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL,
+        value_name = "URL",
+        hide = true
+    )]
+    pub upload_base_url: Opt<BaseUrl>,
+}
+
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Test Engine")]
 pub struct EngineArgs {
-    /// The token for the plan API; asked of the CI agent when there is none
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN, value_name = "TOKEN")]
-    pub access_token: Option<String>,
-    /// The token for uploads; asked of the CI agent when there is none
+    /// Token for the plan API [default: fetched from the Buildkite agent]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN,
+        value_name = "TOKEN"
+    )]
+    pub access_token: Opt<SecretString>,
+    /// Token for uploads [default: fetched from the Buildkite agent]
     #[arg(long, env = env_vars::BUILDKITE_ANALYTICS_TOKEN, value_name = "TOKEN", hide = true)]
-    pub upload_token: Option<String>,
+    pub upload_token: Opt<SecretString>,
     /// Upload the result file after every attempt
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub upload_results: Option<String>,
-    /// A tag for uploads (can be repeated; the variable holds several, separated by commas)
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TAGS, value_name = "KEY=VALUE")]
-    pub tag: Vec<String>,
-    /// The suite's slug
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SUITE_SLUG, value_name = "SLUG")]
-    pub suite_slug: Option<String>,
-    /// Where the plan API is
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_BASE_URL, value_name = "URL", hide = true)]
-    pub base_url: Option<String>,
-    /// Where the upload API is
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL, value_name = "URL", hide = true)]
-    pub upload_base_url: Option<String>,
-    /// Ask the CI agent for tokens that are not set [default: true]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OIDC,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub oidc: Option<String>,
-    /// Never ask the CI agent for tokens
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub no_oidc: Option<String>,
-    /// How long such a token is good for [default: 2h]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OIDC_LIFETIME, value_name = "DURATION")]
-    pub oidc_lifetime: Option<String>,
-    /// The CI agent's program
-    #[arg(long, value_name = "PROGRAM", hide = true)]
-    pub buildkite_agent_command: Option<String>,
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS)]
+    pub upload_results: Opt<bool>,
+    #[command(flatten)]
+    pub tokens: TokenArgs,
+    #[command(flatten)]
+    pub results: ResultArgs,
 }
 
-/// What to run, and how.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Test runner")]
 pub struct RunnerArgs {
-    /// The test runner's name
+    /// Test runner
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TEST_RUNNER, value_name = "NAME")]
-    pub test_runner: Option<String>,
-    /// The command that runs tests [default: the runner's]
+    pub test_runner: Opt<String>,
+    /// Command that runs tests [default: depends on the runner]
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TEST_CMD, value_name = "COMMAND")]
-    pub test_command: Option<String>,
-    /// The glob pattern of test files [default: the runner's]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN, value_name = "GLOB")]
-    pub test_file_pattern: Option<String>,
-    /// The glob pattern of files and folders to leave out
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN, value_name = "GLOB")]
-    pub test_file_exclude_pattern: Option<String>,
-    /// Where the runner writes its results
+    pub test_command: Opt<String>,
+    /// Glob pattern of test files [default: depends on the runner]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN,
+        value_name = "GLOB"
+    )]
+    pub test_file_pattern: Opt<String>,
+    /// Glob pattern of files and directories to exclude
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN,
+        value_name = "GLOB"
+    )]
+    pub test_file_exclude_pattern: Opt<String>,
+    /// File that the runner writes its results to
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_RESULT_PATH, value_name = "PATH")]
-    pub result_path: Option<String>,
-    /// A text file with one test file per line, instead of discovery
+    pub result_path: Opt<String>,
+    /// Text file with one test file per line; replaces discovery
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_FILES, value_name = "PATH")]
-    pub files: Option<String>,
-    /// A text file with one selector per line; wins over --files
+    pub files: Opt<PathBuf>,
+    /// Text file with one selector per line; overrides --files
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SELECTOR_FILE, value_name = "PATH")]
-    pub selector_file: Option<String>,
+    pub selector_file: Opt<PathBuf>,
     /// Split slow files into their examples
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub split_by_example: Option<String>,
-    /// Name the targets of a plan request as selectors rather than as files
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SELECTOR_SPLITTING, hide = true,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub selector_splitting: Option<String>,
-    /// Which tags to run (pytest only)
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE)]
+    pub split_by_example: Opt<bool>,
+    /// Send targets as selectors in plan requests; false sends files [default: true]
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SELECTOR_SPLITTING, hide = true)]
+    pub selector_splitting: Opt<bool>,
+    /// Run only tests with these tags (pytest only)
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TAG_FILTERS, value_name = "FILTERS")]
-    pub tag_filters: Option<String>,
-    /// The folder of the project inside its repository
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_LOCATION_PREFIX, value_name = "PREFIX")]
-    pub location_prefix: Option<String>,
-    /// The same, by the collectors' variable; not an option to type
-    #[arg(long = "collector-location-prefix", env = env_vars::BUILDKITE_ANALYTICS_LOCATION_PREFIX, hide = true)]
-    pub collector_location_prefix: Option<String>,
-    /// How often failed tests are retried [default: 0]
+    pub tag_filters: Opt<String>,
+    /// Maximum number of retries of failed tests [default: 0]
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_RETRY_COUNT, value_name = "COUNT")]
-    pub test_engine_retry_count: Option<String>,
-    /// The command that retries failed tests [default: the runner's]
+    pub test_engine_retry_count: Opt<i64>,
+    /// Command that retries failed tests [default: depends on the runner]
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_RETRY_CMD, value_name = "COMMAND")]
-    pub retry_command: Option<String>,
+    pub retry_command: Opt<String>,
     /// Do not retry failed muted tests
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub disable_retry_muted: Option<String>,
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST)]
+    pub disable_retry_muted: Opt<bool>,
 }
 
-/// What `run` and `plan` share.
-#[derive(Args, Clone, Debug, Default)]
+/// The options of both `run` and `plan`.
+#[derive(Args, Clone, Debug)]
 pub struct CommonArgs {
-    /// The build.
     #[command(flatten)]
     pub build: BuildArgs,
-    /// The server.
+    #[command(flatten)]
+    pub node: NodeArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// The runner.
     #[command(flatten)]
     pub runner: RunnerArgs,
-    /// What names the plan [default: BUILD_ID/STEP_ID]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER, value_name = "IDENTIFIER", help_heading = "Plan")]
-    pub plan_identifier: Option<String>,
+    /// Name of the plan, the same on every node [default: BUILD_ID/STEP_ID]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
+        value_name = "IDENTIFIER",
+        help_heading = "Plan"
+    )]
+    pub plan_identifier: Opt<String>,
 }
 
-/// `bktec run`.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// What it shares with `plan`.
     #[command(flatten)]
     pub common: CommonArgs,
-    /// Fail when this node has no tests
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS, help_heading = "Test runner",
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub fail_on_no_tests: Option<String>,
-    /// Fail when a file or test that this node was to run left no results
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS, help_heading = "Test runner",
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub fail_on_missing_results: Option<String>,
-    /// Tell the CI early that the job will fail
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE, help_heading = "Test Engine",
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub promise_failure: Option<String>,
-    /// Write events beside the log: text (none) or json (a line each, to stderr) [default: text]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT, value_name = "FORMAT", help_heading = "Output")]
-    pub output: Option<String>,
-    /// Write the events to this file instead
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT_FILE, value_name = "PATH", help_heading = "Output")]
-    pub output_file: Option<String>,
+    /// Fail if this node has no tests
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS,
+        help_heading = "Test runner"
+    )]
+    pub fail_on_no_tests: Opt<bool>,
+    /// Fail if a file or test assigned to this node has no results
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS,
+        help_heading = "Test runner"
+    )]
+    pub fail_on_missing_results: Opt<bool>,
+    /// Report the job's failure to Buildkite before the job ends
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE,
+        help_heading = "Test Engine"
+    )]
+    pub promise_failure: Opt<bool>,
+    /// Event format: text (no events) or json (one event per line, on stderr) [default: text]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
+    pub output: Opt<String>,
+    /// Write events to this file instead of stderr
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT_FILE,
+        value_name = "PATH",
+        help_heading = "Output"
+    )]
+    pub output_file: Opt<PathBuf>,
 }
 
-/// `bktec plan`.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
-    /// What it shares with `run`.
     #[command(flatten)]
     pub common: CommonArgs,
-    /// The most nodes that the server may choose; 0 is off
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_MAX_PARALLELISM, value_name = "COUNT", help_heading = "Plan")]
-    pub max_parallelism: Option<String>,
-    /// How long each node should take, such as 2m30s; 0 is off
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TARGET_TIME, value_name = "DURATION", help_heading = "Plan")]
-    pub target_time: Option<String>,
+    /// Let the server choose up to this many nodes; 0 turns this off [default: 0]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_MAX_PARALLELISM,
+        value_name = "COUNT",
+        help_heading = "Plan"
+    )]
+    pub max_parallelism: Opt<i64>,
+    /// Target duration of each node, such as 2m30s; 0 turns this off [default: 0]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_TARGET_TIME,
+        value_name = "DURATION",
+        help_heading = "Plan"
+    )]
+    pub target_time: Opt<Duration>,
     /// Print the plan's identifier and parallelism as one line of JSON
-    #[arg(long, help_heading = "Output",
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub json: Option<String>,
-    /// Write the whole plan to a file, or to stdout for -
+    #[arg(long, help_heading = "Output")]
+    pub json: Opt<bool>,
+    /// Write the whole plan to a file, or to stdout if PATH is -
     #[arg(long, value_name = "PATH", help_heading = "Output")]
-    pub plan_out: Option<String>,
-    /// Upload this pipeline template with the plan's identifier and parallelism in its environment
+    pub plan_out: Opt<PathBuf>,
+    /// Upload this pipeline template with the plan's identifier and parallelism set as variables
     #[arg(long, value_name = "TEMPLATE", help_heading = "Output")]
-    pub pipeline_upload: Option<String>,
-    /// Tell the plan's size to a CI: github (outputs of the step), gitlab (a child pipeline) or circleci
-    /// (parameters of the continued pipeline)
+    pub pipeline_upload: Opt<String>,
+    /// Pass the plan to a CI: github (step outputs), gitlab (child pipeline) or circleci (pipeline
+    /// parameters)
     #[arg(long, value_name = "CI", help_heading = "Output")]
-    pub output: Option<String>,
-    /// Where --output writes to [default: $GITHUB_OUTPUT for github, else stdout]
+    pub output: Opt<String>,
+    /// File for --output [default: $GITHUB_OUTPUT for github, otherwise stdout]
     #[arg(long, value_name = "PATH", help_heading = "Output")]
-    pub output_file: Option<String>,
-    /// A file of YAML with the job .bktec, for --output gitlab
+    pub output_file: Opt<PathBuf>,
+    /// YAML file that defines the job .bktec, for --output gitlab
     #[arg(long, value_name = "PATH", help_heading = "Output")]
-    pub job_template: Option<String>,
+    pub job_template: Opt<PathBuf>,
 }
 
-/// Options that exist only where `BKTEC_PREVIEW_SELECTION` is on.
+/// Options that exist only when `BKTEC_PREVIEW_SELECTION` is on.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Preview")]
 pub struct PreviewArgs {
-    /// Which part of the tests to choose
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY, value_name = "NAME")]
-    pub selection_strategy: Option<String>,
-    /// A parameter of the strategy (can be repeated)
+    /// Strategy that selects which tests to run
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY,
+        value_name = "NAME"
+    )]
+    pub selection_strategy: Opt<String>,
+    /// Parameter of the strategy (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
-    pub selection_param: Vec<String>,
-    /// Something to tell the server about the commit (can be repeated)
+    pub selection_param: Vec<Opt<String>>,
+    /// Metadata of the commit for the server (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
-    pub metadata: Vec<String>,
-    /// The git remote to compare with [default: origin]
+    pub metadata: Vec<Opt<String>>,
+    /// Git remote to compare with [default: origin]
     #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_REMOTE, value_name = "REMOTE")]
-    pub remote: Option<String>,
-    /// The pipeline's slug
+    pub remote: Opt<String>,
+    /// Pipeline slug
     #[arg(long, env = env_vars::BUILDKITE_PIPELINE_SLUG, value_name = "SLUG", hide = true)]
-    pub pipeline_slug: Option<String>,
-    /// Send what git knows of the commit
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA,
-          num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    pub collect_git_metadata: Option<String>,
+    pub pipeline_slug: Opt<String>,
+    /// Send git metadata of the commit
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA)]
+    pub collect_git_metadata: Opt<bool>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct UploadArgs {
+    /// Result files: JUnit XML, Test Engine JSON, go test -json, or another format with --format
+    #[arg(value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+    /// Format of the files: json, junit, rspec-json, jest-json, playwright-json, cucumber-json or
+    /// go-jsonl [default: by extension: .xml junit, .json json, .jsonl go-jsonl]
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT, value_name = "FORMAT")]
+    pub format: Opt<Format>,
+    /// Time limit for all uploads together [default: 5m]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT,
+        value_name = "DURATION"
+    )]
+    pub timeout: Opt<Duration>,
+    /// Suite token [default: fetched from the Buildkite agent]
+    #[arg(
+        long,
+        aliases = ["token", "upload-token"],
+        env = env_vars::BUILDKITE_ANALYTICS_TOKEN,
+        value_name = "TOKEN",
+        help_heading = "Test Engine"
+    )]
+    pub suite_token: Opt<SecretString>,
+    #[command(flatten)]
+    pub tokens: TokenArgs,
+    #[command(flatten)]
+    pub results: ResultArgs,
+    /// URL to upload to, including the path
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_URL,
+        value_name = "URL",
+        hide = true
+    )]
+    pub upload_url: Opt<BaseUrl>,
+    #[command(flatten)]
+    pub build: BuildArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BackfillArgs {
+    /// API token with the scope read_suites, and write_suites to upload [default: fetched from the
+    /// Buildkite agent]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN,
+        value_name = "TOKEN",
+        help_heading = "Test Engine"
+    )]
+    pub access_token: Opt<SecretString>,
+    #[command(flatten)]
+    pub tokens: TokenArgs,
+    /// Days of history to collect, 1 to 90 [default: 90]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_BACKFILL_DAYS,
+        value_name = "DAYS",
+        help_heading = "Collection"
+    )]
+    pub days: Opt<i64>,
+    /// Git remote to fetch from and compare with [default: origin]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_REMOTE,
+        value_name = "REMOTE",
+        help_heading = "Collection"
+    )]
+    pub remote: Opt<String>,
+    /// Fallback for --remote; set by variable only
+    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_BACKFILL_REMOTE, hide = true)]
+    pub backfill_remote: Opt<String>,
+    /// Maximum number of concurrent git processes that compute diffs [default: 10]
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY,
+        value_name = "COUNT",
+        help_heading = "Collection"
+    )]
+    pub concurrency: Opt<i64>,
+    /// Leave out patches
+    #[arg(
+        long,
+        env = env_vars::BUILDKITE_TEST_ENGINE_SKIP_DIFFS,
+        help_heading = "Collection"
+    )]
+    pub skip_diffs: Opt<bool>,
+    /// Write the archive to this file instead of uploading it
+    #[arg(long, value_name = "FILE", help_heading = "Archive")]
+    pub output: Opt<PathBuf>,
+    /// Upload this archive instead of collecting one
+    #[arg(long, value_name = "FILE", help_heading = "Archive")]
+    pub upload: Opt<PathBuf>,
 }

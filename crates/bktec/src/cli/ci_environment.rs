@@ -1,18 +1,16 @@
-//! What is read of the process beside its options: what CIs say in their variables, and the folder.
-//!
-//! What it means is `ci`'s business.
+//! What is read of the process besides its options: variables set by CIs, and the working
+//! directory. `ci` interprets them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::env_vars;
 
-/// Where the program was started.
 #[derive(Clone, Debug, Default)]
 pub struct CiEnvironment {
-    /// The variables of CIs that are set, by their names in `env_vars`.
+    /// The variables of `env_vars::CI` that are set.
     pub variables: BTreeMap<&'static str, String>,
-    /// The working directory; empty where the system does not say.
+    /// The working directory; empty if it is not known.
     pub directory: PathBuf,
 }
 

@@ -1,146 +1,134 @@
-//! What was typed, and what the environment said in its place: clap structs, no meaning yet.
+//! The command line and the environment, read into typed options.
 //!
-//! Every value is text here. Numbers, booleans, durations and addresses are read in `settings`, so
-//! that everything wrong with a command line is told at once and in one form.
+//! Wrong values are kept for `settings` to report, so that everything wrong with a command line is
+//! reported at once and in one form.
 
 mod args;
 mod ci_environment;
-mod tools;
-mod upload;
+mod option;
+mod values;
 
+use std::any::TypeId;
 use std::ffi::OsString;
 
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use clap_complete::Shell;
 
 pub use args::{
-    BuildArgs, CommonArgs, EngineArgs, GlobalArgs, PlanArgs, PreviewArgs, RunArgs, RunnerArgs,
+    BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ResultArgs,
+    RunArgs, RunnerArgs, TokenArgs, UploadArgs,
 };
 pub use ci_environment::CiEnvironment;
-pub use tools::TypedBackfill;
-pub use upload::{TypedUpload, UploadArgs};
+pub use option::{Opt, Problem};
 
 use crate::env_vars;
 
-const COMPLETIONS: &str = "completions";
-const MANUAL: &str = "man";
+const BACKFILL: &str = "backfill-commit-metadata";
+const BUILD_HEADING: &str = "Build environment";
 
-/// A command line that was understood.
 #[derive(Debug)]
 pub enum Invocation {
-    /// `bktec run`.
     Run(Box<Typed<RunArgs>>),
-    /// `bktec plan`.
     Plan(Box<Typed<PlanArgs>>),
-    /// `bktec upload`.
-    Upload(Box<TypedUpload>),
-    /// `bktec tools backfill-commit-metadata`.
-    Backfill(Box<TypedBackfill>),
-    /// `bktec completions`.
-    Completions {
-        /// For which shell.
-        shell: Shell,
-        /// What there is to complete.
-        command: Box<Command>,
-    },
-    /// `bktec man`.
-    Manual {
-        /// What there is to describe.
-        command: Box<Command>,
-    },
+    Upload(Box<Typed<UploadArgs>>),
+    Backfill(Box<Typed<BackfillArgs>>),
+    Completions { shell: Shell, command: Box<Command> },
+    Manual { command: Box<Command> },
 }
 
-/// What every subcommand carries, beside its own options.
+/// The options of a subcommand, and the environment it was started in.
 #[derive(Debug)]
 pub struct Typed<T> {
-    /// Options of the program.
     pub global: GlobalArgs,
-    /// Options of this subcommand.
     pub own: T,
-    /// Options that exist only where the preview is on.
+    /// Not set unless the preview is on.
     pub preview: PreviewArgs,
-    /// The tags are one text from their variable, separated by commas. Typed ones are one each,
-    /// so that their values may hold commas.
-    pub tags_from_variable: bool,
-    /// What the CI says.
     pub ci_environment: CiEnvironment,
+    /// A factor for time limits; see [`test_budget_scale`].
+    pub time_scale: f64,
 }
 
-/// Why there is nothing to do.
+/// Why no command runs.
 #[derive(Debug)]
 pub enum Stop {
-    /// Help or the version was asked for; belongs on stdout.
+    /// Help or the version, for stdout.
     Answer(String),
-    /// No subcommand: the help, and a complaint.
     NoCommand {
-        /// The help text.
         help: String,
     },
-    /// A subcommand that does not exist: the help, and a complaint.
     UnknownCommand {
-        /// As typed.
         name: String,
-        /// The help text.
         help: String,
     },
-    /// Anything else that clap refuses, in its words.
+    /// A usage error, as clap words it.
     Usage(String),
 }
 
-/// Reads a command line. `arguments` starts with the program's name.
-///
-/// Options that were not typed are taken from their variables.
+/// `arguments` starts with the program's name. Options that are not given are read from their
+/// variables.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Stop> {
     let preview = preview_is_on();
-    let mut command = command(preview);
-    let matches = match command.try_get_matches_from_mut(arguments) {
-        Ok(matches) => matches,
-        Err(error) => return Err(stop(&error)),
+    let mut root = command(preview);
+    let matches = root
+        .try_get_matches_from_mut(arguments)
+        .map_err(|error| stop(&error))?;
+    let Some((name, own)) = matches.subcommand() else {
+        return Err(no_command(&mut root));
     };
-    match matches.subcommand() {
-        Some(("run", own)) => typed(own, preview).map(|typed| Invocation::Run(Box::new(typed))),
-        Some(("plan", own)) => typed(own, preview).map(|typed| Invocation::Plan(Box::new(typed))),
-        Some(("upload", own)) => {
-            upload::parse(own).map(|typed| Invocation::Upload(Box::new(typed)))
+    match name {
+        "run" => Ok(Invocation::Run(Box::new(typed(own)?))),
+        "plan" => Ok(Invocation::Plan(Box::new(typed(own)?))),
+        "upload" => Ok(Invocation::Upload(Box::new(typed(own)?))),
+        "tools" => {
+            let tools = root.find_subcommand_mut("tools").ok_or_else(unlisted)?;
+            match own.subcommand() {
+                Some((BACKFILL, own)) => Ok(Invocation::Backfill(Box::new(typed(own)?))),
+                Some((tool, _)) => Err(unknown_command(format!("tools {tool}"), tools)),
+                None => Err(no_command(tools)),
+            }
         }
-        Some(("tools", own)) => {
-            tools::parse(&mut command, own).map(|typed| Invocation::Backfill(Box::new(typed)))
-        }
-        Some((COMPLETIONS, own)) => match own.get_one::<Shell>("shell") {
-            Some(&shell) => Ok(Invocation::Completions {
-                shell,
-                command: Box::new(self::command(preview)),
-            }),
-            None => Err(Stop::Usage("a shell is required".to_owned())),
-        },
-        Some((MANUAL, _)) => Ok(Invocation::Manual {
-            command: Box::new(self::command(preview)),
+        "completions" => Ok(Invocation::Completions {
+            shell: *own.get_one::<Shell>("shell").ok_or_else(unlisted)?,
+            command: Box::new(command(preview)),
         }),
-        Some((name, _)) => Err(Stop::UnknownCommand {
-            name: name.to_owned(),
-            help: command.render_help().to_string(),
+        "man" => Ok(Invocation::Manual {
+            command: Box::new(command(preview)),
         }),
-        None => Err(Stop::NoCommand {
-            help: command.render_help().to_string(),
-        }),
+        other => Err(unknown_command(other.to_owned(), &mut root)),
     }
 }
 
-/// The whole command line as clap knows it; help and reference pages are made from it.
+fn no_command(command: &mut Command) -> Stop {
+    Stop::NoCommand {
+        help: command.render_help().to_string(),
+    }
+}
+
+fn unknown_command(name: String, command: &mut Command) -> Stop {
+    Stop::UnknownCommand {
+        name,
+        help: command.render_help().to_string(),
+    }
+}
+
+/// For what clap guarantees.
+fn unlisted() -> Stop {
+    Stop::Usage("error: the command line was parsed incompletely; please report this".to_owned())
+}
+
+/// The command line as clap sees it. Help, completions, the manual and the reference pages are
+/// generated from it.
 pub fn command(preview: bool) -> Command {
-    // The descriptions come last: a group of options would put its own in their place.
-    let root = GlobalArgs::augment_args(Command::new("bktec"))
+    // `about` comes last: flattened options would replace it by their own doc comment.
+    let root = finished(GlobalArgs::augment_args(Command::new("bktec")))
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Runs a CI machine's share of a test suite")
+        .about("Runs one node's share of a test suite")
         .after_help(
-            "Every option is also an environment variable; the option wins. \
+            "Every option can also be set by an environment variable; the option wins. \
              Durations look like 2m30s, booleans like true or false.",
         )
-        .allow_external_subcommands(true)
-        .args_override_self(true);
+        .allow_external_subcommands(true);
     let with_preview = |subcommand: Command| {
         if preview {
             PreviewArgs::augment_args(subcommand)
@@ -148,72 +136,125 @@ pub fn command(preview: bool) -> Command {
             subcommand
         }
     };
-    let run = with_preview(RunArgs::augment_args(Command::new("run")))
-        .about("Runs this node's share of the tests, retries, reports, uploads");
-    let plan = with_preview(PlanArgs::augment_args(Command::new("plan")))
-        .about("Creates a test plan and runs nothing");
-    root.subcommand(finished(run))
-        .subcommand(finished(plan))
-        .subcommand(upload::command())
-        .subcommand(tools::command(preview))
-        .subcommand(
-            Command::new(COMPLETIONS)
-                .about("Prints a script that completes options in a shell")
-                .arg(
-                    Arg::new("shell")
-                        .value_name("SHELL")
-                        .help("The shell")
-                        .required(true)
-                        .value_parser(clap::value_parser!(Shell)),
-                ),
-        )
-        .subcommand(Command::new(MANUAL).about("Prints the manual, for man -l -"))
+    let run = finished(with_preview(RunArgs::augment_args(Command::new("run"))))
+        .about("Runs this node's share of the tests, retries failed tests, reports and uploads");
+    let plan = finished(with_preview(PlanArgs::augment_args(Command::new("plan"))))
+        .about("Creates a test plan without running tests");
+    let upload = finished(UploadArgs::augment_args(Command::new("upload")))
+        .about("Uploads result files")
+        .override_usage("bktec upload [OPTIONS] <FILE>...")
+        .mut_args(|argument| match argument.get_help_heading() {
+            Some(BUILD_HEADING) => argument
+                .hide(false)
+                .help_heading("Build [default: detected from the CI]"),
+            _ => argument,
+        });
+    let completions = Command::new("completions")
+        .about("Prints a shell completion script")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .help("Shell")
+                .required(true)
+                .value_parser(clap::value_parser!(Shell)),
+        );
+    root.subcommand(run)
+        .subcommand(plan)
+        .subcommand(upload)
+        .subcommand(tools(preview))
+        .subcommand(completions)
+        .subcommand(Command::new("man").about("Prints the manual page, for man -l -"))
 }
 
-/// What holds for every option: a value may begin with a hyphen (`--retry-count -1` is a wrong
-/// value, not another option), the last one of two wins, no value of a variable is printed, since
-/// some are secrets, and what is no UTF-8 is taken as near as can be: a commit message in another
-/// encoding is no reason to stop a build.
+fn tools(preview: bool) -> Command {
+    let backfill = finished(BackfillArgs::augment_args(Command::new(BACKFILL)))
+        .about("Collects the history of commits that the suite has results for, and uploads it")
+        .mut_arg("organization_slug", |argument| argument.hide(false))
+        .mut_arg("base_url", |argument| argument.hide(false));
+    Command::new("tools")
+        .about("Setup commands")
+        .hide(!preview)
+        .allow_external_subcommands(true)
+        .subcommand(backfill)
+}
+
+/// Adds what holds for every option: the last of several values wins, a value may begin with a
+/// hyphen (`--retry-count -1` is a wrong value, not another option), the values of variables are
+/// not shown in the help, since some are secrets, and an option that is not set has a blank text.
 fn finished(command: Command) -> Command {
     command.args_override_self(true).mut_args(|argument| {
-        let takes_exactly_one = argument
-            .get_num_args()
-            .is_none_or(|range| range.min_values() > 0);
-        argument
-            .hide_env_values(true)
-            .value_parser(
-                OsStringValueParser::new().map(|value| value.to_string_lossy().into_owned()),
-            )
-            .allow_hyphen_values(takes_exactly_one)
+        if argument.is_positional() {
+            return argument;
+        }
+        let is_boolean = argument.get_value_parser().type_id() == TypeId::of::<Opt<bool>>();
+        let argument = if is_boolean {
+            argument
+                .value_name("BOOL")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true")
+        } else {
+            argument.allow_hyphen_values(true)
+        };
+        let argument = argument.hide_env_values(true);
+        match argument.get_action() {
+            ArgAction::Append => argument,
+            _ => argument
+                .required(false)
+                .default_value("")
+                .hide_default_value(true),
+        }
     })
 }
 
-fn typed<T: FromArgMatches>(matches: &ArgMatches, preview: bool) -> Result<Typed<T>, Stop> {
+fn typed<T: FromArgMatches>(matches: &ArgMatches) -> Result<Typed<T>, Stop> {
     let read = || -> Result<Typed<T>, clap::Error> {
+        let has_preview = matches.try_contains_id("selection_strategy").is_ok();
         Ok(Typed {
-            global: GlobalArgs {
-                time_scale: Some(test_budget_scale()),
-                ..GlobalArgs::from_arg_matches(matches)?
-            },
+            global: GlobalArgs::from_arg_matches(matches)?,
             own: T::from_arg_matches(matches)?,
-            preview: if preview {
+            preview: if has_preview {
                 PreviewArgs::from_arg_matches(matches)?
             } else {
                 PreviewArgs::default()
             },
-            tags_from_variable: matches.value_source("tag") == Some(ValueSource::EnvVariable),
             ci_environment: ci_environment::ci_environment(),
+            time_scale: test_budget_scale(),
         })
     };
     read().map_err(|error| stop(&error))
 }
 
+/// The options of a subcommand, without what the environment of the tests says.
+#[cfg(test)]
+pub fn typed_for_tests<T: FromArgMatches>(
+    arguments: &[&str],
+    ci_environment: CiEnvironment,
+) -> Typed<T> {
+    let root = command(true);
+    let subcommand = root.find_subcommand(arguments[0]).unwrap();
+    let unset = subcommand
+        .get_opts()
+        .chain(root.get_opts())
+        .filter(|option| option.get_env().is_some() && option.get_id() != "tag")
+        .map(|option| format!("--{}=", option.get_long().unwrap()));
+    let arguments = ["bktec", arguments[0]]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(unset)
+        .chain(arguments[1..].iter().map(|&argument| argument.to_owned()));
+    let matches = root.clone().get_matches_from(arguments);
+    Typed {
+        ci_environment,
+        ..typed(matches.subcommand().unwrap().1).unwrap()
+    }
+}
+
 fn stop(error: &clap::Error) -> Stop {
+    let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            Stop::Answer(error.render().to_string())
-        }
-        _ => Stop::Usage(error.render().to_string()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
+        _ => Stop::Usage(text),
     }
 }
 
@@ -226,18 +267,17 @@ fn preview_is_on() -> bool {
     is_truthy(&value)
 }
 
-/// The preview switch is read more kindly than the options are.
-fn is_truthy(value: &str) -> bool {
+fn is_truthy(text: &str) -> bool {
     matches!(
-        value.trim().to_ascii_lowercase().as_str(),
+        text.trim().to_ascii_lowercase().as_str(),
         "1" | "t" | "true" | "y" | "yes" | "on"
     )
 }
 
-/// A factor for API time budgets, for this project's tests.
+/// A factor for API time limits, for this project's tests.
 ///
-/// Read only by builds with debug assertions, so that no setting can make a released client give
-/// up on the server sooner than it says it does.
+/// Read only by builds with debug assertions, so that no variable can make a released client give
+/// up on the server earlier than documented.
 fn test_budget_scale() -> f64 {
     if !cfg!(debug_assertions) {
         return 1.0;
@@ -257,43 +297,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_is_well_formed() {
+    fn commands_pass_claps_own_checks() {
         command(false).debug_assert();
         command(true).debug_assert();
     }
 
     #[test]
-    fn preview_options_exist_only_in_the_preview() {
-        let has_strategy = |preview| {
+    fn preview_options_need_the_preview() {
+        let count = |preview| {
             command(preview)
                 .get_subcommands()
-                .filter(|subcommand| {
-                    subcommand
-                        .get_arguments()
-                        .any(|argument| argument.get_long() == Some("selection-strategy"))
-                })
+                .flat_map(Command::get_arguments)
+                .filter(|argument| argument.get_long() == Some("selection-strategy"))
                 .count()
         };
-        assert_eq!((has_strategy(false), has_strategy(true)), (0, 2));
+        assert_eq!((count(false), count(true)), (0, 2));
+        assert!(tools(false).is_hide_set());
+        assert!(!tools(true).is_hide_set());
     }
 
     #[test]
-    fn every_variable_of_an_option_is_in_the_table() {
-        let command = command(true);
-        for subcommand in command.get_subcommands() {
-            for argument in subcommand.get_arguments() {
-                if let Some(variable) = argument.get_env().and_then(|name| name.to_str()) {
-                    assert!(
-                        env_vars::ALL.iter().any(|(name, _)| *name == variable),
-                        "{variable}"
-                    );
-                }
+    fn every_variable_is_in_the_table() {
+        let (root, tools) = (command(true), tools(true));
+        let commands = root.get_subcommands().chain(tools.get_subcommands());
+        let mut seen = 0;
+        for argument in commands.flat_map(Command::get_arguments) {
+            if let Some(variable) = argument.get_env().and_then(|name| name.to_str()) {
+                let mut known = env_vars::ALL.iter();
+                assert!(known.any(|(name, _)| *name == variable), "{variable}");
+                seen += 1;
             }
         }
+        assert!(seen > 80, "{seen}");
     }
 
     #[test]
-    fn the_preview_switch_is_read_kindly() {
+    fn preview_switch_accepts_common_spellings() {
         for on in ["1", "t", "TRUE", " yes ", "y", "On"] {
             assert!(is_truthy(on), "{on}");
         }

@@ -1,7 +1,7 @@
-//! The subcommands, one file each: orchestration only.
+//! The subcommands: orchestration of the modules below.
 //!
-//! A command sees settings, never clap and never the environment. It ends with an exit code or
-//! with a [`CommandError`] that has one.
+//! A command takes settings; it sees neither clap nor the environment. It ends with an exit code or
+//! a [`CommandError`].
 
 mod backfill;
 mod error;
@@ -25,7 +25,7 @@ use std::ffi::OsString;
 pub use self::backfill::BackfillError;
 pub use self::error::CommandError;
 pub use self::upload::UploadFilesError;
-use crate::cli::{self, Invocation, PlanArgs, RunArgs, Stop, Typed, TypedBackfill, TypedUpload};
+use crate::cli::{self, BackfillArgs, Invocation, PlanArgs, RunArgs, Stop, Typed, UploadArgs};
 use crate::exit_code;
 use crate::settings::{
     BackfillSettings, CommonSettings, PlanSettings, RunSettings, UploadFilesSettings,
@@ -34,112 +34,78 @@ use crate::terminal::Terminal;
 
 /// The whole program: from its arguments to its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    match cli::parse(arguments) {
+    let terminal = Terminal::for_data(false);
+    let outcome = match cli::parse(arguments) {
         Ok(Invocation::Run(typed)) => run_command(&typed),
         Ok(Invocation::Plan(typed)) => plan_command(&typed),
         Ok(Invocation::Upload(typed)) => upload_command(&typed),
         Ok(Invocation::Backfill(typed)) => backfill_command(&typed),
         Ok(Invocation::Completions { shell, command }) => {
-            let terminal = Terminal::for_data(false);
-            let script = shell::completions(shell, *command);
-            ended(shell::print(Ok(script), &terminal), &terminal)
+            shell::print(Ok(shell::completions(shell, *command)), &terminal)
         }
-        Ok(Invocation::Manual { command }) => {
-            let terminal = Terminal::for_data(false);
-            ended(shell::print(shell::manual(*command), &terminal), &terminal)
-        }
-        Err(stop) => stopped(&stop, &Terminal::for_run(false)),
-    }
-}
-
-fn run_command(typed: &Typed<RunArgs>) -> u8 {
-    let settings = match RunSettings::resolve(typed) {
-        Ok(settings) => settings,
-        Err(problems) => return ended(Err(problems.into()), &Terminal::for_run(false)),
+        Ok(Invocation::Manual { command }) => shell::print(shell::manual(*command), &terminal),
+        Err(stop) => return stopped(&stop),
     };
-    let common = &settings.common;
-    let terminal = Terminal::for_run(common.debug).folding(common.folding);
-    tell_what_was_found(common, &terminal);
-    let outcome = tokens::suite_access("run", &common.engine)
-        .map_err(CommandError::from)
-        .and_then(|suite| {
-            let upload = tokens::upload_token(&settings, &suite);
-            run::run(&settings, &run::Tokens { suite, upload }, &terminal)
-        });
-    ended(outcome, &terminal)
-}
-
-fn plan_command(typed: &Typed<PlanArgs>) -> u8 {
-    let settings = match PlanSettings::resolve(typed) {
-        Ok(settings) => settings,
-        Err(problems) => return ended(Err(problems.into()), &Terminal::for_data(false)),
-    };
-    let common = &settings.common;
-    let terminal = Terminal::for_data(common.debug).folding(common.folding);
-    tell_what_was_found(common, &terminal);
-    let outcome = tokens::suite_access("plan", &common.engine)
-        .map_err(CommandError::from)
-        .and_then(|suite| plan::plan(&settings, &suite, &terminal));
-    ended(outcome, &terminal)
-}
-
-fn upload_command(typed: &TypedUpload) -> u8 {
-    let settings = match UploadFilesSettings::resolve(typed) {
-        Ok(settings) => settings,
-        Err(problems) => return ended(Err(problems.into()), &Terminal::for_data(false)),
-    };
-    let terminal = Terminal::for_data(settings.debug);
-    let outcome = tokens::suite_token(&settings)
-        .map_err(CommandError::from)
-        .and_then(|token| upload::upload(&settings, &token, &terminal));
-    ended(outcome, &terminal)
-}
-
-fn backfill_command(typed: &TypedBackfill) -> u8 {
-    let settings = match BackfillSettings::resolve(typed) {
-        Ok(settings) => settings,
-        Err(problems) => return ended(Err(problems.into()), &Terminal::for_data(false)),
-    };
-    let terminal = Terminal::for_data(settings.debug);
-    let outcome = tokens::suite_access("tools backfill-commit-metadata", &settings.engine)
-        .map_err(CommandError::from)
-        .and_then(|suite| backfill::backfill(&settings, &suite, &terminal));
-    ended(outcome, &terminal)
-}
-
-/// Whoever reads the log should see what was not configured but found.
-fn tell_what_was_found(common: &CommonSettings, terminal: &Terminal) {
-    if let Some(found) = &common.found {
-        terminal.stderr_line(found);
-    }
-}
-
-fn ended(outcome: Result<u8, CommandError>, terminal: &Terminal) -> u8 {
     outcome.unwrap_or_else(|error| {
-        error.tell(terminal);
+        error.report(&terminal);
         exit_code::NOT_RUN
     })
 }
 
-fn stopped(stop: &Stop, terminal: &Terminal) -> u8 {
+fn run_command(typed: &Typed<RunArgs>) -> Result<u8, CommandError> {
+    let settings = RunSettings::resolve(typed)?;
+    let common = &settings.common;
+    let terminal = Terminal::for_run(common.debug).folding(common.folding);
+    log_detected(common, &terminal);
+    let suite = tokens::suite_access("run", &common.engine)?;
+    let upload = tokens::upload_token(&settings, &suite);
+    run::run(&settings, &run::Tokens { suite, upload }, &terminal)
+}
+
+fn plan_command(typed: &Typed<PlanArgs>) -> Result<u8, CommandError> {
+    let settings = PlanSettings::resolve(typed)?;
+    let common = &settings.common;
+    let terminal = Terminal::for_data(common.debug).folding(common.folding);
+    log_detected(common, &terminal);
+    let suite = tokens::suite_access("plan", &common.engine)?;
+    plan::plan(&settings, &suite, &terminal)
+}
+
+fn upload_command(typed: &Typed<UploadArgs>) -> Result<u8, CommandError> {
+    let settings = UploadFilesSettings::resolve(typed)?;
+    let token = tokens::suite_token(&settings)?;
+    upload::upload(&settings, &token, &Terminal::for_data(settings.debug))
+}
+
+fn backfill_command(typed: &Typed<BackfillArgs>) -> Result<u8, CommandError> {
+    let settings = BackfillSettings::resolve(typed)?;
+    let suite = tokens::suite_access("tools backfill-commit-metadata", &settings.engine)?;
+    backfill::backfill(&settings, &suite, &Terminal::for_data(settings.debug))
+}
+
+/// Values that were not configured must be visible in the log.
+fn log_detected(common: &CommonSettings, terminal: &Terminal) {
+    if let Some(detected) = &common.detected {
+        terminal.stderr_line(detected);
+    }
+}
+
+fn stopped(stop: &Stop) -> u8 {
+    let terminal = Terminal::for_run(false);
     match stop {
         Stop::Answer(text) => {
             terminal.line(text.trim_end());
-            exit_code::SUCCESS
+            return exit_code::SUCCESS;
         }
         Stop::NoCommand { help } => {
             terminal.line(help.trim_end());
             terminal.stderr_line("command is required");
-            exit_code::NOT_RUN
         }
         Stop::UnknownCommand { name, help } => {
             terminal.line(help.trim_end());
             terminal.stderr_line(&format!("invalid command: {name:?}"));
-            exit_code::NOT_RUN
         }
-        Stop::Usage(text) => {
-            terminal.stderr_line(text.trim_end());
-            exit_code::NOT_RUN
-        }
+        Stop::Usage(text) => terminal.stderr_line(text.trim_end()),
     }
+    exit_code::NOT_RUN
 }

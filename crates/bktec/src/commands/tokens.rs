@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use crate::agent::{self, AgentError};
+use crate::cli::Problem;
 use crate::env_vars as var;
 use crate::server_api::SuiteAccess;
 use crate::settings::{
@@ -70,7 +71,7 @@ fn token(
                 "must not be blank (or give {flag}): failed to fetch a token: {error}\n\
                  hint: set {variable} (tokens are fetched automatically only on Buildkite)"
             );
-            InvalidConfiguration::of(command, variable, message)
+            InvalidConfiguration::new(command, vec![Problem::new(variable, message)])
         }),
     }
 }

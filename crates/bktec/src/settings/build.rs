@@ -1,139 +1,115 @@
-//! What is known of the build: given by options, else found in what the CI says.
+//! The build: from options, else from what the CI reports.
 
-use super::fields::Field;
 use super::problems::Problems;
-use crate::ci::{Ci, Facts, RunEnvironment, Value};
-use crate::cli::BuildArgs;
-use crate::env_vars as var;
+use crate::ci::{BuildDetails, Ci, RunEnvironment, Value};
+use crate::cli::{BuildArgs, NodeArgs, Opt};
 
-/// What the CI says about the build; empty where it says nothing.
+/// Texts are empty where nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildSettings {
-    /// The build: on Buildkite its UUID.
+    /// On Buildkite, a UUID.
     pub build_id: String,
-    /// The job.
     pub job_id: String,
-    /// The step.
     pub step_id: String,
-    /// The branch.
     pub branch: String,
-    /// The commit.
     pub commit: String,
-    /// The commit's or the build's message.
-    pub message: String,
-    /// The build's number.
-    pub number: String,
-    /// The build's page.
-    pub url: String,
-    /// How often the CI job was retried.
+    /// How many times the CI job was retried.
     pub job_retry_count: i64,
-    /// This job's number.
+    /// This job's index, from 0.
     pub parallel_job: i64,
-    /// How many jobs there are.
     pub parallelism: i64,
 }
 
-/// What was taken from the variables of a CI, for people.
+/// What was taken from the variables of a CI, for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    named: Vec<String>,
-    others: Vec<String>,
+pub(super) struct Detected {
+    /// Texts with their variables.
+    details: Vec<String>,
+    /// Names alone, for values that would not help a reader.
+    names: Vec<&'static str>,
 }
 
-impl Found {
-    /// Notes a value that was taken.
-    pub(super) fn take(&mut self, what: &str, value: &Value) {
-        self.named
-            .push(format!("{what} {} ({})", value.text, value.from));
+impl Detected {
+    pub(super) fn add(&mut self, detail: String) {
+        self.details.push(detail);
     }
 
-    /// Notes something in words of its own.
-    pub(super) fn note(&mut self, text: String) {
-        self.named.push(text);
+    /// The text of an option, else the value of the CI, which is noted.
+    pub(super) fn resolve(
+        &mut self,
+        name: &'static str,
+        option: &Opt<String>,
+        value: Option<&Value>,
+        with_text: bool,
+    ) -> Option<String> {
+        option.ok().or_else(|| {
+            let value = value?;
+            if with_text {
+                self.add(format!("{name} {} ({})", value.text, value.from));
+            } else {
+                self.names.push(name);
+            }
+            Some(value.text.clone())
+        })
     }
 
-    /// Notes a value whose text is of no use here.
-    fn take_silently(&mut self, what: &str) {
-        self.others.push(what.to_owned());
-    }
-
-    /// One line; `None` where nothing was taken.
-    pub(super) fn line(self, ci: &Ci) -> Option<String> {
-        let mut parts = self.named;
-        if !self.others.is_empty() {
-            parts.push(format!("and the {}", self.others.join(", ")));
+    /// One line; `None` when nothing was taken.
+    pub(super) fn line(mut self, ci: &Ci) -> Option<String> {
+        if !self.names.is_empty() {
+            self.details.push(format!("and {}", self.names.join(", ")));
         }
-        if parts.is_empty() {
-            return None;
-        }
-        Some(format!(
-            "bktec: taken from {}: {}",
-            ci.provider.title,
-            parts.join(", ")
-        ))
+        (!self.details.is_empty()).then(|| {
+            let title = ci.provider.title;
+            format!("bktec: detected {title}: {}", self.details.join(", "))
+        })
     }
 }
 
 /// The build without its nodes, which depend on the command.
 pub(super) fn build(
     args: &BuildArgs,
+    node: &NodeArgs,
     ci: Option<&Ci>,
-    found: &mut Found,
+    detected: &mut Detected,
     problems: &mut Problems,
 ) -> BuildSettings {
-    let nothing = Facts::default();
-    let facts = ci.map_or(&nothing, |ci| &ci.facts);
-    let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-    let mut told = |what: &str, text: &Option<String>, value: &Option<Value>| {
-        given(text).unwrap_or_else(|| taken(value.as_ref(), |value| found.take(what, value)))
+    let none = BuildDetails::default();
+    let details = ci.map_or(&none, |ci| &ci.details);
+    let mut text = |name, option: &Opt<String>, value: &Option<Value>, with_text| {
+        let text = detected.resolve(name, option, value.as_ref(), with_text);
+        text.unwrap_or_default()
     };
-    let build_id = told("build", &args.build_id, &facts.build);
-    let step_id = told("step", &args.step_id, &facts.step);
-    let retries = Field::new(
-        var::BUILDKITE_RETRY_COUNT,
-        "--retry-count",
-        args.retry_count.as_ref(),
+    let build_id = text("build", &args.build_id, &details.build, true);
+    let step_id = text("step", &node.step_id, &details.step, true);
+    let retries = details.retry_count.clone();
+    let retries = retries.filter(|value| value.text != "0" && !node.retry_count.is_set());
+    let detected_retries = text("retry", &Opt::default(), &retries, true);
+    let job_retry_count = problems.integer(
+        &node.retry_count,
+        detected_retries.parse().unwrap_or(0),
+        0..=i64::MAX,
     );
-    let job_retry_count = if retries.text.is_some() {
-        retries.integer(0, 0..=i64::MAX, problems)
-    } else {
-        let retries = told("retry", &None, &facts.retry_count.clone().filter(is_retry));
-        retries.parse().unwrap_or(0)
-    };
-    let mut rest = |what: &str, text: &Option<String>, value: &Option<Value>| {
-        given(text).unwrap_or_else(|| taken(value.as_ref(), |_| found.take_silently(what)))
-    };
-    BuildSettings {
+    let build = BuildSettings {
         build_id,
         step_id,
         job_retry_count,
-        job_id: rest("job", &args.job_id, &facts.job),
-        branch: rest("branch", &args.branch, &facts.branch),
-        commit: rest("commit", &args.commit, &facts.commit),
-        message: rest("message", &args.message, &facts.message),
-        number: rest("number", &args.build_number, &facts.number),
-        url: rest("page", &args.build_url, &facts.url),
+        job_id: text("job", &args.job_id, &details.job, false),
+        branch: text("branch", &args.branch, &details.branch, false),
+        commit: text("commit", &args.commit, &details.commit, false),
         parallel_job: 0,
         parallelism: 1,
-    }
-}
-
-fn is_retry(value: &Value) -> bool {
-    value.text != "0"
-}
-
-fn taken(value: Option<&Value>, note: impl FnOnce(&Value)) -> String {
-    let Some(value) = value else {
-        return String::new();
     };
-    note(value);
-    value.text.clone()
+    // Used by uploads alone; read here so that they are part of the log line.
+    text("message", &args.message, &details.message, false);
+    text("number", &args.build_number, &details.number, false);
+    text("URL", &args.build_url, &details.url, false);
+    build
 }
 
 /// The build that uploads belong to: options win over what the CI reports.
 pub(super) fn run_environment(args: &BuildArgs, ci: Option<&Ci>) -> RunEnvironment {
     let mut run = RunEnvironment::detected(ci);
-    for (given, field) in [
+    for (option, field) in [
         (&args.build_id, &mut run.key),
         (&args.branch, &mut run.branch),
         (&args.commit, &mut run.commit_sha),
@@ -142,11 +118,11 @@ pub(super) fn run_environment(args: &BuildArgs, ci: Option<&Ci>) -> RunEnvironme
         (&args.job_id, &mut run.job_id),
         (&args.message, &mut run.message),
     ] {
-        if let Some(text) = given.as_ref().filter(|text| !text.trim().is_empty()) {
-            text.clone_into(field);
+        if let Some(text) = option.ok() {
+            *field = text;
         }
     }
-    // Without a CI, a build's id is Buildkite's.
+    // Without a CI, a build ID is Buildkite's.
     if ci.is_none() && !run.key.is_empty() {
         run.ci = "buildkite";
     }

@@ -1,16 +1,16 @@
-//! What settings make of a CI's variables: which plan a machine asks for, and which share it takes.
+//! From a CI's variables to the plan that a machine requests and the share it runs.
 
 use std::path::PathBuf;
 
 use rstest::rstest;
 
 use super::RunSettings;
-use crate::cli::{CiEnvironment, PlanArgs, RunArgs, Typed};
+use crate::cli::{self, CiEnvironment};
 use crate::env_vars;
 use crate::settings::PlanSettings;
 
-/// `NAME=value` pairs, as the environment of a machine.
-fn ci_environment(environment: &str, folder: &str) -> CiEnvironment {
+/// `environment` holds `NAME=value` pairs.
+fn ci_environment(environment: &str, directory: &str) -> CiEnvironment {
     let variables = environment
         .split_whitespace()
         .filter_map(|pair| pair.split_once('='))
@@ -21,55 +21,36 @@ fn ci_environment(environment: &str, folder: &str) -> CiEnvironment {
         .collect();
     CiEnvironment {
         variables,
-        directory: PathBuf::from(folder),
+        directory: PathBuf::from(directory),
     }
 }
 
-fn typed<T>(own: T, ci_environment: CiEnvironment) -> Typed<T> {
-    Typed {
-        global: crate::cli::GlobalArgs::default(),
-        own,
-        preview: crate::cli::PreviewArgs::default(),
-        tags_from_variable: false,
-        ci_environment,
-    }
-}
+/// What every run needs besides the CI.
+const OPTIONS: &[&str] = &[
+    "--suite-slug=web",
+    "--access-token=secret",
+    "--test-runner=pytest",
+    "--organization-slug=acme",
+];
 
-fn run_args(change: impl FnOnce(&mut RunArgs)) -> RunArgs {
-    let mut args = RunArgs::default();
-    let set = |text: &str| Some(text.to_owned());
-    args.common.engine.suite_slug = set("web");
-    args.common.engine.access_token = set("secret");
-    args.common.runner.test_runner = set("pytest");
-    args.common.build.organization_slug = set("acme");
-    change(&mut args);
-    args
-}
-
-fn resolve_in(
-    environment: &str,
-    folder: &str,
-    change: impl FnOnce(&mut RunArgs),
-) -> Result<RunSettings, String> {
-    let typed = typed(run_args(change), ci_environment(environment, folder));
+fn resolve_in(environment: &str, directory: &str, options: &[&str]) -> Result<RunSettings, String> {
+    let arguments = [&["run"], OPTIONS, options].concat();
+    let typed = cli::typed_for_tests(&arguments, ci_environment(environment, directory));
     RunSettings::resolve(&typed).map_err(|problems| problems.to_string())
 }
 
-fn resolve(environment: &str, change: impl FnOnce(&mut RunArgs)) -> Result<RunSettings, String> {
-    resolve_in(environment, "/", change)
+fn resolve(environment: &str, options: &[&str]) -> Result<RunSettings, String> {
+    resolve_in(environment, "/", options)
 }
 
 fn share(settings: &RunSettings) -> (usize, usize) {
     (settings.node, settings.nodes)
 }
 
-const ONE_OF_FOUR: fn(&mut RunArgs) = |args| {
-    args.common.build.parallel_job = Some("1".to_owned());
-    args.common.build.parallelism = Some("4".to_owned());
-};
+const NODE_1_OF_4: &[&str] = &["--parallel-job=1", "--parallelism=4"];
 
-/// A machine of a build, a sibling of it, the sibling when its job is retried; then a machine of the
-/// next build. The numbers are the machine's, where the CI counts.
+/// The environments of two machines of a build, of the second one when its job is retried, and of a
+/// machine of the next build. `numbers` are the node indexes, if the CI counts nodes.
 #[rstest]
 #[case::github_actions(
     "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
@@ -163,13 +144,8 @@ fn nodes_of_a_build_share_a_plan(
     #[case] numbers: Option<[usize; 2]>,
 ) {
     let resolved = |environment: &str| {
-        let counts = numbers.is_some();
-        resolve(environment, |args| {
-            if !counts {
-                ONE_OF_FOUR(args);
-            }
-        })
-        .unwrap()
+        let options = if numbers.is_some() { &[] } else { NODE_1_OF_4 };
+        resolve(environment, options).unwrap()
     };
     let [machine, sibling, retried, next_build] =
         [machine, sibling, retried, next_build].map(resolved);
@@ -184,7 +160,7 @@ fn nodes_of_a_build_share_a_plan(
             ((first, 4), (second, 4))
         );
     }
-    assert!(machine.common.found.is_some());
+    assert!(machine.common.detected.is_some());
     assert!(!machine.common.run.key.is_empty());
 }
 
@@ -192,50 +168,47 @@ const GITLAB: &str =
     "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test CI_NODE_TOTAL=1 CI_PROJECT_DIR=/b/app";
 
 #[test]
-fn plans_of_one_build_have_different_names() {
-    let identifier = |folder: &str, change: fn(&mut RunArgs)| {
-        resolve_in(GITLAB, folder, change)
-            .unwrap()
-            .common
-            .identifier
+fn different_tests_of_one_build_have_different_plans() {
+    let identifier = |directory: &str, options: &[&str]| {
+        let settings = resolve_in(GITLAB, directory, options).unwrap();
+        settings.common.identifier
     };
-    let plain = identifier("/b/app", |_| {});
+    let plain = identifier("/b/app", &[]);
     assert!(plain.starts_with("gitlab/9/test/"), "{plain}");
-    let set = |text: &str| Some(text.to_owned());
-    let others = [
-        identifier("/b/app/web", |_| {}),
-        identifier("/b/app", |args| {
-            args.common.runner.test_file_pattern = Some("api/**".to_owned());
-        }),
-        identifier("/b/app", |args| {
-            args.common.runner.test_runner = Some("pytest-pants".to_owned());
-            args.common.runner.test_command =
-                Some("pants test :: -- --junit-xml={{resultPath}}".to_owned());
-        }),
-        identifier("/b/app", |args| {
-            args.common.build.step_id = Some("other".to_owned());
-        }),
-    ];
-    for other in &others {
-        assert_ne!(*other, plain);
+    for other in [
+        identifier("/b/app/web", &[]),
+        identifier("/b/app", &["--test-file-pattern=api/**"]),
+        identifier(
+            "/b/app",
+            &[
+                "--test-runner=pytest-pants",
+                "--test-command=pants test :: -- --junit-xml={{resultPath}}",
+            ],
+        ),
+        identifier("/b/app", &["--step-id=other"]),
+    ] {
+        assert_ne!(other, plain);
     }
-    // What is only about how tests are run does not change what is run.
-    let same = resolve_in(GITLAB, "/b/app", |args| {
-        args.common.runner.result_path = set("out-1.xml");
-        args.common.runner.test_engine_retry_count = set("2");
-    });
-    assert_eq!(same.unwrap().common.identifier, plain);
+    // Options that decide only how tests are run do not matter.
+    let same = identifier(
+        "/b/app",
+        &["--result-path=out-1.xml", "--test-engine-retry-count=2"],
+    );
+    assert_eq!(same, plain);
+}
+
+/// Identifiers must not change between versions: nodes and retries may run different ones.
+#[test]
+fn identifiers_are_stable() {
+    let options = ["--test-file-pattern=api/**", "--split-by-example"];
+    let settings = resolve_in(GITLAB, "/b/app/web", &options).unwrap();
+    insta::assert_snapshot!(settings.common.identifier, @"gitlab/9/test/83b337cf");
 }
 
 #[test]
-fn options_win_and_make_the_name_that_buildkite_would() {
-    let settings = resolve(GITLAB, |args| {
-        args.common.build.build_id = Some("build-1".to_owned());
-        args.common.build.step_id = Some("step-1".to_owned());
-        args.common.build.branch = Some("mine".to_owned());
-        ONE_OF_FOUR(args);
-    })
-    .unwrap();
+fn options_win_over_the_ci() {
+    let options = ["--build-id=build-1", "--step-id=step-1", "--branch=mine"];
+    let settings = resolve(GITLAB, &[&options, NODE_1_OF_4].concat()).unwrap();
     assert_eq!(settings.common.identifier, "build-1/step-1");
     assert_eq!(share(&settings), (1, 4));
     assert_eq!(settings.common.build.branch, "mine");
@@ -244,38 +217,33 @@ fn options_win_and_make_the_name_that_buildkite_would() {
 }
 
 #[test]
-fn on_buildkite_nothing_is_taken_from_others() {
+fn on_buildkite_no_other_ci_is_detected() {
     let environment = format!("BUILDKITE=true {GITLAB}");
-    let settings = resolve(&environment, |args| {
-        args.common.build.build_id = Some("b".to_owned());
-        args.common.build.step_id = Some("s".to_owned());
-    })
-    .unwrap();
+    let settings = resolve(&environment, &["--build-id=b", "--step-id=s"]).unwrap();
     assert_eq!(settings.common.identifier, "b/s");
     assert_eq!(settings.common.run.ci, "buildkite");
-    assert_eq!(settings.common.found, None);
+    assert_eq!(settings.common.detected, None);
 }
 
 fn problems(environment: &str, index: &str, count: &str) -> String {
-    resolve(environment, |args| {
-        let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        args.common.plan_identifier = set("x");
-        args.common.build.parallel_job = set(index);
-        args.common.build.parallelism = set(count);
-    })
-    .map_or_else(
+    let (index, count) = (
+        format!("--parallel-job={index}"),
+        format!("--parallelism={count}"),
+    );
+    let settings = resolve(environment, &["--plan-identifier=x", &index, &count]);
+    settings.map_or_else(
         |problems| problems.replace("bktec run: invalid configuration:\n", ""),
         |settings| format!("node {} of {}", settings.node, settings.nodes),
     )
 }
 
 #[test]
-fn half_an_answer_is_none() {
+fn index_and_count_are_needed_together() {
     insta::assert_snapshot!(problems("", "0", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank where BUILDKITE_PARALLEL_JOB is set, here to 0 (or give --parallelism)
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank if BUILDKITE_PARALLEL_JOB is set (0) (or give --parallelism)
     ");
     insta::assert_snapshot!(problems("", "", "2"), @"
-    BUILDKITE_PARALLEL_JOB must not be blank where BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give --parallel-job)
+    BUILDKITE_PARALLEL_JOB must not be blank if BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give --parallel-job)
     ");
     insta::assert_snapshot!(problems("", "", "1"), @"
     node 0 of 1
@@ -284,16 +252,16 @@ fn half_an_answer_is_none() {
     node 0 of 1
     ");
     insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_INDEX=1", "", ""), @r#"
-    CIRCLE_NODE_INDEX was "1", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
     "#);
     insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_TOTAL=4", "", ""), @r#"
-    CIRCLE_NODE_TOTAL was "4", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    CIRCLE_NODE_TOTAL was "4", but CircleCI sets no node index: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
     "#);
     insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_TOTAL=4", "2", ""), @r#"
-    CIRCLE_NODE_TOTAL was "4", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    CIRCLE_NODE_TOTAL was "4", but CircleCI sets no node index: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
     "#);
     insta::assert_snapshot!(problems("GITHUB_ACTIONS=true", "2", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank where BUILDKITE_PARALLEL_JOB is set, here to 2 (or give --parallelism)
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank if BUILDKITE_PARALLEL_JOB is set (2) (or give --parallelism)
     ");
     insta::assert_snapshot!(problems("GITLAB_CI=true CI_NODE_TOTAL=1", "", ""), @"
     node 0 of 1
@@ -301,7 +269,7 @@ fn half_an_answer_is_none() {
 }
 
 #[test]
-fn what_the_ci_says_must_make_sense() {
+fn rejects_invalid_numbers_of_the_ci() {
     let gitlab = |index: &str, count: &str| {
         problems(
             &format!("GITLAB_CI=true CI_NODE_INDEX={index} CI_NODE_TOTAL={count}"),
@@ -330,7 +298,7 @@ fn what_the_ci_says_must_make_sense() {
 }
 
 #[test]
-fn numbers_of_two_places_must_agree() {
+fn options_and_ci_must_agree() {
     let circleci = "CIRCLECI=true CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=4";
     insta::assert_snapshot!(problems(circleci, "", "4"), @"
     node 1 of 4
@@ -339,10 +307,10 @@ fn numbers_of_two_places_must_agree() {
     node 1 of 4
     ");
     insta::assert_snapshot!(problems(circleci, "", "8"), @"
-    BUILDKITE_PARALLEL_JOB_COUNT was 8, but CircleCI says node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4): give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
+    BUILDKITE_PARALLEL_JOB_COUNT was 8, but this is node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
     ");
     insta::assert_snapshot!(problems(circleci, "0", ""), @"
-    BUILDKITE_PARALLEL_JOB was 0, but CircleCI says node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4): give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
+    BUILDKITE_PARALLEL_JOB was 0, but this is node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
     ");
     insta::assert_snapshot!(problems(circleci, "7", "8"), @"
     node 7 of 8
@@ -350,11 +318,11 @@ fn numbers_of_two_places_must_agree() {
 }
 
 #[test]
-fn jobs_that_may_run_other_tests_are_not_counted_silently() {
+fn jobs_that_may_run_other_tests_need_an_explicit_count() {
     let bitbucket =
         "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PARALLEL_STEP=2 BITBUCKET_PARALLEL_STEP_COUNT=3";
     insta::assert_snapshot!(problems(bitbucket, "", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: BITBUCKET_PARALLEL_STEP_COUNT is 3, but the steps of a parallel group may do different things. If all 3 run these tests, set it to 3 (or give --parallelism 3); if not, give both --parallel-job and --parallelism
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: BITBUCKET_PARALLEL_STEP_COUNT is 3, but the steps of a parallel group may do different things. If all 3 run these tests, set it to 3 (or give --parallelism 3); otherwise give both --parallel-job and --parallelism
     ");
     insta::assert_snapshot!(problems(bitbucket, "", "3"), @"
     node 2 of 3
@@ -369,34 +337,30 @@ fn jobs_that_may_run_other_tests_are_not_counted_silently() {
     ");
     let azure = "TF_BUILD=True SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=2 SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration";
     insta::assert_snapshot!(problems(azure, "", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: SYSTEM_TOTALJOBSINPHASE is 2, but this is a job of a matrix, whose jobs may run different tests. If all 2 run these tests, set it to 2 (or give --parallelism 2); if not, give both --parallel-job and --parallelism
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: SYSTEM_TOTALJOBSINPHASE is 2, but this is a job of a matrix, whose jobs may run different tests. If all 2 run these tests, set it to 2 (or give --parallelism 2); otherwise give both --parallel-job and --parallelism
     ");
 }
 
 #[test]
-fn a_ci_without_a_build_that_nodes_share_says_so() {
-    let problem = |environment: &str| resolve(environment, |_| {}).unwrap_err();
+fn reports_a_ci_without_a_shared_build_id() {
+    let problem = |environment: &str| resolve(environment, &[]).unwrap_err();
     insta::assert_snapshot!(problem("TEAMCITY_VERSION=2024.03 BUILD_NUMBER=7"), @"
     bktec run: invalid configuration:
-    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): TeamCity says nothing that all nodes of a build share
+    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): TeamCity sets no variable that all nodes of a build share
     ");
     insta::assert_snapshot!(problem("CODEBUILD_BUILD_ID=p:1 CODEBUILD_BATCH_BUILD_IDENTIFIER=n2"), @"
     bktec run: invalid configuration:
-    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): AWS CodeBuild says nothing that all nodes of a build share
+    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): AWS CodeBuild sets no variable that all nodes of a build share
     ");
 }
 
 #[test]
-fn a_planner_needs_the_count_alone() {
+fn planner_needs_only_the_count() {
     let plan = |environment: &str, count: &str| {
-        let mut args = PlanArgs {
-            common: run_args(|_| {}).common,
-            ..PlanArgs::default()
-        };
-        args.common.plan_identifier = Some("x".to_owned());
-        args.common.build.parallelism = Some(count.to_owned());
-        args.json = Some("true".to_owned());
-        let typed = typed(args, ci_environment(environment, "/"));
+        let count = format!("--parallelism={count}");
+        let own = ["--plan-identifier=x", &count, "--json"];
+        let arguments = [&["plan"], OPTIONS, &own].concat();
+        let typed = cli::typed_for_tests(&arguments, ci_environment(environment, "/"));
         PlanSettings::resolve(&typed)
             .map(|settings| settings.common.build.parallelism)
             .map_err(|problems| problems.to_string())

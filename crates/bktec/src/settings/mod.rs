@@ -1,14 +1,13 @@
-//! Validated values: what was typed, given meaning. Nothing has been done yet.
+//! Validated settings of each command, from its options and the CI's variables.
 //!
-//! Everything that is wrong is collected and told at once ([`InvalidConfiguration`]). Commands see
-//! only what stands here, never clap and never the environment.
+//! Every problem is collected and reported at once ([`InvalidConfiguration`]). Nothing is executed
+//! or fetched here.
 
 mod backfill;
 mod build;
 #[cfg(test)]
 mod ci_environment_tests;
 mod common;
-mod fields;
 mod identifier;
 mod nodes;
 mod plan;
@@ -17,13 +16,12 @@ mod run;
 mod runner;
 mod tokens;
 mod upload;
-mod values;
 
 pub use backfill::{BackfillSettings, BackfillTask};
-pub use common::{CommonSettings, EngineSettings};
+pub use common::CommonSettings;
 pub use plan::{PlanOutput, PlanSettings};
 pub use problems::InvalidConfiguration;
 pub use run::{EventOutput, RunSettings};
 pub use runner::RunnerChoice;
-pub use tokens::{AgentToken, TokenSource};
+pub use tokens::{AgentToken, EngineSettings, TokenSource};
 pub use upload::UploadFilesSettings;

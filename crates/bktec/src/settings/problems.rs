@@ -1,18 +1,14 @@
-//! What is wrong with a configuration: collected, sorted, told at once.
+//! The problems of a configuration: collected while options are read, sorted, reported together.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 
-/// One wrong setting.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Problem {
-    field: String,
-    message: String,
-}
+use crate::cli::{Opt, Problem};
 
 /// Everything that is wrong with the settings of one command.
 ///
-/// Displays as `bktec COMMAND: invalid configuration:` and one line for each problem, sorted by
-/// field.
+/// Displays as `bktec COMMAND: invalid configuration:` and one line per problem, sorted by field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct InvalidConfiguration {
     command: &'static str,
@@ -20,28 +16,10 @@ pub struct InvalidConfiguration {
 }
 
 impl InvalidConfiguration {
-    /// A configuration with one problem that was found only when a command ran.
-    pub fn of(command: &'static str, field: &str, message: String) -> Self {
-        let problem = Problem {
-            field: field.to_owned(),
-            message,
-        };
-        Self {
-            command,
-            problems: vec![problem],
-        }
-    }
-
-    /// Settings are missing although nothing was found wrong with them: a fault of this program,
-    /// told rather than ignored.
-    pub(super) fn incomplete(command: &'static str) -> Self {
-        Self {
-            command,
-            problems: vec![Problem {
-                field: "(settings)".to_owned(),
-                message: "could not be put together; please report this".to_owned(),
-            }],
-        }
+    pub fn new(command: &'static str, mut problems: Vec<Problem>) -> Self {
+        // Stable: two problems of one field stay in the order they were found.
+        problems.sort_by(|a, b| a.field.cmp(&b.field));
+        Self { command, problems }
     }
 }
 
@@ -49,54 +27,110 @@ impl fmt::Display for InvalidConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bktec {}: invalid configuration:", self.command)?;
         for problem in &self.problems {
-            write!(f, "\n{} {}", problem.field, problem.message)?;
+            write!(f, "\n{}", problem.text)?;
         }
         Ok(())
     }
 }
 
-/// Collects problems while settings are read.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     found: Vec<Problem>,
 }
 
 impl Problems {
-    /// Notes that `field` (a variable's name, or a flag that has none) is wrong.
-    pub(super) fn add(&mut self, field: &str, message: impl Into<String>) {
-        self.found.push(Problem {
-            field: field.to_owned(),
-            message: message.into(),
-        });
+    pub(super) fn push(&mut self, problem: Problem) {
+        self.found.push(problem);
     }
 
-    /// Adds what was found elsewhere.
-    pub(super) fn take(&mut self, others: Self) {
-        self.found.extend(others.found);
+    /// `field` is a variable, or a flag that has none.
+    pub(super) fn add(&mut self, field: &str, message: impl fmt::Display) {
+        self.push(Problem::new(field, message));
     }
 
-    /// Whether nothing is wrong so far.
-    pub(super) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+    pub(super) fn count(&self) -> usize {
+        self.found.len()
     }
 
-    /// `Ok` when nothing was wrong.
-    pub(super) fn finish(mut self, command: &'static str) -> Result<(), InvalidConfiguration> {
-        if self.found.is_empty() {
-            return Ok(());
+    /// The value of an option; `None` when it is not set or wrong.
+    pub(super) fn get<T: Clone>(&mut self, option: &Opt<T>) -> Option<T> {
+        match option.value()? {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.push(problem);
+                None
+            }
         }
-        // Stable: two problems of one field stay in the order they were found.
-        self.found.sort_by(|a, b| a.field.cmp(&b.field));
-        Err(InvalidConfiguration {
-            command,
-            problems: self.found,
-        })
+    }
+
+    pub(super) fn flag(&mut self, option: &Opt<bool>, default: bool) -> bool {
+        self.get(option).unwrap_or(default)
+    }
+
+    pub(super) fn integer(
+        &mut self,
+        option: &Opt<i64>,
+        default: i64,
+        range: RangeInclusive<i64>,
+    ) -> i64 {
+        let Some(number) = self.get(option) else {
+            return default;
+        };
+        if range.contains(&number) {
+            return number;
+        }
+        let (min, max) = range.into_inner();
+        self.push(option.wrong(&match max {
+            i64::MAX => format!("greater than or equal to {min}"),
+            max => format!("{min} to {max}"),
+        }));
+        default
+    }
+
+    /// `KEY=VALUE` pairs; the last of two equal keys wins. A variable holds several pairs,
+    /// separated by commas; a flag holds one, whose value may contain commas and `=`.
+    pub(super) fn pairs(&mut self, options: &[Opt<String>]) -> BTreeMap<String, String> {
+        let mut pairs = BTreeMap::new();
+        for option in options {
+            let parts: Vec<&str> = if option.is_from_variable() {
+                let parts = option.text().split(',').map(str::trim);
+                parts.filter(|part| !part.is_empty()).collect()
+            } else {
+                vec![option.text()]
+            };
+            for part in parts {
+                match part.split_once('=') {
+                    Some((key, value)) if !key.trim().is_empty() => {
+                        pairs.insert(key.trim().to_owned(), value.to_owned());
+                    }
+                    _ => self.push(option.wrong_part(part, "KEY=VALUE")),
+                }
+            }
+        }
+        pairs
+    }
+
+    /// The settings, if nothing is wrong.
+    pub(super) fn finish<T>(
+        mut self,
+        command: &'static str,
+        settings: Option<T>,
+    ) -> Result<T, InvalidConfiguration> {
+        match settings {
+            Some(settings) if self.found.is_empty() => Ok(settings),
+            None if self.found.is_empty() => {
+                self.add("(settings)", "are incomplete; please report this bug");
+                Err(InvalidConfiguration::new(command, self.found))
+            }
+            _ => Err(InvalidConfiguration::new(command, self.found)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{self, CiEnvironment, PlanArgs};
 
     #[test]
     fn problems_are_sorted_by_field() {
@@ -105,13 +139,35 @@ mod tests {
         problems.add("C", "was 2");
         problems.add("A", "second letter");
         problems.add("A", "first letter");
-        insta::assert_snapshot!(problems.finish("run").unwrap_err(), @"
+        insta::assert_snapshot!(problems.finish("run", Some(())).unwrap_err(), @"
         bktec run: invalid configuration:
         A second letter
         A first letter
         B must not be blank
         C was 2
         ");
-        assert!(Problems::default().finish("run").is_ok());
+        assert!(Problems::default().finish("run", Some(())).is_ok());
+        assert!(Problems::default().finish("run", None::<()>).is_err());
+    }
+
+    #[test]
+    fn pairs_split_at_the_first_equals_sign() {
+        let read = |texts: &[&str]| {
+            let flags = texts.iter().flat_map(|text| ["--metadata", text]);
+            let arguments: Vec<&str> = ["plan"].into_iter().chain(flags).collect();
+            let typed = cli::typed_for_tests::<PlanArgs>(&arguments, CiEnvironment::default());
+            let mut problems = Problems::default();
+            let pairs = problems.pairs(&typed.preview.metadata);
+            (Vec::from_iter(pairs), problems.count())
+        };
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(
+            read(&["a=1", "b=x=y, z\nw", " c =", "a=2"]),
+            (
+                vec![pair("a", "2"), pair("b", "x=y, z\nw"), pair("c", "")],
+                0
+            )
+        );
+        assert_eq!(read(&["no-sign", "=value"]), (vec![], 2));
     }
 }

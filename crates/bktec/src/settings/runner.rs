@@ -1,140 +1,112 @@
-//! Which runner is used, and what it is to be told.
-//!
-//! What a runner needs stands in its definition; this only asks for it. How it works is its own
-//! business.
+//! The test runner and its options.
 
 use std::path::PathBuf;
 
-use super::fields::Field;
 use super::problems::Problems;
-use crate::cli::RunnerArgs;
-use crate::env_vars as var;
-use crate::runners::{self, Definition};
+use crate::cli::{Opt, Problem, ResultArgs, RunnerArgs};
+use crate::runners::{self, Definition, RUNNERS};
 
-/// The runner and what it is to be told.
+/// Options that are not set fall back to the runner's own defaults.
 #[derive(Clone, Debug)]
 pub struct RunnerChoice {
-    /// Which one.
     pub definition: &'static Definition,
-    /// Instead of the runner's own.
     pub test_command: Option<String>,
-    /// Instead of the runner's own.
     pub retry_command: Option<String>,
-    /// Instead of the runner's own.
     pub file_pattern: Option<String>,
-    /// What discovery leaves out.
     pub file_exclude_pattern: Option<String>,
-    /// Where results are written.
     pub result_path: Option<String>,
-    /// A list of files, instead of discovery.
+    /// A list of test files that replaces discovery.
     pub files: Option<PathBuf>,
-    /// A list of selectors; wins over `files`.
+    /// A list of selectors; overrides `files`.
     pub selector_file: Option<PathBuf>,
-    /// Slow files may be split.
     pub split_by_example: bool,
-    /// Targets are sent as selectors; otherwise as files, as version 2 did.
+    /// Whether targets are sent as selectors, or as files like version 2 of the hosted client did.
     pub selector_splitting: bool,
-    /// Which tags to run.
     pub tag_filters: Option<String>,
-    /// The folder of the project inside its repository.
+    /// Path from the repository root to the project.
     pub location_prefix: Option<String>,
-    /// How often failed tests are retried.
     pub retries: u32,
 }
 
-/// Reads the runner's options; `None` when there is no such runner.
-pub(super) fn runner(runner: &RunnerArgs, problems: &mut Problems) -> Option<RunnerChoice> {
-    let flag = |variable, flag, text| Field::new(variable, flag, text);
-    let name = flag(
-        var::BUILDKITE_TEST_ENGINE_TEST_RUNNER,
-        "--test-runner",
-        runner.test_runner.as_ref(),
-    );
-    let retries = flag(
-        var::BUILDKITE_TEST_ENGINE_RETRY_COUNT,
-        "--test-engine-retry-count",
-        runner.test_engine_retry_count.as_ref(),
-    )
-    .integer(0, 0..=i64::MAX, problems);
-    let split_by_example = flag(
-        var::BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE,
-        "--split-by-example",
-        runner.split_by_example.as_ref(),
-    )
-    .boolean(false, problems);
-    let selector_splitting = flag(
-        var::BUILDKITE_TEST_ENGINE_SELECTOR_SPLITTING,
-        "--selector-splitting",
-        runner.selector_splitting.as_ref(),
-    )
-    .boolean(true, problems);
-    let set = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-    let test_command = set(&runner.test_command);
-    let file_pattern = set(&runner.test_file_pattern);
-    let selector_file = set(&runner.selector_file);
-    let tag_filters = set(&runner.tag_filters);
-
-    let name_text = name.required(problems);
-    if name_text.is_empty() {
-        return None;
-    }
-    let Some(definition) = runners::find(name_text.trim()) else {
-        problems.add(
-            name.variable,
-            format!(
-                "unsupported value for {} {name_text:?}, must be one of {} ({})",
-                name.variable,
-                runners::RUNNERS
-                    .iter()
-                    .map(|definition| definition.name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                name.flag
-            ),
-        );
+/// `None` when there is no such runner.
+pub(super) fn runner(
+    args: &RunnerArgs,
+    results: &ResultArgs,
+    problems: &mut Problems,
+) -> Option<RunnerChoice> {
+    let retries = problems.integer(&args.test_engine_retry_count, 0, 0..=i64::MAX);
+    let split_by_example = problems.flag(&args.split_by_example, false);
+    let selector_splitting = problems.flag(&args.selector_splitting, true);
+    let Some(name) = args.test_runner.ok() else {
+        problems.push(args.test_runner.missing());
         return None;
     };
-    if definition.requires_test_command && test_command.is_none() {
+    let Some(definition) = runners::find(name.trim()) else {
+        problems.push(unknown_runner(&args.test_runner, name.trim()));
+        return None;
+    };
+    let runner = definition.name;
+    if definition.requires_test_command && !args.test_command.is_set() {
         problems.add(
-            var::BUILDKITE_TEST_ENGINE_TEST_CMD,
-            format!(
-                "must not be blank for the {} runner (or give --test-command)",
-                definition.name
+            args.test_command.name(),
+            format_args!("must not be blank for the {runner} runner (or give --test-command)"),
+        );
+    }
+    let has_files = args.test_file_pattern.is_set() || args.selector_file.is_set();
+    if definition.requires_file_pattern && !has_files {
+        problems.add(
+            args.test_file_pattern.name(),
+            format_args!(
+                "must not be blank for the {runner} runner (or give --test-file-pattern, or a \
+                 list with --selector-file)"
             ),
         );
     }
-    if definition.requires_file_pattern && file_pattern.is_none() && selector_file.is_none() {
+    if args.tag_filters.is_set() && !definition.features.filter_by_tag {
         problems.add(
-            var::BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN,
-            format!(
-                "must not be blank for the {} runner (or give --test-file-pattern, or a list with --selector-file)",
-                definition.name
-            ),
-        );
-    }
-    if tag_filters.is_some() && !definition.features.filter_by_tag {
-        problems.add(
-            var::BUILDKITE_TEST_ENGINE_TAG_FILTERS,
-            format!(
-                "is not supported by the {} runner, only by pytest",
-                definition.name
-            ),
+            args.tag_filters.name(),
+            format_args!("is not supported by the {runner} runner, only by pytest"),
         );
     }
     Some(RunnerChoice {
         definition,
-        test_command,
-        retry_command: set(&runner.retry_command),
-        file_pattern,
-        file_exclude_pattern: set(&runner.test_file_exclude_pattern),
-        result_path: set(&runner.result_path),
-        files: set(&runner.files).map(PathBuf::from),
-        selector_file: selector_file.map(PathBuf::from),
+        test_command: args.test_command.ok(),
+        retry_command: args.retry_command.ok(),
+        file_pattern: args.test_file_pattern.ok(),
+        file_exclude_pattern: args.test_file_exclude_pattern.ok(),
+        result_path: args.result_path.ok(),
+        files: args.files.ok(),
+        selector_file: args.selector_file.ok(),
         split_by_example,
         selector_splitting,
-        tag_filters,
-        location_prefix: set(&runner.location_prefix)
-            .or_else(|| set(&runner.collector_location_prefix)),
+        tag_filters: args.tag_filters.ok(),
+        location_prefix: location_prefix(results),
         retries: u32::try_from(retries).unwrap_or(u32::MAX),
     })
+}
+
+pub(super) fn location_prefix(args: &ResultArgs) -> Option<String> {
+    let own = args.location_prefix.ok();
+    own.or_else(|| args.collector_location_prefix.ok())
+}
+
+fn unknown_runner(option: &Opt<String>, name: &str) -> Problem {
+    /// Similarity above which a name is suggested, as clap does.
+    const MIN_SIMILARITY: f64 = 0.7;
+
+    let names: Vec<&str> = RUNNERS.iter().map(|definition| definition.name).collect();
+    let similarity = |other: &str| strsim::jaro_winkler(name, other);
+    let nearest = names
+        .iter()
+        .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
+        .filter(|nearest| similarity(nearest) > MIN_SIMILARITY);
+    let hint = nearest.map_or_else(String::new, |name| format!("\nhint: did you mean {name}?"));
+    Problem {
+        field: option.name().to_owned(),
+        text: format!(
+            "unsupported value for {} {name:?}, must be one of {} (--test-runner){hint}",
+            option.name(),
+            names.join(", ")
+        ),
+    }
 }

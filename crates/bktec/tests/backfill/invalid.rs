@@ -21,12 +21,12 @@ fn reports_all_invalid_settings_together() {
     assert_eq!(code, 16);
     insta::assert_snapshot!(stderr, @r#"
     bktec tools backfill-commit-metadata: invalid configuration:
-    --concurrency was "0", must be greater than or equal to 1 (BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY)
-    --days was "91", must be 1 to 90 (BUILDKITE_TEST_ENGINE_BACKFILL_DAYS)
-    --organization-slug / BUILDKITE_ORGANIZATION_SLUG must not be blank
-    --skip-diffs was "maybe", must be true or false (BUILDKITE_TEST_ENGINE_SKIP_DIFFS)
-    --suite-slug / BUILDKITE_TEST_ENGINE_SUITE_SLUG must not be blank
+    BUILDKITE_ORGANIZATION_SLUG must not be blank (or give --organization-slug)
     BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token), since OIDC is off
+    BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY was "0", must be greater than or equal to 1 (--concurrency)
+    BUILDKITE_TEST_ENGINE_BACKFILL_DAYS was "91", must be 1 to 90 (--days)
+    BUILDKITE_TEST_ENGINE_SKIP_DIFFS was "maybe", must be true or false (--skip-diffs)
+    BUILDKITE_TEST_ENGINE_SUITE_SLUG must not be blank (or give --suite-slug)
     "#);
     for days in ["0", "-1", "91", "ten"] {
         let (code, stderr) = run(&clone, &server, &["--days", days]);

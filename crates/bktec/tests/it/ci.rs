@@ -79,7 +79,9 @@ fn everything_is_found_and_told() {
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stdout.contains("ran b.test.js\n"), "{ended}");
     let line = ended.stderr.lines().next().unwrap();
-    insta::assert_snapshot!(line, @"bktec: taken from CircleCI: organization acme (CIRCLE_PROJECT_USERNAME), build w-1 (CIRCLE_WORKFLOW_ID), step test (CIRCLE_JOB), node 1 of 2 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 2), and the branch, commit, number");
+    insta::assert_snapshot!(line, @"
+    bktec: detected CircleCI: organization acme (CIRCLE_PROJECT_USERNAME), build w-1 (CIRCLE_WORKFLOW_ID), step test (CIRCLE_JOB), node 1 of 2 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 2), and branch, commit, number
+    ");
     let asked = server.asked();
     assert!(asked[0].target.contains("/organizations/acme/"));
     assert!(asked[0].target.contains("identifier=circleci/w-1/test/"));
@@ -117,7 +119,7 @@ fn stdout_of_plan_stays_data() {
         "{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"x\",\"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"2\"}\n"
     );
     assert!(
-        ended.stderr.starts_with("bktec: taken from CircleCI: "),
+        ended.stderr.starts_with("bktec: detected CircleCI: "),
         "{ended}"
     );
 }
@@ -202,7 +204,7 @@ fn half_of_a_node_stops_the_build() {
     ----- stdout -----
     ----- stderr -----
     bktec run: invalid configuration:
-    CIRCLE_NODE_INDEX was "1", but CircleCI says only half: give both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or --parallel-job and --parallelism)
+    CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
     "#);
     assert!(server.asked().is_empty());
 }

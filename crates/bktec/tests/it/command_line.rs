@@ -8,25 +8,25 @@ fn without_a_command() {
     insta::assert_snapshot!(ended, @"
     exit code: 16
     ----- stdout -----
-    Runs a CI machine's share of a test suite
+    Runs one node's share of a test suite
 
     Usage: bktec [OPTIONS] [COMMAND]
 
     Commands:
-      run          Runs this node's share of the tests, retries, reports, uploads
-      plan         Creates a test plan and runs nothing
-      upload       Uploads result files of tests that ran already
-      completions  Prints a script that completes options in a shell
-      man          Prints the manual, for man -l -
+      run          Runs this node's share of the tests, retries failed tests, reports and uploads
+      plan         Creates a test plan without running tests
+      upload       Uploads result files
+      completions  Prints a shell completion script
+      man          Prints the manual page, for man -l -
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --debug[=<BOOL>]  Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
+          --debug[=<BOOL>]  Print debug output [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
       -h, --help            Print help
       -V, --version         Print version
 
-    Every option is also an environment variable; the option wins. Durations look like 2m30s, booleans
-    like true or false.
+    Every option can also be set by an environment variable; the option wins. Durations look like 2m30s,
+    booleans like true or false.
     ----- stderr -----
     command is required
     ");
@@ -61,81 +61,82 @@ fn help_of_run() {
     insta::assert_snapshot!(ended, @"
     exit code: 0
     ----- stdout -----
-    Runs this node's share of the tests, retries, reports, uploads
+    Runs this node's share of the tests, retries failed tests, reports and uploads
 
     Usage: bktec run [OPTIONS]
 
     Options:
-          --debug[=<BOOL>]  Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
+          --debug[=<BOOL>]  Print debug output [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
       -h, --help            Print help
 
     Build environment:
-          --parallelism <COUNT>  How many parallel jobs there are [default: 1] [env:
+          --parallelism <COUNT>  Number of parallel jobs [default: 1] [env:
                                  BUILDKITE_PARALLEL_JOB_COUNT]
 
     Test Engine:
-          --access-token <TOKEN>      The token for the plan API; asked of the CI agent when there is
-                                      none [env: BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN]
+          --access-token <TOKEN>      Token for the plan API [default: fetched from the Buildkite agent]
+                                      [env: BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN]
           --upload-results[=<BOOL>]   Upload the result file after every attempt [env:
                                       BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS]
-          --tag <KEY=VALUE>           A tag for uploads (can be repeated; the variable holds several,
-                                      separated by commas) [env: BUILDKITE_TEST_ENGINE_TAGS]
-          --suite-slug <SLUG>         The suite's slug [env: BUILDKITE_TEST_ENGINE_SUITE_SLUG]
-          --oidc[=<BOOL>]             Ask the CI agent for tokens that are not set [default: true] [env:
-                                      BUILDKITE_TEST_ENGINE_OIDC]
-          --no-oidc[=<BOOL>]          Never ask the CI agent for tokens
-          --oidc-lifetime <DURATION>  How long such a token is good for [default: 2h] [env:
+          --suite-slug <SLUG>         Suite slug [env: BUILDKITE_TEST_ENGINE_SUITE_SLUG]
+          --oidc[=<BOOL>]             Fetch tokens that are not set from the Buildkite agent (OIDC)
+                                      [default: true] [env: BUILDKITE_TEST_ENGINE_OIDC]
+          --no-oidc[=<BOOL>]          Never fetch tokens from the Buildkite agent
+          --oidc-lifetime <DURATION>  Lifetime of fetched tokens [default: 2h] [env:
                                       BUILDKITE_TEST_ENGINE_OIDC_LIFETIME]
-          --promise-failure[=<BOOL>]  Tell the CI early that the job will fail [env:
+          --tag <KEY=VALUE>           Tag for uploaded results (repeatable; the variable takes a
+                                      comma-separated list) [env: BUILDKITE_TEST_ENGINE_TAGS]
+          --location-prefix <PREFIX>  Path from the repository root to the project [env:
+                                      BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
+          --promise-failure[=<BOOL>]  Report the job's failure to Buildkite before the job ends [env:
                                       BUILDKITE_TEST_ENGINE_PROMISE_FAILURE]
 
     Test runner:
           --test-runner <NAME>
-              The test runner's name [env: BUILDKITE_TEST_ENGINE_TEST_RUNNER]
+              Test runner [env: BUILDKITE_TEST_ENGINE_TEST_RUNNER]
           --test-command <COMMAND>
-              The command that runs tests [default: the runner's] [env: BUILDKITE_TEST_ENGINE_TEST_CMD]
+              Command that runs tests [default: depends on the runner] [env:
+              BUILDKITE_TEST_ENGINE_TEST_CMD]
           --test-file-pattern <GLOB>
-              The glob pattern of test files [default: the runner's] [env:
+              Glob pattern of test files [default: depends on the runner] [env:
               BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN]
           --test-file-exclude-pattern <GLOB>
-              The glob pattern of files and folders to leave out [env:
+              Glob pattern of files and directories to exclude [env:
               BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN]
           --result-path <PATH>
-              Where the runner writes its results [env: BUILDKITE_TEST_ENGINE_RESULT_PATH]
+              File that the runner writes its results to [env: BUILDKITE_TEST_ENGINE_RESULT_PATH]
           --files <PATH>
-              A text file with one test file per line, instead of discovery [env:
+              Text file with one test file per line; replaces discovery [env:
               BUILDKITE_TEST_ENGINE_FILES]
           --selector-file <PATH>
-              A text file with one selector per line; wins over --files [env:
+              Text file with one selector per line; overrides --files [env:
               BUILDKITE_TEST_ENGINE_SELECTOR_FILE]
           --split-by-example[=<BOOL>]
               Split slow files into their examples [env: BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE]
           --tag-filters <FILTERS>
-              Which tags to run (pytest only) [env: BUILDKITE_TEST_ENGINE_TAG_FILTERS]
-          --location-prefix <PREFIX>
-              The folder of the project inside its repository [env:
-              BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
+              Run only tests with these tags (pytest only) [env: BUILDKITE_TEST_ENGINE_TAG_FILTERS]
           --test-engine-retry-count <COUNT>
-              How often failed tests are retried [default: 0] [env: BUILDKITE_TEST_ENGINE_RETRY_COUNT]
+              Maximum number of retries of failed tests [default: 0] [env:
+              BUILDKITE_TEST_ENGINE_RETRY_COUNT]
           --retry-command <COMMAND>
-              The command that retries failed tests [default: the runner's] [env:
+              Command that retries failed tests [default: depends on the runner] [env:
               BUILDKITE_TEST_ENGINE_RETRY_CMD]
           --disable-retry-muted[=<BOOL>]
               Do not retry failed muted tests [env: BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST]
           --fail-on-no-tests[=<BOOL>]
-              Fail when this node has no tests [env: BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS]
+              Fail if this node has no tests [env: BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS]
           --fail-on-missing-results[=<BOOL>]
-              Fail when a file or test that this node was to run left no results [env:
+              Fail if a file or test assigned to this node has no results [env:
               BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS]
 
     Plan:
-          --plan-identifier <IDENTIFIER>  What names the plan [default: BUILD_ID/STEP_ID] [env:
-                                          BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER]
+          --plan-identifier <IDENTIFIER>  Name of the plan, the same on every node [default:
+                                          BUILD_ID/STEP_ID] [env: BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER]
 
     Output:
-          --output <FORMAT>     Write events beside the log: text (none) or json (a line each, to
-                                stderr) [default: text] [env: BUILDKITE_TEST_ENGINE_OUTPUT]
-          --output-file <PATH>  Write the events to this file instead [env:
+          --output <FORMAT>     Event format: text (no events) or json (one event per line, on stderr)
+                                [default: text] [env: BUILDKITE_TEST_ENGINE_OUTPUT]
+          --output-file <PATH>  Write events to this file instead of stderr [env:
                                 BUILDKITE_TEST_ENGINE_OUTPUT_FILE]
     ----- stderr -----
     ");

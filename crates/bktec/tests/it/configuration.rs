@@ -33,7 +33,7 @@ fn plan_has_its_own_rules() {
     ----- stdout -----
     ----- stderr -----
     bktec plan: invalid configuration:
-    --json|--plan-out|--pipeline-upload|--output exactly one of these must be given
+    --json, --plan-out, --pipeline-upload or --output is required
     BUILDKITE_PARALLEL_JOB_COUNT was "0", must be 1 to 1000 (--parallelism)
     BUILDKITE_TEST_ENGINE_MAX_PARALLELISM was "1001", must be 0 to 1000 (--max-parallelism)
     BUILDKITE_TEST_ENGINE_TARGET_TIME was "25h", must be more than 0s and at most 24h (--target-time)
@@ -48,7 +48,7 @@ fn a_target_time_needs_a_maximum() {
     ----- stdout -----
     ----- stderr -----
     bktec plan: invalid configuration:
-    BUILDKITE_TEST_ENGINE_TARGET_TIME needs a maximum of nodes (give --max-parallelism)
+    BUILDKITE_TEST_ENGINE_TARGET_TIME requires --max-parallelism
     ");
 }
 
@@ -60,7 +60,7 @@ fn outputs_exclude_each_other() {
     ----- stdout -----
     ----- stderr -----
     bktec plan: invalid configuration:
-    --json|--plan-out|--pipeline-upload|--output exactly one of these must be given
+    --json and --plan-out cannot be used together
     ");
 }
 
@@ -98,7 +98,7 @@ fn every_unreadable_value_is_told() {
     BUILDKITE_TEST_ENGINE_OIDC_LIFETIME was "2 hours", must be a duration such as 90s, 2m30s or 1.5h (--oidc-lifetime)
     BUILDKITE_TEST_ENGINE_RETRY_COUNT was "-2", must be greater than or equal to 0 (--test-engine-retry-count)
     BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE was "yes please", must be true or false (--split-by-example)
-    BUILDKITE_TEST_ENGINE_TAGS was ["novalue"], must be KEY=VALUE (--tag)
+    BUILDKITE_TEST_ENGINE_TAGS was "novalue", must be KEY=VALUE (--tag)
     BUILDKITE_TEST_ENGINE_TAG_FILTERS is not supported by the jest runner, only by pytest
     BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS was "maybe", must be true or false (--upload-results)
     "#);
@@ -108,7 +108,7 @@ fn every_unreadable_value_is_told() {
 fn an_unknown_runner_lists_the_known_ones() {
     let ended = Bktec::configured(&["run", "--test-runner", "mocha"], &nobody()).run();
     assert_eq!(ended.code, 16);
-    let start = "bktec run: invalid configuration:\nBUILDKITE_TEST_ENGINE_TEST_RUNNER unsupported value for BUILDKITE_TEST_ENGINE_TEST_RUNNER \"mocha\", must be one of ";
+    let start = "bktec run: invalid configuration:\nunsupported value for BUILDKITE_TEST_ENGINE_TEST_RUNNER \"mocha\", must be one of ";
     assert!(ended.stderr.starts_with(start), "{ended}");
     for runner in ["rspec", "jest", "pytest"] {
         assert!(ended.stderr.contains(runner), "{ended}");
@@ -211,8 +211,8 @@ fn parameters_need_a_strategy() {
     ----- stdout -----
     ----- stderr -----
     bktec plan: invalid configuration:
-    --metadata was ["novalue"], must be KEY=VALUE
-    --selection-param needs a strategy (give --selection-strategy)
+    --metadata was "novalue", must be KEY=VALUE
+    --selection-param requires --selection-strategy
     "#);
 }
 
@@ -233,9 +233,9 @@ fn parameters_need_a_strategy() {
 #[case::result_path_of_playwright(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "playwright"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the playwright runner (or give --result-path)")]
 #[case::result_path_of_gotest(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "gotest"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the gotest runner (or give --result-path)")]
 #[case::result_path_of_cucumber(&["run"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "cucumber"), ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "")], "BUILDKITE_TEST_ENGINE_RESULT_PATH must not be blank for the cucumber runner (or give --result-path)")]
-#[case::no_node(&["run"], &[("BUILDKITE_PARALLEL_JOB", "")], "BUILDKITE_PARALLEL_JOB must not be blank where BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give --parallel-job)")]
+#[case::no_node(&["run"], &[("BUILDKITE_PARALLEL_JOB", "")], "BUILDKITE_PARALLEL_JOB must not be blank if BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give --parallel-job)")]
 #[case::maximum_below_zero(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "-1")], "BUILDKITE_TEST_ENGINE_MAX_PARALLELISM was \"-1\", must be 0 to 1000 (--max-parallelism)")]
-#[case::target_below_zero(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "9"), ("BUILDKITE_TEST_ENGINE_TARGET_TIME", "-1s")], "BUILDKITE_TEST_ENGINE_TARGET_TIME was \"-1s\", must be more than 0s and at most 24h (--target-time)")]
+#[case::target_below_zero(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "9"), ("BUILDKITE_TEST_ENGINE_TARGET_TIME", "-1s")], "BUILDKITE_TEST_ENGINE_TARGET_TIME was \"-1s\", must be a duration such as 90s, 2m30s or 1.5h (--target-time)")]
 #[case::nodes_below_zero(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "9"), ("BUILDKITE_PARALLEL_JOB_COUNT", "-1")], "BUILDKITE_PARALLEL_JOB_COUNT was \"-1\", must be 0 to 1000 (--parallelism)")]
 #[case::plan_without_a_token(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "")], "BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token), since OIDC is off")]
 fn every_rule_has_its_line(

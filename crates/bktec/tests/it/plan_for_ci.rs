@@ -125,13 +125,13 @@ fn wrong_combinations_are_told() {
     --job-template must not be blank for --output gitlab
     ");
     insta::assert_snapshot!(problems(&["--output", "circleci", "--job-template", "x"]), @"
-    --job-template is for --output gitlab
+    --job-template requires --output gitlab
     ");
     insta::assert_snapshot!(problems(&["--output", "circleci", "--json"]), @"
-    --json|--plan-out|--pipeline-upload|--output exactly one of these must be given
+    --json and --output cannot be used together
     ");
     insta::assert_snapshot!(problems(&["--json", "--output-file", "x"]), @"
-    --output-file needs a CI to write for (give --output)
+    --output-file requires --output
     ");
 }
 

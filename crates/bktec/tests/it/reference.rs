@@ -10,7 +10,7 @@ use clap::{Arg, Command};
 use crate::bktec::Bktec;
 
 /// How the help marks an argument that only carries a variable.
-const VARIABLE_ONLY: &str = "not an option to type";
+const VARIABLE_ONLY: &str = "set by variable only";
 
 #[test]
 fn the_pages_say_what_the_program_says() {

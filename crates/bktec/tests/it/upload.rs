@@ -366,46 +366,47 @@ fn help() {
     insta::assert_snapshot!(ended, @"
     exit code: 0
     ----- stdout -----
-    Uploads result files of tests that ran already
+    Uploads result files
 
     Usage: bktec upload [OPTIONS] <FILE>...
 
     Arguments:
-      <FILE>...  Result files: JUnit XML, Test Engine JSON, go test -json, or another with --format
+      <FILE>...  Result files: JUnit XML, Test Engine JSON, go test -json, or another format with
+                 --format
 
     Options:
-          --debug[=<BOOL>]      Print more about what is done [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
-          --format <FORMAT>     The files' format: json, junit, rspec-json, jest-json, playwright-json,
-                                cucumber-json or go-jsonl [default: by the name: .xml junit, .json json,
-                                .jsonl go-jsonl] [env: BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT]
-          --timeout <DURATION>  How long everything may take [default: 5m] [env:
+          --debug[=<BOOL>]      Print debug output [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
+          --format <FORMAT>     Format of the files: json, junit, rspec-json, jest-json,
+                                playwright-json, cucumber-json or go-jsonl [default: by extension: .xml
+                                junit, .json json, .jsonl go-jsonl] [env:
+                                BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT]
+          --timeout <DURATION>  Time limit for all uploads together [default: 5m] [env:
                                 BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT]
       -h, --help                Print help
 
     Test Engine:
-          --suite-token <TOKEN>       The suite's token; asked of the CI agent when there is none [env:
+          --suite-token <TOKEN>       Suite token [default: fetched from the Buildkite agent] [env:
                                       BUILDKITE_ANALYTICS_TOKEN]
-          --tag <KEY=VALUE>           A tag for the results (can be repeated; the variable holds
-                                      several, separated by commas) [env: BUILDKITE_TEST_ENGINE_TAGS]
-          --location-prefix <PREFIX>  The folder of the project inside its repository [env:
-                                      BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
-          --suite-slug <SLUG>         The suite's slug, to ask the CI agent for a token [env:
-                                      BUILDKITE_TEST_ENGINE_SUITE_SLUG]
-          --oidc[=<BOOL>]             Ask the CI agent for a token that is not set [default: true] [env:
-                                      BUILDKITE_TEST_ENGINE_OIDC]
-          --no-oidc[=<BOOL>]          Never ask the CI agent for a token
-          --oidc-lifetime <DURATION>  How long such a token is good for [default: 2h] [env:
+          --suite-slug <SLUG>         Suite slug [env: BUILDKITE_TEST_ENGINE_SUITE_SLUG]
+          --oidc[=<BOOL>]             Fetch tokens that are not set from the Buildkite agent (OIDC)
+                                      [default: true] [env: BUILDKITE_TEST_ENGINE_OIDC]
+          --no-oidc[=<BOOL>]          Never fetch tokens from the Buildkite agent
+          --oidc-lifetime <DURATION>  Lifetime of fetched tokens [default: 2h] [env:
                                       BUILDKITE_TEST_ENGINE_OIDC_LIFETIME]
+          --tag <KEY=VALUE>           Tag for uploaded results (repeatable; the variable takes a
+                                      comma-separated list) [env: BUILDKITE_TEST_ENGINE_TAGS]
+          --location-prefix <PREFIX>  Path from the repository root to the project [env:
+                                      BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
 
-    Build [default: what the CI says]:
-          --build-id <ID>          The build's UUID: uploads with the same one are one run [env:
+    Build [default: detected from the CI]:
+          --build-id <ID>          Build ID; uploads with the same one belong to the same run [env:
                                    BUILDKITE_BUILD_ID]
-          --build-number <NUMBER>  The build's number [env: BUILDKITE_BUILD_NUMBER]
-          --build-url <URL>        The build's page [env: BUILDKITE_BUILD_URL]
-          --job-id <ID>            The job's UUID [env: BUILDKITE_JOB_ID]
-          --branch <BRANCH>        The branch [env: BUILDKITE_BRANCH]
-          --commit <SHA>           The commit [env: BUILDKITE_COMMIT]
-          --message <TEXT>         The commit's or the build's message [env: BUILDKITE_MESSAGE]
+          --job-id <ID>            Job ID [env: BUILDKITE_JOB_ID]
+          --branch <BRANCH>        Branch [env: BUILDKITE_BRANCH]
+          --commit <SHA>           Commit [env: BUILDKITE_COMMIT]
+          --message <TEXT>         Commit or build message [env: BUILDKITE_MESSAGE]
+          --build-number <NUMBER>  Build number [env: BUILDKITE_BUILD_NUMBER]
+          --build-url <URL>        Build URL [env: BUILDKITE_BUILD_URL]
     ----- stderr -----
     ");
 }

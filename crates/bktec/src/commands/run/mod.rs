@@ -106,7 +106,7 @@ fn run_share(
     let directory = prepare::working_directory()?;
     let token = tokens.upload.as_ref();
     if let Err(reason) = token {
-        if settings.upload.wanted {
+        if settings.upload.enabled {
             terminal.warning(&format!("Results are not uploaded: {reason}."));
         } else {
             terminal.debug(|| format!("no upload token: {reason}"));
@@ -137,9 +137,9 @@ fn run_share(
     }
 
     let prefix = request::prefix(common);
-    let uploader = token.ok().filter(|_| settings.upload.wanted).map(|token| {
+    let uploader = token.ok().filter(|_| settings.upload.enabled).map(|token| {
         let options = UploadOptions {
-            url: format!("{}/v1/uploads", common.engine.upload_base_url),
+            url: settings.upload.url.clone(),
             token,
             run: &common.run,
             location_prefix: prefix,
