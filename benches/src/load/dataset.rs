@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use clap::builder::RangedU64ValueParser;
+use test_engine_duration::Micros;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{
     CommitRecord, LabelChange, NewExecution, NewRun, NewSuite, NewUpload, Page, Store, Suite,
@@ -235,7 +236,7 @@ fn execution(size: Size, run: usize, number: usize) -> NewExecution {
             } else {
                 Outcome::Passed
             },
-            duration: Some(made.seconds),
+            duration: Some(Micros::from_seconds(made.seconds)),
             extras: Extra {
                 failure_reason: made.failed.then(|| "expected 200, got 500".to_owned()),
                 ..Extra::default()

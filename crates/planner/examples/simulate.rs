@@ -14,6 +14,7 @@
 
 use std::cmp::Reverse;
 
+use test_engine_duration::Micros;
 use test_engine_planner::{Item, Sample, estimate, lower_bound, split};
 
 #[path = "../tests/generated/mod.rs"]
@@ -142,19 +143,26 @@ impl World {
             .map(|(test, &micros)| {
                 let mut history = self.history(micros as f64, numbers);
                 if test % NODES == slow_machine {
-                    let hit = &mut history[slow_run].micros;
-                    *hit = (*hit as f64 * self.hiccup) as u64;
+                    let hit = &mut history[slow_run].duration;
+                    *hit = Micros::new((hit.get() as f64 * self.hiccup) as u64);
                 }
                 history
             })
             .collect();
         let means: Vec<u64> = histories
             .iter()
-            .map(|history| history.iter().map(|sample| sample.micros).sum::<u64>() / HISTORY as u64)
+            .map(|history| {
+                history
+                    .iter()
+                    .map(|sample| sample.duration)
+                    .sum::<Micros>()
+                    .get()
+                    / HISTORY as u64
+            })
             .collect();
         let estimates: Vec<u64> = histories
             .iter()
-            .map(|history| estimate(history).map_or(0, |estimate| estimate.micros))
+            .map(|history| estimate(history).map_or(0, |estimate| estimate.duration.get()))
             .collect();
         let plans = [plain(&means), ours(&estimates), ours(&now)];
         let mut ratios = [0.0; 3];
@@ -187,7 +195,7 @@ impl World {
             .map(|age| {
                 let typical = if age >= changed_at { before } else { now };
                 Sample {
-                    micros: self.sample(typical, numbers),
+                    duration: Micros::new(self.sample(typical, numbers)),
                     age: age as u32,
                     runs: 1,
                 }

@@ -4,6 +4,8 @@
 //! wild samples, and tests change over time, so the estimate leans on recent runs, lets no single
 //! run pull it far, and forgets what was before a step.
 
+use test_engine_duration::Micros;
+
 use crate::change::since_change;
 
 /// Runs of a branch that are enough to speak for themselves.
@@ -12,8 +14,8 @@ pub const ENOUGH_SAMPLES: usize = 5;
 /// One observed duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Microseconds the test took; the mean, when there are several runs.
-    pub micros: u64,
+    /// The mean, when there are several runs.
+    pub duration: Micros,
     /// How many runs ago: 0 is the newest run.
     pub age: u32,
     /// Runs that it is made of: 1, or those of a day or week that are known by their mean alone.
@@ -25,25 +27,30 @@ impl Sample {
     /// Should the longest be far from the others, it is drawn in as [`estimate`] would.
     ///
     /// `None` without runs.
-    pub fn of_runs(runs: u32, sum_micros: u64, longest_micros: u64, age: u32) -> Option<Self> {
-        let mean = sum_micros.checked_div(u64::from(runs))?;
+    pub fn of_runs(runs: u32, total: Micros, longest: Micros, age: u32) -> Option<Self> {
+        let (total, longest) = (total.get(), longest.get());
+        let mean = total.checked_div(u64::from(runs))?;
         let others = u64::from(runs - 1);
-        let rest = sum_micros.saturating_sub(longest_micros);
+        let rest = total.saturating_sub(longest);
         let micros = match rest.checked_div(others) {
-            Some(usual) if longest_micros > usual.saturating_mul(2) => {
+            Some(usual) if longest > usual.saturating_mul(2) => {
                 rest.saturating_add(usual.saturating_mul(2)) / u64::from(runs)
             }
             _ => mean,
         };
-        Some(Self { micros, age, runs })
+        Some(Self {
+            duration: Micros::new(micros),
+            age,
+            runs,
+        })
     }
 }
 
 /// An expected duration, and what stands behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
-    /// Expected microseconds.
-    pub micros: u64,
+    /// Expected for the next run.
+    pub duration: Micros,
     /// Number of runs it was made from.
     pub samples: usize,
 }
@@ -78,15 +85,21 @@ const RETAINED_OF_256: u64 = 248;
 /// a node takes is the sum of its tests, and only means add up.
 pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     let mut newest_first = samples.to_vec();
-    newest_first.sort_unstable_by_key(|sample| (sample.age, sample.micros));
-    let durations: Vec<u64> = newest_first.iter().map(|sample| sample.micros).collect();
+    newest_first.sort_unstable_by_key(|sample| (sample.age, sample.duration));
+    let durations: Vec<u64> = newest_first
+        .iter()
+        .map(|sample| sample.duration.get())
+        .collect();
     newest_first.truncate(since_change(&durations));
 
     let mut weighed: Vec<(u64, u128)> = newest_first
         .iter()
         .map(|sample| {
             let runs = u128::from(sample.runs.max(1));
-            (sample.micros, u128::from(recency(sample.age)) * runs)
+            (
+                sample.duration.get(),
+                u128::from(recency(sample.age)) * runs,
+            )
         })
         .collect();
     weighed.sort_unstable();
@@ -105,7 +118,7 @@ pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
         .iter()
         .map(|sample| u64::from(sample.runs.max(1)));
     Some(Estimate {
-        micros: u64::try_from(sum / total).unwrap_or(u64::MAX),
+        duration: Micros::new(u64::try_from(sum / total).unwrap_or(u64::MAX)),
         samples: usize::try_from(runs.sum::<u64>()).unwrap_or(usize::MAX),
     })
 }
@@ -179,7 +192,7 @@ mod tests {
         (0..)
             .zip(micros)
             .map(|(age, &micros)| Sample {
-                micros,
+                duration: Micros::new(micros),
                 age,
                 runs: 1,
             })
@@ -187,7 +200,7 @@ mod tests {
     }
 
     fn micros(samples: &[u64]) -> u64 {
-        estimate(&newest_first(samples)).map_or(0, |estimate| estimate.micros)
+        estimate(&newest_first(samples)).map_or(0, |estimate| estimate.duration.get())
     }
 
     #[test]
@@ -201,7 +214,7 @@ mod tests {
         assert_eq!(
             estimate(&newest_first(&[700; 4])),
             Some(Estimate {
-                micros: 700,
+                duration: Micros::new(700),
                 samples: 4
             })
         );
@@ -263,18 +276,21 @@ mod tests {
     #[test]
     fn a_mean_of_many_runs_weighs_as_many() {
         let day = Sample {
-            micros: 1_000,
+            duration: Micros::new(1_000),
             age: 0,
             runs: 9,
         };
         let before = Sample {
-            micros: 2_000,
+            duration: Micros::new(2_000),
             age: 9,
             runs: 1,
         };
         let estimate = estimate(&[before, day]).unwrap();
         assert_eq!(estimate.samples, 10);
-        assert!((1_060..1_100).contains(&estimate.micros), "{estimate:?}");
+        assert!(
+            (1_060..1_100).contains(&estimate.duration.get()),
+            "{estimate:?}"
+        );
     }
 
     #[test]
@@ -288,17 +304,17 @@ mod tests {
             (3, 900, 900, 0),
             (2, 0, 0, 0),
         ] {
-            let sample = Sample::of_runs(runs, sum, longest, 3);
+            let sample = Sample::of_runs(runs, Micros::new(sum), Micros::new(longest), 3);
             let expected = Sample {
-                micros: expected,
+                duration: Micros::new(expected),
                 age: 3,
                 runs,
             };
             assert_eq!(sample, Some(expected), "{sum}");
         }
-        assert_eq!(Sample::of_runs(0, 5, 5, 0), None);
-        let absurd = Sample::of_runs(2, u64::MAX, u64::MAX, 0).map(|sample| sample.micros);
-        assert_eq!(absurd, Some(0));
+        assert_eq!(Sample::of_runs(0, Micros::ONE, Micros::ONE, 0), None);
+        let absurd = Sample::of_runs(2, Micros::MAX, Micros::MAX, 0).map(|sample| sample.duration);
+        assert_eq!(absurd, Some(Micros::ZERO));
     }
 
     #[test]
@@ -314,17 +330,20 @@ mod tests {
     #[test]
     fn ancient_samples_still_count_when_they_are_all_there_is() {
         let ancient = [40, 60].map(|micros| Sample {
-            micros,
+            duration: Micros::new(micros),
             age: u32::MAX,
             runs: 1,
         });
-        assert_eq!(estimate(&ancient).map(|estimate| estimate.micros), Some(50));
+        assert_eq!(
+            estimate(&ancient).map(|estimate| estimate.duration.get()),
+            Some(50)
+        );
     }
 
     #[test]
     fn absurd_samples_do_not_overflow() {
         let absurd = [Sample {
-            micros: u64::MAX,
+            duration: Micros::new(u64::MAX),
             age: 0,
             runs: u32::MAX,
         }; 20];
@@ -345,7 +364,7 @@ mod tests {
                 own_branch,
                 ..Histories::default()
             };
-            choose(histories).map(|estimate| estimate.micros)
+            choose(histories).map(|estimate| estimate.duration.get())
         };
         assert_eq!(chosen(&default_branch, &few), Some(10));
         assert_eq!(chosen(&default_branch, &many), Some(20));
@@ -363,7 +382,7 @@ mod tests {
                 all: &usual,
                 ..Histories::default()
             };
-            choose(histories).map_or(0, |estimate| estimate.micros)
+            choose(histories).map_or(0, |estimate| estimate.duration.get())
         };
         assert!(
             chosen(&[50_000], &usual) < 1_450,

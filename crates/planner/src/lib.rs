@@ -22,7 +22,7 @@ mod split;
 
 pub use bounds::lower_bound;
 pub use by_file::split_by_file;
-pub use defaults::{Defaults, UNKNOWN_MICROS};
+pub use defaults::{Defaults, UNKNOWN_DURATION};
 pub use estimate::{ENOUGH_SAMPLES, Estimate, Histories, Sample, choose, estimate};
 pub use parallelism::{nodes_for_target, nodes_that_help};
 pub use round_robin::round_robin;

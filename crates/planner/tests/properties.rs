@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use test_engine_duration::Micros;
 use test_engine_planner::{
     Item, Node, Sample, estimate, lower_bound, nodes_for_target, nodes_that_help, round_robin,
     split, split_by_file,
@@ -174,9 +175,9 @@ proptest! {
     #[test]
     fn an_estimate_lies_among_its_samples(samples in samples()) {
         let estimate = estimate(&samples).unwrap();
-        let micros = samples.iter().map(|sample| sample.micros);
-        prop_assert!(estimate.micros >= micros.clone().min().unwrap());
-        prop_assert!(estimate.micros <= micros.max().unwrap());
+        let micros = samples.iter().map(|sample| sample.duration);
+        prop_assert!(estimate.duration >= micros.clone().min().unwrap());
+        prop_assert!(estimate.duration <= micros.max().unwrap());
         let runs: usize = samples.iter().map(|sample| sample.runs.max(1) as usize).sum();
         prop_assert!((1..=runs).contains(&estimate.samples));
     }
@@ -186,11 +187,11 @@ proptest! {
     fn one_outlier_moves_an_estimate_by_little(
         usual in vec(90_u64..110, 4..20), place in any::<usize>(), hung in 110_u64..1 << 60,
     ) {
-        let steady = estimate(&aged(&usual)).unwrap().micros;
+        let steady = estimate(&aged(&usual)).unwrap().duration.get();
         let mut samples = usual;
         let place = place % samples.len();
         samples[place] = hung;
-        let moved = estimate(&aged(&samples)).unwrap().micros;
+        let moved = estimate(&aged(&samples)).unwrap().duration.get();
         prop_assert!(moved + 10 >= steady && moved <= steady + 45, "{} instead of {}", moved, steady);
     }
 
@@ -234,7 +235,11 @@ fn samples() -> impl Strategy<Value = Vec<Sample>> {
     vec((micros, 0_u32..40), 1..25).prop_map(|drawn| {
         (0..)
             .zip(drawn)
-            .map(|(age, (micros, runs))| Sample { micros, age, runs })
+            .map(|(age, (micros, runs))| Sample {
+                duration: Micros::new(micros),
+                age,
+                runs,
+            })
             .collect()
     })
 }
@@ -244,7 +249,7 @@ fn aged(micros: &[u64]) -> Vec<Sample> {
     (0..)
         .zip(micros)
         .map(|(age, &micros)| Sample {
-            micros,
+            duration: Micros::new(micros),
             age,
             runs: 1,
         })

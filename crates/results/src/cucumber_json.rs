@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::document::{Document, Top};
-use crate::intake::{Intake, place};
+use crate::intake::{Intake, place, plausible_duration};
 use crate::model::{Outcome, ParseError, TestResult};
 use crate::shape::{Each, Flag, Item, Number, Text, explained, first_line};
 
@@ -187,7 +187,7 @@ fn result_of<'a>(
         outcome: tally.outcome(),
         duration: tally
             .nanoseconds
-            .map(|nanoseconds| nanoseconds / NANOSECONDS_PER_SECOND),
+            .and_then(|nanoseconds| plausible_duration(nanoseconds / NANOSECONDS_PER_SECOND)),
         ..TestResult::default()
     };
     if let Some(failure) = tally.failure

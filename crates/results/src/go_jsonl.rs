@@ -12,7 +12,7 @@ use std::collections::hash_map::Entry;
 use serde::Deserialize;
 
 use crate::document::Document;
-use crate::intake::Intake;
+use crate::intake::{Intake, plausible_duration};
 use crate::model::{Outcome, ParseError, TestResult};
 use crate::shape::{Item, Number, Text, explained};
 
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
             scope: package.clone(),
             name: test.clone(),
             outcome,
-            duration: seconds,
+            duration: seconds.and_then(plausible_duration),
             ..TestResult::default()
         };
         if outcome == Outcome::Failed && self.keeps_output {

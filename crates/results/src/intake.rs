@@ -7,13 +7,14 @@
 use std::borrow::Cow;
 
 use memchr::memchr;
+use test_engine_duration::Micros;
 
 use crate::Detail;
 use crate::model::{BadResult, FailureDetail, Outcome, Report, TestResult};
 
 /// The longest duration that is believed, in seconds: 30 days. A longer, negative or non-finite one
 /// is a clock's or a unit's mistake, and the result is kept without a duration.
-pub const LONGEST_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
+pub const MAX_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
 /// Collects a report.
 pub(crate) struct Intake<'a> {
@@ -106,7 +107,6 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
             return Err(format!("{field} holds a NUL character"));
         }
     }
-    result.duration = result.duration.and_then(plausible_seconds);
     for text in [
         &mut result.id,
         &mut result.identifier,
@@ -150,12 +150,11 @@ pub(crate) fn place_of(file: &str, line: &str) -> String {
     place
 }
 
-/// The duration, if it can be one.
-pub(crate) fn plausible_seconds(seconds: f64) -> Option<f64> {
-    // A sum of small rounding errors may give -0.0, which would print as "-0".
-    (0.0..=LONGEST_DURATION_SECONDS)
+/// Negative, non-finite and longer durations than [`MAX_DURATION_SECONDS`] count as unknown.
+pub(crate) fn plausible_duration(seconds: f64) -> Option<Micros> {
+    (0.0..=MAX_DURATION_SECONDS)
         .contains(&seconds)
-        .then_some(seconds.abs())
+        .then(|| Micros::from_seconds(seconds))
 }
 
 /// Runners colour what they print; in a file the codes are noise.
@@ -185,21 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn absurd_durations_are_dropped() {
+    fn drops_implausible_durations() {
         let table = [
-            (0.0, Some(0.0)),
-            (1.5, Some(1.5)),
-            (LONGEST_DURATION_SECONDS, Some(LONGEST_DURATION_SECONDS)),
-            (LONGEST_DURATION_SECONDS * 1.01, None),
+            (0.0, Some(0)),
+            (-0.0, Some(0)),
+            (1.5, Some(1_500_000)),
+            (MAX_DURATION_SECONDS, Some(2_592_000_000_000)),
+            (MAX_DURATION_SECONDS * 1.01, None),
             (-0.001, None),
             (f64::NAN, None),
             (f64::INFINITY, None),
             (f64::NEG_INFINITY, None),
         ];
-        for (given, kept) in table {
-            assert_eq!(plausible_seconds(given), kept, "{given}");
+        for (seconds, expected) in table {
+            let expected = expected.map(Micros::new);
+            assert_eq!(plausible_duration(seconds), expected, "{seconds}");
         }
-        assert!(plausible_seconds(-0.0).expect("zero").is_sign_positive());
     }
 
     #[test]

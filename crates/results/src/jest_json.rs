@@ -216,10 +216,7 @@ fn take_assertion<'a, E: Extent>(
                 },
                 file_name: file.cloned(),
                 outcome: outcome_of(&status)?,
-                duration: assertion
-                    .duration
-                    .0
-                    .map(|milliseconds| milliseconds / 1000.0),
+                duration: assertion.duration.of_milliseconds(),
                 ..TestResult::default()
             })
         });

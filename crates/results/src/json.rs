@@ -144,7 +144,7 @@ fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult<'_>, Str
         location,
         identifier,
         file_name,
-        duration: history.duration.0,
+        duration: history.duration.of_seconds(),
         extras: if E::FULL {
             Extras::from(Extra {
                 failure_reason: result.failure_reason.kept(),
@@ -181,7 +181,7 @@ fn span_of(span: SpanJson<'_>) -> Option<Span> {
         section: span.section.kept()?,
         start_at: span.start_at.0,
         end_at: span.end_at.0,
-        duration: span.duration.0.and_then(crate::intake::plausible_seconds),
+        duration: span.duration.of_seconds(),
         detail: SpanDetail {
             method: detail.method.kept(),
             url: detail.url.kept(),

@@ -7,13 +7,13 @@ use std::borrow::Cow;
 
 use crate::document::Document;
 use crate::go_jsonl::first_telling_line;
-use crate::intake::{Intake, place_of};
+use crate::intake::{Intake, place_of, plausible_duration};
 use crate::model::{FailureDetail, Outcome, ParseError, TestResult};
 use crate::shape::{first_line, split_lines};
 use crate::xml::{Attribute, Token, Tokens, resolve, with_line_feeds};
 
 /// How deep elements may stand in each other. Real reports stay below ten.
-pub const DEEPEST_XML: usize = 128;
+pub const MAX_XML_DEPTH: usize = 128;
 
 /// What pytest says of a file that it could not collect.
 const PYTEST_COLLECTION_FAILURE: &str = "collection failure";
@@ -156,8 +156,10 @@ impl Walk<'_, '_> {
     }
 
     fn enter(&mut self, name: &str) -> Result<(), String> {
-        if self.open.len() >= DEEPEST_XML {
-            return Err(format!("elements are nested more than {DEEPEST_XML} deep"));
+        if self.open.len() >= MAX_XML_DEPTH {
+            return Err(format!(
+                "elements are nested more than {MAX_XML_DEPTH} deep"
+            ));
         }
         let open = match name {
             "testsuites" | "testsuite" => Open::Suite,
@@ -439,7 +441,7 @@ impl<'a> Case<'a> {
                 .map(|(file, line)| Cow::Owned(place_of(file, line))),
             file_name,
             outcome,
-            duration: self.seconds,
+            duration: self.seconds.and_then(plausible_duration),
             ..TestResult::default()
         };
         if outcome == Outcome::Failed && is_full {

@@ -22,8 +22,8 @@ use document::Document;
 use intake::Intake;
 use shape::{Brief, Whole};
 
-pub use intake::LONGEST_DURATION_SECONDS;
-pub use junit::DEEPEST_XML;
+pub use intake::MAX_DURATION_SECONDS;
+pub use junit::MAX_XML_DEPTH;
 pub use model::{
     BadResult, Extra, Extras, FailureDetail, Format, Outcome, ParseError, Report, Span, SpanDetail,
     TestResult,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use test_engine_duration::Micros;
+
 /// A result-file format, named as the upload API names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -110,8 +112,8 @@ pub struct TestResult<'a> {
     pub file_name: Option<Cow<'a, str>>,
     /// How it ended.
     pub outcome: Outcome,
-    /// How long it ran, in seconds; never negative, never NaN.
-    pub duration: Option<f64>,
+    /// How long it ran.
+    pub duration: Option<Micros>,
     /// Why it failed, its tags and spans: what most results do not have.
     pub extras: Extras,
 }
@@ -217,8 +219,8 @@ pub struct Span {
     pub start_at: Option<f64>,
     /// Seconds on the collector's own clock.
     pub end_at: Option<f64>,
-    /// Seconds.
-    pub duration: Option<f64>,
+    /// How long it took.
+    pub duration: Option<Micros>,
     /// What was asked for.
     pub detail: SpanDetail,
     /// Spans inside this one.

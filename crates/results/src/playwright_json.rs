@@ -244,7 +244,7 @@ fn attempts_of<'a>(test: Test<'_>, named: TestResult<'a>, results: &mut Vec<Test
         let status = attempt.status.given().unwrap_or_default();
         let mut result = TestResult {
             outcome: attempt_outcome(&status, &test.expected_status),
-            duration: attempt.duration.0.map(|milliseconds| milliseconds / 1000.0),
+            duration: attempt.duration.of_milliseconds(),
             ..named.clone()
         };
         let mut failures: Vec<_> = attempt.errors.unwrap_or_default();
@@ -287,7 +287,7 @@ fn settled<'a>(test: Test<'_>, named: TestResult<'a>) -> TestResult<'a> {
     };
     TestResult {
         outcome,
-        duration: last.duration.0.map(|milliseconds| milliseconds / 1000.0),
+        duration: last.duration.of_milliseconds(),
         ..named
     }
 }

@@ -197,7 +197,7 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult<'_>, Strin
         location,
         file_name,
         outcome,
-        duration: example.run_time.0,
+        duration: example.run_time.of_seconds(),
         ..TestResult::default()
     };
     if let Item::Object(exception) = example.exception.0 {

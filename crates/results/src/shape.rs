@@ -13,7 +13,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number as JsonNumber;
+use test_engine_duration::Micros;
 
+use crate::intake::plausible_duration;
 use crate::model::FailureDetail;
 
 /// The kind of a JSON value that was not what a field wanted.
@@ -217,6 +219,19 @@ impl Number {
             .filter(|number| (0.0..=9_007_199_254_740_992.0).contains(number))
             .filter(|number| number.fract() == 0.0)
             .map(|number| number as u64)
+    }
+}
+
+impl Number {
+    /// As a duration, if it is plausible.
+    pub(crate) fn of_seconds(self) -> Option<Micros> {
+        self.0.and_then(plausible_duration)
+    }
+
+    /// As a duration, if it is plausible.
+    pub(crate) fn of_milliseconds(self) -> Option<Micros> {
+        self.0
+            .and_then(|milliseconds| plausible_duration(milliseconds / 1e3))
     }
 }
 

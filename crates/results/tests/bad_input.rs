@@ -2,6 +2,7 @@
 //! the bad parts named. Never a panic, never a guess.
 
 use rstest::rstest;
+use test_engine_duration::Micros;
 use test_engine_results::{Detail, Format, Outcome, Report, parse, parse_at_most, parse_with};
 
 use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, RspecJson};
@@ -447,7 +448,7 @@ fn durations_that_cannot_be_are_left_out() {
         let report = parse(Json, text.as_bytes()).expect("an array");
         assert_eq!(
             report.results.first().map(|r| r.duration),
-            Some(kept),
+            Some(kept.map(Micros::from_seconds)),
             "{given}"
         );
     }
@@ -474,7 +475,7 @@ fn durations_that_cannot_be_are_left_out() {
         let report = parse(Junit, text.as_bytes()).expect("a suite");
         assert_eq!(
             report.results.first().map(|r| r.duration),
-            Some(kept),
+            Some(kept.map(Micros::from_seconds)),
             "{given}"
         );
     }

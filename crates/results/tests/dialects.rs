@@ -1,6 +1,7 @@
 //! Shapes that are known from reports in the wild but that the fixtures do not show, a small file
 //! for each.
 
+use test_engine_duration::Micros;
 use test_engine_results::{Detail, Format, Outcome, Report, parse, parse_with};
 
 use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, RspecJson};
@@ -228,7 +229,10 @@ fn cucumber_backgrounds_without_a_scenario_do_not_vanish() {
     ]}]"#;
     let expected = [("a".to_owned(), Passed), ("no status".to_owned(), Unknown)];
     assert_eq!(outcomes(CucumberJson, text), expected);
-    assert_eq!(first(CucumberJson, text).duration, Some(2.0));
+    assert_eq!(
+        first(CucumberJson, text).duration,
+        Some(Micros::new(2_000_000))
+    );
     assert_eq!(
         errors(CucumberJson, text),
         ["a scenario of F failed in its background, at Given a shop: closed"]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, Executor, IntoArguments, PgConnection, SqliteConnection};
 use tempfile::TempDir;
+use test_engine_duration::Micros;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp};
 use test_engine_test_postgres::{Cluster, Durability};
@@ -167,7 +168,9 @@ fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) ->
                     } else {
                         Outcome::Passed
                     },
-                    duration: Some(0.001 + as_float((test * 7919 + number) % 2000) / 1000.0),
+                    duration: Some(Micros::from_milliseconds(
+                        (1 + (test * 7919 + number) % 2000) as u64,
+                    )),
                     extras: Extra {
                         failure_reason: failed.then(|| "expected 1, got 2".to_owned()),
                         ..Extra::default()

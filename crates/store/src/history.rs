@@ -189,7 +189,7 @@ async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execu
             uuid: execution_uuid(place.upload_id, upload.uuid, place.position),
             outcome: place.kept.outcome,
             muted: place.kept.muted,
-            duration_us: place.kept.duration_us,
+            duration: place.kept.duration,
             run_uuid: upload.run_uuid,
             branch: upload.branch.clone(),
             commit_sha: upload.commit_sha.clone(),

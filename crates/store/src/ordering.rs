@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use test_engine_duration::Micros;
+
 use crate::records::{Metrics, Page, TestOrder, TestWithMetrics};
 
 /// What a test is ordered by: its figure, and its id among equals.
@@ -57,11 +59,12 @@ fn compare((left, left_id): Key, (right, right_id): Key, descending: bool) -> Or
     reason = "an order needs no more than 52 bits"
 )]
 fn figure(metrics: &Metrics, order: TestOrder) -> Option<f64> {
+    let micros = |duration: Micros| duration.get() as f64;
     match order {
-        TestOrder::DurationMean => metrics.duration_mean_us(),
-        TestOrder::DurationSum => Some(metrics.duration_sum_us as f64),
-        TestOrder::DurationMin => metrics.duration_min_us.map(|duration| duration as f64),
-        TestOrder::DurationMax => metrics.duration_max_us.map(|duration| duration as f64),
+        TestOrder::DurationMean => metrics.duration_mean().map(micros),
+        TestOrder::DurationSum => Some(micros(metrics.duration_sum)),
+        TestOrder::DurationMin => metrics.duration_min.map(micros),
+        TestOrder::DurationMax => metrics.duration_max.map(micros),
         TestOrder::Reliability => metrics.counts.reliability(),
         TestOrder::Executions => Some(metrics.counts.executions() as f64),
     }
@@ -82,9 +85,9 @@ mod tests {
                 unknown: 0,
             },
             timed: id % 4,
-            duration_sum_us: id * 7919 % 100,
-            duration_min_us: (!id.is_multiple_of(4)).then_some(id % 9),
-            duration_max_us: (!id.is_multiple_of(4)).then_some(id % 9 + 10),
+            duration_sum: Micros::new(id * 7919 % 100),
+            duration_min: (!id.is_multiple_of(4)).then_some(Micros::new(id % 9)),
+            duration_max: (!id.is_multiple_of(4)).then_some(Micros::new(id % 9 + 10)),
         };
         (0..500)
             .map(|id: u64| (id.cast_signed(), metrics(id)))

@@ -3,6 +3,8 @@
 //! A plan wants the recent durations of a hundred thousand selectors at once: one small value
 //! each, read in one query, instead of twenty rows each.
 
+use test_engine_duration::Micros;
+
 use crate::error::StoreError;
 use crate::records::{BranchId, RunId, RunTiming};
 use crate::varint;
@@ -16,7 +18,7 @@ pub(crate) fn add(recent: &mut Vec<RunTiming>, timing: RunTiming) {
     match recent.binary_search_by_key(&timing.run, |entry| entry.run) {
         Ok(place) => {
             let entry = &mut recent[place];
-            entry.duration_us = entry.duration_us.saturating_add(timing.duration_us);
+            entry.duration = entry.duration.saturating_add(timing.duration);
         }
         Err(place) => {
             recent.insert(place, timing);
@@ -38,7 +40,7 @@ pub(crate) fn encode(recent: &[RunTiming]) -> Vec<u8> {
                 .branch
                 .map_or(0, |branch| branch.get().cast_unsigned()),
         );
-        varint::put(&mut bytes, timing.duration_us);
+        varint::put(&mut bytes, timing.duration.get());
     }
     bytes
 }
@@ -48,11 +50,11 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<RunTiming>, StoreError> {
     let mut recent = Vec::with_capacity(RECENT_RUNS);
     while !bytes.is_empty() {
         let mut next = || varint::take(&mut bytes).ok_or(StoreError::Damaged { what: "timing" });
-        let (run, branch, duration_us) = (next()?, next()?, next()?);
+        let (run, branch, duration) = (next()?, next()?, next()?);
         recent.push(RunTiming {
             run: RunId::new(run.cast_signed()),
             branch: (branch != 0).then(|| BranchId::new(branch.cast_signed())),
-            duration_us,
+            duration: Micros::new(duration),
         });
     }
     Ok(recent)
@@ -62,11 +64,11 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<RunTiming>, StoreError> {
 mod tests {
     use super::*;
 
-    fn timing(run: i64, duration_us: u64) -> RunTiming {
+    fn timing(run: i64, duration: u64) -> RunTiming {
         RunTiming {
             run: RunId::new(run),
             branch: Some(BranchId::new(7)),
-            duration_us,
+            duration: Micros::new(duration),
         }
     }
 
@@ -76,7 +78,7 @@ mod tests {
             RunTiming {
                 run: RunId::new(1),
                 branch: None,
-                duration_us: 0,
+                duration: Micros::ZERO,
             },
             timing(900_000, 1_500_000),
         ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use test_engine_duration::Micros;
 use test_engine_results::{FailureDetail, Format};
 
 use crate::error::StoreError;
@@ -227,7 +228,7 @@ fn run(row: &Row) -> Result<Run> {
             unknown: row.count(15)?,
         },
         failed_muted: row.count(16)?,
-        duration_us: row.count(17)?,
+        duration: Micros::new(row.count(17)?),
         uploads: row.count(18)?,
         created_at: row.time(19)?,
         updated_at: row.time(20)?,
@@ -264,7 +265,7 @@ fn failed_execution(row: &Row, run: &Run) -> Result<FailedExecution> {
         run_uuid: run.uuid,
         test: test(row)?,
         muted: row.boolean(16)?,
-        duration_us: row.count_or_null(17)?,
+        duration: row.count_or_null(17)?.map(Micros::new),
         failure_reason: row.text_or_null(18)?,
         failure_expanded: match row.text_or_null(19)? {
             Some(text) => expanded(&text)?,

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 
 use crate::error::StoreError;
@@ -36,7 +37,7 @@ pub(crate) struct Kept {
     pub(crate) outcome: Outcome,
     /// The test was muted when it came in.
     pub(crate) muted: bool,
-    pub(crate) duration_us: Option<u64>,
+    pub(crate) duration: Option<Micros>,
     /// See [`crate::identity::result_key`].
     pub(crate) result_key: Option<u64>,
     /// Its own tags as a JSON object, when it has any.
@@ -57,11 +58,8 @@ pub(crate) fn encode(executions: &[Kept]) -> Vec<u8> {
         before = execution.test_id;
     }
     bytes.extend(executions.iter().map(flags));
-    for duration in executions
-        .iter()
-        .filter_map(|execution| execution.duration_us)
-    {
-        varint::put(&mut bytes, duration);
+    for duration in executions.iter().filter_map(|execution| execution.duration) {
+        varint::put(&mut bytes, duration.get());
     }
     for key in executions
         .iter()
@@ -106,7 +104,7 @@ fn flags(execution: &Kept) -> u8 {
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     outcome
         | flag(execution.muted, MUTED)
-        | flag(execution.duration_us.is_some(), TIMED)
+        | flag(execution.duration.is_some(), TIMED)
         | flag(execution.result_key.is_some(), KEYED)
         | flag(execution.tags.is_some(), TAGGED)
 }
@@ -162,16 +160,16 @@ fn read_all(bytes: &[u8]) -> Option<Vec<Kept>> {
             2 => Outcome::Skipped,
             _ => Outcome::Unknown,
         };
-        let duration_us = if flags & TIMED == 0 {
+        let duration = if flags & TIMED == 0 {
             None
         } else {
-            Some(varint::take(&mut rest)?)
+            Some(Micros::new(varint::take(&mut rest)?))
         };
         executions.push(Kept {
             test_id,
             outcome,
             muted: flags & MUTED != 0,
-            duration_us,
+            duration,
             result_key: None,
             tags: None,
         });
@@ -215,7 +213,7 @@ mod tests {
                 test_id: i64::try_from(1_000_000 - (index * 7919) % 5000).unwrap(),
                 outcome: outcomes[usize::try_from(index % 4).unwrap()],
                 muted: index % 5 == 0,
-                duration_us: (index % 3 != 0).then_some(index * index * 1_000_003),
+                duration: (index % 3 != 0).then_some(Micros::new(index * index * 1_000_003)),
                 result_key: (index % 2 == 0).then_some(u64::MAX - index),
                 tags: (index % 7 == 0).then(|| format!(r#"{{"shard":"{}"}}"#, index % 3)),
             })
@@ -266,7 +264,7 @@ mod tests {
                 test_id: 70_000 + index,
                 outcome: Outcome::Passed,
                 muted: false,
-                duration_us: Some(150_000),
+                duration: Some(Micros::new(150_000)),
                 result_key: Some(42),
                 tags: None,
             })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 
 use crate::ingest::is_timed;
@@ -9,7 +10,7 @@ use crate::records::Metrics;
 use crate::segment::Kept;
 
 /// Sums stop here, which is what a database can hold.
-const LONGEST: u64 = i64::MAX as u64;
+const LONGEST: Micros = Micros::new(i64::MAX as u64);
 
 /// Counts one more execution.
 pub(crate) fn add(metrics: &mut Metrics, execution: &Kept) {
@@ -20,14 +21,14 @@ pub(crate) fn add(metrics: &mut Metrics, execution: &Kept) {
         Outcome::Skipped => counts.skipped += 1,
         Outcome::Unknown => counts.unknown += 1,
     }
-    if let Some(duration) = execution.duration_us.filter(|_| is_timed(execution)) {
+    if let Some(duration) = execution.duration.filter(|_| is_timed(execution)) {
         let duration = duration.min(LONGEST);
-        let at_least = metrics.duration_min_us.unwrap_or(duration);
-        let at_most = metrics.duration_max_us.unwrap_or(duration);
+        let at_least = metrics.duration_min.unwrap_or(duration);
+        let at_most = metrics.duration_max.unwrap_or(duration);
         metrics.timed += 1;
-        metrics.duration_sum_us = sum(metrics.duration_sum_us, duration);
-        metrics.duration_min_us = Some(at_least.min(duration));
-        metrics.duration_max_us = Some(at_most.max(duration));
+        metrics.duration_sum = metrics.duration_sum.saturating_add(duration).min(LONGEST);
+        metrics.duration_min = Some(at_least.min(duration));
+        metrics.duration_max = Some(at_most.max(duration));
     }
 }
 
@@ -49,15 +50,18 @@ pub(crate) fn merge(metrics: &mut Metrics, other: &Metrics) {
     counts.skipped = sum(counts.skipped, others.skipped);
     counts.unknown = sum(counts.unknown, others.unknown);
     metrics.timed = sum(metrics.timed, other.timed);
-    metrics.duration_sum_us = sum(metrics.duration_sum_us, other.duration_sum_us);
-    metrics.duration_min_us = match (metrics.duration_min_us, other.duration_min_us) {
+    metrics.duration_sum = metrics
+        .duration_sum
+        .saturating_add(other.duration_sum)
+        .min(LONGEST);
+    metrics.duration_min = match (metrics.duration_min, other.duration_min) {
         (Some(one), Some(two)) => Some(one.min(two)),
         (one, two) => one.or(two),
     };
     // Nothing is less than any duration.
-    metrics.duration_max_us = metrics.duration_max_us.max(other.duration_max_us);
+    metrics.duration_max = metrics.duration_max.max(other.duration_max);
 }
 
 fn sum(one: u64, two: u64) -> u64 {
-    one.saturating_add(two).min(LONGEST)
+    one.saturating_add(two).min(LONGEST.get())
 }

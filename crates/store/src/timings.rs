@@ -161,15 +161,15 @@ impl Store {
             };
             for id in test_ids {
                 let metrics = totals.of(*id);
-                let Some(longest_us) = metrics.duration_max_us else {
+                let Some(longest) = metrics.duration_max else {
                     continue;
                 };
                 found.entry(*id).or_default().push(TestTiming {
                     period: place,
                     branch,
                     executions: metrics.timed,
-                    sum_us: metrics.duration_sum_us,
-                    longest_us,
+                    total: metrics.duration_sum,
+                    longest,
                 });
             }
         }

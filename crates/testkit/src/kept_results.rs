@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
     CommitRecord, OutcomeCounts, Page, Period, Store, StoreError, Suite, TestOrder, TestQuery,
@@ -51,7 +52,7 @@ pub struct KeptExecution {
     /// How it ended: `passed`, `failed`, `skipped` or `unknown`.
     pub outcome: &'static str,
     /// Microseconds.
-    pub duration_us: Option<u64>,
+    pub duration: Option<Micros>,
     /// What it failed with.
     pub failure_reason: Option<String>,
 }
@@ -144,7 +145,7 @@ impl KeptResults {
                     Outcome::Skipped => "skipped",
                     Outcome::Unknown => "unknown",
                 },
-                duration_us: execution.duration_us,
+                duration: execution.duration,
                 failure_reason: execution.failure_reason,
             }));
         }

@@ -12,6 +12,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
+use test_engine_duration::Micros;
+
 use crate::kept_results::KeptExecution;
 use crate::{Connection, ServerProgram};
 
@@ -206,7 +208,7 @@ fn executions(upload: &Upload) -> Vec<KeptExecution> {
                 run_key: upload.key.clone(),
                 scope: "shop".to_owned(),
                 outcome,
-                duration_us: Some((hash >> 33) % 1_000_000),
+                duration: Some(Micros::new((hash >> 33) % 1_000_000)),
                 failure_reason: (outcome == "failed")
                     .then(|| format!("{name} of {} is broken", upload.key)),
                 name,
@@ -219,7 +221,6 @@ fn results(upload: &Upload) -> Value {
     executions(upload)
         .into_iter()
         .map(|execution| {
-            let duration = Duration::from_micros(execution.duration_us.unwrap_or_default());
             json!({
                 "id": format!("{}-{}", execution.run_key, execution.name),
                 "scope": execution.scope,
@@ -227,7 +228,7 @@ fn results(upload: &Upload) -> Value {
                 "result": execution.outcome,
                 "failure_reason": execution.failure_reason,
                 "file_name": "spec/orders_spec.rb",
-                "history": {"section": "top", "duration": duration.as_secs_f64()},
+                "history": {"section": "top", "duration": execution.duration.unwrap_or_default().seconds()},
             })
         })
         .collect()

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use test_engine_duration::Micros;
 use test_engine_store::{Metrics, Run, RunResult, Suite, Test, TestState, Timestamp};
 use test_engine_wire as wire;
 
@@ -115,10 +116,10 @@ impl TestWithMetrics {
             state: state.name(),
             owners,
             reliability: metrics.counts.reliability(),
-            duration_avg: metrics.duration_mean_us().map(|micros| micros / 1e6),
-            duration_sum: seconds(metrics.duration_sum_us),
-            duration_min: metrics.duration_min_us.map(seconds),
-            duration_max: metrics.duration_max_us.map(seconds),
+            duration_avg: metrics.duration_mean().map(Micros::seconds),
+            duration_sum: metrics.duration_sum.seconds(),
+            duration_min: metrics.duration_min.map(Micros::seconds),
+            duration_max: metrics.duration_max.map(Micros::seconds),
             executions_count: metrics.counts.executions(),
             executions_count_by_result: CountsByResult {
                 passed: metrics.counts.passed,
@@ -128,13 +129,4 @@ impl TestWithMetrics {
             },
         }
     }
-}
-
-/// Microseconds as seconds.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "durations need no more than 52 bits"
-)]
-pub(crate) fn seconds(micros: u64) -> f64 {
-    micros as f64 / 1e6
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use test_engine_duration::Micros;
 use test_engine_planner::{Defaults, Estimate, Node};
 use test_engine_wire::{
     Case, CaseFormat, Plan, PlanTests, Task, TestIdentity, TimingDefaults, TimingMetadata,
@@ -111,7 +112,11 @@ pub(crate) fn plan(
         .iter()
         .zip(estimates)
         .map(|(case, estimate)| {
-            estimate.map_or_else(|| defaults.of(kind(case)).micros(), |known| known.micros)
+            let duration = match estimate {
+                Some(known) => known.duration,
+                None => defaults.of(kind(case)).duration(),
+            };
+            duration.get()
         })
         .collect();
     let known = estimates.iter().flatten().count();
@@ -123,7 +128,7 @@ pub(crate) fn plan(
     };
 
     for ((case, estimate), weight) in cases.iter_mut().zip(estimates).zip(&suite.weights) {
-        case.estimated_duration = Some(milliseconds(*weight));
+        case.estimated_duration = Some(Micros::new(*weight).rounded_milliseconds());
         let samples = estimate.map_or(0, |known| known.samples);
         case.timing_sample_size = Some(i64::try_from(samples).unwrap_or(i64::MAX));
     }
@@ -174,7 +179,7 @@ impl KindDefaults {
                 .iter()
                 .zip(estimates)
                 .filter(move |(case, _)| kind(case) == wanted)
-                .filter_map(|(_, estimate)| estimate.map(|known| known.micros))
+                .filter_map(|(_, estimate)| estimate.map(|known| known.duration))
         };
         Self(
             [Kind::File, Kind::Example, Kind::Selector]
@@ -192,8 +197,8 @@ impl KindDefaults {
             cases.iter().any(|case| kind(case) == wanted).then(|| {
                 let defaults = self.of(wanted);
                 TimingDefaults {
-                    median_duration: defaults.median_micros.map(fractional_milliseconds),
-                    default_duration: fractional_milliseconds(defaults.default_micros),
+                    median_duration: defaults.median.map(Micros::milliseconds),
+                    default_duration: defaults.fallback.milliseconds(),
                 }
             })
         };
@@ -203,19 +208,6 @@ impl KindDefaults {
             selector: of(Kind::Selector),
         }
     }
-}
-
-/// Rounds to milliseconds.
-pub(crate) fn milliseconds(micros: u64) -> i64 {
-    i64::try_from(micros.saturating_add(500) / 1_000).unwrap_or(i64::MAX)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "durations need no more than 52 bits"
-)]
-fn fractional_milliseconds(micros: u64) -> f64 {
-    micros as f64 / 1_000.0
 }
 
 #[expect(

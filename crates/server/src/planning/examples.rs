@@ -65,7 +65,7 @@ fn samples<'a>(timings: impl Iterator<Item = &'a TestTiming>) -> Vec<Sample> {
             let runs = u32::try_from(timing.executions).unwrap_or(u32::MAX);
             let age = newer;
             newer = newer.saturating_add(runs);
-            Sample::of_runs(runs, timing.sum_us, timing.longest_us, age)
+            Sample::of_runs(runs, timing.total, timing.longest, age)
         })
         .collect()
 }
@@ -95,6 +95,7 @@ pub(super) fn file_of(case: &Case) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use test_engine_duration::Micros;
     use test_engine_store::{BranchKind, TestTiming, Timestamp};
     use test_engine_wire::Case;
 
@@ -102,19 +103,18 @@ mod tests {
 
     const SECOND: u64 = 1_000_000;
 
-    fn on_main(period: usize, executions: u64, sum_us: u64, longest_us: u64) -> TestTiming {
+    fn on_main(period: usize, executions: u64, total: u64, longest: u64) -> TestTiming {
         TestTiming {
             period,
             branch: BranchKind::Default,
             executions,
-            sum_us,
-            longest_us,
+            total: Micros::new(total),
+            longest: Micros::new(longest),
         }
     }
 
     fn seconds(timings: &[TestTiming]) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
-        estimate(timings).map_or(0.0, |it| it.micros as f64 / SECOND as f64)
+        estimate(timings).map_or(0.0, |it| it.duration.seconds())
     }
 
     #[test]
@@ -163,8 +163,8 @@ mod tests {
             period: 0,
             branch,
             executions,
-            sum_us: executions * each * SECOND,
-            longest_us: each * SECOND,
+            total: Micros::new(executions * each * SECOND),
+            longest: Micros::new(each * SECOND),
         };
         for (timings, expected) in [
             (

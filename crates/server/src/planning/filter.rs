@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use test_engine_duration::Micros;
 use test_engine_planner::Defaults;
 use test_engine_wire::{FilterTestsRequest, FilteredTest};
 
@@ -26,11 +27,15 @@ pub(super) fn filter(
         .iter()
         .map(|file| selectors::canonical(file))
         .collect();
-    let estimates: Vec<Option<u64>> = if request.env.buildkite_test_engine_split_by_example {
+    let estimates: Vec<Option<Micros>> = if request.env.buildkite_test_engine_split_by_example {
         request
             .files
             .iter()
-            .map(|file| known.estimate_of_path(&file.path).map(|known| known.micros))
+            .map(|file| {
+                known
+                    .estimate_of_path(&file.path)
+                    .map(|known| known.duration)
+            })
             .collect()
     } else {
         vec![None; request.files.len()]
@@ -46,7 +51,7 @@ pub(super) fn filter(
                 HAS_SKIPPED_TESTS
             } else if limit
                 .zip(*estimate)
-                .is_some_and(|(limit, micros)| micros > limit)
+                .is_some_and(|(limit, estimate)| estimate > limit)
             {
                 SLOW
             } else {
@@ -66,12 +71,12 @@ fn has_skipped_tests(path: &str, with_skipped: &HashSet<String>) -> bool {
     selectors::suffixes(path).any(|end| with_skipped.contains(end))
 }
 
-/// Microseconds above which a file should be split; `None` if splitting cannot help.
-fn slow_above(request: &FilterTestsRequest, estimates: &[Option<u64>]) -> Option<u64> {
+/// The duration above which a file should be split; `None` if splitting cannot help.
+fn slow_above(request: &FilterTestsRequest, estimates: &[Option<Micros>]) -> Option<Micros> {
     let target = request
         .target_time
         .filter(|seconds| *seconds > 0.0)
-        .map(node_count::micros);
+        .map(node_count::duration);
     let nodes = request
         .max_parallelism
         .filter(|max| *max > 0)
@@ -80,12 +85,12 @@ fn slow_above(request: &FilterTestsRequest, estimates: &[Option<u64>]) -> Option
         .ok()
         .filter(|nodes| *nodes > 1)
         .map(|nodes| {
-            let unknown = Defaults::from_known(estimates.iter().copied().flatten()).micros();
-            let total: u64 = estimates
+            let unknown = Defaults::from_known(estimates.iter().copied().flatten()).duration();
+            let total: Micros = estimates
                 .iter()
                 .map(|estimate| estimate.unwrap_or(unknown))
-                .fold(0, u64::saturating_add);
-            total / nodes
+                .sum();
+            Micros::new(total.get() / nodes)
         });
     match (target, share) {
         (Some(target), Some(share)) => Some(target.min(share)),

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
+use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_store::{
     BranchId, NewPlan, PlanBranches, Store, StoreError, Suite, SuiteId, Test, TestState, Timestamp,
@@ -74,7 +75,7 @@ impl Planner {
             cache: PlanCache::default(),
             locks: Mutex::new(HashMap::new()),
             retention_days: i64::from(config.plan_retention_days),
-            file_load: u64::from(config.file_load_ms) * 1_000,
+            file_load: Micros::from_milliseconds(u64::from(config.file_load_ms)).get(),
             counts,
         }
     }
@@ -291,7 +292,7 @@ impl Planner {
             .into_iter()
             .filter_map(|path| {
                 let estimate = known.estimate_of_path(&path)?;
-                Some((path, build::milliseconds(estimate.micros)))
+                Some((path, estimate.duration.rounded_milliseconds()))
             })
             .collect())
     }

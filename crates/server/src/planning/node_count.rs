@@ -1,5 +1,6 @@
 //! Validates plan requests. Reports all problems together.
 
+use test_engine_duration::Micros;
 use test_engine_wire::PlanRequest;
 
 const MAX_NODES: i64 = 1_000;
@@ -70,20 +71,15 @@ pub(crate) fn validate(request: &PlanRequest) -> Result<NodeCount, Vec<String>> 
     Ok(match max {
         Some(max) => NodeCount::UpTo {
             max: usize::try_from(max).unwrap_or(1),
-            target: target.map(micros),
+            target: target.map(|seconds| duration(seconds).get()),
         },
         None => NodeCount::Fixed(usize::try_from(request.parallelism).unwrap_or(1)),
     })
 }
 
-/// Seconds as microseconds; at least one.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a target is positive and at most a day"
-)]
-pub(crate) fn micros(seconds: f64) -> u64 {
-    ((seconds * 1_000_000.0) as u64).max(1)
+/// A target in seconds; at least one microsecond.
+pub(crate) fn duration(seconds: f64) -> Micros {
+    Micros::from_seconds(seconds).max(Micros::ONE)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
+use test_engine_duration::Micros;
 use test_engine_planner::{ENOUGH_SAMPLES, Estimate, Histories, Sample, choose};
 use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId};
 
@@ -42,7 +43,7 @@ struct History {
 #[derive(Clone, Copy)]
 struct SelectorRun {
     branch: Option<BranchId>,
-    micros: u64,
+    duration: Micros,
 }
 
 impl Timings {
@@ -110,7 +111,7 @@ impl Known {
                 .rev()
                 .map(|run| SelectorRun {
                     branch: run.branch,
-                    micros: run.duration_us,
+                    duration: run.duration,
                 })
                 .collect();
             let history = History {
@@ -191,7 +192,7 @@ fn samples(runs: &[SelectorRun], mut matches: impl FnMut(&SelectorRun) -> bool) 
     (0..)
         .zip(runs.iter().filter(|run| matches(run)))
         .map(|(age, run)| Sample {
-            micros: run.micros,
+            duration: run.duration,
             age,
             runs: 1,
         })

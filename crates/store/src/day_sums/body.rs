@@ -6,6 +6,8 @@
 //! Layout (numbers as in `varint`): version 1, count; then for each test, by id: its place in the
 //! block (one byte), one byte of flags, and what the flags say is there, in their order.
 
+use test_engine_duration::Micros;
+
 use crate::error::StoreError;
 use crate::records::{Metrics, OutcomeCounts};
 use crate::varint;
@@ -63,9 +65,9 @@ fn put(bytes: &mut Vec<u8>, place: u8, metrics: &Metrics) {
         skipped,
         unknown,
     } = metrics.counts;
-    let shortest = metrics.duration_min_us.unwrap_or_default();
-    let longest = metrics.duration_max_us.unwrap_or_default().max(shortest);
-    let is_one = shortest == metrics.duration_sum_us && longest == metrics.duration_sum_us;
+    let shortest = metrics.duration_min.unwrap_or_default();
+    let longest = metrics.duration_max.unwrap_or_default().max(shortest);
+    let is_one = shortest == metrics.duration_sum && longest == metrics.duration_sum;
     let flags = counted(passed, PASSED_ONCE, PASSED)
         | counted(failed, FAILED_ONCE, FAILED)
         | counted(skipped, SKIPPED, SKIPPED)
@@ -88,13 +90,13 @@ fn put(bytes: &mut Vec<u8>, place: u8, metrics: &Metrics) {
         }
     }
     if flags & TIMED_ONCE != 0 {
-        varint::put(bytes, metrics.duration_sum_us);
+        varint::put(bytes, metrics.duration_sum.get());
     }
     if flags & TIMED != 0 {
         varint::put(bytes, metrics.timed);
-        varint::put(bytes, shortest);
-        varint::put(bytes, longest - shortest);
-        varint::put(bytes, metrics.duration_sum_us);
+        varint::put(bytes, shortest.get());
+        varint::put(bytes, longest.get() - shortest.get());
+        varint::put(bytes, metrics.duration_sum.get());
     }
 }
 
@@ -150,18 +152,18 @@ fn take(rest: &mut &[u8]) -> Option<(u8, Metrics)> {
         ..Metrics::default()
     };
     if flags & TIMED_ONCE != 0 {
-        let duration = varint::take(rest)?;
+        let duration = Micros::new(varint::take(rest)?);
         metrics.timed = 1;
-        metrics.duration_sum_us = duration;
-        metrics.duration_min_us = Some(duration);
-        metrics.duration_max_us = Some(duration);
+        metrics.duration_sum = duration;
+        metrics.duration_min = Some(duration);
+        metrics.duration_max = Some(duration);
     }
     if flags & TIMED != 0 {
         metrics.timed = varint::take(rest)?;
         let shortest = varint::take(rest)?;
-        metrics.duration_min_us = Some(shortest);
-        metrics.duration_max_us = Some(shortest.checked_add(varint::take(rest)?)?);
-        metrics.duration_sum_us = varint::take(rest)?;
+        metrics.duration_min = Some(Micros::new(shortest));
+        metrics.duration_max = Some(Micros::new(shortest.checked_add(varint::take(rest)?)?));
+        metrics.duration_sum = Micros::new(varint::take(rest)?);
     }
     Some((*place, metrics))
 }
@@ -179,9 +181,9 @@ mod tests {
                 unknown: counts[3],
             },
             timed,
-            duration_sum_us: sum,
-            duration_min_us: ends.map(|ends| ends.0),
-            duration_max_us: ends.map(|ends| ends.1),
+            duration_sum: Micros::new(sum),
+            duration_min: ends.map(|ends| Micros::new(ends.0)),
+            duration_max: ends.map(|ends| Micros::new(ends.1)),
         }
     }
 

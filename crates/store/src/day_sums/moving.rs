@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use test_engine_duration::Micros;
+
 use super::add;
 use crate::error::StoreError;
 use crate::records::{Metrics, OutcomeCounts};
@@ -68,8 +70,8 @@ fn metrics(row: &Row, first: usize) -> Result<Metrics> {
             unknown: row.count(first + 3)?,
         },
         timed: row.count(first + 4)?,
-        duration_sum_us: row.count(first + 5)?,
-        duration_min_us: row.count_or_null(first + 6)?,
-        duration_max_us: row.count_or_null(first + 7)?,
+        duration_sum: Micros::new(row.count(first + 5)?),
+        duration_min: row.count_or_null(first + 6)?.map(Micros::new),
+        duration_max: row.count_or_null(first + 7)?.map(Micros::new),
     })
 }

@@ -244,7 +244,7 @@ pub(crate) fn repeatable(execution: &Kept) -> Option<(u64, u64)> {
     // Only ever compared within this process: the hash is never stored.
     let mut hasher = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(
-        &(execution.test_id, execution.outcome, execution.duration_us),
+        &(execution.test_id, execution.outcome, execution.duration),
         &mut hasher,
     );
     Some((key, std::hash::Hasher::finish(&hasher)))
@@ -252,11 +252,13 @@ pub(crate) fn repeatable(execution: &Kept) -> Option<(u64, u64)> {
 
 /// Skipped tests may tell a duration, but nothing has been run.
 pub(crate) fn is_timed(execution: &Kept) -> bool {
-    execution.duration_us.is_some() && execution.outcome != Outcome::Skipped
+    execution.duration.is_some() && execution.outcome != Outcome::Skipped
 }
 
 #[cfg(test)]
 mod tests {
+    use test_engine_duration::Micros;
+
     use super::*;
 
     const KNOWN: KnownTest = KnownTest {
@@ -271,7 +273,7 @@ mod tests {
             test_id,
             outcome: Outcome::Passed,
             muted: false,
-            duration_us: Some(5),
+            duration: Some(Micros::new(5)),
             result_key: key,
             tags: None,
         }
@@ -289,7 +291,7 @@ mod tests {
             ..kept(1, Some(9))
         }));
         assert!(!run.has_result(&Kept {
-            duration_us: None,
+            duration: None,
             ..kept(1, Some(9))
         }));
         assert!(

@@ -11,6 +11,7 @@ mod rows;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
+use test_engine_duration::Micros;
 use uuid::Uuid;
 
 pub(crate) use self::cache::{Caches, is_timed};
@@ -186,11 +187,11 @@ impl Ingest<'_> {
             .await?;
             let durations = first_durations(&kept, &sources, &run_memory);
             let branch = run.branch_id.map(BranchId::new);
-            for (selector, duration_us) in durations {
+            for (selector, duration) in durations {
                 let timing = RunTiming {
                     run: RunId::new(run.id),
                     branch,
-                    duration_us,
+                    duration,
                 };
                 selectors.add(selector, timing)?;
             }
@@ -294,8 +295,15 @@ impl Ingest<'_> {
         let row = self
             .session
             .optional(
-                "SELECT runs.uuid, uploads.uuid, uploads.kept, uploads.duplicates,                  uploads.skipped, uploads.errors FROM uploads                  JOIN runs ON runs.id = uploads.run_id                  WHERE runs.suite_id = $1 AND runs.key = $2 AND uploads.digest = $3",
-                values![self.upload.suite.get(), &self.upload.run.key, &self.upload.digest],
+                "SELECT runs.uuid, uploads.uuid, uploads.kept, uploads.duplicates, \
+                 uploads.skipped, uploads.errors FROM uploads \
+                 JOIN runs ON runs.id = uploads.run_id \
+                 WHERE runs.suite_id = $1 AND runs.key = $2 AND uploads.digest = $3",
+                values![
+                    self.upload.suite.get(),
+                    &self.upload.run.key,
+                    &self.upload.digest
+                ],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -355,7 +363,7 @@ fn sort_out<'a>(
             test_id: test_ids[index],
             outcome: source.result.outcome,
             muted: muted.contains(&test_ids[index]),
-            duration_us: source.result.duration.map(microseconds),
+            duration: source.result.duration,
             result_key: prepared.result_keys[index],
             tags: prepared.tags[index].clone(),
         };
@@ -375,11 +383,11 @@ fn first_durations<'a>(
     kept: &[Kept],
     sources: &[&'a NewExecution],
     run: &RunMemory,
-) -> HashMap<&'a str, u64> {
+) -> HashMap<&'a str, Micros> {
     let mut seen = HashSet::new();
-    let mut durations: HashMap<&str, u64> = HashMap::new();
+    let mut durations: HashMap<&str, Micros> = HashMap::new();
     for (execution, source) in kept.iter().zip(sources) {
-        let (Some(selector), Some(duration_us)) = (&source.selector, execution.duration_us) else {
+        let (Some(selector), Some(duration)) = (&source.selector, execution.duration) else {
             continue;
         };
         let first = is_timed(execution)
@@ -387,31 +395,8 @@ fn first_durations<'a>(
             && seen.insert(execution.test_id);
         if first {
             let sum = durations.entry(selector).or_default();
-            *sum = sum.saturating_add(duration_us);
+            *sum = sum.saturating_add(duration);
         }
     }
     durations
-}
-
-/// Seconds as whole microseconds. A negative or impossible duration counts as none of it.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the cast stops at the ends of the range, which is what is wanted"
-)]
-fn microseconds(seconds: f64) -> u64 {
-    ((seconds * 1e6).round() as u64).min(i64::MAX as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn odd_durations_stay_in_range() {
-        assert_eq!(microseconds(0.25), 250_000);
-        assert_eq!(microseconds(-1.0), 0);
-        assert_eq!(microseconds(f64::NAN), 0);
-        assert_eq!(microseconds(f64::INFINITY), i64::MAX as u64);
-    }
 }

@@ -1,6 +1,7 @@
 //! What an upload adds as rows: itself, its segment, its failures, and its share of its run.
 
 use serde_json::json;
+use test_engine_duration::Micros;
 use test_engine_results::{FailureDetail, Outcome};
 
 use super::cache::is_timed;
@@ -84,7 +85,7 @@ impl Ingest<'_> {
                 run_id,
                 execution.test_id,
                 execution.muted,
-                execution.duration_us.map(whole),
+                execution.duration.map(micros),
                 &source.result.extras.failure_reason,
                 &execution.tags,
                 expanded_json(&source.result.extras.failure_expanded),
@@ -110,11 +111,11 @@ impl Ingest<'_> {
             .filter(|execution| execution.outcome == Outcome::Failed && execution.muted)
             .count();
         let failed_muted = whole(failed_muted as u64);
-        let duration_us = kept
+        let duration = kept
             .iter()
             .filter(|execution| is_timed(execution))
-            .filter_map(|execution| execution.duration_us)
-            .fold(0_u64, u64::saturating_add);
+            .filter_map(|execution| execution.duration)
+            .sum::<Micros>();
         let result = if failed > failed_muted || !self.upload.errors_outside_tests.is_empty() {
             FAILED
         } else if kept.is_empty() {
@@ -137,7 +138,7 @@ impl Ingest<'_> {
                     count(Outcome::Skipped),
                     count(Outcome::Unknown),
                     failed_muted,
-                    whole(duration_us),
+                    micros(duration),
                     result,
                 ],
             )
@@ -149,6 +150,10 @@ impl Ingest<'_> {
 /// As a column holds it; past the end of the range it stays at the end.
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn micros(duration: Micros) -> i64 {
+    whole(duration.get())
 }
 
 fn expanded_json(details: &[FailureDetail]) -> Option<String> {

@@ -1,5 +1,7 @@
 //! Timings and plans, as they go in and come out.
 
+use test_engine_duration::Micros;
+
 use super::values::{BranchId, RunId, SuiteId, Timestamp};
 
 /// How long one selector took in one run.
@@ -9,8 +11,8 @@ pub struct RunTiming {
     pub run: RunId,
     /// The run's branch; `None` when it had none.
     pub branch: Option<BranchId>,
-    /// Microseconds, summed over the first execution of each test, so that retries do not count.
-    pub duration_us: u64,
+    /// Sum over the first execution of each test, so that retries do not count.
+    pub duration: Micros,
 }
 
 /// A selector and its latest runs.
@@ -60,10 +62,10 @@ pub struct TestTiming {
     pub branch: BranchKind,
     /// Executions, 1 at least.
     pub executions: u64,
-    /// Microseconds of all of them.
-    pub sum_us: u64,
-    /// Microseconds of the longest one.
-    pub longest_us: u64,
+    /// Of all of them.
+    pub total: Micros,
+    /// Of the longest one.
+    pub longest: Micros,
 }
 
 /// A plan to be kept.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use test_engine_duration::Micros;
 use test_engine_results::{FailureDetail, Format, Outcome, TestResult};
 use uuid::Uuid;
 
@@ -198,8 +199,8 @@ pub struct Run {
     pub counts: OutcomeCounts,
     /// Of the failed ones, those of tests that were muted.
     pub failed_muted: u64,
-    /// Sum of the durations of its executions, in microseconds.
-    pub duration_us: u64,
+    /// Sum over its executions.
+    pub duration: Micros,
     /// Uploads in it.
     pub uploads: u64,
     /// Its first upload.
@@ -326,7 +327,7 @@ pub struct Execution {
     /// The test was muted when it came in.
     pub muted: bool,
     /// Microseconds.
-    pub duration_us: Option<u64>,
+    pub duration: Option<Micros>,
     /// The run, public.
     pub run_uuid: Uuid,
     /// The run's branch.
@@ -355,7 +356,7 @@ pub struct FailedExecution {
     /// The test was muted when it came in.
     pub muted: bool,
     /// Microseconds.
-    pub duration_us: Option<u64>,
+    pub duration: Option<Micros>,
     /// In short.
     pub failure_reason: Option<String>,
     /// At length.

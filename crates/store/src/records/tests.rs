@@ -1,5 +1,6 @@
 //! Tests and what their executions come to.
 
+use test_engine_duration::Micros;
 use uuid::Uuid;
 
 use super::runs::OutcomeCounts;
@@ -66,22 +67,18 @@ pub struct Metrics {
     pub counts: OutcomeCounts,
     /// Executions that told a duration; skipped ones never do.
     pub timed: u64,
-    /// Sum of these durations, microseconds.
-    pub duration_sum_us: u64,
-    /// Shortest, microseconds; `None` without any.
-    pub duration_min_us: Option<u64>,
-    /// Longest, microseconds; `None` without any.
-    pub duration_max_us: Option<u64>,
+    /// Of the timed executions.
+    pub duration_sum: Micros,
+    /// `None` without timed executions.
+    pub duration_min: Option<Micros>,
+    /// `None` without timed executions.
+    pub duration_max: Option<Micros>,
 }
 
 impl Metrics {
-    /// Mean duration in microseconds; `None` without any.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a mean needs no more than 52 bits"
-    )]
-    pub fn duration_mean_us(&self) -> Option<f64> {
-        (self.timed > 0).then(|| self.duration_sum_us as f64 / self.timed as f64)
+    /// Rounded to the microsecond; `None` without timed executions.
+    pub fn duration_mean(&self) -> Option<Micros> {
+        self.duration_sum.mean_of(self.timed)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Daily sums against the executions they are made of: whatever comes in, in whatever order, and
 //! whatever retention has removed, both say the same.
 
+use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
     BranchFilter, KeptSince, NewExecution, Page, Period, Store, TestOrder, TestQuery, TestState,
@@ -38,9 +39,8 @@ impl Dice {
             2 => Outcome::Unknown,
             _ => Outcome::Passed,
         };
-        #[expect(clippy::cast_precision_loss, reason = "a few millions")]
-        let seconds = self.roll(5_000_000) as f64 / 1e6;
-        result.duration = (self.roll(9) > 0).then_some(seconds);
+        let duration = Micros::new(self.roll(5_000_000));
+        result.duration = (self.roll(9) > 0).then_some(duration);
         result.file_name = Some(format!("file_{}.py", self.roll(5)).into());
         execution
     }
@@ -211,18 +211,21 @@ async fn rows_of_an_earlier_release_are_added_when_the_database_is_opened() {
             (
                 metrics.counts.passed,
                 metrics.counts.failed,
-                metrics.duration_sum_us,
-                metrics.duration_min_us,
-                metrics.duration_max_us,
+                metrics.duration_sum,
+                metrics.duration_min,
+                metrics.duration_max,
             )
         };
-        let (second, fifth) = (Some(1_000_000), Some(5_000_000));
+        let (second, fifth) = (Some(Micros::SECOND), Some(Micros::new(5_000_000)));
         assert_eq!(
             sums(&a, that_day()).await,
-            (3, 4, 14_000_000, second, fifth)
+            (3, 4, Micros::new(14_000_000), second, fifth)
         );
-        let three = Some(3_000_000);
-        assert_eq!(sums(&b, that_day()).await, (1, 0, 3_000_000, three, three));
+        let three = Micros::new(3_000_000);
+        assert_eq!(
+            sums(&b, that_day()).await,
+            (1, 0, three, Some(three), Some(three))
+        );
         let listed = TestQuery {
             period: Period::last_days(2, NOON),
             ..query(TestOrder::Executions, true)

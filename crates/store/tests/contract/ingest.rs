@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use test_engine_duration::Micros;
 use test_engine_results::FailureDetail;
 use test_engine_store::{
     NewUpload, OutcomeCounts, Page, RunResult, RunState, Store, StoreError, TestState, test_uuid,
@@ -53,7 +54,7 @@ async fn an_upload_becomes_a_run_with_tests() {
                 unknown: 0
             }
         );
-        assert_eq!((run.duration_us, run.uploads), (1_750_000, 1));
+        assert_eq!((run.duration.get(), run.uploads), (1_750_000, 1));
         assert_eq!((run.created_at, run.updated_at), (NOON, NOON));
 
         let test = db
@@ -254,7 +255,7 @@ async fn parallel_uploads_to_one_run_lose_nothing() {
             .await
             .unwrap();
         assert_eq!(
-            changes.selectors[0].recent[0].duration_us,
+            changes.selectors[0].recent[0].duration.get(),
             (20 + 23 * 10) * 500_000
         );
     })
@@ -317,7 +318,8 @@ async fn repetitions_are_known_after_a_restart_and_between_processes() {
             .await
             .unwrap();
         assert_eq!(
-            changes.selectors[0].recent[0].duration_us, 6_000_000,
+            changes.selectors[0].recent[0].duration.get(),
+            6_000_000,
             "a's retry is left out"
         );
         second.close().await;
@@ -388,7 +390,7 @@ async fn failures_come_back_whole() {
         assert_eq!((failures.total, failures.items.len()), (2, 1));
         let failure = &failures.items[0];
         assert_eq!(failure.test.name, "pays");
-        assert_eq!(failure.duration_us, Some(1_250_000));
+        assert_eq!(failure.duration, Some(Micros::new(1_250_000)));
         assert_eq!(failure.failure_reason.as_deref(), Some("pays is broken"));
         assert_eq!(
             failure.failure_expanded,

@@ -1,5 +1,6 @@
 //! Lists, pages, metrics and histories.
 
+use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
     BranchFilter, Metrics, NewUpload, OutcomeCounts, Page, Period, TestOrder, TestQuery, TestState,
@@ -200,14 +201,14 @@ async fn tests_are_listed_with_what_they_come_to() {
                     unknown: 0
                 },
                 timed: 3,
-                duration_sum_us: 15_000_000,
-                duration_min_us: Some(2_000_000),
-                duration_max_us: Some(9_000_000),
+                duration_sum: Micros::new(15_000_000),
+                duration_min: Some(Micros::new(2_000_000)),
+                duration_max: Some(Micros::new(9_000_000)),
             }
         );
         assert_eq!(
-            listed.items[0].metrics.duration_mean_us(),
-            Some(5_000_000.0)
+            listed.items[0].metrics.duration_mean(),
+            Some(Micros::new(5_000_000))
         );
         assert_eq!(
             listed.items[0].metrics.counts.reliability(),
@@ -215,9 +216,9 @@ async fn tests_are_listed_with_what_they_come_to() {
         );
         let never = &listed.items[2];
         assert_eq!(never.test.name, "never", "without a figure comes last");
-        assert_eq!(never.metrics.duration_mean_us(), None);
+        assert_eq!(never.metrics.duration_mean(), None);
         assert_eq!(never.metrics.counts.reliability(), None);
-        assert_eq!(never.metrics.duration_min_us, None);
+        assert_eq!(never.metrics.duration_min, None);
         let by = async |order, descending| names(&db, &query(order, descending)).await;
         assert_eq!(
             by(TestOrder::DurationMean, false).await,

@@ -246,7 +246,7 @@ async fn executions_are_tagged_later_and_found_by_it() {
                 .unwrap();
             tests
                 .into_iter()
-                .map(|item| (item.test.name, item.metrics.duration_sum_us))
+                .map(|item| (item.test.name, item.metrics.duration_sum.get()))
                 .collect::<Vec<_>>()
         };
         let sums = |sums: &[(&str, u64)]| -> Vec<(String, u64)> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Connection as _;
 use tempfile::TempDir;
+use test_engine_duration::Micros;
 use test_engine_results::{Format, Outcome, TestResult};
 use test_engine_store::{
     NewExecution, NewRun, NewSuite, NewUpload, Period, Store, Suite, Timestamp,
@@ -154,7 +155,7 @@ pub(crate) fn passed(name: &str, seconds: f64) -> NewExecution {
             location: Some("basket.py:7".into()),
             file_name: Some("basket.py".into()),
             outcome: Outcome::Passed,
-            duration: Some(seconds),
+            duration: Some(Micros::from_seconds(seconds)),
             ..TestResult::default()
         },
         selector: Some("basket.py".to_owned()),

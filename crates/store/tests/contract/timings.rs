@@ -1,5 +1,6 @@
 //! Timings: what plans are made of.
 
+use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
     BranchKind, NewUpload, Period, PlanBranches, RECENT_RUNS, RunTiming, Store, StoreError,
@@ -48,7 +49,7 @@ async fn a_selector_takes_what_the_first_executions_of_its_tests_took() {
             [RunTiming {
                 run,
                 branch,
-                duration_us: 7_500_000
+                duration: Micros::new(7_500_000)
             }]
         );
     })
@@ -66,7 +67,7 @@ async fn the_latest_runs_are_kept() {
         let timings = recent(&db.store, db.suite.id, "basket.py").await;
         let seconds: Vec<u64> = timings
             .iter()
-            .map(|timing| timing.duration_us / 1_000_000)
+            .map(|timing| timing.duration.get() / 1_000_000)
             .collect();
         let expected: Vec<u64> = (5..RECENT_RUNS as u64 + 5).collect();
         assert_eq!(seconds, expected);
@@ -146,8 +147,6 @@ async fn timings_of_a_suite_that_has_gone_say_so() {
 type Seconds = (usize, BranchKind, u64, f64, f64);
 
 fn in_seconds(timings: &[TestTiming]) -> Vec<Seconds> {
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    let seconds = |micros: u64| micros as f64 / 1e6;
     timings
         .iter()
         .map(|timing| {
@@ -155,8 +154,8 @@ fn in_seconds(timings: &[TestTiming]) -> Vec<Seconds> {
                 timing.period,
                 timing.branch,
                 timing.executions,
-                seconds(timing.sum_us),
-                seconds(timing.longest_us),
+                timing.total.seconds(),
+                timing.longest.seconds(),
             )
         })
         .collect()

@@ -160,9 +160,9 @@ async fn told_sums(store: &Store, suites: &[Suite]) -> Vec<i64> {
                 metrics.counts.skipped,
                 metrics.counts.unknown,
                 metrics.timed,
-                metrics.duration_sum_us,
-                metrics.duration_min_us.unwrap_or_default(),
-                metrics.duration_max_us.unwrap_or_default(),
+                metrics.duration_sum.get(),
+                metrics.duration_min.unwrap_or_default().get(),
+                metrics.duration_max.unwrap_or_default().get(),
             ];
             for (sum, told) in sums.iter_mut().zip(told) {
                 *sum += i64::try_from(told).unwrap();

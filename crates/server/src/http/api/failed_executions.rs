@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use test_engine_duration::Micros;
 use test_engine_store::{FailedExecution, Run, Suite};
 
 use super::run_get;
@@ -15,7 +16,6 @@ use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::paging::{self, PageQuery};
 use crate::http::params::{IdInPath, Params};
-use crate::http::shapes::seconds;
 use crate::links::Links;
 
 #[derive(Deserialize)]
@@ -112,7 +112,7 @@ fn shape(
         created_at: rfc3339(execution.created_at),
         branch: run.branch.clone(),
         failure_reason: execution.failure_reason,
-        duration: execution.duration_us.map(seconds),
+        duration: execution.duration.map(Micros::seconds),
         location: test.location.clone(),
         test_name: full_name(&test.scope, &test.name),
         run_url: links.run_page(suite, run.uuid),

@@ -1,5 +1,6 @@
 //! The recent executions of a test as bars of their duration, for a picture made without script.
 
+use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::Execution;
 
@@ -22,15 +23,20 @@ pub(super) struct Bar {
 pub(super) fn of(executions: &[Execution]) -> Vec<Bar> {
     let longest = executions
         .iter()
-        .filter_map(|execution| execution.duration_us)
+        .filter_map(|execution| execution.duration)
         .max();
-    let longest = longest.unwrap_or(0).max(1);
+    let longest = longest.unwrap_or_default().max(Micros::ONE).get();
     executions
         .iter()
         .rev()
         .enumerate()
         .map(|(place, execution)| {
-            let share = execution.duration_us.unwrap_or(0).saturating_mul(HEIGHT) / longest;
+            let share = execution
+                .duration
+                .unwrap_or_default()
+                .get()
+                .saturating_mul(HEIGHT)
+                / longest;
             let height = share.clamp(2, HEIGHT);
             Bar {
                 x: place * STEP,

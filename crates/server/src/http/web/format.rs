@@ -1,9 +1,11 @@
 //! Numbers and times as people read them.
 
+use test_engine_duration::Micros;
 use test_engine_store::Timestamp;
 
-/// Microseconds, with as much precision as helps: `<1 ms`, `250 ms`, `1.2 s`, `3 min 5 s`, `2 h 3 min`.
-pub(super) fn duration(micros: u64) -> String {
+/// With as much precision as helps: `<1 ms`, `250 ms`, `1.2 s`, `3 min 5 s`, `2 h 3 min`.
+pub(super) fn duration(duration: Micros) -> String {
+    let micros = duration.get();
     let milliseconds = micros / 1_000;
     let seconds = (micros + 500_000) / 1_000_000;
     match milliseconds {
@@ -20,8 +22,8 @@ pub(super) fn duration(micros: u64) -> String {
 }
 
 /// As [`duration`], or a dash.
-pub(super) fn maybe_duration(micros: Option<u64>) -> String {
-    micros.map_or_else(|| "–".to_owned(), duration)
+pub(super) fn maybe_duration(duration: Option<Micros>) -> String {
+    duration.map_or_else(|| "–".to_owned(), self::duration)
 }
 
 /// A share of 0 to 1 in percent. Never 100% unless it is all, never 0% unless it is nothing.
@@ -94,6 +96,8 @@ pub(super) fn web_address(text: Option<&str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use test_engine_duration::Micros;
+
     use test_engine_store::Timestamp;
 
     use super::{ago, count, counted, duration, percent, web_address};
@@ -109,7 +113,7 @@ mod tests {
             (185_000_000, "3 min 5 s"),
             (7_380_000_000, "2 h 3 min"),
         ] {
-            assert_eq!(duration(micros), text);
+            assert_eq!(duration(Micros::new(micros)), text);
         }
     }
 

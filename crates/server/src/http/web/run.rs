@@ -149,7 +149,7 @@ pub(super) async fn get(
         failed_muted: run.failed_muted,
         skipped: format::count(run.counts.skipped),
         unknown: run.counts.unknown,
-        duration: format::duration(run.duration_us),
+        duration: format::duration(run.duration),
         total_failures: format::count(failures.total),
         pager: Pager::new(page, failures.total, |number| {
             format!("{address}?page={number}")
@@ -191,7 +191,7 @@ fn failure_row(failure: FailedExecution, base: &str) -> Failure {
         scope: test.scope,
         name: test.name,
         location: test.location.or(test.file_name).unwrap_or_default(),
-        duration: format::maybe_duration(failure.duration_us),
+        duration: format::maybe_duration(failure.duration),
         muted: failure.muted,
         reason: failure.failure_reason.unwrap_or_default(),
         text,

@@ -91,7 +91,7 @@ impl Row {
             commit: format::commit(run.commit_sha.as_deref()),
             executions: format::count(run.counts.executions()),
             failed: format::count(run.counts.failed),
-            duration: format::duration(run.duration_us),
+            duration: format::duration(run.duration),
             time: rfc3339(run.created_at),
             ago: format::ago(run.created_at, now),
         }

@@ -11,7 +11,6 @@ use super::bars::{self, Bar};
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
 use super::sign_in::form;
-use super::tests_page::mean;
 use super::viewer::SuiteViewer;
 use crate::App;
 use crate::clock::rfc3339;
@@ -123,9 +122,9 @@ pub(super) async fn get(
         name: test.name,
         location: test.location.or(test.file_name).unwrap_or_default(),
         state: test.state.name(),
-        duration: format::maybe_duration(mean(metrics.duration_mean_us())),
-        shortest: format::maybe_duration(metrics.duration_min_us),
-        longest: format::maybe_duration(metrics.duration_max_us),
+        duration: format::maybe_duration(metrics.duration_mean()),
+        shortest: format::maybe_duration(metrics.duration_min),
+        longest: format::maybe_duration(metrics.duration_max),
         reliability: format::percent(metrics.counts.reliability()),
         executions: format::count(metrics.counts.executions()),
         failed: format::count(metrics.counts.failed),
@@ -171,7 +170,7 @@ fn row(execution: Execution, base: &str, now: Timestamp) -> Row {
     Row {
         outcome: OutcomeMark::of(execution.outcome),
         muted: execution.muted,
-        duration: format::maybe_duration(execution.duration_us),
+        duration: format::maybe_duration(execution.duration),
         branch: execution.branch.unwrap_or_else(|| "–".to_owned()),
         commit: format::commit(execution.commit_sha.as_deref()),
         reason: format::first_line(execution.failure_reason.as_deref()),

@@ -118,22 +118,12 @@ impl Row {
                 .or(item.test.file_name)
                 .unwrap_or_default(),
             state: item.test.state.name(),
-            duration: format::maybe_duration(mean(metrics.duration_mean_us())),
+            duration: format::maybe_duration(metrics.duration_mean()),
             reliability: format::percent(metrics.counts.reliability()),
             executions: format::count(metrics.counts.executions()),
             failed: metrics.counts.failed,
         }
     }
-}
-
-/// Whole microseconds of a mean.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "means of durations are never negative, and the cast saturates"
-)]
-pub(super) fn mean(micros: Option<f64>) -> Option<u64> {
-    micros.map(|micros| micros.round() as u64)
 }
 
 pub(super) async fn get(

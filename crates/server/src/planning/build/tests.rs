@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_wire::{
     Case, CaseFormat, FilePath, Plan, PlanTests, SelectorValue, TestIdentity, TimingDefaults,
@@ -54,7 +55,7 @@ fn inputs(nodes: NodeCount) -> PlanInputs {
 
 fn known(milliseconds: u64) -> Estimate {
     Estimate {
-        micros: milliseconds * 1_000,
+        duration: Micros::from_milliseconds(milliseconds),
         samples: 4,
     }
 }
