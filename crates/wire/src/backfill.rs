@@ -1,16 +1,16 @@
-//! The backfill of commit metadata: where to send the archive, and what is in it.
+//! The backfill of commit metadata: the upload of the archive, and its `metadata.json`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Answer to `POST …/commit-metadata-backfill/presigned-upload`.
+/// The response to `POST …/commit-metadata-backfill/presigned-upload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresignedUpload {
-    /// Where the archive will lie, in the storage's own terms.
+    /// Location of the archive, in the storage's notation.
     #[serde(default)]
     pub uri: String,
-    /// What to send.
+    /// The request that uploads the archive.
     pub form: PresignedForm,
     /// UUID of the organization.
     #[serde(default)]
@@ -20,18 +20,18 @@ pub struct PresignedUpload {
     pub suite_id: String,
 }
 
-/// A form that storage takes without any other credential.
+/// A form that the storage accepts without further credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresignedForm {
     /// `POST`.
     #[serde(default)]
     pub method: String,
-    /// Where to send it.
+    /// Of the storage.
     pub url: String,
-    /// Every field, to be sent before the file.
+    /// All fields, to be sent before the file.
     #[serde(default)]
     pub data: BTreeMap<String, String>,
-    /// The name of the field that holds the file; sent last.
+    /// Name of the file field, which is sent last.
     #[serde(default)]
     pub file_input: String,
 }
@@ -39,11 +39,11 @@ pub struct PresignedForm {
 /// `metadata.json` of the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackfillMetadata {
-    /// 2.
+    /// Always 2.
     pub schema_version: u32,
-    /// `bktec`.
+    /// Always `bktec`.
     pub tool: String,
-    /// Its version.
+    /// Of `tool`.
     pub tool_version: String,
     /// RFC 3339.
     pub generated_at: String,
@@ -55,20 +55,20 @@ pub struct BackfillMetadata {
     pub organization_uuid: String,
     /// UUID.
     pub suite_uuid: String,
-    /// Records in the archive.
+    /// Number of records in the archive.
     pub commit_count: u64,
-    /// Commits that the suite has seen and that have no record.
+    /// Number of commits of the suite without a record.
     pub skipped_commits: u64,
-    /// How far back was asked for.
+    /// How far back commits were requested.
     pub days: u32,
     /// The git remote.
     pub remote: String,
-    /// Patches were left out on purpose.
+    /// True if diffs were left out on request.
     pub skipped_diffs: bool,
-    /// Committer date of the oldest record; absent when none could be read.
+    /// Committer date of the oldest record; absent if none could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_commit_date: Option<String>,
-    /// And of the newest.
+    /// Committer date of the newest record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_commit_date: Option<String>,
 }
@@ -78,14 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recorded_answer() {
-        let text = r#"{"uri":"s3://bucket/key","form":{"method":"POST","url":"https://bucket.example.com",
+    fn a_recorded_response_survives_the_round_trip() {
+        let text = r#"{"uri":"s3://bucket/key",
+            "form":{"method":"POST","url":"https://bucket.example.com",
             "data":{"key":"k","policy":"p"},"file_input":"file","extra":1},
             "organization_id":"o","suite_id":"s","new":[]}"#;
-        let answer: PresignedUpload = serde_json::from_str(text).unwrap();
-        assert_eq!(answer.form.data["policy"], "p");
+        let response: PresignedUpload = serde_json::from_str(text).unwrap();
+        assert_eq!(response.form.data["policy"], "p");
         let again: PresignedUpload =
-            serde_json::from_str(&serde_json::to_string(&answer).unwrap()).unwrap();
-        assert_eq!(again, answer);
+            serde_json::from_str(&serde_json::to_string(&response).unwrap()).unwrap();
+        assert_eq!(again, response);
     }
 }

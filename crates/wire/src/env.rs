@@ -1,9 +1,9 @@
-//! The client settings that `filter_tests` and `test_plan_metadata` carry.
+//! The client settings in `filter_tests` and `test_plan_metadata` requests.
 
 use serde::{Deserialize, Serialize};
 
-/// Exactly the 18 keys the hosted client sends, with its types. No token and no upload field is
-/// ever part of it.
+/// Exactly the 18 keys that the hosted client sends, with its types. Tokens and upload settings are
+/// never included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "each field is the variable of its name")]

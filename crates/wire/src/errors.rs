@@ -1,22 +1,22 @@
-//! The body of every error answer.
+//! The body of every error response.
 
 use serde::{Deserialize, Serialize};
 
-/// `{"message": "…"}`: a sentence that says what is wrong and what to do.
+/// `{"message": "…"}`; the rate limit fields are present only with status 429.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// For a person.
+    /// What is wrong and what to do, for a person.
     pub message: String,
-    /// Which limit was exceeded; this and all below only with status 429.
+    /// The limit that was exceeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// Requests allowed in a minute.
+    /// Requests allowed per minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Requests in this minute so far.
+    /// Requests made in this minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<u32>,
-    /// Seconds until the next minute begins.
+    /// Seconds until the next minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset: Option<u32>,
 }

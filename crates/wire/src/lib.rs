@@ -1,7 +1,7 @@
-//! The HTTP JSON that `bktec` and `test-engine` speak, as plain types.
+//! The JSON of the HTTP API between `bktec` and `test-engine`, as plain types.
 //!
-//! Patient on purpose: unknown fields are ignored and new fields are optional, so an old client
-//! and a new server (or the other way round) understand each other. No I/O lives here.
+//! Unknown fields are ignored and fields that the reader does not need are optional, so that old
+//! clients work with new servers and vice versa. This crate does no I/O.
 
 mod backfill;
 mod env;

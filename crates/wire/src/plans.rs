@@ -1,8 +1,8 @@
-//! Plans: what is asked for, what is answered, and what a node reports afterwards.
+//! Plans: the request, the response, and what a node reports after its run.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -10,57 +10,59 @@ pub struct PlanRequest {
     /// The runner's name, such as `rspec`.
     #[serde(default)]
     pub runner: String,
-    /// What all nodes of a build share; `BUILD_ID/STEP_ID` unless set.
+    /// Shared by all nodes of a build; `BUILD_ID/STEP_ID` by default.
     #[serde(default)]
     pub identifier: String,
-    /// Nodes to fill; 0 when `max_parallelism` lets the server choose.
+    /// Number of nodes; 0 if `max_parallelism` lets the server choose.
     #[serde(default)]
     pub parallelism: i64,
-    /// Upper bound of nodes when the server chooses.
+    /// Maximum number of nodes if the server chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallelism: Option<i64>,
-    /// Seconds each node should take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Desired seconds per node.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "integer_if_possible"
+    )]
     pub target_time: Option<f64>,
     /// May be empty.
     #[serde(default)]
     pub branch: String,
-    /// The folder of the project inside its repository.
+    /// The path from the repository root to the project, if the user set one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub location_prefix: String,
-    /// What to split.
+    /// The tests to split.
     #[serde(default)]
     pub tests: PlanTests,
-    /// Which part of the tests to choose.
+    /// Which of the tests to select.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
-    /// What the client knows of the commit.
+    /// Facts about the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, serde_json::Value>>,
 }
 
-/// The tests of a plan request, by how they are named.
+/// The tests of a plan request, by how they are identified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PlanTests {
-    /// Whole files (the form of client version 2).
+    /// Whole files (the notation of client version 2).
     #[serde(
-        default,
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_empty"
+        deserialize_with = "null_is_default"
     )]
     pub files: Vec<FilePath>,
     /// Single examples.
     #[serde(
-        default,
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_empty"
+        deserialize_with = "null_is_default"
     )]
     pub examples: Vec<Case>,
-    /// Anything a runner can be handed: a file, a package.
+    /// Anything a runner accepts as a target: a file, a package.
     #[serde(
-        default,
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_empty"
+        deserialize_with = "null_is_default"
     )]
     pub selectors: Vec<SelectorValue>,
 }
@@ -79,7 +81,7 @@ pub struct SelectorValue {
     pub value: String,
 }
 
-/// How a [`Case`] names its test. Absent or empty means file.
+/// How a [`Case`] identifies its test. Absent or empty means file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaseFormat {
@@ -91,74 +93,74 @@ pub enum CaseFormat {
     Example,
     /// By a selector value.
     Selector,
-    /// The legacy name of an example.
+    /// The legacy name of [`CaseFormat::Example`].
     Test,
 }
 
-/// One thing to run, in a request (examples) or in an answer (every kind).
+/// One thing to run, in a request (examples only) or in a response (every format).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
-    /// Where the test is; empty for selectors.
+    /// Empty for selectors.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// The selector, for selectors only.
+    /// The selector; empty for other formats.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub value: String,
-    /// Which kind it is.
+    /// Decides which of the other fields identify the test.
     #[serde(default, deserialize_with = "null_is_default")]
     pub format: CaseFormat,
-    /// What the runner is handed to run one example.
+    /// The runner's argument for one example.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub identifier: String,
-    /// The example's name.
+    /// Of an example.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The example's group.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// Milliseconds the server expects; only in answers.
+    /// Milliseconds; only in responses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_duration: Option<i64>,
-    /// Runs behind that estimate; 0 when it is a guess. Only in answers.
+    /// Number of runs behind the estimate, 0 for a default; only in responses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing_sample_size: Option<i64>,
 }
 
-/// Ask for a part of the tests only.
+/// Requests a part of the tests only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
-    /// The strategy's name.
+    /// Interpreted by the server.
     pub strategy: String,
-    /// Its parameters.
+    /// Interpreted by the strategy.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
 }
 
-/// The answer to both `GET` and `POST …/test_plan`.
+/// The response to both `GET` and `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// As asked for.
+    /// As requested.
     #[serde(default)]
     pub identifier: String,
-    /// Nodes in the plan.
+    /// Number of nodes.
     #[serde(default)]
     pub parallelism: i64,
-    /// Always empty here; clients expect the key.
+    /// Always empty here, but clients expect the key.
     #[serde(default, deserialize_with = "null_is_default")]
     pub experiment: String,
-    /// One per node, keyed by its number in decimal. Empty: the server could not plan.
+    /// One per node, keyed by its number in decimal. Empty if the server could not plan.
     #[serde(default, deserialize_with = "null_is_default")]
     pub tasks: BTreeMap<String, Task>,
-    /// Tests whose failures do not count.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    /// Their failures do not fail the build.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub muted_tests: Vec<TestIdentity>,
-    /// Tests that were left out.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    /// Left out of `tasks`.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub skipped_tests: Vec<TestIdentity>,
-    /// What stood behind the estimates; `{}` for a single node.
+    /// The defaults behind the estimates; `{}` for a single node.
     #[serde(default, deserialize_with = "null_is_default")]
     pub timing_metadata: TimingMetadata,
-    /// Share of cases with history, 0 to 1.
+    /// Fraction of the cases with history, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_timings_ratio: Option<f64>,
 }
@@ -169,19 +171,19 @@ pub struct Task {
     /// From 0.
     #[serde(default)]
     pub node_number: i64,
-    /// What the node runs; may be empty, but must be there: a share that is missing by mistake
-    /// must not look like a node with nothing to do.
-    #[serde(deserialize_with = "null_is_empty")]
+    /// May be empty, but not absent: a share that is missing by mistake must not look like a node
+    /// without tests.
+    #[serde(deserialize_with = "null_is_default")]
     pub tests: Vec<Case>,
 }
 
-/// A test by scope and name, with the place it was last seen at.
+/// A test by scope and name, with its last known location.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestIdentity {
     /// Group; may be empty.
     #[serde(default, deserialize_with = "null_is_default")]
     pub scope: String,
-    /// Name.
+    /// Unique within the scope.
     #[serde(default, deserialize_with = "null_is_default")]
     pub name: String,
     /// `path:line`, or empty.
@@ -189,34 +191,34 @@ pub struct TestIdentity {
     pub path: String,
 }
 
-/// Per kind of case, what unknown durations were taken to be.
+/// The durations assumed for cases without history, per format.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimingMetadata {
-    /// For whole files.
+    /// For [`CaseFormat::File`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<TimingDefaults>,
-    /// For examples.
+    /// For [`CaseFormat::Example`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<TimingDefaults>,
-    /// For selectors.
+    /// For [`CaseFormat::Selector`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<TimingDefaults>,
 }
 
 impl TimingMetadata {
-    /// Nothing known of any kind, as at parallelism 1.
+    /// True for a plan with parallelism 1.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Milliseconds assumed for what has no history.
+/// Milliseconds assumed for a case without history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimingDefaults {
-    /// Median of the known ones; `None` when nothing is known.
+    /// Median of the cases with history; `None` if there are none.
     #[serde(default)]
     pub median_duration: Option<f64>,
-    /// Used when there is no median.
+    /// Used if there is no median.
     #[serde(default)]
     pub default_duration: f64,
 }
@@ -225,63 +227,68 @@ pub struct TimingDefaults {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FilterTestsRequest {
     /// Every discovered file, with the location prefix.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub files: Vec<FilePath>,
-    /// Upper bound of nodes, when the server chooses.
+    /// Maximum number of nodes if the server chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallelism: Option<i64>,
-    /// Seconds each node should take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Desired seconds per node.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "integer_if_possible"
+    )]
     pub target_time: Option<f64>,
     /// The client's settings.
     #[serde(default)]
     pub env: crate::EnvPayload,
 }
 
-/// The answer: the files to expand into examples.
+/// The files to expand into examples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterTestsResponse {
     /// May be empty.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub tests: Vec<FilteredTest>,
 }
 
-/// A file worth expanding, and why.
+/// A file worth expanding into examples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilteredTest {
-    /// As it was sent.
+    /// As requested.
     pub path: String,
-    /// `slow file`, or that it holds skipped tests.
+    /// `slow file`, or that it contains skipped tests.
     #[serde(default)]
     pub reason: String,
 }
 
-/// `POST …/test_files`, the timings call of older clients; the answer is path → milliseconds.
+/// `POST …/test_files`, the timings call of older clients; the response maps paths to
+/// milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestFilesRequest {
-    /// Files to look up.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    /// Relative to the repository or to the project.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub paths: Vec<String>,
 }
 
-/// `POST …/test_plan_metadata`: how a node's run went.
+/// `POST …/test_plan_metadata`: the outcome of a node's run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanMetadataRequest {
-    /// The client's version.
+    /// Of the client.
     #[serde(default)]
     pub version: String,
-    /// The client's settings; the plan is found by its identifier, the node by its job number.
+    /// The client's settings. They identify the plan and the node.
     #[serde(default)]
     pub env: crate::EnvPayload,
-    /// What happened when.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    /// Start and end of each attempt; empty for a node without tests.
+    #[serde(default, deserialize_with = "null_is_default")]
     pub timeline: Vec<TimelineEvent>,
-    /// How many tests ended how.
+    /// Number of tests by outcome.
     #[serde(default)]
     pub statistics: Statistics,
 }
 
-/// One moment of a node's run.
+/// A point in time of a node's run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineEvent {
     /// RFC 3339 with fractions of a second.
@@ -290,39 +297,53 @@ pub struct TimelineEvent {
     pub event: String,
 }
 
-/// Counts of tests, each test once.
+/// Counts of tests; a test that was retried counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Statistics {
-    /// All tests seen.
+    /// Sum of the other counts.
     pub total: i64,
-    /// Passed the first time.
+    /// Passed in its only execution.
     pub passed_on_first_run: i64,
     /// Passed after more than one execution.
     pub passed_on_retry: i64,
-    /// Muted, and passed.
+    /// Muted and passed.
     pub muted_passed: i64,
-    /// Muted, and failed to the end.
+    /// Muted and failed in the last execution.
     pub muted_failed: i64,
-    /// Failed to the end.
+    /// Failed in the last execution.
     pub failed: i64,
     /// Not run.
     pub skipped: i64,
 }
 
-/// Go servers and clients write an empty list as `null`.
-fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
+/// Go servers and clients write empty lists and maps as `null`.
 fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Writes 150.0 as `150`, as Go does.
+fn integer_if_possible<S: Serializer>(
+    number: &Option<f64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let Some(number) = *number else {
+        return serializer.serialize_none();
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "compared with the original"
+    )]
+    let integer = number as i64;
+    #[expect(clippy::cast_precision_loss, reason = "detects exactly that")]
+    let is_exact = (integer as f64).to_bits() == number.to_bits();
+    if is_exact {
+        serializer.serialize_i64(integer)
+    } else {
+        serializer.serialize_f64(number)
+    }
 }

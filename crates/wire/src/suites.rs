@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A test suite.
+/// Only `id` is required in a response.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Suite {
     /// UUID.
@@ -10,12 +10,14 @@ pub struct Suite {
     /// Base64 of `Suite---` and the UUID.
     #[serde(default)]
     pub graphql_id: String,
-    /// UUID of the organization.
+    /// UUID.
     #[serde(default)]
     pub organization_id: String,
     /// Unique within the organization.
+    #[serde(default)]
     pub slug: String,
-    /// For people.
+    /// For display.
+    #[serde(default)]
     pub name: String,
     /// Of the API.
     #[serde(default)]
@@ -23,27 +25,27 @@ pub struct Suite {
     /// Of the page.
     #[serde(default)]
     pub web_url: String,
-    /// The branch that pages and plans prefer.
+    /// Preferred by pages and plans.
     #[serde(default)]
     pub default_branch: String,
-    /// What is tested.
+    /// The application under test.
     #[serde(default)]
     pub application_name: Option<String>,
-    /// For people.
+    /// For display.
     #[serde(default)]
     pub color: Option<String>,
-    /// For people.
+    /// For display.
     #[serde(default)]
     pub emoji: Option<String>,
     /// Who may use the suite with an OIDC token.
     #[serde(default)]
     pub oidc_policy: Option<serde_json::Value>,
-    /// The suite token; only when asked for by someone who may write.
+    /// The suite token; only on request, and only for a token that may write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_token: Option<String>,
 }
 
-/// One run: every upload with the same key.
+/// All uploads with the same key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// UUID.
@@ -60,7 +62,7 @@ pub struct Run {
     pub url: String,
     /// Of the page.
     pub web_url: String,
-    /// The build, when the CI says.
+    /// As uploaded; not every CI has one.
     pub build_id: Option<String>,
     /// RFC 3339.
     pub created_at: String,
@@ -69,12 +71,12 @@ pub struct Run {
 /// `GET /v2/access-token`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
-    /// UUID of the token.
+    /// UUID.
     pub uuid: String,
-    /// What it may do.
+    /// The permissions of the token.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// For people.
+    /// For display.
     #[serde(default)]
     pub description: Option<String>,
 }

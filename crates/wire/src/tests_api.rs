@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A test the server knows.
+/// A test with executions in the suite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Test {
     /// UUID, derived from suite, scope and name.
@@ -13,13 +13,13 @@ pub struct Test {
     pub web_url: String,
     /// Group; may be empty.
     pub scope: Option<String>,
-    /// Name.
+    /// Unique within the scope.
     pub name: String,
     /// `path:line` of the latest execution.
     pub location: Option<String>,
     /// File of the latest execution.
     pub file_name: Option<String>,
-    /// Labels, where the endpoint gives them.
+    /// Only in responses of endpoints that include them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
 }
@@ -30,7 +30,7 @@ pub struct FindTest {
     /// Group; absent means empty.
     #[serde(default)]
     pub scope: Option<String>,
-    /// Name.
+    /// Unique within the scope.
     #[serde(default)]
     pub name: String,
 }

@@ -1,25 +1,25 @@
-//! The answer to an upload of results.
+//! The response to an upload of results.
 
 use serde::{Deserialize, Serialize};
 
-/// What the collectors of every language read, in one body.
+/// Has the fields that the collectors of every language expect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UploadReceipt {
-    /// UUID of the upload.
+    /// UUID.
     pub id: String,
     /// UUID of the run it belongs to.
     pub run_id: String,
-    /// The same as `id`; newer clients read this one.
+    /// The same as `id`, for newer clients.
     pub upload_id: String,
-    /// Results kept.
+    /// Number of results accepted.
     pub queued: u64,
-    /// Results passed over.
+    /// Number of results rejected.
     pub skipped: u64,
-    /// What was wrong with them, the first 50.
+    /// Why, for the first 50 of them.
     pub errors: Vec<String>,
-    /// The run's page.
+    /// URL of the run's page.
     pub run_url: String,
-    /// The upload's page.
+    /// URL of the upload's page.
     pub upload_url: String,
 }

@@ -1,10 +1,10 @@
-//! Recorded bodies, decoded and encoded again: what comes out is what went in. And bodies of other
-//! versions and other languages, which must decode too.
+//! Recorded bodies survive decoding and encoding, and bodies of other versions and other languages
+//! can be decoded.
 
 use serde::{Serialize, de::DeserializeOwned};
 use test_engine_wire::{
     Case, CaseFormat, EnvPayload, FilterTestsRequest, FilterTestsResponse, Plan,
-    PlanMetadataRequest, PlanRequest, Statistics, UploadReceipt,
+    PlanMetadataRequest, PlanRequest, Statistics, Suite, UploadReceipt,
 };
 
 fn round_trip<T: Serialize + DeserializeOwned>(recorded: &str) {
@@ -24,7 +24,7 @@ fn recorded_bodies_survive_the_round_trip() {
 }
 
 #[test]
-fn a_minimal_request_leaves_out_what_is_not_set() {
+fn omits_unset_fields_of_a_request() {
     let request = PlanRequest {
         runner: "pytest".into(),
         identifier: "b/s".into(),
@@ -38,7 +38,7 @@ fn a_minimal_request_leaves_out_what_is_not_set() {
 }
 
 #[test]
-fn the_env_payload_has_exactly_its_eighteen_keys() {
+fn the_env_payload_has_exactly_eighteen_keys() {
     let value = serde_json::to_value(EnvPayload::default()).unwrap();
     let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
     assert_eq!(keys.len(), 18, "{keys:?}");
@@ -50,10 +50,11 @@ fn the_env_payload_has_exactly_its_eighteen_keys() {
 }
 
 #[test]
-fn null_lists_and_unknown_fields_are_taken_as_other_servers_mean_them() {
+fn accepts_null_lists_and_ignores_unknown_fields() {
     let plan: Plan = serde_json::from_str(
-        r#"{"identifier":"x","parallelism":1,"experiment":null,"muted_tests":null,"skipped_tests":null,
-            "tasks":{"0":{"node_number":0,"tests":null,"later":1}},"timing_metadata":null,"selection":{"applied":true}}"#,
+        r#"{"identifier":"x","parallelism":1,"experiment":null,"muted_tests":null,
+            "skipped_tests":null,"tasks":{"0":{"node_number":0,"tests":null,"later":1}},
+            "timing_metadata":null,"selection":{"applied":true}}"#,
     )
     .unwrap();
     assert!(plan.muted_tests.is_empty() && plan.timing_metadata.is_empty());
@@ -66,7 +67,7 @@ fn null_lists_and_unknown_fields_are_taken_as_other_servers_mean_them() {
 }
 
 #[test]
-fn a_case_without_a_format_is_a_file_and_always_says_its_format() {
+fn a_case_without_a_format_is_a_file() {
     for body in [
         r#"{"path":"a.py"}"#,
         r#"{"path":"a.py","format":""}"#,
@@ -79,4 +80,35 @@ fn a_case_without_a_format_is_a_file_and_always_says_its_format() {
             r#"{"path":"a.py","format":"file"}"#
         );
     }
+}
+
+#[test]
+fn a_target_time_without_a_fraction_is_an_integer() {
+    for (seconds, text) in [
+        (150.0, "150"),
+        (150.5, "150.5"),
+        (0.25, "0.25"),
+        (-0.0, "-0.0"),
+    ] {
+        let expected = format!(r#""target_time":{text},"#);
+        let request = PlanRequest {
+            target_time: Some(seconds),
+            ..PlanRequest::default()
+        };
+        let request = serde_json::to_string(&request).unwrap();
+        assert!(request.contains(&expected), "{request}");
+        let request = FilterTestsRequest {
+            target_time: Some(seconds),
+            ..FilterTestsRequest::default()
+        };
+        let request = serde_json::to_string(&request).unwrap();
+        assert!(request.contains(&expected), "{request}");
+    }
+}
+
+#[test]
+fn a_suite_needs_only_its_id() {
+    let suite: Suite = serde_json::from_str(r#"{"id":"s"}"#).unwrap();
+    assert_eq!(suite.id, "s");
+    assert_eq!((suite.slug.as_str(), suite.name.as_str()), ("", ""));
 }
