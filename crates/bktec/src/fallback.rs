@@ -1,14 +1,14 @@
-//! The plan without a server: sorted targets, dealt to the nodes like cards.
+//! The fallback plan: sorted targets, assigned to the nodes round-robin.
 //!
-//! Every node computes it alone from the same list, so it may depend on nothing else. It knows no
-//! durations and no muted tests.
+//! Every node computes it from the same list, so it may depend on nothing else. It has no durations
+//! and no muted tests.
 
 use test_engine_wire::{Case, CaseFormat};
 
-/// What the warning about this plan says; pipelines look for it.
+/// Part of the warning about this plan; pipelines search for it.
 pub const WARNING: &str = "Falling back to non-intelligent splitting";
 
-/// The targets of `node` among `nodes`, as cases to run.
+/// The share of `node`, counted from 0.
 pub fn cases(targets: &[String], node: usize, nodes: usize) -> Vec<Case> {
     let sorted: Vec<&str> = targets.iter().map(String::as_str).collect();
     test_engine_planner::round_robin(sorted, nodes)
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_more_than_there_are_targets_has_none() {
+    fn a_node_has_no_targets_if_there_are_fewer_than_nodes() {
         assert!(cases(&["a".to_owned()], 1, 2).is_empty());
     }
 }

@@ -1,11 +1,10 @@
-//! How large a result file may be that is read into memory.
+//! The size limit of result files that are read into memory.
 //!
-//! One rule for results of a run (`attempts`) and for files to upload (`upload`). A report of a
-//! million tests has some 300 MB; what is larger is a runner that went wrong, and must not take a
-//! machine's memory with it.
+//! Shared by `attempts` and `upload`. A report of a million tests has about 300 MB; a larger file is
+//! a runner gone wrong and must not exhaust the machine's memory.
 
-/// The largest result file that is read, in bytes.
-pub(crate) const LARGEST: u64 = 512 << 20;
+/// In bytes.
+pub(crate) const MAX_RESULT_BYTES: u64 = 512 << 20;
 
-/// The same, for people.
-pub(crate) const LARGEST_IN_WORDS: &str = "512 MiB";
+/// For messages.
+pub(crate) const MAX_RESULT_SIZE: &str = "512 MiB";

@@ -1,85 +1,118 @@
-//! What the server's plan rests on, in a few lines for the log. Pure: a plan in, text out.
+//! Summarizes the timings behind the server's plan in a few lines for the log. Pure.
 //!
-//! Says how much of the plan is measured and how much is assumed, and how long the nodes should
-//! take. The fallback plan has no such thing.
+//! Shows which part of the plan is based on history and how long the nodes should take. The
+//! fallback plan has no timings, so it has no summary.
 
 use std::fmt::Write as _;
 
 use test_engine_wire::{Case, CaseFormat, Plan, TimingDefaults, TimingMetadata};
 
-/// The first line, which folds the log.
+use crate::runners::Definition;
+
+/// Starts a log section.
 const TITLE: &str = "+++ Buildkite Test Engine Client: 📊 Split summary";
 
-/// The summary of a plan, or `None` when the plan says nothing about timings or has no cases.
-///
-/// `node` is the number of this node, where there is one.
-pub fn split_summary(plan: &Plan, node: Option<usize>) -> Option<String> {
+const FORMATS: [CaseFormat; 3] = [CaseFormat::File, CaseFormat::Example, CaseFormat::Selector];
+
+/// `None` if the plan has no timings or no cases. `node` is this node, if the plan is used on one.
+pub fn split_summary(plan: &Plan, node: Option<usize>, runner: &Definition) -> Option<String> {
     let cases: Vec<&Case> = plan.tasks.values().flat_map(|task| &task.tests).collect();
     if plan.timing_metadata.is_empty() || cases.is_empty() {
         return None;
     }
-    let nodes = plan.tasks.len();
-    let mut text = format!(
-        "{TITLE}\n{} across {}",
-        counted(cases.len(), noun(&cases)),
-        counted(nodes, "node")
+    let groups: Vec<(CaseFormat, Vec<&Case>)> = FORMATS
+        .into_iter()
+        .map(|format| {
+            let has_format = |case: &&Case| grouped(case.format) == format;
+            (format, cases.iter().copied().filter(has_format).collect())
+        })
+        .filter(|(_, cases): &(_, Vec<_>)| !cases.is_empty())
+        .collect();
+    let mut text = format!("{TITLE}\n");
+    totals(&mut text, &groups, plan.tasks.len(), runner);
+    histories(
+        &mut text,
+        &plan.timing_metadata,
+        &groups,
+        cases.len(),
+        runner,
     );
-    for format in [CaseFormat::File, CaseFormat::Example, CaseFormat::Selector] {
-        if let Some(defaults) = defaults(&plan.timing_metadata, format) {
-            let of_format: Vec<&Case> = cases
-                .iter()
-                .copied()
-                .filter(|case| grouped(case.format) == format)
-                .collect();
-            describe(&mut text, &of_format, format, defaults);
-        }
-    }
-    expected_durations(&mut text, plan, node);
-    let nothing_known = cases
+    estimated_time(&mut text, plan, node);
+    let is_first_build = cases
         .iter()
         .all(|case| grouped(case.format) == CaseFormat::Selector && !has_history(case));
-    if nodes > 1 && nothing_known {
-        text.push_str(
-            "\n⚠️ No selector has timings yet, so the split is by number, not by duration. \
-             Check that results are uploaded to this suite.",
+    if plan.tasks.len() > 1 && is_first_build {
+        let noun = runner.target_noun.trim_start_matches("test ");
+        let _ = write!(
+            text,
+            "\n⚠️ First build of this suite: split by number of {noun}s. Timings apply from the \
+             next build."
         );
     }
     Some(text)
 }
 
-fn describe(text: &mut String, cases: &[&Case], format: CaseFormat, defaults: TimingDefaults) {
-    if cases.is_empty() {
-        return;
+fn totals(
+    text: &mut String,
+    groups: &[(CaseFormat, Vec<&Case>)],
+    nodes: usize,
+    runner: &Definition,
+) {
+    let counts: Vec<String> = groups
+        .iter()
+        .map(|(format, cases)| counted(cases.len(), noun(*format, runner)))
+        .collect();
+    let nodes = counted(nodes, "node");
+    if let [only] = &counts[..] {
+        let _ = write!(text, "{only} on {nodes}");
+    } else {
+        let total = groups.iter().map(|(_, cases)| cases.len()).sum();
+        let total = counted(total, "test");
+        let _ = write!(text, "{total} on {nodes}: {}", counts.join(", "));
     }
-    let known = cases.iter().filter(|case| has_history(case)).count();
-    let unknown = cases.len() - known;
-    let line = |count: usize| {
-        format!(
-            "\n  {} ({})",
-            counted(count, noun_of(format)),
-            percentage(count, cases.len())
-        )
-    };
-    if known > 0 {
-        text.push_str(&line(known));
-        text.push_str(" estimated from past historical durations");
-    }
-    if unknown > 0 {
-        text.push_str(&line(unknown));
+}
+
+fn histories(
+    text: &mut String,
+    timings: &TimingMetadata,
+    groups: &[(CaseFormat, Vec<&Case>)],
+    total: usize,
+    runner: &Definition,
+) {
+    let mut known = 0;
+    let mut unknown = String::new();
+    for (format, cases) in groups {
+        let Some(defaults) = defaults(timings, *format) else {
+            continue;
+        };
+        let with_history = cases.iter().filter(|case| has_history(case)).count();
+        known += with_history;
+        if with_history == cases.len() {
+            continue;
+        }
         let (assumed, origin) = match defaults.median_duration {
             Some(median) => (median, "the median of the others"),
             None => (defaults.default_duration, "the default"),
         };
         let _ = write!(
-            text,
-            " without history, assumed to take {} each ({origin})",
+            unknown,
+            "\n  {} without history, assumed to take {} each ({origin})",
+            counted(cases.len() - with_history, noun(*format, runner)),
             duration(assumed)
         );
     }
+    if known > 0 {
+        let _ = write!(
+            text,
+            "\n  {known} ({}) estimated from past historical durations",
+            percentage(known, total)
+        );
+    }
+    text.push_str(&unknown);
 }
 
-fn expected_durations(text: &mut String, plan: &Plan, node: Option<usize>) {
-    let expected = |tests: &[Case]| {
+fn estimated_time(text: &mut String, plan: &Plan, node: Option<usize>) {
+    let estimate = |tests: &[Case]| {
         let milliseconds: i64 = tests
             .iter()
             .map(|case| case.estimated_duration.unwrap_or(0).max(0))
@@ -88,25 +121,27 @@ fn expected_durations(text: &mut String, plan: &Plan, node: Option<usize>) {
         let milliseconds = milliseconds as f64;
         milliseconds
     };
-    let durations: Vec<f64> = plan
-        .tasks
-        .values()
-        .map(|task| expected(&task.tests))
-        .collect();
-    let shortest = durations.iter().copied().fold(f64::INFINITY, f64::min);
-    let longest = durations.iter().copied().fold(0.0, f64::max);
+    let tasks = plan.tasks.values();
+    let estimates: Vec<f64> = tasks.map(|task| estimate(&task.tests)).collect();
+    let longest = estimates.iter().copied().fold(0.0, f64::max);
     if longest <= 0.0 {
         return;
     }
-    let _ = write!(
-        text,
-        "\nExpected duration of a node: {} to {}",
-        duration(shortest),
-        duration(longest)
-    );
-    let own = node.and_then(|node| plan.tasks.get(&node.to_string()));
-    if let Some(own) = own {
-        let _ = write!(text, "; of this node: {}", duration(expected(&own.tests)));
+    let shortest = estimates.iter().copied().fold(f64::INFINITY, f64::min);
+    let (shortest, longest) = (duration(shortest), duration(longest));
+    text.push_str("\nEstimated time: ");
+    if shortest == longest {
+        let scope = if estimates.len() > 1 {
+            " on every node"
+        } else {
+            ""
+        };
+        let _ = write!(text, "{longest}{scope}");
+        return;
+    }
+    let _ = write!(text, "{shortest} to {longest} per node");
+    if let Some(own) = node.and_then(|node| plan.tasks.get(&node.to_string())) {
+        let _ = write!(text, ", {} on this node", duration(estimate(&own.tests)));
     }
 }
 
@@ -130,21 +165,11 @@ fn has_history(case: &Case) -> bool {
     case.timing_sample_size.is_some_and(|size| size > 0)
 }
 
-fn noun(cases: &[&Case]) -> &'static str {
-    let mut formats = cases.iter().map(|case| grouped(case.format));
-    let first = formats.next().unwrap_or_default();
-    if formats.all(|format| format == first) {
-        noun_of(first)
-    } else {
-        "test"
-    }
-}
-
-fn noun_of(format: CaseFormat) -> &'static str {
+fn noun(format: CaseFormat, runner: &Definition) -> &'static str {
     match format {
-        CaseFormat::File => "file",
+        CaseFormat::File => "test file",
         CaseFormat::Example | CaseFormat::Test => "example",
-        CaseFormat::Selector => "selector",
+        CaseFormat::Selector => runner.target_noun,
     }
 }
 
@@ -153,7 +178,7 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// A share with at most one decimal, which says 0% and 100% only when it is so.
+/// At most one decimal. 0% and 100% are exact, never rounded.
 fn percentage(part: usize, whole: usize) -> String {
     #[expect(
         clippy::cast_precision_loss,
@@ -191,6 +216,13 @@ mod tests {
     use test_engine_wire::Task;
 
     use super::*;
+
+    fn summary(plan: &Plan, node: Option<usize>, runner: &str) -> Option<String> {
+        let definition = crate::runners::RUNNERS
+            .iter()
+            .find(|other| other.name == runner);
+        split_summary(plan, node, definition.unwrap())
+    }
 
     fn case(format: CaseFormat, milliseconds: i64, samples: i64) -> Case {
         Case {
@@ -232,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors_with_and_without_history() {
+    fn counts_targets_with_and_without_history() {
         use CaseFormat::Selector;
         let plan = plan(
             vec![
@@ -241,17 +273,17 @@ mod tests {
             ],
             selectors(Some(1750.0)),
         );
-        insta::assert_snapshot!(split_summary(&plan, Some(1)).unwrap(), @"
+        insta::assert_snapshot!(summary(&plan, Some(1), "jest").unwrap(), @"
         +++ Buildkite Test Engine Client: 📊 Split summary
-        3 selectors across 2 nodes
-          2 selectors (66.7%) estimated from past historical durations
-          1 selector (33.3%) without history, assumed to take 1.8s each (the median of the others)
-        Expected duration of a node: 500ms to 4.8s; of this node: 500ms
+        3 test files on 2 nodes
+          2 (66.7%) estimated from past historical durations
+          1 test file without history, assumed to take 1.8s each (the median of the others)
+        Estimated time: 500ms to 4.8s per node, 500ms on this node
         ");
     }
 
     #[test]
-    fn mixed_formats_are_tests() {
+    fn mixed_formats_have_one_total_and_one_percentage() {
         let timing = TimingMetadata {
             file: Some(timings(Some(900.0))),
             example: Some(timings(None)),
@@ -265,43 +297,42 @@ mod tests {
             ]],
             timing,
         );
-        insta::assert_snapshot!(split_summary(&plan, None).unwrap(), @"
+        insta::assert_snapshot!(summary(&plan, None, "rspec").unwrap(), @"
         +++ Buildkite Test Engine Client: 📊 Split summary
-        3 tests across 1 node
-          1 file (100%) estimated from past historical durations
-          1 example (50%) estimated from past historical durations
-          1 example (50%) without history, assumed to take 1.0s each (the default)
-        Expected duration of a node: 1m02s to 1m02s
+        3 tests on 1 node: 1 test file, 2 examples
+          2 (66.7%) estimated from past historical durations
+          1 example without history, assumed to take 1.0s each (the default)
+        Estimated time: 1m02s
         ");
     }
 
     #[test]
-    fn a_plan_without_any_history_warns() {
+    fn the_first_build_warns_unless_it_has_one_node() {
         use CaseFormat::Selector;
         let nodes = || vec![vec![case(Selector, 1000, 0)], vec![case(Selector, 1000, 0)]];
-        let summary = split_summary(&plan(nodes(), selectors(None)), Some(0)).unwrap();
-        insta::assert_snapshot!(summary, @"
+        let text = summary(&plan(nodes(), selectors(None)), Some(0), "gotest").unwrap();
+        insta::assert_snapshot!(text, @"
         +++ Buildkite Test Engine Client: 📊 Split summary
-        2 selectors across 2 nodes
-          2 selectors (100%) without history, assumed to take 1.0s each (the default)
-        Expected duration of a node: 1.0s to 1.0s; of this node: 1.0s
-        ⚠️ No selector has timings yet, so the split is by number, not by duration. Check that results are uploaded to this suite.
+        2 packages on 2 nodes
+          2 packages without history, assumed to take 1.0s each (the default)
+        Estimated time: 1.0s on every node
+        ⚠️ First build of this suite: split by number of packages. Timings apply from the next build.
         ");
         let mut one_node = nodes();
         one_node.truncate(1);
-        let summary = split_summary(&plan(one_node, selectors(None)), None).unwrap();
-        assert!(!summary.contains("⚠️"), "{summary}");
+        let text = summary(&plan(one_node, selectors(None)), None, "jest").unwrap();
+        assert!(!text.contains("⚠️"), "{text}");
     }
 
     #[test]
-    fn nothing_to_say() {
+    fn no_summary_without_timings_or_cases() {
         let without_timings = plan(
             vec![vec![case(CaseFormat::File, 1, 1)]],
             TimingMetadata::default(),
         );
-        assert_eq!(split_summary(&without_timings, None), None);
+        assert_eq!(summary(&without_timings, None, "jest"), None);
         assert_eq!(
-            split_summary(&plan(vec![vec![], vec![]], selectors(None)), None),
+            summary(&plan(vec![vec![], vec![]], selectors(None)), None, "jest"),
             None
         );
     }

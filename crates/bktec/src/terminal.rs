@@ -1,8 +1,8 @@
 //! The only owner of stdout and stderr.
 //!
-//! stdout is data where a command has data, stderr is talk. Talk that cannot be written is dropped:
-//! a closed pipe must not end a test run. Data that cannot be written is an error. Colours are
-//! added only where a terminal shows them, and never carry meaning alone.
+//! Commands write data or log lines. A log line that cannot be written is dropped, because a closed
+//! pipe must not end a test run; data that cannot be written is an error. Colors are used only on
+//! terminals and never carry meaning alone.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -16,7 +16,6 @@ use crate::{clock, report};
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
-/// Where debug lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Debug {
     Off,
@@ -24,13 +23,12 @@ enum Debug {
     Stderr,
 }
 
-/// The two streams of this process.
 #[derive(Debug)]
 pub struct Terminal {
-    colours_out: bool,
-    colours_err: bool,
+    colors_out: bool,
+    colors_err: bool,
     debug: Debug,
-    talk_to_stderr: bool,
+    log_to_stderr: bool,
     folding: Folding,
     texts: Cell<u32>,
 }
@@ -40,100 +38,95 @@ pub struct Terminal {
     reason = "only the owner of the terminal may write to it"
 )]
 impl Terminal {
-    /// For a command whose talk is its output: talk goes to stdout, warnings to stderr.
+    /// Log lines go to stdout, warnings to stderr.
     pub fn for_run(debug: bool) -> Self {
         Self::new(if debug { Debug::Stdout } else { Debug::Off }, false)
     }
 
-    /// For a command that has data for stdout: all talk goes to stderr.
+    /// All log lines go to stderr, because the command writes data to stdout.
     pub fn for_data(debug: bool) -> Self {
         Self::new(if debug { Debug::Stderr } else { Debug::Off }, true)
     }
 
-    fn new(debug: Debug, talk_to_stderr: bool) -> Self {
+    fn new(debug: Debug, log_to_stderr: bool) -> Self {
         Self {
-            colours_out: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
-            colours_err: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+            colors_out: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
+            colors_err: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
             debug,
-            talk_to_stderr,
+            log_to_stderr,
             folding: Folding::default(),
             texts: Cell::new(0),
         }
     }
 
-    /// The same, for a log that folds like this.
     #[must_use]
     pub fn folding(mut self, folding: Folding) -> Self {
         self.folding = folding;
         self
     }
 
-    /// Writes data to stdout, all of it or an error.
+    /// Writes all of `data` to stdout.
     pub fn data(&self, data: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(data)?;
         stdout.flush()
     }
 
-    /// A line of the command's own talk, or several. It may hold colour codes, which are left out where
-    /// they would not be shown, and the marks of sections, which become those of the CI.
+    /// Writes one or more log lines. Color codes are removed where they would not be shown, and
+    /// section marks are replaced by those of the CI.
     pub fn line(&self, text: &str) {
         self.texts.set(self.texts.get() + 1);
-        let colours = if self.talk_to_stderr {
-            self.colours_err
+        let colors = if self.log_to_stderr {
+            self.colors_err
         } else {
-            self.colours_out
+            self.colors_out
         };
-        // The codes of sections look like colours, so they come last.
+        // The CI's section marks look like color codes, so they are added last.
         let text = report::folded(
-            &shown(text, colours),
+            &shown(text, colors),
             self.folding,
             clock::now_seconds(),
             self.texts.get(),
         );
-        if self.talk_to_stderr {
+        if self.log_to_stderr {
             write_line(&mut io::stderr().lock(), text);
         } else {
             write_line(&mut io::stdout().lock(), text);
         }
     }
 
-    /// A line on stderr, as it is.
     pub fn stderr_line(&self, text: &str) {
-        write_talk(&mut io::stderr().lock(), text, self.colours_err);
+        write_log(&mut io::stderr().lock(), text, self.colors_err);
     }
 
-    /// Something to know that stops nothing.
     pub fn warning(&self, text: &str) {
         self.stderr_line(&painted(YELLOW, &format!("⚠️ {text}")));
     }
 
-    /// What ended the command.
     pub fn error(&self, text: &str) {
         self.stderr_line(&painted(RED, &format!("❌ {text}")));
     }
 
-    /// Whether somebody watches stderr as it is written.
+    /// Whether stderr is a terminal.
     pub fn is_interactive(&self) -> bool {
         use std::io::IsTerminal as _;
         io::stderr().is_terminal()
     }
 
-    /// Writes `text` over the line it wrote last. Only for a terminal, and ended by an empty text.
+    /// Replaces the line it wrote last; an empty text ends this. Only for terminals.
     pub fn draw(&self, text: &str) {
         let mut stderr = io::stderr().lock();
         let _ = write!(stderr, "\r\x1b[2K{text}").and_then(|()| stderr.flush());
     }
 
-    /// A line for those who asked for more.
     pub fn debug(&self, text: impl FnOnce() -> String) {
         match self.debug {
             Debug::Off => {}
             Debug::Stdout => {
-                write_talk(
+                write_log(
                     &mut io::stdout().lock(),
                     &format!("DEBUG: {}", text()),
-                    self.colours_out,
+                    self.colors_out,
                 );
             }
             Debug::Stderr => self.stderr_line(&format!("DEBUG: {}", text())),
@@ -145,13 +138,13 @@ fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// One write for the whole line, so that lines of other processes do not cut into it.
-fn write_talk(stream: &mut impl Write, text: &str, colours: bool) {
-    write_line(stream, shown(text, colours));
+/// Uses one write for the whole line, so that lines of other processes do not split it.
+fn write_log(stream: &mut impl Write, text: &str, colors: bool) {
+    write_line(stream, shown(text, colors));
 }
 
-fn shown(text: &str, colours: bool) -> String {
-    if colours {
+fn shown(text: &str, colors: bool) -> String {
+    if colors {
         text.to_owned()
     } else {
         anstream::adapter::strip_str(text).to_string()
@@ -160,7 +153,7 @@ fn shown(text: &str, colours: bool) -> String {
 
 fn write_line(stream: &mut impl Write, mut line: String) {
     line.push('\n');
-    // Talk that nobody can read is no reason to stop running tests.
+    // A log that nobody can read is no reason to stop running tests.
     let _ = stream
         .write_all(line.as_bytes())
         .and_then(|()| stream.flush());
@@ -170,21 +163,21 @@ fn write_line(stream: &mut impl Write, mut line: String) {
 mod tests {
     use super::*;
 
-    fn written(text: &str, colours: bool) -> String {
+    fn written(text: &str, colors: bool) -> String {
         let mut bytes = Vec::new();
-        write_talk(&mut bytes, text, colours);
+        write_log(&mut bytes, text, colors);
         String::from_utf8(bytes).unwrap()
     }
 
     #[test]
-    fn colours_are_left_out_where_they_are_not_shown() {
+    fn removes_colors_where_they_are_not_shown() {
         let text = painted(RED, "❌ broken");
         assert_eq!(written(&text, false), "❌ broken\n");
         assert_eq!(written(&text, true), "\u{1b}[31m❌ broken\u{1b}[0m\n");
     }
 
     #[test]
-    fn a_stream_that_is_closed_is_no_panic() {
+    fn a_closed_stream_does_not_panic() {
         struct Closed;
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -194,6 +187,6 @@ mod tests {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
         }
-        write_talk(&mut Closed, "text", false);
+        write_log(&mut Closed, "text", false);
     }
 }

@@ -327,6 +327,7 @@ where
 }
 
 /// Writes 150.0 as `150`, as Go does.
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
 fn integer_if_possible<S: Serializer>(
     number: &Option<f64>,
     serializer: S,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use test_engine_results::ParseError;
 
 use crate::process::CommandLine;
-use crate::result_size::{LARGEST, LARGEST_IN_WORDS};
+use crate::result_size::{MAX_RESULT_BYTES, MAX_RESULT_SIZE};
 
 /// Why an attempt has no usable results, in sentences without the last full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum NoResults {
     Stale { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     NotAFile { path: PathBuf },
-    #[error("The results in {} are larger than {}", path.display(), LARGEST_IN_WORDS)]
+    #[error("The results in {} are larger than {}", path.display(), MAX_RESULT_SIZE)]
     TooLarge { path: PathBuf },
     #[error("Cannot read the results in {}: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: String },
@@ -152,7 +152,7 @@ impl ResultFile {
             Err(NoResults::NotAFile { path })
         } else if self.before == Some(Identity::of(&metadata)) {
             Err(NoResults::Stale { path })
-        } else if metadata.len() > LARGEST {
+        } else if metadata.len() > MAX_RESULT_BYTES {
             Err(NoResults::TooLarge { path })
         } else {
             Ok(())

@@ -1,4 +1,4 @@
-//! The first lines of a log: which program speaks, in which version.
+//! The first lines of a log: the version and a logo.
 
 use crate::terminal::Terminal;
 
@@ -10,7 +10,7 @@ const LOGO: &str = r"
 |_.__/|_|\_\\__\___|\___|
 ";
 
-/// Prints them. The first line folds the log, and pipelines look for it.
+/// The first line starts a log section, and pipelines search for it.
 pub(super) fn print(terminal: &Terminal) {
     terminal.line(&format!(
         "+++ Buildkite Test Engine Client: bktec {}\n{LOGO}",

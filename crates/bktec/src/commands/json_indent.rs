@@ -1,15 +1,14 @@
-//! JSON text, indented, with everything else as it came: keys in their order, numbers as written.
+//! Indents JSON text and keeps the order of keys and the notation of numbers. Pure.
 //!
-//! Going through values would lose both; only white space outside strings is touched here. Pure.
+//! Parsing into values would lose both, so this changes only whitespace outside strings.
 
-/// `text` indented by two spaces a level. The text must be valid JSON; what is not comes out
-/// readable all the same.
+/// Two spaces per level. Invalid JSON gives unspecified but readable text.
 pub(super) fn indented(text: &str) -> String {
     let mut output = String::with_capacity(text.len() * 2);
     let mut depth = 0_usize;
     let mut in_string = false;
     let mut escaped = false;
-    // A bracket that was opened and not written around yet: `{}` stays on one line.
+    // An empty `{}` or `[]` stays on one line.
     let mut just_opened = false;
     for character in text.chars() {
         if in_string {
@@ -67,8 +66,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_numbers_and_strings_stay() {
-        let text = r#"{"z":1.50,"a":{},"list":[1e3, 18446744073709551616,[]],"text":"a: {\"b\", [c]\\","é":null}"#;
+    fn keeps_order_numbers_and_strings() {
+        let text = concat!(
+            r#"{"z":1.50,"a":{},"list":[1e3, 18446744073709551616,[]],"#,
+            r#""text":"a: {\"b\", [c]\\","é":null}"#
+        );
         insta::assert_snapshot!(indented(text), @r#"
         {
           "z": 1.50,
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_indented_otherwise_comes_out_the_same() {
+    fn ignores_existing_indentation() {
         let compact = r#"{"a":[1,{"b":"c d"}],"e":{}}"#;
         let spread = "{\n\t\"a\" : [ 1 , { \"b\" : \"c d\" } ] ,\r\n \"e\" : { } }\n";
         assert_eq!(indented(compact), indented(spread));

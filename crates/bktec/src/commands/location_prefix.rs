@@ -1,49 +1,43 @@
-//! The project's folder inside its repository, put before paths and taken off again. Pure.
+//! Adds and removes the location prefix, the path from the repository root to the project. Pure.
 //!
-//! The server knows files by their place in the repository, runners by their place in the project.
-//! The prefix `./` is special: it is a spelling (RSpec's), not a folder.
+//! The server knows files relative to the repository, runners relative to the project. The prefix
+//! `./` is special: it is RSpec's notation, not a directory.
 
 use std::borrow::Cow;
 
-/// The prefix that is only a spelling.
-const SPELLING: &str = "./";
+const DOT_SLASH: &str = "./";
 
-/// A path that should carry the prefix does not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the plan's path {path:?} does not begin with the location prefix {prefix:?}")]
 pub(super) struct MissingPrefix {
-    /// As the plan has it.
     pub path: String,
-    /// As configured.
+    /// As configured, not cleaned.
     pub prefix: String,
 }
 
-/// `path` as the server knows it.
+/// The path relative to the repository.
 pub(super) fn add<'p>(prefix: &str, path: &'p str) -> Cow<'p, str> {
     match prefix {
         "" => Cow::Borrowed(path),
-        SPELLING if path.starts_with(SPELLING) => Cow::Borrowed(path),
-        SPELLING => Cow::Owned(format!("{SPELLING}{path}")),
+        DOT_SLASH if path.starts_with(DOT_SLASH) => Cow::Borrowed(path),
+        DOT_SLASH => Cow::Owned(format!("{DOT_SLASH}{path}")),
         _ => Cow::Owned(joined(&cleaned(prefix), path)),
     }
 }
 
-/// `path` as the runner knows it.
+/// The path relative to the project.
 pub(super) fn remove<'p>(prefix: &str, path: &'p str) -> Result<&'p str, MissingPrefix> {
-    if prefix == SPELLING {
-        return Ok(path.strip_prefix(SPELLING).unwrap_or(path));
+    if prefix == DOT_SLASH {
+        return Ok(path.strip_prefix(DOT_SLASH).unwrap_or(path));
     }
-    let folder = cleaned(prefix);
-    if prefix.is_empty() || folder == "." {
+    let directory = cleaned(prefix);
+    if prefix.is_empty() || directory == "." {
         return Ok(path);
     }
-    path.strip_prefix(folder.as_str())
-        .and_then(|rest| {
-            if folder == "/" {
-                Some(rest)
-            } else {
-                rest.strip_prefix('/')
-            }
+    path.strip_prefix(directory.as_str())
+        .and_then(|rest| match directory.as_str() {
+            "/" => Some(rest),
+            _ => rest.strip_prefix('/'),
         })
         .ok_or_else(|| MissingPrefix {
             path: path.to_owned(),
@@ -51,28 +45,28 @@ pub(super) fn remove<'p>(prefix: &str, path: &'p str) -> Result<&'p str, Missing
         })
 }
 
-/// `path` seen from where `folder` is. Only what leads into the path is looked at: what follows may
-/// be a test's name, in which `..` and `//` mean themselves.
-fn joined(folder: &str, path: &str) -> String {
-    let (mut folder, mut path) = (folder.to_owned(), path);
+/// Resolves only a leading `./` and `../` of the path: the rest may contain a test name, in which
+/// `..` and `//` are literal.
+fn joined(directory: &str, path: &str) -> String {
+    let (mut directory, mut path) = (directory.to_owned(), path);
     loop {
         if let Some(rest) = path.strip_prefix("./") {
             path = rest;
         } else if let Some(rest) = path.strip_prefix("../") {
             path = rest;
-            folder = cleaned(&format!("{folder}/.."));
+            directory = cleaned(&format!("{directory}/.."));
         } else {
             break;
         }
     }
-    match folder.as_str() {
+    match directory.as_str() {
         "." => path.to_owned(),
         "/" => format!("/{path}"),
-        _ => format!("{folder}/{path}"),
+        _ => format!("{directory}/{path}"),
     }
 }
 
-/// A path without empty and `.` parts, and without `..` where a part stands before it.
+/// Removes empty and `.` parts, and resolves `..` where a part precedes it.
 fn cleaned(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     let absolute = path.starts_with('/');
@@ -120,7 +114,7 @@ mod tests {
     #[case("/", "../b.rb", "/b.rb")]
     #[case(".", "spec/a.rb", "spec/a.rb")]
     #[case("/src", "a.py", "/src/a.py")]
-    fn adding(#[case] prefix: &str, #[case] path: &str, #[case] expected: &str) {
+    fn adds_the_prefix(#[case] prefix: &str, #[case] path: &str, #[case] expected: &str) {
         assert_eq!(add(prefix, path), expected);
     }
 
@@ -132,12 +126,12 @@ mod tests {
     #[case("./api/", "api/spec/a.rb", "spec/a.rb")]
     #[case(".", "spec/a.rb", "spec/a.rb")]
     #[case("/", "/a.py", "a.py")]
-    fn removing(#[case] prefix: &str, #[case] path: &str, #[case] expected: &str) {
+    fn removes_the_prefix(#[case] prefix: &str, #[case] path: &str, #[case] expected: &str) {
         assert_eq!(remove(prefix, path), Ok(expected));
     }
 
     #[test]
-    fn a_path_without_the_prefix_is_an_error() {
+    fn rejects_a_path_without_the_prefix() {
         assert!(remove("api", "apidocs/a.rb").is_err());
         assert!(remove("api", "api").is_err());
         assert_eq!(
@@ -148,7 +142,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_added_comes_off(prefix in "[a-z]{1,4}(/[a-z]{1,4}){0,2}/?", path in "[a-z]{1,4}(/[a-z ]{1,4}){0,3}") {
+        fn removing_reverts_adding(
+            prefix in "[a-z]{1,4}(/[a-z]{1,4}){0,2}/?",
+            path in "[a-z]{1,4}(/[a-z ]{1,4}){0,3}",
+        ) {
             let added = add(&prefix, &path);
             prop_assert_eq!(remove(&prefix, &added), Ok(path.as_str()));
         }

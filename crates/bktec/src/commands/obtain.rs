@@ -1,71 +1,52 @@
-//! Gets the build's plan from the server, or the reason to work without it.
+//! Obtains the build's plan from the server, or the reason to continue without one.
 //!
-//! Whoever asks first has it made; everybody else gets that same plan.
+//! The first node to request a plan creates it; every other node gets the same one.
 
-use super::request::{self, RequestError, Sizing};
+use super::request::{self, PlanInputs, RequestError};
 use crate::commands::CommandError;
-use crate::runners::Runner;
-use crate::server_api::{ApiError, Client, PlanAnswer, Reason};
-use crate::settings::CommonSettings;
-use crate::terminal::Terminal;
+use crate::server_api::{ApiError, PlanResponse, Reason};
 
-/// What came of asking.
 #[derive(Debug)]
 pub(super) enum Obtained {
-    /// A plan.
-    Plan(Box<PlanAnswer>),
-    /// None, and the work can go on. The text says why, for a warning.
-    Without(String),
+    Plan(Box<PlanResponse>),
+    /// There is no plan, but the command can continue. The text is the reason, for a warning.
+    Unavailable(String),
 }
 
-/// The plan of this name if there is one already, else a new one.
-pub(super) fn fetch_or_create(
-    settings: &CommonSettings,
-    runner: &dyn Runner,
-    targets: &[String],
-    client: &Client<'_>,
-    terminal: &Terminal,
-) -> Result<Obtained, CommandError> {
-    match client.fetch_plan(&settings.identifier, settings.build.job_retry_count) {
-        Ok(Some(answer)) => Ok(Obtained::Plan(Box::new(answer))),
-        Ok(None) => {
-            terminal.debug(|| format!("there is no plan {:?} yet", settings.identifier));
-            if settings.build.job_retry_count > 0 {
-                // A new plan deals the tests out anew, and the other nodes ran shares of the old one.
-                terminal.warning(&format!(
-                    "This job is a retry, but the server has no plan {:?} any more, so a new one is \
-                     made. If not all nodes of the build are retried, tests may run twice or not at \
-                     all: then start the whole build anew.",
-                    settings.identifier
-                ));
-            }
-            create(
-                settings,
-                runner,
-                targets,
-                Sizing::default(),
-                client,
-                terminal,
-            )
-        }
-        Err(error) => without(error),
+/// Fetches the plan, or creates it if it does not exist yet.
+pub(super) fn fetch_or_create(inputs: &PlanInputs<'_>) -> Result<Obtained, CommandError> {
+    let PlanInputs {
+        settings,
+        client,
+        terminal,
+        ..
+    } = *inputs;
+    let job_retry_count = settings.build.job_retry_count;
+    match client.fetch_plan(&settings.identifier, job_retry_count) {
+        Ok(Some(response)) => return Ok(Obtained::Plan(Box::new(response))),
+        Ok(None) => {}
+        Err(error) => return unavailable(error),
     }
+    terminal.debug(|| format!("plan {:?} does not exist yet", settings.identifier));
+    if job_retry_count > 0 {
+        // A new plan distributes the tests differently, and the other nodes ran the old one.
+        terminal.warning(&format!(
+            "This job is a retry, but the server no longer has the plan {:?}, so a new one is \
+             created. Unless all nodes of the build are retried, tests may run twice or not at \
+             all; in that case, restart the build.",
+            settings.identifier
+        ));
+    }
+    create(inputs)
 }
 
-/// A new plan, or the one that another node was faster to ask for.
-pub(super) fn create(
-    settings: &CommonSettings,
-    runner: &dyn Runner,
-    targets: &[String],
-    sizing: Sizing,
-    client: &Client<'_>,
-    terminal: &Terminal,
-) -> Result<Obtained, CommandError> {
-    let request = request::plan_request(settings, runner, targets, sizing, client, terminal);
-    let created = request.and_then(|request| Ok(client.create_plan(&request)?));
+/// Creates the plan; if another node was faster, this is that node's plan.
+pub(super) fn create(inputs: &PlanInputs<'_>) -> Result<Obtained, CommandError> {
+    let created = request::plan_request(inputs)
+        .and_then(|request| Ok(inputs.client.create_plan(&request)?));
     match created {
-        Ok(answer) => Ok(Obtained::Plan(Box::new(answer))),
-        Err(RequestError::Api(error)) => without(error),
+        Ok(response) => Ok(Obtained::Plan(Box::new(response))),
+        Err(RequestError::Api(error)) => unavailable(error),
         Err(RequestError::Runner(source)) => Err(CommandError::Runner {
             doing: "list the examples of test files",
             source,
@@ -73,17 +54,17 @@ pub(super) fn create(
     }
 }
 
-fn without(error: ApiError) -> Result<Obtained, CommandError> {
-    let Some(reason) = error.reason_to_go_without() else {
+fn unavailable(error: ApiError) -> Result<Obtained, CommandError> {
+    let Some(reason) = error.reason_to_continue() else {
         return Err(error.into());
     };
-    let mixed = match reason {
-        // The other reasons hold for every node; this one may hold for some only.
+    let partial = match reason {
+        // The other reasons apply to every node; this one may apply to some only.
         Reason::BudgetSpent => {
-            " If other nodes of this build did get a plan, tests may run twice or not at all: \
-             then retry the build."
+            " If other nodes of this build did get a plan, tests may run twice or not at all; \
+             in that case, retry the build."
         }
-        Reason::Billing | Reason::NotFound | Reason::Unavailable => "",
+        Reason::Billing | Reason::NotFound | Reason::Unprocessable => "",
     };
-    Ok(Obtained::Without(format!("{error}.{mixed}")))
+    Ok(Obtained::Unavailable(format!("{error}.{partial}")))
 }

@@ -1,4 +1,4 @@
-//! `bktec plan`: has a plan made and tells about it; runs nothing.
+//! `bktec plan`: creates a plan and writes it; runs nothing.
 //!
 //! stdout is for the plan alone; everything for people goes to stderr.
 
@@ -7,23 +7,22 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use serde_json::json;
-use test_engine_wire::Plan;
 use uuid::Uuid;
 
 use super::json_indent::indented;
 use super::obtain::{self, Obtained};
 use super::plan_for_ci::{self, Size};
-use super::request::Sizing;
+use super::request::PlanInputs;
 use super::{header, prepare, targets};
 use crate::commands::CommandError;
 use crate::fallback;
-use crate::server_api::{Client, PlanAnswer, SuiteAccess, Transport};
+use crate::server_api::{Client, PlanResponse, SuiteAccess, Transport};
 use crate::settings::{PlanOutput, PlanSettings};
 use crate::split_summary::split_summary;
 use crate::terminal::Terminal;
 use crate::{agent, env_vars, exit_code};
 
-/// Makes a plan, and puts it out as the settings say. Ends with 0, or with the CI agent's code.
+/// Exits with 0, or with the CI agent's code.
 pub(super) fn plan(
     settings: &PlanSettings,
     suite: &SuiteAccess,
@@ -34,19 +33,22 @@ pub(super) fn plan(
     let template = job_template(&settings.output)?;
     let directory = prepare::working_directory()?;
     let runner = prepare::runner(&common.runner, (0, 1), None, directory, terminal)?;
-    let targets = targets::targets(&common.runner, &*runner, terminal)
+    let targets = targets::collect(&common.runner, &*runner, terminal)
         .map_err(CommandError::runner("find the tests"))?;
-    let sizing = Sizing {
+    let obtained = obtain::create(&PlanInputs {
+        settings: common,
+        runner: &*runner,
+        targets: &targets,
         max_parallelism: settings.max_parallelism,
         target_time: settings.target_time,
-    };
-    let client = Client::new(suite, &Transport::new(), terminal);
-    let obtained = obtain::create(common, &*runner, &targets, sizing, &client, terminal)?;
-    let made = made(settings, obtained, targets.is_empty(), terminal);
-    put_out(settings, &made, template.as_deref(), terminal)
+        client: &Client::new(suite, &Transport::new(), terminal),
+        terminal,
+    })?;
+    let created = created_plan(settings, obtained, targets.is_empty(), terminal);
+    write_plan(settings, &created, template.as_deref(), terminal)
 }
 
-/// Read before the server is asked: what is wrong with it should be told before anything is done.
+/// Reads the template before any request: its problems should be reported before a plan exists.
 fn job_template(output: &PlanOutput) -> Result<Option<String>, CommandError> {
     let PlanOutput::GitLab { template, .. } = output else {
         return Ok(None);
@@ -58,85 +60,77 @@ fn job_template(output: &PlanOutput) -> Result<Option<String>, CommandError> {
     Ok(Some(text))
 }
 
-/// What there is to put out.
-struct Made {
+/// The plan that the nodes will use: the server's, or the fallback plan.
+struct CreatedPlan {
     identifier: String,
     parallelism: i64,
-    answer: Option<Box<PlanAnswer>>,
+    response: Option<Box<PlanResponse>>,
 }
 
-fn made(
+fn created_plan(
     settings: &PlanSettings,
     obtained: Obtained,
-    asked_for_nothing: bool,
+    has_no_targets: bool,
     terminal: &Terminal,
-) -> Made {
+) -> CreatedPlan {
     let common = &settings.common;
-    let fallback_parallelism = settings.max_parallelism.unwrap_or(common.build.parallelism);
-    let answer = match obtained {
-        Obtained::Plan(answer) => answer,
-        Obtained::Without(reason) => {
+    let fallback = |response| CreatedPlan {
+        // The nodes ask the server for the plan they were configured with.
+        identifier: common.identifier.clone(),
+        parallelism: settings.max_parallelism.unwrap_or(common.build.parallelism),
+        response,
+    };
+    let response = match obtained {
+        Obtained::Plan(response) => response,
+        Obtained::Unavailable(reason) => {
             terminal.warning(&format!(
                 "{reason} {}: the nodes will split the tests without the server.",
                 fallback::WARNING
             ));
-            return Made {
-                identifier: common.identifier.clone(),
-                parallelism: fallback_parallelism,
-                answer: None,
-            };
+            return fallback(None);
         }
     };
-    let plan = &answer.plan;
-    let empty_on_purpose =
-        asked_for_nothing || common.selection.is_some() || !plan.skipped_tests.is_empty();
-    let usable = !plan.tasks.is_empty() || (plan.parallelism == 0 && empty_on_purpose);
-    if usable {
-        if let Some(summary) = split_summary(plan, None) {
-            terminal.line(&summary);
-        }
-    } else {
+    let plan = &response.plan;
+    let may_be_empty =
+        has_no_targets || common.selection.is_some() || !plan.skipped_tests.is_empty();
+    if plan.tasks.is_empty() && !(plan.parallelism == 0 && may_be_empty) {
         terminal.warning(&format!(
             "The server could not plan these tests. {}.",
             fallback::WARNING
         ));
+        return fallback(Some(response));
     }
-    Made {
-        identifier: named(plan, &common.identifier),
-        parallelism: if usable {
-            plan.parallelism
+    if let Some(summary) = split_summary(plan, None, common.runner.definition) {
+        terminal.line(&summary);
+    }
+    CreatedPlan {
+        identifier: if plan.identifier.is_empty() {
+            common.identifier.clone()
         } else {
-            fallback_parallelism
+            plan.identifier.clone()
         },
-        answer: Some(answer),
+        parallelism: plan.parallelism,
+        response: Some(response),
     }
 }
 
-fn named(plan: &Plan, asked_for: &str) -> String {
-    if plan.identifier.is_empty() {
-        asked_for.to_owned()
-    } else {
-        plan.identifier.clone()
-    }
-}
-
-fn put_out(
+fn write_plan(
     settings: &PlanSettings,
-    made: &Made,
+    created: &CreatedPlan,
     template: Option<&str>,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
     let size = Size {
-        identifier: &made.identifier,
-        parallelism: made.parallelism,
+        identifier: &created.identifier,
+        parallelism: created.parallelism,
     };
     match &settings.output {
-        PlanOutput::Json => to_stdout(&format!("{}\n", variables(made)), terminal)?,
-        PlanOutput::PlanToStdout => to_stdout(&whole_plan(made), terminal)?,
-        PlanOutput::PlanToFile(path) => to_file(path, &whole_plan(made), terminal)?,
+        PlanOutput::Json => to_stdout(&format!("{}\n", variables(created)), terminal)?,
+        PlanOutput::PlanToStdout => to_stdout(&full_plan(created), terminal)?,
+        PlanOutput::PlanToFile(path) => to_file(path, &full_plan(created), terminal)?,
         PlanOutput::GitHub(path) => {
             let delimiter = format!("bktec_{}", Uuid::new_v4().simple());
-            add_to_file(path, &plan_for_ci::github(size, &delimiter), terminal)?;
+            append_to_file(path, &plan_for_ci::github(size, &delimiter), terminal)?;
         }
         PlanOutput::GitLab { file, .. } => {
             let pipeline = plan_for_ci::gitlab(size, template.unwrap_or_default())
@@ -147,7 +141,7 @@ fn put_out(
             to_file_or_stdout(file.as_deref(), &plan_for_ci::circleci(size), terminal)?;
         }
         PlanOutput::PipelineUpload(template) => {
-            return upload_pipeline(settings, made, template, terminal);
+            return upload_pipeline(settings, created, template, terminal);
         }
     }
     Ok(exit_code::SUCCESS)
@@ -166,21 +160,25 @@ fn to_file_or_stdout(
 
 fn to_file(path: &Path, text: &str, terminal: &Terminal) -> Result<(), CommandError> {
     let written = fs_err::write(path, text);
-    told(path, written, terminal)
+    report_written(path, written, terminal)
 }
 
-/// Other outputs of the same step may be in the file already.
-fn add_to_file(path: &Path, text: &str, terminal: &Terminal) -> Result<(), CommandError> {
+/// Appends, because the file may contain other outputs of the same step.
+fn append_to_file(path: &Path, text: &str, terminal: &Terminal) -> Result<(), CommandError> {
     let mut options = fs_err::OpenOptions::new();
     let written = options
         .create(true)
         .append(true)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
-    told(path, written, terminal)
+    report_written(path, written, terminal)
 }
 
-fn told(path: &Path, written: io::Result<()>, terminal: &Terminal) -> Result<(), CommandError> {
+fn report_written(
+    path: &Path,
+    written: io::Result<()>,
+    terminal: &Terminal,
+) -> Result<(), CommandError> {
     written.map_err(|source| CommandError::Output {
         what: "the plan".to_owned(),
         source,
@@ -198,26 +196,26 @@ fn to_stdout(text: &str, terminal: &Terminal) -> Result<(), CommandError> {
         })
 }
 
-/// Both values as strings, as the CI agent wants variables.
-fn variables(made: &Made) -> String {
-    // By hand, since the order of keys counts and a map would sort them.
+/// Both values as strings, the form in which the CI agent takes variables.
+fn variables(created: &CreatedPlan) -> String {
+    // Written by hand because the order of the keys matters and a map would sort them.
     format!(
         r#"{{"{}":{},"{}":"{}"}}"#,
         env_vars::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
-        json!(made.identifier),
+        json!(created.identifier),
         env_vars::BUILDKITE_TEST_ENGINE_PARALLELISM,
-        made.parallelism
+        created.parallelism
     )
 }
 
-/// The server's own answer; without one, the little that is known.
-fn whole_plan(made: &Made) -> String {
-    let text = match &made.answer {
-        Some(answer) => indented(&String::from_utf8_lossy(&answer.text)),
+/// The server's response, or a minimal plan if there was none.
+fn full_plan(created: &CreatedPlan) -> String {
+    let text = match &created.response {
+        Some(response) => indented(&String::from_utf8_lossy(&response.text)),
         None => indented(
             &json!({
-                "identifier": made.identifier,
-                "parallelism": made.parallelism,
+                "identifier": created.identifier,
+                "parallelism": created.parallelism,
                 "tasks": {},
             })
             .to_string(),
@@ -228,11 +226,11 @@ fn whole_plan(made: &Made) -> String {
 
 fn upload_pipeline(
     settings: &PlanSettings,
-    made: &Made,
+    created: &CreatedPlan,
     template: &str,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
-    if made.parallelism == 0 {
+    if created.parallelism == 0 {
         terminal.line("The plan has no tests to run, so no pipeline is uploaded.");
         return Ok(exit_code::SUCCESS);
     }
@@ -242,17 +240,17 @@ fn upload_pipeline(
         &[
             (
                 env_vars::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
-                &made.identifier,
+                &created.identifier,
             ),
             (
                 env_vars::BUILDKITE_TEST_ENGINE_PARALLELISM,
-                &made.parallelism.to_string(),
+                &created.parallelism.to_string(),
             ),
         ],
     )
     .map_err(CommandError::Agent)?;
     if !status.success() {
-        terminal.error(&format!("The pipeline upload ended with {status}."));
+        terminal.error(&format!("The pipeline upload failed: {status}"));
     }
     Ok(code_of(status))
 }

@@ -1,40 +1,36 @@
-//! A plan's size and name in the forms by which CIs start as many jobs. Pure.
+//! Formats a plan's identifier and parallelism for the CI that starts its jobs. Pure.
 //!
-//! A plan without tests is a form, too: every CI must be able to do nothing.
+//! A plan may have no tests, so each format can also express that there is nothing to do.
 
 use serde_json::json;
 
 use crate::env_vars;
 
-/// What the jobs must know.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size<'a> {
     pub identifier: &'a str,
-    /// 0 where there is nothing to run.
+    /// 0 if there is nothing to run.
     pub parallelism: i64,
 }
 
-/// The job that the template must define; jobs of the pipeline extend it.
+/// The job that the template must define and the generated job extends.
 pub(super) const TEMPLATE_JOB: &str = ".bktec";
 
-/// How many jobs GitLab starts of one.
-const MOST_ON_GITLAB: i64 = 200;
+/// GitLab's limit for `parallel`.
+const MAX_ON_GITLAB: i64 = 200;
 
-/// Why there is no form for this CI.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FormError {
-    /// The template lacks the job.
+pub(super) enum FormatError {
     #[error("the job template does not define {TEMPLATE_JOB}, which the jobs of the plan extend")]
     NoTemplateJob,
-    /// More jobs than GitLab starts.
     #[error(
-        "the plan has {0} nodes, but GitLab starts at most {MOST_ON_GITLAB} parallel jobs: give \
-         --max-parallelism {MOST_ON_GITLAB}"
+        "the plan has {0} nodes, but GitLab starts at most {MAX_ON_GITLAB} parallel jobs; use \
+         --max-parallelism {MAX_ON_GITLAB}"
     )]
     TooManyForGitLab(i64),
 }
 
-/// Outputs of a step of GitHub Actions. `delimiter` is a word that the identifier does not hold.
+/// Step outputs. The identifier must not contain `delimiter`.
 pub(super) fn github(size: Size<'_>, delimiter: &str) -> String {
     let nodes: Vec<i64> = (0..size.parallelism).collect();
     format!(
@@ -46,39 +42,40 @@ pub(super) fn github(size: Size<'_>, delimiter: &str) -> String {
     )
 }
 
-/// Looks for the job that the pipeline extends.
-pub(super) fn check_gitlab_template(template: &str) -> Result<(), FormError> {
+pub(super) fn check_gitlab_template(template: &str) -> Result<(), FormatError> {
     let defines = template.lines().any(|line| {
         line.strip_prefix(TEMPLATE_JOB)
             .is_some_and(|rest| rest.trim_start().starts_with(':'))
     });
-    defines.then_some(()).ok_or(FormError::NoTemplateJob)
+    defines.then_some(()).ok_or(FormatError::NoTemplateJob)
 }
 
-/// A child pipeline of GitLab: the template, and one job that runs as often as the plan has nodes.
-pub(super) fn gitlab(size: Size<'_>, template: &str) -> Result<String, FormError> {
+/// A child pipeline: the template, and one job with as many instances as the plan has nodes.
+pub(super) fn gitlab(size: Size<'_>, template: &str) -> Result<String, FormatError> {
     check_gitlab_template(template)?;
     if size.parallelism == 0 {
         return Ok(
-            "# The plan has no tests to run.\nbktec:\n  variables:\n    GIT_STRATEGY: none\n  script:\n    \
-             - echo 'The plan has no tests to run.'\n"
+            "# The plan has no tests to run.\nbktec:\n  variables:\n    GIT_STRATEGY: none\n  \
+             script:\n    - echo 'The plan has no tests to run.'\n"
                 .to_owned(),
         );
     }
-    if size.parallelism > MOST_ON_GITLAB {
-        return Err(FormError::TooManyForGitLab(size.parallelism));
+    if size.parallelism > MAX_ON_GITLAB {
+        return Err(FormatError::TooManyForGitLab(size.parallelism));
     }
-    // Text of JSON is text of YAML; GitLab would take a single dollar for a variable.
+    // A JSON string is a YAML string; GitLab expands variables after a single dollar sign.
     let identifier = json!(size.identifier.replace('$', "$$"));
     Ok(format!(
-        "{}\n\nbktec:\n  extends: {TEMPLATE_JOB}\n  parallel: {}\n  variables:\n    {}: {identifier}\n",
+        "{}\n\nbktec:\n  extends: {TEMPLATE_JOB}\n  parallel: {}\n  variables:\n    {}: \
+         {identifier}\n",
         template.trim_end(),
         size.parallelism,
         env_vars::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
     ))
 }
 
-/// Parameters of CircleCI's continued pipeline. Its jobs cannot be none, so that stands beside.
+/// Parameters for CircleCI's continuation pipeline. Its `parallelism` cannot be 0, hence
+/// `bktec_has_tests`.
 pub(super) fn circleci(size: Size<'_>) -> String {
     let parameters = json!({
         "bktec_has_tests": size.parallelism > 0,
@@ -103,7 +100,7 @@ mod tests {
 
     const ODD: &str = "a b/$HOME \"q\" 'r' #x: ünï";
 
-    /// Reads step outputs as the runner does.
+    /// Parses step outputs like the GitHub runner.
     fn outputs(text: &str) -> Vec<(String, String)> {
         let mut lines = text.lines();
         let mut read = Vec::new();
@@ -124,9 +121,10 @@ mod tests {
 
     #[test]
     fn github_outputs() {
-        let told = outputs(&github(size("two\nlines=x", 3), "END"));
+        let parsed = outputs(&github(size("two\nlines=x", 3), "END"));
         let value = |name: &str| {
-            told.iter()
+            parsed
+                .iter()
                 .find(|(other, _)| other == name)
                 .unwrap()
                 .1
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn gitlab_pipeline_without_tests_does_nothing() {
+    fn gitlab_pipeline_without_tests_only_echoes() {
         let text = gitlab(size("x", 0), TEMPLATE).unwrap();
         let pipeline: Value = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(
@@ -170,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn gitlab_has_limits() {
+    fn rejects_what_gitlab_cannot_run() {
         assert_eq!(
             gitlab(size("x", 201), TEMPLATE),
-            Err(FormError::TooManyForGitLab(201))
+            Err(FormatError::TooManyForGitLab(201))
         );
         for template in ["", "test:\n  script: x\n", "  .bktec:\n", ".bktec-2:\n"] {
             assert_eq!(
                 gitlab(size("x", 2), template),
-                Err(FormError::NoTemplateJob),
+                Err(FormatError::NoTemplateJob),
                 "{template}"
             );
         }

@@ -1,4 +1,4 @@
-//! From settings to a runner that is ready.
+//! Builds the test runner from the settings.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use crate::runners::{self, Runner, RunnerSettings};
 use crate::settings::RunnerChoice;
 use crate::terminal::Terminal;
 
-/// The runner of the settings, for node `node` of `nodes`. Its commands see the upload token, so
-/// that a collector in the tests can upload by itself.
+/// Commands of the runner have the upload token in their environment, so that a collector inside
+/// the tests can upload.
 pub(super) fn runner(
     choice: &RunnerChoice,
     (node, nodes): (usize, usize),
@@ -51,7 +51,6 @@ pub(super) fn runner(
     Ok(runner)
 }
 
-/// The folder that the program was started in.
 pub(super) fn working_directory() -> Result<PathBuf, CommandError> {
     std::env::current_dir().map_err(CommandError::WorkingDirectory)
 }

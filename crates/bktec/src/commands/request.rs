@@ -1,6 +1,6 @@
-//! Builds the request for a plan: which targets go as they are, which are taken apart first.
+//! Builds the plan request: which targets are sent whole and which are expanded into examples.
 //!
-//! No target may be lost on the way: a file whose examples cannot be found is sent whole.
+//! No target may be lost: a file whose examples cannot be listed is sent whole.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -15,10 +15,22 @@ use crate::server_api::{ApiError, Client};
 use crate::settings::CommonSettings;
 use crate::terminal::Terminal;
 
-/// Why there is no request.
+/// What a plan is made from.
+#[derive(Clone, Copy)]
+pub(super) struct PlanInputs<'a> {
+    pub settings: &'a CommonSettings,
+    pub runner: &'a dyn Runner,
+    pub targets: &'a [String],
+    /// Lets the server choose the number of nodes, up to this many.
+    pub max_parallelism: Option<i64>,
+    /// How long each node should take.
+    pub target_time: Option<Duration>,
+    pub client: &'a Client<'a>,
+    pub terminal: &'a Terminal,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestError {
-    /// The server did not filter the tests.
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The runner did not list the examples of a file.
@@ -26,27 +38,13 @@ pub(super) enum RequestError {
     Runner(#[from] RunnerError),
 }
 
-/// Lets the server choose the number of nodes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sizing {
-    /// At most this many.
-    pub max_parallelism: Option<i64>,
-    /// How long each should take.
-    pub target_time: Option<Duration>,
-}
-
-/// The request for a plan of `targets`.
-pub(super) fn plan_request(
-    settings: &CommonSettings,
-    runner: &dyn Runner,
-    targets: &[String],
-    sizing: Sizing,
-    client: &Client<'_>,
-    terminal: &Terminal,
-) -> Result<PlanRequest, RequestError> {
+pub(super) fn plan_request(inputs: &PlanInputs<'_>) -> Result<PlanRequest, RequestError> {
+    let settings = inputs.settings;
     let prefix = prefix(settings);
-    let split = split(settings, runner, targets, sizing, client, terminal)?;
-    let mut examples = split.examples;
+    let Split {
+        whole,
+        mut examples,
+    } = split(inputs)?;
     for example in &mut examples {
         example.path = location_prefix::add(prefix, &example.path).into_owned();
     }
@@ -55,32 +53,32 @@ pub(super) fn plan_request(
         ..PlanTests::default()
     };
     if settings.runner.selector_splitting {
-        tests.selectors = split
-            .whole
+        tests.selectors = whole
             .into_iter()
             .map(|value| SelectorValue { value })
             .collect();
     } else {
-        tests.files = split.whole.iter().map(|path| file(prefix, path)).collect();
+        tests.files = files(prefix, &whole);
     }
     Ok(PlanRequest {
         runner: settings.runner.definition.plan_name.to_owned(),
         identifier: settings.identifier.clone(),
         parallelism: settings.build.parallelism,
-        max_parallelism: sizing.max_parallelism,
-        target_time: sizing.target_time.map(|time| time.as_secs_f64()),
+        max_parallelism: inputs.max_parallelism,
+        target_time: inputs.target_time.map(|time| time.as_secs_f64()),
         branch: settings.build.branch.clone(),
-        location_prefix: prefix.to_owned(),
+        // A runner's default prefix is only a notation; the hosted client does not send it either.
+        location_prefix: settings.runner.location_prefix.clone().unwrap_or_default(),
         tests,
         selection: settings.selection.as_ref().map(|selected| Selection {
             strategy: selected.strategy.clone(),
             params: selected.params.clone(),
         }),
-        metadata: metadata(settings, terminal),
+        metadata: metadata(settings, inputs.terminal),
     })
 }
 
-/// The location prefix in use.
+/// The location prefix of paths: the user's, else the runner's default.
 pub(super) fn prefix(settings: &CommonSettings) -> &str {
     settings
         .runner
@@ -98,76 +96,81 @@ fn metadata(
     Some(values.collect()).filter(|values: &BTreeMap<_, _>| !values.is_empty())
 }
 
-/// Targets that go as they are, and examples in place of the others.
+/// Targets, some of which are replaced by their examples.
 #[derive(Debug, Default, PartialEq)]
 struct Split {
     whole: Vec<String>,
     examples: Vec<Case>,
 }
 
-fn split(
-    settings: &CommonSettings,
-    runner: &dyn Runner,
-    targets: &[String],
-    sizing: Sizing,
-    client: &Client<'_>,
-    terminal: &Terminal,
-) -> Result<Split, RequestError> {
-    let whole = || Split {
-        whole: targets.to_vec(),
-        examples: Vec::new(),
-    };
-    if targets.is_empty() {
-        return Ok(whole());
-    }
-    if settings.runner.tag_filters.is_some() {
+fn split(inputs: &PlanInputs<'_>) -> Result<Split, RequestError> {
+    let PlanInputs {
+        settings,
+        runner,
+        targets,
+        ..
+    } = *inputs;
+    let choice = &settings.runner;
+    if choice.tag_filters.is_some() && !targets.is_empty() {
         // Only the runner knows which tests have the tags; whole files would run the others too.
         return Ok(Split {
             whole: Vec::new(),
             examples: runner.examples(targets)?,
         });
     }
-    let features = &settings.runner.definition.features;
-    if !features.split_by_example || !(settings.runner.split_by_example || features.skip) {
-        return Ok(whole());
+    let features = &choice.definition.features;
+    let to_expand = if features.split_by_example && (choice.split_by_example || features.skip) {
+        files_to_expand(inputs)?
+    } else {
+        Vec::new()
+    };
+    if to_expand.is_empty() {
+        return Ok(Split {
+            whole: targets.to_vec(),
+            examples: Vec::new(),
+        });
     }
-    let prefix = prefix(settings);
-    let answer = client.filter_tests(&FilterTestsRequest {
-        files: targets.iter().map(|path| file(prefix, path)).collect(),
-        max_parallelism: sizing.max_parallelism,
-        target_time: sizing.target_time.map(|time| time.as_secs_f64()),
-        env: settings.env_payload(),
+    let examples = runner.examples(&to_expand)?;
+    Ok(replace_with_examples(targets, &to_expand, examples))
+}
+
+/// Asks the server which files are worth expanding: slow files and files with skipped tests.
+fn files_to_expand(inputs: &PlanInputs<'_>) -> Result<Vec<String>, ApiError> {
+    let targets = inputs.targets;
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let prefix = prefix(inputs.settings);
+    let response = inputs.client.filter_tests(&FilterTestsRequest {
+        files: files(prefix, targets),
+        max_parallelism: inputs.max_parallelism,
+        target_time: inputs.target_time.map(|time| time.as_secs_f64()),
+        env: inputs.settings.env_payload(),
     })?;
-    let wanted: HashSet<&str> = answer.tests.iter().map(|test| test.path.as_str()).collect();
+    let tests = response.tests.iter();
+    let requested: HashSet<&str> = tests.map(|test| test.path.as_str()).collect();
     let to_expand: Vec<String> = targets
         .iter()
-        .filter(|target| wanted.contains(&*location_prefix::add(prefix, target)))
+        .filter(|target| requested.contains(&*location_prefix::add(prefix, target)))
         .cloned()
         .collect();
-    terminal.debug(|| {
+    inputs.terminal.debug(|| {
         format!(
-            "{} of {} files are split by example",
+            "splitting {} of {} files by example",
             to_expand.len(),
             targets.len()
         )
     });
-    if to_expand.is_empty() {
-        return Ok(whole());
-    }
-    let examples = runner.examples(&to_expand)?;
-    Ok(put_together(targets, &to_expand, examples))
+    Ok(to_expand)
 }
 
-/// Examples in place of the files that have some; all other targets whole.
-fn put_together(targets: &[String], expanded: &[String], examples: Vec<Case>) -> Split {
-    // By file name, so that the search below stays short however many examples there are.
+/// Replaces files by their examples; a file without any stays whole, and so do all other targets.
+fn replace_with_examples(targets: &[String], expanded: &[String], examples: Vec<Case>) -> Split {
+    // By file name, which keeps the search below short however many examples there are.
     let mut by_name: HashMap<&str, Vec<&str>> = HashMap::new();
     for example in &examples {
-        let path = example.path.as_str();
-        by_name
-            .entry(file_name(file_part(path)))
-            .or_default()
-            .push(file_part(path));
+        let file = file_part(&example.path);
+        by_name.entry(file_name(file)).or_default().push(file);
     }
     let replaced: HashSet<&String> = expanded
         .iter()
@@ -187,8 +190,8 @@ fn put_together(targets: &[String], expanded: &[String], examples: Vec<Case>) ->
     }
 }
 
-/// The file of an example's path: `a.rb[1:2]`, `a.py::test`, `a.feature:3` and `a.ts:3` are all in
-/// the file before the mark. A mark inside the file's own name makes the file look without
+/// The file of an example's path: `a.rb[1:2]`, `a.py::test`, `a.feature:3` and `a.ts:3` all belong
+/// to the file before the mark. If the file name itself contains a mark, the file seems to have no
 /// examples, which is safe: it is sent whole.
 fn file_part(path: &str) -> &str {
     let name_start = path
@@ -207,7 +210,7 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Whether an example's file is this target. Some runners name files from a folder further down.
+/// Whether an example's file is this target. Some runners name files relative to a subdirectory.
 fn same_file(target: &str, example: &str) -> bool {
     let target = target.trim_start_matches("./");
     let example = example.trim_start_matches("./");
@@ -216,10 +219,13 @@ fn same_file(target: &str, example: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }
 
-fn file(prefix: &str, path: &str) -> FilePath {
-    FilePath {
-        path: location_prefix::add(prefix, path).into_owned(),
-    }
+fn files(prefix: &str, paths: &[String]) -> Vec<FilePath> {
+    paths
+        .iter()
+        .map(|path| FilePath {
+            path: location_prefix::add(prefix, path).into_owned(),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -247,15 +253,15 @@ mod tests {
             example("./spec/a_spec.rb[1:1]"),
             example("./spec/a_spec.rb[1:2]"),
         ];
-        let split = put_together(&targets, &expanded, examples);
+        let split = replace_with_examples(&targets, &expanded, examples);
         assert_eq!(split.whole, ["spec/b_spec.rb", "spec/c_spec.rb"]);
         assert_eq!(split.examples.len(), 2);
     }
 
     #[test]
-    fn equal_names_in_different_folders_are_different_files() {
+    fn equal_names_in_different_directories_are_different_files() {
         let targets = owned(&["a/x_spec.rb", "b/x_spec.rb"]);
-        let split = put_together(&targets, &targets, vec![example("./b/x_spec.rb[1:1]")]);
+        let split = replace_with_examples(&targets, &targets, vec![example("./b/x_spec.rb[1:1]")]);
         assert_eq!(split.whole, ["a/x_spec.rb"]);
     }
 

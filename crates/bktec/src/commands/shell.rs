@@ -1,4 +1,4 @@
-//! `bktec completions` and `bktec man`: texts made of the same table that help is made of.
+//! `bktec completions` and `bktec man`, generated from the same definitions as the help.
 
 use std::io;
 
@@ -9,17 +9,17 @@ use crate::commands::CommandError;
 use crate::exit_code;
 use crate::terminal::Terminal;
 
-/// The completion script of a shell. Preview options are there when they are.
+/// Includes preview options only if they are enabled.
 pub(super) fn completions(shell: Shell, mut command: Command) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "bktec", &mut script);
     script
 }
 
-/// The manual: a page for the program, then one for each command, as `man` reads them.
+/// One page for the program, then one for each command, as roff.
 pub(super) fn manual(command: Command) -> io::Result<Vec<u8>> {
     let mut command = command.disable_help_subcommand(true);
-    // Gives the commands their whole names.
+    // Sets the full names of the subcommands.
     command.build();
     let mut pages = Vec::new();
     page(&command, &mut pages)?;
@@ -38,7 +38,6 @@ fn page(command: &Command, pages: &mut Vec<u8>) -> io::Result<()> {
         .render(pages)
 }
 
-/// Writes such a text to stdout.
 pub(super) fn print(text: io::Result<Vec<u8>>, terminal: &Terminal) -> Result<u8, CommandError> {
     text.and_then(|text| terminal.data(&text))
         .map_err(|source| CommandError::Output {

@@ -1,7 +1,7 @@
-//! What is to be split: a list that was given, or what the runner discovers.
+//! Collects the targets to split: from a list file, or from the runner's discovery.
 //!
-//! Every target is there once. No targets at all is an error: a build that runs nothing must not
-//! pass by accident. Only a runner that chooses its tests by itself has none to split.
+//! Each target is listed once. Finding none is an error: a build that runs nothing must not pass by
+//! accident. Only a runner that selects its tests itself has no targets.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,8 @@ use crate::runners::{Runner, RunnerError};
 use crate::settings::RunnerChoice;
 use crate::terminal::Terminal;
 
-/// The targets of this run: the selector file's, else the files list's, else discovered ones.
-pub(super) fn targets(
+/// The selector file wins over the files list, and both win over discovery.
+pub(super) fn collect(
     choice: &RunnerChoice,
     runner: &dyn Runner,
     terminal: &Terminal,
@@ -24,11 +24,10 @@ pub(super) fn targets(
         Some(path) => discovery::read_list(path)?,
         None => runner.discover(&mut |warning| terminal.warning(&warning))?,
     };
-    Ok(once(targets))
+    Ok(deduplicated(targets))
 }
 
-/// The first of equal ones, in order.
-fn once(targets: Vec<String>) -> Vec<String> {
+fn deduplicated(targets: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::with_capacity(targets.len());
     targets
         .into_iter()
@@ -41,8 +40,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_targets_are_one() {
+    fn duplicate_targets_are_dropped_and_the_order_is_kept() {
         let targets = ["b", "a", "b", "c", "a"].map(str::to_owned).to_vec();
-        assert_eq!(once(targets), ["b", "a", "c"]);
+        assert_eq!(deduplicated(targets), ["b", "a", "c"]);
     }
 }

@@ -1,6 +1,7 @@
-//! `bktec upload`: sends result files of tests that ran already, by whatever ran them.
+//! `bktec upload`: sends the result files of tests that have already run, whatever ran them.
 //!
-//! All files are looked at before any is sent. All are tried, then it is said which failed.
+//! All files are checked before any is sent. A file that fails does not keep the others from being
+//! sent.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,44 +14,33 @@ use uuid::Uuid;
 use super::prepare;
 use crate::commands::CommandError;
 use crate::exit_code;
-use crate::server_api::Failure;
+use crate::server_api::{Failure, GaveUp};
 use crate::settings::UploadFilesSettings;
 use crate::terminal::Terminal;
 use crate::upload::result_file::{self, FileProblem, ResultFile};
 use crate::upload::{UploadError, UploadOptions, Uploader, file_name};
 
-/// Why not all files were uploaded.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadFilesError {
-    /// Some cannot be, and so none was.
-    #[error("failed to read the results, so nothing was uploaded:{}", listed(.0))]
+    /// Some files are unusable, so none was sent.
+    #[error("failed to read the results, so nothing was uploaded:\n{}", listed(.0))]
     Files(Vec<(PathBuf, FileProblem)>),
-    /// The only one was not.
+    /// There was only one file.
     #[error(transparent)]
     One(UploadError),
-    /// Some were not.
-    #[error("failed to upload {} of {of} files: {}", .failed.len(), .failed.join(", "))]
-    Some {
-        /// As given.
-        failed: Vec<String>,
-        /// How many there were.
-        of: usize,
-    },
+    #[error("failed to upload {} of {total} files: {}", .failed.len(), .failed.join(", "))]
+    Some { failed: Vec<String>, total: usize },
 }
 
 fn listed(problems: &[(PathBuf, FileProblem)]) -> String {
-    let mut list = String::new();
-    for (path, problem) in problems {
-        list.push('\n');
-        list.push_str(&path.display().to_string());
-        list.push_str(": ");
-        list.push_str(&problem.to_string());
-    }
-    list
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|(path, problem)| format!("{}: {problem}", path.display()))
+        .collect();
+    lines.join("\n")
 }
 
 impl UploadFilesError {
-    /// What a person might do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::One(error) => hint(error),
@@ -62,24 +52,28 @@ impl UploadFilesError {
 fn hint(error: &UploadError) -> Option<&'static str> {
     match error {
         UploadError::Server {
-            failure: Failure::Status {
-                status: 401 | 403, ..
-            },
+            gave_up:
+                GaveUp {
+                    failure:
+                        Failure::Status {
+                            status: 401 | 403, ..
+                        },
+                    ..
+                },
             ..
         } => Some("check the suite's token: BUILDKITE_ANALYTICS_TOKEN or --suite-token"),
         _ => None,
     }
 }
 
-/// Uploads all files.
 pub(super) fn upload(
     settings: &UploadFilesSettings,
     token: &SecretString,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
-    let files = look_at_all(settings)?;
+    let files = check_all(settings)?;
     for file in files.iter().filter(|file| file.results == 0) {
-        terminal.warning(&format!("{} holds no results.", file.path.display()));
+        terminal.warning(&format!("{} contains no results.", file.path.display()));
     }
     let directory = prepare::working_directory()?;
     let mut run = settings.run.clone();
@@ -99,20 +93,20 @@ pub(super) fn upload(
     let uploader = Uploader::for_files(&options, settings.timeout, terminal);
     let started = Instant::now();
     let mut failed = Vec::new();
-    let mut unwritten = None;
+    let mut write_error = None;
     for file in &files {
-        let sent = uploader.upload_parts(
-            &file.path,
-            file.format,
-            &file.parts,
-            started,
-            |part, receipt| {
-                if let Err(error) = tell(file, part, &receipt, terminal) {
-                    unwritten.get_or_insert(error);
-                }
-            },
-        );
-        match sent {
+        let on_receipt = |part: &str, receipt| {
+            if let Err(error) = print_receipt(file, part, &receipt, terminal) {
+                write_error.get_or_insert(error);
+            }
+        };
+        let ResultFile {
+            path,
+            format,
+            parts,
+            ..
+        } = file;
+        match uploader.upload_parts(path, *format, parts, started, on_receipt) {
             Ok(()) => {}
             Err(error) if files.len() == 1 => return Err(UploadFilesError::One(error).into()),
             Err(error) => {
@@ -120,28 +114,28 @@ pub(super) fn upload(
                 if let Some(hint) = hint(&error) {
                     terminal.stderr_line(&format!("hint: {hint}"));
                 }
-                failed.push(file.path.display().to_string());
+                failed.push(path.display().to_string());
             }
         }
     }
     if !failed.is_empty() {
-        let of = files.len();
-        return Err(UploadFilesError::Some { failed, of }.into());
+        let total = files.len();
+        return Err(UploadFilesError::Some { failed, total }.into());
     }
-    match unwritten {
+    match write_error {
         None => Ok(exit_code::SUCCESS),
         Some(source) => Err(CommandError::Output {
-            what: "to stdout what was uploaded".to_owned(),
+            what: "the list of uploads to stdout".to_owned(),
             source,
         }),
     }
 }
 
-fn look_at_all(settings: &UploadFilesSettings) -> Result<Vec<ResultFile>, UploadFilesError> {
+fn check_all(settings: &UploadFilesSettings) -> Result<Vec<ResultFile>, UploadFilesError> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for path in &settings.files {
-        match result_file::look_at(path, settings.format) {
+        match result_file::check(path, settings.format) {
             Ok(file) => files.push(file),
             Err(problem) => problems.push((path.clone(), problem)),
         }
@@ -153,34 +147,29 @@ fn look_at_all(settings: &UploadFilesSettings) -> Result<Vec<ResultFile>, Upload
     }
 }
 
-/// One line for each upload on stdout; what the server did not like on stderr.
-fn tell(
+/// Prints one line for each upload to stdout, and rejected results to stderr.
+fn print_receipt(
     file: &ResultFile,
     part: &str,
     receipt: &UploadReceipt,
     terminal: &Terminal,
 ) -> io::Result<()> {
-    let mut line = format!("Uploaded {}{part}", file_name(&file.path));
-    let id = [&receipt.upload_id, &receipt.id];
-    let url = [&receipt.upload_url, &receipt.run_url];
-    let known = [id, url].map(|names| names.into_iter().find(|name| !name.is_empty()));
-    for (separator, text) in [": ", " "].into_iter().zip(known.into_iter().flatten()) {
-        line.push_str(separator);
-        line.push_str(text);
-    }
-    line.push('\n');
-    let told = terminal.data(line.as_bytes());
+    let name = file_name(&file.path);
+    let first_of = |names: [&String; 2]| names.into_iter().find(|name| !name.is_empty()).cloned();
+    let id = first_of([&receipt.upload_id, &receipt.id]).map(|id| format!(": {id}"));
+    let url = first_of([&receipt.upload_url, &receipt.run_url]).map(|url| format!(" {url}"));
+    let (id, url) = (id.unwrap_or_default(), url.unwrap_or_default());
+    let written = terminal.data(format!("Uploaded {name}{part}{id}{url}\n").as_bytes());
     if let Some(first) = receipt.errors.first() {
+        let rejected = receipt.skipped.max(receipt.errors.len() as u64);
+        let more = if receipt.errors.len() > 1 {
+            ", …"
+        } else {
+            ""
+        };
         terminal.warning(&format!(
-            "The server passed over {} results of {}{part}: {first}{}",
-            receipt.skipped.max(receipt.errors.len() as u64),
-            file_name(&file.path),
-            if receipt.errors.len() > 1 {
-                ", …"
-            } else {
-                ""
-            }
+            "The server rejected {rejected} results of {name}{part}: {first}{more}"
         ));
     }
-    told
+    written
 }

@@ -23,6 +23,7 @@ pub(super) static DEFINITION: Definition = Definition {
     requires_test_command: true,
     requires_file_pattern: true,
     upload_formats: &[Format::Json, Format::Junit],
+    target_noun: "selector",
     ..Definition::defaults("custom", build)
 };
 

@@ -36,6 +36,8 @@ pub struct Definition {
     pub chooses_tests: bool,
     /// A retry runs everything in the target of a failed test, not only that test.
     pub retries_whole_targets: bool,
+    /// What a target is, in the singular.
+    pub target_noun: &'static str,
     /// Default location prefix.
     pub location_prefix: &'static str,
     /// Options that make the runner stop at failed tests.
@@ -102,6 +104,7 @@ impl Definition {
             requires_file_pattern: false,
             chooses_tests: false,
             retries_whole_targets: false,
+            target_noun: "test file",
             location_prefix: "",
             fail_fast: FailFast::options(&[]),
             result_exit_codes: None,

@@ -41,6 +41,7 @@ pub(super) static DEFINITION: Definition = Definition {
     fail_fast: FailFast::options(&["-failfast", "--failfast", "-test.failfast", "--max-fails"]),
     result_exit_codes: Some(&[0, 1]),
     upload_formats: &[Format::GoJsonl, Format::Junit],
+    target_noun: "package",
     ..Definition::defaults("gotest", build)
 };
 

@@ -1,90 +1,62 @@
-//! The calls of the backfill: what the token may do, which commits, which suite, where to send.
+//! The calls of the backfill: token scopes, commits, the suite, and the upload of the archive.
 
 use std::io::Read;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use test_engine_wire::{AccessToken, PresignedForm, PresignedUpload, Suite};
 
 use super::multipart::Form;
-use super::{ApiError, Budget, Client, Failure, Reason, Request, read_json, shown, with_retries};
+use super::{ApiError, Budget, Call, Client, Failure, Reason, Request, read_json, without_secrets};
 
-/// The longest one upload of an archive may take. It is large, and the line may be slow.
-const UPLOAD_LIMIT: Duration = Duration::from_mins(30);
+/// For one upload of an archive, which may be large and the connection slow.
+const UPLOAD_TIMEOUT: Duration = Duration::from_mins(30);
 
 impl Client<'_> {
-    /// What the access token may do. `None` when the server does not say.
+    /// `None` if the server has no such endpoint.
     pub fn token_scopes(&self, base_url: &str) -> Result<Option<Vec<String>>, ApiError> {
         let url = format!("{base_url}/v2/access-token");
-        let read = |body: Vec<u8>| read_json::<AccessToken>(&body);
-        match self.call(
-            "check the access token",
-            Budget::PLAN,
-            "GET",
-            &url,
-            None,
-            read,
-        ) {
+        match self.get("check the access token", &url, read_json::<AccessToken>) {
             Ok(token) => Ok(Some(token.scopes)),
-            Err(error) if error.reason_to_go_without() == Some(Reason::NotFound) => Ok(None),
+            Err(error) if error.reason_to_continue() == Some(Reason::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The commits that the suite saw in the last `days` days, one a line.
+    /// The commits of the suite's runs in the last `days` days, one per line.
     pub fn commits(&self, days: u32) -> Result<String, ApiError> {
-        let url = format!("{}/commits?days={days}", self.suite_url);
-        let request = Request {
-            url: &url,
-            authorization: self.authorization.expose_secret(),
-            content_type: "application/json",
-        };
-        let what = format!("GET {}", shown(&url));
-        self.terminal.debug(|| what.clone());
-        let budget = Budget::PLAN.scaled(self.time_scale);
-        let listed = with_retries(&budget, self.terminal, &what, |limit| {
-            self.transport.get_as(request, "text/plain", limit)
-        });
-        let body = listed.map_err(|gave_up| ApiError {
+        let call = Call {
             doing: "list the suite's commits",
-            failure: gave_up.failure,
-            tries: gave_up.tries,
-            elapsed: gave_up.elapsed,
-        })?;
-        Ok(String::from_utf8_lossy(&body).into_owned())
+            budget: Budget::PLAN,
+            url: &format!("{}/commits?days={days}", self.suite_url),
+            accept: "text/plain",
+            body: None,
+        };
+        self.call(
+            &call,
+            |body| Ok(String::from_utf8_lossy(&body).into_owned()),
+        )
     }
 
-    /// The suite itself.
     pub fn suite(&self) -> Result<Suite, ApiError> {
-        let read = |body: Vec<u8>| read_json(&body);
-        self.call(
-            "find the suite",
-            Budget::PLAN,
-            "GET",
-            &self.suite_url,
-            None,
-            read,
-        )
+        self.get("find the suite", &self.suite_url, read_json)
     }
 
-    /// A form to send the archive with. Each is good for a short time, and may be good only once.
+    /// A form for one upload of the archive. It expires soon and may be valid only once.
     pub fn presigned_upload(&self) -> Result<PresignedUpload, ApiError> {
-        let url = format!(
-            "{}/commit-metadata-backfill/presigned-upload",
-            self.suite_url
-        );
-        let read = |body: Vec<u8>| read_json(&body);
-        self.call(
-            "prepare the upload",
-            Budget::PLAN,
-            "POST",
-            &url,
-            Some(b""),
-            read,
-        )
+        let call = Call {
+            doing: "prepare the upload",
+            budget: Budget::PLAN,
+            url: &format!(
+                "{}/commit-metadata-backfill/presigned-upload",
+                self.suite_url
+            ),
+            accept: "*/*",
+            body: Some(b""),
+        };
+        self.call(&call, read_json)
     }
 
-    /// Sends `archive`, `length` bytes long, to storage. No credential of ours goes with it.
+    /// Sends `archive`, `length` bytes long, to storage, without the access token.
     pub fn send_archive(
         &self,
         form: &PresignedForm,
@@ -103,15 +75,17 @@ impl Client<'_> {
         };
         let multipart = Form::new(fields, file_field, file_name);
         self.terminal
-            .debug(|| format!("POST {} with {length} bytes", shown(&form.url)));
-        let mut body = multipart.head().chain(archive).chain(multipart.tail());
+            .debug(|| format!("POST {} with {length} bytes", without_secrets(&form.url)));
+        let request = Request {
+            url: &form.url,
+            authorization: None,
+            content_type: multipart.content_type(),
+            accept: "*/*",
+        };
         let length = multipart.length_with(length);
-        self.transport.post_form(
-            &form.url,
-            multipart.content_type(),
-            length,
-            &mut body,
-            UPLOAD_LIMIT,
-        )
+        let mut body = multipart.head().chain(archive).chain(multipart.tail());
+        self.transport
+            .post(request, length, &mut body, UPLOAD_TIMEOUT)
+            .map(drop)
     }
 }

@@ -1,121 +1,158 @@
-//! Why one request failed, and what follows from it. Pure.
+//! Why one request failed, and whether to retry, continue without the server, or stop. Pure.
 //!
-//! How long to go on trying is `budget`'s business; what a command does without an answer is the
-//! command's.
+//! `budget` decides how long to keep trying.
 
+use std::io;
 use std::time::Duration;
 
-/// How a 403 begins that is about money, not about permission.
+/// The start of a 403 message that is about money, not about permission.
 const BILLING: &str = "Billing Error";
 
-/// The longest part of an error body that is shown, in bytes.
-const SHOWN: usize = 500;
+/// Bytes of an error body that are shown.
+const MAX_SHOWN: usize = 500;
 
-/// Why one try failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// No whole answer came: no connection, a reset, a timeout, a broken certificate.
-    #[error("{0}")]
-    Network(String),
-    /// An answer with a status that is not success.
+    /// No complete response: no connection, a reset, a timeout, a broken certificate.
+    #[error("{message}")]
+    Network {
+        message: String,
+        /// What usually causes this, as a sentence.
+        explanation: Option<&'static str>,
+    },
+    /// A response with a status other than success.
     #[error("{message} (status {status})")]
     Status {
-        /// The HTTP status.
         status: u16,
-        /// What the server says, or what can be said of a body that is no JSON.
+        /// From the body, or a description of a body that is not JSON.
         message: String,
-        /// How long the server asks to wait; of 429 only.
-        wait: Option<Duration>,
+        /// The wait that the server requested; only with 429.
+        retry_after: Option<Duration>,
     },
-    /// A successful answer that is not what it should be.
-    #[error("the server's answer cannot be read: {0}")]
+    /// A successful response with an unexpected body.
+    #[error("the server's response cannot be read: {0}")]
     Unreadable(String),
-    /// The request could not be made as it stands.
+    /// The request itself is invalid or pointless.
     #[error("{0}")]
     Request(String),
 }
 
-/// What follows from a failure.
+/// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Another try may help.
     Retry,
-    /// Trying again will not help; work without the server.
-    GoWithout(Reason),
-    /// Something is wrong that a person must put right.
+    /// A retry will not help; work without the server.
+    Continue(Reason),
+    /// A person must fix something.
     Fatal,
 }
 
-/// Why the work goes on without the server.
+/// Why work continues without the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The time for tries is spent.
+    /// No time or tries are left.
     BudgetSpent,
-    /// The account does not pay for it.
     Billing,
-    /// It is not there.
     NotFound,
-    /// The server will not plan this.
-    Unavailable,
+    Unprocessable,
 }
 
 impl Failure {
-    /// What follows from this failure.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Network(_) => Verdict::Retry,
+            Self::Network { .. } => Verdict::Retry,
             Self::Unreadable(_) | Self::Request(_) => Verdict::Fatal,
             Self::Status {
                 status, message, ..
             } => match status {
                 409 | 429 | 500..=599 => Verdict::Retry,
-                403 if message.starts_with(BILLING) => Verdict::GoWithout(Reason::Billing),
-                404 => Verdict::GoWithout(Reason::NotFound),
-                422 => Verdict::GoWithout(Reason::Unavailable),
+                403 if message.starts_with(BILLING) => Verdict::Continue(Reason::Billing),
+                404 => Verdict::Continue(Reason::NotFound),
+                422 => Verdict::Continue(Reason::Unprocessable),
                 _ => Verdict::Fatal,
             },
         }
     }
 
-    /// How long the server asked to wait.
-    pub fn asked_wait(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Status { wait, .. } => *wait,
+            Self::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
 
-    /// The failure that an answer without success stands for.
-    ///
-    /// `rate_limit_reset` is the header of that name: whole seconds.
-    pub fn from_answer(status: u16, rate_limit_reset: Option<&str>, body: &[u8]) -> Self {
-        let wait = rate_limit_reset
+    /// What usually causes this failure, as a sentence.
+    pub fn explanation(&self) -> Option<&'static str> {
+        match self {
+            Self::Network { explanation, .. } => *explanation,
+            _ => None,
+        }
+    }
+
+    pub fn network(message: impl Into<String>) -> Self {
+        Self::Network {
+            message: message.into(),
+            explanation: None,
+        }
+    }
+
+    /// An error of the operating system, without its name for the error and its number.
+    pub fn io(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        let (message, explanation) = match error.kind() {
+            Kind::ConnectionRefused => (
+                "connection refused",
+                Some("No server is listening at this address, or a firewall rejects it."),
+            ),
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
+                ("the server closed the connection", None)
+            }
+            Kind::UnexpectedEof => (
+                "the connection ended before the response was complete",
+                None,
+            ),
+            Kind::TimedOut => ("connection timed out", None),
+            Kind::HostUnreachable | Kind::NetworkUnreachable => (
+                "the server is unreachable",
+                Some("There is no network route to this address."),
+            ),
+            _ => return Self::network(error.to_string()),
+        };
+        Self::Network {
+            message: message.to_owned(),
+            explanation,
+        }
+    }
+
+    /// `rate_limit_reset` is the header of that name, in whole seconds.
+    pub fn from_response(status: u16, rate_limit_reset: Option<&str>, body: &[u8]) -> Self {
+        let retry_after = rate_limit_reset
             .filter(|_| status == 429)
             .and_then(|seconds| seconds.trim().parse().ok())
             .map(Duration::from_secs);
         Self::Status {
             status,
             message: message(body),
-            wait,
+            retry_after,
         }
     }
 }
 
-/// The `message` of an error body, or words for a body that has none.
+/// The `message` of an error body, or a description of a body without one.
 fn message(body: &[u8]) -> String {
     if let Ok(error) = serde_json::from_slice::<test_engine_wire::ErrorBody>(body)
         && !error.message.trim().is_empty()
     {
         return error.message;
     }
-    let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
+    let text = String::from_utf8_lossy(&body[..body.len().min(MAX_SHOWN)]);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() {
         "the server gave no reason".to_owned()
-    } else if body.len() > SHOWN {
-        format!("the server answered: {text}…")
+    } else if body.len() > MAX_SHOWN {
+        format!("the server responded: {text}…")
     } else {
-        format!("the server answered: {text}")
+        format!("the server responded: {text}")
     }
 }
 
@@ -125,8 +162,8 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Failure {
-        Failure::from_answer(status, None, body.as_bytes())
+    fn response(status: u16, body: &str) -> Failure {
+        Failure::from_response(status, None, body.as_bytes())
     }
 
     #[rstest]
@@ -138,24 +175,24 @@ mod tests {
     #[case(
         403,
         r#"{"message":"Billing Error: unpaid"}"#,
-        Verdict::GoWithout(Reason::Billing)
+        Verdict::Continue(Reason::Billing)
     )]
     #[case(403, r#"{"message":"no. Billing Error"}"#, Verdict::Fatal)]
     #[case(403, "Forbidden", Verdict::Fatal)]
-    #[case(404, "", Verdict::GoWithout(Reason::NotFound))]
-    #[case(422, "{}", Verdict::GoWithout(Reason::Unavailable))]
+    #[case(404, "", Verdict::Continue(Reason::NotFound))]
+    #[case(422, "{}", Verdict::Continue(Reason::Unprocessable))]
     #[case(400, r#"{"message":"runner is required"}"#, Verdict::Fatal)]
     #[case(401, "{}", Verdict::Fatal)]
     #[case(301, "", Verdict::Fatal)]
     #[case(204, "", Verdict::Fatal)]
     #[case(418, "", Verdict::Fatal)]
     fn verdicts(#[case] status: u16, #[case] body: &str, #[case] expected: Verdict) {
-        assert_eq!(answer(status, body).verdict(), expected);
+        assert_eq!(response(status, body).verdict(), expected);
     }
 
     #[test]
-    fn what_is_not_an_answer() {
-        assert_eq!(Failure::Network("reset".into()).verdict(), Verdict::Retry);
+    fn verdicts_without_a_response() {
+        assert_eq!(Failure::network("reset").verdict(), Verdict::Retry);
         assert_eq!(Failure::Unreadable("eof".into()).verdict(), Verdict::Fatal);
         assert_eq!(Failure::Request("uri".into()).verdict(), Verdict::Fatal);
     }
@@ -167,18 +204,18 @@ mod tests {
     #[case(429, Some("soon"), None)]
     #[case(429, None, None)]
     #[case(503, Some("12"), None)]
-    fn the_wait_is_the_servers_word_on_429(
+    fn only_429_can_request_a_wait(
         #[case] status: u16,
         #[case] header: Option<&str>,
         #[case] seconds: Option<u64>,
     ) {
-        let failure = Failure::from_answer(status, header, b"{}");
-        assert_eq!(failure.asked_wait(), seconds.map(Duration::from_secs));
+        let failure = Failure::from_response(status, header, b"{}");
+        assert_eq!(failure.retry_after(), seconds.map(Duration::from_secs));
     }
 
     #[test]
-    fn messages() {
-        let text = |status, body: &str| answer(status, body).to_string();
+    fn messages_of_error_bodies() {
+        let text = |status, body: &str| response(status, body).to_string();
         assert_eq!(
             text(401, r#"{"message":"Who are you?"}"#),
             "Who are you? (status 401)"
@@ -186,13 +223,25 @@ mod tests {
         assert_eq!(text(503, ""), "the server gave no reason (status 503)");
         assert_eq!(
             text(502, "<h1>Bad\n  Gateway</h1>"),
-            "the server answered: <h1>Bad Gateway</h1> (status 502)"
+            "the server responded: <h1>Bad Gateway</h1> (status 502)"
         );
         assert_eq!(
             text(500, r#"{"error":1}"#),
-            r#"the server answered: {"error":1} (status 500)"#
+            r#"the server responded: {"error":1} (status 500)"#
         );
         assert!(text(500, &"x".repeat(5000)).len() < 600);
         assert!(text(500, &"é".repeat(5000)).len() < 1200);
+    }
+
+    #[test]
+    fn system_errors_are_in_plain_words() {
+        let refused = Failure::io(&io::ErrorKind::ConnectionRefused.into());
+        assert_eq!(refused.to_string(), "connection refused");
+        assert!(refused.explanation().is_some());
+        let other = Failure::io(&io::Error::other("odd"));
+        assert_eq!(
+            (other.to_string().as_str(), other.explanation()),
+            ("odd", None)
+        );
     }
 }

@@ -1,15 +1,13 @@
-//! The plan API, as calls: fetch or create a plan, filter tests, tell how a run went.
+//! The plan API as typed calls.
 //!
-//! It gives typed answers or an [`ApiError`] that says whether work can go on without one. It does
-//! not decide what a command does then.
+//! Each call returns a response, or an [`ApiError`] that says whether work can continue without
+//! one. What a command does then is the command's decision.
 
 mod backfill;
 mod budget;
 mod failure;
 pub(crate) mod multipart;
 mod transport;
-
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -23,9 +21,8 @@ pub(crate) use transport::{GaveUp, Request, Transport, with_retries};
 
 use crate::terminal::Terminal;
 
-/// How this client names itself.
+/// Uses Go's names for the platform, as the hosted client does.
 pub fn user_agent() -> String {
-    // The names are Go's: servers and their logs know them.
     let system = match std::env::consts::OS {
         "macos" => "darwin",
         other => other,
@@ -42,48 +39,32 @@ pub fn user_agent() -> String {
     )
 }
 
-/// A plan, and the text it was read from.
 #[derive(Clone, Debug)]
-pub struct PlanAnswer {
-    /// The plan.
+pub struct PlanResponse {
     pub plan: Plan,
-    /// The server's answer as it came: JSON.
+    /// The JSON that the plan was parsed from.
     pub text: Vec<u8>,
 }
 
-/// Why a call gave no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {doing}: {failure}{}", effort(*.tries, *.elapsed))]
+#[error("failed to {doing}: {gave_up}")]
 pub struct ApiError {
     doing: &'static str,
-    failure: Failure,
-    tries: u32,
-    elapsed: Duration,
-}
-
-/// How hard it was tried, for the end of a message; empty when it was tried once.
-pub(crate) fn effort(tries: u32, elapsed: Duration) -> String {
-    if tries > 1 {
-        format!(" ({tries} tries in {:.1} s)", elapsed.as_secs_f64())
-    } else {
-        String::new()
-    }
+    gave_up: GaveUp,
 }
 
 impl ApiError {
-    /// Why work can go on without the server, or `None` when it cannot: something is wrong that a
-    /// person must put right.
-    pub fn reason_to_go_without(&self) -> Option<Reason> {
-        match self.failure.verdict() {
+    /// Why work can continue without the server; `None` if a person must fix something first.
+    pub fn reason_to_continue(&self) -> Option<Reason> {
+        match self.gave_up.failure.verdict() {
             Verdict::Retry => Some(Reason::BudgetSpent),
-            Verdict::GoWithout(reason) => Some(reason),
+            Verdict::Continue(reason) => Some(reason),
             Verdict::Fatal => None,
         }
     }
 
-    /// What a person might do about it.
     pub fn hint(&self) -> Option<&'static str> {
-        match &self.failure {
+        match &self.gave_up.failure {
             Failure::Status { status: 401, .. } => Some(
                 "check the access token: BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN or --access-token",
             ),
@@ -91,7 +72,7 @@ impl ApiError {
                 Some("check that the access token may read and write test plans of this suite")
             }
             Failure::Unreadable(_) | Failure::Request(_) => Some(
-                "check that BUILDKITE_TEST_ENGINE_BASE_URL (--base-url) names a Test Engine server",
+                "check that BUILDKITE_TEST_ENGINE_BASE_URL (--base-url) is a Test Engine server",
             ),
             _ => None,
         }
@@ -110,7 +91,7 @@ pub struct SuiteAccess {
     pub time_scale: f64,
 }
 
-/// Speaks with the plan API of one suite.
+/// A client of the plan API for one suite.
 pub struct Client<'a> {
     transport: Transport,
     suite_url: String,
@@ -119,8 +100,19 @@ pub struct Client<'a> {
     terminal: &'a Terminal,
 }
 
+/// One request with its retries.
+struct Call<'a> {
+    /// Completes "failed to …".
+    doing: &'static str,
+    budget: Budget,
+    url: &'a str,
+    accept: &'a str,
+    /// A `POST` if there is one, else a `GET`.
+    body: Option<&'a [u8]>,
+}
+
 impl<'a> Client<'a> {
-    /// Connects when first used.
+    /// Connects on first use.
     pub(crate) fn new(suite: &SuiteAccess, transport: &Transport, terminal: &'a Terminal) -> Self {
         Self {
             transport: transport.clone(),
@@ -136,141 +128,151 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The plan of this name, or `None` when there is none yet.
+    /// `None` if the plan does not exist yet.
     pub fn fetch_plan(
         &self,
         identifier: &str,
         job_retry_count: i64,
-    ) -> Result<Option<PlanAnswer>, ApiError> {
+    ) -> Result<Option<PlanResponse>, ApiError> {
         let url = format!(
             "{}/test_plan?identifier={}&job_retry_count={job_retry_count}",
             self.suite_url,
             percent_encoded(identifier, true)
         );
-        let fetched = self.call(
-            "fetch the test plan",
-            Budget::PLAN,
-            "GET",
-            &url,
-            None,
-            read_plan,
-        );
-        match fetched {
-            Err(error) if error.reason_to_go_without() == Some(Reason::NotFound) => Ok(None),
+        match self.get("fetch the test plan", &url, read_plan) {
+            Err(error) if error.reason_to_continue() == Some(Reason::NotFound) => Ok(None),
             other => other.map(Some),
         }
     }
 
-    /// Asks for a plan to be made. Whoever asks first decides; the others get the same plan.
-    pub fn create_plan(&self, request: &PlanRequest) -> Result<PlanAnswer, ApiError> {
-        let url = format!("{}/test_plan", self.suite_url);
-        let body = encoded(request);
-        self.call(
-            "create the test plan",
-            Budget::PLAN,
-            "POST",
-            &url,
-            Some(&body),
-            read_plan,
-        )
+    /// The first request decides; later ones with the same identifier get the same plan.
+    pub fn create_plan(&self, request: &PlanRequest) -> Result<PlanResponse, ApiError> {
+        let doing = "create the test plan";
+        self.post(doing, Budget::PLAN, "test_plan", request, read_plan)
     }
 
-    /// Which files are worth splitting into examples.
+    /// Returns the files that are worth splitting into examples.
     pub fn filter_tests(
         &self,
         request: &FilterTestsRequest,
     ) -> Result<FilterTestsResponse, ApiError> {
-        let url = format!("{}/test_plan/filter_tests", self.suite_url);
-        let body = encoded(request);
-        self.call(
-            "filter the tests",
-            Budget::PLAN,
-            "POST",
-            &url,
-            Some(&body),
-            |body| read_json(&body),
-        )
+        let doing = "filter the tests";
+        let path = "test_plan/filter_tests";
+        self.post(doing, Budget::PLAN, path, request, read_json)
     }
 
-    /// Tells how the run of this node went.
     pub fn send_plan_metadata(&self, request: &PlanMetadataRequest) -> Result<(), ApiError> {
-        let url = format!("{}/test_plan_metadata", self.suite_url);
-        let body = encoded(request);
-        // The answer holds nothing, and may be empty.
-        self.call(
-            "send the test plan metadata",
-            Budget::AFTERWARDS,
-            "POST",
-            &url,
-            Some(&body),
-            |_| Ok(()),
-        )
+        let doing = "send the test plan metadata";
+        // The response may be empty.
+        let read = |_| Ok(());
+        self.post(doing, Budget::METADATA, "test_plan_metadata", request, read)
+    }
+
+    fn get<T>(
+        &self,
+        doing: &'static str,
+        url: &str,
+        read: impl Fn(Vec<u8>) -> Result<T, Failure>,
+    ) -> Result<T, ApiError> {
+        let call = Call {
+            doing,
+            budget: Budget::PLAN,
+            url,
+            accept: "*/*",
+            body: None,
+        };
+        self.call(&call, read)
+    }
+
+    /// `path` is relative to the suite.
+    fn post<T>(
+        &self,
+        doing: &'static str,
+        budget: Budget,
+        path: &str,
+        request: &impl serde::Serialize,
+        read: impl Fn(Vec<u8>) -> Result<T, Failure>,
+    ) -> Result<T, ApiError> {
+        let body = serde_json::to_vec(request)
+            .expect("requests contain only strings, numbers, lists and string keys");
+        let call = Call {
+            doing,
+            budget,
+            url: &format!("{}/{path}", self.suite_url),
+            accept: "*/*",
+            body: Some(&body),
+        };
+        self.call(&call, read)
     }
 
     fn call<T>(
         &self,
-        doing: &'static str,
-        budget: Budget,
-        method: &str,
-        url: &str,
-        body: Option<&[u8]>,
+        call: &Call<'_>,
         read: impl Fn(Vec<u8>) -> Result<T, Failure>,
     ) -> Result<T, ApiError> {
         let request = Request {
-            url,
-            authorization: self.authorization.expose_secret(),
+            url: call.url,
+            authorization: Some(self.authorization.expose_secret()),
             content_type: "application/json",
+            accept: call.accept,
         };
-        let what = format!("{method} {}", shown(url));
-        self.terminal.debug(|| match body {
+        let method = call.body.map_or("GET", |_| "POST");
+        let what = format!("{method} {}", without_secrets(call.url));
+        self.terminal.debug(|| match call.body {
             Some(body) => format!("{what} with {} bytes", body.len()),
             None => what.clone(),
         });
         with_retries(
-            &budget.scaled(self.time_scale),
+            &call.budget.scaled(self.time_scale),
             self.terminal,
-            &what,
+            &format!("API request failed: {what}"),
             |limit| {
-                let answer = match body {
+                let body = match call.body {
                     Some(mut body) => {
-                        self.transport
-                            .post(request, body.len() as u64, &mut body, limit)
+                        let length = body.len() as u64;
+                        self.transport.post(request, length, &mut body, limit)?.1
                     }
-                    None => self.transport.get(request, limit),
+                    None => self.transport.get(request, limit)?,
                 };
-                answer.and_then(&read)
+                read(body)
             },
         )
         .map_err(|gave_up| ApiError {
-            doing,
-            failure: gave_up.failure,
-            tries: gave_up.tries,
-            elapsed: gave_up.elapsed,
+            doing: call.doing,
+            gave_up,
         })
     }
 }
 
-fn read_plan(text: Vec<u8>) -> Result<PlanAnswer, Failure> {
-    Ok(PlanAnswer {
-        plan: read_json(&text)?,
-        text,
-    })
+fn read_plan(text: Vec<u8>) -> Result<PlanResponse, Failure> {
+    let plan = serde_json::from_slice(json_object(&text)?).map_err(unreadable)?;
+    Ok(PlanResponse { plan, text })
 }
 
-fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    // A list would be read as the values of an object in order, and `[]` as an empty plan.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(Failure::Unreadable("it is not a JSON object".to_owned()));
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "has the signature of read_plan"
+)]
+fn read_json<T: DeserializeOwned>(body: Vec<u8>) -> Result<T, Failure> {
+    serde_json::from_slice(json_object(&body)?).map_err(unreadable)
+}
+
+/// Rejects other JSON: serde reads a list as the fields of a struct, and `[]` as an empty plan.
+fn json_object(body: &[u8]) -> Result<&[u8], Failure> {
+    if body.trim_ascii_start().first() == Some(&b'{') {
+        Ok(body)
+    } else {
+        Err(Failure::Unreadable("it is not a JSON object".to_owned()))
     }
-    serde_json::from_slice(body).map_err(|error| Failure::Unreadable(error.to_string()))
 }
 
-fn encoded(request: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(request).expect("requests hold only strings, numbers, lists and string keys")
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(error: serde_json::Error) -> Failure {
+    Failure::Unreadable(error.to_string())
 }
 
-/// An address without its query and without a user's name or password.
-fn shown(url: &str) -> String {
+/// The URL without its query, user name and password.
+pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.split_once('?').map_or(url, |(url, _)| url);
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
@@ -282,7 +284,7 @@ fn shown(url: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// RFC 3986 percent-encoding of everything but unreserved characters, and `/` where it may stay.
+/// Percent-encodes everything but the unreserved characters of RFC 3986, and `/` on request.
 fn percent_encoded(text: &str, keep_slashes: bool) -> String {
     use std::fmt::Write as _;
 
@@ -293,7 +295,7 @@ fn percent_encoded(text: &str, keep_slashes: bool) -> String {
                 encoded.push(char::from(byte));
             }
             b'/' if keep_slashes => encoded.push('/'),
-            _ => write!(encoded, "%{byte:02X}").expect("a string takes every write"),
+            _ => write!(encoded, "%{byte:02X}").expect("writing to a string cannot fail"),
         }
     }
     encoded
@@ -304,22 +306,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_identifier_keeps_its_slash_and_nothing_else() {
+    fn percent_encoding_can_keep_slashes() {
         assert_eq!(percent_encoded("b1/s 2&c=é", true), "b1/s%202%26c%3D%C3%A9");
         assert_eq!(percent_encoded("../x", false), "..%2Fx");
     }
 
     #[test]
-    fn addresses_are_shown_without_secrets() {
+    fn urls_lose_their_secrets() {
         assert_eq!(
-            shown("https://user:pass@example.com:8/v2/plan?identifier=x"),
+            without_secrets("https://user:pass@example.com:8/v2/plan?identifier=x"),
             "https://example.com:8/v2/plan"
         );
-        assert_eq!(shown("http://example.com"), "http://example.com");
+        assert_eq!(without_secrets("http://example.com"), "http://example.com");
     }
 
     #[test]
-    fn the_user_agent_has_gos_names() {
+    fn the_user_agent_has_the_names_of_go() {
         let name = user_agent();
         assert!(name.starts_with("Buildkite Test Engine Client/"), "{name}");
         assert!(name.ends_with(')'), "{name}");

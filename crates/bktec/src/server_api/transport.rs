@@ -1,52 +1,77 @@
-//! One HTTP request, and the loop that tries it again.
+//! One HTTP request, and the loop that retries it.
 //!
-//! The only place that knows the HTTP library. What a failure means stands in `failure`, how long
-//! to go on in `budget`.
+//! The only module that uses the HTTP library. `failure` classifies failures, `budget` limits the
+//! retries.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
 
 use ureq::config::RedirectAuthHeaders;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, SendBody, http};
+use ureq::{Agent, Body, RequestBuilder, SendBody, http};
 
 use super::budget::Budget;
 use super::failure::{Failure, Verdict};
 use crate::terminal::Terminal;
 
-/// Redirects that a `GET` follows. A `POST` follows none: its body would be lost on the way.
+/// For `GET` only. A `POST` follows none, because a redirect would drop its body.
 const MAX_REDIRECTS: u32 = 5;
 
-/// The largest answer that is read, in bytes: a plan of well over a million tests.
-const MAX_ANSWER: u64 = 512 << 20;
+/// In bytes; enough for a plan of well over a million tests.
+const MAX_RESPONSE: u64 = 512 << 20;
 
-/// The most of an error's body that is read, in bytes.
-const MAX_ERROR: u64 = 64 << 10;
+/// In bytes.
+const MAX_ERROR_RESPONSE: u64 = 64 << 10;
 
 /// A request without its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     pub url: &'a str,
-    pub authorization: &'a str,
+    pub authorization: Option<&'a str>,
     pub content_type: &'a str,
+    pub accept: &'a str,
 }
 
-/// Sends requests. Connects when first used; clones share what was set up then.
+/// Sends requests. Connects on first use; clones share the connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     agent: Agent,
 }
 
-/// A failure, with how hard it was tried.
-#[derive(Debug)]
-pub(crate) struct GaveUp {
+/// The last failure of a request, and the effort before giving up.
+#[derive(Debug, thiserror::Error)]
+#[error("{failure}{}", effort(*.tries, *.elapsed))]
+pub struct GaveUp {
     pub failure: Failure,
     pub tries: u32,
     pub elapsed: Duration,
 }
 
+fn effort(tries: u32, elapsed: Duration) -> String {
+    if tries > 1 {
+        format!(" ({tries} tries in {:.1} s)", elapsed.as_secs_f64())
+    } else {
+        String::new()
+    }
+}
+
+impl Request<'_> {
+    fn build<B>(&self, builder: RequestBuilder<B>, limit: Duration) -> RequestBuilder<B> {
+        let builder = builder
+            .config()
+            .timeout_global(Some(limit))
+            .build()
+            .header("Content-Type", self.content_type)
+            .header("Accept", self.accept);
+        match self.authorization {
+            Some(authorization) => builder.header("Authorization", authorization),
+            None => builder,
+        }
+    }
+}
+
 impl Transport {
-    /// Speaks as this client, trusts what the system trusts, goes through the environment's proxy.
+    /// Trusts the system's certificates and uses the proxy of the environment.
     pub(crate) fn new() -> Self {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
@@ -62,115 +87,57 @@ impl Transport {
         Self { agent }
     }
 
-    /// One `GET`, which may take `limit`; the body of a success.
+    /// Returns the body of a success.
     pub(crate) fn get(&self, request: Request<'_>, limit: Duration) -> Result<Vec<u8>, Failure> {
-        self.get_as(request, "*/*", limit)
+        let sent = request.build(self.agent.get(request.url), limit).call();
+        read_response(sent, limit).map(|(_, body)| body)
     }
 
-    /// The same, for an answer of the media type `accept`.
-    pub(crate) fn get_as(
-        &self,
-        request: Request<'_>,
-        accept: &str,
-        limit: Duration,
-    ) -> Result<Vec<u8>, Failure> {
-        let sent = self
-            .agent
-            .get(request.url)
-            .config()
-            .timeout_global(Some(limit))
-            .build()
-            .header("Authorization", request.authorization)
-            .header("Content-Type", request.content_type)
-            .header("Accept", accept)
-            .call();
-        answer(sent, limit)
-    }
-
-    /// One `POST`, which may take `limit`; the body of a success.
+    /// Returns the status and the body of a success.
     pub(crate) fn post(
         &self,
         request: Request<'_>,
         length: u64,
         body: &mut dyn Read,
         limit: Duration,
-    ) -> Result<Vec<u8>, Failure> {
-        self.post_for_status(request, length, body, limit)
-            .map(|(_, body)| body)
-    }
-
-    /// The same, with the status of the success.
-    pub(crate) fn post_for_status(
-        &self,
-        request: Request<'_>,
-        length: u64,
-        body: &mut dyn Read,
-        limit: Duration,
     ) -> Result<(u16, Vec<u8>), Failure> {
-        let sent = self
-            .agent
-            .post(request.url)
+        let sent = request
+            .build(self.agent.post(request.url), limit)
             .config()
-            .timeout_global(Some(limit))
             .max_redirects(0)
             .build()
-            .header("Authorization", request.authorization)
-            .header("Content-Type", request.content_type)
             .header("Content-Length", length.to_string())
             .send(SendBody::from_reader(body));
-        let status = sent
-            .as_ref()
-            .map_or(0, |response| response.status().as_u16());
-        answer(sent, limit).map(|body| (status, body))
+        read_response(sent, limit)
     }
 }
 
-impl Transport {
-    /// One `POST` of a form to an address that needs no credential but the form's own fields.
-    pub(crate) fn post_form(
-        &self,
-        url: &str,
-        content_type: &str,
-        length: u64,
-        body: &mut dyn Read,
-        limit: Duration,
-    ) -> Result<(), Failure> {
-        let sent = self
-            .agent
-            .post(url)
-            .config()
-            .timeout_global(Some(limit))
-            .max_redirects(0)
-            .build()
-            .header("Content-Type", content_type)
-            .header("Content-Length", length.to_string())
-            .send(SendBody::from_reader(body));
-        answer(sent, limit).map(drop)
-    }
-}
-
-/// Calls `once` until it succeeds, fails for good, or the budget is spent. `once` gets the time it
-/// may take.
+/// Calls `once` with its time limit until it succeeds, fails for good, or the budget is spent.
+///
+/// Prints each failed try; the line begins with `failed`.
 pub(crate) fn with_retries<T>(
     budget: &Budget,
     terminal: &Terminal,
-    what: &str,
+    failed: &str,
     mut once: impl FnMut(Duration) -> Result<T, Failure>,
 ) -> Result<T, GaveUp> {
     let started = Instant::now();
-    for tries in 1.. {
+    let mut tries = 0;
+    loop {
         let failure = match once(budget.next_limit(started.elapsed())) {
-            Ok(answer) => return Ok(answer),
+            Ok(response) => return Ok(response),
             Err(failure) => failure,
         };
+        tries += 1;
         let elapsed = started.elapsed();
-        let wait = match failure.verdict() {
-            Verdict::Retry => {
-                terminal.stderr_line(&format!("bktec: API request failed: {what}: {failure}"));
-                budget.next_wait(tries, failure.asked_wait(), elapsed, rand::random())
+        let mut wait = None;
+        if failure.verdict() == Verdict::Retry {
+            terminal.stderr_line(&format!("bktec: {failed}: {failure}"));
+            if let Some(explanation) = failure.explanation().filter(|_| tries == 1) {
+                terminal.stderr_line(&format!("bktec: {explanation}"));
             }
-            Verdict::GoWithout(_) | Verdict::Fatal => None,
-        };
+            wait = budget.next_wait(tries, failure.retry_after(), elapsed, rand::random());
+        }
         let Some(wait) = wait else {
             return Err(GaveUp {
                 failure,
@@ -179,96 +146,89 @@ pub(crate) fn with_retries<T>(
             });
         };
         std::thread::sleep(wait);
-        terminal.stderr_line(&format!(
-            "bktec: Retrying API request (attempt {})",
-            tries + 1
-        ));
+        let next = tries + 1;
+        terminal.stderr_line(&format!("bktec: Retrying API request (attempt {next})"));
     }
-    unreachable!("the budget ends before the numbers do")
 }
 
-fn answer(
+fn read_response(
     sent: Result<http::Response<Body>, ureq::Error>,
     limit: Duration,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<(u16, Vec<u8>), Failure> {
     let response = sent.map_err(|error| failure(error, limit))?;
-    let status = response.status().as_u16();
+    let status = response.status();
     let header = |name: &str| {
-        response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
+        let value = response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
     };
-    let reset = header("RateLimit-Reset");
-    let location = header("Location");
-    if response.status().is_redirection() {
+    if status.is_redirection() {
         return Err(Failure::Status {
-            status,
+            status: status.as_u16(),
             message: format!(
                 "the server redirects to {}; check the base URL",
-                location.as_deref().unwrap_or("nowhere")
+                header("Location").as_deref().unwrap_or("nowhere")
             ),
-            wait: None,
+            retry_after: None,
         });
     }
-    let success = response.status().is_success();
-    let most = if success { MAX_ANSWER } else { MAX_ERROR };
-    let read = read_body(response.into_body(), most, limit);
-    if success {
-        let body = read?;
-        if body.len() as u64 > most {
-            return Err(Failure::Unreadable(format!(
-                "it is larger than {} MiB",
-                most >> 20
-            )));
-        }
-        Ok(body)
-    } else {
-        // The status is what counts; a body that breaks off says no less than none.
-        let body = read.unwrap_or_default();
-        Err(Failure::from_answer(status, reset.as_deref(), &body))
+    if !status.is_success() {
+        let reset = header("RateLimit-Reset");
+        // The status decides; a body that breaks off is treated like an empty one.
+        let body = read_body(response.into_body(), MAX_ERROR_RESPONSE, limit).unwrap_or_default();
+        let status = status.as_u16();
+        return Err(Failure::from_response(status, reset.as_deref(), &body));
     }
+    let body = read_body(response.into_body(), MAX_RESPONSE, limit)?;
+    if body.len() as u64 > MAX_RESPONSE {
+        let megabytes = MAX_RESPONSE >> 20;
+        return Err(Failure::Unreadable(format!(
+            "it is larger than {megabytes} MiB"
+        )));
+    }
+    Ok((status.as_u16(), body))
 }
 
-/// Reads one byte more than `most`, so that the caller can tell.
-fn read_body(body: Body, most: u64, limit: Duration) -> Result<Vec<u8>, Failure> {
+/// Reads up to one byte more than `max`, so that the caller notices a larger body.
+fn read_body(body: Body, max: u64, limit: Duration) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     body.into_with_config()
         .limit(u64::MAX)
         .reader()
-        .take(most + 1)
+        .take(max + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| match ureq::Error::from(error) {
-            ureq::Error::Io(error) => Failure::Network(format!("the answer broke off: {error}")),
-            other => failure(other, limit),
-        })?;
+        .map_err(|error| failure(error.into(), limit))?;
     Ok(bytes)
 }
 
-/// What the library's error means here.
 fn failure(error: ureq::Error, limit: Duration) -> Failure {
     match error {
         ureq::Error::Timeout(_) => {
-            Failure::Network(format!("no whole answer within {} s", limit.as_secs_f32()))
+            let seconds = format!("{:.1}", limit.as_secs_f64());
+            let seconds = seconds.trim_end_matches(".0");
+            Failure::network(format!("no complete response within {seconds} s"))
         }
         ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => Failure::Request(format!(
-            "the server keeps redirecting (more than {MAX_REDIRECTS} times); check the base URL"
+            "the server redirects more than {MAX_REDIRECTS} times; check the base URL"
         )),
         ureq::Error::BadUri(_)
         | ureq::Error::Http(_)
         | ureq::Error::InvalidProxyUrl
         | ureq::Error::RequireHttpsOnly(_) => Failure::Request(error.to_string()),
-        other if is_distrust(&other) => Failure::Network(format!(
+        other if is_distrust(&other) => Failure::network(format!(
             "the server's certificate is not trusted by this machine ({other}); check the base \
              URL, or add the authority that signed it to the system's certificates"
         )),
-        other => Failure::Network(other.to_string()),
+        ureq::Error::Io(error) => Failure::io(&error),
+        ureq::Error::HostNotFound => Failure::Network {
+            message: "host name not found".to_owned(),
+            explanation: Some("The host name of the URL has no DNS entry; check its spelling."),
+        },
+        other => Failure::network(other.to_string()),
     }
 }
 
-/// Whether the server showed a certificate that this machine does not accept. The TLS library's
-/// error comes here inside one or more errors of the system's kind.
+/// Whether this machine does not accept the server's certificate. The TLS library's error is
+/// wrapped in one or more I/O errors.
 fn is_distrust(error: &ureq::Error) -> bool {
     let mut inner: &(dyn std::error::Error + 'static) = error;
     loop {
@@ -281,7 +241,7 @@ fn is_distrust(error: &ureq::Error) -> bool {
         ) {
             (Some(ureq::Error::Rustls(error)), _) => Some(error as _),
             (Some(ureq::Error::Io(error)), _) => Some(error as _),
-            // An error of the system's kind names as its source what lies below the error in it.
+            // The `source` of an I/O error skips the error that it wraps.
             (_, Some(error)) => error.get_ref().map(|error| error as _),
             _ => inner.source(),
         };
@@ -301,38 +261,36 @@ mod tests {
             first_wait: Duration::from_millis(1),
             per_try: Duration::from_millis(50),
             overall: Duration::from_millis(200),
-            tries: u32::MAX,
+            max_tries: u32::MAX,
         }
     }
 
-    fn tries(mut answers: Vec<Result<u8, Failure>>) -> (Result<u8, Verdict>, u32) {
-        answers.reverse();
+    fn run(mut responses: Vec<Result<u8, Failure>>) -> (Result<u8, Verdict>, u32) {
+        responses.reverse();
         let mut tries = 0;
-        let outcome = with_retries(&budget(), &Terminal::for_data(false), "GET plan", |_| {
+        let outcome = with_retries(&budget(), &Terminal::for_data(false), "failed", |_| {
             tries += 1;
-            answers
-                .pop()
-                .unwrap_or(Err(Failure::Network("down".into())))
+            responses.pop().unwrap_or(Err(Failure::network("down")))
         });
         (outcome.map_err(|gave_up| gave_up.failure.verdict()), tries)
     }
 
     #[test]
-    fn what_may_heal_is_tried_again() {
-        let conflict = Failure::from_answer(409, None, b"{}");
-        assert_eq!(tries(vec![Err(conflict), Ok(7)]), (Ok(7), 2));
+    fn retries_a_conflict() {
+        let conflict = Failure::from_response(409, None, b"{}");
+        assert_eq!(run(vec![Err(conflict), Ok(7)]), (Ok(7), 2));
     }
 
     #[test]
-    fn what_cannot_heal_is_not() {
-        let refused = Failure::from_answer(401, None, b"{}");
-        assert_eq!(tries(vec![Err(refused), Ok(7)]), (Err(Verdict::Fatal), 1));
+    fn does_not_retry_a_refusal() {
+        let refused = Failure::from_response(401, None, b"{}");
+        assert_eq!(run(vec![Err(refused), Ok(7)]), (Err(Verdict::Fatal), 1));
     }
 
     #[test]
-    fn tries_end_with_the_budget() {
+    fn retries_until_the_budget_is_spent() {
         let started = Instant::now();
-        let (outcome, tries) = tries(Vec::new());
+        let (outcome, tries) = run(Vec::new());
         assert_eq!(outcome, Err(Verdict::Retry));
         assert!(tries > 2, "{tries}");
         assert!(started.elapsed() < Duration::from_millis(400));

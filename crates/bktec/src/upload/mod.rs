@@ -1,8 +1,7 @@
 //! Sends result files to the upload API.
 //!
-//! For `run` while the tests wait: its failure is never the run's failure, the caller prints it and
-//! goes on. For `upload` as all there is to do. What the fields mean is the server's business; a
-//! file is streamed, and cut into several uploads when it holds more results than one may.
+//! In `run`, a failed upload never fails the run: the caller prints it and continues. Files are
+//! streamed, and split into several uploads if they contain more results than one may have.
 
 pub(crate) mod parts;
 pub(crate) mod result_file;
@@ -19,28 +18,21 @@ use test_engine_wire::UploadReceipt;
 use self::parts::Part;
 use crate::ci::RunEnvironment;
 use crate::server_api::multipart::Form;
-use crate::server_api::{Budget, Failure, GaveUp, Request, Transport, effort, with_retries};
+use crate::server_api::{
+    Budget, Failure, GaveUp, Request, Transport, with_retries, without_secrets,
+};
 use crate::terminal::Terminal;
 
-/// Why a file was not uploaded.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// The file cannot be read.
     #[error("failed to read the results: {0}")]
     File(#[source] std::io::Error),
-    /// The server did not take it.
-    #[error("failed to upload {}{part}: {failure}{}", .path.display(), effort(*.tries, *.elapsed))]
+    #[error("failed to upload {}{part}: {gave_up}", .path.display())]
     Server {
-        /// The file.
         path: PathBuf,
-        /// Which of its uploads, in words; empty when there is one.
+        /// Such as ", part 2 of 3"; empty if the file is one upload.
         part: String,
-        /// The last failure.
-        failure: Failure,
-        /// How often it was tried.
-        tries: u32,
-        /// Over what time.
-        elapsed: Duration,
+        gave_up: GaveUp,
     },
 }
 
@@ -58,23 +50,22 @@ pub struct UploadOptions<'a> {
     pub time_scale: f64,
 }
 
-/// Uploads the result files of one run.
 pub struct Uploader<'a> {
     transport: Transport,
     url: String,
     authorization: SecretString,
     fields: Vec<(String, String)>,
-    /// Jest reports absolute paths; the server needs the working directory to make them relative.
-    /// Sent with no other format.
+    /// Sent only with Jest's reports: they contain absolute paths, which the server makes relative
+    /// to this directory.
     directory_for_jest: Option<String>,
-    /// Whether only 201 and 202 count, rather than every success.
+    /// Whether only 201 and 202 are success, and a conflict is final.
     strict: bool,
     budget: Budget,
     terminal: &'a Terminal,
 }
 
 impl<'a> Uploader<'a> {
-    /// An uploader for `bktec run`. Connects when first used. `sends_directory` adds the working
+    /// For `run`. `sends_directory` adds the working
     /// directory to every upload instead of only those that need it.
     pub(crate) fn for_run(
         options: &UploadOptions<'_>,
@@ -83,7 +74,7 @@ impl<'a> Uploader<'a> {
         transport: &Transport,
         terminal: &'a Terminal,
     ) -> Self {
-        // The server expects every key, empty where unknown.
+        // The hosted client sends all keys, empty where unknown.
         let mut environment = options.run.pairs().to_vec();
         environment.extend([
             ("location_prefix", options.location_prefix),
@@ -108,7 +99,7 @@ impl<'a> Uploader<'a> {
         }
     }
 
-    /// An uploader for `bktec upload`, which may take `timeout` for all files together.
+    /// For `bktec upload`. `timeout` is for all files together.
     pub(crate) fn for_files(
         options: &UploadOptions<'_>,
         timeout: Duration,
@@ -137,7 +128,7 @@ impl<'a> Uploader<'a> {
         }
     }
 
-    /// Sends one file of a run. The receipt is empty when the server's answer says nothing.
+    /// The receipt is that of the last part, and empty if the server's response has no details.
     pub fn upload(&self, path: &Path, format: Format) -> Result<UploadReceipt, UploadError> {
         let parts = result_file::parts_of(path, format).map_err(UploadError::File)?;
         let mut last = UploadReceipt::default();
@@ -147,32 +138,31 @@ impl<'a> Uploader<'a> {
         Ok(last)
     }
 
-    /// Sends the parts of one file, as part of something that began at `started` and has one budget.
-    /// Stops at the first that is not taken. `taken` gets the words for a part and its receipt.
+    /// Sends the parts of one file within the budget that began at `started`, and stops at the
+    /// first failure. Calls `on_receipt` with the description of each part and its receipt.
     pub(crate) fn upload_parts(
         &self,
         path: &Path,
         format: Format,
         parts: &[Part],
         started: Instant,
-        mut taken: impl FnMut(&str, UploadReceipt),
+        mut on_receipt: impl FnMut(&str, UploadReceipt),
     ) -> Result<(), UploadError> {
-        for (number, part) in parts.iter().enumerate() {
-            let words = if parts.len() > 1 {
-                format!(", part {} of {}", number + 1, parts.len())
-            } else {
-                String::new()
+        for (index, part) in parts.iter().enumerate() {
+            let description = match parts.len() {
+                1 => String::new(),
+                count => format!(", part {} of {count}", index + 1),
             };
-            let receipt = self
-                .send(path, format, part, &words, started)
-                .map_err(|gave_up| UploadError::Server {
-                    path: path.to_owned(),
-                    part: words.clone(),
-                    failure: gave_up.failure,
-                    tries: gave_up.tries,
-                    elapsed: gave_up.elapsed,
-                })?;
-            taken(&words, receipt);
+            match self.send(path, format, part, &description, started) {
+                Ok(receipt) => on_receipt(&description, receipt),
+                Err(gave_up) => {
+                    return Err(UploadError::Server {
+                        path: path.to_owned(),
+                        part: description,
+                        gave_up,
+                    });
+                }
+            }
         }
         Ok(())
     }
@@ -182,7 +172,7 @@ impl<'a> Uploader<'a> {
         path: &Path,
         format: Format,
         part: &Part,
-        words: &str,
+        description: &str,
         started: Instant,
     ) -> Result<UploadReceipt, GaveUp> {
         let file_name = file_name(path);
@@ -202,52 +192,52 @@ impl<'a> Uploader<'a> {
             "data",
             &file_name,
         );
-        let what = format!("POST {file_name}{words}");
+        let target = without_secrets(&self.url);
+        let failed = format!("Uploading {file_name}{description} to {target} failed");
         let budget = self.budget.left(started.elapsed());
-        let (status, answer) = with_retries(&budget, self.terminal, &what, |limit| {
+        let (status, response) = with_retries(&budget, self.terminal, &failed, |limit| {
             if limit.is_zero() {
-                return Err(Failure::Request("the time for uploads is spent".to_owned()));
+                return Err(Failure::Request("no time is left for uploads".to_owned()));
             }
             let file =
                 fs_err::File::open(path).map_err(|error| Failure::Request(error.to_string()))?;
             let mut body = form.head().chain(part.reader(file)).chain(form.tail());
             let request = Request {
                 url: &self.url,
-                authorization: self.authorization.expose_secret(),
+                authorization: Some(self.authorization.expose_secret()),
                 content_type: form.content_type(),
+                accept: "*/*",
             };
+            let length = form.length_with(part.length());
             self.transport
-                .post_for_status(request, form.length_with(part.length()), &mut body, limit)
-                .map_err(|failure| self.judged(failure))
+                .post(request, length, &mut body, limit)
+                .map_err(|failure| match failure {
+                    Failure::Status { status: 409, .. } if self.strict => {
+                        Failure::Request(failure.to_string())
+                    }
+                    other => other,
+                })
         })?;
-        self.terminal
-            .debug(|| format!("{what}: {} bytes, status {status}", part.length()));
+        self.terminal.debug(|| {
+            let bytes = part.length();
+            format!("POST {file_name}{description}: {bytes} bytes, status {status}")
+        });
         if self.strict && !matches!(status, 201 | 202) {
             return Err(GaveUp {
                 failure: Failure::Request(format!(
-                    "the server answered with status {status} instead of 201 or 202: this is no \
-                     address for uploads"
+                    "the server responded with status {status} instead of 201 or 202, so this is \
+                     not an upload URL"
                 )),
                 tries: 1,
                 elapsed: started.elapsed(),
             });
         }
-        // The results are there; an answer that says little is no failure.
-        Ok(serde_json::from_slice(&answer).unwrap_or_default())
-    }
-
-    /// A conflict is the server's last word on an upload that somebody asked for.
-    fn judged(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::Status { status: 409, .. } if self.strict => {
-                Failure::Request(failure.to_string())
-            }
-            other => other,
-        }
+        // The server has the results; a response without details is no failure.
+        Ok(serde_json::from_slice(&response).unwrap_or_default())
     }
 }
 
-/// The name alone: where the file lies on this machine is nobody's business.
+/// The base name: the location of a file on this machine is never sent.
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(
         || "results".to_owned(),

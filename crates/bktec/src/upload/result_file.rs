@@ -1,64 +1,55 @@
-//! A result file that somebody asks to upload: is it one, and which uploads does it become.
+//! Checks a result file before it is uploaded, and splits it into its uploads.
 //!
-//! Everything that can be known without the server is found out here, before anything is sent.
+//! Finds everything that can be known without the server before anything is sent.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use test_engine_results::{Detail, Format, ParseError, parse_at_most};
 
-use super::parts::{self, MOST_RESULTS, Part};
-use crate::result_size::{LARGEST, LARGEST_IN_WORDS};
+use super::parts::{self, MAX_RESULTS, Part};
+use crate::result_size::{MAX_RESULT_BYTES, MAX_RESULT_SIZE};
 
-/// A file that can be uploaded.
 #[derive(Debug)]
 pub(crate) struct ResultFile {
     pub(crate) path: PathBuf,
     pub(crate) format: Format,
-    /// Bad ones included.
+    /// Including invalid ones.
     pub(crate) results: usize,
     pub(crate) parts: Vec<Part>,
 }
 
-/// Why a file cannot be uploaded. Reads after "PATH: ".
+/// Why a file cannot be uploaded. Shown after "PATH: ".
 #[derive(Debug, thiserror::Error)]
 pub enum FileProblem {
-    /// It is not there.
-    #[error("there is no such file")]
+    #[error("no such file")]
     Missing,
-    /// A directory.
-    #[error("it is a directory; name the files in it")]
+    #[error("is a directory; name the files in it")]
     Directory,
-    /// A pipe, a socket, a device.
-    #[error("it is not a regular file; write the results to a file first")]
+    #[error("is not a regular file; write the results to a file first")]
     NotAFile,
-    /// The system does not let it be read.
     #[error("{0}")]
     Unreadable(#[source] io::Error),
-    /// More than is read into memory.
-    #[error("it is larger than {LARGEST_IN_WORDS}; upload it in several files")]
+    #[error("is larger than {MAX_RESULT_SIZE}; split it into several files")]
     TooLarge,
-    /// Its name has no ending that is known.
-    #[error("its name does not tell its format, as .xml, .json and .jsonl do; give --format")]
+    #[error("unknown file type; choose one with --format")]
     UnknownFormat,
-    /// It is empty, broken, or of another format.
     #[error("{error}{}", other_format(*.looks_like))]
     Malformed {
-        /// What the parser says.
         error: ParseError,
-        /// A format in which it can be read, when none was given.
+        /// The format that the file does have, if the user chose none.
         looks_like: Option<Format>,
     },
 }
 
 fn other_format(looks_like: Option<Format>) -> String {
     looks_like.map_or_else(String::new, |format| {
-        format!("; it looks like {format}: give --format {format}")
+        format!("; it looks like {format}: use --format {format}")
     })
 }
 
-/// Looks at a file. `format` is what the user said of it.
-pub(crate) fn look_at(path: &Path, format: Option<Format>) -> Result<ResultFile, FileProblem> {
+/// `format` is the user's choice; by default the file extension decides.
+pub(crate) fn check(path: &Path, format: Option<Format>) -> Result<ResultFile, FileProblem> {
     let metadata = fs_err::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => FileProblem::Missing,
         _ => FileProblem::Unreadable(error),
@@ -69,11 +60,11 @@ pub(crate) fn look_at(path: &Path, format: Option<Format>) -> Result<ResultFile,
     if !metadata.is_file() {
         return Err(FileProblem::NotAFile);
     }
-    if metadata.len() > LARGEST {
+    if metadata.len() > MAX_RESULT_BYTES {
         return Err(FileProblem::TooLarge);
     }
     let known = format
-        .or_else(|| by_name(path))
+        .or_else(|| by_extension(path))
         .ok_or(FileProblem::UnknownFormat)?;
     let bytes = fs_err::read(path).map_err(FileProblem::Unreadable)?;
     let results = count(known, &bytes).map_err(|error| FileProblem::Malformed {
@@ -90,37 +81,36 @@ pub(crate) fn look_at(path: &Path, format: Option<Format>) -> Result<ResultFile,
         path: path.to_owned(),
         format: known,
         results,
-        parts: if results > MOST_RESULTS {
-            parts::parts(known, &bytes, MOST_RESULTS)
+        parts: if results > MAX_RESULTS {
+            parts::parts(known, &bytes, MAX_RESULTS)
         } else {
             vec![Part::whole(bytes.len() as u64)]
         },
     })
 }
 
-/// The uploads that a file of a run becomes. What cannot be read stays whole: the server has the
-/// last word on it, and a small file is not looked at.
+/// The uploads for a result file of `run`. A file that cannot be parsed stays whole, because the
+/// server's response about it is the better error; a small file is not parsed at all.
 pub(crate) fn parts_of(path: &Path, format: Format) -> io::Result<Vec<Part>> {
     let length = fs_err::metadata(path)?.len();
-    if length > LARGEST || parts::surely_fits(format, length, MOST_RESULTS) {
+    if length > MAX_RESULT_BYTES || parts::surely_fits(format, length, MAX_RESULTS) {
         return Ok(vec![Part::whole(length)]);
     }
     let bytes = fs_err::read(path)?;
     Ok(match count(format, &bytes) {
-        Ok(results) if results > MOST_RESULTS => parts::parts(format, &bytes, MOST_RESULTS),
+        Ok(results) if results > MAX_RESULTS => parts::parts(format, &bytes, MAX_RESULTS),
         _ => vec![Part::whole(bytes.len() as u64)],
     })
 }
 
-/// How many results the file holds, bad ones included: as the server counts, which reads every
-/// detail. None is kept.
+/// Counts the results, including invalid ones, as the server does.
 fn count(format: Format, bytes: &[u8]) -> Result<usize, ParseError> {
     parse_at_most(format, bytes, Detail::Full, 0).map(|report| report.left_out)
 }
 
-fn by_name(path: &Path) -> Option<Format> {
-    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
-    match ending.as_str() {
+fn by_extension(path: &Path) -> Option<Format> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    match extension.as_str() {
         "xml" => Some(Format::Junit),
         "json" => Some(Format::Json),
         "jsonl" => Some(Format::GoJsonl),
@@ -134,11 +124,11 @@ mod tests {
 
     use super::*;
 
-    fn told(name: &str, content: &str, format: Option<Format>) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
+    fn checked(name: &str, content: &str, format: Option<Format>) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
         fs_err::write(&path, content).unwrap();
-        match look_at(&path, format) {
+        match check(&path, format) {
             Ok(file) => format!("{} of {}", file.results, file.format),
             Err(problem) => problem.to_string(),
         }
@@ -153,11 +143,7 @@ mod tests {
         r#"{"Action":"pass","Package":"p","Test":"T"}"#,
         "1 of go-jsonl"
     )]
-    #[case(
-        "results",
-        "[]",
-        "its name does not tell its format, as .xml, .json and .jsonl do; give --format"
-    )]
+    #[case("results", "[]", "unknown file type; choose one with --format")]
     #[case("a.xml", "", "not valid junit at the start: the file is empty")]
     #[case(
         "a.json",
@@ -167,43 +153,45 @@ mod tests {
     #[case(
         "a.json",
         r#"{"examples":[]}"#,
-        "not valid json at line 1, column 1: expected an array of results, found an object; it looks like rspec-json: give --format rspec-json"
+        "not valid json at line 1, column 1: expected an array of results, found an object; \
+         it looks like rspec-json: use --format rspec-json"
     )]
-    fn what_is_known_of_a_file(#[case] name: &str, #[case] content: &str, #[case] expected: &str) {
-        assert_eq!(told(name, content, None), expected);
+    fn checks_a_file_by_its_extension(
+        #[case] name: &str,
+        #[case] content: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(checked(name, content, None), expected);
     }
 
     #[test]
-    fn a_given_format_wins() {
+    fn the_chosen_format_wins() {
         assert_eq!(
-            told("a.xml", r#"{"examples":[]}"#, Some(Format::RspecJson)),
+            checked("a.xml", r#"{"examples":[]}"#, Some(Format::RspecJson)),
             "0 of rspec-json"
         );
         assert_eq!(
-            told("a.json", "{}", Some(Format::Json)),
+            checked("a.json", "{}", Some(Format::Json)),
             "not valid json at line 1, column 1: expected an array of results, found an object"
         );
     }
 
     #[test]
-    fn what_is_no_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let problem = |path: &Path| look_at(path, None).unwrap_err().to_string();
+    fn rejects_what_is_not_a_regular_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let problem = |path: &Path| check(path, None).unwrap_err().to_string();
+        assert_eq!(problem(&directory.path().join("a.xml")), "no such file");
         assert_eq!(
-            problem(&folder.path().join("a.xml")),
-            "there is no such file"
-        );
-        assert_eq!(
-            problem(folder.path()),
-            "it is a directory; name the files in it"
+            problem(directory.path()),
+            "is a directory; name the files in it"
         );
         assert!(problem(Path::new("/dev/null")).contains("not a regular file"));
     }
 
     #[test]
-    fn a_file_of_a_run_is_cut_when_it_must_be() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.json");
+    fn splits_a_file_of_a_run_if_it_has_too_many_results() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.json");
         let write = |results: usize| {
             let results = vec![r#"{"name":"a test"}"#; results];
             fs_err::write(&path, format!("[{}]", results.join(","))).unwrap();

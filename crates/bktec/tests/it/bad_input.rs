@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rstest::rstest;
 
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Server, nobody};
+use crate::server::{Reply, Server, unused_address};
 
 /// Every test that could fail is muted, so that a failure that is not a test's would be let through
 /// by a careless client.
@@ -197,10 +197,10 @@ fn a_proxy_carries_everything(#[case] variable: &str) {
     assert_ran(&ended);
     assert_eq!(
         proxy.tunnels.load(Ordering::Relaxed),
-        server.asked().len(),
+        server.requests().len(),
         "{ended}"
     );
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_host_without_a_proxy_is_asked_directly() {
     let server = server();
     for excepted in ["127.0.0.1", "localhost,127.0.0.1", "*"] {
         let ended = Bktec::against(&["run"], &server)
-            .env("ALL_PROXY", nobody())
+            .env("ALL_PROXY", unused_address())
             .env("NO_PROXY", excepted)
             .run();
         assert_ran(&ended);
@@ -218,7 +218,7 @@ fn a_host_without_a_proxy_is_asked_directly() {
 #[test]
 fn a_proxy_that_is_none_is_no_reason_to_pass() {
     let ended = Bktec::against(&["run"], &server())
-        .env("ALL_PROXY", nobody())
+        .env("ALL_PROXY", unused_address())
         .run();
     assert!(
         ended

@@ -1,5 +1,5 @@
-//! Starts the real binary in a folder of its own with nothing in its environment, and tells what
-//! came of it as one text: exit code, stdout, stderr.
+//! Runs the real binary in a temporary directory with an empty environment, and returns exit code,
+//! stdout and stderr as one text.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -8,20 +8,18 @@ use std::time::{Duration, Instant};
 
 use crate::server::Server;
 
-/// How much shorter API budgets are here: 130 s become 2.6 s.
+/// Scales API budgets: 130 s become 2.6 s.
 const BUDGET_SCALE: &str = "0.02";
 
-/// Longer than any budget that is scaled down, shorter than any that is not.
-const LIMIT: Duration = Duration::from_secs(25);
+/// Longer than any scaled budget, shorter than any unscaled one.
+const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// A folder, and what the program is given.
 pub(crate) struct Bktec {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     command: std::process::Command,
     base: String,
 }
 
-/// What came of it.
 pub(crate) struct Ended {
     pub code: i32,
     pub stdout: String,
@@ -32,22 +30,22 @@ pub(crate) struct Ended {
 impl Bktec {
     /// `bktec` with these arguments and nothing configured.
     pub(crate) fn bare(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         #[expect(clippy::disallowed_methods, reason = "the program under test")]
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bktec"));
         command
             .args(arguments)
             .env_clear()
-            .current_dir(folder.path());
+            .current_dir(directory.path());
         Self {
-            folder,
+            directory,
             command,
             base: String::new(),
         }
     }
 
-    /// With everything that `run` and `plan` need against this server: jest as the runner, three
-    /// test files, and a command that only says what it was given.
+    /// Has all settings that `run` and `plan` need: jest as the runner, three test files, and a
+    /// command that only prints its arguments.
     pub(crate) fn configured(arguments: &[&str], base: &str) -> Self {
         let mut bktec = Self::bare(arguments)
             .env("PATH", "/usr/bin:/bin")
@@ -77,7 +75,7 @@ impl Bktec {
         bktec
     }
 
-    /// With everything that `upload` needs against this server, on a machine without a CI.
+    /// `upload` with all settings that it needs, outside of a CI.
     pub(crate) fn uploading(arguments: &[&str], base: &str) -> Self {
         let mut bktec = Self::bare(&[&["upload"], arguments].concat())
             .env("PATH", "/usr/bin:/bin")
@@ -88,7 +86,7 @@ impl Bktec {
         bktec
     }
 
-    /// The same, against a scripted server.
+    /// [`Self::configured`] with a scripted server.
     pub(crate) fn against(arguments: &[&str], server: &Server) -> Self {
         Self::configured(arguments, &server.base())
     }
@@ -103,67 +101,63 @@ impl Bktec {
         self
     }
 
-    /// One argument more.
     pub(crate) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.command.arg(argument);
         self
     }
 
-    /// A file in its folder.
+    /// Creates a file in its directory.
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
-        fs_err::write(self.folder.path().join(name), content).unwrap();
+        fs_err::write(self.directory.path().join(name), content).unwrap();
         self
     }
 
-    /// A folder in its folder.
-    pub(crate) fn folder(self, name: &str) -> Self {
-        fs_err::create_dir(self.folder.path().join(name)).unwrap();
+    /// Creates a subdirectory.
+    pub(crate) fn directory(self, name: &str) -> Self {
+        fs_err::create_dir(self.directory.path().join(name)).unwrap();
         self
     }
 
-    /// A program in its folder, first in `PATH`. The text is a shell script.
+    /// Creates a shell script in its directory, which becomes the first of `PATH`.
     pub(crate) fn program(self, name: &str, script: &str) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
-        let path = self.folder.path().join(name);
+        let path = self.directory.path().join(name);
         fs_err::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let search = format!("{}:/usr/bin:/bin", self.folder.path().display());
+        let search = format!("{}:/usr/bin:/bin", self.directory.path().display());
         self.env("PATH", search)
     }
 
-    /// Where it runs.
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
-    /// A file of its folder, after it ran.
     pub(crate) fn read(&self, name: &str) -> String {
-        fs_err::read_to_string(self.folder.path().join(name)).unwrap()
+        fs_err::read_to_string(self.directory.path().join(name)).unwrap()
     }
 
-    /// Runs it to the end.
     pub(crate) fn run(self) -> Ended {
         self.run_and_keep().0
     }
 
-    /// Runs it to the end, and keeps the folder for what it left there.
+    /// Keeps the directory.
     pub(crate) fn run_and_keep(mut self) -> (Ended, Self) {
         #[expect(
             clippy::disallowed_methods,
-            reason = "what stays when the command is taken"
+            reason = "a placeholder for the command that is taken"
         )]
         let nothing = std::process::Command::new("");
         let command = std::mem::replace(&mut self.command, nothing);
         let started = Instant::now();
         let output = assert_cmd::Command::from_std(command)
-            .timeout(LIMIT)
+            .timeout(TIMEOUT)
             .output()
             .unwrap();
         let ended = self.ended(output, started.elapsed());
         (ended, self)
     }
 
-    /// Runs it to the end with a stdout that nobody reads any more.
+    /// stdout is a pipe without a reader.
     pub(crate) fn run_with_closed_stdout(mut self) -> Ended {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -172,7 +166,6 @@ impl Bktec {
         self.ended(output, started.elapsed())
     }
 
-    /// Runs it to the end with this on its stdin.
     pub(crate) fn run_with_stdin(mut self, input: &str) -> Ended {
         use std::io::Write as _;
         let (reader, mut writer) = std::io::pipe().unwrap();
@@ -183,33 +176,31 @@ impl Bktec {
         self.ended(output, started.elapsed())
     }
 
-    /// Runs it to the end with this as its stdout.
     pub(crate) fn run_with_stdout(mut self, stdout: std::fs::File) -> Ended {
         let started = Instant::now();
         let output = self.command.stdout(stdout).output().unwrap();
         self.ended(output, started.elapsed())
     }
 
-    /// Runs it to the end with stdout and stderr in one pipe; what came through.
+    /// Returns stdout and stderr, which share one pipe.
     pub(crate) fn run_with_one_stream(mut self) -> String {
         let (reader, writer) = std::io::pipe().unwrap();
         let twin = writer.try_clone().unwrap();
         let mut child = self.command.stdout(writer).stderr(twin).spawn().unwrap();
-        // It holds the writing ends.
+        // The command still has the writing ends.
         self.command
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null());
         let text = std::io::read_to_string(reader).unwrap();
         child.wait().unwrap();
-        self.neutral(&text)
+        self.normalized(&text)
     }
 
-    /// Runs it to the end, but reads only the first line of its stdout, as `head -1` does.
+    /// Reads only the first line of its stdout, as `head -1` does.
     pub(crate) fn run_until_first_line(self) -> Ended {
         self.run_until_first_line_and_keep().0
     }
 
-    /// The same, and keeps the folder.
     pub(crate) fn run_until_first_line_and_keep(mut self) -> (Ended, Self) {
         use std::io::{BufRead as _, BufReader};
         use std::process::Stdio;
@@ -227,24 +218,24 @@ impl Bktec {
     }
 
     fn ended(&self, output: std::process::Output, took: Duration) -> Ended {
-        let text = |bytes: Vec<u8>| self.neutral(&String::from_utf8(bytes).unwrap());
+        let text = |bytes: Vec<u8>| self.normalized(&String::from_utf8(bytes).unwrap());
         Ended {
             code: output
                 .status
                 .code()
-                .expect("it was ended for taking too long"),
+                .expect("it was killed after the timeout"),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
             took,
         }
     }
 
-    /// What differs from run to run, by a name.
-    fn neutral(&self, text: &str) -> String {
-        let folder = self.folder.path();
-        let real = fs_err::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    /// Replaces what differs from run to run.
+    fn normalized(&self, text: &str) -> String {
+        let directory = self.directory.path();
+        let real = fs_err::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
         let mut text = text.replace(&*real.to_string_lossy(), "FOLDER");
-        text = text.replace(&*Path::to_string_lossy(folder), "FOLDER");
+        text = text.replace(&*Path::to_string_lossy(directory), "FOLDER");
         if !self.base.is_empty() {
             text = text.replace(&self.base, "SERVER");
         }

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::{Asked, Reply, Server};
+use crate::server::{Reply, Request, Server};
 
 const PLAN: &str = r#"{"identifier":"x","parallelism":2,"tasks":{
     "0":{"node_number":0,"tests":[{"value":"a.test.js","format":"selector"}]},
@@ -59,7 +59,7 @@ const CIRCLECI: &[(&str, &str)] = &[
     ("CIRCLE_NODE_TOTAL", "2"),
 ];
 
-fn posted_to<'a>(asked: &'a [Asked], end: &str) -> &'a Asked {
+fn posted_to<'a>(asked: &'a [Request], end: &str) -> &'a Request {
     asked
         .iter()
         .find(|asked| asked.method == "POST" && asked.target.ends_with(end))
@@ -82,7 +82,7 @@ fn everything_is_found_and_told() {
     insta::assert_snapshot!(line, @"
     bktec: detected CircleCI: organization acme (CIRCLE_PROJECT_USERNAME), build w-1 (CIRCLE_WORKFLOW_ID), step test (CIRCLE_JOB), node 1 of 2 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 2), and branch, commit, number
     ");
-    let asked = server.asked();
+    let asked = server.requests();
     assert!(asked[0].target.contains("/organizations/acme/"));
     assert!(asked[0].target.contains("identifier=circleci/w-1/test/"));
     let request = posted_to(&asked, "/test_plan").json();
@@ -147,7 +147,7 @@ fn without_a_ci_the_plan_names_the_run() {
     )
     .run();
     assert_eq!(ended.code, 0, "{ended}");
-    let asked = server.asked();
+    let asked = server.requests();
     let upload = posted_to(&asked, "/v1/uploads");
     assert_eq!(upload.field("run_env[CI]").as_deref(), Some("generic"));
     assert_eq!(upload.field("run_env[key]").as_deref(), Some("mine"));
@@ -177,7 +177,7 @@ fn a_rerun_asks_for_the_same_plan_and_warns_when_it_is_gone(
         warns,
         "{ended}"
     );
-    let asked = &server.asked()[0].target;
+    let asked = &server.requests()[0].target;
     assert!(
         asked.contains("identifier=github_actions/99/test/__run/"),
         "{asked}"
@@ -206,7 +206,7 @@ fn half_of_a_node_stops_the_build() {
     bktec run: invalid configuration:
     CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
     "#);
-    assert!(server.asked().is_empty());
+    assert!(server.requests().is_empty());
 }
 
 /// The lines of a run that open and close sections, on a CI with these variables.

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::nobody;
+use crate::server::unused_address;
 
 #[test]
 fn nothing_configured() {
@@ -23,7 +23,7 @@ fn nothing_configured() {
 
 #[test]
 fn plan_has_its_own_rules() {
-    let ended = Bktec::configured(&["plan"], &nobody())
+    let ended = Bktec::configured(&["plan"], &unused_address())
         .env("BUILDKITE_TEST_ENGINE_TARGET_TIME", "25h")
         .env("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "1001")
         .env("BUILDKITE_PARALLEL_JOB_COUNT", "0")
@@ -42,7 +42,11 @@ fn plan_has_its_own_rules() {
 
 #[test]
 fn a_target_time_needs_a_maximum() {
-    let ended = Bktec::configured(&["plan", "--json", "--target-time", "2m30s"], &nobody()).run();
+    let ended = Bktec::configured(
+        &["plan", "--json", "--target-time", "2m30s"],
+        &unused_address(),
+    )
+    .run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
     ----- stdout -----
@@ -54,7 +58,7 @@ fn a_target_time_needs_a_maximum() {
 
 #[test]
 fn outputs_exclude_each_other() {
-    let ended = Bktec::configured(&["plan", "--json", "--plan-out", "-"], &nobody()).run();
+    let ended = Bktec::configured(&["plan", "--json", "--plan-out", "-"], &unused_address()).run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
     ----- stdout -----
@@ -77,7 +81,7 @@ fn every_unreadable_value_is_told() {
             "--oidc-lifetime",
             "2 hours",
         ],
-        &nobody(),
+        &unused_address(),
     )
     .env("BUILDKITE_PARALLEL_JOB", "two")
     .env("BUILDKITE_TEST_ENGINE_RETRY_COUNT", "-2")
@@ -106,7 +110,7 @@ fn every_unreadable_value_is_told() {
 
 #[test]
 fn an_unknown_runner_lists_the_known_ones() {
-    let ended = Bktec::configured(&["run", "--test-runner", "mocha"], &nobody()).run();
+    let ended = Bktec::configured(&["run", "--test-runner", "mocha"], &unused_address()).run();
     assert_eq!(ended.code, 16);
     let start = "bktec run: invalid configuration:\nunsupported value for BUILDKITE_TEST_ENGINE_TEST_RUNNER \"mocha\", must be one of ";
     assert!(ended.stderr.starts_with(start), "{ended}");
@@ -120,7 +124,7 @@ fn the_node_must_be_one_of_the_nodes() {
     let run = |node: &str, nodes: &str| {
         Bktec::configured(
             &["run", "--parallel-job", node, "--parallelism", nodes],
-            &nobody(),
+            &unused_address(),
         )
         .run()
         .stderr
@@ -145,7 +149,7 @@ fn the_node_must_be_one_of_the_nodes() {
 
 #[test]
 fn a_variable_that_is_empty_is_not_set() {
-    let ended = Bktec::configured(&["run"], &nobody())
+    let ended = Bktec::configured(&["run"], &unused_address())
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "")
         .env("BUILDKITE_TEST_ENGINE_RETRY_COUNT", "")
         .env("BUILDKITE_TEST_ENGINE_DEBUG_ENABLED", "")
@@ -163,7 +167,7 @@ fn a_variable_that_is_empty_is_not_set() {
 
 #[test]
 fn an_option_wins_over_its_variable() {
-    let ended = Bktec::configured(&["run", "--parallelism", "0"], &nobody())
+    let ended = Bktec::configured(&["run", "--parallelism", "0"], &unused_address())
         .env("BUILDKITE_PARALLEL_JOB_COUNT", "2")
         .run();
     assert!(
@@ -178,7 +182,7 @@ fn an_option_wins_over_its_variable() {
 fn an_identifier_stands_in_for_build_and_step() {
     let ended = Bktec::configured(
         &["run", "--plan-identifier", "x", "--parallelism", "0"],
-        &nobody(),
+        &unused_address(),
     )
     .without("BUILDKITE_BUILD_ID")
     .without("BUILDKITE_STEP_ID")
@@ -202,7 +206,7 @@ fn parameters_need_a_strategy() {
         "--metadata",
         "novalue",
     ];
-    let ended = Bktec::configured(&arguments, &nobody())
+    let ended = Bktec::configured(&arguments, &unused_address())
         .env("BKTEC_PREVIEW_SELECTION", "1")
         .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", " None ")
         .run();
@@ -243,7 +247,7 @@ fn every_rule_has_its_line(
     #[case] variables: &[(&str, &str)],
     #[case] line: &str,
 ) {
-    let mut bktec = Bktec::configured(arguments, &nobody());
+    let mut bktec = Bktec::configured(arguments, &unused_address());
     for (name, value) in variables {
         bktec = bktec.env(name, value);
     }
@@ -265,7 +269,7 @@ fn every_rule_has_its_line(
 #[case::custom_with_selectors(&["run", "--selector-file", "list"], &[("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "custom"), ("BUILDKITE_TEST_ENGINE_TEST_CMD", "true {{testExamples}}")])]
 #[case::no_preview(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA", "maybe")])]
 fn what_no_rule_forbids(#[case] arguments: &[&str], #[case] variables: &[(&str, &str)]) {
-    let mut bktec = Bktec::configured(arguments, &nobody()).file("list", "one\n");
+    let mut bktec = Bktec::configured(arguments, &unused_address()).file("list", "one\n");
     for (name, value) in variables {
         bktec = bktec.env(name, value);
     }

@@ -188,7 +188,7 @@ fn a_file_that_cannot_be_made_stops_the_run_before_any_test() {
             .contains("❌ failed to write the events (--output-file): "),
         "{ended}"
     );
-    assert!(server.asked().is_empty());
+    assert!(server.requests().is_empty());
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! The client's behaviour from outside: the real binary, a cleared environment, a scripted server.
+//! Tests of the real binary in a cleared environment against a scripted server.
 //!
-//! One test binary, so that it links once. Each file tests one side of the frame; real runners are
-//! tested elsewhere.
+//! One test binary, so that it links once. Real runners are tested elsewhere.
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 

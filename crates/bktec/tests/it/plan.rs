@@ -3,17 +3,30 @@
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, nobody};
+use crate::server::{Reply, Server, unused_address};
 
-const PLAN: &str = r#"{"parallelism":3,"identifier":"build-1/step-1","tasks":{"0":{"node_number":0,"tests":[{"value":"a.test.js","format":"selector","estimated_duration":1000}]},"1":{"node_number":1,"tests":[]},"2":{"node_number":2,"tests":[]}},"known_timings_ratio":0.50,"unheard_of":[1e3,{}]}"#;
+const PLAN: &str = concat!(
+    r#"{"parallelism":3,"identifier":"build-1/step-1","tasks":{"0":{"node_number":0,"tests":"#,
+    r#"[{"value":"a.test.js","format":"selector","estimated_duration":1000}]},"#,
+    r#""1":{"node_number":1,"tests":[]},"2":{"node_number":2,"tests":[]}},"#,
+    r#""known_timings_ratio":0.50,"unknown_field":[1e3,{}]}"#
+);
 
-fn making(plan: &'static str) -> Server {
+fn planning(plan: &'static str) -> Server {
     Server::start(move |_, _| Reply::ok(plan))
+}
+
+/// What `--json` prints for the requested plan.
+fn variables(nodes: &str) -> String {
+    format!(
+        "{{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"build-1/step-1\",\
+         \"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"{nodes}\"}}\n"
+    )
 }
 
 #[test]
 fn json_is_one_line_for_the_agent() {
-    let server = making(PLAN);
+    let server = planning(PLAN);
     let ended = Bktec::against(
         &[
             "plan",
@@ -27,19 +40,16 @@ fn json_is_one_line_for_the_agent() {
     )
     .run();
     assert_eq!(ended.code, 0, "{ended}");
-    assert_eq!(
-        ended.stdout,
-        "{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"build-1/step-1\",\"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"3\"}\n"
-    );
+    assert_eq!(ended.stdout, variables("3"));
     assert_eq!(server.lines(), "POST /test_plan");
-    insta::assert_json_snapshot!(server.asked()[0].json(), @r#"
+    insta::assert_json_snapshot!(server.requests()[0].json(), @r#"
     {
       "branch": "main",
       "identifier": "build-1/step-1",
       "max_parallelism": 10,
       "parallelism": 2,
       "runner": "jest",
-      "target_time": 150.0,
+      "target_time": 150,
       "tests": {
         "selectors": [
           {
@@ -58,8 +68,8 @@ fn json_is_one_line_for_the_agent() {
 }
 
 #[test]
-fn the_whole_plan_keeps_order_and_numbers() {
-    let ended = Bktec::against(&["plan", "--plan-out", "-"], &making(PLAN)).run();
+fn plan_out_keeps_the_order_of_keys_and_numbers() {
+    let ended = Bktec::against(&["plan", "--plan-out", "-"], &planning(PLAN)).run();
     insta::assert_snapshot!(ended.stdout, @r#"
     {
       "parallelism": 3,
@@ -85,7 +95,7 @@ fn the_whole_plan_keeps_order_and_numbers() {
         }
       },
       "known_timings_ratio": 0.50,
-      "unheard_of": [
+      "unknown_field": [
         1e3,
         {}
       ]
@@ -94,9 +104,9 @@ fn the_whole_plan_keeps_order_and_numbers() {
 }
 
 #[test]
-fn the_whole_plan_can_go_to_a_file() {
+fn plan_out_can_be_a_file() {
     let (ended, bktec) =
-        Bktec::against(&["plan", "--plan-out", "plan.json"], &making(PLAN)).run_and_keep();
+        Bktec::against(&["plan", "--plan-out", "plan.json"], &planning(PLAN)).run_and_keep();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
     assert!(
         bktec
@@ -106,10 +116,10 @@ fn the_whole_plan_can_go_to_a_file() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_an_error() {
+fn plan_out_fails_if_the_file_cannot_be_written() {
     let ended = Bktec::against(
-        &["plan", "--plan-out", "no/such/folder/plan.json"],
-        &making(PLAN),
+        &["plan", "--plan-out", "no/such/directory/plan.json"],
+        &planning(PLAN),
     )
     .run();
     assert_eq!(ended.code, 16, "{ended}");
@@ -117,17 +127,22 @@ fn a_file_that_cannot_be_written_is_an_error() {
         ended.stderr.contains("❌ failed to write the plan: "),
         "{ended}"
     );
-    assert!(ended.stderr.contains("no/such/folder/plan.json"), "{ended}");
+    assert!(
+        ended.stderr.contains("no/such/directory/plan.json"),
+        "{ended}"
+    );
 }
 
 #[rstest]
 #[case::without_a_server(None)]
-#[case::error_plan(Some(r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{}}"#))]
-#[case::no_nodes_for_tests(Some(r#"{"identifier":"build-1/step-1","parallelism":0,"tasks":{}}"#))]
-fn without_a_plan_the_fallbacks_parallelism_is_told(#[case] plan: Option<&'static str>) {
-    let server = plan.map(making);
-    let base = server.as_ref().map_or_else(nobody, Server::base);
-    let told = |arguments: &[&str]| {
+#[case::error_plan(Some(r#"{"identifier":"other","parallelism":3,"tasks":{}}"#))]
+#[case::no_nodes_for_tests(Some(r#"{"identifier":"other","parallelism":0,"tasks":{}}"#))]
+fn without_a_plan_json_has_the_requested_identifier_and_the_fallback_parallelism(
+    #[case] plan: Option<&'static str>,
+) {
+    let server = plan.map(planning);
+    let base = server.as_ref().map_or_else(unused_address, Server::base);
+    let printed = |arguments: &[&str]| {
         let ended = Bktec::configured(arguments, &base).run();
         assert_eq!(ended.code, 0, "{ended}");
         assert!(
@@ -138,21 +153,16 @@ fn without_a_plan_the_fallbacks_parallelism_is_told(#[case] plan: Option<&'stati
         );
         ended.stdout
     };
-    let expected = |nodes: &str| {
-        format!(
-            "{{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"build-1/step-1\",\"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"{nodes}\"}}\n"
-        )
-    };
-    assert_eq!(told(&["plan", "--json"]), expected("2"));
+    assert_eq!(printed(&["plan", "--json"]), variables("2"));
     assert_eq!(
-        told(&["plan", "--json", "--max-parallelism", "7"]),
-        expected("7")
+        printed(&["plan", "--json", "--max-parallelism", "7"]),
+        variables("7")
     );
 }
 
 #[test]
-fn without_an_answer_the_plan_is_minimal() {
-    let ended = Bktec::configured(&["plan", "--plan-out", "-"], &nobody()).run();
+fn without_a_response_plan_out_is_minimal() {
+    let ended = Bktec::configured(&["plan", "--plan-out", "-"], &unused_address()).run();
     assert_eq!(ended.code, 0, "{ended}");
     insta::assert_snapshot!(ended.stdout, @r#"
     {
@@ -164,8 +174,8 @@ fn without_an_answer_the_plan_is_minimal() {
 }
 
 #[test]
-fn an_error_plan_is_written_as_it_is() {
-    let server = making(r#"{"identifier":"x","parallelism":2,"tasks":{},"why":"no"}"#);
+fn plan_out_writes_an_error_plan_unchanged() {
+    let server = planning(r#"{"identifier":"x","parallelism":2,"tasks":{},"why":"no"}"#);
     let ended = Bktec::against(&["plan", "--plan-out", "-"], &server).run();
     insta::assert_snapshot!(ended, @r#"
     exit code: 0
@@ -190,7 +200,7 @@ fn an_error_plan_is_written_as_it_is() {
 }
 
 #[test]
-fn a_refusal_stops_it() {
+fn a_refusal_is_fatal() {
     let server = Server::start(|_, _| Reply::message(400, "unknown strategy"));
     let ended = Bktec::against(&["plan", "--json"], &server).run();
     assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");
@@ -202,30 +212,36 @@ fn a_refusal_stops_it() {
     );
 }
 
-const AGENT: &str = r#"echo "$@ $BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER $BUILDKITE_TEST_ENGINE_PARALLELISM" | tee -a asked; exit ${CODE:-0}"#;
+const AGENT: &str = r#"
+echo "$@ $BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER $BUILDKITE_TEST_ENGINE_PARALLELISM" | tee -a calls
+exit ${CODE:-0}"#;
 
 #[test]
-fn a_pipeline_is_uploaded_with_the_plans_values() {
-    let bktec = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &making(PLAN))
+fn uploads_the_pipeline_with_the_variables_of_the_plan() {
+    let bktec = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &planning(PLAN))
         .program("buildkite-agent", AGENT);
     let (ended, bktec) = bktec.run_and_keep();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
     assert_eq!(
-        bktec.read("asked"),
+        bktec.read("calls"),
         "pipeline upload steps.yml build-1/step-1 3\n"
     );
 }
 
 #[test]
-fn an_agent_that_is_killed_fails_the_plan() {
-    let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &making(PLAN))
+fn exits_with_the_signal_that_killed_the_agent() {
+    let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &planning(PLAN))
         .program("buildkite-agent", "kill -KILL $$")
         .run();
     assert_eq!(ended.code, 137, "{ended}");
 }
 
-#[test]
-fn without_a_server_the_pipeline_is_uploaded_with_the_fallbacks_nodes() {
+#[rstest]
+#[case::without_a_server(None)]
+#[case::error_plan(Some(r#"{"identifier":"other","parallelism":3,"tasks":{}}"#))]
+fn without_a_plan_the_pipeline_has_the_requested_identifier(#[case] plan: Option<&'static str>) {
+    let server = plan.map(planning);
+    let base = server.as_ref().map_or_else(unused_address, Server::base);
     let arguments = [
         "plan",
         "--pipeline-upload",
@@ -233,34 +249,34 @@ fn without_a_server_the_pipeline_is_uploaded_with_the_fallbacks_nodes() {
         "--max-parallelism",
         "7",
     ];
-    let (ended, bktec) = Bktec::configured(&arguments, &nobody())
+    let (ended, bktec) = Bktec::configured(&arguments, &base)
         .program("buildkite-agent", AGENT)
         .run_and_keep();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
     assert_eq!(
-        bktec.read("asked"),
+        bktec.read("calls"),
         "pipeline upload steps.yml build-1/step-1 7\n"
     );
 }
 
 #[test]
-fn variables_bound_the_nodes_as_options_do() {
-    let server = making(PLAN);
+fn max_parallelism_and_target_time_can_be_variables() {
+    let server = planning(PLAN);
     let ended = Bktec::against(&["plan", "--json"], &server)
         .env("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "10")
         .env("BUILDKITE_TEST_ENGINE_TARGET_TIME", "1.5h")
         .run();
     assert_eq!(ended.code, 0, "{ended}");
-    let request = server.asked()[0].json();
+    let request = server.requests()[0].json();
     assert_eq!(
         (&request["max_parallelism"], &request["target_time"]),
-        (&serde_json::json!(10), &serde_json::json!(5400.0))
+        (&serde_json::json!(10), &serde_json::json!(5400))
     );
 }
 
 #[test]
-fn the_agents_code_is_given_on() {
-    let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &making(PLAN))
+fn exits_with_the_code_of_the_agent() {
+    let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &planning(PLAN))
         .program("buildkite-agent", AGENT)
         .env("CODE", "9")
         .run();
@@ -269,7 +285,7 @@ fn the_agents_code_is_given_on() {
 
 #[test]
 fn a_missing_agent_is_an_error() {
-    let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &making(PLAN)).run();
+    let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &planning(PLAN)).run();
     assert_eq!(ended.code, 16, "{ended}");
     assert!(
         ended.stderr.contains("buildkite-agent cannot be started"),
@@ -278,8 +294,8 @@ fn a_missing_agent_is_an_error() {
 }
 
 #[test]
-fn a_selection_of_nothing_uploads_nothing() {
-    let server = making(r#"{"identifier":"x","parallelism":0,"tasks":{}}"#);
+fn an_empty_selection_uploads_no_pipeline() {
+    let server = planning(r#"{"identifier":"x","parallelism":0,"tasks":{}}"#);
     let arguments = [
         "plan",
         "--pipeline-upload",
@@ -296,7 +312,7 @@ fn a_selection_of_nothing_uploads_nothing() {
         .run();
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stderr.contains("no pipeline is uploaded"), "{ended}");
-    let request = server.asked()[0].json();
+    let request = server.requests()[0].json();
     assert_eq!(
         (&request["selection"], &request["metadata"]),
         (
@@ -307,15 +323,15 @@ fn a_selection_of_nothing_uploads_nothing() {
 }
 
 #[test]
-fn without_the_preview_nothing_of_it_is_sent() {
-    let server = making(PLAN);
+fn preview_options_are_ignored_without_the_preview() {
+    let server = planning(PLAN);
     let ended = Bktec::against(&["plan", "--json"], &server)
         .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", "random")
         .env("BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA", "true")
         .env("BUILDKITE_TEST_ENGINE_REMOTE", "upstream")
         .run();
     assert_eq!(ended.code, 0, "{ended}");
-    let request = server.asked()[0].json();
+    let request = server.requests()[0].json();
     assert_eq!(
         (request.get("selection"), request.get("metadata")),
         (None, None),
@@ -331,8 +347,47 @@ fn without_the_preview_nothing_of_it_is_sent() {
         let ended = Bktec::against(&["plan", "--json", option], &server).run();
         assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");
         let name = option.split('=').next().unwrap();
-        let told = format!("unexpected argument '{name}' found");
-        assert!(ended.stderr.contains(&told), "{ended}");
+        let expected = format!("unexpected argument '{name}' found");
+        assert!(ended.stderr.contains(&expected), "{ended}");
     }
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// RSpec's `./` is a notation: it is part of paths, but not sent as a prefix.
+#[rstest]
+#[case::default(&[], None, "./a.rb")]
+#[case::set(&["--location-prefix", "api"], Some("api"), "api/a.rb")]
+#[case::set_to_the_default(&["--location-prefix", "./"], Some("./"), "./a.rb")]
+fn sends_the_location_prefix_only_if_the_user_set_one(
+    #[case] options: &[&str],
+    #[case] sent: Option<&str>,
+    #[case] path: &str,
+) {
+    let server = planning(PLAN);
+    let arguments = [
+        &[
+            "plan",
+            "--json",
+            "--test-runner",
+            "rspec",
+            "--selector-splitting=false",
+        ],
+        options,
+    ]
+    .concat();
+    let ended = Bktec::against(&arguments, &server)
+        .file("list", "a.rb\n")
+        .env("BUILDKITE_TEST_ENGINE_FILES", "list")
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let requests = server.requests();
+    let request = requests.last().unwrap().json();
+    assert_eq!(
+        request["tests"],
+        serde_json::json!({"files": [{"path": path}]})
+    );
+    let prefix = request
+        .get("location_prefix")
+        .map(|prefix| prefix.as_str().unwrap());
+    assert_eq!(prefix, sent);
 }

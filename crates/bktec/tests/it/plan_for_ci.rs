@@ -1,30 +1,32 @@
-//! `bktec plan --output`: what GitHub Actions, GitLab and CircleCI need to start as many jobs.
+//! `bktec plan --output`: the formats for GitHub Actions, GitLab and CircleCI.
 
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, nobody};
+use crate::server::{Reply, Server, unused_address};
 
-const PLAN: &str = r#"{"parallelism":3,"identifier":"a b/$x","tasks":{"0":{"tests":[{"value":"a.test.js","format":"selector"}]},"1":{"tests":[]},"2":{"tests":[]}}}"#;
-const NOTHING: &str = r#"{"identifier":"x","parallelism":0,"tasks":{},"skipped_tests":[{"scope":"","name":"t","path":"a.test.js"}]}"#;
+const PLAN: &str = r#"{"parallelism":3,"identifier":"a b/$x","tasks":{
+    "0":{"tests":[{"value":"a.test.js","format":"selector"}]},"1":{"tests":[]},"2":{"tests":[]}}}"#;
+const NO_TESTS: &str = r#"{"identifier":"x","parallelism":0,"tasks":{},
+    "skipped_tests":[{"scope":"","name":"t","path":"a.test.js"}]}"#;
 const TEMPLATE: &str = ".bktec:\n  script:\n    - bktec run\n";
 
-fn making(plan: &'static str) -> Server {
+fn planning(plan: &'static str) -> Server {
     Server::start(move |_, _| Reply::ok(plan))
 }
 
 #[test]
-fn github_adds_to_the_outputs_of_the_step() {
-    let (ended, bktec) = Bktec::against(&["plan", "--output", "github"], &making(PLAN))
-        .file("outputs", "mine=1\n")
+fn github_appends_to_the_outputs_of_the_step() {
+    let (ended, bktec) = Bktec::against(&["plan", "--output", "github"], &planning(PLAN))
+        .file("outputs", "other=1\n")
         .env("GITHUB_OUTPUT", "outputs")
         .run_and_keep();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
     let outputs = bktec.read("outputs");
     let delimiter = outputs.lines().last().unwrap();
     insta::assert_snapshot!(outputs.replace(delimiter, "DELIMITER"), @r#"
-    mine=1
+    other=1
     matrix={"node":[0,1,2]}
     parallelism=3
     has-tests=true
@@ -38,7 +40,7 @@ fn github_adds_to_the_outputs_of_the_step() {
 fn github_without_tests() {
     let (ended, bktec) = Bktec::against(
         &["plan", "--output", "github", "--output-file", "out"],
-        &making(NOTHING),
+        &planning(NO_TESTS),
     )
     .run_and_keep();
     assert_eq!(ended.code, 0, "{ended}");
@@ -50,7 +52,7 @@ fn github_without_tests() {
 #[test]
 fn gitlab_writes_a_child_pipeline() {
     let arguments = ["plan", "--output", "gitlab", "--job-template", "job.yml"];
-    let ended = Bktec::against(&arguments, &making(PLAN))
+    let ended = Bktec::against(&arguments, &planning(PLAN))
         .file("job.yml", TEMPLATE)
         .run();
     assert_eq!(ended.code, 0, "{ended}");
@@ -67,7 +69,7 @@ fn gitlab_writes_a_child_pipeline() {
         })
     );
     let to_file = [&arguments[..], &["--output-file", "child.yml"]].concat();
-    let (ended, bktec) = Bktec::against(&to_file, &making(NOTHING))
+    let (ended, bktec) = Bktec::against(&to_file, &planning(NO_TESTS))
         .file("job.yml", TEMPLATE)
         .run_and_keep();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended}");
@@ -78,8 +80,11 @@ fn gitlab_writes_a_child_pipeline() {
 #[rstest]
 #[case::missing("no-such-file", "failed to read the job template: ")]
 #[case::other("other.yml", "other.yml: the job template does not define .bktec")]
-fn a_wrong_template_is_told_before_anything_is_asked(#[case] template: &str, #[case] says: &str) {
-    let server = making(PLAN);
+fn an_unusable_template_is_reported_before_any_request(
+    #[case] template: &str,
+    #[case] message: &str,
+) {
+    let server = planning(PLAN);
     let ended = Bktec::against(
         &["plan", "--output", "gitlab", "--job-template", template],
         &server,
@@ -87,29 +92,41 @@ fn a_wrong_template_is_told_before_anything_is_asked(#[case] template: &str, #[c
     .file("other.yml", "test:\n  script: x\n")
     .run();
     assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");
-    assert!(ended.stderr.contains(says), "{ended}");
-    assert!(server.asked().is_empty());
+    assert!(ended.stderr.contains(message), "{ended}");
+    assert!(server.requests().is_empty());
 }
 
 #[rstest]
-#[case::planned(Some(PLAN), json!({"bktec_has_tests": true, "bktec_parallelism": 3, "bktec_plan_identifier": "a b/$x"}))]
-#[case::nothing(Some(NOTHING), json!({"bktec_has_tests": false, "bktec_parallelism": 1, "bktec_plan_identifier": "x"}))]
-#[case::fallback(None, json!({"bktec_has_tests": true, "bktec_parallelism": 2, "bktec_plan_identifier": "build-1/step-1"}))]
-fn circleci_gets_parameters(#[case] plan: Option<&'static str>, #[case] expected: Value) {
-    let server = plan.map(making);
-    let base = server.as_ref().map_or_else(nobody, Server::base);
+#[case::planned(Some(PLAN), true, 3, "a b/$x")]
+#[case::no_tests(Some(NO_TESTS), false, 1, "x")]
+#[case::fallback(None, true, 2, "build-1/step-1")]
+fn circleci_gets_parameters(
+    #[case] plan: Option<&'static str>,
+    #[case] has_tests: bool,
+    #[case] parallelism: u32,
+    #[case] identifier: &str,
+) {
+    let server = plan.map(planning);
+    let base = server.as_ref().map_or_else(unused_address, Server::base);
     let ended = Bktec::configured(&["plan", "--output", "circleci"], &base).run();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(ended.stdout.lines().count(), 1, "{ended}");
     let read: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(read, expected);
+    assert_eq!(
+        read,
+        json!({
+            "bktec_has_tests": has_tests,
+            "bktec_parallelism": parallelism,
+            "bktec_plan_identifier": identifier,
+        })
+    );
 }
 
 #[test]
-fn wrong_combinations_are_told() {
+fn rejects_invalid_combinations() {
     let problems = |arguments: &[&str]| {
         let all = [&["plan"], arguments].concat();
-        let ended = Bktec::configured(&all, &nobody()).run();
+        let ended = Bktec::configured(&all, &unused_address()).run();
         assert_eq!(ended.code, 16, "{ended}");
         ended
             .stderr
@@ -136,7 +153,7 @@ fn wrong_combinations_are_told() {
 }
 
 #[test]
-fn every_pipeline_of_the_page_can_be_read() {
+fn every_pipeline_in_the_docs_is_valid_yaml() {
     let page = include_str!("../../../../docs/ci.md");
     let blocks: Vec<&str> = page
         .split("```yaml\n")

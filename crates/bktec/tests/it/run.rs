@@ -4,7 +4,7 @@ use bktec::internals;
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::{Asked, Reply, Server};
+use crate::server::{Reply, Request, Server};
 
 const PLAN: &str = r#"{"identifier":"build-1/step-1","parallelism":2,"experiment":"","new_field":[1],
     "tasks":{"0":{"node_number":0,"tests":[
@@ -34,7 +34,7 @@ fn making_plan(plan: &str) -> Server {
     })
 }
 
-fn posted_to<'a>(asked: &'a [Asked], end: &str) -> &'a Asked {
+fn posted_to<'a>(asked: &'a [Request], end: &str) -> &'a Request {
     asked
         .iter()
         .find(|asked| asked.method == "POST" && asked.target.ends_with(end))
@@ -57,10 +57,10 @@ fn a_plan_that_is_there_is_used() {
     |_.__/|_|\_\\__\___|\___|
 
     +++ Buildkite Test Engine Client: 📊 Split summary
-    3 selectors across 2 nodes
-      2 selectors (66.7%) estimated from past historical durations
-      1 selector (33.3%) without history, assumed to take 1.0s each (the median of the others)
-    Expected duration of a node: 4.0s to 4.0s; of this node: 4.0s
+    3 test files on 2 nodes
+      2 (66.7%) estimated from past historical durations
+      1 test file without history, assumed to take 1.0s each (the median of the others)
+    Estimated time: 4.0s on every node
     echo ran a.test.js c.test.js into result.json
     ran a.test.js c.test.js into result.json
     ⚠️ The runner exited with code 0 but wrote no results to FOLDER/result.json. Did a test end the process? Nothing is retried.
@@ -77,7 +77,7 @@ fn the_plan_is_asked_for_by_name() {
         &server,
     )
     .run();
-    let first = &server.asked()[0];
+    let first = &server.requests()[0];
     assert_eq!(
         first.target,
         "/v2/analytics/organizations/acme/suites/web/test_plan?identifier=b%201/s%262&job_retry_count=3"
@@ -96,7 +96,7 @@ fn a_plan_is_asked_for_when_there_is_none() {
     let server = making_plan(PLAN);
     let ended = Bktec::against(&["run"], &server).run();
     assert_eq!(ended.code, 0, "{ended}");
-    let request = posted_to(&server.asked(), "/test_plan").json();
+    let request = posted_to(&server.requests(), "/test_plan").json();
     insta::assert_json_snapshot!(request, @r#"
     {
       "branch": "main",
@@ -133,7 +133,7 @@ fn the_form_of_version_2_is_there_on_request() {
         &server,
     )
     .run();
-    let request = server.asked()[1].json();
+    let request = server.requests()[1].json();
     insta::assert_json_snapshot!(request["tests"], @r#"
     {
       "files": [
@@ -158,7 +158,7 @@ fn how_it_went_is_told_with_these_settings_and_no_others() {
         .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")
         .env("BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS", "true")
         .run();
-    let asked = server.asked();
+    let asked = server.requests();
     let told = posted_to(&asked, "/test_plan_metadata").json();
     let keys: Vec<_> = told["env"].as_object().unwrap().keys().collect();
     assert_eq!(keys.len(), 18, "{keys:?}");
@@ -181,7 +181,7 @@ fn a_list_of_files_takes_the_place_of_discovery() {
             "one.test.js\n\n  two words.test.js \r\none.test.js\n",
         )
         .run();
-    let request = posted_to(&server.asked(), "/test_plan").json();
+    let request = posted_to(&server.requests(), "/test_plan").json();
     assert_eq!(
         request["tests"]["selectors"],
         serde_json::json!([{"value": "one.test.js"}, {"value": "two words.test.js"}])
@@ -197,7 +197,7 @@ fn a_list_of_selectors_wins() {
     )
     .file("list", "anything\n")
     .run();
-    let request = posted_to(&server.asked(), "/test_plan").json();
+    let request = posted_to(&server.requests(), "/test_plan").json();
     assert_eq!(
         request["tests"]["selectors"],
         serde_json::json!([{"value": "anything"}])
@@ -216,7 +216,7 @@ fn a_list_that_is_none_stops_the_build(#[case] list: &str) {
         .run();
     assert_eq!(ended.code, 16, "{ended}");
     assert!(ended.stderr.contains(list), "{ended}");
-    assert!(server.asked().is_empty());
+    assert!(server.requests().is_empty());
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn results_are_uploaded() {
         ended.stdout.contains("the child sees upload-secret"),
         "{ended}"
     );
-    let asked = server.asked();
+    let asked = server.requests();
     let upload = posted_to(&asked, "/v1/uploads");
     assert_eq!(
         upload.header("authorization"),
@@ -436,7 +436,7 @@ fn the_directory_is_told_with_reports_of_jest_even_without_a_build() {
     .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret");
     let (ended, kept) = bktec.run_and_keep();
     assert_eq!(ended.code, 0, "{ended}");
-    let asked = server.asked();
+    let asked = server.requests();
     let upload = posted_to(&asked, "/v1/uploads");
     let folder = fs_err::canonicalize(kept.path()).unwrap();
     assert_eq!(upload.field("run_env[cwd]").as_deref(), folder.to_str());
@@ -542,7 +542,7 @@ fn slow_files_are_sent_as_their_examples() {
         server.lines(),
         "GET /test_plan\nPOST /test_plan/filter_tests\nPOST /test_plan\nPOST /test_plan_metadata"
     );
-    let asked = server.asked();
+    let asked = server.requests();
     let filter = asked[1].json();
     assert_eq!(
         filter["files"],
@@ -718,7 +718,7 @@ fn a_selection_and_metadata_are_sent() {
         .env("BKTEC_PREVIEW_SELECTION", "on")
         .run();
     assert_eq!(ended.code, 0, "{ended}");
-    let request = posted_to(&server.asked(), "/test_plan").json();
+    let request = posted_to(&server.requests(), "/test_plan").json();
     assert_eq!(
         request["selection"],
         serde_json::json!({"strategy": "random", "params": {"percent": "40"}})
@@ -729,6 +729,25 @@ fn a_selection_and_metadata_are_sent() {
         .env("BKTEC_PREVIEW_SELECTION", "on")
         .run();
     assert_eq!(ended.code, 0, "{ended}");
-    let request = posted_to(&server.asked(), "/test_plan").json();
+    let request = posted_to(&server.requests(), "/test_plan").json();
     assert_eq!(request.get("selection"), None, "{request}");
+}
+
+#[test]
+fn a_node_without_tests_sends_plan_metadata() {
+    let plan = r#"{"tasks":{"0":{"tests":[]},"1":{"tests":[]}}}"#;
+    for (option, code) in [("--fail-on-no-tests=false", 0), ("--fail-on-no-tests", 16)] {
+        let server = with_plan(plan);
+        let ended = Bktec::against(&["run", option], &server).run();
+        assert_eq!(ended.code, code, "{ended}");
+        assert_eq!(server.lines(), "GET /test_plan\nPOST /test_plan_metadata");
+        let requests = server.requests();
+        let metadata = posted_to(&requests, "/test_plan_metadata").json();
+        assert_eq!(metadata["timeline"], serde_json::json!([]));
+        assert_eq!(metadata["statistics"]["total"], 0);
+        assert_eq!(
+            metadata["env"]["BUILDKITE_TEST_ENGINE_IDENTIFIER"],
+            "build-1/step-1"
+        );
+    }
 }

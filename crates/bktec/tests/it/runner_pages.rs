@@ -1,5 +1,5 @@
-//! Each runner has a page in `docs/runners`, and the page's table is what the code says of it.
-//! `UPDATE_DOCS=1` writes the tables anew.
+//! Each runner has a page in `docs/runners` with a table generated from the code.
+//! `UPDATE_DOCS=1` updates the tables.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ const BEGIN: &str =
     "<!-- begin: written by UPDATE_DOCS=1 cargo test -p bktec --test it runner_pages -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// What every page tells about.
+/// On every page.
 const HEADINGS: [&str; 6] = [
     "## Placeholders",
     "## Results",
@@ -23,12 +23,16 @@ const HEADINGS: [&str; 6] = [
 
 #[test]
 fn every_runner_has_a_page_with_its_table() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/runners");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/runners");
     for runner in RUNNERS {
-        let path = folder.join(format!("{}.md", runner.name));
+        let path = directory.join(format!("{}.md", runner.name));
         let page = fs_err::read_to_string(&path).unwrap();
-        let (before, rest) = page.split_once(BEGIN).expect("the page marks its table");
-        let (table, after) = rest.split_once(END).expect("the table has an end");
+        let (before, rest) = page
+            .split_once(BEGIN)
+            .expect("the page has a marker before its table");
+        let (table, after) = rest
+            .split_once(END)
+            .expect("the page has a marker after its table");
         let expected = at_a_glance(runner);
         if update() {
             fs_err::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
@@ -36,7 +40,8 @@ fn every_runner_has_a_page_with_its_table() {
         }
         assert!(
             table == expected,
-            "the table of docs/runners/{}.md is out of date: run UPDATE_DOCS=1 cargo test -p bktec --test it runner_pages",
+            "the table of docs/runners/{}.md is out of date: run UPDATE_DOCS=1 cargo test -p bktec \
+             --test it runner_pages",
             runner.name
         );
         for heading in HEADINGS {

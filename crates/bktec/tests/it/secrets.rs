@@ -6,7 +6,7 @@
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::{Asked, Reply, Server};
+use crate::server::{Reply, Request, Server};
 
 const TOKENS: [&str; 2] = ["secret-token", "upload-secret"];
 
@@ -14,7 +14,7 @@ fn server() -> Server {
     Server::start(|asked, _| match asked.method.as_str() {
         "GET" => Reply::not_found(),
         _ if asked.target == "/v1/uploads" => {
-            Reply::Answer(202, r#"{"run_url":"https://te/runs/1"}"#.to_owned())
+            Reply::Body(202, r#"{"run_url":"https://te/runs/1"}"#.to_owned())
         }
         _ if asked.target.ends_with("/test_plan") => Reply::ok(
             r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
@@ -27,7 +27,7 @@ fn server() -> Server {
 
 /// Fails when the request holds a token outside its one header, or `folder` outside `cwd`. Returns
 /// whether `cwd` was sent.
-fn check(asked: &Asked, folder: &str) -> bool {
+fn check(asked: &Request, folder: &str) -> bool {
     let body = String::from_utf8_lossy(&asked.body);
     let directory = format!("name=\"run_env[cwd]\"\r\n\r\n{folder}\r\n");
     let sent_directory = body.matches(&directory).count();
@@ -62,7 +62,7 @@ fn checked(bktec: Bktec, server: &Server) -> (usize, usize) {
     for secret in TOKENS.into_iter().chain(["FOLDER"]) {
         assert!(!printed.contains(secret), "{secret} in {printed}");
     }
-    let asked = server.asked();
+    let asked = server.requests();
     let with_directory = asked.iter().filter(|asked| check(asked, &folder)).count();
     let uploads = asked.iter().filter(|asked| asked.target == "/v1/uploads");
     (with_directory, uploads.count())
@@ -98,7 +98,7 @@ fn of_a_run(#[case] build: &str) {
     let (with_directory, uploads) = checked(bktec, &server);
     assert_eq!(uploads, 2);
     assert_eq!(with_directory, uploads);
-    assert!(server.asked().len() > uploads);
+    assert!(server.requests().len() > uploads);
 }
 
 #[rstest]
@@ -115,7 +115,7 @@ fn of_an_upload(#[case] file: &str, #[case] format: &str, #[case] tells_director
     };
     let server = server();
     let bktec = Bktec::uploading(&["--debug", "--format", format], &server.base())
-        .folder("reports")
+        .directory("reports")
         .file(&format!("reports/{file}"), content);
     let path = bktec.path().join("reports").join(file);
     let bktec = bktec.argument(&path);

@@ -1,16 +1,15 @@
-//! A tiny HTTP server that plays what a test scripts, and remembers what it was asked.
+//! A scripted HTTP server that records its requests.
 //!
-//! It speaks just enough HTTP/1.1 over plain sockets to misbehave on purpose: hang, break off,
-//! redirect in circles.
+//! It implements just enough HTTP/1.1 over plain sockets to misbehave on purpose: hang, close the
+//! connection early, redirect in circles.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// One request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -19,7 +18,7 @@ pub(crate) struct Asked {
     pub body: Vec<u8>,
 }
 
-impl Asked {
+impl Request {
     /// Method and path, without the query.
     pub(crate) fn line(&self) -> String {
         let path = self.target.split('?').next().unwrap_or_default();
@@ -69,26 +68,23 @@ impl Asked {
     }
 }
 
-/// What the server does with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// A whole answer of JSON, or of something that should be.
-    Answer(u16, String),
-    /// The same with one more header.
+    Body(u16, String),
     WithHeader(u16, &'static str, String, String),
-    /// Promises a body and breaks off.
+    /// Closes the connection before the end of the body.
     Truncated,
-    /// Never answers.
+    /// Never responds.
     Silence,
 }
 
 impl Reply {
     pub(crate) fn ok(body: &str) -> Self {
-        Self::Answer(200, body.to_owned())
+        Self::Body(200, body.to_owned())
     }
 
     pub(crate) fn message(status: u16, message: &str) -> Self {
-        Self::Answer(status, format!("{{\"message\":{message:?}}}"))
+        Self::Body(status, format!("{{\"message\":{message:?}}}"))
     }
 
     pub(crate) fn not_found() -> Self {
@@ -96,45 +92,44 @@ impl Reply {
     }
 }
 
-/// Listens on a free port of this machine until it is dropped.
+/// Listens on a free port until the test process ends.
 pub(crate) struct Server {
     port: u16,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    /// Answers each request with what `script` says. The second argument is how many came before.
-    pub(crate) fn start(script: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
+    /// Responds with the return value of `script`, whose second argument is the number of earlier
+    /// requests.
+    pub(crate) fn start(script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(script);
-        let remembered = Arc::clone(&asked);
-        // Ends with the test process; a test needs nothing more of it.
+        let recorded = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (script, remembered) = (Arc::clone(&script), Arc::clone(&remembered));
-                std::thread::spawn(move || serve(stream, &*script, &remembered));
+                let (script, recorded) = (Arc::clone(&script), Arc::clone(&recorded));
+                std::thread::spawn(move || serve(stream, &*script, &recorded));
             }
         });
-        Self { port, asked }
+        Self { port, requests }
     }
 
     pub(crate) fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Everything that was asked so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
-    /// Method and path of everything that was asked, one a line, without the suite's part.
+    /// Method and path of each request, one per line, relative to the suite.
     pub(crate) fn lines(&self) -> String {
-        self.asked()
+        self.requests()
             .iter()
-            .map(|asked| {
-                asked
+            .map(|request| {
+                request
                     .line()
                     .replace("/v2/analytics/organizations/acme/suites/web", "")
             })
@@ -143,25 +138,25 @@ impl Server {
     }
 }
 
-/// An address of this machine where nobody listens.
-pub(crate) fn nobody() -> String {
+/// A local address without a server.
+pub(crate) fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port())
 }
 
 fn serve(
     mut stream: TcpStream,
-    script: &dyn Fn(&Asked, usize) -> Reply,
-    remembered: &Mutex<Vec<Asked>>,
+    script: &dyn Fn(&Request, usize) -> Reply,
+    recorded: &Mutex<Vec<Request>>,
 ) {
-    let Some(asked) = read(&stream) else { return };
+    let Some(request) = read(&stream) else { return };
     let before = {
-        let mut remembered = remembered.lock().unwrap();
-        remembered.push(asked.clone());
-        remembered.len() - 1
+        let mut recorded = recorded.lock().unwrap();
+        recorded.push(request.clone());
+        recorded.len() - 1
     };
-    let reply = script(&asked, before);
-    let answer = |status: u16, header: &str, body: &str| {
+    let reply = script(&request, before);
+    let response = |status: u16, header: &str, body: &str| {
         format!(
             "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\n{header}\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -169,13 +164,13 @@ fn serve(
         )
     };
     let text = match reply {
-        Reply::Answer(status, body) => answer(status, "", &body),
+        Reply::Body(status, body) => response(status, "", &body),
         Reply::WithHeader(status, name, value, body) => {
-            answer(status, &format!("{name}: {value}\r\n"), &body)
+            response(status, &format!("{name}: {value}\r\n"), &body)
         }
         Reply::Truncated => "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"tasks\":".to_owned(),
         Reply::Silence => {
-            // Until the client gives up.
+            // Waits until the client gives up.
             stream
                 .set_read_timeout(Some(Duration::from_secs(20)))
                 .unwrap();
@@ -186,7 +181,7 @@ fn serve(
     let _ = stream.write_all(text.as_bytes());
 }
 
-fn read(stream: &TcpStream) -> Option<Asked> {
+fn read(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -207,7 +202,7 @@ fn read(stream: &TcpStream) -> Option<Asked> {
         .map_or(0, |(_, value)| value.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Asked {
+    Some(Request {
         method,
         target,
         headers,

@@ -1,20 +1,21 @@
-//! A server that is down, slow, broken, or says no: what the client does then, and how long it
-//! takes. A build goes on without a plan, or stops; it never passes without having run its tests.
+//! A server that is down, slow or broken, or refuses: how the client reacts, and how fast.
+//!
+//! A build continues without a plan, or stops; it never passes without having run its tests.
 
 use std::time::Duration;
 
 use rstest::rstest;
 
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Server, nobody};
+use crate::server::{Reply, Server, unused_address};
 
-/// What 130 s become here, and time for the process itself on a busy machine.
+/// The scaled budget of plan requests.
 const OVERALL: Duration = Duration::from_millis(2600);
+/// For the process itself on a busy machine.
 const SLACK: Duration = Duration::from_secs(4);
 
 const FALLBACK: &str = "Falling back to non-intelligent splitting";
 
-/// The tests were run, by the plan that needs no server.
 fn assert_fell_back(ended: &Ended) {
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stderr.contains(FALLBACK), "{ended}");
@@ -27,7 +28,6 @@ fn assert_fell_back(ended: &Ended) {
     assert!(ended.took < OVERALL + SLACK, "{:?}", ended.took);
 }
 
-/// Nothing was run, and the build does not pass.
 fn assert_stopped(ended: &Ended) {
     assert_eq!(ended.code, 16, "{ended}");
     assert!(ended.stderr.contains("❌ failed to "), "{ended}");
@@ -36,10 +36,12 @@ fn assert_stopped(ended: &Ended) {
 }
 
 #[test]
-fn a_server_that_is_down() {
-    let ended = Bktec::configured(&["run"], &nobody()).run();
+fn falls_back_if_the_server_is_down() {
+    let ended = Bktec::configured(&["run"], &unused_address()).run();
     assert_fell_back(&ended);
-    let tries = ended.stderr.matches("bktec: API request failed: GET SERVER/v2/analytics/organizations/acme/suites/web/test_plan: ").count();
+    let failed = "bktec: API request failed: GET \
+                  SERVER/v2/analytics/organizations/acme/suites/web/test_plan: connection refused\n";
+    let tries = ended.stderr.matches(failed).count();
     assert!((4..=8).contains(&tries), "{ended}");
     assert!(
         ended
@@ -51,18 +53,20 @@ fn a_server_that_is_down() {
         ended.stderr.contains(&format!("({tries} tries in ")),
         "{ended}"
     );
+    let explanation = "bktec: No server is listening at this address";
+    assert_eq!(ended.stderr.matches(explanation).count(), 1, "{ended}");
 }
 
 #[rstest]
 #[case::silence(Reply::Silence)]
-#[case::breaks_off(Reply::Truncated)]
+#[case::truncated(Reply::Truncated)]
 #[case::http_500(Reply::message(500, "oops"))]
-#[case::http_502_html(Reply::Answer(502, "<html>Bad Gateway</html>".into()))]
-#[case::http_503_empty(Reply::Answer(503, String::new()))]
-#[case::http_409(Reply::message(409, "being made"))]
+#[case::http_502_html(Reply::Body(502, "<html>Bad Gateway</html>".into()))]
+#[case::http_503_empty(Reply::Body(503, String::new()))]
+#[case::http_409(Reply::message(409, "being created"))]
 #[case::http_429(Reply::message(429, "slow down"))]
 #[case::http_429_far(Reply::WithHeader(429, "RateLimit-Reset", "3600".into(), "{}".into()))]
-fn what_may_heal_is_tried_until_the_time_is_spent(#[case] reply: Reply) {
+fn retries_temporary_failures_until_the_budget_is_spent(#[case] reply: Reply) {
     let server = Server::start(move |_, _| reply.clone());
     let ended = Bktec::against(&["run"], &server).run();
     assert_fell_back(&ended);
@@ -76,8 +80,8 @@ fn what_may_heal_is_tried_until_the_time_is_spent(#[case] reply: Reply) {
 #[case::billing(Reply::message(403, "Billing Error: unpaid"))]
 #[case::not_planned(Reply::message(422, "not for you"))]
 #[case::not_found(Reply::not_found())]
-#[case::not_found_html(Reply::Answer(404, "<html>".into()))]
-fn what_will_not_heal_is_gone_without_at_once(#[case] reply: Reply) {
+#[case::not_found_html(Reply::Body(404, "<html>".into()))]
+fn falls_back_immediately_if_a_retry_will_not_help(#[case] reply: Reply) {
     let server = Server::start(move |_, _| reply.clone());
     let ended = Bktec::against(&["run"], &server).run();
     assert_fell_back(&ended);
@@ -88,26 +92,26 @@ fn what_will_not_heal_is_gone_without_at_once(#[case] reply: Reply) {
 #[rstest]
 #[case::http_401(Reply::message(401, "Who are you?"))]
 #[case::http_403(Reply::message(403, "missing required scope: write_test_plan"))]
-#[case::http_403_html(Reply::Answer(403, "<html>".into()))]
+#[case::http_403_html(Reply::Body(403, "<html>".into()))]
 #[case::http_400(Reply::message(400, "runner is required"))]
-#[case::http_418(Reply::Answer(418, String::new()))]
-#[case::http_204(Reply::Answer(204, String::new()))]
+#[case::http_418(Reply::Body(418, String::new()))]
+#[case::http_204(Reply::Body(204, String::new()))]
 #[case::garbage(Reply::ok("<html>Welcome to the hotel's network</html>"))]
 #[case::empty(Reply::ok(""))]
 #[case::a_list(Reply::ok("[]"))]
 #[case::wrong_types(Reply::ok(r#"{"tasks":{"0":{"tests":[{"path":7}]}}}"#))]
 #[case::a_list_for_a_task(Reply::ok(r#"{"tasks":{"0":[],"1":[]}}"#))]
 #[case::a_task_without_tests(Reply::ok(r#"{"tasks":{"0":{"node_number":0}}}"#))]
-#[case::unknown_format(Reply::ok(r#"{"tasks":{"0":{"tests":[{"path":"a","format":"dance"}]}}}"#))]
+#[case::unknown_format(Reply::ok(r#"{"tasks":{"0":{"tests":[{"path":"a","format":"x"}]}}}"#))]
 #[case::redirects_in_circles(Reply::WithHeader(302, "Location", "/v2/again".into(), String::new()))]
-fn what_a_person_must_put_right_stops_the_build(#[case] reply: Reply) {
+fn stops_if_a_person_must_fix_something(#[case] reply: Reply) {
     let server = Server::start(move |_, _| reply.clone());
     let ended = Bktec::against(&["run"], &server).run();
     assert_stopped(&ended);
 }
 
 #[test]
-fn a_refusal_in_full() {
+fn stderr_of_a_refusal() {
     let server = Server::start(|_, _| Reply::message(401, "Authentication required."));
     let ended = Bktec::against(&["run"], &server).run();
     insta::assert_snapshot!(ended.stderr, @"
@@ -117,15 +121,20 @@ fn a_refusal_in_full() {
 }
 
 #[test]
-fn an_unpaid_bill_in_full() {
+fn stderr_of_a_billing_error() {
     let server = Server::start(|_, _| Reply::message(403, "Billing Error: unpaid"));
     let ended = Bktec::against(&["run"], &server).run();
-    insta::assert_snapshot!(ended.stderr, @"⚠️ failed to fetch the test plan: Billing Error: unpaid (status 403). Falling back to non-intelligent splitting: every node takes its turn from the sorted list. The build may take longer.");
+    assert_eq!(
+        ended.stderr,
+        "⚠️ failed to fetch the test plan: Billing Error: unpaid (status 403). Falling back to \
+         non-intelligent splitting: each node runs every Nth file of the sorted list. The build \
+         may take longer.\n"
+    );
 }
 
 #[test]
-fn a_rate_limit_is_waited_out() {
-    let server = Server::start(|asked, before| match (before, asked.method.as_str()) {
+fn waits_for_the_rate_limit_to_reset() {
+    let server = Server::start(|request, before| match (before, request.method.as_str()) {
         (0, _) => Reply::WithHeader(429, "RateLimit-Reset", "1".into(), "{}".into()),
         _ => Reply::message(422, "enough"),
     });
@@ -135,12 +144,12 @@ fn a_rate_limit_is_waited_out() {
 }
 
 #[test]
-fn a_server_that_comes_back_is_used() {
-    let server = Server::start(|asked, before| match (before, asked.method.as_str()) {
+fn uses_a_server_that_recovers() {
+    let server = Server::start(|request, before| match (before, request.method.as_str()) {
         (0, _) => Reply::message(500, "starting"),
         (1, _) => Reply::Silence,
         (_, "GET") => Reply::not_found(),
-        (3, _) => Reply::message(409, "being made"),
+        (3, _) => Reply::message(409, "being created"),
         (4, _) => Reply::ok(
             r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
                 "0":{"node_number":0,"tests":[{"value":"b.test.js","format":"selector"}]},
@@ -157,15 +166,16 @@ fn a_server_that_comes_back_is_used() {
     assert!(!ended.stderr.contains(FALLBACK), "{ended}");
     assert_eq!(
         server.lines(),
-        "GET /test_plan\nGET /test_plan\nGET /test_plan\nPOST /test_plan\nPOST /test_plan\nPOST /test_plan_metadata"
+        "GET /test_plan\nGET /test_plan\nGET /test_plan\nPOST /test_plan\nPOST /test_plan\n\
+         POST /test_plan_metadata"
     );
 }
 
 #[rstest]
 #[case::refused(Reply::message(401, "no"), 16)]
 #[case::unavailable(Reply::message(422, "no"), 0)]
-fn a_failure_of_the_second_call_counts_the_same(#[case] reply: Reply, #[case] code: i32) {
-    let server = Server::start(move |asked, _| match asked.method.as_str() {
+fn treats_failures_of_the_second_call_like_the_first(#[case] reply: Reply, #[case] code: i32) {
+    let server = Server::start(move |request, _| match request.method.as_str() {
         "GET" => Reply::not_found(),
         _ => reply.clone(),
     });
@@ -175,8 +185,8 @@ fn a_failure_of_the_second_call_counts_the_same(#[case] reply: Reply, #[case] co
 }
 
 #[test]
-fn a_post_is_never_redirected() {
-    let server = Server::start(|asked, _| match asked.method.as_str() {
+fn does_not_follow_redirects_of_a_post() {
+    let server = Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::not_found(),
         _ => Reply::WithHeader(301, "Location", "/elsewhere".into(), String::new()),
     });
@@ -187,7 +197,7 @@ fn a_post_is_never_redirected() {
 }
 
 #[test]
-fn a_tls_address_that_does_not_speak_tls() {
+fn falls_back_if_the_server_does_not_speak_tls() {
     let server = Server::start(|_, _| Reply::ok("{}"));
     let base = server.base().replace("http://", "https://");
     let ended = Bktec::configured(&["run"], &base).run();
@@ -195,18 +205,18 @@ fn a_tls_address_that_does_not_speak_tls() {
 }
 
 #[test]
-fn a_proxy_is_honoured() {
+fn uses_the_proxy_of_the_environment() {
     let proxy = Server::start(|_, _| Reply::message(401, "from the proxy"));
     let ended = Bktec::configured(&["run"], "https://engine.invalid")
         .env("HTTPS_PROXY", proxy.base())
         .run();
     assert_fell_back(&ended);
-    assert_eq!(proxy.asked()[0].line(), "CONNECT engine.invalid:443");
-    let before = proxy.asked().len();
-    let ended = Bktec::configured(&["run"], &nobody())
+    assert_eq!(proxy.requests()[0].line(), "CONNECT engine.invalid:443");
+    let before = proxy.requests().len();
+    let ended = Bktec::configured(&["run"], &unused_address())
         .env("HTTP_PROXY", proxy.base())
         .env("NO_PROXY", "127.0.0.1")
         .run();
     assert_fell_back(&ended);
-    assert_eq!(proxy.asked().len(), before);
+    assert_eq!(proxy.requests().len(), before);
 }

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, nobody};
+use crate::server::{Reply, Server, unused_address};
 
 /// A CI agent that records its arguments and prints a token.
 const AGENT: &str = r#"echo "$@" >> calls; echo "  fetched-token  ""#;
@@ -24,7 +24,7 @@ fn fetches_missing_access_token_from_the_agent() {
          --lifetime 90\n"
     );
     assert_eq!(
-        server.asked()[0].header("authorization"),
+        server.requests()[0].header("authorization"),
         Some("Bearer fetched-token")
     );
 }
@@ -49,7 +49,7 @@ fn fetches_at_most_one_token_per_run(#[case] access_token: &str, #[case] authori
     let (ended, bktec) = bktec.run_and_keep();
     assert!(ended.stdout.contains("\ntoken=fetched-token\n"), "{ended}");
     assert_eq!(
-        server.asked()[0].header("authorization"),
+        server.requests()[0].header("authorization"),
         Some(authorization)
     );
     assert_eq!(bktec.read("calls").lines().count(), 1);
@@ -57,7 +57,7 @@ fn fetches_at_most_one_token_per_run(#[case] access_token: &str, #[case] authori
 
 #[test]
 fn failing_agent_is_a_configuration_error() {
-    let ended = Bktec::configured(&["run"], &nobody())
+    let ended = Bktec::configured(&["run"], &unused_address())
         .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
         .env("BUILDKITE_TEST_ENGINE_OIDC", "true")
         .program("buildkite-agent", "echo 'no job token here' >&2; exit 3")
@@ -81,7 +81,7 @@ fn missing_agent_is_a_configuration_error() {
             "--buildkite-agent-command",
             "/no/such/agent",
         ],
-        &nobody(),
+        &unused_address(),
     )
     .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
     .run();
@@ -97,7 +97,7 @@ fn missing_agent_is_a_configuration_error() {
 
 #[test]
 fn upload_without_a_token_says_which_variable_to_set() {
-    let ended = Bktec::uploading(&["a.xml"], &nobody())
+    let ended = Bktec::uploading(&["a.xml"], &unused_address())
         .without("BUILDKITE_ANALYTICS_TOKEN")
         .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
@@ -115,7 +115,7 @@ fn upload_without_a_token_says_which_variable_to_set() {
 #[test]
 fn does_not_call_the_agent_when_oidc_is_off() {
     for off in [&["run", "--no-oidc"][..], &["run", "--oidc=false"]] {
-        let ended = Bktec::configured(off, &nobody())
+        let ended = Bktec::configured(off, &unused_address())
             .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
             .without("BUILDKITE_TEST_ENGINE_OIDC")
             .program("buildkite-agent", "echo called >&2")

@@ -1,4 +1,4 @@
-//! `bktec upload`: what is sent where, and what is said about it.
+//! `bktec upload`: requests and output of successful uploads.
 
 use std::fmt::Write as _;
 
@@ -6,32 +6,33 @@ use rstest::rstest;
 use test_engine_results::{Format, parse};
 
 use crate::bktec::Bktec;
-use crate::server::{Asked, Reply, Server};
+use crate::server::{Reply, Request, Server};
 
 const JUNIT: &str = r#"<testsuite><testcase classname="C" name="a"/></testsuite>"#;
 const JSON: &str = r#"[{"name":"a","result":"passed"}]"#;
 
-/// A server that takes everything.
-fn taking() -> Server {
+fn accepting() -> Server {
     Server::start(|_, before| {
         let number = before + 1;
-        Reply::Answer(
+        Reply::Body(
             202,
             format!(
-                r#"{{"id":"upload-{number}","upload_id":"upload-{number}","run_id":"run-1","queued":1,"skipped":0,"errors":[],"run_url":"https://te/runs/run-1","upload_url":"https://te/uploads/upload-{number}"}}"#
+                r#"{{"id":"upload-{number}","upload_id":"upload-{number}","run_id":"run-1",
+                "queued":1,"skipped":0,"errors":[],"run_url":"https://te/runs/run-1",
+                "upload_url":"https://te/uploads/upload-{number}"}}"#
             ),
         )
     })
 }
 
-fn shown(asked: &Asked) -> String {
-    let mut text = asked.line();
+fn shown(request: &Request) -> String {
+    let mut text = request.line();
     let _ = writeln!(
         text,
         "\nauthorization: {}",
-        asked.header("authorization").unwrap_or_default()
+        request.header("authorization").unwrap_or_default()
     );
-    for (name, file, content) in asked.form() {
+    for (name, file, content) in request.form() {
         let file = file.map(|file| format!(" ({file})")).unwrap_or_default();
         let content = content.replace(env!("CARGO_PKG_VERSION"), "VERSION");
         let _ = writeln!(text, "{name}{file}: {content}");
@@ -40,8 +41,8 @@ fn shown(asked: &Asked) -> String {
 }
 
 #[test]
-fn files_of_a_buildkite_build() {
-    let server = taking();
+fn uploads_files_of_a_buildkite_build() {
+    let server = accepting();
     let ended = Bktec::uploading(
         &[
             "report.xml",
@@ -54,7 +55,7 @@ fn files_of_a_buildkite_build() {
         &server.base(),
     )
     .file("report.xml", JUNIT)
-    .folder("nested")
+    .directory("nested")
     .file("nested/results.json", JSON)
     .env("BUILDKITE_BUILD_ID", "build-1")
     .env("BUILDKITE_BUILD_NUMBER", "12")
@@ -71,9 +72,9 @@ fn files_of_a_buildkite_build() {
     Uploaded results.json: upload-2 https://te/uploads/upload-2
     ----- stderr -----
     ");
-    let asked = server.asked();
-    assert_eq!(asked.len(), 2);
-    insta::assert_snapshot!(shown(&asked[0]), @r#"
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    insta::assert_snapshot!(shown(&requests[0]), @r#"
     POST /v1/uploads
     authorization: Token token="upload-secret"
     format: junit
@@ -91,16 +92,16 @@ fn files_of_a_buildkite_build() {
     tags[team]: a,b
     data (report.xml): <testsuite><testcase classname="C" name="a"/></testsuite>
     "#);
-    assert_eq!(asked[1].field("format").unwrap(), "json");
-    assert_eq!(asked[1].field("run_env[key]").unwrap(), "build-1");
-    let (_, name, content) = asked[1].form().pop().unwrap();
+    assert_eq!(requests[1].field("format").unwrap(), "json");
+    assert_eq!(requests[1].field("run_env[key]").unwrap(), "build-1");
+    let (_, name, content) = requests[1].form().pop().unwrap();
     assert_eq!(name.as_deref(), Some("results.json"));
     assert_eq!(content, JSON);
 }
 
 #[test]
-fn files_without_a_ci_share_a_fresh_key() {
-    let server = taking();
+fn files_share_a_fresh_key_without_a_ci() {
+    let server = accepting();
     let upload = || {
         let ended = Bktec::uploading(&["a.xml", "b.xml", "a.xml"], &server.base())
             .file("a.xml", JUNIT)
@@ -110,17 +111,17 @@ fn files_without_a_ci_share_a_fresh_key() {
     };
     upload();
     upload();
-    let asked = server.asked();
-    let keys: Vec<_> = asked
+    let requests = server.requests();
+    let keys: Vec<_> = requests
         .iter()
-        .map(|asked| asked.field("run_env[key]").unwrap())
+        .map(|request| request.field("run_env[key]").unwrap())
         .collect();
     assert_eq!(keys.len(), 4);
     assert_eq!((&keys[0], &keys[2]), (&keys[1], &keys[3]));
     assert_ne!(keys[0], keys[2]);
     let key: uuid::Uuid = keys[0].parse().unwrap();
     assert_eq!(key.get_version_num(), 7);
-    let fields: Vec<_> = asked[0]
+    let fields: Vec<_> = requests[0]
         .form()
         .into_iter()
         .map(|(name, _, _)| name)
@@ -136,12 +137,12 @@ fn files_without_a_ci_share_a_fresh_key() {
             "data"
         ]
     );
-    assert_eq!(asked[0].field("run_env[CI]").unwrap(), "generic");
+    assert_eq!(requests[0].field("run_env[CI]").unwrap(), "generic");
 }
 
 #[test]
-fn another_ci_is_known_by_its_variables_and_options_win() {
-    let server = taking();
+fn options_override_the_variables_of_another_ci() {
+    let server = accepting();
     let ended = Bktec::uploading(&["a.xml", "--branch", "topic"], &server.base())
         .file("a.xml", JUNIT)
         .env("GITHUB_ACTIONS", "true")
@@ -152,7 +153,7 @@ fn another_ci_is_known_by_its_variables_and_options_win() {
         .env("GITHUB_SHA", "abc")
         .run();
     assert_eq!(ended.code, 0, "{ended}");
-    let upload = &server.asked()[0];
+    let upload = &server.requests()[0];
     for (field, value) in [
         ("run_env[CI]", "github_actions"),
         ("run_env[key]", "__run-3-1"),
@@ -166,8 +167,8 @@ fn another_ci_is_known_by_its_variables_and_options_win() {
 #[rstest]
 #[case::option(&["--upload-url", "SERVER/elsewhere"], "POST /elsewhere")]
 #[case::base(&[], "POST /v1/uploads")]
-fn where_files_go(#[case] options: &[&str], #[case] line: &str) {
-    let server = taking();
+fn uploads_to_the_configured_url(#[case] options: &[&str], #[case] line: &str) {
+    let server = accepting();
     let options: Vec<_> = options
         .iter()
         .map(|option| option.replace("SERVER", &server.base()))
@@ -185,43 +186,44 @@ fn where_files_go(#[case] options: &[&str], #[case] line: &str) {
 #[case("--suite-token")]
 #[case("--token")]
 #[case("--upload-token")]
-fn a_token_can_be_given_by_three_names(#[case] option: &str) {
-    let server = taking();
+fn the_token_option_has_three_names(#[case] option: &str) {
+    let server = accepting();
     let ended = Bktec::uploading(&[option, "typed", "a.xml"], &server.base())
         .file("a.xml", JUNIT)
         .run();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(
-        server.asked()[0].header("authorization"),
+        server.requests()[0].header("authorization"),
         Some("Token token=\"typed\"")
     );
 }
 
 #[test]
-fn a_missing_token_is_asked_of_the_agent() {
-    let server = taking();
+fn requests_a_missing_token_from_the_agent() {
+    let server = accepting();
     let (ended, bktec) = Bktec::uploading(&["a.xml"], &server.base())
         .file("a.xml", JUNIT)
         .without("BUILDKITE_ANALYTICS_TOKEN")
         .env("BUILDKITE_TEST_ENGINE_BASE_URL", server.base())
         .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
-        .program("buildkite-agent", r#"echo "$@" >> asked; echo minted"#)
+        .program("buildkite-agent", r#"echo "$@" >> calls; echo minted"#)
         .run_and_keep();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(
-        bktec.read("asked").replace(&server.base(), "SERVER"),
-        "oidc request-token --audience SERVER/v2/analytics/organizations/acme/suites/web --lifetime 7200\n"
+        bktec.read("calls").replace(&server.base(), "SERVER"),
+        "oidc request-token --audience SERVER/v2/analytics/organizations/acme/suites/web \
+         --lifetime 7200\n"
     );
     assert_eq!(
-        server.asked()[0].header("authorization"),
+        server.requests()[0].header("authorization"),
         Some("Token token=\"minted\"")
     );
 }
 
 #[test]
-fn the_directory_is_told_with_reports_of_jest_alone() {
-    let server = taking();
+fn sends_the_working_directory_only_with_jest_reports() {
+    let server = accepting();
     let report = r#"{"testResults":[]}"#;
     let (ended, bktec) =
         Bktec::uploading(&["report.json", "--format", "jest-json"], &server.base())
@@ -232,16 +234,16 @@ fn the_directory_is_told_with_reports_of_jest_alone() {
     ----- stdout -----
     Uploaded report.json: upload-1 https://te/uploads/upload-1
     ----- stderr -----
-    ⚠️ report.json holds no results.
+    ⚠️ report.json contains no results.
     ");
-    let cwd = server.asked()[0].field("run_env[cwd]").unwrap();
+    let cwd = server.requests()[0].field("run_env[cwd]").unwrap();
     assert_eq!(
         fs_err::read_to_string(format!("{cwd}/report.json")).unwrap(),
         bktec.read("report.json")
     );
 }
 
-/// Reports with more results than one upload may hold, by the names of their tests.
+/// A report with `results` tests named t0, t1, ….
 fn large(format: Format, results: usize) -> String {
     let list = |result: &dyn Fn(usize) -> String, separator: &str| {
         (0..results).map(result).collect::<Vec<_>>().join(separator)
@@ -284,8 +286,8 @@ fn large(format: Format, results: usize) -> String {
 #[case(Format::RspecJson)]
 #[case(Format::JestJson)]
 #[case(Format::GoJsonl)]
-fn a_file_with_too_many_results_becomes_several_uploads(#[case] format: Format) {
-    let server = taking();
+fn splits_a_file_with_too_many_results(#[case] format: Format) {
+    let server = accepting();
     let ended = Bktec::uploading(&["big", "--format", format.name()], &server.base())
         .file("big", &large(format, 10_001))
         .run();
@@ -296,10 +298,13 @@ fn a_file_with_too_many_results_becomes_several_uploads(#[case] format: Format) 
          Uploaded big, part 3 of 3: upload-3 https://te/uploads/upload-3\n"
     );
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-    let asked = server.asked();
+    let requests = server.requests();
     let mut names = Vec::new();
-    for upload in &asked {
-        assert_eq!(upload.field("run_env[key]"), asked[0].field("run_env[key]"));
+    for upload in &requests {
+        assert_eq!(
+            upload.field("run_env[key]"),
+            requests[0].field("run_env[key]")
+        );
         let data = upload.field("data").unwrap();
         let report = parse(format, data.as_bytes()).unwrap();
         assert!(report.results.len() <= 5_000 && report.bad.is_empty());
@@ -316,10 +321,11 @@ fn a_file_with_too_many_results_becomes_several_uploads(#[case] format: Format) 
 }
 
 #[test]
-fn a_run_cuts_its_results_the_same_way() {
-    let server = Server::start(|asked, _| match asked.method.as_str() {
+fn run_splits_its_results_the_same_way() {
+    let server = Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::ok(
-            r#"{"tasks":{"0":{"tests":[{"format":"selector","value":"a.test.js"}]},"1":{"tests":[]}}}"#,
+            r#"{"tasks":{"0":{"tests":[{"format":"selector","value":"a.test.js"}]},
+                "1":{"tests":[]}}}"#,
         ),
         _ => Reply::ok(r#"{"run_url":"https://te/runs/1"}"#),
     });
@@ -344,10 +350,10 @@ fn a_run_cuts_its_results_the_same_way() {
             .contains("Uploaded the results to https://te/runs/1\n"),
         "{ended}"
     );
-    let asked = server.asked();
-    let counts: Vec<_> = asked
+    let requests = server.requests();
+    let counts: Vec<_> = requests
         .iter()
-        .filter(|asked| asked.target == "/v1/uploads")
+        .filter(|request| request.target == "/v1/uploads")
         .map(|upload| {
             assert_eq!(upload.field("run_env[key]").unwrap(), "build-1");
             let data = upload.field("data").unwrap();
@@ -364,49 +370,49 @@ fn help() {
         .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")
         .run();
     insta::assert_snapshot!(ended, @"
-    exit code: 0
-    ----- stdout -----
-    Uploads result files
+exit code: 0
+----- stdout -----
+Uploads result files
 
-    Usage: bktec upload [OPTIONS] <FILE>...
+Usage: bktec upload [OPTIONS] <FILE>...
 
-    Arguments:
-      <FILE>...  Result files: JUnit XML, Test Engine JSON, go test -json, or another format with
-                 --format
+Arguments:
+  <FILE>...  Result files: JUnit XML, Test Engine JSON, go test -json, or another format with
+             --format
 
-    Options:
-          --debug[=<BOOL>]      Print debug output [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
-          --format <FORMAT>     Format of the files: json, junit, rspec-json, jest-json,
-                                playwright-json, cucumber-json or go-jsonl [default: by extension: .xml
-                                junit, .json json, .jsonl go-jsonl] [env:
-                                BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT]
-          --timeout <DURATION>  Time limit for all uploads together [default: 5m] [env:
-                                BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT]
-      -h, --help                Print help
+Options:
+      --debug[=<BOOL>]      Print debug output [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
+      --format <FORMAT>     Format of the files: json, junit, rspec-json, jest-json,
+                            playwright-json, cucumber-json or go-jsonl [default: by extension: .xml
+                            junit, .json json, .jsonl go-jsonl] [env:
+                            BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT]
+      --timeout <DURATION>  Time limit for all uploads together [default: 5m] [env:
+                            BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT]
+  -h, --help                Print help
 
-    Test Engine:
-          --suite-token <TOKEN>       Suite token [default: fetched from the Buildkite agent] [env:
-                                      BUILDKITE_ANALYTICS_TOKEN]
-          --suite-slug <SLUG>         Suite slug [env: BUILDKITE_TEST_ENGINE_SUITE_SLUG]
-          --oidc[=<BOOL>]             Fetch tokens that are not set from the Buildkite agent (OIDC)
-                                      [default: true] [env: BUILDKITE_TEST_ENGINE_OIDC]
-          --no-oidc[=<BOOL>]          Never fetch tokens from the Buildkite agent
-          --oidc-lifetime <DURATION>  Lifetime of fetched tokens [default: 2h] [env:
-                                      BUILDKITE_TEST_ENGINE_OIDC_LIFETIME]
-          --tag <KEY=VALUE>           Tag for uploaded results (repeatable; the variable takes a
-                                      comma-separated list) [env: BUILDKITE_TEST_ENGINE_TAGS]
-          --location-prefix <PREFIX>  Path from the repository root to the project [env:
-                                      BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
+Test Engine:
+      --suite-token <TOKEN>       Suite token [default: fetched from the Buildkite agent] [env:
+                                  BUILDKITE_ANALYTICS_TOKEN]
+      --suite-slug <SLUG>         Suite slug [env: BUILDKITE_TEST_ENGINE_SUITE_SLUG]
+      --oidc[=<BOOL>]             Fetch tokens that are not set from the Buildkite agent (OIDC)
+                                  [default: true] [env: BUILDKITE_TEST_ENGINE_OIDC]
+      --no-oidc[=<BOOL>]          Never fetch tokens from the Buildkite agent
+      --oidc-lifetime <DURATION>  Lifetime of fetched tokens [default: 2h] [env:
+                                  BUILDKITE_TEST_ENGINE_OIDC_LIFETIME]
+      --tag <KEY=VALUE>           Tag for uploaded results (repeatable; the variable takes a
+                                  comma-separated list) [env: BUILDKITE_TEST_ENGINE_TAGS]
+      --location-prefix <PREFIX>  Path from the repository root to the project [env:
+                                  BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
 
-    Build [default: detected from the CI]:
-          --build-id <ID>          Build ID; uploads with the same one belong to the same run [env:
-                                   BUILDKITE_BUILD_ID]
-          --job-id <ID>            Job ID [env: BUILDKITE_JOB_ID]
-          --branch <BRANCH>        Branch [env: BUILDKITE_BRANCH]
-          --commit <SHA>           Commit [env: BUILDKITE_COMMIT]
-          --message <TEXT>         Commit or build message [env: BUILDKITE_MESSAGE]
-          --build-number <NUMBER>  Build number [env: BUILDKITE_BUILD_NUMBER]
-          --build-url <URL>        Build URL [env: BUILDKITE_BUILD_URL]
-    ----- stderr -----
+Build [default: detected from the CI]:
+      --build-id <ID>          Build ID; uploads with the same one belong to the same run [env:
+                               BUILDKITE_BUILD_ID]
+      --job-id <ID>            Job ID [env: BUILDKITE_JOB_ID]
+      --branch <BRANCH>        Branch [env: BUILDKITE_BRANCH]
+      --commit <SHA>           Commit [env: BUILDKITE_COMMIT]
+      --message <TEXT>         Commit or build message [env: BUILDKITE_MESSAGE]
+      --build-number <NUMBER>  Build number [env: BUILDKITE_BUILD_NUMBER]
+      --build-url <URL>        Build URL [env: BUILDKITE_BUILD_URL]
+----- stderr -----
     ");
 }

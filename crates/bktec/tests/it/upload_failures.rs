@@ -1,20 +1,20 @@
-//! `bktec upload` when something is wrong: with the settings, the files, or the server.
+//! `bktec upload` with invalid settings, invalid files, or a failing server.
 
 use std::time::Duration;
 
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, nobody};
+use crate::server::{Reply, Server, unused_address};
 
 const JUNIT: &str = r#"<testsuite><testcase classname="C" name="a"/></testsuite>"#;
 
-fn answering(status: u16, message: &'static str) -> Server {
+fn responding(status: u16, message: &'static str) -> Server {
     Server::start(move |_, _| Reply::message(status, message))
 }
 
 #[test]
-fn wrong_settings_are_told_at_once() {
+fn reports_all_invalid_settings() {
     let ended = Bktec::uploading(
         &[
             "a.xml",
@@ -25,7 +25,7 @@ fn wrong_settings_are_told_at_once() {
             "--tag",
             "x",
         ],
-        &nobody(),
+        &unused_address(),
     )
     .without("BUILDKITE_ANALYTICS_TOKEN")
     .run();
@@ -42,8 +42,8 @@ fn wrong_settings_are_told_at_once() {
 }
 
 #[test]
-fn no_file() {
-    let ended = Bktec::uploading(&[], &nobody()).run();
+fn a_file_is_required() {
+    let ended = Bktec::uploading(&[], &unused_address()).run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
     ----- stdout -----
@@ -58,13 +58,13 @@ fn no_file() {
 }
 
 #[test]
-fn files_that_cannot_be_uploaded_are_told_before_anything_is_sent() {
-    let server = answering(202, "never asked");
+fn reports_unusable_files_before_anything_is_sent() {
+    let server = responding(202, "unused");
     let ended = Bktec::uploading(
         &[
             "good.xml",
             "missing.xml",
-            "folder",
+            "directory",
             "empty.xml",
             "broken.xml",
             "rspec.json",
@@ -73,37 +73,37 @@ fn files_that_cannot_be_uploaded_are_told_before_anything_is_sent() {
         &server.base(),
     )
     .file("good.xml", JUNIT)
-    .folder("folder")
+    .directory("directory")
     .file("empty.xml", "")
     .file("broken.xml", "<testsuite><testcase>")
     .file("rspec.json", r#"{"examples":[]}"#)
     .file("report.txt", JUNIT)
     .run();
-    insta::assert_snapshot!(ended, @"
-    exit code: 16
-    ----- stdout -----
-    ----- stderr -----
+    let stderr = ended.stderr.replace("; it looks", ";\nit looks");
+    insta::assert_snapshot!(stderr, @"
     ❌ failed to read the results, so nothing was uploaded:
-    missing.xml: there is no such file
-    folder: it is a directory; name the files in it
+    missing.xml: no such file
+    directory: is a directory; name the files in it
     empty.xml: not valid junit at the start: the file is empty
     broken.xml: not valid junit at line 1, column 22: unexpected end of file inside a test case
-    rspec.json: not valid json at line 1, column 1: expected an array of results, found an object; it looks like rspec-json: give --format rspec-json
-    report.txt: its name does not tell its format, as .xml, .json and .jsonl do; give --format
+    rspec.json: not valid json at line 1, column 1: expected an array of results, found an object;
+    it looks like rspec-json: use --format rspec-json
+    report.txt: unknown file type; choose one with --format
     ");
+    assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");
     assert_eq!(server.lines(), "");
 }
 
 #[rstest]
 #[case::unavailable(Reply::message(503, "busy"))]
 #[case::too_many(Reply::message(429, "slow down"))]
-#[case::breaks_off(Reply::Truncated)]
-fn what_may_heal_is_tried_again(#[case] trouble: Reply) {
+#[case::truncated(Reply::Truncated)]
+fn retries_temporary_failures(#[case] failure: Reply) {
     let server = Server::start(move |_, before| {
         if before < 2 {
-            trouble.clone()
+            failure.clone()
         } else {
-            Reply::Answer(201, r#"{"upload_id":"u"}"#.to_owned())
+            Reply::Body(201, r#"{"upload_id":"u"}"#.to_owned())
         }
     });
     let ended = Bktec::uploading(&["a.xml"], &server.base())
@@ -111,16 +111,16 @@ fn what_may_heal_is_tried_again(#[case] trouble: Reply) {
         .run();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(ended.stdout, "Uploaded a.xml: u\n");
-    let asked = server.asked();
-    assert_eq!(asked.len(), 3);
-    for asked in &asked {
-        assert_eq!(asked.field("data").unwrap(), JUNIT);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    for request in &requests {
+        assert_eq!(request.field("data").unwrap(), JUNIT);
     }
 }
 
 #[test]
-fn five_tries_are_enough() {
-    let server = answering(500, "oops");
+fn gives_up_after_five_tries() {
+    let server = responding(500, "oops");
     let ended = Bktec::uploading(&["a.xml", "--debug"], &server.base())
         .file("a.xml", JUNIT)
         .env("BUILDKITE_BUILD_ID", "build-1")
@@ -131,19 +131,19 @@ fn five_tries_are_enough() {
         ----- stdout -----
         ----- stderr -----
         DEBUG: SERVER/v1/uploads as run build-1 of buildkite
-        bktec: API request failed: POST a.xml: oops (status 500)
+        bktec: Uploading a.xml to SERVER/v1/uploads failed: oops (status 500)
         bktec: Retrying API request (attempt 2)
-        bktec: API request failed: POST a.xml: oops (status 500)
+        bktec: Uploading a.xml to SERVER/v1/uploads failed: oops (status 500)
         bktec: Retrying API request (attempt 3)
-        bktec: API request failed: POST a.xml: oops (status 500)
+        bktec: Uploading a.xml to SERVER/v1/uploads failed: oops (status 500)
         bktec: Retrying API request (attempt 4)
-        bktec: API request failed: POST a.xml: oops (status 500)
+        bktec: Uploading a.xml to SERVER/v1/uploads failed: oops (status 500)
         bktec: Retrying API request (attempt 5)
-        bktec: API request failed: POST a.xml: oops (status 500)
+        bktec: Uploading a.xml to SERVER/v1/uploads failed: oops (status 500)
         ❌ failed to upload a.xml: oops (status 500) (5 tries in TIME)
         ");
     });
-    assert_eq!(server.asked().len(), 5);
+    assert_eq!(server.requests().len(), 5);
 }
 
 #[rstest]
@@ -153,20 +153,20 @@ fn five_tries_are_enough() {
 #[case(409, "conflict")]
 #[case(413, "too large")]
 #[case(422, "too many results")]
-fn a_refusal_is_told_at_once(#[case] status: u16, #[case] message: &'static str) {
-    let server = answering(status, message);
+fn does_not_retry_a_refusal(#[case] status: u16, #[case] message: &'static str) {
+    let server = responding(status, message);
     let ended = Bktec::uploading(&["a.xml"], &server.base())
         .file("a.xml", JUNIT)
         .run();
     assert_eq!(ended.code, 16, "{ended}");
-    let told = format!("❌ failed to upload a.xml: {message} (status {status})\n");
-    assert!(ended.stderr.starts_with(&told), "{ended}");
-    assert_eq!(server.asked().len(), 1);
+    let expected = format!("❌ failed to upload a.xml: {message} (status {status})\n");
+    assert!(ended.stderr.starts_with(&expected), "{ended}");
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
-fn a_wrong_token() {
-    let server = answering(401, "no such token");
+fn an_invalid_token() {
+    let server = responding(401, "no such token");
     let ended = Bktec::uploading(&["a.xml"], &server.base())
         .file("a.xml", JUNIT)
         .run();
@@ -180,27 +180,27 @@ fn a_wrong_token() {
 }
 
 #[test]
-fn a_page_that_is_no_upload_api() {
+fn rejects_a_url_that_is_not_an_upload_api() {
     let server = Server::start(|_, _| Reply::ok("<html>Welcome</html>"));
     let ended = Bktec::uploading(&["a.xml"], &server.base())
         .file("a.xml", JUNIT)
         .run();
-    insta::assert_snapshot!(ended, @"
-    exit code: 16
-    ----- stdout -----
-    ----- stderr -----
-    ❌ failed to upload a.xml: the server answered with status 200 instead of 201 or 202: this is no address for uploads
-    ");
+    assert_eq!(
+        ended.stderr,
+        "❌ failed to upload a.xml: the server responded with status 200 instead of 201 or 202, so \
+         this is not an upload URL\n"
+    );
+    assert_eq!(ended.code, 16, "{ended}");
 }
 
 #[test]
-fn all_files_are_tried() {
-    let server = Server::start(|asked, _| {
-        let (_, name, _) = asked.form().pop().unwrap();
+fn tries_all_files() {
+    let server = Server::start(|request, _| {
+        let (_, name, _) = request.form().pop().unwrap();
         if name.as_deref() == Some("b.xml") {
             Reply::message(422, "no")
         } else {
-            Reply::Answer(202, r#"{"id":"u","run_url":"https://te/run"}"#.to_owned())
+            Reply::Body(202, r#"{"id":"u","run_url":"https://te/run"}"#.to_owned())
         }
     });
     let ended = Bktec::uploading(&["a.xml", "b.xml", "c.xml"], &server.base())
@@ -220,9 +220,9 @@ fn all_files_are_tried() {
 }
 
 #[test]
-fn results_that_the_server_passes_over() {
+fn warns_about_rejected_results() {
     let server = Server::start(|_, _| {
-        Reply::Answer(
+        Reply::Body(
             202,
             r#"{"id":"u","queued":1,"skipped":2,"errors":["result 1: name is blank","x"]}"#
                 .to_owned(),
@@ -236,14 +236,14 @@ fn results_that_the_server_passes_over() {
     ----- stdout -----
     Uploaded a.xml: u
     ----- stderr -----
-    ⚠️ The server passed over 2 results of a.xml: result 1: name is blank, …
+    ⚠️ The server rejected 2 results of a.xml: result 1: name is blank, …
     ");
 }
 
 #[test]
-fn a_part_that_is_refused_is_named() {
+fn names_the_part_that_failed() {
     let server = Server::start(|_, before| match before {
-        0 => Reply::Answer(202, r#"{"id":"u"}"#.to_owned()),
+        0 => Reply::Body(202, r#"{"id":"u"}"#.to_owned()),
         _ => Reply::message(422, "no"),
     });
     let results = vec![r#"{"name":"t"}"#; 10_001].join(",");
@@ -259,9 +259,9 @@ fn a_part_that_is_refused_is_named() {
     ");
 }
 
-/// 10 s are 0.2 s here.
+/// The timeout is scaled to 0.2 s.
 #[test]
-fn a_server_that_hangs_holds_no_job() {
+fn the_timeout_includes_all_files() {
     let server = Server::start(|_, _| Reply::Silence);
     let ended = Bktec::uploading(&["a.xml", "b.xml", "--timeout", "10s"], &server.base())
         .file("a.xml", JUNIT)
@@ -272,7 +272,7 @@ fn a_server_that_hangs_holds_no_job() {
     assert!(
         ended
             .stderr
-            .contains("❌ failed to upload b.xml: the time for uploads is spent\n"),
+            .contains("❌ failed to upload b.xml: no time is left for uploads\n"),
         "{ended}"
     );
     assert!(
@@ -284,11 +284,12 @@ fn a_server_that_hangs_holds_no_job() {
 }
 
 #[test]
-fn nobody_listens() {
-    let ended = Bktec::uploading(&["a.xml", "--debug"], &nobody())
+fn no_server_at_the_address() {
+    let ended = Bktec::uploading(&["a.xml", "--debug"], &unused_address())
         .file("a.xml", JUNIT)
         .run();
     assert_eq!(ended.code, 16, "{ended}");
-    assert_eq!(ended.stderr.matches("API request failed").count(), 5);
+    let failed = "bktec: Uploading a.xml to SERVER/v1/uploads failed: connection refused\n";
+    assert_eq!(ended.stderr.matches(failed).count(), 5);
     assert!(!ended.stderr.contains("upload-secret"), "{ended}");
 }

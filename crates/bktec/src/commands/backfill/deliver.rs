@@ -164,7 +164,7 @@ impl Context<'_> {
             self.terminal.stderr_line(&format!(
                 "Upload failed: {failure}; retrying (attempt {attempt} of {MAX_UPLOAD_ATTEMPTS})"
             ));
-            std::thread::sleep(failure.asked_wait().unwrap_or(delay));
+            std::thread::sleep(failure.retry_after().unwrap_or(delay));
             delay *= 2;
         }
     }

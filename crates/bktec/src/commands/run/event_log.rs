@@ -1,7 +1,7 @@
-//! Where the events of a run are written, when that is asked for: stderr or a file, a line each.
+//! Writes the events of a run to stderr or a file, one JSON object a line, if requested.
 //!
-//! A file that cannot be made stops the run before any test; one that cannot be written to later is
-//! told once and stops nothing.
+//! A file that cannot be created stops the run before any test. A later write error is reported
+//! once and stops nothing.
 
 use std::cell::Cell;
 use std::io::Write as _;
@@ -12,7 +12,6 @@ use crate::report::{Event, EventLine, SCHEMA_VERSION};
 use crate::settings::EventOutput;
 use crate::terminal::Terminal;
 
-/// Takes events.
 pub(super) struct EventLog<'a> {
     sink: Sink,
     terminal: &'a Terminal,
@@ -26,7 +25,6 @@ enum Sink {
 }
 
 impl<'a> EventLog<'a> {
-    /// A log as the settings want it.
     pub(super) fn open(
         output: Option<&EventOutput>,
         terminal: &'a Terminal,
@@ -49,7 +47,7 @@ impl<'a> EventLog<'a> {
         })
     }
 
-    /// Writes an event. It is made only where somebody wants it.
+    /// Creates the event only if it will be written.
     pub(super) fn write(&self, event: impl FnOnce() -> Event) {
         if matches!(self.sink, Sink::None) || self.is_broken.get() {
             return;
@@ -60,7 +58,7 @@ impl<'a> EventLog<'a> {
             event: event(),
         };
         let Ok(mut text) = serde_json::to_string(&line) else {
-            // Plain data always has a form in JSON.
+            // Plain data can always be serialized.
             return;
         };
         match &self.sink {
@@ -72,7 +70,7 @@ impl<'a> EventLog<'a> {
                 if let Err(error) = file.write_all(text.as_bytes()) {
                     self.is_broken.set(true);
                     self.terminal.warning(&format!(
-                        "failed to write the events: {error}. They end here."
+                        "failed to write an event: {error}; no further events are written."
                     ));
                 }
             }

@@ -1,7 +1,6 @@
-//! Runs the attempts, and does what is to be done around each: lines in the log, uploads, times.
+//! Runs the attempts and handles their events: log lines, the event log, uploads, the timeline.
 //!
-//! What an attempt is and when another is made is `attempts`' business; what is said about it is
-//! `report`'s.
+//! `attempts` decides what an attempt is and when to retry; `report` has the texts.
 
 use std::path::Path;
 
@@ -18,7 +17,6 @@ use crate::terminal::Terminal;
 use crate::upload::Uploader;
 use crate::{clock, exit_code};
 
-/// Everything that the attempts need.
 pub(super) struct Execution<'a> {
     pub settings: &'a RunSettings,
     pub runner: &'a dyn Runner,
@@ -30,22 +28,17 @@ pub(super) struct Execution<'a> {
     pub terminal: &'a Terminal,
 }
 
-/// How it went.
 pub(super) struct Executed {
-    /// What this process exits with.
     pub code: u8,
-    /// A signal ended the runner.
+    /// By a signal.
     pub killed: bool,
-    /// Tests that failed to the end and are not muted.
+    /// Tests that are not muted and failed in their last attempt.
     pub hard_failures: usize,
-    /// When each attempt began and ended.
     pub timeline: Vec<TimelineEvent>,
-    /// How many tests ended how.
     pub statistics: Statistics,
 }
 
 impl Execution<'_> {
-    /// Runs to the end and prints the report.
     pub(super) fn run(&self) -> Result<Executed, CommandError> {
         let options = AttemptOptions {
             retries: self.settings.common.runner.retries,
@@ -59,7 +52,7 @@ impl Execution<'_> {
         };
         let mut timeline = Vec::new();
         let outcome = attempts::run(self.runner, self.cases, managed, &options, &mut |event| {
-            self.follow(&event, &mut timeline);
+            self.handle(&event, &mut timeline);
         })
         .map_err(CommandError::runner("run the tests"))?;
         let context = ReportContext {
@@ -82,11 +75,11 @@ impl Execution<'_> {
         })
     }
 
-    fn follow(&self, event: &RunEvent<'_>, timeline: &mut Vec<TimelineEvent>) {
-        if let Some(moment) = moment(event) {
+    fn handle(&self, event: &RunEvent<'_>, timeline: &mut Vec<TimelineEvent>) {
+        if let Some(name) = timeline_name(event) {
             timeline.push(TimelineEvent {
                 timestamp: clock::now_rfc3339(),
-                event: moment,
+                event: name,
             });
         }
         if let Some(lines) = report::lines(event) {
@@ -108,21 +101,24 @@ impl Execution<'_> {
         }
     }
 
-    /// Whatever goes wrong here is told and changes nothing else.
+    /// A failed upload is only a warning.
     fn upload(&self, path: &Path) {
         let Some((uploader, format)) = self.uploader.zip(self.runner.upload_format()) else {
             return;
         };
-        let sent = uploader.upload(path, format);
+        let uploaded = uploader.upload(path, format);
         self.events.write(|| {
-            let url = sent.as_ref().ok().map(|receipt| receipt.run_url.clone());
+            let url = uploaded
+                .as_ref()
+                .ok()
+                .map(|receipt| receipt.run_url.clone());
             Event::UploadFinished(UploadFinished {
-                uploaded: sent.is_ok(),
+                uploaded: uploaded.is_ok(),
                 url: url.filter(|url| !url.is_empty()),
-                error: sent.as_ref().err().map(ToString::to_string),
+                error: uploaded.as_ref().err().map(ToString::to_string),
             })
         });
-        match sent {
+        match uploaded {
             Ok(receipt) if receipt.run_url.is_empty() => {
                 self.terminal.debug(|| "uploaded the results".to_owned());
             }
@@ -134,8 +130,8 @@ impl Execution<'_> {
     }
 }
 
-/// The name of this moment in the timeline, if it has one.
-fn moment(event: &RunEvent<'_>) -> Option<String> {
+/// The name of the event in the timeline, if it is part of it.
+fn timeline_name(event: &RunEvent<'_>) -> Option<String> {
     let (attempt, end) = match event {
         RunEvent::AttemptStarted { attempt, .. } => (*attempt, "start"),
         RunEvent::AttemptFinished { attempt, .. } => (*attempt, "end"),

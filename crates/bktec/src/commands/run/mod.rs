@@ -1,32 +1,32 @@
-//! `bktec run`: plan, run this node's share, retry, report, upload, tell how it went.
+//! `bktec run`: plans, runs this node's share, retries, reports, uploads, sends plan metadata.
 
 mod event_log;
 mod execution;
 mod share;
 
 use secrecy::SecretString;
-use test_engine_wire::{Case, Plan, PlanMetadataRequest, Statistics, TestIdentity};
+use test_engine_wire::{Case, Plan, PlanMetadataRequest, Statistics, TestIdentity, TimelineEvent};
 
 use self::event_log::EventLog;
 use self::execution::{Executed, Execution};
 use super::obtain::{self, Obtained};
+use super::request::PlanInputs;
 use super::{header, prepare, request, targets};
 use crate::commands::CommandError;
 use crate::report::{Event, PlanReady, PlanSource, RunFailed, RunFinished, RunResult, RunStarted};
-use crate::runners::Runner;
 use crate::server_api::{Client, SuiteAccess, Transport};
-use crate::settings::RunSettings;
+use crate::settings::{CommonSettings, RunSettings};
 use crate::split_summary::split_summary;
 use crate::terminal::Terminal;
 use crate::upload::{UploadOptions, Uploader};
 use crate::{agent, exit_code, fallback};
 
-/// What this node runs, and what it rests on.
+/// What this node runs.
 struct Share {
     cases: Vec<Case>,
     muted: Vec<TestIdentity>,
     skipped: Vec<TestIdentity>,
-    /// The server made the plan, and wants to know how it went.
+    /// From the server's plan, not the fallback plan.
     planned: bool,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Tokens {
     pub upload: Result<SecretString, String>,
 }
 
-/// Runs this node's share. Ends with the runner's code, as far as muted tests allow.
+/// Exits with the runner's code, or 0 if the only failures are muted tests.
 pub(super) fn run(
     settings: &RunSettings,
     tokens: &Tokens,
@@ -45,8 +45,8 @@ pub(super) fn run(
 ) -> Result<u8, CommandError> {
     let events = EventLog::open(settings.events.as_ref(), terminal)?;
     events.write(|| started(settings));
-    let ended = run_share(settings, tokens, &events, terminal);
-    if let Err(error) = &ended {
+    let outcome = run_share(settings, tokens, &events, terminal);
+    if let Err(error) = &outcome {
         events.write(|| {
             Event::RunFailed(RunFailed {
                 message: error.to_string(),
@@ -54,7 +54,7 @@ pub(super) fn run(
             })
         });
     }
-    ended
+    outcome
 }
 
 fn started(settings: &RunSettings) -> Event {
@@ -71,7 +71,7 @@ fn started(settings: &RunSettings) -> Event {
     })
 }
 
-fn ready(share: &Share) -> Event {
+fn plan_ready(share: &Share) -> Event {
     Event::PlanReady(PlanReady {
         source: if share.planned {
             PlanSource::Server
@@ -84,7 +84,7 @@ fn ready(share: &Share) -> Event {
     })
 }
 
-fn nothing_to_run() -> Event {
+fn finished_without_tests() -> Event {
     Event::RunFinished(RunFinished {
         result: RunResult::NoTests,
         exit_code: exit_code::SUCCESS,
@@ -119,20 +119,34 @@ fn run_share(
         directory.clone(),
         terminal,
     )?;
-    let targets = targets::targets(&common.runner, &*runner, terminal)
+    let targets = targets::collect(&common.runner, &*runner, terminal)
         .map_err(CommandError::runner("find the tests"))?;
     terminal.debug(|| format!("{} targets", targets.len()));
 
     let transport = Transport::new();
     let client = Client::new(&tokens.suite, &transport, terminal);
-    let share = share(settings, &*runner, &targets, &client, terminal)?;
-    events.write(|| ready(&share));
+    let share = share(
+        settings,
+        &PlanInputs {
+            settings: common,
+            runner: &*runner,
+            targets: &targets,
+            max_parallelism: None,
+            target_time: None,
+            client: &client,
+            terminal,
+        },
+    )?;
+    events.write(|| plan_ready(&share));
     if share.cases.is_empty() && !common.runner.definition.chooses_tests {
+        if share.planned {
+            send_metadata(common, &[], Statistics::default(), &client, terminal);
+        }
         if settings.fail_on_no_tests {
             return Err(CommandError::NoTests);
         }
         terminal.line("There are no tests to run on this node.");
-        events.write(nothing_to_run);
+        events.write(finished_without_tests);
         return Ok(exit_code::SUCCESS);
     }
 
@@ -167,41 +181,41 @@ fn run_share(
     };
     let executed = execution.run()?;
     if executed.killed {
-        // Whoever killed it is waiting for this process too.
+        // Whoever sent the signal expects this process to end as well.
         return Ok(executed.code);
     }
     promise_failure(settings, &executed, terminal);
     if share.planned {
-        send_metadata(settings, &executed, &client, terminal);
+        let Executed {
+            timeline,
+            statistics,
+            ..
+        } = &executed;
+        send_metadata(common, timeline, *statistics, &client, terminal);
     }
     Ok(executed.code)
 }
 
-/// Asks the server for a plan and takes this node's part; deals the targets out without it.
-fn share(
-    settings: &RunSettings,
-    runner: &dyn Runner,
-    targets: &[String],
-    client: &Client<'_>,
-    terminal: &Terminal,
-) -> Result<Share, CommandError> {
-    let common = &settings.common;
-    let reason = match obtain::fetch_or_create(common, runner, targets, client, terminal)? {
-        Obtained::Plan(answer) => {
-            let plan = answer.plan;
-            if !plan.tasks.is_empty() || common.runner.definition.chooses_tests {
-                return planned(settings, plan, terminal);
+/// Takes this node's share of the server's plan, or of the fallback plan.
+fn share(settings: &RunSettings, inputs: &PlanInputs<'_>) -> Result<Share, CommandError> {
+    let definition = settings.common.runner.definition;
+    let reason = match obtain::fetch_or_create(inputs)? {
+        Obtained::Plan(response) => {
+            let plan = response.plan;
+            if !plan.tasks.is_empty() || definition.chooses_tests {
+                return planned(settings, plan, inputs.terminal);
             }
             "The server could not plan these tests.".to_owned()
         }
-        Obtained::Without(reason) => reason,
+        Obtained::Unavailable(reason) => reason,
     };
-    terminal.warning(&format!(
-        "{reason} {}: every node takes its turn from the sorted list. The build may take longer.",
-        fallback::WARNING
+    inputs.terminal.warning(&format!(
+        "{reason} {}: each node runs every Nth {} of the sorted list. The build may take longer.",
+        fallback::WARNING,
+        definition.target_noun.trim_start_matches("test ")
     ));
     Ok(Share {
-        cases: fallback::cases(targets, settings.node, settings.nodes),
+        cases: fallback::cases(inputs.targets, settings.node, settings.nodes),
         muted: Vec::new(),
         skipped: Vec::new(),
         planned: false,
@@ -210,10 +224,11 @@ fn share(
 
 fn planned(settings: &RunSettings, plan: Plan, terminal: &Terminal) -> Result<Share, CommandError> {
     let common = &settings.common;
-    if let Some(summary) = split_summary(&plan, Some(settings.node)) {
+    let definition = common.runner.definition;
+    if let Some(summary) = split_summary(&plan, Some(settings.node), definition) {
         terminal.line(&summary);
     }
-    let cases = if common.runner.definition.chooses_tests {
+    let cases = if definition.chooses_tests {
         Vec::new()
     } else {
         let prefix = request::prefix(common);
@@ -228,7 +243,7 @@ fn planned(settings: &RunSettings, plan: Plan, terminal: &Terminal) -> Result<Sh
     })
 }
 
-/// Whatever comes of it changes nothing else.
+/// A failure to promise is only a warning.
 fn promise_failure(settings: &RunSettings, executed: &Executed, terminal: &Terminal) {
     if !settings.promise_failure || executed.hard_failures == 0 {
         return;
@@ -239,17 +254,19 @@ fn promise_failure(settings: &RunSettings, executed: &Executed, terminal: &Termi
     }
 }
 
+/// A failure to send is only a warning.
 fn send_metadata(
-    settings: &RunSettings,
-    executed: &Executed,
+    common: &CommonSettings,
+    timeline: &[TimelineEvent],
+    statistics: Statistics,
     client: &Client<'_>,
     terminal: &Terminal,
 ) {
     let request = PlanMetadataRequest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        env: settings.common.env_payload(),
-        timeline: executed.timeline.clone(),
-        statistics: executed.statistics,
+        env: common.env_payload(),
+        timeline: timeline.to_vec(),
+        statistics,
     };
     if let Err(error) = client.send_plan_metadata(&request) {
         terminal.warning(&error.to_string());

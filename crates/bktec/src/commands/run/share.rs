@@ -1,16 +1,15 @@
-//! This node's share of a plan, and whether all shares together are the whole plan. Pure.
+//! This node's share of a plan, if the plan fits the step. Pure.
 //!
-//! A plan that does not fit the step must stop the build: the alternative is tests that no node
-//! runs in a build that passes.
+//! A plan that does not fit must stop the build: otherwise some tests run on no node and the build
+//! passes.
 
 use test_engine_wire::{Case, CaseFormat, Plan};
 
 use crate::commands::location_prefix::{self, MissingPrefix};
 
-/// Why there is no share.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ShareError {
-    /// The plan has fewer nodes than the step, or is broken.
+    /// The plan has fewer nodes than the step, or is malformed.
     #[error(
         "the test plan has no node {node}: it has {planned}, but this step has {nodes} parallel \
          jobs. Give the plan and the step the same parallelism."
@@ -20,21 +19,19 @@ pub(super) enum ShareError {
         planned: usize,
         nodes: usize,
     },
-    /// The plan has more nodes than the step, with tests that nobody would run.
+    /// The plan has tests for a node that the step does not have.
     #[error(
         "the test plan has tests for node {planned}, but this step has only {nodes} parallel \
          jobs, so they would never run. Give the plan and the step the same parallelism."
     )]
-    TestsForNobody { planned: String, nodes: usize },
-    /// A case that names nothing.
-    #[error("the test plan holds a case without a path or a value, so it cannot be run")]
-    Nameless,
-    /// A path outside the project.
+    TestsForMissingJob { planned: String, nodes: usize },
+    #[error("the test plan contains a case without a path or a value, which cannot be run")]
+    EmptyCase,
     #[error(transparent)]
     Prefix(#[from] MissingPrefix),
 }
 
-/// The cases of node `node` of `nodes`, with paths as the runner knows them.
+/// Paths in the result have no location prefix.
 pub(super) fn of_node(
     plan: &Plan,
     node: usize,
@@ -53,12 +50,12 @@ pub(super) fn of_node(
         key.parse::<usize>()
             .is_ok_and(|number| number < nodes && number.to_string() == key)
     };
-    let for_nobody = plan
+    let unassigned = plan
         .tasks
         .iter()
         .find(|(key, task)| !task.tests.is_empty() && !is_a_node(key));
-    if let Some((key, _)) = for_nobody {
-        return Err(ShareError::TestsForNobody {
+    if let Some((key, _)) = unassigned {
+        return Err(ShareError::TestsForMissingJob {
             planned: key.clone(),
             nodes,
         });
@@ -73,14 +70,14 @@ fn for_runner(case: &Case, prefix: &str) -> Result<Case, ShareError> {
     let mut case = case.clone();
     if case.format == CaseFormat::Selector {
         if case.value.is_empty() {
-            return Err(ShareError::Nameless);
+            return Err(ShareError::EmptyCase);
         }
         return Ok(case);
     }
     let path = location_prefix::remove(prefix, &case.path)?.to_owned();
     case.path = path;
     if case.path.is_empty() {
-        return Err(ShareError::Nameless);
+        return Err(ShareError::EmptyCase);
     }
     Ok(case)
 }
@@ -124,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_lose_the_prefix_and_selectors_stay() {
+    fn strips_the_prefix_from_paths_but_not_from_selectors() {
         let plan = plan(vec![
             ("0", vec![file("api/a.rb"), selector("api/b.rb")]),
             ("1", vec![]),
@@ -135,48 +132,59 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_without_this_node_is_an_error() {
+    fn rejects_a_plan_without_this_node() {
         let plan = plan(vec![("0", vec![selector("a")])]);
         let error = of_node(&plan, 1, 2, "").unwrap_err();
-        insta::assert_snapshot!(error, @"the test plan has no node 1: it has 1, but this step has 2 parallel jobs. Give the plan and the step the same parallelism.");
+        assert_eq!(
+            error.to_string(),
+            "the test plan has no node 1: it has 1, but this step has 2 parallel jobs. Give the \
+             plan and the step the same parallelism."
+        );
     }
 
     #[test]
-    fn tests_that_nobody_would_run_are_an_error() {
+    fn rejects_tests_for_a_job_that_does_not_exist() {
         let plan = plan(vec![
             ("0", vec![]),
             ("1", vec![]),
             ("2", vec![selector("a")]),
         ]);
         let error = of_node(&plan, 0, 2, "").unwrap_err();
-        insta::assert_snapshot!(error, @"the test plan has tests for node 2, but this step has only 2 parallel jobs, so they would never run. Give the plan and the step the same parallelism.");
+        assert_eq!(
+            error.to_string(),
+            "the test plan has tests for node 2, but this step has only 2 parallel jobs, so they \
+             would never run. Give the plan and the step the same parallelism."
+        );
     }
 
     #[test]
-    fn a_node_by_another_name_is_nobody() {
+    fn rejects_node_names_that_are_not_canonical_numbers() {
         for name in ["00", "+0", "x", "-1", ""] {
             let plan = plan(vec![("0", vec![]), (name, vec![selector("a")])]);
             let error = of_node(&plan, 0, 1, "").unwrap_err();
-            assert!(matches!(error, ShareError::TestsForNobody { .. }), "{name}");
+            assert!(
+                matches!(error, ShareError::TestsForMissingJob { .. }),
+                "{name}"
+            );
         }
     }
 
     #[test]
-    fn more_empty_nodes_than_jobs_are_fine() {
+    fn accepts_extra_nodes_without_tests() {
         let plan = plan(vec![("0", vec![selector("a")]), ("1", vec![])]);
         assert_eq!(of_node(&plan, 0, 1, "").unwrap().len(), 1);
     }
 
     #[test]
-    fn a_case_that_names_nothing_is_an_error() {
+    fn rejects_an_empty_case() {
         for case in [selector(""), file("")] {
             let plan = plan(vec![("0", vec![case])]);
-            assert_eq!(of_node(&plan, 0, 1, ""), Err(ShareError::Nameless));
+            assert_eq!(of_node(&plan, 0, 1, ""), Err(ShareError::EmptyCase));
         }
     }
 
     #[test]
-    fn a_path_outside_the_project_is_an_error() {
+    fn rejects_a_path_without_the_location_prefix() {
         let plan = plan(vec![("0", vec![file("web/a.rb")])]);
         assert!(matches!(
             of_node(&plan, 0, 1, "api"),

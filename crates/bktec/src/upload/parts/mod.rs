@@ -22,7 +22,7 @@ use test_engine_results::Format;
 pub(crate) use piece::Part;
 
 /// The most results that an upload may hold.
-pub(crate) const MOST_RESULTS: usize = 5_000;
+pub(crate) const MAX_RESULTS: usize = 5_000;
 
 /// Whether a file of this many bytes is too small to hold more than `most` results.
 ///

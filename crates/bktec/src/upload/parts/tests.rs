@@ -89,7 +89,7 @@ fn reports_of_real_runners_lose_nothing(#[case] format: Format, #[case] file: &s
         let parts = check(format, &bytes, most);
         assert!(parts >= results.div_ceil(most));
     }
-    assert_eq!(check(format, &bytes, MOST_RESULTS), 1);
+    assert_eq!(check(format, &bytes, MAX_RESULTS), 1);
 }
 
 /// A part cannot be smaller than the largest feature or file.
@@ -108,7 +108,7 @@ fn bundles_stay_whole(
     assert_eq!(check(format, &bytes, most), expected);
     // Smaller than its largest bundle: nothing is cut, and nothing is lost.
     assert_eq!(parts(format, &bytes, 1).len(), 1);
-    assert_eq!(check(format, &bytes, MOST_RESULTS), 1);
+    assert_eq!(check(format, &bytes, MAX_RESULTS), 1);
 }
 
 #[test]
