@@ -17,7 +17,7 @@ pub enum CommandError {
     /// A failure that a person must fix; others lead to the fallback plan.
     #[error(transparent)]
     Api(#[from] ApiError),
-    #[error("failed to {doing}: {source}")]
+    #[error("{}", runner_failure(doing, source))]
     Runner {
         doing: &'static str,
         source: RunnerError,
@@ -60,5 +60,13 @@ impl CommandError {
         if let Some(hint) = hint {
             terminal.stderr_line(&format!("hint: {hint}"));
         }
+    }
+}
+
+/// A program that does not start is the whole message, whatever it was started for.
+fn runner_failure(doing: &str, source: &RunnerError) -> String {
+    match source {
+        RunnerError::Spawn(error) => error.to_string(),
+        _ => format!("failed to {doing}: {source}"),
     }
 }

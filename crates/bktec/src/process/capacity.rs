@@ -1,58 +1,58 @@
-//! How much one command line may hold on this system.
+//! The maximum length of a command line on this system.
 //!
-//! The system has a limit for all words together, environment included, and one for a single word.
-//! Launchers such as `npx` add a third: they join the words into one for a shell. What is done with
-//! a command line that is too long is decided in `attempts`.
+//! The system limits the length of all words together, including the environment, and of each word.
+//! Launchers such as `npx` add a third limit: they join the words into one for a shell. `attempts`
+//! splits command lines that are too long.
 
 use super::{CommandLine, ExecutionEnv, quoted};
 
-/// The longest single word of a Linux command line, in bytes: 32 pages.
-const LONGEST_WORD: usize = 128 * 1024;
-/// Linux lets words and environment have a quarter of the stack, but never more than this.
-const MOST_OF_ALL: usize = 6 * 1024 * 1024;
-/// And never less than this. Also what other systems are sure to take.
-const LEAST_OF_ALL: usize = 128 * 1024;
-/// What the kernel keeps beside each word.
+/// 32 pages on Linux.
+const MAX_WORD_BYTES: usize = 128 * 1024;
+/// Linux limits words and environment to a quarter of the stack, but to no more than this.
+const MAX_TOTAL_BYTES: usize = 6 * 1024 * 1024;
+/// The lowest limit on Linux. Other systems allow at least as much.
+const MIN_TOTAL_BYTES: usize = 128 * 1024;
+/// The kernel stores a pointer for each word.
 const POINTER: usize = size_of::<usize>();
-/// Left free for what the program itself adds when it starts the next one.
+/// Reserved for what the program adds when it starts another.
 const RESERVE: usize = 32 * 1024;
-/// Left free in a single word: a launcher writes the path of the program and a variable's name.
+/// Reserved in each word for the path of the program and a variable name that a launcher adds.
 const WORD_RESERVE: usize = 8 * 1024;
 
-/// Programs that start others through a shell, with all words joined into one.
-const JOINING: [&str; 8] = [
+/// Programs that join all words into one and pass it to a shell.
+const SHELL_LAUNCHERS: [&str; 8] = [
     "npx", "npm", "yarn", "yarnpkg", "pnpm", "pnpx", "bun", "bunx",
 ];
 
-/// What a command line may hold, in bytes.
+/// The maximum length of a command line, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// All words together, with what the kernel keeps beside each.
+    /// Of all words together, including a pointer for each.
     pub words: usize,
-    /// A single word.
+    /// Of a single word.
     pub word: usize,
 }
 
 impl Capacity {
-    /// Of this system, for children that get this environment.
+    /// Of this system, for children with this environment.
     pub fn of_system(execution_env: &ExecutionEnv) -> Self {
         let variables = std::env::vars_os().chain(execution_env.environment.iter().cloned());
         let environment: usize = variables
             .map(|(name, value)| name.len() + value.len() + 2 + POINTER)
             .sum();
         Self {
-            words: most_of_all()
+            words: max_total_bytes()
                 .saturating_sub(environment + RESERVE)
-                .max(LEAST_OF_ALL / 4),
-            word: LONGEST_WORD - WORD_RESERVE,
+                .max(MIN_TOTAL_BYTES / 4),
+            word: MAX_WORD_BYTES - WORD_RESERVE,
         }
     }
 
-    /// In how many parts, at least, this command line must be run. 1 when it fits as it is.
+    /// The minimum number of parts to split this command line into; 1 if it fits.
     pub fn parts(&self, command: &CommandLine) -> usize {
         let all: usize = command.words().map(|word| word.len() + 1 + POINTER).sum();
         let longest = command.words().map(str::len).max().unwrap_or(0);
-        let joined: usize = if joins_for_a_shell(&command.program) {
+        let joined: usize = if passes_through_shell(&command.program) {
             command.words().map(|word| quoted(word).len() + 1).sum()
         } else {
             0
@@ -64,28 +64,28 @@ impl Capacity {
     }
 }
 
-/// Whether this program hands its words to a shell, joined into one.
-pub(crate) fn joins_for_a_shell(program: &str) -> bool {
+/// Whether this program joins its words and passes them to a shell.
+pub(crate) fn passes_through_shell(program: &str) -> bool {
     let name = program.rsplit('/').next().unwrap_or(program);
-    JOINING.contains(&name)
+    SHELL_LAUNCHERS.contains(&name)
 }
 
 #[cfg(target_os = "linux")]
-fn most_of_all() -> usize {
+fn max_total_bytes() -> usize {
     let stack = rustix::process::getrlimit(rustix::process::Resource::Stack).current;
-    let quarter = stack.map_or(MOST_OF_ALL, |bytes| {
-        usize::try_from(bytes / 4).unwrap_or(MOST_OF_ALL)
+    let quarter = stack.map_or(MAX_TOTAL_BYTES, |bytes| {
+        usize::try_from(bytes / 4).unwrap_or(MAX_TOTAL_BYTES)
     });
-    quarter.clamp(LEAST_OF_ALL, MOST_OF_ALL)
+    quarter.clamp(MIN_TOTAL_BYTES, MAX_TOTAL_BYTES)
 }
 
-/// Elsewhere 256 KiB are the least that is in use, and macOS takes a mebibyte.
+/// 1 MiB on macOS; other systems allow at least 256 KiB.
 #[cfg(not(target_os = "linux"))]
-fn most_of_all() -> usize {
+fn max_total_bytes() -> usize {
     if cfg!(target_os = "macos") {
         1024 * 1024
     } else {
-        2 * LEAST_OF_ALL
+        2 * MIN_TOTAL_BYTES
     }
 }
 
@@ -102,21 +102,25 @@ mod tests {
 
     #[rstest]
     #[case("pytest", &["a"], 1)]
-    // Three words of 20 bytes, with what comes beside each.
+    // Three words of 20 bytes, each with a pointer.
     #[case("pytest", &["aaaaaaaaaaaaaaaaaaaa"; 3], 2)]
     #[case("cypress", &["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"], 2)]
-    // As one word of a shell these are 45 bytes.
+    // Joined for a shell, these are 45 bytes.
     #[case("npx", &["aaaaaaaaaaaaaaaaaaaa"; 2], 2)]
     #[case("/usr/bin/npx", &["aaaaaaaaaaaaaaaaaaaa"; 2], 2)]
     #[case("jest", &["aaaaaaaaaaaaaaaaaaaa"; 2], 1)]
-    fn the_parts_of_a_command(#[case] program: &str, #[case] words: &[&str], #[case] parts: usize) {
+    fn counts_the_parts_of_a_command(
+        #[case] program: &str,
+        #[case] words: &[&str],
+        #[case] parts: usize,
+    ) {
         let command = CommandLine::new(program, words.iter().map(|&word| word.to_owned()));
         assert_eq!(SMALL.parts(&command), parts);
     }
 
-    /// The numbers above are right when the system takes what is said to fit.
+    /// Checks the constants above against the system.
     #[test]
-    fn the_system_takes_what_fits() {
+    fn the_system_accepts_commands_that_fit() {
         let execution_env = ExecutionEnv {
             directory: std::env::temp_dir(),
             environment: Vec::new(),

@@ -1,96 +1,50 @@
-//! Why a command could not be run, told so that its user can mend it.
-//!
-//! Used by `process` alone. A command that ran and failed is not an error here.
+//! Errors of starting a command. A command that ran and failed is not one.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use super::{CommandLine, ExecutionEnv};
 
-/// Why a command could not be started or followed to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// No such program.
-    #[error("start `{program}`: command not found{hint}\nlooked in PATH={path}")]
-    NotFound {
-        /// As it was given.
-        program: String,
-        /// The search path, as the child would have had it.
+    #[error("Cannot start `{program}`: {cause}")]
+    Start { program: String, cause: StartError },
+    #[error("Cannot write the output to {}: {source}", path.display())]
+    Output { path: PathBuf, source: io::Error },
+    /// While the output was read or copied.
+    #[error("Cannot read the output of `{program}`: {source}")]
+    Copy { program: String, source: io::Error },
+    #[error("Cannot wait for `{program}`: {source}")]
+    Wait { program: String, source: io::Error },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("not found on PATH\nPATH is {path}{hint}")]
+    NotOnPath {
+        /// The child's.
         path: String,
-        /// What may be wrong, or nothing.
         hint: &'static str,
     },
-    /// The file is there, but the program named in its first line is not.
+    #[error("no such file")]
+    NoSuchFile,
+    #[error("the file exists, but the interpreter that its first line names does not")]
+    NoInterpreter,
+    #[error("not executable ({0})")]
+    NotExecutable(io::Error),
+    #[error("the working directory {} does not exist", .0.display())]
+    NoDirectory(PathBuf),
     #[error(
-        "start `{program}`: the file is there, but the interpreter that its first line names is not"
-    )]
-    NoInterpreter {
-        /// As it was given.
-        program: String,
-    },
-    /// A file that may not be run.
-    #[error("start `{program}`: not executable ({source})\nlooked in PATH={path}")]
-    NotExecutable {
-        /// As it was given.
-        program: String,
-        /// The search path, as the child would have had it.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No directory to start in.
-    #[error("start `{program}`: the working directory {} does not exist", directory.display())]
-    NoDirectory {
-        /// As it was given.
-        program: String,
-        /// The missing one.
-        directory: PathBuf,
-    },
-    /// More than the system lets one command line hold.
-    #[error(
-        "start `{program}`: its command line is too long for this system ({arguments} arguments, {bytes} bytes)\n\
-         use more nodes, so that each gets fewer tests, or a command that takes directories"
+        "its command line is too long for this system ({arguments} arguments, {bytes} bytes)\n\
+         hint: use more nodes, so that each has fewer tests, or a command that takes directories"
     )]
     TooLong {
-        /// As it was given.
-        program: String,
-        /// How many arguments.
         arguments: usize,
-        /// Bytes of all arguments.
+        /// Of the program and all arguments.
         bytes: usize,
     },
-    /// Anything else the system said.
-    #[error("start `{program}`: {source}")]
-    Other {
-        /// As it was given.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file that gets a copy of the output.
-    #[error("keep the output in {}: {source}", path.display())]
-    Output {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The output, while it was read or copied.
-    #[error("read the output of `{program}`: {source}")]
-    Copy {
-        /// As it was given.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The end of the child.
-    #[error("wait for `{program}`: {source}")]
-    Wait {
-        /// As it was given.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Other(io::Error),
 }
 
 impl SpawnError {
@@ -99,51 +53,46 @@ impl SpawnError {
         execution_env: &ExecutionEnv,
         source: io::Error,
     ) -> Self {
-        let program = command.program.clone();
-        if !execution_env.directory.is_dir() {
-            return Self::NoDirectory {
-                program,
-                directory: execution_env.directory.clone(),
-            };
+        Self::Start {
+            program: command.program.clone(),
+            cause: StartError::explain(command, execution_env, source),
+        }
+    }
+}
+
+impl StartError {
+    fn explain(command: &CommandLine, execution_env: &ExecutionEnv, source: io::Error) -> Self {
+        let program = &command.program;
+        let directory = &execution_env.directory;
+        if !directory.is_dir() {
+            return Self::NoDirectory(directory.clone());
         }
         match source.kind() {
-            ErrorKind::NotFound => {
-                if program.contains('/') && execution_env.directory.join(&program).exists() {
-                    return Self::NoInterpreter { program };
-                }
-                Self::NotFound {
-                    hint: hint(&program),
-                    path: search_path(execution_env),
-                    program,
+            ErrorKind::NotFound if !program.contains('/') => {
+                let path = execution_env.variable("PATH").unwrap_or_default();
+                Self::NotOnPath {
+                    path: path.to_string_lossy().into_owned(),
+                    hint: hint(program),
                 }
             }
-            ErrorKind::PermissionDenied => Self::NotExecutable {
-                program,
-                path: search_path(execution_env),
-                source,
-            },
+            ErrorKind::NotFound if directory.join(program).exists() => Self::NoInterpreter,
+            ErrorKind::NotFound => Self::NoSuchFile,
+            ErrorKind::PermissionDenied => Self::NotExecutable(source),
             ErrorKind::ArgumentListTooLong => Self::TooLong {
-                program,
                 arguments: command.arguments.len(),
                 bytes: command.words().map(|word| word.len() + 1).sum(),
             },
-            _ => Self::Other { program, source },
+            _ => Self::Other(source),
         }
     }
 }
 
 fn hint(program: &str) -> &'static str {
     if program.contains('=') {
-        " (a command cannot begin with variables; set them in the environment)"
+        "\nhint: set variables in the environment; a command cannot begin with them"
     } else if program.contains(' ') {
-        " (the quotes make it one word)"
+        "\nhint: remove the quotes; they make program and arguments one word"
     } else {
         ""
     }
-}
-
-fn search_path(execution_env: &ExecutionEnv) -> String {
-    execution_env
-        .variable("PATH")
-        .map_or_else(String::new, |path| path.to_string_lossy().into_owned())
 }

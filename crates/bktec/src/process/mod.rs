@@ -1,8 +1,8 @@
-//! The only place that starts test runners and their helpers.
+//! Starts test runners and their helper commands; no other module does.
 //!
-//! A runner started here behaves as if the user had started it: the same terminal, the same process
-//! group, the same standard streams, and every signal exactly once. What is run, and what its end
-//! means, is decided elsewhere (`runners`, `attempts`). Git and the CI agent are not started here.
+//! A runner started here behaves as if the user had started it: it has the same terminal, process
+//! group and standard streams, and receives every signal exactly once. `runners` decides what to
+//! run, `attempts` what its exit means. Git and the CI agent are not started here.
 
 mod capacity;
 mod error;
@@ -18,20 +18,18 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use capacity::Capacity;
-pub(crate) use capacity::joins_for_a_shell;
+pub(crate) use capacity::passes_through_shell;
 pub use error::SpawnError;
 
-/// A program and its arguments, no shell in between.
+/// A program and its arguments; no shell reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine {
-    /// Looked up in `PATH` unless it holds a slash.
+    /// Looked up in `PATH` unless it contains a slash.
     pub program: String,
-    /// Handed over as they are.
     pub arguments: Vec<String>,
 }
 
 impl CommandLine {
-    /// A command line of these words.
     pub fn new(program: impl Into<String>, arguments: impl IntoIterator<Item = String>) -> Self {
         Self {
             program: program.into(),
@@ -39,13 +37,13 @@ impl CommandLine {
         }
     }
 
-    /// All words, the program first.
+    /// The program and the arguments.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.program.as_str()).chain(self.arguments.iter().map(String::as_str))
     }
 }
 
-/// As a POSIX shell would take it: quoted where needed.
+/// Quoted for a POSIX shell.
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, word) in self.words().enumerate() {
@@ -56,7 +54,7 @@ impl fmt::Display for CommandLine {
     }
 }
 
-/// A word as a POSIX shell would have to read it to get it back. Plain paths and options stay plain.
+/// A word, quoted for a POSIX shell unless it is a plain path or option.
 pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=,+@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {
@@ -66,20 +64,19 @@ pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// What a child finds around it.
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionEnv {
-    /// Its working directory.
+    /// The working directory.
     pub directory: PathBuf,
-    /// Variables it gets beside the ones of this process.
+    /// Added to the environment of this process.
     pub environment: Vec<(OsString, OsString)>,
 }
 
 impl ExecutionEnv {
-    /// A variable as a child finds it.
+    /// A variable as a child sees it.
     #[expect(
         clippy::disallowed_methods,
-        reason = "a child inherits what this process has"
+        reason = "a child inherits this process's environment"
     )]
     pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
         self.environment
@@ -91,17 +88,14 @@ impl ExecutionEnv {
     }
 }
 
-/// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By itself, with this code.
     Code(i32),
-    /// By this signal.
+    /// Killed by this signal.
     Signal(i32),
 }
 
 impl Exit {
-    /// Whether it says that all went well.
     pub fn is_success(self) -> bool {
         self == Self::Code(0)
     }
@@ -125,44 +119,39 @@ impl fmt::Display for Exit {
     }
 }
 
-/// The name of a signal, such as `SIGTERM`; `unknown` for a number that has none.
+/// Such as `SIGTERM`; `unknown` for a number without a name.
 pub fn signal_name(signal: i32) -> &'static str {
     signal_hook::low_level::signal_name(signal).unwrap_or("unknown")
 }
 
-/// Where a child's standard output goes. Standard error always is this process's own.
+/// Where a child's standard output goes. Standard error is always inherited.
 #[derive(Clone, Copy, Debug)]
 pub enum Output<'a> {
-    /// To this process's own: the child sees the terminal, if there is one.
+    /// Inherited: the child sees the terminal, if there is one.
     Own,
-    /// To this process's own and, byte for byte, to a file, at once. A relative path begins at the
-    /// child's directory.
+    /// Copied, without buffering, to this process's standard output and to a file. A relative path
+    /// is relative to the child's directory.
     OwnAndFile(&'a Path),
 }
 
 /// The end of a child that ran in the foreground.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// How it ended.
     pub exit: Exit,
-    /// The first signal that asked this process to stop while the child ran. What the child left
-    /// behind is then not the whole story, whatever its exit code says.
+    /// The first stop signal that arrived while the child ran. Its results are then incomplete,
+    /// whatever its exit code is.
     pub interrupted_by: Option<i32>,
 }
 
-/// What a helper printed, and how it ended.
 #[derive(Clone, Debug)]
 pub struct Captured {
-    /// How it ended.
     pub exit: Exit,
-    /// All of its standard output.
     pub stdout: Vec<u8>,
-    /// All of its standard error.
     pub stderr: Vec<u8>,
 }
 
 impl Captured {
-    /// Both outputs as text, for a person to read.
+    /// Standard output, then standard error, for people.
     pub fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.stdout).into_owned();
         if !text.is_empty() && !text.ends_with('\n') {
@@ -173,7 +162,7 @@ impl Captured {
     }
 }
 
-/// Runs a command in the foreground until it ends, and passes signals on to it.
+/// Runs a command in the foreground until it exits, and forwards signals to it.
 pub fn run(
     command: &CommandLine,
     execution_env: &ExecutionEnv,
@@ -190,31 +179,30 @@ pub fn run(
             Some(file)
         }
     };
-    let mut watch = signals::Watch::begin_in_foreground();
+    let mut forwarder = signals::Forwarder::start_in_foreground();
     let mut child = spawn(&mut prepared, command, execution_env)?;
-    watch.child_is(&child);
+    forwarder.forward_to(&child);
     let exit = match (copy.as_mut(), child.stdout.take()) {
         (Some(file), Some(stdout)) => {
             let has_ended = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 let copying = scope.spawn(|| pipe::copy_to_both(stdout, &has_ended, file));
-                let exit = wait(&mut child, &mut watch, command);
+                let exit = wait(&mut child, &mut forwarder, command);
                 has_ended.store(true, Ordering::Release);
                 finish(copying, command)?;
                 exit
             })?
         }
-        _ => wait(&mut child, &mut watch, command)?,
+        _ => wait(&mut child, &mut forwarder, command)?,
     };
     Ok(Ended {
         exit,
-        interrupted_by: watch.interrupted_by(),
+        interrupted_by: forwarder.interrupted_by(),
     })
 }
 
-/// Runs a helper without input and keeps what it prints.
-///
-/// A helper asked to stop takes this process with it: there is nothing to report yet.
+/// Runs a helper command without input and captures its output. A stop signal ends the helper and
+/// this process: there is nothing to report yet.
 pub fn capture(
     command: &CommandLine,
     execution_env: &ExecutionEnv,
@@ -224,9 +212,9 @@ pub fn capture(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut watch = signals::Watch::begin();
+    let mut forwarder = signals::Forwarder::start();
     let mut child = spawn(&mut prepared, command, execution_env)?;
-    watch.child_is(&child);
+    forwarder.forward_to(&child);
     let (stdout_pipe, stderr_pipe) = (child.stdout.take(), child.stderr.take());
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let has_ended = AtomicBool::new(false);
@@ -244,14 +232,14 @@ pub fn capture(
             let kept = &mut stderr;
             scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| keep(kept, bytes)))
         });
-        let exit = wait(&mut child, &mut watch, command);
+        let exit = wait(&mut child, &mut forwarder, command);
         has_ended.store(true, Ordering::Release);
         for reading in [out, err].into_iter().flatten() {
             finish(reading, command)?;
         }
         exit
     })?;
-    watch.die_if_interrupted();
+    forwarder.die_if_interrupted();
     Ok(Captured {
         exit,
         stdout,
@@ -259,21 +247,13 @@ pub fn capture(
     })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the place that starts runners"
-)]
+#[expect(clippy::disallowed_methods, reason = "this module starts the runners")]
 fn prepare(command: &CommandLine, execution_env: &ExecutionEnv) -> Command {
     let mut prepared = Command::new(&command.program);
     prepared
         .args(&command.arguments)
         .current_dir(&execution_env.directory)
-        .envs(
-            execution_env
-                .environment
-                .iter()
-                .map(|(name, value)| (name, value)),
-        );
+        .envs(execution_env.environment.iter().cloned());
     prepared
 }
 
@@ -287,7 +267,6 @@ fn spawn(
         .map_err(|source| SpawnError::explain(command, execution_env, source))
 }
 
-/// What came of reading the child's output in a thread.
 fn finish(
     reading: std::thread::ScopedJoinHandle<'_, std::io::Result<()>>,
     command: &CommandLine,
@@ -301,11 +280,11 @@ fn finish(
     }
 }
 
-/// Waits in two steps: until the child is dead, then, when no signal can reach its number any
-/// more, until it is gone. Its number may belong to a stranger afterwards.
+/// Waits until the child has exited, stops forwarding signals, and only then reaps it: afterwards its
+/// process id may belong to another process.
 fn wait(
     child: &mut Child,
-    watch: &mut signals::Watch,
+    forwarder: &mut signals::Forwarder,
     command: &CommandLine,
 ) -> Result<Exit, SpawnError> {
     use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -314,7 +293,7 @@ fn wait(
         WaitId::Pid(pid),
         WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
     ) {}
-    watch.child_ended();
+    forwarder.stop_forwarding();
     let status = child.wait().map_err(|source| SpawnError::Wait {
         program: command.program.clone(),
         source,

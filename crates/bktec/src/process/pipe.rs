@@ -1,7 +1,7 @@
-//! Reading what a child prints, without waiting for strangers.
+//! Reads a child's output without waiting for orphaned grandchildren that hold the pipe open.
 //!
-//! A child may leave processes behind that hold its output open: a browser, a database, a daemon.
-//! So the end of a pipe is its end, or a quiet while after the child's own end.
+//! A child may leave a browser, a database or a daemon running. So its output is complete when the
+//! pipe ends, or when nothing arrives for a while after the child has exited.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
@@ -10,26 +10,29 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// How long nothing may come, after the child has ended, before its output counts as complete.
-const QUIET: Duration = Duration::from_secs(2);
+/// How long nothing must arrive after the child has exited.
+const QUIET_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often the child's end is looked for while nothing comes.
-const LOOK: Timespec = Timespec {
+/// How often to check whether the child has exited while nothing arrives.
+const POLL_INTERVAL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
 };
 
-/// Hands on what comes through the pipe, at once, until it ends.
+/// Passes everything from the pipe to `take`, without buffering.
 pub(super) fn read_all(
     mut pipe: impl Read + AsFd,
     child_has_ended: &AtomicBool,
     mut take: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
-    let mut last_came = Instant::now();
+    let mut last_read = Instant::now();
     let mut ended = false;
     loop {
-        let ready = match poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&LOOK)) {
+        let ready = match poll(
+            &mut [PollFd::new(&pipe, PollFlags::IN)],
+            Some(&POLL_INTERVAL),
+        ) {
             Ok(ready) => ready > 0,
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
@@ -41,19 +44,19 @@ pub(super) fn read_all(
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            last_came = Instant::now();
+            last_read = Instant::now();
         } else if !ended {
-            // The quiet while begins with the child's end, not before.
+            // The timeout starts when the child exits.
             ended = child_has_ended.load(Ordering::Acquire);
-            last_came = Instant::now();
-        } else if last_came.elapsed() >= QUIET {
+            last_read = Instant::now();
+        } else if last_read.elapsed() >= QUIET_TIMEOUT {
             return Ok(());
         }
     }
 }
 
-/// Copies the pipe to this process's stdout and to a file. A terminal that went away must not cost
-/// the results, so only the file's errors count.
+/// Copies the pipe to this process's standard output and to a file. A closed terminal must not lose
+/// the results, so only the file's errors are returned.
 pub(super) fn copy_to_both(
     pipe: impl Read + AsFd,
     child_has_ended: &AtomicBool,

@@ -1,10 +1,10 @@
-//! Signals on their way to the child that runs in the foreground.
+//! Forwards signals to the child that runs in the foreground.
 //!
-//! The child is in this process's group, as if the user had started it. A signal that the kernel
-//! made (Ctrl-C, Ctrl-\, a terminal that hangs up) has gone to the whole group, the child included;
-//! one that some process sent may have, which the sentinel tells. Only what came to this process
-//! alone is passed on. While no child runs, a signal does what it does to any program. Installed at the first child and then for good: a handler cannot be taken
-//! back without losing a signal in between.
+//! The child is in this process's group, as if the user had started it. A signal from the kernel
+//! (Ctrl-C, Ctrl-\, a terminal that hangs up) goes to the whole group, including the child; a signal
+//! from a process may have, which the sentinel shows. Only signals to this process alone are
+//! forwarded. While no child runs, signals have their default effect. The handlers are installed with
+//! the first child and stay: removing them could lose a signal.
 
 use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,26 +21,25 @@ use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use super::sentinel::Sentinel;
 
-/// What is passed on. Not here: what cannot be caught, what belongs to a parent (`SIGCHLD`), what
-/// reports a fault of this very process, and the stop and go of job control, which the terminal
-/// tells the whole group.
-const PASSED_ON: [i32; 11] = [
+/// Left out are signals that cannot be caught, that are for a parent (`SIGCHLD`), that report a fault
+/// of this process, or that stop and continue jobs, which the terminal sends to the whole group.
+const FORWARDED: [i32; 11] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
     SIGWINCH,
 ];
 
-/// What ends no program that has not asked for it.
-const SPARING: [i32; 1] = [SIGWINCH];
+/// Kill no program that does not handle them, so they do not kill the sentinel either.
+const IGNORED_BY_DEFAULT: [i32; 1] = [SIGWINCH];
 
-/// Signals that mean: stop what you do.
-const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// Request to stop.
+const STOP_SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// What a child gets to end by itself after the second `SIGTERM`. A third ends it at once. Nothing
-/// else is ever escalated: a debugger may well be asked to interrupt a hundred times.
-const GRACE_AFTER_SECOND_TERM: Duration = Duration::from_secs(5);
+/// Until a child is killed after the second `SIGTERM`. A third kills it immediately. No other signal
+/// is escalated: a debugger may receive a hundred interrupts.
+const SECOND_TERM_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One child's time in the foreground.
-pub(super) struct Watch {
+/// Forwards signals to one child, from its start to its exit.
+pub(super) struct Forwarder {
     shared: Option<Arc<Shared>>,
 }
 
@@ -51,61 +50,60 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// A child is about to start, runs, or has just ended.
-    watching: bool,
-    /// The child, from its start to its death.
+    /// A child is about to start, is running, or has just exited.
+    is_active: bool,
     child: Option<Pid>,
-    /// Signals for a child that has not quite started.
-    waiting: Vec<i32>,
-    /// The first of `STOPPING` that came in this watch.
+    /// Signals that arrived before the child started.
+    pending: Vec<i32>,
+    /// The first stop signal since the forwarder started.
     interrupted_by: Option<i32>,
     terms: u32,
     sentinel: Option<Sentinel>,
-    /// Tells one child from the next.
+    /// Differs for each child.
     generation: u64,
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // The lock is held for plain assignments only; its content is good after a panic.
+        // The lock is only held for plain assignments, so the state is valid after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn receive(self: &Arc<Self>, origin: &Origin) {
         let signal = origin.signal;
         let mut state = self.state();
-        if !state.watching {
+        if !state.is_active {
             drop(state);
-            // An error means that the signal has no effect to imitate, so there is none.
+            // An error means that the signal has no default effect.
             drop(signal_hook::low_level::emulate_default_handler(signal));
             return;
         }
-        if STOPPING.contains(&signal) && state.interrupted_by.is_none() {
+        if STOP_SIGNALS.contains(&signal) && state.interrupted_by.is_none() {
             state.interrupted_by = Some(signal);
         }
-        if !went_to_the_whole_group(origin, state.sentinel.as_mut()) {
+        if !reached_whole_group(origin, state.sentinel.as_mut()) {
             match state.child {
                 Some(child) => send(child, signal),
-                None => state.waiting.push(signal),
+                None => state.pending.push(signal),
             }
         }
-        if state.sentinel.as_mut().is_some_and(Sentinel::has_ended) {
-            state.sentinel = Sentinel::post();
+        if state.sentinel.as_mut().is_some_and(Sentinel::has_exited) {
+            state.sentinel = Sentinel::start();
         }
         if signal == SIGTERM {
             state.terms += 1;
             match (state.terms, state.child) {
-                (2, Some(_)) => self.kill_after_grace(state.generation),
+                (2, Some(_)) => self.kill_after_timeout(state.generation),
                 (3.., Some(child)) => send(child, signal_hook::consts::signal::SIGKILL),
                 _ => {}
             }
         }
     }
 
-    fn kill_after_grace(self: &Arc<Self>, generation: u64) {
+    fn kill_after_timeout(self: &Arc<Self>, generation: u64) {
         let shared = Arc::clone(self);
         std::thread::spawn(move || {
-            std::thread::sleep(GRACE_AFTER_SECOND_TERM);
+            std::thread::sleep(SECOND_TERM_TIMEOUT);
             let state = shared.state();
             if let Some(child) = state.child
                 && state.generation == generation
@@ -116,25 +114,25 @@ impl Shared {
     }
 }
 
-impl Watch {
-    /// As [`Watch::begin`], for a child that may run long, and in which signals may mean more than
-    /// its end: what went to the whole group is told apart.
-    pub(super) fn begin_in_foreground() -> Self {
-        let watch = Self::begin();
-        if let Some(shared) = &watch.shared {
-            shared.state().sentinel = Sentinel::post();
+impl Forwarder {
+    /// As [`Forwarder::start`], for a child that may handle signals: those that reached the whole
+    /// group are not forwarded.
+    pub(super) fn start_in_foreground() -> Self {
+        let forwarder = Self::start();
+        if let Some(shared) = &forwarder.shared {
+            shared.state().sentinel = Sentinel::start();
         }
-        watch
+        forwarder
     }
 
-    /// From here on signals are kept for the child that is about to start.
-    pub(super) fn begin() -> Self {
+    /// Keeps signals for the child that is about to start.
+    pub(super) fn start() -> Self {
         let shared = install();
         if let Some(shared) = &shared {
             let mut state = shared.state();
-            state.watching = true;
+            state.is_active = true;
             state.child = None;
-            state.waiting.clear();
+            state.pending.clear();
             state.interrupted_by = None;
             state.terms = 0;
             state.generation += 1;
@@ -142,20 +140,20 @@ impl Watch {
         Self { shared }
     }
 
-    /// Hands over what came in the meantime.
-    pub(super) fn child_is(&mut self, child: &Child) {
+    /// Sends the child the signals that arrived before it started.
+    pub(super) fn forward_to(&mut self, child: &Child) {
         if let Some(shared) = &self.shared {
             let pid = Pid::from_child(child);
             let mut state = shared.state();
             state.child = Some(pid);
-            for signal in std::mem::take(&mut state.waiting) {
+            for signal in std::mem::take(&mut state.pending) {
                 send(pid, signal);
             }
         }
     }
 
-    /// Nothing may be sent to the child's number any more.
-    pub(super) fn child_ended(&mut self) {
+    /// Must be called before the child is reaped and its process id may be reused.
+    pub(super) fn stop_forwarding(&mut self) {
         if let Some(shared) = &self.shared {
             shared.state().child = None;
         }
@@ -167,7 +165,7 @@ impl Watch {
             .and_then(|shared| shared.state().interrupted_by)
     }
 
-    /// Ends this process the way the signal would have.
+    /// Ends this process as the stop signal would have.
     pub(super) fn die_if_interrupted(&self) {
         if let Some(signal) = self.interrupted_by() {
             drop(signal_hook::low_level::emulate_default_handler(signal));
@@ -175,11 +173,11 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for Forwarder {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
             let mut state = shared.state();
-            state.watching = false;
+            state.is_active = false;
             state.child = None;
             let sentinel = state.sentinel.take();
             drop(state);
@@ -188,16 +186,16 @@ impl Drop for Watch {
     }
 }
 
-/// `None` when the system refuses handlers: the child then gets what the terminal sends, no more.
+/// `None` if handlers cannot be installed: then the child receives only what goes to the group.
 fn install() -> Option<Arc<Shared>> {
     static INSTALLED: OnceLock<Option<Arc<Shared>>> = OnceLock::new();
     INSTALLED
         .get_or_init(|| {
-            let ignored = ignored_from_the_start();
-            let wanted = PASSED_ON
+            let ignored = ignored_at_start();
+            let forwarded = FORWARDED
                 .into_iter()
                 .filter(|signal| ignored & (1 << (signal - 1)) == 0);
-            let mut signals = SignalsInfo::<WithOrigin>::new(wanted).ok()?;
+            let mut signals = SignalsInfo::<WithOrigin>::new(forwarded).ok()?;
             let shared = Arc::new(Shared::default());
             let receiver = Arc::clone(&shared);
             std::thread::Builder::new()
@@ -213,9 +211,9 @@ fn install() -> Option<Arc<Shared>> {
         .clone()
 }
 
-/// Signals ignored since before this process began, such as `SIGHUP` under `nohup`, as a bit mask.
-/// They stay so, for the child as well.
-fn ignored_from_the_start() -> u64 {
+/// A bit mask of the signals that were ignored when this process started, such as `SIGHUP` under
+/// `nohup`. They stay ignored, for the child as well.
+fn ignored_at_start() -> u64 {
     let Ok(status) = fs_err::read_to_string("/proc/self/status") else {
         return 0;
     };
@@ -226,20 +224,18 @@ fn ignored_from_the_start() -> u64 {
         .unwrap_or(0)
 }
 
-fn went_to_the_whole_group(origin: &Origin, sentinel: Option<&mut Sentinel>) -> bool {
-    // These leave a sentinel standing, so it would tell nothing.
-    let ends_programs = !SPARING.contains(&origin.signal);
-    let ended_sentinel =
-        ends_programs && sentinel.is_some_and(|sentinel| sentinel.was_ended_by(origin.signal));
-    // Systems that do not tell the cause give process 0 for what the terminal did.
-    ended_sentinel
+fn reached_whole_group(origin: &Origin, sentinel: Option<&mut Sentinel>) -> bool {
+    let kills_sentinel = !IGNORED_BY_DEFAULT.contains(&origin.signal)
+        && sentinel.is_some_and(|sentinel| sentinel.is_killed_by(origin.signal));
+    // Systems that do not report the cause report process 0 for signals from the terminal.
+    kills_sentinel
         || origin.cause == Cause::Kernel
         || origin.process.is_some_and(|process| process.pid == 0)
 }
 
 fn send(child: Pid, signal: i32) {
     if let Some(signal) = Signal::from_named_raw(signal) {
-        // A child that is gone needs no signal.
+        // An error means that the child is gone.
         let _ = kill_process(child, signal);
     }
 }

@@ -1,4 +1,4 @@
-//! Real small programs, started and followed.
+//! Starts real small programs.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn shell(script: &str) -> CommandLine {
 }
 
 #[test]
-fn the_exit_code_comes_back() {
+fn returns_the_exit_code() {
     let ended = run(&shell("exit 7"), &here(), Output::Own).unwrap();
     assert_eq!(
         ended,
@@ -27,14 +27,14 @@ fn the_exit_code_comes_back() {
 }
 
 #[test]
-fn death_by_signal_is_told_apart_from_an_exit() {
+fn returns_the_signal_that_killed_the_child() {
     let ended = run(&shell("kill -9 $$"), &here(), Output::Own).unwrap();
     assert_eq!(ended.exit, Exit::Signal(9));
     assert_eq!(ended.exit.to_string(), "signal 9 (SIGKILL)");
 }
 
 #[test]
-fn a_helpers_words_are_kept_apart() {
+fn captures_both_outputs_separately() {
     let captured = capture(&shell("echo out; echo err >&2; exit 3"), &here()).unwrap();
     assert_eq!(captured.exit, Exit::Code(3));
     assert_eq!(captured.stdout, b"out\n");
@@ -43,13 +43,13 @@ fn a_helpers_words_are_kept_apart() {
 }
 
 #[test]
-fn a_helper_has_no_input_to_wait_for() {
+fn a_helper_has_no_input() {
     let captured = capture(&CommandLine::new("cat", []), &here()).unwrap();
     assert!(captured.exit.is_success() && captured.stdout.is_empty());
 }
 
 #[test]
-fn much_on_both_outputs_does_not_block() {
+fn large_outputs_do_not_block() {
     let captured = capture(
         &shell("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2"),
         &here(),
@@ -62,7 +62,7 @@ fn much_on_both_outputs_does_not_block() {
 }
 
 #[test]
-fn the_child_gets_its_directory_and_variables() {
+fn sets_directory_and_variables() {
     let directory = tempfile::tempdir().unwrap();
     let execution_env = ExecutionEnv {
         directory: directory.path().to_owned(),
@@ -81,7 +81,7 @@ fn the_child_gets_its_directory_and_variables() {
 }
 
 #[test]
-fn output_goes_to_a_file_as_well() {
+fn copies_output_to_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let execution_env = ExecutionEnv {
         directory: directory.path().to_owned(),
@@ -97,7 +97,7 @@ fn output_goes_to_a_file_as_well() {
 }
 
 #[test]
-fn what_a_child_leaves_behind_is_not_waited_for() {
+fn does_not_wait_for_orphaned_processes() {
     let started = std::time::Instant::now();
     let captured = capture(&shell("sleep 60 & echo $!"), &here()).unwrap();
     assert!(captured.exit.is_success());
@@ -111,15 +111,14 @@ fn what_a_child_leaves_behind_is_not_waited_for() {
     assert!(started.elapsed() < std::time::Duration::from_secs(50));
 }
 
-/// What comes late, but before the end, is not cut off.
 #[test]
-fn a_long_silence_is_not_the_end() {
+fn captures_output_after_a_long_pause() {
     let captured = capture(&shell("echo a; sleep 3; echo b"), &here()).unwrap();
     assert_eq!(captured.stdout, b"a\nb\n");
 }
 
 #[test]
-fn a_missing_program_is_named_with_the_search_path() {
+fn a_missing_program_is_reported_with_path() {
     let execution_env = ExecutionEnv {
         environment: vec![("PATH".into(), "/nowhere".into())],
         ..here()
@@ -127,7 +126,7 @@ fn a_missing_program_is_named_with_the_search_path() {
     let error = run(&CommandLine::new("rspecc", []), &execution_env, Output::Own).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "start `rspecc`: command not found\nlooked in PATH=/nowhere"
+        "Cannot start `rspecc`: not found on PATH\nPATH is /nowhere"
     );
 }
 
@@ -135,13 +134,15 @@ fn a_missing_program_is_named_with_the_search_path() {
 fn variables_before_the_program_get_a_hint() {
     let error = run(&CommandLine::new("A=1", []), &here(), Output::Own).unwrap_err();
     assert!(
-        error.to_string().contains("set them in the environment"),
+        error
+            .to_string()
+            .contains("\nhint: set variables in the environment"),
         "{error}"
     );
 }
 
 #[test]
-fn a_file_that_may_not_run_says_so() {
+fn reports_a_file_that_is_not_executable() {
     let directory = tempfile::tempdir().unwrap();
     fs_err::write(directory.path().join("plain"), "echo").unwrap();
     let execution_env = ExecutionEnv {
@@ -154,11 +155,14 @@ fn a_file_that_may_not_run_says_so() {
         Output::Own,
     )
     .unwrap_err();
-    assert!(matches!(error, SpawnError::NotExecutable { .. }), "{error}");
+    assert!(
+        error.to_string().contains("./plain`: not executable ("),
+        "{error}"
+    );
 }
 
 #[test]
-fn a_missing_interpreter_is_not_a_missing_program() {
+fn reports_a_missing_interpreter() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("script");
@@ -174,21 +178,25 @@ fn a_missing_interpreter_is_not_a_missing_program() {
         Output::Own,
     )
     .unwrap_err();
-    assert!(matches!(error, SpawnError::NoInterpreter { .. }), "{error}");
+    assert!(error.to_string().contains("interpreter"), "{error}");
 }
 
 #[test]
-fn a_missing_directory_is_not_a_missing_program() {
+fn reports_a_missing_directory() {
     let execution_env = ExecutionEnv {
         directory: "/no/such/directory".into(),
         environment: Vec::new(),
     };
     let error = run(&shell("true"), &execution_env, Output::Own).unwrap_err();
-    assert!(matches!(error, SpawnError::NoDirectory { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("working directory /no/such/directory"),
+        "{text}"
+    );
 }
 
 #[test]
-fn a_command_line_that_is_too_long_says_what_to_do() {
+fn a_command_line_that_is_too_long_has_a_hint() {
     let long = CommandLine::new(
         "true",
         (0..300_000).map(|index| format!("some/path/{index}_test.rb")),
@@ -202,7 +210,7 @@ fn a_command_line_that_is_too_long_says_what_to_do() {
 }
 
 #[test]
-fn a_command_line_shows_as_a_shell_would_take_it() {
+fn displays_a_command_line_quoted_for_a_shell() {
     let command = CommandLine::new("rspec", ["spec/a b_spec.rb".to_owned(), "x'y".to_owned()]);
     assert_eq!(command.to_string(), r"rspec 'spec/a b_spec.rb' 'x'\''y'");
 }

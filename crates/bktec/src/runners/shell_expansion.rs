@@ -19,7 +19,7 @@ pub(super) fn check(
     arguments: &[String],
     directory: &Path,
 ) -> Result<(), RunnerError> {
-    if !process::joins_for_a_shell(program) {
+    if !process::passes_through_shell(program) {
         return Ok(());
     }
     let expanded = arguments

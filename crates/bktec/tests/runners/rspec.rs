@@ -167,7 +167,7 @@ fn a_missing_program_is_named() {
     assert!(
         error
             .to_string()
-            .contains("`no-such-rspec`: command not found"),
+            .contains("Cannot start `no-such-rspec`: not found on PATH"),
         "{error}"
     );
 }
