@@ -1,7 +1,8 @@
 //! One attempt: its parts, how they exited together, and their merged results. Pure.
 //!
 //! A command line that is too long for the system runs in parts. The exit of an attempt in parts is
-//! the first exit code above 1, else 1 if a part exited with 1, else 0. A signal outweighs all codes.
+//! the first exit code above 1, else 1 if a part exited with 1, else 0. A signal outweighs all
+//! codes.
 
 use test_engine_results::Outcome;
 
@@ -78,8 +79,8 @@ impl Attempt {
         }
     }
 
-    /// Adds a finished part. With `is_cut_short`, others should have followed, so its exit code must
-    /// not pass for that of the attempt.
+    /// Adds a finished part. With `is_cut_short`, others should have followed, so its exit code
+    /// must not pass for that of the attempt.
     pub(super) fn add_part(&mut self, ended: Ended, is_cut_short: bool) {
         self.exit = worse(self.exit, ended.exit);
         if let Some(signal) = ended.interrupted_by.filter(|_| is_cut_short) {
@@ -92,8 +93,8 @@ impl Attempt {
         });
     }
 
-    /// Merges the results of the part added last. `retry_covers_unrun_tests`: after an early stop, a
-    /// retry also runs the tests that did not run.
+    /// Merges the results of the part added last. `retry_covers_unrun_tests`: after an early stop,
+    /// a retry also runs the tests that did not run.
     pub(super) fn add_results(
         &mut self,
         parsed: ParsedResults,

@@ -3,8 +3,8 @@
 use crate::process::{Capacity, CommandLine};
 
 /// The commands that together run `items`, each item once and in order. `command` creates one for
-/// some of the items. A single item that is too long, and a long command that does not depend on the
-/// items, are left to fail.
+/// some of the items. A single item that is too long, and a long command that does not depend on
+/// the items, are left to fail.
 pub(super) fn split<T, E>(
     items: &[T],
     capacity: &Capacity,

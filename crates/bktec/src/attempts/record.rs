@@ -1,7 +1,7 @@
 //! The outcomes of each test over all attempts. Pure.
 //!
-//! A test is identified by scope, name and path together, so a pass at one path proves nothing about
-//! a test of the same name at another. A failure stands until a retry proves the test passed.
+//! A test is identified by scope, name and path together, so a pass at one path proves nothing
+//! about a test of the same name at another. A failure stands until a retry proves the test passed.
 
 use std::collections::HashSet;
 

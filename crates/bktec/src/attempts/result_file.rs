@@ -35,7 +35,7 @@ pub enum NoResults {
         /// The command contains the path.
         is_in_command: bool,
     },
-    #[error("The results in {} are from before the run; the runner did not write them", path.display())]
+    #[error("The results in {} are older than this attempt", path.display())]
     Stale { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     NotAFile { path: PathBuf },
@@ -126,9 +126,9 @@ impl ResultFile {
         std::fs::read(&self.path).map_err(|error| self.unreadable(&error))
     }
 
-    /// Renames the results of a part that is not the last, as the next part writes to the same path:
-    /// `results.json` of part 2 becomes `results.part-2.json`. They have been read already, so a
-    /// failure is ignored.
+    /// Renames the results of a part that is not the last, as the next part writes to the same
+    /// path: `results.json` of part 2 becomes `results.part-2.json`. They have been read already,
+    /// so a failure is ignored.
     pub(super) fn put_aside(&self, part: usize) {
         if self.is_fresh() {
             drop(fs_err::rename(&self.path, aside(&self.path, part)));

@@ -178,8 +178,8 @@ impl<'r> Run<'r> {
     ) {
         match self.read(exit, file) {
             Ok((parsed, trust)) => {
-                // The retries of a retry are for what it left failed; the first attempt's are not for
-                // the tests it left out.
+                // The retries of a retry are for what it left failed; the first attempt's are not
+                // for the tests it left out.
                 let covers_unrun_tests = number > 0 || self.runner.retries_whole_targets();
                 let is_muted = |key: &TestKey| self.ledger.record.is_muted(key);
                 attempt.add_results(parsed, trust, is_muted, covers_unrun_tests);
@@ -222,7 +222,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Adds an error for each target that is known not to have run, or to lack results it must have.
+    /// Adds an error for each target that is known not to have run, or to lack results it must
+    /// have.
     fn check_coverage(&mut self, results: &mut AttemptResults) {
         let requires_results = self.options.require_results;
         if let Some(why) = &results.no_results {

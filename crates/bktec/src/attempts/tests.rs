@@ -17,8 +17,8 @@ const UNLIMITED: Capacity = Capacity {
 /// Creates the command that runs these targets, or retries the tests of these names.
 type Command = Box<dyn Fn(&[&str]) -> CommandLine>;
 
-/// A runner whose commands write `result` to its directory, in JSON. The path of a test is empty, and
-/// a result with the name ERROR stands for an error outside the tests.
+/// A runner whose commands write `result` to its directory, in JSON. The path of a test is empty,
+/// and a result with the name ERROR stands for an error outside the tests.
 struct FakeRunner {
     folder: tempfile::TempDir,
     base: RunnerBase,
@@ -51,8 +51,8 @@ impl FakeRunner {
         )
     }
 
-    /// Its command line has room for two tests, and writes a result for each; `A!` fails. `ends` are
-    /// scripts that run at the end of each part.
+    /// Its command line has room for two tests, and writes a result for each; `A!` fails. `ends`
+    /// are scripts that run at the end of each part.
     fn with_short_commands(ends: &[&'static str]) -> Self {
         let command = || -> Command {
             let ends = RefCell::new(ends.iter().rev().copied().collect::<Vec<_>>());

@@ -91,9 +91,9 @@ mod tests {
     use crate::process::Ended;
     use crate::runners::testing::key;
 
-    /// An attempt or part: exit code (negative: signal), failures that are not muted, muted failures,
-    /// and flags: `e` error outside tests, `g` unusable results, `i` interrupted, `s` stopped early,
-    /// `u` no usable results.
+    /// An attempt or part: exit code (negative: signal), failures that are not muted, muted
+    /// failures, and flags: `e` error outside tests, `g` unusable results, `i` interrupted, `s`
+    /// stopped early, `u` no usable results.
     type Short<'s> = (i32, usize, usize, &'s str);
 
     fn attempt(parts: &[Short<'_>]) -> Attempt {

@@ -280,8 +280,8 @@ fn finish(
     }
 }
 
-/// Waits until the child has exited, stops forwarding signals, and only then reaps it: afterwards its
-/// process id may belong to another process.
+/// Waits until the child has exited, stops forwarding signals, and only then reaps it: afterwards
+/// its process id may belong to another process.
 fn wait(
     child: &mut Child,
     forwarder: &mut signals::Forwarder,

@@ -1,8 +1,8 @@
 //! A small process that shows whether a signal was sent to the whole process group.
 //!
-//! The system reports who sent a signal, but not whether it went to this process alone. The sentinel
-//! is in the same group and does nothing. A signal that kills it went to the group, so the child
-//! received it as well. It exits when this process is gone. See `docs/design/signals.md`.
+//! The system reports who sent a signal, but not whether it went to this process alone. The
+//! sentinel is in the same group and does nothing. A signal that kills it went to the group, so the
+//! child received it as well. It exits when this process is gone. See `docs/design/signals.md`.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -1,10 +1,10 @@
 //! Forwards signals to the child that runs in the foreground.
 //!
 //! The child is in this process's group, as if the user had started it. A signal from the kernel
-//! (Ctrl-C, Ctrl-\, a terminal that hangs up) goes to the whole group, including the child; a signal
-//! from a process may have, which the sentinel shows. Only signals to this process alone are
-//! forwarded. While no child runs, signals have their default effect. The handlers are installed with
-//! the first child and stay: removing them could lose a signal.
+//! (Ctrl-C, Ctrl-\, a terminal that hangs up) goes to the whole group, including the child; a
+//! signal from a process may have, which the sentinel shows. Only signals to this process alone are
+//! forwarded. While no child runs, signals have their default effect. The handlers are installed
+//! with the first child and stay: removing them could lose a signal.
 
 use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,8 +21,9 @@ use signal_hook::low_level::siginfo::{Cause, Origin};
 
 use super::sentinel::Sentinel;
 
-/// Left out are signals that cannot be caught, that are for a parent (`SIGCHLD`), that report a fault
-/// of this process, or that stop and continue jobs, which the terminal sends to the whole group.
+/// Left out are signals that cannot be caught, that are for a parent (`SIGCHLD`), that report a
+/// fault of this process, or that stop and continue jobs, which the terminal sends to the whole
+/// group.
 const FORWARDED: [i32; 11] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
     SIGWINCH,
@@ -34,8 +35,8 @@ const IGNORED_BY_DEFAULT: [i32; 1] = [SIGWINCH];
 /// Request to stop.
 const STOP_SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// Until a child is killed after the second `SIGTERM`. A third kills it immediately. No other signal
-/// is escalated: a debugger may receive a hundred interrupts.
+/// Until a child is killed after the second `SIGTERM`. A third kills it immediately. No other
+/// signal is escalated: a debugger may receive a hundred interrupts.
 const SECOND_TERM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Forwards signals to one child, from its start to its exit.

@@ -1,8 +1,8 @@
 //! Sections that a CI shows folded, in the syntax of that CI. Pure.
 //!
-//! The input is in Buildkite's syntax: a line that begins with `+++`, `---` or `~~~` opens a section.
-//! Scripts look for these lines, so they stay unless the CI is known to have another syntax. A
-//! section ends with its text, so that it does not include the runner's own output.
+//! The input is in Buildkite's syntax: a line that begins with `+++`, `---` or `~~~` opens a
+//! section. Scripts look for these lines, so they stay unless the CI is known to have another
+//! syntax. A section ends with its text, so that it does not include the runner's own output.
 
 use crate::ci::Folding;
 
@@ -66,7 +66,7 @@ mod tests {
 
     fn shown(folding: Folding) -> String {
         folded(TEXT, folding, 1_700_000_000, 3)
-            .replace('\u{1b}', "ESC")
+            .replace("\u{1b}[0K", "^")
             .replace('\r', "CR")
     }
 
@@ -90,13 +90,13 @@ mod tests {
     #[test]
     fn gitlab_has_open_sections() {
         insta::assert_snapshot!(shown(Folding::GitLab), @"
-        ESC[0Ksection_start:1700000000:bktec_3_1[collapsed=true]CRESC[0KBuildkite Test Engine Client: bktec 1
+        ^section_start:1700000000:bktec_3_1[collapsed=true]CR^Buildkite Test Engine Client: bktec 1
 
          logo
-        ESC[0Ksection_end:1700000000:bktec_3_1CRESC[0K
-        ESC[0Ksection_start:1700000000:bktec_3_2CRESC[0KFailed Tests:
+        ^section_end:1700000000:bktec_3_1CR^
+        ^section_start:1700000000:bktec_3_2CR^Failed Tests:
         - a +++ b
-        ESC[0Ksection_end:1700000000:bktec_3_2CRESC[0K
+        ^section_end:1700000000:bktec_3_2CR^
         ");
     }
 

@@ -56,8 +56,8 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
         | RunEvent::TargetsWithoutResults { .. } => return None,
         RunEvent::ResultsUnreadable { why, .. } => unreadable(why),
         RunEvent::UnplannedFilesRan { files } => format!(
-            "⚠️ These files also ran although they are not in the plan: the runner treats each path \
-             as a substring match. Other nodes may run them as well:\n{}",
+            "⚠️ These files also ran although they are not in the plan: the runner treats each \
+             path as a substring match. Other nodes may run them as well:\n{}",
             listed(files)
         ),
         RunEvent::SkippedTestsRan { count } => format!(
@@ -185,7 +185,7 @@ mod tests {
         };
         insta::assert_snapshot!(
             lines(&RunEvent::ResultsUnreadable { attempt: 0, why: &why }).unwrap(),
-            @"⚠️ The results in out.json are from before the run; the runner did not write them. Nothing is retried."
+            @"⚠️ The results in out.json are older than this attempt. Nothing is retried."
         );
     }
 
@@ -203,11 +203,17 @@ mod tests {
             })
             .unwrap()
         };
-        insta::assert_snapshot!(text(true), @"⚠️ The runner exited with code 0 but wrote no results to out.json. Did a test end the process? Nothing is retried.");
-        insta::assert_snapshot!(text(false), @r"
-        ⚠️ The runner exited with code 0 but wrote no results to out.json. Nothing is retried.
-        hint: the command does not contain this path; add {{resultPath}} to it, or configure the runner to write there
-        ");
+        assert_eq!(
+            text(true),
+            "⚠️ The runner exited with code 0 but wrote no results to out.json. Did a test end the \
+             process? Nothing is retried."
+        );
+        assert_eq!(
+            text(false),
+            "⚠️ The runner exited with code 0 but wrote no results to out.json. Nothing is \
+             retried.\nhint: the command does not contain this path; add {{resultPath}} to it, or \
+             configure the runner to write there"
+        );
     }
 
     #[test]

@@ -340,12 +340,9 @@ mod tests {
         let mut outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
         outcome.targets_without_results = (0..101).map(|index| format!("{index:03}.rb")).collect();
         let text = report(&outcome, &CONTEXT).unwrap();
-        let (_, list) = text
-            .split_once(
-                "\n+++ No results for these files (all tests skipped or deselected, or they did not \
-                 run):\n",
-            )
-            .unwrap();
+        let heading = "\n+++ No results for these files (all tests skipped or deselected, or they \
+                       did not run):\n";
+        let (_, list) = text.split_once(heading).unwrap();
         assert!(list.starts_with("- 000.rb\n- 001.rb\n"), "{list}");
         assert!(list.ends_with("- 099.rb\n- … and 1 more"), "{list}");
     }

@@ -1,4 +1,4 @@
-//! `bktec run --output json`: the lines that other programs read, and the documented examples.
+//! The events of `bktec run --output json`, and their documented examples.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,24 @@ use bktec::internals::{Event, EventLine, RunResult};
 use crate::bktec::Bktec;
 use crate::server::{Reply, Server};
 
-const PLAN: &str = r#"{"tasks":{"0":{"tests":[{"value":"a.test.js","format":"selector"}]},"1":{"tests":[{"value":"b.test.js","format":"selector"}]}}}"#;
+const PLAN: &str = r#"{"tasks":{"0":{"tests":[{"value":"a.test.js","format":"selector"}]},
+    "1":{"tests":[{"value":"b.test.js","format":"selector"}]}}}"#;
 
 /// Fails the first time and passes the second.
-const FLAKY: &str = r#"sh -c 'state=failed; code=1; if [ -e again ]; then state=passed; code=0; fi; touch again; echo "{\"testResults\":[{\"name\":\"$PWD/a.test.js\",\"status\":\"$state\",\"assertionResults\":[{\"title\":\"t\",\"fullName\":\"g t\",\"ancestorTitles\":[\"g\"],\"status\":\"$state\",\"failureMessages\":[]}]}]}" > result.json; exit $code' {{testExamples}} {{resultPath}}"#;
-const FLAKY_AGAIN: &str = r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/a.test.js\",\"status\":\"passed\",\"assertionResults\":[{\"title\":\"t\",\"fullName\":\"g t\",\"ancestorTitles\":[\"g\"],\"status\":\"passed\",\"failureMessages\":[]}]}]}" > result.json' {{testNamePattern}} {{resultPath}}"#;
+const FLAKY: &str = concat!(
+    "sh -c 'state=failed; code=1; ",
+    "if [ -e again ]; then state=passed; code=0; fi; touch again; ",
+    r#"echo "{\"testResults\":[{\"name\":\"$PWD/a.test.js\",\"status\":\"$state\","#,
+    r#"\"assertionResults\":[{\"title\":\"t\",\"fullName\":\"g t\",\"ancestorTitles\":[\"g\"],"#,
+    r#"\"status\":\"$state\",\"failureMessages\":[]}]}]}" > result.json; exit $code' "#,
+    "{{testExamples}} {{resultPath}}"
+);
+const FLAKY_AGAIN: &str = concat!(
+    r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/a.test.js\",\"status\":\"passed\","#,
+    r#"\"assertionResults\":[{\"title\":\"t\",\"fullName\":\"g t\",\"ancestorTitles\":[\"g\"],"#,
+    r#"\"status\":\"passed\",\"failureMessages\":[]}]}]}" > result.json' "#,
+    "{{testNamePattern}} {{resultPath}}"
+);
 
 fn with_plan(plan: &'static str) -> Server {
     Server::start(move |asked, _| match asked.method.as_str() {
@@ -40,7 +53,7 @@ fn names(lines: &[EventLine]) -> Vec<String> {
 }
 
 #[test]
-fn the_documented_examples_are_what_is_written() {
+fn documented_examples_match_the_schema() {
     let page = include_str!("../../../../docs/reference/events.md");
     let examples: Vec<&str> = page
         .lines()
@@ -49,7 +62,7 @@ fn the_documented_examples_are_what_is_written() {
     let mut seen = BTreeSet::new();
     for example in examples {
         let line: EventLine = serde_json::from_str(example).unwrap();
-        // Nothing is documented that is not there, and nothing is there that is not documented.
+        // No field is missing from the documentation or from the schema.
         assert_eq!(serde_json::to_string(&line).unwrap(), example);
         seen.insert(names(&[line]).remove(0));
     }
@@ -82,7 +95,7 @@ fn the_documented_examples_are_what_is_written() {
 }
 
 #[test]
-fn a_run_with_a_retry_in_a_file() {
+fn writes_the_events_of_a_retry_to_a_file() {
     let arguments = [
         "run",
         "--output",
@@ -126,7 +139,7 @@ fn a_run_with_a_retry_in_a_file() {
 }
 
 #[test]
-fn on_stderr_beside_the_rest() {
+fn writes_events_to_stderr_by_default() {
     let quiet = Bktec::against(&["run"], &with_plan(PLAN)).run();
     let ended = Bktec::against(&["run", "--output=json"], &with_plan(PLAN)).run();
     assert_eq!(ended.stdout, quiet.stdout);
@@ -141,7 +154,7 @@ fn on_stderr_beside_the_rest() {
 }
 
 #[test]
-fn a_run_that_is_refused_ends_with_an_event() {
+fn a_rejected_run_ends_with_run_failed() {
     let server = Server::start(|_, _| Reply::message(401, "no such token"));
     let ended = Bktec::against(&["run", "--output", "json"], &server).run();
     assert_eq!(ended.code, 16, "{ended}");
@@ -159,19 +172,19 @@ fn a_run_that_is_refused_ends_with_an_event() {
 }
 
 #[test]
-fn a_node_without_tests_is_told() {
+fn a_node_without_tests_has_the_result_no_tests() {
     let plan =
         r#"{"tasks":{"0":{"tests":[]},"1":{"tests":[{"value":"b.test.js","format":"selector"}]}}}"#;
     let ended = Bktec::against(&["run", "--output", "json"], &with_plan(plan)).run();
     let lines = decoded(&ended.stderr);
-    assert!(
-        matches!(&lines.last().unwrap().event, Event::RunFinished(end) if end.result == RunResult::NoTests),
-        "{ended}"
-    );
+    let Event::RunFinished(end) = &lines.last().unwrap().event else {
+        panic!("{ended}");
+    };
+    assert_eq!(end.result, RunResult::NoTests, "{ended}");
 }
 
 #[test]
-fn a_file_that_cannot_be_made_stops_the_run_before_any_test() {
+fn an_event_file_that_cannot_be_created_stops_the_run() {
     let server = with_plan(PLAN);
     let arguments = [
         "run",
@@ -192,7 +205,7 @@ fn a_file_that_cannot_be_made_stops_the_run_before_any_test() {
 }
 
 #[test]
-fn wrong_values_are_told() {
+fn rejects_invalid_options() {
     let ended = Bktec::against(
         &["run", "--output", "xml", "--output-file", "x"],
         &with_plan(PLAN),

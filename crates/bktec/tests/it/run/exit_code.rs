@@ -1,0 +1,114 @@
+//! Exit codes, mutes and promised failures.
+
+use rstest::rstest;
+
+use super::{PASSING, PLAN, with_plan};
+use crate::bktec::Bktec;
+
+/// Writes a Jest report with a failed test and exits with 1.
+const FAILING: &str = concat!(
+    r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/a.test.js\",\"status\":\"failed\","#,
+    r#"\"assertionResults\":[{\"title\":\"t\",\"ancestorTitles\":[],\"status\":\"failed\"}]}]}""#,
+    " > result.json; exit 1' {{testExamples}} {{resultPath}}"
+);
+
+const MUTED: &str = r#""muted_tests":[{"scope":"","name":"t","path":"elsewhere:3"}]"#;
+
+#[rstest]
+#[case::own_code("sh -c 'exit 7' {{testExamples}} {{resultPath}}", 7)]
+#[case::signal("sh -c 'kill -TERM $$' {{testExamples}} {{resultPath}}", 143)]
+#[case::not_found("no-such-program-here {{testExamples}} {{resultPath}}", 16)]
+fn exits_with_the_runners_code(#[case] command: &str, #[case] code: i32) {
+    let ended = Bktec::against(&["run", "--test-command", command], &with_plan(PLAN)).run();
+    assert_eq!(ended.code, code, "{ended}");
+}
+
+#[test]
+fn a_closed_stdout_changes_nothing() {
+    let server = with_plan(PLAN);
+    let silent = "true {{testExamples}} {{resultPath}}";
+    let ended = Bktec::against(&["run", "--debug", "--test-command", silent], &server)
+        .run_with_closed_stdout();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(!ended.stderr.contains("panicked"), "{ended}");
+    assert_eq!(server.lines(), "GET /test_plan\nPOST /test_plan_metadata");
+}
+
+#[test]
+fn a_muted_failure_does_not_fail_the_build() {
+    let server = with_plan(&PLAN.replace(r#""muted_tests":[]"#, MUTED));
+    let ended = Bktec::against(&["run", "--test-command", FAILING], &server).run();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(ended.stdout.contains("Some muted tests failed."), "{ended}");
+}
+
+#[test]
+fn sends_nothing_after_the_runner_was_killed() {
+    let server = with_plan(PLAN);
+    let command = "sh -c 'echo {} > result.json; kill -KILL $$' {{testExamples}} {{resultPath}}";
+    let ended = Bktec::against(
+        &["run", "--upload-results", "--test-command", command],
+        &server,
+    )
+    .env("BUILDKITE_ANALYTICS_TOKEN", "upload-secret")
+    .run();
+    assert_eq!(ended.code, 137, "{ended}");
+    assert_eq!(server.lines(), "GET /test_plan");
+}
+
+#[test]
+fn promises_a_failure() {
+    let server = with_plan(PLAN);
+    let run = |agent: &str| {
+        Bktec::against(
+            &["run", "--promise-failure", "--test-command", FAILING],
+            &server,
+        )
+        .program("buildkite-agent", agent)
+        .run_and_keep()
+    };
+    let (ended, bktec) = run(r#"echo "$@" > promised"#);
+    assert_eq!(ended.code, 1, "{ended}");
+    assert_eq!(
+        bktec.read("promised"),
+        "job promise-failure 1 --reason test_failure (1 failed after retries)\n"
+    );
+    let (ended, _) = run("exit 3");
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(ended.stderr.contains("failed to promise"), "{ended}");
+}
+
+#[rstest]
+#[case::without_the_option(&["run", "--test-command", FAILING], false, 1)]
+#[case::all_passed(&["run", "--promise-failure", "--test-command", PASSING], false, 0)]
+#[case::only_muted_tests_failed(&["run", "--promise-failure", "--test-command", FAILING], true, 0)]
+fn promises_nothing_without_the_option_or_a_failure(
+    #[case] arguments: &[&str],
+    #[case] muted: bool,
+    #[case] code: i32,
+) {
+    let mut plan = PLAN.to_owned();
+    if muted {
+        plan = plan.replace(r#""muted_tests":[]"#, MUTED);
+    }
+    let (ended, bktec) = Bktec::against(arguments, &with_plan(&plan))
+        .program("buildkite-agent", "touch promised")
+        .run_and_keep();
+    assert_eq!(ended.code, code, "{ended}");
+    assert!(!bktec.path().join("promised").exists(), "{ended}");
+}
+
+#[test]
+fn an_agent_that_hangs_does_not_delay_the_failure() {
+    let ended = Bktec::against(
+        &["run", "--promise-failure", "--test-command", FAILING],
+        &with_plan(PLAN),
+    )
+    .program("buildkite-agent", "exec sleep 60")
+    .run();
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(
+        ended.stderr.contains("did not answer within 5 s"),
+        "{ended}"
+    );
+}
