@@ -1,8 +1,8 @@
 //! Copying a data directory while the server runs. The copy is a data directory itself.
 //!
 //! The database is copied first, then every other file, so the copy contains every file that its
-//! database refers to, unless it was deleted meanwhile. The copy gets its final name only when it is
-//! complete and on disk.
+//! database refers to, unless it was deleted meanwhile. The copy gets its final name only when it
+//! is complete and on disk.
 
 use std::io;
 use std::path::{Path, PathBuf};

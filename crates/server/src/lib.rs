@@ -1,7 +1,7 @@
 //! The test-engine server: plans test runs, stores their results and learns from them.
 //!
-//! [`serve`] is the server as a function, for tests; the program is `cli`. `http` routes requests to
-//! the domain modules, above all `ingest` (uploaded results) and `planning` (plans).
+//! [`serve`] is the server as a function, for tests; the program is `cli`. `http` routes requests
+//! to the domain modules, above all `ingest` (uploaded results) and `planning` (plans).
 //! `test-engine-store` contains all SQL.
 
 mod access;

@@ -188,8 +188,8 @@ impl Pattern {
     }
 }
 
-/// Matches one part of a path against `*`, `?`, `[…]` and `\`. Backtracks only to the last `*`, so that
-/// the time is bounded.
+/// Matches one part of a path against `*`, `?`, `[…]` and `\`. Backtracks only to the last `*`, so
+/// that the time is bounded.
 fn matches_part(pattern: &[char], part: &str) -> bool {
     let text: Vec<char> = part.chars().collect();
     let (mut in_pattern, mut in_text) = (0, 0);

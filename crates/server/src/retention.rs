@@ -1,13 +1,14 @@
 //! Removing expired data, suite by suite.
 //!
-//! Used by a background job (`jobs`) and by `test-engine retention`. The steps of the store are small,
-//! and the pauses between them keep uploads fast.
+//! Used by a background job (`jobs`) and by `test-engine retention`. The steps of the store are
+//! small, and the pauses between them keep uploads fast.
 
 use std::time::{Duration, Instant};
 
 use test_engine_store::{Expired, KeptSince, Store, StoreError};
 
-/// A pause is twice as long as the step before it, so this takes at most a third of the writer's time.
+/// A pause is twice as long as the step before it, so this takes at most a third of the writer's
+/// time.
 const PAUSE_PER_STEP: u32 = 2;
 const MIN_PAUSE: Duration = Duration::from_millis(5);
 

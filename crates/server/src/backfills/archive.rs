@@ -1,8 +1,7 @@
-//! Taking an archive apart: gzip, tar, and the two files in it. Reads front to back, in bounded
-//! memory, and writes nothing anywhere.
+//! Parses archives: gzip, tar, and the two files inside. Reads sequentially and in bounded memory.
 //!
-//! An archive is read twice: [`survey`] tells whether it may be used at all, for that is only known
-//! at its end, and [`commits`] hands out what is in it. Both stop when [`Stop`] says so.
+//! An archive is read twice, because only its end shows whether it is valid: [`validate`] checks
+//! it, [`commits`] returns its contents.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
@@ -21,177 +20,173 @@ const RECORDS: &str = "commit-metadata.jsonl";
 const METADATA: &str = "metadata.json";
 const SCHEMA_VERSION: u32 = 2;
 
-/// Bytes of the description.
-const METADATA_LIMIT: u64 = 1024 * 1024;
-/// Bytes of a long name, which comes as an entry of its own.
-const NAME_LIMIT: u64 = 64 * 1024;
-/// Entries of an archive, folders and long names included.
-const ENTRIES: usize = 100;
-/// Problems that are listed; the others are counted.
-const PROBLEMS_LISTED: usize = 20;
-/// How many times larger than allowed as it comes an archive may get when unpacked. Patches shrink
-/// to about a tenth; a bomb to a thousandth.
-const UNPACKED_FACTOR: u64 = 50;
-/// Records of one archive: what is remembered of each is the commit's name.
-const RECORDS_LIMIT: usize = 1_000_000;
+const MAX_METADATA_BYTES: u64 = 1024 * 1024;
+/// Long names and extended headers are entries of their own.
+const MAX_NAME_BYTES: u64 = 64 * 1024;
+/// Including directories and long names.
+const MAX_ENTRIES: usize = 100;
+/// Further problems are only counted.
+const MAX_PROBLEMS: usize = 20;
+/// Maximum ratio of unpacked bytes to the limit for packed bytes. Patches compress to about a
+/// tenth; a decompression bomb to a thousandth.
+const MAX_RATIO: u64 = 50;
+/// Bounds the memory for the commit ids seen so far.
+const MAX_RECORDS: usize = 1_000_000;
 
-/// Why nothing of an archive can be used. A sentence for people.
+/// Why a whole archive is rejected. Each message is a sentence for people.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Rejection {
-    #[error("It is not a gzip archive, or it is damaged: {0}.")]
+    #[error("It is not a gzip archive, or it is corrupt: {0}.")]
     Gzip(io::Error),
-    #[error("It is not a tar archive, or it is damaged: {0}.")]
+    #[error("It is not a tar archive, or it is corrupt: {0}.")]
     Tar(io::Error),
-    #[error("Unpacked it has more than {limit} bytes.")]
+    #[error("It has more than {limit} bytes unpacked.")]
     Bomb { limit: u64 },
-    #[error("It has more than {RECORDS_LIMIT} records.")]
+    #[error("It has more than {MAX_RECORDS} records.")]
     TooManyRecords,
-    #[error("It has more than {ENTRIES} entries.")]
+    #[error("It has more than {MAX_ENTRIES} entries.")]
     TooManyEntries,
-    #[error("It holds {name:?}; only a folder with {RECORDS} and {METADATA} may be in it.")]
+    #[error("It contains {name:?}; expected only a directory with {RECORDS} and {METADATA}.")]
     Entry { name: String },
-    #[error("It holds {name:?}, which is neither a file nor a folder.")]
+    #[error("It contains {name:?}, which is neither a file nor a directory.")]
     EntryType { name: String },
-    #[error("{0} is in it twice.")]
+    #[error("It contains {0} twice.")]
     Twice(&'static str),
-    #[error("{0} is not in it.")]
+    #[error("It does not contain {0}.")]
     Missing(&'static str),
     #[error("The name of an entry cannot be read.")]
     Name,
     #[error("{METADATA} cannot be read: {0}.")]
     Metadata(String),
-    #[error("{METADATA} has schema_version {0}, this server reads {SCHEMA_VERSION}.")]
+    #[error("{METADATA} has schema_version {0}, but this server supports {SCHEMA_VERSION}.")]
     SchemaVersion(u64),
-    #[error("{METADATA} names the {what} {found}, the form was of {expected}.")]
+    #[error("{METADATA} names the {kind} {found}, but the upload form was for {expected}.")]
     OtherOwner {
-        what: &'static str,
+        kind: &'static str,
         found: String,
         expected: Uuid,
     },
-    #[error("None of its {lines} records can be used; the first: {first}.")]
+    #[error("None of its {lines} records is valid; the first: {first}.")]
     NothingUsable { lines: u64, first: String },
-    #[error("It holds no commit.")]
+    #[error("It contains no commits.")]
     Empty,
 }
 
-/// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    /// The archive is at fault.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// The disk is; another time may do.
-    #[error("the archive cannot be read from where it lies")]
+    /// Not the archive's fault; a retry may succeed.
+    #[error("the archive cannot be read from disk")]
     Source(#[source] io::Error),
-    /// Nobody waits for it any more.
-    #[error("it was stopped")]
-    Stopped,
+    #[error("cancelled")]
+    Cancelled,
 }
 
-/// Whose archive it must be.
+/// The organization and suite whose archive it must be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner {
     pub(super) organization: Uuid,
     pub(super) suite: Uuid,
 }
 
-/// Tells a reader that nobody waits for it.
+/// Cancels a blocking reader.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stop(Arc<AtomicBool>);
+pub(super) struct Cancellation(Arc<AtomicBool>);
 
-impl Stop {
-    pub(super) fn now(&self) {
+impl Cancellation {
+    pub(super) fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_asked(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What is in an archive that may be used.
+/// The contents of a valid archive.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Survey {
-    /// Different commits.
+pub(super) struct Summary {
+    /// Distinct commits.
     pub(super) commits: u64,
-    /// Records that are none, and commits told again.
-    pub(super) passed_over: u64,
-    /// Why, for the first ones.
+    /// Invalid records and repeated commits.
+    pub(super) skipped: u64,
+    /// The first problems.
     pub(super) problems: Vec<String>,
 }
 
-impl Survey {
-    fn problem(&mut self, text: String) {
-        if self.problems.len() < PROBLEMS_LISTED {
-            self.problems.push(text);
+impl Summary {
+    fn skip(&mut self, problem: String) {
+        self.skipped += 1;
+        self.problem(problem);
+    }
+
+    fn problem(&mut self, problem: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(problem);
         }
     }
 }
 
-/// Read all of an archive and say what is in it. `limit` is what it may have had as it came.
-pub(super) fn survey(
+/// Reads and checks a whole archive. `limit` is the maximum for packed bytes.
+pub(super) fn validate(
     file: impl Read,
     owner: Owner,
     limit: u64,
-    stop: &Stop,
-) -> Result<Survey, ReadError> {
-    let mut survey = Survey::default();
+    cancellation: &Cancellation,
+) -> Result<Summary, ReadError> {
+    let mut summary = Summary::default();
     let mut metadata = None;
-    walk(file, limit, stop, &mut |part| {
+    walk(file, limit, cancellation, &mut |part| {
         match part {
-            Part::Commit(_, _) => survey.commits += 1,
-            Part::Bad(line, problem) => {
-                survey.passed_over += 1;
-                survey.problem(format!("line {line}: {problem}"));
-            }
+            Part::Commit(_, _) => summary.commits += 1,
+            Part::Invalid(line, problem) => summary.skip(format!("line {line}: {problem}")),
             Part::Repeated(line, sha) => {
-                survey.passed_over += 1;
-                survey.problem(format!("line {line}: {sha} was told before"));
+                summary.skip(format!("line {line}: {sha} is repeated"));
             }
             Part::Metadata(bytes) => metadata = Some(bytes),
         }
         Ok(())
     })?;
     let metadata = metadata.ok_or(Rejection::Missing(METADATA))?;
-    let told = check_metadata(&metadata, owner)?;
-    let found = survey.commits + survey.passed_over;
-    if let Some(told) = told.filter(|told| *told != found) {
-        survey.problem(format!(
-            "{METADATA} names {told} records, there are {found}"
+    let announced = check_metadata(&metadata, owner)?;
+    let found = summary.commits + summary.skipped;
+    if let Some(announced) = announced.filter(|announced| *announced != found) {
+        summary.problem(format!(
+            "{METADATA} announces {announced} records, but there are {found}"
         ));
     }
     if found == 0 {
         return Err(Rejection::Empty.into());
     }
-    if survey.commits == 0 {
-        let first = survey.problems.into_iter().next().unwrap_or_default();
+    if summary.commits == 0 {
+        let first = summary.problems.into_iter().next().unwrap_or_default();
         return Err(Rejection::NothingUsable {
             lines: found,
             first,
         }
         .into());
     }
-    Ok(survey)
+    Ok(summary)
 }
 
-/// Hand out the commits of an archive that was surveyed, each once.
+/// Passes each commit of a validated archive to `take` once, with the bytes of its line.
 pub(super) fn commits(
     file: impl Read,
     limit: u64,
-    stop: &Stop,
+    cancellation: &Cancellation,
     take: &mut dyn FnMut(CommitRecord, usize) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    walk(file, limit, stop, &mut |part| match part {
+    walk(file, limit, cancellation, &mut |part| match part {
         Part::Commit(commit, bytes) => take(*commit, bytes),
-        Part::Bad(..) | Part::Repeated(..) | Part::Metadata(_) => Ok(()),
+        Part::Invalid(..) | Part::Repeated(..) | Part::Metadata(_) => Ok(()),
     })
 }
 
-/// What is found on the way through an archive.
 enum Part {
     /// A commit, and the bytes of its line without diffs.
     Commit(Box<CommitRecord>, usize),
-    Bad(u64, BadRecord),
+    Invalid(u64, BadRecord),
     Repeated(u64, String),
     Metadata(Vec<u8>),
 }
@@ -199,27 +194,33 @@ enum Part {
 fn walk(
     file: impl Read,
     limit: u64,
-    stop: &Stop,
+    cancellation: &Cancellation,
     each: &mut dyn FnMut(Part) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    let trouble = Arc::new(Trouble::default());
+    let failure = Arc::new(Failure::default());
     let source = Source {
         file: BufReader::with_capacity(256 * 1024, file),
-        stop: stop.clone(),
-        trouble: Arc::clone(&trouble),
+        cancellation: cancellation.clone(),
+        failure: Arc::clone(&failure),
     };
+    let limit = limit.saturating_mul(MAX_RATIO);
     let unpacked = Unpacked {
         gzip: MultiGzDecoder::new(source),
-        left: limit.saturating_mul(UNPACKED_FACTOR),
-        trouble: Arc::clone(&trouble),
+        left: limit,
+        failure: Arc::clone(&failure),
     };
     walk_entries(unpacked, each).map_err(|error| match error {
-        // What went wrong below the tar reader is told better by who noticed it.
-        ReadError::Rejected(Rejection::Tar(error)) => {
-            trouble.take(error, limit.saturating_mul(UNPACKED_FACTOR))
-        }
+        ReadError::Rejected(Rejection::Tar(error)) => failure.cause_of(error, limit),
         other => other,
     })
+}
+
+/// The files of an archive that were seen so far.
+#[derive(Default)]
+struct Seen {
+    directory: Option<String>,
+    records: bool,
+    metadata: bool,
 }
 
 fn walk_entries(
@@ -227,86 +228,82 @@ fn walk_entries(
     each: &mut dyn FnMut(Part) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     let mut archive = tar::Archive::new(unpacked);
-    // Raw: the library would take a long name of any length into memory.
+    // Raw, because the library would read long names of any length into memory.
     let entries = archive.entries().map_err(Rejection::Tar)?.raw(true);
-    let mut folder: Option<String> = None;
     let mut long_name: Option<Vec<u8>> = None;
-    let (mut records_seen, mut metadata_seen) = (false, false);
+    let mut seen = Seen::default();
     for (number, entry) in entries.enumerate() {
-        if number >= ENTRIES {
+        if number >= MAX_ENTRIES {
             return Err(Rejection::TooManyEntries.into());
         }
         let mut entry = entry.map_err(Rejection::Tar)?;
-        let kind = entry.header().entry_type();
-        match kind {
+        match entry.header().entry_type() {
             EntryType::GNULongName => {
-                let name = read_small(&mut entry, NAME_LIMIT)?.ok_or(Rejection::Name)?;
+                let name = read_name(&mut entry)?;
                 let end = name.iter().position(|byte| *byte == 0);
                 long_name = Some(name[..end.unwrap_or(name.len())].to_vec());
-                continue;
             }
             EntryType::XHeader => {
-                let extensions = read_small(&mut entry, NAME_LIMIT)?.ok_or(Rejection::Name)?;
+                let extensions = read_name(&mut entry)?;
                 for extension in tar::PaxExtensions::new(&extensions) {
                     let extension = extension.map_err(|_unreadable| Rejection::Name)?;
                     if extension.key_bytes() == b"path" {
                         long_name = Some(extension.value_bytes().to_vec());
                     }
                 }
-                continue;
             }
-            EntryType::XGlobalHeader => {
-                read_small(&mut entry, NAME_LIMIT)?.ok_or(Rejection::Name)?;
-                continue;
-            }
-            _ => {}
-        }
-        let name = long_name
-            .take()
-            .unwrap_or_else(|| entry.path_bytes().into_owned());
-        let name = String::from_utf8(name).map_err(|error| Rejection::Entry {
-            name: String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        })?;
-        let wrong = || Rejection::Entry { name: name.clone() };
-        let (top, inside) = match name.split_once('/') {
-            Some((top, inside)) => (top, inside),
-            None => (name.as_str(), ""),
-        };
-        let is_known_folder = folder.as_deref().is_none_or(|folder| folder == top);
-        if top.is_empty() || top == "." || top == ".." || top.contains('\\') || !is_known_folder {
-            return Err(wrong().into());
-        }
-        folder.get_or_insert_with(|| top.to_owned());
-        match kind {
-            EntryType::Directory if inside.is_empty() => {}
-            EntryType::Directory => return Err(wrong().into()),
-            EntryType::Regular | EntryType::Continuous => match inside {
-                RECORDS if records_seen => return Err(Rejection::Twice(RECORDS).into()),
-                METADATA if metadata_seen => return Err(Rejection::Twice(METADATA).into()),
-                RECORDS => {
-                    records_seen = true;
-                    read_records(&mut entry, each)?;
-                }
-                METADATA => {
-                    metadata_seen = true;
-                    let bytes = read_small(&mut entry, METADATA_LIMIT)?;
-                    let bytes = bytes.ok_or_else(|| {
-                        Rejection::Metadata(format!("it has more than {METADATA_LIMIT} bytes"))
-                    })?;
-                    each(Part::Metadata(bytes))?;
-                }
-                _ => return Err(wrong().into()),
-            },
-            _ => return Err(Rejection::EntryType { name: name.clone() }.into()),
+            EntryType::XGlobalHeader => drop(read_name(&mut entry)?),
+            _ => read_entry(&mut entry, long_name.take(), &mut seen, each)?,
         }
     }
-    if !records_seen {
+    if !seen.records {
         return Err(Rejection::Missing(RECORDS).into());
     }
-    // Behind the end of the tar there is only padding; reading it checks the sum of the gzip.
+    // Only padding follows the tar; reading it verifies the checksum of the gzip.
     let mut rest = archive.into_inner();
     io::copy(&mut rest, &mut io::sink()).map_err(Rejection::Tar)?;
     Ok(())
+}
+
+fn read_entry(
+    entry: &mut tar::Entry<'_, impl Read>,
+    long_name: Option<Vec<u8>>,
+    seen: &mut Seen,
+    each: &mut dyn FnMut(Part) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let name = long_name.unwrap_or_else(|| entry.path_bytes().into_owned());
+    let name = String::from_utf8(name).map_err(|error| Rejection::Entry {
+        name: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })?;
+    let (top, inside) = name.split_once('/').unwrap_or((&name, ""));
+    let is_only = seen.directory.as_deref().is_none_or(|only| only == top);
+    if matches!(top, "" | "." | "..") || top.contains('\\') || !is_only {
+        return Err(Rejection::Entry { name }.into());
+    }
+    seen.directory.get_or_insert_with(|| top.to_owned());
+    let kind = entry.header().entry_type();
+    match (kind, inside) {
+        (EntryType::Directory, "") => Ok(()),
+        (EntryType::Regular | EntryType::Continuous, RECORDS) => {
+            if std::mem::replace(&mut seen.records, true) {
+                return Err(Rejection::Twice(RECORDS).into());
+            }
+            read_records(entry, each)
+        }
+        (EntryType::Regular | EntryType::Continuous, METADATA) => {
+            if std::mem::replace(&mut seen.metadata, true) {
+                return Err(Rejection::Twice(METADATA).into());
+            }
+            let bytes = read_small(entry, MAX_METADATA_BYTES)?.ok_or_else(|| {
+                Rejection::Metadata(format!("it has more than {MAX_METADATA_BYTES} bytes"))
+            })?;
+            each(Part::Metadata(bytes))
+        }
+        (EntryType::Directory | EntryType::Regular | EntryType::Continuous, _) => {
+            Err(Rejection::Entry { name }.into())
+        }
+        _ => Err(Rejection::EntryType { name }.into()),
+    }
 }
 
 fn read_records(
@@ -319,11 +316,11 @@ fn read_records(
     let mut number = 0;
     while let Some(kind) = records::next_line(&mut input, &mut line).map_err(Rejection::Tar)? {
         number += 1;
-        if number > RECORDS_LIMIT as u64 {
+        if number > MAX_RECORDS as u64 {
             return Err(Rejection::TooManyRecords.into());
         }
         let parsed = match kind {
-            Line::Whole => records::parse(&line),
+            Line::Complete => records::parse(&line),
             Line::TooLong => Err(BadRecord::TooLong),
         };
         each(match parsed {
@@ -331,13 +328,17 @@ fn read_records(
                 Part::Commit(Box::new(commit), line.len())
             }
             Ok(commit) => Part::Repeated(number, commit.sha),
-            Err(problem) => Part::Bad(number, problem),
+            Err(problem) => Part::Invalid(number, problem),
         })?;
     }
     Ok(())
 }
 
-/// All of an entry; `None` when it is larger than `limit`.
+fn read_name(entry: &mut impl Read) -> Result<Vec<u8>, Rejection> {
+    read_small(entry, MAX_NAME_BYTES)?.ok_or(Rejection::Name)
+}
+
+/// The contents of an entry; `None` if it is larger than `limit`.
 fn read_small(entry: &mut impl Read, limit: u64) -> Result<Option<Vec<u8>>, Rejection> {
     let mut bytes = Vec::new();
     let read = entry.take(limit + 1).read_to_end(&mut bytes);
@@ -345,54 +346,56 @@ fn read_small(entry: &mut impl Read, limit: u64) -> Result<Option<Vec<u8>>, Reje
     Ok((read as u64 <= limit).then_some(bytes))
 }
 
-/// Checks the description; the number of records it names.
+/// Returns the announced number of records.
 fn check_metadata(bytes: &[u8], owner: Owner) -> Result<Option<u64>, Rejection> {
     #[derive(Deserialize)]
-    struct Told {
+    struct Metadata {
         schema_version: u64,
         organization_uuid: String,
         suite_uuid: String,
         #[serde(default)]
         commit_count: Option<u64>,
     }
-    let told: Told =
+    let metadata: Metadata =
         serde_json::from_slice(bytes).map_err(|error| Rejection::Metadata(error.to_string()))?;
-    if told.schema_version != u64::from(SCHEMA_VERSION) {
-        return Err(Rejection::SchemaVersion(told.schema_version));
+    if metadata.schema_version != u64::from(SCHEMA_VERSION) {
+        return Err(Rejection::SchemaVersion(metadata.schema_version));
     }
-    for (what, found, expected) in [
-        ("organization", told.organization_uuid, owner.organization),
-        ("suite", told.suite_uuid, owner.suite),
+    let (organization, suite) = (metadata.organization_uuid, metadata.suite_uuid);
+    for (kind, found, expected) in [
+        ("organization", organization, owner.organization),
+        ("suite", suite, owner.suite),
     ] {
         if Uuid::parse_str(&found) != Ok(expected) {
             return Err(Rejection::OtherOwner {
-                what,
+                kind,
                 found,
                 expected,
             });
         }
     }
-    Ok(told.commit_count)
+    Ok(metadata.commit_count)
 }
 
-/// What went wrong below the tar reader, which passes every error on as if it were the tar's.
+/// Failures below the tar reader, which returns them as its own errors.
 #[derive(Debug, Default)]
-struct Trouble {
+struct Failure {
     source: std::sync::Mutex<Option<io::Error>>,
-    stopped: AtomicBool,
+    cancelled: AtomicBool,
     too_large: AtomicBool,
     gzip: AtomicBool,
 }
 
-impl Trouble {
-    fn take(&self, error: io::Error, limit: u64) -> ReadError {
+impl Failure {
+    /// The cause of an error of the tar reader.
+    fn cause_of(&self, error: io::Error, limit: u64) -> ReadError {
         let source = self
             .source
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .take();
-        if self.stopped.load(Ordering::Relaxed) {
-            ReadError::Stopped
+        if self.cancelled.load(Ordering::Relaxed) {
+            ReadError::Cancelled
         } else if let Some(source) = source {
             ReadError::Source(source)
         } else if self.too_large.load(Ordering::Relaxed) {
@@ -405,29 +408,28 @@ impl Trouble {
     }
 }
 
-/// The archive as it lies on disk.
+/// The packed archive.
 struct Source<R> {
     file: BufReader<R>,
-    stop: Stop,
-    trouble: Arc<Trouble>,
+    cancellation: Cancellation,
+    failure: Arc<Failure>,
 }
 
 impl<R: Read> Read for Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.is_asked() {
-            self.trouble.stopped.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("stopped"));
+        if self.cancellation.is_cancelled() {
+            self.failure.cancelled.store(true, Ordering::Relaxed);
+            return Err(io::Error::other("cancelled"));
         }
         let available = match self.file.fill_buf() {
             Ok(available) => available,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             Err(error) => {
-                let passed_on = io::Error::new(error.kind(), error.to_string());
-                let mut source = self.trouble.source.lock();
-                if let Ok(source) = &mut source {
-                    **source = Some(error);
+                let copy = io::Error::new(error.kind(), error.to_string());
+                if let Ok(mut source) = self.failure.source.lock() {
+                    *source = Some(error);
                 }
-                return Err(passed_on);
+                return Err(copy);
             }
         };
         let length = available.len().min(buffer.len());
@@ -437,11 +439,12 @@ impl<R: Read> Read for Source<R> {
     }
 }
 
-/// The tar, unpacked up to a limit.
+/// The tar, with a limit.
 struct Unpacked<R> {
     gzip: MultiGzDecoder<R>,
+    /// Bytes up to the limit.
     left: u64,
-    trouble: Arc<Trouble>,
+    failure: Arc<Failure>,
 }
 
 impl<R: Read> Read for Unpacked<R> {
@@ -450,12 +453,12 @@ impl<R: Read> Read for Unpacked<R> {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             Err(error) => {
-                self.trouble.gzip.store(true, Ordering::Relaxed);
+                self.failure.gzip.store(true, Ordering::Relaxed);
                 return Err(error);
             }
         };
         let Some(left) = self.left.checked_sub(read as u64) else {
-            self.trouble.too_large.store(true, Ordering::Relaxed);
+            self.failure.too_large.store(true, Ordering::Relaxed);
             return Err(io::Error::other("too large"));
         };
         self.left = left;

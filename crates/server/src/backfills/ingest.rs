@@ -1,8 +1,7 @@
-//! From an archive in object storage to commits in the database, one archive after the other.
+//! Writes the commits of archives in object storage to the database, one archive at a time.
 //!
-//! Of several servers one takes an archive, and keeps it by renewing its claim while it works. A
-//! server that dies stops renewing, and the archive is read again from its beginning: commits are
-//! replaced by themselves, so that does no harm.
+//! Of several servers, one claims an archive and renews its claim while it works. When a server
+//! dies, its claim expires and the archive is read again from the start, which is idempotent.
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom};
@@ -11,44 +10,42 @@ use std::time::Duration;
 use test_engine_store::{BackfillOutcome, CommitRecord, PendingBackfill, Store, StoreError};
 use tokio::sync::mpsc;
 
-use super::archive::{self, Owner, ReadError, Stop, Survey};
+use super::archive::{self, Cancellation, Owner, ReadError};
 use crate::App;
 use crate::blobs::{BlobError, Blobs, Key};
 
-/// Milliseconds that an archive is kept for a server that gives no sign of life.
+/// Milliseconds until a claim expires that is not renewed.
 const CLAIM: i64 = 60_000;
-/// How often a server gives one.
 const RENEW_EVERY: Duration = Duration::from_secs(15);
-/// Milliseconds until an archive is tried again that could not be got at.
-const POSTPONE: i64 = 30_000;
-/// How often the reading of one archive may take a server down, or the archive not be found,
-/// before it is rejected.
-const MOST_CLAIMS: u64 = 5;
-/// Milliseconds a form is remembered after it ran out: uploads that began in time may still end.
-const REMEMBER_FORMS: i64 = 60 * 60 * 1000;
-/// Commits written in one transaction.
+/// Milliseconds until a failed attempt is repeated.
+const RETRY_AFTER: i64 = 30_000;
+/// Claims that expire because the server died or did not find the archive, until it is rejected.
+const MAX_CLAIMS: u64 = 5;
+/// Milliseconds until an expired form is deleted: an upload that started in time may still finish.
+const DELETE_FORMS_AFTER: i64 = 60 * 60 * 1000;
+/// Maximum commits per transaction.
 const BATCH: usize = 100;
-/// Bytes of them, about.
+/// Approximate maximum bytes per transaction.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Why an archive could not be brought in just now. Reads after "failed to …: ".
+/// A temporary failure. Reads after "failed to …: ".
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IngestError {
-    #[error("the database could not be used")]
+    #[error("the database is unavailable")]
     Store(#[from] StoreError),
-    #[error("the object storage could not be used")]
+    #[error("the object storage is unavailable")]
     Blob(#[from] BlobError),
     #[error("the archive could not be read")]
     Read(#[source] ReadError),
     #[error("the archive is not in the object storage of this server")]
-    Lost,
-    #[error("the thread that read the archive ended early")]
+    NotFound,
+    #[error("the thread that read the archive panicked")]
     Thread,
-    #[error("another server has the archive now")]
-    Taken,
+    #[error("another server has claimed the archive")]
+    Claimed,
 }
 
-/// Notice archives that came in without this server's doing.
+/// Registers archives that were uploaded directly to the object storage.
 pub(crate) async fn find_arrived(app: &App) -> Result<(), IngestError> {
     if matches!(app.blobs, Blobs::Files(_)) {
         return Ok(());
@@ -64,9 +61,9 @@ pub(crate) async fn find_arrived(app: &App) -> Result<(), IngestError> {
     Ok(())
 }
 
-/// Forget forms that nobody used, and what was sent with them too late.
+/// Deletes expired forms and archives that were uploaded with them too late.
 pub(crate) async fn delete_unused(app: &App) -> Result<(), IngestError> {
-    let before = app.clock.now().plus_millis(-REMEMBER_FORMS);
+    let before = app.clock.now().plus_millis(-DELETE_FORMS_AFTER);
     for unused in app.store.unused_backfills(before).await? {
         let key = Key::incoming_backfill(unused.suite_uuid, unused.uuid);
         app.blobs.delete(&key).await?;
@@ -75,7 +72,7 @@ pub(crate) async fn delete_unused(app: &App) -> Result<(), IngestError> {
     Ok(())
 }
 
-/// Read the next archive that waits, if there is one: whether there was.
+/// Ingests the next pending archive. Returns whether there was one.
 pub(crate) async fn ingest_next(app: &App) -> Result<bool, IngestError> {
     let now = app.clock.now();
     let claimed = app
@@ -85,29 +82,28 @@ pub(crate) async fn ingest_next(app: &App) -> Result<bool, IngestError> {
     let Some(backfill) = claimed else {
         return Ok(false);
     };
-    app.backfills.set_reading(Some(backfill.uuid));
-    let done = tokio::select! {
-        done = ingest(app, &backfill) => done,
-        lost = keep_claim(app, &backfill) => Err(lost),
+    app.backfills.set_current(Some(backfill.uuid));
+    let result = tokio::select! {
+        result = ingest(app, &backfill) => result,
+        lost = renew_claim(app, &backfill) => Err(lost),
     };
-    app.backfills.set_reading(None);
-    match done {
-        Ok(()) => Ok(true),
-        Err(IngestError::Taken) => Ok(true),
-        // The claim runs out and counts: servers with folders of their own get their turns, and
-        // what is really gone is given up.
-        Err(IngestError::Lost) => Err(IngestError::Lost),
+    app.backfills.set_current(None);
+    match result {
+        Ok(()) | Err(IngestError::Claimed) => Ok(true),
+        // The claim expires and counts: servers with directories of their own get a chance, and
+        // an archive that no longer exists is rejected in the end.
+        Err(IngestError::NotFound) => Err(IngestError::NotFound),
         Err(error) => {
-            let later = app.clock.now().plus_millis(POSTPONE);
+            let later = app.clock.now().plus_millis(RETRY_AFTER);
             app.store.postpone_backfill(backfill.uuid, later).await?;
             Err(error)
         }
     }
 }
 
-/// Put an archive back that this server has begun to read and will not finish.
+/// Releases the claim of an archive that this server will not finish.
 pub(crate) async fn release(app: &App) -> Result<(), IngestError> {
-    if let Some(archive) = app.backfills.set_reading(None) {
+    if let Some(archive) = app.backfills.set_current(None) {
         app.store
             .postpone_backfill(archive, app.clock.now())
             .await?;
@@ -115,48 +111,44 @@ pub(crate) async fn release(app: &App) -> Result<(), IngestError> {
     Ok(())
 }
 
-async fn keep_claim(app: &App, backfill: &PendingBackfill) -> IngestError {
+/// Returns when the claim is lost.
+async fn renew_claim(app: &App, backfill: &PendingBackfill) -> IngestError {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
         let until = app.clock.now().plus_millis(CLAIM);
         match app.store.renew_backfill(backfill.uuid, until).await {
             Ok(true) => {}
-            Ok(false) => return IngestError::Taken,
+            Ok(false) => return IngestError::Claimed,
             Err(error) => return error.into(),
         }
     }
 }
 
 async fn ingest(app: &App, backfill: &PendingBackfill) -> Result<(), IngestError> {
-    let incoming = Key::incoming_backfill(backfill.suite_uuid, backfill.uuid);
-    let ingested = Key::ingested_backfill(backfill.suite_uuid, backfill.uuid);
-    let outcome = if backfill.claims > MOST_CLAIMS {
+    let (suite, uuid) = (backfill.suite_uuid, backfill.uuid);
+    let incoming = Key::incoming_backfill(suite, uuid);
+    let outcome = if backfill.claims > MAX_CLAIMS {
         BackfillOutcome::Rejected {
             reason: format!(
-                "The server stopped while it read this archive, or did not find it, {MOST_CLAIMS} \
-                 times."
+                "The server stopped while it was reading this archive, or did not find it, \
+                 {MAX_CLAIMS} times."
             ),
         }
     } else {
         read(app, backfill, &incoming).await?
     };
-    let (key, what) = match &outcome {
-        BackfillOutcome::Ingested { .. } => (ingested, "ingested"),
-        BackfillOutcome::Rejected { .. } => (
-            Key::rejected_backfill(backfill.suite_uuid, backfill.uuid),
-            "rejected",
-        ),
+    let (key, state) = match &outcome {
+        BackfillOutcome::Ingested { .. } => (Key::ingested_backfill(suite, uuid), "ingested"),
+        BackfillOutcome::Rejected { .. } => (Key::rejected_backfill(suite, uuid), "rejected"),
     };
-    // The book first: what is under the new name is never looked for under the old one.
+    // The database first, so that a renamed archive is never looked for under its old key.
     let now = app.clock.now();
-    app.store
-        .finish_backfill(backfill.uuid, &outcome, now)
-        .await?;
+    app.store.finish_backfill(uuid, &outcome, now).await?;
     if let Err(error) = app.blobs.rename(&incoming, &key).await {
         let cause = crate::error_chain::ErrorChain(&error);
-        tracing::warn!(cause = %cause, archive = %backfill.uuid, "failed to move a commit archive");
+        tracing::warn!(%cause, archive = %uuid, "failed to move a commit archive");
     }
-    tracing::info!(archive = %backfill.uuid, suite = %backfill.suite_uuid, "commit archive {what}");
+    tracing::info!(archive = %uuid, %suite, "commit archive {state}");
     Ok(())
 }
 
@@ -171,17 +163,17 @@ async fn read(
         suite: backfill.suite_uuid,
     };
     let file = app.blobs.open_locally(key).await?;
-    let file = file.ok_or(IngestError::Lost)?;
-    // The threads that read go on when this future is dropped, unless they are told.
-    let stop = StopWhenDropped(Stop::default());
-    let flag = stop.0.clone();
-    let surveyed = tokio::task::spawn_blocking(move || {
-        let survey = archive::survey(&file, owner, limit, &flag);
-        (file, survey)
+    let file = file.ok_or(IngestError::NotFound)?;
+    // Blocking threads do not stop when this future is dropped.
+    let cancel = CancelOnDrop(Cancellation::default());
+    let cancellation = cancel.0.clone();
+    let validation = tokio::task::spawn_blocking(move || {
+        let summary = archive::validate(&file, owner, limit, &cancellation);
+        (file, summary)
     });
-    let (file, survey) = surveyed.await.map_err(|_panic| IngestError::Thread)?;
-    let survey = match survey {
-        Ok(survey) => survey,
+    let (file, summary) = validation.await.map_err(|_panic| IngestError::Thread)?;
+    let summary = match summary {
+        Ok(summary) => summary,
         Err(ReadError::Rejected(reason)) => {
             return Ok(BackfillOutcome::Rejected {
                 reason: reason.to_string(),
@@ -189,33 +181,28 @@ async fn read(
         }
         Err(error) => return Err(IngestError::Read(error)),
     };
-    write(&app.store, backfill, file, limit, stop.0.clone()).await?;
-    let Survey {
-        commits,
-        passed_over,
-        problems,
-    } = survey;
+    write(&app.store, backfill, file, limit, cancel.0.clone()).await?;
     Ok(BackfillOutcome::Ingested {
-        commits,
-        passed_over,
-        problems,
+        commits: summary.commits,
+        passed_over: summary.skipped,
+        problems: summary.problems,
     })
 }
 
-/// Read the archive again and write its commits, a batch at a time.
+/// Reads the archive again and writes its commits in batches.
 async fn write(
     store: &Store,
     backfill: &PendingBackfill,
     mut file: File,
     limit: u64,
-    stop: Stop,
+    cancellation: Cancellation,
 ) -> Result<(), IngestError> {
     let (sender, mut batches) = mpsc::channel::<Vec<CommitRecord>>(1);
     let reader = tokio::task::spawn_blocking(move || {
         file.seek(SeekFrom::Start(0)).map_err(ReadError::Source)?;
         let mut batch = Vec::new();
         let mut bytes = 0;
-        archive::commits(&file, limit, &stop, &mut |commit, size| {
+        archive::commits(&file, limit, &cancellation, &mut |commit, size| {
             batch.push(commit);
             bytes += size;
             if batch.len() < BATCH && bytes < BATCH_BYTES {
@@ -225,11 +212,11 @@ async fn write(
             let full = std::mem::take(&mut batch);
             sender
                 .blocking_send(full)
-                .map_err(|_nobody_waits| ReadError::Stopped)
+                .map_err(|_closed| ReadError::Cancelled)
         })?;
         sender
             .blocking_send(batch)
-            .map_err(|_nobody_waits| ReadError::Stopped)
+            .map_err(|_closed| ReadError::Cancelled)
     });
     while let Some(batch) = batches.recv().await {
         store.record_commits(backfill.suite, &batch).await?;
@@ -238,10 +225,10 @@ async fn write(
     read.map_err(IngestError::Read)
 }
 
-struct StopWhenDropped(Stop);
+struct CancelOnDrop(Cancellation);
 
-impl Drop for StopWhenDropped {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.now();
+        self.0.cancel();
     }
 }

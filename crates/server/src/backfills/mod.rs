@@ -1,9 +1,8 @@
-//! Commit history that clients collect and send as an archive: the form to send it with, and what
-//! becomes of it.
+//! Archives of commit metadata that clients collect and upload.
 //!
-//! `forms` seals the server's own forms, `archive` and `records` take an archive apart (both pure of
-//! network and database), `ingest` brings it from object storage into the database. The book of
-//! who waits for what is the store's.
+//! `forms` signs and checks upload forms, `archive` and `records` parse archives (both without
+//! network and database), `ingest` writes the commits of stored archives to the database. The store
+//! keeps track of the state of each archive.
 
 mod archive;
 mod forms;
@@ -15,21 +14,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-pub(crate) use forms::{FILE_FIELD, FormKey, SealedForm};
+pub(crate) use forms::{FILE_FIELD, FormKey, SignedForm};
 pub(crate) use ingest::{delete_unused, find_arrived, ingest_next, release};
 
-/// How long a form is good, in milliseconds. Collecting may take longer; clients ask again then.
+/// Milliseconds for which a form is valid. If collecting takes longer, clients request another
+/// form.
 pub(crate) const FORM_LIFETIME: i64 = 15 * 60 * 1000;
 
-/// What requests and the job that reads archives share.
+/// Shared by requests and the background job.
 #[derive(Clone)]
 pub(crate) struct Backfills {
-    /// Seals forms.
     pub(crate) form_key: FormKey,
-    /// Told when an archive has come in.
+    /// Notified when an archive has arrived.
     pub(crate) wake: Arc<Notify>,
-    /// The archive that this server reads now.
-    reading: Arc<Mutex<Option<Uuid>>>,
+    /// The archive that this server is ingesting.
+    current: Arc<Mutex<Option<Uuid>>>,
 }
 
 impl Backfills {
@@ -37,13 +36,13 @@ impl Backfills {
         Self {
             form_key,
             wake: Arc::new(Notify::new()),
-            reading: Arc::default(),
+            current: Arc::default(),
         }
     }
 
-    /// Notes which archive is read now, or that none is; the one before.
-    fn set_reading(&self, archive: Option<Uuid>) -> Option<Uuid> {
-        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *reading, archive)
+    /// Returns the previous value.
+    fn set_current(&self, archive: Option<Uuid>) -> Option<Uuid> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, archive)
     }
 }

@@ -1,37 +1,35 @@
-//! Reading `commit-metadata.jsonl` line by line, in bounded memory: diffs go by unseen.
+//! Parses `commit-metadata.jsonl` line by line, in bounded memory: skips diffs without buffering
+//! them.
 //!
-//! Diffs make up nearly all of a file and are not kept in the database, and a single one may be
-//! larger than memory. So each line is scanned while it comes, and the texts of `git_diff` and
-//! `git_diff_raw` are left out before the line is looked at as JSON.
+//! Diffs make up nearly all of a file, are not stored in the database, and may be larger than
+//! memory. Each line is scanned as it is read, and the strings of `git_diff` and `git_diff_raw` are
+//! removed before the line is parsed as JSON.
 
 use std::io::{self, BufRead};
 
 use serde::Deserialize;
 use test_engine_store::CommitRecord;
 
-/// What is left out.
-const DIFFS: [&[u8]; 2] = [b"git_diff", b"git_diff_raw"];
-/// Bytes of a line without its diffs: a message, and the names of all files of a commit.
-pub(super) const LINE_LIMIT: usize = 32 * 1024 * 1024;
+const DIFF_KEYS: [&[u8]; 2] = [b"git_diff", b"git_diff_raw"];
+/// Without diffs: a message, and the names of all files of a commit.
+pub(super) const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
 const SCHEMA_VERSION: u32 = 1;
 
-/// A line of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// JSON of a commit, diffs left out.
-    Whole,
-    /// Longer than [`LINE_LIMIT`] even without diffs; its rest was passed by.
+    Complete,
+    /// Longer than [`MAX_LINE_BYTES`] even without diffs; the rest was skipped.
     TooLong,
 }
 
-/// Why a line is no commit. Reads after "line 3: ".
+/// Reads after "line 3: ".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BadRecord {
-    #[error("it is longer than {} bytes without its diffs", LINE_LIMIT)]
+    #[error("it is longer than {MAX_LINE_BYTES} bytes without its diffs")]
     TooLong,
     #[error("it is not the JSON of a commit ({0})")]
     Json(serde_json::Error),
-    #[error("its schema_version is {0}, this server reads {SCHEMA_VERSION}")]
+    #[error("its schema_version is {0}, but this server supports {SCHEMA_VERSION}")]
     SchemaVersion(u32),
     #[error("its commit_sha is not 40 or 64 hexadecimal digits")]
     Sha,
@@ -39,7 +37,7 @@ pub(super) enum BadRecord {
     Parent,
 }
 
-/// The next line that is not empty, into `line`; `None` at the end of the file.
+/// Reads the next line that is not blank into `line`; `None` at the end of the file.
 pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<Line>> {
     loop {
         line.clear();
@@ -60,7 +58,7 @@ pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Res
             let part = &available[..end.unwrap_or(available.len())];
             if !too_long {
                 scanner.copy(part, line);
-                too_long = line.len() > LINE_LIMIT;
+                too_long = line.len() > MAX_LINE_BYTES;
             }
             let used = part.len() + usize::from(end.is_some());
             input.consume(used);
@@ -73,7 +71,7 @@ pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Res
             return Ok(Some(Line::TooLong));
         }
         if !line.trim_ascii().is_empty() {
-            return Ok(Some(Line::Whole));
+            return Ok(Some(Line::Complete));
         }
         if !seen {
             return Ok(None);
@@ -81,33 +79,33 @@ pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Res
     }
 }
 
-/// Where in a JSON object the scan is. What is no JSON passes through and is refused after.
+/// The position in a JSON object. Invalid JSON passes through and is rejected by the parser.
 #[derive(Default)]
 struct Scanner {
     depth: u32,
-    in_text: bool,
+    in_string: bool,
     after_backslash: bool,
-    /// The text under way is a key of the outermost object; where it began.
+    /// The start in the line of the current string, if it is a key of the outermost object.
     key_from: Option<usize>,
-    /// A key of [`DIFFS`] was read and its value has not begun.
+    /// A key of [`DIFF_KEYS`] was read and its value has not started.
     is_diff_next: bool,
-    /// The text under way is left out.
+    /// The current string is skipped.
     skips: bool,
-    /// The next text of the outermost object is a value.
+    /// The next string of the outermost object is a value.
     after_colon: bool,
 }
 
 impl Scanner {
     fn copy(&mut self, part: &[u8], line: &mut Vec<u8>) {
         for &byte in part {
-            if self.in_text {
-                self.inside_text(byte, line);
+            if self.in_string {
+                self.copy_in_string(byte, line);
                 continue;
             }
             line.push(byte);
             match byte {
                 b'"' => {
-                    self.in_text = true;
+                    self.in_string = true;
                     if self.depth == 1 && !self.after_colon {
                         self.key_from = Some(line.len());
                     }
@@ -129,13 +127,13 @@ impl Scanner {
         }
     }
 
-    fn inside_text(&mut self, byte: u8, line: &mut Vec<u8>) {
+    fn copy_in_string(&mut self, byte: u8, line: &mut Vec<u8>) {
         let ends = byte == b'"' && !self.after_backslash;
         self.after_backslash = byte == b'\\' && !self.after_backslash;
         if ends {
-            self.in_text = false;
+            self.in_string = false;
             if let Some(from) = self.key_from.take() {
-                self.is_diff_next = DIFFS.contains(&&line[from..]);
+                self.is_diff_next = DIFF_KEYS.contains(&&line[from..]);
             }
             self.skips = false;
         }
@@ -145,12 +143,12 @@ impl Scanner {
     }
 }
 
-/// A line as a commit.
 pub(super) fn parse(line: &[u8]) -> Result<CommitRecord, BadRecord> {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Sent {
-        schema_version: u32,
+        /// Missing means the first version.
+        schema_version: Option<u32>,
         commit_sha: String,
         parent_shas: Vec<String>,
         author_name: String,
@@ -163,28 +161,10 @@ pub(super) fn parse(line: &[u8]) -> Result<CommitRecord, BadRecord> {
         files_changed: String,
         diff_stat: String,
     }
-    impl Default for Sent {
-        fn default() -> Self {
-            Self {
-                // Files of tools that do not say are of the first version.
-                schema_version: SCHEMA_VERSION,
-                commit_sha: String::new(),
-                parent_shas: Vec::new(),
-                author_name: String::new(),
-                author_email: String::new(),
-                author_date: String::new(),
-                committer_name: String::new(),
-                committer_email: String::new(),
-                committer_date: String::new(),
-                message: String::new(),
-                files_changed: String::new(),
-                diff_stat: String::new(),
-            }
-        }
-    }
     let sent: Sent = serde_json::from_slice(line).map_err(BadRecord::Json)?;
-    if sent.schema_version != SCHEMA_VERSION {
-        return Err(BadRecord::SchemaVersion(sent.schema_version));
+    let version = sent.schema_version.unwrap_or(SCHEMA_VERSION);
+    if version != SCHEMA_VERSION {
+        return Err(BadRecord::SchemaVersion(version));
     }
     let parents = sent.parent_shas.iter().map(|parent| sha(parent));
     Ok(CommitRecord {
@@ -218,16 +198,17 @@ mod tests {
         let mut line = Vec::new();
         let mut lines = Vec::new();
         while let Some(kind) = next_line(&mut input, &mut line).unwrap() {
-            assert_eq!(kind, Line::Whole);
+            assert_eq!(kind, Line::Complete);
             lines.push(String::from_utf8(line.clone()).unwrap());
         }
         lines
     }
 
     #[test]
-    fn diffs_are_left_out_wherever_the_pieces_end() {
+    fn removes_diffs_at_any_buffer_size() {
         let text = concat!(
-            r#"{"git_diff":"+ \"x\\\" \\","message":"the \"git_diff\": \"kept\"","n":{"git_diff":"deep"}}"#,
+            r#"{"git_diff":"+ \"x\\\" \\","message":"the \"git_diff\": \"kept\"","#,
+            r#""n":{"git_diff":"deep"}}"#,
             "\n\n  \r\n",
             r#"{ "git_diff_raw" : ":100644", "a":["git_diff","b"], "git_diff":null,"c":"d"}"#,
             "\nnot json \"git_diff\":\"x\n{\"e\":1}",
@@ -245,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_passed_by_and_a_long_diff_is_not() {
-        let long = "x".repeat(LINE_LIMIT);
+    fn skips_long_lines_but_not_lines_with_long_diffs() {
+        let long = "x".repeat(MAX_LINE_BYTES);
         let text =
             format!("{{\"message\":\"{long}\"}}\n{{\"git_diff\":\"{long}{long}\"}}\n{{\"a\":1}}\n");
         let mut input = text.as_bytes();
@@ -255,18 +236,21 @@ mod tests {
             next_line(&mut input, &mut line).unwrap(),
             Some(Line::TooLong)
         );
-        assert_eq!(next_line(&mut input, &mut line).unwrap(), Some(Line::Whole));
+        let second = next_line(&mut input, &mut line).unwrap();
+        assert_eq!(second, Some(Line::Complete));
         assert_eq!(line, b"{\"git_diff\":\"\"}");
-        assert!(line.capacity() < 2 * LINE_LIMIT + 100_000);
-        assert_eq!(next_line(&mut input, &mut line).unwrap(), Some(Line::Whole));
+        assert!(line.capacity() < 2 * MAX_LINE_BYTES + 100_000);
+        let third = next_line(&mut input, &mut line).unwrap();
+        assert_eq!(third, Some(Line::Complete));
         assert_eq!(next_line(&mut input, &mut line).unwrap(), None);
     }
 
     #[test]
-    fn a_commit_is_read_and_what_is_none_is_named() {
+    fn parses_commits_and_reports_invalid_lines() {
         let sha = "ABCDEF0123".repeat(4);
         let line = format!(
-            r#"{{"schema_version":1,"commit_sha":"{sha}","parent_shas":["{sha}"],"author_name":"A","later":[1]}}"#
+            r#"{{"schema_version":1,"commit_sha":"{sha}","parent_shas":["{sha}"],
+                "author_name":"A","later":[1]}}"#
         );
         let commit = parse(line.as_bytes()).unwrap();
         assert_eq!(commit.sha, sha.to_lowercase());

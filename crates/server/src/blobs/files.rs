@@ -1,4 +1,4 @@
-//! A folder of files. Each appears under its name only when it is whole and on disk.
+//! A directory of files. A file gets its final name only when it is complete and on disk.
 
 use std::fs::File;
 use std::io;
@@ -14,27 +14,26 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{BlobError, Key};
 
-/// Holds what is still being written.
-const UNFINISHED: &str = "unfinished";
-/// Milliseconds after which nobody is still writing: longer than any upload may take.
+/// The subdirectory of files that are being written.
+const PARTIAL: &str = "unfinished";
+/// Age in milliseconds at which a partial file is abandoned: longer than any upload may take.
 const ABANDONED_AFTER: i64 = 24 * 60 * 60 * 1000;
 
-/// A folder of files. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Files {
     root: Arc<Path>,
 }
 
 impl Files {
-    /// The folder, made when something is put there. What a killed server left half-written is
-    /// removed.
+    /// Removes partial files of killed servers. The directory is created by the first write.
     pub(super) fn open(root: PathBuf, now: Timestamp) -> Result<Self, BlobError> {
-        let unfinished = root.join(UNFINISHED);
+        let partial = root.join(PARTIAL);
         let failed = |source| BlobError::File {
-            path: unfinished.clone(),
+            path: partial.clone(),
             source,
         };
-        let entries = match fs::read_dir(&unfinished) {
+        let entries = match fs::read_dir(&partial) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self { root: root.into() });
@@ -62,7 +61,7 @@ impl Files {
     pub(super) async fn receive<E: std::fmt::Display>(
         &self,
         key: &Key,
-        mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
         limit: u64,
     ) -> Result<u64, BlobError> {
         let path = self.path(key);
@@ -70,32 +69,32 @@ impl Files {
             path: path.clone(),
             source,
         };
-        let folder = self.root.join(UNFINISHED);
-        let (unfinished, file) = blocking(move || {
-            fs::create_dir_all(&folder)?;
-            let unfinished = NamedTempFile::new_in(folder)?;
-            let file = unfinished.reopen()?;
-            Ok((unfinished, file))
+        let directory = self.root.join(PARTIAL);
+        let (partial, file) = blocking(move || {
+            fs::create_dir_all(&directory)?;
+            let partial = NamedTempFile::new_in(directory)?;
+            let file = partial.reopen()?;
+            Ok((partial, file))
         })
         .await
         .map_err(failed)?;
         let mut file = tokio::fs::File::from_std(file);
         let mut written = 0;
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|error| BlobError::Sender(error.to_string()))?;
-            written += piece.len() as u64;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| BlobError::Sender(error.to_string()))?;
+            written += chunk.len() as u64;
             if written > limit {
                 return Err(BlobError::TooLarge { limit });
             }
-            file.write_all(&piece).await.map_err(failed)?;
+            file.write_all(&chunk).await.map_err(failed)?;
         }
         file.flush().await.map_err(failed)?;
         file.sync_all().await.map_err(failed)?;
         let target = path.clone();
         blocking(move || {
-            let folder = make_folder_of(&target)?;
-            unfinished.persist(&target).map_err(|error| error.error)?;
-            sync_folder(&folder)
+            let directory = create_parent(&target)?;
+            partial.persist(&target).map_err(|error| error.error)?;
+            sync_directory(&directory)
         })
         .await
         .map_err(failed)?;
@@ -117,8 +116,11 @@ impl Files {
         read: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> Result<Option<T>, BlobError> {
         let path = self.path(key);
-        let wanted = path.clone();
-        match blocking(move || read(&wanted)).await {
+        let result = {
+            let path = path.clone();
+            blocking(move || read(&path)).await
+        };
+        match result {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(BlobError::File { path, source }),
@@ -129,11 +131,11 @@ impl Files {
         let (from, to) = (self.path(from), self.path(to));
         let path = from.clone();
         blocking(move || {
-            let folder = make_folder_of(&to)?;
+            let directory = create_parent(&to)?;
             match fs::rename(&from, &to) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => Ok(()),
                 Err(error) => Err(error),
-                Ok(()) => sync_folder(&folder),
+                Ok(()) => sync_directory(&directory),
             }
         })
         .await
@@ -141,26 +143,19 @@ impl Files {
     }
 
     pub(super) async fn delete(&self, key: &Key) -> Result<(), BlobError> {
-        let path = self.path(key);
-        let gone = path.clone();
-        match blocking(move || fs::remove_file(gone)).await {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(BlobError::File { path, source })
-            }
-            _ => Ok(()),
-        }
+        self.read(key, |path| fs::remove_file(path)).await.map(drop)
     }
 }
 
-fn make_folder_of(path: &Path) -> io::Result<PathBuf> {
-    let folder = path.parent().unwrap_or(path).to_owned();
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
+fn create_parent(path: &Path) -> io::Result<PathBuf> {
+    let directory = path.parent().unwrap_or(path).to_owned();
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
 }
 
-/// A name is on disk only when its folder is.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs::File::open(folder)?.sync_all()
+/// Makes the names of files in a directory durable.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
 }
 
 async fn blocking<T: Send + 'static>(
@@ -180,30 +175,30 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
     fn stream(
-        pieces: &[&'static str],
+        chunks: &[&'static str],
     ) -> impl Stream<Item = Result<Bytes, &'static str>> + Unpin + use<> {
-        let pieces: Vec<_> = pieces
+        let chunks: Vec<_> = chunks
             .iter()
-            .map(|piece| match *piece {
-                "!" => Err("the line broke"),
+            .map(|chunk| match *chunk {
+                "!" => Err("connection reset"),
                 text => Ok(Bytes::from_static(text.as_bytes())),
             })
             .collect();
-        futures_util::stream::iter(pieces)
+        futures_util::stream::iter(chunks)
     }
 
-    fn names(folder: &Path) -> Vec<PathBuf> {
-        let files = fs::read_dir(folder).unwrap();
+    fn names(directory: &Path) -> Vec<PathBuf> {
+        let files = fs::read_dir(directory).unwrap();
         files.map(|file| file.unwrap().path()).collect()
     }
 
     #[tokio::test]
-    async fn a_file_is_there_as_a_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = Files::open(folder.path().join("blobs"), NOW).unwrap();
+    async fn only_complete_files_exist() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::open(directory.path().join("blobs"), NOW).unwrap();
         let key = Key::incoming_backfill(Uuid::nil(), Uuid::nil());
-        let broken = files.receive(&key, stream(&["ab", "!"]), 10).await;
-        assert!(matches!(broken, Err(BlobError::Sender(text)) if text == "the line broke"));
+        let aborted = files.receive(&key, stream(&["ab", "!"]), 10).await;
+        assert!(matches!(aborted, Err(BlobError::Sender(text)) if text == "connection reset"));
         let large = files.receive(&key, stream(&["abc", "abc"]), 5).await;
         assert!(matches!(large, Err(BlobError::TooLarge { limit: 5 })));
         assert_eq!(files.get(&key).await.unwrap(), None);
@@ -212,15 +207,15 @@ mod tests {
         assert_eq!(size.unwrap(), 5);
         assert_eq!(files.get(&key).await.unwrap().unwrap(), "abcab");
         assert_eq!(
-            names(&folder.path().join("blobs/unfinished")),
+            names(&directory.path().join("blobs/unfinished")),
             Vec::<PathBuf>::new()
         );
     }
 
     #[tokio::test]
-    async fn renaming_and_deleting_can_be_done_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = Files::open(folder.path().to_owned(), NOW).unwrap();
+    async fn renaming_and_deleting_are_idempotent() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::open(directory.path().to_owned(), NOW).unwrap();
         let from = Key::incoming_backfill(Uuid::nil(), Uuid::nil());
         let to = Key::ingested_backfill(Uuid::nil(), Uuid::nil());
         files.receive(&from, stream(&["x"]), 5).await.unwrap();
@@ -233,21 +228,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_abandoned_long_ago_is_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let unfinished = folder.path().join(UNFINISHED);
-        fs::create_dir_all(&unfinished).unwrap();
-        fs::write(unfinished.join("a"), "x").unwrap();
-        let written = std::fs::metadata(unfinished.join("a"))
+    fn removes_abandoned_partial_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let partial = directory.path().join(PARTIAL);
+        fs::create_dir_all(&partial).unwrap();
+        fs::write(partial.join("a"), "x").unwrap();
+        let written = std::fs::metadata(partial.join("a"))
             .unwrap()
             .modified()
             .unwrap()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap();
         let written = Timestamp::from_millis(i64::try_from(written.as_millis()).unwrap());
-        Files::open(folder.path().to_owned(), written.plus_millis(60_000)).unwrap();
-        assert_eq!(names(&unfinished).len(), 1);
-        Files::open(folder.path().to_owned(), written.plus_days(2)).unwrap();
-        assert_eq!(names(&unfinished).len(), 0);
+        Files::open(directory.path().to_owned(), written.plus_millis(60_000)).unwrap();
+        assert_eq!(names(&partial).len(), 1);
+        Files::open(directory.path().to_owned(), written.plus_days(2)).unwrap();
+        assert_eq!(names(&partial).len(), 0);
     }
 }

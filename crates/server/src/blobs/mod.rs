@@ -1,8 +1,8 @@
-//! Object storage: the one owner of everything that is too large for the database.
+//! Object storage for everything that is too large for the database.
 //!
-//! A folder of files, or a bucket of any S3-compatible service. What lies there is named by UUIDs
-//! only, so nothing a stranger says becomes part of a path. The database says what is there; the
-//! storage is never listed.
+//! A directory of files, or a bucket of an S3-compatible service. Keys contain only UUIDs and
+//! constants, so client input never becomes part of a path. The database knows which objects exist;
+//! the storage is never listed.
 
 mod files;
 mod post_policy;
@@ -21,30 +21,21 @@ use crate::config::{BlobStore, Storage};
 use files::Files;
 use s3::S3;
 
-/// Why storage could not do it. Reads after "failed to …: ".
+/// Reads after "failed to …: ".
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// The file system.
-    #[error("the file {path} cannot be used")]
+    #[error("cannot access {path}")]
     File {
-        /// Which file or folder.
         path: PathBuf,
-        /// What the system says.
         source: std::io::Error,
     },
-    /// The S3 service.
-    #[error("the object storage did not do it")]
+    #[error("the request to the object storage failed")]
     S3(#[source] Box<object_store::Error>),
-    /// The settings of the S3 service.
-    #[error("the settings of the object storage cannot be used")]
+    #[error("the settings of the object storage are invalid")]
     Settings(#[source] Box<object_store::Error>),
-    /// More bytes than allowed.
     #[error("there are more than {limit} bytes")]
-    TooLarge {
-        /// Bytes allowed.
-        limit: u64,
-    },
-    /// The one who sends did not come to the end.
+    TooLarge { limit: u64 },
+    /// The request body ended early.
     #[error("the sender stopped: {0}")]
     Sender(String),
 }
@@ -55,27 +46,24 @@ impl From<object_store::Error> for BlobError {
     }
 }
 
-/// The name of something in storage.
+/// The key of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key(String);
 
 impl Key {
-    /// An archive of commits as it came in.
     pub(crate) fn incoming_backfill(suite: Uuid, upload: Uuid) -> Self {
         Self(format!("backfills/incoming/{suite}/{upload}.tar.gz"))
     }
 
-    /// An archive of commits that was read.
     pub(crate) fn ingested_backfill(suite: Uuid, upload: Uuid) -> Self {
         Self(format!("backfills/ingested/{suite}/{upload}.tar.gz"))
     }
 
-    /// An archive of commits that cannot be used.
     pub(crate) fn rejected_backfill(suite: Uuid, upload: Uuid) -> Self {
         Self(format!("backfills/rejected/{suite}/{upload}.tar.gz"))
     }
 
-    /// A result file as it was uploaded, compressed.
+    /// An uploaded result file, compressed.
     pub(crate) fn raw_upload(suite: Uuid, run: Uuid, upload: Uuid) -> Self {
         Self(format!("uploads/{suite}/{run}/{upload}.gz"))
     }
@@ -85,24 +73,19 @@ impl Key {
     }
 }
 
-/// What a form of the storage itself shall allow.
+/// What a presigned form allows.
 pub(crate) struct FormRequest<'a> {
-    /// Where the file will lie.
     pub(crate) key: &'a Key,
-    /// Bytes it may have.
+    /// Maximum bytes of the file.
     pub(crate) limit: u64,
-    /// The time.
     pub(crate) now: Timestamp,
-    /// From when on it is refused.
     pub(crate) expires_at: Timestamp,
 }
 
-/// The storage of this server. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Blobs {
-    /// A folder.
     Files(Files),
-    /// A bucket.
     S3(S3),
 }
 
@@ -117,7 +100,7 @@ impl Blobs {
         }
     }
 
-    /// Where a key lies in the storage, for people. Where a folder lies on the server is not theirs.
+    /// The location of an object, for people. Does not reveal directories of the server.
     pub(crate) fn uri(&self, key: &Key) -> String {
         match self {
             Self::Files(_) => format!("file:///{}", key.as_str()),
@@ -125,7 +108,7 @@ impl Blobs {
         }
     }
 
-    /// Keep these bytes. What is kept survives a power cut.
+    /// Stores an object durably.
     pub(crate) async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), BlobError> {
         match self {
             Self::Files(files) => {
@@ -137,7 +120,7 @@ impl Blobs {
         }
     }
 
-    /// The bytes of a key, which must be few enough for memory; `None` when there is no such thing.
+    /// Reads a whole object into memory; `None` if it does not exist.
     pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>, BlobError> {
         match self {
             Self::Files(files) => files.get(key).await,
@@ -145,8 +128,8 @@ impl Blobs {
         }
     }
 
-    /// A local file with the bytes of a key, open at its beginning; `None` when there is no such
-    /// thing. A copy goes by itself.
+    /// A local file with the contents of an object, which may be an unnamed temporary copy; `None`
+    /// if it does not exist.
     pub(crate) async fn open_locally(&self, key: &Key) -> Result<Option<File>, BlobError> {
         match self {
             Self::Files(files) => files.open_file(key).await,
@@ -154,7 +137,7 @@ impl Blobs {
         }
     }
 
-    /// Give something another name; fine when that was done before.
+    /// Idempotent: succeeds if the object was renamed before.
     pub(crate) async fn rename(&self, from: &Key, to: &Key) -> Result<(), BlobError> {
         match self {
             Self::Files(files) => files.rename(from, to).await,
@@ -162,7 +145,7 @@ impl Blobs {
         }
     }
 
-    /// Remove something; fine when it is not there.
+    /// Idempotent: succeeds if the object does not exist.
     pub(crate) async fn delete(&self, key: &Key) -> Result<(), BlobError> {
         match self {
             Self::Files(files) => files.delete(key).await,
@@ -170,7 +153,7 @@ impl Blobs {
         }
     }
 
-    /// A form that the storage takes by itself; `None` when it cannot, and the server must.
+    /// A form for uploads directly to the storage; `None` if uploads go through the server.
     pub(crate) async fn form(
         &self,
         request: FormRequest<'_>,
@@ -181,27 +164,27 @@ impl Blobs {
         }
     }
 
-    /// The size of something that came in without the server's doing; `None` while it is not there.
+    /// The size of an object that was uploaded directly to the storage; `None` if there is none
+    /// yet.
     pub(crate) async fn arrived(&self, key: &Key) -> Result<Option<u64>, BlobError> {
         match self {
-            // Nothing comes in behind the server's back.
             Self::Files(_) => Ok(None),
             Self::S3(s3) => s3.size(key).await,
         }
     }
 
-    /// Keep what a sender sends, while it comes, at most `limit` bytes; how many there were. Only for
-    /// storage without forms of its own.
+    /// Stores a stream of at most `limit` bytes and returns its size. Only for storage without
+    /// [`Self::form`].
     pub(crate) async fn receive<E: std::fmt::Display>(
         &self,
         key: &Key,
-        pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
         limit: u64,
     ) -> Result<u64, BlobError> {
         match self {
-            Self::Files(files) => files.receive(key, pieces, limit).await,
+            Self::Files(files) => files.receive(key, chunks, limit).await,
             Self::S3(_) => Err(BlobError::Sender(
-                "send the file to the address of its form".to_owned(),
+                "send the file to the URL of its form".to_owned(),
             )),
         }
     }

@@ -1,8 +1,7 @@
-//! Signing a form for S3: the POST policy of AWS Signature Version 4. Pure.
+//! Presigned forms for S3: POST policies of AWS Signature Version 4. Pure.
 //!
-//! The service checks that the form is what was signed, has not run out, and that the file is no
-//! larger than allowed. Once sent, the same form can be sent again until it runs out; the server
-//! reads an archive once all the same, see `backfills`.
+//! The service checks the signature, the expiry and the size of the file. A form can be used more
+//! than once until it expires, but the server ingests an archive only once, see `backfills`.
 
 use std::collections::BTreeMap;
 
@@ -14,26 +13,24 @@ use sha2::Sha256;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// Who signs.
 pub(super) struct Signer<'a> {
     pub(super) key_id: &'a str,
     pub(super) secret_key: &'a str,
-    /// Of temporary credentials.
+    /// Only for temporary credentials.
     pub(super) session_token: Option<&'a str>,
     pub(super) region: &'a str,
 }
 
-/// What is allowed.
 pub(super) struct Policy<'a> {
     pub(super) bucket: &'a str,
     pub(super) key: &'a str,
-    /// Bytes of the file.
+    /// Maximum bytes of the file.
     pub(super) limit: u64,
     pub(super) now: jiff::Timestamp,
     pub(super) expires_at: jiff::Timestamp,
 }
 
-/// Every field of the form.
+/// All fields of the form.
 pub(super) fn fields(signer: &Signer<'_>, policy: &Policy<'_>) -> BTreeMap<String, String> {
     let date = policy.now.strftime("%Y%m%d").to_string();
     let time = policy.now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -90,15 +87,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_is_that_of_the_services_own_example() {
-        // The policy, keys and signature that AWS publishes for browser-based uploads.
+    fn signs_like_the_example_in_the_aws_documentation() {
+        // "Browser-based uploads using POST" in the documentation of Amazon S3.
         let signer = Signer {
             key_id: "AKIAIOSFODNN7EXAMPLE",
             secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             session_token: None,
             region: "us-east-1",
         };
-        let policy = "eyAiZXhwaXJhdGlvbiI6ICIyMDE1LTEyLTMwVDEyOjAwOjAwLjAwMFoiLA0KICAiY29uZGl0aW9ucyI6IFsNCiAgICB7ImJ1Y2tldCI6ICJzaWd2NGV4YW1wbGVidWNrZXQifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRrZXkiLCAidXNlci91c2VyMS8iXSwNCiAgICB7ImFjbCI6ICJwdWJsaWMtcmVhZCJ9LA0KICAgIHsic3VjY2Vzc19hY3Rpb25fcmVkaXJlY3QiOiAiaHR0cDovL3NpZ3Y0ZXhhbXBsZWJ1Y2tldC5zMy5hbWF6b25hd3MuY29tL3N1Y2Nlc3NmdWxfdXBsb2FkLmh0bWwifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRDb250ZW50LVR5cGUiLCAiaW1hZ2UvIl0sDQogICAgeyJ4LWFtei1tZXRhLXV1aWQiOiAiMTQzNjUxMjM2NTEyNzQifSwNCiAgICB7IngtYW16LXNlcnZlci1zaWRlLWVuY3J5cHRpb24iOiAiQUVTMjU2In0sDQogICAgWyJzdGFydHMtd2l0aCIsICIkeC1hbXotbWV0YS10YWciLCAiIl0sDQoNCiAgICB7IngtYW16LWNyZWRlbnRpYWwiOiAiQUtJQUlPU0ZPRE5ON0VYQU1QTEUvMjAxNTEyMjkvdXMtZWFzdC0xL3MzL2F3czRfcmVxdWVzdCJ9LA0KICAgIHsieC1hbXotYWxnb3JpdGhtIjogIkFXUzQtSE1BQy1TSEEyNTYifSwNCiAgICB7IngtYW16LWRhdGUiOiAiMjAxNTEyMjlUMDAwMDAwWiIgfQ0KICBdDQp9";
+        let policy = "eyAiZXhwaXJhdGlvbiI6ICIyMDE1LTEyLTMwVDEyOjAwOjAwLjAwMFoiLA0KICAiY29uZGl0aW9ucyI6IFsN\
+            CiAgICB7ImJ1Y2tldCI6ICJzaWd2NGV4YW1wbGVidWNrZXQifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRr\
+            ZXkiLCAidXNlci91c2VyMS8iXSwNCiAgICB7ImFjbCI6ICJwdWJsaWMtcmVhZCJ9LA0KICAgIHsic3VjY2Vz\
+            c19hY3Rpb25fcmVkaXJlY3QiOiAiaHR0cDovL3NpZ3Y0ZXhhbXBsZWJ1Y2tldC5zMy5hbWF6b25hd3MuY29t\
+            L3N1Y2Nlc3NmdWxfdXBsb2FkLmh0bWwifSwNCiAgICBbInN0YXJ0cy13aXRoIiwgIiRDb250ZW50LVR5cGUi\
+            LCAiaW1hZ2UvIl0sDQogICAgeyJ4LWFtei1tZXRhLXV1aWQiOiAiMTQzNjUxMjM2NTEyNzQifSwNCiAgICB7\
+            IngtYW16LXNlcnZlci1zaWRlLWVuY3J5cHRpb24iOiAiQUVTMjU2In0sDQogICAgWyJzdGFydHMtd2l0aCIs\
+            ICIkeC1hbXotbWV0YS10YWciLCAiIl0sDQoNCiAgICB7IngtYW16LWNyZWRlbnRpYWwiOiAiQUtJQUlPU0ZP\
+            RE5ON0VYQU1QTEUvMjAxNTEyMjkvdXMtZWFzdC0xL3MzL2F3czRfcmVxdWVzdCJ9LA0KICAgIHsieC1hbXot\
+            YWxnb3JpdGhtIjogIkFXUzQtSE1BQy1TSEEyNTYifSwNCiAgICB7IngtYW16LWRhdGUiOiAiMjAxNTEyMjlU\
+            MDAwMDAwWiIgfQ0KICBdDQp9";
         assert_eq!(
             sign(&signer, "20151229", policy.as_bytes()),
             "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e"
@@ -106,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_part_of_the_policy() {
+    fn the_policy_covers_every_field() {
         let signer = Signer {
             key_id: "me",
             secret_key: "secret",
@@ -135,8 +142,8 @@ mod tests {
         assert!(conditions.contains(&json!(["content-length-range", 1, 7])));
         for (name, value) in &fields {
             let signed = conditions.contains(&json!(["eq", format!("${name}"), value]));
-            let is_the_seal = ["policy", "x-amz-signature"].contains(&name.as_str());
-            assert_eq!(signed, !is_the_seal, "{name}");
+            let is_signature = ["policy", "x-amz-signature"].contains(&name.as_str());
+            assert_eq!(signed, !is_signature, "{name}");
         }
         assert!(!fields.values().any(|value| value.contains("secret")));
     }

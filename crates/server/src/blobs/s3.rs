@@ -18,7 +18,7 @@ use super::post_policy::{self, Policy, Signer};
 use super::{BlobError, FormRequest, Key};
 use crate::config::S3Settings;
 
-/// A bucket. Cheap to clone.
+/// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct S3 {
     inner: Arc<Inner>,
@@ -31,8 +31,8 @@ struct Inner {
 
 impl S3 {
     pub(super) fn open(settings: &S3Settings) -> Result<Self, BlobError> {
-        // There may be one already, of somebody else in this process: as good.
-        let _either_way = rustls::crypto::ring::default_provider().install_default();
+        // An error means that a provider is installed already.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&settings.bucket)
             .with_region(&settings.region);
@@ -73,8 +73,8 @@ impl S3 {
         format!("s3://{}/{}", self.inner.settings.bucket, self.full_key(key))
     }
 
-    /// Where a form is sent.
-    fn address(&self) -> String {
+    /// The URL of the bucket, to which forms are sent.
+    fn url(&self) -> String {
         let settings = &self.inner.settings;
         match &settings.endpoint {
             Some(endpoint) => format!("{endpoint}/{}", settings.bucket),
@@ -102,7 +102,7 @@ impl S3 {
         };
         Ok(PresignedForm {
             method: "POST".to_owned(),
-            url: self.address(),
+            url: self.url(),
             data: post_policy::fields(&signer, &policy),
             file_input: "file".to_owned(),
         })
@@ -115,27 +115,25 @@ impl S3 {
     }
 
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Bytes>, BlobError> {
-        match self.inner.client.get(&self.path(key)).await {
-            Ok(found) => Ok(Some(found.bytes().await?)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+        match found(self.inner.client.get(&self.path(key)).await)? {
+            Some(object) => Ok(Some(object.bytes().await?)),
+            None => Ok(None),
         }
     }
 
-    /// A copy without a name, in the folder for temporary files.
+    /// Copies an object to an unnamed temporary file.
     pub(super) async fn download(&self, key: &Key) -> Result<Option<File>, BlobError> {
         let failed = |source| BlobError::File {
             path: std::env::temp_dir(),
             source,
         };
-        let mut pieces = match self.inner.client.get(&self.path(key)).await {
-            Ok(found) => found.into_stream(),
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let Some(object) = found(self.inner.client.get(&self.path(key)).await)? else {
+            return Ok(None);
         };
+        let mut chunks = object.into_stream();
         let mut file = tokio::fs::File::from_std(tempfile::tempfile().map_err(failed)?);
-        while let Some(piece) = pieces.next().await {
-            file.write_all(&piece?).await.map_err(failed)?;
+        while let Some(chunk) = chunks.next().await {
+            file.write_all(&chunk?).await.map_err(failed)?;
         }
         file.flush().await.map_err(failed)?;
         let mut file = file.into_std().await;
@@ -144,34 +142,31 @@ impl S3 {
     }
 
     pub(super) async fn size(&self, key: &Key) -> Result<Option<u64>, BlobError> {
-        match self.inner.client.head(&self.path(key)).await {
-            Ok(found) => Ok(Some(found.size)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let metadata = found(self.inner.client.head(&self.path(key)).await)?;
+        Ok(metadata.map(|metadata| metadata.size))
     }
 
     pub(super) async fn rename(&self, from: &Key, to: &Key) -> Result<(), BlobError> {
-        match self
-            .inner
-            .client
-            .copy(&self.path(from), &self.path(to))
-            .await
-        {
+        let (source, target) = (self.path(from), self.path(to));
+        match self.inner.client.copy(&source, &target).await {
             Ok(()) => self.delete(from).await,
-            Err(error @ object_store::Error::NotFound { .. }) => match self.size(to).await? {
-                Some(_) => Ok(()),
-                None => Err(error.into()),
-            },
+            // Renamed before.
+            Err(object_store::Error::NotFound { .. }) if self.size(to).await?.is_some() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     pub(super) async fn delete(&self, key: &Key) -> Result<(), BlobError> {
-        match self.inner.client.delete(&self.path(key)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        found(self.inner.client.delete(&self.path(key)).await).map(drop)
+    }
+}
+
+/// `None` if the object does not exist.
+fn found<T>(result: object_store::Result<T>) -> Result<Option<T>, BlobError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

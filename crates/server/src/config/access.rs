@@ -15,7 +15,8 @@ pub struct Web {
 /// How the keys of OIDC issuers are fetched.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Oidc {
-    /// Also fetch the keys of OIDC issuers over plain HTTP from loopback addresses; for testing only
+    /// Also fetch the keys of OIDC issuers over plain HTTP from loopback addresses; for testing
+    /// only
     #[arg(
         long = "oidc-allow-loopback-http",
         env = "TEST_ENGINE_OIDC_ALLOW_LOOPBACK_HTTP"

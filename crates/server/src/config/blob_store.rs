@@ -47,8 +47,8 @@ pub struct S3Keys {
 /// The settings of object storage before [`BlobStore::parse`].
 #[derive(Debug, clap::Args)]
 pub(crate) struct BlobStoreInput {
-    /// Object storage: file:///a/directory or s3://bucket/prefix; by default a directory in the data
-    /// directory
+    /// Object storage: file:///a/directory or s3://bucket/prefix; by default a directory in the
+    /// data directory
     #[arg(
         long = "blob-store",
         value_name = "URL",

@@ -9,7 +9,8 @@ pub struct Retention {
     #[arg(long = "execution-retention-days", value_name = "DAYS")]
     #[arg(env = "TEST_ENGINE_EXECUTION_RETENTION_DAYS", default_value = "120")]
     pub execution_days: u32,
-    /// Days to keep daily sums, runs and upload receipts, at least as long as executions; 0 keeps them forever
+    /// Days to keep daily sums, runs and upload receipts, at least as long as executions; 0 keeps
+    /// them forever
     #[arg(long = "aggregate-retention-days", value_name = "DAYS")]
     #[arg(env = "TEST_ENGINE_AGGREGATE_RETENTION_DAYS", default_value = "730")]
     pub aggregate_days: u32,

@@ -69,7 +69,8 @@ pub(super) fn of_upload(
     tags
 }
 
-/// The valid tags. Adds the problems of the others to `errors`; `owner` is the start of the messages.
+/// The valid tags. Adds the problems of the others to `errors`; `owner` is the start of the
+/// messages.
 pub(super) fn keep_valid(
     sent: &BTreeMap<String, String>,
     owner: &str,

@@ -6,8 +6,8 @@ use crate::App;
 use crate::backfills;
 use crate::error_chain::ErrorChain;
 
-/// For archives that were uploaded to a bucket directly or to another server, and for retries; others
-/// wake the job.
+/// For archives that were uploaded to a bucket directly or to another server, and for retries;
+/// others wake the job.
 const PERIOD: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: App) {
@@ -25,7 +25,8 @@ pub(super) async fn run(app: App) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    tracing::error!(cause = %ErrorChain(&error), "failed to ingest a commit archive");
+                    let cause = ErrorChain(&error);
+                    tracing::error!(%cause, "failed to ingest a commit archive");
                     break;
                 }
             }

@@ -1,7 +1,7 @@
 //! Background jobs, one per file. They work in small steps, so that requests are not delayed.
 //!
-//! Of several servers on one database, the one that holds a job's lease runs it. Jobs must tolerate that
-//! two servers run them concurrently all the same, because their clocks may differ.
+//! Of several servers on one database, the one that holds a job's lease runs it. Jobs must tolerate
+//! that two servers run them concurrently all the same, because their clocks may differ.
 
 mod backfills;
 mod deleted_suites;
@@ -26,14 +26,15 @@ pub(crate) async fn run(app: App) {
     );
 }
 
-/// Releases this server's leases, so that another server can take over immediately. Call it after the
-/// jobs have ended.
+/// Releases this server's leases, so that another server can take over immediately. Call it after
+/// the jobs have ended.
 pub(crate) async fn release(app: &App) {
     if let Err(error) = crate::backfills::release(app).await {
         tracing::warn!(cause = %ErrorChain(&error), "failed to release a commit archive");
     }
     if let Err(error) = app.store.release_leases(app.instance).await {
-        tracing::warn!(cause = %ErrorChain(&error), "failed to release the leases of background jobs");
+        let cause = ErrorChain(&error);
+        tracing::warn!(%cause, "failed to release the leases of background jobs");
     }
 }
 
@@ -71,8 +72,8 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Acquires or renews the lease. It expires after two periods, so that another server takes over
-    /// when this one dies.
+    /// Acquires or renews the lease. It expires after two periods, so that another server takes
+    /// over when this one dies.
     async fn acquire(&self) -> bool {
         let now = self.app.clock.now();
         let period = i64::try_from(self.period.as_millis()).unwrap_or(i64::MAX / 4);

@@ -1,4 +1,5 @@
-//! Metrics of the process, read from `/proc` on every scrape. They stay 0 where there is no `/proc`.
+//! Metrics of the process, read from `/proc` on every scrape. They stay 0 where there is no
+//! `/proc`.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
-//! A cache of the keys of the issuers that policies name. It refetches when a token needs an unknown key,
-//! but never more often than every ten seconds.
+//! A cache of the keys of the issuers that policies name. It refetches when a token needs an
+//! unknown key, but never more often than every ten seconds.
 //!
-//! Concurrent requests for one issuer share one fetch. While an issuer is unavailable, its last keys
-//! stay valid for a day.
+//! Concurrent requests for one issuer share one fetch. While an issuer is unavailable, its last
+//! keys stay valid for a day.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

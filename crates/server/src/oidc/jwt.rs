@@ -1,8 +1,9 @@
 //! Decoding and verifying OIDC tokens with `jsonwebtoken`.
 //!
-//! Two steps, because only the token itself names the issuer whose key is needed: [`Jwt::decode`] reads the
-//! token without trusting it, [`Jwt::is_signed_by`] verifies the signature. Times are checked by the
-//! caller, with the server's clock. `docs/design/oidc.md` says why signatures are verified by ring.
+//! Two steps, because only the token itself names the issuer whose key is needed: [`Jwt::decode`]
+//! reads the token without trusting it, [`Jwt::is_signed_by`] verifies the signature. Times are
+//! checked by the caller, with the server's clock. `docs/design/oidc.md` says why signatures are
+//! verified by ring.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::dangerous::insecure_decode_claims;

@@ -41,7 +41,8 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// The key with this id for this algorithm. Without an id, the algorithm must have only one key.
+    /// The key with this id for this algorithm. Without an id, the algorithm must have only one
+    /// key.
     pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&DecodingKey> {
         let mut matching = self
             .keys

@@ -1,7 +1,7 @@
 //! A suite's OIDC policy: which issuers it trusts, with which claims, for which scopes.
 //!
-//! A list of statements in YAML or JSON. A token gets the scopes of every statement that matches it.
-//! Unknown fields are errors: a misspelled claim must not grant access.
+//! A list of statements in YAML or JSON. A token gets the scopes of every statement that matches
+//! it. Unknown fields are errors: a misspelled claim must not grant access.
 
 use std::collections::BTreeMap;
 

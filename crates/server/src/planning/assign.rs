@@ -59,8 +59,8 @@ impl WeightedCases {
         }
     }
 
-    /// The fewest nodes that meet a target. Loading files on several nodes may require more nodes than
-    /// the tests alone.
+    /// The fewest nodes that meet a target. Loading files on several nodes may require more nodes
+    /// than the tests alone.
     fn within(&self, target: u64, max: usize) -> Vec<Node<usize>> {
         let fewest = nodes_for_target(&self.loaded_once(), target, max);
         let max = max.min(self.weights.len());

@@ -1,8 +1,8 @@
 //! The estimates and files of examples.
 //!
 //! There are too many examples to keep the runs of each; the database has sums by day and branch.
-//! Older days are combined into longer periods, so that a plan reads few rows. `test-engine-planner`
-//! turns samples into estimates, as for files and selectors.
+//! Older days are combined into longer periods, so that a plan reads few rows.
+//! `test-engine-planner` turns samples into estimates, as for files and selectors.
 
 use test_engine_planner::{Estimate, Histories, Sample, choose};
 use test_engine_store::{

@@ -1,8 +1,8 @@
 //! Plans: created once per identifier, then the same bytes for every node.
 //!
 //! [`Planner`] loads timings and the muted and skipped tests, lets [`build`] create the plan, and
-//! stores it. The first request wins: within a server by one lock per identifier, between servers by
-//! the database.
+//! stores it. The first request wins: within a server by one lock per identifier, between servers
+//! by the database.
 
 mod assign;
 mod build;

@@ -1,5 +1,5 @@
-//! Hostile requests against the real listener: slow, endless, explosive and ambiguous ones. Each is
-//! refused or given up, and the server serves the next one as if nothing had happened.
+//! Hostile requests against the real listener: slow, endless, very large and ambiguous ones. Each
+//! is rejected or aborted, and the server handles the next request normally.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,16 +11,16 @@ use test_engine::config::Config;
 
 use crate::support::{SUITE, TestServer, form, gzip, result};
 
-/// What a server that is patient for a moment only has for time limits.
-const MOMENT: Duration = Duration::from_millis(300);
-/// Far more than that, and far less than the real limits.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The timeouts of the server in these tests.
+const SERVER_TIMEOUT: Duration = Duration::from_millis(300);
+/// Much longer than that, and much shorter than the default timeouts.
+const TEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-fn impatient() -> TestServer {
+fn server_with_short_timeouts() -> TestServer {
     TestServer::with(
         |config: &mut Config| {
-            config.limits.header_time = MOMENT;
-            config.limits.body_silence = MOMENT;
+            config.limits.header_time = SERVER_TIMEOUT;
+            config.limits.body_silence = SERVER_TIMEOUT;
             config.limits.body_bytes = 1024 * 1024;
         },
         Clock::System,
@@ -29,22 +29,22 @@ fn impatient() -> TestServer {
 
 fn connect(server: &TestServer) -> TcpStream {
     let stream = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
     stream
 }
 
 /// Everything until the server closes the connection.
 fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
-    // A connection that is reset has said what it had to say.
+    // A reset ends the response as well.
     let _reset = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
 }
 
 fn raw(server: &TestServer, request: &[u8]) -> String {
     let mut stream = connect(server);
-    // It may be refused before it is all sent.
-    let _refused = stream.write_all(request);
+    // The server may reject it before it is sent completely.
+    let _rejected = stream.write_all(request);
     rest(stream)
 }
 
@@ -60,14 +60,15 @@ fn still_serves(server: &TestServer) {
 
 fn upload_head(server: &TestServer, more: &str) -> String {
     format!(
-        "POST /v1/uploads HTTP/1.1\r\nHost: a\r\nAuthorization: Token {}\r\nContent-Type: application/json\r\n{more}\r\n",
+        "POST /v1/uploads HTTP/1.1\r\nHost: a\r\nAuthorization: Token {}\r\n\
+         Content-Type: application/json\r\n{more}\r\n",
         server.suite_token
     )
 }
 
 #[test]
-fn headers_that_never_end_are_given_up() {
-    let server = impatient();
+fn aborts_endless_headers() {
+    let server = server_with_short_timeouts();
     let began = Instant::now();
     let mut stream = connect(&server);
     stream
@@ -78,29 +79,32 @@ fn headers_that_never_end_are_given_up() {
         answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
         "{answer}"
     );
-    assert!(began.elapsed() < PATIENCE, "the server hung up by itself");
+    assert!(
+        began.elapsed() < TEST_TIMEOUT,
+        "the server closes the connection"
+    );
     still_serves(&server);
 }
 
 #[test]
-fn a_connection_that_says_nothing_is_given_up() {
-    let server = impatient();
+fn closes_idle_connections() {
+    let server = server_with_short_timeouts();
     let began = Instant::now();
     assert_eq!(rest(connect(&server)), "");
-    assert!(began.elapsed() < PATIENCE);
-    // Nor after a good request.
+    assert!(began.elapsed() < TEST_TIMEOUT);
+    // Also after a valid request.
     let mut stream = connect(&server);
     stream
         .write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         .unwrap();
     assert!(rest(stream).starts_with("HTTP/1.1 200"));
-    assert!(began.elapsed() < PATIENCE);
+    assert!(began.elapsed() < TEST_TIMEOUT);
     still_serves(&server);
 }
 
 #[test]
-fn a_body_that_stops_is_given_up() {
-    let server = impatient();
+fn aborts_bodies_that_stall() {
+    let server = server_with_short_timeouts();
     for encoding in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
         let began = Instant::now();
         let mut stream = connect(&server);
@@ -109,14 +113,14 @@ fn a_body_that_stops_is_given_up() {
         stream.write_all(b"1\r\n{\r\n").unwrap();
         let answer = rest(stream);
         assert!(answer.starts_with("HTTP/1.1 408"), "{encoding}: {answer}");
-        assert!(began.elapsed() < PATIENCE);
+        assert!(began.elapsed() < TEST_TIMEOUT);
     }
     still_serves(&server);
 }
 
 #[test]
-fn many_slow_senders_hold_up_nobody() {
-    let server = impatient();
+fn slow_senders_do_not_block_others() {
+    let server = server_with_short_timeouts();
     let waiting: Vec<TcpStream> = (0..200)
         .map(|index| {
             let mut stream = connect(&server);
@@ -133,7 +137,6 @@ fn many_slow_senders_hold_up_nobody() {
     assert_eq!(waiting.len(), 200);
 }
 
-/// So many header lines.
 fn headers(count: usize) -> String {
     let lines: Vec<String> = (0..count)
         .map(|index| format!("X-{index}: y\r\n"))
@@ -142,8 +145,8 @@ fn headers(count: usize) -> String {
 }
 
 #[test]
-fn too_many_headers_are_refused() {
-    let server = impatient();
+fn rejects_too_many_headers() {
+    let server = server_with_short_timeouts();
     let lines = headers(150);
     let answer = raw(
         &server,
@@ -158,25 +161,25 @@ fn too_many_headers_are_refused() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// A sender that has not sent everything would see a broken connection instead of the reason.
+// Otherwise the sender would see a closed connection instead of the reason.
 #[test]
-fn a_sender_that_is_somewhat_over_the_limit_is_heard_out() {
-    let server = impatient();
+fn drains_slightly_oversized_bodies_before_responding() {
+    let server = server_with_short_timeouts();
     let body = "x".repeat(3 * 1024 * 1024 / 2);
     for _ in 0..20 {
-        let refused = server
+        let rejected = server
             .ask("POST", &format!("{SUITE}/test_plan"))
             .bearer(&server.access)
             .header("content-type", "application/json")
             .body(body.clone())
             .send();
-        assert_eq!(refused.status, 413, "{}", refused.text());
+        assert_eq!(rejected.status, 413, "{}", rejected.text());
     }
 }
 
 #[test]
-fn a_body_over_the_limit_is_refused_however_it_is_wrapped() {
-    let server = impatient();
+fn rejects_oversized_bodies_in_every_encoding() {
+    let server = server_with_short_timeouts();
     let plain = format!("{{\"data\": \"{}\"}}", "x".repeat(2 * 1024 * 1024));
     let bomb = gzip(&vec![b' '; 50 * 1024 * 1024]);
     assert!(bomb.len() < 1024 * 1024, "{}", bomb.len());
@@ -186,7 +189,7 @@ fn a_body_over_the_limit_is_refused_however_it_is_wrapped() {
     for (case, content_type, encoding, body, status) in [
         ("plain", json, "identity", plain.clone().into_bytes(), 413),
         ("a gzip bomb", json, "gzip", bomb, 413),
-        // Only one wrapping is taken off: what is in it is no JSON.
+        // Only one layer is decompressed, and its contents are not JSON.
         ("a bomb in a bomb", json, "gzip", twice, 422),
         (
             "multipart",
@@ -224,7 +227,7 @@ fn a_body_over_the_limit_is_refused_however_it_is_wrapped() {
 }
 
 #[test]
-fn json_that_goes_down_forever_is_a_bad_request() {
+fn rejects_deeply_nested_json() {
     let server = TestServer::start();
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let objects = format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
@@ -237,7 +240,7 @@ fn json_that_goes_down_forever_is_a_bad_request() {
             .header("content-type", "application/json")
             .body(body)
             .send();
-        // Either not JSON within the depth that is read, or results that are not usable.
+        // Either nested too deeply for the parser, or not a valid result.
         assert!(
             matches!(answer.status, 202 | 400 | 422),
             "{}: {}",
@@ -258,7 +261,7 @@ fn json_that_goes_down_forever_is_a_bad_request() {
 }
 
 #[test]
-fn xml_entities_expand_to_nothing() {
+fn does_not_expand_xml_entities() {
     let server = TestServer::start();
     let laughs: Vec<String> = (1..12)
         .map(|level| {
@@ -268,10 +271,14 @@ fn xml_entities_expand_to_nothing() {
         .collect();
     let laughs = laughs.concat();
     let bomb = format!(
-        "<!DOCTYPE s [<!ENTITY l0 \"ha\">{laughs}]><testsuite><testcase name='a &l11;' classname='b'/></testsuite>"
+        "<!DOCTYPE s [<!ENTITY l0 \"ha\">{laughs}]>\
+         <testsuite><testcase name='a &l11;' classname='b'/></testsuite>"
     );
-    let outside = "<!DOCTYPE s [<!ENTITY f SYSTEM \"file:///etc/passwd\">]><testsuite><testcase name='x &f;' classname='b'><failure>&f;</failure></testcase></testsuite>";
-    let parameter = "<!DOCTYPE s [<!ENTITY % p SYSTEM \"http://127.0.0.1:1/x\"> %p;]><testsuite><testcase name='y' classname='b'/></testsuite>";
+    let outside = "<!DOCTYPE s [<!ENTITY f SYSTEM \"file:///etc/passwd\">]>\
+         <testsuite><testcase name='x &f;' classname='b'>\
+         <failure>&f;</failure></testcase></testsuite>";
+    let parameter = "<!DOCTYPE s [<!ENTITY % p SYSTEM \"http://127.0.0.1:1/x\"> %p;]>\
+         <testsuite><testcase name='y' classname='b'/></testsuite>";
     for data in [bomb.as_str(), outside, parameter] {
         let began = Instant::now();
         let (kind, body) = form(&[("format", "junit"), ("run_env[key]", "xml"), ("data", data)]);
@@ -282,10 +289,10 @@ fn xml_entities_expand_to_nothing() {
             .body(body)
             .send();
         assert!(matches!(answer.status, 202 | 422), "{}", answer.text());
-        assert!(answer.body.len() < 10_000, "nothing grew");
-        assert!(began.elapsed() < PATIENCE);
+        assert!(answer.body.len() < 10_000, "nothing was expanded");
+        assert!(began.elapsed() < TEST_TIMEOUT);
     }
-    // Whatever of it was kept, it is what was written, not what it stands for.
+    // What was stored is the literal text, not its expansion.
     let tests = server.get(&format!("{SUITE}/tests")).text();
     for expansion in ["haha", "root:"] {
         assert!(!tests.contains(expansion), "{tests}");
@@ -304,8 +311,8 @@ fn xml_entities_expand_to_nothing() {
 }
 
 #[test]
-fn chunks_that_lie_are_refused() {
-    let server = impatient();
+fn rejects_malformed_chunks() {
+    let server = server_with_short_timeouts();
     for body in [
         "zz\r\n{}\r\n0\r\n\r\n",
         "-1\r\n{}\r\n0\r\n\r\n",
@@ -326,8 +333,8 @@ fn chunks_that_lie_are_refused() {
 }
 
 #[test]
-fn a_request_with_two_lengths_is_one_request_at_most() {
-    let server = impatient();
+fn ambiguous_lengths_do_not_smuggle_a_request() {
+    let server = server_with_short_timeouts();
     let inner = "GET /v2/access-token HTTP/1.1\r\nHost: a\r\n\r\n";
     for lengths in [
         "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
@@ -358,8 +365,8 @@ fn a_request_with_two_lengths_is_one_request_at_most() {
 }
 
 #[test]
-fn what_is_not_http_is_refused() {
-    let server = impatient();
+fn rejects_malformed_http() {
+    let server = server_with_short_timeouts();
     for request in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -382,14 +389,14 @@ fn what_is_not_http_is_refused() {
 }
 
 #[test]
-fn names_of_files_lead_nowhere() {
+fn does_not_use_file_names_as_paths() {
     let server = TestServer::start();
     let data = server.directory().to_owned();
-    let listing = |folder: &std::path::Path| {
-        let mut names: Vec<String> = fs_err::read_dir(folder)
+    let listing = |directory: &std::path::Path| {
+        let mut names: Vec<String> = fs_err::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            // The database's own files come and go.
+            // The files of the database may change.
             .filter(|name| !name.starts_with("test-engine.db"))
             .collect();
         names.sort();
@@ -407,9 +414,12 @@ fn names_of_files_lead_nowhere() {
         let boundary = "b0und";
         let body = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"format\"\r\n\r\njson\r\n\
-             --{boundary}\r\nContent-Disposition: form-data; name=\"run_env[key]\"\r\n\r\n{name}\r\n\
-             --{boundary}\r\nContent-Disposition: form-data; name=\"data\"; filename=\"{name}\"\r\n\r\n\
-             [{{\"name\": \"n\", \"file_name\": \"../../../../tmp/escaped\", \"history\": {{\"duration\": 1}}}}]\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"run_env[key]\"\r\n\r\n\
+             {name}\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"data\"; \
+             filename=\"{name}\"\r\n\r\n\
+             [{{\"name\": \"n\", \"file_name\": \"../../../../tmp/escaped\", \
+             \"history\": {{\"duration\": 1}}}}]\r\n\
              --{boundary}--\r\n"
         );
         let answer = server
@@ -429,7 +439,7 @@ fn names_of_files_lead_nowhere() {
     }
     assert_eq!(listing(&data), before);
     assert!(!std::path::Path::new("/tmp/escaped").exists());
-    // Nor do paths in addresses.
+    // Nor paths in URLs.
     for path in [
         "/assets/../../../../etc/passwd",
         "/assets/..%2f..%2f..%2fetc%2fpasswd",
@@ -439,7 +449,8 @@ fn names_of_files_lead_nowhere() {
         let answer = raw(
             &server,
             format!(
-                "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+                "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+                 Authorization: Bearer {}\r\n\r\n",
                 server.access
             )
             .as_bytes(),

@@ -1,4 +1,4 @@
-//! Commit history through the front door: forms, archives, what becomes of them, and the pages.
+//! Commit metadata: forms, archives, their state, and the pages.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const NOW: i64 = 1_800_000_000_000;
 const FORM_LIFETIME: i64 = 15 * 60 * 1000;
 const BACKFILL: &str = "/v2/analytics/organizations/acme/suites/web/commit-metadata-backfill";
 
-/// Waiting is asking again and again.
+/// These tests poll.
 pub(crate) fn unlimited(config: &mut Config) {
     config.limits.rest_requests_per_minute = 0;
 }
@@ -24,7 +24,7 @@ fn started() -> TestServer {
     TestServer::with(unlimited, Clock::System)
 }
 
-/// A form as the server gave it out.
+/// An upload form of the server.
 pub(crate) struct Form {
     pub(crate) url: String,
     pub(crate) fields: Vec<(String, String)>,
@@ -67,7 +67,7 @@ impl Form {
         self
     }
 
-    /// The fields, and then these parts.
+    /// Sends the fields, then these parts.
     fn send_parts(&self, parts: &[(&str, &[u8])]) -> Answer {
         let mut body = Vec::new();
         for (name, value) in &self.fields {
@@ -139,7 +139,7 @@ fn backfills(server: &TestServer) -> Value {
     server.get(BACKFILL).ok()
 }
 
-/// Waits for the background: the list of backfills, once its first one has ended.
+/// The list of backfills, once the first is ingested or rejected.
 pub(crate) fn finished(server: &TestServer) -> Value {
     let began = Instant::now();
     loop {
@@ -161,7 +161,7 @@ pub(crate) fn commit(server: &TestServer, number: u32) -> Option<CommitRecord> {
 }
 
 #[test]
-fn an_archive_is_taken_read_and_told_about() {
+fn ingests_an_archive_and_lists_it() {
     let server = started();
     let form = form(&server);
     let records = [&record(1), "garbage\n", &record(2), &record(1)]
@@ -185,15 +185,15 @@ fn an_archive_is_taken_read_and_told_about() {
     assert_eq!(first.files_changed, "src/<i>.rs\nlogo.png");
     assert_eq!(commit(&server, 3), None);
 
-    // The archive is kept, diffs and all.
+    // The archive is kept, including diffs.
     let id = backfill["id"].as_str().unwrap();
-    let kept = server.directory().join(format!(
+    let stored = server.directory().join(format!(
         "blobs/backfills/ingested/{}/{id}.tar.gz",
         form.suite
     ));
-    assert_eq!(fs_err::read(kept).unwrap(), archive);
+    assert_eq!(fs_err::read(stored).unwrap(), archive);
 
-    // The same once more, by a new form, changes nothing.
+    // Sending it again with a new form changes nothing.
     let again = self::form(&server);
     assert_eq!(again.send(&archive).status, 204);
     let began = Instant::now();
@@ -205,9 +205,8 @@ fn an_archive_is_taken_read_and_told_about() {
     assert_eq!(commit(&server, 1), Some(first));
 }
 
-/// What a stopping server has begun to read is free at once, and its successor reads it.
 #[test]
-fn an_archive_that_was_half_read_is_put_back() {
+fn a_stopping_server_releases_the_archive_it_is_reading() {
     let mut server = started();
     for size in [4_000, 40_000, 400_000] {
         let form = form(&server);
@@ -219,15 +218,15 @@ fn an_archive_that_was_half_read_is_put_back() {
         }
         server.stop();
         if commit(&server, 2 * size - 1).is_some() {
-            // It was read to its end. The next one is larger.
+            // It was already complete. The next one is larger.
             server.restart(Clock::System);
             continue;
         }
-        let free = server.with_store(async |store| {
+        let claimed = server.with_store(async |store| {
             let now = Clock::System.now();
             store.claim_backfill(now, now).await.unwrap()
         });
-        assert!(free.is_some_and(|it| it.claims == 1), "not put back");
+        assert!(claimed.is_some_and(|it| it.claims == 1), "not released");
         server.restart(Clock::System);
         finished(&server);
         assert!(commit(&server, 2 * size - 1).is_some());
@@ -237,7 +236,7 @@ fn an_archive_that_was_half_read_is_put_back() {
 }
 
 #[test]
-fn a_form_needs_a_token_that_may_write() {
+fn forms_require_write_suites() {
     let server = started();
     let path = format!("{SUITE}/commit-metadata-backfill/presigned-upload");
     let reads = server.token("acme", &[Scope::ReadSuites]);
@@ -255,7 +254,7 @@ fn a_form_needs_a_token_that_may_write() {
     );
     let writes = server.token("acme", &[Scope::WriteSuites]);
     assert_eq!(server.ask("POST", &path).bearer(&writes).send().status, 200);
-    // And the list one that may read.
+    // The list requires read_suites.
     assert_eq!(
         server.ask("GET", BACKFILL).bearer(&writes).send().status,
         403
@@ -267,7 +266,7 @@ fn a_form_needs_a_token_that_may_write() {
 }
 
 #[test]
-fn a_form_is_good_once() {
+fn a_form_can_be_used_once() {
     let server = started();
     let form = form(&server);
     let archive = form.archive(&record(1));
@@ -280,7 +279,7 @@ fn a_form_is_good_once() {
 }
 
 #[test]
-fn a_form_that_was_changed_or_is_anothers_is_refused() {
+fn rejects_changed_and_foreign_forms() {
     let server = started();
     let archive = form(&server).archive(&record(1));
     for (name, value) in [
@@ -298,7 +297,7 @@ fn a_form_that_was_changed_or_is_anothers_is_refused() {
     let message = incomplete.send(&archive).error(403);
     assert!(message.contains("field signature is missing"), "{message}");
 
-    // A good form, at the address of another suite.
+    // A valid form, sent to the URL of another suite.
     server.with_store(async |store| {
         let now = Timestamp::from_millis(0);
         test_engine::admin::create_suite(store, "acme", "other", "Other", "main", now)
@@ -315,10 +314,10 @@ fn a_form_that_was_changed_or_is_anothers_is_refused() {
 }
 
 #[test]
-fn a_form_runs_out() {
+fn forms_expire() {
     let clock = Clock::fixed_at(Timestamp::from_millis(NOW));
     let Clock::Fixed(time) = &clock else {
-        panic!("it was just made")
+        panic!("the clock is fixed")
     };
     let time = time.clone();
     let server = TestServer::with(unlimited, clock);
@@ -333,14 +332,14 @@ fn a_form_runs_out() {
 }
 
 #[test]
-fn an_archive_may_not_be_too_large_and_a_broken_try_leaves_the_form_good() {
+fn a_form_stays_valid_after_a_rejected_archive() {
     let small = |config: &mut Config| {
         unlimited(config);
         config.limits.backfill_bytes = 5_000;
     };
     let server = TestServer::with(small, Clock::System);
     let form = form(&server);
-    // Known from the announced length, and known only when it comes.
+    // Detected by the announced length, and detected while receiving.
     for size in [200_000, 5_001] {
         let message = form.send(&vec![7; size]).error(413);
         assert!(message.contains("5000 bytes"), "{message}");
@@ -364,7 +363,7 @@ fn an_archive_may_not_be_too_large_and_a_broken_try_leaves_the_form_good() {
 }
 
 #[test]
-fn what_is_no_form_is_refused() {
+fn rejects_other_requests() {
     let server = started();
     let path = format!("{BACKFILL}/upload");
     let json = server.ask("POST", &path).json(&json!({"file": "x"})).send();
@@ -374,12 +373,12 @@ fn what_is_no_form_is_refused() {
         .header("content-type", "multipart/form-data; boundary=limit")
         .body("--limit\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nabc")
         .send();
-    // No seal: refused before anything of the file is taken.
+    // No signature: rejected before the file is read.
     assert_eq!(cut.status, 403, "{}", cut.text());
 }
 
 #[test]
-fn archives_that_cannot_be_used_are_rejected_with_a_reason() {
+fn rejects_invalid_archives_with_a_reason() {
     let server = started();
     let wrong_suite = {
         let mut form = form(&server);
@@ -387,8 +386,8 @@ fn archives_that_cannot_be_used_are_rejected_with_a_reason() {
         form.archive(&record(1))
     };
     for (archive, expected) in [
-        (b"this is no archive".to_vec(), "not a gzip archive"),
-        (gzip(b"this is no tar"), "not a tar archive"),
+        (b"not an archive".to_vec(), "not a gzip archive"),
+        (gzip(b"not a tar"), "not a tar archive"),
         (wrong_suite, "names the suite"),
         (form(&server).archive("garbage\n"), "None of its 1 records"),
     ] {
@@ -398,7 +397,7 @@ fn archives_that_cannot_be_used_are_rejected_with_a_reason() {
         assert_eq!(listed[0]["state"], "rejected");
         let reason = listed[0]["problems"][0].as_str().unwrap();
         assert!(reason.contains(expected), "{reason}");
-        // It may be looked at.
+        // It is kept for inspection.
         let id = listed[0]["id"].as_str().unwrap();
         let kept = format!("blobs/backfills/rejected/{}/{id}.tar.gz", form.suite);
         let began = Instant::now();
@@ -413,31 +412,31 @@ fn archives_that_cannot_be_used_are_rejected_with_a_reason() {
 }
 
 #[test]
-fn an_archive_whose_reader_died_is_read_again() {
+fn reads_an_archive_again_if_its_claim_expires() {
     let clock = Clock::fixed_at(Timestamp::from_millis(NOW));
     let Clock::Fixed(time) = &clock else {
-        panic!("it was just made")
+        panic!("the clock is fixed")
     };
     let time = time.clone();
     let server = TestServer::with(unlimited, clock);
-    // Another server takes the archive the moment it is there, and is never heard of again.
+    // Another server claims the archive as soon as it arrives, and dies.
     let form = form(&server);
     let id = form.fields.iter().find(|(name, _)| name == "upload_id");
     let id = uuid::Uuid::parse_str(&id.unwrap().1).unwrap();
     let archive = form.archive(&record(1));
-    let folder = server
+    let directory = server
         .directory()
         .join(format!("blobs/backfills/incoming/{}", form.suite));
-    fs_err::create_dir_all(&folder).unwrap();
-    fs_err::write(folder.join(format!("{id}.tar.gz")), archive).unwrap();
+    fs_err::create_dir_all(&directory).unwrap();
+    fs_err::write(directory.join(format!("{id}.tar.gz")), archive).unwrap();
     server.with_store(async |store| {
         let until = Timestamp::from_millis(NOW + 60_000);
         let now = Timestamp::from_millis(NOW);
         assert!(store.backfill_received(id, 9, now).await.unwrap());
-        // Unless the server, which looks every few seconds, was quicker; then it reads it at once.
+        // Unless the server, which polls every few seconds, was faster; then it reads it now.
         let _other_server = store.claim_backfill(now, until).await.unwrap();
     });
-    // The time in which it should have given a sign of life passes.
+    // The claim expires.
     time.store(NOW + 60_000, Ordering::SeqCst);
     assert_eq!(finished(&server)[0]["commits"], 1);
     assert!(commit(&server, 1).is_some());
@@ -458,17 +457,17 @@ fn page(server: &TestServer, path: &str) -> String {
 }
 
 #[test]
-fn a_run_shows_its_commit_and_nothing_of_it_is_html() {
+fn a_run_shows_its_commit_escaped() {
     let server = started();
     let body = json!({
         "format": "json",
-        "run_env": {"key": "k", "commit_sha": format!("{:040X}", 10), "message": "what CI says"},
+        "run_env": {"key": "k", "commit_sha": format!("{:040X}", 10), "message": "message from CI"},
         "data": [result("S", "a", "a.rb", 1.0, "passed")],
     });
     let receipt = server.upload_json(&body).json();
     let run = format!("/runs/{}", receipt["run_id"].as_str().unwrap());
     let before = page(&server, &run);
-    assert!(before.contains("what CI says"));
+    assert!(before.contains("message from CI"));
     assert!(!before.contains("files changed"));
 
     let form = form(&server);
@@ -488,87 +487,10 @@ fn a_run_shows_its_commit_and_nothing_of_it_is_html() {
     ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
-    for wrong in ["<script>", "<b>Author", "what CI says"] {
+    for wrong in ["<script>", "<b>Author", "message from CI"] {
         assert!(!shown.contains(wrong), "{wrong}: {shown}");
     }
     let suite = page(&server, "");
     assert!(suite.contains("Commits known"), "{suite}");
     assert!(suite.contains("ingested"), "{suite}");
-}
-
-#[test]
-fn raw_uploads_are_kept_where_asked_for() {
-    let keep = |config: &mut Config| {
-        unlimited(config);
-        config.storage.keep_raw_uploads = true;
-    };
-    let server = TestServer::with(keep, Clock::System);
-    let receipt = server.upload(
-        "k",
-        "main",
-        &json!([result("S", "a", "a.rb", 1.0, "passed")]),
-    );
-    let receipt = receipt.json();
-    let id = |key: &str| receipt[key].as_str().unwrap().to_owned();
-    let path = format!(
-        "{SUITE}/runs/{}/uploads/{}/raw",
-        id("run_id"),
-        id("upload_id")
-    );
-    let began = Instant::now();
-    let answer = loop {
-        let answer = server.get(&path);
-        if answer.status == 200 {
-            break answer;
-        }
-        assert_eq!(answer.status, 404, "{}", answer.text());
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "it is never kept"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert_eq!(answer.header("content-type"), Some("application/gzip"));
-    let mut plain = String::new();
-    let mut decoder = flate2::read::GzDecoder::new(answer.body.as_slice());
-    std::io::Read::read_to_string(&mut decoder, &mut plain).unwrap();
-    let sent: Value = serde_json::from_str(&plain).unwrap();
-    assert_eq!(sent[0]["name"], "a");
-
-    // Not for others, and not where nobody asked.
-    let foreign = server.token("other", &Scope::ALL);
-    assert_eq!(server.ask("GET", &path).bearer(&foreign).send().status, 404);
-    let other = started();
-    let receipt = other.upload("k", "main", &json!([])).json();
-    let path = format!(
-        "{SUITE}/runs/{}/uploads/{}/raw",
-        receipt["run_id"].as_str().unwrap(),
-        receipt["upload_id"].as_str().unwrap()
-    );
-    assert!(other.get(&path).error(404).contains("--keep-raw-uploads"));
-}
-
-#[test]
-fn raw_uploads_that_cannot_be_kept_fail_no_upload() {
-    let keep = |config: &mut Config| {
-        unlimited(config);
-        config.storage.keep_raw_uploads = true;
-    };
-    let mut server = TestServer::with(keep, Clock::System);
-    // A file where the folder should be: storage that refuses.
-    let blobs = server.directory().join("blobs");
-    fs_err::create_dir_all(&blobs).unwrap();
-    fs_err::write(blobs.join("uploads"), "in the way").unwrap();
-    let sent = json!([result("S", "a", "a.rb", 1.0, "passed")]);
-    assert_eq!(server.upload("k", "main", &sent).status, 202);
-    assert_eq!(
-        server
-            .get(&format!("{SUITE}/runs"))
-            .ok()
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
-    server.stop();
 }

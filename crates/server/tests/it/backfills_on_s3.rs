@@ -1,4 +1,4 @@
-//! Object storage in a bucket, with a real S3-compatible service that checks what it is sent.
+//! Object storage in a bucket of a real S3-compatible service, which checks signatures.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn bucket(s3: &S3Server, config: &mut Config) {
 }
 
 #[test]
-fn the_bucket_takes_an_archive_and_the_server_finds_it() {
+fn ingests_an_archive_that_was_uploaded_to_the_bucket() {
     let s3 = S3Server::start();
     let server = TestServer::with(|config| bucket(&s3, config), Clock::System);
     let form = form(&server);
@@ -41,10 +41,10 @@ fn the_bucket_takes_an_archive_and_the_server_finds_it() {
     assert_eq!(listed[0]["size"], archive.len());
     assert!(commit(&server, 2).is_some());
 
-    // Within its time the bucket takes the form again; the server reads an archive once.
+    // The bucket accepts a form again until it expires; the server ingests an archive once.
     assert_eq!(form.send(&form.archive(&record(3))).status, 204);
     let second = self::form(&server);
-    assert_eq!(second.send(b"this is no archive").status, 204);
+    assert_eq!(second.send(b"not an archive").status, 204);
     let began = Instant::now();
     let listed = loop {
         let listed = finished(&server);
@@ -59,14 +59,14 @@ fn the_bucket_takes_an_archive_and_the_server_finds_it() {
 }
 
 #[test]
-fn the_bucket_refuses_what_was_not_allowed() {
+fn the_bucket_rejects_what_the_form_does_not_allow() {
     let s3 = S3Server::start();
     let small = |config: &mut Config| {
         bucket(&s3, config);
         config.limits.backfill_bytes = 1_000;
     };
     let server = TestServer::with(small, Clock::System);
-    let refused = |answer: crate::support::Answer, what: &str| {
+    let assert_rejected = |answer: crate::support::Answer, what: &str| {
         assert!(
             (400..500).contains(&answer.status),
             "{what}: {}",
@@ -74,8 +74,8 @@ fn the_bucket_refuses_what_was_not_allowed() {
         );
         assert_eq!(s3.keys(), Vec::<String>::new(), "{what}");
     };
-    refused(form(&server).send(&[7; 1_001]), "too large");
-    refused(form(&server).send(b""), "empty");
+    assert_rejected(form(&server).send(&[7; 1_001]), "too large");
+    assert_rejected(form(&server).send(b""), "empty");
     for (name, value) in [
         ("key", "some/prefix/elsewhere.tar.gz"),
         ("x-amz-signature", &"0".repeat(64)),
@@ -87,21 +87,21 @@ fn the_bucket_refuses_what_was_not_allowed() {
             "policy",
             "eyJleHBpcmF0aW9uIjoiMjA5OS0wMS0wMVQwMDowMDowMFoiLCJjb25kaXRpb25zIjpbXX0=",
         ),
-        ("x-amz-meta-more", "a field that nobody allowed"),
+        ("x-amz-meta-more", "a field outside of the policy"),
     ] {
-        refused(form(&server).with(name, value).send(b"x"), name);
+        assert_rejected(form(&server).with(name, value).send(b"x"), name);
     }
 
-    // A form that was given out an hour ago.
+    // A form created an hour ago.
     #[expect(clippy::disallowed_methods, reason = "the service has the real clock")]
     let now = jiff::Timestamp::now().as_millisecond();
     let an_hour_ago = Clock::fixed_at(Timestamp::from_millis(now - 3_600_000));
     let server = TestServer::with(|config| bucket(&s3, config), an_hour_ago);
-    refused(form(&server).send(b"x"), "expired");
+    assert_rejected(form(&server).send(b"x"), "expired");
 }
 
 #[test]
-fn raw_uploads_lie_in_the_bucket() {
+fn stores_raw_uploads_in_the_bucket() {
     let s3 = S3Server::start();
     let keep = |config: &mut Config| {
         bucket(&s3, config);
@@ -120,7 +120,7 @@ fn raw_uploads_lie_in_the_bucket() {
     while server.get(&path).status != 200 {
         assert!(
             began.elapsed() < Duration::from_secs(30),
-            "it is never kept"
+            "the file is not stored"
         );
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -135,7 +135,7 @@ fn raw_uploads_lie_in_the_bucket() {
 }
 
 #[test]
-fn a_bucket_that_is_away_fails_no_upload() {
+fn an_unavailable_bucket_does_not_fail_an_upload() {
     let s3 = S3Server::start();
     let keep = |config: &mut Config| {
         bucket(&s3, config);

@@ -1,12 +1,12 @@
-//! Result files that are broken, cut off, hostile or merely odd, in every way an upload can carry
-//! them: what the parsers say of a file is what its sender is told, and nothing else happens.
+//! Invalid, truncated, hostile and unusual result files in every encoding of an upload: the
+//! response contains the errors of the parser.
 
 use serde_json::json;
 use test_engine_results::{Format, parse};
 
 use crate::support::{Answer, SUITE, TestServer, form, gzip, result};
 
-/// One file of each kind of trouble. The parsers' own tests have many more.
+/// One file of each kind. The tests of the parsers have many more.
 fn files() -> Vec<(Format, String)> {
     use Format::{CucumberJson, GoJsonl, JestJson, Json, Junit, PlaywrightJson, RspecJson};
     let deep = |open: &str, close: &str| [open.repeat(10_000), close.repeat(10_000)].concat();
@@ -62,7 +62,10 @@ fn files() -> Vec<(Format, String)> {
         (
             GoJsonl,
             format!(
-                "{{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T\"}}\n{{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\"Output\":\"{long_line}\\n\"}}\n{{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"T\"}}"
+                "{{\"Action\":\"run\",\"Package\":\"p\",\"Test\":\"T\"}}\n\
+                 {{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\
+                 \"Output\":\"{long_line}\\n\"}}\n\
+                 {{\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"T\"}}"
             ),
         ),
         (GoJsonl, "{\"Action\":\"run\"}\n{\"Action\":\"pa".to_owned()),
@@ -92,7 +95,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const GZIP: (&str, &str) = ("content-encoding", "gzip");
 
 #[test]
-fn what_is_wrong_with_a_file_is_told_in_every_encoding() {
+fn reports_errors_in_every_encoding() {
     let server = TestServer::start();
     for (number, (format, text)) in files().into_iter().enumerate() {
         let parsed = parse(format, text.as_bytes());
@@ -113,9 +116,9 @@ fn what_is_wrong_with_a_file_is_told_in_every_encoding() {
                 "gzip" => send(&server, &[JSON, GZIP], gzip(&json)),
                 _ => send(&server, &[JSON], json),
             };
-            let told = answer.text();
+            let response = answer.text();
             let start: String = text.chars().take(60).collect();
-            let what = format!("{} as {encoding}: {start:?}: {told}", format.name());
+            let what = format!("{} as {encoding}: {start:?}: {response}", format.name());
             match &parsed {
                 Err(error) => {
                     assert_eq!(answer.status, 422, "{what}");
@@ -131,13 +134,13 @@ fn what_is_wrong_with_a_file_is_told_in_every_encoding() {
             }
         }
     }
-    // It all did no harm.
+    // The server still works.
     let good = json!([result("A", "good", "a.rb", 1.0, "passed")]);
     assert_eq!(server.upload("good", "main", &good).json()["queued"], 1);
 }
 
 #[test]
-fn what_is_no_text_is_told_by_its_place() {
+fn reports_the_position_of_invalid_utf8() {
     let server = TestServer::start();
     let utf16: Vec<u8> = "[]".encode_utf16().flat_map(u16::to_be_bytes).collect();
     for (format, data) in [
@@ -160,7 +163,7 @@ fn what_is_no_text_is_told_by_its_place() {
         let message = send(&server, &[("content-type", &content_type)], bytes).error(422);
         assert!(message.contains(&error.to_string()), "{error}: {message}");
     }
-    // As a JSON body they are not even JSON.
+    // A JSON body with invalid UTF-8 is not JSON.
     let body = b"{\"format\":\"json\",\"run_env\":{\"key\":\"k\"},\"data\":\"caf\xE9\"}";
     let message = send(&server, &[JSON], body.to_vec()).error(422);
     assert!(

@@ -1,4 +1,4 @@
-//! Input that nobody should send and somebody will: it is refused in words, or kept whole.
+//! Unusual input: rejected with a message, or stored unchanged.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -10,11 +10,11 @@ use crate::support::{SUITE, TestServer, result};
 
 const SUITES: &str = "/v2/analytics/organizations/acme/suites";
 
-/// What clients send when their clocks are wrong, in seconds or milliseconds.
+/// Times of clients with wrong clocks, in seconds or milliseconds.
 const ODD_TIMES: [f64; 5] = [-6e10, 0.0, 1e12, 4.1e12, 1e300];
 
 #[test]
-fn long_and_foreign_names_come_back_as_they_were() {
+fn keeps_long_and_non_ascii_names_unchanged() {
     let server = TestServer::start();
     let long = "ж🧪 ".repeat(1_500);
     assert!(long.len() > 10 * 1024);
@@ -54,7 +54,7 @@ fn long_and_foreign_names_come_back_as_they_were() {
 }
 
 #[test]
-fn times_that_clients_make_up_change_nothing() {
+fn ignores_times_of_clients() {
     let now = 1_795_341_600_000;
     let clock = Clock::Fixed(Arc::new(AtomicI64::new(now)));
     let server = TestServer::with(|_| {}, clock);
@@ -81,7 +81,7 @@ fn times_that_clients_make_up_change_nothing() {
     }
     let listed = server.get(&format!("{SUITE}/tests?period=1day")).ok();
     assert_eq!(listed.as_array().unwrap().len(), ODD_TIMES.len());
-    // Periods of any year are looked at, and are empty.
+    // Periods of any year are valid and empty.
     for window in [
         "min_timestamp=0001-01-01T00:00:00Z&max_timestamp=0002-01-01T00:00:00Z",
         "min_timestamp=9000-01-01T00:00:00Z&max_timestamp=9999-01-01T00:00:00Z",
@@ -95,7 +95,7 @@ fn times_that_clients_make_up_change_nothing() {
 }
 
 #[test]
-fn pages_have_an_end_on_both_sides() {
+fn limits_page_numbers_and_sizes() {
     let server = TestServer::start();
     let results: Vec<Value> = (0..120)
         .map(|number| result("A", &format!("test {number}"), "a.rb", 1.0, "failed"))
@@ -139,7 +139,7 @@ fn plan(server: &TestServer, identifier: &str, nodes: &Value, selectors: usize) 
 }
 
 #[test]
-fn plans_are_for_one_to_a_thousand_nodes() {
+fn accepts_one_to_a_thousand_nodes() {
     let server = TestServer::start();
     for nodes in [1, 1_000] {
         let (status, plan) = plan(&server, &format!("{nodes} nodes"), &json!(nodes), 10);
@@ -163,7 +163,7 @@ fn plans_are_for_one_to_a_thousand_nodes() {
 }
 
 #[test]
-fn a_plan_of_two_hundred_thousand_selectors_loses_none() {
+fn plans_two_hundred_thousand_selectors_without_loss() {
     let server = TestServer::start();
     let (status, plan) = plan(&server, "large", &json!(100), 200_000);
     assert_eq!(status, 200);
@@ -181,7 +181,7 @@ fn a_plan_of_two_hundred_thousand_selectors_loses_none() {
 }
 
 #[test]
-fn one_broken_result_among_five_thousand_is_named() {
+fn reports_one_invalid_result_among_five_thousand() {
     let server = TestServer::start();
     let mut results: Vec<Value> = (0..5_000)
         .map(|number| result("A", &format!("test {number}"), "a.rb", 0.1, "passed"))
@@ -205,7 +205,7 @@ fn one_broken_result_among_five_thousand_is_named() {
 }
 
 #[test]
-fn wrong_types_are_refused_by_the_name_of_their_field() {
+fn names_the_field_with_a_wrong_type() {
     let server = TestServer::start();
     let suite = |path: &str| format!("{SUITE}/{path}");
     let test = suite("tests/018f2f6e-0000-8000-8000-000000000000/labels");

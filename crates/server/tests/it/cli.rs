@@ -1,4 +1,4 @@
-//! The program as it is typed: what it prints, where, and its exit status.
+//! The command line: output and exit status.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -33,14 +33,14 @@ fn failure(output: &Output) -> String {
     stderr
 }
 
-/// What follows the last colon of the line that holds `part`.
+/// The text after the last colon of the line that contains `part`.
 fn secret_after(text: &str, part: &str) -> String {
     let line = text.lines().find(|line| line.contains(part)).expect(part);
     line.rsplit(": ").next().unwrap().to_owned()
 }
 
 #[test]
-fn suites_and_tokens_are_made_listed_and_revoked() {
+fn creates_lists_and_revokes_suites_and_tokens() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
     let message = failure(&run(data, &["suite", "create", "acme/web"]));
@@ -103,7 +103,7 @@ fn suites_and_tokens_are_made_listed_and_revoked() {
         listed.contains("read_suites") && listed.contains("for me"),
         "{listed}"
     );
-    assert!(!listed.contains(&secret), "a secret is shown once");
+    assert!(!listed.contains(&secret), "secrets are not listed");
     let tokens: Value =
         serde_json::from_str(&stdout(&run(data, &["token", "list", "--json"]))).unwrap();
     let token = tokens
@@ -123,7 +123,7 @@ fn suites_and_tokens_are_made_listed_and_revoked() {
 }
 
 #[test]
-fn what_is_typed_wrong_is_said() {
+fn reports_invalid_arguments() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
     for (arguments, part) in [
@@ -146,9 +146,9 @@ fn what_is_typed_wrong_is_said() {
 }
 
 #[test]
-fn the_first_start_shows_a_token_once_and_later_ones_nothing_secret() {
+fn only_the_first_start_prints_a_token() {
     let directory = tempfile::tempdir().unwrap();
-    let data = directory.path().join("new/folder");
+    let data = directory.path().join("new/directory");
     let start = || {
         let mut child = program(&data)
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -174,7 +174,7 @@ fn the_first_start_shows_a_token_once_and_later_ones_nothing_secret() {
         .send()
         .ok();
     assert_eq!(told["scopes"].as_array().unwrap().len(), 6);
-    // Made beside the running server, known to it at once.
+    // Created while the server runs, valid immediately.
     let made = stdout(&run(&data, &["token", "create", "--scope", "read_suites"]));
     let second = secret_after(&made, "shown only this once");
     Ask::new("GET", &format!("{base}/v2/access-token"))
@@ -208,7 +208,7 @@ fn the_first_start_shows_a_token_once_and_later_ones_nothing_secret() {
 }
 
 #[test]
-fn a_port_in_use_and_a_folder_that_is_none_are_clear_errors() {
+fn reports_a_used_port_and_an_invalid_data_directory() {
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -218,7 +218,7 @@ fn a_port_in_use_and_a_folder_that_is_none_are_clear_errors() {
         message.contains(&address) && message.contains("--listen"),
         "{message}"
     );
-    assert!(!data.exists(), "nothing was made");
+    assert!(!data.exists(), "nothing was created");
     let file = directory.path().join("file");
     fs_err::write(&file, "").unwrap();
     let message = failure(&run(&file, &["serve", "--listen", "127.0.0.1:0"]));
@@ -248,13 +248,13 @@ fn init_prints_what_a_pipeline_needs() {
     ] {
         assert!(exports.contains(line), "{line}: {exports}");
     }
-    // Again: the suite is there, the tokens are new.
+    // Running it again keeps the suite and creates new tokens.
     assert_ne!(stdout(&run(data, &["init", "acme/web"])), exports);
     assert_eq!(stdout(&run(data, &["suite", "list", "acme"])), "acme/web\n");
 }
 
 #[test]
-fn every_command_works_on_the_database_of_an_address() {
+fn every_command_accepts_a_database_url() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("unused");
     let file = format!("sqlite://{}/elsewhere.db", directory.path().display());
@@ -268,15 +268,15 @@ fn every_command_works_on_the_database_of_an_address() {
         on_url(&["suite", "create", "acme/web"]);
         on_url(&["token", "create", "--organization", "acme"]);
         on_url(&["init", "acme/web"]);
-        // The flag as well as the variable.
+        // By flag and by variable.
         let listed = run(&data, &["suite", "list", "acme", "--database-url", &url]);
         assert_eq!(stdout(&listed), "acme/web\n");
-        assert!(!data.exists(), "the data directory is not needed");
+        assert!(!data.exists(), "the data directory is not created");
     }
 }
 
 #[test]
-fn a_database_that_cannot_be_had_is_told_without_its_password() {
+fn errors_about_the_database_do_not_contain_its_password() {
     use test_engine_test_postgres::{Cluster, Durability};
     let directory = tempfile::tempdir().unwrap();
     let complaint = |url: &str| {
@@ -334,7 +334,7 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
 }
 
 #[test]
-fn the_help_does_not_show_the_address_of_the_environment() {
+fn help_does_not_print_values_of_secret_variables() {
     let directory = tempfile::tempdir().unwrap();
     let output = program(directory.path())
         .env("TEST_ENGINE_DATABASE_URL", "postgres://me:sesame@db/x")
@@ -347,7 +347,7 @@ fn the_help_does_not_show_the_address_of_the_environment() {
 }
 
 #[test]
-fn a_backup_is_refused_where_it_would_be_none() {
+fn rejects_backups_that_would_be_useless() {
     let directory = tempfile::tempdir().unwrap();
     let (data, to) = (directory.path().join("data"), directory.path().join("to"));
     let to = to.to_str().unwrap();
@@ -380,10 +380,10 @@ fn a_backup_is_refused_where_it_would_be_none() {
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
+fn empty_variables_count_as_unset() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
-    // Commands fall back to their defaults, here beside where they are started.
+    // Commands use their defaults, here in the current directory.
     let made = program(&data)
         .env("TEST_ENGINE_DATA_DIR", "")
         .current_dir(directory.path())

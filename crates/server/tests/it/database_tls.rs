@@ -1,5 +1,4 @@
-//! Postgres across a network: what the address asks of the connection is what is done, and a
-//! connection that would be less safe than that is refused, with a reason.
+//! TLS to Postgres: the connection is at least as secure as `sslmode` requires, or it is an error.
 
 use std::process::Output;
 
@@ -7,7 +6,7 @@ use test_engine_test_postgres::{Encryption, TcpCluster};
 
 use crate::support::program;
 
-/// Makes an organization with the program itself, in the database at this address.
+/// Creates an organization with the binary.
 fn use_database(url: &str) -> Output {
     let directory = tempfile::tempdir().unwrap();
     program(directory.path())
@@ -18,15 +17,15 @@ fn use_database(url: &str) -> Output {
 }
 
 #[track_caller]
-fn is_let_in(url: &str) {
+fn connects(url: &str) {
     let output = use_database(url);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{url}: {said}");
 }
 
-/// Refused, with the reason, and with what to look at.
+/// Fails with the reason and a hint.
 #[track_caller]
-fn is_refused(url: &str, reason: &str) {
+fn fails(url: &str, reason: &str) {
     let output = use_database(url);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{url}: {said}");
@@ -36,18 +35,18 @@ fn is_refused(url: &str, reason: &str) {
 }
 
 #[test]
-fn a_certificate_is_checked_as_far_as_the_address_asks_for() {
+fn checks_certificates_as_sslmode_requires() {
     let server = TcpCluster::start(Encryption::Required);
     let authority = format!("sslrootcert={}", server.authority().display());
     let other = format!("sslrootcert={}", server.other_authority().display());
 
-    // The server lets nobody in without TLS, so these are encrypted.
-    is_let_in(&server.url("localhost", "sslmode=require"));
-    is_let_in(&server.url("localhost", &format!("sslmode=verify-full&{authority}")));
-    is_let_in(&server.url("127.0.0.1", &format!("sslmode=verify-ca&{authority}")));
+    // The database rejects connections without TLS, so these are encrypted.
+    connects(&server.url("localhost", "sslmode=require"));
+    connects(&server.url("localhost", &format!("sslmode=verify-full&{authority}")));
+    connects(&server.url("127.0.0.1", &format!("sslmode=verify-ca&{authority}")));
 
     for (host, parameters, reason) in [
-        // The system does not know the authority.
+        // The system does not trust the authority.
         ("localhost", "sslmode=verify-full", "UnknownIssuer"),
         (
             "localhost",
@@ -59,24 +58,24 @@ fn a_certificate_is_checked_as_far_as_the_address_asks_for() {
             &format!("sslmode=verify-ca&{other}"),
             "UnknownIssuer",
         ),
-        // The certificate is for another name of the machine.
+        // The certificate is for another name of the host.
         (
             "127.0.0.1",
             &format!("sslmode=verify-full&{authority}"),
             "not valid for",
         ),
     ] {
-        is_refused(&server.url(host, parameters), reason);
+        fails(&server.url(host, parameters), reason);
     }
 }
 
 #[test]
-fn a_server_without_tls_is_used_only_by_those_who_do_not_ask_for_it() {
+fn uses_a_database_without_tls_only_if_sslmode_allows_it() {
     let server = TcpCluster::start(Encryption::Unsupported);
     for mode in ["require", "verify-ca", "verify-full"] {
         let url = server.url("localhost", &format!("sslmode={mode}"));
-        is_refused(&url, "does not support TLS");
+        fails(&url, "does not support TLS");
     }
-    is_let_in(&server.url("localhost", "sslmode=disable"));
-    is_let_in(&server.url("localhost", ""));
+    connects(&server.url("localhost", "sslmode=disable"));
+    connects(&server.url("localhost", ""));
 }

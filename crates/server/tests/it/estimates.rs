@@ -1,4 +1,4 @@
-//! What plans make of the history of tests: outliers, change, branches, files split into examples.
+//! Estimates in plans: outliers, changes, branches, files split into examples.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use super::TestServer;
 use crate::support::{SUITE, result};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
-/// The day of the plans.
+/// The day on which plans are requested.
 const TODAY: i64 = 20_000;
 
-/// A server whose days go by as we like.
+/// A server with a clock that can be set.
 struct History {
     server: TestServer,
     now: Arc<AtomicI64>,
@@ -32,7 +32,7 @@ impl History {
         }
     }
 
-    /// One run so many days ago, in which the only test of `a_spec.rb` took so long.
+    /// Uploads one run in which the only test of `a_spec.rb` took `seconds`.
     fn run(&mut self, days_ago: i64, branch: &str, seconds: f64) {
         let results = json!([result("A", "one", "a_spec.rb", seconds, "passed")]);
         self.results(days_ago, branch, &results);
@@ -61,12 +61,15 @@ impl History {
 
     /// Milliseconds and samples of `a_spec.rb` as a selector, as a file and as an example.
     fn estimates(&mut self, branch: &str) -> [(i64, i64); 3] {
-        let wanted = [
+        let requests = [
             json!({"selectors": [{"value": "a_spec.rb"}]}),
             json!({"files": [{"path": "a_spec.rb"}]}),
-            json!({"examples": [{"format": "example", "path": "a_spec.rb:1", "identifier": "a_spec.rb[1:1]", "scope": "A", "name": "one"}]}),
+            json!({"examples": [{
+                "format": "example", "path": "a_spec.rb:1", "identifier": "a_spec.rb[1:1]",
+                "scope": "A", "name": "one",
+            }]}),
         ];
-        wanted.map(|tests| {
+        requests.map(|tests| {
             let plan = self.plan(branch, 1, &tests);
             let test = &plan["tasks"]["0"]["tests"][0];
             (
@@ -78,7 +81,7 @@ impl History {
 }
 
 #[test]
-fn a_hiccup_of_a_machine_moves_an_estimate_by_little() {
+fn one_slow_run_has_little_influence() {
     let mut history = History::new();
     for days_ago in [9, 8, 7, 6, 5, 4, 3, 2, 1, 0] {
         let seconds = if days_ago == 2 { 50.0 } else { 1.0 };
@@ -91,7 +94,7 @@ fn a_hiccup_of_a_machine_moves_an_estimate_by_little() {
 }
 
 #[test]
-fn a_hiccup_among_the_runs_of_a_day_moves_an_estimate_by_little() {
+fn one_slow_run_of_a_day_has_little_influence() {
     let mut history = History::new();
     for seconds in [1.0, 1.0, 50.0, 1.0, 1.0, 1.0] {
         history.run(0, "main", seconds);
@@ -103,7 +106,7 @@ fn a_hiccup_among_the_runs_of_a_day_moves_an_estimate_by_little() {
 }
 
 #[test]
-fn a_test_that_became_twice_as_slow_three_days_ago_is_estimated_so() {
+fn follows_a_change_after_three_runs() {
     let mut history = History::new();
     for days_ago in (0..14).rev() {
         let seconds = if days_ago < 3 { 2.0 } else { 1.0 };
@@ -115,7 +118,7 @@ fn a_test_that_became_twice_as_slow_three_days_ago_is_estimated_so() {
 }
 
 #[test]
-fn the_default_branch_counts_until_the_own_has_enough() {
+fn uses_the_default_branch_until_the_own_branch_has_five_runs() {
     let mut history = History::new();
     history.run(4, "main", 1.0);
     for _ in 0..4 {
@@ -128,11 +131,11 @@ fn the_default_branch_counts_until_the_own_has_enough() {
     assert_eq!(history.estimates("feature"), [(9_000, 5); 3]);
     assert_eq!(history.estimates("refs/heads/feature"), [(9_000, 5); 3]);
     assert_eq!(history.estimates("main"), [(1_000, 1); 3]);
-    assert_eq!(history.estimates("unheard of"), [(1_000, 1); 3]);
+    assert_eq!(history.estimates("unknown"), [(1_000, 1); 3]);
 }
 
 #[test]
-fn a_default_branch_that_hung_once_is_not_believed_against_many_branches() {
+fn combines_a_default_branch_of_one_slow_run_with_other_branches() {
     let mut history = History::new();
     for branch in ["a", "b", "c", "d", "e", "f"] {
         history.run(2, branch, 1.0);
@@ -146,7 +149,7 @@ fn a_default_branch_that_hung_once_is_not_believed_against_many_branches() {
 }
 
 #[test]
-fn nothing_known_is_a_second_and_the_unknown_take_the_median_of_their_kind() {
+fn assumes_a_second_or_the_median_of_the_kind_without_history() {
     let mut history = History::new();
     assert_eq!(history.estimates("main"), [(1_000, 0); 3]);
     let results = json!([
@@ -155,11 +158,16 @@ fn nothing_known_is_a_second_and_the_unknown_take_the_median_of_their_kind() {
         result("B", "two", "b_spec.rb", 2.0, "passed"),
     ]);
     history.results(0, "main", &results);
-    let example = |scope: &str, name: &str| json!({"format": "example", "path": format!("{scope}_spec.rb:{name}"), "identifier": name, "scope": scope, "name": name});
+    let example = |scope: &str, name: &str| {
+        let path = format!("{scope}_spec.rb:{name}");
+        json!({"format": "example", "path": path, "identifier": name, "scope": scope, "name": name})
+    };
     let tests = json!({
         "selectors": [{"value": "a_spec.rb"}, {"value": "b_spec.rb"}, {"value": "new_spec.rb"}],
         "files": [{"path": "b_spec.rb"}, {"path": "newer_spec.rb"}],
-        "examples": [example("A", "one"), example("B", "one"), example("B", "two"), example("B", "new")],
+        "examples": [
+            example("A", "one"), example("B", "one"), example("B", "two"), example("B", "new"),
+        ],
     });
     let plan = history.plan("main", 3, &tests);
     assert_eq!(
@@ -183,7 +191,7 @@ fn nothing_known_is_a_second_and_the_unknown_take_the_median_of_their_kind() {
 }
 
 #[test]
-fn examples_of_a_file_stay_together_where_that_is_as_quick() {
+fn keeps_examples_of_a_file_together_if_that_takes_no_longer() {
     let mut history = History::new();
     let names = |file: &str| -> Vec<String> { (0..20).map(|n| format!("{file} {n}")).collect() };
     let files = ["a_spec.rb", "b_spec.rb", "c_spec.rb", "d_spec.rb"];
@@ -200,7 +208,10 @@ fn examples_of_a_file_stay_together_where_that_is_as_quick() {
         .iter()
         .flat_map(|file| {
             names(file).into_iter().enumerate().map(move |(line, name)| {
-                json!({"format": "example", "path": format!("{file}:{line}"), "identifier": name, "scope": "", "name": name})
+                let path = format!("{file}:{line}");
+                json!({
+                    "format": "example", "path": path, "identifier": name, "scope": "", "name": name,
+                })
             })
         })
         .collect();

@@ -1,5 +1,5 @@
-//! The server through its front door: real HTTP on a free port, a real database in a temporary
-//! folder. One file a subject; what is told of results, plans and tests runs `on_postgres` as well.
+//! Integration tests of the server: real HTTP on a free port, a real database in a temporary
+//! directory. One file per subject; those about results, plans and tests also run `on_postgres`.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,8 +22,10 @@ mod limits;
 mod metrics;
 mod oidc;
 mod on_postgres;
+mod plan_endpoints;
 mod plans;
 mod process;
+mod raw_uploads;
 mod recorded;
 mod rest;
 mod retention;

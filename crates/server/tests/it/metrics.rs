@@ -1,5 +1,4 @@
-//! What Prometheus reads: well-formed by the letter of the format, right, and without labels that
-//! others can fill.
+//! Metrics: valid OpenMetrics text, correct values, and no labels that clients choose.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +7,10 @@ use test_engine::clock::Clock;
 
 use crate::support::{SUITE, TestServer, result};
 
-/// Samples by their name with labels, such as `a_total{b="c"}`.
+/// By name with labels, such as `a_total{b="c"}`.
 type Samples = BTreeMap<String, f64>;
 
-/// Reads the OpenMetrics text format and is strict about it.
+/// A strict parser of the OpenMetrics text format.
 fn parse(text: &str) -> Samples {
     let body = text.strip_suffix("# EOF\n").expect("it ends with EOF");
     let mut types: BTreeMap<&str, &str> = BTreeMap::new();
@@ -74,7 +73,7 @@ fn labels(name: &str) -> Vec<(&str, &str)> {
     let Some((_, labels)) = name.split_once('{') else {
         return Vec::new();
     };
-    // No label of ours holds a comma, a quote or a backslash.
+    // Our labels contain no commas, quotes or backslashes.
     labels
         .strip_suffix('}')
         .expect("labels are closed")
@@ -86,7 +85,7 @@ fn labels(name: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Buckets grow, and the last one holds all.
+/// Buckets are cumulative, and the last one equals the count.
 fn check_histograms(samples: &Samples) {
     let mut series: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for (name, value) in samples {
@@ -120,7 +119,7 @@ fn check_histograms(samples: &Samples) {
 }
 
 #[test]
-fn a_scrape_tells_what_happened() {
+fn counts_requests_uploads_and_plans() {
     let server = TestServer::with(
         |config| config.metrics.token = Some("scrape me".to_owned().into()),
         Clock::System,
@@ -200,7 +199,8 @@ fn a_scrape_tells_what_happened() {
         ),
         (
             format!(
-                "test_engine_http_requests_total{{route=\"{suite}/runs/{{id}}\",method=\"GET\",status=\"200\"}}"
+                "test_engine_http_requests_total{{route=\"{suite}/runs/{{id}}\",\
+                 method=\"GET\",status=\"200\"}}"
             ),
             1.0,
         ),
@@ -211,7 +211,8 @@ fn a_scrape_tells_what_happened() {
         ),
         (
             format!(
-                "test_engine_http_request_duration_seconds_count{{route=\"{suite}/test_plan\",method=\"POST\"}}"
+                "test_engine_http_request_duration_seconds_count{{route=\"{suite}/test_plan\",\
+                 method=\"POST\"}}"
             ),
             2.0,
         ),
@@ -222,7 +223,7 @@ fn a_scrape_tells_what_happened() {
     #[cfg(target_os = "linux")]
     assert!(samples["process_resident_memory_bytes"] > 1e6, "{text}");
     assert!(samples["test_engine_database_size_bytes"] > 1e4, "{text}");
-    // What was asked for, by whom and about what never becomes a label.
+    // Paths, names and tokens of requests never become labels.
     for part in [run, "secret-path", "acme", "\"web\"", "build/step"] {
         assert!(!text.contains(part), "{part} in\n{text}");
     }
@@ -230,7 +231,7 @@ fn a_scrape_tells_what_happened() {
 }
 
 #[test]
-fn metrics_are_closed_unless_a_setting_opens_them() {
+fn metrics_are_disabled_by_default() {
     let closed = TestServer::start();
     let message = closed.get("/metrics").error(403);
     assert!(message.contains("--metrics-token"), "{message}");

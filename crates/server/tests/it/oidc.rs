@@ -1,5 +1,4 @@
-//! OIDC tokens against a real server and a real issuer on this machine: what opens, and everything
-//! that must not.
+//! OIDC tokens with a real server and a real issuer on this machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,7 +12,7 @@ use test_engine_testkit::{IssuerMood, LocalIssuer, SigningKey};
 
 use crate::support::{Answer, SUITE, TestServer, result};
 
-/// Seconds since 1970 at which these tests begin.
+/// Seconds since 1970 at which these tests start.
 const NOW: i64 = 1_800_000_000;
 
 struct Scene {
@@ -65,7 +64,7 @@ impl Scene {
         format!("{}{SUITE}", self.server.base)
     }
 
-    /// Good claims with some of them changed; `null` takes one away.
+    /// Valid claims with changes; `null` removes a claim.
     fn claims(&self, changes: Value) -> Value {
         let now = self.time.load(Ordering::SeqCst) / 1_000;
         let mut claims = self.issuer.claims(&self.api_audience(), now);
@@ -90,20 +89,24 @@ impl Scene {
     }
 
     #[track_caller]
-    fn refused(&self, token: &str, says: &str) {
+    fn refused(&self, token: &str, expected: &str) {
         let message = self.get(token).error(401);
-        assert!(message.contains(says), "{message}");
+        assert!(message.contains(expected), "{message}");
         assert!(!message.contains(token), "{message}");
     }
 }
 
 #[test]
-fn a_good_token_opens_its_suite_wherever_a_token_fits() {
+fn accepts_valid_tokens_in_every_authorization_format() {
     let scene = Scene::start();
     let web = format!(
         "{}/organizations/acme/analytics/suites/web",
         scene.server.base
     );
+    let upload = json!({
+        "format": "json", "run_env": {"key": "one"},
+        "data": [result("a", "b", "c", 1.0, "passed")],
+    });
     for token in [
         scene.token(),
         scene.issuer.rs256_token(&scene.claims(json!({}))),
@@ -111,11 +114,11 @@ fn a_good_token_opens_its_suite_wherever_a_token_fits() {
         scene
             .issuer
             .token(&scene.claims(json!({"aud": ["else", web], "pipeline_slug": "api"}))),
-        // A slash at the end is the same address.
+        // A trailing slash does not matter.
         scene
             .issuer
             .token(&scene.claims(json!({"aud": format!("{}/", scene.api_audience())}))),
-        // A minute is forgiven on either side.
+        // A minute of leeway on either side.
         scene
             .issuer
             .token(&scene.claims(json!({"exp": NOW - 59, "nbf": null, "iat": null}))),
@@ -134,27 +137,27 @@ fn a_good_token_opens_its_suite_wherever_a_token_fits() {
                 .server
                 .ask("POST", "/v1/uploads")
                 .header("authorization", &spelling)
-                .json(&json!({"format": "json", "run_env": {"key": "one"}, "data": [result("a", "b", "c", 1.0, "passed")]}))
+                .json(&upload)
                 .send();
             assert_eq!(answer.status, 202, "{}", answer.text());
         }
     }
-    // All of that was one look at the issuer: its discovery and its keys.
+    // The issuer was contacted once: discovery document and keys.
     assert_eq!(scene.issuer.requests(), 2);
-    let told = scene
+    let access = scene
         .server
         .ask("GET", "/v2/access-token")
         .bearer(&scene.token())
         .send()
         .ok();
     assert_eq!(
-        told["scopes"],
+        access["scopes"],
         json!(["read_suites", "write_test_plan", "write_uploads"])
     );
 }
 
 #[test]
-fn a_token_does_what_its_policy_says_and_no_more() {
+fn a_token_has_only_the_scopes_of_its_policy() {
     let scene = Scene::with_scopes(&["read_test_plan"]);
     let token = scene.token();
     let message = scene.get(&token).error(403);
@@ -181,7 +184,7 @@ fn a_token_does_what_its_policy_says_and_no_more() {
 }
 
 #[test]
-fn a_token_is_for_one_suite() {
+fn a_token_is_valid_for_one_suite() {
     let scene = Scene::start();
     scene.server.with_store(async |store| {
         let now = test_engine_store::Timestamp::from_millis(0);
@@ -203,7 +206,7 @@ fn a_token_is_for_one_suite() {
     ask(&SUITE.replace("/acme/", "/other/")).error(404);
     let message = ask(suite).error(403);
     assert!(message.contains("\"web\" only"), "{message}");
-    // The other suites trust nobody, and whether they exist is nobody's business.
+    // The other suites have no policy, and the response does not reveal whether they exist.
     for other in [
         "/acme/suites/api",
         "/other/suites/web",
@@ -216,9 +219,9 @@ fn a_token_is_for_one_suite() {
 }
 
 #[test]
-fn claims_that_do_not_fit_are_refused() {
+fn rejects_tokens_with_other_claims() {
     let scene = Scene::start();
-    for (changes, says) in [
+    for (changes, expected) in [
         (json!({"exp": NOW - 60}), "expired"),
         (json!({"nbf": NOW + 61}), "not valid yet"),
         (json!({"iat": NOW + 61}), "not valid yet"),
@@ -245,12 +248,12 @@ fn claims_that_do_not_fit_are_refused() {
         (json!({"pipeline_slug": ["web"]}), "no statement"),
     ] {
         let token = scene.issuer.token(&scene.claims(changes.clone()));
-        scene.refused(&token, says);
+        scene.refused(&token, expected);
     }
 }
 
 #[test]
-fn signatures_that_are_not_the_issuers_are_refused() {
+fn rejects_signatures_of_other_keys() {
     let scene = Scene::start();
     let claims = scene.claims(json!({}));
     scene.refused(
@@ -263,7 +266,7 @@ fn signatures_that_are_not_the_issuers_are_refused() {
     let other = scene.issuer.token(&scene.claims(json!({"sub": "other"})));
     let (_, signature) = other.rsplit_once('.').unwrap();
     scene.refused(&format!("{signed}.{signature}"), "signature");
-    // An RSA signature under the id of the other key, and the other way round.
+    // An RSA signature under the id of the EC key, and vice versa.
     let rsa = SigningKey::rs256("first").sign(&claims);
     scene.refused(&rsa, "does not publish");
     let mixed = SigningKey::rs256("rsa").sign_as(&json!({"alg": "ES256", "kid": "rsa"}), &claims);
@@ -274,7 +277,7 @@ fn signatures_that_are_not_the_issuers_are_refused() {
 }
 
 #[test]
-fn unsigned_and_symmetric_tokens_do_not_exist() {
+fn rejects_unsigned_and_symmetric_tokens() {
     let scene = Scene::start();
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let claims = encode(&scene.claims(json!({})));
@@ -282,7 +285,7 @@ fn unsigned_and_symmetric_tokens_do_not_exist() {
         let header = encode(&json!({"alg": algorithm, "kid": "first"}));
         scene.refused(&format!("{header}.{claims}."), "RS256 or ES256");
     }
-    // The public key as the secret of an HMAC: the old trick.
+    // Algorithm confusion: the public key as the secret of an HMAC.
     let header = encode(&json!({"alg": "HS256", "kid": "rsa"}));
     let signed = format!("{header}.{claims}");
     let public = scene.issuer.public_rsa_key();
@@ -297,38 +300,36 @@ fn unsigned_and_symmetric_tokens_do_not_exist() {
         let tag = URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, signed.as_bytes()));
         scene.refused(&format!("{signed}.{tag}"), "RS256 or ES256");
     }
-    assert_eq!(
-        scene.issuer.requests(),
-        0,
-        "none of them is worth a question"
-    );
+    assert_eq!(scene.issuer.requests(), 0, "the issuer is not contacted");
 }
 
 #[test]
-fn nobody_is_asked_unless_a_policy_names_them() {
+fn contacts_only_issuers_that_a_policy_names() {
     let scene = Scene::start();
-    let stranger = LocalIssuer::start();
-    let claims = stranger.claims(&scene.api_audience(), NOW);
-    scene.refused(&stranger.token(&claims), "No OIDC policy of the suite");
-    // Nor for a token that is stale anyway.
-    let stale = scene
+    let other = LocalIssuer::start();
+    let claims = other.claims(&scene.api_audience(), NOW);
+    scene.refused(&other.token(&claims), "No OIDC policy of the suite");
+    // Nor for expired tokens.
+    let expired = scene
         .issuer
         .token(&scene.claims(json!({"exp": NOW - 1_000})));
-    scene.refused(&stale, "expired");
-    assert_eq!((stranger.requests(), scene.issuer.requests()), (0, 0));
-    scene.set_policy(&json!([{"iss": stranger.url(), "claims": {"pipeline_slug": "web"}, "scopes": ["read_suites"]}]));
-    assert_eq!(scene.get(&stranger.token(&claims)).status, 200);
+    scene.refused(&expired, "expired");
+    assert_eq!((other.requests(), scene.issuer.requests()), (0, 0));
+    scene.set_policy(&json!([{
+        "iss": other.url(), "claims": {"pipeline_slug": "web"}, "scopes": ["read_suites"],
+    }]));
+    assert_eq!(scene.get(&other.token(&claims)).status, 200);
     scene.refused(&scene.token(), "No OIDC policy of the suite");
 }
 
 #[test]
-fn new_keys_are_found_and_old_ones_end() {
+fn follows_key_rotation() {
     let scene = Scene::start();
     let old = scene.token();
     assert_eq!(scene.get(&old).status, 200);
     scene.issuer.rotate("second");
     let new = scene.token();
-    // Within the pause nobody is asked again, so the new key is not known yet.
+    // Too early for another fetch, so the new key is not known yet.
     scene.refused(&new, "does not publish");
     assert_eq!(scene.issuer.requests(), 2);
     scene.wait(11);
@@ -338,10 +339,10 @@ fn new_keys_are_found_and_old_ones_end() {
 }
 
 #[test]
-fn made_up_keys_do_not_make_the_server_pester_the_issuer() {
+fn unknown_key_ids_do_not_cause_repeated_fetches() {
     let scene = Scene::start();
     for id in 0..50 {
-        let forged = SigningKey::es256(&format!("made-up-{id}")).sign(&scene.claims(json!({})));
+        let forged = SigningKey::es256(&format!("unknown-{id}")).sign(&scene.claims(json!({})));
         scene.refused(&forged, "does not publish");
     }
     assert_eq!(scene.issuer.requests(), 2);
@@ -349,9 +350,9 @@ fn made_up_keys_do_not_make_the_server_pester_the_issuer() {
 }
 
 #[test]
-fn an_issuer_that_is_down_is_another_matter_than_a_bad_token() {
+fn an_unavailable_issuer_is_a_503() {
     let scene = Scene::start();
-    for (mood, says) in [
+    for (mood, expected) in [
         (IssuerMood::Broken, "500"),
         (IssuerMood::Elsewhere, "redirect"),
         (IssuerMood::Endless, "failed to get"),
@@ -361,19 +362,19 @@ fn an_issuer_that_is_down_is_another_matter_than_a_bad_token() {
         scene.issuer.set_mood(mood);
         let message = scene.get(&scene.token()).error(503);
         assert!(
-            message.contains(scene.issuer.url()) && message.contains(says),
+            message.contains(scene.issuer.url()) && message.contains(expected),
             "{mood:?}: {message}"
         );
         assert!(message.contains("Try again later"), "{message}");
     }
-    // Asked once, not once a request.
-    let asked = scene.issuer.requests();
+    // One fetch, not one per request.
+    let before = scene.issuer.requests();
     scene.get(&scene.token()).error(503);
-    assert_eq!(scene.issuer.requests(), asked);
+    assert_eq!(scene.issuer.requests(), before);
     scene.wait(11);
     scene.issuer.set_mood(IssuerMood::Well);
     assert_eq!(scene.get(&scene.token()).status, 200);
-    // With keys at hand an outage is not noticed for a day.
+    // Cached keys outlast an outage of a day.
     scene.issuer.set_mood(IssuerMood::Broken);
     scene.wait(23 * 60 * 60);
     assert_eq!(scene.get(&scene.token()).status, 200);
@@ -382,9 +383,9 @@ fn an_issuer_that_is_down_is_another_matter_than_a_bad_token() {
 }
 
 #[test]
-fn an_issuer_that_does_not_listen_is_a_503_too() {
+fn an_issuer_that_refuses_connections_is_a_503() {
     let scene = Scene::start();
-    // Bound and dropped: nobody listens there.
+    // Bound and dropped, so nothing listens there.
     let address = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -399,12 +400,14 @@ fn an_issuer_that_does_not_listen_is_a_503_too() {
 }
 
 #[test]
-fn plain_http_is_refused_unless_it_is_allowed() {
+fn rejects_plain_http_by_default() {
     let server = TestServer::with(|_| {}, Clock::System);
     let issuer = LocalIssuer::start();
     server.with_store(async |store| {
         let suite = admin::suite(store, "acme", "web").await.unwrap();
-        let policy = json!([{"iss": issuer.url(), "claims": {"pipeline_slug": "web"}, "scopes": ["read_suites"]}]);
+        let policy = json!([{
+            "iss": issuer.url(), "claims": {"pipeline_slug": "web"}, "scopes": ["read_suites"],
+        }]);
         admin::set_oidc_policy(store, &suite, Some(&policy.to_string()))
             .await
             .unwrap();

@@ -1,4 +1,4 @@
-//! The same tests once more with Postgres under the server: results, plans, tests, runs, suites.
+//! Runs the tests about results, plans, tests, runs and suites on Postgres as well.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,6 +10,9 @@ use crate::support;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "estimates.rs"]
 mod estimates;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "plan_endpoints.rs"]
+mod plan_endpoints;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "plans.rs"]
 mod plans;
@@ -26,7 +29,7 @@ mod tests_api;
 #[path = "uploads.rs"]
 mod uploads;
 
-/// As [`support::TestServer`], with an empty Postgres database.
+/// Like [`support::TestServer`], with an empty Postgres database.
 pub(crate) struct TestServer(support::TestServer);
 
 impl TestServer {

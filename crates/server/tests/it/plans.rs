@@ -1,4 +1,4 @@
-//! Plans: made once, the same for all, balanced by what was learnt.
+//! Plans: created once, equal for all nodes, balanced by recorded durations.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,13 @@ fn request(identifier: &str, parallelism: u32, selectors: &[&str]) -> Value {
         .iter()
         .map(|value| json!({"value": value}))
         .collect();
-    json!({"runner": "rspec", "identifier": identifier, "parallelism": parallelism, "branch": "main", "tests": {"selectors": selectors}})
+    json!({
+        "runner": "rspec", "identifier": identifier, "parallelism": parallelism, "branch": "main",
+        "tests": {"selectors": selectors},
+    })
 }
 
-fn make(server: &TestServer, body: &Value) -> Value {
+fn create(server: &TestServer, body: &Value) -> Value {
     server.post(&plan_path(), body).ok()
 }
 
@@ -41,7 +44,7 @@ fn set(values: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_plan_is_learnt_from_uploads() {
+fn plans_use_durations_from_uploads() {
     let server = TestServer::start();
     for build in ["b1", "b2"] {
         server.upload(
@@ -66,7 +69,7 @@ fn a_plan_is_learnt_from_uploads() {
         ],
     );
     body["location_prefix"] = json!("./");
-    let plan = make(&server, &body);
+    let plan = create(&server, &body);
     assert_eq!(plan["identifier"], "b3/step");
     assert_eq!(plan["parallelism"], 2);
     assert_eq!(plan["experiment"], "");
@@ -90,12 +93,15 @@ fn a_plan_is_learnt_from_uploads() {
         .clone();
     assert_eq!(
         a,
-        json!({"value": "spec/a_spec.rb", "format": "selector", "estimated_duration": 3000, "timing_sample_size": 2})
+        json!({
+            "value": "spec/a_spec.rb", "format": "selector", "estimated_duration": 3000,
+            "timing_sample_size": 2,
+        })
     );
 }
 
 #[test]
-fn the_first_writer_wins_and_the_plan_stays() {
+fn the_first_request_determines_the_plan() {
     let server = TestServer::start();
     fetch(&server, "identifier=b/s").error(404);
     let first = server.post(&plan_path(), &request("b/s", 2, &["a", "b"]));
@@ -113,7 +119,7 @@ fn the_first_writer_wins_and_the_plan_stays() {
 }
 
 #[test]
-fn fifty_nodes_at_once_get_the_same_bytes_and_one_plan_is_made() {
+fn fifty_concurrent_nodes_get_the_same_plan() {
     let server = TestServer::start();
     let selectors: Vec<String> = (0..500).map(|n| format!("spec/{n}_spec.rb")).collect();
     let bodies: Vec<Vec<u8>> = std::thread::scope(|scope| {
@@ -121,7 +127,7 @@ fn fifty_nodes_at_once_get_the_same_bytes_and_one_plan_is_made() {
             .map(|node| {
                 let (server, selectors) = (&server, &selectors);
                 scope.spawn(move || {
-                    // Every node sends something else, so only one plan can have made all answers.
+                    // Every node sends a different request, so equal responses come from one plan.
                     let own: Vec<&str> = selectors.iter().skip(node).map(String::as_str).collect();
                     let answer = server.post(&plan_path(), &request("b/s", 50, &own));
                     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -136,7 +142,7 @@ fn fifty_nodes_at_once_get_the_same_bytes_and_one_plan_is_made() {
     });
     assert!(bodies.iter().all(|body| body == &bodies[0]));
     assert_eq!(fetch(&server, "identifier=b/s").body, bodies[0]);
-    let kept = server.with_store(async |store| {
+    let stored = server.with_store(async |store| {
         let suite = store.suite("acme", "web").await.unwrap().unwrap();
         store
             .plans(suite.id, test_engine_store::Page::new(1, 10))
@@ -144,15 +150,15 @@ fn fifty_nodes_at_once_get_the_same_bytes_and_one_plan_is_made() {
             .unwrap()
             .total
     });
-    assert_eq!(kept, 1);
+    assert_eq!(stored, 1);
 }
 
 #[test]
-fn a_plan_is_sent_plain_or_compressed_and_outlives_the_server() {
+fn plans_are_sent_plain_or_compressed_and_survive_a_restart() {
     let mut server = TestServer::start();
     let selectors: Vec<String> = (0..200).map(|n| format!("spec/{n}_spec.rb")).collect();
     let selectors: Vec<&str> = selectors.iter().map(String::as_str).collect();
-    let made = server
+    let created = server
         .post(&plan_path(), &request("b/s", 3, &selectors))
         .body;
     let ask = |encoding: &str| {
@@ -164,14 +170,14 @@ fn a_plan_is_sent_plain_or_compressed_and_outlives_the_server() {
     };
     let plain = ask("identity");
     assert_eq!(plain.header("content-encoding"), None);
-    assert_eq!(plain.body, made);
+    assert_eq!(plain.body, created);
     assert_eq!(
         plain.header("content-length").unwrap(),
-        made.len().to_string()
+        created.len().to_string()
     );
-    // The client unpacks it; its own header tells that the server had packed it.
+    // The client decompresses it; the header shows that the server compressed it.
     let packed = ask("gzip");
-    assert_eq!(packed.body, made);
+    assert_eq!(packed.body, created);
     assert_eq!(packed.header("vary"), Some("accept-encoding"));
     server.stop();
     let stored = server.with_store(async |store| {
@@ -185,17 +191,20 @@ fn a_plan_is_sent_plain_or_compressed_and_outlives_the_server() {
             .body
     });
     assert!(
-        stored.len() < made.len() / 4,
+        stored.len() < created.len() / 4,
         "{} of {}",
         stored.len(),
-        made.len()
+        created.len()
     );
 }
 
 #[test]
-fn every_problem_of_a_request_is_named() {
+fn reports_all_problems_of_a_request() {
     let server = TestServer::start();
-    let message = server.post(&plan_path(), &json!({"parallelism": 0, "target_time": 100_000.0, "selection": {"strategy": "guess"}})).error(400);
+    let invalid = json!({
+        "parallelism": 0, "target_time": 100_000.0, "selection": {"strategy": "guess"},
+    });
+    let message = server.post(&plan_path(), &invalid).error(400);
     for part in [
         "runner",
         "identifier",
@@ -216,19 +225,25 @@ fn every_problem_of_a_request_is_named() {
 }
 
 #[test]
-fn null_lists_and_unknown_fields_are_fine() {
+fn accepts_null_lists_and_unknown_fields() {
     let server = TestServer::start();
-    let body = json!({"runner": "rspec", "identifier": "b/s", "parallelism": 1, "branch": "", "future": {"a": 1}, "tests": {"files": null, "selectors": [{"value": "a", "more": 1}], "examples": null}});
-    assert_eq!(make(&server, &body)["tasks"]["0"]["tests"][0]["value"], "a");
+    let body = json!({
+        "runner": "rspec", "identifier": "b/s", "parallelism": 1, "branch": "", "future": {"a": 1},
+        "tests": {"files": null, "selectors": [{"value": "a", "more": 1}], "examples": null},
+    });
+    assert_eq!(
+        create(&server, &body)["tasks"]["0"]["tests"][0]["value"],
+        "a"
+    );
 }
 
 #[test]
-fn one_node_says_nothing_of_timings_and_every_node_has_a_key() {
+fn a_single_node_has_no_timing_metadata_and_every_node_has_a_key() {
     let server = TestServer::start();
-    let one = make(&server, &request("b/1", 1, &["a"]));
+    let one = create(&server, &request("b/1", 1, &["a"]));
     assert_eq!(one["timing_metadata"], json!({}));
     assert_eq!(one.get("known_timings_ratio"), None);
-    let many = make(&server, &request("b/2", 4, &["a", "a"]));
+    let many = create(&server, &request("b/2", 4, &["a", "a"]));
     let tasks = many["tasks"].as_object().unwrap();
     assert_eq!(tasks.keys().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
     let planned: usize = tasks
@@ -239,9 +254,9 @@ fn one_node_says_nothing_of_timings_and_every_node_has_a_key() {
 }
 
 #[test]
-fn no_test_is_a_plan_without_nodes() {
+fn an_empty_request_has_a_plan_without_nodes() {
     let server = TestServer::start();
-    let plan = make(&server, &request("b/s", 3, &[]));
+    let plan = create(&server, &request("b/s", 3, &[]));
     assert_eq!(
         (plan["parallelism"].as_u64(), plan["tasks"].clone()),
         (Some(0), json!({}))
@@ -249,7 +264,7 @@ fn no_test_is_a_plan_without_nodes() {
 }
 
 #[test]
-fn the_server_chooses_the_number_of_nodes() {
+fn chooses_the_node_count() {
     let server = TestServer::start();
     let results: Vec<Value> = (0..8)
         .map(|n| result("", &format!("t{n}"), &format!("f{n}"), 10.0, "passed"))
@@ -261,7 +276,7 @@ fn the_server_chooses_the_number_of_nodes() {
         let mut body = request(identifier, 0, &files);
         body["max_parallelism"] = json!(most);
         body["target_time"] = json!(target);
-        make(&server, &body)["parallelism"].as_u64().unwrap()
+        create(&server, &body)["parallelism"].as_u64().unwrap()
     };
     assert_eq!(choose("1", 10, Some(20.0)), 4);
     assert_eq!(choose("2", 10, Some(40.0)), 2);
@@ -270,7 +285,7 @@ fn the_server_chooses_the_number_of_nodes() {
 }
 
 #[test]
-fn muted_and_skipped_tests_are_listed_and_skipped_examples_left_out() {
+fn lists_muted_and_skipped_tests_and_omits_skipped_examples() {
     let server = TestServer::start();
     server.upload(
         "b1",
@@ -297,9 +312,15 @@ fn muted_and_skipped_tests_are_listed_and_skipped_examples_left_out() {
         .put(&format!("{SUITE}/tests/{}/skip", id("broken")))
         .ok();
 
-    let example = |name: &str| json!({"format": "example", "path": format!("spec/a_spec.rb:{name}"), "identifier": name, "scope": "A", "name": name});
-    let body = json!({"runner": "rspec", "identifier": "b2/s", "parallelism": 1, "branch": "main", "tests": {"examples": [example("shaky"), example("broken"), example("fine")]}});
-    let plan = make(&server, &body);
+    let examples = ["shaky", "broken", "fine"].map(|name| {
+        let path = format!("spec/a_spec.rb:{name}");
+        json!({"format": "example", "path": path, "identifier": name, "scope": "A", "name": name})
+    });
+    let body = json!({
+        "runner": "rspec", "identifier": "b2/s", "parallelism": 1, "branch": "main",
+        "tests": {"examples": examples},
+    });
+    let plan = create(&server, &body);
     assert_eq!(
         plan["muted_tests"],
         json!([{"scope": "A", "name": "shaky", "path": "spec/a_spec.rb:1"}])
@@ -321,7 +342,7 @@ fn muted_and_skipped_tests_are_listed_and_skipped_examples_left_out() {
         (Some("example"), Some(1000))
     );
 
-    // A retried job may come days later: it gets the tests that are muted by then.
+    // A job may be retried days later: it gets the tests that are muted by then.
     server
         .put(&format!("{SUITE}/tests/{}/mute", id("fine")))
         .ok();
@@ -338,15 +359,18 @@ fn muted_and_skipped_tests_are_listed_and_skipped_examples_left_out() {
 }
 
 #[test]
-fn files_of_older_clients_are_planned_as_files() {
+fn plans_files_of_older_clients_as_files() {
     let server = TestServer::start();
     server.upload(
         "b1",
         "main",
         &json!([result("", "a", "./a_spec.rb", 3.0, "passed")]),
     );
-    let body = json!({"runner": "rspec", "identifier": "b/s", "parallelism": 2, "branch": "main", "tests": {"files": [{"path": "./a_spec.rb"}, {"path": "./b_spec.rb"}]}});
-    let plan = make(&server, &body);
+    let body = json!({
+        "runner": "rspec", "identifier": "b/s", "parallelism": 2, "branch": "main",
+        "tests": {"files": [{"path": "./a_spec.rb"}, {"path": "./b_spec.rb"}]},
+    });
+    let plan = create(&server, &body);
     let known: Vec<&Value> = plan["tasks"]
         .as_object()
         .unwrap()
@@ -354,9 +378,10 @@ fn files_of_older_clients_are_planned_as_files() {
         .flat_map(|task| task["tests"].as_array().unwrap())
         .collect();
     assert!(
-        known.contains(
-            &&json!({"path": "./a_spec.rb", "format": "file", "estimated_duration": 3000, "timing_sample_size": 1})
-        ),
+        known.contains(&&json!({
+            "path": "./a_spec.rb", "format": "file", "estimated_duration": 3000,
+            "timing_sample_size": 1,
+        })),
         "{known:?}"
     );
     assert_eq!(plan["timing_metadata"]["file"]["median_duration"], 3000.0);
@@ -370,7 +395,7 @@ fn files_of_older_clients_are_planned_as_files() {
 }
 
 #[test]
-fn the_default_branch_counts_until_the_own_has_history() {
+fn uses_the_default_branch_until_the_own_branch_has_history() {
     let server = TestServer::start();
     server.upload("m1", "main", &json!([result("", "a", "a", 1.0, "passed")]));
     server.upload(
@@ -386,7 +411,7 @@ fn the_default_branch_counts_until_the_own_has_history() {
     let estimate = |identifier: &str, branch: &str, value: &str| {
         let mut body = request(identifier, 1, &[value]);
         body["branch"] = json!(branch);
-        make(&server, &body)["tasks"]["0"]["tests"][0]["estimated_duration"]
+        create(&server, &body)["tasks"]["0"]["tests"][0]["estimated_duration"]
             .as_i64()
             .unwrap()
     };
@@ -394,7 +419,7 @@ fn the_default_branch_counts_until_the_own_has_history() {
     assert_eq!(
         estimate("2", "main", "b"),
         4_000,
-        "another branch is better than nothing"
+        "uses another branch rather than none"
     );
     for build in ["f2", "f3", "f4", "f5"] {
         server.upload(
@@ -409,97 +434,7 @@ fn the_default_branch_counts_until_the_own_has_history() {
 }
 
 #[test]
-fn slow_files_and_files_with_skipped_tests_are_worth_expanding() {
-    let server = TestServer::start();
-    let mut results: Vec<Value> = (0..9)
-        .map(|n| {
-            result(
-                "",
-                &format!("t{n}"),
-                &format!("apps/web/spec/f{n}_spec.rb"),
-                1.0,
-                "passed",
-            )
-        })
-        .collect();
-    results.push(result(
-        "",
-        "slow",
-        "apps/web/spec/slow_spec.rb",
-        30.0,
-        "passed",
-    ));
-    results.push(result(
-        "Old",
-        "skipped",
-        "./spec/old_spec.rb",
-        1.0,
-        "passed",
-    ));
-    server.upload("b1", "main", &json!(results));
-    let found = server
-        .post(
-            &format!("{SUITE}/tests/find"),
-            &json!({"scope": "Old", "name": "skipped"}),
-        )
-        .ok();
-    server
-        .put(&format!(
-            "{SUITE}/tests/{}/skip",
-            found["id"].as_str().unwrap()
-        ))
-        .ok();
-
-    let mut files: Vec<Value> = (0..9)
-        .map(|n| json!({"path": format!("./apps/web/spec/f{n}_spec.rb")}))
-        .collect();
-    files.push(json!({"path": "./apps/web/spec/slow_spec.rb"}));
-    files.push(json!({"path": "apps/api/spec/old_spec.rb"}));
-    let filter = |split: bool, nodes: u32, target: Option<f64>| {
-        let body = json!({"files": files, "target_time": target, "env": {"BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE": split, "BUILDKITE_PARALLEL_JOB_COUNT": nodes}});
-        server
-            .post(&format!("{SUITE}/test_plan/filter_tests"), &body)
-            .ok()["tests"]
-            .clone()
-    };
-    let skipped = json!({"path": "apps/api/spec/old_spec.rb", "reason": "file contains 1 or more skipped tests"});
-    let slow = json!({"path": "./apps/web/spec/slow_spec.rb", "reason": "slow file"});
-    assert_eq!(filter(false, 4, None), json!([skipped]));
-    assert_eq!(filter(true, 4, None), json!([slow, skipped]));
-    assert_eq!(filter(true, 1, None), json!([skipped]));
-    assert_eq!(filter(true, 1, Some(10.0)), json!([slow, skipped]));
-    assert_eq!(filter(true, 1, Some(60.0)), json!([skipped]));
-}
-
-#[test]
-fn a_node_s_report_is_kept_for_a_plan_that_exists() {
-    let server = TestServer::start();
-    let body = json!({
-        "version": "1.0.0",
-        "env": {"BUILDKITE_TEST_ENGINE_IDENTIFIER": "b/s", "BUILDKITE_PARALLEL_JOB": 1},
-        "timeline": [{"event": "test_start", "timestamp": "2026-06-20T04:46:13.60977Z"}],
-        "statistics": {"total": 3},
-    });
-    let path = format!("{SUITE}/test_plan_metadata");
-    let message = server.post(&path, &body).error(404);
-    assert!(message.starts_with("Test plan not found"), "{message}");
-    make(&server, &request("b/s", 2, &["a"]));
-    assert_eq!(
-        server.post(&path, &body).ok(),
-        json!({"head": "no_content"})
-    );
-    let reports = server.with_store(async |store| {
-        let suite = store.suite("acme", "web").await.unwrap().unwrap();
-        store.node_reports(suite.id, "b/s").await.unwrap()
-    });
-    assert_eq!(
-        (reports.len(), reports[0].node, reports[0].version.as_str()),
-        (1, 1, "1.0.0")
-    );
-}
-
-#[test]
-fn plans_are_forgotten_after_their_time() {
+fn plans_expire() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
     let day = 24 * 60 * 60 * 1_000;
@@ -508,11 +443,11 @@ fn plans_are_forgotten_after_their_time() {
         |config| config.planning.plan_retention_days = 2,
         Clock::Fixed(Arc::clone(&time)),
     );
-    let first = make(&server, &request("b/s", 1, &["a"]));
+    let first = create(&server, &request("b/s", 1, &["a"]));
     time.store(102 * day - 1, Ordering::SeqCst);
     assert_eq!(fetch(&server, "identifier=b/s").ok(), first);
     time.store(102 * day, Ordering::SeqCst);
     fetch(&server, "identifier=b/s").error(404);
-    let second = make(&server, &request("b/s", 1, &["b"]));
+    let second = create(&server, &request("b/s", 1, &["b"]));
     assert_eq!(second["tasks"]["0"]["tests"][0]["value"], "b");
 }

@@ -1,4 +1,4 @@
-//! The program as a process that serves: for what only a process has, its death above all.
+//! `test-engine serve` as a process, for tests that kill it.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -8,12 +8,12 @@ pub(crate) struct Process {
     child: Child,
     /// Such as `http://127.0.0.1:40001`.
     pub(crate) base: String,
-    /// What it printed before it listened.
+    /// Lines printed before it listened.
     pub(crate) said: Vec<String>,
 }
 
 impl Process {
-    /// Starts this command, which must be `test-engine` or become it, and waits until it listens.
+    /// Starts this command, which must be `test-engine` or exec it, and waits until it listens.
     pub(crate) fn serve(mut command: Command) -> Self {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "off"])
@@ -30,22 +30,21 @@ impl Process {
             said.push(line);
         }
         let ended = child.wait().unwrap();
-        panic!("the server ended before it listened: {ended}, {said:?}");
+        panic!("the server exited before it listened: {ended}, {said:?}");
     }
 
-    /// Its number.
     pub(crate) fn id(&self) -> rustix::process::Pid {
         rustix::process::Pid::from_child(&self.child)
     }
 
-    /// SIGTERM, and waits until it has ended well.
+    /// Sends SIGTERM and waits for a successful exit.
     pub(crate) fn stop(&mut self) {
         rustix::process::kill_process(self.id(), rustix::process::Signal::TERM).unwrap();
         let ended = self.child.wait().unwrap();
         assert!(ended.success(), "{ended}");
     }
 
-    /// SIGKILL: nothing can be finished or flushed.
+    /// Sends SIGKILL: nothing can be finished or flushed.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! Old executions go by themselves, uploads go on meanwhile, and decisions about tests stay.
+//! Retention: removes old executions, does not block uploads, keeps the states of tests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ fn failed_executions(server: &TestServer, upload: &crate::support::Answer) -> us
 }
 
 #[test]
-fn the_server_removes_old_executions_by_itself() {
+fn the_server_removes_expired_executions() {
     let mut server = TestServer::with(|_config| {}, Clock::fixed_at(THEN));
     let old = server.upload("old", "main", &failures(3));
     let name = json!({"scope": "Basket", "name": "adds 1"});
@@ -63,9 +63,9 @@ fn the_server_removes_old_executions_by_itself() {
     assert_eq!(runs.as_array().unwrap().len(), 2, "{runs}");
 }
 
-/// Only what is removed in many steps lets that many uploads through.
+// Only possible because data is removed in many steps.
 #[test]
-fn uploads_go_on_while_much_is_removed() {
+fn uploads_continue_during_a_large_removal() {
     let clock = Clock::fixed_at(THEN);
     let server = TestServer::with(|_config| {}, clock.clone());
     for number in 0..12 {
@@ -73,7 +73,7 @@ fn uploads_go_on_while_much_is_removed() {
     }
     let kept = Retention::default().kept_since(THEN.plus_days(800));
     let Clock::Fixed(time) = &clock else {
-        panic!("it was made to stand still")
+        panic!("the clock is fixed")
     };
     time.store(THEN.plus_days(800).millis(), Ordering::SeqCst);
 
@@ -99,8 +99,8 @@ fn uploads_go_on_while_much_is_removed() {
         }
         assert_eq!(removing.join().unwrap(), expected);
     });
-    // One at a time, and each had to wait for one step at most: 12 uploads' failures are 12 steps
-    // and more, with pauses that are twice as long.
+    // Each upload waited for one step at most. The failures of 12 uploads are at least 12 steps,
+    // with pauses twice as long.
     assert!(uploads >= 5, "only {uploads} uploads got through");
     let left = server.with_store(async |store| count_expired(store, kept).await.unwrap());
     assert_eq!(left, Expired::default());
@@ -109,8 +109,8 @@ fn uploads_go_on_while_much_is_removed() {
 }
 
 #[test]
-fn by_hand_it_says_what_would_go_before_it_goes() {
-    // The program looks at the real clock.
+fn the_command_prints_what_it_would_remove_and_removes_it() {
+    // The command uses the real clock.
     let then = Clock::System.now().plus_days(-200);
     let server = TestServer::with(|_config| {}, Clock::fixed_at(then));
     server.upload("old", "main", &failures(3));

@@ -1,5 +1,5 @@
-//! Secrets: only their hashes are kept, they are shown once, and no log ever holds one, nor a text
-//! of a result.
+//! Secrets: only their hashes are stored, they are printed once, and logs contain neither secrets
+//! nor texts of results.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -10,15 +10,15 @@ use test_engine_testkit::LocalIssuer;
 
 use crate::support::{Ask, SUITE, TestServer, form, gzip, program};
 
-/// Every file of a folder, at any depth, in one piece.
-fn everything_in(folder: &Path) -> Vec<u8> {
+/// The contents of all files in a directory, recursively.
+fn contents_of(directory: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs_err::read_dir(folder).unwrap() {
+    let mut directories = vec![directory.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs_err::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else {
                 bytes.extend(fs_err::read(path).unwrap());
             }
@@ -27,11 +27,11 @@ fn everything_in(folder: &Path) -> Vec<u8> {
     bytes
 }
 
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// The program with its log in a file.
+/// A server that logs to a file.
 struct Logged {
     child: Child,
     base: String,
@@ -71,7 +71,7 @@ impl Logged {
 
 impl Drop for Logged {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _gone = self.child.kill();
         let _status = self.child.wait();
     }
@@ -93,7 +93,7 @@ fn secret_of(text: &str) -> String {
 }
 
 #[test]
-fn no_log_holds_a_secret_or_a_text_of_a_result() {
+fn logs_contain_no_secrets_or_texts_of_results() {
     for format in ["text", "json"] {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
@@ -108,7 +108,7 @@ fn no_log_holds_a_secret_or_a_text_of_a_result() {
         let issuer = LocalIssuer::start();
         let policy = directory.path().join("policy.yaml");
         let text = format!(
-            "- iss: {}\n  claims:\n    pipeline_slug: web\n  scopes: [write_uploads, read_suites]\n",
+            "- iss: {}\n  claims: {{pipeline_slug: web}}\n  scopes: [write_uploads, read_suites]\n",
             issuer.url()
         );
         fs_err::write(&policy, text).unwrap();
@@ -154,7 +154,8 @@ fn no_log_holds_a_secret_or_a_text_of_a_result() {
         assert_eq!(upload_as(&format!("Token token={good_jwt}")), 202);
         assert_eq!(upload_as(&format!("Token token={bad_jwt}")), 401);
         assert_eq!(upload_as("Token token=\"tes_wrongsecret\""), 401);
-        let junit = "<testsuite><testcase name='Secretname' classname='secretscope'><failure message='secretreason'>secrettrace</failure></testcase>";
+        let junit = "<testsuite><testcase name='Secretname' classname='secretscope'>\
+            <failure message='secretreason'>secrettrace</failure></testcase>";
         for data in [junit.to_owned(), format!("{junit}</testsuite>")] {
             let (kind, body) = form(&[("format", "junit"), ("run_env[key]", "k"), ("data", &data)]);
             server
@@ -233,7 +234,7 @@ fn no_log_holds_a_secret_or_a_text_of_a_result() {
         let mut server = server;
         assert!(server.child.wait().unwrap().success());
         let said = fs_err::read_to_string(&log).unwrap();
-        // It did log, and at the level that tells most.
+        // It did log, at the most verbose level.
         assert!(
             said.contains("/v1/uploads") && said.contains("TRACE"),
             "{said}"
@@ -254,7 +255,7 @@ fn no_log_holds_a_secret_or_a_text_of_a_result() {
                 "the {format} log holds {secret}:\n{said}"
             );
         }
-        // Nor in another spelling: the last part of a signed token, the digits of a secret.
+        // Nor parts: the signature of a token, the digits of a secret.
         for token in [&server.admin, &suite_token, &good_jwt] {
             let tail = &token[token.len() - 20..];
             assert!(!said.contains(tail), "the {format} log holds {tail}");
@@ -263,7 +264,7 @@ fn no_log_holds_a_secret_or_a_text_of_a_result() {
 }
 
 #[test]
-fn only_hashes_of_secrets_are_kept() {
+fn only_hashes_of_secrets_are_stored() {
     use sha2::{Digest as _, Sha256};
     let server = TestServer::start();
     let extra = server.token("acme", &test_engine::scopes::Scope::ALL);
@@ -275,27 +276,27 @@ fn only_hashes_of_secrets_are_kept() {
     let cookie = signed_in.header("set-cookie").unwrap().to_owned();
     let (_, rest) = cookie.split_once('=').unwrap();
     let session = rest.split(';').next().unwrap();
-    let kept = everything_in(server.directory());
+    let kept = contents_of(server.directory());
     for secret in [server.access.as_str(), &server.suite_token, &extra, session] {
         assert!(secret.len() > 40, "{secret}");
         assert!(
-            !holds(&kept, secret.as_bytes()),
+            !contains(&kept, secret.as_bytes()),
             "a secret is kept as it is"
         );
         let digits = secret.split_once('_').unwrap().1;
         assert!(
-            !holds(&kept, digits.as_bytes()),
+            !contains(&kept, digits.as_bytes()),
             "a secret is kept without its prefix"
         );
         let bits = hex::decode(digits).unwrap();
-        assert!(!holds(&kept, &bits), "a secret is kept in binary");
-        // The hash is there, so this looked in the right place.
-        assert!(holds(&kept, &Sha256::digest(secret.as_bytes())));
+        assert!(!contains(&kept, &bits), "a secret is stored in binary");
+        // The hash is found, so the search covers the database.
+        assert!(contains(&kept, &Sha256::digest(secret.as_bytes())));
     }
 }
 
 #[test]
-fn a_secret_is_shown_once_and_never_again() {
+fn secrets_are_printed_only_once() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
     printed(data, &["organization", "create", "acme"]);

@@ -1,5 +1,4 @@
-//! Three real servers on one Postgres, asked at once: whoever asks must not be able to tell them
-//! from one server.
+//! Three real servers on one Postgres under concurrent requests: they behave like one server.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -12,11 +11,10 @@ use uuid::Uuid;
 use crate::process::Process;
 use crate::support::{Answer, Ask, program, result};
 
-/// What the servers allow an organization in a minute: few enough that no request is reserved in
-/// bulk, and more than these tests need otherwise.
+/// Requests per organization and minute: few enough that servers do not reserve them in bulk, and
+/// more than the other tests need.
 const LIMIT: usize = 100;
 
-/// Who may read the metrics of each server.
 const METRICS_TOKEN: &str = "only for these tests";
 
 pub(crate) struct Servers {
@@ -29,12 +27,12 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Three at the same moment, on an empty database.
+    /// Starts three servers concurrently on an empty database.
     fn start() -> Self {
         Self::with_limit(LIMIT)
     }
 
-    /// The same, and so many requests of an organization are allowed in a minute; 0: all.
+    /// Like [`Self::start`], with a rate limit; 0 means none.
     pub(crate) fn with_limit(limit: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = test_engine_test_postgres::fresh_database();
@@ -44,8 +42,12 @@ impl Servers {
                 .collect();
             starting.into_iter().map(|it| it.join().unwrap()).collect()
         });
-        let told: Vec<&String> = processes.iter().flat_map(|it| &it.said).collect();
-        assert_eq!(told.len(), 1, "one of them made the organization: {told:?}");
+        let tokens: Vec<&String> = processes.iter().flat_map(|it| &it.said).collect();
+        assert_eq!(
+            tokens.len(),
+            1,
+            "one server creates the organization: {tokens:?}"
+        );
         let mut servers = Self {
             bases: processes.iter().map(|it| it.base.clone()).collect(),
             processes: Mutex::new(processes),
@@ -54,7 +56,7 @@ impl Servers {
             directory,
             url,
         };
-        let suite = servers.say(&["suite", "create", "default/web", "--json"]);
+        let suite = servers.run(&["suite", "create", "default/web", "--json"]);
         suite["suite_token"]
             .as_str()
             .unwrap()
@@ -63,38 +65,36 @@ impl Servers {
         servers
     }
 
-    /// What the command line answers, beside the servers.
-    fn say(&self, arguments: &[&str]) -> Value {
+    /// Runs a command and parses its output.
+    fn run(&self, arguments: &[&str]) -> Value {
         let output = command(&self.directory, &self.url, 0)
             .args(arguments)
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
     fn token(&self, organization: &str) -> String {
-        let made = self.say(&["token", "create", "--organization", organization, "--json"]);
-        made["token"].as_str().unwrap().to_owned()
+        let created = self.run(&["token", "create", "--organization", organization, "--json"]);
+        created["token"].as_str().unwrap().to_owned()
     }
 
-    /// A request to the server of this number, and on from 0.
+    /// A request to the server with this number, modulo their count.
     pub(crate) fn ask(&self, server: usize, method: &str, path: &str) -> Ask {
         self.ask_at(&self.bases[server % self.bases.len()], method, path)
     }
 
-    /// A request to the server at this address.
     pub(crate) fn ask_at(&self, base: &str, method: &str, path: &str) -> Ask {
         Ask::new(method, &format!("{base}{path}")).bearer(&self.access)
     }
 
-    /// One more server beside the three.
     pub(crate) fn start_another(&self) -> Process {
         Process::serve(command(&self.directory, &self.url, 0))
     }
 
-    /// How often the server at this address has done a job in the background.
+    /// How often the server at this address has run a background job.
     pub(crate) fn job_runs(base: &str, job: &str) -> u64 {
         let metrics = Ask::new("GET", &format!("{base}/metrics"))
             .bearer(METRICS_TOKEN)
@@ -117,16 +117,15 @@ impl Servers {
             .try_send()
     }
 
-    /// As a client does: to this server, and when it does not answer to the next.
+    /// Like a client: tries the next server if one does not respond.
     pub(crate) fn upload(&self, server: usize, body: &Value) -> Value {
         let answer = (server..server + 3)
             .find_map(|server| self.try_upload(server, body))
-            .expect("one of the servers answers");
+            .expect("a server responds");
         assert_eq!(answer.status, 202, "{}", answer.text());
         answer.json()
     }
 
-    /// What the database holds.
     pub(crate) fn with_store<T>(&self, work: impl AsyncFnOnce(&Store) -> T) -> T {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let store = Store::open(&self.url).await.unwrap();
@@ -136,7 +135,7 @@ impl Servers {
         })
     }
 
-    /// Passed and failed executions of each run.
+    /// Passed executions, failed executions and uploads of each run.
     pub(crate) fn counts(&self) -> BTreeMap<String, (u64, u64, u64)> {
         self.with_store(async |store| {
             let suite = store.suite("default", "web").await.unwrap().unwrap();
@@ -162,8 +161,8 @@ fn command(directory: &tempfile::TempDir, url: &str, limit: usize) -> std::proce
     command
 }
 
-/// Does something so many times at once, each with its number.
-pub(crate) fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+/// Runs `work` concurrently with each number below `times`.
+pub(crate) fn concurrently<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let work = &work;
         let threads: Vec<_> = (0..times)
@@ -176,22 +175,22 @@ pub(crate) fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -
 pub(crate) const SUITE: &str = "/v2/analytics/organizations/default/suites/web";
 
 #[test]
-fn uploads_to_several_servers_are_neither_lost_nor_doubled() {
+fn uploads_are_neither_lost_nor_duplicated() {
     let servers = Servers::start();
-    // The same upload ten times at once.
+    // The same upload ten times, concurrently.
     let results: Vec<Value> = (0..50)
         .map(|n| result("Same", &format!("test {n}"), "same.py", 0.1, "passed"))
         .collect();
     let body = json!({"format": "json", "run_env": {"key": "same"}, "data": results});
-    let receipts = at_once(10, |number| servers.upload(number, &body));
+    let receipts = concurrently(10, |number| servers.upload(number, &body));
     assert!(receipts.iter().all(|it| *it == receipts[0]), "{receipts:?}");
     assert_eq!(receipts[0]["queued"], 50);
 
-    // Nodes of several builds at once; one server dies in the middle, and its clients go on with
+    // Concurrent nodes of several builds. One server is killed in between, and its clients use
     // another.
     let sent = AtomicUsize::new(0);
     let (builds, senders, uploads) = (4, 12, 8);
-    at_once(senders, |sender| {
+    concurrently(senders, |sender| {
         for number in 0..uploads {
             let mut results: Vec<Value> = (0..20)
                 .map(|n| {
@@ -201,10 +200,13 @@ fn uploads_to_several_servers_are_neither_lost_nor_doubled() {
                     one
                 })
                 .collect();
-            // Every node brings this one, so all of them write the same rows.
+            // All nodes send this one, so all write the same rows.
             results.push(result("Node", "common", "node.py", 0.2, "failed"));
             let key = format!("build {}", (sender + number) % builds);
-            let body = json!({"format": "json", "run_env": {"key": key}, "tags": {"part": format!("{sender} {number}")}, "data": results});
+            let body = json!({
+                "format": "json", "run_env": {"key": key},
+                "tags": {"part": format!("{sender} {number}")}, "data": results,
+            });
             servers.upload(sender + number, &body);
             if sent.fetch_add(1, Ordering::SeqCst) == senders * uploads / 2 {
                 servers.processes.lock().unwrap()[1].kill();
@@ -227,7 +229,7 @@ fn uploads_to_several_servers_are_neither_lost_nor_doubled() {
 }
 
 #[test]
-fn several_servers_give_one_plan_and_take_its_reports() {
+fn several_servers_return_one_plan_and_store_its_reports() {
     let servers = Servers::start();
     let results: Vec<Value> = (0..40)
         .map(|n| {
@@ -246,16 +248,19 @@ fn several_servers_give_one_plan_and_take_its_reports() {
     servers.upload(0, &body);
     for identifier in 0..5 {
         let identifier = format!("build {identifier}/step");
-        // Each node asks for something else; all of them get the first one's.
-        let plans = at_once(9, |node| {
+        // Each node sends a different request; all get the plan of the first.
+        let plans = concurrently(9, |node| {
             let files: Vec<Value> = (0..30 + node)
                 .map(|n| json!({"path": format!("f{n}.py")}))
                 .collect();
-            let body = json!({"runner": "pytest", "identifier": identifier, "parallelism": node + 2, "branch": "main", "tests": {"files": files}});
+            let body = json!({
+                "runner": "pytest", "identifier": identifier, "parallelism": node + 2,
+                "branch": "main", "tests": {"files": files},
+            });
             let path = format!("{SUITE}/test_plan");
-            let made = servers.ask(node, "POST", &path).json(&body).send();
-            assert_eq!(made.status, 200, "{}", made.text());
-            made.body
+            let created = servers.ask(node, "POST", &path).json(&body).send();
+            assert_eq!(created.status, 200, "{}", created.text());
+            created.body
         });
         assert!(plans.iter().all(|plan| *plan == plans[0]));
         let plan: Value = serde_json::from_slice(&plans[0]).unwrap();
@@ -267,11 +272,14 @@ fn several_servers_give_one_plan_and_take_its_reports() {
             assert_eq!(fetched.status, 200);
             assert_eq!(fetched.body, plans[0], "server {server}");
         }
-        at_once(9, |node| {
-            let body = json!({"version": "3.0.0", "env": {"BUILDKITE_TEST_ENGINE_IDENTIFIER": identifier, "BUILDKITE_PARALLEL_JOB": node}, "timeline": [], "statistics": {}});
+        concurrently(9, |node| {
+            let env = json!({
+                "BUILDKITE_TEST_ENGINE_IDENTIFIER": identifier, "BUILDKITE_PARALLEL_JOB": node,
+            });
+            let body = json!({"version": "3.0.0", "env": env, "timeline": [], "statistics": {}});
             let path = format!("{SUITE}/test_plan_metadata");
-            let told = servers.ask(node + 1, "POST", &path).json(&body).send();
-            assert_eq!(told.status, 200, "{}", told.text());
+            let reported = servers.ask(node + 1, "POST", &path).json(&body).send();
+            assert_eq!(reported.status, 200, "{}", reported.text());
         });
         let nodes: Vec<i64> = servers.with_store(async |store| {
             let suite = store.suite("default", "web").await.unwrap().unwrap();
@@ -283,9 +291,9 @@ fn several_servers_give_one_plan_and_take_its_reports() {
 }
 
 #[test]
-fn what_one_server_was_told_all_know_at_once() {
+fn changes_on_one_server_are_visible_on_all() {
     let servers = Servers::start();
-    // A test stands where the last upload saw it, whichever servers took the uploads.
+    // The file of a test is that of the last upload, whichever server received it.
     let upload = |server: usize, file: &str| {
         let results = [result("Moving", "test", file, 0.1, "passed")];
         let key = Uuid::new_v4().to_string();
@@ -311,49 +319,52 @@ fn what_one_server_was_told_all_know_at_once() {
         upload(server, file);
         assert_eq!(find(server + 1)["file_name"], file, "server {server}");
     }
-    // Muted on one server, muted in the next plan of another, and enabled again.
+    // A test muted on one server is muted in the next plan of another.
     let id = find(0)["id"].as_str().unwrap().to_owned();
     let muted = |server: usize, identifier: &str| {
-        let body = json!({"runner": "pytest", "identifier": identifier, "parallelism": 2, "branch": "main", "tests": {"files": [{"path": "a.py"}]}});
+        let body = json!({
+            "runner": "pytest", "identifier": identifier, "parallelism": 2, "branch": "main",
+            "tests": {"files": [{"path": "a.py"}]},
+        });
         let path = format!("{SUITE}/test_plan");
         let plan = servers.ask(server, "POST", &path).json(&body).send().ok();
         plan["muted_tests"].as_array().unwrap().len()
     };
     assert_eq!(muted(1, "before"), 0);
-    let put = |server: usize, what: &str| {
-        let path = format!("{SUITE}/tests/{id}/{what}");
-        let told = servers.ask(server, "PUT", &path).send();
-        assert_eq!(told.status, 200, "{}", told.text());
+    let put = |server: usize, action: &str| {
+        let path = format!("{SUITE}/tests/{id}/{action}");
+        let changed = servers.ask(server, "PUT", &path).send();
+        assert_eq!(changed.status, 200, "{}", changed.text());
     };
     put(0, "mute");
     assert_eq!(muted(1, "muted"), 1);
     put(2, "enable");
     assert_eq!(muted(0, "enabled"), 0);
-    // A token works everywhere once it is made, and nowhere once it is taken back.
-    let made = servers.say(&["token", "create", "--json"]);
+    // New and revoked tokens take effect on all servers immediately.
+    let created = servers.run(&["token", "create", "--json"]);
     let with_token = |server: usize| {
         let path = "/v2/access-token";
-        let token = made["token"].as_str().unwrap();
+        let token = created["token"].as_str().unwrap();
         let ask = Ask::new("GET", &format!("{}{path}", servers.bases[server]));
         ask.bearer(token).send()
     };
     let uuids: Vec<Value> = (0..3)
         .map(|it| with_token(it).ok()["uuid"].clone())
         .collect();
-    servers.say(&["token", "revoke", uuids[0].as_str().unwrap()]);
+    servers.run(&["token", "revoke", uuids[0].as_str().unwrap()]);
     for server in 0..3 {
         with_token(server).error(401);
     }
 }
 
 #[test]
-fn several_servers_share_a_limit_on_requests() {
+fn several_servers_share_rate_limits() {
     let servers = Servers::start();
     for attempt in 0.. {
         assert!(attempt < 5, "no minute was long enough");
-        // An organization that has asked nothing yet.
+        // An organization without previous requests.
         let organization = format!("limited-{attempt}");
-        servers.say(&["organization", "create", &organization]);
+        servers.run(&["organization", "create", &organization]);
         let token = servers.token(&organization);
         let path = format!("/v2/analytics/organizations/{organization}/suites");
         let get = |server: usize| {
@@ -363,7 +374,7 @@ fn several_servers_share_a_limit_on_requests() {
                 .send()
         };
         let senders = 6;
-        let answers: Vec<Answer> = at_once(senders, |sender| {
+        let answers: Vec<Answer> = concurrently(senders, |sender| {
             (0..LIMIT / 4).map(|_| get(sender)).collect::<Vec<_>>()
         })
         .into_iter()
@@ -372,12 +383,12 @@ fn several_servers_share_a_limit_on_requests() {
         let reset = |answer: &Answer| answer.header("ratelimit-reset").unwrap().parse::<u32>();
         let resets: Vec<u32> = answers.iter().map(|it| reset(it).unwrap()).collect();
         if resets.iter().max().unwrap() - resets.iter().min().unwrap() > 30 {
-            // A minute ended meanwhile, and the count began anew.
+            // A new minute started meanwhile, which reset the count.
             continue;
         }
         let passed = answers.iter().filter(|it| it.status == 200).count();
-        let refused = answers.iter().filter(|it| it.status == 429).count();
-        assert_eq!((passed, refused), (LIMIT, senders * (LIMIT / 4) - LIMIT));
+        let rejected = answers.iter().filter(|it| it.status == 429).count();
+        assert_eq!((passed, rejected), (LIMIT, senders * (LIMIT / 4) - LIMIT));
         return;
     }
 }

@@ -1,5 +1,5 @@
-//! Three servers on one Postgres while everything happens at once: builds that plan, upload twice
-//! and report, work in the background, and servers that die, stop and join.
+//! Three servers on one Postgres under a mixed load: plans, repeated uploads, background jobs, and
+//! servers that are killed, stopped and started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -9,17 +9,16 @@ use test_engine::clock::Clock;
 use test_engine_store::{Page, Period, TestOrder, TestQuery};
 use uuid::Uuid;
 
-use crate::several_servers::{SUITE, Servers, at_once};
+use crate::several_servers::{SUITE, Servers, concurrently};
 use crate::support::result;
 
 const BUILDS: usize = 12;
 const NODES: usize = 6;
 /// Test files of each build.
 const FILES: usize = 60;
-/// A job whose turns are hours apart.
+/// A job with a long period.
 const JOB: &str = "retention";
-/// The longest anything here is waited for.
-const LIMIT: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn plan_request(identifier: &str, files: usize) -> Value {
     let files: Vec<Value> = (0..files)
@@ -31,19 +30,19 @@ fn plan_request(identifier: &str, files: usize) -> Value {
     })
 }
 
-/// What a node does in a build, each step with another server; when that has gone, with the next.
-/// The node's plan, as bytes.
+/// The requests of a node in a build, each to another server, or the next if that was killed.
+/// Returns the node's plan.
 fn build(servers: &Servers, build: usize, node: usize) -> Vec<u8> {
-    // Every node knows of one more file than the one before: two plans are never equal by chance.
+    // Every node requests a different number of files, so plans are not equal by chance.
     let request = plan_request(&format!("build {build}"), FILES + node);
     let first = build + node;
-    let made = (first..first + 3)
+    let created = (first..first + 3)
         .find_map(|server| {
             let path = format!("{SUITE}/test_plan");
             servers.ask(server, "POST", &path).json(&request).try_send()
         })
-        .expect("one of the servers answers");
-    assert_eq!(made.status, 200, "{}", made.text());
+        .expect("a server responds");
+    assert_eq!(created.status, 200, "{}", created.text());
     let results: Vec<Value> = (0..FILES)
         .filter(|n| n % NODES == node)
         .map(|n| {
@@ -64,16 +63,16 @@ fn build(servers: &Servers, build: usize, node: usize) -> Vec<u8> {
         "format": "json", "run_env": {"key": format!("build {build}"), "branch": "main"},
         "tags": {"node": node.to_string()}, "data": results,
     });
-    // As when an answer was lost: the same once more, to another server.
+    // Repeat it on another server, as if the response had been lost.
     let receipt = servers.upload(first + 1, &body);
     assert_eq!(servers.upload(first + 2, &body), receipt);
-    made.body
+    created.body
 }
 
 #[test]
-fn whoever_is_asked_nothing_is_lost_or_doubled_or_done_twice() {
+fn nothing_is_lost_or_duplicated_while_a_server_is_killed() {
     let servers = Servers::with_limit(0);
-    let plans = at_once(NODES, |node| {
+    let plans = concurrently(NODES, |node| {
         let mut plans = Vec::new();
         for number in 0..BUILDS {
             if node == 0 && number == BUILDS / 2 {
@@ -92,7 +91,7 @@ fn whoever_is_asked_nothing_is_lost_or_doubled_or_done_twice() {
         .map(|number| (format!("build {number}"), each))
         .collect();
     assert_eq!(servers.counts(), expected);
-    // What is summed up for the tests agrees.
+    // The sums of the tests agree.
     let sums = servers.with_store(async |store| {
         let suite = store.suite("default", "web").await.unwrap().unwrap();
         let today = Clock::System.now().day();
@@ -121,7 +120,7 @@ fn whoever_is_asked_nothing_is_lost_or_doubled_or_done_twice() {
         assert_eq!((counts.passed, counts.failed), expected, "{:?}", item.test);
     }
 
-    // Servers that took other uploads, and one that took none, split by the same durations.
+    // Servers that received different uploads, and one that received none, use the same durations.
     let late = servers.start_another();
     let tasks: Vec<Value> = [&*servers.bases[0], &servers.bases[1], &late.base]
         .into_iter()
@@ -142,33 +141,33 @@ fn whoever_is_asked_nothing_is_lost_or_doubled_or_done_twice() {
     assert!(estimates.contains("estimated_duration"), "{estimates}");
 }
 
-/// Asks until it is so.
-fn until(so: impl Fn() -> bool) {
+/// Polls until the condition holds.
+fn until(condition: impl Fn() -> bool) {
     let began = Instant::now();
-    while !so() {
-        assert!(began.elapsed() < LIMIT, "this takes too long");
+    while !condition() {
+        assert!(began.elapsed() < TIMEOUT, "timed out");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Whether another could do the job now.
+/// Whether another server could acquire the lease of the job.
 fn is_free(servers: &Servers) -> bool {
     servers.with_store(async |store| {
-        let (now, somebody) = (Clock::System.now(), Uuid::new_v4());
+        let (now, other) = (Clock::System.now(), Uuid::new_v4());
         let until = now.plus_millis(60_000);
-        let free = store.try_lease(JOB, somebody, now, until).await.unwrap();
-        store.release_leases(somebody).await.unwrap();
+        let free = store.try_lease(JOB, other, now, until).await.unwrap();
+        store.release_leases(other).await.unwrap();
         free
     })
 }
 
 #[test]
-fn work_in_the_background_has_one_server_and_is_handed_over() {
+fn one_server_runs_a_background_job_and_releases_it_on_shutdown() {
     let servers = Servers::with_limit(0);
     let runs = |server: usize| Servers::job_runs(&servers.bases[server], JOB);
     let of_all = || (0..3).map(runs).sum::<u64>();
     until(|| of_all() > 0);
-    // Enough for every server to have had its turn, which comes at the start.
+    // Enough time for every server to try, which they do at startup.
     for number in 0..3 {
         build(&servers, number, number);
     }
@@ -176,11 +175,11 @@ fn work_in_the_background_has_one_server_and_is_handed_over() {
     assert!(!is_free(&servers));
     let holder = (0..3).find(|server| runs(*server) == 1).unwrap();
 
-    // One that is told to stop gives its work back. Its successor need not wait for hours.
+    // A server that shuts down releases the lease, so that another can take over immediately.
     servers.processes.lock().unwrap()[holder].stop();
     assert!(is_free(&servers));
 
-    // One that dies does not, or two might do the work.
+    // The lease of a killed server has to expire.
     let mut next = servers.start_another();
     until(|| Servers::job_runs(&next.base, JOB) == 1);
     next.kill();

@@ -1,5 +1,5 @@
-//! When the database cannot be written: a clear 503, nothing lost that was acknowledged, nothing
-//! damaged, and well again by itself.
+//! An unavailable or read-only database: the server responds with 503, loses no acknowledged upload, and
+//! recovers without a restart.
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -14,16 +14,16 @@ use test_engine_test_postgres::{Cluster, Durability};
 use crate::process::Process;
 use crate::support::{Answer, Ask, SUITE, TestServer, program, result};
 
-/// Says what a client that cannot be served needs to know.
+/// Checks status, message and `Retry-After`.
 #[track_caller]
-fn is_told_to_come_back(answer: &Answer) {
+fn assert_unavailable(answer: &Answer) {
     let message = answer.error(503);
     assert!(message.contains("database"), "{message}");
     assert!(message.contains("Try again later"), "{message}");
     assert_eq!(answer.header("retry-after"), Some("5"));
 }
 
-/// An upload of one run of its own, with so many tests.
+/// An upload to a run of its own.
 fn upload(key: &str, tests: usize) -> Value {
     let results: Vec<Value> = (0..tests)
         .map(|n| result("Trouble", &format!("{key} {n}"), "a.py", 0.1, "passed"))
@@ -31,7 +31,7 @@ fn upload(key: &str, tests: usize) -> Value {
     json!({"format": "json", "run_env": {"key": key}, "data": results})
 }
 
-/// The runs of the only suite, with what passed in them, by key.
+/// Key and number of passed executions of each run of the suite.
 async fn runs(store: &Store, organization: &str) -> Vec<(String, u64)> {
     let suite = store.suite(organization, "web").await.unwrap().unwrap();
     let mut runs = Vec::new();
@@ -48,14 +48,14 @@ async fn runs(store: &Store, organization: &str) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn postgres_may_go_and_come_back() {
+fn recovers_when_postgres_restarts() {
     let cluster = Cluster::start(Durability::Off);
     let server = TestServer::with(
         |config| config.storage.database_url = Some(cluster.url().into()),
         Clock::System,
     );
     assert_eq!(server.upload_json(&upload("before", 3)).status, 202);
-    // Uploads under way when it goes: each is sent until it is acknowledged, as clients do.
+    // Uploads in progress when it stops. Each is retried until it is acknowledged, as clients do.
     let back = AtomicBool::new(false);
     let acknowledged = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -72,7 +72,7 @@ fn postgres_may_go_and_come_back() {
                         let answer = server.upload_json(&body);
                         match answer.status {
                             202 => break,
-                            503 => is_told_to_come_back(&answer),
+                            503 => assert_unavailable(&answer),
                             status => panic!("{status}: {}", answer.text()),
                         }
                     }
@@ -84,14 +84,14 @@ fn postgres_may_go_and_come_back() {
             std::thread::yield_now();
         }
         cluster.stop();
-        is_told_to_come_back(&server.upload_json(&upload("while away", 1)));
-        is_told_to_come_back(&server.get(&format!("{SUITE}/test_plan?identifier=x")));
-        is_told_to_come_back(&server.get("/readyz"));
+        assert_unavailable(&server.upload_json(&upload("while away", 1)));
+        assert_unavailable(&server.get(&format!("{SUITE}/test_plan?identifier=x")));
+        assert_unavailable(&server.get("/readyz"));
         server.get("/healthz").ok();
         cluster.restart();
         back.store(true, Ordering::SeqCst);
     });
-    // By itself, and without an error for the first who comes.
+    // Without a restart, and without an error for the first request.
     server.get("/readyz").ok();
     let mut expected = acknowledged.into_inner().unwrap();
     expected.push(("before".to_owned(), 3));
@@ -101,7 +101,7 @@ fn postgres_may_go_and_come_back() {
 }
 
 #[test]
-fn a_postgres_that_may_only_be_read_refuses_uploads_and_answers_the_rest() {
+fn a_read_only_postgres_rejects_uploads_and_serves_reads() {
     let cluster = Cluster::start(Durability::Off);
     let server = TestServer::with(
         |config| config.storage.database_url = Some(cluster.url().into()),
@@ -110,7 +110,7 @@ fn a_postgres_that_may_only_be_read_refuses_uploads_and_answers_the_rest() {
     cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on");
     let applied = |value: &str| {
         cluster.execute("SELECT pg_reload_conf()");
-        // Connections take the change over one after another, each before its next statement.
+        // Each connection applies the change before its next statement.
         while cluster.execute("SHOW default_transaction_read_only").trim() != value {
             std::thread::yield_now();
         }
@@ -120,7 +120,7 @@ fn a_postgres_that_may_only_be_read_refuses_uploads_and_answers_the_rest() {
     while refused.status == 202 {
         refused = server.upload_json(&upload("refused", 1));
     }
-    is_told_to_come_back(&refused);
+    assert_unavailable(&refused);
     assert!(refused.error(503).contains("read-only"));
     server.get(SUITE).ok();
     cluster.execute("ALTER SYSTEM RESET default_transaction_read_only");
@@ -132,7 +132,7 @@ fn a_postgres_that_may_only_be_read_refuses_uploads_and_answers_the_rest() {
     assert_eq!(taken.status, 202, "{}", taken.text());
 }
 
-/// `test-engine` in a shell that first does this.
+/// `test-engine` in a shell that runs a command first.
 #[expect(clippy::disallowed_methods, reason = "tests start the real program")]
 fn after(shell: &str, data_dir: &std::path::Path) -> Command {
     let plain = program(data_dir);
@@ -147,13 +147,13 @@ fn after(shell: &str, data_dir: &std::path::Path) -> Command {
 }
 
 #[test]
-fn a_disk_that_is_full_for_a_while_loses_nothing() {
+fn a_full_disk_loses_no_acknowledged_upload() {
     let directory = tempfile::tempdir().unwrap();
     let say = |arguments: &[&str]| -> Value {
         let output = program(directory.path()).args(arguments).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    // Without the signal, a file that may not grow is a write that fails, as on a full disk.
+    // With the signal ignored, the file size limit makes writes fail as on a full disk.
     let server = Process::serve(after("trap '' XFSZ;", directory.path()));
     let suite = say(&["suite", "create", "default/web", "--json"]);
     let send = |body: &Value| {
@@ -175,21 +175,21 @@ fn a_disk_that_is_full_for_a_while_loses_nothing() {
     let mut acknowledged = vec![("before".to_owned(), 10)];
     let mut refused = 0;
     for number in 0.. {
-        assert!(number < 200, "the disk never filled");
+        assert!(number < 200, "the limit was never reached");
         let key = format!("run {number}");
         let answer = send(&upload(&key, 500));
         if answer.status == 202 {
             acknowledged.push((key, 500));
             continue;
         }
-        is_told_to_come_back(&answer);
+        assert_unavailable(&answer);
         refused += 1;
         if refused == 3 {
             break;
         }
     }
-    assert!(acknowledged.len() > 1, "some had room");
-    // It still answers, with everything it had acknowledged.
+    assert!(acknowledged.len() > 1, "some uploads succeeded");
+    // It still responds, with every acknowledged upload.
     let health = Ask::new("GET", &format!("{}/readyz", server.base)).send();
     health.ok();
     files_may_grow_to(None);
@@ -212,7 +212,7 @@ fn a_disk_that_is_full_for_a_while_loses_nothing() {
 }
 
 #[test]
-fn a_data_directory_that_may_not_be_written_is_a_clear_error() {
+fn a_read_only_data_directory_is_an_error() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
@@ -220,7 +220,7 @@ fn a_data_directory_that_may_not_be_written_is_a_clear_error() {
     let read_only = |path: &std::path::Path, mode: u32| {
         fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    // Root may write anywhere, unless it gives that up.
+    // Root can write anywhere, unless it drops that capability.
     let as_anybody = if rustix::process::geteuid().is_root() {
         "exec setpriv --bounding-set=-dac_override,-dac_read_search \"$0\" \"$@\";"
     } else {
@@ -247,11 +247,11 @@ fn a_data_directory_that_may_not_be_written_is_a_clear_error() {
     );
     let message = start(&data.join("below"));
     assert!(message.contains("--data-dir"), "{message}");
-    // And nothing happened to it.
+    // The database is unchanged.
     read_only(&data, 0o755);
     for entry in fs_err::read_dir(&data).unwrap() {
         read_only(&entry.unwrap().path(), 0o644);
     }
     let again = Process::serve(program(&data));
-    assert!(again.said.is_empty(), "the organization is there");
+    assert!(again.said.is_empty(), "the organization exists");
 }

@@ -1,8 +1,8 @@
-//! People and machines notice nothing of an upgrade: their tokens, plans, lists and uploads go on.
-//! That no row is lost, on either engine, is told in the store's own tests.
+//! Tokens, plans, lists and uploads keep working after an upgrade. The tests of the store check
+//! that no row is lost on either engine.
 //!
-//! `fixtures/upgrade` has a dump of such a database for each release, made by that release's own
-//! program, and what that program said of it. A new release adds its own and never changes others.
+//! `fixtures/upgrade` has a dump of a database created by the binary of each release, and the
+//! responses of that binary. A new release adds its own files and never changes others.
 
 use fs_err as fs;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use test_engine_store::Timestamp;
 
 use crate::support::{Ask, TestServer};
 
-/// When the databases were made; what they planned holds good then.
+/// When the databases were created; their plans have not expired then.
 const MADE: Timestamp = Timestamp::from_millis(1_795_395_600_000);
 const SUITE: &str = "/v2/analytics/organizations/acme/suites/shop";
 
@@ -26,7 +26,7 @@ fn clients_of_release_0_1_0_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("test-engine.db");
     let database = rusqlite::Connection::open(&file).unwrap();
-    // A dump lists tables by name, not by what they refer to.
+    // A dump is sorted by table name, not by reference.
     database.pragma_update(None, "foreign_keys", false).unwrap();
     database.execute_batch(&fixture("0.1.0", "sql")).unwrap();
     database.close().unwrap();
@@ -38,7 +38,7 @@ fn clients_of_release_0_1_0_go_on() {
     };
     let kept = ask("GET", "/test_plan?identifier=build-8/step").send().ok();
     assert_eq!(kept, said["kept_plan"]);
-    // Same timings, same split: only the name is another.
+    // Equal timings give an equal plan, except for its identifier.
     let mut request = said["plan_request"].clone();
     request["identifier"] = json!("after/upgrade");
     let mut expected = said["new_plan"].clone();

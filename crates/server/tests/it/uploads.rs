@@ -1,4 +1,4 @@
-//! `POST /v1/uploads`: every encoding, every format, everything that can be wrong.
+//! `POST /v1/uploads`: encodings, formats and errors.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn run(server: &TestServer, receipt: &Value) -> Value {
 }
 
 #[test]
-fn a_receipt_has_what_every_collector_reads() {
+fn the_receipt_has_the_fields_that_collectors_read() {
     let server = TestServer::start();
     let answer = server.upload(
         "b1",
@@ -67,7 +67,7 @@ fn a_receipt_has_what_every_collector_reads() {
 }
 
 #[test]
-fn forms_are_read_in_any_order() {
+fn accepts_form_fields_in_any_order() {
     let server = TestServer::start();
     let junit =
         r#"<testsuite><testcase classname="A" name="one" file="a.py" time="1.5"/></testsuite>"#;
@@ -102,9 +102,12 @@ fn forms_are_read_in_any_order() {
 }
 
 #[test]
-fn json_may_be_compressed_and_may_carry_files_as_text() {
+fn accepts_compressed_json_and_files_as_strings() {
     let server = TestServer::start();
-    let body = json!({"run_env": {"key": "k"}, "tags": {}, "format": "json", "data": [result("", "zipped", "z.rb", 1.0, "passed")]});
+    let body = json!({
+        "run_env": {"key": "k"}, "tags": {}, "format": "json",
+        "data": [result("", "zipped", "z.rb", 1.0, "passed")],
+    });
     let answer = server
         .ask("POST", "/v1/uploads")
         .header("authorization", &format!("Token {}", server.suite_token))
@@ -113,15 +116,24 @@ fn json_may_be_compressed_and_may_carry_files_as_text() {
         .body(gzip(body.to_string().as_bytes()))
         .send();
     assert_eq!(answer.json()["queued"], 1, "{}", answer.text());
-    let junit = json!({"run_env": {"key": "k"}, "format": "junit", "data": "<testsuite><testcase name=\"as text\"/></testsuite>"});
+    let junit = json!({
+        "run_env": {"key": "k"}, "format": "junit",
+        "data": "<testsuite><testcase name=\"as text\"/></testsuite>",
+    });
     assert_eq!(server.upload_json(&junit).json()["queued"], 1);
 }
 
 #[test]
-fn the_runners_own_reports_are_read() {
+fn reads_reports_of_runners() {
     let server = TestServer::start();
-    let rspec = r#"{"examples":[{"id":"./spec/a_spec.rb[1:1]","description":"works","full_description":"A works","status":"failed","file_path":"./spec/a_spec.rb","line_number":2,"run_time":0.5,"exception":{"class":"E","message":"broke","backtrace":["a:1"]}}],"summary":{"errors_outside_of_examples_count":0}}"#;
-    let jest = r#"{"testResults":[{"name":"/b/src/a.test.js","status":"passed","assertionResults":[{"ancestorTitles":["A"],"title":"runs","status":"passed","duration":5}]}]}"#;
+    let rspec = r#"{"examples":[{"id":"./spec/a_spec.rb[1:1]","description":"works",
+        "full_description":"A works","status":"failed","file_path":"./spec/a_spec.rb",
+        "line_number":2,"run_time":0.5,
+        "exception":{"class":"E","message":"broke","backtrace":["a:1"]}}],
+        "summary":{"errors_outside_of_examples_count":0}}"#;
+    let jest = r#"{"testResults":[{"name":"/b/src/a.test.js","status":"passed",
+        "assertionResults":[{"ancestorTitles":["A"],"title":"runs","status":"passed",
+        "duration":5}]}]}"#;
     for (format, data, expected) in [
         ("rspec-json", rspec, "failed"),
         ("jest-json", jest, "passed"),
@@ -144,7 +156,7 @@ fn the_runners_own_reports_are_read() {
 }
 
 #[test]
-fn uploads_with_one_key_are_one_run_and_add_up() {
+fn uploads_with_the_same_key_belong_to_one_run() {
     let server = TestServer::start();
     let first = server
         .upload("b", "main", &json!([result("", "one", "a", 1.0, "passed")]))
@@ -161,7 +173,7 @@ fn uploads_with_one_key_are_one_run_and_add_up() {
 }
 
 #[test]
-fn the_same_upload_again_adds_nothing_and_reads_the_same() {
+fn a_repeated_upload_adds_nothing_and_returns_the_same_receipt() {
     let server = TestServer::start();
     let results = json!([result("", "one", "a", 1.0, "failed")]);
     let first = server.upload("b", "main", &results).json();
@@ -175,7 +187,7 @@ fn the_same_upload_again_adds_nothing_and_reads_the_same() {
 }
 
 #[test]
-fn an_empty_key_is_a_run_of_its_own_and_a_missing_one_an_error() {
+fn an_empty_key_starts_a_run_and_a_missing_key_is_an_error() {
     let server = TestServer::start();
     let upload = |run_env: Value| {
         server.upload_json(&json!({"format": "json", "run_env": run_env, "data": []}))
@@ -188,9 +200,10 @@ fn an_empty_key_is_a_run_of_its_own_and_a_missing_one_an_error() {
 }
 
 #[test]
-fn a_bad_result_is_named_and_the_good_ones_are_kept() {
+fn keeps_valid_results_and_reports_the_others() {
     let server = TestServer::start();
-    let data = json!([result("", "good", "a", 1.0, "passed"), {"name": "", "history": {"duration": 1}}, 7]);
+    let valid = result("", "valid", "a", 1.0, "passed");
+    let data = json!([valid, {"name": "", "history": {"duration": 1}}, 7]);
     let receipt = server.upload("b", "main", &data).json();
     assert_eq!(
         (receipt["queued"].as_u64(), receipt["skipped"].as_u64()),
@@ -210,7 +223,7 @@ fn a_bad_result_is_named_and_the_good_ones_are_kept() {
 }
 
 #[test]
-fn the_first_fifty_bad_results_are_named_and_all_are_counted() {
+fn reports_the_first_fifty_invalid_results_and_counts_all() {
     let server = TestServer::start();
     let mut data: Vec<Value> = (0..60).map(|_| json!({"name": " "})).collect();
     data.push(result("", "good", "a", 1.0, "passed"));
@@ -228,7 +241,7 @@ fn the_first_fifty_bad_results_are_named_and_all_are_counted() {
 }
 
 #[test]
-fn what_cannot_be_used_at_all_is_said_clearly() {
+fn rejects_unusable_uploads() {
     let server = TestServer::start();
     let key = ("run_env[key]", "k");
     for (fields, part) in [
@@ -275,7 +288,7 @@ fn what_cannot_be_used_at_all_is_said_clearly() {
 }
 
 #[test]
-fn too_many_results_and_too_many_bytes_name_their_limits() {
+fn rejects_too_many_results_and_bytes() {
     let server = TestServer::with(
         |config| {
             config.limits.results_per_upload = 2;
@@ -303,7 +316,7 @@ fn too_many_results_and_too_many_bytes_name_their_limits() {
 }
 
 #[test]
-fn odd_names_survive() {
+fn keeps_unusual_names_unchanged() {
     let server = TestServer::start();
     let long = "x".repeat(10_000);
     let names = [
@@ -331,9 +344,12 @@ fn odd_names_survive() {
 }
 
 #[test]
-fn the_same_upload_ten_times_at_once_is_kept_once() {
+fn stores_concurrent_repeated_uploads_once() {
     let server = TestServer::start();
-    let body = json!({"format": "json", "run_env": {"key": "k"}, "data": [result("", "one", "a", 1.0, "failed")]});
+    let body = json!({
+        "format": "json", "run_env": {"key": "k"},
+        "data": [result("", "one", "a", 1.0, "failed")],
+    });
     let receipts: Vec<Value> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..10)
             .map(|_| scope.spawn(|| server.upload_json(&body).json()))

@@ -1,4 +1,4 @@
-//! Archives good and bad. What is wrong is named, and nothing is used of an archive that is.
+//! Tests of valid and invalid archives. Nothing of an invalid archive is used.
 
 use std::io::{self, Read, Write as _};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 use uuid::Uuid;
 
-use super::{Owner, ReadError, Stop, Survey};
+use super::{Cancellation, Owner, ReadError, Summary};
 
 const OWNER: Owner = Owner {
     organization: Uuid::from_u128(1),
@@ -45,7 +45,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A tar entry whose name is written as it is, however wicked.
+/// Adds an entry whose name the library would reject.
 fn add(tar: &mut Builder<Vec<u8>>, kind: EntryType, name: &str, content: &[u8]) {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
@@ -74,13 +74,13 @@ fn archive(records: &str, metadata: &Value) -> Vec<u8> {
     ])
 }
 
-fn survey(bytes: &[u8]) -> Result<Survey, ReadError> {
-    super::survey(bytes, OWNER, LIMIT, &Stop::default())
+fn validate(bytes: &[u8]) -> Result<Summary, ReadError> {
+    super::validate(bytes, OWNER, LIMIT, &Cancellation::default())
 }
 
 #[track_caller]
 fn rejected(bytes: &[u8], expected: &str) {
-    match survey(bytes) {
+    match validate(bytes) {
         Err(ReadError::Rejected(reason)) => {
             let reason = reason.to_string();
             assert!(reason.contains(expected), "{reason}");
@@ -91,7 +91,7 @@ fn rejected(bytes: &[u8], expected: &str) {
 
 fn shas(bytes: &[u8]) -> Vec<String> {
     let mut shas = Vec::new();
-    super::commits(bytes, LIMIT, &Stop::default(), &mut |commit, _| {
+    super::commits(bytes, LIMIT, &Cancellation::default(), &mut |commit, _| {
         shas.push(commit.sha);
         Ok(())
     })
@@ -100,17 +100,17 @@ fn shas(bytes: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn a_good_archive_is_read_whole() {
+fn accepts_valid_archives() {
     let bytes = archive(&format!("{}{}", record(1), record(2)), &metadata());
-    let found = survey(&bytes).unwrap();
-    assert_eq!((found.commits, found.passed_over), (2, 0));
+    let found = validate(&bytes).unwrap();
+    assert_eq!((found.commits, found.skipped), (2, 0));
     assert_eq!(found.problems, Vec::<String>::new());
     assert_eq!(shas(&bytes), [sha(1), sha(2)]);
 }
 
 #[test]
-fn folders_long_names_and_the_other_order_are_fine() {
-    let folder = "f".repeat(150);
+fn accepts_directories_long_names_and_any_order() {
+    let directory = "f".repeat(150);
     let records = record(1) + &record(2);
     let mut tar = Builder::new(Vec::new());
     let mut header = Header::new_gnu();
@@ -120,34 +120,38 @@ fn folders_long_names_and_the_other_order_are_fine() {
         ("commit-metadata.jsonl", records.clone()),
     ] {
         header.set_size(content.len() as u64);
-        tar.append_data(&mut header, format!("{folder}/{name}"), content.as_bytes())
-            .unwrap();
+        tar.append_data(
+            &mut header,
+            format!("{directory}/{name}"),
+            content.as_bytes(),
+        )
+        .unwrap();
     }
-    let found = survey(&gzip(&tar.into_inner().unwrap())).unwrap();
+    let found = validate(&gzip(&tar.into_inner().unwrap())).unwrap();
     assert_eq!(found.commits, 2);
 
     let mut pax = Builder::new(Vec::new());
-    let path = format!("{folder}/commit-metadata.jsonl");
+    let path = format!("{directory}/commit-metadata.jsonl");
     pax.append_pax_extensions([("path", path.as_bytes()), ("mtime", b"1.5")])
         .unwrap();
     add(&mut pax, FILE, "cut", records.as_bytes());
-    let path = format!("{folder}/metadata.json");
+    let path = format!("{directory}/metadata.json");
     pax.append_pax_extensions([("path", path.as_bytes())])
         .unwrap();
     add(&mut pax, FILE, "cut", metadata().to_string().as_bytes());
-    let found = survey(&gzip(&pax.into_inner().unwrap())).unwrap();
+    let found = validate(&gzip(&pax.into_inner().unwrap())).unwrap();
     assert_eq!(found.commits, 2);
 
-    let with_folder = packed(&[
+    let with_directory = packed(&[
         (EntryType::Directory, "d/", b""),
         (FILE, "d/commit-metadata.jsonl", records.as_bytes()),
         (FILE, "d/metadata.json", metadata().to_string().as_bytes()),
     ]);
-    assert_eq!(survey(&with_folder).unwrap().commits, 2);
+    assert_eq!(validate(&with_directory).unwrap().commits, 2);
 }
 
 #[test]
-fn bad_records_and_repeated_ones_are_passed_over_and_named() {
+fn skips_and_reports_invalid_and_repeated_records() {
     let records = [
         record(1).as_str(),
         "garbage\n",
@@ -159,34 +163,34 @@ fn bad_records_and_repeated_ones_are_passed_over_and_named() {
     ]
     .concat();
     let bytes = archive(&records, &metadata());
-    let found = survey(&bytes).unwrap();
-    assert_eq!((found.commits, found.passed_over), (2, 5));
+    let found = validate(&bytes).unwrap();
+    assert_eq!((found.commits, found.skipped), (2, 5));
     assert_eq!(found.problems.len(), 6, "{:?}", found.problems);
     assert!(found.problems[0].starts_with("line 2: it is not the JSON"));
-    assert!(found.problems[2].contains("was told before"));
-    assert!(found.problems[5].contains("names 2 records, there are 7"));
+    assert!(found.problems[2].contains("is repeated"));
+    assert!(found.problems[5].contains("announces 2 records, but there are 7"));
     assert_eq!(shas(&bytes), [sha(1), sha(3)]);
 
     let many = "garbage\n".repeat(1000) + &record(1);
-    let found = survey(&archive(&many, &metadata())).unwrap();
-    assert_eq!((found.passed_over, found.problems.len()), (1000, 20));
+    let found = validate(&archive(&many, &metadata())).unwrap();
+    assert_eq!((found.skipped, found.problems.len()), (1000, 20));
 }
 
 #[test]
-fn what_is_no_archive_is_rejected() {
+fn rejects_other_and_corrupt_files() {
     let good = archive(&record(1), &metadata());
     rejected(b"", "not a gzip archive");
     rejected(b"PK\x03\x04 this is a zip", "not a gzip archive");
-    rejected(&good[..good.len() / 2], "damaged");
-    // Only the sum at the end of the gzip is wrong: every record was there.
-    rejected(&good[..good.len() - 3], "damaged");
+    rejected(&good[..good.len() / 2], "corrupt");
+    // Only the checksum at the end of the gzip is wrong: every record was complete.
+    rejected(&good[..good.len() - 3], "corrupt");
     let mut flipped = good.clone();
     let sum = flipped.len() - 6;
     flipped[sum] ^= 1;
-    rejected(&flipped, "damaged");
+    rejected(&flipped, "corrupt");
     rejected(&gzip(b"this is no tar"), "not a tar archive");
     rejected(&gzip(&[b'x'; 5000]), "not a tar archive");
-    rejected(&gzip(&[0; 1024]), "commit-metadata.jsonl is not in it");
+    rejected(&gzip(&[0; 1024]), "does not contain commit-metadata.jsonl");
 }
 
 #[test]
@@ -206,7 +210,7 @@ fn other_entries_and_paths_that_lead_elsewhere_are_rejected() {
     ] {
         rejected(
             &packed(&[(FILE, name, records.as_bytes())]),
-            "only a folder with",
+            "only a directory with",
         );
     }
     rejected(
@@ -214,7 +218,7 @@ fn other_entries_and_paths_that_lead_elsewhere_are_rejected() {
             (FILE, "d/commit-metadata.jsonl", records.as_bytes()),
             (FILE, "e/metadata.json", description.as_bytes()),
         ]),
-        "only a folder with",
+        "only a directory with",
     );
     for kind in [
         EntryType::Symlink,
@@ -225,22 +229,22 @@ fn other_entries_and_paths_that_lead_elsewhere_are_rejected() {
     ] {
         rejected(
             &packed(&[(kind, "d/commit-metadata.jsonl", b"")]),
-            "neither a file nor a folder",
+            "neither a file nor a directory",
         );
     }
     let twice = (FILE, "d/commit-metadata.jsonl", records.as_bytes());
-    rejected(&packed(&[twice, twice]), "in it twice");
-    rejected(&packed(&[twice]), "metadata.json is not in it");
+    rejected(&packed(&[twice, twice]), "twice");
+    rejected(&packed(&[twice]), "does not contain metadata.json");
     rejected(
         &packed(&[(FILE, "d/metadata.json", description.as_bytes())]),
-        "commit-metadata.jsonl is not in it",
+        "does not contain commit-metadata.jsonl",
     );
-    let folders = vec![(EntryType::Directory, "d/", b"".as_slice()); 101];
-    rejected(&packed(&folders), "more than 100 entries");
+    let directories = vec![(EntryType::Directory, "d/", b"".as_slice()); 101];
+    rejected(&packed(&directories), "more than 100 entries");
 }
 
 #[test]
-fn the_description_must_be_of_this_suite_and_version() {
+fn rejects_metadata_of_other_suites_and_versions() {
     let with = |key: &str, value: Value| {
         let mut metadata = metadata();
         metadata[key] = value;
@@ -258,26 +262,26 @@ fn the_description_must_be_of_this_suite_and_version() {
 }
 
 #[test]
-fn an_archive_without_a_usable_commit_is_rejected() {
-    rejected(&archive("", &metadata()), "holds no commit");
-    rejected(&archive("\n\n", &metadata()), "holds no commit");
+fn rejects_archives_without_commits() {
+    rejected(&archive("", &metadata()), "contains no commits");
+    rejected(&archive("\n\n", &metadata()), "contains no commits");
     rejected(&archive("x\ny\n", &metadata()), "None of its 2 records");
 }
 
 #[test]
-fn bombs_stop_at_the_limit() {
+fn stops_unpacking_at_the_limit() {
     let zeros = vec![b' '; 3_000_000];
     let bytes = packed(&[(FILE, "d/commit-metadata.jsonl", &zeros)]);
     assert!(bytes.len() < 50_000);
-    let stopped = super::survey(bytes.as_slice(), OWNER, 50_000, &Stop::default());
+    let stopped = super::validate(bytes.as_slice(), OWNER, 50_000, &Cancellation::default());
     let Err(ReadError::Rejected(reason)) = stopped else {
         panic!("{stopped:?}")
     };
     assert_eq!(
         reason.to_string(),
-        "Unpacked it has more than 2500000 bytes."
+        "It has more than 2500000 bytes unpacked."
     );
-    // A name that never ends is not taken into memory.
+    // Long names are not read into memory.
     let long = packed(&[(EntryType::GNULongName, "x", &zeros)]);
     rejected(&long, "name of an entry cannot be read");
     let long = packed(&[(EntryType::XHeader, "x", &zeros)]);
@@ -285,27 +289,27 @@ fn bombs_stop_at_the_limit() {
 }
 
 #[test]
-fn a_disk_that_fails_is_not_the_archives_fault() {
-    struct Broken;
-    impl Read for Broken {
+fn a_disk_error_does_not_reject_the_archive() {
+    struct FailingDisk;
+    impl Read for FailingDisk {
         fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("the disk is on fire"))
+            Err(io::Error::other("disk error"))
         }
     }
-    let good = archive(&(1..500).map(record).collect::<String>(), &metadata());
-    let failing = good[..good.len() / 2].chain(Broken);
-    let read = super::survey(failing, OWNER, LIMIT, &Stop::default());
+    let valid = archive(&(1..500).map(record).collect::<String>(), &metadata());
+    let failing = valid[..valid.len() / 2].chain(FailingDisk);
+    let read = super::validate(failing, OWNER, LIMIT, &Cancellation::default());
     let Err(ReadError::Source(error)) = read else {
         panic!("{read:?}")
     };
-    assert_eq!(error.to_string(), "the disk is on fire");
+    assert_eq!(error.to_string(), "disk error");
 }
 
 #[test]
-fn reading_stops_when_nobody_waits() {
-    let stop = Stop::default();
-    stop.now();
-    let good = archive(&record(1), &metadata());
-    let read = super::survey(good.as_slice(), OWNER, LIMIT, &stop);
-    assert!(matches!(read, Err(ReadError::Stopped)), "{read:?}");
+fn stops_when_cancelled() {
+    let cancellation = Cancellation::default();
+    cancellation.cancel();
+    let valid = archive(&record(1), &metadata());
+    let read = super::validate(valid.as_slice(), OWNER, LIMIT, &cancellation);
+    assert!(matches!(read, Err(ReadError::Cancelled)), "{read:?}");
 }

@@ -9,7 +9,7 @@ use test_engine_wire::{PresignedForm, PresignedUpload};
 use uuid::Uuid;
 
 use crate::App;
-use crate::backfills::{FILE_FIELD, FORM_LIFETIME, SealedForm};
+use crate::backfills::{FILE_FIELD, FORM_LIFETIME, SignedForm};
 use crate::blobs::{FormRequest, Key};
 use crate::http::auth::{SuiteAccess, WriteSuites};
 use crate::http::error::ApiError;
@@ -31,7 +31,7 @@ pub(super) async fn post(
         expires_at,
     };
     let form = app.blobs.form(request).await?.unwrap_or_else(|| {
-        let sealed = SealedForm {
+        let sealed = SignedForm {
             upload,
             suite: suite.uuid,
             expires_at,

@@ -17,7 +17,7 @@ use test_engine_store::Store;
 use uuid::Uuid;
 
 use crate::App;
-use crate::backfills::{FILE_FIELD, SealedForm};
+use crate::backfills::{FILE_FIELD, SignedForm};
 use crate::blobs::{BlobError, Key};
 use crate::http::error::ApiError;
 use crate::http::notes::RequestNotes;
@@ -124,7 +124,7 @@ async fn short_text(mut field: Field<'_>) -> Result<String, ApiError> {
 async fn receive(
     app: &App,
     key: &Key,
-    form: &SealedForm,
+    form: &SignedForm,
     file: &mut Field<'_>,
 ) -> Result<u64, ApiError> {
     let pieces = Box::pin(pieces(file));
