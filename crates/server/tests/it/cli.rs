@@ -376,7 +376,7 @@ fn rejects_backups_that_would_be_useless() {
     ));
     assert_eq!(copied, "acme\n");
     let message = failure(&run(&data, &["backup", "--to", to]));
-    assert!(message.contains("is there already"), "{message}");
+    assert!(message.contains("already exists"), "{message}");
 }
 
 #[test]
