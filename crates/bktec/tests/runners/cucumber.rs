@@ -1,4 +1,4 @@
-//! Cucumber: Ruby's from Debian, JavaScript's from `.tools/node`.
+//! Cucumber for Ruby from Debian, and for JavaScript from `.tools/node`.
 
 use rstest::rstest;
 
@@ -34,7 +34,11 @@ const RUBY_STEPS: &str = r#"
 Given(/^a shop$/) {}
 When(/^it passes$/) {}
 When(/^it fails$/) { raise "x" }
-When(/^it fails once$/) { seen = File.exist?("seen"); File.write("seen", ""); raise "x" unless seen }
+When(/^it fails once$/) {
+  seen = File.exist?("seen")
+  File.write("seen", "")
+  raise "x" unless seen
+}
 When(/^it says (\d)$/) { |n| raise "two" if n == "2" }
 "#;
 
@@ -44,12 +48,17 @@ const { Given, When } = require("@cucumber/cucumber");
 Given("a shop", () => {});
 When("it passes", () => {});
 When("it fails", () => { throw new Error("x"); });
-When("it fails once", () => { const seen = fs.existsSync("seen"); fs.writeFileSync("seen", ""); if (!seen) throw new Error("x"); });
+When("it fails once", () => {
+  const seen = fs.existsSync("seen");
+  fs.writeFileSync("seen", "");
+  if (!seen) throw new Error("x");
+});
 When("it says {int}", (n) => { if (n === 2) throw new Error("two"); });
 "#;
 
 const RUBY: &str = "cucumber --format pretty --format json --out {{resultPath}} {{testExamples}}";
-const JAVASCRIPT: &str = "npx cucumber-js --require features/support/steps.cjs --format progress --format json:{{resultPath}} {{testExamples}}";
+const JAVASCRIPT: &str = "npx cucumber-js --require features/support/steps.cjs \
+                          --format progress --format json:{{resultPath}} {{testExamples}}";
 
 fn project(command: &str) -> Project {
     let files = [
@@ -62,12 +71,12 @@ fn project(command: &str) -> Project {
     let project = Project::new(&files);
     if command == RUBY {
         project.write("features/step_definitions/steps.rb", RUBY_STEPS);
-        project.tool("cucumber", &tools::on_path("cucumber"), "never")
+        project.tool("cucumber", &tools::on_path("cucumber"))
     } else {
         project.write("features/support/steps.cjs", JAVASCRIPT_STEPS);
         project.write("package.json", r#"{"name": "sample"}"#);
         project.link_node_modules();
-        project.tool("npx", &tools::on_path("npx"), "never")
+        project.tool("npx", &tools::on_path("npx"))
     }
 }
 
@@ -95,14 +104,14 @@ fn results_are_read_and_failed_scenarios_rerun(#[case] command: &str) {
 #[rstest]
 #[case(RUBY)]
 #[case(JAVASCRIPT)]
-fn rows_are_scenarios_of_their_own(#[case] command: &str) {
+fn rows_are_separate_scenarios(#[case] command: &str) {
     let project = project(command);
     let runner = project.runner("cucumber", settings(command, "result.json"));
     let examples = runner.examples(&discover(&*runner)).unwrap();
     assert_eq!(examples.len(), 7);
     assert!(
         !project.root().join("result.json").exists(),
-        "a list of scenarios is no result"
+        "listing scenarios wrote results"
     );
     let row = examples
         .iter()
@@ -119,7 +128,7 @@ fn rows_are_scenarios_of_their_own(#[case] command: &str) {
     );
 }
 
-/// Names that JavaScript's Cucumber reads as patterns, beside names that these patterns match.
+/// Names that Cucumber for JavaScript interprets as patterns, and names that these patterns match.
 const PATTERNS: [(&str, &str); 9] = [
     ("features/[id]/a.feature", "features/i/a.feature"),
     ("features/[!i]/a.feature", "features/x/a.feature"),
@@ -133,17 +142,22 @@ const PATTERNS: [(&str, &str); 9] = [
 ];
 
 #[test]
-fn a_path_is_no_pattern_even_where_it_looks_like_one() {
+fn paths_with_pattern_characters_run_only_their_file() {
     let project = project(JAVASCRIPT);
-    let feature = "Feature: F\n  Scenario: one\n    When it fails once\n  Scenario: two\n    When it passes\n";
+    let feature = "Feature: F
+  Scenario: one
+    When it fails once
+  Scenario: two
+    When it passes
+";
     for (file, decoy) in PATTERNS {
         project.write(file, feature);
         project.write(
             decoy,
-            "Feature: D\n  Scenario: not asked for\n    When it fails\n",
+            "Feature: D\n  Scenario: not planned\n    When it fails\n",
         );
     }
-    // A name that begins with `@` is a list of features to Cucumber.
+    // Cucumber reads a name that begins with `@` as a list of features.
     project.write("features/x/@list.feature", feature);
     let files = || {
         PATTERNS
@@ -163,7 +177,7 @@ fn a_path_is_no_pattern_even_where_it_looks_like_one() {
         .map(|file| format!("{file}:4 | F | two | passed"))
         .collect();
     let one = sorted.iter().map(|&file| {
-        // The first scenario to run leaves a mark for the others.
+        // All scenarios share one file, which the first one creates.
         let outcomes = if file == first {
             "failed passed"
         } else {
@@ -175,7 +189,7 @@ fn a_path_is_no_pattern_even_where_it_looks_like_one() {
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     ran.assert(0, &all);
 
-    // By line, each on its own: a failed one is run again in the same way.
+    // By line, as in a retry.
     let all: Vec<String> = files().map(str::to_owned).collect();
     let examples = runner.examples(&all).unwrap();
     assert_eq!(examples.len(), 2 * all.len());
@@ -188,7 +202,7 @@ fn a_path_is_no_pattern_even_where_it_looks_like_one() {
 }
 
 #[test]
-fn a_backslash_is_refused_before_anything_is_run() {
+fn a_backslash_is_rejected_before_anything_runs() {
     let project = project(JAVASCRIPT);
     project.write("features/a\\b.feature", "");
     let runner = project.runner("cucumber", settings(JAVASCRIPT, "result.json"));

@@ -1,4 +1,4 @@
-//! A custom runner: bats, from Debian.
+//! A custom runner: bats from Debian.
 
 use bktec::internals::RunnerSettings;
 
@@ -27,8 +27,8 @@ fn project() -> Project {
         ("test/a.bats", MIXED),
         ("test/sp ace.bats", "@test \"also\" { true; }\n"),
     ];
-    // bats writes its report to standard output, so the commands send it where it belongs.
-    Project::new(&files).tool("bats", &tools::on_path("bats"), "--formatter")
+    // bats writes its report to standard output, which the commands redirect.
+    Project::new(&files).tool_printing_with("bats", &tools::on_path("bats"), "--formatter")
 }
 
 fn with_results() -> RunnerSettings {
@@ -71,7 +71,7 @@ fn muted_failures_pass_the_build() {
 }
 
 #[test]
-fn without_a_result_path_the_exit_code_is_all_there_is() {
+fn without_a_result_path_only_the_exit_code_counts() {
     let project = project();
     let settings = RunnerSettings {
         test_command: Some("bats {{testExamples}}".to_owned()),

@@ -1,49 +1,108 @@
-//! Runners that are told to stop at the first failed test: a retry that mends it, or a mute that
-//! hides it, must not make up for the tests that never ran. Jest is not here: it leaves no results
-//! when it stops so.
+//! Runners that stop at the first failed test: neither a successful retry nor a mute makes up for
+//! the tests that did not run. Jest is missing here because it writes no results when it stops early.
 
 use rstest::rstest;
 
 use crate::project::{Project, settings};
 use crate::tools;
 
-/// The first test fails once, the second leaves a trace.
-const RSPEC: &str = "RSpec.describe('S') do\n  it('one') { seen = File.exist?('seen'); File.write('seen', ''); expect(seen).to be true }\n  it('two') { File.write('trace', '') }\nend\n";
-const PYTEST: &str = "import os\n\ndef test_one():\n    seen = os.path.exists('seen')\n    open('seen', 'w').close()\n    assert seen\n\ndef test_two():\n    open('trace', 'w').close()\n";
-const VITEST: &str = "import fs from 'node:fs';\nimport { expect, test } from 'vitest';\ntest('one', () => { const seen = fs.existsSync('seen'); fs.writeFileSync('seen', ''); expect(seen).toBe(true); });\ntest('two', () => { fs.writeFileSync('trace', ''); });\n";
-const PLAYWRIGHT: &str = "const fs = require('fs');\nconst { test, expect } = require('@playwright/test');\ntest('one', () => { const seen = fs.existsSync('seen'); fs.writeFileSync('seen', ''); expect(seen).toBe(true); });\ntest('two', () => { fs.writeFileSync('trace', ''); });\n";
+/// The first test fails once, the second creates the file `trace`.
+const RSPEC: &str = "RSpec.describe('S') do
+  it('one') { seen = File.exist?('seen'); File.write('seen', ''); expect(seen).to be true }
+  it('two') { File.write('trace', '') }
+end
+";
+const PYTEST: &str = "import os
+
+def test_one():
+    seen = os.path.exists('seen')
+    open('seen', 'w').close()
+    assert seen
+
+def test_two():
+    open('trace', 'w').close()
+";
+const VITEST: &str = "import fs from 'node:fs';
+import { expect, test } from 'vitest';
+test('one', () => {
+  const seen = fs.existsSync('seen');
+  fs.writeFileSync('seen', '');
+  expect(seen).toBe(true);
+});
+test('two', () => { fs.writeFileSync('trace', ''); });
+";
+const PLAYWRIGHT: &str = "const fs = require('fs');
+const { test, expect } = require('@playwright/test');
+test('one', () => {
+  const seen = fs.existsSync('seen');
+  fs.writeFileSync('seen', '');
+  expect(seen).toBe(true);
+});
+test('two', () => { fs.writeFileSync('trace', ''); });
+";
 const FEATURE: &str =
     "Feature: S\n\n  Scenario: one\n    Given one\n\n  Scenario: two\n    Given two\n";
-const GO: &str = "package a\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestOne(t *testing.T) {\n\t_, err := os.Stat(\"seen\")\n\tos.WriteFile(\"seen\", nil, 0o600)\n\tif err != nil {\n\t\tt.Fatal(\"first\")\n\t}\n}\n\nfunc TestTwo(t *testing.T) { os.WriteFile(\"trace\", nil, 0o600) }\n";
+const GO: &str = r#"package a
+
+import (
+	"os"
+	"testing"
+)
+
+func TestOne(t *testing.T) {
+	_, err := os.Stat("seen")
+	os.WriteFile("seen", nil, 0o600)
+	if err != nil {
+		t.Fatal("first")
+	}
+}
+
+func TestTwo(t *testing.T) { os.WriteFile("trace", nil, 0o600) }
+"#;
 
 fn project(runner: &str) -> Project {
     match runner {
-        "rspec" => Project::new(&[("spec/a_spec.rb", RSPEC)]).tool(
-            "rspec",
-            &tools::on_path("rspec"),
-            "never",
-        ),
-        "pytest" => Project::new(&[("test_a.py", PYTEST)]).tool(
-            "pytest",
-            &tools::installed(".tools/pytest/bin/pytest"),
-            "never",
-        ),
+        "rspec" => {
+            Project::new(&[("spec/a_spec.rb", RSPEC)]).tool("rspec", &tools::on_path("rspec"))
+        }
+        "pytest" => Project::new(&[("test_a.py", PYTEST)])
+            .tool("pytest", &tools::installed(".tools/pytest/bin/pytest")),
         "gotest" => Project::new(&[("go.mod", "module a\n\ngo 1.21\n"), ("a_test.go", GO)])
-            .with_folder(&tools::on_path("go")),
+            .unwrapped_tool(&tools::on_path("go")),
         _ => {
             let project = Project::new(&[
                 ("features/a.feature", FEATURE),
                 (
                     "steps/s.rb",
-                    "Given(/^one$/) { seen = File.exist?('seen'); File.write('seen', ''); raise 'x' unless seen }\nGiven(/^two$/) { File.write('trace', '') }\n",
+                    "Given(/^one$/) {
+  seen = File.exist?('seen')
+  File.write('seen', '')
+  raise 'x' unless seen
+}
+Given(/^two$/) { File.write('trace', '') }
+",
                 ),
                 (
                     "steps/s.cjs",
-                    "const fs = require('fs');\nconst { Given } = require('@cucumber/cucumber');\nGiven('one', () => { const seen = fs.existsSync('seen'); fs.writeFileSync('seen', ''); if (!seen) throw new Error('x'); });\nGiven('two', () => fs.writeFileSync('trace', ''));\n",
+                    "const fs = require('fs');
+const { Given } = require('@cucumber/cucumber');
+Given('one', () => {
+  const seen = fs.existsSync('seen');
+  fs.writeFileSync('seen', '');
+  if (!seen) throw new Error('x');
+});
+Given('two', () => fs.writeFileSync('trace', ''));
+",
                 ),
                 (
                     "playwright.config.js",
-                    "module.exports = { testDir: '.', workers: 1, maxFailures: Number(process.env.MAX ?? 0), reporter: [['json', { outputFile: 'out.json' }]] };\n",
+                    "module.exports = {
+  testDir: '.',
+  workers: 1,
+  maxFailures: Number(process.env.MAX ?? 0),
+  reporter: [['json', { outputFile: 'out.json' }]],
+};
+",
                 ),
             ]);
             let (file, content) = if runner == "vitest" {
@@ -53,11 +112,9 @@ fn project(runner: &str) -> Project {
             };
             project.write(file, content);
             project.link_node_modules();
-            project.tool("npx", &tools::on_path("npx"), "never").tool(
-                "cucumber",
-                &tools::on_path("cucumber"),
-                "never",
-            )
+            project
+                .tool("npx", &tools::on_path("npx"))
+                .tool("cucumber", &tools::on_path("cucumber"))
         }
     }
 }
@@ -84,10 +141,11 @@ fn project(runner: &str) -> Project {
 )]
 #[case(
     "cucumber",
-    "npx cucumber-js --fail-fast --require steps/s.cjs --format json:{{resultPath}} {{testExamples}}"
+    "npx cucumber-js --fail-fast --require steps/s.cjs \
+     --format json:{{resultPath}} {{testExamples}}"
 )]
 #[case("gotest", "go test -json -count=1 -failfast {{packages}}")]
-fn a_test_that_never_ran_is_not_passed_by_a_retry_or_a_mute(
+fn retries_and_mutes_do_not_make_up_for_tests_that_did_not_run(
     #[case] runner: &str,
     #[case] command: &str,
 ) {
@@ -107,23 +165,23 @@ fn a_test_that_never_ran_is_not_passed_by_a_retry_or_a_mute(
             .filter(|_| muted)
             .collect();
         let ran = project.run_all(&*runner, &all, retries);
-        let told = || format!("{:#?}\n{:#?}\n{}", ran.events, ran.outcome, project.log());
+        let details = || format!("{:#?}\n{:#?}\n{}", ran.events, ran.outcome, project.log());
         let two_ran = project.root().join("trace").exists();
-        assert_eq!(ran.outcome.exit_code == 0, two_ran, "{}", told());
+        assert_eq!(ran.outcome.exit_code == 0, two_ran, "{}", details());
         // Go's tests are retried with their package, so there the second test runs after all.
         let is_whole = !muted && runner.retries_whole_targets();
-        assert_eq!(two_ran, is_whole, "{}", told());
+        assert_eq!(two_ran, is_whole, "{}", details());
     }
 }
 
-/// The same without such an option: the muted failure hides nothing, and the retry is made.
+/// Without an early stop, mutes and retries apply.
 #[rstest]
 #[case("rspec", "rspec --format json --out {{resultPath}} {{testExamples}}")]
 #[case(
     "pytest",
     "pytest --maxfail=2 {{testExamples}} --junit-xml={{resultPath}}"
 )]
-fn a_limit_that_is_not_reached_changes_nothing(#[case] runner: &str, #[case] command: &str) {
+fn a_limit_that_is_not_reached_has_no_effect(#[case] runner: &str, #[case] command: &str) {
     let result = if runner == "pytest" {
         "out.xml"
     } else {

@@ -1,4 +1,4 @@
-//! Go tests, by gotestsum and by `go test -json`.
+//! Go tests, with gotestsum and with `go test -json`.
 
 use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
@@ -35,7 +35,17 @@ func TestSkipped(t *testing.T) { t.Skip() }
 const PASSES: &str = "package b\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) {}\n";
 const BROKEN: &str =
     "package c\n\nimport \"testing\"\n\nfunc TestC(t *testing.T) { undefined() }\n";
-const EXITS: &str = "package d\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestMain(m *testing.M) { os.Exit(3) }\n\nfunc TestD(t *testing.T) {}\n";
+const EXITS: &str = r#"package d
+
+import (
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) { os.Exit(3) }
+
+func TestD(t *testing.T) {}
+"#;
 
 const SUM_JSON: &str = "gotestsum --jsonfile={{resultPath}} {{packages}}";
 const SUM_JUNIT: &str = "gotestsum --junitfile={{resultPath}} {{packages}}";
@@ -47,12 +57,8 @@ fn project(files: &[(&str, &str)]) -> Project {
         project.write(file, content);
     }
     project
-        .tool(
-            "gotestsum",
-            &tools::installed(".tools/go/bin/gotestsum"),
-            "never",
-        )
-        .with_folder(&tools::on_path("go"))
+        .tool("gotestsum", &tools::installed(".tools/go/bin/gotestsum"))
+        .unwrapped_tool(&tools::on_path("go"))
 }
 
 #[test]

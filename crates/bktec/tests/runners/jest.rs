@@ -1,4 +1,4 @@
-//! Jest, from the example's packages.
+//! Jest, with the packages of `examples/jest`.
 
 use bktec::internals::{RunStatus, RunnerSettings};
 
@@ -7,7 +7,11 @@ use crate::tools;
 
 const MIXED: &str = r#"
 const fs = require("fs");
-const once = (name) => { const seen = fs.existsSync(name); fs.writeFileSync(name, ""); return seen; };
+const once = (name) => {
+  const seen = fs.existsSync(name);
+  fs.writeFileSync(name, "");
+  return seen;
+};
 
 describe("Weather (now)", () => {
   test("passes", () => {});
@@ -26,7 +30,7 @@ fn project(files: &[(&str, &str)]) -> Project {
     project.write("package.json", r#"{"name": "sample"}"#);
     let modules = tools::installed("examples/jest/node_modules");
     std::os::unix::fs::symlink(modules, project.root().join("node_modules")).unwrap();
-    project.tool("npx", &tools::on_path("npx"), "never")
+    project.tool("npx", &tools::on_path("npx"))
 }
 
 fn defaults() -> RunnerSettings {
@@ -45,7 +49,7 @@ fn results_are_read_and_failed_tests_rerun() {
         1,
         &[
             "src/a.test.js |  | fails | failed failed",
-            // Its name holds the failed one's, and a pattern matches any part of a name.
+            // Its name contains that of the failed test, and a pattern matches any part of a name.
             "src/a.test.js |  | it fails too often | passed passed",
             "src/a.test.js | Weather (now) | costs $1.50 [a|b] 'q' \"d\" \\ back | failed passed",
             "src/a.test.js | Weather (now) | is skipped | skipped",
@@ -67,8 +71,14 @@ fn a_run_whose_failures_are_muted_passes() {
 }
 
 #[test]
-fn odd_paths_survive_the_round_trip() {
-    let fails_once = "const fs = require('fs');\ntest('t', () => { const seen = fs.existsSync(__filename + '.seen'); fs.writeFileSync(__filename + '.seen', ''); expect(seen).toBe(true); });\n";
+fn odd_paths_are_run_and_rerun() {
+    let fails_once = "const fs = require('fs');
+test('t', () => {
+  const seen = fs.existsSync(__filename + '.seen');
+  fs.writeFileSync(__filename + '.seen', '');
+  expect(seen).toBe(true);
+});
+";
     let files = [
         ("(group)/[id]/a.test.js", fails_once),
         ("-dash/b.test.js", fails_once),
@@ -90,7 +100,7 @@ fn odd_paths_survive_the_round_trip() {
 }
 
 #[test]
-fn tests_of_one_name_in_two_files_do_not_vouch_for_each_other() {
+fn tests_with_equal_names_in_two_files_are_different() {
     let files = [
         ("a.test.js", "test('t', () => { throw new Error('x'); });\n"),
         ("b.test.js", "test('t', () => {});\n"),
@@ -108,7 +118,7 @@ fn tests_of_one_name_in_two_files_do_not_vouch_for_each_other() {
 }
 
 #[test]
-fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
+fn a_file_that_does_not_load_is_an_error_despite_mutes() {
     let files = [
         ("a.test.js", MIXED),
         ("b.test.js", "require('./nothere');\n"),
@@ -125,7 +135,7 @@ fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
 }
 
 #[test]
-fn a_command_without_paths_of_its_own_gets_patterns_that_match_them_alone() {
+fn without_run_tests_by_path_paths_are_escaped() {
     let files = [
         ("(g)/a.test.js", "test('t', () => {});\n"),
         ("g/a.test.js", "test('u', () => {});\n"),
@@ -143,7 +153,7 @@ fn a_command_without_paths_of_its_own_gets_patterns_that_match_them_alone() {
 }
 
 #[test]
-fn a_file_that_jest_passes_over_is_told() {
+fn a_file_that_jest_ignores_is_reported() {
     let project = project(&[
         ("a.test.js", "test('t', () => {});\n"),
         ("b.test.js", "test('u', () => {});\n"),
@@ -152,10 +162,10 @@ fn a_file_that_jest_passes_over_is_told() {
         "package.json",
         r#"{"name": "sample", "jest": {"testPathIgnorePatterns": ["b.test"]}}"#,
     );
-    // Without --runTestsByPath Jest leaves out what it is told to ignore, and passes.
+    // Without --runTestsByPath, Jest silently leaves out ignored files.
     let command = "npx jest {{testExamples}} --json --outputFile {{resultPath}}";
     let runner = project.runner("jest", settings(command, RESULTS));
     let ran = project.run_all(&*runner, &[], 0);
     ran.assert(0, &["a.test.js |  | t | passed"]);
-    assert_eq!(ran.events[1], "nothing from b.test.js");
+    assert_eq!(ran.events[1], "without results: b.test.js");
 }

@@ -1,21 +1,22 @@
-//! More files than a command line can hold: 36,000 real ones, none lost and none run twice.
+//! More files than fit on a command line: each of 36,000 real files runs exactly once.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
 use bktec::internals::RunnerSettings;
 
-use crate::project::{Project, Ran, settings};
+use crate::project::{FinishedRun, Project, settings};
 use crate::tools;
 
 const FILES: usize = 36_000;
-const FOLDERS: usize = 60;
+const DIRECTORIES: usize = 60;
 
-/// As long as paths in large projects are.
+/// As long as paths in large projects.
 fn path(index: usize, extension: &str) -> String {
-    let folder = index % FOLDERS;
+    let domain = index % DIRECTORIES;
     format!(
-        "packages/domain-{folder:02}/source/components/feature-{folder:02}/part_{index:05}{extension}"
+        "packages/domain-{domain:02}/source/components/feature-{domain:02}/\
+         part_{index:05}{extension}"
     )
 }
 
@@ -27,9 +28,9 @@ fn project(extension: &str, content: &str) -> Project {
     project
 }
 
-/// Every file has one passed test.
+/// Every file must have one passed test.
 #[track_caller]
-fn assert_everything_ran_once(ran: &Ran) {
+fn assert_everything_ran_once(ran: &FinishedRun) {
     assert_eq!(ran.outcome.exit_code, 0, "{:?}", short(&ran.events));
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for test in &ran.outcome.tests {
@@ -41,7 +42,7 @@ fn assert_everything_ran_once(ran: &Ran) {
     assert_eq!(ran.outcome.tests.len(), FILES);
 }
 
-/// Commands of a hundred thousand bytes say little in a failed test.
+/// Truncated, for readable failures.
 fn short(events: &[String]) -> Vec<String> {
     events
         .iter()
@@ -49,7 +50,7 @@ fn short(events: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// A Jest that runs nothing: it writes down the files it is given, as passed, and reports them.
+/// A stand-in for Jest: logs the files on its command line and reports them as passed.
 const JEST: &str = r#"#!/usr/bin/env python3
 import json, os, sys
 arguments = sys.argv[1:]
@@ -64,12 +65,12 @@ with open(arguments[arguments.index("--outputFile") + 1], "w") as out:
 "#;
 
 #[test]
-fn jest_gets_them_in_parts() {
+fn jest_runs_in_parts() {
     let project = project(".test.js", "");
     project.write("stand-in", JEST);
     let tool = project.root().join("stand-in");
     fs_err::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let project = project.tool("npx", &tool, "never");
+    let project = project.tool("npx", &tool);
     let runner = project.runner(
         "jest",
         RunnerSettings {
@@ -84,7 +85,7 @@ fn jest_gets_them_in_parts() {
         .iter()
         .filter(|event| event.starts_with("part "))
         .count();
-    // npx hands its words to a shell as one, and that may be 128 KiB long.
+    // npx passes its arguments to a shell as one argument, which is limited to 128 KiB.
     assert!(parts > 10, "{:?}", short(&ran.events));
     let given = fs_err::read_to_string(project.root().join("given")).unwrap();
     let mut given: Vec<&str> = given.lines().collect();
@@ -97,7 +98,7 @@ fn jest_gets_them_in_parts() {
     assert_eq!(given, expected);
 }
 
-/// A pytest that runs nothing: it reports what stands in the file that it is given.
+/// A stand-in for pytest: reports the tests in its argument file.
 const PYTEST: &str = r#"#!/usr/bin/env python3
 import sys
 files, out = sys.argv[1:]
@@ -110,15 +111,15 @@ open(out.split("=")[1], "w").write(f"<testsuites><testsuite>{cases}</testsuite><
 "#;
 
 #[test]
-fn pytest_gets_them_in_a_file() {
+fn pytest_reads_an_argument_file() {
     let project = project("_test.py", "def test_t():\n    pass\n");
     project.write("stand-in", PYTEST);
     let tool = project.root().join("stand-in");
     fs_err::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
-    // Its version is asked of the Python beside the real one.
+    // The version comes from the Python of the real pytest.
     let project = project
-        .tool("pytest", &tool, "never")
-        .with_folder(&tools::installed(".tools/pytest/bin/python"));
+        .tool("pytest", &tool)
+        .unwrapped_tool(&tools::installed(".tools/pytest/bin/python"));
     let command = "pytest {{testExamples}} --junit-xml={{resultPath}}";
     let runner = project.runner("pytest", settings(command, "out/pytest.xml"));
     let ran = project.run_all(&*runner, &[], 0);
@@ -130,10 +131,10 @@ fn pytest_gets_them_in_a_file() {
     assert_everything_ran_once(&ran);
 }
 
-/// The real pytest would need many minutes for all of them. A large environment leaves as little
-/// room for the words, with fewer files.
+/// The real pytest would need many minutes for 36,000 files. A large environment leaves less room
+/// for arguments, so fewer files are enough.
 #[test]
-fn the_real_pytest_reads_the_file_with_odd_names_in_it() {
+fn the_real_pytest_reads_odd_names_from_the_argument_file() {
     let project = Project::new(&[("pytest.ini", "[pytest]\naddopts = -q -p no:cacheprovider\n")]);
     let odd = [
         "-dash/test_a.py",
@@ -143,19 +144,14 @@ fn the_real_pytest_reads_the_file_with_odd_names_in_it() {
         "#h/test_f.py",
     ];
     let plain = (0..500).map(|index| {
-        format!(
-            "folder_with_a_long_name_{index:03}/another_folder_with_a_long_name/test_{index:03}.py"
-        )
+        let directory = format!("directory_with_a_long_name_{index:03}");
+        format!("{directory}/another_directory_with_a_long_name/test_{index:03}.py")
     });
     let files: Vec<String> = plain.chain(odd.map(str::to_owned)).collect();
     for file in &files {
         project.write(file, "def test_t():\n    pass\n");
     }
-    let project = project.tool(
-        "pytest",
-        &tools::installed(".tools/pytest/bin/pytest"),
-        "never",
-    );
+    let project = project.tool("pytest", &tools::installed(".tools/pytest/bin/pytest"));
     let mut settings = settings(
         "pytest {{testExamples}} --junit-xml={{resultPath}}",
         "out.xml",
@@ -184,15 +180,17 @@ fn the_real_pytest_reads_the_file_with_odd_names_in_it() {
 }
 
 #[test]
-fn cypress_gets_them_in_lists_that_one_word_can_hold() {
+fn cypress_gets_lists_that_fit_into_one_argument() {
     let project = project(".cy.js", "");
     project.write(
         "stand-in",
-        "#!/bin/sh\n[ \"$1 $2 $3\" = 'cypress run --spec' ] && [ $# -eq 4 ] || exit 99\necho \"$4\" >>given\n",
+        "#!/bin/sh\n\
+         [ \"$1 $2 $3\" = 'cypress run --spec' ] && [ $# -eq 4 ] || exit 99\n\
+         echo \"$4\" >>given\n",
     );
     let tool = project.root().join("stand-in");
     fs_err::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let project = project.tool("npx", &tool, "never");
+    let project = project.tool("npx", &tool);
     let runner = project.runner("cypress", RunnerSettings::default());
     let ran = project.run_all(&*runner, &[], 0);
     assert_eq!(ran.outcome.exit_code, 0, "{:?}", short(&ran.events));

@@ -1,7 +1,7 @@
 //! Every runner with its real tool, from discovery to the last retry.
 //!
-//! Small projects are written for each test, so that what is expected stands beside what is run.
-//! The tools come from `bin/setup`; one that is missing fails its tests and says so.
+//! Each test writes a small project of its own. The tools are installed by `bin/setup`; tests whose
+//! tool is missing fail.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what must not happen")]
 
@@ -9,7 +9,6 @@ mod cucumber;
 mod custom;
 mod fail_fast;
 mod gotest;
-mod honesty;
 mod jest;
 mod long;
 mod names;
@@ -17,6 +16,7 @@ mod overlap;
 mod playwright;
 mod project;
 mod pytest;
+mod retry_proof;
 mod rspec;
 mod signals;
 mod stand_ins;

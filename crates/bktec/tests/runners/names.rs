@@ -1,4 +1,4 @@
-//! Odd names, end to end with the real runners: each file fails once, and is found again.
+//! Odd names, end to end with the real runners: each file fails once and is rerun.
 
 use bktec::internals::{RunnerError, RunnerSettings};
 use rstest::rstest;
@@ -6,8 +6,8 @@ use rstest::rstest;
 use crate::project::{self, Project};
 use crate::tools;
 
-/// Some of them, taken for patterns, stand for others: these would run in their place.
-const FOLDERS: [&str; 15] = [
+/// Some of them, interpreted as patterns, match others.
+const DIRECTORIES: [&str; 15] = [
     "(group)",
     "(group)/[id]",
     "[id]",
@@ -25,60 +25,94 @@ const FOLDERS: [&str; 15] = [
     "back\\slash",
 ];
 
-/// A runner, how its files are called, and what stands in them.
 struct Kind {
     runner: &'static str,
     command: Option<&'static str>,
     file: &'static str,
     content: &'static str,
     result: &'static str,
-    /// Folders that this runner itself cannot have.
-    cannot: &'static [&'static str],
+    /// Directories that this runner does not support.
+    unsupported: &'static [&'static str],
 }
 
 const RSPEC: Kind = Kind {
     runner: "rspec",
     command: Some("rspec --format progress --format json --out {{resultPath}} {{testExamples}}"),
     file: "-x_spec.rb",
-    content: "RSpec.describe('S') do\n  it('t') do\n    seen = File.exist?(__FILE__ + '.seen')\n    File.write(__FILE__ + '.seen', '')\n    expect(seen).to be true\n  end\nend\n",
+    content: "RSpec.describe('S') do
+  it('t') do
+    seen = File.exist?(__FILE__ + '.seen')
+    File.write(__FILE__ + '.seen', '')
+    expect(seen).to be true
+  end
+end
+",
     result: "out.json",
-    cannot: &[],
+    unsupported: &[],
 };
 
 const JEST: Kind = Kind {
     runner: "jest",
     command: None,
     file: "-x.test.js",
-    content: "const fs = require('fs');\ntest('t', () => { const seen = fs.existsSync(__filename + '.seen'); fs.writeFileSync(__filename + '.seen', ''); expect(seen).toBe(true); });\n",
+    content: "const fs = require('fs');
+test('t', () => {
+  const seen = fs.existsSync(__filename + '.seen');
+  fs.writeFileSync(__filename + '.seen', '');
+  expect(seen).toBe(true);
+});
+",
     result: "out.json",
-    cannot: &[],
+    unsupported: &[],
 };
 
 const VITEST: Kind = Kind {
     runner: "vitest",
     command: None,
     file: "-x.test.js",
-    content: "import fs from 'node:fs';\nimport { expect, test } from 'vitest';\ntest('t', () => { const path = expect.getState().testPath + '.seen'; const seen = fs.existsSync(path); fs.writeFileSync(path, ''); expect(seen).toBe(true); });\n",
+    content: "import fs from 'node:fs';
+import { expect, test } from 'vitest';
+test('t', () => {
+  const path = expect.getState().testPath + '.seen';
+  const seen = fs.existsSync(path);
+  fs.writeFileSync(path, '');
+  expect(seen).toBe(true);
+});
+",
     result: "out.json",
-    cannot: &["back\\slash", "quit?"],
+    unsupported: &["back\\slash", "quit?"],
 };
 
 const PLAYWRIGHT: Kind = Kind {
     runner: "playwright",
     command: None,
     file: "-x.spec.js",
-    content: "const fs = require('fs');\nconst { test, expect } = require('@playwright/test');\ntest('t', () => { const seen = fs.existsSync(__filename + '.seen'); fs.writeFileSync(__filename + '.seen', ''); expect(seen).toBe(true); });\n",
+    content: "const fs = require('fs');
+const { test, expect } = require('@playwright/test');
+test('t', () => {
+  const seen = fs.existsSync(__filename + '.seen');
+  fs.writeFileSync(__filename + '.seen', '');
+  expect(seen).toBe(true);
+});
+",
     result: "out.json",
-    cannot: &[],
+    unsupported: &[],
 };
 
 const PYTEST: Kind = Kind {
     runner: "pytest",
     command: Some("pytest {{testExamples}} --junit-xml={{resultPath}}"),
     file: "test_-x.py",
-    content: "import pathlib\n\ndef test_t():\n    path = pathlib.Path(__file__ + '.seen')\n    seen = path.exists()\n    path.touch()\n    assert seen\n",
+    content: "import pathlib
+
+def test_t():
+    path = pathlib.Path(__file__ + '.seen')
+    seen = path.exists()
+    path.touch()
+    assert seen
+",
     result: "out.xml",
-    cannot: &["(group)/[id]", "[id]"],
+    unsupported: &["(group)/[id]", "[id]"],
 };
 
 const FEATURE: &str = "Feature: F\n\n  Scenario: s\n    Given it works the second time\n";
@@ -86,76 +120,105 @@ const FEATURE: &str = "Feature: F\n\n  Scenario: s\n    Given it works the secon
 const RUBY: Kind = Kind {
     runner: "cucumber",
     command: Some(
-        "cucumber --format progress --format json --out {{resultPath}} --require steps {{testExamples}}",
+        "cucumber --format progress --format json --out {{resultPath}} \
+         --require steps {{testExamples}}",
     ),
     file: "-x.feature",
     content: FEATURE,
     result: "out.json",
-    cannot: &["back\\slash"],
+    unsupported: &["back\\slash"],
 };
 
 const JAVASCRIPT: Kind = Kind {
     runner: "cucumber",
     command: Some(
-        "npx cucumber-js --require steps/steps.cjs --format progress --format json:{{resultPath}} {{testExamples}}",
+        "npx cucumber-js --require steps/steps.cjs \
+         --format progress --format json:{{resultPath}} {{testExamples}}",
     ),
     file: "-x.feature",
     content: FEATURE,
     result: "out.json",
-    cannot: &["back\\slash"],
+    unsupported: &["back\\slash"],
 };
 
 const BATS: Kind = Kind {
     runner: "custom",
     command: Some("sh -c 'bats --formatter junit {{testExamples}} > {{resultPath}}'"),
     file: "-x.bats",
-    content: "@test \"t\" {\n  [ -e \"$BATS_TEST_FILENAME.seen\" ] && return\n  touch \"$BATS_TEST_FILENAME.seen\"\n  false\n}\n",
+    content: r#"@test "t" {
+  [ -e "$BATS_TEST_FILENAME.seen" ] && return
+  touch "$BATS_TEST_FILENAME.seen"
+  false
+}
+"#,
     result: "out.xml",
-    cannot: &[],
+    unsupported: &[],
 };
 
 fn project(kind: &Kind) -> (Project, usize) {
     let project = Project::new(&[("package.json", r#"{"name": "sample", "type": "commonjs"}"#)]);
-    let folders = || {
-        FOLDERS
+    let directories = || {
+        DIRECTORIES
             .iter()
-            .filter(|folder| !kind.cannot.contains(folder))
+            .filter(|directory| !kind.unsupported.contains(directory))
     };
-    for folder in folders() {
-        project.write(&format!("{folder}/{}", kind.file), kind.content);
+    for directory in directories() {
+        project.write(&format!("{directory}/{}", kind.file), kind.content);
     }
     project.write(kind.file, kind.content);
-    let count = folders().count() + 1;
+    let count = directories().count() + 1;
     let project = match kind.runner {
-        "rspec" => project.tool("rspec", &tools::on_path("rspec"), "never"),
+        "rspec" => project.tool("rspec", &tools::on_path("rspec")),
         "pytest" => {
             project.write(
                 "pytest.ini",
                 "[pytest]\naddopts = -p no:cacheprovider --import-mode=importlib\n",
             );
-            project.tool(
-                "pytest",
-                &tools::installed(".tools/pytest/bin/pytest"),
-                "never",
-            )
+            project.tool("pytest", &tools::installed(".tools/pytest/bin/pytest"))
         }
         "jest" => {
             let modules = tools::installed("examples/jest/node_modules");
             std::os::unix::fs::symlink(modules, project.root().join("node_modules")).unwrap();
-            project.tool("npx", &tools::on_path("npx"), "never")
+            project.tool("npx", &tools::on_path("npx"))
         }
-        "custom" => project.tool("bats", &tools::on_path("bats"), "--formatter"),
+        "custom" => project.tool_printing_with("bats", &tools::on_path("bats"), "--formatter"),
         _ => {
             project.link_node_modules();
-            project.write("playwright.config.js", "module.exports = { testDir: '.', workers: 1, reporter: [['json', { outputFile: 'out.json' }]] };\n");
-            // One step for both; it remembers its scenario by the file that it is in.
-            project.write("steps/steps.rb", "Before { |scenario| @seen = scenario.location.file + '.seen' }\nGiven(/^it works the second time$/) { seen = File.exist?(@seen); File.write(@seen, ''); raise 'first' unless seen }\n");
-            project.write("steps/steps.cjs", "const fs = require('fs');\nconst { Before, Given } = require('@cucumber/cucumber');\nBefore(function ({ pickle }) { this.seen = pickle.uri + '.seen'; });\nGiven('it works the second time', function () { const seen = fs.existsSync(this.seen); fs.writeFileSync(this.seen, ''); if (!seen) throw new Error('first'); });\n");
-            project.tool("npx", &tools::on_path("npx"), "never").tool(
-                "cucumber",
-                &tools::on_path("cucumber"),
-                "never",
-            )
+            project.write(
+                "playwright.config.js",
+                "module.exports = {
+  testDir: '.',
+  workers: 1,
+  reporter: [['json', { outputFile: 'out.json' }]],
+};
+",
+            );
+            // The step of both flavours fails the first time for each feature file.
+            project.write(
+                "steps/steps.rb",
+                "Before { |scenario| @seen = scenario.location.file + '.seen' }
+Given(/^it works the second time$/) {
+  seen = File.exist?(@seen)
+  File.write(@seen, '')
+  raise 'first' unless seen
+}
+",
+            );
+            project.write(
+                "steps/steps.cjs",
+                "const fs = require('fs');
+const { Before, Given } = require('@cucumber/cucumber');
+Before(function ({ pickle }) { this.seen = pickle.uri + '.seen'; });
+Given('it works the second time', function () {
+  const seen = fs.existsSync(this.seen);
+  fs.writeFileSync(this.seen, '');
+  if (!seen) throw new Error('first');
+});
+",
+            );
+            project
+                .tool("npx", &tools::on_path("npx"))
+                .tool("cucumber", &tools::on_path("cucumber"))
         }
     };
     (project, count)
@@ -170,7 +233,7 @@ fn project(kind: &Kind) -> (Project, usize) {
 #[case::cucumber_ruby(RUBY)]
 #[case::cucumber_javascript(JAVASCRIPT)]
 #[case::bats(BATS)]
-fn every_odd_name_is_run_and_found_again(#[case] kind: Kind) {
+fn odd_names_are_run_and_rerun(#[case] kind: Kind) {
     let (project, count) = project(&kind);
     let runner = project.runner(
         kind.runner,
@@ -186,10 +249,10 @@ fn every_odd_name_is_run_and_found_again(#[case] kind: Kind) {
         },
     );
     let ran = project.run_all(&*runner, &[], 1);
-    let told = || format!("{:#?}\n{:#?}\n{}", ran.events, ran.outcome, project.log());
-    assert_eq!(ran.outcome.exit_code, 0, "{}", told());
-    let mended = ran.outcome.statistics().passed_on_retry;
-    assert_eq!(usize::try_from(mended).unwrap(), count, "{}", told());
+    let details = || format!("{:#?}\n{:#?}\n{}", ran.events, ran.outcome, project.log());
+    assert_eq!(ran.outcome.exit_code, 0, "{}", details());
+    let repaired = ran.outcome.statistics().passed_on_retry;
+    assert_eq!(usize::try_from(repaired).unwrap(), count, "{}", details());
 }
 
 #[rstest]
@@ -201,7 +264,7 @@ fn every_odd_name_is_run_and_found_again(#[case] kind: Kind) {
 #[case("pytest", "test_a\nb.py", "**/test_*.py")]
 #[case("cucumber", "features/a\nb.feature", "features/**/*.feature")]
 #[case("custom", "a\nb.bats", "*.bats")]
-fn a_line_break_in_a_name_is_refused(
+fn a_line_break_in_a_name_is_rejected(
     #[case] runner: &str,
     #[case] file: &str,
     #[case] pattern: &str,
@@ -228,9 +291,9 @@ fn a_line_break_in_a_name_is_refused(
     );
 }
 
-/// pytest would run all files but this one, or none at all, and say that all is well.
+/// pytest would run all other files, or none, and report success.
 #[test]
-fn a_bracket_in_a_path_is_refused_for_pytest() {
+fn a_bracket_in_a_path_is_rejected_for_pytest() {
     for file in ["[id]/test_a.py", "p[x]q/test_a.py", "test_[a].py"] {
         let project = Project::new(&[(file, ""), ("test_b.py", "")]);
         let runner = project.runner(

@@ -1,4 +1,4 @@
-//! Playwright, from `.tools/node`, in Debian's Chromium.
+//! Playwright from `.tools/node`, with Debian's Chromium.
 
 use bktec::internals::RunStatus;
 
@@ -10,7 +10,10 @@ module.exports = {
   testDir: ".",
   workers: 1,
   reporter: [["json", { outputFile: "result.json" }], ["line"]],
-  projects: [{ name: "chromium", use: { launchOptions: { executablePath: "CHROMIUM", args: ["--no-sandbox"] } } }],
+  projects: [{
+    name: "chromium",
+    use: { launchOptions: { executablePath: "CHROMIUM", args: ["--no-sandbox"] } },
+  }],
 };
 "#;
 
@@ -18,9 +21,16 @@ const MIXED: &str = r#"
 const fs = require("fs");
 const { test, expect } = require("@playwright/test");
 test.describe("Shop (new)", () => {
-  test("shows", async ({ page }) => { await page.setContent("<p>hello</p>"); await expect(page.locator("p")).toHaveText("hello"); });
+  test("shows", async ({ page }) => {
+    await page.setContent("<p>hello</p>");
+    await expect(page.locator("p")).toHaveText("hello");
+  });
   test("fails", async () => { expect(1).toBe(2); });
-  test("is flaky", async () => { const seen = fs.existsSync("seen"); fs.writeFileSync("seen", ""); expect(seen).toBe(true); });
+  test("is flaky", async () => {
+    const seen = fs.existsSync("seen");
+    fs.writeFileSync("seen", "");
+    expect(seen).toBe(true);
+  });
   test.skip("is skipped", async () => {});
 });
 "#;
@@ -34,7 +44,7 @@ fn project(files: &[(&str, &str)]) -> Project {
     project.write("playwright.config.js", &configuration);
     project.write("package.json", r#"{"name": "sample"}"#);
     project.link_node_modules();
-    project.tool("npx", &tools::on_path("npx"), "never")
+    project.tool("npx", &tools::on_path("npx"))
 }
 
 #[test]
@@ -46,23 +56,23 @@ fn results_are_read_and_failed_tests_rerun() {
     ran.assert(
         1,
         &[
-            &format!("(group)/[id]/a.spec.js:6 | {scope} fails | fails | failed failed"),
-            &format!("(group)/[id]/a.spec.js:7 | {scope} is flaky | is flaky | failed passed"),
-            &format!("(group)/[id]/a.spec.js:8 | {scope} is skipped | is skipped | skipped"),
+            &format!("(group)/[id]/a.spec.js:9 | {scope} fails | fails | failed failed"),
+            &format!("(group)/[id]/a.spec.js:10 | {scope} is flaky | is flaky | failed passed"),
+            &format!("(group)/[id]/a.spec.js:15 | {scope} is skipped | is skipped | skipped"),
             &format!("(group)/[id]/a.spec.js:5 | {scope} shows | shows | passed"),
         ],
     );
 }
 
 #[test]
-fn tests_are_listed_as_results_name_them() {
+fn listed_tests_have_the_names_of_results() {
     let project = project(&[("(group)/a.spec.js", MIXED)]);
     let runner = project.runner("playwright", settings(COMMAND, "result.json"));
     let examples = runner.examples(&discover(&*runner)).unwrap();
     assert_eq!(examples.len(), 4);
     assert!(
         !project.root().join("result.json").exists(),
-        "a list of tests is no result"
+        "listing tests wrote results"
     );
     let cases = [named(&examples, "shows")];
     let ran = project.run(&*runner, &cases, &[], 0);
@@ -76,7 +86,7 @@ fn tests_are_listed_as_results_name_them() {
 }
 
 #[test]
-fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
+fn a_file_that_does_not_load_is_an_error_despite_mutes() {
     let project = project(&[
         ("a.spec.js", MIXED),
         ("b.spec.js", "require('./nothere');\n"),

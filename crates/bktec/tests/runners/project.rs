@@ -1,4 +1,4 @@
-//! A project written for one test, and what a run of it came to.
+//! A project written for one test, and the outcome of running it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,21 +11,21 @@ use test_engine_wire::{Case, CaseFormat, TestIdentity};
 
 use crate::tools;
 
-/// Files in a folder of their own, with stand-ins for tools in another.
+/// A temporary directory with the project's files, and another with wrappers of tools.
 pub(crate) struct Project {
-    folder: TempDir,
-    /// Folders in front of `PATH`, after the one with stand-ins.
+    directory: TempDir,
+    /// Directories at the start of `PATH`, after the one with wrappers.
     path: Vec<PathBuf>,
 }
 
 impl Project {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for name in ["project", "bin"] {
-            fs_err::create_dir(folder.path().join(name)).unwrap();
+            fs_err::create_dir(directory.path().join(name)).unwrap();
         }
         let project = Self {
-            folder,
+            directory,
             path: Vec::new(),
         };
         for (file, content) in files {
@@ -35,7 +35,7 @@ impl Project {
     }
 
     pub(crate) fn root(&self) -> PathBuf {
-        self.folder.path().join("project")
+        self.directory.path().join("project")
     }
 
     pub(crate) fn write(&self, file: &str, content: &str) {
@@ -44,29 +44,40 @@ impl Project {
         fs_err::write(path, content).unwrap();
     }
 
-    /// The packages that the tests of several Node runners share.
+    /// Links the packages that the Node runners share.
     pub(crate) fn link_node_modules(&self) {
         let modules = tools::installed(".tools/node/node_modules");
         std::os::unix::fs::symlink(modules, self.root().join("node_modules")).unwrap();
     }
 
-    /// Puts a tool on the path, quietly; see [`tools::quiet`].
-    pub(crate) fn tool(mut self, name: &str, tool: &Path, loud: &str) -> Self {
-        let log = self.folder.path().join("log");
-        tools::quiet(&self.folder.path().join("bin"), name, tool, &log, loud);
+    /// Puts a tool on the path, with its output in the log.
+    pub(crate) fn tool(self, name: &str, tool: &Path) -> Self {
+        self.tool_printing_with(name, tool, "no such argument")
+    }
+
+    /// Puts a tool on the path, with its output in the log unless it has this argument.
+    pub(crate) fn tool_printing_with(mut self, name: &str, tool: &Path, argument: &str) -> Self {
+        let log = self.directory.path().join("log");
+        tools::wrap(
+            &self.directory.path().join("bin"),
+            name,
+            tool,
+            &log,
+            argument,
+        );
         self.path.extend(tool.parent().map(Path::to_owned));
         self
     }
 
-    /// Puts a tool's own folder on the path: for helpers, whose output is needed.
-    pub(crate) fn with_folder(mut self, tool: &Path) -> Self {
+    /// Puts a tool on the path without a wrapper: for helpers whose output is needed.
+    pub(crate) fn unwrapped_tool(mut self, tool: &Path) -> Self {
         self.path.extend(tool.parent().map(Path::to_owned));
         self
     }
 
-    /// What the tools printed.
+    /// The output of the tools.
     pub(crate) fn log(&self) -> String {
-        fs_err::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        fs_err::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
     fn environment(&self) -> Vec<(OsString, OsString)> {
@@ -75,11 +86,11 @@ impl Project {
             reason = "tools need the system's own programs"
         )]
         let system = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(self.folder.path().join("bin"))
+        let directories = std::iter::once(self.directory.path().join("bin"))
             .chain(self.path.iter().cloned())
             .chain(std::env::split_paths(&system));
-        let path = std::env::join_paths(folders).unwrap();
-        // A collector must not find a server, whatever the tests run in.
+        let path = std::env::join_paths(directories).unwrap();
+        // A collector must not find a server, even when the tests run in CI.
         let no_server = (
             "BUILDKITE_ANALYTICS_API_URL".into(),
             "http://127.0.0.1:9".into(),
@@ -103,8 +114,13 @@ impl Project {
         .unwrap()
     }
 
-    /// Runs what the runner discovers.
-    pub(crate) fn run_all(&self, runner: &dyn Runner, muted: &[(&str, &str)], retries: u32) -> Ran {
+    /// Runs everything that the runner discovers.
+    pub(crate) fn run_all(
+        &self,
+        runner: &dyn Runner,
+        muted: &[(&str, &str)],
+        retries: u32,
+    ) -> FinishedRun {
         let files = discover(runner);
         let cases: Vec<Case> = files.iter().map(|file| selector(file)).collect();
         self.run(runner, &cases, muted, retries)
@@ -116,7 +132,7 @@ impl Project {
         cases: &[Case],
         muted: &[(&str, &str)],
         retries: u32,
-    ) -> Ran {
+    ) -> FinishedRun {
         let muted: Vec<TestIdentity> = muted
             .iter()
             .map(|(scope, name)| TestIdentity {
@@ -140,10 +156,10 @@ impl Project {
             RunEvent::AttemptStarted { command, .. } => events.push(command.to_string()),
             RunEvent::ResultsUnreadable { why, .. } => events.push(why.to_string()),
             RunEvent::TargetsWithoutResults { targets } => {
-                events.push(format!("nothing from {}", targets.join(" ")));
+                events.push(format!("without results: {}", targets.join(" ")));
             }
             RunEvent::UnplannedFilesRan { files } => {
-                events.push(format!("not asked for {}", files.join(" ")));
+                events.push(format!("unplanned: {}", files.join(" ")));
             }
             RunEvent::PartStarted { part, parts, .. } => {
                 events.push(format!("part {part} of {parts}"));
@@ -152,7 +168,7 @@ impl Project {
             _ => {}
         })
         .unwrap();
-        Ran {
+        FinishedRun {
             outcome,
             events,
             log: self.log(),
@@ -160,15 +176,14 @@ impl Project {
     }
 }
 
-/// What a run came to.
-pub(crate) struct Ran {
+pub(crate) struct FinishedRun {
     pub(crate) outcome: RunOutcome,
-    /// Commands, and what went wrong between them.
+    /// Commands and warnings.
     pub(crate) events: Vec<String>,
     log: String,
 }
 
-impl Ran {
+impl FinishedRun {
     /// `path | scope | name | outcomes` of each test, in order.
     #[track_caller]
     pub(crate) fn assert(&self, code: i32, tests: &[&str]) {
@@ -194,9 +209,9 @@ impl Ran {
                 )
             })
             .collect();
-        let told = || format!("events: {:#?}\nlog:\n{}", self.events, self.log);
-        assert_eq!(seen, tests, "{}", told());
-        assert_eq!(self.outcome.exit_code, code, "{}", told());
+        let details = || format!("events: {:#?}\nlog:\n{}", self.events, self.log);
+        assert_eq!(seen, tests, "{}", details());
+        assert_eq!(self.outcome.exit_code, code, "{}", details());
     }
 }
 
@@ -205,7 +220,7 @@ pub(crate) fn discover(runner: &dyn Runner) -> Vec<String> {
     runner.discover(&mut |warning| panic!("{warning}")).unwrap()
 }
 
-/// As the server hands back what was discovered.
+/// A discovered target, as in a plan.
 pub(crate) fn selector(value: &str) -> Case {
     Case {
         value: value.to_owned(),
@@ -214,7 +229,7 @@ pub(crate) fn selector(value: &str) -> Case {
     }
 }
 
-/// As the server hands back an example, with what the client knew of it.
+/// The example of this name, as in a plan.
 pub(crate) fn named(examples: &[Case], name: &str) -> Case {
     examples
         .iter()

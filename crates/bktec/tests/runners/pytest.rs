@@ -1,9 +1,9 @@
-//! pytest, alone and with the Python collector.
+//! pytest, with and without the Python collector.
 
 use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
 
-use crate::project::{Project, Ran, discover, named, selector, settings};
+use crate::project::{FinishedRun, Project, discover, named, selector, settings};
 use crate::tools;
 
 const ODD: &str = r#"
@@ -59,12 +59,12 @@ impl With {
         };
         let mut all = vec![("pytest.ini", "[pytest]\naddopts = -v -p no:cacheprovider\n")];
         all.extend_from_slice(files);
-        Project::new(&all).tool("pytest", &tools::installed(tool), "--collect-only")
+        Project::new(&all).tool_printing_with("pytest", &tools::installed(tool), "--collect-only")
     }
 }
 
-/// The default command in both modes; which it is depends on what is installed.
-fn run(with: With, files: &[(&str, &str)], muted: &[(&str, &str)], retries: u32) -> Ran {
+/// Runs the default command; what is installed decides the mode.
+fn run(with: With, files: &[(&str, &str)], muted: &[(&str, &str)], retries: u32) -> FinishedRun {
     let project = with.project(files);
     let runner = project.runner("pytest", RunnerSettings::default());
     let announced = runner.announcement().unwrap();
@@ -76,13 +76,14 @@ fn run(with: With, files: &[(&str, &str)], muted: &[(&str, &str)], retries: u32)
 }
 
 #[test]
-fn junit_tells_what_happened_and_failed_tests_are_rerun() {
+fn junit_results_are_read_and_failed_tests_rerun() {
     let ran = run(With::Junit, &[("tests/test_a.py", MIXED)], &[], 1);
     ran.assert(1, &[
         "tests/test_a.py::test_fails | tests.test_a | test_fails | failed failed",
         "tests/test_a.py::test_set_up_breaks | tests.test_a | test_set_up_breaks | failed failed",
         "tests/test_a.py::test_skipped | tests.test_a | test_skipped | skipped",
-        "tests/test_a.py::TestLogin::test_flaky | tests.test_a.TestLogin | test_flaky | failed passed",
+        "tests/test_a.py::TestLogin::test_flaky \
+         | tests.test_a.TestLogin | test_flaky | failed passed",
         "tests/test_a.py::TestLogin::test_passes | tests.test_a.TestLogin | test_passes | passed",
     ]);
     let retry = &ran.events[1];
@@ -93,15 +94,21 @@ fn junit_tells_what_happened_and_failed_tests_are_rerun() {
 }
 
 #[test]
-fn the_collectors_json_tells_the_same() {
+fn collector_results_are_read_and_failed_tests_rerun() {
     let ran = run(With::Collector, &[("tests/test_a.py", MIXED)], &[], 1);
-    ran.assert(1, &[
-        "tests/test_a.py::test_fails | tests/test_a.py | test_fails | failed failed",
-        "tests/test_a.py::test_set_up_breaks | tests/test_a.py | test_set_up_breaks | failed failed",
-        "tests/test_a.py::test_skipped | tests/test_a.py | test_skipped | skipped",
-        "tests/test_a.py::TestLogin::test_flaky | tests/test_a.py::TestLogin | test_flaky | failed passed",
-        "tests/test_a.py::TestLogin::test_passes | tests/test_a.py::TestLogin | test_passes | passed",
-    ]);
+    ran.assert(
+        1,
+        &[
+            "tests/test_a.py::test_fails | tests/test_a.py | test_fails | failed failed",
+            "tests/test_a.py::test_set_up_breaks \
+         | tests/test_a.py | test_set_up_breaks | failed failed",
+            "tests/test_a.py::test_skipped | tests/test_a.py | test_skipped | skipped",
+            "tests/test_a.py::TestLogin::test_flaky \
+         | tests/test_a.py::TestLogin | test_flaky | failed passed",
+            "tests/test_a.py::TestLogin::test_passes \
+         | tests/test_a.py::TestLogin | test_passes | passed",
+        ],
+    );
 }
 
 #[rstest]
@@ -118,20 +125,20 @@ fn muted_failures_pass_the_build(#[case] with: With, #[case] scope: &str, #[case
 #[rstest]
 #[case(With::Junit)]
 #[case(With::Collector)]
-fn odd_parameters_survive_the_round_trip(#[case] with: With) {
+fn odd_parameters_are_run_and_rerun(#[case] with: With) {
     let ran = run(with, &[("test_odd.py", ODD)], &[], 1);
     let mut failed: Vec<_> = ran
         .outcome
         .failed()
         .map(|test| test.key.path.as_str())
         .collect();
-    // The collector's scope begins a parameter early, which changes the order.
+    // The collector splits scope and name inside the parameter, which changes the order.
     failed.sort_unstable();
     assert_eq!(
         failed,
         ["test_odd.py::test_odd[c::d]", "test_odd.py::test_odd[e[f]]"]
     );
-    // Both were found and run again, and nothing else was.
+    // Only these two were rerun.
     for test in &ran.outcome.tests {
         let expected = if test.is_failed() { 2 } else { 1 };
         assert_eq!(test.outcomes.len(), expected, "{test:?}\n{:?}", ran.events);
@@ -142,8 +149,15 @@ fn odd_parameters_survive_the_round_trip(#[case] with: With) {
 #[rstest]
 #[case(With::Junit)]
 #[case(With::Collector)]
-fn odd_paths_survive_the_round_trip(#[case] with: With) {
-    let fails_once = "import pathlib\n\ndef test_x():\n    path = pathlib.Path(__file__ + '.seen')\n    seen = path.exists()\n    path.touch()\n    assert seen\n";
+fn odd_paths_are_run_and_rerun(#[case] with: With) {
+    let fails_once = "import pathlib
+
+def test_x():
+    path = pathlib.Path(__file__ + '.seen')
+    seen = path.exists()
+    path.touch()
+    assert seen
+";
     let files = [
         ("(group)/{x,y}/test_a.py", fails_once),
         ("-dash/test_b.py", fails_once),
@@ -164,7 +178,7 @@ fn odd_paths_survive_the_round_trip(#[case] with: With) {
 #[rstest]
 #[case(With::Junit)]
 #[case(With::Collector)]
-fn examples_are_listed_as_results_name_them(#[case] with: With) {
+fn listed_examples_have_the_names_of_results(#[case] with: With) {
     let project = with.project(&[("test_a.py", MIXED), ("sub/test_odd.py", ODD)]);
     let runner = project.runner("pytest", RunnerSettings::default());
     let files = discover(&*runner);
@@ -186,7 +200,7 @@ fn examples_are_listed_as_results_name_them(#[case] with: With) {
 }
 
 #[test]
-fn only_the_examples_that_are_asked_for_run() {
+fn only_planned_examples_run() {
     let project = With::Junit.project(&[("test_a.py", MIXED), ("sub/test_odd.py", ODD)]);
     let runner = project.runner("pytest", RunnerSettings::default());
     let examples = runner
@@ -206,7 +220,7 @@ fn only_the_examples_that_are_asked_for_run() {
 }
 
 #[test]
-fn a_collection_error_is_no_test_and_no_mute_hides_it() {
+fn a_collection_error_is_an_error_despite_mutes() {
     let files = [
         ("test_a.py", "def test_fails():\n    assert 0\n"),
         ("test_broken.py", "import nothere\n"),
@@ -229,7 +243,7 @@ fn a_collection_error_is_no_test_and_no_mute_hides_it() {
 }
 
 #[test]
-fn a_collection_error_beside_run_tests_is_seen_in_junit_too() {
+fn a_collection_error_next_to_tests_is_read_from_junit() {
     let files = [
         ("test_a.py", "def test_fails():\n    assert 0\n"),
         ("test_broken.py", "import nothere\n"),
@@ -257,7 +271,7 @@ fn a_test_that_vanishes_before_its_retry_stays_failed(#[case] with: With) {
     let source =
         "import os\n\ndef test_fails():\n    os.rename(__file__, 'gone.txt')\n    assert 0\n";
     let ran = run(with, &[("test_a.py", source)], &[], 2);
-    // pytest finds nothing to run and says so with a code of its own.
+    // pytest finds nothing to run and exits with code 4.
     assert_eq!(ran.outcome.exit_code, 4, "{:?}", ran.events);
     assert_eq!(ran.outcome.failed().count(), 1);
     assert!(ran.outcome.tests[0].unproven.is_some());
@@ -266,11 +280,11 @@ fn a_test_that_vanishes_before_its_retry_stays_failed(#[case] with: With) {
 #[rstest]
 #[case(With::Junit)]
 #[case(With::Collector)]
-fn a_folder_below_pytests_root_is_read_from_where_the_command_runs(#[case] with: With) {
+fn node_ids_are_relative_to_the_working_directory(#[case] with: With) {
     let project = with.project(&[("backend/tests/test_a.py", MIXED)]);
     let runner = project.runner("pytest", RunnerSettings::default());
     let below = project.root().join("backend");
-    // The same runner, one folder down: pytest.ini above makes the root.
+    // pytest.ini in the parent directory makes that the root directory.
     let environment = runner.execution_env().environment.clone();
     let runner = bktec::internals::build(
         "pytest",
@@ -299,8 +313,16 @@ fn a_folder_below_pytests_root_is_read_from_where_the_command_runs(#[case] with:
 }
 
 #[test]
-fn tags_choose_examples() {
-    let tagged = "import pytest\n\n@pytest.mark.execution_tag('team', 'red')\ndef test_red():\n    pass\n\ndef test_plain():\n    pass\n";
+fn tags_select_examples() {
+    let tagged = "import pytest
+
+@pytest.mark.execution_tag('team', 'red')
+def test_red():
+    pass
+
+def test_plain():
+    pass
+";
     let project = With::Collector.project(&[
         ("test_a.py", tagged),
         ("test_b.py", "def test_c():\n    pass\n"),

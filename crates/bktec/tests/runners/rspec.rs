@@ -1,4 +1,4 @@
-//! RSpec, from Debian.
+//! RSpec from Debian.
 
 use bktec::internals::{Capacity, Managed, RunStatus};
 
@@ -29,8 +29,8 @@ end
 const RESULTS: &str = "tmp/rspec.json";
 
 fn project(files: &[(&str, &str)]) -> Project {
-    // RSpec lists examples in a file, so nothing it prints is needed.
-    Project::new(files).tool("rspec", &tools::on_path("rspec"), "never")
+    // RSpec writes the list of examples to a file, so its output is not needed.
+    Project::new(files).tool("rspec", &tools::on_path("rspec"))
 }
 
 #[test]
@@ -69,8 +69,15 @@ fn a_run_whose_failures_are_muted_passes() {
 }
 
 #[test]
-fn odd_paths_survive_the_round_trip() {
-    let fails_once = "RSpec.describe \"S\" do\n  it(\"t\") do\n    seen = File.exist?(__FILE__ + '.seen')\n    File.write(__FILE__ + '.seen', '')\n    expect(seen).to be true\n  end\nend\n";
+fn odd_paths_are_run_and_rerun() {
+    let fails_once = r#"RSpec.describe "S" do
+  it("t") do
+    seen = File.exist?(__FILE__ + '.seen')
+    File.write(__FILE__ + '.seen', '')
+    expect(seen).to be true
+  end
+end
+"#;
     let files = [
         ("spec/sp ace/it's_spec.rb", fails_once),
         ("spec/ünï_spec.rb", fails_once),
@@ -93,7 +100,7 @@ fn odd_paths_survive_the_round_trip() {
 }
 
 #[test]
-fn examples_are_listed_as_results_name_them() {
+fn listed_examples_have_the_names_of_results() {
     let project = project(&[
         ("spec/a_spec.rb", MIXED),
         ("spec/b_spec.rb", "RSpec.describe('B') { it('x') {} }"),
@@ -104,7 +111,7 @@ fn examples_are_listed_as_results_name_them() {
     assert_eq!(examples.len(), 7);
     assert!(
         !project.root().join(RESULTS).exists(),
-        "a list of examples is no result"
+        "listing examples wrote results"
     );
     let cases = [named(&examples, "passes"), named(&examples, "x")];
     project.run(&*runner, &cases, &[], 0).assert(
@@ -117,7 +124,7 @@ fn examples_are_listed_as_results_name_them() {
 }
 
 #[test]
-fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
+fn a_file_that_does_not_load_is_an_error_despite_mutes() {
     let project = project(&[
         ("spec/a_spec.rb", MIXED),
         ("spec/broken_spec.rb", "require 'nothere'\n"),
@@ -137,8 +144,13 @@ fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
 
 #[test]
 fn an_example_that_vanishes_before_its_retry_stays_failed() {
-    // RSpec passes when an id matches nothing, so only the results can tell.
-    let vanishing = "if File.exist?('seen')\n  RSpec.describe('V') { it('other') {} }\nelse\n  RSpec.describe('V') { it('other') {}; it('t') { File.write('seen', ''); raise 'x' } }\nend\n";
+    // RSpec exits with 0 when an id matches nothing.
+    let vanishing = "if File.exist?('seen')
+  RSpec.describe('V') { it('other') {} }
+else
+  RSpec.describe('V') { it('other') {}; it('t') { File.write('seen', ''); raise 'x' } }
+end
+";
     let project = project(&[("spec/v_spec.rb", vanishing)]);
     let runner = project.runner("rspec", settings(COMMAND, RESULTS));
     let ran = project.run_all(&*runner, &[], 1);
@@ -152,7 +164,7 @@ fn an_example_that_vanishes_before_its_retry_stays_failed() {
 }
 
 #[test]
-fn a_missing_program_is_named() {
+fn the_error_names_a_missing_program() {
     let project = Project::new(&[("spec/a_spec.rb", MIXED)]);
     let runner = project.runner("rspec", settings("no-such-rspec {{testExamples}}", RESULTS));
     let options = bktec::internals::AttemptOptions {

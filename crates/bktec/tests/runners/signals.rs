@@ -1,6 +1,6 @@
-//! Signals on their way through the real client to a runner, one that writes down what it gets.
+//! Signals that pass through the real client to a runner.
 //!
-//! Python stands in for a runner, and makes the terminal of the test that needs one.
+//! A Python script replaces the runner and logs the signals it gets; others provide a terminal.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,11 +16,10 @@ use test_engine_testkit::clean_command;
 
 use crate::tools;
 
-/// How long anything here may take.
-const LIMIT: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Writes down each signal. Ends a moment after the first, so that a second of the same kind would
-/// be seen; `stubborn` never ends by itself.
+/// Logs each signal. Exits shortly after the first, late enough to notice a duplicate; `stubborn`
+/// never exits by itself.
 const RUNNER: &str = r#"
 import os, signal, sys, time
 stubborn = "stubborn" in sys.argv
@@ -34,7 +33,8 @@ for name in names:
     signal.signal(getattr(signal, name), note)
 with open("attempts", "a") as attempts:
     attempts.write("attempt\n")
-open("result.json", "w").write('{"examples":[{"id":"./a[1:1]","description":"t","full_description":"S t","status":"failed"}],"summary":{}}')
+open("result.json", "w").write("""{"examples":[{"id":"./a[1:1]","description":"t",
+    "full_description":"S t","status":"failed"}],"summary":{}}""")
 open("ready.new", "w").write(str(os.getpid()))
 os.rename("ready.new", "ready")
 while stubborn or not seen:
@@ -43,8 +43,7 @@ time.sleep(0.5)
 sys.exit(1 if "fails" in sys.argv else 7)
 "#;
 
-/// Starts the rest of its arguments on a terminal of their own and presses a key when the runner is
-/// ready.
+/// Runs the command in its arguments on a new terminal and presses a key when the runner is ready.
 const TERMINAL: &str = r#"
 import os, pty, sys, time
 pid, terminal = pty.fork()
@@ -62,9 +61,9 @@ except OSError:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
-/// Does what a shell with job control does for the rest of its arguments, on a terminal of their
-/// own: presses Ctrl-Z when the runner is ready, waits until the job has stopped, puts it back into
-/// the foreground and presses Ctrl-C.
+/// Runs the command in its arguments on a new terminal, as a shell with job control: presses Ctrl-Z
+/// when the runner is ready, waits until the job has stopped, continues it in the foreground and
+/// presses Ctrl-C.
 const SHELL: &str = r#"
 import os, pty, signal, sys, time
 def wait_for(name):
@@ -101,29 +100,29 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
 struct Job {
-    folder: TempDir,
+    directory: TempDir,
     server: String,
 }
 
 impl Job {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs_err::write(folder.path().join("runner.py"), RUNNER).unwrap();
-        fs_err::write(folder.path().join("terminal.py"), TERMINAL).unwrap();
-        fs_err::write(folder.path().join("shell.py"), SHELL).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs_err::write(directory.path().join("runner.py"), RUNNER).unwrap();
+        fs_err::write(directory.path().join("terminal.py"), TERMINAL).unwrap();
+        fs_err::write(directory.path().join("shell.py"), SHELL).unwrap();
         Self {
-            folder,
+            directory,
             server: serve(),
         }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn command(&self, program: &Path, runner_arguments: &str) -> Command {
-        let mut command = clean_command(program, self.folder.path());
-        command.current_dir(self.folder.path()).envs([
+        let mut command = clean_command(program, self.directory.path());
+        command.current_dir(self.directory.path()).envs([
             ("BUILDKITE_ORGANIZATION_SLUG", "org"),
             ("BUILDKITE_BUILD_ID", "build"),
             ("BUILDKITE_STEP_ID", "step"),
@@ -142,14 +141,14 @@ impl Job {
     }
 
     fn start(&self, runner_arguments: &str, retries: &str) -> Child {
-        // Whoever runs these tests may ignore signals, as nohup does; that would be inherited.
+        // Ignored signals are inherited, for example from nohup.
         let mut command = self.command(&tools::on_path("env"), runner_arguments);
         command.env("BUILDKITE_TEST_ENGINE_RETRY_COUNT", retries);
         command
             .args(["--default-signal", env!("CARGO_BIN_EXE_bktec"), "run"])
             .stdout(self.output())
             .stderr(self.output())
-            // As CI agents start a job, so that they can signal all of it.
+            // CI agents start a job in a process group of its own.
             .process_group(0);
         let child = command.spawn().unwrap();
         self.wait_for("ready");
@@ -166,11 +165,11 @@ impl Job {
     }
 
     fn wait_for(&self, name: &str) {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + TIMEOUT;
         while !self.path(name).exists() {
             assert!(
                 Instant::now() < deadline,
-                "no {name} in time; output:\n{}",
+                "timed out waiting for {name}; output:\n{}",
                 self.read("output")
             );
             std::thread::sleep(Duration::from_millis(10));
@@ -185,16 +184,16 @@ impl Job {
         Pid::from_raw(self.read("ready").parse().unwrap()).unwrap()
     }
 
-    /// Its exit code, once it has one.
+    /// Waits for the exit code.
     fn end(&self, child: &mut Child) -> i32 {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 return status.code().unwrap_or(-1);
             }
             assert!(
                 Instant::now() < deadline,
-                "it does not end; the runner got:\n{}\noutput:\n{}",
+                "timed out; signals of the runner:\n{}\noutput:\n{}",
                 self.read("log"),
                 self.read("output")
             );
@@ -203,21 +202,22 @@ impl Job {
     }
 }
 
-/// Answers everything with a plan that gives node 0 one file.
+/// Responds to every request with a plan of one file for node 0.
 fn serve() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that goes away is no concern of the test.
-            let _ = answer(&stream);
+            // Clients may disconnect.
+            let _ = respond(&stream);
         }
     });
     address
 }
 
-fn answer(stream: &TcpStream) -> std::io::Result<()> {
-    const PLAN: &str = r#"{"identifier":"build/step","parallelism":1,"tasks":{"0":{"node_number":0,"tests":[{"path":"a_spec.rb"}]}}}"#;
+fn respond(stream: &TcpStream) -> std::io::Result<()> {
+    const PLAN: &str = r#"{"identifier":"build/step","parallelism":1,
+        "tasks":{"0":{"node_number":0,"tests":[{"path":"a_spec.rb"}]}}}"#;
     let mut reader = BufReader::new(stream);
     let mut length = 0;
     loop {
@@ -234,7 +234,8 @@ fn answer(stream: &TcpStream) -> std::io::Result<()> {
     reader.read_exact(&mut body)?;
     write!(
         &*stream,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{PLAN}",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{PLAN}",
         PLAN.len()
     )
 }
@@ -253,7 +254,7 @@ fn a_signal_reaches_the_runner_once(#[case] signal: Signal, #[case] seen: &str) 
     assert_eq!(job.read("log"), seen);
 }
 
-/// Buildkite's agent, timeout(1) and others signal the whole group of a job.
+/// Buildkite's agent, timeout(1) and others signal the process group of a job.
 #[rstest]
 #[case(Signal::HUP, "SIGHUP\n")]
 #[case(Signal::INT, "SIGINT\n")]
@@ -268,7 +269,7 @@ fn a_signal_to_the_group_reaches_the_runner_once(#[case] signal: Signal, #[case]
     assert_eq!(job.read("log"), seen);
 }
 
-/// What tells signals to the group apart must still tell after it was used.
+/// The client still recognises signals to the group after the first one.
 #[test]
 fn a_signal_to_the_client_after_one_to_the_group_reaches_the_runner() {
     let job = Job::new();
@@ -280,11 +281,13 @@ fn a_signal_to_the_client_after_one_to_the_group_reaches_the_runner() {
         } else {
             kill_process(pid, Signal::INT).unwrap();
         }
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + TIMEOUT;
         while job.read("log").lines().count() <= number {
-            assert!(Instant::now() < deadline, "a signal went missing");
+            assert!(Instant::now() < deadline, "a signal was lost");
             std::thread::sleep(Duration::from_millis(10));
         }
+        // The client may still be handling the signal, and equal pending signals are merged.
+        std::thread::sleep(Duration::from_millis(500));
     }
     kill_process(job.runner(), Signal::KILL).unwrap();
     assert_eq!(job.end(&mut bktec), 137);
@@ -292,7 +295,7 @@ fn a_signal_to_the_client_after_one_to_the_group_reaches_the_runner() {
 }
 
 #[test]
-fn a_job_that_was_stopped_goes_on_and_hears_the_terminal() {
+fn a_continued_job_receives_signals_of_the_terminal() {
     let job = Job::new();
     let mut command = job.command(&tools::on_path("python3"), "");
     command.args(["shell.py", env!("CARGO_BIN_EXE_bktec"), "run"]);
@@ -343,7 +346,7 @@ fn an_interrupted_run_is_not_retried() {
 }
 
 #[test]
-fn a_killed_runner_gives_its_signal() {
+fn the_exit_code_is_that_of_a_killed_runner() {
     let job = Job::new();
     let mut bktec = job.start("", "0");
     kill_process(job.runner(), Signal::KILL).unwrap();
@@ -356,14 +359,14 @@ fn a_killed_runner_gives_its_signal() {
 }
 
 #[test]
-fn a_stubborn_runner_does_not_outlive_a_third_request_to_end() {
+fn a_third_signal_kills_a_stubborn_runner() {
     let job = Job::new();
     let mut bktec = job.start("stubborn", "0");
-    for already in 0..3 {
-        // One at a time: the system joins signals that wait.
-        let deadline = Instant::now() + LIMIT;
-        while job.read("log").lines().count() < already {
-            assert!(Instant::now() < deadline, "a signal went missing");
+    for delivered in 0..3 {
+        // One at a time, because equal pending signals are merged.
+        let deadline = Instant::now() + TIMEOUT;
+        while job.read("log").lines().count() < delivered {
+            assert!(Instant::now() < deadline, "a signal was lost");
             std::thread::sleep(Duration::from_millis(10));
         }
         kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
@@ -372,13 +375,13 @@ fn a_stubborn_runner_does_not_outlive_a_third_request_to_end() {
 }
 
 #[test]
-fn a_stubborn_runner_ends_a_while_after_the_second_request() {
+fn a_stubborn_runner_is_killed_some_time_after_the_second_signal() {
     let job = Job::new();
     let mut bktec = job.start("stubborn", "0");
     kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();
-    let deadline = Instant::now() + LIMIT;
+    let deadline = Instant::now() + TIMEOUT;
     while job.read("log").is_empty() {
-        assert!(Instant::now() < deadline, "the signal went missing");
+        assert!(Instant::now() < deadline, "the signal was lost");
         std::thread::sleep(Duration::from_millis(10));
     }
     kill_process(Pid::from_child(&bktec), Signal::TERM).unwrap();

@@ -1,5 +1,5 @@
-//! Cypress and Pants, which cannot be had here: the stand-ins of their sample projects check their
-//! arguments and end as the real ones do.
+//! Cypress and Pants, which are not available in tests: the stand-ins of their sample projects
+//! check the arguments and exit like the real ones.
 
 use bktec::internals::{RunStatus, RunnerSettings};
 
@@ -9,7 +9,7 @@ use crate::tools;
 const FAILS: &str = "it(\"fails\", () => { throw new Error(\"no\"); });\n";
 
 #[test]
-fn cypress_gets_its_specs_in_one_argument_and_its_code_is_all_there_is() {
+fn cypress_gets_specs_in_one_argument_and_only_its_exit_code_counts() {
     let files = [
         ("cypress/a b.cy.js", FAILS),
         ("cypress/c.cy.js", FAILS),
@@ -17,7 +17,7 @@ fn cypress_gets_its_specs_in_one_argument_and_its_code_is_all_there_is() {
     ];
     let project = Project::new(&files);
     let tool = tools::installed("examples/cypress/stand-in/cypress");
-    let project = project.tool("npx", &tool, "never");
+    let project = project.tool("npx", &tool);
     let runner = project.runner("cypress", RunnerSettings::default());
     let ran = project.run_all(&*runner, &[], 3);
     ran.assert(2, &[]);
@@ -28,7 +28,7 @@ fn cypress_gets_its_specs_in_one_argument_and_its_code_is_all_there_is() {
     assert_eq!(ran.outcome.status(), RunStatus::Unknown);
 }
 
-/// Its specs are patterns: a name that is one must not run another's in its place.
+/// Specs are globs: a name that looks like one must not run other specs instead.
 #[test]
 fn cypress_runs_specs_with_odd_names() {
     let names = [
@@ -41,7 +41,7 @@ fn cypress_runs_specs_with_odd_names() {
     let files = names.map(|name| (name, FAILS));
     let project = Project::new(&files);
     let tool = tools::installed("examples/cypress/stand-in/cypress");
-    let project = project.tool("npx", &tool, "never");
+    let project = project.tool("npx", &tool);
     let runner = project.runner("cypress", RunnerSettings::default());
     let ran = project.run_all(&*runner, &[], 0);
     ran.assert(i32::try_from(names.len()).unwrap(), &[]);
@@ -57,14 +57,24 @@ fn pants(files: &[(&str, &str)], pytest: &str) -> Project {
     let project = Project::new(files);
     let tool = tools::installed("examples/pytest-pants/stand-in/pants");
     project
-        .tool("pants", &tool, "never")
-        .tool("pytest", &tools::installed(pytest), "never")
+        .tool("pants", &tool)
+        .tool("pytest", &tools::installed(pytest))
 }
 
-const TESTS: &str = "import os\n\ndef test_passes():\n    pass\n\ndef test_flaky():\n    path = os.environ['SEEN']\n    seen = os.path.exists(path)\n    open(path, 'w').close()\n    assert seen\n";
+const TESTS: &str = "import os
+
+def test_passes():
+    pass
+
+def test_flaky():
+    path = os.environ['SEEN']
+    seen = os.path.exists(path)
+    open(path, 'w').close()
+    assert seen
+";
 
 #[test]
-fn pants_runs_its_own_tests_and_again_after_a_failure() {
+fn pants_is_rerun_after_a_failure() {
     for (pytest, options, scope) in [
         (
             ".tools/pytest/bin/pytest",

@@ -1,4 +1,4 @@
-//! Vitest, from `.tools/node`.
+//! Vitest from `.tools/node`.
 
 use bktec::internals::{RunStatus, RunnerSettings};
 
@@ -8,7 +8,11 @@ use crate::tools;
 const MIXED: &str = r#"
 import fs from "node:fs";
 import { describe, expect, test } from "vitest";
-const once = (name) => { const seen = fs.existsSync(name); fs.writeFileSync(name, ""); return seen; };
+const once = (name) => {
+  const seen = fs.existsSync(name);
+  fs.writeFileSync(name, "");
+  return seen;
+};
 
 describe("Weather (now)", () => {
   test("passes", () => {});
@@ -23,7 +27,7 @@ fn project(files: &[(&str, &str)]) -> Project {
     let project = Project::new(files);
     project.write("package.json", r#"{"name": "sample", "type": "module"}"#);
     project.link_node_modules();
-    project.tool("npx", &tools::on_path("npx"), "never")
+    project.tool("npx", &tools::on_path("npx"))
 }
 
 fn defaults() -> RunnerSettings {
@@ -50,8 +54,17 @@ fn results_are_read_and_failed_tests_rerun() {
 }
 
 #[test]
-fn odd_paths_survive_the_round_trip() {
-    let fails_once = "import fs from 'node:fs';\nimport { expect, test } from 'vitest';\nimport { fileURLToPath } from 'node:url';\nconst seen = fileURLToPath(import.meta.url) + '.seen';\ntest('t', () => { const was = fs.existsSync(seen); fs.writeFileSync(seen, ''); expect(was).toBe(true); });\n";
+fn odd_paths_are_run_and_rerun() {
+    let fails_once = "import fs from 'node:fs';
+import { expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+const seen = fileURLToPath(import.meta.url) + '.seen';
+test('t', () => {
+  const was = fs.existsSync(seen);
+  fs.writeFileSync(seen, '');
+  expect(was).toBe(true);
+});
+";
     let files = [
         ("(group)/[id]/a.test.js", fails_once),
         ("-dash/b.test.js", fails_once),
@@ -72,7 +85,7 @@ fn odd_paths_survive_the_round_trip() {
 }
 
 #[test]
-fn a_file_that_does_not_load_is_an_error_that_no_mute_hides() {
+fn a_file_that_does_not_load_is_an_error_despite_mutes() {
     let files = [("a.test.js", MIXED), ("b.test.js", "import './nothere';\n")];
     let project = project(&files);
     let runner = project.runner("vitest", defaults());

@@ -1,14 +1,16 @@
-//! What a retry may prove, for every runner that retries: one table, one rule.
+//! A retry repairs a failed test only if its results list that test as passed: the same rule for
+//! every runner that retries.
 //!
-//! A stand-in hands over result files prepared in each runner's own format, because no real runner
-//! can be made to write all of these. The real ones are in the files beside this one.
+//! A stand-in copies prepared result files in each runner's format, because real runners cannot be
+//! made to write all of these.
 
 use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
 
-use crate::project::{Project, Ran, selector};
+use crate::project::{FinishedRun, Project, selector};
 
-/// Attempt N hands over `attempt-N`, if there is one, and ends with the code in `code-N`.
+/// Attempt N copies `attempt-N`, if it exists, to the result path and exits with the code in
+/// `code-N`.
 const STAND_IN: &str = r#"
 number=$(($(cat number 2>/dev/null || echo 0) + 1))
 echo $number >number
@@ -16,22 +18,22 @@ echo $number >number
 exit "$(cat "code-$number")"
 "#;
 
-/// A test in a result file: its place, and whether it passed.
-type Listed = (Place, bool);
+/// A test in a result file: its file, and whether it passed.
+type Listed = (File, bool);
 
 #[derive(Clone, Copy)]
-enum Place {
-    Here,
-    Elsewhere,
+enum File {
+    Planned,
+    Other,
 }
 
-/// How one runner's result file is written.
+/// A runner and its result format.
 struct Dialect {
     runner: &'static str,
     command: &'static str,
     result_path: &'static str,
-    /// The whole file, with an error outside the tests or without. `None` for an error where the
-    /// format has none.
+    /// Writes a result file, optionally with an error outside the tests; `None` if the format cannot
+    /// express that error.
     write: fn(root: &str, tests: &[Listed], error: bool) -> Option<String>,
 }
 
@@ -44,12 +46,14 @@ const DIALECTS: [Dialect; 10] = [
             let examples = joined(tests, |file, passed| {
                 let status = word(passed);
                 format!(
-                    r#"{{"id":"./{file}[1:1]","description":"t","full_description":"S t","status":"{status}","file_path":"./{file}","line_number":1}}"#
+                    r#"{{"id":"./{file}[1:1]","description":"t","full_description":"S t",
+                        "status":"{status}","file_path":"./{file}","line_number":1}}"#
                 )
             });
             let errors = u8::from(error);
             Some(format!(
-                r#"{{"examples":[{examples}],"summary":{{"errors_outside_of_examples_count":{errors}}}}}"#
+                r#"{{"examples":[{examples}],
+                    "summary":{{"errors_outside_of_examples_count":{errors}}}}}"#
             ))
         },
     },
@@ -73,7 +77,10 @@ const DIALECTS: [Dialect; 10] = [
             let suites = joined(tests, |file, passed| {
                 let status = if passed { "expected" } else { "unexpected" };
                 format!(
-                    r#"{{"title":"S","specs":[{{"title":"t","ok":{passed},"file":"{file}","line":1,"tests":[{{"projectName":"p","expectedStatus":"passed","status":"{status}","results":[{{"status":"{}"}}]}}]}}]}}"#,
+                    r#"{{"title":"S","specs":[
+                        {{"title":"t","ok":{passed},"file":"{file}","line":1,"tests":[
+                            {{"projectName":"p","expectedStatus":"passed","status":"{status}",
+                              "results":[{{"status":"{}"}}]}}]}}]}}"#,
                     word(passed)
                 )
             });
@@ -102,17 +109,18 @@ const DIALECTS: [Dialect; 10] = [
         write: |_, tests, error| {
             let lines = tests
                 .iter()
-                .map(|&(place, passed)| {
-                    let package = file(place).trim_end_matches(".py");
+                .map(|&(test, passed)| {
+                    let package = path(test).trim_end_matches(".py");
                     let action = if passed { "pass" } else { "fail" };
                     format!(
-                        "{{\"Action\":\"{action}\",\"Package\":\"{package}\",\"Test\":\"t\"}}\n{{\"Action\":\"{action}\",\"Package\":\"{package}\"}}\n"
+                        "{{\"Action\":\"{action}\",\"Package\":\"{package}\",\"Test\":\"t\"}}\n\
+                         {{\"Action\":\"{action}\",\"Package\":\"{package}\"}}\n"
                     )
                 })
                 .collect::<Vec<_>>();
             let mut lines = lines.concat();
             if error {
-                lines.push_str("{\"Action\":\"output\",\"Package\":\"m/c\",\"Output\":\"FAIL\\tm/c [build failed]\\n\"}\n{\"Action\":\"fail\",\"Package\":\"m/c\",\"FailedBuild\":\"m/c\"}\n");
+                lines.push_str(BUILD_FAILURE);
             }
             Some(lines)
         },
@@ -125,7 +133,10 @@ const DIALECTS: [Dialect; 10] = [
             let features = joined(tests, |file, passed| {
                 let status = word(passed);
                 format!(
-                    r#"{{"uri":"{file}","name":"S","keyword":"Feature","elements":[{{"type":"scenario","keyword":"Scenario","name":"t","line":3,"steps":[{{"keyword":"Given ","name":"x","result":{{"status":"{status}"}}}}]}}]}}"#
+                    r#"{{"uri":"{file}","name":"S","keyword":"Feature","elements":[
+                        {{"type":"scenario","keyword":"Scenario","name":"t","line":3,"steps":[
+                            {{"keyword":"Given ","name":"x",
+                              "result":{{"status":"{status}"}}}}]}}]}}"#
                 )
             });
             (!error).then(|| format!("[{features}]"))
@@ -139,7 +150,8 @@ const DIALECTS: [Dialect; 10] = [
             let results = joined(tests, |file, passed| {
                 let result = word(passed);
                 format!(
-                    r#"{{"scope":"S","name":"t","location":"{file}:1","file_name":"{file}","result":"{result}"}}"#
+                    r#"{{"scope":"S","name":"t","location":"{file}:1","file_name":"{file}",
+                        "result":"{result}"}}"#
                 )
             });
             (!error).then(|| format!("[{results}]"))
@@ -152,11 +164,11 @@ const DIALECTS: [Dialect; 10] = [
         write: |_, tests, error| {
             let cases = tests
                 .iter()
-                .map(|&(place, passed)| {
+                .map(|&(test, passed)| {
                     let failure = if passed { "" } else { "<failure/>" };
                     format!(
                         r#"<testcase classname="S" name="t" file="{}">{failure}</testcase>"#,
-                        file(place)
+                        path(test)
                     )
                 })
                 .collect::<Vec<_>>();
@@ -166,10 +178,15 @@ const DIALECTS: [Dialect; 10] = [
     },
 ];
 
-fn file(place: Place) -> &'static str {
-    match place {
-        Place::Here => "tests/test_a.py",
-        Place::Elsewhere => "tests/test_b.py",
+const BUILD_FAILURE: &str = r#"
+{"Action":"output","Package":"m/c","Output":"FAIL\tm/c [build failed]\n"}
+{"Action":"fail","Package":"m/c","FailedBuild":"m/c"}
+"#;
+
+fn path(file: File) -> &'static str {
+    match file {
+        File::Planned => "tests/test_a.py",
+        File::Other => "tests/test_b.py",
     }
 }
 
@@ -180,7 +197,7 @@ fn word(passed: bool) -> &'static str {
 fn joined(tests: &[Listed], one: impl Fn(&str, bool) -> String) -> String {
     let all: Vec<_> = tests
         .iter()
-        .map(|&(place, passed)| one(file(place), passed))
+        .map(|&(test, passed)| one(path(test), passed))
         .collect();
     all.join(",")
 }
@@ -189,7 +206,8 @@ fn jest(root: &str, tests: &[Listed], error: bool) -> String {
     let mut files = joined(tests, |file, passed| {
         let status = word(passed);
         format!(
-            r#"{{"name":"{root}/{file}","status":"{status}","message":"","assertionResults":[{{"title":"t","ancestorTitles":["S"],"status":"{status}"}}]}}"#
+            r#"{{"name":"{root}/{file}","status":"{status}","message":"","assertionResults":[
+                {{"title":"t","ancestorTitles":["S"],"status":"{status}"}}]}}"#
         )
     });
     if error {
@@ -207,8 +225,8 @@ fn jest(root: &str, tests: &[Listed], error: bool) -> String {
 fn junit(tests: &[Listed], error: bool) -> String {
     let cases = tests
         .iter()
-        .map(|&(place, passed)| {
-            let class = file(place).trim_end_matches(".py").replace('/', ".");
+        .map(|&(test, passed)| {
+            let class = path(test).trim_end_matches(".py").replace('/', ".");
             let failure = if passed { "" } else { "<failure/>" };
             format!(r#"<testcase classname="{class}" name="t">{failure}</testcase>"#)
         })
@@ -216,33 +234,34 @@ fn junit(tests: &[Listed], error: bool) -> String {
     let mut cases = cases.concat();
     if error {
         cases.push_str(
-            r#"<testcase classname="" name="tests.test_c"><error message="collection failure"/></testcase>"#,
+            r#"<testcase classname="" name="tests.test_c">
+                <error message="collection failure"/></testcase>"#,
         );
     }
     format!("<testsuites><testsuite>{cases}</testsuite></testsuites>")
 }
 
-/// What an attempt leaves behind, and its exit code.
-struct Left {
+/// The result file and exit code of an attempt.
+struct Attempt {
     results: Option<String>,
     code: i32,
 }
 
 impl Dialect {
-    /// Runs the first attempt, in which the test fails, and the retry.
-    fn run(&self, muted: bool, attempts: impl Fn(&str) -> Vec<Left>) -> Ran {
+    /// Runs the first attempt and a retry.
+    fn run(&self, muted: bool, attempts: impl Fn(&str) -> Vec<Attempt>) -> FinishedRun {
         let project = Project::new(&[("stand-in", STAND_IN)]);
         let root = project.root();
         let root = root.to_str().unwrap();
-        for (index, left) in attempts(root).into_iter().enumerate() {
+        for (index, attempt) in attempts(root).into_iter().enumerate() {
             let number = index + 1;
-            if let Some(results) = left.results {
+            if let Some(results) = attempt.results {
                 project.write(&format!("attempt-{number}"), &results);
             }
-            project.write(&format!("code-{number}"), &left.code.to_string());
+            project.write(&format!("code-{number}"), &attempt.code.to_string());
         }
-        // From an earlier run, with everything well.
-        if let Some(old) = (self.write)(root, &[(Place::Here, true)], false) {
+        // The passing results of an earlier run.
+        if let Some(old) = (self.write)(root, &[(File::Planned, true)], false) {
             project.write(self.result_path, &old);
         }
         let runner = project.runner(
@@ -260,7 +279,7 @@ impl Dialect {
         } else {
             Vec::new()
         };
-        project.run(&*runner, &[selector(file(Place::Here))], &muted, 1)
+        project.run(&*runner, &[selector(path(File::Planned))], &muted, 1)
     }
 
     fn file(&self, root: &str, tests: &[Listed]) -> Option<String> {
@@ -268,7 +287,7 @@ impl Dialect {
     }
 }
 
-/// What the retry leaves behind, and why the test is still failed.
+/// The results of a retry that does not prove the test.
 #[derive(Clone, Copy, Debug)]
 enum Retry {
     ListsNothing,
@@ -283,31 +302,34 @@ enum Retry {
 #[case(Retry::WritesNothing, 0)]
 #[case(Retry::WritesNothing, 1)]
 #[case(Retry::IsTruncated, 0)]
-fn only_results_that_list_the_test_as_passed_prove_it(#[case] retry: Retry, #[case] code: i32) {
+fn a_retry_that_does_not_list_the_test_as_passed_proves_nothing(
+    #[case] retry: Retry,
+    #[case] code: i32,
+) {
     for dialect in &DIALECTS {
         let ran = dialect.run(false, |root| {
-            let failed = dialect.file(root, &[(Place::Here, false)]);
-            let passed = dialect.file(root, &[(Place::Here, true)]).unwrap();
+            let failed = dialect.file(root, &[(File::Planned, false)]);
+            let passed = dialect.file(root, &[(File::Planned, true)]).unwrap();
             let results = match retry {
                 Retry::ListsNothing => dialect.file(root, &[]),
-                Retry::ListsOnlyAnother => dialect.file(root, &[(Place::Elsewhere, true)]),
+                Retry::ListsOnlyAnother => dialect.file(root, &[(File::Other, true)]),
                 Retry::WritesNothing => None,
                 Retry::IsTruncated => Some(passed[..passed.len() * 2 / 3].to_owned()),
             };
             vec![
-                Left {
+                Attempt {
                     results: failed,
                     code: 1,
                 },
-                Left { results, code },
+                Attempt { results, code },
             ]
         });
-        let told = (dialect.runner, &ran.events, &ran.outcome);
-        assert_eq!(ran.outcome.exit_code, 1, "{told:?}");
-        assert_eq!(ran.outcome.retries, 1, "{told:?}");
+        let details = (dialect.runner, &ran.events, &ran.outcome);
+        assert_eq!(ran.outcome.exit_code, 1, "{details:?}");
+        assert_eq!(ran.outcome.retries, 1, "{details:?}");
         let failed: Vec<_> = ran.outcome.failed().collect();
-        assert_eq!(failed.len(), 1, "{told:?}");
-        assert!(failed[0].unproven.is_some(), "{told:?}");
+        assert_eq!(failed.len(), 1, "{details:?}");
+        assert!(failed[0].unproven.is_some(), "{details:?}");
     }
 }
 
@@ -315,57 +337,56 @@ fn only_results_that_list_the_test_as_passed_prove_it(#[case] retry: Retry, #[ca
 fn a_retry_that_lists_the_test_as_passed_proves_it() {
     for dialect in &DIALECTS {
         let ran = dialect.run(false, |root| {
-            let left = |passed: bool| Left {
-                results: dialect.file(root, &[(Place::Here, passed)]),
+            let attempt = |passed: bool| Attempt {
+                results: dialect.file(root, &[(File::Planned, passed)]),
                 code: i32::from(!passed),
             };
-            vec![left(false), left(true)]
+            vec![attempt(false), attempt(true)]
         });
-        let told = (dialect.runner, &ran.events, &ran.outcome);
-        assert_eq!(ran.outcome.exit_code, 0, "{told:?}");
-        assert_eq!(ran.outcome.statistics().passed_on_retry, 1, "{told:?}");
+        let details = (dialect.runner, &ran.events, &ran.outcome);
+        assert_eq!(ran.outcome.exit_code, 0, "{details:?}");
+        assert_eq!(ran.outcome.statistics().passed_on_retry, 1, "{details:?}");
     }
 }
 
-/// The file of an earlier run says that all is well; it must not speak for a crash.
 #[test]
-fn a_crash_is_not_covered_by_the_results_of_an_earlier_run() {
+fn results_of_an_earlier_run_are_not_read_after_a_crash() {
     for dialect in &DIALECTS {
         let ran = dialect.run(false, |_| {
-            vec![Left {
+            vec![Attempt {
                 results: None,
                 code: 1,
             }]
         });
-        let told = (dialect.runner, &ran.events, &ran.outcome);
-        assert_eq!(ran.outcome.exit_code, 1, "{told:?}");
-        assert_eq!(ran.outcome.status(), RunStatus::Unknown, "{told:?}");
-        assert!(ran.outcome.no_results.is_some(), "{told:?}");
+        let details = (dialect.runner, &ran.events, &ran.outcome);
+        assert_eq!(ran.outcome.exit_code, 1, "{details:?}");
+        assert_eq!(ran.outcome.status(), RunStatus::Unknown, "{details:?}");
+        assert!(ran.outcome.no_results.is_some(), "{details:?}");
     }
 }
 
 #[test]
-fn a_mute_hides_a_failed_test_and_no_error_outside_the_tests() {
+fn a_mute_excuses_a_failed_test_but_no_error_outside_the_tests() {
     for dialect in &DIALECTS {
         let run = |error: bool| {
             dialect.run(true, |root| {
-                let left = || Left {
-                    results: (dialect.write)(root, &[(Place::Here, false)], error),
+                let attempt = || Attempt {
+                    results: (dialect.write)(root, &[(File::Planned, false)], error),
                     code: 1,
                 };
-                vec![left(), left()]
+                vec![attempt(), attempt()]
             })
         };
         let muted = run(false);
-        let told = (dialect.runner, &muted.events, &muted.outcome);
-        assert_eq!(muted.outcome.exit_code, 0, "{told:?}");
+        let details = (dialect.runner, &muted.events, &muted.outcome);
+        assert_eq!(muted.outcome.exit_code, 0, "{details:?}");
         if (dialect.write)("/", &[], true).is_none() {
             continue;
         }
         let broken = run(true);
-        let told = (dialect.runner, &broken.events, &broken.outcome);
-        assert_eq!(broken.outcome.exit_code, 1, "{told:?}");
-        assert_eq!(broken.outcome.status(), RunStatus::Error, "{told:?}");
-        assert_eq!(broken.outcome.retries, 0, "{told:?}");
+        let details = (dialect.runner, &broken.events, &broken.outcome);
+        assert_eq!(broken.outcome.exit_code, 1, "{details:?}");
+        assert_eq!(broken.outcome.status(), RunStatus::Error, "{details:?}");
+        assert_eq!(broken.outcome.retries, 0, "{details:?}");
     }
 }
