@@ -112,7 +112,7 @@ impl Attempt {
             .errors_outside_tests
             .extend(parsed.errors_outside_tests);
         for reason in parsed.unusable {
-            if !results.incomplete.contains(&reason) {
+            if results.incomplete.last() != Some(&reason) {
                 results.incomplete.push(reason);
             }
         }

@@ -233,6 +233,8 @@ pub(super) fn statistics(tests: &[TestRecord]) -> Statistics {
 
 #[cfg(test)]
 mod tests {
+    use Outcome::{Failed, Passed, Skipped, Unknown};
+
     use super::*;
     use crate::runners::testing::key;
 
@@ -263,31 +265,26 @@ mod tests {
         tests.find(|test| test.key == wanted).unwrap()
     }
 
+    /// A first attempt, then a retry of its failed tests.
+    fn retried(managed: Managed<'_>, first: &[(&str, Outcome)], retry: Vec<Observed>) -> Record {
+        let mut record = Record::new(managed);
+        record.add_first(seen(first));
+        let failed = record.failed(false);
+        record.add_retry(&failed, retry, UnprovenRetry::NotListed);
+        record
+    }
+
     #[test]
     fn a_failure_stands_unless_a_retry_passes() {
-        use Outcome::{Failed, Passed, Skipped, Unknown};
-        let mut record = Record::new(Managed::default());
-        record.add_first(seen(&[
-            ("fixed", Failed),
-            ("gone", Failed),
-            ("skipped", Failed),
-            ("unknown", Failed),
+        let names = ["fixed", "gone", "skipped", "unknown", "still"];
+        let retry = [
+            ("fixed", Passed),
+            ("skipped", Skipped),
+            ("unknown", Unknown),
             ("still", Failed),
-            ("fine", Passed),
-        ]));
-        let retried = record.failed(true);
-        assert_eq!(retried.len(), 5);
-        record.add_retry(
-            &retried,
-            seen(&[
-                ("fixed", Passed),
-                ("skipped", Skipped),
-                ("unknown", Unknown),
-                ("still", Failed),
-            ]),
-            UnprovenRetry::NotListed,
-        );
-        assert_eq!(outcome_of(&record, "fixed").outcome, Passed);
+        ];
+        let first = names.map(|name| (name, Failed));
+        let record = retried(Managed::default(), &first, seen(&retry));
         assert!(outcome_of(&record, "fixed").passed_on_retry());
         for (name, unproven) in [
             ("gone", Some(UnprovenRetry::NotListed)),
@@ -303,55 +300,33 @@ mod tests {
 
     #[test]
     fn a_pass_at_another_path_proves_nothing() {
-        let mut record = Record::new(Managed::default());
-        record.add_first(seen(&[("t", Outcome::Failed)]));
-        let retried = record.failed(true);
-        let elsewhere = [Observed {
+        let elsewhere = Observed {
             key: key("S", "t", "other"),
-            outcome: Outcome::Passed,
-        }];
-        record.add_retry(&retried, elsewhere.into(), UnprovenRetry::NotListed);
+            outcome: Passed,
+        };
+        let record = retried(Managed::default(), &[("t", Failed)], vec![elsewhere]);
         assert!(outcome_of(&record, "t").is_failed());
         assert_eq!(record.tests.len(), 2);
     }
 
     #[test]
     fn a_retry_ignores_skips_of_tests_it_did_not_retry() {
-        let mut record = Record::new(Managed::default());
-        record.add_first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
-        let retried = record.failed(true);
-        record.add_retry(
-            &retried,
-            seen(&[
-                ("t", Outcome::Passed),
-                ("u", Outcome::Skipped),
-                ("v", Outcome::Skipped),
-            ]),
-            UnprovenRetry::NotListed,
-        );
-        assert_eq!(outcome_of(&record, "u").outcomes, [Outcome::Passed]);
+        let retry = seen(&[("t", Passed), ("u", Skipped), ("v", Skipped)]);
+        let record = retried(Managed::default(), &[("t", Failed), ("u", Passed)], retry);
+        assert_eq!(outcome_of(&record, "u").outcomes, [Passed]);
         assert_eq!(record.tests.len(), 2);
     }
 
     #[test]
     fn a_test_that_fails_only_in_a_retry_fails_the_run() {
-        let mut record = Record::new(Managed::default());
-        record.add_first(seen(&[("t", Outcome::Failed), ("u", Outcome::Passed)]));
-        let retried = record.failed(true);
-        record.add_retry(
-            &retried,
-            seen(&[("t", Outcome::Passed), ("u", Outcome::Failed)]),
-            UnprovenRetry::NotListed,
-        );
+        let retry = seen(&[("t", Passed), ("u", Failed)]);
+        let record = retried(Managed::default(), &[("t", Failed), ("u", Passed)], retry);
         assert!(outcome_of(&record, "u").is_failed());
     }
 
     #[test]
     fn a_test_listed_twice_is_failed_if_it_failed_once() {
-        for order in [
-            [Outcome::Failed, Outcome::Passed],
-            [Outcome::Passed, Outcome::Failed],
-        ] {
+        for order in [[Failed, Passed], [Passed, Failed]] {
             let mut record = Record::new(Managed::default());
             record.add_first(seen(&order.map(|outcome| ("t", outcome))));
             assert!(outcome_of(&record, "t").is_failed());
@@ -365,7 +340,7 @@ mod tests {
             muted: &muted(&["t"]),
             skipped: &[],
         });
-        record.add_first(seen(&[("t", Outcome::Failed), ("u", Outcome::Failed)]));
+        record.add_first(seen(&[("t", Failed), ("u", Failed)]));
         assert_eq!(record.failed(false), [key("S", "u", "p")]);
         assert_eq!(record.failed(true).len(), 2);
     }
@@ -376,11 +351,7 @@ mod tests {
             muted: &[],
             skipped: &muted(&["t", "u", "v"]),
         });
-        record.add_first(seen(&[
-            ("t", Outcome::Failed),
-            ("u", Outcome::Skipped),
-            ("w", Outcome::Passed),
-        ]));
+        record.add_first(seen(&[("t", Failed), ("u", Skipped), ("w", Passed)]));
         assert_eq!(record.failed(false), []);
         assert_eq!(record.skipped_tests_ran(), 1);
         assert!(outcome_of(&record, "t").ran_despite_skip());
@@ -390,12 +361,7 @@ mod tests {
 
     #[test]
     fn counts_each_test_once() {
-        use Outcome::{Failed, Passed, Skipped};
-        let mut record = Record::new(Managed {
-            muted: &muted(&["mp", "mf", "ms"]),
-            skipped: &[],
-        });
-        record.add_first(seen(&[
+        let first = [
             ("first", Passed),
             ("later", Failed),
             ("never", Failed),
@@ -403,12 +369,15 @@ mod tests {
             ("mf", Failed),
             ("ms", Skipped),
             ("s", Skipped),
-        ]));
-        let retried = record.failed(false);
-        record.add_retry(
-            &retried,
+        ];
+        let managed = Managed {
+            muted: &muted(&["mp", "mf", "ms"]),
+            skipped: &[],
+        };
+        let record = retried(
+            managed,
+            &first,
             seen(&[("later", Passed), ("never", Failed)]),
-            UnprovenRetry::NotListed,
         );
         assert_eq!(
             statistics(&record.into_tests()),

@@ -178,8 +178,8 @@ impl<'r> Run<'r> {
     ) {
         match self.read(exit, file) {
             Ok((parsed, trust)) => {
-                // The retries of a retry are for what it left failed; the first attempt's are not
-                // for the tests it left out.
+                // What a retry leaves out is still failed. What the first attempt leaves out is
+                // not.
                 let covers_unrun_tests = number > 0 || self.runner.retries_whole_targets();
                 let is_muted = |key: &TestKey| self.ledger.record.is_muted(key);
                 attempt.add_results(parsed, trust, is_muted, covers_unrun_tests);

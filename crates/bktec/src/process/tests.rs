@@ -1,12 +1,19 @@
 //! Starts real small programs.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
-fn here() -> ExecutionEnv {
+fn within(directory: &Path) -> ExecutionEnv {
     ExecutionEnv {
-        directory: std::env::temp_dir(),
+        directory: directory.to_owned(),
         environment: Vec::new(),
     }
+}
+
+fn here() -> ExecutionEnv {
+    within(&std::env::temp_dir())
 }
 
 fn shell(script: &str) -> CommandLine {
@@ -83,12 +90,8 @@ fn sets_directory_and_variables() {
 #[test]
 fn copies_output_to_a_file() {
     let directory = tempfile::tempdir().unwrap();
-    let execution_env = ExecutionEnv {
-        directory: directory.path().to_owned(),
-        environment: Vec::new(),
-    };
     let output = Output::OwnAndFile(Path::new("copy"));
-    let ended = run(&shell("printf 'a\\nb'"), &execution_env, output).unwrap();
+    let ended = run(&shell("printf 'a\\nb'"), &within(directory.path()), output).unwrap();
     assert!(ended.exit.is_success());
     assert_eq!(
         fs_err::read_to_string(directory.path().join("copy")).unwrap(),
@@ -118,95 +121,60 @@ fn captures_output_after_a_long_pause() {
 }
 
 #[test]
-fn a_missing_program_is_reported_with_path() {
-    let execution_env = ExecutionEnv {
-        environment: vec![("PATH".into(), "/nowhere".into())],
-        ..here()
-    };
-    let error = run(&CommandLine::new("rspecc", []), &execution_env, Output::Own).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "Cannot start `rspecc`: not found on PATH\nPATH is /nowhere"
-    );
-}
-
-#[test]
-fn variables_before_the_program_get_a_hint() {
-    let error = run(&CommandLine::new("A=1", []), &here(), Output::Own).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("\nhint: set variables in the environment"),
-        "{error}"
-    );
-}
-
-#[test]
-fn reports_a_file_that_is_not_executable() {
+fn explains_why_a_command_cannot_start() {
     let directory = tempfile::tempdir().unwrap();
-    fs_err::write(directory.path().join("plain"), "echo").unwrap();
-    let execution_env = ExecutionEnv {
-        directory: directory.path().to_owned(),
-        environment: Vec::new(),
+    let write = |name: &str, content: &str, mode: u32| {
+        let path = directory.path().join(name);
+        fs_err::write(&path, content).unwrap();
+        fs_err::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     };
-    let error = run(
-        &CommandLine::new("./plain", []),
-        &execution_env,
-        Output::Own,
-    )
-    .unwrap_err();
-    assert!(
-        error.to_string().contains("./plain`: not executable ("),
-        "{error}"
-    );
-}
-
-#[test]
-fn reports_a_missing_interpreter() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("script");
-    fs_err::write(&path, "#!/no/such/shell\n").unwrap();
-    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let execution_env = ExecutionEnv {
-        directory: directory.path().to_owned(),
-        environment: Vec::new(),
-    };
-    let error = run(
-        &CommandLine::new("./script", []),
-        &execution_env,
-        Output::Own,
-    )
-    .unwrap_err();
-    assert!(error.to_string().contains("interpreter"), "{error}");
-}
-
-#[test]
-fn reports_a_missing_directory() {
-    let execution_env = ExecutionEnv {
-        directory: "/no/such/directory".into(),
-        environment: Vec::new(),
-    };
-    let error = run(&shell("true"), &execution_env, Output::Own).unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.contains("working directory /no/such/directory"),
-        "{text}"
-    );
-}
-
-#[test]
-fn a_command_line_that_is_too_long_has_a_hint() {
-    let long = CommandLine::new(
-        "true",
-        (0..300_000).map(|index| format!("some/path/{index}_test.rb")),
-    );
-    let error = run(&long, &here(), Output::Own).unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.contains("300000 arguments") && text.contains("more nodes"),
-        "{text}"
-    );
+    write("plain", "echo", 0o644);
+    write("script", "#!/no/such/shell\n", 0o755);
+    let mut execution_env = within(directory.path());
+    execution_env.environment = vec![("PATH".into(), "/nowhere".into())];
+    let nowhere = within(Path::new("/no/such/directory"));
+    let long = (0..300_000).map(|index| format!("some/path/{index}_test.rb"));
+    for (command, execution_env, expected) in [
+        (
+            CommandLine::new("rspecc", []),
+            &execution_env,
+            "Cannot start `rspecc`: not found on PATH\nPATH is /nowhere",
+        ),
+        (
+            CommandLine::new("A=1", []),
+            &here(),
+            "\nhint: set variables in the environment",
+        ),
+        (
+            CommandLine::new("./missing", []),
+            &execution_env,
+            "Cannot start `./missing`: no such file",
+        ),
+        (
+            CommandLine::new("./plain", []),
+            &execution_env,
+            "`./plain`: not executable (",
+        ),
+        (
+            CommandLine::new("./script", []),
+            &execution_env,
+            "the interpreter that its first line names",
+        ),
+        (
+            shell("true"),
+            &nowhere,
+            "the working directory /no/such/directory does not exist",
+        ),
+        (
+            CommandLine::new("true", long),
+            &here(),
+            "(300000 arguments, 7388895 bytes)\nhint: use more nodes",
+        ),
+    ] {
+        let error = run(&command, execution_env, Output::Own).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[test]

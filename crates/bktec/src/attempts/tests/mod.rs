@@ -1,10 +1,14 @@
 //! Whole runs, with shell scripts as runners.
 
+mod parts;
+
 use std::cell::RefCell;
 use std::path::Path;
 
+use rstest::rstest;
 use test_engine_results::{Detail, Format, ParseError, parse_with};
 
+use super::RunStatus::{Error, Failed, Passed, Unknown};
 use super::*;
 use crate::process::CommandLine;
 use crate::runners::{ParsedResults, ResultTrust, RunnerBase, TestKey, testing};
@@ -50,40 +54,10 @@ impl FakeRunner {
             Box::new(move |_| shell(retries.borrow_mut().pop().unwrap())),
         )
     }
-
-    /// Its command line has room for two tests, and writes a result for each; `A!` fails. `ends`
-    /// are scripts that run at the end of each part.
-    fn with_short_commands(ends: &[&'static str]) -> Self {
-        let command = || -> Command {
-            let ends = RefCell::new(ends.iter().rev().copied().collect::<Vec<_>>());
-            Box::new(move |names| {
-                // The end of this part if it is short enough to run; else it is split.
-                let end = match names.len() {
-                    0..=2 => ends.borrow_mut().pop().unwrap_or("exit 0"),
-                    _ => "exit 99",
-                };
-                short_command(names, end)
-            })
-        };
-        Self::new(command(), command())
-    }
 }
 
 fn shell(script: String) -> CommandLine {
     CommandLine::new("sh", ["-c".to_owned(), script])
-}
-
-fn short_command(names: &[&str], end: &str) -> CommandLine {
-    let results = names.iter().map(|name| match name.strip_suffix('!') {
-        Some(_) => format!("{name}=failed"),
-        None => format!("{name}=passed"),
-    });
-    let results = results.collect::<Vec<_>>().join(" ");
-    let mut command = shell(expand(&format!("{results};{end}")));
-    command
-        .arguments
-        .extend(names.iter().map(|&name| name.to_owned()));
-    command
 }
 
 /// `A=passed B=failed; exit 1` becomes a script that writes these results.
@@ -252,7 +226,7 @@ fn described(event: &RunEvent<'_>) -> String {
 fn a_run_without_failures_has_one_attempt() {
     let ran = run_scripts(&["A=passed B=skipped; exit 0", "exit 99"], &[], true);
     assert_eq!(ran.outcome.exit_code, 0);
-    assert_eq!(ran.outcome.status(), RunStatus::Passed);
+    assert_eq!(ran.outcome.status(), Passed);
     assert_eq!(ran.events, ["start 0/1", "end 0: exit code 0 with results"]);
 }
 
@@ -274,26 +248,56 @@ fn retries_only_failed_tests_until_they_pass() {
     assert_eq!(ran.outcome.retries, 2);
 }
 
-#[test]
-fn a_test_that_fails_every_attempt_fails_the_run() {
-    let ran = run_scripts(&["A=failed; exit 1", "A=failed; exit 1"], &[], true);
-    assert_eq!(
-        (ran.outcome.exit_code, ran.outcome.status()),
-        (1, RunStatus::Failed)
-    );
-}
+const UNUSABLE: &str = concat!(
+    r#"printf '[{"scope":"S","name":"A","result":"failed"},{"name":" "}]' > result"#,
+    "\nexit 1"
+);
 
-#[test]
-fn a_retry_that_does_not_list_the_test_proves_nothing() {
-    for retry in ["B=passed; exit 0", "; exit 0", "A=skipped; exit 0"] {
-        let ran = run_scripts(&["A=failed; exit 1", retry], &[], true);
-        assert!(
-            ran.statuses().contains("A=failed?"),
-            "{retry}: {}",
-            ran.statuses()
-        );
-        assert_eq!(ran.outcome.exit_code, 1, "{retry}");
-    }
+/// Scripts, muted tests; exit code, retries, status, outcomes.
+#[rstest]
+#[case::fails_every_attempt(
+    &["A=failed; exit 1", "A=failed; exit 1"], &[], 1, 1, Failed, "A=failed")]
+#[case::retry_lists_another_test(
+    &["A=failed; exit 1", "B=passed; exit 0"], &[], 1, 1, Failed, "A=failed? B=passed")]
+#[case::retry_lists_no_test(&["A=failed; exit 1", "; exit 0"], &[], 1, 1, Failed, "A=failed?")]
+#[case::retry_skips_the_test(
+    &["A=failed; exit 1", "A=skipped; exit 0"], &[], 1, 1, Failed, "A=failed?")]
+#[case::unreadable_results(&["echo nonsense > result\nexit 5", "exit 0"], &[], 5, 0, Unknown, "")]
+#[case::no_results(&["exit 0"], &[], 0, 0, Unknown, "")]
+#[case::partial_results(
+    &["A=failed; exit 43", "A=passed; exit 0"], &[], 43, 0, Failed, "A=failed")]
+#[case::unusable_results(&[UNUSABLE, "A=passed; exit 0"], &[], 1, 1, Passed, "A=passed")]
+#[case::muted_failure(
+    &["A=failed B=passed; exit 1"], &["A"], 0, 0, Passed, "A=failed B=passed")]
+#[case::muted_failure_with_another_code(
+    &["A=failed; exit 3"], &["A"], 3, 0, Passed, "A=failed")]
+#[case::failing_code_without_a_failure(&["A=passed; exit 1"], &["A"], 1, 0, Passed, "A=passed")]
+#[case::failing_code_without_results(&["exit 1"], &["A"], 1, 0, Unknown, "")]
+#[case::killed(&["A=failed; kill -TERM $$", "A=passed; exit 0"], &[], 143, 0, Unknown, "")]
+#[case::killed_according_to_a_wrapper(
+    &["A=failed; exit 137", "A=passed; exit 0"], &[], 137, 0, Failed, "A=failed")]
+#[case::error_outside_the_tests(
+    &["A=failed ERROR=failed; exit 1", "A=passed; exit 0"], &["A"], 1, 0, Error, "A=failed")]
+#[case::error_outside_the_tests_of_a_retry(
+    &["A=failed; exit 1", "A=passed ERROR=failed; exit 1"], &["A"], 1, 1, Error, "A=passed")]
+fn exit_code_and_outcomes(
+    #[case] scripts: &[&str],
+    #[case] muted: &[&str],
+    #[case] code: i32,
+    #[case] retries: u32,
+    #[case] status: RunStatus,
+    #[case] outcomes: &str,
+) {
+    let ran = run_scripts(scripts, muted, true);
+    assert_eq!(ran.outcome.exit_code, code);
+    assert_eq!(ran.outcome.retries, retries);
+    assert_eq!(ran.outcome.status(), status);
+    assert_eq!(ran.statuses(), outcomes);
+    assert_eq!(ran.outcome.killed_by, (code == 143).then_some(15));
+    let reports = |event: &str| ran.events.iter().any(|other| other == event);
+    assert_eq!(reports("incomplete 0: 1"), scripts[0] == UNUSABLE);
+    let error = format!("errors {retries}: broken");
+    assert_eq!(reports(&error), status == Error);
 }
 
 #[test]
@@ -332,53 +336,12 @@ fn does_not_read_an_old_result_file() {
     let stale = r#"[{"scope":"S","name":"A","result":"passed"}]"#;
     fs_err::write(runner.folder.path().join("result"), stale).unwrap();
     let ran = run_runner(&runner, &[], &[], &options(0));
-    assert_eq!(ran.outcome.status(), RunStatus::Unknown);
+    assert_eq!(ran.outcome.status(), Unknown);
     assert_eq!(ran.events[1], "end 0: exit code 0");
     assert!(matches!(
         ran.outcome.no_results,
         Some(NoResults::NotWritten { .. })
     ));
-}
-
-#[test]
-fn unreadable_results_keep_the_runners_code() {
-    let ran = run_scripts(
-        &[
-            "echo nonsense > result; exit 5"
-                .replace("; ", "\n")
-                .as_str(),
-            "exit 0",
-        ],
-        &[],
-        true,
-    );
-    assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (5, 0));
-    let ran = run_scripts(&["exit 0"], &[], true);
-    assert_eq!(ran.outcome.exit_code, 0);
-}
-
-#[test]
-fn failed_muted_tests_do_not_fail_the_run() {
-    let ran = run_scripts(&["A=failed B=passed; exit 1"], &["A"], true);
-    assert_eq!(
-        (ran.outcome.exit_code, ran.outcome.status()),
-        (0, RunStatus::Passed)
-    );
-    assert_eq!(ran.outcome.statistics().muted_failed, 1);
-    // They do if the code is not the one for failed tests, or if no results explain it.
-    assert_eq!(
-        run_scripts(&["A=failed; exit 3"], &["A"], true)
-            .outcome
-            .exit_code,
-        3
-    );
-    assert_eq!(
-        run_scripts(&["A=passed; exit 1"], &["A"], true)
-            .outcome
-            .exit_code,
-        1
-    );
-    assert_eq!(run_scripts(&["exit 1"], &["A"], true).outcome.exit_code, 1);
 }
 
 #[test]
@@ -404,67 +367,6 @@ fn retries_muted_tests_only_with_the_option() {
 }
 
 #[test]
-fn an_error_outside_the_tests_ends_the_run_despite_mutes() {
-    let ran = run_scripts(
-        &["A=failed ERROR=failed; exit 1", "A=passed; exit 0"],
-        &["A"],
-        true,
-    );
-    assert_eq!(
-        (ran.outcome.exit_code, ran.outcome.status()),
-        (1, RunStatus::Error)
-    );
-    assert_eq!(
-        (ran.outcome.retries, ran.events[2].as_str()),
-        (0, "errors 0: broken")
-    );
-
-    let ran = run_scripts(
-        &["A=failed; exit 1", "A=passed ERROR=failed; exit 1"],
-        &["A"],
-        true,
-    );
-    assert_eq!(
-        (ran.outcome.exit_code, ran.outcome.status()),
-        (1, RunStatus::Error)
-    );
-}
-
-#[test]
-fn unusable_results_keep_the_failing_code() {
-    let broken = r#"printf '[{"scope":"S","name":"A","result":"failed"},{"name":" "}]' > result
-        exit 1"#;
-    let ran = run_scripts(&[broken, "A=passed; exit 0"], &[], true);
-    assert!(
-        ran.events.contains(&"incomplete 0: 1".to_owned()),
-        "{:?}",
-        ran.events
-    );
-    assert_eq!(ran.outcome.exit_code, 1);
-}
-
-#[test]
-fn a_killed_runner_ends_the_run() {
-    let ran = run_scripts(&["A=failed; kill -TERM $$", "A=passed; exit 0"], &[], true);
-    assert_eq!(
-        (ran.outcome.exit_code, ran.outcome.killed_by),
-        (143, Some(15))
-    );
-    assert_eq!(ran.outcome.retries, 0);
-    // As reported by a wrapper: the results count, but half a run is not retried.
-    let ran = run_scripts(&["A=failed; exit 137", "A=passed; exit 0"], &[], true);
-    assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (137, 0));
-    assert_eq!(ran.statuses(), "A=failed");
-}
-
-#[test]
-fn partial_results_are_kept_but_not_retried() {
-    let ran = run_scripts(&["A=failed; exit 43", "A=passed; exit 0"], &[], true);
-    assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (43, 0));
-    assert_eq!(ran.statuses(), "A=failed");
-}
-
-#[test]
 fn a_retry_that_cannot_start_keeps_the_outcome() {
     let ran = run_scripts(&["A=failed; rm -rf \"$PWD\"\nexit 1", "exit 0"], &[], true);
     // The results are removed with the directory, so the run ends before the retry.
@@ -478,10 +380,7 @@ fn a_retry_that_cannot_start_keeps_the_outcome() {
     let ran = run_runner(&runner, &[], &[], &options(2));
     let last = ran.events.last().unwrap();
     assert!(last.contains("no retry: ") && last.contains("/no/such/program"));
-    assert_eq!(
-        (ran.outcome.exit_code, ran.outcome.status()),
-        (1, RunStatus::Failed)
-    );
+    assert_eq!((ran.outcome.exit_code, ran.outcome.status()), (1, Failed));
 }
 
 #[test]
@@ -500,109 +399,4 @@ fn a_first_command_that_cannot_start_is_an_error() {
     .unwrap_err();
     assert!(matches!(error, RunnerError::Spawn(_)), "{error}");
     assert_eq!(events, 1, "only the start");
-}
-
-/// Runs tests of these names in parts of two, which end with `ends`.
-fn run_parts(names: &[&str], ends: &[&'static str], retries: usize) -> (RunOutcome, Vec<String>) {
-    let runner = FakeRunner::with_short_commands(ends);
-    let cases: Vec<Case> = names.iter().map(|name| testing::case(name)).collect();
-    let two = short_command(&["A", "B!"], "exit 0");
-    let length = two.words().map(|word| word.len() + 9).sum::<usize>();
-    let options = AttemptOptions {
-        capacity: Capacity {
-            // The commands of three tests are longer than those of two by more than this.
-            words: length + 30,
-            word: 100_000,
-        },
-        ..options(retries)
-    };
-    let ran = run_runner(&runner, &cases, &[], &options);
-    (ran.outcome, ran.events)
-}
-
-fn named(outcome: &RunOutcome) -> String {
-    let names: Vec<_> = outcome
-        .tests
-        .iter()
-        .map(|test| format!("{}={}", test.key.name, test.outcome.name()))
-        .collect();
-    names.join(" ")
-}
-
-#[test]
-fn a_command_line_that_is_too_long_runs_in_parts() {
-    let (outcome, events) = run_parts(&["A", "B", "C", "D", "E"], &[], 0);
-    assert_eq!(
-        named(&outcome),
-        "A=passed B=passed C=passed D=passed E=passed"
-    );
-    assert_eq!(outcome.exit_code, 0);
-    assert_eq!(
-        events,
-        [
-            "start 0/0 in 3 parts",
-            "part: exit code 0 with results",
-            "part 2 of 3",
-            "part: exit code 0 with results",
-            "part 3 of 3",
-            "end 0: exit code 0 with results",
-        ]
-    );
-}
-
-#[test]
-fn a_failed_part_fails_the_attempt_after_the_others_ran() {
-    let ends = ["exit 0", "exit 3", "exit 1"];
-    let (outcome, _) = run_parts(&["A", "B", "C!", "D", "E!"], &ends, 0);
-    assert_eq!(
-        named(&outcome),
-        "A=passed B=passed C!=failed D=passed E!=failed"
-    );
-    assert_eq!(outcome.exit_code, 3);
-}
-
-#[test]
-fn a_killed_part_is_the_last() {
-    let ends = ["exit 0", "kill -KILL $$", "exit 0"];
-    let (outcome, events) = run_parts(&["A", "B", "C", "D", "E"], &ends, 1);
-    assert_eq!((outcome.exit_code, outcome.killed_by), (137, Some(9)));
-    assert_eq!(named(&outcome), "A=passed B=passed");
-    assert_eq!(
-        events.last().unwrap(),
-        "end 0: signal 9 (SIGKILL) with results"
-    );
-}
-
-#[test]
-fn a_part_without_results_rules_out_retries() {
-    let ends = ["exit 1", "rm result; exit 1", "exit 0"];
-    let (outcome, _) = run_parts(&["A!", "B", "C", "D", "E"], &ends, 1);
-    assert_eq!(named(&outcome), "A!=failed B=passed D=passed E=passed");
-    assert!(matches!(
-        outcome.no_results,
-        Some(NoResults::NotWritten { .. })
-    ));
-    assert_eq!((outcome.exit_code, outcome.retries), (1, 0));
-}
-
-#[test]
-fn keeps_the_results_of_each_part() {
-    let runner = FakeRunner::with_short_commands(&[]);
-    let cases = ["A", "B"].map(testing::case);
-    let options = AttemptOptions {
-        capacity: Capacity {
-            words: 120,
-            word: 100_000,
-        },
-        ..options(0)
-    };
-    let ran = run_runner(&runner, &cases, &[], &options);
-    assert_eq!(ran.statuses(), "A=passed B=passed");
-    for (file, test) in [("result.part-1", "A"), ("result", "B")] {
-        let text = fs_err::read_to_string(runner.folder.path().join(file)).unwrap();
-        assert!(
-            text.contains(&format!(r#""name":"{test}""#)),
-            "{file}: {text}"
-        );
-    }
 }
