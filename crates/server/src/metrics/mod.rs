@@ -99,101 +99,82 @@ pub(crate) struct Metrics {
     process: Process,
 }
 
-/// Registers a metric and returns it.
-fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    registry.register(name, help, metric.clone());
-    metric
-}
+/// Registers metrics. Each method returns the registered metric.
+struct Registration(Registry);
 
-/// Like [`registered`], for metrics with a unit. The unit becomes part of the name.
-fn registered_in<M: Metric + Clone>(
-    registry: &mut Registry,
-    unit: Unit,
-    name: &str,
-    help: &str,
-    metric: M,
-) -> M {
-    registry.register_with_unit(name, help, unit, metric.clone());
-    metric
+impl Registration {
+    fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    /// The unit becomes part of the name.
+    fn add_with_unit<M: Metric + Clone>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Unit,
+        metric: M,
+    ) -> M {
+        self.0.register_with_unit(name, help, unit, metric.clone());
+        metric
+    }
+
+    fn counters<L>(&mut self, name: &str, help: &str) -> Family<L, Counter>
+    where
+        Family<L, Counter>: Metric + Clone + Default,
+    {
+        self.add(name, help, Family::default())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str) -> Gauge {
+        self.add(name, help, Gauge::default())
+    }
+
+    fn bytes(&mut self, name: &str, help: &str) -> Gauge {
+        self.add_with_unit(name, help, Unit::Bytes, Gauge::default())
+    }
 }
 
 impl Metrics {
     /// `database` is the file whose size is reported, if the database is a file.
     pub(crate) fn new(database: Option<PathBuf>) -> Self {
-        let registry = &mut Registry::default();
+        let mut to = Registration(Registry::default());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("test_engine_build", "Version of the server", build);
+        to.0.register("test_engine_build", "Version of the server", build);
+        let request_seconds = to.add_with_unit(
+            "test_engine_http_request_duration",
+            "Time from the headers of a request to its response",
+            Unit::Seconds,
+            Family::new_with_constructor(seconds as fn() -> Histogram),
+        );
+        let ingest_seconds = to.add_with_unit(
+            "test_engine_ingest_duration",
+            "Time from the end of an upload's body until its results are on disk",
+            Unit::Seconds,
+            seconds(),
+        );
+        let reports = "Reports of nodes; unknown_plan for nodes that used a fallback plan";
+        let errors = "Requests that failed because of the database";
+        let in_progress = "Uploads in progress, including queued ones";
+        let results = "Results in accepted uploads, by outcome";
         Self {
-            requests: registered(
-                registry,
-                "test_engine_http_requests",
-                "Responses, by route template",
-                Family::default(),
-            ),
-            request_seconds: registered_in(
-                registry,
-                Unit::Seconds,
-                "test_engine_http_request_duration",
-                "Time from the headers of a request to its response",
-                Family::new_with_constructor(seconds),
-            ),
-            uploads: registered(
-                registry,
-                "test_engine_uploads",
-                "Uploads, by outcome",
-                Family::default(),
-            ),
-            results: registered(
-                registry,
-                "test_engine_results",
-                "Results in accepted uploads, by outcome",
-                Family::default(),
-            ),
-            ingest_seconds: registered_in(
-                registry,
-                Unit::Seconds,
-                "test_engine_ingest_duration",
-                "Time from the end of an upload's body until its results are on disk",
-                seconds(),
-            ),
-            uploads_in_progress: registered(
-                registry,
-                "test_engine_uploads_under_way",
-                "Uploads in progress, including queued ones",
-                Gauge::default(),
-            ),
-            plans: PlanCounts(registered(
-                registry,
-                "test_engine_plans",
-                "Plan requests, by outcome",
-                Family::default(),
-            )),
-            node_reports: registered(
-                registry,
-                "test_engine_node_reports",
-                "Reports of nodes; unknown_plan for nodes that used a fallback plan",
-                Family::default(),
-            ),
-            database_errors: registered(
-                registry,
-                "test_engine_database_errors",
-                "Requests that failed because of the database",
-                Family::default(),
-            ),
-            job_runs: registered(
-                registry,
+            requests: to.counters("test_engine_http_requests", "Responses, by route template"),
+            request_seconds,
+            uploads: to.counters("test_engine_uploads", "Uploads, by outcome"),
+            results: to.counters("test_engine_results", results),
+            ingest_seconds,
+            uploads_in_progress: to.gauge("test_engine_uploads_under_way", in_progress),
+            plans: PlanCounts(to.counters("test_engine_plans", "Plan requests, by outcome")),
+            node_reports: to.counters("test_engine_node_reports", reports),
+            database_errors: to.counters("test_engine_database_errors", errors),
+            job_runs: to.counters(
                 "test_engine_job_runs",
                 "Runs of background jobs, by outcome",
-                Family::default(),
             ),
-            expired: registered(
-                registry,
-                "test_engine_expired",
-                "Rows removed by retention",
-                Family::default(),
-            ),
-            process: Process::register(registry, database),
-            registry: std::mem::take(registry),
+            expired: to.counters("test_engine_expired", "Rows removed by retention"),
+            process: Process::register(&mut to, database),
+            registry: to.0,
         }
     }
 

@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
 
-use super::{registered, registered_in};
+use super::Registration;
 
 /// The standard metrics of Prometheus for processes, and the size of the database.
 pub(super) struct Process {
@@ -18,31 +17,16 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn register(registry: &mut Registry, database: Option<PathBuf>) -> Self {
-        let database_bytes = Gauge::default();
-        if database.is_some() {
-            registry.register_with_unit(
-                "test_engine_database_size",
-                "Size of the database file and its write-ahead log",
-                Unit::Bytes,
-                database_bytes.clone(),
-            );
-        }
+    pub(super) fn register(to: &mut Registration, database: Option<PathBuf>) -> Self {
+        let size = "Size of the database file and its write-ahead log";
+        let database_bytes = match &database {
+            Some(_) => to.bytes("test_engine_database_size", size),
+            None => Gauge::default(),
+        };
         Self {
-            resident: registered_in(
-                registry,
-                Unit::Bytes,
-                "process_resident_memory",
-                "Resident memory",
-                Gauge::default(),
-            ),
-            threads: registered(registry, "process_threads", "Threads", Gauge::default()),
-            open_files: registered(
-                registry,
-                "process_open_fds",
-                "Open files and connections",
-                Gauge::default(),
-            ),
+            resident: to.bytes("process_resident_memory", "Resident memory"),
+            threads: to.gauge("process_threads", "Threads"),
+            open_files: to.gauge("process_open_fds", "Open files and connections"),
             database_bytes,
             database,
         }

@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::DecodingKey;
 use test_engine_store::Timestamp;
 
+use super::OidcError;
 use super::fetch::Fetcher;
+use super::jwt::Jwt;
 use super::keys::KeySet;
 
 /// Milliseconds for which keys are used without refetching.
@@ -20,14 +22,6 @@ const MAX_STALE: i64 = 24 * 60 * 60 * 1_000;
 /// Minimum milliseconds between two fetches, so that forged key ids cannot make the server flood an
 /// issuer with requests.
 const MIN_PAUSE: i64 = 10 * 1_000;
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum KeyError {
-    /// The issuer does not publish this key.
-    Unknown,
-    /// The issuer's keys cannot be fetched.
-    Unavailable(String),
-}
 
 pub(super) struct Issuers {
     fetcher: Fetcher,
@@ -57,32 +51,25 @@ impl State {
         moment.is_some_and(|moment| (now - moment).abs() < span)
     }
 
-    fn key(
-        &self,
-        id: Option<&str>,
-        algorithm: Algorithm,
-        now: i64,
-        max_age: i64,
-    ) -> Option<DecodingKey> {
+    fn key(&self, jwt: &Jwt<'_>, now: i64, max_age: i64) -> Option<DecodingKey> {
         if !Self::is_within(self.fetched, now, max_age) {
             return None;
         }
-        self.keys.find(id, algorithm).cloned()
+        let key = self.keys.find(jwt.key_id.as_deref(), jwt.algorithm);
+        key.cloned()
     }
 
-    fn cached_key(
-        &self,
-        id: Option<&str>,
-        algorithm: Algorithm,
-        now: i64,
-    ) -> Result<DecodingKey, KeyError> {
-        if let Some(key) = self.key(id, algorithm, now, MAX_STALE) {
+    fn cached_key(&self, jwt: &Jwt<'_>, now: i64) -> Result<DecodingKey, OidcError> {
+        if let Some(key) = self.key(jwt, now, MAX_STALE) {
             return Ok(key);
         }
-        Err(self
-            .problem
-            .clone()
-            .map_or(KeyError::Unknown, KeyError::Unavailable))
+        Err(match self.problem.clone() {
+            None => OidcError::UnknownKey,
+            Some(problem) => OidcError::Issuer {
+                issuer: jwt.issuer.clone(),
+                problem,
+            },
+        })
     }
 }
 
@@ -100,34 +87,32 @@ impl Issuers {
         }
     }
 
-    /// A key of an issuer that a policy trusts; never call this for any other issuer.
+    /// The key of a token. Call it only for issuers that a policy trusts.
     pub(super) async fn key(
         &self,
-        name: &str,
-        id: Option<&str>,
-        algorithm: Algorithm,
+        jwt: &Jwt<'_>,
         now: Timestamp,
-    ) -> Result<DecodingKey, KeyError> {
+    ) -> Result<DecodingKey, OidcError> {
         let now = now.millis();
-        let issuer = self.issuer(name);
-        if let Some(key) = issuer.state().key(id, algorithm, now, FRESH) {
+        let issuer = self.issuer(&jwt.issuer);
+        if let Some(key) = issuer.state().key(jwt, now, FRESH) {
             return Ok(key);
         }
         let _fetching = issuer.fetching.lock().await;
         {
             let mut state = issuer.state();
             // Another request may have fetched it while this one waited for the lock.
-            if let Some(key) = state.key(id, algorithm, now, FRESH) {
+            if let Some(key) = state.key(jwt, now, FRESH) {
                 return Ok(key);
             }
             if State::is_within(state.tried, now, MIN_PAUSE) {
-                return state.cached_key(id, algorithm, now);
+                return state.cached_key(jwt, now);
             }
             state.tried = Some(now);
             state.problem = Some("no response yet".to_owned());
         }
         let fetcher = self.fetcher.clone();
-        let name = name.to_owned();
+        let name = jwt.issuer.clone();
         let fetched_for = Arc::clone(&issuer);
         // Runs to completion even if the request is cancelled.
         let fetch = tokio::task::spawn_blocking(move || {
@@ -148,7 +133,7 @@ impl Issuers {
         if let Err(error) = fetch.await {
             tracing::error!(cause = %error, "failed to fetch OIDC keys");
         }
-        issuer.state().cached_key(id, algorithm, now)
+        issuer.state().cached_key(jwt, now)
     }
 
     fn issuer(&self, issuer: &str) -> Arc<Issuer> {

@@ -20,7 +20,7 @@ use crate::config::Oidc;
 use crate::links::Links;
 use crate::scopes::Scope;
 use fetch::Fetcher;
-use issuers::{Issuers, KeyError};
+use issuers::Issuers;
 use jwt::Jwt;
 pub(crate) use jwt::is_jwt;
 pub(crate) use policy::Policy;
@@ -132,17 +132,7 @@ impl Verifier {
     async fn authenticate(&self, jwt: &Jwt<'_>, now: Timestamp) -> Result<(), OidcError> {
         // First, so that expired tokens cause no fetch.
         check_times(jwt, now)?;
-        let key = self
-            .issuers
-            .key(&jwt.issuer, jwt.key_id.as_deref(), jwt.algorithm, now)
-            .await
-            .map_err(|error| match error {
-                KeyError::Unknown => OidcError::UnknownKey,
-                KeyError::Unavailable(problem) => OidcError::Issuer {
-                    issuer: jwt.issuer.clone(),
-                    problem,
-                },
-            })?;
+        let key = self.issuers.key(jwt, now).await?;
         if jwt.is_signed_by(&key) {
             Ok(())
         } else {
