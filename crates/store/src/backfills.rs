@@ -21,13 +21,10 @@ const INGESTED: i64 = 3;
 const REJECTED: i64 = 4;
 
 /// The columns that [`pending`] reads, and where from. Ends ready for `WHERE`.
-macro_rules! select_pending {
-    () => {
-        "SELECT backfills.uuid, suites.id, suites.uuid, organizations.uuid, backfills.claims \
-         FROM backfills JOIN suites ON suites.id = backfills.suite_id \
-         JOIN organizations ON organizations.id = suites.organization_id "
-    };
-}
+const SELECT_PENDING: &str = "SELECT backfills.uuid, suites.id AS suite_id, suites.uuid AS suite_uuid, \
+     organizations.uuid AS organization_uuid, backfills.claims FROM backfills JOIN suites ON \
+     suites.id = backfills.suite_id JOIN organizations ON organizations.id = \
+     suites.organization_id";
 
 impl Store {
     /// The secret of this name that all programs on this database share; `fresh` becomes it when
@@ -119,10 +116,7 @@ impl Store {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                concat!(
-                    select_pending!(),
-                    "WHERE backfills.state = $1 ORDER BY backfills.id"
-                ),
+                format!("{SELECT_PENDING} WHERE backfills.state = ? ORDER BY backfills.id"),
                 values![AWAITED],
             )
             .await?;
@@ -151,8 +145,8 @@ impl Store {
         };
         let row = session
             .one(
-                concat!(select_pending!(), "WHERE backfills.id = $1"),
-                values![claimed.integer(0)?],
+                format!("{SELECT_PENDING} WHERE backfills.id = ?"),
+                values![claimed.integer("id")?],
             )
             .await?;
         session.commit().await?;
@@ -225,12 +219,11 @@ impl Store {
     pub async fn backfills(&self, suite: SuiteId, page: Page) -> Result<Listed<Backfill>> {
         let mut session = self.read().await?;
         let total = session
-            .one(
+            .count(
                 "SELECT COUNT(*) FROM backfills WHERE suite_id = $1 AND state <> $2",
                 values![suite.get(), AWAITED],
             )
-            .await?
-            .count(0)?;
+            .await?;
         let rows = session
             .rows(
                 "SELECT uuid, state, created_at, received_at, finished_at, size, commits, \
@@ -251,11 +244,7 @@ impl Store {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                concat!(
-                    select_pending!(),
-                    "WHERE backfills.state IN ($1, $2) AND backfills.expires_at < $3 ",
-                    "ORDER BY backfills.id"
-                ),
+                format!("{SELECT_PENDING} WHERE backfills.state IN (?, ?) AND backfills.expires_at < ? ORDER BY backfills.id"),
                 values![AWAITED, RECEIVING, before],
             )
             .await?;
@@ -283,7 +272,7 @@ async fn server_secret(session: &mut Session, name: &str) -> Result<Option<[u8; 
             values![name],
         )
         .await?;
-    row.map(|row| row.hash(0)).transpose()
+    row.map(|row| row.hash("value")).transpose()
 }
 
 fn i64_of(count: u64) -> i64 {
@@ -292,18 +281,18 @@ fn i64_of(count: u64) -> i64 {
 
 fn pending(row: &Row) -> Result<PendingBackfill> {
     Ok(PendingBackfill {
-        uuid: row.uuid(0)?,
-        suite: SuiteId::new(row.integer(1)?),
-        suite_uuid: row.uuid(2)?,
-        organization_uuid: row.uuid(3)?,
-        claims: row.count(4)?,
+        uuid: row.uuid("uuid")?,
+        suite: SuiteId::new(row.integer("suite_id")?),
+        suite_uuid: row.uuid("suite_uuid")?,
+        organization_uuid: row.uuid("organization_uuid")?,
+        claims: row.count("claims")?,
     })
 }
 
 fn backfill(row: &Row) -> Result<Backfill> {
     Ok(Backfill {
-        uuid: row.uuid(0)?,
-        state: match row.integer(1)? {
+        uuid: row.uuid("uuid")?,
+        state: match row.integer("state")? {
             AWAITED => BackfillState::Awaited,
             RECEIVING => BackfillState::Receiving,
             RECEIVED => BackfillState::Received,
@@ -315,12 +304,12 @@ fn backfill(row: &Row) -> Result<Backfill> {
                 });
             }
         },
-        created_at: row.time(2)?,
-        received_at: row.time_or_null(3)?,
-        finished_at: row.time_or_null(4)?,
-        size: row.count_or_null(5)?,
-        commits: row.count(6)?,
-        passed_over: row.count(7)?,
-        problems: row.json(8, "list of problems")?,
+        created_at: row.time("created_at")?,
+        received_at: row.time_or_null("received_at")?,
+        finished_at: row.time_or_null("finished_at")?,
+        size: row.count_or_null("size")?,
+        commits: row.count("commits")?,
+        passed_over: row.count("passed_over")?,
+        problems: row.json("problems", "list of problems")?,
     })
 }

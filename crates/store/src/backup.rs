@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use crate::error::StoreError;
-use crate::store::BUSY_TIMEOUT;
+use crate::open::BUSY_TIMEOUT;
 
 type Result<T> = std::result::Result<T, StoreError>;
 

@@ -53,12 +53,11 @@ impl Store {
     pub async fn count_commits(&self, suite: SuiteId) -> Result<u64> {
         let mut session = self.read().await?;
         session
-            .one(
+            .count(
                 "SELECT COUNT(*) FROM commits WHERE suite_id = $1",
                 values![suite.get()],
             )
-            .await?
-            .count(0)
+            .await
     }
 }
 
@@ -81,16 +80,20 @@ fn row(suite: SuiteId, commit: &CommitRecord) -> [Value<'_>; 12] {
 
 fn commit(row: &Row) -> Result<CommitRecord> {
     Ok(CommitRecord {
-        sha: row.text(0)?,
-        parents: row.text(1)?.split_whitespace().map(str::to_owned).collect(),
-        author_name: row.text(2)?,
-        author_email: row.text(3)?,
-        author_date: row.text(4)?,
-        committer_name: row.text(5)?,
-        committer_email: row.text(6)?,
-        committer_date: row.text(7)?,
-        message: row.text(8)?,
-        files_changed: row.text(9)?,
-        diff_stat: row.text(10)?,
+        sha: row.text("sha")?,
+        parents: row
+            .text("parents")?
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
+        author_name: row.text("author_name")?,
+        author_email: row.text("author_email")?,
+        author_date: row.text("author_date")?,
+        committer_name: row.text("committer_name")?,
+        committer_email: row.text("committer_email")?,
+        committer_date: row.text("committer_date")?,
+        message: row.text("message")?,
+        files_changed: row.text("files_changed")?,
+        diff_stat: row.text("diff_stat")?,
     })
 }

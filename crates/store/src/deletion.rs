@@ -94,10 +94,10 @@ impl Store {
     pub async fn purge_deleted_suites(&self, rows: u32) -> Result<bool> {
         let mut session = self.write().await?;
         let suite = session
-            .optional("SELECT MIN(id) FROM suites WHERE deleted", [])
+            .optional("SELECT MIN(id) AS id FROM suites WHERE deleted", [])
             .await?;
         let Some(suite) = suite
-            .map(|row| row.integer_or_null(0))
+            .map(|row| row.integer_or_null("id"))
             .transpose()?
             .flatten()
         else {
@@ -144,7 +144,7 @@ async fn delete_some_days(session: &mut Session, suite: i64, rows: i64) -> Resul
             session
                 .execute(
                     "DELETE FROM day_blocks WHERE suite_id = $1 AND (day, block) <= ($2, $3)",
-                    values![suite, end.integer(0)?, end.integer(1)?],
+                    values![suite, end.integer("day")?, end.integer("block")?],
                 )
                 .await?
         }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::StoreError;
 use crate::execution_tags::later_tags;
-use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, branch_condition, conditions, test};
+use crate::filters::{branch_condition, conditions};
+use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, test};
 use crate::ordering::sort;
 use crate::records::{Metrics, OrganizationId, SuiteId, TestQuery, TestWithMetrics};
 use crate::runs::merged_tags;
@@ -40,12 +41,14 @@ impl Store {
         let mut session = self.read().await?;
         let kept = session
             .one(
-                "SELECT MIN(day), MAX(day) FROM segments WHERE suite_id = $1",
+                "SELECT MIN(day) AS oldest, MAX(day) AS newest FROM segments WHERE suite_id = $1",
                 values![suite.get()],
             )
             .await?;
-        let (Some(oldest), Some(newest)) = (kept.integer_or_null(0)?, kept.integer_or_null(1)?)
-        else {
+        let (Some(oldest), Some(newest)) = (
+            kept.integer_or_null("oldest")?,
+            kept.integer_or_null("newest")?,
+        ) else {
             return Ok(Vec::new());
         };
         let mut tally = Tally::new(wants);
@@ -72,7 +75,7 @@ impl Store {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                "SELECT suites.id, runs.id FROM suites JOIN runs ON runs.suite_id = suites.id \
+                "SELECT suites.id AS suite_id, runs.id AS run_id FROM suites JOIN runs ON runs.suite_id = suites.id \
                  WHERE suites.organization_id = $1 AND NOT suites.deleted \
                  AND runs.build_id = $2 \
                  ORDER BY suites.slug, runs.id",
@@ -84,10 +87,10 @@ impl Store {
         }
         let mut suites: Vec<(SuiteId, Vec<i64>)> = Vec::new();
         for row in &rows {
-            let suite = SuiteId::new(row.integer(0)?);
+            let suite = SuiteId::new(row.integer("suite_id")?);
             match suites.last_mut().filter(|(last, _)| *last == suite) {
-                Some((_, runs)) => runs.push(row.integer(1)?),
-                None => suites.push((suite, vec![row.integer(1)?])),
+                Some((_, runs)) => runs.push(row.integer("run_id")?),
+                None => suites.push((suite, vec![row.integer("run_id")?])),
             }
         }
         let mut found = Vec::new();
@@ -145,8 +148,8 @@ impl<'a> Tally<'a> {
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
                 return Ok(());
             };
-            after = last.integer(0)?;
-            let later = later_tags(session, first.integer(0)?, after).await?;
+            after = last.integer("upload_id")?;
+            let later = later_tags(session, first.integer("upload_id")?, after).await?;
             for row in &rows {
                 self.add(row, &later)?;
             }
@@ -158,11 +161,11 @@ impl<'a> Tally<'a> {
         row: &Row,
         later: &HashMap<(i64, u32), BTreeMap<String, String>>,
     ) -> Result<()> {
-        let upload_id = row.integer(0)?;
-        let upload_tags = row.text(2)?;
+        let upload_id = row.integer("upload_id")?;
+        let upload_tags = row.text("tags")?;
         // Few sets of tags are shared by many executions.
         let mut known: HashMap<Option<String>, bool> = HashMap::new();
-        for (position, execution) in (0_u32..).zip(segment::decode(&row.bytes(1)?)?) {
+        for (position, execution) in (0_u32..).zip(segment::decode(&row.bytes("body")?)?) {
             let is_wanted = if let Some(later) = later.get(&(upload_id, position)) {
                 let mut tags = merged_tags(&upload_tags, execution.tags.as_deref())?;
                 tags.extend(later.clone());

@@ -82,10 +82,10 @@ async fn upload_facts(
         .await?;
     for row in found {
         let upload = UploadFacts {
-            uuid: row.uuid(1)?,
-            executions: row.count(2)?,
+            uuid: row.uuid("uuid")?,
+            executions: row.count("kept")?,
         };
-        facts.insert(row.integer(0)?, upload);
+        facts.insert(row.integer("id")?, upload);
     }
     Ok(facts)
 }
@@ -105,9 +105,12 @@ pub(crate) async fn later_tags(
         .await?;
     rows.iter()
         .map(|row| {
-            let position = u32::try_from(row.integer(1)?)
+            let position = u32::try_from(row.integer("position")?)
                 .map_err(|_| StoreError::Damaged { what: "position" })?;
-            Ok(((row.integer(0)?, position), row.json(2, "set of tags")?))
+            Ok((
+                (row.integer("upload_id")?, position),
+                row.json("tags", "set of tags")?,
+            ))
         })
         .collect()
 }

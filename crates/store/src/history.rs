@@ -84,12 +84,15 @@ async fn days_with_executions(session: &mut Session, test: &Test) -> Result<Vec<
     // Executions may have been deleted by age while their sums are still there.
     let kept = session
         .one(
-            "SELECT (SELECT MIN(day) FROM segments WHERE suite_id = $1), \
-             (SELECT MAX(day) FROM segments WHERE suite_id = $1)",
+            "SELECT (SELECT MIN(day) FROM segments WHERE suite_id = $1) AS oldest, \
+             (SELECT MAX(day) FROM segments WHERE suite_id = $1) AS newest",
             values![test.suite.get()],
         )
         .await?;
-    let (Some(oldest), Some(newest)) = (kept.integer_or_null(0)?, kept.integer_or_null(1)?) else {
+    let (Some(oldest), Some(newest)) = (
+        kept.integer_or_null("oldest")?,
+        kept.integer_or_null("newest")?,
+    ) else {
         return Ok(Vec::new());
     };
     let period = Period {
@@ -129,9 +132,14 @@ async fn places_on(
             )
             .await?;
         let Some(last) = rows.last() else { break };
-        before = last.integer(0)?;
+        before = last.integer("upload_id")?;
         for row in &rows {
-            places_in(test.id, row.integer(0)?, &row.bytes(1)?, &mut places)?;
+            places_in(
+                test.id,
+                row.integer("upload_id")?,
+                &row.bytes("body")?,
+                &mut places,
+            )?;
         }
     }
     places.truncate(most);
@@ -177,7 +185,7 @@ async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execu
                     values![place.upload_id, i64::from(place.position)],
                 )
                 .await?;
-            row.map_or(Ok(None), |row| row.text_or_null(0))?
+            row.map_or(Ok(None), |row| row.text_or_null("reason"))?
         } else {
             None
         };
@@ -217,7 +225,8 @@ struct UploadFacts {
 async fn upload_facts(session: &mut Session, upload_id: i64) -> Result<UploadFacts> {
     let row = session
         .one(
-            "SELECT uploads.uuid, runs.uuid, branches.name, runs.commit_sha, uploads.job_id, \
+            "SELECT uploads.uuid, runs.uuid AS run_uuid, branches.name AS branch, \
+             runs.commit_sha, uploads.job_id, \
              uploads.tags, uploads.received_at FROM uploads \
              JOIN runs ON runs.id = uploads.run_id \
              LEFT JOIN branches ON branches.id = runs.branch_id WHERE uploads.id = $1",
@@ -225,13 +234,13 @@ async fn upload_facts(session: &mut Session, upload_id: i64) -> Result<UploadFac
         )
         .await?;
     Ok(UploadFacts {
-        uuid: row.uuid(0)?,
-        run_uuid: row.uuid(1)?,
-        branch: row.text_or_null(2)?,
-        commit_sha: row.text_or_null(3)?,
-        job_id: row.text_or_null(4)?,
-        tags: row.text(5)?,
+        uuid: row.uuid("uuid")?,
+        run_uuid: row.uuid("run_uuid")?,
+        branch: row.text_or_null("branch")?,
+        commit_sha: row.text_or_null("commit_sha")?,
+        job_id: row.text_or_null("job_id")?,
+        tags: row.text("tags")?,
         later_tags: later_tags(session, upload_id, upload_id).await?,
-        received_at: row.time(6)?,
+        received_at: row.time("received_at")?,
     })
 }

@@ -6,20 +6,22 @@ use uuid::Uuid;
 
 use crate::day_sums;
 use crate::error::StoreError;
+use crate::filters::{IN_STATE, conditions, state_code, state_of};
 use crate::identity::{file_key, test_uuid};
 use crate::ordering;
 use crate::records::{
-    BranchFilter, Listed, Metrics, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState,
-    TestWithMetrics, Timestamp,
+    Listed, Metrics, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState, TestWithMetrics,
+    Timestamp,
 };
-use crate::sql::{Row, Session, Value, values};
+use crate::sql::{Row, Session, Value, positions, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// What [`test`] reads, from `tests` and, left joined, `selectors`.
 pub(crate) const TEST_COLUMNS: &str = "tests.id, tests.uuid, tests.suite_id, tests.scope, \
-     tests.name, tests.location, tests.file_name, tests.identifier, selectors.value, \
+     tests.name, tests.location, tests.file_name, tests.identifier, \
+     selectors.value AS selector, \
      tests.state, tests.state_changed_at, tests.first_seen_at, tests.last_seen_at";
 
 /// Everything before `WHERE` in a query for tests.
@@ -147,13 +149,12 @@ impl Store {
     /// How many tests the suite has ever seen.
     pub async fn count_tests(&self, suite: SuiteId) -> Result<u64> {
         let mut session = self.read().await?;
-        let row = session
-            .one(
+        session
+            .count(
                 "SELECT COUNT(*) FROM tests WHERE suite_id = $1",
                 values![suite.get()],
             )
-            .await?;
-        row.count(0)
+            .await
     }
 
     /// The tests that stand in these files, by file, scope and name.
@@ -235,13 +236,13 @@ impl Chosen {
             // Nearly all are, so the others are fetched.
             let changed = "SELECT id FROM tests WHERE suite_id = $1 AND state <> 0";
             let rows = session.rows(changed, values![suite.get()]).await?;
-            let ids = rows.iter().map(|row| row.integer(0));
+            let ids = rows.iter().map(|row| row.integer("id"));
             let mut ids = ids.collect::<Result<Vec<i64>>>()?;
             ids.sort_unstable();
             return Ok(Self::AllBut(ids));
         }
         let columns = if wants.file.is_some() {
-            "id, file_name, CASE WHEN file_name IS NULL THEN location END"
+            "id, file_name, CASE WHEN file_name IS NULL THEN location END AS location"
         } else {
             "id"
         };
@@ -250,16 +251,18 @@ impl Chosen {
         let text =
             format!("SELECT {columns} FROM tests WHERE suite_id = ? {conditions}ORDER BY id");
         let mut ids = Vec::new();
-        for row in session.rows(text, bound).await? {
+        let rows = session.rows(text, bound).await?;
+        let [id] = positions(&rows, ["id"])?;
+        for row in rows {
             let is_wanted = match wants.file {
                 None => true,
                 Some(wants) => wants(
-                    row.text_or_null(1)?.as_deref(),
-                    row.text_or_null(2)?.as_deref(),
+                    row.text_or_null("file_name")?.as_deref(),
+                    row.text_or_null("location")?.as_deref(),
                 ),
             };
             if is_wanted {
-                ids.push(row.integer(0)?);
+                ids.push(row.integer(id)?);
             }
         }
         Ok(Self::Only(ids))
@@ -301,112 +304,18 @@ async fn with_tests(
 /// Reads [`TEST_COLUMNS`], which come first.
 pub(crate) fn test(row: &Row) -> Result<Test> {
     Ok(Test {
-        id: TestId::new(row.integer(0)?),
-        uuid: row.uuid(1)?,
-        suite: SuiteId::new(row.integer(2)?),
-        scope: row.text(3)?,
-        name: row.text(4)?,
-        location: row.text_or_null(5)?,
-        file_name: row.text_or_null(6)?,
-        identifier: row.text_or_null(7)?,
-        selector: row.text_or_null(8)?,
-        state: match row.integer(9)? {
-            0 => TestState::Enabled,
-            1 => TestState::Muted,
-            2 => TestState::Skipped,
-            _ => return Err(StoreError::Damaged { what: "test state" }),
-        },
-        state_changed_at: row.time_or_null(10)?,
-        first_seen_at: row.time(11)?,
-        last_seen_at: row.time(12)?,
+        id: TestId::new(row.integer("id")?),
+        uuid: row.uuid("uuid")?,
+        suite: SuiteId::new(row.integer("suite_id")?),
+        scope: row.text("scope")?,
+        name: row.text("name")?,
+        location: row.text_or_null("location")?,
+        file_name: row.text_or_null("file_name")?,
+        identifier: row.text_or_null("identifier")?,
+        selector: row.text_or_null("selector")?,
+        state: state_of(row.integer("state")?)?,
+        state_changed_at: row.time_or_null("state_changed_at")?,
+        first_seen_at: row.time("first_seen_at")?,
+        last_seen_at: row.time("last_seen_at")?,
     })
-}
-
-/// A condition on the branch id in a column (0: none), with what it binds; nothing without one.
-pub(crate) fn branch_condition(
-    suite: SuiteId,
-    branch: Option<&BranchFilter>,
-    column: &str,
-) -> (String, Vec<Value<'static>>) {
-    let ids = |condition| format!("(SELECT id FROM branches WHERE suite_id = ? AND {condition})");
-    match branch {
-        None => (String::new(), Vec::new()),
-        Some(BranchFilter::Is(name)) => (
-            format!("AND {column} IN {} ", ids("name = ?")),
-            values![suite.get(), name.clone()].to_vec(),
-        ),
-        Some(BranchFilter::IsNot(name)) => (
-            format!("AND {column} NOT IN {} ", ids("name = ?")),
-            values![suite.get(), name.clone()].to_vec(),
-        ),
-        Some(BranchFilter::StartsWith(prefix)) => {
-            let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
-            (
-                format!(
-                    "AND {column} IN {} ",
-                    ids("SUBSTR(name, 1, CAST(? AS INTEGER)) = ?")
-                ),
-                values![suite.get(), length, prefix.clone()].to_vec(),
-            )
-        }
-    }
-}
-
-/// The condition on the state.
-const IN_STATE: &str = "AND tests.state = ? ";
-
-/// What a query asks of the tests themselves, each condition led by `AND`, with what they bind.
-pub(crate) fn conditions(query: &TestQuery) -> (String, Vec<Value<'static>>) {
-    let mut text = String::new();
-    let mut bound = Vec::new();
-    if let Some(state) = query.state {
-        text.push_str(IN_STATE);
-        bound.push(state_code(state).into());
-    }
-    if let Some(search) = query.search.as_deref().filter(|search| !search.is_empty()) {
-        text.push_str("AND LOWER(tests.scope || ' ' || tests.name) LIKE ? ESCAPE '!' ");
-        bound.push(like_pattern(search).into());
-    }
-    for filter in &query.labels {
-        let not = if filter.is_wanted { "" } else { "NOT " };
-        text.push_str("AND ");
-        text.push_str(not);
-        text.push_str(
-            "EXISTS (SELECT 1 FROM test_labels WHERE test_labels.suite_id = tests.suite_id \
-             AND test_labels.label = ? AND test_labels.test_id = tests.id) ",
-        );
-        bound.push(filter.label.clone().into());
-    }
-    (text, bound)
-}
-
-const fn state_code(state: TestState) -> i64 {
-    match state {
-        TestState::Enabled => 0,
-        TestState::Muted => 1,
-        TestState::Skipped => 2,
-    }
-}
-
-/// A pattern for `LIKE … ESCAPE '!'` that finds the text itself anywhere.
-fn like_pattern(search: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in search.chars() {
-        if matches!(character, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(character.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_search_finds_signs_as_they_are() {
-        assert_eq!(like_pattern("50% OFF_a!"), "%50!% off!_a!!%");
-    }
 }

@@ -44,12 +44,11 @@ impl Store {
                 .map_err(|error| error.or_gone("the test"))?;
         }
         let count = session
-            .one(
+            .count(
                 "SELECT COUNT(*) FROM test_labels WHERE test_id = $1",
                 values![test.id.get()],
             )
-            .await?
-            .count(0)?;
+            .await?;
         if count > MOST_LABELS {
             return Err(StoreError::TooLarge {
                 what: "number of labels of the test",
@@ -68,8 +67,8 @@ impl Store {
         let select = "SELECT test_id, label FROM test_labels WHERE test_id";
         let keys = tests.iter().map(|id| Value::from(id.get())).collect();
         for row in session.look_up(select, &[], keys, "").await? {
-            let id = TestId::new(row.integer(0)?);
-            labels.entry(id).or_default().push(row.text(1)?);
+            let id = TestId::new(row.integer("test_id")?);
+            labels.entry(id).or_default().push(row.text("label")?);
         }
         // The default collation of an engine may not be the order of bytes.
         for of_one in labels.values_mut() {

@@ -12,6 +12,7 @@ mod deletion;
 mod error;
 mod executed;
 mod execution_tags;
+mod filters;
 mod history;
 mod identity;
 mod ingest;
@@ -19,6 +20,8 @@ mod known_tests;
 mod labels;
 mod leases;
 mod many;
+mod memory;
+mod open;
 mod ordering;
 mod organizations;
 mod ownership;
@@ -43,6 +46,7 @@ pub use error::{Conflict, StoreError};
 pub use executed::WantsTags;
 pub use identity::test_uuid;
 pub use known_tests::{TestWants, WantsFile, WantsMetrics};
+pub use open::{DEFAULT_CONNECTIONS, without_secrets};
 pub use records::{
     AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, BranchKind,
     CommitRecord, Execution, Expired, FailedExecution, KeptSince, LabelChange, LabelFilter, Listed,
@@ -54,5 +58,5 @@ pub use records::{
     TokenKind, Upload, UploadAttempt,
 };
 pub use rings::RECENT_RUNS;
-pub use store::{DEFAULT_CONNECTIONS, Store, without_secrets};
+pub use store::Store;
 pub use upload_attempts::REFUSED_UPLOADS;

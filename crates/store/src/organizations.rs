@@ -57,9 +57,9 @@ impl Store {
 
 fn organization(row: &Row) -> Result<Organization> {
     Ok(Organization {
-        id: OrganizationId::new(row.integer(0)?),
-        uuid: row.uuid(1)?,
-        slug: row.text(2)?,
-        created_at: row.time(3)?,
+        id: OrganizationId::new(row.integer("id")?),
+        uuid: row.uuid("uuid")?,
+        slug: row.text("slug")?,
+        created_at: row.time("created_at")?,
     })
 }

@@ -37,8 +37,8 @@ impl Store {
             .await?;
         row.map(|row| {
             Ok(OwnershipFile {
-                body: row.text(0)?,
-                updated_at: row.time(1)?,
+                body: row.text("body")?,
+                updated_at: row.time("updated_at")?,
             })
         })
         .transpose()

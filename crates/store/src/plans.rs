@@ -85,17 +85,16 @@ impl Store {
     pub async fn plans(&self, suite: SuiteId, page: Page) -> Result<Listed<PlanSummary>> {
         let mut session = self.read().await?;
         let total = session
-            .one(
+            .count(
                 "SELECT COUNT(*) FROM plans WHERE suite_id = $1",
                 values![suite.get()],
             )
-            .await?
-            .count(0)?;
+            .await?;
         let rows = session
             .rows(
                 "SELECT identifier, created_at, expires_at, (SELECT COUNT(DISTINCT node) \
                   FROM node_reports WHERE node_reports.suite_id = plans.suite_id \
-                  AND node_reports.identifier = plans.identifier) \
+                  AND node_reports.identifier = plans.identifier) AS reports \
                  FROM plans WHERE suite_id = $1 \
                  ORDER BY created_at DESC, identifier LIMIT $2 OFFSET $3",
                 values![suite.get(), page.limit(), page.offset()],
@@ -103,10 +102,10 @@ impl Store {
             .await?;
         let summary = |row: &Row| {
             Ok(PlanSummary {
-                identifier: row.text(0)?,
-                created_at: row.time(1)?,
-                expires_at: row.time(2)?,
-                reports: row.count(3)?,
+                identifier: row.text("identifier")?,
+                created_at: row.time("created_at")?,
+                expires_at: row.time("expires_at")?,
+                reports: row.count("reports")?,
             })
         };
         Ok(Listed {
@@ -177,11 +176,11 @@ impl Store {
             .await?;
         let report = |row: &Row| {
             Ok(NodeReport {
-                node: row.integer(0)?,
-                retry_count: row.integer(1)?,
-                version: row.text(2)?,
-                body: row.text(3)?,
-                received_at: row.time(4)?,
+                node: row.integer("node")?,
+                retry_count: row.integer("retry_count")?,
+                version: row.text("version")?,
+                body: row.text("body")?,
+                received_at: row.time("received_at")?,
             })
         };
         rows.iter().map(report).collect()
@@ -204,7 +203,7 @@ impl Store {
                 .execute(
                     "DELETE FROM plans \
                      WHERE suite_id = $1 AND identifier = $2 AND expires_at <= $3",
-                    values![row.integer(0)?, row.text(1)?, now],
+                    values![row.integer("suite_id")?, row.text("identifier")?, now],
                 )
                 .await?;
         }
@@ -215,9 +214,9 @@ impl Store {
 
 fn stored_plan(row: &Row) -> Result<StoredPlan> {
     Ok(StoredPlan {
-        body: row.bytes(0)?,
-        digest: row.hash(1)?,
-        created_at: row.time(2)?,
-        expires_at: row.time(3)?,
+        body: row.bytes("body")?,
+        digest: row.hash("digest")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
     })
 }

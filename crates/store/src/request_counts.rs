@@ -35,7 +35,7 @@ impl Store {
                 values![organization.get(), bucket, window, i64::from(requests)],
             )
             .await?;
-        let used = row.count(0)?;
+        let used = row.count("used")?;
         session.commit().await?;
         Ok(used)
     }

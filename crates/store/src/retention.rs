@@ -28,7 +28,7 @@ impl Store {
             .rows("SELECT id FROM suites ORDER BY id", [])
             .await?;
         rows.iter()
-            .map(|row| Ok(SuiteId::new(row.integer(0)?)))
+            .map(|row| Ok(SuiteId::new(row.integer("id")?)))
             .collect()
     }
 
@@ -58,39 +58,38 @@ impl Store {
         if let Some(day) = kept.executions {
             let row = session
                 .one(
-                    "SELECT COUNT(*), CAST(COALESCE(SUM(uploads.kept), 0) AS BIGINT) \
+                    "SELECT COUNT(*) AS segments, \
+                     CAST(COALESCE(SUM(uploads.kept), 0) AS BIGINT) AS executions \
                      FROM segments JOIN uploads ON uploads.id = segments.upload_id \
                      WHERE segments.suite_id = $1 AND segments.day < $2",
                     values![suite.get(), day],
                 )
                 .await?;
-            (expired.segments, expired.executions) = (row.count(0)?, row.count(1)?);
-            let row = session
-                .one(
+            expired.segments = row.count("segments")?;
+            expired.executions = row.count("executions")?;
+            expired.failures = session
+                .count(
                     "SELECT COUNT(*) FROM segments \
                      JOIN failures ON failures.upload_id = segments.upload_id \
                      WHERE segments.suite_id = $1 AND segments.day < $2",
                     values![suite.get(), day],
                 )
                 .await?;
-            expired.failures = row.count(0)?;
         }
         if let Some(day) = kept.aggregates {
-            let row = session
-                .one(
+            expired.sums = session
+                .count(
                     "SELECT CAST(COALESCE(SUM(tests), 0) AS BIGINT) FROM day_blocks \
                      WHERE suite_id = $1 AND day < $2",
                     values![suite.get(), day],
                 )
                 .await?;
-            expired.sums = row.count(0)?;
-            let row = session
-                .one(
+            expired.runs = session
+                .count(
                     "SELECT COUNT(*) FROM runs WHERE suite_id = $1 AND updated_at < $2",
                     values![suite.get(), start_of(day)],
                 )
                 .await?;
-            expired.runs = row.count(0)?;
         }
         Ok(expired)
     }
@@ -114,7 +113,7 @@ impl Store {
         }
         let mut session = self.write().await?;
         for row in &old {
-            let upload = row.integer(0)?;
+            let upload = row.integer("upload_id")?;
             let left = FAILURES - removed.failures;
             removed.failures += session
                 .execute(
@@ -133,7 +132,7 @@ impl Store {
                 .await?;
             removed.segments += gone;
             // Another server may have removed it a moment earlier.
-            removed.executions += if gone > 0 { row.count(1)? } else { 0 };
+            removed.executions += if gone > 0 { row.count("kept")? } else { 0 };
         }
         session.commit().await?;
         Ok(removed)
@@ -144,11 +143,11 @@ impl Store {
             .read()
             .await?
             .one(
-                "SELECT MIN(day) FROM day_blocks WHERE suite_id = $1",
+                "SELECT MIN(day) AS oldest FROM day_blocks WHERE suite_id = $1",
                 values![suite.get()],
             )
             .await?
-            .integer_or_null(0)?;
+            .integer_or_null("oldest")?;
         let Some(oldest) = oldest.filter(|oldest| *oldest < day) else {
             return Ok(Expired::default());
         };
@@ -163,7 +162,10 @@ impl Store {
                 values![suite.get(), oldest, BLOCKS],
             )
             .await?;
-        let sums = gone.iter().map(|row| row.count(0)).sum::<Result<u64>>()?;
+        let sums = gone
+            .iter()
+            .map(|row| row.count("tests"))
+            .sum::<Result<u64>>()?;
         session.commit().await?;
         Ok(Expired {
             sums,
@@ -192,7 +194,7 @@ impl Store {
             removed.runs += session
                 .execute(
                     "DELETE FROM runs WHERE id = $1 AND updated_at < $2",
-                    values![row.integer(0)?, before],
+                    values![row.integer("id")?, before],
                 )
                 .await?;
         }

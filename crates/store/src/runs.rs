@@ -13,7 +13,7 @@ use crate::records::{
     FailedExecution, Listed, OutcomeCounts, Page, Run, RunId, RunResult, RunState, SuiteId,
     Timestamp, Upload,
 };
-use crate::sql::{Row, values};
+use crate::sql::{Row, Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -25,31 +25,17 @@ pub(crate) const PASSED: i64 = 2;
 pub(crate) const FAILED: i64 = 3;
 
 /// The columns that [`run`] reads, and where from. Ends ready for `WHERE`.
-macro_rules! select_run {
-    ($rest:literal) => {
-        concat!(
-            "SELECT runs.id, runs.uuid, runs.suite_id, runs.key, branches.name, runs.commit_sha, ",
-            "runs.build_id, runs.number, runs.url, runs.message, runs.run_env, runs.result, ",
-            "runs.passed, runs.failed, runs.skipped, runs.unknown, runs.failed_muted, ",
-            "runs.duration_us, runs.uploads, runs.created_at, runs.updated_at FROM runs ",
-            "LEFT JOIN branches ON branches.id = runs.branch_id ",
-            $rest
-        )
-    };
-}
+const SELECT_RUN: &str = "SELECT runs.id, runs.uuid, runs.suite_id, runs.key, branches.name AS branch, \
+     runs.commit_sha, runs.build_id, runs.number, runs.url, runs.message, runs.run_env, \
+     runs.result, runs.passed, runs.failed, runs.skipped, runs.unknown, runs.failed_muted, \
+     runs.duration_us, runs.uploads, runs.created_at, runs.updated_at FROM runs LEFT JOIN \
+     branches ON branches.id = runs.branch_id";
 
 /// The columns that [`upload`] reads, and where from. Ends ready for `WHERE`.
-macro_rules! select_upload {
-    ($rest:literal) => {
-        concat!(
-            "SELECT uploads.uuid, runs.uuid, uploads.format, uploads.job_id, uploads.tags, ",
-            "uploads.kept, uploads.duplicates, uploads.skipped, uploads.errors, ",
-            "uploads.errors_outside_tests, uploads.received_at FROM uploads ",
-            "JOIN runs ON runs.id = uploads.run_id ",
-            $rest
-        )
-    };
-}
+const SELECT_UPLOAD: &str = "SELECT uploads.uuid, runs.uuid AS run_uuid, uploads.format, uploads.job_id, \
+     uploads.tags, uploads.kept, uploads.duplicates, uploads.skipped, uploads.errors, \
+     uploads.errors_outside_tests, uploads.received_at FROM uploads JOIN runs ON runs.id = \
+     uploads.run_id";
 
 impl Store {
     /// The runs of a suite, newest first; of one build only, when it is named.
@@ -60,43 +46,32 @@ impl Store {
         page: Page,
     ) -> Result<Listed<Run>> {
         let mut session = self.read().await?;
-        let (total, rows) = if let Some(build_id) = build_id {
-            let total = session
-                .one(
-                    "SELECT COUNT(*) FROM runs WHERE suite_id = $1 AND build_id = $2",
-                    values![suite.get(), build_id],
-                )
-                .await?;
-            let rows = session
-                .rows(
-                    select_run!(
-                        "WHERE runs.suite_id = $1 AND runs.build_id = $2 \
-                         ORDER BY runs.id DESC LIMIT $3 OFFSET $4"
-                    ),
-                    values![suite.get(), build_id, page.limit(), page.offset()],
-                )
-                .await?;
-            (total, rows)
+        let of_build = if build_id.is_some() {
+            "AND runs.build_id = ? "
         } else {
-            let total = session
-                .one(
-                    "SELECT COUNT(*) FROM runs WHERE suite_id = $1",
-                    values![suite.get()],
-                )
-                .await?;
-            let rows = session
-                .rows(
-                    select_run!(
-                        "WHERE runs.suite_id = $1 ORDER BY runs.id DESC LIMIT $2 OFFSET $3"
-                    ),
-                    values![suite.get(), page.limit(), page.offset()],
-                )
-                .await?;
-            (total, rows)
+            ""
         };
+        let mut bound = values![suite.get()].to_vec();
+        bound.extend(build_id.map(Value::from));
+        let total = session
+            .count(
+                format!("SELECT COUNT(*) FROM runs WHERE runs.suite_id = ? {of_build}"),
+                bound.clone(),
+            )
+            .await?;
+        bound.extend(values![page.limit(), page.offset()]);
+        let rows = session
+            .rows(
+                format!(
+                    "{SELECT_RUN} WHERE runs.suite_id = ? {of_build}\
+                     ORDER BY runs.id DESC LIMIT ? OFFSET ?"
+                ),
+                bound,
+            )
+            .await?;
         Ok(Listed {
             items: rows.iter().map(run).collect::<Result<_>>()?,
-            total: total.count(0)?,
+            total,
         })
     }
 
@@ -105,7 +80,7 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                select_run!("WHERE runs.suite_id = $1 AND runs.uuid = $2"),
+                format!("{SELECT_RUN} WHERE runs.suite_id = ? AND runs.uuid = ?"),
                 values![suite.get(), uuid],
             )
             .await?;
@@ -120,16 +95,17 @@ impl Store {
     ) -> Result<Listed<FailedExecution>> {
         let mut session = self.read().await?;
         let total = session
-            .one(
+            .count(
                 "SELECT COUNT(*) FROM failures WHERE run_id = $1",
                 values![run.id.get()],
             )
-            .await?
-            .count(0)?;
+            .await?;
         let text = format!(
-            "SELECT {TEST_COLUMNS}, failures.upload_id, uploads.uuid, failures.position, \
+            "SELECT {TEST_COLUMNS}, failures.upload_id, uploads.uuid AS upload_uuid, \
+             failures.position, \
              failures.muted, failures.duration_us, failures.reason, failures.expanded, \
-             uploads.tags, failures.tags, uploads.received_at, execution_tags.tags FROM failures \
+             uploads.tags AS upload_tags, failures.tags AS own_tags, uploads.received_at, \
+             execution_tags.tags AS later_tags FROM failures \
              JOIN uploads ON uploads.id = failures.upload_id \
              JOIN tests ON tests.id = failures.test_id \
              LEFT JOIN selectors ON selectors.id = tests.selector_id \
@@ -152,17 +128,14 @@ impl Store {
     pub async fn uploads(&self, suite: SuiteId, page: Page) -> Result<Listed<Upload>> {
         let mut session = self.read().await?;
         let total = session
-            .one(
+            .count(
                 "SELECT COUNT(*) FROM uploads WHERE suite_id = $1",
                 values![suite.get()],
             )
-            .await?
-            .count(0)?;
+            .await?;
         let rows = session
             .rows(
-                select_upload!(
-                    "WHERE uploads.suite_id = $1 ORDER BY uploads.id DESC LIMIT $2 OFFSET $3"
-                ),
+                format!("{SELECT_UPLOAD} WHERE uploads.suite_id = ? ORDER BY uploads.id DESC LIMIT ? OFFSET ?"),
                 values![suite.get(), page.limit(), page.offset()],
             )
             .await?;
@@ -177,7 +150,7 @@ impl Store {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                select_upload!("WHERE uploads.run_id = $1 ORDER BY uploads.id"),
+                format!("{SELECT_UPLOAD} WHERE uploads.run_id = ? ORDER BY uploads.id"),
                 values![run.id.get()],
             )
             .await?;
@@ -195,26 +168,26 @@ impl Store {
                 values![suite.get(), since],
             )
             .await?;
-        rows.iter().map(|row| row.text(0)).collect()
+        rows.iter().map(|row| row.text("commit_sha")).collect()
     }
 }
 
 fn run(row: &Row) -> Result<Run> {
     Ok(Run {
-        id: RunId::new(row.integer(0)?),
-        uuid: row.uuid(1)?,
-        suite: SuiteId::new(row.integer(2)?),
-        key: row.text(3)?,
-        branch: row.text_or_null(4)?,
-        commit_sha: row.text_or_null(5)?,
-        build_id: row.text_or_null(6)?,
-        number: row.text_or_null(7)?,
-        url: row.text_or_null(8)?,
-        message: row.text_or_null(9)?,
-        run_env: row.text(10)?,
+        id: RunId::new(row.integer("id")?),
+        uuid: row.uuid("uuid")?,
+        suite: SuiteId::new(row.integer("suite_id")?),
+        key: row.text("key")?,
+        branch: row.text_or_null("branch")?,
+        commit_sha: row.text_or_null("commit_sha")?,
+        build_id: row.text_or_null("build_id")?,
+        number: row.text_or_null("number")?,
+        url: row.text_or_null("url")?,
+        message: row.text_or_null("message")?,
+        run_env: row.text("run_env")?,
         // An upload is worked on in one transaction: what can be seen is finished.
         state: RunState::Finished,
-        result: match row.integer(11)? {
+        result: match row.integer("result")? {
             PENDING => RunResult::Pending,
             STALE => RunResult::Stale,
             PASSED => RunResult::Passed,
@@ -222,57 +195,64 @@ fn run(row: &Row) -> Result<Run> {
             _ => return Err(StoreError::Damaged { what: "run result" }),
         },
         counts: OutcomeCounts {
-            passed: row.count(12)?,
-            failed: row.count(13)?,
-            skipped: row.count(14)?,
-            unknown: row.count(15)?,
+            passed: row.count("passed")?,
+            failed: row.count("failed")?,
+            skipped: row.count("skipped")?,
+            unknown: row.count("unknown")?,
         },
-        failed_muted: row.count(16)?,
-        duration: Micros::new(row.count(17)?),
-        uploads: row.count(18)?,
-        created_at: row.time(19)?,
-        updated_at: row.time(20)?,
+        failed_muted: row.count("failed_muted")?,
+        duration: Micros::new(row.count("duration_us")?),
+        uploads: row.count("uploads")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
     })
 }
 
 fn upload(row: &Row) -> Result<Upload> {
     Ok(Upload {
-        uuid: row.uuid(0)?,
-        run_uuid: row.uuid(1)?,
-        format: Format::from_name(&row.text(2)?).ok_or(StoreError::Damaged {
+        uuid: row.uuid("uuid")?,
+        run_uuid: row.uuid("run_uuid")?,
+        format: Format::from_name(&row.text("format")?).ok_or(StoreError::Damaged {
             what: "result format",
         })?,
-        job_id: row.text_or_null(3)?,
-        tags: row.json(4, "set of tags")?,
-        kept: row.count(5)?,
-        duplicates: row.count(6)?,
-        skipped: row.count(7)?,
-        errors: row.json(8, "list of errors")?,
-        errors_outside_tests: row.json(9, "list of errors")?,
-        received_at: row.time(10)?,
+        job_id: row.text_or_null("job_id")?,
+        tags: row.json("tags", "set of tags")?,
+        kept: row.count("kept")?,
+        duplicates: row.count("duplicates")?,
+        skipped: row.count("skipped")?,
+        errors: row.json("errors", "list of errors")?,
+        errors_outside_tests: row.json("errors_outside_tests", "list of errors")?,
+        received_at: row.time("received_at")?,
     })
 }
 
 fn failed_execution(row: &Row, run: &Run) -> Result<FailedExecution> {
-    let mut tags = merged_tags(&row.text(20)?, row.text_or_null(21)?.as_deref())?;
-    if row.text_or_null(23)?.is_some() {
-        tags.extend(row.json::<BTreeMap<String, String>>(23, "set of tags")?);
+    let mut tags = merged_tags(
+        &row.text("upload_tags")?,
+        row.text_or_null("own_tags")?.as_deref(),
+    )?;
+    if row.text_or_null("later_tags")?.is_some() {
+        tags.extend(row.json::<BTreeMap<String, String>>("later_tags", "set of tags")?);
     }
-    let position =
-        u32::try_from(row.integer(15)?).map_err(|_| StoreError::Damaged { what: "position" })?;
+    let position = u32::try_from(row.integer("position")?)
+        .map_err(|_| StoreError::Damaged { what: "position" })?;
     Ok(FailedExecution {
-        uuid: execution_uuid(row.integer(13)?, row.uuid(14)?, position),
+        uuid: execution_uuid(
+            row.integer("upload_id")?,
+            row.uuid("upload_uuid")?,
+            position,
+        ),
         run_uuid: run.uuid,
         test: test(row)?,
-        muted: row.boolean(16)?,
-        duration: row.count_or_null(17)?.map(Micros::new),
-        failure_reason: row.text_or_null(18)?,
-        failure_expanded: match row.text_or_null(19)? {
+        muted: row.boolean("muted")?,
+        duration: row.count_or_null("duration_us")?.map(Micros::new),
+        failure_reason: row.text_or_null("reason")?,
+        failure_expanded: match row.text_or_null("expanded")? {
             Some(text) => expanded(&text)?,
             None => Vec::new(),
         },
         tags,
-        created_at: row.time(22)?,
+        created_at: row.time("received_at")?,
     })
 }
 

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
@@ -44,7 +45,23 @@ pub(crate) struct Kept {
     pub(crate) tags: Option<String>,
 }
 
-/// Writes the columns.
+impl Kept {
+    /// Skipped tests may have a duration, but nothing ran.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.duration.is_some() && self.outcome != Outcome::Skipped
+    }
+
+    /// Equal for two results of a run that are repetitions: the key of the producer's id, and a
+    /// hash of test, outcome and duration. The hash is valid within this process only. `None` for
+    /// results without an id.
+    pub(crate) fn repetition_key(&self) -> Option<(u64, u64)> {
+        let key = self.result_key?;
+        let mut hasher = DefaultHasher::new();
+        (self.test_id, self.outcome, self.duration).hash(&mut hasher);
+        Some((key, hasher.finish()))
+    }
+}
+
 pub(crate) fn encode(executions: &[Kept]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 + executions.len() * 16);
     varint::put(&mut bytes, VERSION);

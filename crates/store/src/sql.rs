@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteRow};
-use sqlx::{AssertSqlSafe, Row as _, Transaction};
+use sqlx::{AssertSqlSafe, ColumnIndex, Row as _, Transaction};
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -285,7 +285,16 @@ impl Session {
         })
     }
 
-    /// Makes what a transaction did last. Without this it is undone.
+    /// The only value of a query for a count or a sum.
+    pub(crate) async fn count(
+        &mut self,
+        text: impl Into<Text>,
+        values: impl IntoIterator<Item = Value<'_>>,
+    ) -> Result<u64> {
+        self.one(text, values).await?.count(0)
+    }
+
+    /// Without this the transaction is rolled back.
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             Self::SqliteRead(_) => Ok(()),
@@ -296,7 +305,7 @@ impl Session {
     }
 }
 
-/// A row of an answer; columns are taken by their place, from 0.
+/// A row of a result. Columns are read by name; where rows are many, by [`positions`].
 pub(crate) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
@@ -314,9 +323,29 @@ impl From<PgRow> for Row {
     }
 }
 
+/// A column's name, or its position.
+pub(crate) trait Column: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> {}
+
+impl<C: ColumnIndex<SqliteRow> + ColumnIndex<PgRow>> Column for C {}
+
+/// The positions of these columns in every row of a result. A name costs a hash look-up in each
+/// row, which shows in results of many thousand rows.
+pub(crate) fn positions<const N: usize>(rows: &[Row], names: [&str; N]) -> Result<[usize; N]> {
+    let mut positions = [0; N];
+    if let Some(row) = rows.first() {
+        for (position, name) in positions.iter_mut().zip(names) {
+            *position = match row {
+                Row::Sqlite(row) => name.index(row)?,
+                Row::Postgres(row) => name.index(row)?,
+            };
+        }
+    }
+    Ok(positions)
+}
+
 macro_rules! getters {
     ($($name:ident -> $kind:ty;)*) => {$(
-        pub(crate) fn $name(&self, column: usize) -> Result<$kind> {
+        pub(crate) fn $name(&self, column: impl Column) -> Result<$kind> {
             match self {
                 Self::Sqlite(row) => Ok(row.try_get_unchecked(column)?),
                 Self::Postgres(row) => Ok(row.try_get_unchecked(column)?),
@@ -335,30 +364,30 @@ impl Row {
         boolean -> bool;
     }
 
-    pub(crate) fn uuid(&self, column: usize) -> Result<Uuid> {
+    pub(crate) fn uuid(&self, column: impl Column) -> Result<Uuid> {
         Uuid::from_slice(&self.bytes(column)?).map_err(|_| StoreError::Damaged { what: "UUID" })
     }
 
-    pub(crate) fn time(&self, column: usize) -> Result<Timestamp> {
+    pub(crate) fn time(&self, column: impl Column) -> Result<Timestamp> {
         self.integer(column).map(Timestamp::from_millis)
     }
 
-    pub(crate) fn time_or_null(&self, column: usize) -> Result<Option<Timestamp>> {
+    pub(crate) fn time_or_null(&self, column: impl Column) -> Result<Option<Timestamp>> {
         Ok(self.integer_or_null(column)?.map(Timestamp::from_millis))
     }
 
     /// A count or a sum; never negative as stored.
-    pub(crate) fn count(&self, column: usize) -> Result<u64> {
+    pub(crate) fn count(&self, column: impl Column) -> Result<u64> {
         u64::try_from(self.integer(column)?).map_err(|_| StoreError::Damaged { what: "count" })
     }
 
-    pub(crate) fn count_or_null(&self, column: usize) -> Result<Option<u64>> {
+    pub(crate) fn count_or_null(&self, column: impl Column) -> Result<Option<u64>> {
         self.integer_or_null(column)?
             .map(|count| u64::try_from(count).map_err(|_| StoreError::Damaged { what: "count" }))
             .transpose()
     }
 
-    pub(crate) fn hash(&self, column: usize) -> Result<[u8; 32]> {
+    pub(crate) fn hash(&self, column: impl Column) -> Result<[u8; 32]> {
         self.bytes(column)?
             .try_into()
             .map_err(|_| StoreError::Damaged { what: "hash" })
@@ -367,7 +396,7 @@ impl Row {
     /// A value that was kept as JSON text.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(
         &self,
-        column: usize,
+        column: impl Column,
         what: &'static str,
     ) -> Result<T> {
         serde_json::from_str(&self.text(column)?).map_err(|_| StoreError::Damaged { what })

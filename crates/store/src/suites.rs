@@ -10,18 +10,11 @@ use crate::store::Store;
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// The columns that [`suite`] reads, and where from. Ends ready for `WHERE`.
-macro_rules! select_suite {
-    ($rest:literal) => {
-        concat!(
-            "SELECT suites.id, suites.uuid, suites.organization_id, organizations.uuid, ",
-            "organizations.slug, suites.slug, suites.name, suites.default_branch, ",
-            "suites.application_name, suites.color, suites.emoji, suites.oidc_policy, ",
-            "suites.created_at FROM suites ",
-            "JOIN organizations ON organizations.id = suites.organization_id ",
-            $rest
-        )
-    };
-}
+const SELECT_SUITE: &str = "SELECT suites.id, suites.uuid, suites.organization_id, organizations.uuid AS \
+     organization_uuid, organizations.slug AS organization_slug, suites.slug, suites.name, \
+     suites.default_branch, suites.application_name, suites.color, suites.emoji, \
+     suites.oidc_policy, suites.created_at FROM suites JOIN organizations ON organizations.id \
+     = suites.organization_id";
 
 impl Store {
     /// Makes a suite; a conflict when the organization has one with this slug.
@@ -58,8 +51,8 @@ impl Store {
             })?;
         let made = session
             .one(
-                select_suite!("WHERE suites.id = $1 AND NOT suites.deleted"),
-                values![row.integer(0)?],
+                format!("{SELECT_SUITE} WHERE suites.id = ? AND NOT suites.deleted"),
+                values![row.integer("id")?],
             )
             .await?;
         session.commit().await?;
@@ -71,10 +64,7 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                select_suite!(
-                    "WHERE organizations.slug = $1 AND suites.slug = $2 \
-                     AND NOT suites.deleted"
-                ),
+                format!("{SELECT_SUITE} WHERE organizations.slug = ? AND suites.slug = ? AND NOT suites.deleted"),
                 values![organization_slug, suite_slug],
             )
             .await?;
@@ -86,7 +76,7 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                select_suite!("WHERE suites.id = $1 AND NOT suites.deleted"),
+                format!("{SELECT_SUITE} WHERE suites.id = ? AND NOT suites.deleted"),
                 values![id.get()],
             )
             .await?;
@@ -97,18 +87,14 @@ impl Store {
     pub async fn suites(&self, organization: OrganizationId, page: Page) -> Result<Listed<Suite>> {
         let mut session = self.read().await?;
         let total = session
-            .one(
+            .count(
                 "SELECT COUNT(*) FROM suites WHERE organization_id = $1 AND NOT deleted",
                 values![organization.get()],
             )
-            .await?
-            .count(0)?;
+            .await?;
         let rows = session
             .rows(
-                select_suite!(
-                    "WHERE suites.organization_id = $1 AND NOT suites.deleted \
-                     ORDER BY suites.slug LIMIT $2 OFFSET $3"
-                ),
+                format!("{SELECT_SUITE} WHERE suites.organization_id = ? AND NOT suites.deleted ORDER BY suites.slug LIMIT ? OFFSET ?"),
                 values![organization.get(), page.limit(), page.offset()],
             )
             .await?;
@@ -130,7 +116,7 @@ impl Store {
             .await?;
         let Some(row) = session
             .optional(
-                select_suite!("WHERE suites.id = $1 AND NOT suites.deleted"),
+                format!("{SELECT_SUITE} WHERE suites.id = ? AND NOT suites.deleted"),
                 values![id.get()],
             )
             .await?
@@ -166,18 +152,18 @@ impl Store {
 
 fn suite(row: &Row) -> Result<Suite> {
     Ok(Suite {
-        id: SuiteId::new(row.integer(0)?),
-        uuid: row.uuid(1)?,
-        organization: OrganizationId::new(row.integer(2)?),
-        organization_uuid: row.uuid(3)?,
-        organization_slug: row.text(4)?,
-        slug: row.text(5)?,
-        name: row.text(6)?,
-        default_branch: row.text(7)?,
-        application_name: row.text_or_null(8)?,
-        color: row.text_or_null(9)?,
-        emoji: row.text_or_null(10)?,
-        oidc_policy: row.text_or_null(11)?,
-        created_at: row.time(12)?,
+        id: SuiteId::new(row.integer("id")?),
+        uuid: row.uuid("uuid")?,
+        organization: OrganizationId::new(row.integer("organization_id")?),
+        organization_uuid: row.uuid("organization_uuid")?,
+        organization_slug: row.text("organization_slug")?,
+        slug: row.text("slug")?,
+        name: row.text("name")?,
+        default_branch: row.text("default_branch")?,
+        application_name: row.text_or_null("application_name")?,
+        color: row.text_or_null("color")?,
+        emoji: row.text_or_null("emoji")?,
+        oidc_policy: row.text_or_null("oidc_policy")?,
+        created_at: row.time("created_at")?,
     })
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 
-use crate::ingest::is_timed;
 use crate::records::Metrics;
 use crate::segment::Kept;
 
@@ -21,7 +20,7 @@ pub(crate) fn add(metrics: &mut Metrics, execution: &Kept) {
         Outcome::Skipped => counts.skipped += 1,
         Outcome::Unknown => counts.unknown += 1,
     }
-    if let Some(duration) = execution.duration.filter(|_| is_timed(execution)) {
+    if let Some(duration) = execution.duration.filter(|_| execution.is_timed()) {
         let duration = duration.min(LONGEST);
         let at_least = metrics.duration_min.unwrap_or(duration);
         let at_most = metrics.duration_max.unwrap_or(duration);

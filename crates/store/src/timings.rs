@@ -12,7 +12,7 @@ use crate::records::{
     SuiteId, TestTiming,
 };
 use crate::rings;
-use crate::sql::{Value, values};
+use crate::sql::{Value, positions, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -39,7 +39,7 @@ impl Store {
             )
             .await?
             .ok_or(StoreError::Gone("the suite"))?
-            .integer(0)?;
+            .integer("timings_seq")?;
         if mark <= seq {
             return Ok(SelectorChanges {
                 seq: mark,
@@ -53,11 +53,12 @@ impl Store {
             )
             .await?;
         let mut selectors = Vec::with_capacity(rows.len());
+        let [value, recent] = positions(&rows, ["value", "recent"])?;
         for row in rows {
-            let recent = rings::decode(&row.bytes(1)?)?;
+            let recent = rings::decode(&row.bytes(recent)?)?;
             if !recent.is_empty() {
                 selectors.push(Selector {
-                    value: row.text(0)?,
+                    value: row.text(value)?,
                     recent,
                 });
             }
@@ -77,7 +78,8 @@ impl Store {
                 values![suite.get(), name],
             )
             .await?;
-        row.map(|row| row.integer(0).map(BranchId::new)).transpose()
+        row.map(|row| row.integer("id").map(BranchId::new))
+            .transpose()
     }
 
     /// What tests took in each of some periods, on each kind of branch. For each key
@@ -183,8 +185,10 @@ impl Store {
         // whole suite. The ids are made of the suite's, so they are its own.
         let select = "SELECT uuid, id FROM tests WHERE uuid";
         let keys = uuids.iter().map(|uuid| Value::from(*uuid)).collect();
-        for row in session.look_up(select, &[], keys, "").await? {
-            ids.insert(row.uuid(0)?, row.integer(1)?);
+        let rows = session.look_up(select, &[], keys, "").await?;
+        let [uuid, id] = positions(&rows, ["uuid", "id"])?;
+        for row in rows {
+            ids.insert(row.uuid(uuid)?, row.integer(id)?);
         }
         Ok(ids)
     }

@@ -13,18 +13,11 @@ type Result<T> = std::result::Result<T, StoreError>;
 const LAST_USE_STEP_MS: i64 = 60_000;
 
 /// The columns that [`token`] reads, and where from. Ends ready for `WHERE`.
-macro_rules! select_token {
-    ($rest:literal) => {
-        concat!(
-            "SELECT tokens.id, tokens.uuid, tokens.organization_id, organizations.slug, ",
-            "tokens.suite_id, tokens.kind, tokens.secret_hash, tokens.scopes, ",
-            "tokens.description, tokens.created_at, tokens.expires_at, tokens.last_used_at, ",
-            "tokens.revoked_at FROM tokens ",
-            "JOIN organizations ON organizations.id = tokens.organization_id ",
-            $rest
-        )
-    };
-}
+const SELECT_TOKEN: &str = "SELECT tokens.id, tokens.uuid, tokens.organization_id, organizations.slug AS \
+     organization_slug, tokens.suite_id, tokens.kind, tokens.secret_hash, tokens.scopes, \
+     tokens.description, tokens.created_at, tokens.expires_at, tokens.last_used_at, \
+     tokens.revoked_at FROM tokens JOIN organizations ON organizations.id = \
+     tokens.organization_id";
 
 impl Store {
     /// Keeps a token; a conflict when its secret or UUID is there already.
@@ -55,8 +48,8 @@ impl Store {
             })?;
         let made = session
             .one(
-                select_token!("WHERE tokens.id = $1"),
-                values![row.integer(0)?],
+                format!("{SELECT_TOKEN} WHERE tokens.id = ?"),
+                values![row.integer("id")?],
             )
             .await?;
         session.commit().await?;
@@ -68,7 +61,7 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                select_token!("WHERE tokens.secret_hash = $1"),
+                format!("{SELECT_TOKEN} WHERE tokens.secret_hash = ?"),
                 values![secret_hash],
             )
             .await?;
@@ -80,7 +73,7 @@ impl Store {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                select_token!("WHERE tokens.organization_id = $1 ORDER BY tokens.id"),
+                format!("{SELECT_TOKEN} WHERE tokens.organization_id = ? ORDER BY tokens.id"),
                 values![organization.get()],
             )
             .await?;
@@ -134,23 +127,27 @@ const fn kind_code(kind: TokenKind) -> i64 {
 
 fn token(row: &Row) -> Result<Token> {
     Ok(Token {
-        id: TokenId::new(row.integer(0)?),
-        uuid: row.uuid(1)?,
-        organization: OrganizationId::new(row.integer(2)?),
-        organization_slug: row.text(3)?,
-        suite: row.integer_or_null(4)?.map(SuiteId::new),
-        kind: match row.integer(5)? {
+        id: TokenId::new(row.integer("id")?),
+        uuid: row.uuid("uuid")?,
+        organization: OrganizationId::new(row.integer("organization_id")?),
+        organization_slug: row.text("organization_slug")?,
+        suite: row.integer_or_null("suite_id")?.map(SuiteId::new),
+        kind: match row.integer("kind")? {
             0 => TokenKind::Access,
             1 => TokenKind::Suite,
             2 => TokenKind::Session,
             _ => return Err(StoreError::Damaged { what: "token kind" }),
         },
-        secret_hash: row.hash(6)?,
-        scopes: row.text(7)?.split_whitespace().map(str::to_owned).collect(),
-        description: row.text_or_null(8)?,
-        created_at: row.time(9)?,
-        expires_at: row.time_or_null(10)?,
-        last_used_at: row.time_or_null(11)?,
-        revoked_at: row.time_or_null(12)?,
+        secret_hash: row.hash("secret_hash")?,
+        scopes: row
+            .text("scopes")?
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
+        description: row.text_or_null("description")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time_or_null("expires_at")?,
+        last_used_at: row.time_or_null("last_used_at")?,
+        revoked_at: row.time_or_null("revoked_at")?,
     })
 }

@@ -96,12 +96,12 @@ impl Store {
         let mut total = 0;
         if with_kept {
             let kept = "SELECT COUNT(*) FROM uploads WHERE suite_id = $1";
-            total += session.one(kept, values![suite.get()]).await?.count(0)?;
+            total += session.count(kept, values![suite.get()]).await?;
         }
         if with_refused {
             let text =
                 format!("SELECT COUNT(*) FROM refused_uploads WHERE suite_id = ? {of_status}");
-            total += session.one(text, values![suite.get()]).await?.count(0)?;
+            total += session.count(text, values![suite.get()]).await?;
         }
         Ok(Listed {
             items: rows.iter().map(attempt).collect::<Result<_>>()?,
@@ -112,37 +112,37 @@ impl Store {
 
 fn attempt(row: &Row) -> Result<UploadAttempt> {
     let format = row
-        .text_or_null(4)?
+        .text_or_null("format")?
         .map(|name| {
             Format::from_name(&name).ok_or(StoreError::Damaged {
                 what: "result format",
             })
         })
         .transpose()?;
-    let status = row.integer(1)?;
+    let status = row.integer("status")?;
     // Refused ones have no run; their own id stands there, for a column of one type.
     let run_uuid = if status == 0 {
-        Some(row.uuid(5)?)
+        Some(row.uuid("run_uuid")?)
     } else {
         None
     };
     Ok(UploadAttempt {
-        uuid: row.uuid(0)?,
+        uuid: row.uuid("uuid")?,
         state: match status {
             0 => AttemptState::Accepted,
             FIRST_SERVER_ERROR.. => AttemptState::Failed,
             _ => AttemptState::Rejected,
         },
         status: u16::try_from(status).map_err(|_| StoreError::Damaged { what: "status" })?,
-        reason: row.text_or_null(2)?,
-        run_key: row.text_or_null(3)?,
+        reason: row.text_or_null("reason")?,
+        run_key: row.text_or_null("run_key")?,
         format,
         run_uuid,
-        job_id: row.text_or_null(6)?,
-        kept: row.count(7)?,
-        duplicates: row.count(8)?,
-        skipped: row.count(9)?,
-        errors: row.json(10, "list of errors")?,
-        received_at: row.time(11)?,
+        job_id: row.text_or_null("job_id")?,
+        kept: row.count("kept")?,
+        duplicates: row.count("duplicates")?,
+        skipped: row.count("skipped")?,
+        errors: row.json("errors", "list of errors")?,
+        received_at: row.time("received_at")?,
     })
 }

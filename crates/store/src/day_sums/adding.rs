@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::body::{self, place_of};
 use crate::error::StoreError;
 use crate::records::Metrics;
-use crate::sql::{Session, Value, values};
+use crate::sql::{Session, Value, positions, values};
 use crate::sums;
 
 /// The sums of a block, by place.
@@ -49,9 +49,10 @@ async fn add_what_is_there(
             "",
         )
         .await?;
+    let [block, body] = positions(&rows, ["block", "body"])?;
     for row in rows {
-        let tests = blocks.entry(row.integer(0)?).or_default();
-        body::read(&row.bytes(1)?, |place, metrics| {
+        let tests = blocks.entry(row.integer(block)?).or_default();
+        body::read(&row.bytes(body)?, |place, metrics| {
             sums::merge(tests.entry(place).or_default(), &metrics);
         })?;
     }

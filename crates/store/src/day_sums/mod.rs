@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use self::adding::add;
 use self::body::{BLOCK, place_of, test_at};
 use crate::error::StoreError;
-use crate::known_tests::branch_condition;
+use crate::filters::branch_condition;
 use crate::records::{BranchFilter, Metrics, Period, SuiteId};
-use crate::sql::{Session, Value, values};
+use crate::sql::{Session, Value, positions, values};
 use crate::sums;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -82,12 +82,17 @@ pub(crate) async fn of_suite(
             i64::try_from(BLOCKS_AT_ONCE).unwrap_or(i64::MAX),
         ));
         let rows = session.rows(text.clone(), bound).await?;
+        let [block, body] = positions(&rows, ["block", "body"])?;
         for row in &rows {
-            totals.add(row.integer(1)?, &row.bytes(3)?)?;
+            totals.add(row.integer(block)?, &row.bytes(body)?)?;
         }
         match rows.last() {
             Some(last) if rows.len() == BLOCKS_AT_ONCE => {
-                after = (last.integer(0)?, last.integer(1)?, last.integer(2)?);
+                after = (
+                    last.integer("day")?,
+                    last.integer("block")?,
+                    last.integer("branch_id")?,
+                );
             }
             _ => return Ok(totals),
         }
@@ -173,8 +178,9 @@ async fn each_block(
     let rows = session
         .look_up(&blocks_by_day(&on_branch), &bound, keys, "")
         .await?;
+    let [day, block, body] = positions(&rows, ["day", "block", "body"])?;
     for row in rows {
-        each(row.integer(0)?, row.integer(1)?, &row.bytes(2)?)?;
+        each(row.integer(day)?, row.integer(block)?, &row.bytes(body)?)?;
     }
     Ok(())
 }
@@ -188,12 +194,15 @@ async fn days_there(
     // Two questions in one: asked for both ends at once an engine looks at everything between.
     let row = session
         .one(
-            "SELECT (SELECT MIN(day) FROM day_blocks WHERE suite_id = $1), \
-             (SELECT MAX(day) FROM day_blocks WHERE suite_id = $1)",
+            "SELECT (SELECT MIN(day) FROM day_blocks WHERE suite_id = $1) AS oldest, \
+             (SELECT MAX(day) FROM day_blocks WHERE suite_id = $1) AS newest",
             values![suite.get()],
         )
         .await?;
-    let (Some(oldest), Some(newest)) = (row.integer_or_null(0)?, row.integer_or_null(1)?) else {
+    let (Some(oldest), Some(newest)) = (
+        row.integer_or_null("oldest")?,
+        row.integer_or_null("newest")?,
+    ) else {
         return Ok(None);
     };
     let there = Period {
@@ -218,7 +227,10 @@ mod tests {
         let text = format!("EXPLAIN QUERY PLAN {} IN (?)", blocks_by_day(""));
         let mut session = store.read().await.unwrap();
         let steps = session.rows(text, values![1, 2, 3, 4]).await.unwrap();
-        let steps: Vec<String> = steps.iter().map(|row| row.text(3).unwrap()).collect();
+        let steps: Vec<String> = steps
+            .iter()
+            .map(|row| row.text("detail").unwrap())
+            .collect();
         assert!(
             steps
                 .iter()

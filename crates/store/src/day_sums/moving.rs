@@ -17,7 +17,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
     /// Moves all there are.
-    pub(crate) async fn move_old_day_sums(&self) -> Result<()> {
+    pub(crate) async fn migrate_day_sums(&self) -> Result<()> {
         loop {
             let next = self
                 .read()
@@ -28,7 +28,8 @@ impl Store {
                 )
                 .await?;
             let Some(next) = next else { return Ok(()) };
-            self.move_day(next.integer(0)?, next.integer(1)?).await?;
+            self.move_day(next.integer("suite_id")?, next.integer("day")?)
+                .await?;
         }
     }
 
@@ -51,8 +52,8 @@ impl Store {
             .await?;
         let mut branches: BTreeMap<i64, Vec<(i64, Metrics)>> = BTreeMap::new();
         for row in &rows {
-            let tests = branches.entry(row.integer(0)?).or_default();
-            tests.push((row.integer(1)?, metrics(row, 2)?));
+            let tests = branches.entry(row.integer("branch_id")?).or_default();
+            tests.push((row.integer("test_id")?, metrics(row)?));
         }
         for (branch_id, tests) in branches {
             add(&mut session, suite_id, day, branch_id, tests).await?;
@@ -61,17 +62,17 @@ impl Store {
     }
 }
 
-fn metrics(row: &Row, first: usize) -> Result<Metrics> {
+fn metrics(row: &Row) -> Result<Metrics> {
     Ok(Metrics {
         counts: OutcomeCounts {
-            passed: row.count(first)?,
-            failed: row.count(first + 1)?,
-            skipped: row.count(first + 2)?,
-            unknown: row.count(first + 3)?,
+            passed: row.count("passed")?,
+            failed: row.count("failed")?,
+            skipped: row.count("skipped")?,
+            unknown: row.count("unknown")?,
         },
-        timed: row.count(first + 4)?,
-        duration_sum: Micros::new(row.count(first + 5)?),
-        duration_min: row.count_or_null(first + 6)?.map(Micros::new),
-        duration_max: row.count_or_null(first + 7)?.map(Micros::new),
+        timed: row.count("timed")?,
+        duration_sum: Micros::new(row.count("duration_sum_us")?),
+        duration_min: row.count_or_null("duration_min_us")?.map(Micros::new),
+        duration_max: row.count_or_null("duration_max_us")?.map(Micros::new),
     })
 }

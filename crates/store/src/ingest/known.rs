@@ -5,12 +5,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use uuid::Uuid;
 
-use super::cache::KnownTest;
 use crate::error::StoreError;
 use crate::identity::{file_key, selector_hash};
+use crate::memory::KnownTest;
 use crate::records::{NewExecution, NewUpload, RunTiming};
 use crate::rings;
-use crate::sql::{Session, Value, values};
+use crate::sql::{Session, Value, positions, values};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -73,10 +73,11 @@ impl<'a> Selectors<'a> {
                 "",
             )
             .await?;
+        let [id, hash, recent] = positions(&known, ["id", "value_hash", "recent"])?;
         for row in known {
-            if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
-                entry.id = row.integer(0)?;
-                entry.recent = row.bytes(2)?;
+            if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(hash)?) {
+                entry.id = row.integer(id)?;
+                entry.recent = row.bytes(recent)?;
             }
         }
         let mut missing: Vec<(usize, [u8; 16], &str)> = entries
@@ -93,9 +94,10 @@ impl<'a> Selectors<'a> {
         let made = session
             .write_many(INSERT, 5, cells, "RETURNING id, value_hash")
             .await?;
+        let [id, hash] = positions(&made, ["id", "value_hash"])?;
         for row in made {
-            if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(1)?) {
-                entry.id = row.integer(0)?;
+            if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(hash)?) {
+                entry.id = row.integer(id)?;
             }
         }
         Ok(Self {
@@ -208,27 +210,30 @@ async fn load(
     let found = session
         .look_up(
             "SELECT tests.id, tests.uuid, tests.last_seen_at, tests.location, tests.file_name, \
-             tests.identifier, selectors.value FROM tests \
+             tests.identifier, selectors.value AS selector FROM tests \
              LEFT JOIN selectors ON selectors.id = tests.selector_id WHERE tests.uuid",
             &[],
             uuids.iter().map(|uuid| Value::from(*uuid)).collect(),
             "",
         )
         .await?;
+    let [id, uuid, last_seen_at] = positions(&found, ["id", "uuid", "last_seen_at"])?;
+    let parts = ["location", "file_name", "identifier", "selector"];
+    let [location, file_name, identifier, selector] = positions(&found, parts)?;
     for row in found {
         let fingerprint = hash_of(
-            row.text_or_null(3)?.as_deref(),
-            row.text_or_null(4)?.as_deref(),
-            row.text_or_null(5)?.as_deref(),
-            row.text_or_null(6)?.as_deref(),
+            row.text_or_null(location)?.as_deref(),
+            row.text_or_null(file_name)?.as_deref(),
+            row.text_or_null(identifier)?.as_deref(),
+            row.text_or_null(selector)?.as_deref(),
         );
         let test = KnownTest {
-            id: row.integer(0)?,
+            id: row.integer(id)?,
             fingerprint,
-            last_seen_at: row.integer(2)?,
+            last_seen_at: row.integer(last_seen_at)?,
             as_of,
         };
-        known.insert(row.uuid(1)?, test);
+        known.insert(row.uuid(uuid)?, test);
     }
     Ok(())
 }
@@ -271,10 +276,12 @@ async fn write(
         .iter()
         .map(|(uuid, execution)| (*uuid, fingerprint(execution)))
         .collect();
-    for row in session.write_many(insert, 11, cells, update).await? {
-        let uuid = row.uuid(1)?;
+    let written = session.write_many(insert, 11, cells, update).await?;
+    let [id, uuid] = positions(&written, ["id", "uuid"])?;
+    for row in written {
+        let uuid = row.uuid(uuid)?;
         let test = KnownTest {
-            id: row.integer(0)?,
+            id: row.integer(id)?,
             fingerprint: fingerprints.get(&uuid).copied().unwrap_or_default(),
             last_seen_at: upload.received_at.millis(),
             as_of: selectors.seq,

@@ -4,7 +4,6 @@
 //! follow one another, on every engine and from every process, so nothing after it can be
 //! overtaken. What is remembered between uploads is put back only after the commit.
 
-mod cache;
 mod known;
 mod rows;
 
@@ -14,12 +13,11 @@ use serde_json::json;
 use test_engine_duration::Micros;
 use uuid::Uuid;
 
-pub(crate) use self::cache::{Caches, is_timed};
-use self::cache::{RunMemory, SuiteMemory, repeatable};
 use self::known::Selectors;
 use crate::day_sums;
 use crate::error::StoreError;
 use crate::identity::{result_key, test_uuid};
+use crate::memory::{RunMemory, SuiteMemory};
 use crate::records::{BranchId, NewExecution, NewUpload, Recorded, RunId, RunTiming, SuiteId};
 use crate::segment::{self, Kept, MOST_EXECUTIONS};
 use crate::sql::{Session, values};
@@ -91,7 +89,7 @@ impl Store {
                 values![suite.get()],
             )
             .await?;
-        row.ok_or(StoreError::Gone("the suite"))?.uuid(0)
+        row.ok_or(StoreError::Gone("the suite"))?.uuid("uuid")
     }
 }
 
@@ -225,7 +223,8 @@ impl Ingest<'_> {
                 values![self.upload.suite.get()],
             )
             .await?;
-        row.ok_or(StoreError::Gone("the suite"))?.integer(0)
+        row.ok_or(StoreError::Gone("the suite"))?
+            .integer("timings_seq")
     }
 
     async fn branch_id(&mut self, name: &str) -> Result<i64> {
@@ -241,7 +240,7 @@ impl Ingest<'_> {
                 values![self.upload.suite.get(), name],
             )
             .await?;
-        let id = row.integer(0)?;
+        let id = row.integer("id")?;
         self.memory.branches.insert(name.to_owned(), id);
         Ok(id)
     }
@@ -284,9 +283,9 @@ impl Ingest<'_> {
             )
             .await?;
         Ok(RunRow {
-            id: row.integer(0)?,
-            uuid: row.uuid(1)?,
-            branch_id: row.integer_or_null(2)?,
+            id: row.integer("id")?,
+            uuid: row.uuid("uuid")?,
+            branch_id: row.integer_or_null("branch_id")?,
         })
     }
 
@@ -295,7 +294,7 @@ impl Ingest<'_> {
         let row = self
             .session
             .optional(
-                "SELECT runs.uuid, uploads.uuid, uploads.kept, uploads.duplicates, \
+                "SELECT runs.uuid AS run_uuid, uploads.uuid, uploads.kept, uploads.duplicates, \
                  uploads.skipped, uploads.errors FROM uploads \
                  JOIN runs ON runs.id = uploads.run_id \
                  WHERE runs.suite_id = $1 AND runs.key = $2 AND uploads.digest = $3",
@@ -308,12 +307,12 @@ impl Ingest<'_> {
             .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Recorded {
-            run_uuid: row.uuid(0)?,
-            upload_uuid: row.uuid(1)?,
-            kept: row.count(2)?,
-            duplicates: row.count(3)?,
-            skipped: row.count(4)?,
-            errors: row.json(5, "list of errors")?,
+            run_uuid: row.uuid("run_uuid")?,
+            upload_uuid: row.uuid("uuid")?,
+            kept: row.count("kept")?,
+            duplicates: row.count("duplicates")?,
+            skipped: row.count("skipped")?,
+            errors: row.json("errors", "list of errors")?,
             repeated: true,
         }))
     }
@@ -330,7 +329,10 @@ impl Ingest<'_> {
             )
             .await?;
         for row in rows {
-            memory.add(row.integer(0)?, &segment::decode(&row.bytes(1)?)?);
+            memory.add(
+                row.integer("upload_id")?,
+                &segment::decode(&row.bytes("body")?)?,
+            );
         }
         Ok(memory)
     }
@@ -343,7 +345,7 @@ impl Ingest<'_> {
                 values![self.upload.suite.get()],
             )
             .await?;
-        rows.iter().map(|row| row.integer(0)).collect()
+        rows.iter().map(|row| row.integer("id")).collect()
     }
 }
 
@@ -368,7 +370,9 @@ fn sort_out<'a>(
             tags: prepared.tags[index].clone(),
         };
         let repeated = run.has_result(&execution)
-            || repeatable(&execution).is_some_and(|result| !seen.insert(result));
+            || execution
+                .repetition_key()
+                .is_some_and(|key| !seen.insert(key));
         if !repeated {
             kept.push(execution);
             sources.push(source);
@@ -390,7 +394,7 @@ fn first_durations<'a>(
         let (Some(selector), Some(duration)) = (&source.selector, execution.duration) else {
             continue;
         };
-        let first = is_timed(execution)
+        let first = execution.is_timed()
             && !run.has_timed(execution.test_id)
             && seen.insert(execution.test_id);
         if first {

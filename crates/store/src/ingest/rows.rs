@@ -4,7 +4,6 @@ use serde_json::json;
 use test_engine_duration::Micros;
 use test_engine_results::{FailureDetail, Outcome};
 
-use super::cache::is_timed;
 use super::{Ingest, Result, RunRow};
 use crate::records::NewExecution;
 use crate::runs::{FAILED, PASSED, PENDING};
@@ -42,7 +41,7 @@ impl Ingest<'_> {
                 ],
             )
             .await?;
-        row.integer(0)
+        row.integer("id")
     }
 
     pub(super) async fn insert_segment(
@@ -113,7 +112,7 @@ impl Ingest<'_> {
         let failed_muted = whole(failed_muted as u64);
         let duration = kept
             .iter()
-            .filter(|execution| is_timed(execution))
+            .filter(|execution| execution.is_timed())
             .filter_map(|execution| execution.duration)
             .sum::<Micros>();
         let result = if failed > failed_muted || !self.upload.errors_outside_tests.is_empty() {

@@ -1,25 +1,23 @@
-//! What the program remembers between uploads, so that an upload of known tests reads little.
+//! Caches between uploads, so that an upload of known tests reads little.
 //!
-//! Nothing here decides anything that the database does not: ids never change their meaning, and
-//! what is remembered of a run is brought up to date inside each transaction. So other processes
-//! may write to the same database, and anything may be forgotten at any time.
+//! The database stays authoritative: ids never change their meaning, and a run's cache is brought
+//! up to date inside each transaction. So other processes may write to the same database, and any
+//! entry may be evicted at any time.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use test_engine_results::Outcome;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::records::SuiteId;
 use crate::segment::Kept;
 
-/// Tests remembered over all suites, at most: about 100 bytes each.
-const MOST_TESTS: usize = 400_000;
-/// Results and timed tests remembered of the runs of all suites, at most: about 70 bytes each.
-const MOST_EXECUTIONS: usize = 600_000;
+/// Cached tests of all suites, about 100 bytes each.
+const MAX_TESTS: usize = 400_000;
+/// Cached results and timed tests of the runs of all suites, about 70 bytes each.
+const MAX_EXECUTIONS: usize = 600_000;
 
-/// The memory of all suites.
 #[derive(Debug, Default)]
 pub(crate) struct Caches {
     suites: Mutex<Suites>,
@@ -39,17 +37,16 @@ struct Entry {
     used: u64,
 }
 
-/// What uploads to one suite share.
+/// Shared by all uploads to one suite.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    /// The suite's public id, of which its tests' ids are made. It never changes.
+    /// The suite's public id, from which its tests' ids are derived. Never changes.
     pub(crate) uuid: OnceCell<Uuid>,
-    /// What uploads hold one after the other.
+    /// Locked by one upload at a time.
     pub(crate) memory: tokio::sync::Mutex<SuiteMemory>,
 }
 
 impl Caches {
-    /// What is remembered of one suite.
     pub(crate) fn suite(&self, suite: SuiteId) -> Arc<Shared> {
         let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
         suites.clock += 1;
@@ -64,27 +61,27 @@ impl Caches {
         Arc::clone(&entry.shared)
     }
 
-    /// Says how large a suite's memory is now, and forgets others, or their runs, the longest unused
-    /// first, when all of them together are too large.
+    /// Notes the size of a suite's cache, then evicts the least recently used suites and runs while
+    /// all caches together are too large.
     pub(crate) fn resized(&self, suite: SuiteId, tests: usize, executions: usize) {
         let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = suites.entries.get_mut(&suite) {
             entry.tests = tests;
             entry.executions = executions;
         }
-        while suites.entries.len() > 1 && suites.sum(|entry| entry.tests) > MOST_TESTS {
-            let Some((oldest, _)) = suites.longest_unused(|_| true) else {
+        while suites.entries.len() > 1 && suites.sum(|entry| entry.tests) > MAX_TESTS {
+            let Some((oldest, _)) = suites.least_recently_used(|_| true) else {
                 break;
             };
             suites.entries.remove(&oldest);
         }
-        while suites.sum(|entry| entry.executions) > MOST_EXECUTIONS {
-            let found = suites.longest_unused(|entry| entry.executions > 0);
-            // The last one sees to itself when it puts a run back.
+        while suites.sum(|entry| entry.executions) > MAX_EXECUTIONS {
+            let found = suites.least_recently_used(|entry| entry.executions > 0);
+            // This suite evicts its own runs in `put_run`.
             let Some((oldest, shared)) = found.filter(|(oldest, _)| *oldest != suite) else {
                 break;
             };
-            // Whoever holds it now tells its size afterwards.
+            // An upload that holds the lock reports its size afterwards.
             if let Ok(mut memory) = shared.memory.try_lock() {
                 memory.runs = HashMap::new();
             }
@@ -94,7 +91,6 @@ impl Caches {
         }
     }
 
-    /// Forgets a suite.
     pub(crate) fn forget(&self, suite: SuiteId) {
         self.suites
             .lock()
@@ -109,7 +105,7 @@ impl Suites {
         self.entries.values().map(of).sum()
     }
 
-    fn longest_unused(&self, of: impl Fn(&Entry) -> bool) -> Option<(SuiteId, Arc<Shared>)> {
+    fn least_recently_used(&self, of: impl Fn(&Entry) -> bool) -> Option<(SuiteId, Arc<Shared>)> {
         self.entries
             .iter()
             .filter(|(_, entry)| of(entry))
@@ -118,36 +114,35 @@ impl Suites {
     }
 }
 
-/// What is remembered of one suite.
 #[derive(Debug, Default)]
 pub(crate) struct SuiteMemory {
     pub(crate) tests: HashMap<Uuid, KnownTest>,
     pub(crate) branches: HashMap<String, i64>,
-    /// The suite's counter after the last change that this process made.
+    /// The suite's counter after this process's last change.
     seen_seq: i64,
-    /// The counter when somebody else was last found to have changed something: tests that were
-    /// read before that are read again.
+    /// The counter at the last change by another process that was noticed. Tests read before it are
+    /// read again.
     stale_before: i64,
     runs: HashMap<i64, RunMemory>,
     clock: u64,
 }
 
-/// A test that has a row.
+/// A test with a row in the database.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KnownTest {
     pub(crate) id: i64,
-    /// Of everything in the row that an upload may change.
+    /// A hash of all columns that an upload may change.
     pub(crate) fingerprint: u64,
-    /// As the row has it, in milliseconds.
+    /// The row's value, in milliseconds.
     pub(crate) last_seen_at: i64,
     /// The suite's counter when the row was read or written.
     pub(crate) as_of: i64,
 }
 
 impl SuiteMemory {
-    /// Says which number the suite's counter has in the transaction that begins. When that is not
-    /// the one after the last of this process, another has changed the suite, and what is
-    /// remembered of rows that can change or go is doubted.
+    /// Starts a transaction with the suite's counter at `seq`. If that does not follow this
+    /// process's last one, another process has changed the suite, and entries for rows that can
+    /// change or disappear become stale.
     pub(crate) fn begin(&mut self, seq: i64) {
         if seq != self.seen_seq + 1 {
             self.stale_before = seq;
@@ -155,12 +150,12 @@ impl SuiteMemory {
         }
     }
 
-    /// Says that the transaction with this number is one that will be committed.
+    /// Call it just before the transaction with this number is committed.
     pub(crate) fn end(&mut self, seq: i64) {
         self.seen_seq = seq;
     }
 
-    /// Forgets those of these tests that another process may have changed.
+    /// Evicts those of these tests that another process may have changed.
     pub(crate) fn forget_stale<'a>(&mut self, uuids: impl Iterator<Item = &'a Uuid>) {
         for uuid in uuids {
             let is_stale = |test: &KnownTest| test.as_of < self.stale_before;
@@ -170,22 +165,20 @@ impl SuiteMemory {
         }
     }
 
-    /// Takes a run's memory out, empty when there is none. It has to be put back.
+    /// Removes a run's cache and returns it, or an empty one; [`Self::put_run`] returns it.
     pub(crate) fn take_run(&mut self, run_id: i64) -> RunMemory {
         self.runs.remove(&run_id).unwrap_or_default()
     }
 
-    /// How much is remembered of its runs.
     pub(crate) fn executions(&self) -> usize {
         self.runs.values().map(RunMemory::size).sum()
     }
 
-    /// Puts a run's memory back, and forgets the longest unused runs when there is too much.
     pub(crate) fn put_run(&mut self, run_id: i64, mut run: RunMemory) {
         self.clock += 1;
         run.used = self.clock;
         self.runs.insert(run_id, run);
-        while self.runs.len() > 1 && self.executions() > MOST_EXECUTIONS {
+        while self.runs.len() > 1 && self.executions() > MAX_EXECUTIONS {
             let oldest = self
                 .runs
                 .iter()
@@ -197,38 +190,34 @@ impl SuiteMemory {
     }
 }
 
-/// What is remembered of one run: enough to know a repeated result and a retried test.
+/// What recognizes repeated results and retried tests of one run.
 #[derive(Debug, Default)]
 pub(crate) struct RunMemory {
-    /// The last upload that is in here.
+    /// The id of the last upload included.
     pub(crate) last_upload: i64,
-    /// Results with an id: the id's key, and a hash of test, outcome and duration.
+    /// See [`Kept::repetition_key`].
     results: HashSet<(u64, u64)>,
-    /// Tests of which an execution has told its duration.
     timed_tests: HashSet<i64>,
     used: u64,
 }
 
 impl RunMemory {
-    /// Adds what an upload has brought.
     pub(crate) fn add(&mut self, upload_id: i64, executions: &[Kept]) {
         for execution in executions {
-            if let Some(result) = repeatable(execution) {
-                self.results.insert(result);
-            }
-            if is_timed(execution) {
+            self.results.extend(execution.repetition_key());
+            if execution.is_timed() {
                 self.timed_tests.insert(execution.test_id);
             }
         }
         self.last_upload = self.last_upload.max(upload_id);
     }
 
-    /// Whether this very result is there, with its id.
     pub(crate) fn has_result(&self, execution: &Kept) -> bool {
-        repeatable(execution).is_some_and(|result| self.results.contains(&result))
+        execution
+            .repetition_key()
+            .is_some_and(|result| self.results.contains(&result))
     }
 
-    /// Whether an execution of this test has told its duration.
     pub(crate) fn has_timed(&self, test_id: i64) -> bool {
         self.timed_tests.contains(&test_id)
     }
@@ -238,26 +227,10 @@ impl RunMemory {
     }
 }
 
-/// What makes two results of one run the same; nothing for results without an id.
-pub(crate) fn repeatable(execution: &Kept) -> Option<(u64, u64)> {
-    let key = execution.result_key?;
-    // Only ever compared within this process: the hash is never stored.
-    let mut hasher = std::hash::DefaultHasher::new();
-    std::hash::Hash::hash(
-        &(execution.test_id, execution.outcome, execution.duration),
-        &mut hasher,
-    );
-    Some((key, std::hash::Hasher::finish(&hasher)))
-}
-
-/// Skipped tests may tell a duration, but nothing has been run.
-pub(crate) fn is_timed(execution: &Kept) -> bool {
-    execution.duration.is_some() && execution.outcome != Outcome::Skipped
-}
-
 #[cfg(test)]
 mod tests {
     use test_engine_duration::Micros;
+    use test_engine_results::Outcome;
 
     use super::*;
 
@@ -280,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_result_is_the_same_in_every_respect() {
+    fn recognizes_results_with_equal_id_test_outcome_and_duration() {
         let mut run = RunMemory::default();
         run.add(3, &[kept(1, Some(9))]);
         assert!(run.has_result(&kept(1, Some(9))));
@@ -296,31 +269,31 @@ mod tests {
         }));
         assert!(
             !run.has_result(&kept(1, None)),
-            "without an id nothing is a repetition"
+            "results without an id are never repetitions"
         );
     }
 
     #[test]
-    fn the_longest_unused_suite_is_forgotten() {
+    fn evicts_the_least_recently_used_suite() {
         let caches = Caches::default();
         let [a, b, c] = [1, 2, 3].map(SuiteId::new);
         let kept_alive = caches.suite(a);
         for suite in [a, b, c] {
             caches.suite(suite);
-            caches.resized(suite, MOST_TESTS / 2, 0);
+            caches.resized(suite, MAX_TESTS / 2, 0);
         }
         assert!(!Arc::ptr_eq(&kept_alive, &caches.suite(a)));
     }
 
     #[tokio::test]
-    async fn runs_of_the_longest_unused_suites_are_forgotten() {
+    async fn runs_of_the_least_recently_used_suites_are_forgotten() {
         let caches = Caches::default();
         let [a, b, c] = [1, 2, 3].map(SuiteId::new);
         for suite in [a, b, c] {
             let memory = caches.suite(suite);
             let mut memory = memory.memory.lock().await;
             let mut run = RunMemory::default();
-            let many: Vec<Kept> = (0..i64::try_from(MOST_EXECUTIONS / 2).unwrap())
+            let many: Vec<Kept> = (0..i64::try_from(MAX_EXECUTIONS / 2).unwrap())
                 .map(|test_id| kept(test_id, None))
                 .collect();
             run.add(7, &many);
@@ -345,7 +318,7 @@ mod tests {
         let mut memory = SuiteMemory::default();
         for run_id in 1..=3 {
             let mut run = RunMemory::default();
-            let many: Vec<Kept> = (0..i64::try_from(MOST_EXECUTIONS).unwrap())
+            let many: Vec<Kept> = (0..i64::try_from(MAX_EXECUTIONS).unwrap())
                 .map(|test_id| kept(test_id, None))
                 .collect();
             run.add(run_id, &many);
