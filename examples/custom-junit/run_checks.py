@@ -1,11 +1,11 @@
-"""A test runner of one's own: runs checks from files and writes JUnit XML.
+"""A custom test runner: runs checks from files and writes JUnit XML.
 
     python3 run_checks.py --out results.xml FILE|FILE::CHECK...
 
-A line of a file is a check: its seconds, how it ends (passes, fails, once or skipped), its name.
-What ends with `once` fails the first time a build runs it: EXAMPLE_STATE names a folder to remember
-it in. EXAMPLE_PACE stretches or shrinks every pause. TEST_WITNESS names a file to which every check
-that really runs adds its name.
+Each line of a file is a check: its seconds, its outcome (passes, fails, once or skipped), its name.
+A check with `once` fails the first time that a build runs it, recorded in the directory
+EXAMPLE_STATE. EXAMPLE_PACE is a factor for every pause. Every check that runs appends its name to
+the file TEST_WITNESS.
 """
 
 import os
@@ -17,19 +17,19 @@ PACE = float(os.environ.get("EXAMPLE_PACE", "1"))
 
 
 def first_try_of_this_build(name):
-    folder = os.environ.get("EXAMPLE_STATE")
-    if not folder:
+    directory = os.environ.get("EXAMPLE_STATE")
+    if not directory:
         return False
     build = os.environ.get("BUILDKITE_BUILD_ID", "no-build")
     try:
-        os.mkdir(os.path.join(folder, f"{build}-{name}"))
+        os.mkdir(os.path.join(directory, f"{build}-{name}"))
         return True
     except FileExistsError:
         return False
 
 
 def run(seconds, ends, name):
-    """Why it failed, or None."""
+    """The failure, or None."""
     witness = os.environ.get("TEST_WITNESS")
     if witness:
         with open(witness, "a", encoding="utf-8") as file:

@@ -1,5 +1,5 @@
-// `work` takes its time, `isFirstTry` is true once a build. EXAMPLE_PACE and EXAMPLE_STATE steer
-// them as in every sample project.
+// `work` pauses, `isFirstTry` is true once per build. EXAMPLE_PACE and EXAMPLE_STATE control them as
+// in every sample project.
 
 const fs = require("node:fs");
 const path = require("node:path");
@@ -11,10 +11,10 @@ function work(seconds) {
 }
 
 function isFirstTry(name) {
-  const folder = process.env.EXAMPLE_STATE;
-  if (!folder) return false;
+  const directory = process.env.EXAMPLE_STATE;
+  if (!directory) return false;
   try {
-    fs.mkdirSync(path.join(folder, `${process.env.BUILDKITE_BUILD_ID ?? "no-build"}-${name}`));
+    fs.mkdirSync(path.join(directory, `${process.env.BUILDKITE_BUILD_ID ?? "no-build"}-${name}`));
     return true;
   } catch (error) {
     if (error.code === "EEXIST") return false;
@@ -23,7 +23,7 @@ function isFirstTry(name) {
 }
 
 module.exports = {
-  // bktec cannot retry what has no results, so Cypress does.
+  // bktec cannot retry without results, so Cypress retries.
   retries: { runMode: 1 },
   e2e: {
     supportFile: false,

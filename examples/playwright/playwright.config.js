@@ -1,12 +1,12 @@
-// CHROMIUM names the browser to use; without it Playwright takes the one it installed itself.
-// Nodes that share a folder, as in a test of several on one machine, each get an output folder.
+// CHROMIUM is the browser to use; by default Playwright uses the one that it installed.
+// Nodes that share a directory, as in tests with several on one machine, need separate output.
 const node = process.env.BUILDKITE_PARALLEL_JOB || "0";
 
 module.exports = {
   testDir: "e2e",
   outputDir: `test-results-${node}`,
   workers: 1,
-  // The JSON reporter writes where PLAYWRIGHT_JSON_OUTPUT_NAME says.
+  // The JSON reporter writes to PLAYWRIGHT_JSON_OUTPUT_NAME.
   reporter: [["line"], ["json"]],
   projects: [
     {

@@ -1,6 +1,6 @@
 load library
 
-# Fails always: somebody is to repair it, and meanwhile it is to be muted.
+# Always fails: to be muted until it is fixed.
 @test "fees pay themselves" {
   work 0.2
   false

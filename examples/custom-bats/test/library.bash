@@ -1,8 +1,8 @@
-# Stands in for a real program: its tests only need something that takes its time.
+# A placeholder for a real program: its tests only need something that takes time.
 #
-# EXAMPLE_PACE stretches or shrinks every pause. EXAMPLE_STATE names a folder in which the flaky
-# test remembers which builds it has already failed in; without it the flaky test passes.
-# TEST_WITNESS names a file to which every test that really runs adds its name.
+# EXAMPLE_PACE is a factor for every pause. EXAMPLE_STATE is a directory in which the flaky
+# test records the builds that it has already failed in; without it the flaky test passes.
+# TEST_WITNESS is a file to which every test that runs appends its name.
 
 work() {
   if [ -n "${TEST_WITNESS:-}" ]; then
@@ -11,7 +11,7 @@ work() {
   sleep "$(awk "BEGIN { print $1 * ${EXAMPLE_PACE:-1} }")"
 }
 
-# Whether this build has not called with this name before. Creating the folder is the memory.
+# Whether this is the first call with this name in this build, recorded by creating a directory.
 first_try_of_this_build() {
   [ -n "${EXAMPLE_STATE:-}" ] && mkdir "$EXAMPLE_STATE/${BUILDKITE_BUILD_ID:-no-build}-$1" 2>/dev/null
 }

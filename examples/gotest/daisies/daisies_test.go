@@ -6,7 +6,7 @@ import (
 	"example.com/garden/garden"
 )
 
-// Fails always: somebody is to repair it, and meanwhile it is to be muted.
+// Always fails: to be muted until it is fixed.
 func TestDaisiesAreBlue(t *testing.T) {
 	garden.Work(t, 0.2)
 	t.Error("they are white")

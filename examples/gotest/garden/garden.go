@@ -1,8 +1,8 @@
-// Package garden stands in for a real program: its tests only need something that takes its time.
+// Package garden is a placeholder for a real program: its tests only need something slow.
 //
-// EXAMPLE_PACE stretches or shrinks every pause. EXAMPLE_STATE names a folder in which the flaky
-// test remembers which builds it has already failed in; without it the flaky test passes.
-// TEST_WITNESS names a file to which every test that really runs adds its name.
+// EXAMPLE_PACE is a factor for every pause. EXAMPLE_STATE is a directory in which the flaky
+// test records the builds that it has already failed in; without it the flaky test passes.
+// TEST_WITNESS is a file to which every test that runs appends its name.
 package garden
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Work takes its time in a test of this package.
+// Work pauses in a test of this package.
 func Work(t *testing.T, seconds float64) {
 	t.Helper()
 	if file := os.Getenv("TEST_WITNESS"); file != "" {
@@ -37,15 +37,15 @@ func Work(t *testing.T, seconds float64) {
 	time.Sleep(time.Duration(seconds * pace * float64(time.Second)))
 }
 
-// FirstTryOfThisBuild says whether this build has not called with this name before. Creating the
-// file is the memory.
+// FirstTryOfThisBuild reports whether this is the first call with this name in this build, recorded
+// by creating a file.
 func FirstTryOfThisBuild(name string) bool {
-	folder := os.Getenv("EXAMPLE_STATE")
-	if folder == "" {
+	directory := os.Getenv("EXAMPLE_STATE")
+	if directory == "" {
 		return false
 	}
 	build := os.Getenv("BUILDKITE_BUILD_ID")
-	file, err := os.OpenFile(filepath.Join(folder, build+"-"+name), os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(filepath.Join(directory, build+"-"+name), os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return false
 	}

@@ -1,4 +1,4 @@
 const { work } = require("./weather");
 
-// No group around it: its scope is empty.
+// Not in a group: its scope is empty.
 test("pressure is never negative", () => work(0.1));

@@ -4,7 +4,7 @@ const { work } = require("./gallery");
 test.describe("shop", () => {
   test("sells [numbered] prints", () => work(0.1));
 
-  // Fails always: somebody is to repair it, and meanwhile it is to be muted.
+  // Always fails: to be muted until it is fixed.
   test("gives everything away", async () => {
     await work(0.1);
     expect("paid").toBe("free");

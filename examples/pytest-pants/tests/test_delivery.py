@@ -1,4 +1,4 @@
-"""Parcels on their way."""
+"""Delivery of parcels."""
 
 from shop import first_try_of_this_build, work
 
@@ -9,7 +9,7 @@ def test_parcel_is_weighed():
 
 class TestTracking:
     def test_courier_answers_in_time(self):
-        # Flaky: fails the first time a build runs it, and passes when it is tried again.
+        # Flaky: fails the first time that a build runs it, and passes when it is retried.
         work(0.3)
         assert not first_try_of_this_build("courier"), "the courier did not answer"
 

@@ -1,4 +1,4 @@
-"""What customers say."""
+"""Reviews by customers."""
 
 import pytest
 from shop import work

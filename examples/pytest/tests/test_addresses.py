@@ -1,4 +1,4 @@
-"""Where parcels go."""
+"""Delivery addresses."""
 
 from shop import work
 

@@ -1,4 +1,4 @@
-"""What a customer is about to buy."""
+"""The shopping basket."""
 
 from shop import work
 

@@ -1,4 +1,4 @@
-"""What there is to buy."""
+"""The product catalogue."""
 
 from shop import work
 

@@ -1,4 +1,4 @@
-"""Money in other countries."""
+"""Foreign currencies."""
 
 from shop import work
 
@@ -8,6 +8,6 @@ def test_euro_has_two_decimals():
 
 
 def test_yen_has_no_decimals():
-    # Fails always: somebody is to repair it, and meanwhile it is to be muted.
+    # Always fails: to be muted until it is fixed.
     work(0.1)
     assert format(1234.5, ".0f") == "1,235"

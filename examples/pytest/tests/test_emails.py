@@ -1,4 +1,4 @@
-"""What customers are told."""
+"""Emails to customers."""
 
 from shop import work
 

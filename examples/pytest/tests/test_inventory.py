@@ -1,4 +1,4 @@
-"""What lies in the warehouse."""
+"""Stock in the warehouse."""
 
 from shop import work
 

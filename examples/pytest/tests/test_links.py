@@ -1,4 +1,4 @@
-"""Pages point at pages that exist."""
+"""Links lead to existing pages."""
 
 from shop import work
 

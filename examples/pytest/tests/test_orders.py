@@ -1,4 +1,4 @@
-"""What was bought."""
+"""Placed orders."""
 
 from shop import work
 

@@ -1,4 +1,4 @@
-"""Pages that hardly change."""
+"""Static pages."""
 
 from shop import work
 

@@ -1,4 +1,4 @@
-"""Money comes in."""
+"""Incoming payments."""
 
 from shop import work
 

@@ -1,4 +1,4 @@
-"""What things cost."""
+"""Prices."""
 
 import pytest
 from shop import work
@@ -9,7 +9,7 @@ from shop import work
     ["plain", "half price [50 %]", "2 for 1", "gift::wrap", "it's \"free\""],
 )
 def test_offer_is_applied(offer):
-    # The names are odd on purpose: they have to survive the way to the command line and back.
+    # The names are odd on purpose: retries must pass them on the command line unchanged.
     work(0.12)
     assert offer
 

@@ -1,4 +1,4 @@
-"""Money goes back."""
+"""Refunds."""
 
 from shop import work
 

@@ -5,7 +5,7 @@ RSpec.describe "Letters" do
     Clinic.work(0.1)
   end
 
-  # Fails always: somebody is to repair it, and meanwhile it is to be muted.
+  # Always fails: to be muted until it is fixed.
   it "fits on one page" do
     Clinic.work(0.1)
     expect(2).to eq(1)

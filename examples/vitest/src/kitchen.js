@@ -1,7 +1,7 @@
-// Stands in for a real program: its tests only need something that takes its time.
+// A placeholder for a real program: its tests only need something that takes time.
 //
-// EXAMPLE_PACE stretches or shrinks every pause. EXAMPLE_STATE names a folder in which the flaky
-// test remembers which builds it has already failed in; without it the flaky test passes.
+// EXAMPLE_PACE is a factor for every pause. EXAMPLE_STATE is a directory in which the flaky
+// test records the builds that it has already failed in; without it the flaky test passes.
 import fs from "node:fs";
 import path from "node:path";
 
@@ -10,13 +10,13 @@ export function work(seconds) {
   return new Promise((resolve) => setTimeout(resolve, seconds * pace * 1000));
 }
 
-// Whether this build has not called with this name before. Creating the file is the memory.
+// Whether this is the first call with this name in this build, recorded by creating a file.
 export function firstTryOfThisBuild(name) {
-  const folder = process.env.EXAMPLE_STATE;
-  if (!folder) return false;
+  const directory = process.env.EXAMPLE_STATE;
+  if (!directory) return false;
   const build = process.env.BUILDKITE_BUILD_ID || "no-build";
   try {
-    fs.closeSync(fs.openSync(path.join(folder, `${build}-${name}`), "wx"));
+    fs.closeSync(fs.openSync(path.join(directory, `${build}-${name}`), "wx"));
     return true;
   } catch (error) {
     if (error.code === "EEXIST") return false;

@@ -4,7 +4,7 @@ import { work } from "./kitchen.js";
 describe("soup", () => {
   test("is [almost] never cold", () => work(0.1));
 
-  // Fails always: somebody is to repair it, and meanwhile it is to be muted.
+  // Always fails: to be muted until it is fixed.
   test("cooks itself", async () => {
     await work(0.1);
     expect("raw").toBe("cooked");

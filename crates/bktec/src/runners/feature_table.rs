@@ -56,7 +56,7 @@ pub fn at_a_glance(definition: &Definition) -> String {
         Some(text) => format!("`{}`", text.replace('|', "\\|")),
         None => none.to_owned(),
     };
-    let or_required = |required| if required { "none: give one" } else { "none" };
+    let or_required = |required| if required { "required" } else { "none" };
     let result_path = if definition.requires_result_path {
         "required"
     } else {

@@ -17,7 +17,7 @@ const HEADINGS: [&str; 6] = [
     "## Results",
     "## Retry",
     "## Mute and skip",
-    "## Surprises",
+    "## Notes",
     "## Example",
 ];
 

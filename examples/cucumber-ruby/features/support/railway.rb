@@ -1,21 +1,21 @@
 # frozen_string_literal: true
 
-# Stands in for a real program: its scenarios only need something that takes its time.
+# A placeholder for a real program: its scenarios only need something that takes time.
 #
-# EXAMPLE_PACE stretches or shrinks every pause. EXAMPLE_STATE names a folder in which the flaky
-# scenario remembers which builds it has already failed in; without it the flaky scenario passes.
+# EXAMPLE_PACE is a factor for every pause. EXAMPLE_STATE is a directory in which the flaky
+# scenario records the builds that it has already failed in; without it the flaky scenario passes.
 module Railway
   def self.work(seconds)
     sleep(seconds * Float(ENV.fetch("EXAMPLE_PACE", "1")))
   end
 
-  # Whether this build has not called with this name before. Creating the file is the memory.
+  # Whether this is the first call with this name in this build, recorded by creating a file.
   def self.first_try_of_this_build?(name)
-    folder = ENV.fetch("EXAMPLE_STATE", "")
-    return false if folder.empty?
+    directory = ENV.fetch("EXAMPLE_STATE", "")
+    return false if directory.empty?
 
     build = ENV.fetch("BUILDKITE_BUILD_ID", "no-build")
-    File.open(File.join(folder, "#{build}-#{name}"), File::CREAT | File::EXCL | File::WRONLY).close
+    File.open(File.join(directory, "#{build}-#{name}"), File::CREAT | File::EXCL | File::WRONLY).close
     true
   rescue Errno::EEXIST
     false

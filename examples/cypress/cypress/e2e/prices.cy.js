@@ -1,5 +1,5 @@
 it("has no decimals in yen", () => {
-  // Fails always.
+  // Always fails.
   cy.task("work", 0.1);
   cy.task("work", 0).should("equal", "1,235");
 });
