@@ -1,439 +1,383 @@
-//! Every environment variable that `bktec` reads or sets, once, with what it means.
+//! Every environment variable that `bktec` reads or sets.
 //!
-//! `cli` ties them to flags; nothing else reads the environment. The reference pages are made from
-//! the same names. A variable that is set but empty counts as not set.
+//! Only `cli` reads the environment. A variable that is set but empty counts as not set. The
+//! variable of an option is described by the option's help; the reference pages are generated from
+//! both.
 
 macro_rules! variables {
-    ($(#[$table_doc:meta])+ $table:ident: $($(#[doc = $doc:literal])+ $name:ident;)+) => {
-        $($(#[doc = $doc])+ pub const $name: &str = stringify!($name);)+
+    ($(#[$table_doc:meta])+ $table:ident: $($(#[doc = $doc:literal])* $name:ident;)+) => {
+        $($(#[doc = $doc])* pub const $name: &str = stringify!($name);)+
 
         $(#[$table_doc])+
-        pub const $table: &[(&str, &str)] = &[$((stringify!($name), concat!($($doc),+))),+];
+        pub const $table: &[(&str, &str)] = &[$((stringify!($name), concat!($($doc),*))),+];
     };
 }
 
 variables! {
-    /// Every variable of this client with its description, in the order of this file.
+    /// The client's own variables, with a description unless an option has one.
     ALL:
-    /// The organization's slug.
     BUILDKITE_ORGANIZATION_SLUG;
-    /// The build's UUID; with the step's it names the plan, and it is the key of the uploaded run.
     BUILDKITE_BUILD_ID;
-    /// The build's number, for uploads.
     BUILDKITE_BUILD_NUMBER;
-    /// The build's page, for uploads.
     BUILDKITE_BUILD_URL;
-    /// The job's UUID.
     BUILDKITE_JOB_ID;
-    /// The pipeline's slug, told with what git knows of the commit.
     BUILDKITE_PIPELINE_SLUG;
-    /// The step's UUID.
     BUILDKITE_STEP_ID;
-    /// The branch that is built.
     BUILDKITE_BRANCH;
-    /// The commit that is built, for uploads.
     BUILDKITE_COMMIT;
-    /// The commit's or the build's message, for uploads.
     BUILDKITE_MESSAGE;
-    /// How often the CI job was retried.
     BUILDKITE_RETRY_COUNT;
-    /// This job's number among the parallel jobs, from 0.
     BUILDKITE_PARALLEL_JOB;
-    /// How many parallel jobs there are.
     BUILDKITE_PARALLEL_JOB_COUNT;
-    /// The token for the plan API.
     BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN;
-    /// The token for uploads. The runner and its collector see it too.
     BUILDKITE_ANALYTICS_TOKEN;
-    /// Whether to upload the result files of a run.
     BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS;
-    /// Tags for uploads: `KEY=VALUE`, separated by commas.
     BUILDKITE_TEST_ENGINE_TAGS;
-    /// The suite's slug.
     BUILDKITE_TEST_ENGINE_SUITE_SLUG;
-    /// Where the plan API is.
     BUILDKITE_TEST_ENGINE_BASE_URL;
-    /// Where the upload API is.
     BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL;
-    /// The address that `bktec upload` sends results to, path included.
     BUILDKITE_TEST_ENGINE_UPLOAD_URL;
-    /// The format of the files of `bktec upload`.
     BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT;
-    /// How long `bktec upload` may take.
     BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT;
-    /// Whether tokens that are not set are asked of the CI agent.
     BUILDKITE_TEST_ENGINE_OIDC;
-    /// How long such a token is good for.
     BUILDKITE_TEST_ENGINE_OIDC_LIFETIME;
-    /// Whether to tell the CI early that the job will fail.
     BUILDKITE_TEST_ENGINE_PROMISE_FAILURE;
-    /// The test runner's name.
     BUILDKITE_TEST_ENGINE_TEST_RUNNER;
-    /// The command that runs tests.
     BUILDKITE_TEST_ENGINE_TEST_CMD;
-    /// The glob pattern of test files.
     BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN;
-    /// The glob pattern of files and folders to leave out.
     BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN;
-    /// Where the runner writes its results.
     BUILDKITE_TEST_ENGINE_RESULT_PATH;
-    /// A file that lists test files, instead of discovery.
     BUILDKITE_TEST_ENGINE_FILES;
-    /// A file that lists selectors; wins over the list of files.
     BUILDKITE_TEST_ENGINE_SELECTOR_FILE;
-    /// Whether slow files may be split into their examples.
     BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE;
-    /// Whether the plan request names its targets as selectors rather than as files.
     BUILDKITE_TEST_ENGINE_SELECTOR_SPLITTING;
-    /// Which tags to run; pytest only.
     BUILDKITE_TEST_ENGINE_TAG_FILTERS;
-    /// The folder of the project inside its repository.
     BUILDKITE_TEST_ENGINE_LOCATION_PREFIX;
-    /// The same, as collectors name it; read when the other is not set.
     BUILDKITE_ANALYTICS_LOCATION_PREFIX;
-    /// Whether a node without tests fails.
     BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS;
-    /// Whether a node fails when a file that it was to run left no results.
     BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS;
-    /// How often failed tests are retried.
     BUILDKITE_TEST_ENGINE_RETRY_COUNT;
-    /// The command that retries failed tests.
     BUILDKITE_TEST_ENGINE_RETRY_CMD;
-    /// Whether failed muted tests are left out of retries.
     BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST;
-    /// What names the plan. `bktec plan` also sets it for the pipeline it uploads.
     BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER;
-    /// How many nodes the server may choose.
     BUILDKITE_TEST_ENGINE_MAX_PARALLELISM;
-    /// How long each node should take.
     BUILDKITE_TEST_ENGINE_TARGET_TIME;
-    /// Set by `bktec plan` for the pipeline it uploads: the nodes of the plan.
+    /// Set by `bktec plan --pipeline-upload` for the pipeline: the number of nodes.
     BUILDKITE_TEST_ENGINE_PARALLELISM;
-    /// Whether to write the events of a run: `text` (no) or `json`.
     BUILDKITE_TEST_ENGINE_OUTPUT;
-    /// The file for the events of a run, instead of stderr.
     BUILDKITE_TEST_ENGINE_OUTPUT_FILE;
-    /// Whether to print more about what is done.
     BUILDKITE_TEST_ENGINE_DEBUG_ENABLED;
-    /// Preview: which part of the tests to choose.
     BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY;
-    /// Preview: the git remote to compare with.
     BUILDKITE_TEST_ENGINE_REMOTE;
-    /// How many days of history to collect for test selection.
     BUILDKITE_TEST_ENGINE_BACKFILL_DAYS;
-    /// The git remote to collect from; read when `BUILDKITE_TEST_ENGINE_REMOTE` is not set.
     BUILDKITE_TEST_ENGINE_BACKFILL_REMOTE;
-    /// How many git processes may make diffs at once.
     BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY;
-    /// Whether the collected history is to hold no patches.
     BUILDKITE_TEST_ENGINE_SKIP_DIFFS;
-    /// Preview: whether to send what git knows of the commit.
     BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA;
-    /// Whether the preview options exist.
+    /// Turns the preview options on: 1, t, true, y, yes or on.
     BKTEC_PREVIEW_SELECTION;
-    /// For this project's own tests, and read by builds with debug assertions only: a factor, at
-    /// most 1, for the time that API requests may take.
+    /// For this project's own tests, and read only by builds with debug assertions: a factor, at
+    /// most 1, for API time limits.
     BKTEC_TEST_BUDGET_SCALE;
-    /// Set to anything, it turns colours off.
+    /// Any value turns colors off.
     NO_COLOR;
 }
 
 variables! {
-    /// What CIs say about a build; options and the variables above win.
+    /// Variables set by CIs. Options and the variables above win.
     CI:
-    /// Set by Buildkite. Where it is, no other CI is looked for.
+    /// Buildkite: set to true. No other CI is detected then.
     BUILDKITE;
-    /// GitHub Actions runs this.
+    /// GitHub Actions: set to true.
     GITHUB_ACTIONS;
-    /// GitHub Actions: the workflow run: the build, and its page.
+    /// GitHub Actions: ID of the workflow run; the build ID, and part of the build URL.
     GITHUB_RUN_ID;
-    /// GitHub Actions: the job's id in the workflow: part of the step.
+    /// GitHub Actions: ID of the job in the workflow; part of the step ID.
     GITHUB_JOB;
-    /// GitHub Actions: the step; with the run's number and attempt it is the key of the run.
+    /// GitHub Actions: ID of the step; part of the step ID and of the run key.
     GITHUB_ACTION;
-    /// GitHub Actions: the workflow run's number.
+    /// GitHub Actions: number of the workflow run; the build number, and part of the run key.
     GITHUB_RUN_NUMBER;
-    /// GitHub Actions: how often the workflow run was started; one more than the job's retries.
+    /// GitHub Actions: attempt of the workflow run, from 1; the retry count plus one, and part of
+    /// the run key.
     GITHUB_RUN_ATTEMPT;
-    /// GitHub Actions: the branch or tag, with `refs/` in front, for uploads.
+    /// GitHub Actions: full ref of the branch or tag; the branch of uploads.
     GITHUB_REF;
-    /// GitHub Actions: the branch or tag.
+    /// GitHub Actions: branch or tag.
     GITHUB_REF_NAME;
-    /// GitHub Actions: the branch of a pull request.
+    /// GitHub Actions: source branch of a pull request.
     GITHUB_HEAD_REF;
-    /// GitHub Actions: the commit.
+    /// GitHub Actions: commit.
     GITHUB_SHA;
-    /// GitHub Actions: owner and name of the repository, for the run's page.
+    /// GitHub Actions: owner and name of the repository; part of the build URL.
     GITHUB_REPOSITORY;
-    /// GitHub Actions: the owner: the organization.
+    /// GitHub Actions: owner of the repository; the organization.
     GITHUB_REPOSITORY_OWNER;
-    /// GitHub Actions: where GitHub is, for the run's page.
+    /// GitHub Actions: URL of the GitHub server; part of the build URL.
     GITHUB_SERVER_URL;
-    /// GitHub Actions: the repository's folder.
+    /// GitHub Actions: directory of the repository.
     GITHUB_WORKSPACE;
-    /// GitHub Actions: the file that takes the outputs of a step, for `bktec plan --output github`.
+    /// GitHub Actions: file for step outputs, used by `bktec plan --output github`.
     GITHUB_OUTPUT;
-    /// CircleCI runs this.
+    /// CircleCI: set to true.
     CIRCLECI;
-    /// CircleCI: the workflow: the build; with the build's number it is the key of the run.
+    /// CircleCI: ID of the workflow; the build ID, and part of the run key.
     CIRCLE_WORKFLOW_ID;
-    /// CircleCI: the job's name: the step.
+    /// CircleCI: name of the job; the step ID.
     CIRCLE_JOB;
-    /// CircleCI: the job.
+    /// CircleCI: job ID.
     CIRCLE_WORKFLOW_JOB_ID;
-    /// CircleCI: the build's number.
+    /// CircleCI: build number, and part of the run key.
     CIRCLE_BUILD_NUM;
-    /// CircleCI: the branch.
+    /// CircleCI: branch.
     CIRCLE_BRANCH;
-    /// CircleCI: the commit.
+    /// CircleCI: commit.
     CIRCLE_SHA1;
-    /// CircleCI: the build's page.
+    /// CircleCI: build URL.
     CIRCLE_BUILD_URL;
-    /// CircleCI: the repository's owner: the organization.
+    /// CircleCI: owner of the repository; the organization.
     CIRCLE_PROJECT_USERNAME;
-    /// CircleCI: which of the parallel containers this is, from 0.
+    /// CircleCI: index of the parallel container, from 0.
     CIRCLE_NODE_INDEX;
-    /// CircleCI: how many parallel containers there are.
+    /// CircleCI: number of parallel containers.
     CIRCLE_NODE_TOTAL;
-    /// CircleCI: the repository's folder.
+    /// CircleCI: directory of the repository.
     CIRCLE_WORKING_DIRECTORY;
-    /// GitLab runs this.
+    /// GitLab: set to true.
     GITLAB_CI;
-    /// GitLab: the pipeline: the build, and the key of the run.
+    /// GitLab: ID of the pipeline; the build ID and the run key.
     CI_PIPELINE_ID;
-    /// GitLab: the job's name: the step, without the ` 2/3` of parallel jobs.
+    /// GitLab: name of the job; the step ID, without the ` 2/3` of parallel jobs.
     CI_JOB_NAME;
-    /// GitLab: the pipeline's number in its project.
+    /// GitLab: number of the pipeline in its project; the build number.
     CI_PIPELINE_IID;
-    /// GitLab: the pipeline's page.
+    /// GitLab: build URL.
     CI_PIPELINE_URL;
-    /// GitLab: the branch or tag.
+    /// GitLab: branch or tag.
     CI_COMMIT_REF_NAME;
-    /// GitLab: the branch of a merge request.
+    /// GitLab: source branch of a merge request.
     CI_MERGE_REQUEST_SOURCE_BRANCH_NAME;
-    /// GitLab: the commit.
+    /// GitLab: commit.
     CI_COMMIT_SHA;
-    /// GitLab: the commit's message.
+    /// GitLab: commit message.
     CI_COMMIT_MESSAGE;
-    /// GitLab: the job.
+    /// GitLab: job ID.
     CI_JOB_ID;
-    /// GitLab: the uppermost group of the project: the organization.
+    /// GitLab: top-level group of the project; the organization.
     CI_PROJECT_ROOT_NAMESPACE;
-    /// GitLab: which of the parallel jobs this is, from 1.
+    /// GitLab: index of the parallel job, from 1.
     CI_NODE_INDEX;
-    /// GitLab: how many parallel jobs there are.
+    /// GitLab: number of parallel jobs.
     CI_NODE_TOTAL;
-    /// GitLab: the repository's folder.
+    /// GitLab: directory of the repository.
     CI_PROJECT_DIR;
-    /// Azure Pipelines runs this.
+    /// Azure Pipelines: set to True.
     TF_BUILD;
-    /// Azure Pipelines: the build, and the key of the run.
+    /// Azure Pipelines: build ID and run key.
     BUILD_BUILDID;
-    /// Azure Pipelines: the stage: part of the step.
+    /// Azure Pipelines: name of the stage; part of the step ID.
     SYSTEM_STAGENAME;
-    /// Azure Pipelines: the job's name in the pipeline: part of the step.
+    /// Azure Pipelines: name of the job in the pipeline; part of the step ID.
     SYSTEM_PHASENAME;
-    /// Azure Pipelines: how often the job was started; one more than its retries.
+    /// Azure Pipelines: attempt of the job, from 1; the retry count plus one.
     SYSTEM_JOBATTEMPT;
-    /// Azure Pipelines: which of the parallel jobs this is, from 1.
+    /// Azure Pipelines: index of the parallel job, from 1.
     SYSTEM_JOBPOSITIONINPHASE;
-    /// Azure Pipelines: how many parallel jobs there are.
+    /// Azure Pipelines: number of parallel jobs.
     SYSTEM_TOTALJOBSINPHASE;
     /// Azure Pipelines: whether the parallel jobs are those of a matrix.
     SYSTEM_PARALLELEXECUTIONTYPE;
-    /// Azure Pipelines: the build's number.
+    /// Azure Pipelines: build number.
     BUILD_BUILDNUMBER;
-    /// Azure Pipelines: the branch, with `refs/heads/` in front.
+    /// Azure Pipelines: branch, prefixed with `refs/heads/`.
     BUILD_SOURCEBRANCH;
-    /// Azure Pipelines: the branch of a pull request, with `refs/heads/` in front.
+    /// Azure Pipelines: source branch of a pull request, prefixed with `refs/heads/`.
     SYSTEM_PULLREQUEST_SOURCEBRANCH;
-    /// Azure Pipelines: the commit.
+    /// Azure Pipelines: commit.
     BUILD_SOURCEVERSION;
-    /// Azure Pipelines: the commit's message.
+    /// Azure Pipelines: commit message.
     BUILD_SOURCEVERSIONMESSAGE;
-    /// Azure Pipelines: the organization's address, for the organization and the build's page.
+    /// Azure Pipelines: URL of the organization; the organization, and part of the build URL.
     SYSTEM_COLLECTIONURI;
-    /// Azure Pipelines: the project, for the build's page.
+    /// Azure Pipelines: project; part of the build URL.
     SYSTEM_TEAMPROJECT;
-    /// Azure Pipelines: the job.
+    /// Azure Pipelines: job ID.
     SYSTEM_JOBID;
-    /// Azure Pipelines: the repository's folder.
+    /// Azure Pipelines: directory of the repository.
     BUILD_SOURCESDIRECTORY;
-    /// Travis CI runs this.
+    /// Travis CI: set to true.
     TRAVIS;
-    /// Travis CI: the build, and the key of the run.
+    /// Travis CI: build ID and run key.
     TRAVIS_BUILD_ID;
-    /// Travis CI: the build's number.
+    /// Travis CI: build number.
     TRAVIS_BUILD_NUMBER;
-    /// Travis CI: the build's page.
+    /// Travis CI: build URL.
     TRAVIS_BUILD_WEB_URL;
-    /// Travis CI: the branch, of a pull request the one it is to be merged into.
+    /// Travis CI: branch; for a pull request, the target branch.
     TRAVIS_BRANCH;
-    /// Travis CI: the branch of a pull request.
+    /// Travis CI: source branch of a pull request.
     TRAVIS_PULL_REQUEST_BRANCH;
-    /// Travis CI: the commit, of a pull request the merge.
+    /// Travis CI: commit; for a pull request, the merge commit.
     TRAVIS_COMMIT;
-    /// Travis CI: the commit of a pull request.
+    /// Travis CI: commit of a pull request.
     TRAVIS_PULL_REQUEST_SHA;
-    /// Travis CI: the commit's message.
+    /// Travis CI: commit message.
     TRAVIS_COMMIT_MESSAGE;
-    /// Travis CI: the job.
+    /// Travis CI: job ID.
     TRAVIS_JOB_ID;
-    /// Travis CI: owner and name of the repository, for the organization.
+    /// Travis CI: owner and name of the repository; the owner is the organization.
     TRAVIS_REPO_SLUG;
-    /// Travis CI: the repository's folder.
+    /// Travis CI: directory of the repository.
     TRAVIS_BUILD_DIR;
-    /// Bitbucket Pipelines: the build's number. Where it is set, Bitbucket runs this.
+    /// Bitbucket Pipelines: build number. Bitbucket is detected by it.
     BITBUCKET_BUILD_NUMBER;
-    /// Bitbucket Pipelines: the pipeline: the build, and the key of the run.
+    /// Bitbucket Pipelines: ID of the pipeline; the build ID and the run key.
     BITBUCKET_PIPELINE_UUID;
-    /// Bitbucket Pipelines: the step, as the job.
+    /// Bitbucket Pipelines: ID of the step; the job ID.
     BITBUCKET_STEP_UUID;
-    /// Bitbucket Pipelines: the branch.
+    /// Bitbucket Pipelines: branch.
     BITBUCKET_BRANCH;
-    /// Bitbucket Pipelines: the commit.
+    /// Bitbucket Pipelines: commit.
     BITBUCKET_COMMIT;
-    /// Bitbucket Pipelines: owner and name of the repository, for the build's page.
+    /// Bitbucket Pipelines: owner and name of the repository; part of the build URL.
     BITBUCKET_REPO_FULL_NAME;
-    /// Bitbucket Pipelines: the workspace: the organization.
+    /// Bitbucket Pipelines: workspace; the organization.
     BITBUCKET_WORKSPACE;
-    /// Bitbucket Pipelines: which step of a parallel group this is, from 0.
+    /// Bitbucket Pipelines: index of the step in a parallel group, from 0.
     BITBUCKET_PARALLEL_STEP;
-    /// Bitbucket Pipelines: how many steps the parallel group has.
+    /// Bitbucket Pipelines: number of steps in the parallel group.
     BITBUCKET_PARALLEL_STEP_COUNT;
-    /// Bitbucket Pipelines: the repository's folder.
+    /// Bitbucket Pipelines: directory of the repository.
     BITBUCKET_CLONE_DIR;
-    /// Semaphore runs this.
+    /// Semaphore: set to true.
     SEMAPHORE;
-    /// Semaphore: the workflow: the build, and the key of the run.
+    /// Semaphore: ID of the workflow; the build ID and the run key.
     SEMAPHORE_WORKFLOW_ID;
-    /// Semaphore: the workflow's number.
+    /// Semaphore: number of the workflow; the build number.
     SEMAPHORE_WORKFLOW_NUMBER;
-    /// Semaphore: whether the pipeline is rebuilt.
+    /// Semaphore: whether the pipeline is a rebuild; then the retry count is 1.
     SEMAPHORE_PIPELINE_RERUN;
-    /// Semaphore: the organization's address, for the organization and the workflow's page.
+    /// Semaphore: URL of the organization; the organization, and part of the build URL.
     SEMAPHORE_ORGANIZATION_URL;
-    /// Semaphore: the branch, of a pull request the one it is to be merged into.
+    /// Semaphore: branch; for a pull request, the target branch.
     SEMAPHORE_GIT_BRANCH;
-    /// Semaphore: the branch of a pull request.
+    /// Semaphore: source branch of a pull request.
     SEMAPHORE_GIT_PR_BRANCH;
-    /// Semaphore: the commit, of a pull request the merge.
+    /// Semaphore: commit; for a pull request, the merge commit.
     SEMAPHORE_GIT_SHA;
-    /// Semaphore: the commit of a pull request.
+    /// Semaphore: commit of a pull request.
     SEMAPHORE_GIT_PR_SHA;
-    /// Semaphore: the job.
+    /// Semaphore: job ID.
     SEMAPHORE_JOB_ID;
-    /// Semaphore: the job's name: the step, without the ` - 2/3` of parallel jobs.
+    /// Semaphore: name of the job; the step ID, without the ` - 2/3` of parallel jobs.
     SEMAPHORE_JOB_NAME;
-    /// Semaphore: which of the parallel jobs this is, from 1.
+    /// Semaphore: index of the parallel job, from 1.
     SEMAPHORE_JOB_INDEX;
-    /// Semaphore: how many parallel jobs there are.
+    /// Semaphore: number of parallel jobs.
     SEMAPHORE_JOB_COUNT;
-    /// Semaphore: the repository's folder.
+    /// Semaphore: directory of the repository.
     SEMAPHORE_GIT_DIR;
-    /// Drone runs this.
+    /// Drone: set to true.
     DRONE;
-    /// Drone: owner and name of the repository; with the build's number it is the build and the key
-    /// of the run.
+    /// Drone: owner and name of the repository; part of the build ID and of the run key.
     DRONE_REPO;
-    /// Drone: the repository's owner: the organization.
+    /// Drone: owner of the repository; the organization.
     DRONE_REPO_OWNER;
-    /// Drone: the build's number.
+    /// Drone: build number; part of the build ID and of the run key.
     DRONE_BUILD_NUMBER;
-    /// Drone: the build's page.
+    /// Drone: build URL.
     DRONE_BUILD_LINK;
-    /// Drone: the branch, of a pull request the one it is to be merged into.
+    /// Drone: branch; for a pull request, the target branch.
     DRONE_BRANCH;
-    /// Drone: the branch of a pull request.
+    /// Drone: source branch of a pull request.
     DRONE_SOURCE_BRANCH;
-    /// Drone: the commit.
+    /// Drone: commit.
     DRONE_COMMIT_SHA;
-    /// Drone: the commit's message.
+    /// Drone: commit message.
     DRONE_COMMIT_MESSAGE;
-    /// Drone: the repository's folder.
+    /// Drone: directory of the repository.
     DRONE_WORKSPACE;
-    /// AppVeyor runs this.
+    /// AppVeyor: set to True.
     APPVEYOR;
-    /// AppVeyor: the build, and the key of the run.
+    /// AppVeyor: build ID and run key.
     APPVEYOR_BUILD_ID;
-    /// AppVeyor: the build's number.
+    /// AppVeyor: build number.
     APPVEYOR_BUILD_NUMBER;
-    /// AppVeyor: the job.
+    /// AppVeyor: job ID.
     APPVEYOR_JOB_ID;
-    /// AppVeyor: its address, for the build's page.
+    /// AppVeyor: URL of the AppVeyor server; part of the build URL.
     APPVEYOR_URL;
-    /// AppVeyor: the account: the organization.
+    /// AppVeyor: account; the organization.
     APPVEYOR_ACCOUNT_NAME;
-    /// AppVeyor: the project, for the build's page.
+    /// AppVeyor: project; part of the build URL.
     APPVEYOR_PROJECT_SLUG;
-    /// AppVeyor: the branch, of a pull request the one it is to be merged into.
+    /// AppVeyor: branch; for a pull request, the target branch.
     APPVEYOR_REPO_BRANCH;
-    /// AppVeyor: the branch of a pull request.
+    /// AppVeyor: source branch of a pull request.
     APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH;
-    /// AppVeyor: the commit, of a pull request the merge.
+    /// AppVeyor: commit; for a pull request, the merge commit.
     APPVEYOR_REPO_COMMIT;
-    /// AppVeyor: the commit of a pull request.
+    /// AppVeyor: commit of a pull request.
     APPVEYOR_PULL_REQUEST_HEAD_COMMIT;
-    /// AppVeyor: the commit's message.
+    /// AppVeyor: commit message.
     APPVEYOR_REPO_COMMIT_MESSAGE;
-    /// AppVeyor: the repository's folder.
+    /// AppVeyor: directory of the repository.
     APPVEYOR_BUILD_FOLDER;
-    /// Codefresh: the build, and the key of the run. Where it is set, Codefresh runs this.
+    /// Codefresh: build ID and run key. Codefresh is detected by it.
     CF_BUILD_ID;
-    /// Codefresh: the build's page.
+    /// Codefresh: build URL.
     CF_BUILD_URL;
-    /// Codefresh: the branch.
+    /// Codefresh: branch.
     CF_BRANCH;
-    /// Codefresh: the commit.
+    /// Codefresh: commit.
     CF_REVISION;
-    /// Codefresh: the commit's message.
+    /// Codefresh: commit message.
     CF_COMMIT_MESSAGE;
-    /// Codefresh: the repository's owner: the organization.
+    /// Codefresh: owner of the repository; the organization.
     CF_REPO_OWNER;
-    /// Codefresh: the folder that holds the repository's.
+    /// Codefresh: parent directory of the repository.
     CF_VOLUME_PATH;
-    /// AWS CodeBuild: the build, and the key of the run, outside of batches. Where it is set,
-    /// CodeBuild runs this.
+    /// AWS CodeBuild: build ID and run key, except in a batch. CodeBuild is detected by it.
     CODEBUILD_BUILD_ID;
-    /// AWS CodeBuild: which build of a batch this is; builds of a batch have no name in common.
+    /// AWS CodeBuild: name of the build in a batch; builds of a batch share no ID.
     CODEBUILD_BATCH_BUILD_IDENTIFIER;
-    /// AWS CodeBuild: the build's number.
+    /// AWS CodeBuild: build number.
     CODEBUILD_BUILD_NUMBER;
-    /// AWS CodeBuild: the build's page.
+    /// AWS CodeBuild: build URL.
     CODEBUILD_PUBLIC_BUILD_URL;
-    /// AWS CodeBuild: the branch, with `refs/heads/` in front.
+    /// AWS CodeBuild: branch, prefixed with `refs/heads/`.
     CODEBUILD_WEBHOOK_HEAD_REF;
-    /// AWS CodeBuild: the commit.
+    /// AWS CodeBuild: commit.
     CODEBUILD_RESOLVED_SOURCE_VERSION;
-    /// AWS CodeBuild: the repository's folder.
+    /// AWS CodeBuild: directory of the repository.
     CODEBUILD_SRC_DIR;
-    /// TeamCity runs this.
+    /// TeamCity: version. TeamCity is detected by it.
     TEAMCITY_VERSION;
-    /// TeamCity: the project; with the configuration and the build's number it is the key of the run.
+    /// TeamCity: project; part of the run key.
     TEAMCITY_PROJECT_NAME;
-    /// TeamCity: the build configuration.
+    /// TeamCity: build configuration; part of the run key.
     TEAMCITY_BUILDCONF_NAME;
-    /// TeamCity: the repository's folder, where the configuration sets it.
+    /// TeamCity: directory of the repository, if the configuration sets it.
     TEAMCITY_BUILD_CHECKOUTDIR;
-    /// TeamCity: the commit.
+    /// TeamCity: commit.
     BUILD_VCS_NUMBER;
-    /// Jenkins: its address. Where it is set, Jenkins runs this.
+    /// Jenkins: URL of the Jenkins server. Jenkins is detected by it.
     JENKINS_URL;
-    /// Jenkins: the job and the build's number: the build, and the key of the run.
+    /// Jenkins: name of the job and build number; the build ID and the run key.
     BUILD_TAG;
-    /// Jenkins and TeamCity: the build's number.
+    /// Jenkins and TeamCity: build number; on TeamCity, part of the run key.
     BUILD_NUMBER;
-    /// Jenkins and TeamCity: the build's page.
+    /// Jenkins and TeamCity: build URL.
     BUILD_URL;
-    /// Jenkins: the branch of a multibranch job.
+    /// Jenkins: branch of a multibranch job.
     BRANCH_NAME;
-    /// Jenkins: the branch of a pull request of a multibranch job.
+    /// Jenkins: source branch of a pull request in a multibranch job.
     CHANGE_BRANCH;
-    /// Jenkins: the branch, from its git plugin.
+    /// Jenkins: branch, set by the git plugin.
     GIT_BRANCH;
-    /// Jenkins: the commit, from its git plugin.
+    /// Jenkins: commit, set by the git plugin.
     GIT_COMMIT;
-    /// Jenkins: the repository's folder.
+    /// Jenkins: directory of the repository.
     WORKSPACE;
 }
 
@@ -442,12 +386,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_variable_is_there_once_and_described() {
+    fn variables_are_listed_once() {
         let all = || super::ALL.iter().chain(super::CI);
         let names: BTreeSet<_> = all().map(|(name, _)| name).collect();
         assert_eq!(names.len(), all().count());
-        for (name, description) in all() {
-            assert!(!description.trim().is_empty(), "{name}");
-        }
     }
 }

@@ -1,13 +1,13 @@
-//! The client: runs one CI machine's share of a test suite.
+//! The client: runs one node's share of a test suite.
 //!
-//! Data flows one way: `cli` (arguments and variables as text) → `settings` (validated values) →
-//! `commands` (one file per subcommand, orchestration only) → `discovery` → `server_api` or
-//! `fallback` → `runners` → `process` → `attempts` → `report` → `upload`. On the side: `agent` (runs
-//! the CI agent's program), `ci` (build details from CI variables), `clock` and `terminal`, the only
-//! code that reads the time or writes to the terminal.
+//! Data flows one way: `cli` (options and variables) → `settings` (validated values) → `commands`
+//! (one file per subcommand, orchestration only) → `discovery` → `server_api` or `fallback` →
+//! `runners` → `process` → `attempts` → `report` → `upload`. No module below `commands` imports
+//! `commands`, `settings` or `cli`. Besides these, `agent` calls the Buildkite agent, `ci` reads
+//! build details from CI variables, and only `clock` and `terminal` read the time and write to the
+//! terminal.
 //!
-//! The binary is a thin shell around [`main`]. Modules are private; [`internals`] is what tests and
-//! benches use.
+//! The binary only calls [`main`]. Modules are private; [`internals`] is for tests and benches.
 
 #![expect(
     missing_docs,

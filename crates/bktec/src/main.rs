@@ -1,6 +1,4 @@
-//! The `bktec` program: hands the process's arguments to the library and exits with its answer.
-//!
-//! Nothing is decided here; see `commands::main`.
+//! The `bktec` program; see `commands::main`.
 
 use std::process::ExitCode;
 

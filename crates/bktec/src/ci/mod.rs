@@ -1,9 +1,8 @@
-//! Which CI runs this, and what it says of the build: one table, a row for each CI.
+//! Detects the CI and reads what it reports about the build.
 //!
-//! Pure, over a map of variables that `cli` reads. `settings` takes from it what was not given by
-//! an option or a `BUILDKITE_` variable, `upload` what a run belongs to, `terminal` how logs fold.
-//! What a CI does not say, or says in a way that nodes would disagree on, is left out here rather
-//! than guessed: a wrong guess is tests that nobody runs.
+//! Pure, over a map of variables that `cli` reads. Options and `BUILDKITE_` variables win over
+//! these values. What a CI does not report, or reports differently on different nodes, is left out
+//! rather than guessed: a wrong guess means tests that no node runs.
 
 mod providers;
 mod run_env;
@@ -18,18 +17,16 @@ pub use self::run_env::RunEnvironment;
 pub use self::variables::{Value, Variables};
 use crate::env_vars as var;
 
-/// A CI: a row of the table.
 #[derive(Debug)]
 pub struct Provider {
-    /// As uploads name it.
+    /// The name in uploads and plan identifiers.
     pub name: &'static str,
-    /// As people name it.
+    /// The name in messages.
     pub title: &'static str,
-    /// Where this variable is set, and not to `false`, this CI runs us.
+    /// The variable that identifies this CI, unless it is `false`.
     pub detected_by: &'static str,
-    /// The variable with the folder of the repository on this machine.
+    /// The variable with the directory of the repository.
     pub workspace: &'static str,
-    /// How its logs fold.
     pub folding: Folding,
     read: fn(Variables<'_>) -> BuildDetails,
 }
@@ -37,8 +34,8 @@ pub struct Provider {
 /// How a CI folds its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Folding {
-    /// By lines that begin with `+++`, `---` or `~~~`; also where there is no CI, since scripts look
-    /// for these lines.
+    /// Lines that begin with `+++`, `---` or `~~~`. Also the default without a CI, since scripts
+    /// look for these lines.
     #[default]
     Marks,
     /// `::group::` and `::endgroup::`.
@@ -49,61 +46,49 @@ pub enum Folding {
     Azure,
 }
 
-/// What a CI says of the build.
+/// What a CI reports about the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildDetails {
-    /// Whose repository it is, which is a good guess for the organization's slug.
+    /// The owner of the repository: a good guess for the organization's slug.
     pub organization: Option<Value>,
-    /// What all nodes of one build share, also after a retry of some of them.
+    /// The same on all nodes of a build, even after a retry of some of them.
     pub build: Option<Value>,
-    /// What all nodes of one step share.
+    /// The same on all nodes of a step.
     pub step: Option<Value>,
-    /// The job.
     pub job: Option<Value>,
-    /// The build's number.
     pub number: Option<Value>,
-    /// The build's page.
     pub url: Option<Value>,
-    /// The branch, of a pull request the one that is to be merged.
+    /// For a pull request, the source branch.
     pub branch: Option<Value>,
-    /// The branch as uploads tell it, where that is another text.
+    /// The branch in uploads, if it differs from `branch`.
     pub uploaded_branch: Option<Value>,
-    /// The commit.
     pub commit: Option<Value>,
-    /// The commit's message.
     pub message: Option<Value>,
-    /// How often the job was retried.
     pub retry_count: Option<Value>,
-    /// Which of the parallel jobs this is.
     pub nodes: Nodes,
-    /// What uploads of one run share; empty where the CI does not say enough.
+    /// The same for all uploads of a run; empty if the CI does not report enough.
     pub key: String,
 }
 
-/// Which of the parallel jobs this is, as the CI says it.
+/// The parallel jobs of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nodes {
-    /// This job's number.
+    /// The index of this job.
     pub index: Option<Value>,
-    /// How many there are.
     pub count: Option<Value>,
-    /// The number of the first job: 0 or 1.
+    /// The index of the first job: 0 or 1.
     pub first: i64,
-    /// Why the jobs counted here may not all run the same tests.
+    /// Why the counted jobs may not all run the same tests.
     pub uncertainty: Option<&'static str>,
 }
 
-/// The CI that runs us, and what it says.
 #[derive(Clone, Debug)]
 pub struct Ci {
-    /// Which one.
     pub provider: &'static Provider,
-    /// What it says.
     pub details: BuildDetails,
 }
 
-/// The CI that these variables tell of. `None` on Buildkite, whose variables are options of ours,
-/// and where there is no CI.
+/// `None` without a CI, and on Buildkite, whose variables are options.
 pub fn detect(variables: &BTreeMap<&'static str, String>) -> Option<Ci> {
     let variables = Variables::new(variables);
     if variables.is_set(var::BUILDKITE) {

@@ -1,13 +1,14 @@
-//! The table of CIs: what each calls the things that a build has.
+//! The supported CIs, and the variables in which each reports its builds.
 //!
-//! What stands in `build` and `step` must be the same text on all nodes of a step, also when only
-//! some of them are retried, or each would run its share of another plan. Where no variable is, there
-//! is none. Two steps may still see the same: plans are told apart by what they are of as well.
+//! `build` and `step` must have the same text on all nodes of a step, also when only some of them
+//! are retried; otherwise each node would run its share of another plan. They are `None` where no
+//! variable guarantees that. Two steps may still report the same step: plan identifiers also
+//! depend on what is planned.
 
 use super::{BuildDetails, Folding, Nodes, Provider, Value, Variables};
 use crate::env_vars as var;
 
-/// Every CI that is known, in the order they are looked for.
+/// In the order of detection.
 pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "github_actions",
@@ -105,7 +106,7 @@ pub const PROVIDERS: &[Provider] = &[
         folding: Folding::Marks,
         read: teamcity,
     },
-    // Last: its other variables' names are anybody's.
+    // Last, because its variables have generic names.
     Provider {
         name: "jenkins",
         title: "Jenkins",
@@ -116,8 +117,9 @@ pub const PROVIDERS: &[Provider] = &[
     },
 ];
 
-/// The run's id stays when failed jobs are rerun, its attempt does not: with the attempt in the
-/// plan's name, a rerun node would get a share of a new plan, and drop tests.
+/// A rerun of failed jobs keeps the run ID and increments the attempt, so the attempt must not be
+/// part of the plan identifier: rerun nodes would get shares of a new plan, and tests would be
+/// dropped.
 fn github_actions(from: Variables<'_>) -> BuildDetails {
     let server = from.text(var::GITHUB_SERVER_URL);
     let server = if server.is_empty() {
@@ -132,12 +134,12 @@ fn github_actions(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         organization: owner(from, var::GITHUB_REPOSITORY_OWNER),
         build: from.value(var::GITHUB_RUN_ID),
-        // The job's own id says nothing of its matrix; the step's differs between two commands of
+        // The job ID is the same for the whole matrix; the step ID differs between two commands of
         // one job.
         step: from.all(&[var::GITHUB_JOB, var::GITHUB_ACTION], "/"),
         job: from.value(var::GITHUB_JOB),
         number: from.value(var::GITHUB_RUN_NUMBER),
-        url: page(
+        url: url(
             var::GITHUB_RUN_ID,
             &[repository, run],
             format!("{server}/{repository}/actions/runs/{run}"),
@@ -158,7 +160,7 @@ fn github_actions(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// A rerun from failed is a new workflow, and runs all containers of a job again.
+/// "Rerun from failed" starts a new workflow that reruns all containers of a job.
 fn circleci(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         organization: owner(from, var::CIRCLE_PROJECT_USERNAME),
@@ -180,8 +182,8 @@ fn circleci(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// The pipeline stays when a job is retried. Jobs of `parallel: N` are called `name 1/N`, those of a
-/// matrix `name: [value, …]`; GitLab counts both kinds alike.
+/// A job retry keeps the pipeline. Jobs of `parallel: N` are named `name 1/N`, those of a matrix
+/// `name: [value, …]`; GitLab counts both kinds in the same way.
 fn gitlab(from: Variables<'_>) -> BuildDetails {
     let (index, count) = (from.text(var::CI_NODE_INDEX), from.text(var::CI_NODE_TOTAL));
     let name = from.text(var::CI_JOB_NAME);
@@ -189,8 +191,7 @@ fn gitlab(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         organization: owner(from, var::CI_PROJECT_ROOT_NAMESPACE),
         build: from.value(var::CI_PIPELINE_ID),
-        step: from
-            .derived(var::CI_JOB_NAME, without_share(name, index, count))
+        step: Value::new(var::CI_JOB_NAME, without_share(name, index, count))
             .filter(|_| !is_matrix),
         job: from.value(var::CI_JOB_ID),
         number: from.value(var::CI_PIPELINE_IID),
@@ -214,7 +215,7 @@ fn gitlab(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// The build stays when failed jobs are rerun.
+/// A rerun of failed jobs keeps the build.
 fn azure_pipelines(from: Variables<'_>) -> BuildDetails {
     let collection = from
         .text(var::SYSTEM_COLLECTIONURI)
@@ -228,12 +229,12 @@ fn azure_pipelines(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         organization: collection
             .strip_prefix("https://dev.azure.com/")
-            .and_then(|name| from.derived(var::SYSTEM_COLLECTIONURI, name.to_ascii_lowercase())),
+            .and_then(|name| Value::new(var::SYSTEM_COLLECTIONURI, name.to_ascii_lowercase())),
         build: from.value(var::BUILD_BUILDID),
         step: from.all(&[var::SYSTEM_STAGENAME, var::SYSTEM_PHASENAME], "/"),
         job: from.value(var::SYSTEM_JOBID),
         number: from.value(var::BUILD_BUILDNUMBER),
-        url: page(
+        url: url(
             var::BUILD_BUILDID,
             &[&collection, project, build],
             format!(
@@ -264,7 +265,7 @@ fn azure_pipelines(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// The build stays when a job is restarted. Its jobs are not numbered from anything.
+/// A job restart keeps the build. Jobs have no index.
 fn travis(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         organization: first_part(from, var::TRAVIS_REPO_SLUG),
@@ -280,8 +281,8 @@ fn travis(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// The pipeline stays when failed steps are rerun. Steps of a parallel group are counted whatever
-/// they do, and have no name.
+/// A rerun of failed steps keeps the pipeline. Steps of a parallel group have no name, and are
+/// counted whatever they do.
 fn bitbucket(from: Variables<'_>) -> BuildDetails {
     let (repository, number) = (
         from.text(var::BITBUCKET_REPO_FULL_NAME),
@@ -292,7 +293,7 @@ fn bitbucket(from: Variables<'_>) -> BuildDetails {
         build: from.value(var::BITBUCKET_PIPELINE_UUID),
         job: from.value(var::BITBUCKET_STEP_UUID),
         number: from.value(var::BITBUCKET_BUILD_NUMBER),
-        url: page(
+        url: url(
             var::BITBUCKET_BUILD_NUMBER,
             &[repository, number],
             format!("https://bitbucket.org/{repository}/pipelines/results/{number}"),
@@ -310,7 +311,7 @@ fn bitbucket(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// The workflow stays when a pipeline is rebuilt in part.
+/// A partial rebuild keeps the workflow.
 fn semaphore(from: Variables<'_>) -> BuildDetails {
     let organization = from.text(var::SEMAPHORE_ORGANIZATION_URL);
     let organization = organization.trim_end_matches('/');
@@ -323,13 +324,13 @@ fn semaphore(from: Variables<'_>) -> BuildDetails {
     let name = from.text(var::SEMAPHORE_JOB_NAME);
     BuildDetails {
         organization: host.split_once('.').and_then(|(name, _)| {
-            from.derived(var::SEMAPHORE_ORGANIZATION_URL, name.to_ascii_lowercase())
+            Value::new(var::SEMAPHORE_ORGANIZATION_URL, name.to_ascii_lowercase())
         }),
         build: from.value(var::SEMAPHORE_WORKFLOW_ID),
-        step: from.derived(var::SEMAPHORE_JOB_NAME, without_share(name, index, count)),
+        step: Value::new(var::SEMAPHORE_JOB_NAME, without_share(name, index, count)),
         job: from.value(var::SEMAPHORE_JOB_ID),
         number: from.value(var::SEMAPHORE_WORKFLOW_NUMBER),
-        url: page(
+        url: url(
             var::SEMAPHORE_WORKFLOW_ID,
             &[organization, workflow],
             format!("{organization}/workflows/{workflow}"),
@@ -338,7 +339,7 @@ fn semaphore(from: Variables<'_>) -> BuildDetails {
         commit: from.first(&[var::SEMAPHORE_GIT_PR_SHA, var::SEMAPHORE_GIT_SHA]),
         retry_count: from
             .is_set(var::SEMAPHORE_PIPELINE_RERUN)
-            .then(|| from.derived(var::SEMAPHORE_PIPELINE_RERUN, "1"))
+            .then(|| Value::new(var::SEMAPHORE_PIPELINE_RERUN, "1"))
             .flatten(),
         nodes: Nodes {
             index: from.value(var::SEMAPHORE_JOB_INDEX),
@@ -351,7 +352,7 @@ fn semaphore(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// A restart is a new build. Every pipeline and step has a name of its own.
+/// A restart is a new build. Pipelines and steps have no common name.
 fn drone(from: Variables<'_>) -> BuildDetails {
     let build = from.all(&[var::DRONE_REPO, var::DRONE_BUILD_NUMBER], "-");
     BuildDetails {
@@ -367,7 +368,7 @@ fn drone(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// The build stays when incomplete jobs are rerun. Jobs of its matrix are numbered, but may differ.
+/// A rerun of incomplete jobs keeps the build. Jobs of a matrix have an index, but may differ.
 fn appveyor(from: Variables<'_>) -> BuildDetails {
     let server = from.text(var::APPVEYOR_URL).trim_end_matches('/');
     let (account, project, build) = (
@@ -380,7 +381,7 @@ fn appveyor(from: Variables<'_>) -> BuildDetails {
         build: from.value(var::APPVEYOR_BUILD_ID),
         job: from.value(var::APPVEYOR_JOB_ID),
         number: from.value(var::APPVEYOR_BUILD_NUMBER),
-        url: page(
+        url: url(
             var::APPVEYOR_BUILD_ID,
             &[server, account, project, build],
             format!("{server}/project/{account}/{project}/builds/{build}"),
@@ -399,7 +400,7 @@ fn appveyor(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// A restart, also one from the failed step, is a new build.
+/// A restart, even from the failed step, is a new build.
 fn codefresh(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         organization: owner(from, var::CF_REPO_OWNER),
@@ -413,7 +414,7 @@ fn codefresh(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// Builds of a batch have ids of their own and none in common, so a batch has no build here.
+/// Builds of a batch share no ID, so a batch has no build ID here.
 fn codebuild(from: Variables<'_>) -> BuildDetails {
     let in_batch = from.is_set(var::CODEBUILD_BATCH_BUILD_IDENTIFIER);
     let build = from.value(var::CODEBUILD_BUILD_ID).filter(|_| !in_batch);
@@ -429,8 +430,7 @@ fn codebuild(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// The batches of parallel tests are builds of their own, and nothing in their environment says
-/// which belong together.
+/// The batches of parallel tests are separate builds, and no variable says which belong together.
 fn teamcity(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         number: from.value(var::BUILD_NUMBER),
@@ -448,7 +448,7 @@ fn teamcity(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// A restart is a new build. Parallel stages have a name each.
+/// A restart is a new build. Parallel stages have different names.
 fn jenkins(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         build: from.value(var::BUILD_TAG),
@@ -456,7 +456,7 @@ fn jenkins(from: Variables<'_>) -> BuildDetails {
         url: from.value(var::BUILD_URL),
         branch: from
             .first(&[var::CHANGE_BRANCH, var::BRANCH_NAME])
-            // The git plugin names the remote's branch.
+            // The git plugin reports the remote-tracking branch.
             .or_else(|| from.branch(&[var::GIT_BRANCH], "origin/")),
         commit: from.value(var::GIT_COMMIT),
         key: from.text(var::BUILD_TAG).to_owned(),
@@ -464,27 +464,27 @@ fn jenkins(from: Variables<'_>) -> BuildDetails {
     }
 }
 
-/// Slugs are in lower case, names of owners need not be.
+/// In lower case, as slugs are.
 fn owner(from: Variables<'_>, name: &'static str) -> Option<Value> {
-    from.derived(name, from.text(name).to_ascii_lowercase())
+    Value::new(name, from.text(name).to_ascii_lowercase())
 }
 
 fn first_part(from: Variables<'_>, name: &'static str) -> Option<Value> {
     let (owner, _) = from.text(name).split_once('/')?;
-    from.derived(name, owner.to_ascii_lowercase())
+    Value::new(name, owner.to_ascii_lowercase())
 }
 
 fn key(value: Option<Value>) -> String {
     value.map(|value| value.text).unwrap_or_default()
 }
 
-/// An address, if all that it is made of is there.
-fn page(from: &'static str, parts: &[&str], text: String) -> Option<Value> {
-    let whole = parts.iter().all(|part| !part.is_empty());
-    whole.then_some(Value { text, from })
+/// `None` if a part of the URL is blank.
+fn url(from: &'static str, parts: &[&str], text: String) -> Option<Value> {
+    let complete = !parts.contains(&"");
+    complete.then_some(Value { text, from })
 }
 
-/// A job's name without the ` 2/3` that the CI puts behind it for each of the parallel jobs.
+/// The name of a job without the ` 2/3` that the CI appends for parallel jobs.
 fn without_share<'n>(name: &'n str, index: &str, count: &str) -> &'n str {
     if index.is_empty() || count.is_empty() {
         return name;

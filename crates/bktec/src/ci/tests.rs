@@ -1,4 +1,4 @@
-//! What is read on each CI, from environments as their documentation and their logs show them.
+//! Build details of each CI, from environments as in its documentation and logs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::env_vars;
 
-/// `NAME=value` lines as a map; names that we do not know are left out, as `cli` does.
+/// `NAME=value` lines as a map, without unknown names, like `cli` builds it.
 fn variables(environment: &str) -> BTreeMap<&'static str, String> {
     environment
         .lines()
@@ -18,7 +18,7 @@ fn variables(environment: &str) -> BTreeMap<&'static str, String> {
         .collect()
 }
 
-/// Everything that was read, a line each.
+/// All details, one per line.
 fn read(environment: &str) -> String {
     let Some(ci) = detect(&variables(environment)) else {
         return "no CI".to_owned();
@@ -48,27 +48,27 @@ fn read(environment: &str) -> String {
         let _ = write!(text, "\nfirst: {}", details.nodes.first);
     }
     if let Some(uncertainty) = details.nodes.uncertainty {
-        let _ = write!(text, "\ndoubt: {uncertainty}");
+        let _ = write!(text, "\nuncertainty: {uncertainty}");
     }
     let _ = write!(text, "\nkey: {}", details.key);
     text
 }
 
 #[test]
-fn names_and_marks_are_there_once() {
+fn names_and_variables_are_unique() {
     let names: BTreeSet<_> = PROVIDERS.iter().map(|provider| provider.name).collect();
-    let marks: BTreeSet<_> = PROVIDERS
+    let variables: BTreeSet<_> = PROVIDERS
         .iter()
         .map(|provider| provider.detected_by)
         .collect();
     assert_eq!(
-        (names.len(), marks.len()),
+        (names.len(), variables.len()),
         (PROVIDERS.len(), PROVIDERS.len())
     );
 }
 
 #[test]
-fn without_a_ci_and_on_buildkite_there_is_none() {
+fn detects_nothing_without_a_ci_and_on_buildkite() {
     assert_eq!(
         read("BUILD_NUMBER=9\nGIT_BRANCH=main\nTRAVIS=false\nDRONE= "),
         "no CI"
@@ -81,11 +81,12 @@ fn without_a_ci_and_on_buildkite_there_is_none() {
 
 #[test]
 fn github_actions() {
-    let push = "CI=true\nGITHUB_ACTIONS=true\nGITHUB_ACTION=__run_2\nGITHUB_ACTOR=jo\nGITHUB_BASE_REF=\n\
-        GITHUB_EVENT_NAME=push\nGITHUB_HEAD_REF=\nGITHUB_JOB=test\nGITHUB_REF=refs/heads/topic/a\n\
-        GITHUB_REF_NAME=topic/a\nGITHUB_REF_TYPE=branch\nGITHUB_REPOSITORY=Acme-Corp/app\n\
-        GITHUB_REPOSITORY_OWNER=Acme-Corp\nGITHUB_RUN_ATTEMPT=3\nGITHUB_RUN_ID=1658821493\n\
-        GITHUB_RUN_NUMBER=31\nGITHUB_SERVER_URL=https://github.com\n\
+    let push = "CI=true\nGITHUB_ACTIONS=true\nGITHUB_ACTION=__run_2\nGITHUB_ACTOR=jo\n\
+        GITHUB_BASE_REF=\nGITHUB_EVENT_NAME=push\nGITHUB_HEAD_REF=\nGITHUB_JOB=test\n\
+        GITHUB_REF=refs/heads/topic/a\nGITHUB_REF_NAME=topic/a\nGITHUB_REF_TYPE=branch\n\
+        GITHUB_REPOSITORY=Acme-Corp/app\nGITHUB_REPOSITORY_OWNER=Acme-Corp\n\
+        GITHUB_RUN_ATTEMPT=3\nGITHUB_RUN_ID=1658821493\nGITHUB_RUN_NUMBER=31\n\
+        GITHUB_SERVER_URL=https://github.com\n\
         GITHUB_SHA=ffac537e6cbbf934b08745a378932722df287a53\nGITHUB_WORKFLOW=CI\n\
         GITHUB_WORKSPACE=/repository\nRUNNER_OS=Linux";
     insta::assert_snapshot!(read(push), @"
@@ -186,7 +187,7 @@ fn gitlab() {
     index: 1 (CI_NODE_INDEX)
     count: 6 (CI_NODE_TOTAL)
     first: 1
-    doubt: this is a job of a matrix, whose jobs may run different tests
+    uncertainty: this is a job of a matrix, whose jobs may run different tests
     key: 1000
     ");
 }
@@ -228,7 +229,7 @@ fn azure_pipelines() {
     index: 1 (SYSTEM_JOBPOSITIONINPHASE)
     count: 2 (SYSTEM_TOTALJOBSINPHASE)
     first: 1
-    doubt: this is a job of a matrix, whose jobs may run different tests
+    uncertainty: this is a job of a matrix, whose jobs may run different tests
     key: 12
     ");
 }
@@ -279,7 +280,7 @@ fn bitbucket() {
     index: 0 (BITBUCKET_PARALLEL_STEP)
     count: 3 (BITBUCKET_PARALLEL_STEP_COUNT)
     first: 0
-    doubt: the steps of a parallel group may do different things
+    uncertainty: the steps of a parallel group may do different things
     key: {p-1}
     ");
 }

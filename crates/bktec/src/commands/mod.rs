@@ -1,7 +1,7 @@
 //! The subcommands: orchestration of the modules below.
 //!
-//! A command takes settings; it sees neither clap nor the environment. It ends with an exit code or
-//! a [`CommandError`].
+//! A command takes settings; it sees neither clap nor the environment. It ends with an exit code
+//! or a [`CommandError`].
 
 mod backfill;
 mod error;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rstest::rstest;
 
 use super::RunSettings;
+use super::problems::wrapped;
 use crate::cli::{self, CiEnvironment};
 use crate::env_vars;
 use crate::settings::PlanSettings;
@@ -49,20 +50,24 @@ fn share(settings: &RunSettings) -> (usize, usize) {
 
 const NODE_1_OF_4: &[&str] = &["--parallel-job=1", "--parallelism=4"];
 
-/// The environments of two machines of a build, of the second one when its job is retried, and of a
-/// machine of the next build. `numbers` are the node indexes, if the CI counts nodes.
+/// The environments of two machines of a build, of the second one when its job is retried, and of
+/// a machine of the next build. `numbers` are the node indexes, if the CI counts nodes.
 #[rstest]
 #[case::github_actions(
     "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
     "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
     "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=2",
-    "GITHUB_ACTIONS=true GITHUB_RUN_ID=10 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
+    "GITHUB_ACTIONS=true GITHUB_RUN_ID=10 GITHUB_JOB=test GITHUB_ACTION=__run \
+     GITHUB_RUN_ATTEMPT=1",
     None
 )]
 #[case::gitlab(
-    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-1/4 CI_NODE_INDEX=1 CI_NODE_TOTAL=4 CI_JOB_ID=1",
-    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 CI_JOB_ID=2",
-    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 CI_JOB_ID=3",
+    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-1/4 CI_NODE_INDEX=1 CI_NODE_TOTAL=4 \
+     CI_JOB_ID=1",
+    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 \
+     CI_JOB_ID=2",
+    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 \
+     CI_JOB_ID=3",
     "GITLAB_CI=true CI_PIPELINE_ID=10 CI_JOB_NAME=test-1/4 CI_NODE_INDEX=1 CI_NODE_TOTAL=4",
     Some([0, 1])
 )]
@@ -74,17 +79,25 @@ const NODE_1_OF_4: &[&str] = &["--parallel-job=1", "--parallelism=4"];
     Some([0, 3])
 )]
 #[case::azure(
-    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
-    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
-    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=2",
-    "TF_BUILD=True BUILD_BUILDID=10 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
+    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
+     SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
+    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
+     SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
+    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
+     SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=2",
+    "TF_BUILD=True BUILD_BUILDID=10 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
+     SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
     Some([0, 3])
 )]
 #[case::semaphore(
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 SEMAPHORE_JOB_COUNT=4",
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 SEMAPHORE_JOB_COUNT=4",
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 SEMAPHORE_JOB_COUNT=4 SEMAPHORE_PIPELINE_RERUN=true",
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=10 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 SEMAPHORE_JOB_COUNT=4",
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 \
+     SEMAPHORE_JOB_COUNT=4",
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 \
+     SEMAPHORE_JOB_COUNT=4",
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 \
+     SEMAPHORE_JOB_COUNT=4 SEMAPHORE_PIPELINE_RERUN=true",
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=10 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 \
+     SEMAPHORE_JOB_COUNT=4",
     Some([0, 2])
 )]
 #[case::bitbucket(
@@ -232,7 +245,7 @@ fn problems(environment: &str, index: &str, count: &str) -> String {
     );
     let settings = resolve(environment, &["--plan-identifier=x", &index, &count]);
     settings.map_or_else(
-        |problems| problems.replace("bktec run: invalid configuration:\n", ""),
+        |problems| wrapped(&problems.replace("bktec run: invalid configuration:\n", "")),
         |settings| format!("node {} of {}", settings.node, settings.nodes),
     )
 }
@@ -240,10 +253,12 @@ fn problems(environment: &str, index: &str, count: &str) -> String {
 #[test]
 fn index_and_count_are_needed_together() {
     insta::assert_snapshot!(problems("", "0", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank if BUILDKITE_PARALLEL_JOB is set (0) (or give --parallelism)
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank if BUILDKITE_PARALLEL_JOB is set (0) (or
+      give --parallelism)
     ");
     insta::assert_snapshot!(problems("", "", "2"), @"
-    BUILDKITE_PARALLEL_JOB must not be blank if BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give --parallel-job)
+    BUILDKITE_PARALLEL_JOB must not be blank if BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give
+      --parallel-job)
     ");
     insta::assert_snapshot!(problems("", "", "1"), @"
     node 0 of 1
@@ -252,16 +267,23 @@ fn index_and_count_are_needed_together() {
     node 0 of 1
     ");
     insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_INDEX=1", "", ""), @r#"
-    CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
+    CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both
+      BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and
+      --parallelism)
     "#);
     insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_TOTAL=4", "", ""), @r#"
-    CIRCLE_NODE_TOTAL was "4", but CircleCI sets no node index: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
+    CIRCLE_NODE_TOTAL was "4", but CircleCI sets no node index: set both
+      BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and
+      --parallelism)
     "#);
     insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_TOTAL=4", "2", ""), @r#"
-    CIRCLE_NODE_TOTAL was "4", but CircleCI sets no node index: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
+    CIRCLE_NODE_TOTAL was "4", but CircleCI sets no node index: set both
+      BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and
+      --parallelism)
     "#);
     insta::assert_snapshot!(problems("GITHUB_ACTIONS=true", "2", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank if BUILDKITE_PARALLEL_JOB is set (2) (or give --parallelism)
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank if BUILDKITE_PARALLEL_JOB is set (2) (or
+      give --parallelism)
     ");
     insta::assert_snapshot!(problems("GITLAB_CI=true CI_NODE_TOTAL=1", "", ""), @"
     node 0 of 1
@@ -281,19 +303,24 @@ fn rejects_invalid_numbers_of_the_ci() {
     node 2 of 3
     ");
     insta::assert_snapshot!(gitlab("0", "3"), @r#"
-    CI_NODE_INDEX was "0", must be 1 to 3, since CI_NODE_TOTAL is 3 on GitLab (or give both --parallel-job and --parallelism)
+    CI_NODE_INDEX was "0", must be 1 to 3, since CI_NODE_TOTAL is 3 on GitLab (or give both
+      --parallel-job and --parallelism)
     "#);
     insta::assert_snapshot!(gitlab("4", "3"), @r#"
-    CI_NODE_INDEX was "4", must be 1 to 3, since CI_NODE_TOTAL is 3 on GitLab (or give both --parallel-job and --parallelism)
+    CI_NODE_INDEX was "4", must be 1 to 3, since CI_NODE_TOTAL is 3 on GitLab (or give both
+      --parallel-job and --parallelism)
     "#);
     insta::assert_snapshot!(gitlab("x", "3"), @r#"
-    CI_NODE_INDEX was "x", must be a whole number on GitLab (or give both --parallel-job and --parallelism)
+    CI_NODE_INDEX was "x", must be a whole number on GitLab (or give both --parallel-job and
+      --parallelism)
     "#);
     insta::assert_snapshot!(gitlab("1", "0"), @r#"
-    CI_NODE_TOTAL was "0", must be 1 to 1000 on GitLab (or give both --parallel-job and --parallelism)
+    CI_NODE_TOTAL was "0", must be 1 to 1000 on GitLab (or give both --parallel-job and
+      --parallelism)
     "#);
     insta::assert_snapshot!(gitlab("1", "1001"), @r#"
-    CI_NODE_TOTAL was "1001", must be 1 to 1000 on GitLab (or give both --parallel-job and --parallelism)
+    CI_NODE_TOTAL was "1001", must be 1 to 1000 on GitLab (or give both --parallel-job and
+      --parallelism)
     "#);
 }
 
@@ -307,10 +334,14 @@ fn options_and_ci_must_agree() {
     node 1 of 4
     ");
     insta::assert_snapshot!(problems(circleci, "", "8"), @"
-    BUILDKITE_PARALLEL_JOB_COUNT was 8, but this is node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
+    BUILDKITE_PARALLEL_JOB_COUNT was 8, but this is node 1 of 4 (CIRCLE_NODE_INDEX 1,
+      CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and
+      BUILDKITE_PARALLEL_JOB_COUNT
     ");
     insta::assert_snapshot!(problems(circleci, "0", ""), @"
-    BUILDKITE_PARALLEL_JOB was 0, but this is node 1 of 4 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT
+    BUILDKITE_PARALLEL_JOB was 0, but this is node 1 of 4 (CIRCLE_NODE_INDEX 1,
+      CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and
+      BUILDKITE_PARALLEL_JOB_COUNT
     ");
     insta::assert_snapshot!(problems(circleci, "7", "8"), @"
     node 7 of 8
@@ -322,7 +353,9 @@ fn jobs_that_may_run_other_tests_need_an_explicit_count() {
     let bitbucket =
         "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PARALLEL_STEP=2 BITBUCKET_PARALLEL_STEP_COUNT=3";
     insta::assert_snapshot!(problems(bitbucket, "", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: BITBUCKET_PARALLEL_STEP_COUNT is 3, but the steps of a parallel group may do different things. If all 3 run these tests, set it to 3 (or give --parallelism 3); otherwise give both --parallel-job and --parallelism
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: BITBUCKET_PARALLEL_STEP_COUNT is 3, but
+      the steps of a parallel group may do different things. If all 3 run these tests, set it
+      to 3 (or give --parallelism 3); otherwise give both --parallel-job and --parallelism
     ");
     insta::assert_snapshot!(problems(bitbucket, "", "3"), @"
     node 2 of 3
@@ -337,20 +370,24 @@ fn jobs_that_may_run_other_tests_need_an_explicit_count() {
     ");
     let azure = "TF_BUILD=True SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=2 SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration";
     insta::assert_snapshot!(problems(azure, "", ""), @"
-    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: SYSTEM_TOTALJOBSINPHASE is 2, but this is a job of a matrix, whose jobs may run different tests. If all 2 run these tests, set it to 2 (or give --parallelism 2); otherwise give both --parallel-job and --parallelism
+    BUILDKITE_PARALLEL_JOB_COUNT must not be blank: SYSTEM_TOTALJOBSINPHASE is 2, but this
+      is a job of a matrix, whose jobs may run different tests. If all 2 run these tests, set
+      it to 2 (or give --parallelism 2); otherwise give both --parallel-job and --parallelism
     ");
 }
 
 #[test]
 fn reports_a_ci_without_a_shared_build_id() {
-    let problem = |environment: &str| resolve(environment, &[]).unwrap_err();
+    let problem = |environment: &str| wrapped(&resolve(environment, &[]).unwrap_err());
     insta::assert_snapshot!(problem("TEAMCITY_VERSION=2024.03 BUILD_NUMBER=7"), @"
     bktec run: invalid configuration:
-    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): TeamCity sets no variable that all nodes of a build share
+    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every
+      node): TeamCity sets no variable that all nodes of a build share
     ");
     insta::assert_snapshot!(problem("CODEBUILD_BUILD_ID=p:1 CODEBUILD_BATCH_BUILD_IDENTIFIER=n2"), @"
     bktec run: invalid configuration:
-    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every node): AWS CodeBuild sets no variable that all nodes of a build share
+    BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every
+      node): AWS CodeBuild sets no variable that all nodes of a build share
     ");
 }
 

@@ -1,8 +1,8 @@
 //! The plan identifier.
 //!
-//! All nodes of a step must compute the same identifier, and no other command may compute that one.
-//! On Buildkite, build ID and step ID ensure both. Elsewhere a hash of what the plan is of is added,
-//! so that two commands that run other tests, or in another directory, never share a plan.
+//! All nodes of a step must compute the same identifier, and no other command may compute that
+//! one. On Buildkite, build ID and step ID ensure both. Elsewhere a hash of what the plan is of is
+//! added, so that two commands that run other tests, or in another directory, never share a plan.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! This job's node index and the number of nodes.
 //!
-//! Both numbers must come from one source. A job that wrongly takes itself for node 0 of 1, or counts
-//! other nodes than its siblings, leaves tests that no node runs; an incomplete answer is therefore
-//! an error that says what to set.
+//! Both numbers must come from one source. A job that wrongly takes itself for node 0 of 1, or
+//! counts other nodes than its siblings, leaves tests that no node runs; an incomplete answer is
+//! therefore an error that says what to set.
 
 use super::build::Detected;
 use super::problems::Problems;

@@ -127,6 +127,28 @@ impl Problems {
     }
 }
 
+/// For snapshots: breaks lines at 88 columns.
+#[cfg(test)]
+pub(super) fn wrapped(text: &str) -> String {
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        let mut width = 0;
+        for word in line.split(' ') {
+            if width > 0 && width + word.len() > 88 {
+                wrapped.truncate(wrapped.trim_end().len());
+                wrapped.push_str("\n  ");
+                width = 0;
+            }
+            wrapped.push_str(word);
+            wrapped.push(' ');
+            width += word.len() + 1;
+        }
+        wrapped.truncate(wrapped.trim_end().len());
+        wrapped.push('\n');
+    }
+    wrapped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -101,6 +101,7 @@ fn token(args: &UploadArgs, problems: &mut Problems) -> Option<TokenSource> {
 mod tests {
     use secrecy::ExposeSecret;
 
+    use super::super::problems::wrapped;
     use super::*;
     use crate::cli::{self, CiEnvironment};
 
@@ -187,13 +188,17 @@ mod tests {
             ],
             &[],
         );
-        insta::assert_snapshot!(problems.unwrap_err(), @r#"
+        insta::assert_snapshot!(wrapped(&problems.unwrap_err().to_string()), @r#"
         bktec upload: invalid configuration:
-        BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token); fetching a token from the Buildkite agent requires BUILDKITE_ORGANIZATION_SLUG and BUILDKITE_TEST_ENGINE_SUITE_SLUG
+        BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token); fetching a token
+          from the Buildkite agent requires BUILDKITE_ORGANIZATION_SLUG and
+          BUILDKITE_TEST_ENGINE_SUITE_SLUG
         BUILDKITE_TEST_ENGINE_TAGS was "a", must be KEY=VALUE (--tag)
-        BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT was "xunit", must be one of json, junit, rspec-json, jest-json, playwright-json, cucumber-json, go-jsonl (--format)
+        BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT was "xunit", must be one of json, junit, rspec-json,
+          jest-json, playwright-json, cucumber-json, go-jsonl (--format)
         BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT was "0s", must be at least 1s (--timeout)
-        BUILDKITE_TEST_ENGINE_UPLOAD_URL was "localhost", must be a URL such as https://api.example.com (--upload-url)
+        BUILDKITE_TEST_ENGINE_UPLOAD_URL was "localhost", must be a URL such as
+          https://api.example.com (--upload-url)
         "#);
     }
 }

@@ -1,5 +1,5 @@
-//! What surrounds a run is broken: the command, the result file, the disk, the way to the server.
-//! The client says what is wrong, does not hang, and never passes a build that did not pass.
+//! Broken commands, result files, disks and networks: the client reports the problem, does not hang,
+//! and never passes a build that did not pass.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,21 +11,20 @@ use rstest::rstest;
 use crate::bktec::{Bktec, Ended};
 use crate::server::{Reply, Server, unused_address};
 
-/// Every test that could fail is muted, so that a failure that is not a test's would be let through
-/// by a careless client.
+/// Every test that could fail is muted, so that a client that only looks at tests would pass.
 const PLAN: &str = r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
     "0":{"node_number":0,"tests":[{"value":"a.test.js","format":"selector"}]},
     "1":{"node_number":1,"tests":[{"value":"b.test.js","format":"selector"}]}},
     "muted_tests":[{"scope":"S","name":"muted","path":"a.test.js"}]}"#;
 
 fn server() -> Server {
-    Server::start(|asked, _| match asked.method.as_str() {
+    Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::ok(PLAN),
         _ => Reply::ok("{}"),
     })
 }
 
-/// A Jest stand-in that does as `script` says; `$2` is the result file.
+/// A Jest stand-in that runs `script`; `$2` is the result file.
 fn running(script: &str) -> Bktec {
     Bktec::against(&["run", "--test-engine-retry-count", "1"], &server())
         .program("runner", script)
@@ -36,7 +35,7 @@ fn running(script: &str) -> Bktec {
 }
 
 #[test]
-fn a_command_that_is_not_executable() {
+fn command_that_is_not_executable() {
     let ended = running("exit 0")
         .file("plain", "exit 0\n")
         .env(
@@ -51,9 +50,9 @@ fn a_command_that_is_not_executable() {
     );
 }
 
-/// Below a file there can be no folder, whoever asks.
+/// A file is no directory, even for root.
 #[test]
-fn a_result_path_that_cannot_be() {
+fn result_path_below_a_file() {
     let ended = running("echo '{}' > \"$2\"")
         .env("BUILDKITE_TEST_ENGINE_RESULT_PATH", "a.test.js/result.json")
         .run();
@@ -72,22 +71,22 @@ fn a_result_path_that_cannot_be() {
 #[case::not_text("printf '{\"testResults\":[\\377]}' > \"$2\"", "not UTF-8 text")]
 #[case::binary("head -c 4096 /dev/zero > \"$2\"", "found binary data")]
 #[case::too_large("truncate -s 600M \"$2\"", "larger than")]
-#[case::a_folder("mkdir \"$2\"", "is not a regular file")]
+#[case::a_directory("mkdir \"$2\"", "is not a regular file")]
 #[case::a_device("ln -s /dev/zero \"$2\"", "is not a regular file")]
 #[case::deep(
     r#"{ printf '{"testResults":'; head -c 100000 /dev/zero | tr '\0' '['; } > "$2""#,
     "not valid jest-json at"
 )]
-fn results_that_cannot_be_read_never_pass(#[case] write: &str, #[case] told: &str) {
+fn unreadable_results_never_pass(#[case] write: &str, #[case] message: &str) {
     let ended = running(&format!("{write}; exit 1")).run();
     assert_eq!(ended.code, 1, "{ended}");
     let says = |text: &str| ended.stdout.contains(text) || ended.stderr.contains(text);
-    assert!(says(told), "{ended}");
+    assert!(says(message), "{ended}");
     assert!(!ended.stdout.contains("Attempt 1"), "{ended}");
 }
 
 #[test]
-fn a_full_disk_under_the_clients_own_words() {
+fn full_disk_for_stdout_keeps_the_exit_code() {
     for code in [0, 5] {
         let full = fs_err::OpenOptions::new()
             .write(true)
@@ -99,9 +98,9 @@ fn a_full_disk_under_the_clients_own_words() {
     }
 }
 
-/// Where the client writes the results itself.
+/// The client writes the results of `go test`.
 #[test]
-fn a_full_disk_under_the_results() {
+fn full_disk_for_results_fails() {
     let ended = running(r#"echo '{"Action":"pass","Package":"p","Test":"T"}'"#)
         .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "gotest")
         .env("BUILDKITE_TEST_ENGINE_FILES", "packages")
@@ -116,40 +115,39 @@ fn a_full_disk_under_the_results() {
     assert!(ended.stderr.contains("No space left"), "{ended}");
 }
 
-/// Where temporary files would go; a run needs none.
+/// A run of Jest needs no temporary files.
 #[rstest]
 #[case::missing("/nonexistent")]
 #[case::a_file("a.test.js")]
 #[case::full("/dev/full")]
-fn no_temporary_folder(#[case] folder: &str) {
+fn runs_without_a_temporary_directory(#[case] directory: &str) {
     let ended = Bktec::against(&["run"], &server())
-        .env("TMPDIR", folder)
+        .env("TMPDIR", directory)
         .run();
     assert_ran(&ended);
 }
 
-/// The results of pytest go there where no other place is given.
+/// Results of pytest are written to a temporary file if no path is given.
 #[rstest]
 #[case::missing("/nonexistent")]
 #[case::a_file("a.test.js")]
-fn no_temporary_folder_for_what_needs_one(#[case] folder: &str) {
+fn fails_without_a_required_temporary_directory(#[case] directory: &str) {
     let ended = Bktec::against(&["run"], &server())
         .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "pytest")
         .without("BUILDKITE_TEST_ENGINE_RESULT_PATH")
-        .env("TMPDIR", folder)
+        .env("TMPDIR", directory)
         .run();
     assert_eq!(ended.code, 16, "{ended}");
     assert!(
         ended.stderr.contains("cannot create a temporary file: No"),
         "{ended}"
     );
-    assert!(ended.stderr.contains(&format!("{folder}/")), "{ended}");
+    assert!(ended.stderr.contains(&format!("{directory}/")), "{ended}");
     assert!(!ended.stdout.contains("ran "), "{ended}");
 }
 
-/// It is the time that ends it.
 #[test]
-fn an_answer_without_end() {
+fn endless_response_leads_to_the_fallback_plan() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     // Ends with the test process.
@@ -168,7 +166,7 @@ fn an_answer_without_end() {
     assert!(ended.stdout.contains("ran a.test.js c.test.js"), "{ended}");
 }
 
-/// Sends spaces until the other side has enough.
+/// Sends spaces until the client disconnects.
 fn endless(mut client: &TcpStream) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let mut line = String::new();
@@ -186,9 +184,9 @@ fn endless(mut client: &TcpStream) -> Option<()> {
 
 #[rstest]
 #[case::http("HTTP_PROXY")]
-#[case::http_in_small_letters("http_proxy")]
+#[case::http_lowercase("http_proxy")]
 #[case::all("ALL_PROXY")]
-fn a_proxy_carries_everything(#[case] variable: &str) {
+fn proxy_is_used_for_all_requests(#[case] variable: &str) {
     let server = server();
     let proxy = Proxy::start();
     let ended = Bktec::against(&["run"], &server)
@@ -204,19 +202,19 @@ fn a_proxy_carries_everything(#[case] variable: &str) {
 }
 
 #[test]
-fn a_host_without_a_proxy_is_asked_directly() {
+fn no_proxy_hosts_are_contacted_directly() {
     let server = server();
-    for excepted in ["127.0.0.1", "localhost,127.0.0.1", "*"] {
+    for no_proxy in ["127.0.0.1", "localhost,127.0.0.1", "*"] {
         let ended = Bktec::against(&["run"], &server)
             .env("ALL_PROXY", unused_address())
-            .env("NO_PROXY", excepted)
+            .env("NO_PROXY", no_proxy)
             .run();
         assert_ran(&ended);
     }
 }
 
 #[test]
-fn a_proxy_that_is_none_is_no_reason_to_pass() {
+fn unavailable_proxy_leads_to_the_fallback_plan() {
     let ended = Bktec::against(&["run"], &server())
         .env("ALL_PROXY", unused_address())
         .run();
@@ -229,14 +227,14 @@ fn a_proxy_that_is_none_is_no_reason_to_pass() {
     assert!(ended.stdout.contains("ran a.test.js c.test.js"), "{ended}");
 }
 
-/// By the server's plan.
+/// With the server's plan.
 fn assert_ran(ended: &Ended) {
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stdout.contains("ran a.test.js into"), "{ended}");
     assert!(!ended.stderr.contains("Falling back"), "{ended}");
 }
 
-/// A proxy that makes tunnels, and counts them.
+/// A proxy that counts its tunnels.
 struct Proxy {
     base: String,
     tunnels: Arc<AtomicUsize>,

@@ -234,13 +234,44 @@ impl Bktec {
     fn normalized(&self, text: &str) -> String {
         let directory = self.directory.path();
         let real = fs_err::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
-        let mut text = text.replace(&*real.to_string_lossy(), "FOLDER");
-        text = text.replace(&*Path::to_string_lossy(directory), "FOLDER");
+        let mut text = text.replace(&*real.to_string_lossy(), "DIRECTORY");
+        text = text.replace(&*Path::to_string_lossy(directory), "DIRECTORY");
         if !self.base.is_empty() {
             text = text.replace(&self.base, "SERVER");
         }
         text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
     }
+}
+
+impl Ended {
+    /// For snapshots: breaks lines at 88 columns.
+    pub(crate) fn wrapped(&self) -> String {
+        wrapped(&self.to_string())
+    }
+
+    pub(crate) fn wrapped_stderr(&self) -> String {
+        wrapped(&self.stderr)
+    }
+}
+
+fn wrapped(text: &str) -> String {
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        let mut width = 0;
+        for word in line.split(' ') {
+            if width > 0 && width + word.len() > 88 {
+                wrapped.truncate(wrapped.trim_end().len());
+                wrapped.push_str("\n  ");
+                width = 0;
+            }
+            wrapped.push_str(word);
+            wrapped.push(' ');
+            width += word.len() + 1;
+        }
+        wrapped.truncate(wrapped.trim_end().len());
+        wrapped.push('\n');
+    }
+    wrapped
 }
 
 impl std::fmt::Display for Ended {

@@ -1,4 +1,4 @@
-//! On machines of other CIs: what is taken from their variables, and what becomes of it.
+//! Runs on other CIs: the values detected from their variables, and log folding.
 
 use rstest::rstest;
 
@@ -9,26 +9,26 @@ const PLAN: &str = r#"{"identifier":"x","parallelism":2,"tasks":{
     "0":{"node_number":0,"tests":[{"value":"a.test.js","format":"selector"}]},
     "1":{"node_number":1,"tests":[{"value":"b.test.js","format":"selector"}]}}}"#;
 
-/// Leaves a Jest report behind, and says which file it was given.
+/// Writes a Jest report and prints the file it was given.
 const PASSING: &str = r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/$0\",\"status\":\"passed\",\"assertionResults\":[{\"title\":\"t\",\"ancestorTitles\":[],\"status\":\"passed\"}]}]}" > result.json; echo "ran $0"' {{testExamples}} {{resultPath}}"#;
 
 fn with_plan() -> Server {
-    Server::start(|asked, _| match asked.method.as_str() {
+    Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::ok(PLAN),
         _ => Reply::ok("{}"),
     })
 }
 
 fn without_plan() -> Server {
-    Server::start(|asked, _| match asked.method.as_str() {
+    Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::not_found(),
-        _ if asked.target.ends_with("/test_plan") => Reply::ok(PLAN),
+        _ if request.target.ends_with("/test_plan") => Reply::ok(PLAN),
         _ => Reply::ok("{}"),
     })
 }
 
-/// `bktec` as it is configured on a machine without Buildkite.
-fn elsewhere(arguments: &[&str], server: &Server, environment: &[(&str, &str)]) -> Bktec {
+/// Without the variables of Buildkite.
+fn on_other_ci(arguments: &[&str], server: &Server, environment: &[(&str, &str)]) -> Bktec {
     let mut bktec = Bktec::against(arguments, server);
     for name in [
         "BUILDKITE_ORGANIZATION_SLUG",
@@ -59,17 +59,17 @@ const CIRCLECI: &[(&str, &str)] = &[
     ("CIRCLE_NODE_TOTAL", "2"),
 ];
 
-fn posted_to<'a>(asked: &'a [Request], end: &str) -> &'a Request {
-    asked
+fn posted_to<'a>(requests: &'a [Request], path_end: &str) -> &'a Request {
+    requests
         .iter()
-        .find(|asked| asked.method == "POST" && asked.target.ends_with(end))
+        .find(|request| request.method == "POST" && request.target.ends_with(path_end))
         .unwrap()
 }
 
 #[test]
-fn everything_is_found_and_told() {
+fn uses_and_logs_detected_values() {
     let server = without_plan();
-    let ended = elsewhere(
+    let ended = on_other_ci(
         &["run", "--upload-results", "--test-command", PASSING],
         &server,
         CIRCLECI,
@@ -82,18 +82,18 @@ fn everything_is_found_and_told() {
     insta::assert_snapshot!(line, @"
     bktec: detected CircleCI: organization acme (CIRCLE_PROJECT_USERNAME), build w-1 (CIRCLE_WORKFLOW_ID), step test (CIRCLE_JOB), node 1 of 2 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 2), and branch, commit, number
     ");
-    let asked = server.requests();
-    assert!(asked[0].target.contains("/organizations/acme/"));
-    assert!(asked[0].target.contains("identifier=circleci/w-1/test/"));
-    let request = posted_to(&asked, "/test_plan").json();
+    let requests = server.requests();
+    assert!(requests[0].target.contains("/organizations/acme/"));
+    assert!(requests[0].target.contains("identifier=circleci/w-1/test/"));
+    let request = posted_to(&requests, "/test_plan").json();
     assert_eq!(
         (&request["branch"], &request["parallelism"]),
         (&"topic".into(), &2.into())
     );
-    let told = posted_to(&asked, "/test_plan_metadata").json();
+    let told = posted_to(&requests, "/test_plan_metadata").json();
     assert_eq!(told["env"]["BUILDKITE_BUILD_ID"], "w-1");
     assert_eq!(told["env"]["BUILDKITE_PARALLEL_JOB"], 1);
-    let upload = posted_to(&asked, "/v1/uploads");
+    let upload = posted_to(&requests, "/v1/uploads");
     let field = |name: &str| upload.field(&format!("run_env[{name}]"));
     assert_eq!(field("CI").as_deref(), Some("circleci"));
     assert_eq!(field("key").as_deref(), Some("w-1-7"));
@@ -103,7 +103,7 @@ fn everything_is_found_and_told() {
 }
 
 #[test]
-fn on_buildkite_nothing_is_said() {
+fn logs_nothing_on_buildkite() {
     let ended = Bktec::against(&["run"], &with_plan())
         .env("BUILDKITE", "true")
         .env("CIRCLECI", "true")
@@ -112,8 +112,8 @@ fn on_buildkite_nothing_is_said() {
 }
 
 #[test]
-fn stdout_of_plan_stays_data() {
-    let ended = elsewhere(&["plan", "--json"], &without_plan(), CIRCLECI).run();
+fn plan_logs_detected_values_to_stderr() {
+    let ended = on_other_ci(&["plan", "--json"], &without_plan(), CIRCLECI).run();
     assert_eq!(
         ended.stdout,
         "{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"x\",\"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"2\"}\n"
@@ -125,9 +125,9 @@ fn stdout_of_plan_stays_data() {
 }
 
 #[test]
-fn without_a_ci_the_plan_names_the_run() {
+fn plan_identifier_is_the_run_key_without_a_ci() {
     let server = with_plan();
-    let ended = elsewhere(
+    let ended = on_other_ci(
         &[
             "run",
             "--upload-results",
@@ -147,8 +147,8 @@ fn without_a_ci_the_plan_names_the_run() {
     )
     .run();
     assert_eq!(ended.code, 0, "{ended}");
-    let asked = server.requests();
-    let upload = posted_to(&asked, "/v1/uploads");
+    let requests = server.requests();
+    let upload = posted_to(&requests, "/v1/uploads");
     assert_eq!(upload.field("run_env[CI]").as_deref(), Some("generic"));
     assert_eq!(upload.field("run_env[key]").as_deref(), Some("mine"));
 }
@@ -156,7 +156,7 @@ fn without_a_ci_the_plan_names_the_run() {
 #[rstest]
 #[case::first("1", false)]
 #[case::rerun("2", true)]
-fn a_rerun_asks_for_the_same_plan_and_warns_when_it_is_gone(
+fn rerun_requests_the_same_plan_and_warns_if_it_is_gone(
     #[case] attempt: &str,
     #[case] warns: bool,
 ) {
@@ -171,34 +171,34 @@ fn a_rerun_asks_for_the_same_plan_and_warns_when_it_is_gone(
         ("BUILDKITE_PARALLEL_JOB", "1"),
         ("BUILDKITE_PARALLEL_JOB_COUNT", "2"),
     ];
-    let ended = elsewhere(&["run"], &server, &environment).run();
+    let ended = on_other_ci(&["run"], &server, &environment).run();
     assert_eq!(
         ended.stderr.contains("This job is a retry"),
         warns,
         "{ended}"
     );
-    let asked = &server.requests()[0].target;
+    let target = &server.requests()[0].target;
     assert!(
-        asked.contains("identifier=github_actions/99/test/__run/"),
-        "{asked}"
+        target.contains("identifier=github_actions/99/test/__run/"),
+        "{target}"
     );
     let retries = if warns {
         "&job_retry_count=1"
     } else {
         "&job_retry_count=0"
     };
-    assert!(asked.ends_with(retries), "{asked}");
+    assert!(target.ends_with(retries), "{target}");
 }
 
 #[test]
-fn half_of_a_node_stops_the_build() {
+fn node_index_without_a_count_is_an_error() {
     let server = with_plan();
     let environment: Vec<_> = CIRCLECI
         .iter()
         .copied()
         .filter(|(name, _)| *name != "CIRCLE_NODE_TOTAL")
         .collect();
-    let ended = elsewhere(&["run"], &server, &environment).run();
+    let ended = on_other_ci(&["run"], &server, &environment).run();
     insta::assert_snapshot!(ended, @r#"
     exit code: 16
     ----- stdout -----
@@ -209,7 +209,7 @@ fn half_of_a_node_stops_the_build() {
     assert!(server.requests().is_empty());
 }
 
-/// The lines of a run that open and close sections, on a CI with these variables.
+/// The lines that open and close sections.
 fn section_lines(environment: &[(&str, &str)]) -> String {
     let mut bktec = Bktec::against(&["run"], &with_plan()).file("x", "");
     for (name, value) in environment {
@@ -243,7 +243,7 @@ fn section_lines(environment: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn logs_fold_as_the_ci_wants_it() {
+fn sections_use_the_syntax_of_the_ci() {
     let marks = "+++ Buildkite Test Engine Client: bktec VERSION\n+++ ========== Buildkite Test Engine Report  ==========";
     assert_eq!(section_lines(&[]), marks);
     assert_eq!(

@@ -1,9 +1,9 @@
-//! What happens before any settings: help, version, commands that do not exist.
+//! Help, version, unknown commands, completions and the manual, which need no settings.
 
 use crate::bktec::Bktec;
 
 #[test]
-fn without_a_command() {
+fn no_command_prints_help() {
     let ended = Bktec::bare(&[]).run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
@@ -33,7 +33,7 @@ fn without_a_command() {
 }
 
 #[test]
-fn an_unknown_command() {
+fn unknown_command_prints_help() {
     let ended = Bktec::bare(&["rum", "--json"]).run();
     assert_eq!(ended.code, 16);
     assert!(ended.stdout.contains("Usage: bktec"), "{ended}");
@@ -41,7 +41,7 @@ fn an_unknown_command() {
 }
 
 #[test]
-fn the_version_needs_no_settings() {
+fn version_needs_no_settings() {
     let ended = Bktec::bare(&["--version"])
         .env("BUILDKITE_TEST_ENGINE_DEBUG_ENABLED", "maybe")
         .run();
@@ -143,7 +143,7 @@ fn help_of_run() {
 }
 
 #[test]
-fn help_of_plan_has_what_is_its_own() {
+fn help_of_plan_has_its_own_options() {
     let ended = Bktec::bare(&["plan", "--help"]).run();
     assert_eq!(ended.code, 0);
     for option in [
@@ -161,7 +161,7 @@ fn help_of_plan_has_what_is_its_own() {
 }
 
 #[test]
-fn preview_options_appear_with_the_preview() {
+fn preview_options_need_the_preview() {
     let help = |preview: &str| {
         Bktec::bare(&["run", "--help"])
             .env("BKTEC_PREVIEW_SELECTION", preview)
@@ -176,7 +176,7 @@ fn preview_options_appear_with_the_preview() {
 }
 
 #[test]
-fn an_unknown_option_is_named() {
+fn unknown_option_is_named() {
     let ended = Bktec::bare(&["run", "--no-such-option"]).run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
@@ -191,7 +191,7 @@ fn an_unknown_option_is_named() {
 }
 
 #[test]
-fn an_argument_that_nobody_asked_for_is_named() {
+fn unexpected_argument_is_named() {
     let ended = Bktec::bare(&["plan", "tests/a.py"]).run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
@@ -205,13 +205,13 @@ fn an_argument_that_nobody_asked_for_is_named() {
     ");
 }
 
-/// What bash offers for a line, with the script of `bktec completions bash`.
-fn offered(words: &[&str]) -> String {
+/// Bash completions with the script of `bktec completions bash`.
+fn complete(words: &[&str]) -> String {
     let script = Bktec::bare(&["completions", "bash"]).run();
     assert_eq!((script.code, script.stderr.as_str()), (0, ""), "{script}");
     let line = words.join(" ");
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    let asking = format!(
+    let script = format!(
         "{}\nCOMP_WORDS=({})\nCOMP_CWORD={}\nCOMP_LINE='{line}'\nCOMP_POINT=${{#COMP_LINE}}\n\
          _bktec bktec '{}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
         script.stdout,
@@ -226,7 +226,7 @@ fn offered(words: &[&str]) -> String {
         bash.args(["--norc", "--noprofile"]);
         bash
     })
-    .write_stdin(asking)
+    .write_stdin(script)
     .output()
     .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -235,15 +235,15 @@ fn offered(words: &[&str]) -> String {
 
 #[test]
 fn bash_completes_commands_and_options() {
-    assert_eq!(offered(&["bktec", "pl"]), "plan\n");
-    assert_eq!(offered(&["bktec", "plan", "--max"]), "--max-parallelism\n");
-    let run = offered(&["bktec", "run", "--"]);
+    assert_eq!(complete(&["bktec", "pl"]), "plan\n");
+    assert_eq!(complete(&["bktec", "plan", "--max"]), "--max-parallelism\n");
+    let run = complete(&["bktec", "run", "--"]);
     assert!(run.lines().any(|option| option == "--test-runner"), "{run}");
     assert!(!run.contains("--selection-strategy"), "{run}");
 }
 
 #[test]
-fn other_shells_have_scripts() {
+fn completions_exist_for_other_shells() {
     for (shell, mark) in [
         ("zsh", "#compdef bktec"),
         ("fish", "complete -c bktec"),
@@ -266,7 +266,7 @@ fn other_shells_have_scripts() {
 }
 
 #[test]
-fn the_manual_has_a_page_for_each_command() {
+fn manual_has_a_page_for_each_command() {
     let ended = Bktec::bare(&["man"]).run();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended}");
     let titles: Vec<&str> = ended

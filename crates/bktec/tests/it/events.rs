@@ -27,7 +27,7 @@ const FLAKY_AGAIN: &str = concat!(
 );
 
 fn with_plan(plan: &'static str) -> Server {
-    Server::start(move |asked, _| match asked.method.as_str() {
+    Server::start(move |request, _| match request.method.as_str() {
         "GET" => Reply::ok(plan),
         _ => Reply::ok("{}"),
     })
@@ -218,6 +218,6 @@ fn rejects_invalid_options() {
     let ended = Bktec::against(&["run", "--output-file", "x"], &with_plan(PLAN)).run();
     insta::assert_snapshot!(ended.stderr, @r"
     bktec run: invalid configuration:
-    BUILDKITE_TEST_ENGINE_OUTPUT_FILE is for events, which are not asked for (give --output json)
+    BUILDKITE_TEST_ENGINE_OUTPUT_FILE requires --output json
     ");
 }

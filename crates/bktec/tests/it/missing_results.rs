@@ -23,7 +23,7 @@ fn command(files: &[&str]) -> String {
 }
 
 fn run(command: &str, arguments: &[&str]) -> (Ended, Vec<serde_json::Value>) {
-    let server = Server::start(|asked, _| match asked.method.as_str() {
+    let server = Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::ok(PLAN),
         _ => Reply::ok("{}"),
     });

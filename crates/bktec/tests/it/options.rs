@@ -1,13 +1,13 @@
-//! Every option of every command: a wrong value is told with the option, its variable and what was
-//! given, and a variable that is set but empty counts as not set.
+//! Every option of every command: a wrong value is reported with the option, its variable and the
+//! value, and a variable that is set but empty counts as not set.
 //!
-//! The options are taken from the program itself, so that none can be forgotten here.
+//! The options are read from the program itself, so that none is forgotten.
 
 use clap::{Arg, Command};
 
 use crate::bktec::{Bktec, Ended};
 
-/// Commands with what they cannot do without.
+/// Commands with their required arguments.
 const COMMANDS: [&[&str]; 4] = [
     &["run"],
     &["plan"],
@@ -15,7 +15,7 @@ const COMMANDS: [&[&str]; 4] = [
     &["tools", "backfill-commit-metadata"],
 ];
 
-/// Options whose value is a text of any kind: a name, a path, a command, a pattern, a secret.
+/// Options that accept any text.
 const ANY_TEXT: &[&str] = &[
     "access-token",
     "backfill-remote",
@@ -52,10 +52,9 @@ const ANY_TEXT: &[&str] = &[
     "upload-token",
 ];
 
-/// A value that is wrong for the option, and why it is one; `None` for an option that takes any text.
+/// An invalid value; `None` for an option that accepts any text.
 fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
     let wrong = match (command, option) {
-        // Files of the backfill.
         ("backfill-commit-metadata", "output" | "upload") => return None,
         (
             _,
@@ -97,7 +96,7 @@ fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
     Some(wrong)
 }
 
-/// The option's name and its variable, of all options of a command.
+/// The name and variable of each option of a command.
 fn options(words: &[&str]) -> Vec<(String, Option<String>)> {
     let mut command = bktec::internals::command(true);
     command.build();
@@ -131,14 +130,14 @@ fn run(words: &[&str], more: &[&str], variables: &[(&str, &str)]) -> Ended {
     bktec.run()
 }
 
-/// A node's number and the count of nodes: one without the other is a problem of its own.
+/// Node index and count: one without the other would be a problem of its own.
 const NODE: [(&str, &str); 2] = [
     ("BUILDKITE_PARALLEL_JOB", "0"),
     ("BUILDKITE_PARALLEL_JOB_COUNT", "2"),
 ];
 
 #[test]
-fn a_wrong_value_is_told_with_option_variable_and_value() {
+fn wrong_value_is_reported_with_option_and_variable() {
     let mut seen = 0;
     for words in COMMANDS {
         for (option, variable) in options(words) {
@@ -173,7 +172,7 @@ fn a_wrong_value_is_told_with_option_variable_and_value() {
 }
 
 #[test]
-fn a_variable_that_is_empty_is_not_set() {
+fn empty_variable_counts_as_not_set() {
     for words in COMMANDS {
         let without = run(words, &[], &[]);
         assert_eq!(without.code, 16, "{without}");

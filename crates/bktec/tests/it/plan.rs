@@ -288,7 +288,7 @@ fn a_missing_agent_is_an_error() {
     let ended = Bktec::against(&["plan", "--pipeline-upload", "steps.yml"], &planning(PLAN)).run();
     assert_eq!(ended.code, 16, "{ended}");
     assert!(
-        ended.stderr.contains("buildkite-agent cannot be started"),
+        ended.stderr.contains("cannot start buildkite-agent"),
         "{ended}"
     );
 }

@@ -1,4 +1,4 @@
-//! The reference pages are what the program says of itself. `UPDATE_DOCS=1` writes them anew.
+//! The reference pages are generated from the program. `UPDATE_DOCS=1` rewrites them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,11 +9,11 @@ use clap::{Arg, Command};
 
 use crate::bktec::Bktec;
 
-/// How the help marks an argument that only carries a variable.
+/// In the help of an argument that exists only for its variable.
 const VARIABLE_ONLY: &str = "set by variable only";
 
 #[test]
-fn the_pages_say_what_the_program_says() {
+fn reference_pages_are_up_to_date() {
     for (name, expected) in [
         ("cli.md", command_page()),
         ("environment.md", variable_page()),
@@ -29,12 +29,13 @@ fn the_pages_say_what_the_program_says() {
         let there = fs_err::read_to_string(&path).unwrap_or_default();
         assert!(
             there == expected,
-            "docs/reference/{name} is out of date: run UPDATE_DOCS=1 cargo test -p bktec --test it reference"
+            "docs/reference/{name} is out of date: run UPDATE_DOCS=1 cargo test -p bktec --test it \
+             reference"
         );
     }
 }
 
-/// What `bktec man` prints, for every version.
+/// The output of `bktec man` without the version.
 fn manual_page() -> String {
     let manual = Bktec::bare(&["man"]).run();
     assert_eq!(manual.code, 0, "{manual}");
@@ -42,15 +43,12 @@ fn manual_page() -> String {
 }
 
 pub(crate) fn update() -> bool {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how one asks for the pages to be written"
-    )]
-    let asked = std::env::var_os("UPDATE_DOCS");
-    asked.is_some_and(|value| !value.is_empty())
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test")]
+    let value = std::env::var_os("UPDATE_DOCS");
+    value.is_some_and(|value| !value.is_empty())
 }
 
-/// The commands that do something, with their whole names.
+/// The leaf commands with their full names.
 fn commands(preview: bool) -> Vec<(String, Command)> {
     let mut found = Vec::new();
     let mut root = internals::command(preview);
@@ -87,8 +85,8 @@ fn variable(argument: &Arg) -> Option<String> {
     Some(argument.get_env()?.to_string_lossy().into_owned())
 }
 
-/// `--name VALUE`, or the name of what is given without an option.
-fn written(argument: &Arg) -> String {
+/// `--name VALUE`, or the name of a positional argument.
+fn syntax(argument: &Arg) -> String {
     let value = argument
         .get_value_names()
         .and_then(|names| names.first())
@@ -110,10 +108,10 @@ fn is_listed(argument: &Arg) -> bool {
 
 fn command_page() -> String {
     let mut page = "# Commands and options of `bktec`\n\n\
-        Made from the program by its tests; do not edit. Every option is also an environment \
-        variable where one is named; the\noption wins. Durations look like `2m30s`, booleans like \
-        `true` or `false`. *Hidden* options are not in `--help`: a CI sets\ntheir variables. \
-        *Preview* options exist only where `BKTEC_PREVIEW_SELECTION` is on.\n"
+        Generated from the program by its tests; do not edit. Every option can also be set by the \
+        environment\nvariable that is named; the option wins. Durations look like `2m30s`, \
+        booleans like `true` or `false`.\n*Hidden* options are not shown by `--help`: a CI sets \
+        their variables. *Preview* options exist only when\n`BKTEC_PREVIEW_SELECTION` is on.\n"
         .to_owned();
     let public = commands(false);
     for (name, command) in commands(true) {
@@ -145,7 +143,7 @@ fn command_page() -> String {
             let variable = variable(argument).map_or_else(String::new, |name| format!("`{name}`"));
             let row = format!(
                 "| `{}` | {variable} | {mark}{} |\n",
-                written(argument),
+                syntax(argument),
                 help(argument)
             );
             match groups.iter_mut().find(|(other, _)| *other == heading) {
@@ -156,7 +154,7 @@ fn command_page() -> String {
         for (heading, rows) in groups {
             let _ = write!(
                 page,
-                "\n### {heading}\n\n| option | variable | what it does |\n| --- | --- | --- |\n{rows}"
+                "\n### {heading}\n\n| option | variable | description |\n| --- | --- | --- |\n{rows}"
             );
         }
     }
@@ -165,6 +163,7 @@ fn command_page() -> String {
 
 fn variable_page() -> String {
     let mut options: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut descriptions: BTreeMap<String, String> = BTreeMap::new();
     for (name, command) in commands(true) {
         for argument in command.get_arguments() {
             let Some(variable) = variable(argument) else {
@@ -174,23 +173,29 @@ fn variable_page() -> String {
                 Some(long) if is_listed(argument) => format!("`{name} --{long}`"),
                 _ => format!("`{name}`"),
             };
+            let described = descriptions.entry(variable.clone());
+            described.or_insert_with(|| help(argument));
             options.entry(variable).or_default().push(option);
         }
     }
     let mut page = "# Environment variables of `bktec`\n\n\
-        Made from the program by its tests; do not edit. A variable that is set but empty counts as \
-        not set. An option wins over\nits variable.\n\n\
-        | variable | option of | what it says |\n| --- | --- | --- |\n"
+        Generated from the program by its tests; do not edit. A variable that is set but empty \
+        counts as not set.\nAn option wins over its variable.\n\n\
+        | variable | option of | description |\n| --- | --- | --- |\n"
         .to_owned();
-    for (name, description) in internals::ALL {
+    for (name, own_description) in internals::ALL {
         let options = options.remove(*name).unwrap_or_default().join(", ");
-        let _ = writeln!(page, "| `{name}` | {options} | {} |", description.trim());
+        let description = match own_description.trim() {
+            "" => &descriptions[*name],
+            own => own,
+        };
+        let _ = writeln!(page, "| `{name}` | {options} | {description} |");
     }
     assert!(options.is_empty(), "not in the table: {options:?}");
     page.push_str(
-        "\n## What CIs say\n\nOn machines of these CIs, `run`, `plan` and `upload` take from them what no \
-         option and no variable above says.\nSee [docs/ci.md](../ci.md).\n\n\
-         | variable | what it says |\n| --- | --- |\n",
+        "\n## Variables of CIs\n\nOn these CIs, `run`, `plan` and `upload` read values that \
+         neither an option nor a variable above sets.\nSee [docs/ci.md](../ci.md).\n\n\
+         | variable | description |\n| --- | --- |\n",
     );
     for (name, description) in internals::CI {
         let _ = writeln!(page, "| `{name}` | {} |", description.trim());

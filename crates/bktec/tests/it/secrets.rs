@@ -1,7 +1,7 @@
-//! What must never leave the machine or reach a log: tokens, and where the work lies on its disk.
+//! Tokens and local paths never appear in requests or logs.
 //!
-//! Everything that is sent is looked at, line of request, headers and body, and everything that is
-//! printed. The one exception is the working directory where the upload names it on purpose.
+//! Checks the request line, headers and body of every request, and all output. The one exception is
+//! the working directory, which some uploads send on purpose.
 
 use rstest::rstest;
 
@@ -11,12 +11,12 @@ use crate::server::{Reply, Request, Server};
 const TOKENS: [&str; 2] = ["secret-token", "upload-secret"];
 
 fn server() -> Server {
-    Server::start(|asked, _| match asked.method.as_str() {
+    Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::not_found(),
-        _ if asked.target == "/v1/uploads" => {
+        _ if request.target == "/v1/uploads" => {
             Reply::Body(202, r#"{"run_url":"https://te/runs/1"}"#.to_owned())
         }
-        _ if asked.target.ends_with("/test_plan") => Reply::ok(
+        _ if request.target.ends_with("/test_plan") => Reply::ok(
             r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
                 "0":{"node_number":0,"tests":[{"value":"a.test.js","format":"selector"}]},
                 "1":{"node_number":1,"tests":[]}}}"#,
@@ -25,54 +25,60 @@ fn server() -> Server {
     })
 }
 
-/// Fails when the request holds a token outside its one header, or `folder` outside `cwd`. Returns
+/// Fails if the request contains a token outside its header, or `directory` outside `cwd`. Returns
 /// whether `cwd` was sent.
-fn check(asked: &Request, folder: &str) -> bool {
-    let body = String::from_utf8_lossy(&asked.body);
-    let directory = format!("name=\"run_env[cwd]\"\r\n\r\n{folder}\r\n");
-    let sent_directory = body.matches(&directory).count();
-    assert!(sent_directory <= 1, "{}", asked.line());
-    let mut all = vec![asked.target.clone(), body.replace(&directory, "")];
-    for (name, value) in &asked.headers {
+fn check(request: &Request, directory: &str) -> bool {
+    let body = String::from_utf8_lossy(&request.body);
+    let field = format!("name=\"run_env[cwd]\"\r\n\r\n{directory}\r\n");
+    let sent_directory = body.matches(&field).count();
+    assert!(sent_directory <= 1, "{}", request.line());
+    let mut all = vec![request.target.clone(), body.replace(&field, "")];
+    for (name, value) in &request.headers {
         if name == "authorization" {
             let tokens = TOKENS.iter().filter(|token| value.contains(**token));
-            assert_eq!(tokens.count(), 1, "{}", asked.line());
+            assert_eq!(tokens.count(), 1, "{}", request.line());
         } else {
             all.push(format!("{name}: {value}"));
         }
     }
     for text in all {
-        for secret in TOKENS.into_iter().chain([folder]) {
+        for secret in TOKENS.into_iter().chain([directory]) {
             assert!(
                 !text.contains(secret),
                 "{secret} in {}: {text}",
-                asked.line()
+                request.line()
             );
         }
     }
     sent_directory == 1
 }
 
-/// Runs it and checks everything; how many requests sent the directory, of how many uploads.
+/// Runs the command and checks everything. Returns the number of requests that sent the directory,
+/// and the number of uploads.
 fn checked(bktec: Bktec, server: &Server) -> (usize, usize) {
-    let folder = fs_err::canonicalize(bktec.path()).unwrap();
-    let folder = folder.to_str().unwrap().to_owned();
+    let directory = fs_err::canonicalize(bktec.path()).unwrap();
+    let directory = directory.to_str().unwrap().to_owned();
     let printed = bktec.run_with_one_stream();
-    // The folder's name is replaced in what was printed.
-    for secret in TOKENS.into_iter().chain(["FOLDER"]) {
+    // The helper replaces the directory in the output.
+    for secret in TOKENS.into_iter().chain(["DIRECTORY"]) {
         assert!(!printed.contains(secret), "{secret} in {printed}");
     }
-    let asked = server.requests();
-    let with_directory = asked.iter().filter(|asked| check(asked, &folder)).count();
-    let uploads = asked.iter().filter(|asked| asked.target == "/v1/uploads");
+    let requests = server.requests();
+    let with_directory = requests
+        .iter()
+        .filter(|request| check(request, &directory))
+        .count();
+    let uploads = requests
+        .iter()
+        .filter(|request| request.target == "/v1/uploads");
     (with_directory, uploads.count())
 }
 
-/// Of Jest the directory is told with a build and without.
+/// Uploads of Jest results send the directory with and without a build.
 #[rstest]
-#[case::of_a_build("build-1")]
+#[case::with_a_build("build-1")]
 #[case::without_a_build("")]
-fn of_a_run(#[case] build: &str) {
+fn run_sends_no_secrets(#[case] build: &str) {
     let server = server();
     let report = r#"{"testResults":[{"name":"a.test.js","assertionResults":[{"title":"t","status":"failed","failureMessages":["no"]}]}]}"#;
     let bktec = Bktec::against(
@@ -105,7 +111,11 @@ fn of_a_run(#[case] build: &str) {
 #[case::junit("report.xml", "junit", false)]
 #[case::json("report.json", "json", false)]
 #[case::jest("report.json", "jest-json", true)]
-fn of_an_upload(#[case] file: &str, #[case] format: &str, #[case] tells_directory: bool) {
+fn upload_sends_no_secrets(
+    #[case] file: &str,
+    #[case] format: &str,
+    #[case] sends_directory: bool,
+) {
     let content = match format {
         "junit" => r#"<testsuite><testcase classname="C" name="a"/></testsuite>"#,
         "json" => r#"[{"name":"a","result":"passed"}]"#,
@@ -121,5 +131,5 @@ fn of_an_upload(#[case] file: &str, #[case] format: &str, #[case] tells_director
     let bktec = bktec.argument(&path);
     let (with_directory, uploads) = checked(bktec, &server);
     assert_eq!(uploads, 1);
-    assert_eq!(with_directory, usize::from(tells_directory));
+    assert_eq!(with_directory, usize::from(sends_directory));
 }

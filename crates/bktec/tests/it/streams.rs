@@ -1,5 +1,4 @@
-//! What the client does with stdin, stdout and stderr while a runner runs: nothing that running the
-//! command directly would not do.
+//! stdin, stdout and stderr of a runner behave as if the command were run directly.
 
 use crate::bktec::Bktec;
 use crate::server::{Reply, Server};
@@ -9,13 +8,13 @@ const PLAN: &str = r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
     "1":{"node_number":1,"tests":[{"value":"q","format":"selector"}]}}}"#;
 
 fn server() -> Server {
-    Server::start(|asked, _| match asked.method.as_str() {
+    Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::ok(PLAN),
         _ => Reply::ok("{}"),
     })
 }
 
-/// A Jest stand-in that does as `script` says.
+/// A Jest stand-in that runs `script`.
 fn running(script: &str) -> Bktec {
     let server = server();
     Bktec::against(&["run"], &server)
@@ -26,7 +25,7 @@ fn running(script: &str) -> Bktec {
         )
 }
 
-/// A `go test` stand-in, whose output the client reads as it passes it on.
+/// A `go test` stand-in, whose output the client copies and parses.
 fn copying(script: &str) -> Bktec {
     running(script)
         .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "gotest")
@@ -40,7 +39,7 @@ fn copying(script: &str) -> Bktec {
 }
 
 #[test]
-fn both_streams_come_in_order_and_at_once() {
+fn streams_keep_their_order() {
     let text = running("for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 3")
         .run_with_one_stream();
     let (_, own) = text.split_once("runner p result.json\n").unwrap();
@@ -50,9 +49,9 @@ fn both_streams_come_in_order_and_at_once() {
     );
 }
 
-/// As in `bktec run | head -1`.
+/// Like `bktec run | head -1`.
 #[test]
-fn a_reader_that_leaves_changes_neither_code_nor_outcome() {
+fn closed_stdout_does_not_change_the_exit_code() {
     for (code, script) in [(0, "exit 0"), (5, "exit 5")] {
         let ended = running(script).run_until_first_line();
         assert_eq!(ended.code, code, "{ended}");
@@ -62,7 +61,7 @@ fn a_reader_that_leaves_changes_neither_code_nor_outcome() {
 }
 
 #[test]
-fn a_reader_that_leaves_costs_no_results() {
+fn closed_stdout_loses_no_results() {
     let script = r#"echo '{"Action":"fail","Package":"p","Test":"T"}'
 echo '{"Action":"fail","Package":"p"}'
 exit 1"#;
@@ -71,25 +70,24 @@ exit 1"#;
     assert!(kept.read("result.jsonl").contains(r#""Test":"T""#));
 }
 
-/// A test that leaves a server behind, which holds the output open, must not hold the job.
+/// An orphaned process that holds the output open must not block the job.
 #[test]
-fn what_a_runner_leaves_behind_holds_nothing_up() {
+fn orphaned_process_does_not_block_the_run() {
     let script = r#"sleep 50 2>/dev/null &
-echo $! > left
+echo $! > orphan
 echo '{"Action":"pass","Package":"p","Test":"T"}'
 echo '{"Action":"pass","Package":"p"}'"#;
-    // It keeps stdout, which the client copies, and not stderr, which this test reads.
+    // The orphan keeps stdout, which the client copies, but not stderr, which this test reads.
     let (ended, kept) = copying(script).run_and_keep();
-    let left = kept.read("left").trim().parse().unwrap();
-    let left = rustix::process::Pid::from_raw(left).unwrap();
-    rustix::process::kill_process(left, rustix::process::Signal::KILL).unwrap();
+    let orphan = kept.read("orphan").trim().parse().unwrap();
+    let orphan = rustix::process::Pid::from_raw(orphan).unwrap();
+    rustix::process::kill_process(orphan, rustix::process::Signal::KILL).unwrap();
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stdout.contains("All tests passed"), "{ended}");
 }
 
-/// A runner may ask, as it may when it is run directly.
 #[test]
-fn stdin_is_the_runners() {
+fn runner_reads_stdin() {
     let ended = running("read line; echo \"got $line\"; exit 0").run_with_stdin("an answer\n");
     assert!(ended.stdout.contains("\ngot an answer\n"), "{ended}");
 }

@@ -62,13 +62,15 @@ fn failing_agent_is_a_configuration_error() {
         .env("BUILDKITE_TEST_ENGINE_OIDC", "true")
         .program("buildkite-agent", "echo 'no job token here' >&2; exit 3")
         .run();
-    insta::assert_snapshot!(ended, @"
+    insta::assert_snapshot!(ended.wrapped(), @"
     exit code: 16
     ----- stdout -----
     ----- stderr -----
     bktec run: invalid configuration:
-    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token): failed to fetch a token: buildkite-agent ended with exit status: 3: no job token here
-    hint: set BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN (tokens are fetched automatically only on Buildkite)
+    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token):
+      failed to fetch a token: buildkite-agent failed (exit status: 3): no job token here
+    hint: set BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN (tokens are fetched automatically only
+      on Buildkite)
     ");
 }
 
@@ -85,13 +87,16 @@ fn missing_agent_is_a_configuration_error() {
     )
     .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
     .run();
-    insta::assert_snapshot!(ended, @"
+    insta::assert_snapshot!(ended.wrapped(), @"
     exit code: 16
     ----- stdout -----
     ----- stderr -----
     bktec run: invalid configuration:
-    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token): failed to fetch a token: /no/such/agent cannot be started: No such file or directory (os error 2)
-    hint: set BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN (tokens are fetched automatically only on Buildkite)
+    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token):
+      failed to fetch a token: cannot start /no/such/agent: No such file or directory (os
+      error 2)
+    hint: set BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN (tokens are fetched automatically only
+      on Buildkite)
     ");
 }
 
@@ -102,12 +107,13 @@ fn upload_without_a_token_says_which_variable_to_set() {
         .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
         .run();
-    insta::assert_snapshot!(ended, @"
+    insta::assert_snapshot!(ended.wrapped(), @"
     exit code: 16
     ----- stdout -----
     ----- stderr -----
     bktec upload: invalid configuration:
-    BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token): failed to fetch a token: buildkite-agent cannot be started: No such file or directory (os error 2)
+    BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token): failed to fetch a
+      token: cannot start buildkite-agent: No such file or directory (os error 2)
     hint: set BUILDKITE_ANALYTICS_TOKEN (tokens are fetched automatically only on Buildkite)
     ");
 }
@@ -131,7 +137,7 @@ fn does_not_call_the_agent_when_oidc_is_off() {
 
 #[test]
 fn never_prints_tokens() {
-    let server = Server::start(|asked, _| match asked.method.as_str() {
+    let server = Server::start(|request, _| match request.method.as_str() {
         "GET" => Reply::not_found(),
         _ => Reply::message(401, "invalid token"),
     });

@@ -1,23 +1,23 @@
-//! A server whose certificate nobody vouches for. Nothing is told to it, and the client says why.
+//! A server with a self-signed certificate: the client sends nothing and reports why.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Stdio};
 
 use crate::bktec::Bktec;
 
-/// A server that speaks TLS with a certificate of its own making. Ends when it is dropped.
+/// A TLS server with a self-signed certificate. Killed on drop.
 struct SelfSigned {
     base: String,
     process: Child,
-    /// Open, so that it can go on talking.
+    /// Kept open, so that the server can write to it.
     _stdout: BufReader<ChildStdout>,
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
 }
 
 impl SelfSigned {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let made = openssl(&folder)
+        let directory = tempfile::tempdir().unwrap();
+        let created = openssl(&directory)
             .args([
                 "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
             ])
@@ -26,8 +26,8 @@ impl SelfSigned {
             .args(["-keyout", "key.pem", "-out", "certificate.pem"])
             .output()
             .unwrap();
-        assert!(made.status.success(), "{made:?}");
-        let mut process = openssl(&folder)
+        assert!(created.status.success(), "{created:?}");
+        let mut process = openssl(&directory)
             .args(["s_server", "-accept", "127.0.0.1:0", "-www"])
             .args(["-key", "key.pem", "-cert", "certificate.pem"])
             .stdout(Stdio::piped())
@@ -44,36 +44,36 @@ impl SelfSigned {
             base: format!("https://{address}"),
             process,
             _stdout: stdout,
-            _folder: folder,
+            _directory: directory,
         }
     }
 }
 
 impl Drop for SelfSigned {
     fn drop(&mut self) {
-        // It may have ended by itself; a test that is over does not care.
+        // It may have exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-fn openssl(folder: &tempfile::TempDir) -> std::process::Command {
+fn openssl(directory: &tempfile::TempDir) -> std::process::Command {
     #[expect(clippy::disallowed_methods, reason = "a stand-in for a server")]
     let mut command = std::process::Command::new("openssl");
     command
-        .current_dir(folder.path())
+        .current_dir(directory.path())
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     command
 }
 
-/// A certificate may be put right while the client tries, so this counts as no connection.
+/// The certificate may be fixed while the client retries, so this counts as unavailable.
 #[test]
-fn a_run_goes_on_without_a_plan() {
+fn run_uses_the_fallback_plan() {
     let server = SelfSigned::start();
     let ended = Bktec::configured(&["run"], &server.base).run();
     assert_eq!(ended.code, 0, "{ended}");
-    assert!(ended.stderr.contains(TOLD), "{ended}");
+    assert!(ended.stderr.contains(UNTRUSTED), "{ended}");
     assert!(
         ended
             .stderr
@@ -85,13 +85,13 @@ fn a_run_goes_on_without_a_plan() {
 }
 
 #[test]
-fn an_upload_fails() {
+fn upload_fails() {
     let server = SelfSigned::start();
     let ended = Bktec::uploading(&["a.json"], &server.base)
         .file("a.json", r#"[{"name":"a","result":"passed"}]"#)
         .run();
     assert_eq!(ended.code, 16, "{ended}");
-    assert!(ended.stderr.contains(TOLD), "{ended}");
+    assert!(ended.stderr.contains(UNTRUSTED), "{ended}");
 }
 
-const TOLD: &str = "the server's certificate is not trusted";
+const UNTRUSTED: &str = "the server's certificate is not trusted";

@@ -34,8 +34,8 @@ fn reports_all_invalid_settings() {
     ----- stdout -----
     ----- stderr -----
     bktec upload: invalid configuration:
-    BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token); the CI agent can only be asked for one where BUILDKITE_ORGANIZATION_SLUG and BUILDKITE_TEST_ENGINE_SUITE_SLUG are set
-    BUILDKITE_TEST_ENGINE_TAGS was ["x"], must be KEY=VALUE (--tag)
+    BUILDKITE_ANALYTICS_TOKEN must not be blank (or give --suite-token); fetching a token from the Buildkite agent requires BUILDKITE_ORGANIZATION_SLUG and BUILDKITE_TEST_ENGINE_SUITE_SLUG
+    BUILDKITE_TEST_ENGINE_TAGS was "x", must be KEY=VALUE (--tag)
     BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT was "xunit", must be one of json, junit, rspec-json, jest-json, playwright-json, cucumber-json, go-jsonl (--format)
     BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT was "soon", must be a duration such as 90s, 2m30s or 1.5h (--timeout)
     "#);

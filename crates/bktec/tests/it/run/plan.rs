@@ -11,7 +11,7 @@ fn runs_its_share_of_an_existing_plan() {
     let server = with_plan(PLAN);
     let ended = Bktec::against(&["run"], &server).run();
     // Longer than a line of source.
-    let warning = "⚠️ The runner exited with code 0 but wrote no results to FOLDER/result.json. \
+    let warning = "⚠️ The runner exited with code 0 but wrote no results to DIRECTORY/result.json. \
                    Did a test end the process? Nothing is retried.";
     let ended = ended.to_string().replace(warning, "(a warning)");
     insta::assert_snapshot!(ended, @r"

@@ -145,7 +145,7 @@ fn a_failed_upload_changes_nothing() {
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(
         ended.stderr,
-        "⚠️ failed to upload FOLDER/result.json: no such suite (status 401)\n"
+        "⚠️ failed to upload DIRECTORY/result.json: no such suite (status 401)\n"
     );
     assert_eq!(server.lines().matches("uploads").count(), 1);
 }
