@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use serde::{Deserialize, Serialize};
 use test_engine_duration::Micros;
 
 /// A result-file format, named as the upload API names it.
@@ -64,7 +65,8 @@ impl fmt::Display for Format {
 }
 
 /// How one execution of a test ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It ran and held.
     Passed,

@@ -13,6 +13,7 @@ mod signals;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -219,18 +220,14 @@ pub fn capture(
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let has_ended = AtomicBool::new(false);
     let exit = std::thread::scope(|scope| {
-        let keep = |kept: &mut Vec<u8>, bytes: &[u8]| {
-            kept.extend_from_slice(bytes);
-            Ok(())
-        };
         let has_ended = &has_ended;
         let out = stdout_pipe.map(|pipe| {
             let kept = &mut stdout;
-            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| keep(kept, bytes)))
+            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| kept.write_all(bytes)))
         });
         let err = stderr_pipe.map(|pipe| {
             let kept = &mut stderr;
-            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| keep(kept, bytes)))
+            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| kept.write_all(bytes)))
         });
         let exit = wait(&mut child, &mut forwarder, command);
         has_ended.store(true, Ordering::Release);

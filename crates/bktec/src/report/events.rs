@@ -139,35 +139,15 @@ pub struct UploadFinished {
     pub error: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TestOutcome {
-    Passed,
-    Failed,
-    Skipped,
-    Unknown,
-}
-
-impl From<Outcome> for TestOutcome {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Passed => Self::Passed,
-            Outcome::Failed => Self::Failed,
-            Outcome::Skipped => Self::Skipped,
-            Outcome::Unknown => Self::Unknown,
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestFinished {
     pub scope: String,
     pub name: String,
     pub path: String,
     /// The final outcome.
-    pub outcome: TestOutcome,
+    pub outcome: Outcome,
     /// In each attempt whose results list the test.
-    pub outcomes: Vec<TestOutcome>,
+    pub outcomes: Vec<Outcome>,
     pub muted: bool,
     /// The plan skips it. If it runs nevertheless, its failures do not count.
     pub to_be_skipped: bool,
@@ -324,8 +304,8 @@ fn test_finished(test: &TestRecord) -> Event {
         scope: test.key.scope.clone(),
         name: test.key.name.clone(),
         path: test.key.path.clone(),
-        outcome: test.outcome.into(),
-        outcomes: test.outcomes.iter().map(|&one| one.into()).collect(),
+        outcome: test.outcome,
+        outcomes: test.outcomes.clone(),
         muted: test.muted,
         to_be_skipped: test.to_be_skipped,
         doubt: test.unproven.map(UnprovenRetry::text).map(str::to_owned),
