@@ -33,6 +33,6 @@ pub mod retention;
 pub mod scopes;
 
 pub(crate) use app::App;
-pub use http::{api_addresses, page_addresses};
+pub use http::{api_addresses, openapi_document, page_paths};
 pub use oidc::PolicyError;
 pub use server::{ServeError, Server, open_store, serve};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The response to `POST …/commit-metadata-backfill/presigned-upload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PresignedUpload {
     /// Location of the archive, in the storage's notation.
     #[serde(default)]
@@ -22,9 +23,11 @@ pub struct PresignedUpload {
 
 /// A form that the storage accepts without further credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PresignedForm {
     /// `POST`.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(POST)$"))]
     pub method: String,
     /// Of the storage.
     pub url: String,

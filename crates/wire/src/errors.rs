@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `{"message": "…"}`; the rate limit fields are present only with status 429.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Error))]
 pub struct ErrorBody {
     /// What is wrong and what to do, for a person.
     pub message: String,

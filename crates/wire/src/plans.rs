@@ -6,18 +6,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanRequest {
     /// The runner's name, such as `rspec`.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub runner: String,
     /// Shared by all nodes of a build; `BUILD_ID/STEP_ID` by default.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub identifier: String,
     /// Number of nodes; 0 if `max_parallelism` lets the server choose.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000))]
     pub parallelism: i64,
     /// Maximum number of nodes if the server chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000))]
     pub max_parallelism: Option<i64>,
     /// Desired seconds per node.
     #[serde(
@@ -45,6 +50,7 @@ pub struct PlanRequest {
 
 /// The tests of a plan request, by how they are identified.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PlanTests {
     /// Whole files (the notation of client version 2).
@@ -69,6 +75,7 @@ pub struct PlanTests {
 
 /// `{"path": "…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilePath {
     /// Relative, with the location prefix.
     pub path: String,
@@ -76,6 +83,7 @@ pub struct FilePath {
 
 /// `{"value": "…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectorValue {
     /// As discovered, without the location prefix.
     pub value: String,
@@ -83,6 +91,7 @@ pub struct SelectorValue {
 
 /// How a [`Case`] identifies its test. Absent or empty means file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CaseFormat {
     /// By path.
@@ -99,6 +108,7 @@ pub enum CaseFormat {
 
 /// One thing to run, in a request (examples only) or in a response (every format).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlanCase))]
 pub struct Case {
     /// Empty for selectors.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -128,6 +138,7 @@ pub struct Case {
 
 /// Requests a part of the tests only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Selection {
     /// Interpreted by the server.
     pub strategy: String,
@@ -138,6 +149,7 @@ pub struct Selection {
 
 /// The response to both `GET` and `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Plan {
     /// As requested.
     #[serde(default)]
@@ -162,11 +174,13 @@ pub struct Plan {
     pub timing_metadata: TimingMetadata,
     /// Fraction of the cases with history, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub known_timings_ratio: Option<f64>,
 }
 
 /// One node's share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Task {
     /// From 0.
     #[serde(default)]
@@ -179,6 +193,7 @@ pub struct Task {
 
 /// A test by scope and name, with its last known location.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TestIdentity {
     /// Group; may be empty.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -193,6 +208,7 @@ pub struct TestIdentity {
 
 /// The durations assumed for cases without history, per format.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimingMetadata {
     /// For [`CaseFormat::File`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,6 +230,7 @@ impl TimingMetadata {
 
 /// Milliseconds assumed for a case without history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimingDefaults {
     /// Median of the cases with history; `None` if there are none.
     #[serde(default)]
@@ -225,9 +242,11 @@ pub struct TimingDefaults {
 
 /// `POST …/test_plan/filter_tests`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilterTestsRequest {
     /// Every discovered file, with the location prefix.
     #[serde(default, deserialize_with = "null_is_default")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub files: Vec<FilePath>,
     /// Maximum number of nodes if the server chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -241,11 +260,13 @@ pub struct FilterTestsRequest {
     pub target_time: Option<f64>,
     /// The client's settings.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub env: crate::EnvPayload,
 }
 
 /// The files to expand into examples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilterTestsResponse {
     /// May be empty.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -254,6 +275,7 @@ pub struct FilterTestsResponse {
 
 /// A file worth expanding into examples.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilteredTest {
     /// As requested.
     pub path: String,
@@ -265,20 +287,24 @@ pub struct FilteredTest {
 /// `POST …/test_files`, the timings call of older clients; the response maps paths to
 /// milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TestFilesRequest {
     /// Relative to the repository or to the project.
     #[serde(default, deserialize_with = "null_is_default")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub paths: Vec<String>,
 }
 
 /// `POST …/test_plan_metadata`: the outcome of a node's run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanMetadataRequest {
     /// Of the client.
     #[serde(default)]
     pub version: String,
     /// The client's settings. They identify the plan and the node.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required, value_type = Object))]
     pub env: crate::EnvPayload,
     /// Start and end of each attempt; empty for a node without tests.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -290,6 +316,7 @@ pub struct PlanMetadataRequest {
 
 /// A point in time of a node's run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimelineEvent {
     /// RFC 3339 with fractions of a second.
     pub timestamp: String,
@@ -299,6 +326,7 @@ pub struct TimelineEvent {
 
 /// Counts of tests; a test that was retried counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Statistics {
     /// Sum of the other counts.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Only `id` is required in a response.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Suite {
     /// UUID.
     pub id: String,
@@ -47,6 +48,7 @@ pub struct Suite {
 
 /// All uploads with the same key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Run {
     /// UUID.
     pub id: String,
@@ -55,8 +57,13 @@ pub struct Run {
     /// As uploaded.
     pub commit_sha: Option<String>,
     /// `running` or `finished`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^(running|finished)$"))]
     pub state: String,
     /// `pending`, `passed`, `failed` or `stale`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^(pending|passed|failed|stale)$")
+    )]
     pub result: String,
     /// Of the API.
     pub url: String,
@@ -70,6 +77,7 @@ pub struct Run {
 
 /// `GET /v2/access-token`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AccessToken {
     /// UUID.
     pub uuid: String,

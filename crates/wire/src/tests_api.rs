@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A test with executions in the suite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Test {
     /// UUID, derived from suite, scope and name.
     pub id: String,
@@ -26,11 +27,13 @@ pub struct Test {
 
 /// `POST …/tests/find`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FindTest {
     /// Group; absent means empty.
     #[serde(default)]
     pub scope: Option<String>,
     /// Unique within the scope.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub name: String,
 }

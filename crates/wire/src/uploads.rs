@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Has the fields that the collectors of every language expect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct UploadReceipt {
     /// UUID.
@@ -17,6 +18,7 @@ pub struct UploadReceipt {
     /// Number of results rejected.
     pub skipped: u64,
     /// Why, for the first 50 of them.
+    #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub errors: Vec<String>,
     /// URL of the run's page.
     pub run_url: String,

@@ -9,9 +9,12 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use test_engine_store::Suite;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, IntoResponses};
 
 use super::error::ApiError;
 use super::notes::RequestNotes;
+use super::openapi::{self, Responses};
 use super::params::path_parameter;
 use crate::App;
 use crate::access::{AccessError, Principal};
@@ -43,7 +46,7 @@ requirements! {
     WritePlans = Scope::WriteTestPlan, Bucket::Plan;
 }
 
-/// The token belongs to the organization in the path, and has the scope.
+/// A token of the organization in the path, with the required scope.
 pub(crate) struct OrganizationAccess<R> {
     pub(crate) principal: Principal,
     requirement: PhantomData<R>,
@@ -63,6 +66,21 @@ impl<R: Requirement> FromRequestParts<App> for OrganizationAccess<R> {
             principal,
             requirement: PhantomData,
         })
+    }
+}
+
+impl<R> IntoParams for OrganizationAccess<R> {
+    fn into_params(_within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        OrganizationMember::into_params(|| None)
+    }
+}
+
+impl<R: Requirement> IntoResponses for OrganizationAccess<R> {
+    fn responses() -> Responses {
+        let mut responses = openapi::errors([401, 404, 429]);
+        let forbidden = format!("The token does not have the scope `{}`.", R::SCOPE);
+        responses.insert("403".to_owned(), openapi::error(forbidden).into());
+        responses
     }
 }
 
@@ -109,6 +127,24 @@ impl<R: Requirement> FromRequestParts<App> for SuiteAccess<R> {
     }
 }
 
+impl<R> IntoParams for SuiteAccess<R> {
+    fn into_params(_within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = OrganizationMember::into_params(|| None);
+        parameters.push(openapi::path_parameter(
+            "suite",
+            "The slug of the suite.",
+            None,
+        ));
+        parameters
+    }
+}
+
+impl<R: Requirement> IntoResponses for SuiteAccess<R> {
+    fn responses() -> Responses {
+        OrganizationAccess::<R>::responses()
+    }
+}
+
 /// Any live access token or OIDC token.
 pub(crate) struct AnyAccess(pub(crate) Principal);
 
@@ -122,6 +158,12 @@ impl FromRequestParts<App> for AnyAccess {
     }
 }
 
+impl IntoResponses for AnyAccess {
+    fn responses() -> Responses {
+        openapi::errors([401, 429])
+    }
+}
+
 /// Any token of the organization in the path.
 pub(crate) struct OrganizationMember(pub(crate) Principal);
 
@@ -132,6 +174,19 @@ impl FromRequestParts<App> for OrganizationMember {
         let principal = member(parts, app).await?;
         count(parts, app, &principal, Bucket::Rest).await?;
         Ok(Self(principal))
+    }
+}
+
+impl IntoParams for OrganizationMember {
+    fn into_params(_within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The slug of the organization.";
+        vec![openapi::path_parameter("organization", description, None)]
+    }
+}
+
+impl IntoResponses for OrganizationMember {
+    fn responses() -> Responses {
+        openapi::errors([401, 404, 429])
     }
 }
 
@@ -151,6 +206,12 @@ impl FromRequestParts<App> for UploadSuite {
             notes.suite(&suite.slug);
         }
         Ok(Self(suite))
+    }
+}
+
+impl IntoResponses for UploadSuite {
+    fn responses() -> Responses {
+        openapi::errors([401])
     }
 }
 

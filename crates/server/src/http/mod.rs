@@ -1,7 +1,7 @@
-//! The server as it is seen from the network: routes, layers, and what all endpoints share.
+//! The HTTP interface: routes, layers, extractors and error responses.
 //!
-//! `api` has one file an endpoint, `web` one file a page. Handlers are thin: extract, call one
-//! function, shape the answer.
+//! `api` has a file for each group of endpoints, `web` one for each page. Handlers are thin: they
+//! extract the request, call the domain, and convert the result.
 
 mod api;
 mod auth;
@@ -10,10 +10,10 @@ mod drain;
 mod error;
 pub(crate) mod listen;
 mod notes;
+mod openapi;
 mod paging;
 mod params;
-mod routes;
-mod shapes;
+mod resources;
 mod web;
 
 use std::any::Any;
@@ -31,17 +31,17 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::App;
 use error::ApiError;
 
-/// Headers that a program in a browser may read.
+/// Headers that scripts of other origins may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Link, RateLimit-Scope, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset",
 );
 
-/// Everything the server answers to.
 pub(crate) fn router(app: App) -> Router {
     Router::new()
         .merge(
-            api::routes()
-                .into_router()
+            api::router()
+                .split_for_parts()
+                .0
                 .layer(SetResponseHeaderLayer::if_not_present(
                     ACCESS_CONTROL_EXPOSE_HEADERS,
                     EXPOSED,
@@ -49,8 +49,8 @@ pub(crate) fn router(app: App) -> Router {
         )
         .merge(web::router())
         .fallback(not_found)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(CatchPanicLayer::custom(panicked))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panic_response))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             drain::layer,
@@ -59,55 +59,72 @@ pub(crate) fn router(app: App) -> Router {
             Arc::clone(&app),
             notes::layer,
         ))
-        // Texts of strangers are in answers that are no pages, too.
+        // API responses contain uploaded text too.
         .layer(SetResponseHeaderLayer::overriding(
             X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
-        // `body` has the limit.
+        // `body` enforces the limit.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }
 
-/// Methods and paths of the API, as the router has them: `("GET", "/v2/access-token")`.
+/// Methods and paths of the API: `("GET", "/v2/access-token")`.
 pub fn api_addresses() -> Vec<(&'static str, String)> {
-    api::routes().addresses().to_vec()
+    let mut addresses = Vec::new();
+    for (path, item) in api::document().paths.paths {
+        let operations = [
+            ("GET", item.get),
+            ("PUT", item.put),
+            ("POST", item.post),
+            ("PATCH", item.patch),
+            ("DELETE", item.delete),
+        ];
+        for (method, operation) in operations {
+            if operation.is_some() {
+                addresses.push((method, path.clone()));
+            }
+        }
+    }
+    addresses
 }
 
-/// The same of the pages: `("GET", "/organizations")`.
-pub fn page_addresses() -> Vec<(&'static str, String)> {
-    web::pages().addresses().to_vec()
+/// Paths of the pages, such as `/organizations`.
+pub fn page_paths() -> Vec<&'static str> {
+    web::pages().into_iter().map(|(path, _)| path).collect()
+}
+
+/// The OpenAPI document of the API, in YAML.
+pub fn openapi_document() -> &'static str {
+    &api::DOCUMENT
 }
 
 async fn not_found(uri: Uri) -> ApiError {
-    ApiError::not_found(format!(
-        "There is nothing at {}. Check the address.",
-        uri.path()
-    ))
+    ApiError::not_found(format!("There is no {}. Check the address.", uri.path()))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         format!(
-            "{method} is not possible at {}. Check the method and the address.",
+            "{} does not support {method}. Check the method and the address.",
             uri.path()
         ),
     )
 }
 
-/// A handler panicked: a mistake in the server, which the one request pays for and no other.
+/// The response if a handler panics. Other requests are not affected.
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "the layer hands the panic over"
+    reason = "the signature that the layer requires"
 )]
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+fn panic_response(panic: Box<dyn Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    ApiError::internal("work on the request", &message).into_response()
+    ApiError::internal("process the request", &message).into_response()
 }
 
 #[cfg(test)]
@@ -121,13 +138,13 @@ mod tests {
     use tower_http::catch_panic::CatchPanicLayer;
 
     #[tokio::test]
-    async fn a_panic_costs_one_request_and_tells_nothing() {
+    async fn a_panic_is_a_500_without_details() {
         async fn panics() -> &'static str {
             panic!("secret detail")
         }
         let router = Router::new()
             .route("/", get(panics))
-            .layer(CatchPanicLayer::custom(super::panicked));
+            .layer(CatchPanicLayer::custom(super::panic_response));
         let request = Request::get("/").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,71 +1,141 @@
 //! Lists in pages: `page`, `per_page` and the `Link` header.
 
 use axum::Json;
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::HeaderValue;
 use axum::http::header::LINK;
-use axum::http::{HeaderValue, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use test_engine_store::Page;
+use test_engine_store::{Listed, Page};
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::ArrayBuilder;
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-/// Items on a page unless asked otherwise.
+use super::error::ApiError;
+use super::openapi::{self, Responses};
+use super::params::Params;
+use crate::App;
+
 const DEFAULT_SIZE: u32 = 30;
-/// Items on a page at most.
-const LARGEST_SIZE: u32 = 100;
+const MAX_SIZE: u32 = 100;
 
-/// The part of a query that chooses a page.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+/// The part of a query that selects a page.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
+    /// From 1; 0 means 1.
+    #[param(default = 1)]
     page: Option<u32>,
+    /// At most 100; larger values mean 100.
+    #[param(default = 30)]
     per_page: Option<u32>,
 }
 
 impl PageQuery {
     pub(crate) fn page(self) -> Page {
-        let size = self.per_page.unwrap_or(DEFAULT_SIZE).min(LARGEST_SIZE);
+        let size = self.per_page.unwrap_or(DEFAULT_SIZE).min(MAX_SIZE);
         Page::new(self.page.unwrap_or(1), size)
     }
 }
 
-/// A page of a list as JSON, with links to its neighbours.
-pub(crate) fn answer<T: Serialize>(
-    items: &[T],
-    page: Page,
-    total: u64,
-    base: &str,
-    uri: &Uri,
-) -> Response {
-    let mut response = Json(items).into_response();
-    let links = links(
-        page,
-        total,
-        &format!("{base}{}", uri.path()),
-        uri.query().unwrap_or_default(),
-    );
-    if let Ok(value) = HeaderValue::from_str(&links)
-        && !links.is_empty()
-    {
-        response.headers_mut().insert(LINK, value);
+/// The requested page of a list, and the address that links to other pages are based on.
+pub(crate) struct Paging {
+    pub(crate) page: Page,
+    /// Without its query.
+    address: String,
+    query: String,
+}
+
+impl FromRequestParts<App> for Paging {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Params(query): Params<PageQuery> = Params::from_request_parts(parts, app).await?;
+        // The URI of the parts lacks the prefix of a nested router.
+        let uri = match parts.extensions.get::<OriginalUri>() {
+            Some(OriginalUri(uri)) => uri,
+            None => &parts.uri,
+        };
+        Ok(Self {
+            page: query.page(),
+            address: format!("{}{}", app.links.public_url(), uri.path()),
+            query: uri.query().unwrap_or_default().to_owned(),
+        })
     }
-    response
+}
+
+impl IntoParams for Paging {
+    fn into_params(within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        PageQuery::into_params(within)
+    }
+}
+
+impl Paging {
+    /// The response with the page's items, each converted with `convert`.
+    pub(crate) fn respond<S, T>(
+        &self,
+        listed: Listed<S>,
+        convert: impl FnMut(S) -> T,
+    ) -> PageOf<T> {
+        PageOf {
+            items: listed.items.into_iter().map(convert).collect(),
+            links: links(self.page, listed.total, &self.address, &self.query),
+        }
+    }
+}
+
+/// A page of a list as JSON, with links to other pages.
+pub(crate) struct PageOf<T> {
+    items: Vec<T>,
+    links: String,
+}
+
+impl<T: Serialize> IntoResponse for PageOf<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.items).into_response();
+        if let Ok(links) = HeaderValue::from_str(&self.links)
+            && !links.is_empty()
+        {
+            response.headers_mut().insert(LINK, links);
+        }
+        response
+    }
+}
+
+impl<T: ToSchema> IntoResponses for PageOf<T> {
+    fn responses() -> Responses {
+        let item = utoipa::openapi::Ref::from_schema_name(T::name());
+        let items = ArrayBuilder::new().items(item);
+        let link = HeaderBuilder::new()
+            .schema(Some(openapi::string(None)))
+            .description(Some("The first, previous, next and last page."));
+        let page = ResponseBuilder::new()
+            .content(
+                "application/json",
+                ContentBuilder::new().schema(Some(items)).build(),
+            )
+            .header("Link", link.build());
+        let mut responses = openapi::errors([400]);
+        responses.insert("200".to_owned(), page.into());
+        responses
+    }
 }
 
 fn links(page: Page, total: u64, address: &str, query: &str) -> String {
     let last = last_page(page, total);
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|pair| {
-            !pair.is_empty() && !matches!(pair.split('=').next(), Some("page" | "per_page"))
-        })
-        .collect();
+    let is_kept = |pair: &&str| {
+        !pair.is_empty() && !matches!(pair.split('=').next(), Some("page" | "per_page"))
+    };
+    let mut kept: Vec<&str> = query.split('&').filter(is_kept).collect();
+    kept.push("");
+    let kept = kept.join("&");
     let link = |number: u32, relation: &str| {
-        let mut pairs = kept.join("&");
-        if !pairs.is_empty() {
-            pairs.push('&');
-        }
-        format!(
-            "<{address}?{pairs}page={number}&per_page={}>; rel=\"{relation}\"",
-            page.size
-        )
+        let size = page.size;
+        format!("<{address}?{kept}page={number}&per_page={size}>; rel=\"{relation}\"")
     };
     let mut links = Vec::new();
     if page.number > 1 {
@@ -77,6 +147,19 @@ fn links(page: Page, total: u64, address: &str, query: &str) -> String {
         links.push(link(last, "last"));
     }
     links.join(", ")
+}
+
+/// The page of a list that was read completely.
+pub(crate) fn paginate<T>(items: Vec<T>, page: Page) -> Listed<T> {
+    let before = (page.number as usize - 1).saturating_mul(page.size as usize);
+    Listed {
+        total: items.len() as u64,
+        items: items
+            .into_iter()
+            .skip(before)
+            .take(page.size as usize)
+            .collect(),
+    }
 }
 
 /// The number of the last page; 1 for an empty list.
@@ -93,36 +176,20 @@ mod tests {
     use super::{PageQuery, links};
 
     #[test]
-    fn sizes_have_a_default_and_a_limit() {
-        let page = |page, per_page| PageQuery { page, per_page }.page();
-        assert_eq!(
-            page(None, None),
-            Page {
-                number: 1,
-                size: 30
-            }
-        );
-        assert_eq!(
-            page(Some(3), Some(1_000)),
-            Page {
-                number: 3,
-                size: 100
-            }
-        );
-        assert_eq!(page(Some(0), Some(0)), Page { number: 1, size: 1 });
+    fn page_sizes_have_a_default_and_a_limit() {
+        for (page, per_page, expected) in [
+            (None, None, Page::new(1, 30)),
+            (Some(3), Some(1_000), Page::new(3, 100)),
+            (Some(0), Some(0), Page::new(1, 1)),
+        ] {
+            assert_eq!(PageQuery { page, per_page }.page(), expected);
+        }
     }
 
     #[test]
-    fn the_middle_page_links_both_ways_and_keeps_the_query() {
-        let links = links(
-            Page {
-                number: 2,
-                size: 10,
-            },
-            25,
-            "http://a/b",
-            "state=muted&page=2&per_page=10",
-        );
+    fn a_middle_page_links_both_ways_and_keeps_the_query() {
+        let query = "state=muted&page=2&per_page=10";
+        let links = links(Page::new(2, 10), 25, "http://a/b", query);
         assert_eq!(
             links,
             "<http://a/b?state=muted&page=1&per_page=10>; rel=\"first\", \
@@ -134,29 +201,8 @@ mod tests {
 
     #[test]
     fn a_single_page_has_no_links() {
-        assert_eq!(
-            links(
-                Page {
-                    number: 1,
-                    size: 10
-                },
-                10,
-                "http://a",
-                ""
-            ),
-            ""
-        );
-        assert_eq!(
-            links(
-                Page {
-                    number: 1,
-                    size: 10
-                },
-                0,
-                "http://a",
-                ""
-            ),
-            ""
-        );
+        for total in [10, 0] {
+            assert_eq!(links(Page::new(1, 10), total, "http://a", ""), "");
+        }
     }
 }

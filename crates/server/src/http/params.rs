@@ -3,9 +3,12 @@
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use uuid::Uuid;
 
 use super::error::ApiError;
+use super::openapi;
 
 /// The query parameters as `T`, else a 400 that names the invalid parameter.
 pub(crate) struct Params<T>(pub(crate) T);
@@ -33,19 +36,37 @@ where
     }
 }
 
-/// The `{id}` of a path. An id that is not a UUID is a 404.
-pub(crate) struct IdInPath(pub(crate) Uuid);
+/// Declares extractors of path parameters; a value that is not valid is a 404.
+macro_rules! path_parameters {
+    ($($type:ident($value:ty) = $name:literal, $format:expr, $description:literal;)*) => {$(
+        pub(crate) struct $type(pub(crate) $value);
 
-impl<S: Send + Sync> FromRequestParts<S> for IdInPath {
-    type Rejection = ApiError;
+        impl<S: Send + Sync> FromRequestParts<S> for $type {
+            type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        path_parameter(parts, "id")
-            .await
-            .and_then(|id| id.parse().ok())
-            .map(Self)
-            .ok_or_else(|| ApiError::not_found("The id in the address is not a UUID."))
-    }
+            async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+                path_parameter(parts, $name)
+                    .await
+                    .and_then(|value| value.parse().ok())
+                    .map(Self)
+                    .ok_or_else(|| {
+                        ApiError::not_found(concat!("The ", $name, " in the path is not valid."))
+                    })
+            }
+        }
+
+        impl IntoParams for $type {
+            fn into_params(_within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+                vec![openapi::path_parameter($name, $description, $format)]
+            }
+        }
+    )*};
+}
+
+path_parameters! {
+    IdInPath(Uuid) = "id", Some("uuid"), "A UUID.";
+    UploadIdInPath(Uuid) = "upload_id", Some("uuid"), "The UUID of an upload.";
+    BuildInPath(String) = "build", None, "The id of a Buildkite build.";
 }
 
 /// A path parameter, percent-decoded; `None` if it is not UTF-8.

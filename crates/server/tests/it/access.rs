@@ -261,7 +261,7 @@ fn verdict(door: Door, kind: &Kind) -> Result<(), (u16, String)> {
         (Door::Uploads, _) | (_, Kind::SuiteToken) => refused(401, ""),
         (Door::AnyAccess, _) => Ok(()),
         (Door::OwnToken, Kind::Access(_) | Kind::ForeignAccess) => Ok(()),
-        (Door::OwnToken, _) => refused(400, "ends by itself"),
+        (Door::OwnToken, _) => refused(400, "cannot be revoked"),
         (_, Kind::ForeignAccess | Kind::ForeignOidc) => refused(404, "There is no organization"),
         (Door::Member, _) => Ok(()),
         (Door::Organization(scope) | Door::Suite(scope), Kind::Access(scopes)) => {

@@ -78,15 +78,6 @@ fn run_and_test(server: &TestServer, name: &str) -> (String, String) {
     (run, test)
 }
 
-/// Every page, as the router has it: whoever adds one is asked here what its ids are.
-fn pages() -> Vec<String> {
-    test_engine::page_addresses()
-        .into_iter()
-        .filter(|(method, _)| *method == "GET")
-        .map(|(_, address)| address)
-        .collect()
-}
-
 /// `bin/load` has a list of what it looks at.
 #[test]
 fn load_is_measured_on_every_page() {
@@ -96,12 +87,12 @@ fn load_is_measured_on_every_page() {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_whitespace().last()?.split('?').next())
         .collect();
-    let pages = pages();
+    let pages = test_engine::page_paths();
     for page in &pages {
-        assert!(looked_at.contains(&page.as_str()), "{page} is not in it");
+        assert!(looked_at.contains(page), "{page} is not in it");
     }
     for address in looked_at {
-        let served = pages.iter().any(|page| page == address)
+        let served = pages.contains(&address)
             || test_engine::api_addresses().contains(&("GET", address.to_owned()));
         assert!(served, "{address} is in it, and nowhere else");
     }
@@ -112,7 +103,7 @@ fn every_page_and_every_refusal_has_the_headers_that_protect_a_reader() {
     let server = TestServer::start();
     let (run, test) = run_and_test(&server, "shaky");
     let cookie = cookie(&server);
-    let mut pages: Vec<String> = pages()
+    let mut pages: Vec<String> = test_engine::page_paths()
         .into_iter()
         .map(|address| match address.split_once("{id}") {
             Some((before, "")) if before.ends_with("/runs/") => run.clone(),

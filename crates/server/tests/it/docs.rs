@@ -39,6 +39,24 @@ fn the_table_of_settings_is_up_to_date() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a variable requests an update, as for snapshots"
+)]
+fn the_openapi_document_is_up_to_date() {
+    let path = document("openapi.yaml");
+    let expected = test_engine::openapi_document();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs_err::write(&path, expected).unwrap();
+        return;
+    }
+    assert!(
+        fs_err::read_to_string(&path).unwrap() == expected,
+        "run UPDATE_DOCS=1 cargo test -p test-engine openapi, and commit docs/server/openapi.yaml"
+    );
+}
+
+#[test]
 fn every_endpoint_is_documented() {
     let text = fs_err::read_to_string(document("api.md")).unwrap();
     let organization = "/v2/analytics/organizations/{organization}";

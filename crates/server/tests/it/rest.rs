@@ -437,7 +437,7 @@ fn the_api_says_where_it_is_described() {
     let document = server.ask("GET", &path).send();
     assert_eq!(document.status, 200);
     assert_eq!(document.header("content-type"), Some("application/yaml"));
-    assert!(document.text().starts_with("openapi: 3.1."));
+    assert!(document.text().starts_with("openapi: \"3.1."));
     let exposed = server.get(SUITE);
     let exposed = exposed.header("access-control-expose-headers").unwrap();
     assert!(exposed.contains("Link"), "{exposed}");

@@ -88,7 +88,7 @@ fn what_cannot_be_a_suite_is_refused_with_every_problem() {
     );
     assert_eq!(
         validation(&server, &json!({"name": 7, "default_branch": ["main"]})),
-        "Name must be a text, Default branch must be a text"
+        "Name must be a string, Default branch must be a string"
     );
     let long = json!({"name": "n".repeat(10_240), "default_branch": "main"});
     assert_eq!(

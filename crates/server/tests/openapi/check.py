@@ -1,8 +1,7 @@
-"""Checks an OpenAPI document, and answers that were recorded against it.
+"""Validates an OpenAPI document, and recorded responses against it.
 
-Usage: check.py DOCUMENT FOLDER. The folder has one file an operation, named after it: a list of
-exchanges with `status`, `content_type` and `body`. Prints one JSON object: the `operations` of the
-document (method and path) and the `problems` that were found. It decides nothing: a test does.
+Usage: check.py DOCUMENT DIRECTORY. The directory has a file for each operation, named after it: a
+list of exchanges with `status`, `content_type` and `body`. Prints the problems as a JSON list.
 """
 
 import json
@@ -30,7 +29,7 @@ class Document:
         self.registry = Registry().with_resource(HERE, resource)
 
     def resolve(self, value, place):
-        """A response, which may be a reference, and where it is."""
+        """Follows a reference; returns the response and its JSON pointer."""
         if "$ref" not in value:
             return value, place
         place = value["$ref"].removeprefix("#")
@@ -56,28 +55,27 @@ def check_exchange(document, responses, place, exchange):
     content = response.get("content", {})
     if not content:
         if exchange["body"] is not None:
-            yield "has a body where none is documented"
+            yield "has a body although none is documented"
         return
     kind = (exchange["content_type"] or "").split(";")[0]
     if kind not in content:
-        yield f"is of the type {kind!r}, documented is {sorted(content)}"
+        yield f"has the type {kind!r}; documented are {sorted(content)}"
         return
     yield from document.errors(exchange["body"], response_place + pointer("content", kind, "schema"))
 
 
-def main(document_path, folder):
+def main(document_path, directory):
     document = Document(document_path)
     problems = [str(error)[:500] for error in OpenAPIV31SpecValidator(document.content).iter_errors()]
-    operations, names, by_default = [], set(), 0
+    names, by_default = set(), 0
     for path, item in document.content["paths"].items():
         for method in sorted(METHODS & set(item)):
             operation = item[method]
             name = operation["operationId"]
             names.add(name)
-            operations.append(f"{method.upper()} {path}")
-            recorded = folder / f"{name}.json"
+            recorded = directory / f"{name}.json"
             if not recorded.exists():
-                problems.append(f"{name}: nothing was recorded")
+                problems.append(f"{name}: no recorded exchanges")
                 continue
             place = pointer("paths", path, method, "responses")
             seen = set()
@@ -89,12 +87,12 @@ def main(document_path, folder):
                 for problem in check_exchange(document, operation["responses"], place, exchange):
                     problems.append(f"{name} {status} ({exchange['case']}): {problem}")
             for status in set(operation["responses"]) - seen - {"default"}:
-                problems.append(f"{name}: no answer with the status {status} was recorded")
+                problems.append(f"{name}: no recorded response with the status {status}")
     if by_default == 0:
-        problems.append("no answer was recorded that only `default` documents")
-    for stray in sorted({path.stem for path in folder.glob("*.json")} - names):
-        problems.append(f"{stray}: recorded, and not documented")
-    json.dump({"operations": sorted(operations), "problems": sorted(problems)}, sys.stdout)
+        problems.append("no recorded response is documented by `default` only")
+    for unknown in sorted({path.stem for path in directory.glob("*.json")} - names):
+        problems.append(f"{unknown}: recorded but not documented")
+    json.dump(sorted(problems), sys.stdout)
 
 
 if __name__ == "__main__":

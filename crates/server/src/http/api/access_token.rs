@@ -1,4 +1,4 @@
-//! `GET /v2/access-token`: what the token in use may do. `DELETE` takes it back.
+//! `/v2/access-token`: the access token of the request.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +9,12 @@ use crate::App;
 use crate::http::auth::AnyAccess;
 use crate::http::error::ApiError;
 
-pub(super) async fn get(AnyAccess(principal): AnyAccess) -> Json<AccessToken> {
+/// Get the scopes of the token in use
+#[utoipa::path(
+    get, path = "/v2/access-token", tag = "General",
+    responses((status = 200, body = AccessToken), AnyAccess),
+)]
+pub(super) async fn get_access_token(AnyAccess(principal): AnyAccess) -> Json<AccessToken> {
     Json(AccessToken {
         uuid: principal.token_uuid.to_string(),
         scopes: principal.scopes,
@@ -17,13 +22,18 @@ pub(super) async fn get(AnyAccess(principal): AnyAccess) -> Json<AccessToken> {
     })
 }
 
-pub(super) async fn delete(
+/// Revoke the token in use
+#[utoipa::path(
+    delete, path = "/v2/access-token", tag = "General",
+    responses((status = 204), AnyAccess),
+)]
+pub(super) async fn revoke_access_token(
     State(app): State<App>,
     AnyAccess(principal): AnyAccess,
 ) -> Result<StatusCode, ApiError> {
     if principal.only_suite.is_some() {
         return Err(ApiError::bad_request(
-            "An OIDC token is not kept here, so it cannot be revoked; it ends by itself.",
+            "OIDC tokens cannot be revoked; they expire on their own.",
         ));
     }
     app.store

@@ -1,7 +1,7 @@
-//! `POST …/commit-metadata-backfill/upload`: takes an archive that comes with a form of ours.
+//! `POST …/commit-metadata-backfill/upload`: receives the archive of a form.
 //!
-//! The form's seal is the only credential. The file goes to storage while it comes; nothing of it is
-//! looked at here. What is wrong with it shows in the list of backfills.
+//! The form's seal is the only credential. The file is streamed to storage without being read;
+//! problems with its content are reported in the list of backfills.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,24 +14,43 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 use futures_util::Stream;
 use test_engine_store::Store;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::App;
 use crate::backfills::{FILE_FIELD, SignedForm};
 use crate::blobs::{BlobError, Key};
+use crate::error_chain::ErrorChain;
+use crate::http::auth::{SuiteAccess, WriteSuites};
 use crate::http::error::ApiError;
 use crate::http::notes::RequestNotes;
+use crate::http::openapi::{BadRequest, Forbidden, NotFound, TooLarge};
 
-/// Fields before the file; ours has five.
-const MOST_FIELDS: usize = 50;
-/// Bytes of such a field.
-const FIELD_LIMIT: usize = 4 * 1024;
-/// Bytes of a request that are not the file's.
-const AROUND_THE_FILE: u64 = 64 * 1024;
-/// The longest silence between two pieces of the file.
-const SILENCE_LIMIT: Duration = Duration::from_mins(1);
+/// Fields before the file; the forms of this server have five.
+const MAX_FIELDS: usize = 50;
+/// In bytes.
+const MAX_FIELD: usize = 4 * 1024;
+/// Bytes of the request in addition to the file.
+const FORM_OVERHEAD: u64 = 64 * 1024;
+/// Maximum time between two chunks of the file.
+const CHUNK_TIMEOUT: Duration = Duration::from_mins(1);
 
-pub(super) async fn post(
+/// The fields of the form, then the file.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+struct ArchiveForm {
+    #[schema(content_media_type = "application/gzip")]
+    file: String,
+}
+
+/// Send the archive with such a form, if the server stores files in a directory
+#[utoipa::path(
+    post, path = "/commit-metadata-backfill/upload", tag = "Commits", security(()),
+    params(SuiteAccess<WriteSuites>),
+    request_body(content = inline(ArchiveForm), content_type = "multipart/form-data"),
+    responses((status = 204), BadRequest, Forbidden, NotFound, TooLarge),
+)]
+pub(super) async fn send_backfill(
     State(app): State<App>,
     Path((organization, suite)): Path<(String, String)>,
     request: Request,
@@ -40,19 +59,18 @@ pub(super) async fn post(
         .store
         .suite(&organization, &suite)
         .await?
-        .ok_or_else(|| ApiError::not_found("There is no such suite. Check the form's address."))?;
+        .ok_or_else(|| {
+            ApiError::not_found("There is no such suite. Check the address of the form.")
+        })?;
     if let Some(notes) = request.extensions().get::<RequestNotes>() {
         notes.organization(&suite.organization_slug);
         notes.suite(&suite.slug);
     }
-    let announced = request
+    let content_length = request
         .headers()
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let mut parts: Multipart = request
-        .extract()
-        .await
-        .map_err(|error| unreadable(&error))?;
+    let mut parts: Multipart = request.extract().await.map_err(|error| invalid(&error))?;
 
     let mut fields = BTreeMap::new();
     let mut file = loop {
@@ -63,58 +81,76 @@ pub(super) async fn post(
         if name == FILE_FIELD {
             break field;
         }
-        if fields.len() >= MOST_FIELDS {
+        if fields.len() >= MAX_FIELDS {
             return Err(ApiError::bad_request(format!(
-                "The form has more than {MOST_FIELDS} fields before its file."
+                "The form has more than {MAX_FIELDS} fields before its file."
             )));
         }
-        fields.insert(name, short_text(field).await?);
+        fields.insert(name, field_text(field).await?);
     };
     let form = app
         .backfills
         .form_key
         .check(&fields, suite.uuid, app.clock.now())
         .map_err(|problem| ApiError::forbidden(problem.to_string()))?;
-    if announced.is_some_and(|length| length > form.limit.saturating_add(AROUND_THE_FILE)) {
+    if content_length.is_some_and(|length| length > form.limit.saturating_add(FORM_OVERHEAD)) {
         return Err(too_large(form.limit));
     }
     if !app.store.begin_backfill(suite.id, form.upload).await? {
         return Err(ApiError::forbidden(
-            "The form has been used, or is no longer known. Ask for a new one.",
+            "The form was already used or has been deleted. Request a new one.",
         ));
     }
-    let mut taken = Taken {
+    let mut lease = FormLease {
         store: app.store.clone(),
         form: Some(form.upload),
     };
     let key = Key::incoming_backfill(suite.uuid, form.upload);
-    let size = receive(&app, &key, &form, &mut file).await?;
+    let received = receive(&app, &key, &form, &mut file).await;
     drop(file);
-    // What comes after the file may be anything: the file may have been cut short by it.
+    let result = match received {
+        Ok(size) => complete(&app, &key, &form, size, &mut parts).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(()) => lease.form = None,
+        // Before the response, so that the form can be used again immediately.
+        Err(_) => lease.release().await,
+    }
+    result.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn complete(
+    app: &App,
+    key: &Key,
+    form: &SignedForm,
+    size: u64,
+    parts: &mut Multipart,
+) -> Result<(), ApiError> {
+    // Anything after the file may mean that the file was cut off.
     if size == 0 || !matches!(parts.next_field().await, Ok(None)) {
-        app.blobs.delete(&key).await?;
+        app.blobs.delete(key).await?;
         return Err(ApiError::bad_request(
             "The form must end with its file, and the file must not be empty.",
         ));
     }
     let now = app.clock.now();
     app.store.backfill_received(form.upload, size, now).await?;
-    taken.form = None;
     app.backfills.wake.notify_one();
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 async fn next_field(parts: &mut Multipart) -> Result<Option<Field<'_>>, ApiError> {
-    parts.next_field().await.map_err(|error| unreadable(&error))
+    parts.next_field().await.map_err(|error| invalid(&error))
 }
 
-async fn short_text(mut field: Field<'_>) -> Result<String, ApiError> {
+async fn field_text(mut field: Field<'_>) -> Result<String, ApiError> {
     let mut value = Vec::new();
-    while let Some(piece) = field.chunk().await.map_err(|error| unreadable(&error))? {
-        value.extend_from_slice(&piece);
-        if value.len() > FIELD_LIMIT {
+    while let Some(chunk) = field.chunk().await.map_err(|error| invalid(&error))? {
+        value.extend_from_slice(&chunk);
+        if value.len() > MAX_FIELD {
             return Err(ApiError::bad_request(format!(
-                "A field of the form has more than {FIELD_LIMIT} bytes."
+                "A field of the form is longer than {MAX_FIELD} bytes."
             )));
         }
     }
@@ -127,37 +163,37 @@ async fn receive(
     form: &SignedForm,
     file: &mut Field<'_>,
 ) -> Result<u64, ApiError> {
-    let pieces = Box::pin(pieces(file));
-    match app.blobs.receive(key, pieces, form.limit).await {
+    let chunks = Box::pin(chunks(file));
+    match app.blobs.receive(key, chunks, form.limit).await {
         Ok(size) => Ok(size),
         Err(BlobError::TooLarge { limit }) => Err(too_large(limit)),
         Err(BlobError::Sender(problem)) => Err(ApiError::bad_request(format!(
-            "The file did not arrive as a whole ({problem}). Send it again."
+            "The file was not received completely ({problem}). Send it again."
         ))),
         Err(error) => Err(error.into()),
     }
 }
 
-fn pieces(file: &mut Field<'_>) -> impl Stream<Item = Result<Bytes, String>> {
+fn chunks(file: &mut Field<'_>) -> impl Stream<Item = Result<Bytes, String>> {
     futures_util::stream::unfold(file, |file| async {
-        match tokio::time::timeout(SILENCE_LIMIT, file.chunk()).await {
-            Ok(Ok(Some(piece))) => Some((Ok(piece), file)),
+        match tokio::time::timeout(CHUNK_TIMEOUT, file.chunk()).await {
+            Ok(Ok(Some(chunk))) => Some((Ok(chunk), file)),
             Ok(Ok(None)) => None,
             Ok(Err(error)) => Some((Err(error.to_string()), file)),
-            Err(_elapsed) => Some((Err("nothing more came".to_owned()), file)),
+            Err(_elapsed) => Some((Err("timed out".to_owned()), file)),
         }
     })
 }
 
-fn unreadable(error: &dyn std::fmt::Display) -> ApiError {
-    ApiError::bad_request(format!("The form cannot be read ({error})."))
+fn invalid(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::bad_request(format!("The form is not valid ({error})."))
 }
 
 fn too_large(limit: u64) -> ApiError {
     ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         format!(
-            "The archive has more than {limit} bytes. Collect fewer days at once, or raise \
+            "The archive is larger than {limit} bytes. Collect fewer days, or raise \
              --backfill-limit-mib on the server."
         ),
     )
@@ -165,30 +201,40 @@ fn too_large(limit: u64) -> ApiError {
 
 impl From<BlobError> for ApiError {
     fn from(error: BlobError) -> Self {
-        let cause = crate::error_chain::ErrorChain(&error);
+        let cause = ErrorChain(&error);
         tracing::error!(cause = %cause, "failed to use the object storage");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "The server cannot use its object storage now. Try again later; the server's log says \
-             why.",
+            "The object storage is unavailable. Try again later; the server log has the cause.",
         )
     }
 }
 
-/// A form in use: given back when its sender does not come to the end.
-struct Taken {
+/// Reserves a form for one request; releases it unless the request completes.
+struct FormLease {
     store: Store,
     form: Option<Uuid>,
 }
 
-impl Drop for Taken {
+impl FormLease {
+    async fn release(&mut self) {
+        if let Some(form) = self.form.take() {
+            release(&self.store, form).await;
+        }
+    }
+}
+
+/// For requests that are cancelled.
+impl Drop for FormLease {
     fn drop(&mut self) {
         let Some(form) = self.form.take() else { return };
         let store = self.store.clone();
-        tokio::spawn(async move {
-            if let Err(error) = store.give_back_backfill(form).await {
-                tracing::warn!(cause = %error, "failed to give a form back");
-            }
-        });
+        tokio::spawn(async move { release(&store, form).await });
+    }
+}
+
+async fn release(store: &Store, form: Uuid) {
+    if let Err(error) = store.give_back_backfill(form).await {
+        tracing::warn!(cause = %error, "failed to release a form");
     }
 }

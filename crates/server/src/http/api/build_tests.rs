@@ -1,88 +1,78 @@
-//! `GET …/builds/{build}/tests`: the tests that ran in a build, over all suites, in pages.
+//! `GET …/builds/{build}/tests`: the tests of a build, in all suites.
 //!
-//! A build is what `run_env[key]` says in uploads from Buildkite. Metrics are always told, and are
-//! of the build's own executions.
+//! A build is identified by `run_env[key]` of uploads from Buildkite. Metrics are always included,
+//! and cover only the executions of the build.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use axum::extract::{Path, State};
-use axum::http::Uri;
-use axum::response::Response;
-use serde::Deserialize;
-use test_engine_store::Suite;
+use axum::extract::State;
+use test_engine_store::{Listed, Suite};
 
-use super::test_answers::Details;
-use super::test_filter::{Sent, TestFilter};
+use super::test_details::Details;
+use super::test_filter::TestFilter;
+use super::test_query::{PeriodQuery, TestsQuery};
 use crate::App;
 use crate::http::auth::{OrganizationAccess, ReadSuites};
 use crate::http::error::ApiError;
-use crate::http::paging::{self, PageQuery};
-use crate::http::params::Params;
+use crate::http::paging::{PageOf, Paging};
+use crate::http::params::{BuildInPath, Params};
+use crate::http::resources::MeasuredTest;
 
-#[derive(Deserialize)]
-pub(super) struct Build {
-    build: String,
-}
-
-pub(super) async fn get(
+/// List the tests that ran in a build, in all suites
+#[utoipa::path(
+    get, path = "/builds/{build}/tests", tag = "Tests",
+    params(OrganizationAccess<ReadSuites>, BuildInPath, TestsQuery, Paging),
+    responses(PageOf<MeasuredTest>, OrganizationAccess<ReadSuites>),
+)]
+pub(super) async fn list_build_tests(
     State(app): State<App>,
     access: OrganizationAccess<ReadSuites>,
-    path: Result<Path<Build>, axum::extract::rejection::PathRejection>,
-    Params(paging): Params<PageQuery>,
-    Params(sent): Params<Sent>,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    let unknown = || {
-        ApiError::not_found(
-            "No run of this organization is known to be of this build. Check its id; only \
-             uploads from Buildkite name one.",
-        )
-    };
-    let Ok(Path(Build { build })) = path else {
-        return Err(unknown());
-    };
+    BuildInPath(build): BuildInPath,
+    paging: Paging,
+    Params(query): Params<TestsQuery>,
+    Params(period): Params<PeriodQuery>,
+) -> Result<PageOf<MeasuredTest>, ApiError> {
     for (name, value) in [
-        ("period", &sent.period),
-        ("min_timestamp", &sent.min_timestamp),
-        ("max_timestamp", &sent.max_timestamp),
+        ("period", &period.period),
+        ("min_timestamp", &period.min_timestamp),
+        ("max_timestamp", &period.max_timestamp),
     ] {
         if value.is_some() {
             return Err(ApiError::bad_request(format!(
-                "A build has its own period. Leave {name} out."
+                "{name} cannot be combined with a build. Remove it."
             )));
         }
     }
-    let page = paging.page();
-    let filter = TestFilter::new(&sent, page, app.clock.now())?;
+    let filter = TestFilter::new(&query, &period, paging.page, app.clock.now())?;
     let listed = filter
         .of_build(&app, access.principal.organization, &build)
         .await?
-        .ok_or_else(unknown)?;
+        .ok_or_else(|| {
+            ApiError::not_found(
+                "This organization has no run of this build. Check the id; only uploads from \
+                 Buildkite have one.",
+            )
+        })?;
     let mut suites: BTreeMap<i64, (Suite, Details)> = BTreeMap::new();
-    let mut shapes = Vec::with_capacity(listed.items.len());
+    let mut items = Vec::with_capacity(listed.items.len());
     for item in &listed.items {
         let id = item.test.suite;
         let (suite, details) = match suites.entry(id.get()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let Some(suite) = app.store.suite_by_id(id).await? else {
-                    // Deleted between two questions.
+                    // Deleted since the tests were read.
                     continue;
                 };
-                let its_tests = listed.items.iter().map(|item| &item.test);
-                let its_tests = its_tests.filter(|test| test.suite == id);
-                let details = Details::of(&app, &suite, its_tests).await?;
+                let tests = listed.items.iter().map(|item| &item.test);
+                let tests = tests.filter(|test| test.suite == id);
+                let details = Details::of(&app, &suite, tests).await?;
                 new.insert((suite, details))
             }
         };
-        shapes.push(details.with_metrics(item, suite, &app.links));
+        items.push(details.measured(item, suite, &app.links));
     }
-    Ok(paging::answer(
-        &shapes,
-        page,
-        listed.total,
-        app.links.public_url(),
-        &uri,
-    ))
+    let total = listed.total;
+    Ok(paging.respond(Listed { items, total }, |test| test))
 }

@@ -1,49 +1,65 @@
-//! `PUT …/execution-tags`: tags for executions that have come in before.
+//! `PUT …/execution-tags`: adds tags to executions that were uploaded before.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use test_engine_store::NewExecutionTags;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::App;
 use crate::http::auth::{SuiteAccess, WriteExecutionTags};
 use crate::http::body::{self, JsonBody};
 use crate::http::error::ApiError;
+use crate::http::openapi::BadRequest;
 use crate::ingest;
 
-/// Executions in one request.
-const MOST_EXECUTIONS: usize = 100_000;
-/// Bytes that one of them takes at least; for how heavy the work will be.
-const BYTES_EACH: usize = 60;
+const MAX_EXECUTIONS: usize = 100_000;
+/// Minimum bytes per execution, to estimate the amount of work.
+const MIN_EXECUTION_BYTES: usize = 60;
 
-#[derive(Deserialize)]
-pub(super) struct Request {
-    executions: Vec<Tagged>,
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ExecutionTags {
+    #[schema(max_items = 100_000)]
+    executions: Vec<TaggedExecution>,
 }
 
-#[derive(Deserialize)]
-struct Tagged {
+#[derive(Deserialize, ToSchema)]
+struct TaggedExecution {
     id: String,
+    /// Up to 10; every key begins with `mut.`.
     tags: BTreeMap<String, String>,
 }
 
-pub(super) async fn put(
+#[derive(Serialize, ToSchema)]
+pub(super) struct TaggedCount {
+    executions: usize,
+}
+
+/// Tag uploaded executions; one request per minute
+#[utoipa::path(
+    put, path = "/execution-tags", tag = "Tests",
+    params(SuiteAccess<WriteExecutionTags>), request_body = ExecutionTags,
+    responses(
+        (status = 200, body = inline(TaggedCount)),
+        BadRequest, SuiteAccess<WriteExecutionTags>,
+    ),
+)]
+pub(super) async fn set_execution_tags(
     State(app): State<App>,
     access: SuiteAccess<WriteExecutionTags>,
-    JsonBody(request): JsonBody<Request>,
-) -> Result<Json<Value>, ApiError> {
+    JsonBody(request): JsonBody<ExecutionTags>,
+) -> Result<Json<TaggedCount>, ApiError> {
     let count = request.executions.len();
-    if count > MOST_EXECUTIONS {
+    if count > MAX_EXECUTIONS {
         return Err(ApiError::bad_request(format!(
-            "executions has {count} entries, and at most {MOST_EXECUTIONS} are taken at once."
+            "executions has {count} entries; the maximum is {MAX_EXECUTIONS}."
         )));
     }
-    let executions =
-        body::run_blocking(count.saturating_mul(BYTES_EACH), move || checked(request)).await?;
+    let bytes = count.saturating_mul(MIN_EXECUTION_BYTES);
+    let executions = body::run_blocking(bytes, move || validate(request)).await?;
     app.store
         .set_execution_tags(access.suite.id, &executions)
         .await?
@@ -52,15 +68,15 @@ pub(super) async fn put(
                 "This suite has no execution {unknown}. Nothing was changed."
             ))
         })?;
-    Ok(Json(json!({"executions": count})))
+    Ok(Json(TaggedCount { executions: count }))
 }
 
-fn checked(request: Request) -> Result<Vec<NewExecutionTags>, ApiError> {
-    let check = |(place, tagged): (usize, Tagged)| {
+fn validate(request: ExecutionTags) -> Result<Vec<NewExecutionTags>, ApiError> {
+    let validate = |(index, tagged): (usize, TaggedExecution)| {
         let execution = Uuid::parse_str(&tagged.id)
-            .map_err(|_| format!("executions[{place}].id is not a UUID."))?;
+            .map_err(|_| format!("executions[{index}].id is not a UUID."))?;
         ingest::check_mutable_tags(&tagged.tags)
-            .map_err(|problem| format!("executions[{place}].tags: {problem}."))?;
+            .map_err(|problem| format!("executions[{index}].tags: {problem}."))?;
         Ok(NewExecutionTags {
             execution,
             tags: tagged.tags,
@@ -68,7 +84,7 @@ fn checked(request: Request) -> Result<Vec<NewExecutionTags>, ApiError> {
     };
     let executions = request.executions.into_iter().enumerate();
     executions
-        .map(check)
+        .map(validate)
         .collect::<Result<_, String>>()
         .map_err(ApiError::bad_request)
 }

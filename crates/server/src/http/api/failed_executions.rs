@@ -1,31 +1,32 @@
-//! `GET …/runs/{id}/failed_executions`: what failed in a run, in pages.
+//! `GET …/runs/{id}/failed_executions`.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::Uri;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use test_engine_duration::Micros;
 use test_engine_store::{FailedExecution, Run, Suite};
+use utoipa::{IntoParams, ToSchema};
 
-use super::run_get;
+use super::runs;
 use crate::App;
 use crate::clock::rfc3339;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::paging::{self, PageQuery};
+use crate::http::paging::{PageOf, Paging};
 use crate::http::params::{IdInPath, Params};
 use crate::links::Links;
 
-#[derive(Deserialize)]
-pub(super) struct Detail {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FailedExecutionsQuery {
     #[serde(default)]
     include_failure_expanded: bool,
 }
 
-#[derive(Serialize)]
-struct Shape {
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = FailedExecution)]
+pub(super) struct FailedExecutionBody {
     execution_id: String,
     run_id: String,
     test_id: String,
@@ -34,76 +35,74 @@ struct Shape {
     created_at: String,
     branch: Option<String>,
     failure_reason: Option<String>,
-    /// Seconds.
+    /// In seconds.
     duration: Option<f64>,
     location: Option<String>,
+    /// Scope and name.
     test_name: String,
     run_url: String,
     test_url: String,
     test_execution_url: String,
     tags: BTreeMap<String, String>,
+    /// Only with `include_failure_expanded`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
     failure_expanded: Option<Vec<Expanded>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Expanded {
     expanded: Vec<String>,
     backtrace: Vec<String>,
 }
 
-pub(super) async fn get(
+/// List the failed executions of a run
+#[utoipa::path(
+    get, path = "/runs/{id}/failed_executions", tag = "Runs",
+    params(SuiteAccess<ReadSuites>, IdInPath, FailedExecutionsQuery, Paging),
+    responses(PageOf<FailedExecutionBody>, SuiteAccess<ReadSuites>),
+)]
+pub(super) async fn list_failed_executions(
     State(app): State<App>,
     access: SuiteAccess<ReadSuites>,
     IdInPath(id): IdInPath,
-    Params(paging): Params<PageQuery>,
-    Params(detail): Params<Detail>,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    let page = paging.page();
-    let run = run_get::find(&app, &access, id).await?;
-    let listed = app.store.failed_executions(&run, page).await?;
-    let total = listed.total;
-    let shapes: Vec<Shape> = listed
-        .items
-        .into_iter()
-        .map(|execution| {
-            shape(
-                execution,
-                &run,
-                &access.suite,
-                &app.links,
-                detail.include_failure_expanded,
-            )
-        })
-        .collect();
-    Ok(paging::answer(
-        &shapes,
-        page,
-        total,
-        app.links.public_url(),
-        &uri,
-    ))
+    paging: Paging,
+    Params(query): Params<FailedExecutionsQuery>,
+) -> Result<PageOf<FailedExecutionBody>, ApiError> {
+    let run = runs::find(&app, &access, id).await?;
+    let listed = app.store.failed_executions(&run, paging.page).await?;
+    Ok(paging.respond(listed, |mut execution| {
+        let expanded = std::mem::take(&mut execution.failure_expanded).into_iter();
+        let mut body = body(execution, &run, &access.suite, &app.links);
+        body.failure_expanded = query.include_failure_expanded.then(|| {
+            expanded
+                .map(|detail| Expanded {
+                    expanded: detail.expanded,
+                    backtrace: detail.backtrace,
+                })
+                .collect()
+        });
+        body
+    }))
 }
 
-fn shape(
+fn body(
     execution: FailedExecution,
     run: &Run,
     suite: &Suite,
     links: &Links,
-    with_expanded: bool,
-) -> Shape {
+) -> FailedExecutionBody {
     let test = &execution.test;
     let test_url = links.test_page(suite, test.uuid);
     let mut tags = execution.tags;
-    for told_elsewhere in ["result", "scm.branch", "scm.commit_sha"] {
-        tags.remove(told_elsewhere);
+    for has_own_field in ["result", "scm.branch", "scm.commit_sha"] {
+        tags.remove(has_own_field);
     }
     if let Some(file) = &test.file_name {
         tags.entry("code.file.path".to_owned())
             .or_insert_with(|| file.clone());
     }
-    Shape {
+    FailedExecutionBody {
         execution_id: execution.uuid.to_string(),
         run_id: execution.run_uuid.to_string(),
         test_id: test.uuid.to_string(),
@@ -114,29 +113,15 @@ fn shape(
         failure_reason: execution.failure_reason,
         duration: execution.duration.map(Micros::seconds),
         location: test.location.clone(),
-        test_name: full_name(&test.scope, &test.name),
+        test_name: if test.scope.is_empty() {
+            test.name.clone()
+        } else {
+            format!("{} {}", test.scope, test.name)
+        },
         run_url: links.run_page(suite, run.uuid),
         test_execution_url: format!("{test_url}?execution_id={}", execution.uuid),
         test_url,
         tags,
-        failure_expanded: with_expanded.then(|| {
-            execution
-                .failure_expanded
-                .into_iter()
-                .map(|detail| Expanded {
-                    expanded: detail.expanded,
-                    backtrace: detail.backtrace,
-                })
-                .collect()
-        }),
-    }
-}
-
-/// Scope and name as one.
-fn full_name(scope: &str, name: &str) -> String {
-    if scope.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{scope} {name}")
+        failure_expanded: None,
     }
 }

@@ -1,66 +1,80 @@
-//! `GET …/flaky-tests`: the older list of flaky tests, in pages.
+//! `GET …/flaky-tests`: the older list of flaky tests.
 //!
-//! Flaky are the tests with the label `flaky`, whoever put it there. An instance is a failed
-//! execution in the period.
+//! Flaky are the tests with the label `flaky`, whoever added it. An instance is a failed execution
+//! in the period.
 
 use axum::extract::State;
-use axum::http::Uri;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use test_engine_store::{LabelFilter, TestId, Timestamp};
-use test_engine_wire as wire;
+use utoipa::{IntoParams, ToSchema};
 
-use super::test_answers::Details;
-use super::test_filter::{Sent, TestFilter};
+use super::test_details::Details;
+use super::test_filter::TestFilter;
+use super::test_query::{PeriodQuery, TestsQuery};
 use crate::App;
 use crate::clock::rfc3339;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
-use crate::http::paging::{self, PageQuery};
+use crate::http::paging::{PageOf, Paging};
 use crate::http::params::Params;
+use crate::http::resources::LabelledTest;
 
-/// The label of flaky tests.
 const LABEL: &str = "flaky";
 
-#[derive(Deserialize)]
-pub(super) struct Query {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FlakyQuery {
+    /// A substring of scope and name.
     search: Option<String>,
+    /// A name, `!name` for all other branches, or `prefix*`.
     branch: Option<String>,
+    /// Executions are counted by UTC day.
+    #[param(
+        pattern = "^(1hour|4hours|1day|7days|14days|28days)$",
+        default = "7days"
+    )]
     period: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Shape {
+#[derive(Default, Serialize, ToSchema)]
+pub(super) struct FlakyTest {
     #[serde(flatten)]
-    test: wire::Test,
+    test: LabelledTest,
     /// Failed executions in the period.
     instances: u64,
-    /// The day of the latest failure, at its beginning.
+    /// The day of the latest failure.
     latest_occurrence_at: Option<String>,
-    /// The same.
+    /// The same as `latest_occurrence_at`.
     most_recent_instance_at: Option<String>,
-    /// Not known here.
+    /// Always null.
     last_resolved_at: Option<String>,
-    /// Team slugs.
+    /// The slugs of the teams.
     ownership_team_ids: Vec<String>,
 }
 
-pub(super) async fn get(
+/// List the tests with the label `flaky`
+#[utoipa::path(
+    get, path = "/flaky-tests", tag = "Tests",
+    params(SuiteAccess<ReadSuites>, FlakyQuery, Paging),
+    responses(PageOf<FlakyTest>, SuiteAccess<ReadSuites>),
+)]
+pub(super) async fn list_flaky_tests(
     State(app): State<App>,
     access: SuiteAccess<ReadSuites>,
-    Params(paging): Params<PageQuery>,
-    Params(query): Params<Query>,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    let page = paging.page();
+    paging: Paging,
+    Params(query): Params<FlakyQuery>,
+) -> Result<PageOf<FlakyTest>, ApiError> {
     let suite = &access.suite;
-    let sent = Sent {
+    let tests = TestsQuery {
         search: query.search,
         branch: query.branch,
-        period: query.period,
-        ..Sent::default()
+        ..TestsQuery::default()
     };
-    let mut filter = TestFilter::new(&sent, page, app.clock.now())?;
+    let period = PeriodQuery {
+        period: query.period,
+        ..PeriodQuery::default()
+    };
+    let mut filter = TestFilter::new(&tests, &period, paging.page, app.clock.now())?;
     filter.query.labels.push(LabelFilter {
         label: LABEL.to_owned(),
         is_wanted: true,
@@ -72,27 +86,16 @@ pub(super) async fn get(
         .store
         .last_failure_days(suite.id, &ids, filter.query.period)
         .await?;
-    let shapes: Vec<Shape> = listed
-        .items
-        .iter()
-        .map(|item| {
-            let day = failed.get(&item.test.id);
-            let latest = day.map(|day| rfc3339(Timestamp::from_millis(0).plus_days(*day)));
-            Shape {
-                test: details.test(&item.test, suite, &app.links),
-                instances: item.metrics.counts.failed,
-                latest_occurrence_at: latest.clone(),
-                most_recent_instance_at: latest,
-                last_resolved_at: None,
-                ownership_team_ids: details.owners(&item.test),
-            }
-        })
-        .collect();
-    Ok(paging::answer(
-        &shapes,
-        page,
-        listed.total,
-        app.links.public_url(),
-        &uri,
-    ))
+    Ok(paging.respond(listed, |item| {
+        let day = failed.get(&item.test.id);
+        let latest = day.map(|day| rfc3339(Timestamp::from_millis(0).plus_days(*day)));
+        FlakyTest {
+            test: details.labelled(&item.test, suite, &app.links),
+            instances: item.metrics.counts.failed,
+            latest_occurrence_at: latest.clone(),
+            most_recent_instance_at: latest,
+            last_resolved_at: None,
+            ownership_team_ids: details.owners(&item.test),
+        }
+    }))
 }

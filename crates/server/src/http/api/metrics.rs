@@ -1,4 +1,4 @@
-//! `GET /metrics`: figures for Prometheus, for whom the settings let in.
+//! `GET /metrics`: metrics for Prometheus.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,24 +11,38 @@ use crate::App;
 use crate::access::credentials::bearer;
 use crate::http::auth::authorization;
 use crate::http::error::ApiError;
+use crate::http::openapi::{Forbidden, Unauthorized};
 use crate::metrics::MEDIA_TYPE;
 
-pub(super) async fn get(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+/// Get metrics for Prometheus
+///
+/// Disabled (403) unless the server was started with --metrics-token or --metrics-open.
+#[utoipa::path(
+    get, path = "/metrics", tag = "General", security(("metricsToken" = []), ()),
+    responses(
+        (status = 200, body = String, content_type = "application/openmetrics-text"),
+        Unauthorized, Forbidden,
+    ),
+)]
+pub(super) async fn get_metrics(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let access = &app.config.metrics;
     if !access.open {
         let Some(token) = &access.token else {
             return Err(ApiError::forbidden(
-                "Metrics are closed. Start the server with --metrics-token or --metrics-open.",
+                "Metrics are disabled. Start the server with --metrics-token or --metrics-open.",
             ));
         };
         let sent = authorization(&headers).and_then(bearer);
-        let fits = sent.is_some_and(|sent| {
+        let matches = sent.is_some_and(|sent| {
             let (sent, token) = (sent.expose_secret(), token.expose_secret());
             sent.as_bytes().ct_eq(token.as_bytes()).into()
         });
-        if !fits {
+        if !matches {
             return Err(ApiError::unauthorized(
-                "Send the token of --metrics-token as: Authorization: Bearer TOKEN.",
+                "Send the token given to --metrics-token as: Authorization: Bearer TOKEN.",
             ));
         }
     }

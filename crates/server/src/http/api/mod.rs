@@ -1,118 +1,123 @@
-//! The JSON API: one file an endpoint, and the table of their addresses.
+//! The JSON API: its addresses, and a file for each group of endpoints.
+
+#![expect(
+    unused_qualifications,
+    reason = "in the code that `utoipa::path` generates"
+)]
 
 mod access_token;
-mod backfill_form;
 mod backfill_upload;
-mod backfills_list;
+mod backfills;
 mod build_tests;
-mod catalog;
 mod commits;
 mod execution_tags;
 mod failed_executions;
-mod filter_tests;
 mod flaky_tests;
-mod health;
+mod general;
 mod metrics;
-mod plan_answer;
-mod plan_create;
-mod plan_fetch;
-mod plan_metadata;
+mod plan_response;
+mod plans;
 mod rate_limit;
-mod raw_upload;
-mod root;
-mod run_get;
-mod runs_list;
-mod suite_create;
-mod suite_delete;
+mod runs;
 mod suite_fields;
-mod suite_get;
-mod suite_update;
-mod suites_list;
-mod test_answers;
-mod test_files;
+mod suites;
+mod test_details;
 mod test_filter;
-mod test_find;
-mod test_get;
 mod test_labels;
 mod test_ownerships;
-mod test_state;
-mod tests_in_state;
-mod tests_list;
+mod test_query;
+mod test_states;
+mod test_terms;
+mod tests;
 mod upload_create;
 mod upload_decode;
-mod upload_metadata;
-mod uploads_list;
+mod uploads;
 mod version;
 
-use super::routes::{Routes, get, patch, post, put};
-use crate::links::BACKFILL_UPLOAD;
+use std::sync::LazyLock;
 
-/// Every address of the API.
-pub(super) fn routes() -> Routes {
-    Routes::new()
-        .route("/", get(root::get))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/.well-known/api-catalog", get(catalog::catalog))
-        .route("/v1/test-ownerships", post(test_ownerships::post))
-        .route("/metrics", get(metrics::get))
-        .route("/v1/uploads", post(upload_create::post))
-        .route("/v1/uploads/metadata", get(upload_metadata::get))
-        .route(
-            "/v2/access-token",
-            get(access_token::get).delete(access_token::delete),
-        )
-        .route(catalog::DOCUMENT_PATH, get(catalog::document))
-        .route(
-            "/v2/organizations/{organization}/rate_limit",
-            get(rate_limit::get),
-        )
+use utoipa::openapi::{Components, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::openapi;
+use crate::App;
+
+/// The OpenAPI document of this API, in YAML.
+pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    serde_saphyr::to_string(&document()).expect("the document consists of maps, lists and scalars")
+});
+
+pub(super) fn document() -> OpenApi {
+    openapi::document(router().into_openapi())
+}
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(general::root))
+        .routes(routes!(general::alive))
+        .routes(routes!(general::ready))
+        .routes(routes!(general::api_catalog))
+        .routes(routes!(general::openapi))
+        .routes(routes!(metrics::get_metrics))
+        .routes(routes!(
+            access_token::get_access_token,
+            access_token::revoke_access_token
+        ))
+        .routes(routes!(rate_limit::get_rate_limits))
+        .routes(routes!(upload_create::create_upload))
+        .routes(routes!(uploads::get_upload_metadata))
+        .routes(routes!(test_ownerships::set_test_ownerships))
         .nest(
             "/v2/analytics/organizations/{organization}",
             organization_routes(),
         )
 }
 
-fn organization_routes() -> Routes {
-    Routes::new()
-        .route("/builds/{build}/tests", get(build_tests::get))
-        .route("/suites", get(suites_list::get).post(suite_create::post))
-        .route(
-            "/suites/{suite}",
-            get(suite_get::get)
-                .patch(suite_update::patch)
-                .delete(suite_delete::delete),
-        )
+fn organization_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(build_tests::list_build_tests))
+        .routes(routes!(suites::list_suites, suites::create_suite))
+        .routes(routes!(
+            suites::get_suite,
+            suites::update_suite,
+            suites::delete_suite
+        ))
         .nest("/suites/{suite}", suite_routes())
 }
 
-fn suite_routes() -> Routes {
-    Routes::new()
-        .route("/test_plan", get(plan_fetch::get).post(plan_create::post))
-        .route("/test_plan/filter_tests", post(filter_tests::post))
-        .route("/test_files", post(test_files::post))
-        .route("/test_plan_metadata", post(plan_metadata::post))
-        .route("/commits", get(commits::get))
-        .route("/commit-metadata-backfill", get(backfills_list::get))
-        .route(
-            "/commit-metadata-backfill/presigned-upload",
-            post(backfill_form::post),
-        )
-        .route(BACKFILL_UPLOAD, post(backfill_upload::post))
-        .route("/execution-tags", put(execution_tags::put))
-        .route("/flaky-tests", get(flaky_tests::get))
-        .route("/runs", get(runs_list::get))
-        .route("/runs/{id}", get(run_get::get))
-        .route("/runs/{id}/uploads/{upload_id}/raw", get(raw_upload::get))
-        .route("/runs/{id}/failed_executions", get(failed_executions::get))
-        .route("/tests", get(tests_list::get))
-        .route("/tests/find", post(test_find::post))
-        .route("/tests/muted", get(tests_in_state::muted))
-        .route("/tests/skipped", get(tests_in_state::skipped))
-        .route("/tests/{id}", get(test_get::get))
-        .route("/tests/{id}/labels", patch(test_labels::patch))
-        .route("/tests/{id}/mute", put(test_state::mute))
-        .route("/tests/{id}/skip", put(test_state::skip))
-        .route("/tests/{id}/enable", put(test_state::enable))
-        .route("/uploads", get(uploads_list::get))
+fn suite_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(plans::get_plan, plans::create_plan))
+        .routes(routes!(plans::filter_tests))
+        .routes(routes!(plans::get_file_timings))
+        .routes(routes!(plans::report_plan_run))
+        .routes(routes!(commits::list_commits))
+        .routes(routes!(backfills::list_backfills))
+        .routes(routes!(backfills::create_backfill_form))
+        .routes(routes!(backfill_upload::send_backfill))
+        .routes(routes!(execution_tags::set_execution_tags))
+        .routes(routes!(flaky_tests::list_flaky_tests))
+        .routes(routes!(runs::list_runs))
+        .routes(routes!(runs::get_run))
+        .routes(routes!(failed_executions::list_failed_executions))
+        .routes(routes!(tests::list_tests))
+        .routes(routes!(tests::find_test))
+        .routes(routes!(tests::get_test))
+        .routes(routes!(test_labels::change_labels))
+        .routes(routes!(test_states::list_muted_tests))
+        .routes(routes!(test_states::list_skipped_tests))
+        .routes(routes!(test_states::mute_test))
+        .routes(routes!(test_states::skip_test))
+        .routes(routes!(test_states::enable_test))
+        .routes(routes!(uploads::list_uploads))
+        .routes(routes!(uploads::get_raw_upload))
+}
+
+/// Adds the schemas of lists; a [`PageOf`](super::paging::PageOf) only refers to them.
+pub(super) fn add_response_schemas(components: &mut Components) {
+    openapi::add_response_schema::<backfills::BackfillBody>(components);
+    openapi::add_response_schema::<failed_executions::FailedExecutionBody>(components);
+    openapi::add_response_schema::<flaky_tests::FlakyTest>(components);
+    openapi::add_response_schema::<uploads::Upload>(components);
 }

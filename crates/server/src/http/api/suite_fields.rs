@@ -1,35 +1,82 @@
-//! The fields of a suite as they are sent to make or change one, checked all at once.
+//! The fields of a suite in requests, validated together.
 //!
-//! Fields that are not known are passed over: clients of the hosted product send teams, which
-//! this server does not have.
+//! Unknown fields are ignored: clients of the hosted product send teams, which this server does
+//! not have.
 
 use serde_json::{Map, Value};
-use test_engine_store::SuiteChanges;
+use test_engine_store as store;
+use test_engine_store::Conflict;
+use utoipa::ToSchema;
 
 use crate::access::Principal;
+use crate::admin::AdminError;
 use crate::http::error::ApiError;
 use crate::oidc::Policy;
 use crate::scopes::Scope;
 
-/// Characters of the short texts.
-const LONGEST_TEXT: usize = 255;
+/// In characters.
+const MAX_TEXT: usize = 255;
 
-/// What was sent, checked.
+/// The body that creates a suite; read by [`read`].
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+pub(super) struct NewSuite {
+    #[schema(max_length = 255)]
+    name: String,
+    #[schema(max_length = 255)]
+    default_branch: String,
+    /// Derived from the name by default.
+    #[schema(nullable = false, pattern = "^[a-z0-9][a-z0-9_-]*$", max_length = 100)]
+    slug: Option<String>,
+    #[serde(flatten)]
+    #[schema(inline)]
+    optional: OptionalFields,
+}
+
+/// The body that changes a suite; read by [`read`].
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+pub(super) struct SuiteChanges {
+    #[schema(nullable = false, max_length = 255)]
+    name: Option<String>,
+    #[schema(nullable = false, max_length = 255)]
+    default_branch: Option<String>,
+    #[serde(flatten)]
+    #[schema(inline)]
+    optional: OptionalFields,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+struct OptionalFields {
+    #[schema(max_length = 255)]
+    application_name: Option<String>,
+    #[schema(max_length = 255)]
+    color: Option<String>,
+    #[schema(max_length = 255)]
+    emoji: Option<String>,
+    /// YAML or JSON in a string, or a list of statements; null removes the policy.
+    oidc_policy: Option<Value>,
+    /// Whether the response includes a suite token.
+    #[schema(nullable = false)]
+    show_api_token: Option<bool>,
+}
+
+/// The validated fields.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Fields {
-    /// As the store changes a suite; a new one takes what is given.
-    pub(super) changes: SuiteChanges,
-    /// The OIDC policy among them, read.
+    pub(super) changes: store::SuiteChanges,
+    /// The parsed OIDC policy of `changes`.
     policy: Option<Policy>,
-    /// For a new suite; made of the name unless given.
+    /// For a new suite only.
     pub(super) slug: Option<String>,
-    /// Whether a token shall be in the answer.
+    /// Whether the response includes a token.
     pub(super) show_api_token: bool,
 }
 
 impl Fields {
-    /// Nobody may give others what they do not have themselves. Uploads are what a suite token is
-    /// for, and whoever may change a suite may ask for one.
+    /// Checks that the OIDC policy grants no scope that the principal does not have. Uploading is
+    /// exempt, because anyone who may change a suite can create a suite token.
     pub(super) fn check_grants(&self, principal: &Principal) -> Result<(), ApiError> {
         let beyond = self
             .policy
@@ -39,19 +86,19 @@ impl Fields {
         beyond.map_or(Ok(()), |scope| {
             Err(ApiError::forbidden(format!(
                 "The OIDC policy grants the scope {scope}, which your access token doesn't have \
-                 itself (missing required scope: {scope})."
+                 (missing required scope: {scope})."
             )))
         })
     }
 }
 
-/// Of a body that changes a suite, or, with `is_new`, makes one.
+/// Reads a body that changes a suite or, with `is_new`, creates one.
 pub(super) fn read(body: &Map<String, Value>, is_new: bool) -> Result<Fields, ApiError> {
     let mut reader = Reader {
         body,
         problems: Vec::new(),
     };
-    let mut changes = SuiteChanges {
+    let mut changes = store::SuiteChanges {
         name: reader.required_text("name", "Name", is_new),
         default_branch: reader.required_text("default_branch", "Default branch", is_new),
         application_name: reader.optional_text("application_name", "Application name"),
@@ -78,7 +125,7 @@ pub(super) fn read(body: &Map<String, Value>, is_new: bool) -> Result<Fields, Ap
     Err(invalid(&reader.problems.join(", ")))
 }
 
-/// 422, in the words of the hosted product.
+/// A 422 with the wording of the hosted product.
 pub(super) fn invalid(problems: &str) -> ApiError {
     ApiError::unprocessable(format!("Validation failed: {problems}"))
 }
@@ -89,18 +136,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A text that every suite has.
-    fn required_text(&mut self, field: &str, called: &str, is_new: bool) -> Option<String> {
+    /// A field that every suite has.
+    fn required_text(&mut self, field: &str, label: &str, is_new: bool) -> Option<String> {
         match self.body.get(field) {
             None if !is_new => None,
             None | Some(Value::Null) => {
-                self.problems.push(format!("{called} can't be blank"));
+                self.problems.push(format!("{label} can't be blank"));
                 None
             }
             Some(value) => {
-                let text = self.text(value, called)?;
+                let text = self.text(value, label)?;
                 if text.is_empty() {
-                    self.problems.push(format!("{called} can't be blank"));
+                    self.problems.push(format!("{label} can't be blank"));
                     return None;
                 }
                 Some(text)
@@ -108,41 +155,41 @@ impl Reader<'_> {
         }
     }
 
-    /// A text that a suite may have; null and blank clear it.
+    /// A field that null and blank clear.
     #[expect(
         clippy::option_option,
-        reason = "as the store takes changes: absent stays, null clears"
+        reason = "as in the store's changes: absent keeps the value, null clears it"
     )]
-    fn optional_text(&mut self, field: &str, called: &str) -> Option<Option<String>> {
+    fn optional_text(&mut self, field: &str, label: &str) -> Option<Option<String>> {
         match self.body.get(field)? {
             Value::Null => Some(None),
             value => {
-                let text = self.text(value, called)?;
+                let text = self.text(value, label)?;
                 Some((!text.is_empty()).then_some(text))
             }
         }
     }
 
-    fn text(&mut self, value: &Value, called: &str) -> Option<String> {
+    fn text(&mut self, value: &Value, label: &str) -> Option<String> {
         let Some(text) = value.as_str().map(str::trim) else {
-            self.problems.push(format!("{called} must be a text"));
+            self.problems.push(format!("{label} must be a string"));
             return None;
         };
-        if text.chars().count() > LONGEST_TEXT {
+        if text.chars().count() > MAX_TEXT {
             self.problems.push(format!(
-                "{called} is too long (maximum is {LONGEST_TEXT} characters)"
+                "{label} is too long (maximum is {MAX_TEXT} characters)"
             ));
             return None;
         }
         if text.chars().any(char::is_control) {
             self.problems
-                .push(format!("{called} has a control character"));
+                .push(format!("{label} has a control character"));
             return None;
         }
         Some(text.to_owned())
     }
 
-    /// YAML or JSON as a text, or the JSON itself: as it is kept, and as it is understood.
+    /// The policy as stored and as parsed, from YAML or JSON in a string, or a JSON list.
     fn policy(&mut self) -> Option<(Option<String>, Option<Policy>)> {
         let text = match self.body.get("oidc_policy")? {
             Value::Null => return Some((None, None)),
@@ -159,15 +206,32 @@ impl Reader<'_> {
         }
     }
 
-    fn flag(&mut self, field: &str, called: &str) -> bool {
+    fn flag(&mut self, field: &str, label: &str) -> bool {
         match self.body.get(field) {
             None | Some(Value::Null) => false,
             Some(Value::Bool(flag)) => *flag,
             Some(_) => {
-                self.problems
-                    .push(format!("{called} must be true or false"));
+                self.problems.push(format!("{label} must be true or false"));
                 false
             }
+        }
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Slug { given } if given.is_empty() => invalid(
+                "Slug can't be blank (the name contains no letter or digit; send a slug of \
+                 lowercase letters, digits, - and _)",
+            ),
+            AdminError::Slug { .. } => {
+                invalid("Slug is invalid (use lowercase letters, digits, - and _, at most 100)")
+            }
+            AdminError::Exists(Conflict::Suite) => invalid("Slug has already been taken"),
+            AdminError::OidcPolicy(error) => invalid(&error.to_string()),
+            AdminError::Store(error) => error.into(),
+            other => Self::not_found(format!("{other}.")),
         }
     }
 }
@@ -183,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_named_at_once() {
+    fn all_problems_are_reported_together() {
         let message = fields(
             &json!({"name": " ", "color": 7, "emoji": "x".repeat(256), "oidc_policy": {}}),
             true,
@@ -192,7 +256,7 @@ mod tests {
         assert_eq!(
             message,
             "Validation failed: Name can't be blank, Default branch can't be blank, Color must \
-             be a text, Emoji is too long (maximum is 255 characters), the OIDC policy is not a \
+             be a string, Emoji is too long (maximum is 255 characters), the OIDC policy is not a \
              YAML or JSON list of statements {iss, claims, scopes}: line 1 column 1: expected \
              sequence start"
         );
@@ -204,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sent_stays_and_null_clears() {
+    fn absent_fields_stay_and_null_clears() {
         let read = fields(
             &json!({"color": null, "emoji": "🚀", "team_ids": [1]}),
             false,
@@ -217,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_kept_as_text_or_as_json() {
+    fn a_policy_is_stored_as_a_string_or_as_json() {
         let policy = |value: Value| {
             fields(&json!({ "oidc_policy": value }), false)
                 .unwrap()

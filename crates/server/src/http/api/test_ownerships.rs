@@ -1,4 +1,4 @@
-//! `POST /v1/test-ownerships`: the file that says who owns which tests, for one suite.
+//! `POST /v1/test-ownerships`: the TESTOWNERS file of a suite.
 
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::MultipartRejection;
@@ -7,53 +7,85 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::{Json, RequestExt as _};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::http::auth::UploadSuite;
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::{Invalid, TooLarge, UnsupportedMediaType};
 use crate::owners::Owners;
 
-/// Bytes of the file.
-const LARGEST_FILE: usize = 1024 * 1024;
-/// Bytes of a form around it.
-const FORM: usize = 64 * 1024;
-/// Entries of the answer's list of lines that were left out.
-const IGNORED_LISTED: usize = 50;
+/// In bytes.
+const MAX_FILE: usize = 1024 * 1024;
+/// Bytes of the form in addition to the file.
+const FORM_OVERHEAD: usize = 64 * 1024;
+/// Ignored lines that the response lists.
+const MAX_IGNORED_LISTED: usize = 50;
 
-pub(super) async fn post(
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+struct OwnershipsForm {
+    /// The TESTOWNERS file, at most 1 MB.
+    #[schema(content_media_type = "text/plain")]
+    file: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct OwnershipsReceipt {
+    /// Rules in the file.
+    rules: usize,
+    teams: Vec<String>,
+    /// Lines that are not valid rules, at most 50.
+    ignored: Vec<String>,
+}
+
+/// Replace the TESTOWNERS file of the suite
+#[utoipa::path(
+    post, path = "/v1/test-ownerships", tag = "Uploads", security(("suiteToken" = [])),
+    request_body(content = inline(OwnershipsForm), content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = inline(OwnershipsReceipt)),
+        UploadSuite, TooLarge, UnsupportedMediaType, Invalid,
+    ),
+)]
+pub(super) async fn set_test_ownerships(
     State(app): State<App>,
     UploadSuite(suite): UploadSuite,
     request: Request,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<OwnershipsReceipt>, ApiError> {
     let now = app.clock.now();
     let (parts, body) = request.into_parts();
-    let bytes = body::read(&parts.headers, body, LARGEST_FILE + FORM).await?;
+    let bytes = body::read(&parts.headers, body, MAX_FILE + FORM_OVERHEAD).await?;
     let file = file(parts, bytes).await?;
-    if file.len() > LARGEST_FILE {
+    if file.len() > MAX_FILE {
         return Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
-                "The file has {} bytes, and at most {LARGEST_FILE} are taken.",
+                "The file has {} bytes; the maximum is {MAX_FILE}.",
                 file.len()
             ),
         ));
     }
     let text = std::str::from_utf8(&file)
-        .map_err(|_| ApiError::unprocessable("The file is not text in UTF-8."))?;
+        .map_err(|_| ApiError::unprocessable("The file is not UTF-8 text."))?;
     let owners = Owners::parse(text);
     app.store.set_ownership(suite.id, text, now).await?;
-    tracing::info!(suite = suite.slug, rules = owners.rules(), "owners set");
+    tracing::info!(
+        suite = suite.slug,
+        rules = owners.rules(),
+        "test owners set"
+    );
     let ignored = owners.ignored();
-    Ok(Json(json!({
-        "rules": owners.rules(),
-        "teams": owners.teams(),
-        "ignored": ignored[..ignored.len().min(IGNORED_LISTED)],
-    })))
+    Ok(Json(OwnershipsReceipt {
+        rules: owners.rules(),
+        teams: owners.teams().into_iter().map(Into::into).collect(),
+        ignored: ignored[..ignored.len().min(MAX_IGNORED_LISTED)].to_vec(),
+    }))
 }
 
-/// The field `file` of the form.
+/// The `file` field of the form.
 async fn file(parts: Parts, bytes: Bytes) -> Result<Bytes, ApiError> {
     let content_type = parts.headers.get(CONTENT_TYPE);
     let is_form = content_type
@@ -69,25 +101,25 @@ async fn file(parts: Parts, bytes: Bytes) -> Result<Bytes, ApiError> {
             "Send the file as multipart/form-data, in the field file.",
         ));
     }
-    let unreadable =
-        |why: String| ApiError::unprocessable(format!("The form cannot be read: {why}."));
+    let invalid =
+        |cause: String| ApiError::unprocessable(format!("The form is not valid: {cause}."));
     let mut form: Multipart = Request::from_parts(parts, Body::from(bytes))
         .extract()
         .await
-        .map_err(|error: MultipartRejection| unreadable(error.to_string()))?;
+        .map_err(|error: MultipartRejection| invalid(error.to_string()))?;
     while let Some(field) = form
         .next_field()
         .await
-        .map_err(|error| unreadable(error.body_text()))?
+        .map_err(|error| invalid(error.body_text()))?
     {
         if field.name() == Some("file") {
             return field
                 .bytes()
                 .await
-                .map_err(|error| unreadable(error.body_text()));
+                .map_err(|error| invalid(error.body_text()));
         }
     }
     Err(ApiError::unprocessable(
-        "The field file is missing. It holds the TESTOWNERS file.",
+        "The field file with the TESTOWNERS file is missing.",
     ))
 }

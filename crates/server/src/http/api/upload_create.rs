@@ -1,5 +1,6 @@
-//! `POST /v1/uploads`: results come in. 202 only once they would survive a power cut.
+//! `POST /v1/uploads`: receives results. It responds 202 only once they are stored durably.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use axum::Json;
@@ -10,6 +11,7 @@ use axum::http::request::Parts;
 use test_engine_results::Format;
 use test_engine_store::{NewRefusedUpload, Suite, Timestamp};
 use test_engine_wire::UploadReceipt;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::upload_decode;
@@ -19,12 +21,57 @@ use crate::error_chain::ErrorChain;
 use crate::http::auth::UploadSuite;
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi::{Invalid, TooLarge, UnsupportedMediaType};
 use crate::ingest::{self, Context, SubmissionError};
 
-/// Characters of a refusal that are kept.
-const REASON_LENGTH: usize = 500;
+/// Characters of the reason that is stored for a rejected upload.
+const MAX_REASON: usize = 500;
 
-pub(super) async fn post(
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+struct NewUpload {
+    #[schema(
+        pattern = "^(json|junit|rspec-json|jest-json|playwright-json|cucumber-json|go-jsonl)$"
+    )]
+    format: String,
+    /// The variables of the run.
+    #[schema(inline)]
+    run_env: RunEnv,
+    #[schema(nullable = false)]
+    tags: Option<BTreeMap<String, String>>,
+    /// An array of results, or the text of a result file.
+    data: serde_json::Value,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+struct RunEnv {
+    /// Identifies the run.
+    key: String,
+}
+
+/// Also `run_env[KEY]` and `tags[KEY]`; `run_env[key]` is required.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+struct UploadForm {
+    format: String,
+    #[schema(content_media_type = "application/octet-stream")]
+    data: String,
+}
+
+/// Upload results
+#[utoipa::path(
+    post, path = "/v1/uploads", tag = "Uploads", security(("suiteToken" = [])),
+    request_body(content(
+        (NewUpload = "application/json"),
+        (inline(UploadForm) = "multipart/form-data"),
+    )),
+    responses(
+        (status = 202, body = UploadReceipt, description = "The results are stored durably."),
+        UploadSuite, TooLarge, UnsupportedMediaType, Invalid,
+    ),
+)]
+pub(super) async fn create_upload(
     State(app): State<App>,
     // Authenticated before the body is read.
     UploadSuite(suite): UploadSuite,
@@ -33,35 +80,35 @@ pub(super) async fn post(
     let now = app.clock.now();
     let _in_progress = app.metrics.upload_started();
     let (parts, body) = request.into_parts();
-    let mut sender = Sender::default();
-    let taken = take_in(&app, &suite, parts, body, now, &mut sender).await;
-    if let Err(error) = &taken {
-        note_refused(&app, &suite, error, sender, now).await;
+    let mut header = UploadHeader::default();
+    let result = store_upload(&app, &suite, parts, body, now, &mut header).await;
+    if let Err(error) = &result {
+        record_rejection(&app, &suite, error, header, now).await;
     }
-    taken
+    result
 }
 
-/// What is known of an upload before it can be used.
+/// What is known about an upload before its results are read.
 #[derive(Default)]
-struct Sender {
+struct UploadHeader {
     run_key: Option<String>,
     format: Option<Format>,
 }
 
-async fn take_in(
+async fn store_upload(
     app: &App,
     suite: &Suite,
     parts: Parts,
     body: Body,
     now: Timestamp,
-    sender: &mut Sender,
+    header: &mut UploadHeader,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let bytes = body::read(&parts.headers, body, app.config.limits).await?;
     let size = bytes.len();
     let began = Instant::now();
     let submission = upload_decode::decode(parts, bytes).await?;
-    sender.format = Some(submission.format);
-    sender.run_key = submission.run_key();
+    header.format = Some(submission.format);
+    header.run_key = submission.run_key();
     let raw = app
         .raw_uploads
         .is_enabled()
@@ -86,7 +133,7 @@ async fn take_in(
         id: upload_uuid.clone(),
         upload_id: upload_uuid,
         run_id: recorded.run_uuid.to_string(),
-        // Results that were here before are as safe as new ones: a retried upload reads the same.
+        // A retried upload gets the same receipt, so results stored before count too.
         queued: recorded.kept + recorded.duplicates,
         skipped: recorded.skipped,
         errors: recorded.errors,
@@ -98,28 +145,34 @@ async fn take_in(
     Ok((StatusCode::ACCEPTED, Json(receipt)))
 }
 
-/// Remember a refusal for the list of uploads. A list that lacks one is no reason to fail.
-async fn note_refused(app: &App, suite: &Suite, error: &ApiError, sender: Sender, now: Timestamp) {
-    let refused = NewRefusedUpload {
+/// Records a rejected upload for the list of uploads. If that fails, the list lacks an entry.
+async fn record_rejection(
+    app: &App,
+    suite: &Suite,
+    error: &ApiError,
+    header: UploadHeader,
+    now: Timestamp,
+) {
+    let rejected = NewRefusedUpload {
         suite: suite.id,
         uuid: Uuid::now_v7(),
         status: error.status().as_u16(),
-        reason: error.message().chars().take(REASON_LENGTH).collect(),
-        run_key: sender.run_key,
-        format: sender.format,
+        reason: error.message().chars().take(MAX_REASON).collect(),
+        run_key: header.run_key,
+        format: header.format,
         received_at: now,
     };
     let store = app.store.clone();
-    let note = async move {
-        if let Err(error) = store.record_refused_upload(refused).await {
-            tracing::warn!(cause = %ErrorChain(&error), "failed to note a refused upload");
+    let record = async move {
+        if let Err(error) = store.record_refused_upload(rejected).await {
+            tracing::warn!(cause = %ErrorChain(&error), "failed to record a rejected upload");
         }
     };
     if error.status().is_server_error() {
-        // The database may be what failed: nobody should wait for it twice.
-        tokio::spawn(note);
+        // The database may be the cause, so the response does not wait for it again.
+        tokio::spawn(record);
     } else {
-        note.await;
+        record.await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The encodings of an upload: a form with a file, or JSON.
+//! Decodes an upload: a multipart form with a file, or JSON.
 
 use axum::RequestExt as _;
 use axum::body::{Body, Bytes};
@@ -12,10 +12,9 @@ use crate::http::body;
 use crate::http::error::ApiError;
 use crate::ingest::{Submission, SubmissionError};
 
-/// Fields a form may have; more is no upload.
-const MOST_FIELDS: usize = 1_000;
+const MAX_FIELDS: usize = 1_000;
 
-/// The upload in these bytes, which the parts' `Content-Type` names.
+/// Decodes the body according to its `Content-Type`.
 pub(super) async fn decode(parts: Parts, bytes: Bytes) -> Result<Submission, ApiError> {
     let content_type = parts
         .headers
@@ -26,7 +25,7 @@ pub(super) async fn decode(parts: Parts, bytes: Bytes) -> Result<Submission, Api
     if content_type.starts_with("multipart/form-data") {
         return Ok(form(parts, bytes).await?);
     }
-    // Tools that send JSON do not always say so.
+    // Some tools send JSON without a Content-Type.
     let looks_like_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if content_type.contains("json") || looks_like_json {
         let size = bytes.len();
@@ -39,11 +38,11 @@ pub(super) async fn decode(parts: Parts, bytes: Bytes) -> Result<Submission, Api
 }
 
 async fn form(parts: Parts, bytes: Bytes) -> Result<Submission, SubmissionError> {
-    let unreadable = |error: &dyn std::fmt::Display| SubmissionError::Form(error.to_string());
+    let invalid = |error: &dyn std::fmt::Display| SubmissionError::Form(error.to_string());
     let mut form: Multipart = Request::from_parts(parts, Body::from(bytes))
         .extract()
         .await
-        .map_err(|error| unreadable(&error))?;
+        .map_err(|error| invalid(&error))?;
     let mut format = None;
     let mut run_env = BTreeMap::new();
     let mut tags = BTreeMap::new();
@@ -52,19 +51,19 @@ async fn form(parts: Parts, bytes: Bytes) -> Result<Submission, SubmissionError>
     while let Some(field) = form
         .next_field()
         .await
-        .map_err(|error| unreadable(&error.body_text()))?
+        .map_err(|error| invalid(&error.body_text()))?
     {
         fields += 1;
-        if fields > MOST_FIELDS {
+        if fields > MAX_FIELDS {
             return Err(SubmissionError::Form(format!(
-                "it has more than {MOST_FIELDS} fields"
+                "it has more than {MAX_FIELDS} fields"
             )));
         }
         let name = field.name().unwrap_or_default().to_owned();
         let value = field
             .bytes()
             .await
-            .map_err(|error| unreadable(&error.body_text()))?;
+            .map_err(|error| invalid(&error.body_text()))?;
         if name == "data" {
             if data.replace(value).is_some() {
                 return Err(SubmissionError::DataTwice);

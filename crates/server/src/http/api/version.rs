@@ -1,15 +1,29 @@
-//! The `Buildkite-Version` header: which shape of the tests API is wanted.
+//! The `Buildkite-Version` header, which selects the format of the tests API.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
 use crate::http::error::ApiError;
+use crate::http::openapi;
 
-/// The day from which tests carry their metrics.
+/// Year, month and day of the version that added metrics to tests.
 const METRICS_SINCE: (u16, u8, u8) = (2026, 8, 1);
 
-/// Whether tests shall carry their metrics.
+/// Whether the response includes metrics of tests.
 pub(super) struct WithMetrics(pub(super) bool);
+
+impl IntoParams for WithMetrics {
+    fn into_params(_within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let version = ParameterBuilder::new()
+            .name("Buildkite-Version")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("From 2026-08-01, tests include their metrics."))
+            .schema(Some(openapi::string(Some("date"))));
+        vec![version.build()]
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for WithMetrics {
     type Rejection = ApiError;
@@ -28,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for WithMetrics {
     }
 }
 
-/// A day that the calendar has.
+/// Parses a calendar date as year, month and day.
 fn parse(text: &str) -> Option<(u16, u8, u8)> {
     if text.len() != 10 {
         return None;
@@ -43,7 +57,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn days_are_checked() {
+    fn dates_are_validated() {
         assert_eq!(parse("2026-08-01"), Some((2026, 8, 1)));
         for bad in [
             "2026-8-1",

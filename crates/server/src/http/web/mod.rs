@@ -1,7 +1,7 @@
-//! The pages: one file a page, plain HTML made here, no script.
+//! The web pages: a file for each page, rendered on the server, without scripts.
 //!
-//! Every text of a result is a stranger's: templates escape it, and the headers set here keep a
-//! browser from running anything anyway.
+//! Uploaded text is untrusted: templates escape it, and the headers set here keep browsers from
+//! executing any of it.
 
 mod assets;
 mod bars;
@@ -26,50 +26,57 @@ use axum::http::header::{
 };
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
 
-use super::routes::{Routes, get, post};
 use crate::App;
 
-/// Where a visitor begins.
+/// The start page.
 pub(crate) const START: &str = "/organizations";
 
-/// Nothing but our own style and forms.
+/// Allows only the server's own style sheet and forms.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// The pages and the forms on them, as axum serves them.
 pub(super) fn router() -> Router<App> {
-    pages()
-        .into_router()
+    let mut router = Router::new()
+        .route("/sign-out", post(sign_in::sign_out))
+        .route(
+            "/organizations/{organization}/analytics/suites/{suite}/tests/{id}/state",
+            post(test::set_state),
+        );
+    for (path, methods) in pages() {
+        router = router.route(path, methods);
+    }
+    router
         .layer(middleware::from_fn(secure))
-        .route(assets::STYLE, axum::routing::get(assets::style))
+        .route(assets::STYLE, get(assets::style))
 }
 
-/// Every address of the pages.
-pub(super) fn pages() -> Routes {
-    Routes::new()
-        .route(START, get(home::get))
-        .route("/sign-in", get(sign_in::get).post(sign_in::post))
-        .route("/sign-out", post(sign_in::sign_out))
-        .route("/organizations/{organization}/analytics", get(suites::get))
-        .route(
+/// The paths of all pages, with their handlers.
+pub(super) fn pages() -> [(&'static str, MethodRouter<App>); 7] {
+    [
+        (START, get(home::get)),
+        ("/sign-in", get(sign_in::get).post(sign_in::post)),
+        ("/organizations/{organization}/analytics", get(suites::get)),
+        (
             "/organizations/{organization}/analytics/suites/{suite}",
             get(suite::get),
-        )
-        .nest(
-            "/organizations/{organization}/analytics/suites/{suite}",
-            suite_pages(),
-        )
-}
-
-fn suite_pages() -> Routes {
-    Routes::new()
-        .route("/tests", get(tests_page::get))
-        .route("/tests/{id}", get(test::get))
-        .route("/tests/{id}/state", post(test::set_state))
-        .route("/runs/{id}", get(run::get))
+        ),
+        (
+            "/organizations/{organization}/analytics/suites/{suite}/tests",
+            get(tests_page::get),
+        ),
+        (
+            "/organizations/{organization}/analytics/suites/{suite}/tests/{id}",
+            get(test::get),
+        ),
+        (
+            "/organizations/{organization}/analytics/suites/{suite}/runs/{id}",
+            get(run::get),
+        ),
+    ]
 }
 
 async fn secure(request: Request, next: Next) -> Response {

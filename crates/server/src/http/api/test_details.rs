@@ -1,24 +1,22 @@
-//! Tests as lists answer them: with their labels, their owners, and what executions come to.
+//! Labels and owners of tests, and tests as response bodies with them.
 
 use std::collections::BTreeMap;
 
 use test_engine_store::{Suite, Test, TestId, TestWithMetrics};
-use test_engine_wire as wire;
 
 use crate::App;
 use crate::http::error::ApiError;
-use crate::http::shapes;
+use crate::http::resources::{self, LabelledTest, MeasuredTest, TestBody};
 use crate::links::Links;
 use crate::owners::Owners;
 
-/// What is told of tests besides what their rows say.
 pub(super) struct Details {
     labels: BTreeMap<TestId, Vec<String>>,
     owners: Owners,
 }
 
 impl Details {
-    /// Of some tests of a suite.
+    /// Loads the details of some tests of a suite.
     pub(super) async fn of<'a>(
         app: &App,
         suite: &Suite,
@@ -31,26 +29,36 @@ impl Details {
         })
     }
 
-    /// With its labels.
-    pub(super) fn test(&self, test: &Test, suite: &Suite, links: &Links) -> wire::Test {
-        let mut shape = shapes::test(test, suite, links);
-        shape.labels = Some(self.labels.get(&test.id).cloned().unwrap_or_default());
-        shape
+    pub(super) fn labelled(&self, test: &Test, suite: &Suite, links: &Links) -> LabelledTest {
+        LabelledTest {
+            test: resources::test(test, suite, links),
+            labels: self.labels.get(&test.id).cloned().unwrap_or_default(),
+        }
     }
 
-    /// With everything.
-    pub(super) fn with_metrics(
+    pub(super) fn measured(
         &self,
         item: &TestWithMetrics,
         suite: &Suite,
         links: &Links,
-    ) -> shapes::TestWithMetrics {
-        shapes::TestWithMetrics::new(
-            self.test(&item.test, suite, links),
-            item.test.state,
-            self.owners(&item.test),
-            &item.metrics,
-        )
+    ) -> MeasuredTest {
+        let test = self.labelled(&item.test, suite, links);
+        let owners = self.owners(&item.test);
+        MeasuredTest::new(test, item.test.state, owners, &item.metrics)
+    }
+
+    pub(super) fn body(
+        &self,
+        item: &TestWithMetrics,
+        suite: &Suite,
+        links: &Links,
+        with_metrics: bool,
+    ) -> TestBody {
+        if with_metrics {
+            TestBody::Measured(self.measured(item, suite, links))
+        } else {
+            TestBody::Labelled(self.labelled(&item.test, suite, links))
+        }
     }
 
     /// The teams that own a test, the default owner first.
@@ -59,21 +67,20 @@ impl Details {
     }
 }
 
-/// The suite's owners; nobody until a file was sent.
+/// The suite's owners; none until a TESTOWNERS file is sent.
 pub(super) async fn owners(app: &App, suite: &Suite) -> Result<Owners, ApiError> {
     let file = app.store.ownership(suite.id).await?;
     Ok(file.map_or_else(Owners::default, |file| Owners::parse(&file.body)))
 }
 
-/// The file a test stands in, as far as it is known.
 pub(super) fn file_of_test(test: &Test) -> &str {
     file_of(test.file_name.as_deref(), test.location.as_deref())
 }
 
-/// The same, by what is known of the test: the name of its file, or else its location.
+/// The file of a test: its file name or else its location without the line; empty if unknown.
 pub(super) fn file_of<'a>(file_name: Option<&'a str>, location: Option<&'a str>) -> &'a str {
-    let before_the_line = |location: &'a str| location.split(':').next().unwrap_or(location);
+    let without_line = |location: &'a str| location.split(':').next().unwrap_or(location);
     file_name
-        .or_else(|| location.map(before_the_line))
+        .or_else(|| location.map(without_line))
         .unwrap_or_default()
 }

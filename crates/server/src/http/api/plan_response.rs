@@ -1,4 +1,4 @@
-//! A plan as an answer: the kept bytes, compressed when the client takes that.
+//! A stored plan as a response, gzip-compressed if the client accepts that.
 
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue};
@@ -10,8 +10,8 @@ use crate::planning::{PlanBytes, PlanError};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-pub(super) fn answer(plan: &PlanBytes, request: &HeaderMap) -> Result<Response, ApiError> {
-    let mut response = if takes_gzip(request) {
+pub(super) fn respond(plan: &PlanBytes, request: &HeaderMap) -> Result<Response, ApiError> {
+    let mut response = if accepts_gzip(request) {
         let mut response = plan.gzip().into_response();
         response
             .headers_mut()
@@ -26,7 +26,7 @@ pub(super) fn answer(plan: &PlanBytes, request: &HeaderMap) -> Result<Response, 
     Ok(response)
 }
 
-fn takes_gzip(request: &HeaderMap) -> bool {
+fn accepts_gzip(request: &HeaderMap) -> bool {
     request
         .get_all(ACCEPT_ENCODING)
         .iter()
@@ -35,12 +35,12 @@ fn takes_gzip(request: &HeaderMap) -> bool {
         .any(|coding| {
             let mut parts = coding.split(';').map(str::trim);
             let name = parts.next().unwrap_or_default();
-            let refused = parts.any(|part| {
+            let is_rejected = parts.any(|part| {
                 part.strip_prefix("q=")
                     .and_then(|quality| quality.parse().ok())
                     == Some(0.0_f32)
             });
-            name.eq_ignore_ascii_case("gzip") && !refused
+            name.eq_ignore_ascii_case("gzip") && !is_rejected
         })
 }
 
@@ -50,7 +50,7 @@ impl From<PlanError> for ApiError {
             PlanError::Invalid(_) => Self::bad_request(error.to_string()),
             PlanError::Store(error) => error.into(),
             PlanError::Encoding(_) | PlanError::Task(_) => {
-                Self::internal("plan", &ErrorChain(&error))
+                Self::internal("create the plan", &ErrorChain(&error))
             }
         }
     }
@@ -60,10 +60,10 @@ impl From<PlanError> for ApiError {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::takes_gzip;
+    use super::accepts_gzip;
 
     #[test]
-    fn gzip_is_for_those_who_ask_for_it() {
+    fn gzip_is_used_only_if_accepted() {
         for (value, expected) in [
             ("gzip", true),
             ("br, GZIP;q=0.5", true),
@@ -74,8 +74,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert("accept-encoding", HeaderValue::from_static(value));
-            assert_eq!(takes_gzip(&headers), expected, "{value}");
+            assert_eq!(accepts_gzip(&headers), expected, "{value}");
         }
-        assert!(!takes_gzip(&HeaderMap::new()));
+        assert!(!accepts_gzip(&HeaderMap::new()));
     }
 }

@@ -1,4 +1,4 @@
-//! What the store knows, in the shapes of the REST API.
+//! Stored records as response bodies of the REST API.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,9 +6,15 @@ use serde::Serialize;
 use test_engine_duration::Micros;
 use test_engine_store::{Metrics, Run, RunResult, Suite, Test, TestState, Timestamp};
 use test_engine_wire as wire;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::rfc3339;
 use crate::links::Links;
+
+/// Milliseconds after which a run without results is stale.
+const STALE_AFTER: i64 = 24 * 60 * 60 * 1_000;
 
 pub(crate) fn suite(suite: &Suite, links: &Links) -> wire::Suite {
     wire::Suite {
@@ -30,13 +36,10 @@ pub(crate) fn suite(suite: &Suite, links: &Links) -> wire::Suite {
     }
 }
 
-/// Milliseconds after which a run without any result is given up.
-const STALE_AFTER: i64 = 24 * 60 * 60 * 1_000;
-
 pub(crate) fn run(run: &Run, suite: &Suite, links: &Links, now: Timestamp) -> wire::Run {
-    let is_given_up = run.result == RunResult::Pending
+    let is_stale = run.result == RunResult::Pending
         && now.millis().saturating_sub(run.updated_at.millis()) >= STALE_AFTER;
-    let result = if is_given_up {
+    let result = if is_stale {
         RunResult::Stale
     } else {
         run.result
@@ -67,17 +70,26 @@ pub(crate) fn test(test: &Test, suite: &Suite, links: &Links) -> wire::Test {
     }
 }
 
-/// A test of the newer tests API: with its labels and what its executions come to.
-#[derive(Debug, Serialize)]
-pub(crate) struct TestWithMetrics {
+/// A test with its labels.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct LabelledTest {
     #[serde(flatten)]
-    test: wire::Test,
+    pub(crate) test: wire::Test,
+    pub(crate) labels: Vec<String>,
+}
+
+/// A test with its labels and metrics.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct MeasuredTest {
+    #[serde(flatten)]
+    test: LabelledTest,
+    #[schema(pattern = "^(enabled|muted|skipped)$")]
     state: &'static str,
     /// Team slugs, the default owner first.
     owners: Vec<String>,
-    /// 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
     reliability: Option<f64>,
-    /// Seconds, as all durations here.
+    /// In seconds, as all durations.
     duration_avg: Option<f64>,
     duration_sum: f64,
     duration_min: Option<f64>,
@@ -86,7 +98,27 @@ pub(crate) struct TestWithMetrics {
     executions_count_by_result: CountsByResult,
 }
 
-#[derive(Debug, Serialize)]
+/// A test in the format that the `Buildkite-Version` header selects.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum TestBody {
+    Measured(MeasuredTest),
+    Labelled(LabelledTest),
+}
+
+impl PartialSchema for TestBody {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .item(Ref::from_schema_name(MeasuredTest::name()))
+            .item(Ref::from_schema_name(LabelledTest::name()))
+            .into()
+    }
+}
+
+impl ToSchema for TestBody {}
+
+/// A count of 0 skipped or unknown executions is left out.
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct CountsByResult {
     passed: u64,
     failed: u64,
@@ -96,17 +128,14 @@ struct CountsByResult {
     unknown: u64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands in a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "required by serde")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-impl TestWithMetrics {
+impl MeasuredTest {
     pub(crate) fn new(
-        test: wire::Test,
+        test: LabelledTest,
         state: TestState,
         owners: Vec<String>,
         metrics: &Metrics,

@@ -1,0 +1,253 @@
+//! The query parameters of lists of tests, as the store's [`TestQuery`].
+
+use serde::Deserialize;
+use test_engine_store::{
+    BranchFilter, LabelFilter, Page, Period, TestOrder, TestQuery, TestState, Timestamp,
+};
+use utoipa::IntoParams;
+
+use super::test_terms::{self, Term};
+
+const DEFAULT_DAYS: i64 = 7;
+const STATES: [(&str, TestState); 3] = [
+    ("enabled", TestState::Enabled),
+    ("muted", TestState::Muted),
+    ("skipped", TestState::Skipped),
+];
+const ORDERS: [(&str, TestOrder); 5] = [
+    ("duration_avg", TestOrder::DurationMean),
+    ("duration_sum", TestOrder::DurationSum),
+    ("duration_min", TestOrder::DurationMin),
+    ("duration_max", TestOrder::DurationMax),
+    ("reliability", TestOrder::Reliability),
+];
+const DIRECTIONS: [(&str, bool); 2] = [("desc", true), ("asc", false)];
+/// Executions are counted by day, so shorter periods mean their day.
+const PERIOD_DAYS: [(&str, i64); 6] = [
+    ("1hour", 1),
+    ("4hours", 1),
+    ("1day", 1),
+    ("7days", 7),
+    ("14days", 14),
+    ("28days", 28),
+];
+
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TestsQuery {
+    /// A name, `!name` for all other branches, or `prefix*`.
+    pub(super) branch: Option<String>,
+    #[param(pattern = "^(enabled|muted|skipped)$")]
+    pub(super) state: Option<String>,
+    /// A substring of scope and name.
+    pub(super) search: Option<String>,
+    #[param(
+        pattern = "^(duration_avg|duration_sum|duration_min|duration_max|reliability)$",
+        default = "duration_avg"
+    )]
+    pub(super) sort_by: Option<String>,
+    #[param(pattern = "^(asc|desc)$", default = "desc")]
+    pub(super) order: Option<String>,
+    /// A single label; cannot be combined with `labels`.
+    pub(super) label: Option<String>,
+    /// `a,!b`: with label `a` and without label `b`.
+    pub(super) labels: Option<String>,
+    /// `a,!b`: owned by team `a` and not by team `b`.
+    pub(super) owners: Option<String>,
+    /// Tags of the executions: `key:value,!key:value,key:prefix*`. `result:failed` matches tests
+    /// with at least one failure, `result:^passed` those that only passed, and `!result:failed`
+    /// those without failures.
+    pub(super) tags: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PeriodQuery {
+    /// Executions are counted by UTC day.
+    #[param(
+        pattern = "^(1hour|4hours|1day|7days|14days|28days)$",
+        default = "7days"
+    )]
+    pub(super) period: Option<String>,
+    /// Cannot be combined with `period`.
+    #[param(format = "date-time")]
+    pub(super) min_timestamp: Option<String>,
+    /// Cannot be combined with `period`.
+    #[param(format = "date-time")]
+    pub(super) max_timestamp: Option<String>,
+}
+
+impl TestsQuery {
+    /// What the database can decide; an error names the invalid parameter.
+    pub(super) fn to_store(
+        &self,
+        period: &PeriodQuery,
+        page: Page,
+        now: Timestamp,
+    ) -> Result<TestQuery, String> {
+        Ok(TestQuery {
+            period: period.to_store(now)?,
+            branch: branch(present(self.branch.as_ref()))?,
+            state: choose("state", self.state.as_ref(), &STATES)?,
+            search: present(self.search.as_ref()).map(str::to_owned),
+            labels: self.labels()?,
+            order: choose("sort_by", self.sort_by.as_ref(), &ORDERS)?
+                .unwrap_or(TestOrder::DurationMean),
+            descending: choose("order", self.order.as_ref(), &DIRECTIONS)?.unwrap_or(true),
+            page,
+        })
+    }
+
+    fn labels(&self) -> Result<Vec<LabelFilter>, String> {
+        let one = present(self.label.as_ref());
+        let several = present(self.labels.as_ref());
+        let terms = match (one, several) {
+            (Some(_), Some(_)) => return Err("Send either label or labels.".to_owned()),
+            (Some(label), None) => vec![Term {
+                word: label.to_owned(),
+                is_wanted: true,
+            }],
+            (None, several) => test_terms::terms("labels", several)?,
+        };
+        let filters = terms.into_iter().map(|term| LabelFilter {
+            label: term.word,
+            is_wanted: term.is_wanted,
+        });
+        Ok(filters.collect())
+    }
+}
+
+impl PeriodQuery {
+    fn to_store(&self, now: Timestamp) -> Result<Period, String> {
+        let from = present(self.min_timestamp.as_ref());
+        let to = present(self.max_timestamp.as_ref());
+        if let Some(days) = choose("period", self.period.as_ref(), &PERIOD_DAYS)? {
+            if from.is_some() || to.is_some() {
+                return Err("Send either period, or min_timestamp and max_timestamp.".to_owned());
+            }
+            return Ok(Period::last_days(days, now));
+        }
+        let to = to.map_or(Ok(now), |text| timestamp("max_timestamp", text))?;
+        let from = from.map_or(Ok(to.plus_days(1 - DEFAULT_DAYS)), |text| {
+            timestamp("min_timestamp", text)
+        })?;
+        Ok(Period::between(from, to))
+    }
+}
+
+/// A parameter without surrounding whitespace; `None` if it is empty.
+pub(super) fn present(value: Option<&String>) -> Option<&str> {
+    value
+        .map(|value| value.trim())
+        .filter(|value| !value.is_empty())
+}
+
+/// The value with this name, of a parameter that takes one of several names.
+pub(super) fn choose<T: Copy>(
+    parameter: &str,
+    value: Option<&String>,
+    choices: &[(&str, T)],
+) -> Result<Option<T>, String> {
+    let Some(value) = present(value) else {
+        return Ok(None);
+    };
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value) {
+        return Ok(Some(*choice));
+    }
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let names = names.join(", ");
+    Err(format!(
+        "Invalid {parameter} {value:?}: use one of {names}."
+    ))
+}
+
+fn branch(value: Option<&str>) -> Result<Option<BranchFilter>, String> {
+    let Some(value) = value else { return Ok(None) };
+    if ["!", "*"].contains(&value) {
+        return Err(format!("Invalid branch {value:?}: the name is missing."));
+    }
+    Ok(Some(
+        match (value.strip_prefix('!'), value.strip_suffix('*')) {
+            (Some(name), _) => BranchFilter::IsNot(name.to_owned()),
+            (None, Some(prefix)) => BranchFilter::StartsWith(prefix.to_owned()),
+            (None, None) => BranchFilter::Is(value.to_owned()),
+        },
+    ))
+}
+
+fn timestamp(parameter: &str, text: &str) -> Result<Timestamp, String> {
+    let parsed: jiff::Timestamp = text.parse().map_err(|_error| {
+        format!("Invalid {parameter} {text:?}: use the format 2026-08-01T00:00:00Z.")
+    })?;
+    Ok(Timestamp::from_millis(parsed.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use test_engine_store::{
+        BranchFilter, Page, Period, TestOrder, TestQuery, TestState, Timestamp,
+    };
+
+    use super::{PeriodQuery, TestsQuery};
+
+    const DAY_100: Timestamp = Timestamp::from_millis(100 * 86_400_000);
+
+    fn parse(query: &str) -> Result<TestQuery, String> {
+        let tests: TestsQuery = serde_urlencoded::from_str(query).unwrap();
+        let period: PeriodQuery = serde_urlencoded::from_str(query).unwrap();
+        tests.to_store(&period, Page::new(1, 30), DAY_100)
+    }
+
+    #[test]
+    fn the_default_is_the_slowest_tests_of_a_week() {
+        let query = parse("state=&search=").unwrap();
+        let week = Period {
+            first_day: 94,
+            last_day: 100,
+        };
+        assert_eq!(
+            (query.period, query.order, query.descending, query.state),
+            (week, TestOrder::DurationMean, true, None)
+        );
+    }
+
+    #[test]
+    fn all_parameters_are_used() {
+        let query = parse(
+            "state=muted&sort_by=reliability&order=asc&branch=feature/*&labels=slow, !flaky,\
+             &min_timestamp=1970-01-02T10:00:00Z&max_timestamp=1970-01-03T00:00:00Z",
+        )
+        .unwrap();
+        let period = Period {
+            first_day: 1,
+            last_day: 2,
+        };
+        assert_eq!((query.period, query.descending), (period, false));
+        assert_eq!(query.order, TestOrder::Reliability);
+        assert_eq!(query.state, Some(TestState::Muted));
+        let branch = BranchFilter::StartsWith("feature/".to_owned());
+        assert_eq!(query.branch, Some(branch));
+        let labels = query.labels.iter();
+        let labels: Vec<_> = labels
+            .map(|filter| (filter.label.as_str(), filter.is_wanted))
+            .collect();
+        assert_eq!(labels, [("slow", true), ("flaky", false)]);
+    }
+
+    #[test]
+    fn invalid_values_are_rejected_rather_than_ignored() {
+        for query in [
+            "state=gone",
+            "sort_by=name",
+            "order=up",
+            "branch=*",
+            "period=1year",
+            "period=7days&min_timestamp=1970-01-02T10:00:00Z",
+            "min_timestamp=yesterday",
+            "labels=a,!",
+            "label=a&labels=b",
+        ] {
+            assert!(parse(query).is_err(), "{query}");
+        }
+    }
+}
