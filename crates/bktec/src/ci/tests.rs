@@ -103,9 +103,10 @@ fn github_actions() {
     retries: 2 (GITHUB_RUN_ATTEMPT)
     key: __run_2-31-3
     ");
-    let pull_request = "GITHUB_ACTIONS=true\nGITHUB_HEAD_REF=topic\nGITHUB_REF=refs/pull/7/merge\n\
-        GITHUB_REF_NAME=7/merge\nGITHUB_RUN_ATTEMPT=1\nGITHUB_RUN_ID=9\nGITHUB_REPOSITORY=o/r\n\
-        GITHUB_SERVER_URL=https://git.example.com/\nGITHUB_ACTION=tests\nGITHUB_JOB=test\nGITHUB_RUN_NUMBER=3";
+    let pull_request = "GITHUB_ACTIONS=true\nGITHUB_HEAD_REF=topic\n\
+        GITHUB_REF=refs/pull/7/merge\nGITHUB_REF_NAME=7/merge\nGITHUB_RUN_ATTEMPT=1\n\
+        GITHUB_RUN_ID=9\nGITHUB_REPOSITORY=o/r\nGITHUB_SERVER_URL=https://git.example.com/\n\
+        GITHUB_ACTION=tests\nGITHUB_JOB=test\nGITHUB_RUN_NUMBER=3";
     insta::assert_snapshot!(read(pull_request), @"
     GitHub Actions (github_actions)
     build: 9 (GITHUB_RUN_ID)
@@ -123,11 +124,11 @@ fn github_actions() {
 #[test]
 fn circleci() {
     let environment = "CI=true\nCIRCLECI=true\nCIRCLE_BRANCH=main\nCIRCLE_BUILD_NUM=7\n\
-        CIRCLE_BUILD_URL=https://circleci.com/gh/acme/app/7\nCIRCLE_JOB=test-3.12\nCIRCLE_NODE_INDEX=0\n\
-        CIRCLE_NODE_TOTAL=4\nCIRCLE_PIPELINE_ID=5034460f-c7c4-4c43-9457-de07e2029e7b\n\
-        CIRCLE_PROJECT_REPONAME=app\nCIRCLE_PROJECT_USERNAME=Acme\n\
-        CIRCLE_SHA1=6d7e7a9\nCIRCLE_WORKFLOW_ID=ea8f2a1c\nCIRCLE_WORKFLOW_JOB_ID=b5f4\n\
-        CIRCLE_WORKING_DIRECTORY=~/project";
+        CIRCLE_BUILD_URL=https://circleci.com/gh/acme/app/7\nCIRCLE_JOB=test-3.12\n\
+        CIRCLE_NODE_INDEX=0\nCIRCLE_NODE_TOTAL=4\n\
+        CIRCLE_PIPELINE_ID=5034460f-c7c4-4c43-9457-de07e2029e7b\nCIRCLE_PROJECT_REPONAME=app\n\
+        CIRCLE_PROJECT_USERNAME=Acme\nCIRCLE_SHA1=6d7e7a9\nCIRCLE_WORKFLOW_ID=ea8f2a1c\n\
+        CIRCLE_WORKFLOW_JOB_ID=b5f4\nCIRCLE_WORKING_DIRECTORY=~/project";
     insta::assert_snapshot!(read(environment), @"
     CircleCI (circleci)
     organization: acme (CIRCLE_PROJECT_USERNAME)
@@ -147,11 +148,11 @@ fn circleci() {
 
 #[test]
 fn gitlab() {
-    let environment = "CI=true\nGITLAB_CI=true\nCI_COMMIT_MESSAGE=Fix it\nCI_COMMIT_REF_NAME=main\n\
-        CI_COMMIT_SHA=1ecfd275\nCI_JOB_ID=50\nCI_JOB_NAME=rspec 2/3\nCI_JOB_STAGE=test\nCI_NODE_INDEX=2\n\
-        CI_NODE_TOTAL=3\nCI_PIPELINE_ID=1000\nCI_PIPELINE_IID=10\n\
-        CI_PIPELINE_URL=https://gitlab.com/acme/app/-/pipelines/1000\nCI_PROJECT_DIR=/builds/acme/app\n\
-        CI_PROJECT_ROOT_NAMESPACE=acme";
+    let environment = "CI=true\nGITLAB_CI=true\nCI_COMMIT_MESSAGE=Fix it\n\
+        CI_COMMIT_REF_NAME=main\nCI_COMMIT_SHA=1ecfd275\nCI_JOB_ID=50\nCI_JOB_NAME=rspec 2/3\n\
+        CI_JOB_STAGE=test\nCI_NODE_INDEX=2\nCI_NODE_TOTAL=3\nCI_PIPELINE_ID=1000\n\
+        CI_PIPELINE_IID=10\nCI_PIPELINE_URL=https://gitlab.com/acme/app/-/pipelines/1000\n\
+        CI_PROJECT_DIR=/builds/acme/app\nCI_PROJECT_ROOT_NAMESPACE=acme";
     insta::assert_snapshot!(read(environment), @"
     GitLab (gitlab)
     organization: acme (CI_PROJECT_ROOT_NAMESPACE)
@@ -180,7 +181,8 @@ fn gitlab() {
     count: 1 (CI_NODE_TOTAL)
     key: 1000
     ");
-    let matrix = "GITLAB_CI=true\nCI_PIPELINE_ID=1000\nCI_JOB_NAME=rspec: [3.3, pg]\nCI_NODE_INDEX=1\nCI_NODE_TOTAL=6";
+    let matrix = "GITLAB_CI=true\nCI_PIPELINE_ID=1000\nCI_JOB_NAME=rspec: [3.3, pg]\n\
+        CI_NODE_INDEX=1\nCI_NODE_TOTAL=6";
     insta::assert_snapshot!(read(matrix), @"
     GitLab (gitlab)
     build: 1000 (CI_PIPELINE_ID)
@@ -194,12 +196,13 @@ fn gitlab() {
 
 #[test]
 fn azure_pipelines() {
-    let environment = "TF_BUILD=True\nAGENT_JOBNAME=tests 2\nBUILD_BUILDID=12\nBUILD_BUILDNUMBER=20240620.1\n\
-        BUILD_SOURCEBRANCH=refs/heads/a/b\nBUILD_SOURCESDIRECTORY=/repository\nBUILD_SOURCEVERSION=abc\n\
+    let environment = "TF_BUILD=True\nAGENT_JOBNAME=tests 2\nBUILD_BUILDID=12\n\
+        BUILD_BUILDNUMBER=20240620.1\nBUILD_SOURCEBRANCH=refs/heads/a/b\n\
+        BUILD_SOURCESDIRECTORY=/repository\nBUILD_SOURCEVERSION=abc\n\
         BUILD_SOURCEVERSIONMESSAGE=Fix\nSYSTEM_COLLECTIONURI=https://dev.azure.com/Acme/\n\
-        SYSTEM_JOBATTEMPT=2\nSYSTEM_JOBID=j\nSYSTEM_JOBPOSITIONINPHASE=2\nSYSTEM_PHASENAME=tests\n\
-        SYSTEM_PARALLELEXECUTIONTYPE=MultiMachine\nSYSTEM_STAGENAME=__default\n\
-        SYSTEM_TEAMPROJECT=My project\nSYSTEM_TOTALJOBSINPHASE=5";
+        SYSTEM_JOBATTEMPT=2\nSYSTEM_JOBID=j\nSYSTEM_JOBPOSITIONINPHASE=2\n\
+        SYSTEM_PHASENAME=tests\nSYSTEM_PARALLELEXECUTIONTYPE=MultiMachine\n\
+        SYSTEM_STAGENAME=__default\nSYSTEM_TEAMPROJECT=My project\nSYSTEM_TOTALJOBSINPHASE=5";
     insta::assert_snapshot!(read(environment), @"
     Azure Pipelines (azure_pipelines)
     organization: acme (SYSTEM_COLLECTIONURI)
@@ -218,9 +221,9 @@ fn azure_pipelines() {
     first: 1
     key: 12
     ");
-    let matrix = "TF_BUILD=True\nBUILD_BUILDID=12\nSYSTEM_JOBPOSITIONINPHASE=1\nSYSTEM_TOTALJOBSINPHASE=2\n\
-        SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration\nBUILD_SOURCEBRANCH=refs/pull/7/merge\n\
-        SYSTEM_PULLREQUEST_SOURCEBRANCH=refs/heads/topic";
+    let matrix = "TF_BUILD=True\nBUILD_BUILDID=12\nSYSTEM_JOBPOSITIONINPHASE=1\n\
+        SYSTEM_TOTALJOBSINPHASE=2\nSYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration\n\
+        BUILD_SOURCEBRANCH=refs/pull/7/merge\nSYSTEM_PULLREQUEST_SOURCEBRANCH=refs/heads/topic";
     insta::assert_snapshot!(read(matrix), @"
     Azure Pipelines (azure_pipelines)
     build: 12 (BUILD_BUILDID)
@@ -236,10 +239,12 @@ fn azure_pipelines() {
 
 #[test]
 fn travis() {
-    let environment = "CI=true\nTRAVIS=true\nTRAVIS_BRANCH=main\nTRAVIS_BUILD_DIR=/home/travis/build/acme/app\n\
-        TRAVIS_BUILD_ID=8\nTRAVIS_BUILD_NUMBER=2\nTRAVIS_BUILD_WEB_URL=https://app.travis-ci.com/acme/app/builds/8\n\
-        TRAVIS_COMMIT=abc\nTRAVIS_COMMIT_MESSAGE=Fix\nTRAVIS_JOB_ID=81\nTRAVIS_JOB_NUMBER=2.1\n\
-        TRAVIS_PULL_REQUEST=false\nTRAVIS_PULL_REQUEST_BRANCH=\nTRAVIS_PULL_REQUEST_SHA=\nTRAVIS_REPO_SLUG=Acme/app";
+    let environment = "CI=true\nTRAVIS=true\nTRAVIS_BRANCH=main\n\
+        TRAVIS_BUILD_DIR=/home/travis/build/acme/app\nTRAVIS_BUILD_ID=8\nTRAVIS_BUILD_NUMBER=2\n\
+        TRAVIS_BUILD_WEB_URL=https://app.travis-ci.com/acme/app/builds/8\nTRAVIS_COMMIT=abc\n\
+        TRAVIS_COMMIT_MESSAGE=Fix\nTRAVIS_JOB_ID=81\nTRAVIS_JOB_NUMBER=2.1\n\
+        TRAVIS_PULL_REQUEST=false\nTRAVIS_PULL_REQUEST_BRANCH=\nTRAVIS_PULL_REQUEST_SHA=\n\
+        TRAVIS_REPO_SLUG=Acme/app";
     insta::assert_snapshot!(read(environment), @"
     Travis CI (travis_ci)
     organization: acme (TRAVIS_REPO_SLUG)
@@ -252,8 +257,8 @@ fn travis() {
     message: Fix (TRAVIS_COMMIT_MESSAGE)
     key: 8
     ");
-    let pull_request = "TRAVIS=true\nTRAVIS_BRANCH=main\nTRAVIS_PULL_REQUEST_BRANCH=topic\nTRAVIS_COMMIT=merge\n\
-        TRAVIS_PULL_REQUEST_SHA=abc";
+    let pull_request = "TRAVIS=true\nTRAVIS_BRANCH=main\nTRAVIS_PULL_REQUEST_BRANCH=topic\n\
+        TRAVIS_COMMIT=merge\nTRAVIS_PULL_REQUEST_SHA=abc";
     insta::assert_snapshot!(read(pull_request), @"
     Travis CI (travis_ci)
     branch: topic (TRAVIS_PULL_REQUEST_BRANCH)
@@ -266,8 +271,9 @@ fn travis() {
 fn bitbucket() {
     let environment = "CI=true\nBITBUCKET_BRANCH=main\nBITBUCKET_BUILD_NUMBER=4\n\
         BITBUCKET_CLONE_DIR=/opt/atlassian/pipelines/agent/build\nBITBUCKET_COMMIT=abc\n\
-        BITBUCKET_PARALLEL_STEP=0\nBITBUCKET_PARALLEL_STEP_COUNT=3\nBITBUCKET_PIPELINE_UUID={p-1}\n\
-        BITBUCKET_REPO_FULL_NAME=acme/app\nBITBUCKET_STEP_UUID={s-1}\nBITBUCKET_WORKSPACE=acme";
+        BITBUCKET_PARALLEL_STEP=0\nBITBUCKET_PARALLEL_STEP_COUNT=3\n\
+        BITBUCKET_PIPELINE_UUID={p-1}\nBITBUCKET_REPO_FULL_NAME=acme/app\n\
+        BITBUCKET_STEP_UUID={s-1}\nBITBUCKET_WORKSPACE=acme";
     insta::assert_snapshot!(read(environment), @"
     Bitbucket Pipelines (bitbucket)
     organization: acme (BITBUCKET_WORKSPACE)
@@ -287,9 +293,10 @@ fn bitbucket() {
 
 #[test]
 fn semaphore() {
-    let environment = "CI=true\nSEMAPHORE=true\nSEMAPHORE_GIT_BRANCH=main\nSEMAPHORE_GIT_DIR=app\n\
-        SEMAPHORE_GIT_PR_BRANCH=topic\nSEMAPHORE_GIT_PR_SHA=\nSEMAPHORE_GIT_SHA=abc\nSEMAPHORE_JOB_COUNT=4\n\
-        SEMAPHORE_JOB_ID=j\nSEMAPHORE_JOB_INDEX=4\nSEMAPHORE_JOB_NAME=RSpec - 4/4\n\
+    let environment = "CI=true\nSEMAPHORE=true\nSEMAPHORE_GIT_BRANCH=main\n\
+        SEMAPHORE_GIT_DIR=app\nSEMAPHORE_GIT_PR_BRANCH=topic\nSEMAPHORE_GIT_PR_SHA=\n\
+        SEMAPHORE_GIT_SHA=abc\nSEMAPHORE_JOB_COUNT=4\nSEMAPHORE_JOB_ID=j\n\
+        SEMAPHORE_JOB_INDEX=4\nSEMAPHORE_JOB_NAME=RSpec - 4/4\n\
         SEMAPHORE_ORGANIZATION_URL=https://acme.semaphoreci.com\nSEMAPHORE_PIPELINE_RERUN=true\n\
         SEMAPHORE_WORKFLOW_ID=w\nSEMAPHORE_WORKFLOW_NUMBER=6";
     insta::assert_snapshot!(read(environment), @"
@@ -308,7 +315,8 @@ fn semaphore() {
     first: 1
     key: w
     ");
-    let first = "SEMAPHORE=true\nSEMAPHORE_WORKFLOW_ID=w\nSEMAPHORE_PIPELINE_RERUN=false\nSEMAPHORE_JOB_NAME=RSpec";
+    let first = "SEMAPHORE=true\nSEMAPHORE_WORKFLOW_ID=w\nSEMAPHORE_PIPELINE_RERUN=false\n\
+        SEMAPHORE_JOB_NAME=RSpec";
     insta::assert_snapshot!(read(first), @"
     Semaphore (semaphore)
     build: w (SEMAPHORE_WORKFLOW_ID)
@@ -319,10 +327,11 @@ fn semaphore() {
 
 #[test]
 fn drone() {
-    let environment = "CI=true\nDRONE=true\nDRONE_BRANCH=main\nDRONE_BUILD_LINK=https://drone.example.com/acme/app/5\n\
-        DRONE_BUILD_NUMBER=5\nDRONE_COMMIT_MESSAGE=Fix\nDRONE_COMMIT_SHA=abc\nDRONE_REPO=Acme/app\n\
-        DRONE_REPO_OWNER=Acme\nDRONE_SOURCE_BRANCH=topic\nDRONE_STAGE_NAME=default\nDRONE_STEP_NAME=test-1\n\
-        DRONE_WORKSPACE=/drone/src";
+    let environment = "CI=true\nDRONE=true\nDRONE_BRANCH=main\n\
+        DRONE_BUILD_LINK=https://drone.example.com/acme/app/5\nDRONE_BUILD_NUMBER=5\n\
+        DRONE_COMMIT_MESSAGE=Fix\nDRONE_COMMIT_SHA=abc\nDRONE_REPO=Acme/app\n\
+        DRONE_REPO_OWNER=Acme\nDRONE_SOURCE_BRANCH=topic\nDRONE_STAGE_NAME=default\n\
+        DRONE_STEP_NAME=test-1\nDRONE_WORKSPACE=/drone/src";
     insta::assert_snapshot!(read(environment), @"
     Drone (drone)
     organization: acme (DRONE_REPO_OWNER)
@@ -343,11 +352,13 @@ fn drone() {
 
 #[test]
 fn appveyor() {
-    let environment = "CI=True\nAPPVEYOR=True\nAPPVEYOR_ACCOUNT_NAME=Acme\nAPPVEYOR_BUILD_FOLDER=/home/appveyor/projects/app\n\
-        APPVEYOR_BUILD_ID=41\nAPPVEYOR_BUILD_NUMBER=9\nAPPVEYOR_JOB_ID=j\nAPPVEYOR_JOB_NUMBER=2\n\
+    let environment = "CI=True\nAPPVEYOR=True\nAPPVEYOR_ACCOUNT_NAME=Acme\n\
+        APPVEYOR_BUILD_FOLDER=/home/appveyor/projects/app\nAPPVEYOR_BUILD_ID=41\n\
+        APPVEYOR_BUILD_NUMBER=9\nAPPVEYOR_JOB_ID=j\nAPPVEYOR_JOB_NUMBER=2\n\
         APPVEYOR_PROJECT_SLUG=app\nAPPVEYOR_PULL_REQUEST_HEAD_COMMIT=abc\n\
-        APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH=topic\nAPPVEYOR_REPO_BRANCH=main\nAPPVEYOR_REPO_COMMIT=merge\n\
-        APPVEYOR_REPO_COMMIT_MESSAGE=Fix\nAPPVEYOR_URL=https://ci.appveyor.com";
+        APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH=topic\nAPPVEYOR_REPO_BRANCH=main\n\
+        APPVEYOR_REPO_COMMIT=merge\nAPPVEYOR_REPO_COMMIT_MESSAGE=Fix\n\
+        APPVEYOR_URL=https://ci.appveyor.com";
     insta::assert_snapshot!(read(environment), @"
     AppVeyor (appveyor)
     organization: acme (APPVEYOR_ACCOUNT_NAME)
@@ -364,8 +375,9 @@ fn appveyor() {
 
 #[test]
 fn codefresh() {
-    let environment = "CF_BRANCH=main\nCF_BUILD_ID=64f\nCF_BUILD_URL=https://g.codefresh.io/build/64f\n\
-        CF_COMMIT_MESSAGE=Fix\nCF_REPO_NAME=app\nCF_REPO_OWNER=Acme\nCF_REVISION=abc\nCF_VOLUME_PATH=/codefresh/volume";
+    let environment = "CF_BRANCH=main\nCF_BUILD_ID=64f\n\
+        CF_BUILD_URL=https://g.codefresh.io/build/64f\nCF_COMMIT_MESSAGE=Fix\nCF_REPO_NAME=app\n\
+        CF_REPO_OWNER=Acme\nCF_REVISION=abc\nCF_VOLUME_PATH=/codefresh/volume";
     insta::assert_snapshot!(read(environment), @"
     Codefresh (codefresh)
     organization: acme (CF_REPO_OWNER)
@@ -380,9 +392,9 @@ fn codefresh() {
 
 #[test]
 fn codebuild() {
-    let environment = "CODEBUILD_BUILD_ID=app:b1e6661e\nCODEBUILD_BUILD_NUMBER=12\nCODEBUILD_CI=true\n\
-        CODEBUILD_RESOLVED_SOURCE_VERSION=abc\nCODEBUILD_SRC_DIR=/codebuild/output/src1/src\n\
-        CODEBUILD_WEBHOOK_HEAD_REF=refs/heads/main";
+    let environment = "CODEBUILD_BUILD_ID=app:b1e6661e\nCODEBUILD_BUILD_NUMBER=12\n\
+        CODEBUILD_CI=true\nCODEBUILD_RESOLVED_SOURCE_VERSION=abc\n\
+        CODEBUILD_SRC_DIR=/codebuild/output/src1/src\nCODEBUILD_WEBHOOK_HEAD_REF=refs/heads/main";
     insta::assert_snapshot!(read(environment), @"
     AWS CodeBuild (aws_codebuild)
     build: app:b1e6661e (CODEBUILD_BUILD_ID)
@@ -405,8 +417,9 @@ fn codebuild() {
 
 #[test]
 fn teamcity() {
-    let environment = "TEAMCITY_VERSION=2024.03 (build 156166)\nTEAMCITY_PROJECT_NAME=App\nTEAMCITY_BUILDCONF_NAME=Test\n\
-        BUILD_NUMBER=77\nBUILD_URL=https://teamcity.example.com/build/9\nBUILD_VCS_NUMBER=abc";
+    let environment = "TEAMCITY_VERSION=2024.03 (build 156166)\nTEAMCITY_PROJECT_NAME=App\n\
+        TEAMCITY_BUILDCONF_NAME=Test\nBUILD_NUMBER=77\n\
+        BUILD_URL=https://teamcity.example.com/build/9\nBUILD_VCS_NUMBER=abc";
     insta::assert_snapshot!(read(environment), @"
     TeamCity (teamcity)
     number: 77 (BUILD_NUMBER)
@@ -418,9 +431,11 @@ fn teamcity() {
 
 #[test]
 fn jenkins() {
-    let environment = "JENKINS_URL=https://jenkins.example.com/\nBRANCH_NAME=main\nBUILD_ID=9\nBUILD_NUMBER=9\n\
-        BUILD_TAG=jenkins-app-main-9\nBUILD_URL=https://jenkins.example.com/job/app/9/\nEXECUTOR_NUMBER=1\n\
-        GIT_BRANCH=origin/main\nGIT_COMMIT=abc\nJOB_NAME=app/main\nWORKSPACE=/var/jenkins/workspace/app@2";
+    let environment = "JENKINS_URL=https://jenkins.example.com/\nBRANCH_NAME=main\nBUILD_ID=9\n\
+        BUILD_NUMBER=9\nBUILD_TAG=jenkins-app-main-9\n\
+        BUILD_URL=https://jenkins.example.com/job/app/9/\nEXECUTOR_NUMBER=1\n\
+        GIT_BRANCH=origin/main\nGIT_COMMIT=abc\nJOB_NAME=app/main\n\
+        WORKSPACE=/var/jenkins/workspace/app@2";
     insta::assert_snapshot!(read(environment), @"
     Jenkins (jenkins)
     build: jenkins-app-main-9 (BUILD_TAG)

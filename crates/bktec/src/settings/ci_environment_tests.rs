@@ -368,7 +368,8 @@ fn jobs_that_may_run_other_tests_need_an_explicit_count() {
     insta::assert_snapshot!(problems(alone, "", ""), @"
     node 0 of 1
     ");
-    let azure = "TF_BUILD=True SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=2 SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration";
+    let azure = "TF_BUILD=True SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=2 \
+        SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration";
     insta::assert_snapshot!(problems(azure, "", ""), @"
     BUILDKITE_PARALLEL_JOB_COUNT must not be blank: SYSTEM_TOTALJOBSINPHASE is 2, but this
       is a job of a matrix, whose jobs may run different tests. If all 2 run these tests, set
@@ -384,7 +385,8 @@ fn reports_a_ci_without_a_shared_build_id() {
     BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every
       node): TeamCity sets no variable that all nodes of a build share
     ");
-    insta::assert_snapshot!(problem("CODEBUILD_BUILD_ID=p:1 CODEBUILD_BATCH_BUILD_IDENTIFIER=n2"), @"
+    let batch = "CODEBUILD_BUILD_ID=p:1 CODEBUILD_BATCH_BUILD_IDENTIFIER=n2";
+    insta::assert_snapshot!(problem(batch), @"
     bktec run: invalid configuration:
     BUILDKITE_BUILD_ID must not be blank (or give --plan-identifier, the same on every
       node): AWS CodeBuild sets no variable that all nodes of a build share

@@ -1,5 +1,5 @@
-//! Broken commands, result files, disks and networks: the client reports the problem, does not hang,
-//! and never passes a build that did not pass.
+//! Broken commands, result files, disks and networks: the client reports the problem, does not
+//! hang, and never passes a build that did not pass.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -63,7 +63,8 @@ fn result_path_below_a_file() {
 #[rstest]
 #[case::empty(": > \"$2\"", "the file is empty")]
 #[case::truncated(
-    r#"printf '{"testResults":[{"name":"a.test.js","assertionResults":[{"title":"muted","ancestorTitles":["S"],"status":"failed"},{' > "$2""#,
+    r#"printf '{"testResults":[{"name":"a.test.js","assertionResults":[
+        {"title":"muted","ancestorTitles":["S"],"status":"failed"},{' > "$2""#,
     "the file ends too early"
 )]
 #[case::another_format("echo '<testsuite/>' > \"$2\"", "found XML")]

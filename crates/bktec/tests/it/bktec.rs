@@ -254,7 +254,7 @@ impl Ended {
     }
 }
 
-fn wrapped(text: &str) -> String {
+pub(crate) fn wrapped(text: &str) -> String {
     let mut wrapped = String::new();
     for line in text.lines() {
         let mut width = 0;

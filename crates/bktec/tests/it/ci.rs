@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::bktec::Bktec;
+use crate::bktec::{Bktec, wrapped};
 use crate::server::{Reply, Request, Server};
 
 const PLAN: &str = r#"{"identifier":"x","parallelism":2,"tasks":{
@@ -10,7 +10,11 @@ const PLAN: &str = r#"{"identifier":"x","parallelism":2,"tasks":{
     "1":{"node_number":1,"tests":[{"value":"b.test.js","format":"selector"}]}}}"#;
 
 /// Writes a Jest report and prints the file it was given.
-const PASSING: &str = r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/$0\",\"status\":\"passed\",\"assertionResults\":[{\"title\":\"t\",\"ancestorTitles\":[],\"status\":\"passed\"}]}]}" > result.json; echo "ran $0"' {{testExamples}} {{resultPath}}"#;
+const PASSING: &str = concat!(
+    r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/$0\",\"status\":\"passed\","#,
+    r#"\"assertionResults\":[{\"title\":\"t\",\"ancestorTitles\":[],\"status\":\"passed\"}]}]}"#,
+    r#"" > result.json; echo "ran $0"' {{testExamples}} {{resultPath}}"#,
+);
 
 fn with_plan() -> Server {
     Server::start(|request, _| match request.method.as_str() {
@@ -79,8 +83,10 @@ fn uses_and_logs_detected_values() {
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stdout.contains("ran b.test.js\n"), "{ended}");
     let line = ended.stderr.lines().next().unwrap();
-    insta::assert_snapshot!(line, @"
-    bktec: detected CircleCI: organization acme (CIRCLE_PROJECT_USERNAME), build w-1 (CIRCLE_WORKFLOW_ID), step test (CIRCLE_JOB), node 1 of 2 (CIRCLE_NODE_INDEX 1, CIRCLE_NODE_TOTAL 2), and branch, commit, number
+    insta::assert_snapshot!(wrapped(line), @"
+    bktec: detected CircleCI: organization acme (CIRCLE_PROJECT_USERNAME), build w-1
+      (CIRCLE_WORKFLOW_ID), step test (CIRCLE_JOB), node 1 of 2 (CIRCLE_NODE_INDEX 1,
+      CIRCLE_NODE_TOTAL 2), and branch, commit, number
     ");
     let requests = server.requests();
     assert!(requests[0].target.contains("/organizations/acme/"));
@@ -116,7 +122,8 @@ fn plan_logs_detected_values_to_stderr() {
     let ended = on_other_ci(&["plan", "--json"], &without_plan(), CIRCLECI).run();
     assert_eq!(
         ended.stdout,
-        "{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"x\",\"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"2\"}\n"
+        "{\"BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER\":\"x\",\
+         \"BUILDKITE_TEST_ENGINE_PARALLELISM\":\"2\"}\n"
     );
     assert!(
         ended.stderr.starts_with("bktec: detected CircleCI: "),
@@ -199,12 +206,14 @@ fn node_index_without_a_count_is_an_error() {
         .filter(|(name, _)| *name != "CIRCLE_NODE_TOTAL")
         .collect();
     let ended = on_other_ci(&["run"], &server, &environment).run();
-    insta::assert_snapshot!(ended, @r#"
+    insta::assert_snapshot!(ended.wrapped(), @r#"
     exit code: 16
     ----- stdout -----
     ----- stderr -----
     bktec run: invalid configuration:
-    CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and --parallelism)
+    CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both
+      BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and
+      --parallelism)
     "#);
     assert!(server.requests().is_empty());
 }
@@ -244,7 +253,8 @@ fn section_lines(environment: &[(&str, &str)]) -> String {
 
 #[test]
 fn sections_use_the_syntax_of_the_ci() {
-    let marks = "+++ Buildkite Test Engine Client: bktec VERSION\n+++ ========== Buildkite Test Engine Report  ==========";
+    let marks = "+++ Buildkite Test Engine Client: bktec VERSION\n\
+        +++ ========== Buildkite Test Engine Report  ==========";
     assert_eq!(section_lines(&[]), marks);
     assert_eq!(
         section_lines(&[("BUILDKITE", "true"), ("GITHUB_ACTIONS", "true")]),

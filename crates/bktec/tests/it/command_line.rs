@@ -4,7 +4,7 @@ use crate::bktec::Bktec;
 
 #[test]
 fn no_command_prints_help() {
-    let ended = Bktec::bare(&[]).run();
+    let ended = Bktec::bare(&[]).env("COLUMNS", "90").run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
     ----- stdout -----
@@ -13,7 +13,8 @@ fn no_command_prints_help() {
     Usage: bktec [OPTIONS] [COMMAND]
 
     Commands:
-      run          Runs this node's share of the tests, retries failed tests, reports and uploads
+      run          Runs this node's share of the tests, retries failed tests, reports and
+                   uploads
       plan         Creates a test plan without running tests
       upload       Uploads result files
       completions  Prints a shell completion script
@@ -25,8 +26,8 @@ fn no_command_prints_help() {
       -h, --help            Print help
       -V, --version         Print version
 
-    Every option can also be set by an environment variable; the option wins. Durations look like 2m30s,
-    booleans like true or false.
+    Every option can also be set by an environment variable; the option wins. Durations look
+    like 2m30s, booleans like true or false.
     ----- stderr -----
     command is required
     ");
@@ -56,6 +57,7 @@ fn version_needs_no_settings() {
 #[test]
 fn help_of_run() {
     let ended = Bktec::bare(&["run", "--help"])
+        .env("COLUMNS", "90")
         .env("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "secret-token")
         .run();
     insta::assert_snapshot!(ended, @"
@@ -74,22 +76,24 @@ fn help_of_run() {
                                  BUILDKITE_PARALLEL_JOB_COUNT]
 
     Test Engine:
-          --access-token <TOKEN>      Token for the plan API [default: fetched from the Buildkite agent]
-                                      [env: BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN]
+          --access-token <TOKEN>      Token for the plan API [default: fetched from the
+                                      Buildkite agent] [env:
+                                      BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN]
           --upload-results[=<BOOL>]   Upload the result file after every attempt [env:
                                       BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS]
           --suite-slug <SLUG>         Suite slug [env: BUILDKITE_TEST_ENGINE_SUITE_SLUG]
-          --oidc[=<BOOL>]             Fetch tokens that are not set from the Buildkite agent (OIDC)
-                                      [default: true] [env: BUILDKITE_TEST_ENGINE_OIDC]
+          --oidc[=<BOOL>]             Fetch tokens that are not set from the Buildkite agent
+                                      (OIDC) [default: true] [env: BUILDKITE_TEST_ENGINE_OIDC]
           --no-oidc[=<BOOL>]          Never fetch tokens from the Buildkite agent
           --oidc-lifetime <DURATION>  Lifetime of fetched tokens [default: 2h] [env:
                                       BUILDKITE_TEST_ENGINE_OIDC_LIFETIME]
-          --tag <KEY=VALUE>           Tag for uploaded results (repeatable; the variable takes a
-                                      comma-separated list) [env: BUILDKITE_TEST_ENGINE_TAGS]
+          --tag <KEY=VALUE>           Tag for uploaded results (repeatable; the variable takes
+                                      a comma-separated list) [env:
+                                      BUILDKITE_TEST_ENGINE_TAGS]
           --location-prefix <PREFIX>  Path from the repository root to the project [env:
                                       BUILDKITE_TEST_ENGINE_LOCATION_PREFIX]
-          --promise-failure[=<BOOL>]  Report the job's failure to Buildkite before the job ends [env:
-                                      BUILDKITE_TEST_ENGINE_PROMISE_FAILURE]
+          --promise-failure[=<BOOL>]  Report the job's failure to Buildkite before the job
+                                      ends [env: BUILDKITE_TEST_ENGINE_PROMISE_FAILURE]
 
     Test runner:
           --test-runner <NAME>
@@ -104,7 +108,8 @@ fn help_of_run() {
               Glob pattern of files and directories to exclude [env:
               BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN]
           --result-path <PATH>
-              File that the runner writes its results to [env: BUILDKITE_TEST_ENGINE_RESULT_PATH]
+              File that the runner writes its results to [env:
+              BUILDKITE_TEST_ENGINE_RESULT_PATH]
           --files <PATH>
               Text file with one test file per line; replaces discovery [env:
               BUILDKITE_TEST_ENGINE_FILES]
@@ -112,9 +117,11 @@ fn help_of_run() {
               Text file with one selector per line; overrides --files [env:
               BUILDKITE_TEST_ENGINE_SELECTOR_FILE]
           --split-by-example[=<BOOL>]
-              Split slow files into their examples [env: BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE]
+              Split slow files into their examples [env:
+              BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE]
           --tag-filters <FILTERS>
-              Run only tests with these tags (pytest only) [env: BUILDKITE_TEST_ENGINE_TAG_FILTERS]
+              Run only tests with these tags (pytest only) [env:
+              BUILDKITE_TEST_ENGINE_TAG_FILTERS]
           --test-engine-retry-count <COUNT>
               Maximum number of retries of failed tests [default: 0] [env:
               BUILDKITE_TEST_ENGINE_RETRY_COUNT]
@@ -122,7 +129,8 @@ fn help_of_run() {
               Command that retries failed tests [default: depends on the runner] [env:
               BUILDKITE_TEST_ENGINE_RETRY_CMD]
           --disable-retry-muted[=<BOOL>]
-              Do not retry failed muted tests [env: BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST]
+              Do not retry failed muted tests [env:
+              BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST]
           --fail-on-no-tests[=<BOOL>]
               Fail if this node has no tests [env: BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS]
           --fail-on-missing-results[=<BOOL>]
@@ -130,12 +138,13 @@ fn help_of_run() {
               BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS]
 
     Plan:
-          --plan-identifier <IDENTIFIER>  Name of the plan, the same on every node [default:
-                                          BUILD_ID/STEP_ID] [env: BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER]
+          --plan-identifier <IDENTIFIER>
+              Name of the plan, the same on every node [default: BUILD_ID/STEP_ID] [env:
+              BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER]
 
     Output:
-          --output <FORMAT>     Event format: text (no events) or json (one event per line, on stderr)
-                                [default: text] [env: BUILDKITE_TEST_ENGINE_OUTPUT]
+          --output <FORMAT>     Event format: text (no events) or json (one event per line, on
+                                stderr) [default: text] [env: BUILDKITE_TEST_ENGINE_OUTPUT]
           --output-file <PATH>  Write events to this file instead of stderr [env:
                                 BUILDKITE_TEST_ENGINE_OUTPUT_FILE]
     ----- stderr -----

@@ -154,7 +154,8 @@ fn command_page() -> String {
         for (heading, rows) in groups {
             let _ = write!(
                 page,
-                "\n### {heading}\n\n| option | variable | description |\n| --- | --- | --- |\n{rows}"
+                "\n### {heading}\n\n| option | variable | description |\n\
+                 | --- | --- | --- |\n{rows}"
             );
         }
     }

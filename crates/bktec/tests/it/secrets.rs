@@ -80,7 +80,8 @@ fn checked(bktec: Bktec, server: &Server) -> (usize, usize) {
 #[case::without_a_build("")]
 fn run_sends_no_secrets(#[case] build: &str) {
     let server = server();
-    let report = r#"{"testResults":[{"name":"a.test.js","assertionResults":[{"title":"t","status":"failed","failureMessages":["no"]}]}]}"#;
+    let report = r#"{"testResults":[{"name":"a.test.js","assertionResults":[
+        {"title":"t","status":"failed","failureMessages":["no"]}]}]}"#;
     let bktec = Bktec::against(
         &[
             "run",
