@@ -1,32 +1,30 @@
-//! A small blocking HTTP client, and what one needs to know to use a server.
+//! A small blocking HTTP client, and the address and tokens of a suite.
 //!
-//! It is not `bktec`'s client on purpose: the tests of the server must not depend on what the
-//! client thinks a server says.
+//! Independent of `bktec`'s client, so that tests of the server do not share its assumptions.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// The longest a single request of a test may take.
-const LIMIT: Duration = Duration::from_mins(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A suite on a server, and the tokens for it.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// Such as `http://127.0.0.1:40001`, without a slash at the end.
+    /// For example `http://127.0.0.1:40001`, without a trailing slash.
     pub base_url: String,
-    /// Slug of the organization.
+    /// The slug of the organization.
     pub organization: String,
-    /// Slug of the suite.
+    /// The slug of the suite.
     pub suite: String,
     /// An access token with every scope.
     pub access_token: String,
-    /// The suite's token, for uploads.
+    /// The upload token of the suite.
     pub suite_token: String,
 }
 
 impl Connection {
-    /// The REST and plan API of the suite, as its own user.
+    /// The REST and plan API of the suite, with the access token.
     pub fn api(&self) -> Api {
         Api {
             agent: agent(),
@@ -38,16 +36,16 @@ impl Connection {
         }
     }
 
-    /// Uploads results in the JSON form.
+    /// Uploads results as a JSON body.
     #[track_caller]
-    pub fn upload(&self, run_key: &str, format: &str, data: &Value) -> Answer {
+    pub fn upload(&self, run_key: &str, format: &str, data: &Value) -> Response {
         self.try_upload(run_key, format, data)
-            .expect("the server answers")
+            .expect("the server responds")
     }
 
-    /// Uploads one passed test of a run on this commit.
+    /// Uploads one passed test in a run with this commit.
     #[track_caller]
-    pub fn upload_of_commit(&self, run_key: &str, commit: &str) -> Answer {
+    pub fn upload_for_commit(&self, run_key: &str, commit: &str) -> Response {
         let body = json!({
             "format": "json",
             "run_env": {"CI": "generic", "key": run_key, "commit_sha": commit},
@@ -55,11 +53,11 @@ impl Connection {
         });
         self.uploads()
             .try_post("", &body)
-            .expect("the server answers")
+            .expect("the server responds")
     }
 
-    /// Uploads results; `None` when the connection broke before there was a whole answer.
-    pub fn try_upload(&self, run_key: &str, format: &str, data: &Value) -> Option<Answer> {
+    /// Uploads results. `None` when the connection broke before the response was complete.
+    pub fn try_upload(&self, run_key: &str, format: &str, data: &Value) -> Option<Response> {
         let body =
             json!({"format": format, "run_env": {"CI": "generic", "key": run_key}, "data": data});
         self.uploads().try_post("", &body).ok()
@@ -73,25 +71,25 @@ impl Connection {
         }
     }
 
-    /// The id of a test; one the server does not know fails the test.
+    /// The ID of a test. Fails the test when the server does not know it.
     #[track_caller]
     pub fn test_id(&self, scope: &str, name: &str) -> String {
-        let answer = self
+        let response = self
             .api()
             .post("/tests/find", &json!({"scope": scope, "name": name}));
-        answer.expect_status(200).json()["id"]
+        response.expect_status(200).json()["id"]
             .as_str()
-            .unwrap_or_else(|| panic!("no id in {answer:?}"))
+            .unwrap_or_else(|| panic!("no ID in {response:?}"))
             .to_owned()
     }
 
-    /// Mutes a test through the REST API, as a script would.
+    /// Mutes a test through the REST API.
     #[track_caller]
     pub fn mute(&self, scope: &str, name: &str) {
         self.change_state(scope, name, "mute");
     }
 
-    /// Has a test left out, through the REST API.
+    /// Skips a test through the REST API.
     #[track_caller]
     pub fn skip(&self, scope: &str, name: &str) {
         self.change_state(scope, name, "skip");
@@ -109,14 +107,14 @@ impl Connection {
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(LIMIT))
-        // A proxy of the machine is not for servers inside a test.
+        .timeout_global(Some(REQUEST_TIMEOUT))
+        // Requests to a server in a test must not use a proxy.
         .proxy(None)
         .build()
         .into()
 }
 
-/// Requests below one address with one token.
+/// Sends requests with one base URL and one token.
 #[derive(Clone, Debug)]
 pub struct Api {
     agent: ureq::Agent,
@@ -125,59 +123,54 @@ pub struct Api {
 }
 
 impl Api {
-    /// `GET`; `path` begins with a slash.
+    /// `GET`; `path` starts with a slash.
     #[track_caller]
-    pub fn get(&self, path: &str) -> Answer {
-        Answer::read(
-            self.agent
-                .get(format!("{}{path}", self.base))
-                .header("Authorization", &self.authorization)
-                .call(),
-        )
-        .unwrap_or_else(|error| panic!("no answer: {error}"))
+    pub fn get(&self, path: &str) -> Response {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let request = request.header("Authorization", &self.authorization);
+        Response::read(request.call()).unwrap_or_else(|error| panic!("no response: {error}"))
     }
 
     /// `POST` of JSON.
     #[track_caller]
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
+    pub fn post(&self, path: &str, body: &Value) -> Response {
         self.try_post(path, body)
-            .unwrap_or_else(|error| panic!("no answer: {error}"))
+            .unwrap_or_else(|error| panic!("no response: {error}"))
     }
 
-    fn try_post(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
-        Answer::read(
-            self.agent
-                .post(format!("{}{path}", self.base))
-                .header("Authorization", &self.authorization)
-                .header("Content-Type", "application/json")
-                .send(body.to_string()),
-        )
+    fn try_post(&self, path: &str, body: &Value) -> Result<Response, ureq::Error> {
+        self.send(self.agent.post(format!("{}{path}", self.base)), body)
     }
 
     /// `PUT` of JSON.
     #[track_caller]
-    pub fn put(&self, path: &str, body: &Value) -> Answer {
-        Answer::read(
-            self.agent
-                .put(format!("{}{path}", self.base))
-                .header("Authorization", &self.authorization)
-                .header("Content-Type", "application/json")
-                .send(body.to_string()),
-        )
-        .unwrap_or_else(|error| panic!("no answer: {error}"))
+    pub fn put(&self, path: &str, body: &Value) -> Response {
+        self.send(self.agent.put(format!("{}{path}", self.base)), body)
+            .unwrap_or_else(|error| panic!("no response: {error}"))
+    }
+
+    fn send(
+        &self,
+        request: ureq::RequestBuilder<ureq::typestate::WithBody>,
+        body: &Value,
+    ) -> Result<Response, ureq::Error> {
+        let request = request
+            .header("Authorization", &self.authorization)
+            .header("Content-Type", "application/json");
+        Response::read(request.send(body.to_string()))
     }
 }
 
-/// What a server answered.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// HTTP status.
+pub struct Response {
+    /// The status code.
     pub status: u16,
-    /// The body as it came.
+    /// The body without decoding.
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     fn read(
         response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Self, ureq::Error> {
@@ -191,7 +184,7 @@ impl Answer {
         Ok(Self { status, body })
     }
 
-    /// Fails the test, with the body, unless the status is this one.
+    /// Fails the test with the body unless this is the status.
     #[track_caller]
     pub fn expect_status(&self, status: u16) -> &Self {
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Programs started by tests: a cleared environment, and a limit on how long they may take.
+//! Starts programs for tests, with a cleared environment and a timeout.
 //!
-//! What this machine's user has in their environment must not decide a test, and a program that
-//! hangs must fail its test instead of holding up all others.
+//! The environment of the user must not affect a test, and a program that hangs must fail its test
+//! instead of blocking all others.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,13 @@ use tempfile::NamedTempFile;
 
 use crate::repository;
 
-/// How often a running program is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A program with nothing in its environment but `PATH`, `HOME` (`home`, a directory of the test) and
-/// a UTF-8 locale. Its stdin is empty.
+/// A command whose environment contains only `PATH`, `HOME` and a UTF-8 locale. Its stdin is empty.
 pub fn clean_command(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Command {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place where tests start programs"
+        reason = "the only place where tests start programs"
     )]
     let mut command = Command::new(program);
     command
@@ -34,43 +32,42 @@ pub fn clean_command(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Comma
     command
 }
 
-/// The search path of the test itself.
 pub(crate) fn search_path() -> OsString {
     #[expect(
         clippy::disallowed_methods,
-        reason = "programs are found where the test's user has them"
+        reason = "programs are found like in a shell"
     )]
     std::env::var_os("PATH").expect("PATH is set")
 }
 
-/// A program of this machine; one that is missing fails the test.
+/// The path of an installed program. Fails the test when it is missing.
 #[track_caller]
 pub fn installed(name: &str) -> PathBuf {
     repository::program(name, &search_path())
 }
 
-/// The same search path with another directory before it.
+/// The search path with another directory in front.
 pub(crate) fn search_path_after(directory: &Path) -> OsString {
     let rest = search_path();
     std::env::join_paths(std::iter::once(directory.to_owned()).chain(std::env::split_paths(&rest)))
-        .expect("directories of a search path hold no colon")
+        .expect("no directory name contains a colon")
 }
 
-/// What a program left behind.
+/// The exit status and the output of a program.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// The exit code or the signal.
     pub status: ExitStatus,
-    /// All of its stdout.
+    /// Invalid UTF-8 is replaced.
     pub stdout: String,
-    /// All of its stderr.
+    /// Invalid UTF-8 is replaced.
     pub stderr: String,
-    /// From its start to its end, to some milliseconds.
+    /// Its run time, accurate to about 10 ms.
     pub took: Duration,
 }
 
 impl Finished {
-    /// The exit code; a program ended by a signal fails the test.
+    /// The exit code. Fails the test when a signal ended the program.
     #[track_caller]
     pub fn code(&self) -> i32 {
         self.status
@@ -78,7 +75,7 @@ impl Finished {
             .unwrap_or_else(|| panic!("ended by a signal\n{self}"))
     }
 
-    /// Fails the test, with everything the program said, unless the exit code is this one.
+    /// Fails the test with the output of the program unless this is the exit code.
     #[track_caller]
     pub fn expect_code(&self, code: i32) -> &Self {
         assert_eq!(self.code(), code, "unexpected exit code\n{self}");
@@ -101,7 +98,7 @@ impl std::fmt::Display for Finished {
     }
 }
 
-/// A program under way; its output goes to files, so that it can never block on a full pipe.
+/// A running program, killed on drop. Its output goes to files, so it cannot block on a full pipe.
 #[derive(Debug)]
 pub struct Started {
     child: Child,
@@ -111,38 +108,51 @@ pub struct Started {
 }
 
 impl Started {
-    /// Everything it said up to now, stdout before stderr.
-    pub fn said_so_far(&self) -> String {
+    /// The output so far: stdout, then stderr.
+    pub fn output_so_far(&self) -> String {
         format!("{}{}", text(&self.stdout), text(&self.stderr))
     }
 
-    /// Whether it is over.
-    pub fn has_ended(&mut self) -> bool {
-        self.child
-            .try_wait()
-            .expect("a child can be waited for")
-            .is_some()
+    /// Waits until `find` finds something in the output. Fails the test when the program ends or
+    /// the timeout expires before that.
+    #[track_caller]
+    pub(crate) fn wait_for<T>(&mut self, timeout: Duration, find: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            // Before reading the output, which is complete once the program has ended.
+            let ended = self.child.try_wait().expect("a child can be waited for");
+            let output = self.output_so_far();
+            if let Some(found) = find(&output) {
+                return found;
+            }
+            assert!(
+                ended.is_none() && self.at.elapsed() < timeout,
+                "the program does not start; its output:\n{output}"
+            );
+            std::thread::sleep(POLL_INTERVAL);
+        }
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let pid = pid.expect("a child has an id");
+        let pid = pid.expect("a child has a process ID");
         kill_process(pid, signal).expect("a child can be sent a signal");
     }
+}
 
-    /// Ends it with SIGKILL and waits until it is gone.
-    pub fn kill(mut self) {
+impl Drop for Started {
+    /// Sends SIGKILL and waits for the end.
+    fn drop(&mut self) {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("a child can be waited for");
     }
 }
 
-/// Starts a program.
+/// Starts a program in the background.
 #[track_caller]
 pub fn start(mut command: Command) -> Started {
-    let stdout = NamedTempFile::new().expect("a temporary file can be made");
-    let stderr = NamedTempFile::new().expect("a temporary file can be made");
+    let stdout = NamedTempFile::new().expect("a temporary file can be created");
+    let stderr = NamedTempFile::new().expect("a temporary file can be created");
     let at = Instant::now();
     let child = command
         .stdout(stdout.reopen().expect("a temporary file can be opened"))
@@ -157,20 +167,20 @@ pub fn start(mut command: Command) -> Started {
     }
 }
 
-/// Waits for a program; one that takes longer than `limit` is killed and fails the test.
+/// Waits for a program. One that runs longer than `limit` is killed and fails the test.
 #[track_caller]
 pub fn wait_within(mut started: Started, limit: Duration) -> Finished {
-    let mut late = false;
+    let mut timed_out = false;
     let status = loop {
         if let Some(status) = started.child.try_wait().expect("a child can be waited for") {
             break status;
         }
         if started.at.elapsed() > limit {
-            late = true;
+            timed_out = true;
             started.child.kill().expect("a child can be killed");
             break started.child.wait().expect("a child can be waited for");
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     };
     let finished = Finished {
         status,
@@ -178,18 +188,18 @@ pub fn wait_within(mut started: Started, limit: Duration) -> Finished {
         stderr: text(&started.stderr),
         took: started.at.elapsed(),
     };
-    assert!(!late, "not done after {limit:?}, killed\n{finished}");
+    assert!(!timed_out, "killed after {limit:?}\n{finished}");
     finished
 }
 
-/// Runs a program to its end.
+/// Runs a program. One that runs longer than `limit` is killed and fails the test.
 #[track_caller]
 pub fn run_within(command: Command, limit: Duration) -> Finished {
     wait_within(start(command), limit)
 }
 
 fn text(file: &NamedTempFile) -> String {
-    let bytes = fs_err::read(file.path()).expect("output of a program can be read");
+    let bytes = fs_err::read(file.path()).expect("output files can be read");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -198,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_cleared_and_everything_comes_back() {
+    fn clears_the_environment_and_returns_all_output() {
         let home = tempfile::tempdir().unwrap();
         let mut command = clean_command("sh", home.path());
         command.args([
@@ -212,8 +222,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "not done after")]
-    fn a_program_that_hangs_is_killed() {
+    #[should_panic(expected = "killed after")]
+    fn kills_a_program_that_hangs() {
         let home = tempfile::tempdir().unwrap();
         let mut command = clean_command("sleep", home.path());
         command.arg("600");

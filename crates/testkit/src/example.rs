@@ -1,7 +1,7 @@
-//! The sample projects of `examples/`, copied for a test, with their expected outcome as data.
+//! The sample projects of `examples/`, copied for a test, with their expected outcomes.
 //!
-//! `expected.json` beside each project says of every test what it is called and how it ends. It is
-//! the one truth of the demo, the story and the runner tests.
+//! `expected.json` in each project lists the names and outcomes of all tests. The demo, the story
+//! and the runner tests use it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,24 +9,24 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::repository;
+use crate::repository::{self, temporary_directory};
 
-/// How a test of a sample project ends.
+/// The outcome of a test of a sample project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExpectedOutcome {
-    /// Passes.
+    /// Always passes.
     Passed,
-    /// Fails whenever it is run.
+    /// Always fails.
     Failed,
-    /// Fails the first time a build runs it, then passes.
+    /// Fails the first time in each build, then passes.
     Flaky,
-    /// Is never run.
+    /// Never runs.
     Skipped,
 }
 
 impl ExpectedOutcome {
-    /// How often a build runs such a test when it retries `retries` times.
+    /// Executions in a build with so many retries.
     pub fn executions(self, retries: usize) -> usize {
         match self {
             Self::Passed => 1,
@@ -37,12 +37,12 @@ impl ExpectedOutcome {
     }
 }
 
-/// The name a test has in another result format.
+/// The name of a test in the results of the collector.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct OtherName {
-    /// Group.
+pub struct CollectorName {
+    /// The group.
     pub scope: String,
-    /// Name.
+    /// The name in its group.
     pub name: String,
 }
 
@@ -50,19 +50,19 @@ pub struct OtherName {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedTest {
-    /// What a [`Witness`](crate::Witness) calls it; unique.
+    /// The unique ID that a [`Witness`](crate::Witness) records.
     pub id: String,
-    /// Its file, relative to the project.
+    /// The path relative to the project.
     pub file: String,
-    /// Its group in the runner's own result format.
+    /// The group in the runner's own result format.
     pub scope: String,
-    /// Its name in the runner's own result format.
+    /// The name in the runner's own result format.
     pub name: String,
-    /// What the collector calls it, where that differs.
-    pub collector: Option<OtherName>,
-    /// How long it takes at pace 1.
+    /// The name in the results of the collector, if it differs.
+    pub collector: Option<CollectorName>,
+    /// The duration at pace 1.
     pub seconds: f64,
-    /// How it ends.
+    /// The outcome in every build.
     pub outcome: ExpectedOutcome,
     /// Whether the story mutes it after the first build.
     #[serde(default)]
@@ -73,13 +73,13 @@ pub struct ExpectedTest {
 #[serde(deny_unknown_fields)]
 struct Expected {
     runner: String,
-    /// What a pipeline sets beside the runner.
+    /// Variables that a pipeline sets in addition to the runner.
     #[serde(default)]
     environment: BTreeMap<String, String>,
     tests: Vec<ExpectedTest>,
 }
 
-/// A copy of a sample project, in a directory that goes away with it.
+/// A copy of a sample project in a temporary directory.
 #[derive(Debug)]
 pub struct Example {
     directory: TempDir,
@@ -90,22 +90,18 @@ pub struct Example {
 }
 
 impl Example {
-    /// Copies `examples/NAME`. What `bin/setup` installed there is linked, not copied.
+    /// Copies `examples/NAME`, and links the packages that `bin/setup` installed.
     #[track_caller]
     pub fn copy(name: &str) -> Self {
         let original = repository::root().join("examples").join(name);
-        let expected = fs_err::read(original.join("expected.json")).expect("the example is there");
-        let expected: Expected =
-            serde_json::from_slice(&expected).expect("expected.json is as documented");
-        let directory = tempfile::Builder::new()
-            .prefix("example-")
-            .tempdir()
-            .expect("a temporary directory can be made");
+        let expected = fs_err::read(original.join("expected.json")).expect("the example exists");
+        let expected: Expected = serde_json::from_slice(&expected).expect("expected.json is valid");
+        let directory = temporary_directory("example-");
         let project = directory.path().join("project");
         repository::copy_tree(&original, &project);
         link_packages(&original, &project);
-        for inside in ["home", "state"] {
-            fs_err::create_dir(directory.path().join(inside)).expect("a directory can be made");
+        for name in ["home", "state"] {
+            fs_err::create_dir(directory.path().join(name)).expect("a directory can be created");
         }
         Self {
             directory,
@@ -116,47 +112,47 @@ impl Example {
         }
     }
 
-    /// The copied project.
+    /// The directory of the copied project.
     pub fn project(&self) -> PathBuf {
         self.directory.path().join("project")
     }
 
-    /// An empty directory to be `HOME`.
+    /// An empty directory for `HOME`.
     pub fn home(&self) -> PathBuf {
         self.directory.path().join("home")
     }
 
-    /// Where the flaky tests remember which builds they failed in.
+    /// The directory where flaky tests record the builds they failed in.
     pub fn state(&self) -> PathBuf {
         self.directory.path().join("state")
     }
 
-    /// A path outside the project for anything else, such as what a witness writes.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    /// A path in the temporary directory, outside the project.
+    pub fn temporary_path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// The name of its directory in `examples`.
+    /// The name of the directory in `examples`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What a pipeline sets for it beside the runner, by variable.
+    /// Variables that a pipeline sets in addition to the runner.
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }
 
-    /// The name of its runner.
+    /// The value of `BUILDKITE_TEST_ENGINE_TEST_RUNNER`.
     pub fn runner(&self) -> &str {
         &self.runner
     }
 
-    /// Every test of the project.
+    /// All tests of the project.
     pub fn tests(&self) -> &[ExpectedTest] {
         &self.tests
     }
 
-    /// Its test files with the seconds of their tests at pace 1, retries not counted.
+    /// The test files and the total seconds of their tests at pace 1, without retries.
     pub fn files(&self) -> BTreeMap<&str, f64> {
         let mut files = BTreeMap::new();
         for test in &self.tests {
@@ -165,7 +161,7 @@ impl Example {
         files
     }
 
-    /// The test with this id; an unknown one fails the test.
+    /// The test with this ID. Fails the test when it does not exist.
     #[track_caller]
     pub fn test(&self, id: &str) -> &ExpectedTest {
         self.tests
@@ -178,7 +174,7 @@ impl Example {
 /// Links the packages that `bin/setup` installed into the copy.
 fn link_packages(original: &Path, copy: &Path) {
     if original.join("package.json").exists() {
-        // Jest has packages of its own; the other runners for Node.js share theirs.
+        // Jest has its own packages; the other Node.js runners share theirs.
         let own = original.join("node_modules");
         let installed = if own.exists() {
             own
@@ -187,11 +183,11 @@ fn link_packages(original: &Path, copy: &Path) {
         };
         assert!(
             installed.exists(),
-            "{} is missing: run bin/setup, which installs what the tests need",
+            "{} is missing\nhint: run bin/setup",
             installed.display()
         );
         fs_err::os::unix::fs::symlink(installed, copy.join("node_modules"))
-            .expect("a link can be made");
+            .expect("a link can be created");
     }
 }
 
@@ -217,7 +213,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_example_says_what_happens_to_each_of_its_tests() {
+    fn every_example_has_valid_expectations() {
         for name in EXAMPLES {
             let example = Example::copy(name);
             assert!(name.starts_with(example.runner()), "{name}");
@@ -226,7 +222,7 @@ mod tests {
                 .iter()
                 .map(|test| test.id.as_str())
                 .collect();
-            assert_eq!(ids.len(), example.tests().len(), "{name}: ids are unique");
+            assert_eq!(ids.len(), example.tests().len(), "{name}: IDs are unique");
             for file in example.files().keys() {
                 assert!(example.project().join(file).is_file(), "{name}: {file}");
             }

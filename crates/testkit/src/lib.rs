@@ -1,14 +1,13 @@
-//! What the tests of the workspace share, and nothing a program uses.
+//! Helpers that tests of several crates share.
 //!
-//! A real server inside the test ([`TestServer`]) or as the program it ships as
+//! A real server inside the test process ([`TestServer`]) or as the shipped program
 //! ([`ServerProgram`]), the real client ([`Node`]) in a cleared environment, the sample projects of
-//! `examples/` with their expected outcome as data ([`Example`]), and witnesses that write down
-//! what really ran. A tool that is missing fails the test and names itself: nothing is skipped.
+//! `examples/` with their expected outcomes ([`Example`]), and witnesses that record which tests
+//! really ran. A missing tool fails the test with its name: nothing is skipped.
 
 mod api;
 mod command;
 mod example;
-mod kept_results;
 mod local_issuer;
 mod node;
 mod programs;
@@ -16,14 +15,14 @@ mod repository;
 mod s3_server;
 mod server;
 mod server_program;
+mod stored_results;
 mod torture;
 mod witness;
 
-pub use api::{Answer, Api, Connection};
+pub use api::{Api, Connection, Response};
 pub use command::{Finished, Started, clean_command, installed, run_within, start, wait_within};
-pub use example::{Example, ExpectedOutcome, ExpectedTest, OtherName};
-pub use kept_results::{KeptExecution, KeptResults, KeptRun};
-pub use local_issuer::{IssuerMood, LocalIssuer, SigningKey};
+pub use example::{CollectorName, Example, ExpectedOutcome, ExpectedTest};
+pub use local_issuer::{IssuerBehavior, LocalIssuer, SigningKey};
 pub use node::{Node, RunningNode};
 pub use programs::{bktec, test_engine};
 pub use repository::{copy_tree, root, tool};
@@ -31,6 +30,7 @@ pub use rustix::process::Signal;
 pub use s3_server::{BUCKET, KEY_ID, S3Server, SECRET};
 pub use server::TestServer;
 pub use server_program::ServerProgram;
+pub use stored_results::{StoredExecution, StoredResults, StoredRun};
 pub use test_engine_store::OutcomeCounts;
-pub use torture::{Survived, Torture};
+pub use torture::{Torture, TortureReport};
 pub use witness::Witness;

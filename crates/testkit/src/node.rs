@@ -1,4 +1,4 @@
-//! One node of a build: the real `bktec run` on a sample project, as a CI machine would call it.
+//! One node of a build: the real `bktec run` on a sample project, as a CI job calls it.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,10 +10,9 @@ use crate::command::{
 use crate::repository::{self, tool};
 use crate::{Connection, Example, LocalIssuer, Witness, programs};
 
-/// The longest a node of a sample project may take.
-const LIMIT: Duration = Duration::from_mins(3);
+const NODE_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// A node that is to be run.
+/// A node before its start.
 #[derive(Debug)]
 pub struct Node {
     command: Command,
@@ -21,8 +20,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Node `index` of `count` of a build. Every value a pipeline sets is set; anything may be
-    /// overridden with [`Node::env`].
+    /// Node `index` of `count` of a build, with all variables that a pipeline sets. Override them
+    /// with [`Node::env`].
     pub fn new(
         example: &Example,
         connection: &Connection,
@@ -65,52 +64,43 @@ impl Node {
         match example.name() {
             "pytest" | "pytest-pants" => use_python(&mut command, &tool("pytest/bin")),
             "rspec" => {
-                let _there = installed("rspec");
-                // Debian's RSpec comes without bundler.
+                _ = installed("rspec");
+                // Debian's RSpec does not include bundler.
                 command.env(
                     "BUILDKITE_TEST_ENGINE_TEST_CMD",
                     "rspec --format progress --format json --out {{resultPath}} {{testExamples}}",
                 );
             }
-            "jest" | "vitest" | "cucumber-js" | "cypress" => {
-                let _there = installed("node");
-            }
+            "jest" | "vitest" | "cucumber-js" | "cypress" => _ = installed("node"),
+            "cucumber-ruby" => _ = installed("cucumber"),
+            "custom-bats" => _ = installed("bats"),
+            "custom-junit" => _ = installed("python3"),
             "playwright" => {
                 let chromium = installed("chromium");
                 command.env("CHROMIUM", chromium);
                 command.env("PLAYWRIGHT_JSON_OUTPUT_NAME", &results);
             }
-            "cucumber-ruby" => {
-                let _there = installed("cucumber");
-            }
             "gotest" => {
-                let _there = installed("go");
+                _ = installed("go");
                 command
                     .env("PATH", search_path_after(&tool("go/bin")))
-                    // The home of a test is empty: without this each would compile Go's library.
+                    // `HOME` is empty, so without this every test would compile Go's library.
                     .env("GOCACHE", repository::root().join("target/go-cache"))
                     .env("GOTOOLCHAIN", "local")
                     .env("GOPROXY", "off");
             }
-            "custom-bats" => {
-                let _there = installed("bats");
-            }
-            "custom-junit" => {
-                let _there = installed("python3");
-            }
-            other => panic!("nothing is known of the sample project {other}"),
+            other => panic!("unknown sample project {other}"),
         }
         if example.name() != "pytest" {
             command.env("BUILDKITE_TEST_ENGINE_RESULT_PATH", results);
         }
         command.envs(example.environment());
-        let witness = Witness::new(example.beside(&format!("witness-{build}-{index}")));
+        let witness = Witness::new(example.temporary_path(&format!("witness-{build}-{index}")));
         witness.attach(&mut command);
         Self { command, witness }
     }
 
-    /// Takes pytest from the environment that has Buildkite's collector, which then does the
-    /// uploading, to the same server.
+    /// Uses a pytest with Buildkite's collector, which uploads the results to the same server.
     #[must_use]
     pub fn with_collector(mut self, connection: &Connection) -> Self {
         use_python(&mut self.command, &tool("pytest-collector/bin"));
@@ -121,31 +111,30 @@ impl Node {
         self
     }
 
-    /// Gives it a stand-in for `buildkite-agent`, which asks this issuer when it is asked for a
-    /// token.
+    /// Adds a stand-in for `buildkite-agent`, which requests its tokens from this issuer.
     #[must_use]
     #[track_caller]
-    pub fn with_agent_of(mut self, issuer: &LocalIssuer, example: &Example) -> Self {
+    pub fn with_agent(mut self, issuer: &LocalIssuer, example: &Example) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
-        let _there = installed("curl");
-        let directory = example.beside("agent");
-        fs_err::create_dir_all(&directory).expect("a directory can be made");
+        _ = installed("curl");
+        let directory = example.temporary_path("agent");
+        fs_err::create_dir_all(&directory).expect("a directory can be created");
         let agent = directory.join("buildkite-agent");
         fs_err::write(&agent, issuer.agent_script()).expect("a file can be written");
-        let may_run = std::fs::Permissions::from_mode(0o755);
-        fs_err::set_permissions(&agent, may_run).expect("a file can be made to run");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        fs_err::set_permissions(&agent, executable).expect("a file can be made executable");
         self.command.env("PATH", search_path_after(&directory));
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Starts it.
+    /// Starts the client in the background.
     #[track_caller]
     pub fn start(self) -> RunningNode {
         RunningNode {
@@ -155,7 +144,7 @@ impl Node {
     }
 }
 
-/// A node under way.
+/// A running node.
 #[derive(Debug)]
 pub struct RunningNode {
     started: Started,
@@ -163,10 +152,10 @@ pub struct RunningNode {
 }
 
 impl RunningNode {
-    /// Waits for its end: what it said, and who can tell what it ran.
+    /// Waits for the end of the node. Returns its output and the record of its tests.
     #[track_caller]
     pub fn wait(self) -> (Finished, Witness) {
-        (wait_within(self.started, LIMIT), self.witness)
+        (wait_within(self.started, NODE_TIMEOUT), self.witness)
     }
 }
 
@@ -174,7 +163,7 @@ fn use_python(command: &mut Command, directory: &Path) {
     command.env("PATH", search_path_after(directory));
 }
 
-/// Nodes share a directory here, so each needs a file of its own.
+/// Nodes share a directory in tests, so each needs its own file.
 fn result_path(example: &Example, build: &str, index: usize) -> String {
     let extension = if matches!(example.runner(), "custom" | "pytest-pants") {
         "xml"

@@ -1,42 +1,42 @@
-//! The two programs as cargo built them, for tests outside their own packages.
+//! The two built programs, for tests outside their packages.
 //!
-//! Cargo hands a test the programs of its own package only. These are found beside the test
-//! binary instead, in the target directory it runs from. A test run against yesterday's program would
-//! say nothing, so a program that is older than one of its sources fails the test.
+//! Cargo passes a test only the programs of its own package. These are found in the target
+//! directory of the test binary instead. A program that is older than one of its sources fails the
+//! test.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// `bktec`, up to date.
+/// The path of `bktec`. Fails the test when it is missing or outdated.
 pub fn bktec() -> PathBuf {
     built("bktec")
 }
 
-/// `test-engine`, up to date.
+/// The path of `test-engine`. Fails the test when it is missing or outdated.
 pub fn test_engine() -> PathBuf {
     built("test-engine")
 }
 
 fn built(name: &str) -> PathBuf {
     // target/debug/deps/story-0123456789abcdef -> target/debug
-    let test = std::env::current_exe().expect("the test knows its own path");
+    let test = std::env::current_exe().expect("the test has a path");
     let directory = test
         .ancestors()
         .nth(2)
-        .expect("a test binary lies in target/PROFILE/deps");
+        .expect("test binaries are in target/PROFILE/deps");
     let program = directory.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let remedy = "run: cargo build -p bktec -p test-engine --bins";
+    let hint = "hint: run cargo build -p bktec -p test-engine --bins";
     assert!(
         program.is_file(),
-        "{} is not built: {remedy}",
+        "{} is not built\n{hint}",
         program.display()
     );
-    // Cargo lists the sources of a program beside it, as a makefile would.
+    // Cargo writes the sources of a program to a makefile next to it.
     let listed = directory.join(format!("{name}.d"));
     let listing = fs_err::read_to_string(&listed).expect("cargo lists the sources of a program");
-    if let Some(newer) = newest_source(&listing, modified(&program)) {
+    if let Some(newer) = newer_source(&listing, modified(&program)) {
         panic!(
-            "{} is older than {}: {remedy}",
+            "{} is older than {}\n{hint}",
             program.display(),
             newer.display()
         );
@@ -44,10 +44,10 @@ fn built(name: &str) -> PathBuf {
     program
 }
 
-/// The first source that changed after the program was built.
-fn newest_source(listing: &str, built_at: SystemTime) -> Option<PathBuf> {
+/// A source that changed after the program was built.
+fn newer_source(listing: &str, built_at: SystemTime) -> Option<PathBuf> {
     let (_program, sources) = listing.split_once(": ")?;
-    // Spaces inside a path are written as `\ `.
+    // Spaces in a path are escaped as `\ `.
     sources
         .replace("\\ ", "\0")
         .split_whitespace()
@@ -58,7 +58,7 @@ fn newest_source(listing: &str, built_at: SystemTime) -> Option<PathBuf> {
 fn modified(path: &Path) -> SystemTime {
     fs_err::metadata(path)
         .and_then(|metadata| metadata.modified())
-        .expect("files have a time of change")
+        .expect("files have a modification time")
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_that_changed_later_is_found_even_with_spaces_in_its_path() {
+    fn finds_a_newer_source_with_spaces_in_its_path() {
         let directory = tempfile::tempdir().unwrap();
         let source = directory.path().join("with space.rs");
         fs_err::write(&source, "").unwrap();
@@ -78,11 +78,11 @@ mod tests {
             source.display().to_string().replace(' ', "\\ ")
         );
         assert_eq!(
-            newest_source(&listing, written - Duration::from_secs(1)),
+            newer_source(&listing, written - Duration::from_secs(1)),
             Some(source)
         );
         assert_eq!(
-            newest_source(&listing, written + Duration::from_secs(1)),
+            newer_source(&listing, written + Duration::from_secs(1)),
             None
         );
     }

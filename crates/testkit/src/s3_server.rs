@@ -1,32 +1,29 @@
 //! A real S3-compatible service on a free port, with one empty bucket. It checks every signature
-//! and every condition of a form, as the services that people use do.
+//! and every condition of a form.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::command::{Started, clean_command, start};
-use crate::repository::tool;
+use crate::repository::{temporary_directory, tool};
 
-/// The bucket that is there.
+/// The only bucket.
 pub const BUCKET: &str = "artifacts";
 /// The only access key.
 pub const KEY_ID: &str = "test-key-id";
-/// Its secret.
+/// The secret of [`KEY_ID`].
 pub const SECRET: &str = "test-key-secret-0123456789";
 
-/// The longest the service may take to start.
-const START_LIMIT: Duration = Duration::from_secs(30);
-/// How often the output of a service that starts is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running service, killed when it goes out of scope.
+/// A running service, killed on drop.
 #[derive(Debug)]
 pub struct S3Server {
-    process: Option<Started>,
+    _process: Started,
     endpoint: String,
-    // Last, so that the files go after the service.
+    // Dropped last, after the service has ended.
     data: TempDir,
 }
 
@@ -34,11 +31,8 @@ impl S3Server {
     /// Starts a service with an empty bucket.
     #[track_caller]
     pub fn start() -> Self {
-        let data = tempfile::Builder::new()
-            .prefix("s3-")
-            .tempdir()
-            .expect("a temporary directory can be made");
-        fs_err::create_dir(data.path().join(BUCKET)).expect("a directory can be made");
+        let data = temporary_directory("s3-");
+        fs_err::create_dir(data.path().join(BUCKET)).expect("a directory can be created");
         let mut command = clean_command(tool("s3/bin/s3s-fs"), data.path());
         command
             .args(["--host", "127.0.0.1", "--port", "0"])
@@ -46,32 +40,20 @@ impl S3Server {
             .arg(data.path())
             .env("RUST_LOG", "info");
         let mut process = start(command);
-        let began = Instant::now();
-        let endpoint = loop {
-            let has_ended = process.has_ended();
-            let said = process.said_so_far();
-            if let Some(endpoint) = endpoint(&said) {
-                break endpoint;
-            }
-            assert!(
-                !has_ended && began.elapsed() < START_LIMIT,
-                "the S3 service does not start; it said:\n{said}"
-            );
-            std::thread::sleep(LOOK_EVERY);
-        };
+        let endpoint = process.wait_for(START_TIMEOUT, endpoint);
         Self {
-            process: Some(process),
+            _process: process,
             endpoint,
             data,
         }
     }
 
-    /// Such as `http://127.0.0.1:40001`.
+    /// For example `http://127.0.0.1:40001`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// What a server has to be told to use the bucket below this prefix.
+    /// The variables that make a server use the bucket with this prefix.
     pub fn settings(&self, prefix: &str) -> Vec<(&'static str, String)> {
         vec![
             ("TEST_ENGINE_BLOB_STORE", format!("s3://{BUCKET}/{prefix}")),
@@ -81,7 +63,7 @@ impl S3Server {
         ]
     }
 
-    /// The objects of the bucket, by key, in order.
+    /// The keys of all objects in the bucket, sorted.
     pub fn keys(&self) -> Vec<String> {
         let bucket = self.data.path().join(BUCKET);
         let files = walkdir::WalkDir::new(&bucket).sort_by_file_name();
@@ -90,10 +72,12 @@ impl S3Server {
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_file())
             .map(walkdir::DirEntry::into_path)
-            // The service's own notes on its objects.
+            // The service's metadata files.
             .filter(|path| !is_hidden(path))
             .map(|path| {
-                let key = path.strip_prefix(&bucket).expect("it lies in the bucket");
+                let key = path
+                    .strip_prefix(&bucket)
+                    .expect("the file is in the bucket");
                 key.display().to_string()
             })
             .collect()
@@ -105,17 +89,9 @@ fn is_hidden(path: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.kill();
-        }
-    }
-}
-
-/// The address that the service says it listens on.
-fn endpoint(said: &str) -> Option<String> {
-    let (_before, after) = said.split_once("server is running at http://")?;
+/// The address in the line that the service prints when it is ready.
+fn endpoint(output: &str) -> Option<String> {
+    let (_before, after) = output.split_once("server is running at http://")?;
     let end = after.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')?;
     Some(format!("http://{}", &after[..end]))
 }
@@ -125,9 +101,9 @@ mod tests {
     use super::endpoint;
 
     #[test]
-    fn the_address_is_read_from_what_the_service_says() {
-        let said = "  INFO s3s_fs: server is running at http://127.0.0.1:4711\n    at main.rs";
-        assert_eq!(endpoint(said).as_deref(), Some("http://127.0.0.1:4711"));
+    fn reads_the_address_from_the_output() {
+        let output = "  INFO s3s_fs: server is running at http://127.0.0.1:4711\n    at main.rs";
+        assert_eq!(endpoint(output).as_deref(), Some("http://127.0.0.1:4711"));
         assert_eq!(endpoint("server is running at http://127.0.0.1:47"), None);
         assert_eq!(endpoint(""), None);
     }

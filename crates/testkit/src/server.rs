@@ -1,7 +1,6 @@
-//! A real server inside the test: its own port, its own data, gone with the test.
+//! A real server inside the test process, with its own port and data directory.
 //!
-//! Everything but the process is what ships, so it needs no built program and starts in
-//! milliseconds.
+//! It runs the shipped code, needs no built program, and starts within milliseconds.
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -18,30 +17,27 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::repository::temporary_directory;
 use crate::server_program::ORGANIZATION;
-use crate::{Connection, KeptResults};
+use crate::{Connection, StoredResults};
 
-/// The longest a server may take to start.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running server, stopped when it goes out of scope.
+/// A running server, stopped on drop.
 #[derive(Debug)]
 pub struct TestServer {
     base_url: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    // Last, so that the files go after the server.
+    // Dropped last, after the server has ended.
     data: TempDir,
 }
 
 impl TestServer {
-    /// Starts a server on an empty data directory, without limits on how often one may ask.
+    /// Starts a server with an empty data directory and without rate limits.
     #[track_caller]
     pub fn start() -> Self {
-        let data = tempfile::Builder::new()
-            .prefix("server-")
-            .tempdir()
-            .expect("a temporary directory can be made");
+        let data = temporary_directory("server-");
         let config = config(&data);
         let (stop, stopped) = oneshot::channel();
         let (started, address) = mpsc::channel();
@@ -50,8 +46,7 @@ impl TestServer {
                 let server = test_engine::Server::prepare(config, Clock::System)
                     .await
                     .expect("the server starts");
-                // Listening before the first request is answered: the system keeps what comes
-                // in between, so there is nothing to wait for.
+                // The system queues requests from here on, so the test need not wait any longer.
                 let listener = TcpListener::bind("127.0.0.1:0")
                     .await
                     .expect("a port is free");
@@ -59,14 +54,14 @@ impl TestServer {
                 started.send(address).expect("the test is waiting");
                 server
                     .run(listener, async {
-                        // A test that is gone without asking means the same.
-                        let _asked = stopped.await;
+                        // An error means that the test has ended without a stop request.
+                        let _ = stopped.await;
                     })
                     .await;
             });
         });
         let address = address
-            .recv_timeout(START_LIMIT)
+            .recv_timeout(START_TIMEOUT)
             .expect("the server starts");
         Self {
             base_url: format!("http://{address}"),
@@ -76,12 +71,12 @@ impl TestServer {
         }
     }
 
-    /// Such as `http://127.0.0.1:40001`.
+    /// For example `http://127.0.0.1:40001`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Makes a suite, a token for its uploads and an access token with every scope.
+    /// Creates a suite, its upload token, and an access token with every scope.
     #[track_caller]
     pub fn create_suite(&self, slug: &str) -> Connection {
         runtime().block_on(async {
@@ -91,17 +86,17 @@ impl TestServer {
                 .expect("the database opens");
             let suite = admin::create_suite(&store, ORGANIZATION, slug, slug, "main", now)
                 .await
-                .expect("a suite can be made");
+                .expect("a suite can be created");
             let organization = admin::organization(&store, ORGANIZATION)
                 .await
-                .expect("the organization is there");
+                .expect("the organization exists");
             let everything = TokenRequest {
                 scopes: Scope::ALL.to_vec(),
                 ..TokenRequest::default()
             };
             let token = admin::create_token(&store, &organization, everything, now)
                 .await
-                .expect("a token can be made");
+                .expect("a token can be created");
             store.close().await;
             Connection {
                 base_url: self.base_url.clone(),
@@ -113,17 +108,17 @@ impl TestServer {
         })
     }
 
-    /// What its database holds.
-    pub fn kept_results(&self) -> KeptResults {
-        KeptResults::in_database(&config(&self.data).storage.database())
+    /// The content of its database.
+    pub fn stored_results(&self) -> StoredResults {
+        StoredResults::in_database(&config(&self.data).storage.database())
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // A server that ended by itself has nobody left to ask.
-            let _gone = stop.send(());
+            // Fails when the server has ended already.
+            let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
@@ -148,7 +143,7 @@ fn runtime() -> Runtime {
         .worker_threads(2)
         .enable_all()
         .build()
-        .expect("a runtime can be made")
+        .expect("a runtime can be created")
 }
 
 #[cfg(test)]
@@ -158,7 +153,7 @@ mod tests {
     use super::TestServer;
 
     #[test]
-    fn a_server_takes_results_and_keeps_them() {
+    fn stores_uploaded_results() {
         let server = TestServer::start();
         let connection = server.create_suite("web");
         let results = json!([{"scope": "a", "name": "b", "result": "passed"}]);
@@ -166,9 +161,9 @@ mod tests {
             .upload("build-1", "json", &results)
             .expect_status(202);
         connection.mute("a", "b");
-        let kept = server.kept_results();
-        let run = kept.run("acme", "web", "build-1").unwrap();
+        let stored = server.stored_results();
+        let run = stored.run("acme", "web", "build-1").unwrap();
         assert_eq!((run.result, run.executions, run.uploads), ("passed", 1, 1));
-        assert_eq!(kept.plans("acme", "web"), 0);
+        assert_eq!(stored.plans("acme", "web"), 0);
     }
 }

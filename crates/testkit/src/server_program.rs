@@ -1,9 +1,9 @@
-//! `test-engine` as the program it ships as: started, used through its command line, killed.
+//! `test-engine` as the shipped program: started, used through its command line, killed.
 //!
-//! For the story, and for what only a process has: its output, its signals, its death. Everything
-//! else takes the lighter [`TestServer`](crate::TestServer).
+//! For the story, and for tests of output, signals and crashes. All other tests use the faster
+//! [`TestServer`](crate::TestServer).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,96 +11,88 @@ use tempfile::TempDir;
 use rustix::process::Signal;
 
 use crate::command::{Finished, Started, clean_command, run_within, start, wait_within};
-use crate::{Connection, KeptResults, programs};
+use crate::repository::temporary_directory;
+use crate::{Connection, StoredResults, programs};
 
 /// The organization of every server in a test.
 pub(crate) const ORGANIZATION: &str = "acme";
-/// The variable that names a database which is no file.
+/// The variable with the URL of a PostgreSQL database.
 const DATABASE_URL: &str = "TEST_ENGINE_DATABASE_URL";
-/// The longest a server may take from its start to its first answer.
-const START_LIMIT: Duration = Duration::from_secs(30);
-/// The longest a command such as `suite create` may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(30);
-/// How often the output of a server that starts is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running `test-engine serve`, killed when it goes out of scope.
+/// A running `test-engine serve`, killed on drop.
 #[derive(Debug)]
 pub struct ServerProgram {
-    data: TempDir,
-    settings: Vec<(&'static str, String)>,
     process: Option<Started>,
+    settings: Vec<(&'static str, String)>,
     base_url: String,
+    // Dropped last, after the server has ended.
+    data: TempDir,
 }
 
 impl ServerProgram {
-    /// Starts a server on an empty data directory and a port the system chooses.
+    /// Starts a server with an empty data directory on a free port.
     #[track_caller]
     pub fn start() -> Self {
         Self::start_with(Vec::new())
     }
 
-    /// The same with settings, by the names of their variables.
+    /// Like [`Self::start`], with these environment variables.
     #[track_caller]
     pub fn start_with(settings: Vec<(&'static str, String)>) -> Self {
-        let mut server = Self::with_nothing();
+        let mut server = Self::unstarted();
         server.settings = settings;
-        server.start_again();
+        server.restart();
         server
     }
 
-    /// The same on the PostgreSQL database at this address, which nobody else may use.
+    /// Like [`Self::start`], on a PostgreSQL database that nothing else uses.
     #[track_caller]
     pub fn start_on_database(url: String) -> Self {
         Self::start_with(vec![(DATABASE_URL, url)])
     }
 
-    fn with_nothing() -> Self {
-        let data = tempfile::Builder::new()
-            .prefix("server-")
-            .tempdir()
-            .expect("a temporary directory can be made");
+    fn unstarted() -> Self {
         Self {
-            data,
-            settings: Vec::new(),
             process: None,
+            settings: Vec::new(),
             base_url: String::new(),
+            data: temporary_directory("server-"),
         }
     }
 
-    /// Starts another server on a backup of this one, made while this one runs.
+    /// Backs up this server while it runs, and starts another one on the backup.
     #[must_use]
     #[track_caller]
     pub fn start_on_backup(&self) -> Self {
-        let mut other = Self::with_nothing();
+        let mut other = Self::unstarted();
         let to = other.data_directory();
         self.command(&["backup", "--to", &to.display().to_string()]);
-        other.start_again();
+        other.restart();
         other
     }
 
-    /// A file beside the database, for what a server keeps as files.
+    /// The path of a file in the data directory.
     pub fn data_file(&self, name: &str) -> std::path::PathBuf {
         self.data_directory().join(name)
     }
 
-    /// Starts it on the data it had; the address is a new one.
+    /// Starts the server again with its data, on a new port.
     #[track_caller]
-    pub fn start_again(&mut self) {
+    pub fn restart(&mut self) {
         let mut process = self.begin();
-        self.base_url = wait_until_ready(&mut process);
+        self.base_url = process.wait_for(START_TIMEOUT, address);
         self.process = Some(process);
     }
 
-    /// Starts it on the data it had and kills it with SIGKILL that long after; whether that was
-    /// before it said that it listens.
+    /// Starts the server again and sends SIGKILL after `life`. Returns whether that was before it
+    /// was ready.
     #[track_caller]
-    pub fn die_starting(&mut self, life: Duration) -> bool {
+    pub fn kill_while_starting(&mut self, life: Duration) -> bool {
         let process = self.begin();
         std::thread::sleep(life);
-        let listens = address(&process.said_so_far()).is_some();
-        process.kill();
-        !listens
+        address(&process.output_so_far()).is_none()
     }
 
     #[track_caller]
@@ -115,7 +107,7 @@ impl ServerProgram {
                 "--organization",
                 ORGANIZATION,
             ])
-            // A test asks more in a minute than any script should.
+            // Tests send more requests per minute than the limits allow.
             .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
             .arg("--data-dir")
             .arg(self.data_directory())
@@ -123,12 +115,12 @@ impl ServerProgram {
         start(command)
     }
 
-    /// Such as `http://127.0.0.1:40001`.
+    /// For example `http://127.0.0.1:40001`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Makes a suite and tokens for it with the program's own commands, while the server runs.
+    /// Creates a suite and its tokens with the program's commands while the server runs.
     #[track_caller]
     pub fn create_suite(&self, slug: &str) -> Connection {
         let suite = self.command(&["suite", "create", &format!("{ORGANIZATION}/{slug}")]);
@@ -142,10 +134,10 @@ impl ServerProgram {
         }
     }
 
-    /// Makes an access token that may do one thing.
+    /// Creates an access token with a single scope.
     #[track_caller]
     pub fn token_with_scope(&self, scope: &str) -> String {
-        let made = self.command(&[
+        let token = self.command(&[
             "token",
             "create",
             "--organization",
@@ -153,10 +145,10 @@ impl ServerProgram {
             "--scope",
             scope,
         ]);
-        text(&made, "token")
+        text(&token, "token")
     }
 
-    /// Gives a suite an OIDC policy.
+    /// Sets the OIDC policy (YAML) of a suite.
     #[track_caller]
     pub fn set_oidc_policy(&self, slug: &str, policy: &str) {
         let file = self.data.path().join("policy.yaml");
@@ -166,7 +158,7 @@ impl ServerProgram {
         self.command(&["suite", "set", &suite, "--oidc-policy", &file]);
     }
 
-    /// The same suite at the address the server has now.
+    /// The connection with the current address of the server.
     pub fn at_current_address(&self, connection: &Connection) -> Connection {
         Connection {
             base_url: self.base_url.clone(),
@@ -174,28 +166,28 @@ impl ServerProgram {
         }
     }
 
-    /// What its database holds. The server may be running or dead.
-    pub fn kept_results(&self) -> KeptResults {
+    /// The content of its database. The server may be running or stopped.
+    pub fn stored_results(&self) -> StoredResults {
         match self.database() {
-            Some((_, url)) => KeptResults::at_address(url),
-            None => KeptResults::in_database(&self.data_directory().join("test-engine.db")),
+            Some((_, url)) => StoredResults::at_url(url),
+            None => StoredResults::in_database(&self.data_directory().join("test-engine.db")),
         }
     }
 
-    /// Kills it with SIGKILL: nothing is finished, nothing is flushed.
+    /// Sends SIGKILL and waits for the end: nothing is completed or flushed.
     #[track_caller]
     pub fn kill(&mut self) {
-        self.process.take().expect("the server is running").kill();
+        drop(self.process.take().expect("the server is running"));
     }
 
-    /// Sends the running server a signal.
+    /// Sends a signal to the running server.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         let process = self.process.as_ref().expect("the server is running");
         process.signal(signal);
     }
 
-    /// Waits until the server has ended by itself.
+    /// Waits until the server exits.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> Finished {
         let process = self.process.take().expect("the server is running");
@@ -211,13 +203,13 @@ impl ServerProgram {
             .arg("--data-dir")
             .arg(self.data_directory())
             .envs(self.database());
-        let finished = run_within(command, COMMAND_LIMIT);
+        let finished = run_within(command, COMMAND_TIMEOUT);
         finished.expect_code(0);
         serde_json::from_str(&finished.stdout)
             .unwrap_or_else(|error| panic!("not JSON ({error})\n{finished}"))
     }
 
-    /// The setting that names its database, when that is no file.
+    /// The setting with the URL of its database, unless it uses SQLite.
     fn database(&self) -> Option<(&'static str, &str)> {
         self.settings
             .iter()
@@ -230,45 +222,20 @@ impl ServerProgram {
     }
 }
 
-impl Drop for ServerProgram {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.kill();
-        }
-    }
-}
-
-/// The address, once the server says that it listens there.
-#[track_caller]
-fn wait_until_ready(process: &mut Started) -> String {
-    let began = Instant::now();
-    loop {
-        // Asked first: what it said before its end is complete then.
-        let has_ended = process.has_ended();
-        let said = process.said_so_far();
-        if let Some(address) = address(&said) {
-            return address.to_owned();
-        }
-        assert!(
-            !has_ended && began.elapsed() < START_LIMIT,
-            "the server does not start; it said:\n{said}"
-        );
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-/// What follows `listening on ` on a whole line.
-fn address(said: &str) -> Option<&str> {
-    said.split_inclusive('\n')
-        .filter_map(|line| line.strip_suffix('\n'))
-        .find_map(|line| line.strip_prefix("listening on "))
+/// The rest of a complete line that starts with `listening on `.
+fn address(output: &str) -> Option<String> {
+    let mut lines = output.split_inclusive('\n');
+    lines.find_map(|line| {
+        let address = line.strip_suffix('\n')?.strip_prefix("listening on ")?;
+        Some(address.to_owned())
+    })
 }
 
 #[track_caller]
-fn text(made: &Value, key: &str) -> String {
-    made[key]
+fn text(json: &Value, key: &str) -> String {
+    json[key]
         .as_str()
-        .unwrap_or_else(|| panic!("no {key} in {made}"))
+        .unwrap_or_else(|| panic!("no {key} in {json}"))
         .to_owned()
 }
 
@@ -277,9 +244,9 @@ mod tests {
     use super::address;
 
     #[test]
-    fn the_address_is_read_from_a_whole_line() {
-        let said = "admin token: x\nlistening on http://127.0.0.1:4711\nmore\n";
-        assert_eq!(address(said), Some("http://127.0.0.1:4711"));
+    fn reads_the_address_from_a_complete_line() {
+        let output = "admin token: x\nlistening on http://127.0.0.1:4711\nmore\n";
+        assert_eq!(address(output).as_deref(), Some("http://127.0.0.1:4711"));
         assert_eq!(address("listening on http://127.0.0.1:47"), None);
         assert_eq!(address(""), None);
     }

@@ -1,7 +1,6 @@
-//! What a runner really ran, written down by a plug-in inside the runner.
+//! Records which tests a runner really ran, with a plug-in inside the runner.
 //!
-//! Result files are what the client reads; a witness is what happened. Only the second can tell
-//! that a test was lost on the way.
+//! The client reads result files. Only an independent record shows that a test was lost.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,19 +10,19 @@ use serde_json::{Value, json};
 
 use crate::{Example, repository};
 
-/// The file one process writes its executions to.
+/// The file that a process appends its executions to.
 #[derive(Clone, Debug)]
 pub struct Witness {
     file: PathBuf,
 }
 
 impl Witness {
-    /// A witness that writes to this file.
+    /// Records into `file`.
     pub fn new(file: impl Into<PathBuf>) -> Self {
         Self { file: file.into() }
     }
 
-    /// Makes every runner below this command write down what it runs.
+    /// Makes every runner that this command starts record its tests.
     pub fn attach(&self, command: &mut Command) {
         let plugins = plugins();
         command
@@ -36,7 +35,7 @@ impl Witness {
             );
     }
 
-    /// Puts the witness into the copy of a project whose runner loads it from there alone.
+    /// Adds the plug-in to a project whose runner only loads plug-ins from there.
     pub fn install(example: &Example) {
         let project = example.project();
         let copy = |witness: &str, to: &str| {
@@ -76,17 +75,17 @@ impl Witness {
                 copy("witness.cucumber.rb", "features/support/witness.rb");
             }
             "cucumber-js" => copy("witness.cucumber.cjs", "features/support/witness.cjs"),
-            // The others are told by their environment, or write it down in the project itself.
+            // The other runners load it through their environment, or the project records itself.
             _ => {}
         }
     }
 
-    /// How often each test was run, by its id. Empty when nothing ran.
+    /// Executions by test ID. Empty when nothing ran.
     pub fn executions(&self) -> BTreeMap<String, usize> {
-        if !self.file.exists() {
-            return BTreeMap::new();
-        }
         let mut executions = BTreeMap::new();
+        if !self.file.exists() {
+            return executions;
+        }
         let lines = fs_err::read_to_string(&self.file).expect("a witness writes text");
         for line in lines.lines() {
             *executions.entry(line.to_owned()).or_insert(0) += 1;

@@ -1,7 +1,6 @@
-//! Every dependency carries a licence that `deny.toml` allows.
+//! Every dependency has a licence that `deny.toml` allows.
 //!
-//! `cargo deny` checks more, but cannot be installed everywhere; this needs cargo alone and runs
-//! wherever the tests run.
+//! `cargo deny` checks more, but is not always installed; this test needs only cargo.
 
 use std::time::Duration;
 
@@ -23,10 +22,10 @@ struct Package {
 }
 
 fn dependencies() -> Vec<Package> {
-    let home = tempfile::tempdir().expect("a temporary directory can be made");
+    let home = tempfile::tempdir().expect("a temporary directory can be created");
     let mut command = clean_command(env!("CARGO"), home.path());
-    // Cargo finds its registry, its cache and its toolchain by the environment. Packages for other
-    // systems, which no build here needed, are fetched from there.
+    // Cargo reads its registry, cache and toolchain from the environment. It may have to download
+    // packages for other platforms.
     command.envs(std::env::vars_os()).current_dir(root()).args([
         "metadata",
         "--format-version",
@@ -40,17 +39,17 @@ fn dependencies() -> Vec<Package> {
 }
 
 fn allowed_licences() -> Vec<String> {
-    let text = fs_err::read_to_string(root().join("deny.toml")).expect("deny.toml is there");
+    let text = fs_err::read_to_string(root().join("deny.toml")).expect("deny.toml exists");
     let deny: toml::Table = text.parse().expect("deny.toml is TOML");
     deny["licenses"]["allow"]
         .as_array()
         .expect("licenses.allow is a list")
         .iter()
-        .map(|licence| licence.as_str().expect("licences are texts").to_owned())
+        .map(|licence| licence.as_str().expect("licences are strings").to_owned())
         .collect()
 }
 
-/// Why a licence expression does not do; `None` when it does.
+/// Why a licence expression is not allowed; `None` when it is.
 fn objection(licence: Option<&str>, allowed: &[String]) -> Option<String> {
     let Some(licence) = licence else {
         return Some("has no licence".to_owned());
@@ -67,16 +66,16 @@ fn objection(licence: Option<&str>, allowed: &[String]) -> Option<String> {
 #[test]
 fn every_dependency_has_an_allowed_licence() {
     let allowed = allowed_licences();
-    let foreign: Vec<Package> = dependencies()
+    let external: Vec<Package> = dependencies()
         .into_iter()
         .filter(|package| package.source.is_some())
         .collect();
     assert!(
-        foreign.len() > 50,
+        external.len() > 50,
         "only {} dependencies were found",
-        foreign.len()
+        external.len()
     );
-    let objections: Vec<String> = foreign
+    let objections: Vec<String> = external
         .iter()
         .filter_map(|package| {
             objection(package.license.as_deref(), &allowed)
@@ -91,7 +90,7 @@ fn every_dependency_has_an_allowed_licence() {
 }
 
 #[test]
-fn a_licence_that_is_not_allowed_is_objected_to() {
+fn rejects_licences_that_are_not_allowed() {
     let allowed = ["MIT".to_owned(), "Apache-2.0".to_owned()];
     assert_eq!(objection(Some("MIT OR GPL-3.0-only"), &allowed), None);
     assert_eq!(objection(Some("MIT/Apache-2.0"), &allowed), None);

@@ -1,11 +1,11 @@
-// Writes down every scenario that Cucumber really runs, one a line: its file and line, unless it
-// skips itself. TEST_WITNESS names the file. It knows nothing of result files.
+// Records every scenario that Cucumber really runs, one per line: its file and line, unless it
+// skips itself. TEST_WITNESS is the output file. Independent of result files.
 const fs = require("node:fs");
 const { After } = require("@cucumber/cucumber");
 
 After(({ pickle, gherkinDocument, result }) => {
   if (result.status === "SKIPPED") return;
-  // A row of an outline is where its last node stands: the row, not the scenario above it.
+  // The position of an outline row is that of its last node, not that of the scenario.
   const last = pickle.astNodeIds[pickle.astNodeIds.length - 1];
   const lines = {};
   for (const { scenario } of gherkinDocument.feature.children) {

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Writes down every scenario that Cucumber really runs, one a line: its file and line, unless it
-# skips itself. TEST_WITNESS names the file. It knows nothing of result files.
+# Records every scenario that Cucumber really runs, one per line: its file and line, unless it
+# skips itself. TEST_WITNESS is the output file. Independent of result files.
 After do |scenario|
   next if scenario.status == :skipped
 

@@ -1,5 +1,5 @@
-// Writes down every test that Jest really runs, one a line: its file, a space, its full name.
-// TEST_WITNESS names the file. It knows nothing of result files, so it can contradict them.
+// Records every test that Jest really runs, one per line: its file, a space, its full name.
+// TEST_WITNESS is the output file. Independent of result files, so it can contradict them.
 const fs = require("node:fs");
 const path = require("node:path");
 

@@ -1,5 +1,5 @@
-// Writes down every test that Playwright really runs, one a line: its titles from the file down.
-// TEST_WITNESS names the file. A reporter of its own: it does not read what others wrote.
+// Records every test that Playwright really runs, one per line: its titles from the file down.
+// TEST_WITNESS is the output file. Independent of other reporters.
 const fs = require("node:fs");
 
 class Witness {

@@ -1,7 +1,7 @@
-"""Writes down every test that pytest really runs, one node id a line.
+"""Records every test that pytest really runs, one node ID per line.
 
-Loaded with `-p witness`; `TEST_WITNESS` names the file. It knows nothing of result files, so it
-can contradict them.
+Loaded with `-p witness`; `TEST_WITNESS` is the output file. Independent of result files, so it can
+contradict them.
 """
 
 import os

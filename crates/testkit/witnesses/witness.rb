@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Writes down every example that RSpec really runs, one id a line. TEST_WITNESS names the file. It
-# knows nothing of result files, so it can contradict them.
+# Records every example that RSpec really runs, one ID per line. TEST_WITNESS is the output
+# file. Independent of result files, so it can contradict them.
 require "rspec/core"
 
 RSpec.configure do |config|

@@ -1,5 +1,5 @@
-// Writes down every test that Vitest really runs, one a line: its file, a space, its full name.
-// TEST_WITNESS names the file. It knows nothing of result files, so it can contradict them.
+// Records every test that Vitest really runs, one per line: its file, a space, its full name.
+// TEST_WITNESS is the output file. Independent of result files, so it can contradict them.
 import fs from "node:fs";
 import path from "node:path";
 import { beforeEach, expect } from "vitest";

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use test_engine::admin;
 use test_engine::clock::Clock;
-use test_engine_testkit::{IssuerMood, LocalIssuer, SigningKey};
+use test_engine_testkit::{IssuerBehavior, LocalIssuer, SigningKey};
 
 use crate::support::{Answer, SUITE, TestServer, result};
 
@@ -352,18 +352,18 @@ fn unknown_key_ids_do_not_cause_repeated_fetches() {
 #[test]
 fn an_unavailable_issuer_is_a_503() {
     let scene = Scene::start();
-    for (mood, expected) in [
-        (IssuerMood::Broken, "500"),
-        (IssuerMood::Elsewhere, "redirect"),
-        (IssuerMood::Endless, "failed to get"),
-        (IssuerMood::Impostor, "describes the issuer"),
+    for (behavior, expected) in [
+        (IssuerBehavior::ServerError, "500"),
+        (IssuerBehavior::Redirect, "redirect"),
+        (IssuerBehavior::EndlessKeys, "failed to get"),
+        (IssuerBehavior::WrongIssuer, "describes the issuer"),
     ] {
         scene.wait(11);
-        scene.issuer.set_mood(mood);
+        scene.issuer.set_behavior(behavior);
         let message = scene.get(&scene.token()).error(503);
         assert!(
             message.contains(scene.issuer.url()) && message.contains(expected),
-            "{mood:?}: {message}"
+            "{behavior:?}: {message}"
         );
         assert!(message.contains("Try again later"), "{message}");
     }
@@ -372,10 +372,10 @@ fn an_unavailable_issuer_is_a_503() {
     scene.get(&scene.token()).error(503);
     assert_eq!(scene.issuer.requests(), before);
     scene.wait(11);
-    scene.issuer.set_mood(IssuerMood::Well);
+    scene.issuer.set_behavior(IssuerBehavior::Normal);
     assert_eq!(scene.get(&scene.token()).status, 200);
     // Cached keys outlast an outage of a day.
-    scene.issuer.set_mood(IssuerMood::Broken);
+    scene.issuer.set_behavior(IssuerBehavior::ServerError);
     scene.wait(23 * 60 * 60);
     assert_eq!(scene.get(&scene.token()).status, 200);
     scene.wait(2 * 60 * 60);

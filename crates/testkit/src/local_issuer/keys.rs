@@ -1,4 +1,4 @@
-//! The keys of a local issuer: signing, and how the public halves are published.
+//! The keys of a local issuer: signing, and public keys as JWKs.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use ring::signature::{
 };
 use serde_json::{Value, json};
 
-/// Made for these tests and good for nothing else: making an RSA key takes too long for a test.
+/// Only for these tests: generating an RSA key takes too long for a test.
 const RSA_KEY: &[u8] = include_bytes!("rsa-for-tests-only.pk8");
 
 /// A key that signs tokens.
@@ -34,24 +34,25 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A new key for ES256.
+    /// Generates a key for ES256.
     #[track_caller]
     pub fn es256(id: &str) -> Self {
         let random = SystemRandom::new();
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let made = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key can be made");
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, made.as_ref(), &random)
-            .expect("a key that was just made can be read");
+        let document =
+            EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key can be generated");
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random)
+            .expect("a generated key is valid");
         Self {
             id: id.to_owned(),
             pair: Pair::P256(pair),
         }
     }
 
-    /// The one key for RS256.
+    /// The fixed key for RS256.
     #[track_caller]
     pub fn rs256(id: &str) -> Self {
-        let pair = RsaKeyPair::from_pkcs8(RSA_KEY).expect("the key of the tests can be read");
+        let pair = RsaKeyPair::from_pkcs8(RSA_KEY).expect("the key is valid");
         Self {
             id: id.to_owned(),
             pair: Pair::Rsa(pair),
@@ -71,7 +72,7 @@ impl SigningKey {
         )
     }
 
-    /// The same with any header.
+    /// A signed token with any header.
     pub fn sign_as(&self, header: &Value, claims: &Value) -> String {
         let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let signed = format!("{}.{}", encode(header), encode(claims));
@@ -97,11 +98,11 @@ impl SigningKey {
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// As in a JWK set.
-    pub fn published(&self) -> Value {
+    /// The public key as an entry of a JWK set.
+    pub fn public_jwk(&self) -> Value {
         match &self.pair {
             Pair::P256(pair) => {
-                // 4, then both coordinates.
+                // The byte 4, then both coordinates.
                 let point = pair.public_key().as_ref();
                 let part = |from: usize| URL_SAFE_NO_PAD.encode(&point[from..from + 32]);
                 json!({"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.id,

@@ -1,7 +1,7 @@
-//! An OIDC issuer inside the test: it publishes its keys, signs tokens, and fails when it is told to.
+//! An OIDC issuer inside the test: publishes its keys, signs tokens, and can be made to fail.
 //!
-//! It speaks just enough HTTP for the server that asks for its keys and for the stand-in of a CI
-//! agent that asks for a token.
+//! It implements just enough HTTP for the server, which requests its keys, and for the stand-in of
+//! `buildkite-agent`, which requests tokens.
 
 mod keys;
 
@@ -14,27 +14,26 @@ use serde_json::{Value, json};
 
 pub use keys::SigningKey;
 
-/// How long a token of the stand-in agent is good for, in seconds.
-const LIFETIME: u64 = 600;
-/// The longest a connection may be silent.
-const SILENCE: Duration = Duration::from_secs(20);
+/// The lifetime of a token of the stand-in agent, in seconds.
+const TOKEN_LIFETIME: u64 = 600;
+const IO_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How the issuer answers whoever asks for its keys.
+/// How the issuer responds to key requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IssuerMood {
-    /// As it should.
-    Well,
-    /// 500 for everything.
-    Broken,
-    /// Keys that never end.
-    Endless,
-    /// Another address.
-    Elsewhere,
-    /// As if it were another issuer.
-    Impostor,
+pub enum IssuerBehavior {
+    /// With valid keys.
+    Normal,
+    /// With 500 to every request.
+    ServerError,
+    /// With a response that never ends.
+    EndlessKeys,
+    /// With a redirect to another address.
+    Redirect,
+    /// With the metadata of another issuer.
+    WrongIssuer,
 }
 
-/// A running issuer; its thread ends with the test.
+/// A running issuer. Its thread ends with the test process.
 #[derive(Debug)]
 pub struct LocalIssuer {
     url: String,
@@ -44,7 +43,7 @@ pub struct LocalIssuer {
 #[derive(Debug)]
 struct Shared {
     keys: Vec<SigningKey>,
-    mood: IssuerMood,
+    behavior: IssuerBehavior,
     requests: usize,
     claims: Value,
 }
@@ -62,52 +61,52 @@ impl LocalIssuer {
         let url = format!("http://{address}");
         let shared = Arc::new(Mutex::new(Shared {
             keys: vec![SigningKey::es256("first"), SigningKey::rs256("rsa")],
-            mood: IssuerMood::Well,
+            behavior: IssuerBehavior::Normal,
             requests: 0,
             claims: json!({}),
         }));
-        let (own, place) = (url.clone(), Arc::clone(&shared));
+        let (issuer, state) = (url.clone(), Arc::clone(&shared));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (own, place) = (own.clone(), Arc::clone(&place));
-                // A connection that breaks is the other side's business.
-                std::thread::spawn(move || answer(stream, &own, &place).ok());
+                let (issuer, state) = (issuer.clone(), Arc::clone(&state));
+                // A broken connection fails the test on the other side.
+                std::thread::spawn(move || respond(stream, &issuer, &state).ok());
             }
         });
         Self { url, shared }
     }
 
-    /// What is in `iss`, such as `http://127.0.0.1:40001`.
+    /// The value of `iss`, for example `http://127.0.0.1:40001`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// How many requests there have been.
+    /// Requests received so far.
     pub fn requests(&self) -> usize {
         locked(&self.shared).requests
     }
 
-    /// Answer like this from now on.
-    pub fn set_mood(&self, mood: IssuerMood) {
-        locked(&self.shared).mood = mood;
+    /// Response like this from now on.
+    pub fn set_behavior(&self, behavior: IssuerBehavior) {
+        locked(&self.shared).behavior = behavior;
     }
 
-    /// The claims of the tokens that the stand-in agent is given, beside those every token has.
+    /// Sets additional claims for the tokens of the stand-in agent.
     pub fn set_claims(&self, claims: Value) {
         locked(&self.shared).claims = claims;
     }
 
-    /// Sign with another key from now on, and publish only that one.
+    /// Replaces all keys with a new ES256 key.
     pub fn rotate(&self, id: &str) {
         locked(&self.shared).keys = vec![SigningKey::es256(id)];
     }
 
-    /// A token of this issuer: these claims, signed with its first key.
+    /// A token with these claims, signed with the first key.
     pub fn token(&self, claims: &Value) -> String {
         locked(&self.shared).keys[0].sign(claims)
     }
 
-    /// A token signed with its RSA key.
+    /// A token with these claims, signed with the RSA key.
     #[track_caller]
     pub fn rs256_token(&self, claims: &Value) -> String {
         let shared = locked(&self.shared);
@@ -115,15 +114,15 @@ impl LocalIssuer {
         key.expect("an RSA key").sign(claims)
     }
 
-    /// The public RSA key as it is published.
+    /// The public RSA key as an entry of the JWK set.
     #[track_caller]
     pub fn public_rsa_key(&self) -> Value {
         let shared = locked(&self.shared);
         let key = shared.keys.iter().find(|key| key.is_rsa());
-        key.expect("an RSA key").published()
+        key.expect("an RSA key").public_jwk()
     }
 
-    /// Good claims for this audience at this time, in seconds since 1970.
+    /// Valid claims for this audience and time (seconds since 1970).
     pub fn claims(&self, audience: &str, now: i64) -> Value {
         json!({
             "iss": self.url,
@@ -137,7 +136,7 @@ impl LocalIssuer {
         })
     }
 
-    /// The text of a stand-in for `buildkite-agent`, which asks this issuer for its tokens.
+    /// A shell script that replaces `buildkite-agent` and requests tokens from this issuer.
     pub fn agent_script(&self) -> String {
         format!(
             "#!/bin/sh\n\
@@ -149,9 +148,9 @@ impl LocalIssuer {
     }
 }
 
-fn answer(stream: TcpStream, own: &str, shared: &Mutex<Shared>) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(SILENCE))?;
-    stream.set_write_timeout(Some(SILENCE))?;
+fn respond(stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(IO_TIMEOUT))?;
+    stream.set_write_timeout(Some(IO_TIMEOUT))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut first = String::new();
     reader.read_line(&mut first)?;
@@ -163,78 +162,79 @@ fn answer(stream: TcpStream, own: &str, shared: &Mutex<Shared>) -> std::io::Resu
         if line.is_empty() {
             break;
         }
-        if let Some(given) = line.strip_prefix("content-length:") {
-            length = given.trim().parse().unwrap_or(0);
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
         }
     }
     let mut body = vec![0; length];
     std::io::Read::read_exact(&mut reader, &mut body)?;
     let path = first.split(' ').nth(1).unwrap_or_default();
-    let mood = {
+    let behavior = {
         let mut shared = locked(shared);
         shared.requests += 1;
-        shared.mood
+        shared.behavior
     };
     let mut stream = stream;
-    let json = match (path, mood) {
-        (_, IssuerMood::Broken) => {
+    let json = match (path, behavior) {
+        (_, IssuerBehavior::ServerError) => {
             return stream.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n");
         }
-        (_, IssuerMood::Elsewhere) => {
+        (_, IssuerBehavior::Redirect) => {
             return stream.write_all(
                 format!(
-                    "HTTP/1.1 302 Found\r\nlocation: {own}/elsewhere\r\ncontent-length: 0\r\n\r\n"
+                    "HTTP/1.1 302 Found\r\nlocation: {url}/elsewhere\r\ncontent-length: 0\r\n\r\n"
                 )
                 .as_bytes(),
             );
         }
-        ("/.well-known/openid-configuration", mood) => {
-            let issuer = match mood {
-                IssuerMood::Impostor => "https://somebody.example",
-                _ => own,
+        ("/.well-known/openid-configuration", behavior) => {
+            let issuer = match behavior {
+                IssuerBehavior::WrongIssuer => "https://other.example",
+                _ => url,
             };
-            json!({"issuer": issuer, "jwks_uri": format!("{own}/jwks")}).to_string()
+            json!({"issuer": issuer, "jwks_uri": format!("{url}/jwks")}).to_string()
         }
-        ("/jwks", IssuerMood::Endless) => return endless(&mut stream),
+        ("/jwks", IssuerBehavior::EndlessKeys) => return endless(&mut stream),
         ("/jwks", _) => {
             let keys: Vec<Value> = locked(shared)
                 .keys
                 .iter()
-                .map(SigningKey::published)
+                .map(SigningKey::public_jwk)
                 .collect();
             json!({"keys": keys}).to_string()
         }
-        ("/mint", _) => mint(own, &String::from_utf8_lossy(&body), shared),
+        ("/mint", _) => mint(url, &String::from_utf8_lossy(&body), shared),
         _ => return stream.write_all(b"HTTP/1.1 404 Nothing\r\ncontent-length: 0\r\n\r\n"),
     };
     stream.write_all(
         format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{json}",
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{json}",
             json.len()
         )
         .as_bytes(),
     )
 }
 
-/// Writes until the other side has had enough.
+/// Writes until the client closes the connection.
 fn endless(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"keys\": [")?;
     loop {
-        stream.write_all(b"{\"kty\": \"none of yours\"}, ")?;
+        stream.write_all(b"{\"kty\": \"unknown\"}, ")?;
     }
 }
 
-fn mint(own: &str, audience: &str, shared: &Mutex<Shared>) -> String {
+fn mint(issuer: &str, audience: &str, shared: &Mutex<Shared>) -> String {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the agent of a test has no other clock to go by"
+        reason = "the stand-in agent has no other clock"
     )]
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
     let shared = locked(shared);
-    let mut claims =
-        json!({"iss": own, "aud": audience, "iat": now, "nbf": now, "exp": now + LIFETIME});
+    let exp = now + TOKEN_LIFETIME;
+    let mut claims = json!({"iss": issuer, "aud": audience, "iat": now, "nbf": now, "exp": exp});
     if let (Value::Object(claims), Value::Object(more)) = (&mut claims, shared.claims.clone()) {
         claims.extend(more);
     }

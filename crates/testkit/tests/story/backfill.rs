@@ -1,5 +1,5 @@
-//! Commit history, end to end: a repository with 50 commits, a suite that has seen them all, the
-//! real client, the real server, and rows that say what git says.
+//! Commit history, end to end: a repository with 50 commits, a suite with a run on each, the real
+//! client and the real server. The stored rows must equal git's output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use test_engine_testkit::{
 const COMMITS: usize = 50;
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A remote with history, and a clone of it to work in.
+/// A remote with history, and a clone of it.
 struct History {
     directory: TempDir,
     commits: Vec<String>,
@@ -22,9 +22,9 @@ struct History {
 
 impl History {
     fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let directory = tempfile::tempdir().expect("a temporary directory can be created");
         let origin = directory.path().join("origin");
-        fs_err::create_dir(&origin).expect("a directory can be made");
+        fs_err::create_dir(&origin).expect("a directory can be created");
         let history = Self {
             directory,
             commits: Vec::new(),
@@ -32,7 +32,7 @@ impl History {
         history.git("origin", &["init", "--quiet", "--initial-branch=main"]);
         for number in 0..COMMITS {
             let name = format!("src/file {}.txt", number % 7);
-            fs_err::create_dir_all(origin.join("src")).expect("a directory can be made");
+            fs_err::create_dir_all(origin.join("src")).expect("a directory can be created");
             let lines = format!("version {number}\n") + &"a line é\n".repeat(number + 1);
             fs_err::write(origin.join(name), lines).expect("a file can be written");
             history.git("origin", &["add", "--all"]);
@@ -89,11 +89,11 @@ impl History {
         run_within(self.backfill(connection, arguments), LIMIT)
     }
 
-    /// A stand-in for git that notes every call, and waits for the file `go` before it goes on.
-    fn stand_in(&self) -> PathBuf {
+    /// A wrapper of git that records every call, and waits for the file `go` before it continues.
+    fn git_wrapper(&self) -> PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
-        let directory = self.home().join("stand-in");
-        fs_err::create_dir(&directory).expect("a directory can be made");
+        let directory = self.home().join("git-wrapper");
+        fs_err::create_dir(&directory).expect("a directory can be created");
         let real = run_within(
             {
                 let mut command = clean_command("sh", self.home());
@@ -121,13 +121,13 @@ fn suite(server: &ServerProgram, history: &History) -> Connection {
     let connection = server.create_suite("shop");
     for (number, commit) in history.commits.iter().enumerate() {
         connection
-            .upload_of_commit(&format!("build-{number}"), commit)
+            .upload_for_commit(&format!("build-{number}"), commit)
             .expect_status(202);
     }
     connection
 }
 
-/// Waits for the background, until so many archives have been ingested.
+/// Waits until the background job has ingested so many archives.
 #[track_caller]
 fn wait_until_ingested(connection: &Connection, archives: usize) {
     let began = Instant::now();
@@ -149,14 +149,14 @@ fn wait_until_ingested(connection: &Connection, archives: usize) {
     }
 }
 
-/// The rows of the server are git's own words.
+/// Asserts that the stored rows equal git's output.
 #[track_caller]
-fn rows_say_what_git_says(server: &ServerProgram, connection: &Connection, history: &History) {
-    let kept = server.kept_results();
+fn assert_rows_equal_git(server: &ServerProgram, connection: &Connection, history: &History) {
+    let stored = server.stored_results();
     for commit in &history.commits {
-        let row = kept
+        let row = stored
             .commit(&connection.organization, &connection.suite, commit)
-            .unwrap_or_else(|| panic!("{commit} is not there"));
+            .unwrap_or_else(|| panic!("{commit} is not stored"));
         let facts = history.git(
             "clone",
             &[
@@ -166,7 +166,7 @@ fn rows_say_what_git_says(server: &ServerProgram, connection: &Connection, histo
                 commit,
             ],
         );
-        let mut told = vec![
+        let mut fields = vec![
             row.parents.join(" "),
             row.author_name,
             row.author_email,
@@ -176,9 +176,10 @@ fn rows_say_what_git_says(server: &ServerProgram, connection: &Connection, histo
             row.committer_date,
             row.message,
         ];
-        assert_eq!(told.join("\0"), facts, "{commit}");
-        // The history is one line of commits: each is compared with its parent, or with nothing.
-        let base = if told.remove(0).is_empty() {
+        assert_eq!(fields.join("\0"), facts, "{commit}");
+        // The history is linear: each commit is compared with its parent, the first with the empty
+        // tree.
+        let base = if fields.remove(0).is_empty() {
             history.git("clone", &["hash-object", "-t", "tree", "/dev/null"])
         } else {
             format!("{commit}^")
@@ -191,7 +192,7 @@ fn rows_say_what_git_says(server: &ServerProgram, connection: &Connection, histo
 }
 
 #[test]
-fn history_goes_to_the_server_and_says_what_git_says() {
+fn uploads_history_to_the_server() {
     let server = ServerProgram::start();
     let history = History::new();
     let connection = suite(&server, &history);
@@ -204,9 +205,9 @@ fn history_goes_to_the_server_and_says_what_git_says() {
         "{finished}"
     );
     wait_until_ingested(&connection, 1);
-    rows_say_what_git_says(&server, &connection, &history);
+    assert_rows_equal_git(&server, &connection, &history);
 
-    // In two steps, as after an upload that failed: nothing is collected again.
+    // In two steps, as after a failed upload.
     history
         .run(&connection, &["--output", "kept.tar.gz"])
         .expect_code(0);
@@ -214,11 +215,11 @@ fn history_goes_to_the_server_and_says_what_git_says() {
         .run(&connection, &["--upload", "kept.tar.gz"])
         .expect_code(0);
     wait_until_ingested(&connection, 2);
-    rows_say_what_git_says(&server, &connection, &history);
+    assert_rows_equal_git(&server, &connection, &history);
 }
 
 #[test]
-fn history_goes_to_a_bucket_and_says_what_git_says() {
+fn uploads_history_to_a_bucket() {
     let s3 = S3Server::start();
     let server = ServerProgram::start_with(s3.settings("engine"));
     let history = History::new();
@@ -226,7 +227,7 @@ fn history_goes_to_a_bucket_and_says_what_git_says() {
     let finished = history.run(&connection, &[]);
     finished.expect_code(0);
     wait_until_ingested(&connection, 1);
-    rows_say_what_git_says(&server, &connection, &history);
+    assert_rows_equal_git(&server, &connection, &history);
     let began = Instant::now();
     loop {
         let keys = s3.keys();
@@ -241,50 +242,47 @@ fn history_goes_to_a_bucket_and_says_what_git_says() {
 }
 
 #[test]
-fn a_token_that_may_not_upload_is_told_before_git_is_started() {
+fn token_without_write_scope_fails_before_git_starts() {
     let server = ServerProgram::start();
     let history = History::new();
     let mut connection = suite(&server, &history);
     let all = connection.access_token.clone();
     connection.access_token = server.token_with_scope("read_suites");
-    let stand_in = history.stand_in();
-    fs_err::write(stand_in.join("go"), "").expect("a file can be written");
-    let with_stand_in = |connection: &Connection| {
+    let wrapper = history.git_wrapper();
+    fs_err::write(wrapper.join("go"), "").expect("a file can be written");
+    let with_wrapper = |connection: &Connection| {
         let mut command = history.backfill(connection, &[]);
-        command.env("PATH", format!("{}:/usr/bin:/bin", stand_in.display()));
+        command.env("PATH", format!("{}:/usr/bin:/bin", wrapper.display()));
         run_within(command, LIMIT)
     };
-    let finished = with_stand_in(&connection);
+    let finished = with_wrapper(&connection);
     finished.expect_code(16);
     assert!(finished.stderr.contains("write_suites"), "{finished}");
-    assert!(
-        !stand_in.join("calls").exists(),
-        "git was started\n{finished}"
-    );
+    assert!(!wrapper.join("calls").exists(), "git started\n{finished}");
 
-    // The stand-in would have noticed.
+    // With the scope, the wrapper records the calls.
     connection.access_token = all;
-    with_stand_in(&connection).expect_code(0);
-    assert!(stand_in.join("calls").exists());
+    with_wrapper(&connection).expect_code(0);
+    assert!(wrapper.join("calls").exists());
 }
 
 #[test]
-fn a_form_that_is_no_longer_good_is_asked_for_again() {
+fn replaces_an_expired_upload_form() {
     let server = ServerProgram::start();
     let history = History::new();
     let connection = suite(&server, &history);
-    let stand_in = history.stand_in();
+    let wrapper = history.git_wrapper();
     let mut command = history.backfill(&connection, &[]);
-    command.env("PATH", format!("{}:/usr/bin:/bin", stand_in.display()));
+    command.env("PATH", format!("{}:/usr/bin:/bin", wrapper.display()));
     let running = start(command);
-    // Git comes after the form: while it waits, the form goes.
+    // Git starts after the form was requested: delete the form while git waits.
     let began = Instant::now();
-    while !stand_in.join("calls").exists() {
-        assert!(began.elapsed() < LIMIT, "git is never started");
+    while !wrapper.join("calls").exists() {
+        assert!(began.elapsed() < LIMIT, "git never starts");
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(server.kept_results().forget_forms(), 1);
-    fs_err::write(stand_in.join("go"), "").expect("a file can be written");
+    assert_eq!(server.stored_results().delete_unused_forms(), 1);
+    fs_err::write(wrapper.join("go"), "").expect("a file can be written");
     let finished = wait_within(running, LIMIT);
     finished.expect_code(0);
     assert!(

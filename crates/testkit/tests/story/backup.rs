@@ -1,4 +1,4 @@
-//! A backup made under load starts as a server, with everything that was acknowledged before.
+//! A server can start on a backup made under load, with everything acknowledged before.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ const RESULTS: usize = 50;
 const SENDERS: usize = 3;
 
 #[test]
-fn a_backup_has_what_was_acknowledged_before_it_began() {
+fn backup_contains_everything_acknowledged_before_it_started() {
     let server = ServerProgram::start();
     let suite = server.create_suite("shop");
     let blob = server.data_file("blobs/deep/object");
@@ -39,19 +39,19 @@ fn a_backup_has_what_was_acknowledged_before_it_began() {
         other
     });
 
-    let runs = other.kept_results().runs("acme", "shop");
+    let runs = other.stored_results().runs("acme", "shop");
     for number in 0..5 {
         let key = format!("before-{number}");
         assert!(runs.iter().any(|run| run.key == key), "{key}: {runs:?}");
     }
     for run in &runs {
-        // Whole or not there at all.
+        // A run is complete or missing.
         assert_eq!(run.executions, RESULTS as u64, "{run:?}");
     }
     let object = fs_err::read_to_string(other.data_file("blobs/deep/object")).unwrap();
     assert_eq!(object, "an object");
 
-    // Tokens, states and timings came along, and the copy takes new results.
+    // The copy has the tokens, states and timings, and accepts new results.
     let connection = other.at_current_address(&suite);
     let muted = connection.api().get("/tests/muted").json();
     assert_eq!(muted[0]["name"], "order 7", "{muted}");

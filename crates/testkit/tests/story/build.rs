@@ -1,23 +1,23 @@
-//! A build of a sample project over several nodes, and what must hold for every build.
+//! Runs builds of a sample project on several nodes, with assertions that hold for every build.
 
 use std::collections::BTreeMap;
 
 use test_engine_testkit::{Connection, Example, ExpectedTest, Finished, Node};
 
-/// How many times a failed test is run again.
+/// Retries of a failed test.
 pub(crate) const RETRIES: usize = 1;
-/// Tests at a fifth of their durations: long enough to learn from, short enough to wait for.
+/// Tests take a fifth of their durations: long enough to plan by, short enough to wait for.
 pub(crate) const PACE: &str = "0.2";
 
-/// A build that is over.
+/// A finished build.
 pub(crate) struct Build {
-    /// What each node said and how it ended.
+    /// Output and exit status of each node.
     pub(crate) nodes: Vec<Finished>,
-    /// For each node how often it ran which test, by id.
+    /// Executions of each node, by test ID.
     pub(crate) ran: Vec<BTreeMap<String, usize>>,
 }
 
-/// Runs a build on so many nodes at once. `arrange` finishes each node.
+/// Runs a build on `count` concurrent nodes, each of which `arrange` can change.
 #[track_caller]
 pub(crate) fn run(
     example: &Example,
@@ -45,22 +45,22 @@ pub(crate) fn run(
 }
 
 impl Build {
-    /// Every test of the project ran on exactly one node, exactly as often as its outcome says.
+    /// Asserts that every test ran on exactly one node, as often as its outcome requires.
     #[track_caller]
     pub(crate) fn ran_everything_once(&self, example: &Example) -> &Self {
-        self.ran_everything_once_but(example, None)
+        self.ran_everything_once_except(example, None)
     }
 
-    /// The same, but one test was not run at all.
+    /// Likewise, except that one test did not run.
     #[track_caller]
-    pub(crate) fn ran_everything_once_but(
+    pub(crate) fn ran_everything_once_except(
         &self,
         example: &Example,
-        left_out: Option<&ExpectedTest>,
+        excluded: Option<&ExpectedTest>,
     ) -> &Self {
         for (node, ran) in self.ran.iter().enumerate() {
             for id in ran.keys() {
-                // Fails for a test nobody knows.
+                // Fails for an unknown test.
                 example.test(id);
                 let elsewhere = self
                     .ran
@@ -75,7 +75,7 @@ impl Build {
         }
         for test in example.tests() {
             let times: usize = self.ran.iter().filter_map(|ran| ran.get(&test.id)).sum();
-            let expected = if left_out == Some(test) {
+            let expected = if excluded == Some(test) {
                 0
             } else {
                 test.outcome.executions(RETRIES)
@@ -98,7 +98,7 @@ impl Build {
             .unwrap_or_else(|| panic!("{} ran nowhere\n{self}", test.id))
     }
 
-    /// The seconds of the tests that each node was given, at pace 1 and without retries.
+    /// The duration of the tests on each node, at pace 1 and without retries.
     pub(crate) fn seconds(&self, example: &Example) -> Vec<f64> {
         self.ran
             .iter()
@@ -116,7 +116,7 @@ impl Build {
 impl std::fmt::Display for Build {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (index, (node, ran)) in self.nodes.iter().zip(&self.ran).enumerate() {
-            writeln!(f, "===== node {index}: {node}\nit ran: {ran:#?}")?;
+            writeln!(f, "===== node {index}: {node}\nexecutions: {ran:#?}")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Buildkite's own collector for pytest, as its registry has it, uploads to our server.
+//! Buildkite's own collector for pytest, unmodified, uploads to our server.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use test_engine_testkit::{
 use crate::build::PACE;
 
 #[test]
-fn the_official_collector_uploads_everything_it_saw() {
+fn official_collector_uploads_every_test() {
     let example = Example::copy("pytest");
     let server = TestServer::start();
     let connection = server.create_suite("shop");
@@ -27,25 +27,25 @@ fn the_official_collector_uploads_everything_it_saw() {
         .env("BUILDKITE_BUILD_ID", "build-of-the-collector")
         .env("BUILDKITE_BRANCH", "main");
     let finished = run_within(command, Duration::from_mins(2));
-    // pytest's own code for failed tests; the collector never changes it.
+    // pytest's exit code for failed tests; the collector does not change it.
     finished.expect_code(1);
     assert!(!finished.stderr.contains("Failed to upload"), "{finished}");
 
-    let kept = server.kept_results();
-    let run = kept
+    let stored = server.stored_results();
+    let run = stored
         .run(
             &connection.organization,
             &connection.suite,
             "build-of-the-collector",
         )
-        .unwrap_or_else(|| panic!("nothing was kept\n{finished}"));
+        .unwrap_or_else(|| panic!("nothing was stored\n{finished}"));
     assert_eq!(run.executions, example.tests().len() as u64, "{run:?}");
     assert_eq!((run.result, run.failed), ("failed", 1), "{run:?}");
-    let outcomes = kept.outcomes(&connection.organization, &connection.suite);
+    let outcomes = stored.outcomes(&connection.organization, &connection.suite);
     for test in example.tests() {
         let name = test.collector.as_ref().unwrap();
         let counts = outcomes.get(&(name.scope.clone(), name.name.clone()));
-        // Nobody told the flaky test of a state to remember: it passes.
+        // Without a state directory, the flaky test passes.
         let (passed, failed, skipped) = match test.outcome {
             ExpectedOutcome::Passed | ExpectedOutcome::Flaky => (1, 0, 0),
             ExpectedOutcome::Failed => (0, 1, 0),
@@ -58,7 +58,7 @@ fn the_official_collector_uploads_everything_it_saw() {
             unknown: 0,
         };
         assert_eq!(counts, Some(&expected), "{}", test.id);
-        // And whoever asks over HTTP finds it, too.
+        // The API finds it, too.
         connection.test_id(&name.scope, &name.name);
     }
 }

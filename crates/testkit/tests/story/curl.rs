@@ -1,14 +1,14 @@
-//! Uploads without any client: `curl` with multipart fields, as pipelines on Buildkite, CircleCI and
-//! GitHub Actions send them by hand, and as Buildkite's plugin for result files does.
+//! Uploads without a client: `curl` with multipart fields, as in pipelines on Buildkite, CircleCI
+//! and GitHub Actions, and as in Buildkite's plugin for result files.
 //!
-//! The field names and the environment variables behind them are those of the public
-//! documentation; the values are of the shapes these services set.
+//! Field names and environment variables are those of the public documentation; the values have the
+//! formats of these services.
 
 use std::time::Duration;
 
 use serde_json::json;
 use test_engine_testkit::{
-    Connection, Finished, KeptRun, TestServer, clean_command, installed, run_within,
+    Connection, Finished, StoredRun, TestServer, clean_command, installed, run_within,
 };
 
 const RESULTS: &str = r#"[
@@ -46,9 +46,9 @@ impl Upload {
         }
     }
 
-    /// One line of shell in a CI's environment; `$UPLOADS` and `$TOKEN` are set.
+    /// Runs a shell script in the environment of a CI; `$UPLOADS` and `$TOKEN` are set.
     fn shell(&self, script: &str, environment: &[(&str, &str)]) -> Finished {
-        let _curl = installed("curl");
+        _ = installed("curl");
         let mut command = clean_command("sh", self.directory.path());
         command
             .args(["-eu", "-c", script])
@@ -61,14 +61,14 @@ impl Upload {
         finished
     }
 
-    fn run(&self, key: &str) -> KeptRun {
+    fn run(&self, key: &str) -> StoredRun {
         self.server
-            .kept_results()
+            .stored_results()
             .run(&self.connection.organization, &self.connection.suite, key)
             .unwrap_or_else(|| panic!("no run {key}"))
     }
 
-    /// Branch and commit of the only run, as the API tells them.
+    /// Branch and commit of the only run, from the API.
     fn branch_and_commit(&self) -> (String, String) {
         let runs = self.connection.api().get("/runs").json();
         let [run] = runs.as_array().unwrap().as_slice() else {
@@ -107,10 +107,10 @@ fn curl_on_buildkite() {
             ),
         ],
     );
-    let answer: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
-    assert_eq!(answer["queued"], 2, "{answer}");
-    assert_eq!(answer["skipped"], 0, "{answer}");
-    assert_eq!(answer["errors"], json!([]), "{answer}");
+    let response: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(response["queued"], 2, "{response}");
+    assert_eq!(response["skipped"], 0, "{response}");
+    assert_eq!(response["errors"], json!([]), "{response}");
     let run = upload.run("0190a3c2-7b1e-4a53-9d2f-5a2d0a6e5b11");
     assert_eq!((run.result, run.executions, run.failed), ("failed", 2, 1));
     assert_eq!(
@@ -173,7 +173,7 @@ fn curl_on_github_actions() {
     );
     let run = upload.run("__run-12-2");
     assert_eq!((run.executions, run.failed, run.uploads), (2, 1, 1));
-    // A ref is told as the branch it names.
+    // A ref is shown as the name of its branch.
     assert_eq!(
         upload.branch_and_commit(),
         ("feature/stamps".to_owned(), COMMIT.to_owned())
@@ -181,7 +181,7 @@ fn curl_on_github_actions() {
 }
 
 #[test]
-fn the_plugin_sends_each_file_by_itself_and_reads_where_the_run_is() {
+fn plugin_uploads_each_file_separately_and_reads_the_run_url() {
     let upload = Upload::new();
     let finished = upload.shell(
         r#"for file in results.json results.xml; do
@@ -198,20 +198,20 @@ fn the_plugin_sends_each_file_by_itself_and_reads_where_the_run_is() {
         done"#,
         &[("COMMIT", COMMIT)],
     );
-    let answers: Vec<serde_json::Value> = finished
+    let responses: Vec<serde_json::Value> = finished
         .stdout
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(answers.len(), 2, "{finished}");
-    assert_eq!(answers[0]["run_id"], answers[1]["run_id"], "one run");
-    let url = answers[0]["run_url"].as_str().unwrap();
+    assert_eq!(responses.len(), 2, "{finished}");
+    assert_eq!(responses[0]["run_id"], responses[1]["run_id"], "one run");
+    let url = responses[0]["run_url"].as_str().unwrap();
     assert!(url.starts_with(upload.server.base_url()), "{url}");
     let run = upload.run("a-build");
     assert_eq!((run.executions, run.failed, run.uploads), (3, 1, 2));
     upload.connection.test_id("Post office", "sells stamps");
 
-    let id = answers[0]["run_id"].as_str().unwrap();
+    let id = responses[0]["run_id"].as_str().unwrap();
     let failures = upload
         .connection
         .api()

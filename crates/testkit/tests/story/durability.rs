@@ -1,4 +1,4 @@
-//! An upload that was answered with 202 is there after the server was killed, whenever that was.
+//! An upload with a 202 response survives a kill of the server at any moment.
 
 use test_engine_testkit::{ServerProgram, Torture};
 
@@ -6,13 +6,13 @@ const ROUNDS: usize = 20;
 const SEED: u64 = 20_261_123;
 
 #[test]
-fn what_was_acknowledged_survives_sigkill() {
+fn acknowledged_uploads_survive_sigkill() {
     let torture = Torture {
         rounds: ROUNDS,
         seed: SEED,
     };
-    let survived = torture.run(ServerProgram::start(), |_acknowledged| {});
-    // Otherwise nothing was tried. A machine that is too slow for two uploads before each death
-    // still sends again what was cut off.
-    assert!(survived.acknowledged > ROUNDS, "{survived:?}");
+    let report = torture.run(ServerProgram::start(), |_acknowledged| {});
+    // Otherwise the run tested nothing. Even on a machine too slow for two uploads per round,
+    // interrupted uploads are sent again.
+    assert!(report.acknowledged > ROUNDS, "{report:?}");
 }

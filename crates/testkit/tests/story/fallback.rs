@@ -1,4 +1,4 @@
-//! No server at all: the nodes split the tests among themselves, and the build still runs.
+//! Without a server, each node computes the fallback plan and the build still runs.
 
 use test_engine_testkit::{Connection, Example, ExpectedOutcome};
 
@@ -7,40 +7,40 @@ use crate::build;
 const NODES: usize = 3;
 
 #[test]
-fn a_build_without_a_server_runs_every_test_once() {
+fn build_without_a_server_runs_every_test_once() {
     let example = Example::copy("pytest");
-    let nobody = Connection {
-        base_url: address_where_nobody_listens(),
+    let connection = Connection {
+        base_url: unused_address(),
         organization: "acme".to_owned(),
         suite: "shop".to_owned(),
         access_token: "token".to_owned(),
         suite_token: "token".to_owned(),
     };
-    let build = build::run(&example, &nobody, "build-1", NODES, |node| {
-        // The real budget for a server that does not answer is minutes; this is its thousandth.
+    let build = build::run(&example, &connection, "build-1", NODES, |node| {
+        // The real timeout for an unavailable server is minutes.
         node.env("BKTEC_TEST_BUDGET_SCALE", "0.001")
     });
     build.ran_everything_once(&example);
 
-    let broken = example
+    let failing = example
         .tests()
         .iter()
         .find(|test| test.outcome == ExpectedOutcome::Failed)
-        .expect("the project has a broken test");
+        .expect("the project has a failing test");
     let mut codes = vec![0; NODES];
-    codes[build.node_of(broken)] = 1;
+    codes[build.node_of(failing)] = 1;
     assert_eq!(build.codes(), codes, "{build}");
     for (index, node) in build.nodes.iter().enumerate() {
         assert!(
             node.stderr
                 .contains("Falling back to non-intelligent splitting"),
-            "node {index} does not say so\n{node}"
+            "node {index} does not report the fallback\n{node}"
         );
     }
 }
 
-/// A port that was free a moment ago.
-fn address_where_nobody_listens() -> String {
+/// The address of a port that was free a moment ago.
+fn unused_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("a listener has an address");
     format!("http://{address}")

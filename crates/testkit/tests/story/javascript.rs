@@ -1,7 +1,7 @@
-//! Buildkite's own collector for JavaScript, unmodified, uploads to our server: under Jest, Mocha,
-//! Vitest and Playwright in a real Chromium.
+//! Buildkite's own collector for JavaScript, unmodified, uploads to our server: with Jest, Mocha,
+//! Vitest, and Playwright in a real Chromium.
 //!
-//! What must arrive is told by `expected.json` of each project in `tests/collectors/`.
+//! `expected.json` of each project in `tests/collectors/` lists the expected results.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,9 +20,9 @@ const LIMIT: Duration = Duration::from_mins(3);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Project {
-    /// A program of the packages, and its arguments.
+    /// A program in `node_modules/.bin`, and its arguments.
     command: Vec<String>,
-    /// What the collector calls it in `run_env`.
+    /// The name that the collector uploads.
     framework: String,
     tests: Vec<Test>,
 }
@@ -34,9 +34,9 @@ struct Test {
     name: String,
     file: String,
     location: String,
-    /// One entry for each attempt.
+    /// One outcome per attempt.
     outcomes: Vec<ExpectedOutcome>,
-    /// Tags that the test itself carries; told of failed executions only.
+    /// Tags of the test itself. The API returns tags only of failed executions.
     #[serde(default)]
     tags: BTreeMap<String, String>,
 }
@@ -51,7 +51,7 @@ fn counts(outcomes: &[ExpectedOutcome]) -> OutcomeCounts {
     }
 }
 
-fn collected_under(framework: &str) {
+fn assert_uploads_everything(framework: &str) {
     let packages = tool("javascript-collectors/node_modules");
     let original = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/collectors")
@@ -85,17 +85,17 @@ fn collected_under(framework: &str) {
         )
         .env("CHROMIUM", installed("chromium"));
     let finished = run_within(command, LIMIT);
-    // The frameworks' own code for failed tests; the collector never changes it.
+    // The frameworks' exit code for failed tests; the collector does not change it.
     finished.expect_code(1);
 
-    let kept = server.kept_results();
-    let run = kept
+    let stored = server.stored_results();
+    let run = stored
         .run(&connection.organization, &connection.suite, "a-build")
-        .unwrap_or_else(|| panic!("nothing was kept\n{finished}"));
+        .unwrap_or_else(|| panic!("nothing was stored\n{finished}"));
     assert_eq!(run.result, "failed", "{run:?}\n{finished}");
     let executions: usize = project.tests.iter().map(|test| test.outcomes.len()).sum();
     assert_eq!(run.executions, executions as u64, "{run:?}\n{finished}");
-    let outcomes = kept.outcomes(&connection.organization, &connection.suite);
+    let outcomes = stored.outcomes(&connection.organization, &connection.suite);
     let expected: BTreeMap<(String, String), OutcomeCounts> = project
         .tests
         .iter()
@@ -136,12 +136,12 @@ fn collected_under(framework: &str) {
 }
 
 fn check_failure(failure: &Value, project: &Project) {
-    let called = failure["test_name"].as_str().unwrap();
+    let name = failure["test_name"].as_str().unwrap();
     let test = project
         .tests
         .iter()
-        .find(|test| format!("{} {}", test.scope, test.name).trim() == called.trim())
-        .unwrap_or_else(|| panic!("{called:?} should not have failed"));
+        .find(|test| format!("{} {}", test.scope, test.name).trim() == name.trim())
+        .unwrap_or_else(|| panic!("{name:?} should not have failed"));
     assert!(
         failure["failure_reason"]
             .as_str()
@@ -164,20 +164,20 @@ fn check_failure(failure: &Value, project: &Project) {
 
 #[test]
 fn jest_through_the_official_collector() {
-    collected_under("jest");
+    assert_uploads_everything("jest");
 }
 
 #[test]
 fn mocha_through_the_official_collector() {
-    collected_under("mocha");
+    assert_uploads_everything("mocha");
 }
 
 #[test]
 fn vitest_through_the_official_collector() {
-    collected_under("vitest");
+    assert_uploads_everything("vitest");
 }
 
 #[test]
 fn playwright_through_the_official_collector() {
-    collected_under("playwright");
+    assert_uploads_everything("playwright");
 }

@@ -1,13 +1,10 @@
-//! The whole story with real parts: the server as a program, the client as a program, real runners
-//! on the sample projects, nodes at once, build after build.
+//! End-to-end tests with the real server, the real client and real runners on the sample projects:
+//! concurrent nodes, several builds.
 //!
-//! What really ran is told by witnesses inside the runners, what was kept by the server's database,
-//! and how it should be by `expected.json` of each project. Everything smaller is tested lower.
+//! Witnesses inside the runners record what ran, the server's database shows what was stored, and
+//! `expected.json` of each project says what is right.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails where it stands"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backfill;
 mod backup;

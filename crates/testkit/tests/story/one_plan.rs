@@ -1,4 +1,4 @@
-//! Fifty nodes ask at once: all get the same plan, byte for byte, because only one was made.
+//! Fifty nodes request a plan concurrently and get the same one, byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Barrier;
@@ -10,15 +10,14 @@ use test_engine_testkit::{Connection, ServerProgram, bktec, clean_command, start
 const NODES: usize = 50;
 const FILES: usize = 400;
 
-/// Fifty threads that speak HTTP themselves and send at the same moment. Every node sends the files
-/// in another order and one file that no other node knows of, so that two plans can never be equal
-/// by chance: equal answers mean one plan.
+/// Fifty threads send a request at the same moment. Every node sends the files in a different order
+/// and one unique file, so two plans cannot be equal by chance.
 #[test]
-fn fifty_requests_at_once_make_one_plan() {
+fn fifty_concurrent_requests_create_one_plan() {
     let server = ServerProgram::start();
     let connection = server.create_suite("shop");
     let barrier = Barrier::new(NODES);
-    let answers: Vec<Vec<u8>> = std::thread::scope(|scope| {
+    let responses: Vec<Vec<u8>> = std::thread::scope(|scope| {
         let nodes: Vec<_> = (0..NODES)
             .map(|node| {
                 let (connection, barrier) = (&connection, &barrier);
@@ -40,19 +39,23 @@ fn fifty_requests_at_once_make_one_plan() {
             .collect()
     });
 
-    let different: BTreeSet<&Vec<u8>> = answers.iter().collect();
-    assert_eq!(different.len(), 1, "all {NODES} answers are the same bytes");
+    let different: BTreeSet<&Vec<u8>> = responses.iter().collect();
+    assert_eq!(
+        different.len(),
+        1,
+        "all {NODES} responses have the same bytes"
+    );
     let later = connection
         .api()
         .get("/test_plan?identifier=build-1/tests&job_retry_count=0");
     assert_eq!(
         later.expect_status(200).body,
-        answers[0],
-        "a node that asks later gets the same"
+        responses[0],
+        "a later request gets the same plan"
     );
     assert_eq!(plans(&server, &connection), 1);
 
-    let placed = placed(&serde_json::from_slice(&answers[0]).unwrap());
+    let placed = placed(&serde_json::from_slice(&responses[0]).unwrap());
     let own: Vec<_> = placed
         .keys()
         .filter(|file| file.starts_with("only/"))
@@ -60,7 +63,7 @@ fn fifty_requests_at_once_make_one_plan() {
     assert_eq!(
         own.len(),
         1,
-        "the files of one request and no other: {own:?}"
+        "exactly one request determined the files: {own:?}"
     );
     assert_eq!(placed.len(), FILES + 1);
     for (file, times) in placed {
@@ -68,9 +71,9 @@ fn fifty_requests_at_once_make_one_plan() {
     }
 }
 
-/// Fifty real clients at once, each with its files in another order.
+/// Fifty real clients run concurrently, each with its files in a different order.
 #[test]
-fn fifty_clients_at_once_write_the_same_plan() {
+fn fifty_concurrent_clients_write_the_same_plan() {
     let server = ServerProgram::start();
     let connection = server.create_suite("shop");
     let directory = tempfile::tempdir().unwrap();
@@ -124,7 +127,7 @@ fn fifty_clients_at_once_write_the_same_plan() {
 
 fn plans(server: &ServerProgram, connection: &Connection) -> u64 {
     server
-        .kept_results()
+        .stored_results()
         .plans(&connection.organization, &connection.suite)
 }
 
@@ -143,7 +146,7 @@ fn request(node: usize) -> Value {
     })
 }
 
-/// The same files for every node, each node beginning with another one.
+/// The same files for every node, each starting with a different one.
 fn files(node: usize) -> Vec<String> {
     let mut files: Vec<String> = (0..FILES)
         .map(|number| format!("src/part-{number}.test.js"))
@@ -152,7 +155,7 @@ fn files(node: usize) -> Vec<String> {
     files
 }
 
-/// How often each selector of a plan is on a node.
+/// How many nodes have each selector of a plan.
 fn placed(plan: &Value) -> BTreeMap<String, usize> {
     let mut placed = BTreeMap::new();
     let tasks = plan["tasks"].as_object().expect("a plan has tasks");

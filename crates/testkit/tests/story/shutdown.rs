@@ -1,4 +1,5 @@
-//! A server that is told to stop finishes what it has accepted, refuses what is new, and ends in time.
+//! Graceful shutdown: the server completes accepted requests, refuses new connections, and exits in
+//! time.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,19 +9,18 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use test_engine_testkit::{Connection, ServerProgram, Signal};
 
-/// Longer than any of this takes.
 const LIMIT: Duration = Duration::from_mins(2);
 const RESULTS: usize = 100;
 const UPLOADS: usize = 6;
 const PLANS: usize = 4;
 
-/// A request whose headers the server has read and whose body it is waiting for.
-struct Waiting {
+/// A request whose headers the server has read and whose body it waits for.
+struct PendingRequest {
     stream: BufReader<TcpStream>,
     body: String,
 }
 
-impl Waiting {
+impl PendingRequest {
     fn begin(connection: &Connection, path: &str, authorization: &str, body: &Value) -> Self {
         let host = connection.base_url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(host).unwrap();
@@ -32,14 +32,14 @@ impl Waiting {
             body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
-        let mut waiting = Self {
+        let mut request = Self {
             stream: BufReader::new(stream),
             body,
         };
-        // The server asks for the body: now the request is under way, not just sent.
-        assert_eq!(waiting.line(), "HTTP/1.1 100 Continue");
-        assert_eq!(waiting.line(), "");
-        waiting
+        // The server requests the body, so it has accepted the request.
+        assert_eq!(request.line(), "HTTP/1.1 100 Continue");
+        assert_eq!(request.line(), "");
+        request
     }
 
     fn upload(connection: &Connection, key: &str) -> Self {
@@ -63,7 +63,7 @@ impl Waiting {
         Self::begin(connection, &path, &authorization, &body)
     }
 
-    /// Sends the body; the status and all of the rest of the answer.
+    /// Sends the body. Returns the status line and the rest of the response.
     fn finish(mut self) -> (String, String) {
         let body = std::mem::take(&mut self.body);
         self.stream.get_mut().write_all(body.as_bytes()).unwrap();
@@ -99,18 +99,21 @@ fn results() -> Value {
         .collect()
 }
 
-/// Waits until nobody listens any more.
+/// Waits until the server refuses connections.
 fn wait_until_refused(connection: &Connection) {
     let host = connection.base_url.strip_prefix("http://").unwrap();
     let began = Instant::now();
     while TcpStream::connect(host).is_ok() {
-        assert!(began.elapsed() < LIMIT, "new connections are still taken");
+        assert!(
+            began.elapsed() < LIMIT,
+            "the server still accepts connections"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 #[test]
-fn what_was_accepted_is_finished_and_what_was_acknowledged_is_there() {
+fn completes_accepted_requests_and_stores_acknowledged_uploads() {
     let mut server = ServerProgram::start();
     let suite = server.create_suite("shop");
     let acknowledged = Mutex::new(Vec::new());
@@ -120,11 +123,11 @@ fn what_was_accepted_is_finished_and_what_was_acknowledged_is_there() {
             scope.spawn(move || {
                 for number in 0.. {
                     let key = format!("load-{sender}-{number}");
-                    // Broken off or refused: the sender of a real upload would try again.
-                    let Some(answer) = suite.try_upload(&key, "json", &results()) else {
+                    // Interrupted or refused: a real client would retry.
+                    let Some(response) = suite.try_upload(&key, "json", &results()) else {
                         break;
                     };
-                    answer.expect_status(202);
+                    response.expect_status(202);
                     acknowledged.lock().unwrap().push(key);
                 }
             });
@@ -133,12 +136,12 @@ fn what_was_accepted_is_finished_and_what_was_acknowledged_is_there() {
             .map(|number| {
                 (
                     number,
-                    Waiting::upload(&suite, &format!("waiting-{number}")),
+                    PendingRequest::upload(&suite, &format!("waiting-{number}")),
                 )
             })
             .collect();
         let plans: Vec<_> = (0..PLANS)
-            .map(|number| Waiting::plan(&suite, &format!("build-{number}/step")))
+            .map(|number| PendingRequest::plan(&suite, &format!("build-{number}/step")))
             .collect();
         server.signal(Signal::TERM);
         wait_until_refused(&suite);
@@ -163,38 +166,41 @@ fn what_was_accepted_is_finished_and_what_was_acknowledged_is_there() {
     finished.expect_code(0);
     assert!(!finished.stderr.contains("gave up"), "{finished}");
 
-    let kept = server.kept_results();
-    let runs = kept.runs(&suite.organization, &suite.suite);
+    let stored = server.stored_results();
+    let runs = stored.runs(&suite.organization, &suite.suite);
     for key in acknowledged.into_inner().unwrap() {
         let run = runs.iter().find(|run| run.key == key);
         let executions = run.map(|run| run.executions);
         assert_eq!(executions, Some(RESULTS as u64), "{key} was acknowledged");
     }
-    assert_eq!(kept.plans(&suite.organization, &suite.suite), PLANS as u64);
+    assert_eq!(
+        stored.plans(&suite.organization, &suite.suite),
+        PLANS as u64
+    );
 }
 
 #[test]
-fn a_stuck_client_does_not_keep_the_server_beyond_its_limit() {
+fn stalled_client_does_not_delay_the_exit_beyond_the_limit() {
     let mut server = ServerProgram::start_with(shutdown_limit("1"));
     let suite = server.create_suite("shop");
-    let stuck = Waiting::upload(&suite, "stuck");
-    let told = Instant::now();
+    let stuck = PendingRequest::upload(&suite, "stuck");
+    let signaled = Instant::now();
     server.signal(Signal::TERM);
     let finished = server.wait(LIMIT);
-    let took = told.elapsed();
+    let took = signaled.elapsed();
     finished.expect_code(0);
     assert!(finished.stderr.contains("gave up"), "{finished}");
     assert!(took >= Duration::from_secs(1), "{took:?}");
     drop(stuck);
-    let kept = server.kept_results();
-    assert_eq!(kept.run(&suite.organization, &suite.suite, "stuck"), None);
+    let stored = server.stored_results();
+    assert_eq!(stored.run(&suite.organization, &suite.suite, "stuck"), None);
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn second_signal_ends_the_server_immediately() {
     let mut server = ServerProgram::start_with(shutdown_limit("86400"));
     let suite = server.create_suite("shop");
-    let _stuck = Waiting::upload(&suite, "stuck");
+    let _stuck = PendingRequest::upload(&suite, "stuck");
     server.signal(Signal::INT);
     wait_until_refused(&suite);
     server.signal(Signal::INT);

@@ -1,6 +1,6 @@
-//! Builds on two nodes with the runners whose programs cannot be had, by the stand-ins of their
-//! sample projects. They cannot tell the whole story of `two_builds`: Cypress leaves no results,
-//! and Pants runs all of a node's tests again.
+//! Builds on two nodes with runners that are not installed, replaced by the stand-ins of their
+//! sample projects. They differ from those in `two_builds`: Cypress writes no results, and Pants
+//! reruns all tests of a node.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use crate::build::{self, Build, RETRIES};
 const NODES: usize = 2;
 
 #[test]
-fn cypress_runs_every_spec_once_and_its_code_is_the_nodes() {
+fn cypress_runs_every_spec_once_and_determines_the_exit_code() {
     let example = Example::copy("cypress");
     let server = ServerProgram::start();
     let connection = server.create_suite("shop");
     for id in ["build-1", "build-2"] {
         let build = build::run(&example, &connection, id, NODES, |node| node);
-        // The second tries are Cypress's own.
+        // Cypress retries by itself.
         build.ran_everything_once(&example);
         assert!(build.ran.iter().all(|ran| !ran.is_empty()), "{build}");
         assert_eq!(build.codes(), codes(&example, &build), "{build}");
     }
-    let kept = server.kept_results();
-    let kept = kept.outcomes(&connection.organization, &connection.suite);
-    assert!(kept.is_empty(), "{kept:#?}");
+    let stored = server.stored_results();
+    let stored = stored.outcomes(&connection.organization, &connection.suite);
+    assert!(stored.is_empty(), "{stored:#?}");
 }
 
 #[test]
-fn pants_takes_its_share_and_a_mute_explains_the_failure() {
+fn pants_runs_its_share_and_muting_accepts_the_failure() {
     let example = Example::copy("pytest-pants");
     Witness::install(&example);
     let server = ServerProgram::start();
@@ -38,32 +38,32 @@ fn pants_takes_its_share_and_a_mute_explains_the_failure() {
         ran_every_share(&example, &build);
         build
     };
-    let broken = the_broken(&example);
+    let failing = failing_test(&example);
 
     let first = run("build-1");
     assert_eq!(first.codes(), codes(&example, &first), "{first}");
 
-    connection.mute(&broken.scope, &broken.name);
+    connection.mute(&failing.scope, &failing.name);
     let second = run("build-2");
     assert_eq!(second.codes(), [0; NODES], "{second}");
-    let said = &second.nodes[second.node_of(broken)].stdout;
+    let stdout = &second.nodes[second.node_of(failing)].stdout;
     assert!(
-        said.contains("Build passed. Some muted tests failed."),
+        stdout.contains("Build passed. Some muted tests failed."),
         "{second}"
     );
 
-    connection.skip(&broken.scope, &broken.name);
+    connection.skip(&failing.scope, &failing.name);
     let third = run("build-3");
     assert_eq!(third.codes(), [0; NODES], "{third}");
-    let said = &third.nodes[third.node_of(broken)].stdout;
+    let stdout = &third.nodes[third.node_of(failing)].stdout;
     let heading = "+++ Skipped by Test Engine, but run by pytest-pants, so treated as muted:";
-    let list = said.split_once(heading).map(|(_, list)| list);
+    let list = stdout.split_once(heading).map(|(_, list)| list);
     assert!(
-        list.is_some_and(|list| list.contains(&broken.name)),
+        list.is_some_and(|list| list.contains(&failing.name)),
         "{third}"
     );
 
-    // Every execution of the three builds was kept, once.
+    // Every execution of the three builds was stored once.
     let mut ran: BTreeMap<&str, u64> = BTreeMap::new();
     for (id, times) in [&first, &second, &third]
         .iter()
@@ -72,11 +72,11 @@ fn pants_takes_its_share_and_a_mute_explains_the_failure() {
     {
         *ran.entry(id).or_default() += *times as u64;
     }
-    let kept = server.kept_results();
-    let kept = kept.outcomes(&connection.organization, &connection.suite);
-    assert_eq!(kept.len(), example.tests().len(), "{kept:#?}");
+    let stored = server.stored_results();
+    let stored = stored.outcomes(&connection.organization, &connection.suite);
+    assert_eq!(stored.len(), example.tests().len(), "{stored:#?}");
     for test in example.tests() {
-        let counts = &kept[&(test.scope.clone(), test.name.clone())];
+        let counts = &stored[&(test.scope.clone(), test.name.clone())];
         let times = ran.get(test.id.as_str()).copied().unwrap_or(0);
         let failed = match test.outcome {
             ExpectedOutcome::Failed => times,
@@ -92,7 +92,7 @@ fn pants_takes_its_share_and_a_mute_explains_the_failure() {
     }
 }
 
-/// Each test ran on one node: once, or again with all others where one of them failed.
+/// Asserts that each test ran on one node: once, or twice where a test of the node failed.
 #[track_caller]
 fn ran_every_share(example: &Example, build: &Build) {
     let mut expected: Vec<BTreeMap<String, usize>> = Vec::new();
@@ -119,19 +119,19 @@ fn ran_every_share(example: &Example, build: &Build) {
     assert_eq!(ran, all, "{build}");
 }
 
-/// One failed test on the node that has it, none on the other.
+/// The node with the failing test exits with 1, the other one with 0.
 #[track_caller]
 fn codes(example: &Example, build: &Build) -> Vec<i32> {
     let mut codes = vec![0; NODES];
-    codes[build.node_of(the_broken(example))] = 1;
+    codes[build.node_of(failing_test(example))] = 1;
     codes
 }
 
 #[track_caller]
-fn the_broken(example: &Example) -> &ExpectedTest {
+fn failing_test(example: &Example) -> &ExpectedTest {
     example
         .tests()
         .iter()
         .find(|test| test.outcome == ExpectedOutcome::Failed)
-        .expect("every project has one")
+        .expect("every project has a failing test")
 }

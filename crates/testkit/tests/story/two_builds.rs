@@ -1,5 +1,5 @@
-//! Three builds on two nodes, with one test muted after the first and skipped after the second, for
-//! each runner.
+//! Three builds on two nodes for each runner. One test is muted after the first build and skipped
+//! after the second.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::build::{self, RETRIES};
 
 const NODES: usize = 2;
 
-/// Scope and name of a test as the server knows it.
+/// Scope and name of a test on the server.
 type Identity = fn(&ExpectedTest) -> (&str, &str);
 
 fn by_runner(test: &ExpectedTest) -> (&str, &str) {
@@ -20,26 +20,26 @@ fn by_runner(test: &ExpectedTest) -> (&str, &str) {
 }
 
 fn by_collector(test: &ExpectedTest) -> (&str, &str) {
-    let other = test
+    let collector = test
         .collector
         .as_ref()
-        .expect("pytest's tests have a name for the collector");
-    (&other.scope, &other.name)
+        .expect("tests of pytest have a collector name");
+    (&collector.scope, &collector.name)
 }
 
 #[test]
 fn pytest_with_junit_results() {
-    tell("pytest", by_runner, |node, _| node);
+    run_three_builds("pytest", by_runner, |node, _| node);
 }
 
 #[test]
 fn pytest_with_the_collector() {
-    tell("pytest", by_collector, Node::with_collector);
+    run_three_builds("pytest", by_collector, Node::with_collector);
 }
 
 #[test]
 fn rspec() {
-    tell("rspec", by_runner, |node, _| node);
+    run_three_builds("rspec", by_runner, |node, _| node);
 }
 
 #[rstest]
@@ -56,21 +56,20 @@ fn other_runners(
     )]
     example: &str,
 ) {
-    tell(example, by_runner, |node, _| node);
+    run_three_builds(example, by_runner, |node, _| node);
 }
 
-/// The runners whose results say which file or package each test is in, so that the server can plan
-/// by it.
+/// Whether the results contain the file or package of each test, so that the server has timings.
 fn is_planned_by_history(example: &Example) -> bool {
     !matches!(example.name(), "custom-bats" | "playwright")
 }
 
-/// The runners that can leave a single test out.
+/// Whether the runner can skip a single test.
 fn can_skip(example: &Example) -> bool {
     matches!(example.runner(), "pytest" | "rspec" | "cucumber")
 }
 
-fn tell(project: &str, identity: Identity, arrange: fn(Node, &Connection) -> Node) {
+fn run_three_builds(project: &str, identity: Identity, arrange: fn(Node, &Connection) -> Node) {
     let example = Example::copy(project);
     Witness::install(&example);
     let server = ServerProgram::start();
@@ -80,49 +79,52 @@ fn tell(project: &str, identity: Identity, arrange: fn(Node, &Connection) -> Nod
             arrange(node, &connection)
         })
     };
-    let broken = the_one(&example, ExpectedOutcome::Failed);
-    let flaky = the_one(&example, ExpectedOutcome::Flaky);
+    let failing = only_test(&example, ExpectedOutcome::Failed);
+    let flaky = only_test(&example, ExpectedOutcome::Flaky);
 
-    // Nothing is known yet. The broken test fails its node, the flaky one is saved by its retry.
+    // No history yet. The failing test fails its node; the flaky one passes on retry.
     let first = run("build-1");
     first.ran_everything_once(&example);
     let mut codes = vec![0; NODES];
-    codes[first.node_of(broken)] = 1;
+    codes[first.node_of(failing)] = 1;
     assert_eq!(first.codes(), codes, "{first}");
-    let said = &first.nodes[first.node_of(flaky)].stdout;
+    let stdout = &first.nodes[first.node_of(flaky)].stdout;
     assert!(
-        said.contains("Attempt 1 of 1 to retry failing tests"),
+        stdout.contains("Attempt 1 of 1 to retry failing tests"),
         "{first}"
     );
 
-    let (scope, name) = identity(broken);
+    let (scope, name) = identity(failing);
     connection.mute(scope, name);
 
-    // The same failures again, and the build passes, because the one that stays is muted.
+    // The same failures, but the build passes: the one that remains is muted.
     let second = run("build-2");
     second.ran_everything_once(&example);
     assert_eq!(second.codes(), [0; NODES], "{second}");
-    let said = &second.nodes[second.node_of(broken)].stdout;
+    let stdout = &second.nodes[second.node_of(failing)].stdout;
     assert!(
-        said.contains("Build passed. Some muted tests failed."),
+        stdout.contains("Build passed. Some muted tests failed."),
         "{second}"
     );
 
-    let bar = Bar::of(&example);
+    let bound = BalanceBound::of(&example);
     if is_planned_by_history(&example) {
-        assert!(bar.holds(&second.seconds(&example)), "{bar:?}\n{second}");
-        was_planned_by_what_was_learnt(&connection, "build-2/tests", &second);
+        assert!(
+            bound.holds(&second.seconds(&example)),
+            "{bound:?}\n{second}"
+        );
+        assert_planned_by_timings(&connection, "build-2/tests", &second);
     }
     if example.runner() == "pytest" {
-        // The project is made so that ignorance shows.
-        assert!(!bar.holds(&first.seconds(&example)), "{bar:?}\n{first}");
+        // The project is designed to be unbalanced without timings.
+        assert!(!bound.holds(&first.seconds(&example)), "{bound:?}\n{first}");
     }
-    everything_was_kept(&server, &connection, &example, identity);
+    assert_everything_stored(&server, &connection, &example, identity);
 
-    // Left out where the runner can; else it runs, is treated as muted, and the report says so.
+    // Skipped where the runner supports it; otherwise it runs and is reported as muted.
     connection.skip(scope, name);
     let third = run("build-3");
-    third.ran_everything_once_but(&example, can_skip(&example).then_some(broken));
+    third.ran_everything_once_except(&example, can_skip(&example).then_some(failing));
     assert_eq!(third.codes(), [0; NODES], "{third}");
     let heading = if can_skip(&example) {
         "+++ Skipped by Test Engine:".to_owned()
@@ -136,11 +138,11 @@ fn tell(project: &str, identity: Identity, arrange: fn(Node, &Connection) -> Nod
         .nodes
         .iter()
         .filter_map(|node| node.stdout.split_once(&heading))
-        .filter(|(_, list)| list.contains(&broken.name));
+        .filter(|(_, list)| list.contains(&failing.name));
     assert_ne!(lists.count(), 0, "{third}");
 }
 
-fn the_one(example: &Example, outcome: ExpectedOutcome) -> &ExpectedTest {
+fn only_test(example: &Example, outcome: ExpectedOutcome) -> &ExpectedTest {
     let mut found = example
         .tests()
         .iter()
@@ -155,16 +157,16 @@ fn the_one(example: &Example, outcome: ExpectedOutcome) -> &ExpectedTest {
     one
 }
 
-/// What counts as a balanced build: no node is more than a tenth and one file above the mean.
+/// The bound for a balanced build: no node exceeds the mean by more than a tenth plus one file.
 ///
-/// Measured in what the tests take by design, not in what a busy machine made of it.
+/// Based on the configured durations of the tests, not on measurements.
 #[derive(Debug)]
-struct Bar {
+struct BalanceBound {
     mean: f64,
     longest_file: f64,
 }
 
-impl Bar {
+impl BalanceBound {
     fn of(example: &Example) -> Self {
         let files = example.files();
         #[expect(clippy::cast_precision_loss, reason = "a handful of nodes")]
@@ -181,15 +183,15 @@ impl Bar {
     }
 }
 
-/// Every file of the plan had an estimate from the first build, and by these estimates the nodes
-/// differ by less than one file: the planner could not have done much better.
+/// Asserts that every file of the plan has an estimate from the first build, and that the nodes
+/// differ by less than one file according to these estimates.
 #[track_caller]
-fn was_planned_by_what_was_learnt(connection: &Connection, identifier: &str, build: &build::Build) {
+fn assert_planned_by_timings(connection: &Connection, identifier: &str, build: &build::Build) {
     for (index, node) in build.nodes.iter().enumerate() {
         assert!(
             node.stdout
                 .contains("(100%) estimated from past historical durations"),
-            "node {index} was planned without what had been learnt\n{node}"
+            "node {index} was planned without timings\n{node}"
         );
     }
     let path = format!("/test_plan?identifier={identifier}&job_retry_count=0");
@@ -217,21 +219,21 @@ fn was_planned_by_what_was_learnt(connection: &Connection, identifier: &str, bui
     );
 }
 
-/// Each execution of both builds is in the database once, under the build it belongs to.
+/// Asserts that the database contains each execution of both builds once, in the right run.
 #[track_caller]
-fn everything_was_kept(
+fn assert_everything_stored(
     server: &ServerProgram,
     connection: &Connection,
     example: &Example,
     identity: Identity,
 ) {
-    let kept = server.kept_results();
-    let runs = kept.runs(&connection.organization, &connection.suite);
+    let stored = server.stored_results();
+    let runs = stored.runs(&connection.organization, &connection.suite);
     let result_of: BTreeMap<&str, &str> = runs
         .iter()
         .map(|run| (run.key.as_str(), run.result))
         .collect();
-    // A run that saw a failure is a failed one, even where a retry passed.
+    // A run with a failure is failed, even if a retry passed.
     assert_eq!(
         result_of,
         BTreeMap::from([("build-1", "failed"), ("build-2", "failed")]),
@@ -246,12 +248,12 @@ fn everything_was_kept(
         assert_eq!(run.failed_muted, muted, "{run:?}");
     }
 
-    let kept = kept.outcomes(&connection.organization, &connection.suite);
+    let stored = stored.outcomes(&connection.organization, &connection.suite);
     for test in example.tests() {
         let (scope, name) = identity(test);
-        let counts = kept
+        let counts = stored
             .get(&(scope.to_owned(), name.to_owned()))
-            .unwrap_or_else(|| panic!("nothing was kept of {}\n{kept:#?}", test.id));
+            .unwrap_or_else(|| panic!("{} is not stored\n{stored:#?}", test.id));
         let executions = test.outcome.executions(RETRIES) as u64;
         let passed_in_a_build = match test.outcome {
             ExpectedOutcome::Passed | ExpectedOutcome::Flaky => 1,
@@ -264,10 +266,10 @@ fn everything_was_kept(
             "{} in two builds\n{counts:?}",
             test.id
         );
-        // Jest reports what a retry was not asked for as skipped: only the one is sure.
+        // Jest also reports tests outside a retry as skipped, so only this one is certain.
         if test.outcome == ExpectedOutcome::Skipped {
             assert!(counts.skipped >= 2, "{}\n{counts:?}", test.id);
         }
     }
-    assert_eq!(kept.len(), example.tests().len(), "{kept:#?}");
+    assert_eq!(stored.len(), example.tests().len(), "{stored:#?}");
 }

@@ -1,7 +1,6 @@
-//! What a server has kept, read from its database and not from its answers.
+//! The results that a server has stored, read from its database.
 //!
-//! A server that says it has everything is one witness; what lies in its database after it died is
-//! the better one.
+//! Independent of the server's responses, and available after it has crashed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,60 +12,63 @@ use test_engine_store::{
     TestWithMetrics, Timestamp,
 };
 
-/// More than any test uploads.
+/// Page size that covers everything a test uploads.
 const ALL: u32 = 100_000;
 
 /// The database of one server.
 #[derive(Debug)]
-pub struct KeptResults {
+pub struct StoredResults {
     runtime: tokio::runtime::Runtime,
     store: Store,
 }
 
-/// A run as it is kept.
+/// A stored run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptRun {
+pub struct StoredRun {
     /// `run_env[key]`.
     pub key: String,
-    /// How it ended: `passed`, `failed`, `pending` or `stale`.
+    /// `passed`, `failed`, `pending` or `stale`.
     pub result: &'static str,
-    /// Executions, every attempt.
+    /// Executions of all attempts.
     pub executions: u64,
-    /// Of these, the failed ones, muted ones included.
+    /// Failed executions, including those of muted tests.
     pub failed: u64,
-    /// Of the failed ones, those of muted tests.
+    /// Failed executions of muted tests.
     pub failed_muted: u64,
-    /// Uploads in it.
+    /// Number of uploads.
     pub uploads: u64,
 }
 
-/// An execution as it is kept.
+/// A stored execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptExecution {
+pub struct StoredExecution {
     /// `run_env[key]` of its run.
     pub run_key: String,
-    /// Of its test.
+    /// The scope of its test.
     pub scope: String,
-    /// Of its test.
+    /// The name of its test.
     pub name: String,
-    /// How it ended: `passed`, `failed`, `skipped` or `unknown`.
+    /// `passed`, `failed`, `skipped` or `unknown`.
     pub outcome: &'static str,
-    /// Microseconds.
+    /// Unknown when the upload has none.
     pub duration: Option<Micros>,
-    /// What it failed with.
+    /// Only of failed executions.
     pub failure_reason: Option<String>,
 }
 
-impl KeptResults {
+impl StoredResults {
     #[track_caller]
     pub(crate) fn in_database(database: &Path) -> Self {
-        assert!(database.is_file(), "{} is no database", database.display());
+        assert!(
+            database.is_file(),
+            "{} is not a database",
+            database.display()
+        );
         Self::opened(Store::open_file(database))
     }
 
-    /// In the PostgreSQL database at this address.
     #[track_caller]
-    pub(crate) fn at_address(url: &str) -> Self {
+    pub(crate) fn at_url(url: &str) -> Self {
         Self::opened(Store::open(url))
     }
 
@@ -75,37 +77,38 @@ impl KeptResults {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .expect("a runtime can be made");
+            .expect("a runtime can be created");
         let store = runtime
             .block_on(opening)
             .expect("the database can be opened");
         Self { runtime, store }
     }
 
+    #[track_caller]
+    fn read<T>(&self, query: impl Future<Output = Result<T, StoreError>>) -> T {
+        let result = self.runtime.block_on(query);
+        result.expect("the database can be read")
+    }
+
     fn suite(&self, organization: &str, suite: &str) -> Suite {
-        self.runtime
-            .block_on(self.store.suite(organization, suite))
-            .expect("the database can be read")
+        self.read(self.store.suite(organization, suite))
             .unwrap_or_else(|| panic!("no suite {suite}"))
     }
 
-    /// The run with this key; `None` when nothing was kept of it.
-    pub fn run(&self, organization: &str, suite: &str, key: &str) -> Option<KeptRun> {
+    /// The run with this key; `None` when it is not stored.
+    pub fn run(&self, organization: &str, suite: &str, key: &str) -> Option<StoredRun> {
         self.runs(organization, suite)
             .into_iter()
             .find(|run| run.key == key)
     }
 
-    /// Every run of a suite.
-    pub fn runs(&self, organization: &str, suite: &str) -> Vec<KeptRun> {
+    /// All runs of a suite.
+    pub fn runs(&self, organization: &str, suite: &str) -> Vec<StoredRun> {
         let suite = self.suite(organization, suite);
-        let runs = self
-            .runtime
-            .block_on(self.store.runs(suite.id, None, Page::new(1, ALL)))
-            .expect("the database can be read");
-        runs.items
+        self.read(self.store.runs(suite.id, None, Page::new(1, ALL)))
+            .items
             .into_iter()
-            .map(|run| KeptRun {
+            .map(|run| StoredRun {
                 key: run.key,
                 result: run.result.name(),
                 executions: run.counts.executions(),
@@ -116,26 +119,20 @@ impl KeptResults {
             .collect()
     }
 
-    /// Every execution of a suite.
-    pub fn executions(&self, organization: &str, suite: &str) -> Vec<KeptExecution> {
+    /// All executions of a suite.
+    pub fn executions(&self, organization: &str, suite: &str) -> Vec<StoredExecution> {
         let suite = self.suite(organization, suite);
         let everything = Page::new(1, ALL);
-        let runs = self
-            .runtime
-            .block_on(self.store.runs(suite.id, None, everything));
-        let runs: BTreeMap<_, _> = runs
-            .expect("the database can be read")
+        let runs: BTreeMap<_, _> = self
+            .read(self.store.runs(suite.id, None, everything))
             .items
             .into_iter()
             .map(|run| (run.uuid, run.key))
             .collect();
         let mut executions = Vec::new();
         for test in self.tests(&suite) {
-            let kept = self
-                .runtime
-                .block_on(self.store.test_executions(&test.test, everything))
-                .expect("the database can be read");
-            executions.extend(kept.items.into_iter().map(|execution| KeptExecution {
+            let stored = self.read(self.store.test_executions(&test.test, everything));
+            executions.extend(stored.items.into_iter().map(|execution| StoredExecution {
                 run_key: runs[&execution.run_uuid].clone(),
                 scope: test.test.scope.clone(),
                 name: test.test.name.clone(),
@@ -152,7 +149,7 @@ impl KeptResults {
         executions
     }
 
-    /// How the executions of each test ended, over all runs, by scope and name.
+    /// Outcomes of each test over all runs, by scope and name.
     pub fn outcomes(
         &self,
         organization: &str,
@@ -165,7 +162,7 @@ impl KeptResults {
             .collect()
     }
 
-    /// Every test of a suite, with what its executions come to.
+    /// All tests of a suite with their metrics.
     fn tests(&self, suite: &Suite) -> Vec<TestWithMetrics> {
         let query = TestQuery {
             period: Period::between(Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX)),
@@ -177,23 +174,17 @@ impl KeptResults {
             descending: true,
             page: Page::new(1, ALL),
         };
-        let tests = self
-            .runtime
-            .block_on(self.store.tests(suite.id, &query))
-            .expect("the database can be read");
-        tests.items
+        self.read(self.store.tests(suite.id, &query)).items
     }
 
-    /// What is kept of a commit.
+    /// The stored metadata of a commit.
     pub fn commit(&self, organization: &str, suite: &str, sha: &str) -> Option<CommitRecord> {
         let suite = self.suite(organization, suite);
-        self.runtime
-            .block_on(self.store.commit(suite.id, sha))
-            .expect("the database can be read")
+        self.read(self.store.commit(suite.id, sha))
     }
 
-    /// Forgets every form for an archive of commits that was given out and not used; how many.
-    pub fn forget_forms(&self) -> usize {
+    /// Deletes all unused upload forms for commit archives. Returns their number.
+    pub fn delete_unused_forms(&self) -> usize {
         self.runtime.block_on(async {
             let end_of_time = Timestamp::from_millis(i64::MAX);
             let unused = self
@@ -211,12 +202,9 @@ impl KeptResults {
         })
     }
 
-    /// How many plans a suite has.
+    /// Number of plans of a suite.
     pub fn plans(&self, organization: &str, suite: &str) -> u64 {
         let suite = self.suite(organization, suite);
-        self.runtime
-            .block_on(self.store.plans(suite.id, Page::new(1, 1)))
-            .expect("the database can be read")
-            .total
+        self.read(self.store.plans(suite.id, Page::new(1, 1))).total
     }
 }
