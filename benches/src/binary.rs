@@ -1,4 +1,4 @@
-//! How large the programs are, as they ship.
+//! The size of the shipped programs.
 
 use crate::figure::{Figure, megabytes};
 use crate::programs::Programs;

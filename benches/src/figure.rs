@@ -1,4 +1,4 @@
-//! One figure: what was measured, what stands beside it, and how far it should be.
+//! One figure: the measured value, what it is compared with, and its limits.
 
 use std::fmt;
 
@@ -11,30 +11,23 @@ pub(crate) struct Quantity {
     unit: Unit,
 }
 
-/// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) enum Unit {
-    /// Milliseconds.
     #[serde(rename = "ms")]
     Milliseconds,
-    /// Bytes.
     #[serde(rename = "B")]
     Bytes,
-    /// Millions of bytes.
     #[serde(rename = "MB")]
     Megabytes,
-    /// So many in a second.
     #[serde(rename = "/s")]
     PerSecond,
-    /// So many times as much.
+    /// A ratio.
     #[serde(rename = "x")]
     Times,
-    /// So many things.
     #[serde(rename = "")]
     Count,
 }
 
-/// Whether a small number is a good one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
@@ -49,7 +42,7 @@ pub(crate) struct Figure {
     ours: Quantity,
     compared_with: Option<String>,
     theirs: Option<Quantity>,
-    /// What the must and the goal are about: ours itself, the distance, or the ratio.
+    /// The value that must and goal apply to: ours, the difference, or the ratio.
     judged: Quantity,
     better: Better,
     must: Option<f64>,
@@ -100,7 +93,7 @@ pub(crate) fn times(value: f64) -> Quantity {
 }
 
 impl Figure {
-    /// Judged by what we measured; lower is better unless it is a rate.
+    /// Judged by our value. Lower is better unless it is a rate.
     pub(crate) fn of(name: impl Into<String>, ours: Quantity) -> Self {
         let better = if ours.unit == Unit::PerSecond {
             Better::Higher
@@ -120,7 +113,7 @@ impl Figure {
         }
     }
 
-    /// Stands beside something else, and is still judged by itself.
+    /// Adds the value to compare with; still judged by our value.
     #[must_use]
     pub(crate) fn beside(mut self, what: impl Into<String>, theirs: Quantity) -> Self {
         self.compared_with = Some(what.into());
@@ -128,7 +121,7 @@ impl Figure {
         self
     }
 
-    /// Judged by how far it is above what stands beside it.
+    /// Judged by the difference to theirs: lower is better.
     #[must_use]
     pub(crate) fn judged_by_distance(mut self) -> Self {
         let theirs = self.theirs.map_or(0.0, |theirs| theirs.value);
@@ -140,7 +133,7 @@ impl Figure {
         self
     }
 
-    /// Judged by ours in parts of theirs: lower is better.
+    /// Judged by the ratio of ours to theirs: lower is better.
     #[must_use]
     pub(crate) fn judged_by_share(mut self) -> Self {
         let theirs = self.theirs.map_or(1.0, |theirs| theirs.value);
@@ -149,7 +142,7 @@ impl Figure {
         self
     }
 
-    /// Judged by how many times faster than theirs it is: higher is better.
+    /// Judged by the speedup over theirs: higher is better.
     #[must_use]
     pub(crate) fn judged_by_speed(mut self) -> Self {
         let theirs = self.theirs.map_or(1.0, |theirs| theirs.value);
@@ -162,7 +155,7 @@ impl Figure {
         self
     }
 
-    /// How far it must be, and where we want it.
+    /// Sets the promised value and the target.
     #[must_use]
     pub(crate) fn must_goal(mut self, must: f64, goal: f64) -> Self {
         self.must = Some(must);
@@ -177,7 +170,7 @@ impl Figure {
         self
     }
 
-    /// How far it must be, when there is nothing further to want.
+    /// Sets the promised value, without a target.
     #[must_use]
     pub(crate) fn must(mut self, must: f64) -> Self {
         self.must = Some(must);
@@ -238,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faster_is_higher_for_times_and_for_rates() {
+    fn speedup_is_higher_for_faster_times_and_rates() {
         let parse = Figure::of("parse", milliseconds(50.0)).beside("node", milliseconds(150.0));
         assert_eq!(parse.judged_by_speed().must_goal(2.0, 3.0).verdict, "goal");
         let ingest = Figure::of("ingest", per_second(400.0)).beside("rows", per_second(100.0));
@@ -247,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_everything() {
+    fn prints_all_parts() {
         let figure = Figure::of("startup", milliseconds(1.25))
             .beside("/bin/true", milliseconds(0.75))
             .judged_by_distance()
@@ -261,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn between_must_and_goal() {
+    fn verdict_depends_on_must_and_goal() {
         assert_eq!(
             Figure::of("overhead", milliseconds(20.0))
                 .must_goal(40.0, 15.0)

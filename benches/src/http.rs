@@ -1,28 +1,27 @@
-//! A plain HTTP/1.1 client for measuring: one connection kept open, nothing unpacked, nothing tried
-//! again.
+//! A minimal HTTP/1.1 client for measuring: one persistent connection, no decompression, no
+//! retries.
 //!
-//! A real client would spend time of its own on answers that are measured here.
+//! A full client would add its own time to the measured responses.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
 use anyhow::{Context as _, bail};
 
-/// An open connection.
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     host: String,
 }
 
-/// An answer as it came.
-pub(crate) struct Answer {
+/// A response whose body is not decoded.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) encoding: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Connection {
-    /// To `127.0.0.1:PORT`.
+    /// `host` is `127.0.0.1:PORT`.
     pub(crate) fn open(host: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(host).with_context(|| format!("connect to {host}"))?;
         stream.set_nodelay(true)?;
@@ -32,14 +31,14 @@ impl Connection {
         })
     }
 
-    /// Asks and reads the whole answer.
-    pub(crate) fn ask(
+    /// Sends a request and reads the whole response.
+    pub(crate) fn send(
         &mut self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<Response> {
         let mut head = vec![
             format!("{method} {path} HTTP/1.1"),
             format!("Host: {}", self.host),
@@ -54,17 +53,17 @@ impl Connection {
         let stream = self.stream.get_mut();
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
-        self.answer()
-            .with_context(|| format!("read the answer to {method} {path}"))
+        self.response()
+            .with_context(|| format!("read the response to {method} {path}"))
     }
 
-    fn answer(&mut self) -> anyhow::Result<Answer> {
+    fn response(&mut self) -> anyhow::Result<Response> {
         let status = self.line()?;
         let status = status
             .split(' ')
             .nth(1)
             .and_then(|status| status.parse().ok());
-        let status = status.context("no status in the answer")?;
+        let status = status.context("no status in the response")?;
         let (mut length, mut encoding, mut chunked) = (None, None, false);
         loop {
             let line = self.line()?;
@@ -84,7 +83,7 @@ impl Connection {
         } else {
             self.bytes(length.unwrap_or(0))?
         };
-        Ok(Answer {
+        Ok(Response {
             status,
             encoding,
             body,
@@ -118,8 +117,8 @@ impl Connection {
     }
 }
 
-impl Answer {
-    /// The answer itself, when it has this status; else an error with what it says.
+impl Response {
+    /// The response if it has this status, else an error with its body.
     pub(crate) fn expect(self, status: u16) -> anyhow::Result<Self> {
         if self.status == status {
             return Ok(self);

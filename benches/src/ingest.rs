@@ -1,7 +1,7 @@
-//! Uploads: how soon one is kept for good, and how many executions a second go in.
+//! Uploads: the time until one is stored durably, and the sustained rate of executions.
 //!
-//! On SQLite and on Postgres. Beside each, what a plain program does: look each test up and insert
-//! each execution, every one on its own, into the same engine on the same disk.
+//! On SQLite and on PostgreSQL, compared with a simple program that looks up each test and inserts
+//! each execution separately, into the same engine on the same disk.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,31 +22,33 @@ use crate::timing::{median, timed};
 const TESTS: usize = 100_000;
 const FILES: usize = 5_000;
 const SINGLE_UPLOADS: usize = 30;
-/// Connections that upload at once.
+/// Concurrent connections.
 const CLIENTS: usize = 4;
-/// Uploads they share; made before the clock starts, since making them takes as long as sending.
+/// Uploads of all connections. Generated before the measurement, since that takes as long as
+/// sending.
 const LOAD: usize = 120;
-/// Few, because each waits for the disk.
+/// Few, because each row waits for the disk.
 const ROWS: usize = 2_000;
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let server = Server::start(programs)?;
-    server.learn(1, TESTS, FILES)?;
-    let kept = single_uploads(&server)?;
+    server.upload_history(1, TESTS, FILES)?;
+    let stored = single_uploads(&server)?;
     let rate = sustained(&server)?;
     let rows = row_by_row(&server.directory().join("rows.db")).context("insert row by row")?;
     drop(server);
 
     let cluster = Cluster::start(Durability::On);
     let server = Server::start_on(programs, Some(cluster.url()))?;
-    server.learn(1, TESTS, FILES)?;
-    let postgres_kept = single_uploads(&server)?;
+    server.upload_history(1, TESTS, FILES)?;
+    let postgres_stored = single_uploads(&server)?;
     let postgres_rate = sustained(&server)?;
     drop(server);
     let postgres_rows = row_by_row_in_postgres(&cluster);
 
     Ok(vec![
-        Figure::of("ingest 5,000 results, p50", milliseconds(median(kept))).must_goal(150.0, 40.0),
+        Figure::of("ingest 5,000 results, p50", milliseconds(median(stored)))
+            .must_goal(150.0, 40.0),
         Figure::of("ingest sustained", per_second(rate)).must_goal(50_000.0, 300_000.0),
         Figure::of("ingest beside rows", per_second(rate))
             .beside("SQLite, durable rows", per_second(rows))
@@ -54,7 +56,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
             .must(5.0),
         Figure::of(
             "ingest 5,000 results, p50, Postgres",
-            milliseconds(median(postgres_kept)),
+            milliseconds(median(postgres_stored)),
         ),
         Figure::of("ingest sustained, Postgres", per_second(postgres_rate))
             .must_goal(30_000.0, 150_000.0),
@@ -65,20 +67,20 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-/// How many milliseconds single uploads take until they are kept for good.
+/// The milliseconds until each of several single uploads is stored durably.
 fn single_uploads(server: &Server) -> anyhow::Result<Vec<f64>> {
     let mut connection = Connection::open(&server.host)?;
-    let mut kept = Vec::new();
+    let mut times = Vec::new();
     for number in 0..SINGLE_UPLOADS {
         let body = body(1_000 + number);
         let (time, sent) = timed(|| server.upload(&mut connection, &body));
         sent?;
-        kept.push(time);
+        times.push(time);
     }
-    Ok(kept)
+    Ok(times)
 }
 
-/// Executions a second from several clients at once.
+/// Executions per second from several concurrent clients.
 fn sustained(server: &Server) -> anyhow::Result<f64> {
     let bodies: Vec<String> = (0..LOAD).map(|number| body(10_000 + number)).collect();
     let next = AtomicUsize::new(0);
@@ -98,14 +100,14 @@ fn sustained(server: &Server) -> anyhow::Result<f64> {
         clients.into_iter().try_for_each(|client| {
             client
                 .join()
-                .map_err(|_| anyhow::anyhow!("a client of the load panicked"))?
+                .map_err(|_| anyhow::anyhow!("a client panicked"))?
         })
     })?;
     #[expect(clippy::cast_precision_loss, reason = "millions")]
     Ok((LOAD * UPLOAD) as f64 / began.elapsed().as_secs_f64())
 }
 
-/// An upload of tests that are known, as a run of its own.
+/// An upload of existing tests in a new run.
 fn body(run: usize) -> String {
     let first = run * UPLOAD % TESTS;
     upload(
@@ -114,8 +116,8 @@ fn body(run: usize) -> String {
     )
 }
 
-/// Executions a second, without any network or JSON. Each row is on disk before the next, as each
-/// acknowledged upload is: with less than that the two would not be the same promise.
+/// Executions per second without network and JSON. Each row is on disk before the next one, which
+/// gives the same durability as acknowledged uploads.
 fn row_by_row(file: &Path) -> anyhow::Result<f64> {
     let database = Database::open(file)?;
     database.execute_batch(
@@ -130,16 +132,17 @@ fn row_by_row(file: &Path) -> anyhow::Result<f64> {
     let mut find = database.prepare("SELECT id FROM test WHERE scope = ?1 AND name = ?2")?;
     let mut add = database.prepare("INSERT INTO test (scope, name) VALUES (?1, ?2)")?;
     let mut insert = database.prepare(
-        "INSERT INTO execution (uuid, test_id, run_id, result, duration, file) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO execution (uuid, test_id, run_id, result, duration, file) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     let began = Instant::now();
     for number in 0..ROWS {
         let scope = format!("Area {} thing {}", number % FILES / 100, number % FILES);
         let name = format!("does what is expected in case {}", number % UPLOAD);
-        let known = find
+        let existing = find
             .query_row(params![scope, name], |row| row.get::<_, i64>(0))
             .optional()?;
-        let test = match known {
+        let test = match existing {
             Some(id) => id,
             None => add.insert(params![scope, name])?,
         };
@@ -150,10 +153,11 @@ fn row_by_row(file: &Path) -> anyhow::Result<f64> {
     Ok(ROWS as f64 / began.elapsed().as_secs_f64())
 }
 
-/// The same in Postgres, through its own client: a statement and a commit for each row.
+/// The same in PostgreSQL, through `psql`: a statement and a commit for each row.
 fn row_by_row_in_postgres(cluster: &Cluster) -> f64 {
     cluster.execute(
-        "CREATE TABLE row_test (id BIGSERIAL PRIMARY KEY, scope TEXT, name TEXT, UNIQUE (scope, name));
+        "CREATE TABLE row_test (id BIGSERIAL PRIMARY KEY, scope TEXT, name TEXT, \
+             UNIQUE (scope, name));
          CREATE TABLE row_execution (id BIGSERIAL PRIMARY KEY, uuid UUID, test_id BIGINT, \
              run_id BIGINT, result BIGINT, duration BIGINT, file TEXT);",
     );

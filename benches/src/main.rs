@@ -1,8 +1,8 @@
-//! Measures both programs, each figure beside the thing it is compared with, in one sitting.
+//! Measures both programs, each figure next to what it is compared with, in one run.
 //!
-//! `bin/bench` runs it. One file a figure; what they share is how a figure is told (`figure`), how
-//! programs are built and run (`programs`), how a server is started (`server`) and spoken to
-//! (`http`). Figures from different machines or days cannot be compared; ratios can, roughly.
+//! `bin/bench` runs it. Each benchmark has a file; shared are the output (`figure`), building and
+//! running programs (`programs`), starting a server (`server`) and HTTP (`http`). Figures from
+//! different machines or days are not comparable; ratios are, roughly.
 
 mod backfill;
 mod binary;
@@ -31,41 +31,40 @@ use clap::Parser;
 use figure::Figure;
 use programs::Programs;
 
-/// Measures the programs of this workspace, in release, and prints one line a figure.
+/// Measures the release builds of this workspace and prints one line per figure.
 #[derive(Parser)]
 #[command(
     name = "bench",
     args_conflicts_with_subcommands = true,
-    after_help = "A goal is where we want to be; a must is promised."
+    after_help = "A must is the promised value; a goal is the target."
 )]
 struct Arguments {
     #[command(subcommand)]
-    other: Option<Other>,
-    /// What to measure; everything when none is named. After `backfill`, the path of a repository
-    /// to measure it on.
+    command: Option<Subcommand>,
+    /// Benchmarks to run; all by default. After `backfill`, optionally the path of a repository to
+    /// measure it on.
     #[arg(value_name = "NAME", value_parser = name_or_repository)]
     names: Vec<String>,
-    /// Writes the figures to this file as well.
+    /// Also write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Ends with status 1 when a figure misses its must.
+    /// Exit with 1 if a figure misses its must.
     #[arg(long)]
     check: bool,
-    /// Measures the programs as they were last built.
+    /// Measure the existing release builds.
     #[arg(long)]
     no_build: bool,
 }
 
-/// What is no measure of one thing.
 #[derive(clap::Subcommand)]
-enum Other {
-    /// Drives a realistic mix of requests against a server with much data, as `bin/load` does.
+enum Subcommand {
+    /// Send a realistic mix of requests to a server with a large data set, like `bin/load`.
     Load(load::Arguments),
 }
 
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
-/// Every measure by its name, in the order they run.
+/// All benchmarks by name, in the order they run.
 const MEASURES: [(&str, Measure); 10] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
@@ -79,14 +78,14 @@ const MEASURES: [(&str, Measure); 10] = [
     ("backfill", backfill::measure),
 ];
 
-/// The name of a measure, or a directory.
+/// Parses the name of a benchmark, or the path of a repository.
 fn name_or_repository(text: &str) -> Result<String, String> {
     let names = MEASURES.map(|measure| measure.0);
     if names.contains(&text) || Path::new(text).is_dir() {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "it is neither a directory nor one of {}",
+            "neither a directory nor one of {}",
             names.join(", ")
         ))
     }
@@ -103,10 +102,10 @@ fn main() -> anyhow::Result<ExitCode> {
     if let Some(load) = machine_is_busy() {
         writeln!(
             err,
-            "warning: the machine is busy (load {load}), so no figure below can be trusted"
+            "warning: the machine is busy (load {load}): the figures are not reliable"
         )?;
     }
-    if let Some(Other::Load(arguments)) = &arguments.other {
+    if let Some(Subcommand::Load(arguments)) = &arguments.command {
         return Ok(if load::run(arguments)? {
             ExitCode::SUCCESS
         } else {
@@ -131,7 +130,7 @@ fn main() -> anyhow::Result<ExitCode> {
             }
             Err(error) => {
                 failed = true;
-                writeln!(err, "{name}: failed to measure: {error:#}")?;
+                writeln!(err, "{name} failed: {error:#}")?;
             }
         }
     }
@@ -147,11 +146,10 @@ fn main() -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The load of the last minute, when it leaves us less than half of the machine; `None` also where
-/// the system does not say.
+/// The load of the last minute if it exceeds half of the cores; `None` if it is unknown.
 fn machine_is_busy() -> Option<f64> {
-    let said = fs_err::read_to_string("/proc/loadavg").ok()?;
-    let load: f64 = said.split(' ').next()?.parse().ok()?;
+    let text = fs_err::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = text.split(' ').next()?.parse().ok()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     #[expect(clippy::cast_precision_loss, reason = "no machine has that many cores")]
     let busy = load > cores as f64 / 2.0;

@@ -1,5 +1,5 @@
-//! How much memory `bktec run` holds at the worst moment of a very large run: 100,000 selectors and
-//! a result file of 100 MB, beside the size of that file.
+//! The peak memory of `bktec run` with 100,000 selectors and a result file of 100 MB, compared with
+//! the size of that file.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -14,15 +14,15 @@ use crate::results;
 
 const SELECTORS: usize = 100_000;
 
-/// Makes 100 MB of RSpec's report.
+/// Results in an RSpec report of 100 MB.
 const TESTS: usize = 270_000;
 
-/// The system keeps the highest value itself, so a late look is enough.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// The system records the peak itself, so the last value before the exit suffices.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let bktec = programs.path("bktec")?;
-    let url = without_plans()?;
+    let url = reject_plans()?;
     let project = tempfile::tempdir()?;
     let report = results::rspec_json(TESTS);
     fs_err::write(project.path().join("report.json"), &report)?;
@@ -30,7 +30,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         .map(|number| format!("./{}\n", results::path(number)))
         .collect();
     fs_err::write(project.path().join("selectors.txt"), selectors.concat())?;
-    // More arguments than a command line holds; what is run with them is not the question here.
+    // The shell script ignores its arguments.
     fs_err::write(
         project.path().join("runner"),
         "cp report.json result.json\n",
@@ -67,23 +67,23 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-/// A server that plans nothing, so that the tests are split here, where the memory is measured.
-fn without_plans() -> anyhow::Result<String> {
-    const ANSWER: &[u8] = b"HTTP/1.1 422 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+/// Starts a server that rejects plan requests, so that `bktec` computes the fallback plan.
+fn reject_plans() -> anyhow::Result<String> {
+    const RESPONSE: &[u8] = b"HTTP/1.1 422 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
     let listener = TcpListener::bind("127.0.0.1:0").context("listen")?;
     let url = format!("http://{}", listener.local_addr()?);
-    // Ends with this process.
+    // The thread ends with this process.
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // Whoever goes away meanwhile is told by the figure.
+            // A broken connection fails the measured command.
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(ANSWER);
+            let _ = stream.write_all(RESPONSE);
         }
     });
     Ok(url)
 }
 
-/// Runs it to the end; bytes of its own memory at the worst moment, without its children's.
+/// Runs the command and returns its peak memory in bytes, without that of its children.
 fn peak(command: &mut Command) -> anyhow::Result<u64> {
     let mut child = command
         .stdout(Stdio::null())
@@ -94,8 +94,8 @@ fn peak(command: &mut Command) -> anyhow::Result<u64> {
     let mut peak = 0;
     loop {
         if let Some(status) = child.try_wait()? {
-            ensure!(status.success(), "bktec ended with {status}");
-            ensure!(peak > 0, "the system did not tell its memory");
+            ensure!(status.success(), "bktec failed ({status})");
+            ensure!(peak > 0, "the system does not report the memory use");
             return Ok(peak * 1024);
         }
         let status = fs_err::read_to_string(&status_file).unwrap_or_default();
@@ -104,6 +104,6 @@ fn peak(command: &mut Command) -> anyhow::Result<u64> {
             .find_map(|line| line.strip_prefix("VmHWM:"))
             .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
         peak = peak.max(highest.unwrap_or(0));
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }

@@ -1,7 +1,7 @@
-//! What `bktec run` adds to a runner that does nothing: settings, plan, report, metadata.
+//! The time that `bktec run` adds to a runner that does nothing: settings, plan, report, metadata.
 //!
-//! Measured twice: with a command of the user's own, and as pytest, where Python is asked first
-//! whether the collector is there.
+//! Measured with a custom runner, and with pytest, where Python first checks whether the collector
+//! is installed.
 
 use crate::figure::{Figure, milliseconds};
 use crate::programs::{Programs, command, run_time};
@@ -53,7 +53,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     [("overhead", "custom"), ("overhead, as pytest", "pytest")]
         .into_iter()
         .map(|(name, runner)| {
-            // The first makes the plan; all others find it made.
+            // The first run creates the plan; the others use it.
             run(runner)?;
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
             for _ in 0..RUNS {

@@ -1,7 +1,7 @@
-//! How fast result files of 200,000 tests are read, beside what their own languages do.
+//! The time to parse result files of 200,000 tests, compared with Node and Python.
 //!
-//! Ours makes the whole model from the bytes. Node and Python only build their trees: Node from
-//! a string that is already decoded, both without looking at a single test.
+//! Ours builds the complete results from bytes. Node and Python only build their trees (Node from a
+//! decoded string), without reading a single test.
 
 use std::path::Path;
 
@@ -57,10 +57,10 @@ pub(crate) fn measure(_: Programs) -> anyhow::Result<Vec<Figure>> {
             ),
             _ => ("Node JSON.parse", script("node", "-e", NODE, &path)?),
         };
-        for (detail, called) in [(Detail::Outcomes, "outcomes"), (Detail::Full, "full")] {
+        for (detail, suffix) in [(Detail::Outcomes, "outcomes"), (Detail::Full, "full")] {
             let ours = read(format, report.as_bytes(), detail)?;
             let megabytes = report.len() / 1_000_000;
-            let name = format!("parse {format} {megabytes} MB, {called}");
+            let name = format!("parse {format} {megabytes} MB, {suffix}");
             figures.push(
                 Figure::of(name, milliseconds(ours))
                     .beside(what, milliseconds(theirs))
@@ -76,7 +76,7 @@ fn read(format: Format, bytes: &[u8], detail: Detail) -> anyhow::Result<f64> {
     let mut times = Vec::new();
     for _ in 0..REPEATS {
         let (time, report) = timed(|| parse_with(format, bytes, detail));
-        let found = report.context("read a made-up report")?.results.len();
+        let found = report.context("parse a generated report")?.results.len();
         ensure!(
             found == TESTS,
             "{found} of {TESTS} results of a {format} report were found"
@@ -90,5 +90,5 @@ fn script(program: &str, option: &str, script: &str, file: &Path) -> anyhow::Res
     output(command(program).arg(option).arg(script).arg(file))?
         .trim()
         .parse()
-        .with_context(|| format!("read the time that {program} printed"))
+        .with_context(|| format!("read the time printed by {program}"))
 }

@@ -1,4 +1,4 @@
-//! A plan of 100,000 selectors with history on 100 nodes: making it, and handing it out.
+//! A plan of 100,000 selectors with history for 100 nodes: creating it, and returning it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -18,13 +18,13 @@ const NODES: usize = 100;
 const HISTORY: usize = 3;
 const PLANS: usize = 15;
 const READS: usize = 100;
-/// Connections that ask at once when requests per second are counted.
+/// Concurrent connections for the request rate.
 const CLIENTS: usize = 8;
 const LOAD: Duration = Duration::from_secs(5);
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let server = Server::start(programs)?;
-    server.learn(HISTORY, SELECTORS, SELECTORS)?;
+    server.upload_history(HISTORY, SELECTORS, SELECTORS)?;
     let authorization = format!("Bearer {}", server.access_token);
     let post = [
         ("Authorization", authorization.as_str()),
@@ -41,27 +41,33 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         .map(|number| format!(r#"{{"value":"{}"}}"#, results::path(number)))
         .collect();
     let selectors = selectors.join(",");
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for number in 0..PLANS {
         let body = format!(
-            r#"{{"runner":"rspec","identifier":"plan-{number}","parallelism":{NODES},"branch":"main","tests":{{"selectors":[{selectors}]}}}}"#
+            concat!(
+                r#"{{"runner":"rspec","identifier":"plan-{number}","parallelism":{nodes},"#,
+                r#""branch":"main","tests":{{"selectors":[{selectors}]}}}}"#
+            ),
+            number = number,
+            nodes = NODES,
+            selectors = selectors
         );
-        let (time, answer) = timed(|| connection.ask("POST", &path, &post, body.as_bytes()));
-        let answer = answer?.expect(200)?;
+        let (time, response) = timed(|| connection.send("POST", &path, &post, body.as_bytes()));
+        let response = response?.expect(200)?;
         if number == 0 {
-            check(&answer.body)?;
+            check(&response.body)?;
         }
-        made.push(time);
+        created.push(time);
     }
 
     let path = format!("{path}?identifier=plan-0&job_retry_count=0");
     let mut read = Vec::new();
     for _ in 0..READS {
-        let (time, answer) = timed(|| connection.ask("GET", &path, &get, b""));
-        let answer = answer?.expect(200)?;
+        let (time, response) = timed(|| connection.send("GET", &path, &get, b""));
+        let response = response?.expect(200)?;
         ensure!(
-            answer.encoding.as_deref() == Some("gzip"),
-            "the plan did not come packed"
+            response.encoding.as_deref() == Some("gzip"),
+            "the plan is not compressed"
         );
         read.push(time);
     }
@@ -74,7 +80,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
                 scope.spawn(|| -> anyhow::Result<()> {
                     let mut connection = Connection::open(&server.host)?;
                     while began.elapsed() < LOAD {
-                        connection.ask("GET", &path, &get, b"")?.expect(200)?;
+                        connection.send("GET", &path, &get, b"")?.expect(200)?;
                         served.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok(())
@@ -84,20 +90,20 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         clients.into_iter().try_for_each(|client| {
             client
                 .join()
-                .map_err(|_| anyhow::anyhow!("a client of the load panicked"))?
+                .map_err(|_| anyhow::anyhow!("a client panicked"))?
         })
     })?;
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let rate = served.into_inner() as f64 / began.elapsed().as_secs_f64();
 
     Ok(vec![
-        Figure::of("plan-100k POST, p50", milliseconds(median(made))).must_goal(250.0, 100.0),
+        Figure::of("plan-100k POST, p50", milliseconds(median(created))).must_goal(250.0, 100.0),
         Figure::of("plan-100k GET gzip, p50", milliseconds(median(read))).must_goal(10.0, 2.0),
         Figure::of("plan-100k GET gzip", per_second(rate)).must_goal(500.0, 2_000.0),
     ])
 }
 
-/// A fast answer without the tests in it, or without their history, would be no answer.
+/// Checks that the plan contains all tests and uses their history.
 fn check(plan: &[u8]) -> anyhow::Result<()> {
     let plan: serde_json::Value = serde_json::from_slice(plan).context("read the plan")?;
     let tasks = plan["tasks"]
@@ -114,9 +120,6 @@ fn check(plan: &[u8]) -> anyhow::Result<()> {
         tasks.len()
     );
     let known = plan["known_timings_ratio"].as_f64();
-    ensure!(
-        known == Some(1.0),
-        "history is known for a share of {known:?} only"
-    );
+    ensure!(known == Some(1.0), "only a share of {known:?} has history");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! How good and how fast plans are: the planner's own examples do the measuring.
+//! The quality and speed of plans, measured by the planner's examples.
 
 use anyhow::Context as _;
 
@@ -34,13 +34,13 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         let figure = Figure::of(format!("replay {name}"), times(ours))
             .beside("longest-first on means", times(plain))
             .judged_by_share();
-        // The bars are set for a world of noise alone; the others are there to be looked at.
+        // Only the scenario with nothing but noise has limits; the others are for information.
         figures.push(if name == "noise" {
             figure.must_goal(1.0, 0.95)
         } else {
             figure
         });
-        // What a plan that knows the true means would reach: how much there is to win.
+        // The result of a plan that knows the true means: the possible gain.
         let at_best = Figure::of(format!("replay {name}, true means"), times(at_best))
             .beside("longest-first on means", times(plain))
             .judged_by_share();
@@ -56,10 +56,10 @@ fn read(printed: &str, name: &str) -> anyhow::Result<f64> {
         .filter_map(|line| line.split_once(" = "))
         .find(|(found, _)| *found == name)
         .and_then(|(_, value)| value.parse().ok())
-        .with_context(|| format!("find {name} in what the example printed"))
+        .with_context(|| format!("find {name} in the output of the example"))
 }
 
-/// Of a line `world: plain ours truth`.
+/// Parses a line `scenario: plain ours truth`.
 fn replay(line: &str) -> Option<(&str, [f64; 3])> {
     let (name, numbers) = line.split_once(": ")?;
     let mut numbers = numbers.split(' ').map(str::parse);
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_the_examples() {
+    fn parses_lines_of_the_examples() {
         assert!((read("# x\na = 1\nb = 2.5\n", "b").unwrap() - 2.5).abs() < f64::EPSILON);
         assert!(read("a = 1\n", "b").is_err());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The only place that starts programs: ours, and those they are compared with.
+//! The only place that builds and starts programs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,30 +8,28 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::timing::timed;
 
-/// A command that has yet to be started.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place here that starts programs"
+        reason = "the only place that starts programs"
     )]
     Command::new(program)
 }
 
-/// The directory of the workspace.
 fn workspace() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
 
-/// The programs of the workspace as they ship.
+/// The release builds of the workspace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Programs {
-    /// They are built anew before they are measured, as far as their sources have changed.
+    /// Build before measuring.
     pub(crate) build: bool,
 }
 
 impl Programs {
-    /// Where a program is, once it is up to date.
+    /// Builds a program if necessary and returns its path.
     pub(crate) fn path(self, package: &str) -> anyhow::Result<PathBuf> {
         if self.build {
             cargo(&["--package", package, "--bin", package])?;
@@ -39,7 +37,7 @@ impl Programs {
         released(package)
     }
 
-    /// Runs an example of a package; what it printed.
+    /// Runs an example of a package and returns its output.
     pub(crate) fn example(self, package: &str, name: &str) -> anyhow::Result<String> {
         if self.build {
             cargo(&["--package", package, "--example", name])?;
@@ -48,7 +46,7 @@ impl Programs {
     }
 }
 
-/// A program in the directory that this one lies in.
+/// A program in the directory of this one.
 fn released(name: &str) -> anyhow::Result<PathBuf> {
     let myself = std::env::current_exe().context("find the directory of release programs")?;
     let program = myself.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
@@ -66,7 +64,7 @@ fn cargo(what: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end; what it printed. An error when it fails, with what it said.
+/// Runs a command and returns its standard output. An error contains its standard error.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let name = command.get_program().display().to_string();
     let Output {
@@ -79,14 +77,14 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
         .with_context(|| format!("start {name}"))?;
     if !status.success() {
         bail!(
-            "{name} ended with {status}: {}",
+            "{name} failed ({status}): {}",
             String::from_utf8_lossy(&stderr).trim()
         );
     }
-    String::from_utf8(stdout).with_context(|| format!("read what {name} printed"))
+    String::from_utf8(stdout).with_context(|| format!("read the output of {name}"))
 }
 
-/// Milliseconds from the start of a command to its end. What it prints is thrown away.
+/// Runs a command without output and returns the milliseconds it took.
 pub(crate) fn run_time(command: &mut Command) -> anyhow::Result<f64> {
     command
         .stdin(Stdio::null())
@@ -95,6 +93,6 @@ pub(crate) fn run_time(command: &mut Command) -> anyhow::Result<f64> {
     let name = command.get_program().display().to_string();
     let (milliseconds, status) = timed(|| command.status());
     let status = status.with_context(|| format!("start {name}"))?;
-    ensure!(status.success(), "{name} ended with {status}");
+    ensure!(status.success(), "{name} failed ({status})");
     Ok(milliseconds)
 }

@@ -1,9 +1,9 @@
-//! Made-up results, as collectors and runners write them.
+//! Generated results, in the formats of collectors and runners.
 
 use std::fmt::Write as _;
 
-/// Test Engine JSON: the array of an upload. Tests are spread over `files` files; `run` goes into
-/// the ids, so that no two uploads hold the same execution.
+/// The array of an upload in Test Engine JSON. Tests are distributed over `files` files. IDs
+/// contain `run`, so executions of different runs are distinct.
 pub(crate) fn upload_data(run: usize, first: usize, count: usize, files: usize) -> String {
     let mut data = String::with_capacity(count * 320);
     data.push('[');
@@ -11,32 +11,37 @@ pub(crate) fn upload_data(run: usize, first: usize, count: usize, files: usize) 
         if number > first {
             data.push(',');
         }
-        let made = Made::new(run, number, files);
+        let result = GeneratedResult::new(run, number, files);
         let _ = write!(
             data,
-            r#"{{"id":"{id}","scope":"{scope}","name":"{name}","location":"{path}:{line}","file_name":"{path}","result":"{result}","failure_reason":{reason},"history":{{"section":"top","start_at":{start:.3},"end_at":{end:.3},"duration":{duration:.6},"children":[]}}}}"#,
-            id = made.id,
-            scope = made.scope,
-            name = made.name,
-            path = made.path,
-            line = made.line,
-            result = if made.failed { "failed" } else { "passed" },
-            reason = if made.failed {
+            concat!(
+                r#"{{"id":"{id}","scope":"{scope}","name":"{name}","location":"{path}:{line}","#,
+                r#""file_name":"{path}","result":"{result}","failure_reason":{reason},"#,
+                r#""history":{{"section":"top","start_at":{start:.3},"end_at":{end:.3},"#,
+                r#""duration":{duration:.6},"children":[]}}}}"#
+            ),
+            id = result.id,
+            scope = result.scope,
+            name = result.name,
+            path = result.path,
+            line = result.line,
+            result = if result.failed { "failed" } else { "passed" },
+            reason = if result.failed {
                 r#""expected 200, got 500""#
             } else {
                 "null"
             },
             start = 0.5,
-            end = 0.5 + made.seconds,
-            duration = made.seconds,
+            end = 0.5 + result.seconds,
+            duration = result.seconds,
         );
     }
     data.push(']');
     data
 }
 
-/// One made-up result.
-pub(crate) struct Made {
+/// A generated result.
+pub(crate) struct GeneratedResult {
     pub(crate) id: String,
     pub(crate) scope: String,
     pub(crate) name: String,
@@ -46,8 +51,8 @@ pub(crate) struct Made {
     pub(crate) seconds: f64,
 }
 
-impl Made {
-    /// Of the test with this number, spread over so many files, in this run.
+impl GeneratedResult {
+    /// The result of a test in a run, where tests are distributed over `files` files.
     pub(crate) fn new(run: usize, number: usize, files: usize) -> Self {
         let file = number % files;
         Self {
@@ -62,12 +67,12 @@ impl Made {
     }
 }
 
-/// The path of a made-up test file.
+/// The path of a generated test file.
 pub(crate) fn path(file: usize) -> String {
     format!("spec/models/area_{}/thing_{file:06}_spec.rb", file / 100)
 }
 
-/// Seconds, from a millisecond to some seconds, the same for the same number.
+/// From a millisecond to several seconds, determined by the number.
 fn duration(number: usize) -> f64 {
     let spread = number.wrapping_mul(2_654_435_761) >> 7 & 0xFFFF;
     #[expect(clippy::cast_precision_loss, reason = "16 bits")]
@@ -75,7 +80,7 @@ fn duration(number: usize) -> f64 {
     0.001 + spread.powi(4) * 5.0
 }
 
-/// The report of RSpec's JSON formatter.
+/// A report of RSpec's JSON formatter.
 pub(crate) fn rspec_json(tests: usize) -> String {
     let mut report = String::with_capacity(tests * 400);
     report.push_str(r#"{"version":"3.13.0","seed":12345,"examples":["#);
@@ -86,7 +91,16 @@ pub(crate) fn rspec_json(tests: usize) -> String {
         let path = path(number / 20);
         let _ = write!(
             report,
-            r#"{{"id":"./{path}[1:{group}:{example}]","description":"does what is expected in case {number}","full_description":"Area thing number {file} when signed in does what is expected in case {number}","status":"passed","file_path":"./{path}","line_number":{line},"run_time":{time:.9},"pending_message":null,"note":"Umlaute: äöü"}}"#,
+            concat!(
+                r#"{{"id":"./{path}[1:{group}:{example}]","#,
+                r#""description":"does what is expected in case {number}","#,
+                r#""full_description":"Area thing number {file} when signed in "#,
+                r#"does what is expected in case {number}","status":"passed","#,
+                r#""file_path":"./{path}","line_number":{line},"run_time":{time:.9},"#,
+                r#""pending_message":null,"note":"Umlaute: äöü"}}"#
+            ),
+            path = path,
+            number = number,
             group = number % 20 / 5 + 1,
             example = number % 5 + 1,
             file = number / 20,
@@ -96,17 +110,26 @@ pub(crate) fn rspec_json(tests: usize) -> String {
     }
     let _ = write!(
         report,
-        r#"],"summary":{{"duration":12.5,"example_count":{tests},"failure_count":0,"pending_count":0,"errors_outside_of_examples_count":0}},"summary_line":"{tests} examples, 0 failures"}}"#,
+        concat!(
+            r#"],"summary":{{"duration":12.5,"example_count":{tests},"failure_count":0,"#,
+            r#""pending_count":0,"errors_outside_of_examples_count":0}},"#,
+            r#""summary_line":"{tests} examples, 0 failures"}}"#
+        ),
+        tests = tests,
     );
     report
 }
 
-/// The report of Jest's `--json`.
+/// A report of `jest --json`.
 pub(crate) fn jest_json(tests: usize) -> String {
     let mut report = String::with_capacity(tests * 400);
     let _ = write!(
         report,
-        r#"{{"numFailedTests":0,"numPassedTests":{tests},"numTotalTests":{tests},"success":true,"testResults":["#,
+        concat!(
+            r#"{{"numFailedTests":0,"numPassedTests":{tests},"numTotalTests":{tests},"#,
+            r#""success":true,"testResults":["#
+        ),
+        tests = tests,
     );
     for file in 0..tests / 20 {
         if file > 0 {
@@ -119,14 +142,29 @@ pub(crate) fn jest_json(tests: usize) -> String {
             }
             let _ = write!(
                 report,
-                r#"{{"ancestorTitles":["Area thing number {file}","when signed in"],"duration":{duration},"failureDetails":[],"failureMessages":[],"fullName":"Area thing number {file} when signed in does what is expected in case {number}","invocations":1,"location":{{"column":5,"line":{line}}},"numPassingAsserts":1,"retryReasons":[],"status":"passed","title":"does what is expected in case {number}"}}"#,
+                concat!(
+                    r#"{{"ancestorTitles":["Area thing number {file}","when signed in"],"#,
+                    r#""duration":{duration},"failureDetails":[],"failureMessages":[],"#,
+                    r#""fullName":"Area thing number {file} when signed in "#,
+                    r#"does what is expected in case {number}","invocations":1,"#,
+                    r#""location":{{"column":5,"line":{line}}},"numPassingAsserts":1,"#,
+                    r#""retryReasons":[],"status":"passed","#,
+                    r#""title":"does what is expected in case {number}"}}"#
+                ),
+                file = file,
+                number = number,
                 duration = number * 3 % 50,
                 line = 3 + number * 7,
             );
         }
         let _ = write!(
             report,
-            r#"],"endTime":1700000002000,"message":"","name":"/app/src/area_{area}/thing_{file}.test.js","startTime":1700000001000,"status":"passed","summary":""}}"#,
+            concat!(
+                r#"],"endTime":1700000002000,"message":"","#,
+                r#""name":"/app/src/area_{area}/thing_{file}.test.js","#,
+                r#""startTime":1700000001000,"status":"passed","summary":""}}"#
+            ),
+            file = file,
             area = file / 100,
         );
     }
@@ -134,7 +172,7 @@ pub(crate) fn jest_json(tests: usize) -> String {
     report
 }
 
-/// A JUnit report, with a suite for every 20 cases.
+/// A JUnit report with 20 cases per suite.
 pub(crate) fn junit(tests: usize) -> String {
     let mut report = String::with_capacity(tests * 240);
     let _ = writeln!(report, r#"<?xml version="1.0" encoding="UTF-8"?>"#);
@@ -142,12 +180,23 @@ pub(crate) fn junit(tests: usize) -> String {
     for suite in 0..tests / 20 {
         let _ = writeln!(
             report,
-            r#"<testsuite name="com.example.area{suite}.ThingTest" tests="20" failures="0" time="1.5">"#
+            concat!(
+                r#"<testsuite name="com.example.area{suite}.ThingTest" tests="20" "#,
+                r#"failures="0" time="1.5">"#
+            ),
+            suite = suite
         );
         for number in 0..20 {
             let _ = writeln!(
                 report,
-                r#"  <testcase classname="com.example.area{suite}.ThingTest" name="does what is expected &amp; more in case {number} of suite {suite}" file="src/test/java/com/example/area{suite}/ThingTest.java" line="{line}" time="{time:.6}"/>"#,
+                concat!(
+                    r#"  <testcase classname="com.example.area{suite}.ThingTest" "#,
+                    r#"name="does what is expected &amp; more in case {number} of suite {suite}" "#,
+                    r#"file="src/test/java/com/example/area{suite}/ThingTest.java" "#,
+                    r#"line="{line}" time="{time:.6}"/>"#
+                ),
+                suite = suite,
+                number = number,
                 line = 10 + number * 7,
                 time = duration(suite * 20 + number),
             );

@@ -1,4 +1,4 @@
-//! A real server on a data directory of its own, with one suite.
+//! A real server with its own data directory and one suite.
 
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -13,14 +13,12 @@ use crate::results;
 
 pub(crate) const ORGANIZATION: &str = "bench";
 pub(crate) const SUITE: &str = "suite";
-/// The longest it may take to start.
-const START_LIMIT: Duration = Duration::from_secs(30);
-/// How often it is asked meanwhile.
-const ASK_EVERY: Duration = Duration::from_millis(10);
-/// As many results as one upload may hold.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// The maximum number of results in an upload.
 pub(crate) const UPLOAD: usize = 5_000;
 
-/// A running server; it is stopped and its data deleted when this goes away.
+/// A running server. On drop, it is stopped and its data is deleted.
 pub(crate) struct Server {
     process: Child,
     program: PathBuf,
@@ -33,12 +31,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Builds, starts, and makes a suite with tokens.
+    /// Starts a server and creates a suite with tokens.
     pub(crate) fn start(programs: Programs) -> anyhow::Result<Self> {
         Self::start_on(programs, None)
     }
 
-    /// The same, with its data in this database instead of a file.
+    /// Like [`Self::start`], with this PostgreSQL database.
     pub(crate) fn start_on(programs: Programs, database: Option<String>) -> anyhow::Result<Self> {
         let mut server = Self::start_in(programs, tempfile::tempdir()?, database)?;
         let suite = server.command(&["suite", "create", &format!("{ORGANIZATION}/{SUITE}")])?;
@@ -46,9 +44,9 @@ impl Server {
         Ok(server)
     }
 
-    /// Builds and starts on the directory `data` in this directory, which may hold a database already,
-    /// or on the database named. Its pages are open to all. It has an access token, but neither a
-    /// suite of its own nor a suite's token.
+    /// Starts a server with the data directory `data` in this directory, which may contain a
+    /// database, or with a PostgreSQL database. Its pages need no sign-in. It has an access token,
+    /// but no suite.
     pub(crate) fn start_in(
         programs: Programs,
         directory: TempDir,
@@ -91,54 +89,59 @@ impl Server {
         };
         let began = Instant::now();
         while !server.is_ready(&log)? {
-            let said = || fs_err::read_to_string(&log).unwrap_or_default();
+            let output = || fs_err::read_to_string(&log).unwrap_or_default();
             ensure!(
                 server.process.try_wait()?.is_none(),
-                "the server ended: {}",
-                said()
+                "the server exited: {}",
+                output()
             );
             ensure!(
-                began.elapsed() < START_LIMIT,
+                began.elapsed() < START_TIMEOUT,
                 "the server does not start: {}",
-                said()
+                output()
             );
-            std::thread::sleep(ASK_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
         let token = server.command(&["token", "create", "--organization", ORGANIZATION])?;
         server.access_token = secret(&token, "tea_")?;
         Ok(server)
     }
 
-    /// A new token for the uploads of a suite.
+    /// A new upload token for a suite.
     pub(crate) fn suite_token_of(&self, slug: &str) -> anyhow::Result<String> {
-        let said = self.command(&["init", &format!("{ORGANIZATION}/{slug}")])?;
-        secret(&said, "tes_")
+        let output = self.command(&["init", &format!("{ORGANIZATION}/{slug}")])?;
+        secret(&output, "tes_")
     }
 
-    /// Bytes of memory it has in use.
+    /// Its resident memory, in bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
         let status = fs_err::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let kilobytes = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))
             .and_then(|rest| rest.split_whitespace().next())
-            .context("read how much memory the server uses: it has ended")?;
+            .context("read the memory use of the server: it has exited")?;
         Ok(kilobytes.parse::<u64>()? * 1024)
     }
 
-    /// Uploads results of `runs` runs, `tests` tests in `files` files each.
-    pub(crate) fn learn(&self, runs: usize, tests: usize, files: usize) -> anyhow::Result<()> {
+    /// Uploads the results of `runs` runs, each with `tests` tests in `files` files.
+    pub(crate) fn upload_history(
+        &self,
+        runs: usize,
+        tests: usize,
+        files: usize,
+    ) -> anyhow::Result<()> {
         let mut connection = Connection::open(&self.host)?;
         for run in 0..runs {
             for first in (0..tests).step_by(UPLOAD) {
                 let data = results::upload_data(run, first, UPLOAD.min(tests - first), files);
-                self.upload(&mut connection, &upload(&format!("learn-{run}"), &data))?;
+                self.upload(&mut connection, &upload(&format!("history-{run}"), &data))?;
             }
         }
         Ok(())
     }
 
-    /// Sends an upload and waits until the server has it for good.
+    /// Sends an upload and waits until the server has acknowledged it.
     pub(crate) fn upload(&self, connection: &mut Connection, body: &str) -> anyhow::Result<()> {
         let authorization = format!("Token token=\"{}\"", self.suite_token);
         let headers = [
@@ -146,17 +149,17 @@ impl Server {
             ("Content-Type", "application/json"),
         ];
         connection
-            .ask("POST", "/v1/uploads", &headers, body.as_bytes())?
+            .send("POST", "/v1/uploads", &headers, body.as_bytes())?
             .expect(202)?;
         Ok(())
     }
 
-    /// The path below which the suite's API lies.
+    /// The path prefix of the suite's API.
     pub(crate) fn suite_path() -> String {
         format!("/v2/analytics/organizations/{ORGANIZATION}/suites/{SUITE}")
     }
 
-    /// The directory its data lies in, for things that must be on the same disk.
+    /// The parent of the data directory, for files that must be on the same disk.
     pub(crate) fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
@@ -166,8 +169,8 @@ impl Server {
             return Ok(false);
         };
         let healthy = Connection::open(&host)
-            .and_then(|mut connection| connection.ask("GET", "/healthz", &[], b""))
-            .is_ok_and(|answer| answer.status == 200);
+            .and_then(|mut connection| connection.send("GET", "/healthz", &[], b""))
+            .is_ok_and(|response| response.status == 200);
         self.host = host;
         Ok(healthy)
     }
@@ -184,41 +187,46 @@ impl Server {
     }
 }
 
-/// Where the database is, when it is no file.
+/// The variable with the URL of a PostgreSQL database.
 fn environment(database: Option<&str>) -> Option<(&'static str, &str)> {
     database.map(|url| ("TEST_ENGINE_DATABASE_URL", url))
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing is left to be done when it has ended already.
+        // Fails when the server has exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The body of an upload, all of whose results belong to the run with this key.
+/// The body of an upload for the run with this key.
 pub(crate) fn upload(key: &str, data: &str) -> String {
     format!(
-        r#"{{"format":"json","run_env":{{"CI":"generic","key":"{key}","branch":"main","commit_sha":"0123456789abcdef0123456789abcdef01234567"}},"data":{data}}}"#
+        concat!(
+            r#"{{"format":"json","run_env":{{"CI":"generic","key":"{key}","branch":"main","#,
+            r#""commit_sha":"0123456789abcdef0123456789abcdef01234567"}},"data":{data}}}"#
+        ),
+        key = key,
+        data = data
     )
 }
 
-/// The first loopback address with a port in what a server said.
-fn address(said: &str) -> Option<String> {
-    said.split("127.0.0.1:").skip(1).find_map(|rest| {
+/// The first loopback address with a port in the output of a server.
+fn address(output: &str) -> Option<String> {
+    output.split("127.0.0.1:").skip(1).find_map(|rest| {
         let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
         let port: u16 = port.parse().ok()?;
         (port > 0).then(|| format!("127.0.0.1:{port}"))
     })
 }
 
-/// The secret that begins with this prefix.
-fn secret(said: &str, prefix: &str) -> anyhow::Result<String> {
-    let at = said
+/// The first word with this prefix.
+fn secret(output: &str, prefix: &str) -> anyhow::Result<String> {
+    let start = output
         .find(prefix)
-        .with_context(|| format!("find a token in: {said}"))?;
-    Ok(said[at..]
+        .with_context(|| format!("find a token in: {output}"))?;
+    Ok(output[start..]
         .chars()
         .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
         .collect())
@@ -229,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_has_a_port() {
+    fn address_needs_a_port() {
         assert_eq!(
             address("127.0.0.1:0 then http://127.0.0.1:4711/"),
             Some("127.0.0.1:4711".to_owned())
@@ -238,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_ends_where_it_ends() {
+    fn secret_ends_before_other_characters() {
         assert_eq!(
             secret("token: tea_a1B2\nkeep it", "tea_").unwrap(),
             "tea_a1B2"

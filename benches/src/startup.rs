@@ -1,4 +1,4 @@
-//! How long `bktec --version` takes, beside a program that does nothing.
+//! The run time of `bktec --version`, compared with a program that does nothing.
 
 use crate::figure::{Figure, milliseconds};
 use crate::programs::{Programs, command, run_time};
@@ -9,7 +9,7 @@ const SPAWNS: usize = 200;
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let bktec = programs.path("bktec")?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // In turn, so that a busy moment of the machine meets both.
+    // Alternating, so that load on the machine affects both.
     for _ in 0..SPAWNS {
         ours.push(run_time(command(&bktec).arg("--version").env_clear())?);
         theirs.push(run_time(command("/bin/true").env_clear())?);

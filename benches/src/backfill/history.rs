@@ -1,5 +1,5 @@
-//! A repository made for measuring, of the shape of a large one: a long main branch, many files, and
-//! pull requests that branched off lately, some of them merged. The same on every machine.
+//! Generates a repository that resembles a large one: a long main branch, many files, and recent
+//! pull requests, some of them merged. It is the same on every machine.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -22,8 +22,8 @@ const WORDS: [&str; 24] = [
 
 type Lines = Vec<String>;
 
-/// Makes it in `directory/upstream`, and a clone of it in `directory/clone`.
-pub(super) fn make(directory: &Path) -> anyhow::Result<()> {
+/// Creates it in `directory/upstream`, and a clone of it in `directory/clone`.
+pub(super) fn create(directory: &Path) -> anyhow::Result<()> {
     let upstream = directory.join("upstream");
     output(
         command("git")
@@ -36,7 +36,10 @@ pub(super) fn make(directory: &Path) -> anyhow::Result<()> {
         .stdin(Stdio::piped())
         .spawn()
         .context("start git fast-import")?;
-    let stdin = import.stdin.take().context("talk to git fast-import")?;
+    let stdin = import
+        .stdin
+        .take()
+        .context("open the input of git fast-import")?;
     let mut writer = Writer {
         output: BufWriter::new(stdin),
         mark: 0,
@@ -105,7 +108,7 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// One to four commits; the last of them, and all they changed.
+    /// Writes one to four commits. Returns the last one and all changed files.
     fn pull_request(
         &mut self,
         number: u64,
@@ -127,9 +130,9 @@ impl<W: Write> Writer<W> {
         Ok((head, all))
     }
 
-    fn changes(&mut self, contents: &[Lines], most: usize) -> Vec<(usize, Lines)> {
+    fn changes(&mut self, contents: &[Lines], max: usize) -> Vec<(usize, Lines)> {
         let mut changes: Vec<(usize, Lines)> = Vec::new();
-        for _ in 0..=self.random.below(most) {
+        for _ in 0..=self.random.below(max) {
             let file = self.random.below(contents.len());
             if changes.iter().any(|(changed, _)| *changed == file) {
                 continue;
@@ -191,7 +194,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Numbers without any meaning, the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Random(u64);
 
 impl Random {

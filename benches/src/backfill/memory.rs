@@ -1,31 +1,31 @@
-//! How much memory a program and all it starts hold together, at the worst moment seen.
+//! The peak memory of a program and all its descendants.
 //!
-//! Pages that several share are counted once, each in its part. The repository's own files, which
-//! git maps into memory and the system may drop at any time, are told apart.
+//! Shared pages are counted once, proportionally. Mapped files of the repository, which the system
+//! can drop at any time, are counted separately.
 
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Kilobytes at the worst moment, of either kind.
+/// Peak values in kilobytes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Peak {
-    /// With the pages of files.
+    /// Including mapped files.
     pub(super) all: u64,
-    /// Without.
+    /// Anonymous memory only.
     pub(super) own: u64,
 }
 
-/// Runs it to the end.
+/// Runs a command and samples its memory.
 pub(super) fn peak(command: &mut Command) -> anyhow::Result<Peak> {
     let mut child = command.spawn().context("start the program")?;
     let mut peak = Peak::default();
     loop {
         if let Some(status) = child.try_wait()? {
-            ensure!(status.success(), "it ended with {status}");
+            ensure!(status.success(), "it failed ({status})");
             return Ok(peak);
         }
         let family = family(child.id());
@@ -37,7 +37,7 @@ pub(super) fn peak(command: &mut Command) -> anyhow::Result<Peak> {
         };
         peak.all = peak.all.max(sum("Pss:"));
         peak.own = peak.own.max(sum("Pss_Anon:"));
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -50,7 +50,7 @@ fn family(first: u32) -> Vec<u32> {
         .filter_map(|entry| {
             let number: u32 = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs_err::read_to_string(format!("/proc/{number}/stat")).ok()?;
-            // The name in front is in brackets and may hold anything.
+            // The program name before it is in parentheses and can contain anything.
             let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
             Some((number, parent))
         })

@@ -1,7 +1,7 @@
-//! The backfill of commit metadata beside the way it is usually done: six git commands a commit, ten
-//! commits at a time. Both must give the same, or there is no figure.
+//! The backfill of commit metadata, compared with six git commands per commit on ten commits at a
+//! time. The benchmark fails unless both produce the same output.
 //!
-//! On a repository made for it, or on one given by path (a clone with a remote `origin`).
+//! On a generated repository, or on an existing clone with a remote `origin`.
 
 mod history;
 mod memory;
@@ -24,10 +24,10 @@ use crate::figure::{Figure, count, megabytes, milliseconds};
 use crate::programs::{Programs, command, output};
 use crate::timing::{median, timed};
 
-/// The repository to measure on, instead of one made for it.
+/// The repository to measure on instead of a generated one.
 pub(crate) static REPOSITORY: OnceLock<PathBuf> = OnceLock::new();
 
-/// How many commits at a time the usual way compares.
+/// Commits that the per-commit commands compare concurrently.
 const THEIR_WORKERS: usize = 10;
 const OUR_RUNS: usize = 3;
 
@@ -36,7 +36,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let repository = if let Some(path) = REPOSITORY.get() {
         path.clone()
     } else {
-        history::make(directory.path())?;
+        history::create(directory.path())?;
         directory.path().join("clone")
     };
     let branch = default_branch(&repository)?;
@@ -53,9 +53,9 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         let mut times = Vec::new();
         let mut processes = 0;
         for _ in 0..OUR_RUNS {
-            let (milliseconds, said) = timed(|| output_and_talk(&mut ours.command()));
+            let (milliseconds, stderr) = timed(|| stderr_of(&mut ours.command()));
             times.push(milliseconds);
-            processes = processes_started(&said?)?;
+            processes = processes_started(&stderr?)?;
         }
         let plain = PlainGit::new(&repository, &branch);
         let (theirs, expected) = timed(|| plain.many(&commits, THEIR_WORKERS, PlainGit::diff));
@@ -96,7 +96,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
             format!("memory for {} commits", commits.len()),
             held(peak.own),
         )
-        .beside("with git's view of its packs", held(peak.all))
+        .beside("including mapped packs", held(peak.all))
         .must_goal(268.4, 134.2),
     );
     Ok(figures)
@@ -120,7 +120,7 @@ fn default_branch(repository: &Path) -> anyhow::Result<String> {
     )
 }
 
-/// Heads of branches and the newest of the main branch, mixed, as a suite sees them.
+/// A mix of branch heads and recent commits of the main branch, like the commits of a suite.
 fn commits(repository: &Path, branch: &str, wanted: usize) -> anyhow::Result<Vec<String>> {
     let git = |arguments: &[&str]| -> anyhow::Result<Vec<String>> {
         let text = output(command("git").args(arguments).current_dir(repository))?;
@@ -145,7 +145,7 @@ fn commits(repository: &Path, branch: &str, wanted: usize) -> anyhow::Result<Vec
         .filter(|commit| seen.insert(commit.clone()))
         .take(wanted)
         .collect();
-    // In no order that git would like; names are as good as random.
+    // IDs are practically random, so this order does not favor git.
     commits.sort_unstable();
     Ok(commits)
 }
@@ -167,7 +167,7 @@ impl Ours {
         })
     }
 
-    /// The whole command, from its start to the finished archive.
+    /// The whole command, including the archive.
     fn command(&self) -> Command {
         let mut command = command(&self.program);
         command
@@ -192,7 +192,7 @@ impl Ours {
         command
     }
 
-    /// Every commit that plain git has an answer for is in the archive, with that answer.
+    /// Fails unless the archive contains exactly the output of plain git for every commit.
     fn must_equal(&self, commits: &[String], expected: Vec<Option<Diff>>) -> anyhow::Result<()> {
         let archive = fs_err::File::open(self.directory.path().join("archive.tar.gz"))?;
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
@@ -222,19 +222,20 @@ impl Ours {
     }
 }
 
-fn output_and_talk(command: &mut Command) -> anyhow::Result<String> {
+fn stderr_of(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().context("start bktec")?;
-    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(
         output.status.success(),
-        "bktec ended with {}: {talk}",
+        "bktec failed ({}): {stderr}",
         output.status
     );
-    Ok(talk)
+    Ok(stderr)
 }
 
-fn processes_started(talk: &str) -> anyhow::Result<u64> {
-    talk.lines()
+fn processes_started(stderr: &str) -> anyhow::Result<u64> {
+    stderr
+        .lines()
         .find_map(|line| {
             line.strip_prefix("DEBUG: ")?
                 .strip_suffix(" git processes started")

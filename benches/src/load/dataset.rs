@@ -1,8 +1,8 @@
-//! The data set that pages and load are measured on: one organization, its suites, their tests, and
-//! a run of all of them on each of the last days.
+//! The data set of the load test: one organization, its suites and their tests, and a run of all
+//! tests on each of the last days.
 //!
-//! Written through the store, because a server dates what it takes in by its own clock. Names and
-//! durations are those of `results`, so uploads of the load are about the same tests.
+//! Written through the store, because a server sets the dates of uploads itself. Names and
+//! durations come from `results`, so uploads during the load contain the same tests.
 
 use std::path::Path;
 
@@ -19,14 +19,11 @@ use uuid::Uuid;
 use crate::results;
 use crate::server::{ORGANIZATION, UPLOAD};
 
-/// Days over which the runs are spread, at most.
-const MOST_DAYS: i64 = 100;
-/// Tests of each suite that have labels, and every other one a state.
+const MAX_DAYS: i64 = 100;
+/// Tests of each suite with labels; every second one also has a state.
 const SPECIAL: usize = 100;
-/// Files that a commit changes.
-const FILES_OF_A_COMMIT: usize = 30;
+const FILES_PER_COMMIT: usize = 30;
 
-/// How much data.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Size {
     /// Suites in the data set.
@@ -35,7 +32,7 @@ pub(super) struct Size {
     /// Tests in each suite.
     #[arg(long, default_value_t = 5_000, value_parser = at_least_one())]
     pub(super) tests: u32,
-    /// Runs of all tests of each suite, one a day, and several a day when there are more than 100.
+    /// Runs of each suite: one per day, or several per day if there are more than 100.
     #[arg(long, default_value_t = 20, value_parser = at_least_one())]
     pub(super) runs: u32,
 }
@@ -45,37 +42,33 @@ fn at_least_one() -> RangedU64ValueParser<u32> {
 }
 
 impl Size {
-    /// Tests of one suite.
     pub(super) fn tests(self) -> usize {
         self.tests as usize
     }
 
-    /// Test files of one suite.
     pub(super) fn files(self) -> usize {
         self.tests().div_ceil(10)
     }
 
-    /// How long ago a run was: one a day, and more of them rather than longer ago than a server
-    /// keeps executions.
+    /// The age of a run in days: one run per day, within the retention of executions.
     fn days_ago(self, run: u32) -> i64 {
         let (left, runs) = (i64::from(self.runs - run), i64::from(self.runs));
-        let days = runs.min(MOST_DAYS);
+        let days = runs.min(MAX_DAYS);
         (left * days + runs - 1) / runs
     }
 
-    /// Of all suites.
+    /// Executions of all suites.
     pub(super) fn executions(self) -> f64 {
         f64::from(self.suites) * f64::from(self.tests) * f64::from(self.runs)
     }
 }
 
-/// The slug of a suite.
 pub(super) fn slug(suite: u32) -> String {
     format!("suite-{suite:02}")
 }
 
-/// Puts the database into a new data directory; how many bytes it has then. Where a file to keep it
-/// in is named, it is made there first, unless it is there.
+/// Creates the database in a new data directory and returns its size in bytes. With `kept`, copies
+/// that file, which is created if it does not exist.
 pub(super) fn provide(size: Size, data_dir: &Path, kept: Option<&Path>) -> anyhow::Result<u64> {
     fs_err::create_dir_all(data_dir)?;
     let file = data_dir.join("test-engine.db");
@@ -98,7 +91,7 @@ pub(super) fn provide(size: Size, data_dir: &Path, kept: Option<&Path>) -> anyho
     Ok(fs_err::metadata(file)?.len())
 }
 
-/// Refuses a data set of another size.
+/// Fails if the data set has another size.
 async fn check(size: Size, file: &Path) -> anyhow::Result<()> {
     let store = Store::open_file(file).await?;
     let mut found = (0, 0);
@@ -148,13 +141,13 @@ async fn fill(size: Size, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What people and programs add to results: owners, labels, states, and the commits of runs.
+/// Adds owners, labels, states, and commits.
 async fn describe(size: Size, store: &Store, suite: &Suite, now: Timestamp) -> anyhow::Result<()> {
     let owners = "* team-0\nspec/models/area_0/ team-1\nspec/models/area_1/ team-1 team-2\n";
     store.set_ownership(suite.id, owners, now).await?;
     for number in 0..SPECIAL.min(size.tests()) {
-        let made = results::Made::new(0, number, size.files());
-        let test = test_uuid(suite.uuid, &made.scope, &made.name);
+        let result = results::GeneratedResult::new(0, number, size.files());
+        let test = test_uuid(suite.uuid, &result.scope, &result.name);
         let labels = ["slow".to_owned(), format!("label-{}", number % 5)];
         store
             .change_labels(suite.id, test, LabelChange::Add, &labels)
@@ -176,7 +169,7 @@ fn sha(run: u32) -> String {
 }
 
 fn commit(run: u32) -> CommitRecord {
-    let files: Vec<String> = (0..FILES_OF_A_COMMIT).map(results::path).collect();
+    let files: Vec<String> = (0..FILES_PER_COMMIT).map(results::path).collect();
     let lines = files.iter().map(|file| format!("10\t2\t{file}"));
     CommitRecord {
         sha: sha(run),
@@ -187,7 +180,7 @@ fn commit(run: u32) -> CommitRecord {
         committer_name: "Ada".to_owned(),
         committer_email: "ada@example.com".to_owned(),
         committer_date: "2026-01-01T00:00:00+00:00".to_owned(),
-        message: format!("Change {run}\n\nAs it was agreed."),
+        message: format!("Change {run}\n\nAs agreed."),
         diff_stat: lines.collect::<Vec<_>>().join("\n"),
         files_changed: files.join("\n"),
     }
@@ -222,23 +215,23 @@ fn upload(size: Size, suite: &Suite, run: u32, first: usize, at: Timestamp) -> N
 }
 
 fn execution(size: Size, run: usize, number: usize) -> NewExecution {
-    let made = results::Made::new(run, number, size.files());
+    let result = results::GeneratedResult::new(run, number, size.files());
     NewExecution {
-        selector: Some(made.path.clone()),
+        selector: Some(result.path.clone()),
         result: TestResult {
-            id: Some(made.id.into()),
-            scope: made.scope.into(),
-            name: made.name.into(),
-            location: Some(format!("{}:{}", made.path, made.line).into()),
-            file_name: Some(made.path.into()),
-            outcome: if made.failed {
+            id: Some(result.id.into()),
+            scope: result.scope.into(),
+            name: result.name.into(),
+            location: Some(format!("{}:{}", result.path, result.line).into()),
+            file_name: Some(result.path.into()),
+            outcome: if result.failed {
                 Outcome::Failed
             } else {
                 Outcome::Passed
             },
-            duration: Some(Micros::from_seconds(made.seconds)),
+            duration: Some(Micros::from_seconds(result.seconds)),
             extras: Extra {
-                failure_reason: made.failed.then(|| "expected 200, got 500".to_owned()),
+                failure_reason: result.failed.then(|| "expected 200, got 500".to_owned()),
                 ..Extra::default()
             }
             .into(),
@@ -250,7 +243,7 @@ fn execution(size: Size, run: usize, number: usize) -> NewExecution {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the data is to be of the last days before the measurement"
+    reason = "the data must be from the days before the measurement"
 )]
 fn now() -> anyhow::Result<Timestamp> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
@@ -262,7 +255,7 @@ mod tests {
     use super::Size;
 
     #[test]
-    fn runs_are_of_the_last_hundred_days() {
+    fn runs_are_within_the_last_hundred_days() {
         let days = |runs: u32| -> Vec<i64> {
             let size = Size {
                 suites: 1,

@@ -1,8 +1,8 @@
-//! What is asked for: nodes that come for their plan and upload what they ran, and people who look.
+//! The mix of requests: nodes that request plans and upload results, and people who view pages.
 //!
-//! A build has twenty nodes. Each asks for the plan; who finds none posts the request for it.
-//! Every fifth node uploads its results and then reports how its run went. Pages and lists (those of
-//! `views`) are looked at a few times a second, each in its turn.
+//! A build has twenty nodes. Each requests the plan, and creates it if there is none. Every fifth
+//! node uploads its results and then its metadata. The pages and lists of `views` are requested in
+//! turn, a few times per second.
 
 use super::dataset::{Size, slug};
 use super::views::{Target, View, Views};
@@ -12,14 +12,13 @@ use crate::server::{ORGANIZATION, Server, upload};
 
 /// Nodes of a build.
 const NODES: u64 = 20;
-/// One plan request in so many is followed by an upload and a report.
+/// One in so many plan requests is followed by an upload and a report.
 const UPLOAD_EVERY: u64 = 5;
-/// Results in an upload, when the suite has so many tests.
+/// Results in an upload, if the suite has so many tests.
 const RESULTS: usize = 250;
-/// One plan request in so many comes with a look at a page, and with a list of tests.
-const LOOK_EVERY: u64 = 60;
+/// One in so many plan requests comes with a page view, and one with a list of tests.
+const VIEW_EVERY: u64 = 60;
 
-/// What one request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Plan,
@@ -29,7 +28,7 @@ pub(super) enum Kind {
     List,
 }
 
-/// In the order of their numbers.
+/// In the order of their discriminants.
 pub(super) const KINDS: [Kind; 5] = [
     Kind::Plan,
     Kind::Upload,
@@ -50,26 +49,26 @@ impl Kind {
     }
 }
 
-/// What is due with the plan request of this number.
+/// The requests that are due with this plan request.
 pub(super) fn due(number: u64) -> impl Iterator<Item = Kind> {
     let uploads = number % UPLOAD_EVERY == UPLOAD_EVERY - 1;
-    let looks = number % LOOK_EVERY;
+    let view = number % VIEW_EVERY;
     [
         (Kind::Plan, true),
         (Kind::Upload, uploads),
         (Kind::Report, uploads),
-        (Kind::Page, looks == 10),
-        (Kind::List, looks == 40),
+        (Kind::Page, view == 10),
+        (Kind::List, view == 40),
     ]
     .into_iter()
     .filter_map(|(kind, due)| due.then_some(kind))
 }
 
-/// Everything that is sent, made beforehand.
+/// The parts of requests, prepared before the load.
 pub(super) struct Mix {
     size: Size,
     access: String,
-    /// One per suite.
+    /// The `Authorization` of uploads, by suite.
     uploads: Vec<String>,
     files: String,
     views: Views,
@@ -95,13 +94,12 @@ impl Mix {
         })
     }
 
-    /// What is looked at.
     pub(super) fn views(&self) -> &Views {
         &self.views
     }
 
-    /// Asks for something of this kind.
-    pub(super) fn ask(
+    /// Sends a request of this kind.
+    pub(super) fn send(
         &self,
         kind: Kind,
         number: u64,
@@ -116,7 +114,7 @@ impl Mix {
             Kind::Upload => {
                 let number = usize::try_from(number)?;
                 let first = number * results % (self.size.tests() - results + 1);
-                // No run of the data set has such a number, so no execution is there already.
+                // Larger than the runs of the data set, so that executions are new.
                 let run = number + self.size.runs as usize;
                 let data = results::upload_data(run, first, results, self.size.files());
                 let body = upload(&format!("build-{build}"), &data);
@@ -125,31 +123,39 @@ impl Mix {
                     ("Content-Type", "application/json"),
                 ];
                 connection
-                    .ask("POST", "/v1/uploads", &headers, body.as_bytes())?
+                    .send("POST", "/v1/uploads", &headers, body.as_bytes())?
                     .expect(202)?;
                 Ok(())
             }
             Kind::Report => {
                 let node = number % NODES;
                 let body = format!(
-                    r#"{{"version":"3.0.0","env":{{"BUILDKITE_TEST_ENGINE_IDENTIFIER":"{identifier}","BUILDKITE_PARALLEL_JOB":{node}}},"timeline":[{{"timestamp":"2026-01-01T00:00:00.5Z","event":"test_start"}}],"statistics":{{"total":{results}}}}}"#
+                    concat!(
+                        r#"{{"version":"3.0.0","env":{{"BUILDKITE_TEST_ENGINE_IDENTIFIER":"#,
+                        r#""{identifier}","BUILDKITE_PARALLEL_JOB":{node}}},"timeline":["#,
+                        r#"{{"timestamp":"2026-01-01T00:00:00.5Z","event":"test_start"}}],"#,
+                        r#""statistics":{{"total":{results}}}}}"#
+                    ),
+                    identifier = identifier,
+                    node = node,
+                    results = results
                 );
                 let path = format!("{}/test_plan_metadata", api(suite));
                 self.api(connection, "POST", &path, &body)?.expect(200)?;
                 Ok(())
             }
-            Kind::Page => self.look(Target::Page, number, connection),
-            Kind::List => self.look(Target::List, number, connection),
+            Kind::Page => self.view(Target::Page, number, connection),
+            Kind::List => self.view(Target::List, number, connection),
         }
     }
 
-    /// Each view of each suite, one after the other.
-    fn look(&self, target: Target, number: u64, connection: &mut Connection) -> anyhow::Result<()> {
+    /// Requests each view of each suite in turn.
+    fn view(&self, target: Target, number: u64, connection: &mut Connection) -> anyhow::Result<()> {
         let views: Vec<&View> = self.views.of(target).collect();
-        let number = usize::try_from(number / LOOK_EVERY)?;
+        let number = usize::try_from(number / VIEW_EVERY)?;
         let view = views[number % views.len()];
         let suite = number / views.len() % self.size.suites as usize;
-        self.views.look(view, suite, connection)
+        self.views.request(view, suite, connection)
     }
 
     fn plan(
@@ -159,15 +165,20 @@ impl Mix {
         connection: &mut Connection,
     ) -> anyhow::Result<()> {
         let path = format!("{}/test_plan", api(suite));
-        let there = format!("{path}?identifier={identifier}&job_retry_count=0");
-        let found = self.api(connection, "GET", &there, "")?;
+        let existing = format!("{path}?identifier={identifier}&job_retry_count=0");
+        let found = self.api(connection, "GET", &existing, "")?;
         if found.status != 404 {
             found.expect(200)?;
             return Ok(());
         }
-        let files = &self.files;
         let body = format!(
-            r#"{{"runner":"rspec","identifier":"{identifier}","parallelism":{NODES},"branch":"main","tests":{{"files":[{files}]}}}}"#
+            concat!(
+                r#"{{"runner":"rspec","identifier":"{identifier}","parallelism":{nodes},"#,
+                r#""branch":"main","tests":{{"files":[{files}]}}}}"#
+            ),
+            identifier = identifier,
+            nodes = NODES,
+            files = self.files
         );
         self.api(connection, "POST", &path, &body)?.expect(200)?;
         Ok(())
@@ -179,17 +190,17 @@ impl Mix {
         method: &str,
         path: &str,
         body: &str,
-    ) -> anyhow::Result<crate::http::Answer> {
+    ) -> anyhow::Result<crate::http::Response> {
         let headers = [
             ("Authorization", self.access.as_str()),
             ("Content-Type", "application/json"),
             ("Accept-Encoding", "gzip"),
         ];
-        connection.ask(method, path, &headers, body.as_bytes())
+        connection.send(method, path, &headers, body.as_bytes())
     }
 }
 
-/// Below which a suite's API lies.
+/// The path prefix of a suite's API.
 pub(super) fn api(suite: u32) -> String {
     format!(
         "/v2/analytics/organizations/{ORGANIZATION}/suites/{}",

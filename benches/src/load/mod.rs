@@ -1,9 +1,9 @@
-//! Load: a realistic mix of requests against a real server with a real amount of data, from another
-//! process, at a rate that does not wait for answers.
+//! Load test: a realistic mix of requests to a real server with a realistic amount of data, from
+//! another process, at a rate that does not depend on the responses.
 //!
-//! `dataset` makes the data, `mix` says what is asked for when, `views` what is looked at. The time of a plan runs from the
-//! moment it was due, so a server that falls behind cannot hide it; that of what follows it, from
-//! the answer before.
+//! `dataset` generates the data, `mix` schedules the requests, `views` lists pages and API lists.
+//! The time of a plan request starts when it is due, so a server that falls behind cannot hide it;
+//! that of the requests after it starts with the previous response.
 
 mod dataset;
 mod mix;
@@ -26,49 +26,47 @@ use dataset::Size;
 use mix::{KINDS, Kind, Mix};
 use views::Target;
 
-/// Clients at once; enough that none is busy when a request is due.
+/// Concurrent clients; enough that one is free when a request is due.
 const CLIENTS: usize = 32;
-/// How often the server's memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How often each page and list is asked for when it is measured alone.
-const VIEWS: usize = 7;
+const MEMORY_POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Requests for each page and list when it is measured alone.
+const VIEW_REPEATS: usize = 7;
 
-/// What `bin/load` was told.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How long the load lasts.
+    /// Duration of the load.
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
-    /// Plan requests in a minute; everything else is in proportion.
+    /// Plan requests per minute; all other requests are in proportion.
     #[arg(long, default_value_t = 10_000)]
     rate: u32,
-    /// Writes the figures to this file as well.
+    /// Also write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Ends with status 1 also when a figure misses its must, not only when a request fails.
+    /// Exit with 1 also if a figure misses its must, not only if a request fails.
     #[arg(long)]
     check: bool,
-    /// Measures the programs as they were last built.
+    /// Measure the existing release builds.
     #[arg(long)]
     no_build: bool,
-    /// Keeps the data set in this file: it is made when it is not there, and copied when it is.
-    /// It has runs of the days before it was made, so make it anew after a day.
+    /// Keep the data set in this file: it is created if it does not exist, and copied if it does.
+    /// Its runs are from the days before its creation, so delete it after a day.
     #[arg(long, value_name = "FILE")]
     data_set: Option<PathBuf>,
     #[command(flatten)]
     size: Size,
 }
 
-/// What became of the requests of one kind.
+/// The measurements of one kind of request.
 #[derive(Default)]
-struct Told {
+struct Samples {
     milliseconds: Vec<f64>,
     errors: u64,
     first_error: Option<String>,
 }
 
-/// Runs it all and prints a line a figure. False when a request failed, and when a figure missed its
-/// must if that was to be checked.
+/// Runs the load test and prints one line per figure. Returns false if a request failed, or with
+/// `--check` if a figure missed its must.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let directory = tempfile::tempdir()?;
     let size = arguments.size;
@@ -80,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let programs = Programs {
         build: !arguments.no_build,
     };
-    // Built before it is measured how long it takes to start.
+    // Build before measuring the start.
     let _built = programs.path("test-engine")?;
     let (started, server) = timed(|| Server::start_in(programs, directory, None));
     let server = server?;
@@ -106,16 +104,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     Ok(failed == 0 && !missed)
 }
 
-/// Every page and list alone, while nothing else is going on.
+/// Measures every page and list on an idle server.
 fn views(server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
     let mut connection = Connection::open(&server.host)?;
     let mut figures = Vec::new();
     for target in [Target::Page, Target::List] {
         for view in mix.views().of(target) {
             let mut times = Vec::new();
-            for _ in 0..VIEWS {
-                let (time, answer) = timed(|| mix.views().look(view, 0, &mut connection));
-                answer?;
+            for _ in 0..VIEW_REPEATS {
+                let (time, result) = timed(|| mix.views().request(view, 0, &mut connection));
+                result?;
                 times.push(time);
             }
             let kind = if target == Target::Page { "page, " } else { "" };
@@ -127,11 +125,11 @@ fn views(server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The mix for as long as was asked for: its figures, and how many requests failed.
+/// Runs the mix. Returns its figures and the number of failed requests.
 fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Vec<Figure>, u64)> {
     let duration = Duration::from_secs_f64(arguments.minutes * 60.0);
     let gap = Duration::from_mins(1) / arguments.rate.max(1);
-    let told: Vec<Mutex<Told>> = KINDS.iter().map(|_| Mutex::default()).collect();
+    let samples: Vec<Mutex<Samples>> = KINDS.iter().map(|_| Mutex::default()).collect();
     let next = AtomicU64::new(0);
     let over = AtomicBool::new(false);
     let (first_half, peak) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -151,10 +149,10 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
                         std::thread::sleep(due.saturating_sub(began.elapsed()));
                         let mut due = due;
                         for kind in mix::due(number) {
-                            let asked = ask(server, mix, kind, number, &mut connection);
+                            let result = send(server, mix, kind, number, &mut connection);
                             let now = began.elapsed();
-                            note(&told[kind as usize], asked, now.saturating_sub(due));
-                            // A node does one thing after the other.
+                            record(&samples[kind as usize], result, now.saturating_sub(due));
+                            // A node sends one request after the other.
                             due = now;
                         }
                     }
@@ -163,13 +161,13 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
             .collect();
         let watcher = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                // A server that has died fails the requests; its memory is not the point then.
+                // If the server has exited, the requests fail.
                 let memory = server.memory().unwrap_or_default();
                 peak.fetch_max(memory, Ordering::Relaxed);
                 if began.elapsed() < duration / 2 {
                     first_half.fetch_max(memory, Ordering::Relaxed);
                 }
-                std::thread::sleep(LOOK_EVERY);
+                std::thread::sleep(MEMORY_POLL_INTERVAL);
             }
         });
         let clients: Vec<_> = clients
@@ -179,13 +177,13 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
         over.store(true, Ordering::Relaxed);
         clients.iter().any(Result::is_err) | watcher.join().is_err()
     });
-    ensure!(!panicked, "a client of the load panicked");
+    ensure!(!panicked, "a client panicked");
     let took = began.elapsed().as_secs_f64();
     let (mut figures, mut failed) = (Vec::new(), 0);
-    for (kind, told) in KINDS.iter().zip(told) {
-        let told = told.into_inner().context("read the times")?;
-        failed += told.errors;
-        figures.extend(figures_of(*kind, told, took));
+    for (kind, samples) in KINDS.iter().zip(samples) {
+        let samples = samples.into_inner().context("read the times")?;
+        failed += samples.errors;
+        figures.extend(figures_of(*kind, samples, took));
     }
     let mb = |bytes: u64| {
         #[expect(clippy::cast_precision_loss, reason = "no machine has that much")]
@@ -203,8 +201,8 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
     Ok((figures, failed))
 }
 
-/// Asks once; a broken connection is opened anew next time.
-fn ask(
+/// Sends one request. After an error, the next one opens a new connection.
+fn send(
     server: &Server,
     mix: &Mix,
     kind: Kind,
@@ -215,30 +213,34 @@ fn ask(
         Some(open) => open,
         None => Connection::open(&server.host)?,
     };
-    mix.ask(kind, number, &mut open)?;
+    mix.send(kind, number, &mut open)?;
     *connection = Some(open);
     Ok(())
 }
 
-fn note(told: &Mutex<Told>, asked: anyhow::Result<()>, took: Duration) {
-    let Ok(mut told) = told.lock() else { return };
-    told.milliseconds.push(took.as_secs_f64() * 1e3);
-    if let Err(error) = asked {
-        told.errors += 1;
-        told.first_error.get_or_insert_with(|| format!("{error:#}"));
+fn record(samples: &Mutex<Samples>, result: anyhow::Result<()>, took: Duration) {
+    let Ok(mut samples) = samples.lock() else {
+        return;
+    };
+    samples.milliseconds.push(took.as_secs_f64() * 1e3);
+    if let Err(error) = result {
+        samples.errors += 1;
+        samples
+            .first_error
+            .get_or_insert_with(|| format!("{error:#}"));
     }
 }
 
-fn figures_of(kind: Kind, mut told: Told, seconds: f64) -> Vec<Figure> {
+fn figures_of(kind: Kind, mut samples: Samples, seconds: f64) -> Vec<Figure> {
     let name = kind.name();
-    told.milliseconds.sort_unstable_by(f64::total_cmp);
-    let times = &told.milliseconds;
+    samples.milliseconds.sort_unstable_by(f64::total_cmp);
+    let times = &samples.milliseconds;
     let part = |of: usize| times.get(times.len() * of / 100).copied().unwrap_or(0.0);
     #[expect(clippy::cast_precision_loss, reason = "far below 52 bits")]
-    let (requests, errors) = (times.len() as f64, told.errors as f64);
-    if let Some(error) = told.first_error {
-        // A figure says how many; this says what.
-        let _unsaid = writeln!(std::io::stderr(), "{name}: {error}");
+    let (requests, errors) = (times.len() as f64, samples.errors as f64);
+    if let Some(error) = samples.first_error {
+        // The figure only has the number of errors.
+        let _ = writeln!(std::io::stderr(), "{name}: {error}");
     }
     vec![
         Figure::of(format!("load {name}, rate"), per_second(requests / seconds)),

@@ -1,8 +1,7 @@
-//! What people and programs look at: every page, in every order and with every filter it offers, and
-//! the lists of the API.
+//! Pages and API lists: every page with every sort order and filter, and every list.
 //!
-//! `pages.txt` names them; a test of the server holds it against the router, so that a new page
-//! cannot be forgotten here. How often each is looked at is up to `mix`.
+//! `pages.txt` lists them. A test of the server compares it with the router, so that no page is
+//! missing. `mix` decides how often each is requested.
 
 use anyhow::{Context as _, ensure};
 
@@ -13,12 +12,11 @@ use crate::server::{ORGANIZATION, Server};
 
 const PAGES: &str = include_str!("pages.txt");
 
-/// Who looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// People.
+    /// For people.
     Page,
-    /// Programs.
+    /// For programs.
     List,
 }
 
@@ -39,11 +37,11 @@ impl View {
     }
 }
 
-/// All of them, and what stands for the words in braces.
+/// All views, and the values of their placeholders.
 pub(super) struct Views {
     all: Vec<View>,
     access: String,
-    /// A test and a run of each suite.
+    /// The IDs of a test and a run of each suite.
     ids: Vec<(String, String)>,
 }
 
@@ -53,8 +51,8 @@ impl Views {
         let mut first = |suite: u32, list: &str| -> anyhow::Result<String> {
             let path = format!("{}/{list}?per_page=1", api(suite));
             let headers = [("Authorization", access)];
-            let answer = connection.ask("GET", &path, &headers, b"")?.expect(200)?;
-            let listed: serde_json::Value = serde_json::from_slice(&answer.body)?;
+            let response = connection.send("GET", &path, &headers, b"")?.expect(200)?;
+            let listed: serde_json::Value = serde_json::from_slice(&response.body)?;
             let id = listed[0]["id"].as_str();
             Ok(id.with_context(|| format!("{path} is empty"))?.to_owned())
         };
@@ -72,8 +70,8 @@ impl Views {
         self.all.iter().filter(move |view| view.target() == target)
     }
 
-    /// Looks at it, in this suite.
-    pub(super) fn look(
+    /// Requests a view of this suite.
+    pub(super) fn request(
         &self,
         view: &View,
         suite: usize,
@@ -90,11 +88,11 @@ impl Views {
         if view.target() == Target::List {
             headers.push(("Authorization", self.access.as_str()));
         }
-        let answer = connection.ask("GET", &path, &headers, b"")?;
-        // Who need not sign in, or has one organization only, is sent on.
-        if answer.status != 303 {
-            let answer = answer.expect(200)?;
-            ensure!(!answer.body.is_empty(), "{path} is empty");
+        let response = connection.send("GET", &path, &headers, b"")?;
+        // Some pages redirect: sign-in when it is not needed, and a single organization.
+        if response.status != 303 {
+            let response = response.expect(200)?;
+            ensure!(!response.body.is_empty(), "{path} is empty");
         }
         Ok(())
     }
@@ -121,7 +119,7 @@ mod tests {
     use super::{PAGES, Target, read};
 
     #[test]
-    fn every_line_is_a_view_of_its_own() {
+    fn every_line_is_a_unique_view() {
         let views = read(PAGES).unwrap();
         let names: BTreeSet<&str> = views.iter().map(|view| view.name).collect();
         let addresses: BTreeSet<&str> = views.iter().map(|view| view.address).collect();
