@@ -1,9 +1,9 @@
-//! `go test -json`: cut by the lines of whole tests.
+//! Splits `go test -json` by whole tests.
 //!
-//! Lines of tests and packages stand between each other in any order, so every line is given to the
-//! part that its test is in; parts keep the order of lines. A package whose tests are in several
-//! parts is ended in each by a line of its own, and its own lines (output, and its true end) stand
-//! in one of them, its home: the part that holds what its end refers to.
+//! Lines of tests and packages are interleaved in any order, so every line goes to the part of its
+//! test, and parts keep the order of lines. A package whose tests are in several parts gets an
+//! additional end in each of them. Its own lines (output, and its real end) are in its home: the
+//! part with the results that its end refers to.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,7 +22,7 @@ struct Event {
     import_path: Option<String>,
 }
 
-/// Whose a line is.
+/// What a line belongs to.
 #[derive(Clone, Copy)]
 enum Owner {
     /// One execution of a test.
@@ -30,53 +30,52 @@ enum Owner {
     /// One run of a package.
     Run(usize),
     Build(usize),
-    /// Nobody's; it goes with the line before it.
-    Nobody,
+    /// The owner of the previous line.
+    Previous,
 }
 
 /// One execution of a test.
 struct Execution {
     run: usize,
-    /// Its place among the file's results.
-    place: usize,
-    failed: bool,
+    /// Index among the file's results, or `usize::MAX` while it runs.
+    index: usize,
 }
 
 /// One run of a package.
 struct Run {
     package: String,
     executions: Vec<usize>,
-    /// The line that ends it.
+    /// Number of the line that ends it.
     end: Option<usize>,
     failed: bool,
     home: usize,
-    /// Its parts, each with whether a test of it failed there.
+    /// The parts with tests of it, and whether one of those failed.
     parts: HashMap<usize, bool>,
 }
 
 #[derive(Default)]
 struct Build {
-    /// Runs of packages that say they failed because of it.
+    /// Package runs that failed because of it.
     claims: Vec<usize>,
 }
 
-pub(super) fn cut(text: &str, most: usize) -> Option<Vec<Part>> {
-    let mut walk = Walk {
-        most,
-        ..Walk::default()
+pub(super) fn split(text: &str, max: usize) -> Option<Vec<Part>> {
+    let mut splitter = Splitter {
+        max,
+        ..Splitter::default()
     };
     for (number, line) in lines(text).enumerate() {
-        let owner = walk.owner(number, line.1)?;
-        walk.owners.push(owner);
+        let owner = splitter.owner(number, line.1)?;
+        splitter.owners.push(owner);
     }
-    walk.finish();
-    if walk.results <= most {
+    splitter.finish();
+    if splitter.results <= max {
         return None;
     }
-    Some(walk.parts(text))
+    Some(splitter.parts(text))
 }
 
-/// The lines with their start and their line break.
+/// The lines including line breaks, with their byte offsets.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut start = 0;
     text.split_inclusive('\n').map(move |line| {
@@ -87,29 +86,29 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 #[derive(Default)]
-struct Walk {
-    most: usize,
+struct Splitter {
+    max: usize,
     owners: Vec<Owner>,
     executions: Vec<Execution>,
     runs: Vec<Run>,
     builds: Vec<Build>,
     build_of: HashMap<String, usize>,
-    /// Packages that have not ended, with their run.
+    /// The run of each package that has not ended.
     open: HashMap<String, usize>,
-    /// Tests that have not ended, by their run and name.
+    /// Tests that have not ended, by run and name.
     running: HashMap<(usize, String), usize>,
     results: usize,
 }
 
-impl Walk {
+impl Splitter {
     fn owner(&mut self, number: usize, line: &str) -> Option<Owner> {
         let line = line.trim_ascii();
         if line.is_empty() {
-            return Some(Owner::Nobody);
+            return Some(Owner::Previous);
         }
         let event: Event = serde_json::from_str(line).ok()?;
         let Some(action) = event.action.filter(|action| !action.is_empty()) else {
-            return Some(Owner::Nobody);
+            return Some(Owner::Previous);
         };
         if let Some(path) = event.import_path.filter(|path| !path.is_empty()) {
             return Some(Owner::Build(self.build(path)));
@@ -157,7 +156,7 @@ impl Walk {
     fn run(&mut self, package: &str) -> usize {
         match self.open.entry(package.to_owned()) {
             Entry::Occupied(run) => *run.get(),
-            Entry::Vacant(place) => {
+            Entry::Vacant(entry) => {
                 self.runs.push(Run {
                     package: package.to_owned(),
                     executions: Vec::new(),
@@ -166,7 +165,7 @@ impl Walk {
                     home: 0,
                     parts: HashMap::new(),
                 });
-                *place.insert(self.runs.len() - 1)
+                *entry.insert(self.runs.len() - 1)
             }
         }
     }
@@ -174,8 +173,7 @@ impl Walk {
     fn execution(&mut self, run: usize) -> usize {
         self.executions.push(Execution {
             run,
-            place: usize::MAX,
-            failed: false,
+            index: usize::MAX,
         });
         let execution = self.executions.len() - 1;
         self.runs[run].executions.push(execution);
@@ -183,34 +181,27 @@ impl Walk {
     }
 
     fn end_execution(&mut self, execution: usize, failed: bool) {
-        let part = self.results / self.most;
-        self.executions[execution].place = self.results;
-        self.executions[execution].failed = failed;
+        let part = self.results / self.max;
+        self.executions[execution].index = self.results;
         self.results += 1;
         let run = &mut self.runs[self.executions[execution].run];
         *run.parts.entry(part).or_default() |= failed;
     }
 
-    /// `end` is the line that ends it; `None` when the file ends before.
+    /// `end` is the number of the line that ends it; `None` if the file ends first.
     fn end_run(&mut self, run: usize, end: Option<usize>, failed: bool, build: Option<String>) {
         if let Some(path) = build {
             let build = self.build(path);
             self.builds[build].claims.push(run);
         }
-        let mut left: Vec<usize> = Vec::new();
-        let executions = &self.executions;
-        left.extend(
-            self.runs[run]
-                .executions
-                .iter()
-                .filter(|&&execution| executions[execution].place == usize::MAX),
-        );
-        // A test that has not ended by then ends with its package, and fails with it.
-        for execution in left {
+        let mut unfinished = std::mem::take(&mut self.runs[run].executions);
+        unfinished.retain(|&execution| self.executions[execution].index == usize::MAX);
+        // A test that has not ended ends with its package, and fails with it.
+        for execution in unfinished {
             self.end_execution(execution, failed);
         }
-        let here = self.results / self.most;
-        let most = self.most;
+        let here = self.results / self.max;
+        let max = self.max;
         let run = &mut self.runs[run];
         run.end = end;
         run.failed = failed;
@@ -224,13 +215,12 @@ impl Walk {
         run.home = match last(failed) {
             Some(part) => part,
             None if failed => {
-                // It stands for its failure itself.
+                // The package itself is the failed result.
                 self.results += 1;
                 here
             }
-            None => here.min(self.results.saturating_sub(1) / most),
+            None => here.min(self.results.saturating_sub(1) / max),
         };
-        run.executions = Vec::new();
     }
 
     fn finish(&mut self) {
@@ -243,7 +233,7 @@ impl Walk {
     }
 
     fn parts(&self, text: &str) -> Vec<Part> {
-        let mut parts = vec![Part::default(); self.results.div_ceil(self.most)];
+        let mut parts = vec![Part::default(); self.results.div_ceil(self.max)];
         let mut ends: HashMap<usize, Vec<usize>> = HashMap::new();
         for (number, run) in self.runs.iter().enumerate() {
             ends.entry(run.end.unwrap_or(usize::MAX))
@@ -255,14 +245,14 @@ impl Walk {
             match self.owners[number] {
                 Owner::Execution(execution) => {
                     owners.clear();
-                    owners.push(self.executions[execution].place / self.most);
+                    owners.push(self.executions[execution].index / self.max);
                 }
                 Owner::Run(run) => {
                     owners.clear();
                     owners.push(self.runs[run].home);
                 }
                 Owner::Build(build) => owners = self.homes_of(&self.builds[build]),
-                Owner::Nobody => {}
+                Owner::Previous => {}
             }
             for &part in &owners {
                 parts[part].push(Piece::File(start..start + line.len()));
@@ -280,7 +270,7 @@ impl Walk {
         parts
     }
 
-    /// Where a build's output is told: beside each package that it broke, or somewhere once.
+    /// The parts with the output of a build: those of each package that it broke, else the first.
     fn homes_of(&self, build: &Build) -> Vec<usize> {
         let mut homes: Vec<usize> = build
             .claims
@@ -296,10 +286,10 @@ impl Walk {
     }
 }
 
-/// Ends a package in the parts that have tests of it and are not its home.
+/// Ends a package in all parts with tests of it except its home.
 fn end_elsewhere(run: &Run, parts: &mut [Part]) {
     for (&part, &has_failed) in run.parts.iter().filter(|&(&part, _)| part != run.home) {
-        // A package that fails without a failed test would be a failure of its own.
+        // A failed package without a failed test would count as another failure.
         let action = if run.failed && has_failed {
             "fail"
         } else {

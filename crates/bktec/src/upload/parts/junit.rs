@@ -1,108 +1,98 @@
-//! JUnit XML: cut between test cases.
+//! Splits JUnit XML between test cases.
 //!
-//! Elements that are open at a cut are closed there and opened again in the next part, with their
-//! attributes, since cases inherit some of them. The counts of a suite that is cut no longer hold
-//! and are left out, but for one thing that they alone can tell: a suite that counts a failure and
-//! has no failed case could not run as a whole. Its last part keeps them.
+//! Elements that are open at a split are closed there and reopened in the next part with their
+//! attributes, since cases inherit some of them. The counts of a suite that is split are no longer
+//! correct and are removed, with one exception: a suite that counts a failure but has no failed
+//! case could not run as a whole, and only the counts show that. Its last part keeps them.
 
 use std::ops::Range;
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use test_engine_results::xml::{Token, Tokens};
 use test_engine_results::{Detail, Format, parse_with};
 
 use super::piece::{Edit, Part, Piece, edited};
 
-/// Attributes by which a suite counts its cases.
-const COUNTS: [&[u8]; 5] = [b"tests", b"failures", b"errors", b"skipped", b"disabled"];
+/// Attributes that count the cases of a suite.
+const COUNTS: [&str; 5] = ["tests", "failures", "errors", "skipped", "disabled"];
 
 /// An element outside test cases.
-struct Element {
-    name: String,
-    /// Its start tag.
-    tag: Range<usize>,
-    /// Behind its end tag.
+struct Element<'a> {
+    /// With the namespace prefix.
+    name: &'a str,
+    start_tag: Range<usize>,
+    /// After the end tag.
     end: usize,
-    /// Where its counts stand in the tag.
+    /// The count attributes in the start tag.
     counts: Vec<Range<usize>>,
     counts_failures: bool,
     has_problem: bool,
-    /// The part in which it ends, when it is cut.
+    /// The part in which the element ends, if it is split.
     last_part: Option<usize>,
 }
 
-/// A place between two test cases, with what is open there, outermost first.
-struct Cut {
+/// A position between two test cases.
+struct Split {
     at: usize,
+    /// The open elements, outermost first.
     open: Vec<usize>,
 }
 
-pub(super) fn cut(text: &str, most: usize) -> Option<Vec<Part>> {
-    let mut walk = Walk {
+pub(super) fn split(text: &str, max: usize) -> Option<Vec<Part>> {
+    let mut splitter = Splitter {
         text,
-        most,
+        max,
         elements: Vec::new(),
         open: Vec::new(),
         case_depth: 0,
         cases: 0,
         candidate: None,
-        cuts: Vec::new(),
+        splits: Vec::new(),
     };
-    let mut reader = Reader::from_str(text);
+    let mut tokens = Tokens::new(text);
     loop {
-        let start = usize::try_from(reader.buffer_position()).ok()?;
-        let event = reader.read_event().ok()?;
-        let end = usize::try_from(reader.buffer_position()).ok()?;
-        match event {
-            Event::Start(tag) => walk.enter(&tag, start..end, false)?,
-            Event::Empty(tag) => walk.enter(&tag, start..end, true)?,
-            Event::End(_) => walk.leave(end)?,
-            Event::Eof => break,
-            _ => {}
+        match tokens.next_token().ok()? {
+            Token::Start(name) => splitter.enter(name, &mut tokens)?,
+            Token::End => splitter.leave(tokens.position())?,
+            Token::Eof => return splitter.parts(),
+            Token::Text(_) | Token::Reference(_) | Token::CData(_) => {}
         }
     }
-    walk.parts()
 }
 
-struct Walk<'a> {
+struct Splitter<'a> {
     text: &'a str,
-    most: usize,
+    max: usize,
     /// Every element outside test cases, in the order of their start tags.
-    elements: Vec<Element>,
+    elements: Vec<Element<'a>>,
     open: Vec<usize>,
     case_depth: usize,
-    /// Of this part.
+    /// Number of cases in the current part.
     cases: usize,
-    /// Where to cut if another case comes.
-    candidate: Option<Cut>,
-    cuts: Vec<Cut>,
+    /// Where to split if another case follows.
+    candidate: Option<Split>,
+    splits: Vec<Split>,
 }
 
-impl Walk<'_> {
-    fn enter(&mut self, tag: &BytesStart<'_>, place: Range<usize>, is_empty: bool) -> Option<()> {
-        let local_name = tag.local_name();
-        if matches!(local_name.as_ref(), b"failure" | b"error") {
+impl<'a> Splitter<'a> {
+    fn enter(&mut self, name: &str, tokens: &mut Tokens<'a>) -> Option<()> {
+        if matches!(name, "failure" | "error") {
             for &element in &self.open {
                 self.elements[element].has_problem = true;
             }
         }
         if self.case_depth > 0 {
-            self.case_depth += usize::from(!is_empty);
-        } else if local_name.as_ref() == b"testcase" {
-            if let Some(cut) = self.candidate.take() {
-                for &element in &cut.open {
-                    self.elements[element].last_part = Some(self.cuts.len() + 1);
+            self.case_depth += 1;
+        } else if name == "testcase" {
+            self.case_depth = 1;
+            if let Some(split) = self.candidate.take() {
+                for &element in &split.open {
+                    self.elements[element].last_part = Some(self.splits.len() + 1);
                 }
-                self.cuts.push(cut);
+                self.splits.push(split);
                 self.cases = 0;
             }
-            if is_empty {
-                self.leave_case(place.end);
-            } else {
-                self.case_depth = 1;
-            }
-        } else if !is_empty {
-            let element = self.element(tag, place)?;
+        } else {
+            let element = self.element(tokens)?;
             self.open.push(self.elements.len());
             self.elements.push(element);
         }
@@ -119,51 +109,41 @@ impl Walk<'_> {
         }
         let element = self.open.pop()?;
         self.elements[element].end = end;
-        // The further out a cut is, the less has to be opened again.
-        if let Some(cut) = &mut self.candidate
-            && self.open.len() < cut.open.len()
+        // A split further out has fewer elements to reopen.
+        if let Some(split) = &mut self.candidate
+            && self.open.len() < split.open.len()
             && !self.open.is_empty()
         {
-            cut.at = end;
-            cut.open.clone_from(&self.open);
+            split.at = end;
+            split.open.clone_from(&self.open);
         }
         Some(())
     }
 
     fn leave_case(&mut self, end: usize) {
         self.cases += 1;
-        if self.cases == self.most {
-            self.candidate = Some(Cut {
+        if self.cases == self.max {
+            self.candidate = Some(Split {
                 at: end,
                 open: self.open.clone(),
             });
         }
     }
 
-    fn element(&self, tag: &BytesStart<'_>, place: Range<usize>) -> Option<Element> {
+    fn element(&self, tokens: &mut Tokens<'a>) -> Option<Element<'a>> {
+        let start = tokens.start();
         let mut counts = Vec::new();
         let mut counts_failures = false;
-        for attribute in tag.attributes() {
-            let attribute = attribute.ok()?;
-            let name = attribute.key.local_name();
-            if COUNTS.contains(&name.as_ref()) {
-                let start = attribute.key.as_ref().as_ptr().addr();
-                let value = attribute.value.as_ref();
-                let end = value.as_ptr().addr() + value.len() + "\"".len();
-                let base = self.text.as_ptr().addr();
-                // A value that was copied is not in the text.
-                let range = start.checked_sub(base)?..end.checked_sub(base)?;
-                if range.start < place.start || range.end >= place.end || range.is_empty() {
-                    return None;
-                }
-                counts.push(range);
-                counts_failures |= matches!(name.as_ref(), b"failures" | b"errors")
-                    && value.iter().any(|byte| (b'1'..=b'9').contains(byte));
+        while let Some(attribute) = tokens.next_attribute().ok()? {
+            if COUNTS.contains(&attribute.name) {
+                counts_failures |= matches!(attribute.name, "failures" | "errors")
+                    && self.text[attribute.range.clone()].contains(|c| matches!(c, '1'..='9'));
+                counts.push(attribute.range);
             }
         }
         Some(Element {
-            name: std::str::from_utf8(tag.name().as_ref()).ok()?.to_owned(),
-            tag: place,
+            name: tokens.open_name()?,
+            start_tag: start..tokens.position(),
             end: 0,
             counts,
             counts_failures,
@@ -173,45 +153,41 @@ impl Walk<'_> {
     }
 
     fn parts(self) -> Option<Vec<Part>> {
-        if self.cuts.is_empty() {
+        if self.splits.is_empty() {
             return None;
         }
         let keeps_counts: Vec<bool> = self
             .elements
             .iter()
-            .map(|element| element.last_part.is_some() && self.only_counts_tell(element))
+            .map(|element| element.last_part.is_some() && self.only_counts_show_failure(element))
             .collect();
         let mut parts = Vec::new();
         let mut start = 0;
-        for number in 0..=self.cuts.len() {
+        for number in 0..=self.splits.len() {
             let mut part = Part::default();
             if let Some(before) = number.checked_sub(1) {
                 part.push(Piece::text("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
-                for &index in &self.cuts[before].open {
+                for &index in &self.splits[before].open {
                     let element = &self.elements[index];
                     let keeps = keeps_counts[index] && element.last_part == Some(number);
                     let edits = if keeps {
                         Vec::new()
                     } else {
-                        element.no_counts()
+                        element.without_counts()
                     };
-                    for piece in edited(element.tag.clone(), edits) {
-                        part.push(piece);
-                    }
+                    part.extend(edited(element.start_tag.clone(), edits));
                 }
             }
-            let cut = self.cuts.get(number);
-            let end = cut.map_or(self.text.len(), |cut| cut.at);
+            let split = self.splits.get(number);
+            let end = split.map_or(self.text.len(), |split| split.at);
             let edits = self
                 .elements
                 .iter()
                 .filter(|element| element.last_part.is_some())
-                .filter(|element| (start..end).contains(&element.tag.start))
-                .flat_map(Element::no_counts);
-            for piece in edited(start..end, edits) {
-                part.push(piece);
-            }
-            for &index in cut.iter().flat_map(|cut| cut.open.iter().rev()) {
+                .filter(|element| (start..end).contains(&element.start_tag.start))
+                .flat_map(Element::without_counts);
+            part.extend(edited(start..end, edits));
+            for &index in split.iter().flat_map(|split| split.open.iter().rev()) {
                 part.push(Piece::text(format!("</{}>", self.elements[index].name)));
             }
             parts.push(part);
@@ -220,17 +196,16 @@ impl Walk<'_> {
         Some(parts)
     }
 
-    /// Whether a suite's counts alone tell that it could not run as a whole. The results crate
-    /// knows; it is asked only where it might be so.
-    fn only_counts_tell(&self, suite: &Element) -> bool {
-        let place = suite.tag.start..suite.end;
-        let Some(with) = self.text.get(place.clone()) else {
-            return false;
-        };
+    /// Whether the parser reports an error outside the tests only because of the suite's counts.
+    fn only_counts_show_failure(&self, suite: &Element<'_>) -> bool {
         if !suite.counts_failures || suite.has_problem {
             return false;
         }
-        let without = Part::of(edited(place, suite.no_counts())).bytes(self.text.as_bytes());
+        let range = suite.start_tag.start..suite.end;
+        let Some(with) = self.text.get(range.clone()) else {
+            return false;
+        };
+        let without = Part::of(edited(range, suite.without_counts())).bytes(self.text.as_bytes());
         let errors = |document: &[u8]| {
             parse_with(Format::Junit, document, Detail::Outcomes)
                 .map_or(0, |report| report.errors_outside_tests.len())
@@ -239,12 +214,9 @@ impl Walk<'_> {
     }
 }
 
-impl Element {
-    fn no_counts(&self) -> Vec<Edit> {
-        let left_out = |range: &Range<usize>| Edit {
-            range: range.clone(),
-            with: Vec::new(),
-        };
-        self.counts.iter().map(left_out).collect()
+impl Element<'_> {
+    fn without_counts(&self) -> Vec<Edit> {
+        let removed = |range: &Range<usize>| Edit::replace(range.clone(), Vec::new());
+        self.counts.iter().map(removed).collect()
     }
 }

@@ -1,11 +1,10 @@
-//! One result file as the uploads it becomes: itself, or parts of it when it holds too many results.
+//! Splits a result file with too many results into several uploads. Pure.
 //!
-//! Pure. A part is a list of byte ranges of the file with a little text between them, so that parts
-//! cost no memory beside the file and are streamed from it later. Each part is a valid document of
-//! the file's format, and the results of all parts together are the file's: none lost, none twice.
-//! The same holds for errors outside tests. A file that cannot be cut so (a
-//! shape that the format's rule does not know, a feature with too many scenarios) stays whole: the server's
-//! answer about it is better than a guess.
+//! A part is a list of byte ranges of the file with a little text between them, so parts need
+//! almost no memory and are streamed from the file later. Each part is a valid document of the
+//! file's format. All parts together have exactly the results of the file, and its errors outside
+//! tests. A file that cannot be split this way (an unexpected structure, a feature with too many
+//! scenarios) stays whole: the server's response about it is better than a guess.
 
 mod array;
 mod bundles;
@@ -21,13 +20,12 @@ use test_engine_results::Format;
 
 pub(crate) use piece::Part;
 
-/// The most results that an upload may hold.
+/// The server's limit per upload.
 pub(crate) const MAX_RESULTS: usize = 5_000;
 
-/// Whether a file of this many bytes is too small to hold more than `most` results.
-///
-/// By the shortest text that is a usable result, so that most files need not be looked at.
-pub(crate) fn surely_fits(format: Format, length: u64, most: usize) -> bool {
+/// Whether a file of `length` bytes cannot contain more than `max` results, judged by the shortest
+/// possible result, so that most files need not be parsed.
+pub(crate) fn surely_fits(format: Format, length: u64, max: usize) -> bool {
     let shortest = match format {
         // {"name":"a"},
         Format::Json => 13,
@@ -35,37 +33,36 @@ pub(crate) fn surely_fits(format: Format, length: u64, most: usize) -> bool {
         Format::Junit => 20,
         // {"description":"a","status":"passed"},
         Format::RspecJson => 38,
-        // One assertion can tell of many attempts.
+        // One assertion can contain many attempts.
         Format::JestJson => 2,
         // {"Action":"pass","Package":"a","Test":"T"} and a line end
         Format::GoJsonl => 43,
         // {"name":"a"},
         Format::CucumberJson => 13,
-        // One test can tell of many attempts.
+        // One test can contain many attempts.
         Format::PlaywrightJson => 2,
     };
-    length < shortest * most as u64
+    length < shortest * max as u64
 }
 
-/// The uploads that a file becomes, each with at most `most` results.
-///
-/// `bytes` is the whole file, one that can be read as `format`. There is always at least one part.
-pub(crate) fn parts(format: Format, bytes: &[u8], most: usize) -> Vec<Part> {
-    cut(format, bytes, most).unwrap_or_else(|| vec![Part::whole(bytes.len() as u64)])
+/// Returns at least one part, each with at most `max` results. The file must be valid.
+pub(crate) fn parts(format: Format, bytes: &[u8], max: usize) -> Vec<Part> {
+    split(format, bytes, max).unwrap_or_else(|| vec![Part::whole(bytes.len() as u64)])
 }
 
-fn cut(format: Format, bytes: &[u8], most: usize) -> Option<Vec<Part>> {
-    let bare = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bare).ok()?;
+fn split(format: Format, bytes: &[u8], max: usize) -> Option<Vec<Part>> {
+    let without_bom = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = std::str::from_utf8(without_bom).ok()?;
     let parts = match format {
-        Format::Json => array::cut_json(text, most),
-        Format::RspecJson => array::cut_rspec(text, most),
-        Format::JestJson => jest::cut(text, most),
-        Format::Junit => junit::cut(text, most),
-        Format::GoJsonl => go::cut(text, most),
-        Format::PlaywrightJson => bundles::cut_playwright(text, most),
-        Format::CucumberJson => bundles::cut_cucumber(text, most),
+        Format::Json => array::split_json(text, max),
+        Format::RspecJson => array::split_rspec(text, max),
+        Format::JestJson => jest::split(text, max),
+        Format::Junit => junit::split(text, max),
+        Format::GoJsonl => go::split(text, max),
+        Format::PlaywrightJson => bundles::split_playwright(text, max),
+        Format::CucumberJson => bundles::split_cucumber(text, max),
     }?;
-    let mark = bytes.len() - bare.len();
-    Some(parts.into_iter().map(|part| part.behind(mark)).collect())
+    let offset = bytes.len() - without_bom.len();
+    let parts = parts.into_iter().map(|part| part.shifted(offset));
+    Some(parts.collect())
 }

@@ -1,12 +1,11 @@
-//! What a part consists of, and how it is read back from the file.
+//! A part as pieces of the file and of new text, and a reader for it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// A stretch of a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Bytes of the file.
+    /// A byte range of the file.
     File(Range<usize>),
     /// Text that is not in the file.
     Text(Vec<u8>),
@@ -25,20 +24,32 @@ impl Piece {
     }
 }
 
-/// A place of the file that becomes something else.
+/// Replaces a byte range of the file.
 #[derive(Clone, Debug)]
 pub(super) struct Edit {
-    pub(super) range: Range<usize>,
-    pub(super) with: Vec<Piece>,
+    range: Range<usize>,
+    replacement: Vec<Piece>,
 }
 
-/// `range` of the file with these edits, which lie in it, in order, and do not overlap.
+impl Edit {
+    pub(super) const fn replace(range: Range<usize>, replacement: Vec<Piece>) -> Self {
+        Self { range, replacement }
+    }
+
+    pub(super) fn replace_with_text<T: Into<Vec<u8>>>(range: Range<usize>, text: T) -> Self {
+        Self::replace(range, vec![Piece::text(text)])
+    }
+}
+
+/// `range` of the file with these edits, which must be inside it and must not overlap.
 pub(super) fn edited(range: Range<usize>, edits: impl IntoIterator<Item = Edit>) -> Vec<Piece> {
+    let mut edits: Vec<Edit> = edits.into_iter().collect();
+    edits.sort_by_key(|edit| edit.range.start);
     let mut pieces = Vec::new();
     let mut at = range.start;
     for edit in edits {
         pieces.push(Piece::File(at..edit.range.start));
-        pieces.extend(edit.with);
+        pieces.extend(edit.replacement);
         at = edit.range.end;
     }
     pieces.push(Piece::File(at..range.end));
@@ -52,7 +63,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// A file of this many bytes, as it is.
+    /// A whole file of `length` bytes.
     pub(crate) fn whole(length: u64) -> Self {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         Self {
@@ -60,16 +71,19 @@ impl Part {
         }
     }
 
-    /// These pieces, one after the other.
     pub(super) fn of(pieces: impl IntoIterator<Item = Piece>) -> Self {
         let mut part = Self::default();
-        for piece in pieces {
-            part.push(piece);
-        }
+        part.extend(pieces);
         part
     }
 
-    /// Adds a piece; one that goes on where the last one ends is joined to it.
+    pub(super) fn extend(&mut self, pieces: impl IntoIterator<Item = Piece>) {
+        for piece in pieces {
+            self.push(piece);
+        }
+    }
+
+    /// Merges adjacent byte ranges and drops empty pieces.
     pub(super) fn push(&mut self, piece: Piece) {
         if let (Some(Piece::File(last)), Piece::File(next)) = (self.pieces.last_mut(), &piece)
             && last.end == next.start
@@ -80,22 +94,22 @@ impl Part {
         }
     }
 
-    /// The same part of a file that has `mark` more bytes at its start.
-    pub(super) fn behind(mut self, mark: usize) -> Self {
+    /// The same part of a file with `offset` more bytes at its start.
+    pub(super) fn shifted(mut self, offset: usize) -> Self {
         for piece in &mut self.pieces {
             if let Piece::File(range) = piece {
-                *range = range.start + mark..range.end + mark;
+                *range = range.start + offset..range.end + offset;
             }
         }
         self
     }
 
-    /// Bytes.
+    /// In bytes.
     pub(crate) fn length(&self) -> u64 {
         self.pieces.iter().map(Piece::length).sum::<usize>() as u64
     }
 
-    /// The part's bytes, read from the file it was made for.
+    /// Streams the part. `file` must be the file that was split.
     pub(crate) fn reader<F: Read + Seek>(&self, file: F) -> PartReader<'_, F> {
         PartReader {
             file,
@@ -104,7 +118,6 @@ impl Part {
         }
     }
 
-    /// The part's bytes, taken from the file's.
     pub(super) fn bytes(&self, file: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for piece in &self.pieces {
@@ -117,17 +130,16 @@ impl Part {
     }
 }
 
-/// Streams a part.
 #[derive(Debug)]
 pub(crate) struct PartReader<'p, F> {
     file: F,
     pieces: &'p [Piece],
-    /// Bytes of the first piece that were given out.
+    /// Bytes of the first piece that have been read.
     done: usize,
 }
 
 impl<F: Read + Seek> PartReader<'_, F> {
-    /// Some bytes of the current piece; 0 only at the end.
+    /// Reads bytes of one piece; 0 only at the end.
     fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some((first, rest)) = self.pieces.split_first() {
             let wanted = buffer.len().min(first.length() - self.done);
@@ -149,10 +161,10 @@ impl<F: Read + Seek> PartReader<'_, F> {
                 }
             };
             if read == 0 && wanted > 0 {
-                // Its length has been promised.
+                // The request has announced the length.
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
-                    "the file has become shorter",
+                    "the file was truncated while it was read",
                 ));
             }
             self.done += read;
@@ -163,7 +175,7 @@ impl<F: Read + Seek> PartReader<'_, F> {
 }
 
 impl<F: Read + Seek> Read for PartReader<'_, F> {
-    /// Fills the buffer as far as there is something: many pieces are a line or less.
+    /// Fills the buffer if possible, because many pieces are very short.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -194,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_read_as_it_is_told() {
+    fn reads_the_pieces_in_order() {
         let file = b"0123456789";
         let mut read = Vec::new();
         part()
@@ -204,23 +216,20 @@ mod tests {
         assert_eq!(read, b"[23478]");
         assert_eq!(part().bytes(file), read);
         assert_eq!(part().length(), 7);
-        assert_eq!(part().behind(1).bytes(file), b"[34589]");
+        assert_eq!(part().shifted(1).bytes(file), b"[34589]");
     }
 
     #[test]
-    fn a_file_that_shrinks_is_an_error() {
+    fn fails_if_the_file_was_truncated() {
         let mut read = Vec::new();
         let error = part().reader(Cursor::new(b"0123")).read_to_end(&mut read);
         assert_eq!(error.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
-    fn edits_leave_the_rest() {
-        let edit = |range, text: &str| Edit {
-            range,
-            with: vec![Piece::text(text)],
-        };
-        let pieces = edited(1..9, [edit(2..4, "-"), edit(5..5, "+"), edit(8..9, "")]);
+    fn edits_keep_the_rest() {
+        let edit = Edit::replace_with_text::<&str>;
+        let pieces = edited(1..9, [edit(5..5, "+"), edit(2..4, "-"), edit(8..9, "")]);
         assert_eq!(Part::of(pieces).bytes(b"0123456789"), b"1-4+567");
     }
 }

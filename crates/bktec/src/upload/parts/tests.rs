@@ -1,4 +1,4 @@
-//! What must hold of every cut: all parts together say what the file says, and none says too much.
+//! All parts together have the content of the file, and none has too many results.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,53 +10,53 @@ use test_engine_results::{Format, parse};
 
 use super::*;
 
-/// Everything that a document says, in no order.
+/// The content of a document, without its order.
 #[derive(Debug, Default, PartialEq)]
-struct Said {
+struct Content {
     results: Vec<String>,
-    bad: Vec<String>,
+    invalid: Vec<String>,
     errors: Vec<String>,
 }
 
-impl Said {
+impl Content {
     fn add(&mut self, format: Format, document: &[u8]) -> usize {
         let shown = String::from_utf8_lossy(document);
         let report = parse(format, document).unwrap_or_else(|error| panic!("{error}: {shown}"));
         let count = report.results.len() + report.bad.len();
         let results = report.results.iter().map(|result| format!("{result:?}"));
         self.results.extend(results);
-        let bad = report.bad.into_iter().map(|bad| bad.message);
-        self.bad.extend(bad);
+        let invalid = report.bad.into_iter().map(|bad| bad.message);
+        self.invalid.extend(invalid);
         self.errors.extend(report.errors_outside_tests);
         count
     }
 
     fn sorted(mut self) -> Self {
-        for list in [&mut self.results, &mut self.bad, &mut self.errors] {
+        for list in [&mut self.results, &mut self.invalid, &mut self.errors] {
             list.sort();
         }
         self
     }
 }
 
-/// Cuts the file and checks what must hold. Returns how many parts it became.
-fn check(format: Format, file: &[u8], most: usize) -> usize {
-    let mut whole = Said::default();
+/// Splits the file, checks the parts and returns their number.
+fn check(format: Format, file: &[u8], max: usize) -> usize {
+    let mut whole = Content::default();
     let count = whole.add(format, file);
-    let parts = parts(format, file, most);
-    let mut together = Said::default();
+    let parts = parts(format, file, max);
+    let mut together = Content::default();
     for part in &parts {
         let bytes = part.bytes(file);
         assert_eq!(bytes.len() as u64, part.length());
-        let held = together.add(format, &bytes);
+        let count = together.add(format, &bytes);
         assert!(
-            held <= most,
-            "{held} results: {}",
+            count <= max,
+            "{count} results: {}",
             String::from_utf8_lossy(&bytes)
         );
     }
-    assert!(parts.len() > 1 || count <= most, "{format} was not cut");
-    assert_eq!(together.sorted(), whole.sorted(), "{format} by {most}");
+    assert!(parts.len() > 1 || count <= max, "{format} was not split");
+    assert_eq!(together.sorted(), whole.sorted(), "{format} by {max}");
     parts.len()
 }
 
@@ -76,23 +76,23 @@ fn check(format: Format, file: &[u8], most: usize) -> usize {
 #[case(Format::GoJsonl, "go/test-json.jsonl")]
 #[case(Format::GoJsonl, "go/gotestsum.jsonl")]
 #[case(Format::GoJsonl, "go/rerun-fails.jsonl")]
-fn reports_of_real_runners_lose_nothing(#[case] format: Format, #[case] file: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/tests/fixtures");
-    let bytes = fs_err::read(folder.join(file)).unwrap();
-    let mut said = Said::default();
-    let results = said.add(format, &bytes);
-    for most in [2, 3, 7] {
+fn splits_reports_of_real_runners_without_loss(#[case] format: Format, #[case] file: &str) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/tests/fixtures");
+    let bytes = fs_err::read(directory.join(file)).unwrap();
+    let mut content = Content::default();
+    let results = content.add(format, &bytes);
+    for max in [2, 3, 7] {
         // One assertion of Jest can be several results, which stay together.
-        if format == Format::JestJson && most == 2 {
+        if format == Format::JestJson && max == 2 {
             continue;
         }
-        let parts = check(format, &bytes, most);
-        assert!(parts >= results.div_ceil(most));
+        let parts = check(format, &bytes, max);
+        assert!(parts >= results.div_ceil(max));
     }
     assert_eq!(check(format, &bytes, MAX_RESULTS), 1);
 }
 
-/// A part cannot be smaller than the largest feature or file.
+/// A part has at least one feature or file.
 #[rstest]
 #[case(Format::CucumberJson, "cucumber-ruby/report.json", 8, 2)]
 #[case(Format::CucumberJson, "cucumber-js/report.json", 11, 2)]
@@ -100,43 +100,55 @@ fn reports_of_real_runners_lose_nothing(#[case] format: Format, #[case] file: &s
 fn bundles_stay_whole(
     #[case] format: Format,
     #[case] file: &str,
-    #[case] most: usize,
+    #[case] max: usize,
     #[case] expected: usize,
 ) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/tests/fixtures");
-    let bytes = fs_err::read(folder.join(file)).unwrap();
-    assert_eq!(check(format, &bytes, most), expected);
-    // Smaller than its largest bundle: nothing is cut, and nothing is lost.
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/tests/fixtures");
+    let bytes = fs_err::read(directory.join(file)).unwrap();
+    assert_eq!(check(format, &bytes, max), expected);
+    // The largest bundle exceeds the limit, so the file stays whole.
     assert_eq!(parts(format, &bytes, 1).len(), 1);
     assert_eq!(check(format, &bytes, MAX_RESULTS), 1);
 }
 
 #[test]
-fn a_file_with_a_byte_order_mark() {
+fn splits_a_file_with_a_byte_order_mark() {
     let file = "\u{feff}[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"}]";
     assert_eq!(check(Format::Json, file.as_bytes(), 2), 2);
 }
 
 #[test]
-fn what_the_parts_look_like() {
-    let show = |format, file: &str, most| {
-        parts(format, file.as_bytes(), most)
+fn text_of_the_parts() {
+    let show = |format, file: &str, max| {
+        parts(format, file.as_bytes(), max)
             .iter()
             .map(|part| String::from_utf8(part.bytes(file.as_bytes())).unwrap())
             .collect::<Vec<_>>()
             .join("\n-----\n")
     };
-    let rspec = r#"{"version":"3","examples":[{"id":1}, {"id":2}, {"id":3}],"summary":{"errors_outside_of_examples_count":1}}"#;
+    let rspec = concat!(
+        r#"{"version":"3","examples":[{"id":1}, {"id":2}, {"id":3}],"#,
+        r#""summary":{"errors_outside_of_examples_count":1}}"#
+    );
     insta::assert_snapshot!(show(Format::RspecJson, rspec, 2), @r#"
     {"version":"3","examples":[{"id":1}, {"id":2}],"summary":{"errors_outside_of_examples_count":1}}
     -----
     {"version":"3","examples":[{"id":3}],"summary":{"errors_outside_of_examples_count":0}}
     "#);
-    let jest = r#"{"numFailedTestSuites":1,"success":false,"testResults":[{"name":"/a","status":"failed","assertionResults":[{"title":"1","status":"passed"},{"title":"2","status":"failed"},{"title":"3","status":"passed"}]},{"name":"/b","status":"passed","assertionResults":[{"title":"4","status":"passed"}]}]}"#;
-    insta::assert_snapshot!(show(Format::JestJson, jest, 2), @r#"
-    {"numFailedTestSuites":1,"success":false,"testResults":[{"name":"/a","status":"failed","assertionResults":[{"title":"1","status":"passed"},{"title":"2","status":"failed"}]}]}
+    let jest = concat!(
+        r#"{"numFailedTestSuites":1,"success":false,"testResults":[{"name":"/a","#,
+        r#""status":"failed","assertionResults":[{"title":"1","status":"passed"},"#,
+        r#"{"title":"2","status":"failed"},{"title":"3","status":"passed"}]},{"name":"/b","#,
+        r#""status":"passed","assertionResults":[{"title":"4","status":"passed"}]}]}"#
+    );
+    let jest = show(Format::JestJson, jest, 2).replace("\"assertion", "\n\"assertion");
+    insta::assert_snapshot!(jest, @r#"
+    {"numFailedTestSuites":1,"success":false,"testResults":[{"name":"/a","status":"failed",
+    "assertionResults":[{"title":"1","status":"passed"},{"title":"2","status":"failed"}]}]}
     -----
-    {"numFailedTestSuites":0,"success":true,"testResults":[{"name":"/a","status":"passed","assertionResults":[{"title":"3","status":"passed"}]},{"name":"/b","status":"passed","assertionResults":[{"title":"4","status":"passed"}]}]}
+    {"numFailedTestSuites":0,"success":true,"testResults":[{"name":"/a","status":"passed",
+    "assertionResults":[{"title":"3","status":"passed"}]},{"name":"/b","status":"passed",
+    "assertionResults":[{"title":"4","status":"passed"}]}]}
     "#);
     let junit = r#"<?xml version="1.0"?>
 <testsuites tests="3" failures="1"><testsuite name='a "b"' tests='2' failures='1' file="a.py">
@@ -177,7 +189,7 @@ fn what_the_parts_look_like() {
 }
 
 #[test]
-fn what_cannot_be_cut_stays_whole() {
+fn what_cannot_be_split_stays_whole() {
     for (format, file) in [
         (Format::Json, "not json"),
         (Format::Json, "{}"),
@@ -197,11 +209,11 @@ fn what_cannot_be_cut_stays_whole() {
 }
 
 #[test]
-fn a_small_file_is_known_by_its_size() {
+fn small_files_are_recognized_by_their_size() {
     for format in Format::ALL {
         assert!(surely_fits(format, 9_999, 5_000), "{format}");
     }
-    // The shortest results that the formats can write.
+    // The shortest possible results.
     for (format, head, result, tail) in [
         (Format::Json, "[", r#"{"name":"a"},"#, r#"{"name":"a"}]"#),
         (
@@ -224,9 +236,9 @@ fn a_small_file_is_known_by_its_size() {
         ),
     ] {
         let file = format!("{head}{}{tail}", result.repeat(6));
-        let mut said = Said::default();
-        let count = said.add(format, file.as_bytes());
-        assert!(said.bad.is_empty() && count >= 6, "{said:?}");
+        let mut content = Content::default();
+        let count = content.add(format, file.as_bytes());
+        assert!(content.invalid.is_empty() && count >= 6, "{content:?}");
         assert!(!surely_fits(format, file.len() as u64, 5), "{format}");
     }
 }
@@ -236,12 +248,15 @@ fn outcome() -> impl Strategy<Value = &'static str> {
 }
 
 fn json_file() -> impl Strategy<Value = String> {
-    let result = (outcome(), any::<bool>(), 0..4_u8).prop_map(|(outcome, good, kind)| match kind {
-        0 => json!({"name": if good { "n" } else { "" }, "result": outcome}),
-        1 => json!({"name": "[,]\"", "scope": "{é", "result": outcome, "history": {"children": [{}]}}),
-        2 => json!({"name": "n", "failure_reason": "\u{1f600}\\", "tags": {"test.pytest_collection_error": "true"}}),
-        _ => json!(7),
-    });
+    let result =
+        (outcome(), any::<bool>(), 0..4_u8).prop_map(|(outcome, valid, kind)| match kind {
+            0 => json!({"name": if valid { "n" } else { "" }, "result": outcome}),
+            1 => json!({"name": "[,]\"", "scope": "{é", "result": outcome,
+                    "history": {"children": [{}]}}),
+            2 => json!({"name": "n", "failure_reason": "\u{1f600}\\",
+                    "tags": {"test.pytest_collection_error": "true"}}),
+            _ => json!(7),
+        });
     prop::collection::vec(result, 1..12).prop_map(|results| Value::from(results).to_string())
 }
 
@@ -255,8 +270,8 @@ fn rspec_file() -> impl Strategy<Value = String> {
         0..3_u32,
         any::<bool>(),
     )
-        .prop_map(|(examples, errors, told)| {
-            let messages = if told {
+        .prop_map(|(examples, errors, has_message)| {
+            let messages = if has_message {
                 vec!["An error occurred"]
             } else {
                 vec![]
@@ -269,10 +284,15 @@ fn rspec_file() -> impl Strategy<Value = String> {
 
 fn jest_file() -> impl Strategy<Value = String> {
     let assertion = (outcome(), 0..2_u32, any::<bool>()).prop_map(|(status, extra, titled)| {
-        // A failed test without a title would be bad and yet explain a failure: the words differ.
+        // A failed test without a title is invalid and yet explains the failure of its file.
         let titled = titled || status == "failed";
+        let messages = if status == "failed" {
+            vec!["m"]
+        } else {
+            vec![]
+        };
         json!({"title": if titled { "t" } else { "" }, "status": status, "ancestorTitles": ["A"],
-               "invocations": 1 + extra, "failureMessages": if status == "failed" { vec!["m"] } else { vec![] }})
+               "invocations": 1 + extra, "failureMessages": messages})
     });
     let entry =
         (prop::collection::vec(assertion, 0..9), any::<bool>()).prop_map(|(assertions, broken)| {
@@ -298,7 +318,7 @@ fn junit_file() -> impl Strategy<Value = String> {
     let case = (0..6_u8).prop_map(|kind| match kind {
         0 => r#"<testcase classname="C" name="n"/>"#,
         1 => r#"<testcase classname="C" name="n"><failure message="m">t</failure></testcase>"#,
-        2 => r#"<testcase classname="C" name="n"><skipped/><system-out>]]&gt;</system-out></testcase>"#,
+        2 => r#"<testcase name="n"><skipped/><system-out>]]&gt;</system-out></testcase>"#,
         3 => r#"<testcase name="n" status="failed" line="3"></testcase>"#,
         4 => "<testcase/>",
         _ => r#"<x:testcase name='n "q"' time="1"/>"#,
@@ -311,8 +331,9 @@ fn junit_file() -> impl Strategy<Value = String> {
     );
     let suite = suite.prop_map(|(cases, (failures, errors, has_error), inner)| {
         let mut text = format!(
-            r#"<testsuite file="f.py" tests='{}' failures="{failures}" errors = "{errors}"  name="s&amp;">"#,
-            cases.len()
+            r#"<testsuite file="f.py" tests='{}' failures="{failures}" {}  name="s&amp;">"#,
+            cases.len(),
+            format_args!("errors = \"{errors}\"")
         );
         text.push_str("<properties><property name=\"p\"/></properties>\n");
         let middle = cases.len() / 2;
@@ -331,7 +352,8 @@ fn junit_file() -> impl Strategy<Value = String> {
     });
     (prop::collection::vec(suite, 1..4), counts).prop_map(|(suites, (failures, errors, _))| {
         format!(
-            "<?xml version=\"1.0\"?>\n<!-- c -->\n<testsuites failures=\"{failures}\" errors=\"{errors}\">{}</testsuites>\n",
+            "<?xml version=\"1.0\"?>\n<!-- c -->\n\
+             <testsuites failures=\"{failures}\" errors=\"{errors}\">{}</testsuites>\n",
             suites.concat()
         )
     })
@@ -339,8 +361,10 @@ fn junit_file() -> impl Strategy<Value = String> {
 
 fn cucumber_file() -> impl Strategy<Value = String> {
     let element = (outcome(), 0..4_u8).prop_map(|(status, kind)| match kind {
-        0 => json!({"type": "background", "name": "", "steps": [{"keyword": "Given ", "name": "b", "result": {"status": status}}]}),
-        1 => json!({"type": "scenario", "name": "],", "line": 3, "steps": [{"result": {"status": status}}]}),
+        0 => json!({"type": "background", "name": "",
+                    "steps": [{"keyword": "Given ", "name": "b", "result": {"status": status}}]}),
+        1 => json!({"type": "scenario", "name": "],", "line": 3,
+                    "steps": [{"result": {"status": status}}]}),
         2 => json!({"type": "scenario"}),
         _ => json!(7),
     });
@@ -411,44 +435,47 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn nothing_is_lost_of_json(file in json_file(), most in 1..6_usize) {
-        check(Format::Json, file.as_bytes(), most);
+    fn splits_without_loss_json(file in json_file(), max in 1..6_usize) {
+        check(Format::Json, file.as_bytes(), max);
     }
 
     #[test]
-    fn nothing_is_lost_of_rspec(file in rspec_file(), most in 1..6_usize) {
-        check(Format::RspecJson, file.as_bytes(), most);
+    fn splits_without_loss_rspec(file in rspec_file(), max in 1..6_usize) {
+        check(Format::RspecJson, file.as_bytes(), max);
     }
 
-    // An assertion is at most three results here, which stay together.
+    // An assertion is at max three results here, which stay together.
     #[test]
-    fn nothing_is_lost_of_jest(file in jest_file(), most in 3..8_usize) {
-        check(Format::JestJson, file.as_bytes(), most);
-    }
-
-    #[test]
-    fn nothing_is_lost_of_junit(file in junit_file(), most in 1..6_usize) {
-        check(Format::Junit, file.as_bytes(), most);
+    fn splits_without_loss_jest(file in jest_file(), max in 3..8_usize) {
+        check(Format::JestJson, file.as_bytes(), max);
     }
 
     #[test]
-    fn nothing_is_lost_of_go(file in go_file(), most in 1..6_usize) {
-        check(Format::GoJsonl, file.as_bytes(), most);
-    }
-
-    // A feature is at most three results here, a file of Playwright's six; they stay together.
-    #[test]
-    fn nothing_is_lost_of_cucumber(file in cucumber_file(), most in 3..7_usize) {
-        check(Format::CucumberJson, file.as_bytes(), most);
+    fn splits_without_loss_junit(file in junit_file(), max in 1..6_usize) {
+        check(Format::Junit, file.as_bytes(), max);
     }
 
     #[test]
-    fn nothing_is_lost_of_playwright(file in playwright_file(), most in 6..9_usize) {
-        check(Format::PlaywrightJson, file.as_bytes(), most);
+    fn splits_without_loss_go(file in go_file(), max in 1..6_usize) {
+        check(Format::GoJsonl, file.as_bytes(), max);
+    }
+
+    // A feature is at max three results here, a file of Playwright's six; they stay together.
+    #[test]
+    fn splits_without_loss_cucumber(file in cucumber_file(), max in 3..7_usize) {
+        check(Format::CucumberJson, file.as_bytes(), max);
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "[\\[\\]{}<>/\"a:, 1n]{0,60}") {
+    fn splits_without_loss_playwright(file in playwright_file(), max in 6..9_usize) {
+        check(Format::PlaywrightJson, file.as_bytes(), max);
+    }
+
+    #[test]
+    fn no_input_panics(
+        bytes in prop::collection::vec(any::<u8>(), 0..60),
+        text in "[\\[\\]{}<>/\"a:, 1n]{0,60}",
+    ) {
         for format in Format::ALL {
             parts(format, &bytes, 1);
             parts(format, text.as_bytes(), 1);
