@@ -17,6 +17,8 @@ pub enum RunEvent<'a> {
         /// The command of the first part.
         command: &'a CommandLine,
         parts: usize,
+        /// In all parts together.
+        targets: usize,
     },
     /// A part that is not the last one finished.
     PartFinished {
@@ -31,6 +33,8 @@ pub enum RunEvent<'a> {
         part: usize,
         parts: usize,
         command: &'a CommandLine,
+        /// In all parts together.
+        targets: usize,
     },
     AttemptFinished {
         attempt: u32,

@@ -40,7 +40,7 @@ impl<'r> Run<'r> {
         let capacity = &self.options.capacity;
         let commands = parts::split(self.cases, capacity, &mut |part| self.runner.command(part))?;
         let mut attempt = Attempt::new();
-        self.run_parts(0, &commands, &mut attempt)?;
+        self.run_parts(0, &commands, self.cases.len(), &mut attempt)?;
         self.check_coverage(&mut attempt.results);
         self.ledger.add_first(attempt);
         let count = self.ledger.record.skipped_tests_ran();
@@ -60,7 +60,7 @@ impl<'r> Run<'r> {
             Ok(commands) if commands.is_empty() => return false,
             Ok(commands) => {
                 let mut attempt = Attempt::new();
-                let started = self.run_parts(number, &commands, &mut attempt);
+                let started = self.run_parts(number, &commands, failed.len(), &mut attempt);
                 self.ledger.add_retry(attempt, &failed);
                 let may_retry = self.conclude(number);
                 started.map(|()| may_retry)
@@ -94,6 +94,7 @@ impl<'r> Run<'r> {
         &mut self,
         number: u32,
         commands: &[CommandLine],
+        targets: usize,
         attempt: &mut Attempt,
     ) -> Result<(), RunnerError> {
         let runner = self.runner;
@@ -104,7 +105,23 @@ impl<'r> Run<'r> {
                 .result_path()
                 .map(|path| ResultFile::expect(&execution_env.directory, path, command));
             let part = commands.len() - rest.len();
-            self.announce(number, part, commands.len(), command);
+            (self.on_event)(if part == 1 {
+                RunEvent::AttemptStarted {
+                    attempt: number,
+                    of: self.options.retries,
+                    command,
+                    parts: commands.len(),
+                    targets,
+                }
+            } else {
+                RunEvent::PartStarted {
+                    attempt: number,
+                    part,
+                    parts: commands.len(),
+                    command,
+                    targets,
+                }
+            });
             let ended = process::run(command, execution_env, runner.output())?;
             let is_cut_short = stops_attempt(ended) && rest.len() > 0;
             attempt.add_part(ended, is_cut_short);
@@ -124,24 +141,6 @@ impl<'r> Run<'r> {
             }
         }
         Ok(())
-    }
-
-    fn announce(&mut self, attempt: u32, part: usize, parts: usize, command: &CommandLine) {
-        (self.on_event)(if part == 1 {
-            RunEvent::AttemptStarted {
-                attempt,
-                of: self.options.retries,
-                command,
-                parts,
-            }
-        } else {
-            RunEvent::PartStarted {
-                attempt,
-                part,
-                parts,
-                command,
-            }
-        });
     }
 
     /// `attempt_exit` is set for the last part.

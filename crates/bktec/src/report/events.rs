@@ -199,6 +199,7 @@ impl From<&RunEvent<'_>> for Event {
                 of,
                 command,
                 parts,
+                ..
             } => Self::AttemptStarted {
                 attempt,
                 of,
@@ -210,6 +211,7 @@ impl From<&RunEvent<'_>> for Event {
                 part,
                 parts,
                 command,
+                ..
             } => Self::PartStarted {
                 attempt,
                 part,

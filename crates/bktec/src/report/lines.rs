@@ -1,5 +1,7 @@
 //! The log lines for events while tests run. Pure.
 
+use std::fmt::Write as _;
+
 use crate::attempts::{NoResults, RunEvent};
 use crate::process::{CommandLine, Exit, signal_name};
 
@@ -9,8 +11,8 @@ const ATTEMPT_MARK: &str = "♻️ Attempt";
 /// Items of a list that are shown; a broken build can have thousands.
 const MAX_SHOWN: usize = 20;
 
-/// Characters of a command line that are shown if it is one of several.
-const MAX_SHOWN_OF_PART: usize = 500;
+/// Characters of a command line that are shown.
+const MAX_COMMAND_LENGTH: usize = 2_000;
 
 /// The text for an event, without a line break at its end; `None` if there is nothing to report.
 pub fn lines(event: &RunEvent<'_>) -> Option<String> {
@@ -19,23 +21,26 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
             attempt: 0,
             command,
             parts,
+            targets,
             ..
-        } => started(1, *parts, command),
+        } => started(1, *parts, command, *targets),
         RunEvent::AttemptStarted {
             attempt,
             of,
             command,
             parts,
+            targets,
         } => format!(
             "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{}",
-            started(1, *parts, command)
+            started(1, *parts, command, *targets)
         ),
         RunEvent::PartStarted {
             part,
             parts,
             command,
+            targets,
             ..
-        } => started(*part, *parts, command),
+        } => started(*part, *parts, command, *targets),
         RunEvent::AttemptFinished {
             exit: Exit::Signal(signal),
             ..
@@ -89,18 +94,34 @@ fn unreadable(why: &NoResults) -> String {
     )
 }
 
-/// A part's command line can be 100 kB long, so only its beginning is shown.
-fn started(part: usize, parts: usize, command: &CommandLine) -> String {
-    if parts < 2 {
-        return command.to_string();
-    }
+/// The whole command line of an event whose text has only a part of it.
+pub fn long_command(event: &RunEvent<'_>) -> Option<String> {
+    let (RunEvent::AttemptStarted { command, .. } | RunEvent::PartStarted { command, .. }) = event
+    else {
+        return None;
+    };
     let text = command.to_string();
-    let end = text.char_indices().nth(MAX_SHOWN_OF_PART).map(|(at, _)| at);
-    let shown = end.map_or(text.as_str(), |at| &text[..at]);
-    let more = if end.is_some() { " …" } else { "" };
+    text.char_indices()
+        .nth(MAX_COMMAND_LENGTH)
+        .is_some()
+        .then_some(text)
+}
+
+fn started(part: usize, parts: usize, command: &CommandLine, targets: usize) -> String {
+    let mut text = command.to_string();
+    if let Some((end, _)) = text.char_indices().nth(MAX_COMMAND_LENGTH) {
+        text.truncate(end);
+        let _ = write!(
+            text,
+            " … ({targets} targets; --debug shows the whole command line)"
+        );
+    }
+    if parts < 2 {
+        return text;
+    }
     format!(
         "The command line is longer than the system allows, so this attempt runs in {parts} parts. \
-         Part {part} of {parts}:\n{shown}{more}"
+         Part {part} of {parts}:\n{text}"
     )
 }
 
@@ -130,6 +151,7 @@ mod tests {
             of: 2,
             command: &command,
             parts: 1,
+            targets: 1,
         };
         insta::assert_snapshot!(lines(&first).unwrap(), @"rspec 'a b.rb'");
         let retry = RunEvent::AttemptStarted {
@@ -137,6 +159,7 @@ mod tests {
             of: 2,
             command: &command,
             parts: 1,
+            targets: 1,
         };
         insta::assert_snapshot!(lines(&retry).unwrap(), @r"
         +++ ♻️ Attempt 1 of 2 to retry failing tests
@@ -145,18 +168,21 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_truncates_parts() {
+    fn numbers_parts_and_shortens_long_commands() {
         let files = (0..200).map(|index| format!("tests/test_{index}.py"));
         let command = CommandLine::new("pytest", files);
-        let text = lines(&RunEvent::PartStarted {
+        let event = RunEvent::PartStarted {
             attempt: 0,
             part: 2,
             parts: 3,
             command: &command,
-        });
-        let text = text.unwrap();
+            targets: 600,
+        };
+        let text = lines(&event).unwrap();
         assert!(text.contains("in 3 parts. Part 2 of 3:\npytest tests/test_0.py"));
-        assert!(text.ends_with(" …") && text.len() < 700, "{text}");
+        assert!(text.ends_with(" … (600 targets; --debug shows the whole command line)"));
+        assert!(text.len() < MAX_COMMAND_LENGTH + 200, "{text}");
+        assert_eq!(long_command(&event), Some(command.to_string()));
     }
 
     #[test]

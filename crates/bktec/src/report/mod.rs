@@ -13,5 +13,5 @@ pub use events::{
     SCHEMA_VERSION, UploadFinished, of_outcome,
 };
 pub use folding::folded;
-pub use lines::lines;
+pub use lines::{lines, long_command};
 pub use summary::{ReportContext, report};

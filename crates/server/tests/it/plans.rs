@@ -100,6 +100,16 @@ fn plans_use_durations_from_uploads() {
     );
 }
 
+/// The client adds RSpec's `./` to paths, but does not send it as the location prefix.
+#[test]
+fn selectors_match_uploads_with_a_leading_dot_slash() {
+    let server = TestServer::start();
+    let results = json!([result("A", "one", "./spec/a_spec.rb", 2.0, "passed")]);
+    server.upload("b1", "main", &results);
+    let plan = make(&server, &request("b2/step", 2, &["spec/a_spec.rb"]));
+    assert_eq!(plan["known_timings_ratio"], 1.0);
+}
+
 #[test]
 fn the_first_request_determines_the_plan() {
     let server = TestServer::start();

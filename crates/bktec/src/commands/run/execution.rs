@@ -85,6 +85,9 @@ impl Execution<'_> {
         if let Some(lines) = report::lines(event) {
             self.terminal.line(&lines);
         }
+        if let Some(command) = report::long_command(event) {
+            self.terminal.debug(|| command);
+        }
         self.events.write(|| event.into());
         if let RunEvent::AttemptFinished {
             result_file: Some(path),
