@@ -60,6 +60,10 @@ pub(super) fn plan_request(inputs: &PlanInputs<'_>) -> Result<PlanRequest, Reque
     } else {
         tests.files = files(prefix, &whole);
     }
+    let metadata = git_metadata::metadata(settings, inputs.terminal);
+    let metadata = metadata
+        .into_iter()
+        .map(|(name, value)| (name, value.into()));
     Ok(PlanRequest {
         runner: settings.runner.definition.plan_name.to_owned(),
         identifier: settings.identifier.clone(),
@@ -74,7 +78,7 @@ pub(super) fn plan_request(inputs: &PlanInputs<'_>) -> Result<PlanRequest, Reque
             strategy: selected.strategy.clone(),
             params: selected.params.clone(),
         }),
-        metadata: metadata(settings, inputs.terminal),
+        metadata: Some(metadata.collect()).filter(|values: &BTreeMap<_, _>| !values.is_empty()),
     })
 }
 
@@ -85,15 +89,6 @@ pub(super) fn prefix(settings: &CommonSettings) -> &str {
         .location_prefix
         .as_deref()
         .unwrap_or(settings.runner.definition.location_prefix)
-}
-
-fn metadata(
-    settings: &CommonSettings,
-    terminal: &Terminal,
-) -> Option<BTreeMap<String, serde_json::Value>> {
-    let known = git_metadata::metadata(settings, terminal);
-    let values = known.into_iter().map(|(name, value)| (name, value.into()));
-    Some(values.collect()).filter(|values: &BTreeMap<_, _>| !values.is_empty())
 }
 
 /// Targets, some of which are replaced by their examples.

@@ -106,7 +106,7 @@ fn selectors_match_uploads_with_a_leading_dot_slash() {
     let server = TestServer::start();
     let results = json!([result("A", "one", "./spec/a_spec.rb", 2.0, "passed")]);
     server.upload("b1", "main", &results);
-    let plan = make(&server, &request("b2/step", 2, &["spec/a_spec.rb"]));
+    let plan = create(&server, &request("b2/step", 2, &["spec/a_spec.rb"]));
     assert_eq!(plan["known_timings_ratio"], 1.0);
 }
 

@@ -42,6 +42,7 @@ struct Execution {
 }
 
 /// One run of a package.
+#[derive(Default)]
 struct Run {
     package: String,
     executions: Vec<usize>,
@@ -51,12 +52,6 @@ struct Run {
     home: usize,
     /// The parts with tests of it, and whether one of those failed.
     parts: HashMap<usize, bool>,
-}
-
-#[derive(Default)]
-struct Build {
-    /// Package runs that failed because of it.
-    claims: Vec<usize>,
 }
 
 pub(super) fn split(text: &str, max: usize) -> Option<Vec<Part>> {
@@ -91,7 +86,8 @@ struct Splitter {
     owners: Vec<Owner>,
     executions: Vec<Execution>,
     runs: Vec<Run>,
-    builds: Vec<Build>,
+    /// For each build, the package runs that failed because of it.
+    builds: Vec<Vec<usize>>,
     build_of: HashMap<String, usize>,
     /// The run of each package that has not ended.
     open: HashMap<String, usize>,
@@ -127,10 +123,8 @@ impl Splitter {
         }
         let key = (run, test);
         if ends {
-            let execution = match self.running.remove(&key) {
-                Some(execution) => execution,
-                None => self.execution(run),
-            };
+            let running = self.running.remove(&key);
+            let execution = running.unwrap_or_else(|| self.execution(run));
             self.end_execution(execution, action == "fail");
             return Some(Owner::Execution(execution));
         }
@@ -148,7 +142,7 @@ impl Splitter {
     fn build(&mut self, path: String) -> usize {
         let builds = &mut self.builds;
         *self.build_of.entry(path).or_insert_with(|| {
-            builds.push(Build::default());
+            builds.push(Vec::new());
             builds.len() - 1
         })
     }
@@ -159,11 +153,7 @@ impl Splitter {
             Entry::Vacant(entry) => {
                 self.runs.push(Run {
                     package: package.to_owned(),
-                    executions: Vec::new(),
-                    end: None,
-                    failed: false,
-                    home: 0,
-                    parts: HashMap::new(),
+                    ..Run::default()
                 });
                 *entry.insert(self.runs.len() - 1)
             }
@@ -192,7 +182,7 @@ impl Splitter {
     fn end_run(&mut self, run: usize, end: Option<usize>, failed: bool, build: Option<String>) {
         if let Some(path) = build {
             let build = self.build(path);
-            self.builds[build].claims.push(run);
+            self.builds[build].push(run);
         }
         let mut unfinished = std::mem::take(&mut self.runs[run].executions);
         unfinished.retain(|&execution| self.executions[execution].index == usize::MAX);
@@ -244,13 +234,9 @@ impl Splitter {
         for (number, (start, line)) in lines(text).enumerate() {
             match self.owners[number] {
                 Owner::Execution(execution) => {
-                    owners.clear();
-                    owners.push(self.executions[execution].index / self.max);
+                    owners = vec![self.executions[execution].index / self.max];
                 }
-                Owner::Run(run) => {
-                    owners.clear();
-                    owners.push(self.runs[run].home);
-                }
+                Owner::Run(run) => owners = vec![self.runs[run].home],
                 Owner::Build(build) => owners = self.homes_of(&self.builds[build]),
                 Owner::Previous => {}
             }
@@ -271,12 +257,8 @@ impl Splitter {
     }
 
     /// The parts with the output of a build: those of each package that it broke, else the first.
-    fn homes_of(&self, build: &Build) -> Vec<usize> {
-        let mut homes: Vec<usize> = build
-            .claims
-            .iter()
-            .map(|&run| self.runs[run].home)
-            .collect();
+    fn homes_of(&self, claims: &[usize]) -> Vec<usize> {
+        let mut homes: Vec<usize> = claims.iter().map(|&run| self.runs[run].home).collect();
         homes.sort_unstable();
         homes.dedup();
         if homes.is_empty() {
