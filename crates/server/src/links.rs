@@ -1,13 +1,13 @@
-//! The addresses of things, for answers and pages.
+//! URLs of the API and of pages.
 
 use test_engine_store::Suite;
 use uuid::Uuid;
 
-/// Where archives of commits are sent, below a suite of the API. Requests to it are the only ones
-/// that may be large and slow.
+/// The path for commit archives, below a suite of the API. Only requests to it may be large and
+/// slow.
 pub(crate) const BACKFILL_UPLOAD: &str = "/commit-metadata-backfill/upload";
 
-/// Knows and makes addresses that begin with the server's public URL.
+/// Builds and parses URLs that begin with the server's public URL.
 #[derive(Clone)]
 pub(crate) struct Links {
     public_url: String,
@@ -18,22 +18,20 @@ impl Links {
         Self { public_url }
     }
 
-    /// What every address begins with.
+    /// Without a trailing slash.
     pub(crate) fn public_url(&self) -> &str {
         &self.public_url
     }
 
-    /// Whether browsers talk to the server encrypted.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
     }
 
-    /// The organization's page.
+    /// A path.
     pub(crate) fn organization_page(organization: &str) -> String {
         format!("/organizations/{organization}/analytics")
     }
 
-    /// The path of a suite's page.
     pub(crate) fn suite_path(suite: &Suite) -> String {
         format!(
             "{}/suites/{}",
@@ -42,12 +40,10 @@ impl Links {
         )
     }
 
-    /// A suite's page.
     pub(crate) fn suite_page(&self, suite: &Suite) -> String {
         format!("{}{}", self.public_url, Self::suite_path(suite))
     }
 
-    /// A suite in the API.
     pub(crate) fn suite_api(&self, suite: &Suite) -> String {
         format!(
             "{}/v2/analytics/organizations/{}/suites/{}",
@@ -55,7 +51,7 @@ impl Links {
         )
     }
 
-    /// How the address of a suite in the API looks, for error messages.
+    /// A suite's URL in the API with placeholders, for error messages.
     pub(crate) fn suite_api_pattern(&self) -> String {
         format!(
             "{}/v2/analytics/organizations/ORGANIZATION/suites/SUITE",
@@ -63,7 +59,7 @@ impl Links {
         )
     }
 
-    /// The slugs of organization and suite in the address of a suite, in the API or of its page.
+    /// The slugs of organization and suite in a suite's URL, in the API or of its page.
     pub(crate) fn suite_of_address<'a>(&self, address: &'a str) -> Option<(&'a str, &'a str)> {
         let path = address.strip_prefix(&self.public_url)?;
         let (organization, suite) = match path.strip_prefix("/v2/analytics/organizations/") {
@@ -77,32 +73,26 @@ impl Links {
         (is_slug(organization) && is_slug(suite)).then_some((organization, suite))
     }
 
-    /// Where an archive of a suite's commits is sent.
     pub(crate) fn backfill_upload(&self, suite: &Suite) -> String {
         format!("{}{BACKFILL_UPLOAD}", self.suite_api(suite))
     }
 
-    /// A run's page.
     pub(crate) fn run_page(&self, suite: &Suite, run: Uuid) -> String {
         format!("{}/runs/{run}", self.suite_page(suite))
     }
 
-    /// An upload on its run's page.
     pub(crate) fn upload_on_page(&self, suite: &Suite, run: Uuid, upload: Uuid) -> String {
         format!("{}#upload-{upload}", self.run_page(suite, run))
     }
 
-    /// A run in the API.
     pub(crate) fn run_api(&self, suite: &Suite, run: Uuid) -> String {
         format!("{}/runs/{run}", self.suite_api(suite))
     }
 
-    /// A test's page.
     pub(crate) fn test_page(&self, suite: &Suite, test: Uuid) -> String {
         format!("{}/tests/{test}", self.suite_page(suite))
     }
 
-    /// A test in the API.
     pub(crate) fn test_api(&self, suite: &Suite, test: Uuid) -> String {
         format!("{}/tests/{test}", self.suite_api(suite))
     }

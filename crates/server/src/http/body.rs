@@ -1,7 +1,7 @@
-//! Reading request bodies: whole, decompressed, within the limit and within time.
+//! Reads request bodies completely, decompressed, with limits on size and time.
 //!
-//! Every body of the API comes through here, so a slow, endless or explosive one is stopped in one
-//! place. Decoding what the bytes mean is the endpoints' work.
+//! Every body of the API is read here, so this is the only place that stops slow senders, endless
+//! bodies and gzip bombs.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use super::error::ApiError;
 use crate::App;
 use crate::config::Limits;
 
-/// Bodies above this many bytes are decoded away from the threads that serve connections.
-const BLOCKING_ABOVE: usize = 128 * 1024;
+/// Larger bodies, in bytes, are decoded outside the threads that serve connections.
+const MAX_INLINE_DECODE: usize = 128 * 1024;
 
-/// How large and how slow a body may be.
+/// Limits of a body.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowed {
+pub(crate) struct BodyLimits {
     bytes: usize,
     silence: Duration,
     time: Duration,
 }
 
-impl From<Limits> for Allowed {
+impl From<Limits> for BodyLimits {
     fn from(limits: Limits) -> Self {
         Self {
             bytes: limits.body_bytes,
@@ -39,8 +39,8 @@ impl From<Limits> for Allowed {
     }
 }
 
-/// So many bytes, in the usual time.
-impl From<usize> for Allowed {
+/// A limit in bytes, with the default timeouts.
+impl From<usize> for BodyLimits {
     fn from(bytes: usize) -> Self {
         Self {
             bytes,
@@ -49,15 +49,14 @@ impl From<usize> for Allowed {
     }
 }
 
-/// The whole body of a request, decompressed.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
-    allowed: impl Into<Allowed>,
+    limits: impl Into<BodyLimits>,
 ) -> Result<Bytes, ApiError> {
-    let allowed = allowed.into();
-    let limit = allowed.bytes;
-    let raw = tokio::time::timeout(allowed.time, collect(body, limit, allowed.silence))
+    let limits = limits.into();
+    let limit = limits.bytes;
+    let raw = tokio::time::timeout(limits.time, collect(body, limit, limits.silence))
         .await
         .map_err(|_elapsed| too_slow())??;
     match Encoding::of(headers)? {
@@ -74,9 +73,8 @@ async fn collect(mut body: Body, limit: usize, silence: Duration) -> Result<Byte
             .await
             .map_err(|_elapsed| too_slow())?;
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_broken| {
-            ApiError::bad_request("The body ended before it was complete. Send it again.")
-        })?;
+        let frame = frame
+            .map_err(|_broken| ApiError::bad_request("The body ended early. Send it again."))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -103,11 +101,10 @@ async fn collect(mut body: Body, limit: usize, silence: Duration) -> Result<Byte
 fn too_slow() -> ApiError {
     ApiError::new(
         StatusCode::REQUEST_TIMEOUT,
-        "The body took too long to arrive. Send it again over a faster connection, or in parts.",
+        "The body took too long to arrive. Send it over a faster connection, or in parts.",
     )
 }
 
-/// How a body was compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Identity,
@@ -129,7 +126,7 @@ impl Encoding {
             "gzip" | "x-gzip" => Ok(Self::Gzip),
             _ => Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Content-Encoding must be gzip, or absent.",
+                "Content-Encoding must be gzip or absent.",
             )),
         }
     }
@@ -147,22 +144,22 @@ fn gunzip(compressed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
     Ok(plain.into())
 }
 
-/// Run heavy work where it does not hold up other connections; light work right here.
+/// Runs work on many bytes in a blocking thread, and other work inline.
 pub(crate) async fn run_blocking<T, F>(bytes: usize, work: F) -> Result<T, ApiError>
 where
     F: FnOnce() -> Result<T, ApiError> + Send + 'static,
     T: Send + 'static,
 {
-    if bytes <= BLOCKING_ABOVE {
+    if bytes <= MAX_INLINE_DECODE {
         return work();
     }
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(error) => Err(ApiError::internal("work on the request", &error)),
+        Err(error) => Err(ApiError::internal("process the request", &error)),
     }
 }
 
-/// A JSON body as `T`; anything else is a 400 that says where it stops being that.
+/// A JSON body as `T`; invalid JSON is a 400 that names the field.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T> FromRequest<App> for JsonBody<T>
@@ -180,7 +177,6 @@ where
     }
 }
 
-/// JSON bytes as `T`.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let decoded = serde_path_to_error::deserialize(&mut source).map_err(|error| {
@@ -190,16 +186,11 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         } else {
             format!(" at {field}")
         };
-        ApiError::bad_request(format!(
-            "The body is not the JSON that was expected{place}: {}.",
-            error.inner()
-        ))
+        ApiError::bad_request(format!("Invalid JSON body{place}: {}.", error.inner()))
     })?;
-    source.end().map_err(|error| {
-        ApiError::bad_request(format!(
-            "The body is not the JSON that was expected: {error}."
-        ))
-    })?;
+    source
+        .end()
+        .map_err(|error| ApiError::bad_request(format!("Invalid JSON body: {error}.")))?;
     Ok(decoded)
 }
 
@@ -227,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_gzip_body_is_unpacked_within_the_limit() {
+    async fn gzip_bodies_are_decompressed() {
         let plain = b"hello ".repeat(100);
         let body = gzip(&plain);
         let read_back = read(&encoded("gzip"), Body::from(body), 600).await.unwrap();
@@ -235,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_gzip_bomb_stops_at_the_limit() {
+    async fn gzip_bombs_stop_at_the_limit() {
         let bomb = gzip(&vec![0_u8; 1_000_000]);
         assert!(bomb.len() < 10_000);
         let error = read(&encoded("gzip"), Body::from(bomb), 10_000)
@@ -245,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_plain_body_over_the_limit_is_refused() {
+    async fn plain_bodies_over_the_limit_are_rejected() {
         let error = read(&HeaderMap::new(), Body::from("12345"), 4)
             .await
             .unwrap_err();
@@ -253,7 +244,7 @@ mod tests {
         assert!(error.message().contains("4 bytes"), "{}", error.message());
     }
 
-    /// A body of which nothing more ever comes.
+    /// A body that never sends a frame.
     struct Silent;
 
     impl hyper::body::Body for Silent {
@@ -269,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_sender_is_given_up() {
+    async fn stalled_bodies_time_out() {
         let silence = std::time::Duration::from_millis(20);
         let error = super::collect(Body::new(Silent), 100, silence)
             .await
@@ -278,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_gzip_or_cut_short_is_a_bad_request() {
+    async fn invalid_encodings_are_rejected() {
         let error = read(&encoded("gzip"), Body::from("plain"), 100)
             .await
             .unwrap_err();

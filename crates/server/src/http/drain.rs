@@ -1,9 +1,8 @@
-//! Letting a sender finish before it is refused.
+//! Drains the body of a rejected request before responding.
 //!
-//! A request can be refused on its headers alone, while megabytes of its body are still under way.
-//! Closing the connection then makes many clients report a broken pipe and try again, instead of
-//! reading what was wrong. So the rest of a refused body is read and thrown away first, within
-//! limits.
+//! A request can be rejected because of its headers while megabytes of its body are in transit. If
+//! the connection closes then, many clients report a broken pipe and retry, instead of reading the
+//! error. So the rest of the body is read and discarded first, within limits.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,44 +21,43 @@ use hyper::body::{Frame, SizeHint};
 use crate::App;
 use crate::links::BACKFILL_UPLOAD;
 
-/// The longest a refused sender is listened to.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The same for an archive of commits. Its sender learns only from the answer that it needs a new
-/// form, and reads that once it has sent everything.
-const ARCHIVE_PATIENCE: Duration = Duration::from_mins(5);
+/// How long to keep reading the body of a rejected request.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for a commit archive. The response tells its sender to request a new form, and clients
+/// read it only after sending everything.
+const ARCHIVE_DRAIN_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Bytes that are read from every refused sender, however little is allowed.
-const HEARD_OUT: usize = 8 << 20;
+/// Bytes that are drained even if the limit is smaller.
+const MIN_DRAINED: usize = 8 << 20;
 
-/// Wrap every request.
 pub(super) async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let waits_for_permission = parts.headers.contains_key(EXPECT);
-    let (limit, patience) = if parts.uri.path().ends_with(BACKFILL_UPLOAD) {
+    let expects_continue = parts.headers.contains_key(EXPECT);
+    let (limit, timeout) = if parts.uri.path().ends_with(BACKFILL_UPLOAD) {
         let limit = usize::try_from(app.config.limits.backfill_bytes).unwrap_or(usize::MAX);
-        (limit, ARCHIVE_PATIENCE)
+        (limit, ARCHIVE_DRAIN_TIMEOUT)
     } else {
-        (app.config.limits.body_bytes, PATIENCE)
+        (app.config.limits.body_bytes, DRAIN_TIMEOUT)
     };
     let body = SharedBody(Arc::new(Mutex::new(Inner {
         body,
-        is_begun: false,
+        is_started: false,
     })));
     let rest = SharedBody(Arc::clone(&body.0));
     let response = next.run(Request::from_parts(parts, Body::new(body))).await;
-    let is_refused = response.status().is_client_error() || response.status().is_server_error();
-    // Who was too slow already is not waited for. Whoever waits for permission to send is refused
-    // best by not giving it.
-    let is_slow = response.status() == StatusCode::REQUEST_TIMEOUT;
-    if is_refused && !is_slow && (!waits_for_permission || rest.is_begun()) {
-        let _given_up = tokio::time::timeout(patience, discard(rest, limit)).await;
+    let is_rejected = response.status().is_client_error() || response.status().is_server_error();
+    // Senders that were too slow are not drained, nor those that wait for `100 Continue`: they send
+    // no body unless it is read.
+    let timed_out = response.status() == StatusCode::REQUEST_TIMEOUT;
+    if is_rejected && !timed_out && (!expects_continue || rest.is_started()) {
+        let _elapsed = tokio::time::timeout(timeout, discard(rest, limit)).await;
     }
     response
 }
 
 async fn discard(mut body: SharedBody, limit: usize) {
-    // More than is allowed: what is refused for its size is often only somewhat larger.
-    let mut left = limit.saturating_mul(2).max(HEARD_OUT);
+    // Oversized bodies are often only slightly larger than the limit.
+    let mut left = limit.saturating_mul(2).max(MIN_DRAINED);
     while let Some(Ok(frame)) = body.frame().await {
         let size = frame.data_ref().map_or(0, Bytes::len);
         let Some(less) = left.checked_sub(size) else {
@@ -69,20 +67,20 @@ async fn discard(mut body: SharedBody, limit: usize) {
     }
 }
 
-/// A body that can be taken up again where its reader stopped.
+/// A body that can be read further after the handler has stopped reading it.
 struct SharedBody(Arc<Mutex<Inner>>);
 
 struct Inner {
     body: Body,
-    is_begun: bool,
+    is_started: bool,
 }
 
 impl SharedBody {
-    fn is_begun(&self) -> bool {
+    fn is_started(&self) -> bool {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .is_begun
+            .is_started
     }
 }
 
@@ -95,7 +93,7 @@ impl hyper::body::Body for SharedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.is_begun = true;
+        inner.is_started = true;
         Pin::new(&mut inner.body).poll_frame(context)
     }
 

@@ -1,4 +1,4 @@
-//! The error answers of the API: always JSON with a `message` that says what to do.
+//! Error responses of the API: JSON with a `message`.
 
 use std::fmt::Display;
 
@@ -13,81 +13,72 @@ use crate::error_chain::ErrorChain;
 use crate::oidc::OidcError;
 use crate::rate_limits::RateStatus;
 
-/// Seconds to wait before a request that could not be served is sent again.
+/// In seconds, for 503 responses.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// A request that could not be served.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     status: StatusCode,
     message: String,
     rate: Option<Box<RateStatus>>,
-    trouble: Option<DatabaseTrouble>,
+    database_error: Option<DatabaseErrorKind>,
 }
 
-/// What was wrong with the database, as a word for counting; goes with an answer as an extension.
+/// The kind of a database error, as a metric label; an extension of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct DatabaseTrouble(pub(crate) &'static str);
+pub(crate) struct DatabaseErrorKind(pub(crate) &'static str);
 
 impl ApiError {
-    /// Any status with this message.
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
             message: message.into(),
             rate: None,
-            trouble: None,
+            database_error: None,
         }
     }
 
-    /// The same, counted as trouble with the database.
-    fn with_trouble(mut self, kind: &'static str) -> Self {
-        self.trouble = Some(DatabaseTrouble(kind));
+    /// Counts the error in the metrics of the database.
+    fn with_database_error(mut self, kind: &'static str) -> Self {
+        self.database_error = Some(DatabaseErrorKind(kind));
         self
     }
 
-    /// What was wrong with the database, if that was it.
-    pub(crate) fn trouble(&self) -> Option<DatabaseTrouble> {
-        self.trouble
+    pub(crate) fn database_error(&self) -> Option<DatabaseErrorKind> {
+        self.database_error
     }
 
-    /// 400: the request makes no sense as it is.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 401: no token, or one that is not known.
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, message)
     }
 
-    /// 403: a known token that may not do this.
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, message)
     }
 
-    /// 404: not there, or not for this token.
+    /// 404: also for resources that the token cannot access.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// 413: more bytes than the body limit.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
-                "The body is larger than {limit} bytes after decompression. Send less at once, or \
-                 raise --body-limit-mib on the server."
+                "The body is larger than {limit} bytes after decompression. Send less, or raise \
+                 --body-limit-mib on the server."
             ),
         )
     }
 
-    /// 422: understood, and still not usable.
     pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 
-    /// 429: too often.
     pub(crate) fn rate_limited(rate: RateStatus) -> Self {
         Self {
             rate: Some(Box::new(rate)),
@@ -102,21 +93,19 @@ impl ApiError {
         }
     }
 
-    /// 500: the server's fault. The cause goes to the log, not to the client.
+    /// 500. The cause is logged, and not sent to the client. `doing` follows "failed to".
     pub(crate) fn internal(doing: &str, cause: &dyn Display) -> Self {
         tracing::error!(cause = %cause, "failed to {doing}");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            format!("The server failed to {doing}. Its log says why."),
+            format!("The server failed to {doing}. The server log has the cause."),
         )
     }
 
-    /// The status that will be sent.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The sentence that will be sent.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -129,7 +118,7 @@ impl From<StoreError> for ApiError {
                 Self::not_found(format!("The {what} was deleted in the meantime."))
             }
             StoreError::TooLarge { what, size, limit } => Self::unprocessable(format!(
-                "The {what} is too large: {size}, and at most {limit} is kept."
+                "The {what} is too large: {size}; the maximum is {limit}."
             )),
             StoreError::Full(_)
             | StoreError::ReadOnly(_)
@@ -145,11 +134,13 @@ impl From<StoreError> for ApiError {
                 };
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    format!("The server cannot use its database now: {error}. Try again later."),
+                    format!("The database is unavailable: {error}. Try again later."),
                 )
-                .with_trouble(kind)
+                .with_database_error(kind)
             }
-            _ => Self::internal("use its database", &ErrorChain(&error)).with_trouble("other"),
+            _ => {
+                Self::internal("use the database", &ErrorChain(&error)).with_database_error("other")
+            }
         }
     }
 }
@@ -189,8 +180,8 @@ impl IntoResponse for ApiError {
             reset: rate.map(|rate| rate.reset),
         };
         let mut response = (self.status, Json(body)).into_response();
-        if let Some(trouble) = self.trouble {
-            response.extensions_mut().insert(trouble);
+        if let Some(kind) = self.database_error {
+            response.extensions_mut().insert(kind);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response

@@ -1,7 +1,6 @@
-//! Accepting connections: limits on headers and time, and an orderly end.
+//! Accepts connections, with limits on headers and time, and shuts down gracefully.
 //!
-//! This is its own loop because the one that comes with the web framework has no limit on how long
-//! the headers of a request may take.
+//! axum's own loop has no timeout for request headers.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,20 +13,19 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// The most bytes of request line and headers.
-const HEADER_BYTES: usize = 64 * 1024;
-/// The most headers.
-const HEADER_COUNT: usize = 100;
-/// How long connections may still begin a request once the server is to stop: what was sent before
-/// then may not have been read yet. Long for a network, short for whoever waits for the end.
-const LAST_REQUESTS: Duration = Duration::from_millis(200);
-/// How long to wait when the system has no more connections to give.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Of the request line and headers.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+/// How long connections may start a request after shutdown begins, because requests that were sent
+/// before may not have been read yet.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(200);
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Serve until `shutdown` is done, then finish what is under way, for as long as `limit` or until
-/// `give_up` is done. New connections are refused meanwhile.
+/// Serves until `shutdown` completes. Then it rejects new connections and finishes requests in
+/// progress, until `limit` has passed or `give_up` completes.
 ///
-/// `header_time` is the longest the headers of a request may take, and a connection may idle.
+/// `header_time` is the timeout for the headers of a request, and for idle connections.
 pub(crate) async fn run(
     listener: TcpListener,
     router: Router,
@@ -40,11 +38,11 @@ pub(crate) async fn run(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(header_time)
-        .max_headers(HEADER_COUNT)
-        .max_buf_size(HEADER_BYTES);
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES);
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
-    // What is dropped at the end takes the connections along that were given up.
+    // Dropping the set at the end closes the connections that are left.
     let mut connections = JoinSet::new();
     let mut stopping = false;
     loop {
@@ -56,25 +54,25 @@ pub(crate) async fn run(
             }
             accepted = listener.accept() => accepted,
             Some(_ended) = connections.join_next() => continue,
-            // Nobody is waiting any more.
+            // No connection is waiting to be accepted.
             () = std::future::ready(()), if stopping => break,
         };
         let stream = match accepted {
             Ok((stream, _address)) => stream,
             Err(error) => {
-                // Out of file handles, or a connection that broke at once. The listener is fine.
+                // Out of file descriptors, or the connection was reset. The listener still works.
                 tracing::warn!(cause = %error, "failed to accept a connection");
                 if stopping {
                     break;
                 }
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             }
         };
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(cause = %error, "failed to switch off delays on a connection");
+            tracing::debug!(cause = %error, "failed to set TCP_NODELAY on a connection");
         }
-        let service = TowerToHyperService::new(NeverFails(router.clone()));
+        let service = TowerToHyperService::new(ConnectionService(router.clone()));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -84,7 +82,7 @@ pub(crate) async fn run(
     }
     drop(listener);
     let finish = async {
-        tokio::time::sleep(LAST_REQUESTS).await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
         graceful.shutdown().await;
     };
     tokio::select! {
@@ -92,14 +90,14 @@ pub(crate) async fn run(
         () = tokio::time::sleep(limit) => {}
         () = give_up => {}
     }
-    tracing::warn!("gave up on requests that were still under way");
+    tracing::warn!("shutdown timed out; aborting requests in progress");
 }
 
-/// The router as a service whose requests carry the connection's body type.
+/// The router as a service for the body type of connections.
 #[derive(Clone)]
-struct NeverFails(Router);
+struct ConnectionService(Router);
 
-impl tower::Service<hyper::Request<hyper::body::Incoming>> for NeverFails {
+impl tower::Service<hyper::Request<hyper::body::Incoming>> for ConnectionService {
     type Response = axum::response::Response;
     type Error = Infallible;
     type Future = axum::routing::future::RouteFuture<Infallible>;

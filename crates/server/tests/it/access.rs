@@ -1,7 +1,7 @@
-//! Every address of the API × every kind of token: who gets in, and who is told what.
+//! Every endpoint of the API with every kind of token: which are accepted, and which errors others
+//! get.
 //!
-//! The table is compared with the addresses that the router itself has, so an address without a
-//! row fails here.
+//! A test compares the table with the routes, so every endpoint needs a row.
 
 use std::collections::BTreeSet;
 
@@ -15,35 +15,35 @@ use test_engine_testkit::LocalIssuer;
 
 use crate::support::{Answer, TestServer};
 
-/// Whom an address is for.
+/// Which tokens an endpoint accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
-    /// Everybody.
+enum Accepts {
+    /// No token is required.
     Open,
-    /// The token of the settings that is for it alone.
+    /// The token of --metrics-token.
     Metrics,
-    /// Any live access token, whatever it may do.
+    /// Any live access token or OIDC token.
     AnyAccess,
-    /// Access tokens that the server keeps itself, whatever they may do.
+    /// Any live access token, but no OIDC token.
     OwnToken,
-    /// Any token of the organization, whatever it may do.
+    /// Any token of the organization.
     Member,
-    /// Tokens of the organization with this scope; none that is bound to a suite.
+    /// Access tokens of the organization with this scope.
     Organization(Scope),
-    /// Tokens of the organization with this scope, and OIDC tokens of the suite.
+    /// Access tokens of the organization, and OIDC tokens of the suite, with this scope.
     Suite(Scope),
-    /// The suite's token, and OIDC tokens of the suite that may upload.
+    /// The suite token, and OIDC tokens of the suite with `write_uploads`.
     Uploads,
 }
 
 struct Row {
     method: &'static str,
     path: &'static str,
-    door: Door,
+    accepts: Accepts,
     body: Option<Value>,
-    /// What whoever is let in is answered.
+    /// The status for permitted tokens.
     status: u16,
-    /// It answers so only once: each token is tried on a server of its own.
+    /// The request succeeds only once, so each token gets its own server.
     only_once: bool,
 }
 
@@ -52,10 +52,10 @@ const A: &str = "/v2/analytics/organizations/{organization}";
 
 fn table() -> Vec<Row> {
     use Scope::{ReadSuites, ReadTestPlan, WriteSuites, WriteTestPlan};
-    let row = |method, path, door, status| Row {
+    let row = |method, path, accepts, status| Row {
         method,
         path,
-        door,
+        accepts,
         body: None,
         status,
         only_once: false,
@@ -73,129 +73,139 @@ fn table() -> Vec<Row> {
     let metadata = json!({"env": {"BUILDKITE_TEST_ENGINE_IDENTIFIER": "none"}});
     let suite = json!({"name": "New", "default_branch": "main"});
     vec![
-        row("GET", "/", Door::Open, 200),
-        row("GET", "/healthz", Door::Open, 200),
-        row("GET", "/readyz", Door::Open, 200),
-        row("GET", "/metrics", Door::Metrics, 200),
-        with(upload, row("POST", "/v1/uploads", Door::Uploads, 202)),
-        row("GET", "/v1/uploads/metadata", Door::Uploads, 200),
-        row("GET", "/v2/access-token", Door::AnyAccess, 200),
-        once(row("DELETE", "/v2/access-token", Door::OwnToken, 204)),
+        row("GET", "/", Accepts::Open, 200),
+        row("GET", "/healthz", Accepts::Open, 200),
+        row("GET", "/readyz", Accepts::Open, 200),
+        row("GET", "/metrics", Accepts::Metrics, 200),
+        with(upload, row("POST", "/v1/uploads", Accepts::Uploads, 202)),
+        row("GET", "/v1/uploads/metadata", Accepts::Uploads, 200),
+        row("GET", "/v2/access-token", Accepts::AnyAccess, 200),
+        once(row("DELETE", "/v2/access-token", Accepts::OwnToken, 204)),
         row(
             "GET",
             "/v2/organizations/{organization}/rate_limit",
-            Door::Member,
+            Accepts::Member,
             200,
         ),
-        row("GET", "/.well-known/api-catalog", Door::Open, 200),
-        row("GET", "/v2/analytics/openapi.yaml", Door::Open, 200),
+        row("GET", "/.well-known/api-catalog", Accepts::Open, 200),
+        row("GET", "/v2/analytics/openapi.yaml", Accepts::Open, 200),
         with(
             json!({}),
-            row("POST", "/v1/test-ownerships", Door::Uploads, 415),
+            row("POST", "/v1/test-ownerships", Accepts::Uploads, 415),
         ),
         row(
             "GET",
             "A/builds/{build}/tests",
-            Door::Organization(ReadSuites),
+            Accepts::Organization(ReadSuites),
             404,
         ),
         with(
             json!({"executions": []}),
-            row("PUT", "S/execution-tags", Door::Suite(WriteSuites), 200),
+            row("PUT", "S/execution-tags", Accepts::Suite(WriteSuites), 200),
         ),
-        row("GET", "S/flaky-tests", Door::Suite(ReadSuites), 200),
+        row("GET", "S/flaky-tests", Accepts::Suite(ReadSuites), 200),
         with(
             json!({"operator": "add", "labels": ["a"]}),
             row(
                 "PATCH",
                 "S/tests/{id}/labels",
-                Door::Suite(WriteSuites),
+                Accepts::Suite(WriteSuites),
                 404,
             ),
         ),
-        row("GET", "S/uploads", Door::Suite(ReadSuites), 200),
-        row("GET", "A/suites", Door::Organization(ReadSuites), 200),
+        row("GET", "S/uploads", Accepts::Suite(ReadSuites), 200),
+        row("GET", "A/suites", Accepts::Organization(ReadSuites), 200),
         once(with(
             suite,
-            row("POST", "A/suites", Door::Organization(WriteSuites), 201),
+            row("POST", "A/suites", Accepts::Organization(WriteSuites), 201),
         )),
-        row("GET", "S", Door::Suite(ReadSuites), 200),
+        row("GET", "S", Accepts::Suite(ReadSuites), 200),
         with(
             json!({"color": "#fff"}),
-            row("PATCH", "S", Door::Suite(WriteSuites), 200),
+            row("PATCH", "S", Accepts::Suite(WriteSuites), 200),
         ),
-        once(row("DELETE", "S", Door::Suite(WriteSuites), 204)),
-        row("GET", "S/test_plan", Door::Suite(ReadTestPlan), 400),
+        once(row("DELETE", "S", Accepts::Suite(WriteSuites), 204)),
+        row("GET", "S/test_plan", Accepts::Suite(ReadTestPlan), 400),
         with(
             plan,
-            row("POST", "S/test_plan", Door::Suite(WriteTestPlan), 200),
+            row("POST", "S/test_plan", Accepts::Suite(WriteTestPlan), 200),
         ),
         with(
             json!({"files": []}),
             row(
                 "POST",
                 "S/test_plan/filter_tests",
-                Door::Suite(WriteTestPlan),
+                Accepts::Suite(WriteTestPlan),
                 200,
             ),
         ),
         with(
             json!({"paths": []}),
-            row("POST", "S/test_files", Door::Suite(ReadTestPlan), 200),
+            row("POST", "S/test_files", Accepts::Suite(ReadTestPlan), 200),
         ),
         with(
             metadata,
             row(
                 "POST",
                 "S/test_plan_metadata",
-                Door::Suite(WriteTestPlan),
+                Accepts::Suite(WriteTestPlan),
                 404,
             ),
         ),
         row(
             "GET",
             "S/commit-metadata-backfill",
-            Door::Suite(ReadSuites),
+            Accepts::Suite(ReadSuites),
             200,
         ),
         row(
             "POST",
             "S/commit-metadata-backfill/presigned-upload",
-            Door::Suite(WriteSuites),
+            Accepts::Suite(WriteSuites),
             200,
         ),
-        // Its proof is the form that was handed out, which this request does not have.
-        row("POST", "S/commit-metadata-backfill/upload", Door::Open, 400),
+        // Authenticated by the fields of the form, which this request lacks.
+        row(
+            "POST",
+            "S/commit-metadata-backfill/upload",
+            Accepts::Open,
+            400,
+        ),
         row(
             "GET",
             "S/runs/{id}/uploads/{upload_id}/raw",
-            Door::Suite(ReadSuites),
+            Accepts::Suite(ReadSuites),
             404,
         ),
-        row("GET", "S/commits", Door::Suite(ReadSuites), 200),
-        row("GET", "S/runs", Door::Suite(ReadSuites), 200),
-        row("GET", "S/runs/{id}", Door::Suite(ReadSuites), 404),
+        row("GET", "S/commits", Accepts::Suite(ReadSuites), 200),
+        row("GET", "S/runs", Accepts::Suite(ReadSuites), 200),
+        row("GET", "S/runs/{id}", Accepts::Suite(ReadSuites), 404),
         row(
             "GET",
             "S/runs/{id}/failed_executions",
-            Door::Suite(ReadSuites),
+            Accepts::Suite(ReadSuites),
             404,
         ),
-        row("GET", "S/tests", Door::Suite(ReadSuites), 200),
+        row("GET", "S/tests", Accepts::Suite(ReadSuites), 200),
         with(
             json!({"name": "a"}),
-            row("POST", "S/tests/find", Door::Suite(ReadSuites), 404),
+            row("POST", "S/tests/find", Accepts::Suite(ReadSuites), 404),
         ),
-        row("GET", "S/tests/muted", Door::Suite(ReadSuites), 200),
-        row("GET", "S/tests/skipped", Door::Suite(ReadSuites), 200),
-        row("GET", "S/tests/{id}", Door::Suite(ReadSuites), 404),
-        row("PUT", "S/tests/{id}/mute", Door::Suite(WriteSuites), 404),
-        row("PUT", "S/tests/{id}/skip", Door::Suite(WriteSuites), 404),
-        row("PUT", "S/tests/{id}/enable", Door::Suite(WriteSuites), 404),
+        row("GET", "S/tests/muted", Accepts::Suite(ReadSuites), 200),
+        row("GET", "S/tests/skipped", Accepts::Suite(ReadSuites), 200),
+        row("GET", "S/tests/{id}", Accepts::Suite(ReadSuites), 404),
+        row("PUT", "S/tests/{id}/mute", Accepts::Suite(WriteSuites), 404),
+        row("PUT", "S/tests/{id}/skip", Accepts::Suite(WriteSuites), 404),
+        row(
+            "PUT",
+            "S/tests/{id}/enable",
+            Accepts::Suite(WriteSuites),
+            404,
+        ),
     ]
 }
 
-/// The address as the router has it.
+/// The path of the route.
 fn pattern(path: &str) -> String {
     let suite = format!("{A}/suites/{{suite}}");
     if path == "S" || path.starts_with("S/") {
@@ -207,7 +217,7 @@ fn pattern(path: &str) -> String {
     }
 }
 
-/// An address to ask.
+/// The path of a request.
 fn address(pattern: &str) -> String {
     let mut address = pattern
         .replace("{organization}", "acme")
@@ -219,29 +229,29 @@ fn address(pattern: &str) -> String {
     address
 }
 
-/// What a kind of token is, as far as doors care.
+/// The kinds of tokens that endpoints distinguish.
 #[derive(Clone, Debug)]
 enum Kind {
-    /// No token, or one that proves nothing.
-    Nobody,
-    /// An access token of the organization of the address.
+    /// No token, or an invalid one.
+    Invalid,
+    /// An access token of the organization.
     Access(Vec<Scope>),
     /// One of another organization, with every scope.
     ForeignAccess,
-    /// A live suite token, of whichever suite.
+    /// A live token of any suite.
     SuiteToken,
-    /// An OIDC token for the suite of the address.
+    /// An OIDC token for the suite.
     Oidc(Vec<Scope>),
     /// One for another suite of the same organization, with every scope.
     SiblingOidc,
     /// One for a suite of another organization, with every scope.
     ForeignOidc,
-    /// The one that the settings have for metrics.
+    /// The token of --metrics-token.
     Metrics,
 }
 
-/// What a door answers to a kind: the row's own status, or a refusal and what it must say.
-fn verdict(door: Door, kind: &Kind) -> Result<(), (u16, String)> {
+/// The expected result for a kind of token: success, or an error status and text.
+fn verdict(accepts: Accepts, kind: &Kind) -> Result<(), (u16, String)> {
     let refused = |status: u16, says: &str| Err((status, says.to_owned()));
     let needs = |scope: Scope, scopes: &[Scope]| {
         let writes = scope == Scope::ReadTestPlan && scopes.contains(&Scope::WriteTestPlan);
@@ -251,29 +261,29 @@ fn verdict(door: Door, kind: &Kind) -> Result<(), (u16, String)> {
             refused(403, scope.name())
         }
     };
-    match (door, kind) {
-        (Door::Open, _) => Ok(()),
-        (Door::Metrics, Kind::Metrics) => Ok(()),
-        (Door::Metrics, _) => refused(401, "--metrics-token"),
-        (_, Kind::Nobody | Kind::Metrics) => refused(401, ""),
-        (Door::Uploads, Kind::SuiteToken | Kind::SiblingOidc | Kind::ForeignOidc) => Ok(()),
-        (Door::Uploads, Kind::Oidc(scopes)) => needs(Scope::WriteUploads, scopes),
-        (Door::Uploads, _) | (_, Kind::SuiteToken) => refused(401, ""),
-        (Door::AnyAccess, _) => Ok(()),
-        (Door::OwnToken, Kind::Access(_) | Kind::ForeignAccess) => Ok(()),
-        (Door::OwnToken, _) => refused(400, "cannot be revoked"),
+    match (accepts, kind) {
+        (Accepts::Open, _) => Ok(()),
+        (Accepts::Metrics, Kind::Metrics) => Ok(()),
+        (Accepts::Metrics, _) => refused(401, "--metrics-token"),
+        (_, Kind::Invalid | Kind::Metrics) => refused(401, ""),
+        (Accepts::Uploads, Kind::SuiteToken | Kind::SiblingOidc | Kind::ForeignOidc) => Ok(()),
+        (Accepts::Uploads, Kind::Oidc(scopes)) => needs(Scope::WriteUploads, scopes),
+        (Accepts::Uploads, _) | (_, Kind::SuiteToken) => refused(401, ""),
+        (Accepts::AnyAccess, _) => Ok(()),
+        (Accepts::OwnToken, Kind::Access(_) | Kind::ForeignAccess) => Ok(()),
+        (Accepts::OwnToken, _) => refused(400, "cannot be revoked"),
         (_, Kind::ForeignAccess | Kind::ForeignOidc) => refused(404, "There is no organization"),
-        (Door::Member, _) => Ok(()),
-        (Door::Organization(scope) | Door::Suite(scope), Kind::Access(scopes)) => {
+        (Accepts::Member, _) => Ok(()),
+        (Accepts::Organization(scope) | Accepts::Suite(scope), Kind::Access(scopes)) => {
             needs(scope, scopes)
         }
-        (Door::Organization(scope), Kind::Oidc(scopes)) => {
+        (Accepts::Organization(scope), Kind::Oidc(scopes)) => {
             needs(scope, scopes)?;
             refused(403, "for the suite")
         }
-        (Door::Organization(_), Kind::SiblingOidc) => refused(403, "for the suite"),
-        (Door::Suite(scope), Kind::Oidc(scopes)) => needs(scope, scopes),
-        (Door::Suite(_), Kind::SiblingOidc) => refused(404, "There is no suite"),
+        (Accepts::Organization(_), Kind::SiblingOidc) => refused(403, "for the suite"),
+        (Accepts::Suite(scope), Kind::Oidc(scopes)) => needs(scope, scopes),
+        (Accepts::Suite(_), Kind::SiblingOidc) => refused(404, "There is no suite"),
     }
 }
 
@@ -295,15 +305,15 @@ impl Scene {
             Clock::System,
         );
         let mut tokens = vec![
-            ("no token".to_owned(), Kind::Nobody, None),
+            ("no token".to_owned(), Kind::Invalid, None),
             (
                 "an unknown token".to_owned(),
-                Kind::Nobody,
+                Kind::Invalid,
                 Some("tea_unknown".to_owned()),
             ),
             (
                 "no OIDC token".to_owned(),
-                Kind::Nobody,
+                Kind::Invalid,
                 Some("a.b.c".to_owned()),
             ),
             (
@@ -339,7 +349,7 @@ impl Scene {
     }
 }
 
-/// Tokens that lie in the database, and the policies for those that do not.
+/// Creates tokens in the database, and policies for OIDC tokens.
 async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind, Option<String>)> {
     let now = Timestamp::from_millis(0);
     let acme = admin::organization(store, "acme").await.unwrap();
@@ -401,7 +411,7 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
     let double = admin::create_suite(store, "other", "web", "Web", "main", now)
         .await
         .unwrap();
-    // A browser's session is no token for programs.
+    // Sessions of browsers are not valid for the API.
     let session = "tew_session";
     let kept = NewToken {
         uuid: uuid::Uuid::now_v7(),
@@ -431,20 +441,20 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
     let named = [
         (
             "an expired token",
-            Kind::Nobody,
+            Kind::Invalid,
             expired.secret.expose_secret().to_owned(),
         ),
         (
             "a revoked token",
-            Kind::Nobody,
+            Kind::Invalid,
             revoked.secret.expose_secret().to_owned(),
         ),
         (
             "a revoked suite token",
-            Kind::Nobody,
+            Kind::Invalid,
             gone.secret.expose_secret().to_owned(),
         ),
-        ("a session", Kind::Nobody, session.to_owned()),
+        ("a session", Kind::Invalid, session.to_owned()),
         (
             "a foreign token",
             Kind::ForeignAccess,
@@ -487,12 +497,12 @@ fn oidc_tokens(issuer: &LocalIssuer, base: &str) -> Vec<(String, Kind, Option<St
         ),
         (
             "OIDC, expired".to_owned(),
-            Kind::Nobody,
+            Kind::Invalid,
             token("acme", "web", "all", 1_000),
         ),
         (
             "OIDC that no statement matches".to_owned(),
-            Kind::Nobody,
+            Kind::Invalid,
             token("acme", "web", "none", later),
         ),
         (
@@ -517,7 +527,7 @@ fn oidc_tokens(issuer: &LocalIssuer, base: &str) -> Vec<(String, Kind, Option<St
 }
 
 #[test]
-fn every_address_has_a_row_and_no_row_is_left_over() {
+fn the_table_covers_every_endpoint() {
     let served: BTreeSet<String> = test_engine::api_addresses()
         .into_iter()
         .map(|(method, path)| format!("{method} {path}"))
@@ -530,22 +540,22 @@ fn every_address_has_a_row_and_no_row_is_left_over() {
     let stale: Vec<_> = rows.difference(&served).collect();
     assert!(
         missing.is_empty() && stale.is_empty(),
-        "say in this table who may use {missing:#?}; no longer served: {stale:#?}"
+        "add rows for {missing:#?}; remove rows for {stale:#?}"
     );
 }
 
 #[test]
-fn every_door_opens_for_the_right_tokens_only() {
+fn endpoints_accept_only_permitted_tokens() {
     let issuer = LocalIssuer::start();
     let shared = Scene::start(&issuer);
     let mut asked = 0;
     for row in table() {
         for (index, (name, kind, token)) in shared.tokens.iter().enumerate() {
             let case = format!("{} {} with {name}", row.method, row.path);
-            let expected = verdict(row.door, kind);
+            let expected = verdict(row.accepts, kind);
             let own = (row.only_once && expected.is_ok()).then(|| Scene::start(&issuer));
             let answer = match &own {
-                // Tokens differ from server to server; their places do not.
+                // Tokens differ between servers, but have the same index.
                 Some(scene) => scene.ask(&row, scene.tokens[index].2.as_deref()),
                 None => shared.ask(&row, token.as_deref()),
             };
@@ -562,5 +572,8 @@ fn every_door_opens_for_the_right_tokens_only() {
             }
         }
     }
-    assert!(asked > 700, "{asked} is not every address with every token");
+    assert!(
+        asked > 700,
+        "{asked} requests are too few for all endpoints and tokens"
+    );
 }

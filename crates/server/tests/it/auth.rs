@@ -1,5 +1,4 @@
-//! Tokens: what they tell of themselves, how they are written, when they end. Which address takes
-//! which is told in `access`.
+//! Tokens: their scopes, formats and expiry. `access` tests which endpoints accept them.
 
 use serde_json::json;
 use test_engine::scopes::Scope;
@@ -7,7 +6,7 @@ use test_engine::scopes::Scope;
 use crate::support::{SUITE, TestServer};
 
 #[test]
-fn a_suite_of_another_organization_is_not_there_even_with_an_equal_slug() {
+fn suites_of_other_organizations_are_not_found_even_with_the_same_slug() {
     let server = TestServer::start();
     let other = server.token("other", &Scope::ALL);
     let path = "/v2/analytics/organizations/other/suites/web";
@@ -20,7 +19,7 @@ fn a_suite_of_another_organization_is_not_there_even_with_an_equal_slug() {
 }
 
 #[test]
-fn a_token_tells_what_it_may_do() {
+fn a_token_lists_its_scopes() {
     let server = TestServer::start();
     let token = server.token("acme", &[Scope::ReadSuites, Scope::WriteTestPlan]);
     let told = server
@@ -34,7 +33,7 @@ fn a_token_tells_what_it_may_do() {
 }
 
 #[test]
-fn uploads_take_every_spelling_of_a_suite_token_and_no_access_token() {
+fn uploads_accept_every_suite_token_format_and_no_access_token() {
     let server = TestServer::start();
     let metadata = |authorization: &str| {
         server
@@ -61,7 +60,7 @@ fn uploads_take_every_spelling_of_a_suite_token_and_no_access_token() {
 }
 
 #[test]
-fn revoked_and_expired_tokens_are_refused_at_once() {
+fn revoked_and_expired_tokens_are_rejected_immediately() {
     use secrecy::ExposeSecret as _;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};

@@ -491,6 +491,6 @@ fn a_run_shows_its_commit_escaped() {
         assert!(!shown.contains(wrong), "{wrong}: {shown}");
     }
     let suite = page(&server, "");
-    assert!(suite.contains("Commits known"), "{suite}");
+    assert!(suite.contains("Known commits"), "{suite}");
     assert!(suite.contains("ingested"), "{suite}");
 }

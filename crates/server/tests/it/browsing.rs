@@ -1,5 +1,5 @@
-//! Browsers against the pages: headers on all of them, forms that only our own pages can send,
-//! sessions that end, and a real browser that meets hostile texts.
+//! Security of the pages: headers, cross-site forms, sessions, and a real browser with hostile
+//! results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,7 +14,7 @@ use crate::support::{Answer, SUITE, TestServer, result};
 
 const PAGES: &str = "/organizations/acme/analytics";
 const FORM: &str = "application/x-www-form-urlencoded";
-/// A day in milliseconds.
+/// In milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 fn sign_in(server: &TestServer, next: &str) -> Answer {
@@ -78,9 +78,9 @@ fn run_and_test(server: &TestServer, name: &str) -> (String, String) {
     (run, test)
 }
 
-/// `bin/load` has a list of what it looks at.
+/// The pages that `bin/load` requests are listed in a file.
 #[test]
-fn load_is_measured_on_every_page() {
+fn the_load_test_covers_every_page() {
     let looked_at = include_str!("../../../../benches/src/load/pages.txt");
     let looked_at: Vec<&str> = looked_at
         .lines()
@@ -99,7 +99,7 @@ fn load_is_measured_on_every_page() {
 }
 
 #[test]
-fn every_page_and_every_refusal_has_the_headers_that_protect_a_reader() {
+fn all_pages_have_security_headers() {
     let server = TestServer::start();
     let (run, test) = run_and_test(&server, "shaky");
     let cookie = cookie(&server);
@@ -116,7 +116,7 @@ fn every_page_and_every_refusal_has_the_headers_that_protect_a_reader() {
         .collect();
     assert!(pages.len() >= 7, "{pages:?}");
     for path in &pages {
-        // Who has one organization only is sent on to it.
+        // Redirects to the only organization.
         let expected = if path == "/organizations" { 303 } else { 200 };
         assert_eq!(get(&server, path, &cookie).status, expected, "{path}");
     }
@@ -156,7 +156,7 @@ fn every_page_and_every_refusal_has_the_headers_that_protect_a_reader() {
             assert_eq!(header("cache-control"), "no-store", "{path}");
         }
     }
-    // What is no page is not taken for one either.
+    // API responses are not sniffed as pages.
     let state = format!("{test}/state");
     for path in [
         "/",
@@ -177,7 +177,7 @@ fn every_page_and_every_refusal_has_the_headers_that_protect_a_reader() {
 }
 
 #[test]
-fn forms_are_taken_from_our_own_pages_only() {
+fn cross_site_forms_are_rejected() {
     let server = TestServer::start();
     let (_, test) = run_and_test(&server, "shaky");
     let state = format!("{test}/state");
@@ -195,7 +195,7 @@ fn forms_are_taken_from_our_own_pages_only() {
             let answer = post(&server, path, &own, &fields);
             assert_eq!(answer.status, 403, "{path} {fields}: {}", answer.text());
         }
-        // Without a session there is nothing to forge.
+        // Without a session.
         let answer = post(
             &server,
             path,
@@ -207,7 +207,7 @@ fn forms_are_taken_from_our_own_pages_only() {
             "{path}: {}",
             answer.status
         );
-        // A link or an image cannot do it at all.
+        // Links and images cannot submit it.
         assert_eq!(get(&server, path, &own).status, 405, "{path}");
     }
     let muted = server.get(&format!("{SUITE}/tests/muted")).ok();
@@ -223,7 +223,7 @@ fn forms_are_taken_from_our_own_pages_only() {
 }
 
 #[test]
-fn nobody_is_signed_in_from_another_site() {
+fn cross_site_sign_in_is_rejected() {
     let server = TestServer::start();
     let host = server.base.trim_start_matches("http://").to_owned();
     let from = |headers: &[(&str, &str)]| {
@@ -254,7 +254,7 @@ fn nobody_is_signed_in_from_another_site() {
 }
 
 #[test]
-fn signing_in_leads_nowhere_else() {
+fn sign_in_redirects_only_to_local_paths() {
     let server = TestServer::start();
     for next in [
         "https%3A%2F%2Fevil.example",
@@ -279,7 +279,7 @@ fn signing_in_leads_nowhere_else() {
 }
 
 #[test]
-fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+fn the_session_cookie_is_protected() {
     for (public_url, is_secure) in [(None, false), (Some("https://tests.example.com"), true)] {
         let server = TestServer::with(
             |config| config.network.public_url = public_url.map(str::to_owned),
@@ -299,7 +299,7 @@ fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
 }
 
 #[test]
-fn a_session_ends_by_itself_after_a_week() {
+fn sessions_expire_after_a_week() {
     let time = Arc::new(AtomicI64::new(DAY));
     let server = TestServer::with(|_| {}, Clock::Fixed(Arc::clone(&time)));
     let cookie = cookie(&server);
@@ -314,7 +314,7 @@ fn a_session_ends_by_itself_after_a_week() {
 }
 
 #[test]
-fn a_session_may_do_what_its_token_may() {
+fn a_session_has_the_scopes_of_its_token() {
     let server = TestServer::start();
     let (_, test) = run_and_test(&server, "shaky");
     let reader = server.token("acme", &[Scope::ReadSuites]);
@@ -341,7 +341,7 @@ fn a_session_may_do_what_its_token_may() {
 }
 
 #[test]
-fn a_real_browser_runs_nothing_of_a_hostile_result() {
+fn a_browser_executes_nothing_from_a_hostile_result() {
     let home = tempfile::tempdir().unwrap();
     let dump = |address: &str| {
         let mut command = clean_command("chromium", home.path());
@@ -359,7 +359,7 @@ fn a_real_browser_runs_nothing_of_a_hostile_result() {
         finished.expect_code(0);
         finished.stdout
     };
-    // It does run scripts where it meets them, so the rest means something.
+    // Verifies that this browser runs scripts at all.
     let trap = home.path().join("trap.html");
     fs_err::write(
         &trap,

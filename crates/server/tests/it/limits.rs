@@ -1,4 +1,4 @@
-//! What holds for every request: JSON errors, limits, and an orderly end.
+//! Behavior of all requests: JSON errors, limits and graceful shutdown.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use test_engine_store::Timestamp;
 use crate::support::{SUITE, TestServer, result};
 
 #[test]
-fn unknown_addresses_and_methods_answer_in_json() {
+fn unknown_paths_and_methods_are_json_errors() {
     let server = TestServer::start();
     let message = server.get("/v2/nothing").error(404);
     assert!(message.contains("/v2/nothing"), "{message}");
@@ -24,7 +24,7 @@ fn unknown_addresses_and_methods_answer_in_json() {
 }
 
 #[test]
-fn signs_of_life() {
+fn root_and_health_endpoints_respond() {
     let server = TestServer::start();
     assert_eq!(
         server.ask("GET", "/healthz").send().ok(),
@@ -43,7 +43,7 @@ fn signs_of_life() {
 }
 
 #[test]
-fn an_organization_that_asks_too_often_waits() {
+fn requests_over_the_rate_limit_are_rejected() {
     let clock = Clock::fixed_at(Timestamp::from_millis(60_000_000));
     let server = TestServer::with(
         |config| {
@@ -65,7 +65,7 @@ fn an_organization_that_asks_too_often_waits() {
     let message = refused.error(429);
     assert!(message.contains("2 requests a minute"), "{message}");
     assert_eq!(refused.header("ratelimit-reset"), Some("60"));
-    // Plans are counted apart, and strangers and other organizations are not counted here.
+    // Plans and other organizations are counted separately; invalid tokens do not count.
     server
         .get(&format!("{SUITE}/test_plan?identifier=x"))
         .error(404);
@@ -88,7 +88,7 @@ fn an_organization_that_asks_too_often_waits() {
 }
 
 #[test]
-fn headers_without_end_are_refused() {
+fn endless_headers_are_rejected() {
     let server = TestServer::start();
     let mut stream = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").unwrap();
@@ -108,7 +108,7 @@ fn headers_without_end_are_refused() {
 }
 
 #[test]
-fn a_large_upload_with_a_bad_token_is_told_so() {
+fn a_large_upload_with_an_invalid_token_gets_the_error() {
     let server = TestServer::start();
     let body = format!("{{\"data\":\"{}\"}}", "x".repeat(20_000_000));
     let message = server
@@ -129,7 +129,7 @@ fn a_large_upload_with_a_bad_token_is_told_so() {
 }
 
 #[test]
-fn a_request_under_way_is_finished_when_the_server_stops() {
+fn shutdown_finishes_requests_in_progress() {
     let mut server = TestServer::start();
     let body = json!({"format": "json", "run_env": {"key": "last"}, "data": [result("", "a", "a", 1.0, "passed")]}).to_string();
     let mut stream = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
@@ -139,13 +139,13 @@ fn a_request_under_way_is_finished_when_the_server_stops() {
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // The server asks for the body, so the request is under way.
+    // The server sends `100 Continue`, so the request is in progress.
     let mut interim = [0; 25];
     stream.read_exact(&mut interim).unwrap();
     assert_eq!(&interim[..12], b"HTTP/1.1 100");
     let address = server.base.trim_start_matches("http://").to_owned();
     let sender = std::thread::spawn(move || {
-        // Sent only once nobody new is let in.
+        // Sent after the server stops accepting connections.
         while TcpStream::connect(&address).is_ok() {
             std::thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! Labels, owners, tags, builds and the health of uploads through REST.
+//! Labels, owners, tags, builds and uploads in the REST API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -69,7 +69,7 @@ fn send_owners(server: &TestServer, text: &str) -> Answer {
 }
 
 #[test]
-fn labels_are_changed_shown_and_filtered_by() {
+fn labels_can_be_changed_and_filtered() {
     let server = seeded();
     let id = find(&server, "B", "shaky");
     let test = label(&server, &id, "add", &["flaky", "größer 🐢"]).ok();
@@ -113,7 +113,7 @@ fn labels_are_changed_shown_and_filtered_by() {
 }
 
 #[test]
-fn flaky_tests_are_those_with_the_label() {
+fn tests_with_the_label_are_listed_as_flaky() {
     let server = seeded();
     let flaky = |query: &str| server.get(&format!("{SUITE}/flaky-tests{query}"));
     assert_eq!(flaky("").ok(), json!([]));
@@ -134,7 +134,7 @@ fn flaky_tests_are_those_with_the_label() {
 }
 
 #[test]
-fn owners_come_from_the_file_that_was_sent_last() {
+fn the_latest_owners_file_applies() {
     let server = seeded();
     assert_eq!(list(&server, "").ok()[0]["owners"], json!([]));
     let answer = send_owners(&server, "* everybody\n/spec/b* b-team # theirs\nlonely\n").ok();
@@ -157,7 +157,7 @@ fn owners_come_from_the_file_that_was_sent_last() {
 }
 
 #[test]
-fn what_is_no_file_of_owners_is_refused() {
+fn invalid_owners_files_are_rejected() {
     let server = seeded();
     let send = |content_type: &str, body: Vec<u8>| {
         server
@@ -189,7 +189,7 @@ fn what_is_no_file_of_owners_is_refused() {
 }
 
 #[test]
-fn lists_are_filtered_by_branches_tags_and_results() {
+fn tests_can_be_filtered_by_branch_tag_and_result() {
     let server = seeded();
     server.upload(
         "b2",
@@ -234,7 +234,7 @@ fn lists_are_filtered_by_branches_tags_and_results() {
 }
 
 #[test]
-fn a_build_has_its_tests_and_no_others() {
+fn a_build_lists_only_its_own_tests() {
     let server = seeded();
     server.upload(
         "b2",
@@ -262,7 +262,7 @@ fn a_build_has_its_tests_and_no_others() {
 }
 
 #[test]
-fn executions_are_tagged_once_a_minute_and_found_by_it() {
+fn executions_can_be_tagged_once_per_minute() {
     let time = Arc::new(AtomicI64::new(100 * DAY));
     let server = TestServer::with(|_| {}, Clock::Fixed(Arc::clone(&time)));
     let receipt = server.upload("b1", "main", &json!([result("A", "a", "a", 1.0, "failed")]));
@@ -311,7 +311,7 @@ fn executions_are_tagged_once_a_minute_and_found_by_it() {
     assert!(message.contains("100001"), "{message}");
     let nobody = "018f2f6e-0000-8000-8000-000000000000";
     put(&json!({"executions": [{"id": nobody, "tags": {}}]})).error(404);
-    // No minute has passed since.
+    // Within the same minute.
     let refused = server
         .ask("PUT", &format!("{SUITE}/execution-tags"))
         .bearer(&server.access)
@@ -332,7 +332,7 @@ fn executions_are_tagged_once_a_minute_and_found_by_it() {
 }
 
 #[test]
-fn uploads_are_listed_with_what_became_of_them() {
+fn uploads_are_listed_with_their_state() {
     let server = seeded();
     let metadata = |key: &str| json!({"format": "json", "run_env": {"key": key}, "data": 7});
     server.upload_json(&metadata("bad")).error(422);
@@ -375,7 +375,7 @@ fn uploads_are_listed_with_what_became_of_them() {
 }
 
 #[test]
-fn a_run_without_results_is_given_up_after_a_day() {
+fn a_run_without_results_is_stale_after_a_day() {
     let time = Arc::new(AtomicI64::new(100 * DAY));
     let server = TestServer::with(|_| {}, Clock::Fixed(Arc::clone(&time)));
     server.upload("empty", "main", &json!([]));
@@ -392,7 +392,7 @@ fn a_run_without_results_is_given_up_after_a_day() {
 }
 
 #[test]
-fn a_token_can_take_itself_back() {
+fn a_token_can_revoke_itself() {
     let server = TestServer::start();
     let token = server.token("acme", &[Scope::ReadSuites]);
     let ask = |method: &str| server.ask(method, "/v2/access-token").bearer(&token).send();
@@ -403,7 +403,7 @@ fn a_token_can_take_itself_back() {
 }
 
 #[test]
-fn an_organization_can_ask_where_it_stands() {
+fn the_rate_limit_status_can_be_read() {
     let clock = Clock::fixed_at(Timestamp::from_millis(60_030_000));
     let server = TestServer::with(|config| config.limits.rest_requests_per_minute = 9, clock);
     server.get(SUITE).ok();
@@ -422,7 +422,7 @@ fn an_organization_can_ask_where_it_stands() {
 }
 
 #[test]
-fn the_api_says_where_it_is_described() {
+fn the_api_catalog_links_to_the_document() {
     let server = TestServer::start();
     let catalog = server.ask("GET", "/.well-known/api-catalog").send();
     let kind = catalog.header("content-type").unwrap();

@@ -1,4 +1,4 @@
-//! Suites, runs, what failed in them, and their commits.
+//! Suites, runs, failed executions and commits in the REST API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,7 +10,7 @@ use super::TestServer;
 use crate::support::{SUITE, result};
 
 #[test]
-fn a_suite_has_what_clients_read() {
+fn a_suite_has_the_fields_that_clients_read() {
     let server = TestServer::start();
     let suite = server.get(SUITE).ok();
     assert_eq!(
@@ -50,7 +50,7 @@ fn runs_are_listed_newest_first_and_by_build() {
 }
 
 #[test]
-fn failures_carry_their_texts_when_asked() {
+fn failures_include_their_texts_on_request() {
     let server = TestServer::start();
     let data = json!([{
         "scope": "Cart", "name": "adds", "location": "cart.rb:7", "file_name": "cart.rb", "result": "failed",
@@ -92,7 +92,7 @@ fn failures_carry_their_texts_when_asked() {
 }
 
 #[test]
-fn commits_are_lines_of_text() {
+fn commits_are_listed_one_per_line() {
     let day = 24 * 60 * 60 * 1_000;
     let time = Arc::new(AtomicI64::new(100 * day));
     let server = TestServer::with(|_| {}, Clock::Fixed(Arc::clone(&time)));

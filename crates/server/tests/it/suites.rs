@@ -1,4 +1,4 @@
-//! Making, changing and deleting suites.
+//! Creating, changing and deleting suites.
 
 use serde_json::{Value, json};
 use test_engine::scopes::Scope;
@@ -6,7 +6,7 @@ use test_engine::scopes::Scope;
 use super::TestServer;
 use crate::support::{SUITE, result};
 
-/// In YAML, as the hosted product writes it.
+/// The YAML format of the hosted product.
 const POLICY: &str = "- iss: https://a\n  claims: {b: c}\n  scopes: [read_suites]\n";
 const SUITES: &str = "/v2/analytics/organizations/acme/suites";
 
@@ -19,7 +19,7 @@ fn validation(server: &TestServer, body: &Value) -> String {
 }
 
 #[test]
-fn a_suite_is_made_with_all_its_fields() {
+fn a_suite_is_created_with_all_fields() {
     let server = TestServer::start();
     let made = server.post(
         SUITES,
@@ -46,7 +46,7 @@ fn a_suite_is_made_with_all_its_fields() {
 }
 
 #[test]
-fn the_token_is_shown_when_asked_for_and_uploads_with_it() {
+fn the_suite_token_is_shown_on_request() {
     let server = TestServer::start();
     let made = server.post(
         SUITES,
@@ -60,14 +60,14 @@ fn the_token_is_shown_when_asked_for_and_uploads_with_it() {
             .send()
     };
     assert_eq!(metadata(&token).status, 200);
-    // Another one on request; the first stays good.
+    // A second token on request; the first stays valid.
     let path = format!("{SUITES}/api");
     let changed = server.patch(&path, &json!({"show_api_token": true})).ok();
     let second = changed["api_token"].as_str().unwrap();
     assert_ne!(second, token);
     assert_eq!(metadata(second).status, 200);
     assert_eq!(metadata(&token).status, 200);
-    // Reading shows none: only hashes are kept. Who may not write is told so.
+    // GET never has the token, because only hashes are stored, and requires `write_suites`.
     let read = server.get(&format!("{path}?show_api_token=true")).ok();
     assert_eq!(read.get("api_token"), None);
     let reader = server.token("acme", &[Scope::ReadSuites]);
@@ -80,7 +80,7 @@ fn the_token_is_shown_when_asked_for_and_uploads_with_it() {
 }
 
 #[test]
-fn what_cannot_be_a_suite_is_refused_with_every_problem() {
+fn invalid_suites_are_rejected_with_every_problem() {
     let server = TestServer::start();
     assert_eq!(
         validation(&server, &json!({})),
@@ -110,7 +110,7 @@ fn what_cannot_be_a_suite_is_refused_with_every_problem() {
 }
 
 #[test]
-fn a_change_leaves_what_it_does_not_name() {
+fn absent_fields_keep_their_values() {
     let server = TestServer::start();
     let changed = server
         .patch(
@@ -135,7 +135,7 @@ fn a_change_leaves_what_it_does_not_name() {
 }
 
 #[test]
-fn a_deleted_suite_is_gone_at_once_with_its_tokens_and_its_slug_is_free() {
+fn deleting_a_suite_removes_its_tokens_and_frees_its_slug() {
     let server = TestServer::start();
     server.upload("b1", "main", &json!([result("", "a", "a", 1.0, "passed")]));
     let deleted = server.delete(SUITE);
@@ -154,7 +154,7 @@ fn a_deleted_suite_is_gone_at_once_with_its_tokens_and_its_slug_is_free() {
 }
 
 #[test]
-fn two_organizations_may_have_the_same_slug_and_share_nothing() {
+fn suites_with_the_same_slug_in_two_organizations_are_separate() {
     let server = TestServer::start();
     let other = server.token("other", &Scope::ALL);
     let theirs = "/v2/analytics/organizations/other/suites";
@@ -188,7 +188,7 @@ fn two_organizations_may_have_the_same_slug_and_share_nothing() {
 }
 
 #[test]
-fn a_policy_that_grants_more_than_its_writer_has_is_refused() {
+fn a_policy_cannot_grant_scopes_its_author_lacks() {
     let server = TestServer::start();
     let writer = server.token("acme", &[Scope::WriteSuites]);
     let set = |scope: &str| {
@@ -203,7 +203,7 @@ fn a_policy_that_grants_more_than_its_writer_has_is_refused() {
     assert!(message.contains("write_test_plan"), "{message}");
     assert_eq!(server.get(SUITE).ok()["oidc_policy"], Value::Null);
     assert_eq!(set("write_suites").status, 200);
-    // Whoever may write the suite may have a token for its uploads anyway.
+    // Anyone who may change the suite can create a suite token for uploads.
     assert_eq!(set("write_uploads").status, 200);
     let message = set("admin").error(422);
     assert!(

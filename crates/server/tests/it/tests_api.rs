@@ -1,4 +1,4 @@
-//! Tests through REST: find, read, mute, skip, enable, list.
+//! Tests in the REST API: find, get, mute, skip, enable, list.
 
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn a_test_is_found_by_its_exact_scope_and_name() {
 }
 
 #[test]
-fn states_are_set_listed_and_taken_back() {
+fn test_states_can_be_set_and_listed() {
     let server = seeded();
     let shaky = find(&server, "B", "shaky");
     let path = format!("{SUITE}/tests/{}", shaky["id"].as_str().unwrap());
@@ -128,7 +128,7 @@ fn failures_of_muted_tests_do_not_fail_a_run() {
 }
 
 #[test]
-fn lists_are_sorted_filtered_and_paged() {
+fn tests_can_be_sorted_filtered_and_paged() {
     let server = seeded();
     let list = |query: &str| server.get(&format!("{SUITE}/tests{query}")).ok();
     assert_eq!(names(&list("")), ["slow", "shaky", "fast"]);
@@ -150,7 +150,7 @@ fn lists_are_sorted_filtered_and_paged() {
 }
 
 #[test]
-fn the_newer_api_tells_what_executions_come_to() {
+fn tests_include_metrics_with_the_version_header() {
     let server = seeded();
     let ask = |version: &str, path: &str| {
         server

@@ -1,4 +1,4 @@
-//! The pages: who may see them, what they show, and that nothing in a result can harm a reader.
+//! The pages: access, content and escaping.
 
 use serde_json::json;
 use test_engine::clock::Clock;
@@ -30,7 +30,7 @@ fn sign_in(server: &TestServer, token: &str) -> Answer {
         .send()
 }
 
-/// The cookie of somebody who signed in with this token.
+/// The session cookie after sign-in with this token.
 fn cookie(server: &TestServer, token: &str) -> String {
     let answer = sign_in(server, token);
     assert_eq!(answer.status, 303, "{}", answer.text());
@@ -56,7 +56,7 @@ fn form_token(page: &Answer) -> String {
 }
 
 #[test]
-fn strangers_are_asked_to_sign_in_and_come_back_to_where_they_were() {
+fn anonymous_viewers_sign_in_and_return_to_the_page() {
     let server = TestServer::start();
     let answer = page(
         &server,
@@ -85,7 +85,7 @@ fn strangers_are_asked_to_sign_in_and_come_back_to_where_they_were() {
 }
 
 #[test]
-fn signing_in_makes_a_session_that_ends_with_its_token() {
+fn a_session_ends_with_its_token() {
     let server = TestServer::start();
     let answer = sign_in(&server, &server.access);
     assert_eq!(
@@ -99,7 +99,7 @@ fn signing_in_makes_a_session_that_ends_with_its_token() {
     assert!(!set.contains(&server.access));
     let cookie = set.split(';').next().unwrap();
     assert_eq!(page(&server, PAGES, Some(cookie)).status, 200);
-    // The cookie is no API token, and another organization stays closed.
+    // The session is not valid for the API, nor for another organization.
     let secret = cookie.split_once('=').unwrap().1;
     server.ask("GET", SUITE).bearer(secret).send().error(401);
     server.token("other", &Scope::ALL);
@@ -127,7 +127,7 @@ fn signing_in_makes_a_session_that_ends_with_its_token() {
 }
 
 #[test]
-fn wrong_tokens_do_not_sign_in() {
+fn invalid_tokens_cannot_sign_in() {
     let server = TestServer::start();
     let plans_only = server.token("acme", &[Scope::WriteTestPlan]);
     for token in [
@@ -150,7 +150,7 @@ fn wrong_tokens_do_not_sign_in() {
 }
 
 #[test]
-fn signing_out_ends_the_session() {
+fn sign_out_ends_the_session() {
     let server = TestServer::start();
     let cookie = cookie(&server, &server.access);
     let token = form_token(&page(&server, PAGES, Some(&cookie)));
@@ -170,7 +170,7 @@ fn signing_out_ends_the_session() {
 }
 
 #[test]
-fn tests_are_muted_from_their_page_by_those_who_may() {
+fn tests_can_be_muted_on_their_page_with_write_suites() {
     let server = TestServer::start();
     server.upload(
         "b1",
@@ -254,7 +254,7 @@ fn tests_are_muted_from_their_page_by_those_who_may() {
 }
 
 #[test]
-fn an_open_server_is_read_by_everybody_and_changed_by_nobody() {
+fn an_open_server_is_read_only_for_anonymous_viewers() {
     let server = open();
     server.upload(
         "b1",
@@ -298,7 +298,7 @@ fn an_open_server_is_read_by_everybody_and_changed_by_nobody() {
 }
 
 #[test]
-fn pages_show_what_came_in_and_run_nothing_of_it() {
+fn pages_escape_uploaded_text() {
     let server = open();
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
     let data = json!([
@@ -358,7 +358,7 @@ fn pages_show_what_came_in_and_run_nothing_of_it() {
 }
 
 #[test]
-fn the_style_comes_with_the_program() {
+fn the_style_sheet_is_embedded() {
     let server = TestServer::start();
     let form = page(&server, "/sign-in", None).text();
     let (_, rest) = form.split_once("rel=\"stylesheet\" href=\"").unwrap();

@@ -1,6 +1,6 @@
 //! `GET …/flaky-tests`: the older list of flaky tests.
 //!
-//! Flaky are the tests with the label `flaky`, whoever added it. An instance is a failed execution
+//! Tests with the label `flaky` are flaky, no matter who added it. An instance is a failed execution
 //! in the period.
 
 use axum::extract::State;

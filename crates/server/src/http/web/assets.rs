@@ -1,9 +1,9 @@
-//! The one style sheet, part of the program.
+//! The style sheet, which is part of the binary.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
 
-/// Where pages find it; the version in it lets browsers keep it for a year.
+/// Contains the version, so that browsers can cache it.
 pub(super) const STYLE: &str = concat!("/assets/", env!("CARGO_PKG_VERSION"), "/style.css");
 
 const TEXT: &str = include_str!("../../../assets/style.css");

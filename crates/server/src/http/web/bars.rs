@@ -1,25 +1,24 @@
-//! The recent executions of a test as bars of their duration, for a picture made without script.
+//! The recent executions of a test as a bar chart of their durations, in SVG.
 
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::Execution;
 
-/// Height of the picture, in its own units; the lowest bar keeps two of them.
+/// Height of the chart in SVG units; bars are at least 2 high.
 const HEIGHT: u64 = 48;
-/// From one bar to the next.
+/// Distance between bars.
 const STEP: usize = 12;
 
-/// One execution.
 pub(super) struct Bar {
     pub(super) x: usize,
     pub(super) y: u64,
     pub(super) height: u64,
     pub(super) class: &'static str,
-    /// Failed ones get a cross as well as a colour.
+    /// Failed executions are marked by a cross too, not only by colour.
     pub(super) is_failed: bool,
 }
 
-/// Oldest on the left. `executions` are newest first, as the history lists them.
+/// Bars with the oldest execution on the left; `executions` are newest first.
 pub(super) fn of(executions: &[Execution]) -> Vec<Bar> {
     let longest = executions
         .iter()
@@ -30,7 +29,7 @@ pub(super) fn of(executions: &[Execution]) -> Vec<Bar> {
         .iter()
         .rev()
         .enumerate()
-        .map(|(place, execution)| {
+        .map(|(index, execution)| {
             let share = execution
                 .duration
                 .unwrap_or_default()
@@ -39,7 +38,7 @@ pub(super) fn of(executions: &[Execution]) -> Vec<Bar> {
                 / longest;
             let height = share.clamp(2, HEIGHT);
             Bar {
-                x: place * STEP,
+                x: index * STEP,
                 y: HEIGHT - height,
                 height,
                 class: match execution.outcome {

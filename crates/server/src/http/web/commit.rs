@@ -1,15 +1,14 @@
-//! The commit of a run, as a backfill has described it: a part of the run's page.
+//! The commit of a run, from a backfill: a part of the run's page.
 
 use test_engine_store::CommitRecord;
 
 use super::format;
 
-/// Files that are listed; the others are counted.
-const FILES_LISTED: usize = 100;
-/// Bytes shown of a message.
-const MESSAGE_LIMIT: usize = 10_000;
+/// Further files are only counted.
+const MAX_FILES: usize = 100;
+/// In bytes.
+const MAX_MESSAGE: usize = 10_000;
 
-/// A commit for people.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Commit {
     pub(super) subject: String,
@@ -17,9 +16,9 @@ pub(super) struct Commit {
     pub(super) body: String,
     pub(super) author: String,
     pub(super) author_email: String,
-    /// As git wrote it.
+    /// As formatted by git.
     pub(super) date: String,
-    /// Who brought it in, when that is somebody else.
+    /// Unless it is the author.
     pub(super) committer: Option<String>,
     /// Such as `3 files`.
     pub(super) file_count: String,
@@ -29,7 +28,6 @@ pub(super) struct Commit {
     pub(super) more_files: usize,
 }
 
-/// A file and its lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileRow {
     pub(super) name: String,
@@ -39,7 +37,7 @@ pub(super) struct FileRow {
 
 impl Commit {
     pub(super) fn new(commit: &CommitRecord) -> Self {
-        let message = cut(commit.message.trim());
+        let message = truncate(commit.message.trim());
         let (subject, body) = message.split_once('\n').unwrap_or((message, ""));
         let stat: Vec<&str> = commit.diff_stat.lines().collect();
         let (mut added, mut removed) = (0_u64, 0_u64);
@@ -48,11 +46,11 @@ impl Commit {
             let (row, plus, minus) = file_row(line);
             added += plus;
             removed += minus;
-            if files.len() < FILES_LISTED {
+            if files.len() < MAX_FILES {
                 files.push(row);
             }
         }
-        let is_somebody_else = commit.committer_name != commit.author_name
+        let is_other_person = commit.committer_name != commit.author_name
             || commit.committer_email != commit.author_email;
         Self {
             subject: subject.trim().to_owned(),
@@ -60,7 +58,7 @@ impl Commit {
             author: commit.author_name.clone(),
             author_email: commit.author_email.clone(),
             date: commit.author_date.clone(),
-            committer: is_somebody_else.then(|| commit.committer_name.clone()),
+            committer: is_other_person.then(|| commit.committer_name.clone()),
             file_count: format::counted(stat.len() as u64, "file"),
             added: format::count(added),
             removed: format::count(removed),
@@ -70,16 +68,15 @@ impl Commit {
     }
 }
 
-/// As much of a message as is shown.
-fn cut(message: &str) -> &str {
-    let mut end = message.len().min(MESSAGE_LIMIT);
+fn truncate(message: &str) -> &str {
+    let mut end = message.len().min(MAX_MESSAGE);
     while !message.is_char_boundary(end) {
         end -= 1;
     }
     &message[..end]
 }
 
-/// A line of `git diff --numstat`; `-` stands for the lines of a binary file.
+/// A line of `git diff --numstat`; `-` instead of a number for binary files.
 fn file_row(line: &str) -> (FileRow, u64, u64) {
     let mut parts = line.splitn(3, '\t');
     let (added, removed) = (parts.next(), parts.next());
@@ -130,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_cut_and_nothing_is_fine() {
+    fn long_lists_and_messages_are_truncated() {
         let many = "1\t0\tf\n".repeat(150);
         let shown = commit("x", &many);
         assert_eq!((shown.files.len(), shown.more_files), (100, 50));
@@ -141,6 +138,6 @@ mod tests {
             ("", "0 files")
         );
         let long = commit(&"é".repeat(20_000), "");
-        assert!(long.subject.len() <= MESSAGE_LIMIT);
+        assert!(long.subject.len() <= MAX_MESSAGE);
     }
 }

@@ -1,9 +1,9 @@
-//! Numbers and times as people read them.
+//! Human-readable numbers, durations and times.
 
 use test_engine_duration::Micros;
 use test_engine_store::Timestamp;
 
-/// With as much precision as helps: `<1 ms`, `250 ms`, `1.2 s`, `3 min 5 s`, `2 h 3 min`.
+/// With useful precision: `<1 ms`, `250 ms`, `1.2 s`, `3 min 5 s`, `2 h 3 min`.
 pub(super) fn duration(duration: Micros) -> String {
     let micros = duration.get();
     let milliseconds = micros / 1_000;
@@ -26,7 +26,8 @@ pub(super) fn maybe_duration(duration: Option<Micros>) -> String {
     duration.map_or_else(|| "–".to_owned(), self::duration)
 }
 
-/// A share of 0 to 1 in percent. Never 100% unless it is all, never 0% unless it is nothing.
+/// A ratio of 0 to 1 in percent. 100% and 0% are exact: values close to them are `>99.9%` and
+/// `<0.1%`.
 pub(super) fn percent(share: Option<f64>) -> String {
     let Some(share) = share else {
         return "–".to_owned();
@@ -45,7 +46,7 @@ pub(super) fn percent(share: Option<f64>) -> String {
     }
 }
 
-/// How long ago, roughly.
+/// The approximate age: `5 minutes ago`.
 pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = (now.millis() - then.millis()).max(0) / 1_000;
     let (count, unit) = match seconds {
@@ -57,12 +58,12 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
 }
 
-/// A number with spaces between the thousands.
+/// A number with spaces as thousands separators.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);
@@ -70,25 +71,24 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
-/// A number of things, such as `1 test` or `2 tests`.
+/// A count with its unit, such as `1 test` or `2 tests`.
 pub(super) fn counted(number: u64, thing: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {thing}{ending}", count(number))
 }
 
-/// The first characters of a commit.
+/// An abbreviated commit hash, or a dash.
 pub(super) fn commit(sha: Option<&str>) -> String {
     sha.map_or_else(|| "–".to_owned(), |sha| sha.chars().take(10).collect())
 }
 
-/// The first line of a text.
 pub(super) fn first_line(text: Option<&str>) -> String {
     text.and_then(|text| text.lines().next())
         .unwrap_or_default()
         .to_owned()
 }
 
-/// An address that may stand in a link; anything but a web page could be a script.
+/// An HTTP URL that is safe to link; other schemes could run a script.
 pub(super) fn web_address(text: Option<&str>) -> Option<String> {
     text.filter(|text| text.starts_with("https://") || text.starts_with("http://"))
         .map(str::to_owned)
@@ -103,7 +103,7 @@ mod tests {
     use super::{ago, count, counted, duration, percent, web_address};
 
     #[test]
-    fn durations_are_as_precise_as_helps() {
+    fn durations_have_useful_precision() {
         for (micros, text) in [
             (0, "0 ms"),
             (999, "<1 ms"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_do_not_lie_at_their_ends() {
+    fn percentages_are_not_rounded_to_0_or_100() {
         for (share, text) in [
             (None, "–"),
             (Some(1.0), "100%"),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_counts() {
+    fn ages_and_counts() {
         let at = Timestamp::from_millis;
         assert_eq!(ago(at(0), at(59_000)), "just now");
         assert_eq!(ago(at(0), at(60_000)), "1 minute ago");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_web_pages_are_linked() {
+    fn only_http_urls_are_linked() {
         assert!(web_address(Some("https://ci/1")).is_some());
         assert!(web_address(Some("javascript:alert(1)")).is_none());
         assert!(web_address(None).is_none());

@@ -1,4 +1,4 @@
-//! Where a visitor begins: on to their organization, or a list of the open ones.
+//! The start page: redirects to the only visible organization, or lists all of them.
 
 use askama::Template;
 use axum::extract::State;

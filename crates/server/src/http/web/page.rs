@@ -1,4 +1,4 @@
-//! What all pages share: the frame around them, and how errors look.
+//! The common parts of pages: frame, breadcrumbs, pager and error pages.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -11,18 +11,17 @@ use crate::http::error::ApiError;
 use crate::http::paging;
 use crate::links::Links;
 
-/// A step on the way to the page.
+/// A breadcrumb.
 pub(super) struct Crumb {
     pub(super) text: String,
     pub(super) address: String,
 }
 
-/// The frame around a page.
 pub(super) struct Frame {
     pub(super) title: String,
     pub(super) crumbs: Vec<Crumb>,
     pub(super) style: &'static str,
-    /// For the sign-out form; empty for strangers.
+    /// For the sign-out form; empty if not signed in.
     pub(super) form_token: String,
     pub(super) is_signed_in: bool,
 }
@@ -38,7 +37,7 @@ impl Frame {
         }
     }
 
-    /// The frame of a page about a suite.
+    /// With breadcrumbs for the organization and the suite.
     pub(super) fn of_suite(title: impl Into<String>, viewer: &Viewer, suite: &Suite) -> Self {
         let mut frame = Self::new(title, viewer);
         frame.crumb(
@@ -57,7 +56,7 @@ impl Frame {
     }
 }
 
-/// Links to the neighbours of a page of a list.
+/// Links to the previous and next page of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pager {
     pub(super) number: u32,
@@ -67,7 +66,7 @@ pub(super) struct Pager {
 }
 
 impl Pager {
-    /// `address` takes the number of a page.
+    /// `address` returns the address of a page by its number.
     pub(super) fn new(page: Page, total: u64, address: impl Fn(u32) -> String) -> Self {
         let last = paging::last_page(page, total);
         Self {
@@ -79,17 +78,16 @@ impl Pager {
     }
 }
 
-/// A page that could not be shown.
+/// Why a page is not shown.
 pub(super) enum PageError {
-    /// A stranger at a closed door; the path leads back.
-    SignIn { next: String },
-    /// Not there, or not for this visitor.
+    /// Not signed in; `next` is where to redirect after sign-in.
+    SignIn {
+        next: String,
+    },
+    /// The page does not exist, or the viewer has no access.
     NotFound,
-    /// Shown to a visitor who may look, not touch.
     Forbidden(String),
-    /// Anything the API would answer too.
     Api(ApiError),
-    /// A template failed.
     Template(askama::Error),
 }
 
@@ -120,8 +118,8 @@ struct ErrorPage {
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let trouble = match &self {
-            Self::Api(error) => error.trouble(),
+        let database_error = match &self {
+            Self::Api(error) => error.database_error(),
             _ => None,
         };
         let (status, message) = match self {
@@ -131,36 +129,35 @@ impl IntoResponse for PageError {
             }
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
-                "There is no such page, or it is not yours to see.".to_owned(),
+                "This page does not exist, or you do not have access to it.".to_owned(),
             ),
             Self::Forbidden(message) => (StatusCode::FORBIDDEN, message),
             Self::Api(error) => (error.status(), error.message().to_owned()),
             Self::Template(error) => {
-                let error = ApiError::internal("make the page", &error);
+                let error = ApiError::internal("render the page", &error);
                 (error.status(), error.message().to_owned())
             }
         };
         let page = ErrorPage {
             frame: Frame::new(
                 status.canonical_reason().unwrap_or("Error"),
-                &Viewer::stranger(),
+                &Viewer::anonymous(),
             ),
             message,
         };
         match page.render() {
             Ok(html) => {
                 let mut response = (status, Html(html)).into_response();
-                if let Some(trouble) = trouble {
-                    response.extensions_mut().insert(trouble);
+                if let Some(kind) = database_error {
+                    response.extensions_mut().insert(kind);
                 }
                 response
             }
-            Err(error) => ApiError::internal("make the page", &error).into_response(),
+            Err(error) => ApiError::internal("render the page", &error).into_response(),
         }
     }
 }
 
-/// A template as an answer.
 pub(super) fn show(page: &impl Template) -> Result<Response, PageError> {
     Ok(Html(page.render()?).into_response())
 }

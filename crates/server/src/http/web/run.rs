@@ -1,4 +1,4 @@
-//! A run: what came in, and what failed.
+//! The page of a run: its uploads and failures.
 
 use askama::Template;
 use axum::extract::State;
@@ -17,10 +17,10 @@ use crate::clock::rfc3339;
 use crate::http::params::{IdInPath, Params};
 use crate::links::Links;
 
-/// Failures on a page.
+/// Failures per page.
 const PAGE_SIZE: u32 = 30;
-/// Bytes shown of one failure's text; the API has the rest.
-const TEXT_LIMIT: usize = 20_000;
+/// Bytes per failure; the API has the full text.
+const MAX_FAILURE_TEXT: usize = 20_000;
 
 #[derive(Template)]
 #[template(path = "run.html")]
@@ -57,7 +57,7 @@ struct Failure {
     muted: bool,
     reason: String,
     text: String,
-    is_cut: bool,
+    is_truncated: bool,
 }
 
 struct UploadRow {
@@ -70,7 +70,7 @@ struct UploadRow {
     ago: String,
 }
 
-/// The result of a run by word, sign and colour.
+/// The result of a run as word, symbol and colour.
 pub(super) struct ResultMark {
     pub(super) class: &'static str,
     pub(super) sign: &'static str,
@@ -135,7 +135,7 @@ pub(super) async fn get(
         result: ResultMark::of(&run),
         branch: run.branch.clone().unwrap_or_else(|| "–".to_owned()),
         commit: run.commit_sha.clone().unwrap_or_else(|| "–".to_owned()),
-        // What the commit says itself is better than what a CI made of it.
+        // The commit section shows the full message.
         message: match &commit {
             Some(_) => String::new(),
             None => format::first_line(run.message.as_deref()),
@@ -169,7 +169,7 @@ pub(super) async fn get(
 
 fn failure_row(failure: FailedExecution, base: &str) -> Failure {
     let mut text = String::new();
-    let mut is_cut = false;
+    let mut is_truncated = false;
     let lines = failure.failure_expanded.iter().flat_map(|detail| {
         let gap = (!detail.expanded.is_empty() && !detail.backtrace.is_empty()).then_some("");
         let expanded = detail.expanded.iter().map(String::as_str);
@@ -178,8 +178,8 @@ fn failure_row(failure: FailedExecution, base: &str) -> Failure {
             .chain(detail.backtrace.iter().map(String::as_str))
     });
     for line in lines {
-        if text.len() + line.len() > TEXT_LIMIT {
-            is_cut = true;
+        if text.len() + line.len() > MAX_FAILURE_TEXT {
+            is_truncated = true;
             break;
         }
         text.push_str(line);
@@ -195,7 +195,7 @@ fn failure_row(failure: FailedExecution, base: &str) -> Failure {
         muted: failure.muted,
         reason: failure.failure_reason.unwrap_or_default(),
         text,
-        is_cut,
+        is_truncated,
     }
 }
 

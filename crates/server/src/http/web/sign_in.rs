@@ -1,4 +1,4 @@
-//! Signing in with an access token, and out again.
+//! Sign-in with an access token, and sign-out.
 
 use askama::Template;
 use axum::body::Body;
@@ -22,10 +22,9 @@ use crate::http::params::Params;
 use crate::scopes::Scope;
 use crate::secrets::{self, SecretKind};
 
-/// Days a session lasts.
 const SESSION_DAYS: i64 = 7;
-/// Bytes of a form.
-const FORM_LIMIT: usize = 16 * 1024;
+/// In bytes.
+const MAX_FORM: usize = 16 * 1024;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -58,7 +57,7 @@ pub(super) async fn get(
     viewer: Viewer,
     Params(query): Params<Query>,
 ) -> Result<Response, PageError> {
-    show(&page(&viewer, own_path(query.next.as_deref()), None))
+    show(&page(&viewer, local_path(query.next.as_deref()), None))
 }
 
 fn page(viewer: &Viewer, next: String, problem: Option<&'static str>) -> Page {
@@ -74,9 +73,9 @@ pub(super) async fn post(
     viewer: Viewer,
     request: Request,
 ) -> Result<Response, PageError> {
-    refuse_other_sites(request.headers(), app.links.public_url())?;
+    reject_cross_site(request.headers(), app.links.public_url())?;
     let form: SignIn = form(request).await?;
-    let next = own_path(Some(&form.next));
+    let next = local_path(Some(&form.next));
     let secret = SecretString::from(form.token.trim());
     let token = app
         .authenticator
@@ -84,13 +83,13 @@ pub(super) async fn post(
         .await?;
     let problem = match &token {
         Some(token) if token.kind != TokenKind::Access => {
-            Some("This is not an API access token. Make one with: test-engine token create")
+            Some("This is not an API access token. Create one with: test-engine token create")
         }
         Some(token) if !Scope::ReadSuites.is_granted_by(&token.scopes) => {
             Some("This token does not have the scope read_suites.")
         }
         Some(_) => None,
-        None => Some("This token is not known, has expired or was revoked."),
+        None => Some("This token is unknown, expired or revoked."),
     };
     match (token, problem) {
         (Some(token), None) => {
@@ -106,7 +105,7 @@ pub(super) async fn post(
     }
 }
 
-/// Make a session for an access token; the cookie for it.
+/// Creates a session for an access token, and returns its cookie.
 async fn open_session(app: &App, access: &Token) -> Result<HeaderValue, PageError> {
     let now = app.clock.now();
     let secret = secrets::generate(SecretKind::Session);
@@ -117,7 +116,7 @@ async fn open_session(app: &App, access: &Token) -> Result<HeaderValue, PageErro
         kind: TokenKind::Session,
         secret_hash: secrets::hash_of(&secret),
         scopes: access.scopes.clone(),
-        description: Some(viewer::parent_note(access)),
+        description: Some(viewer::session_description(access)),
         expires_at: Some(now.plus_days(SESSION_DAYS)),
     };
     app.store.create_token(session, now).await?;
@@ -128,7 +127,8 @@ fn cookie(app: &App, value: &str, seconds: i64) -> Result<HeaderValue, PageError
     let secure = if app.links.is_https() { "; Secure" } else { "" };
     let text =
         format!("{COOKIE_NAME}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
-    HeaderValue::from_str(&text).map_err(|error| ApiError::internal("make a cookie", &error).into())
+    HeaderValue::from_str(&text)
+        .map_err(|error| ApiError::internal("create a cookie", &error).into())
 }
 
 pub(super) async fn sign_out(
@@ -137,9 +137,9 @@ pub(super) async fn sign_out(
     request: Request,
 ) -> Result<Response, PageError> {
     let form: SignOut = form(request).await?;
-    if !viewer.made_form(&form.form_token) {
+    if !viewer.owns_form(&form.form_token) {
         return Err(PageError::Forbidden(
-            "This form is stale. Go back and reload.".to_owned(),
+            "This form has expired. Go back and reload the page.".to_owned(),
         ));
     }
     if let Some(secret) = viewer.secret()
@@ -157,10 +157,10 @@ pub(super) async fn sign_out(
     Ok(response)
 }
 
-/// The fields of a form, within a small limit.
+/// Reads the fields of a small form.
 pub(super) async fn form<T: DeserializeOwned>(request: Request) -> Result<T, PageError> {
     let (parts, body) = request.into_parts();
-    let bytes = body::read(&parts.headers, body, FORM_LIMIT).await?;
+    let bytes = body::read(&parts.headers, body, MAX_FORM).await?;
     let request = Request::from_parts(parts, Body::from(bytes));
     let Form(form) = Form::from_request(request, &())
         .await
@@ -168,11 +168,10 @@ pub(super) async fn form<T: DeserializeOwned>(request: Request) -> Result<T, Pag
     Ok(form)
 }
 
-/// Browsers say where a form came from; another site has no business here. Old ones say it in
-/// `Origin` only.
-fn refuse_other_sites(headers: &HeaderMap, public_url: &str) -> Result<(), PageError> {
+/// Rejects forms that another site submits. Older browsers send the site in `Origin` only.
+fn reject_cross_site(headers: &HeaderMap, public_url: &str) -> Result<(), PageError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_own = match (text("sec-fetch-site"), text("origin")) {
+    let is_same_site = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         (None, None) => true,
         (None, Some(origin)) => {
@@ -183,16 +182,16 @@ fn refuse_other_sites(headers: &HeaderMap, public_url: &str) -> Result<(), PageE
             is_public || text("host").is_some_and(|host| host == authority)
         }
     };
-    if is_own {
+    if is_same_site {
         return Ok(());
     }
     Err(PageError::Forbidden(
-        "This form came from another site.".to_owned(),
+        "This form was submitted by another site.".to_owned(),
     ))
 }
 
-/// A path on this server to go on to; never another site.
-fn own_path(next: Option<&str>) -> String {
+/// The path to redirect to; the start page instead of another site.
+fn local_path(next: Option<&str>) -> String {
     next.filter(|next| {
         next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t'])
     })
@@ -202,12 +201,12 @@ fn own_path(next: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::own_path;
+    use super::local_path;
 
     #[test]
-    fn signing_in_never_leads_away() {
+    fn sign_in_never_redirects_to_another_site() {
         assert_eq!(
-            own_path(Some("/organizations/a/analytics?x=1")),
+            local_path(Some("/organizations/a/analytics?x=1")),
             "/organizations/a/analytics?x=1"
         );
         for bad in [
@@ -217,8 +216,8 @@ mod tests {
             "/\t/evil",
             "",
         ] {
-            assert_eq!(own_path(Some(bad)), super::START, "{bad}");
+            assert_eq!(local_path(Some(bad)), super::START, "{bad}");
         }
-        assert_eq!(own_path(None), super::START);
+        assert_eq!(local_path(None), super::START);
     }
 }

@@ -1,4 +1,4 @@
-//! A suite: its recent runs, and how many tests it has.
+//! The page of a suite: its recent runs and counts of tests.
 
 use askama::Template;
 use axum::extract::State;
@@ -32,7 +32,7 @@ struct Page {
     pager: Pager,
 }
 
-/// How the latest archive of commits fared.
+/// The state of the latest commit archive.
 struct History {
     word: &'static str,
     class: &'static str,

@@ -1,4 +1,4 @@
-//! A test: what is known of it, its history, and what is done with it.
+//! The page of a test: metrics, history, and buttons to change its state.
 
 use askama::Template;
 use axum::extract::{Request, State};
@@ -17,9 +17,9 @@ use crate::clock::rfc3339;
 use crate::http::params::{IdInPath, Params};
 use crate::links::Links;
 
-/// Days that the numbers are of.
+/// Days that the metrics cover.
 const DAYS: i64 = 28;
-/// Executions on a page.
+/// Executions per page.
 const PAGE_SIZE: u32 = 50;
 
 #[derive(Template)]
@@ -45,7 +45,6 @@ struct Page {
     pager: Pager,
 }
 
-/// A button that changes the state.
 struct Choice {
     state: &'static str,
     text: &'static str,
@@ -64,7 +63,7 @@ struct Row {
     ago: String,
 }
 
-/// An outcome by word, sign and colour.
+/// An outcome as word, symbol and colour.
 pub(super) struct OutcomeMark {
     pub(super) class: &'static str,
     pub(super) sign: &'static str,
@@ -147,14 +146,18 @@ fn choices(current: TestState) -> Vec<Choice> {
         (
             TestState::Muted,
             "Mute",
-            "It runs, and its failures do not fail the build.",
+            "It runs, but its failures do not fail the build.",
         ),
         (
             TestState::Skipped,
             "Skip",
-            "It is not run, where the runner can leave it out.",
+            "It does not run, if the runner can skip it.",
         ),
-        (TestState::Enabled, "Enable", "It runs and counts."),
+        (
+            TestState::Enabled,
+            "Enable",
+            "It runs, and its failures fail the build.",
+        ),
     ];
     all.into_iter()
         .filter(|(state, _, _)| *state != current)
@@ -195,9 +198,9 @@ pub(super) async fn set_state(
     request: Request,
 ) -> Result<Response, PageError> {
     let form: SetState = form(request).await?;
-    if !viewer.made_form(&form.form_token) {
+    if !viewer.owns_form(&form.form_token) {
         return Err(PageError::Forbidden(
-            "This form is stale. Go back and reload.".to_owned(),
+            "This form has expired. Go back and reload the page.".to_owned(),
         ));
     }
     if !viewer.may_write(&suite.organization_slug) {

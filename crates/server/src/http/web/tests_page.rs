@@ -1,4 +1,4 @@
-//! The tests of a suite with their duration, reliability and state.
+//! The list of tests of a suite, with duration, reliability and state.
 
 use askama::Template;
 use axum::extract::State;
@@ -15,12 +15,12 @@ use crate::App;
 use crate::http::params::Params;
 use crate::links::Links;
 
-/// Days looked at.
+/// Days that the metrics cover.
 const DAYS: i64 = 28;
-/// Tests on a page.
+/// Tests per page.
 const PAGE_SIZE: u32 = 50;
 
-/// What the address says; goes back into the links of the page.
+/// The query of the address; also used to build links.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Query {
@@ -56,7 +56,7 @@ impl Query {
         }
     }
 
-    /// Slowest, most often run, but least reliable first.
+    /// By default slowest or most frequent first, but least reliable first.
     fn is_descending(&self) -> bool {
         match self.order.as_str() {
             "asc" => false,
@@ -84,7 +84,7 @@ struct Page {
     pager: Pager,
 }
 
-/// A heading that sorts.
+/// A column heading that sorts the table.
 struct Column {
     text: &'static str,
     address: String,

@@ -1,7 +1,7 @@
-//! Who is looking: a browser with a session, or a stranger.
+//! The viewer of a page: signed in with a session, or anonymous.
 //!
-//! A session is a token of its own kind in a cookie. It ends with the access token it was made
-//! from: that token's hash is kept beside it.
+//! A session is a token in a cookie. It records the hash of the access token it was created from,
+//! and ends together with it.
 
 use std::collections::HashMap;
 
@@ -20,10 +20,8 @@ use crate::http::notes::RequestNotes;
 use crate::scopes::Scope;
 use crate::secrets;
 
-/// The cookie that carries the session.
 pub(super) const COOKIE_NAME: &str = "test_engine_session";
 
-/// Whoever asked for a page.
 pub(super) struct Viewer {
     session: Option<Session>,
     path: String,
@@ -35,8 +33,7 @@ struct Session {
 }
 
 impl Viewer {
-    /// Nobody known.
-    pub(super) fn stranger() -> Self {
+    pub(super) fn anonymous() -> Self {
         Self {
             session: None,
             path: String::new(),
@@ -54,24 +51,23 @@ impl Viewer {
             .map(|session| session.principal.organization_slug.as_str())
     }
 
-    /// The session's secret, to end it.
     pub(super) fn secret(&self) -> Option<&SecretString> {
         self.session.as_ref().map(|session| &session.secret)
     }
 
-    /// Goes into every form, and must come back with it.
+    /// The CSRF token of forms in this session.
     pub(super) fn form_token(&self) -> String {
         self.session.as_ref().map_or_else(String::new, |session| {
             secrets::form_token(session.secret.expose_secret())
         })
     }
 
-    /// Whether a form was made for this very session.
-    pub(super) fn made_form(&self, form_token: &str) -> bool {
+    /// Whether a form belongs to this session.
+    pub(super) fn owns_form(&self, form_token: &str) -> bool {
         self.is_signed_in() && secrets::equal(self.form_token().as_bytes(), form_token.as_bytes())
     }
 
-    /// Whether the visitor may change things in an organization.
+    /// Whether the viewer may change the organization's suites.
     pub(super) fn may_write(&self, organization_slug: &str) -> bool {
         self.session.as_ref().is_some_and(|session| {
             session.principal.organization_slug == organization_slug
@@ -79,7 +75,7 @@ impl Viewer {
         })
     }
 
-    /// The organization, if the visitor may look at it.
+    /// The organization, if the viewer has access.
     pub(super) async fn organization(
         &self,
         app: &App,
@@ -90,16 +86,16 @@ impl Viewer {
                 && session.principal.has_scope(Scope::ReadSuites)
         });
         if !is_own && !app.config.web.open {
-            return Err(self.refused());
+            return Err(self.no_access());
         }
         app.store
             .organization(slug)
             .await?
-            .ok_or_else(|| self.refused())
+            .ok_or_else(|| self.no_access())
     }
 
-    /// Strangers may sign in; others learn nothing of what is not theirs.
-    fn refused(&self) -> PageError {
+    /// Anonymous viewers are sent to sign in. For others, no access looks like a missing page.
+    fn no_access(&self) -> PageError {
         if self.is_signed_in() {
             PageError::NotFound
         } else {
@@ -128,7 +124,7 @@ impl FromRequestParts<App> for Viewer {
     }
 }
 
-/// The session of a cookie, while it and the token behind it live.
+/// The session of a cookie, while both it and its access token are live.
 async fn session(app: &App, secret: SecretString) -> Result<Option<Session>, ApiError> {
     let now = app.clock.now();
     let Some(token) = app.authenticator.live_token(&secret, now).await? else {
@@ -146,8 +142,8 @@ async fn session(app: &App, secret: SecretString) -> Result<Option<Session>, Api
     }))
 }
 
-/// What a session keeps of the access token it was made from.
-pub(super) fn parent_note(access_token: &Token) -> String {
+/// The description of a session, which identifies its access token.
+pub(super) fn session_description(access_token: &Token) -> String {
     hex::encode(access_token.secret_hash)
 }
 
@@ -171,7 +167,7 @@ fn cookie(headers: &HeaderMap) -> Option<SecretString> {
         .map(|(_, value)| SecretString::from(value))
 }
 
-/// A visitor at a page of a suite they may look at.
+/// The viewer and suite of a page below a suite.
 pub(super) struct SuiteViewer {
     pub(super) viewer: Viewer,
     pub(super) suite: Suite,

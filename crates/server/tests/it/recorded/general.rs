@@ -1,4 +1,4 @@
-//! Operations that belong to no suite: health, metrics, catalogue, tokens, limits.
+//! Operations without a suite: health, metrics, catalog, tokens, rate limits.
 
 use super::operation::{Body, Operation, Token, operation};
 

@@ -1,9 +1,8 @@
-//! The OpenAPI document against the server: every route is in it and the other way round, and
-//! every answer it promises has been recorded from the real server and is what it says.
+//! Checks the OpenAPI document against responses recorded from a real server.
 //!
-//! Recorded answers are in `tests/fixtures/api`, one file an operation. Ids and secrets are
-//! replaced by numbers; the clock stands. `UPDATE_DOCS=1 cargo test -p test-engine every_answer`
-//! records them anew.
+//! The recordings are in `tests/fixtures/api`, a file for each operation. Ids and secrets are
+//! replaced by numbers, and the clock is fixed. `UPDATE_DOCS=1 cargo test -p test-engine
+//! recordings` updates them.
 
 mod document;
 mod general;
@@ -53,12 +52,12 @@ fn folder() -> PathBuf {
     clippy::disallowed_methods,
     reason = "asks to be updated by a variable, as snapshots do"
 )]
-fn every_answer_is_as_it_was_recorded() {
+fn responses_match_the_recordings() {
     let recorder = Recorder::new(1_000_000, Some(METRICS_TOKEN));
     let seeds = seed(&recorder);
-    // Here metrics are closed.
+    // Metrics are disabled here.
     let refusing = Recorder::new(1, None);
-    // One request of each kind, and there are none left.
+    // Uses up the rate limits.
     refusing.server.get(SUITE).ok();
     refusing
         .server
@@ -91,7 +90,7 @@ fn every_answer_is_as_it_was_recorded() {
             let kept = fs_err::read_to_string(&file).unwrap();
             assert_eq!(
                 kept, text,
-                "{} differs; if that is meant: UPDATE_DOCS=1 cargo test -p test-engine every_answer",
+                "{} differs; to accept it: UPDATE_DOCS=1 cargo test -p test-engine recordings",
                 operation.id
             );
         }

@@ -84,7 +84,7 @@ impl Operation {
 
     pub(super) fn bad_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.bad.push(Bad {
-            case: "a header that cannot be read",
+            case: "an invalid header",
             status: 400,
             path: self.path.clone(),
             header: Some((name, value)),
@@ -93,8 +93,8 @@ impl Operation {
         self
     }
 
-    /// A page that is no number.
+    /// Adds a request with an invalid page.
     pub(super) fn list(self) -> Self {
-        self.bad("a page that is no number", 400, "?page=first", Body::None)
+        self.bad("an invalid page", 400, "?page=first", Body::None)
     }
 }

@@ -1,4 +1,4 @@
-//! Asks a server for everything an operation may answer, and writes down what it said.
+//! Requests every documented response of an operation and records it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,7 +11,7 @@ use super::operation::{Body, Operation, Token};
 use super::{BODY_LIMIT, METRICS_TOKEN, NOW};
 use crate::support::{Answer, TestServer, form};
 
-/// A server whose answers are recorded.
+/// A server whose responses are recorded.
 pub(super) struct Recorder {
     pub(super) server: TestServer,
     pub(super) time: Arc<AtomicI64>,
@@ -69,13 +69,13 @@ impl Recorder {
             }
         };
         if operation.id == "setExecutionTags" {
-            // It may be asked once a minute.
+            // Limited to one request per minute.
             self.time.fetch_add(60_000, Ordering::SeqCst);
         }
         ask.send()
     }
 
-    /// Everything an operation answers, but what only the other server does.
+    /// Records all responses that do not need the rejecting server.
     pub(super) fn record(&self, operation: &Operation) -> Vec<Value> {
         let all = self.server.token("acme", &Scope::ALL);
         let mut exchanges = Vec::new();
@@ -121,7 +121,7 @@ impl Recorder {
     }
 }
 
-/// The answer of a server that has had enough, or has closed its metrics to everybody.
+/// The responses of a server whose rate limits are used up and whose metrics are disabled.
 pub(super) fn refused(refusing: &Recorder, operation: &Operation) -> Option<Value> {
     let (case, status) = match operation.token {
         Token::None | Token::Suite => return None,
@@ -158,7 +158,7 @@ pub(super) fn exchange(
     } else if is_json {
         answer.json()
     } else {
-        // The document itself need not be kept twice, and figures differ from run to run.
+        // The document is stored elsewhere, and metrics differ from run to run.
         let text = answer.text();
         Value::String(text.lines().take(2).collect::<Vec<_>>().join("\n"))
     };

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// Fields of the form for archives of commits that differ from run to run.
+/// Fields of the form for commit archives that differ from run to run.
 pub(super) const SEALED: [&str; 1] = ["signature"];
 
-/// Replaces what differs from run to run by numbers in the order they appear.
+/// Replaces values that differ from run to run by numbers, in order of appearance.
 #[derive(Default)]
 pub(super) struct Redactor {
     known: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ impl Redactor {
     }
 }
 
-/// Where the first UUID or secret is.
+/// The range of the first UUID or secret.
 pub(super) fn variable(text: &str) -> Option<(usize, usize)> {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     (0..text.len()).find_map(|start| {

@@ -1,4 +1,4 @@
-//! What is in a server before its answers are recorded.
+//! The data in a server before its responses are recorded.
 
 use std::sync::atomic::Ordering;
 
@@ -9,11 +9,10 @@ use super::recorder::Recorder;
 use crate::backfills;
 use crate::support::{SUITE, result};
 
-/// What has been put into a server.
 pub(super) struct Seeds {
     pub(super) run: String,
     pub(super) upload: String,
-    /// To send an archive of commits with.
+    /// To send a commit archive.
     pub(super) form: Vec<(String, String)>,
     pub(super) test: String,
     pub(super) execution: String,
@@ -37,7 +36,7 @@ pub(super) fn seed(recorder: &Recorder) -> Seeds {
     let sent = backfills::form(server).send(b"no archive");
     assert_eq!(sent.status, 204);
     backfills::finished(server);
-    // What is sent next is newer than that.
+    // So that the next upload is newer.
     recorder.time.fetch_add(60_000, Ordering::SeqCst);
     let form = server
         .ask(

@@ -31,7 +31,7 @@ pub(super) fn suites() -> Vec<Operation> {
         .bad("no object", 400, "", Body::Json(json!([]))),
         operation("listSuites", "GET", suites.clone(), read, Body::None, 200).list(),
         operation("getSuite", "GET", SUITE, read, Body::None, 200).bad(
-            "a flag that is none",
+            "an invalid flag",
             400,
             "?show_api_token=perhaps",
             Body::None,

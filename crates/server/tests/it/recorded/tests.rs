@@ -50,7 +50,7 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
             tags(&json!({"cause": "network"})),
         ),
         get("listRuns", format!("{SUITE}/runs?build_id={BUILD}")).bad(
-            "a page that is no number",
+            "an invalid page",
             400,
             "&page=first",
             Body::None,
@@ -60,7 +60,7 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
             "listFailedExecutions",
             format!("{run}/failed_executions?include_failure_expanded=true"),
         )
-        .bad("a page that is no number", 400, "&page=first", Body::None),
+        .bad("an invalid page", 400, "&page=first", Body::None),
         get("listCommits", format!("{SUITE}/commits?days=7")).bad(
             "no days",
             400,
@@ -81,7 +81,7 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
         get("listTests", format!("{SUITE}/tests?owners=shop&per_page=1"))
             .header("buildkite-version", "2026-08-01")
             .bad(
-                "an order that nobody knows",
+                "an unknown order",
                 400,
                 &format!("{SUITE}/tests?order=up"),
                 Body::None,

@@ -1,4 +1,4 @@
-//! Operations that take results, archives and files.
+//! Operations that receive results, archives and files.
 
 use serde_json::json;
 use test_engine::scopes::Scope;
@@ -8,7 +8,7 @@ use super::seeds::Seeds;
 use super::{BODY_LIMIT, NOBODY};
 use crate::support::{SUITE, result};
 
-/// A form with a file and nothing else.
+/// A form with only a file.
 pub(super) fn file(content: &str) -> Body {
     Body::Form(vec![("file".to_owned(), content.to_owned())])
 }
@@ -31,7 +31,7 @@ pub(super) fn uploads() -> Vec<Operation> {
         )
         .bad("no key", 422, "", Body::Json(no_key))
         .bad(
-            "a format that nobody knows",
+            "an unknown format",
             422,
             "",
             Body::Json(json!({"format": "nunit", "data": []})),
@@ -71,7 +71,7 @@ pub(super) fn uploads() -> Vec<Operation> {
             200,
         )
         .list()
-        .bad("a state that nobody knows", 400, "?state=lost", Body::None),
+        .bad("an unknown state", 400, "?state=lost", Body::None),
     ]
 }
 
@@ -116,7 +116,7 @@ pub(super) fn files(seeds: &Seeds) -> Vec<Operation> {
             "POST",
             format!("{backfills}/upload"),
             Token::None,
-            form("an archive that is none"),
+            form("not an archive"),
             204,
         )
         .bad("no file", 400, "", Body::Form(seeds.form.clone()))
