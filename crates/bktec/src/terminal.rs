@@ -16,18 +16,11 @@ use crate::{clock, report};
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Debug {
-    Off,
-    Stdout,
-    Stderr,
-}
-
 #[derive(Debug)]
 pub struct Terminal {
     colors_out: bool,
     colors_err: bool,
-    debug: Debug,
+    prints_debug: bool,
     log_to_stderr: bool,
     folding: Folding,
     texts: Cell<u32>,
@@ -40,19 +33,19 @@ pub struct Terminal {
 impl Terminal {
     /// Log lines go to stdout, warnings to stderr.
     pub fn for_run(debug: bool) -> Self {
-        Self::new(if debug { Debug::Stdout } else { Debug::Off }, false)
+        Self::new(debug, false)
     }
 
     /// All log lines go to stderr, because the command writes data to stdout.
     pub fn for_data(debug: bool) -> Self {
-        Self::new(if debug { Debug::Stderr } else { Debug::Off }, true)
+        Self::new(debug, true)
     }
 
-    fn new(debug: Debug, log_to_stderr: bool) -> Self {
+    fn new(prints_debug: bool, log_to_stderr: bool) -> Self {
         Self {
             colors_out: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
             colors_err: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
-            debug,
+            prints_debug,
             log_to_stderr,
             folding: Folding::default(),
             texts: Cell::new(0),
@@ -76,27 +69,34 @@ impl Terminal {
     /// section marks are replaced by those of the CI.
     pub fn line(&self, text: &str) {
         self.texts.set(self.texts.get() + 1);
-        let colors = if self.log_to_stderr {
-            self.colors_err
-        } else {
-            self.colors_out
-        };
         // The CI's section marks look like color codes, so they are added last.
         let text = report::folded(
-            &shown(text, colors),
+            &shown(text, self.colors()),
             self.folding,
             clock::now_seconds(),
             self.texts.get(),
         );
+        self.write(text);
+    }
+
+    fn colors(&self) -> bool {
         if self.log_to_stderr {
-            write_line(&mut io::stderr().lock(), text);
+            self.colors_err
         } else {
-            write_line(&mut io::stdout().lock(), text);
+            self.colors_out
+        }
+    }
+
+    fn write(&self, line: String) {
+        if self.log_to_stderr {
+            write_line(&mut io::stderr().lock(), line);
+        } else {
+            write_line(&mut io::stdout().lock(), line);
         }
     }
 
     pub fn stderr_line(&self, text: &str) {
-        write_log(&mut io::stderr().lock(), text, self.colors_err);
+        write_line(&mut io::stderr().lock(), shown(text, self.colors_err));
     }
 
     pub fn warning(&self, text: &str) {
@@ -120,27 +120,14 @@ impl Terminal {
     }
 
     pub fn debug(&self, text: impl FnOnce() -> String) {
-        match self.debug {
-            Debug::Off => {}
-            Debug::Stdout => {
-                write_log(
-                    &mut io::stdout().lock(),
-                    &format!("DEBUG: {}", text()),
-                    self.colors_out,
-                );
-            }
-            Debug::Stderr => self.stderr_line(&format!("DEBUG: {}", text())),
+        if self.prints_debug {
+            self.write(shown(&format!("DEBUG: {}", text()), self.colors()));
         }
     }
 }
 
 fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
-}
-
-/// Uses one write for the whole line, so that lines of other processes do not split it.
-fn write_log(stream: &mut impl Write, text: &str, colors: bool) {
-    write_line(stream, shown(text, colors));
 }
 
 fn shown(text: &str, colors: bool) -> String {
@@ -151,6 +138,7 @@ fn shown(text: &str, colors: bool) -> String {
     }
 }
 
+/// Uses one write, so that lines of other processes do not split the line.
 fn write_line(stream: &mut impl Write, mut line: String) {
     line.push('\n');
     // A log that nobody can read is no reason to stop running tests.
@@ -163,17 +151,11 @@ fn write_line(stream: &mut impl Write, mut line: String) {
 mod tests {
     use super::*;
 
-    fn written(text: &str, colors: bool) -> String {
-        let mut bytes = Vec::new();
-        write_log(&mut bytes, text, colors);
-        String::from_utf8(bytes).unwrap()
-    }
-
     #[test]
     fn removes_colors_where_they_are_not_shown() {
         let text = painted(RED, "❌ broken");
-        assert_eq!(written(&text, false), "❌ broken\n");
-        assert_eq!(written(&text, true), "\u{1b}[31m❌ broken\u{1b}[0m\n");
+        assert_eq!(shown(&text, false), "❌ broken");
+        assert_eq!(shown(&text, true), "\u{1b}[31m❌ broken\u{1b}[0m");
     }
 
     #[test]
@@ -187,6 +169,6 @@ mod tests {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
         }
-        write_log(&mut Closed, "text", false);
+        write_line(&mut Closed, "text".to_owned());
     }
 }

@@ -79,11 +79,13 @@ impl Client<'_> {
         let request = Request {
             url: &form.url,
             authorization: None,
-            content_type: multipart.content_type(),
+            content_type: &multipart.content_type,
             accept: "*/*",
         };
         let length = multipart.length_with(length);
-        let mut body = multipart.head().chain(archive).chain(multipart.tail());
+        let mut body = (&multipart.head[..])
+            .chain(archive)
+            .chain(&multipart.tail[..]);
         self.transport
             .post(request, length, &mut body, UPLOAD_TIMEOUT)
             .map(drop)

@@ -1,25 +1,25 @@
-//! A `multipart/form-data` body with one file, which comes last and is not held in memory.
-//!
-//! Only the form of RFC 7578; where the bytes go is the caller's business.
+//! A `multipart/form-data` body (RFC 7578) with one file at its end, which is streamed.
 
 use std::fmt::Write as _;
 
-/// Everything of the body but the file's bytes.
+/// The body without the content of the file.
 #[derive(Debug)]
 pub(crate) struct Form {
-    head: Vec<u8>,
-    tail: Vec<u8>,
-    content_type: String,
+    /// Precedes the file.
+    pub head: Vec<u8>,
+    /// Follows the file.
+    pub tail: Vec<u8>,
+    /// Has the boundary.
+    pub content_type: String,
 }
 
 impl Form {
-    /// A form of these fields, then a file of this name in the field `file_field`.
     pub(crate) fn new<'f>(
         fields: impl IntoIterator<Item = (&'f str, &'f str)>,
         file_field: &str,
         file_name: &str,
     ) -> Self {
-        // Random, so that no file can hold it by accident or on purpose.
+        // Random, so that no file can contain it by accident or on purpose.
         Self::with_boundary(
             &format!("bktec-{}", uuid::Uuid::new_v4().simple()),
             fields,
@@ -56,28 +56,13 @@ impl Form {
         }
     }
 
-    /// What stands before the file.
-    pub(crate) fn head(&self) -> &[u8] {
-        &self.head
-    }
-
-    /// What stands after it.
-    pub(crate) fn tail(&self) -> &[u8] {
-        &self.tail
-    }
-
-    /// The header that names the boundary.
-    pub(crate) fn content_type(&self) -> &str {
-        &self.content_type
-    }
-
-    /// The body's length in bytes with a file of this length.
+    /// The length of the body in bytes with a file of `file` bytes.
     pub(crate) fn length_with(&self, file: u64) -> u64 {
         (self.head.len() + self.tail.len()) as u64 + file
     }
 }
 
-/// As browsers write names: quotes and line ends cannot end the header.
+/// Escapes like browsers, so that quotes and line breaks cannot end the header.
 fn escaped(name: &str) -> String {
     name.replace('"', "%22")
         .replace('\r', "%0D")
@@ -89,14 +74,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_of_a_body() {
+    fn writes_fields_before_the_file() {
         let form = Form::with_boundary(
             "B",
             [("format", "json"), ("tags[a\"\r\nb]", "x\ny")],
             "data",
             "r\".json",
         );
-        let body = [form.head(), b"[]", form.tail()].concat();
+        let body = [&form.head[..], b"[]", &form.tail].concat();
         assert_eq!(form.length_with(2), body.len() as u64);
         assert_eq!(
             String::from_utf8(body).unwrap(),
@@ -105,12 +90,12 @@ mod tests {
              --B\r\nContent-Disposition: form-data; name=\"data\"; filename=\"r%22.json\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n[]\r\n--B--\r\n"
         );
-        assert_eq!(form.content_type(), "multipart/form-data; boundary=B");
+        assert_eq!(form.content_type, "multipart/form-data; boundary=B");
     }
 
     #[test]
-    fn no_two_forms_share_a_boundary() {
-        let boundary = || Form::new([], "data", "a").content_type().to_owned();
+    fn every_form_has_its_own_boundary() {
+        let boundary = || Form::new([], "data", "a").content_type;
         assert_ne!(boundary(), boundary());
     }
 }

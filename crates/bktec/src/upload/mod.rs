@@ -201,11 +201,13 @@ impl<'a> Uploader<'a> {
             }
             let file =
                 fs_err::File::open(path).map_err(|error| Failure::Request(error.to_string()))?;
-            let mut body = form.head().chain(part.reader(file)).chain(form.tail());
+            let mut body = (&form.head[..])
+                .chain(part.reader(file))
+                .chain(&form.tail[..]);
             let request = Request {
                 url: &self.url,
                 authorization: Some(self.authorization.expose_secret()),
-                content_type: form.content_type(),
+                content_type: &form.content_type,
                 accept: "*/*",
             };
             let length = form.length_with(part.length());
