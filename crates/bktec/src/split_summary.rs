@@ -311,12 +311,14 @@ mod tests {
         use CaseFormat::Selector;
         let nodes = || vec![vec![case(Selector, 1000, 0)], vec![case(Selector, 1000, 0)]];
         let text = summary(&plan(nodes(), selectors(None)), Some(0), "gotest").unwrap();
+        let text = text.replace(". Timings", ".\nTimings");
         insta::assert_snapshot!(text, @"
         +++ Buildkite Test Engine Client: 📊 Split summary
         2 packages on 2 nodes
           2 packages without history, assumed to take 1.0s each (the default)
         Estimated time: 1.0s on every node
-        ⚠️ First build of this suite: split by number of packages. Timings apply from the next build.
+        ⚠️ First build of this suite: split by number of packages.
+        Timings apply from the next build.
         ");
         let mut one_node = nodes();
         one_node.truncate(1);

@@ -39,9 +39,9 @@ fn assert_stopped(ended: &Ended) {
 fn falls_back_if_the_server_is_down() {
     let ended = Bktec::configured(&["run"], &unused_address()).run();
     assert_fell_back(&ended);
-    let failed = "bktec: API request failed: GET \
-                  SERVER/v2/analytics/organizations/acme/suites/web/test_plan: connection refused\n";
-    let tries = ended.stderr.matches(failed).count();
+    let url = "SERVER/v2/analytics/organizations/acme/suites/web/test_plan";
+    let failed = format!("bktec: API request failed: GET {url}: connection refused\n");
+    let tries = ended.stderr.matches(&failed).count();
     assert!((4..=8).contains(&tries), "{ended}");
     assert!(
         ended
