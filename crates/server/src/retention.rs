@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use test_engine_store::{Expired, KeptSince, Store, StoreError};
+use test_engine_store::{Expired, RetentionStart, Store, StoreError};
 
 /// A pause is twice as long as the step before it, so this takes at most a third of the writer's
 /// time.
@@ -13,12 +13,12 @@ const PAUSE_PER_STEP: u32 = 2;
 const MIN_PAUSE: Duration = Duration::from_millis(5);
 
 /// Removes everything that has expired and returns how much that was.
-pub async fn remove_expired(store: &Store, kept: KeptSince) -> Result<Expired, StoreError> {
+pub async fn remove_expired(store: &Store, kept: RetentionStart) -> Result<Expired, StoreError> {
     let mut removed = Expired::default();
     for suite in store.suite_ids().await? {
         loop {
             let began = Instant::now();
-            let step = store.remove_some_expired(suite, kept).await?;
+            let step = store.delete_some_expired(suite, kept).await?;
             if step == Expired::default() {
                 break;
             }
@@ -31,7 +31,7 @@ pub async fn remove_expired(store: &Store, kept: KeptSince) -> Result<Expired, S
 }
 
 /// Counts what [`remove_expired`] would remove.
-pub async fn count_expired(store: &Store, kept: KeptSince) -> Result<Expired, StoreError> {
+pub async fn count_expired(store: &Store, kept: RetentionStart) -> Result<Expired, StoreError> {
     let mut expired = Expired::default();
     for suite in store.suite_ids().await? {
         expired += store.count_expired(suite, kept).await?;

@@ -1,7 +1,7 @@
-//! Archives of commits: which forms were given out, what came in, who reads it, how it ended.
+//! Records of commit archives: upload forms, uploads, and how reading them ended.
 //!
-//! Only the book-keeping; the archives themselves lie in object storage. Every change of state is
-//! one statement that names the state before, so that of several programs one wins.
+//! The archives themselves are in object storage. Every state change is one statement that names
+//! the previous state, so that of several servers exactly one succeeds.
 
 use uuid::Uuid;
 
@@ -20,22 +20,22 @@ const RECEIVED: i64 = 2;
 const INGESTED: i64 = 3;
 const REJECTED: i64 = 4;
 
-/// The columns that [`pending`] reads, and where from. Ends ready for `WHERE`.
-const SELECT_PENDING: &str = "SELECT backfills.uuid, suites.id AS suite_id, suites.uuid AS suite_uuid, \
-     organizations.uuid AS organization_uuid, backfills.claims FROM backfills JOIN suites ON \
-     suites.id = backfills.suite_id JOIN organizations ON organizations.id = \
-     suites.organization_id";
+const SELECT_PENDING: &str = "\
+    SELECT backfills.uuid, suites.id AS suite_id, suites.uuid AS suite_uuid, \
+    organizations.uuid AS organization_uuid, backfills.claims FROM backfills JOIN suites ON \
+    suites.id = backfills.suite_id JOIN organizations ON organizations.id = \
+    suites.organization_id";
 
 impl Store {
-    /// The secret of this name that all programs on this database share; `fresh` becomes it when
-    /// there is none.
+    /// The secret of this name, shared by all servers of this database. Stores `fresh` if there is
+    /// none.
     pub async fn server_secret(
         &self,
         name: &str,
         fresh: [u8; 32],
         now: Timestamp,
     ) -> Result<[u8; 32]> {
-        // Nearly always it is there, and a server that starts should not wait for writers.
+        // It nearly always exists, and a starting server should not wait for writers.
         if let Some(kept) = server_secret(&mut self.read().await?, name).await? {
             return Ok(kept);
         }
@@ -52,7 +52,7 @@ impl Store {
         kept.ok_or(StoreError::Gone("the secret"))
     }
 
-    /// Notes that a form was given out.
+    /// Records that an upload form was issued.
     pub async fn create_backfill(
         &self,
         suite: SuiteId,
@@ -72,7 +72,7 @@ impl Store {
         session.commit().await
     }
 
-    /// Takes the form for one sender; false when it was used before, is in use, or never was.
+    /// Reserves the form for one upload. False if it is unknown, used or in use.
     pub async fn begin_backfill(&self, suite: SuiteId, uuid: Uuid) -> Result<bool> {
         let mut session = self.write().await?;
         let taken = session
@@ -85,8 +85,8 @@ impl Store {
         Ok(taken > 0)
     }
 
-    /// Gives the form back after a sender who did not come to the end.
-    pub async fn give_back_backfill(&self, uuid: Uuid) -> Result<()> {
+    /// Releases the form after an incomplete upload.
+    pub async fn release_backfill(&self, uuid: Uuid) -> Result<()> {
         let mut session = self.write().await?;
         session
             .execute(
@@ -97,7 +97,8 @@ impl Store {
         session.commit().await
     }
 
-    /// Notes that the archive is here; false when that was known, or nobody waits for it.
+    /// Records that the archive is complete. False if no upload was expected or it is already
+    /// recorded.
     pub async fn backfill_received(&self, uuid: Uuid, size: u64, now: Timestamp) -> Result<bool> {
         let mut session = self.write().await?;
         let noted = session
@@ -111,7 +112,7 @@ impl Store {
         Ok(noted > 0)
     }
 
-    /// The archives whose forms are out and not yet used, oldest first.
+    /// Archives whose forms are issued and unused, oldest first.
     pub async fn awaited_backfills(&self) -> Result<Vec<PendingBackfill>> {
         let mut session = self.read().await?;
         let rows = session
@@ -123,8 +124,8 @@ impl Store {
         rows.iter().map(pending).collect()
     }
 
-    /// Takes the oldest archive that waits to be read, until `until`; the program renews that while
-    /// it reads, and another may take it when it does not.
+    /// Claims the oldest unread archive until `until`. A server renews the claim while it reads;
+    /// another one may take over an expired claim.
     pub async fn claim_backfill(
         &self,
         now: Timestamp,
@@ -153,7 +154,7 @@ impl Store {
         pending(&row).map(Some)
     }
 
-    /// Keeps an archive for the program that reads it. False when it is no longer to be read.
+    /// Extends a claim. False if the archive no longer needs to be read.
     pub async fn renew_backfill(&self, uuid: Uuid, until: Timestamp) -> Result<bool> {
         let mut session = self.write().await?;
         let renewed = session
@@ -166,8 +167,8 @@ impl Store {
         Ok(renewed > 0)
     }
 
-    /// Puts an archive back that could not be read just now; nobody takes it before `not_before`.
-    /// Does not count as a claim.
+    /// Releases an archive that cannot be read at the moment, until `not_before`. Does not count as
+    /// a claim.
     pub async fn postpone_backfill(&self, uuid: Uuid, not_before: Timestamp) -> Result<()> {
         let mut session = self.write().await?;
         session
@@ -180,19 +181,19 @@ impl Store {
         session.commit().await
     }
 
-    /// Notes how the reading ended.
+    /// Has no effect on an archive that is not [`BackfillState::Received`].
     pub async fn finish_backfill(
         &self,
         uuid: Uuid,
         outcome: &BackfillOutcome,
         now: Timestamp,
     ) -> Result<()> {
-        let (state, commits, passed_over, problems) = match outcome {
+        let (state, commits, skipped_records, problems) = match outcome {
             BackfillOutcome::Ingested {
                 commits,
-                passed_over,
+                skipped_records,
                 problems,
-            } => (INGESTED, *commits, *passed_over, problems.as_slice()),
+            } => (INGESTED, *commits, *skipped_records, problems.as_slice()),
             BackfillOutcome::Rejected { reason } => (REJECTED, 0, 0, std::slice::from_ref(reason)),
         };
         let problems = serde_json::Value::from(problems).to_string();
@@ -206,7 +207,7 @@ impl Store {
                     state,
                     now,
                     i64_of(commits),
-                    i64_of(passed_over),
+                    i64_of(skipped_records),
                     problems,
                     RECEIVED
                 ],
@@ -215,7 +216,7 @@ impl Store {
         session.commit().await
     }
 
-    /// The archives of a suite, newest first; forms that nobody has used are left out.
+    /// The archives of a suite, newest first, without unused forms.
     pub async fn backfills(&self, suite: SuiteId, page: Page) -> Result<Listed<Backfill>> {
         let mut session = self.read().await?;
         let total = session
@@ -238,20 +239,22 @@ impl Store {
         })
     }
 
-    /// Forms that ran out before `before` without an archive, also those of senders that never came
-    /// to the end.
+    /// Forms that expired before `before` without a complete upload.
     pub async fn unused_backfills(&self, before: Timestamp) -> Result<Vec<PendingBackfill>> {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                format!("{SELECT_PENDING} WHERE backfills.state IN (?, ?) AND backfills.expires_at < ? ORDER BY backfills.id"),
+                format!(
+                    "{SELECT_PENDING} WHERE backfills.state IN (?, ?) AND \
+                     backfills.expires_at < ? ORDER BY backfills.id"
+                ),
                 values![AWAITED, RECEIVING, before],
             )
             .await?;
         rows.iter().map(pending).collect()
     }
 
-    /// Forgets a form unless its archive has come in after all.
+    /// Deletes a form unless its archive has been uploaded after all.
     pub async fn delete_unused_backfill(&self, uuid: Uuid) -> Result<bool> {
         let mut session = self.write().await?;
         let deleted = session
@@ -309,7 +312,7 @@ fn backfill(row: &Row) -> Result<Backfill> {
         finished_at: row.time_or_null("finished_at")?,
         size: row.count_or_null("size")?,
         commits: row.count("commits")?,
-        passed_over: row.count("passed_over")?,
+        skipped_records: row.count("passed_over")?,
         problems: row.json("problems", "list of problems")?,
     })
 }

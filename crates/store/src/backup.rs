@@ -1,6 +1,6 @@
-//! A copy of a database that is in use: one moment of it, whole, without stopping anybody.
+//! Copies a database in use: a consistent snapshot, without blocking readers or writers.
 //!
-//! For SQLite only. Postgres has tools of its own for this, and they are better.
+//! SQLite only; use Postgres' own tools for Postgres.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -13,26 +13,24 @@ use crate::open::BUSY_TIMEOUT;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// The file that a `sqlite:` address means; `None` for other engines.
+/// The file of a `sqlite:` URL; `None` for other engines.
 pub fn database_file(url: &str) -> Option<PathBuf> {
     url.strip_prefix("sqlite:")?;
     let options = SqliteConnectOptions::from_str(url).ok()?;
     Some(options.get_filename().to_owned())
 }
 
-/// Copies the database in the file `from` to the file `to`, which must not exist, and reads the
-/// copy through.
+/// Copies the database file `from` to the file `to`, which must not exist, and verifies the copy.
 ///
-/// What was committed before the call is in the copy; of anything later, each transaction is in it
-/// as a whole or not at all. Others go on reading and writing meanwhile. The schema is left as it
-/// is: a copy made before an upgrade is what the older program can open. The caller has to sync the
-/// file.
+/// The copy contains everything committed before the call; of later transactions, each is included
+/// as a whole or not at all. The schema is not migrated, so the version that wrote the database can
+/// open the copy. The caller has to sync the file.
 pub async fn copy_database(from: &Path, to: &Path) -> Result<()> {
     let options = SqliteConnectOptions::new()
         .create_if_missing(false)
         .busy_timeout(BUSY_TIMEOUT);
     let mut source = options.clone().filename(from).connect().await?;
-    // One read transaction copies it all; a writer's log only grows a little longer by it.
+    // One read transaction copies everything; the write-ahead log grows meanwhile.
     sqlx::query("VACUUM INTO ?")
         .bind(to.to_string_lossy().into_owned())
         .execute(&mut source)
@@ -43,7 +41,6 @@ pub async fn copy_database(from: &Path, to: &Path) -> Result<()> {
     Ok(copy.close().await?)
 }
 
-/// Reads all pages and compares indexes with tables.
 async fn check(database: &mut SqliteConnection) -> Result<()> {
     let verdict: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
         .fetch_one(database)
@@ -62,14 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_file_has_a_file() {
+    fn finds_the_file_of_sqlite_urls() {
         let file = database_file("sqlite:///var/lib/a.db?mode=rwc");
         assert_eq!(file.as_deref(), Some(Path::new("/var/lib/a.db")));
         assert_eq!(database_file("postgres://host/database"), None);
     }
 
     #[tokio::test]
-    async fn what_is_no_database_is_not_copied() {
+    async fn rejects_files_that_are_no_database() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from.db"), folder.path().join("to.db"));
         let missing = copy_database(&from, &to).await;

@@ -1,4 +1,4 @@
-//! Commits: what a backfill has told about those a suite has seen.
+//! Metadata of commits from backfills.
 
 use crate::error::StoreError;
 use crate::records::{CommitRecord, SuiteId};
@@ -8,8 +8,7 @@ use crate::store::Store;
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Keeps commits; a later description of the same commit replaces the one before. No SHA may
-    /// be in one call twice.
+    /// Inserts or replaces commits. A call must not contain a SHA twice.
     pub async fn record_commits(&self, suite: SuiteId, commits: &[CommitRecord]) -> Result<()> {
         let mut session = self.write().await?;
         session
@@ -35,7 +34,7 @@ impl Store {
         session.commit().await
     }
 
-    /// What is known of a commit.
+    /// `None` for commits that no backfill contained.
     pub async fn commit(&self, suite: SuiteId, sha: &str) -> Result<Option<CommitRecord>> {
         let mut session = self.read().await?;
         let row = session
@@ -49,7 +48,7 @@ impl Store {
         row.as_ref().map(commit).transpose()
     }
 
-    /// How many commits of a suite are known.
+    /// The number of commits known by backfills.
     pub async fn count_commits(&self, suite: SuiteId) -> Result<u64> {
         let mut session = self.read().await?;
         session

@@ -1,5 +1,5 @@
-//! Deleting suites: hidden at once, then taken apart in steps, so that no upload to another suite
-//! waits for long and no transaction grows with what a suite holds.
+//! Deletes suites: hides them immediately, then deletes their rows in small transactions, so that
+//! uploads to other suites do not wait for long.
 
 use crate::error::StoreError;
 use crate::records::SuiteId;
@@ -8,14 +8,14 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Deletes at most `$2` rows of a suite; what belongs to them goes with them.
+/// Deletes up to `$2` rows of a suite, and with them the rows that refer to them.
 struct Part {
     text: &'static str,
-    /// Rows of this table that weigh as much as `rows` small ones.
+    /// The number of rows of this table that cost as much as `rows` small ones.
     rows_of: fn(u32) -> i64,
 }
 
-/// What a suite consists of, in an order in which nothing pulls much else along.
+/// The tables of a suite, ordered so that no deletion cascades far.
 const PARTS: [Part; 7] = [
     Part {
         text: "DELETE FROM commits WHERE id IN \
@@ -58,18 +58,18 @@ fn light(rows: u32) -> i64 {
     i64::from(rows.max(1))
 }
 
-/// An upload brings its segment and its failures, a plan a body of up to megabytes, a block the sums
-/// of up to 128 tests.
+/// For rows with large values or many dependent rows: uploads with segments and failures, plans,
+/// blocks of daily sums.
 fn heavy(rows: u32) -> i64 {
     i64::from((rows / 50).max(1))
 }
 
 impl Store {
-    /// Deletes a suite as far as anybody can see; false when there is no such suite. Its tokens are
-    /// gone, its slug is free, uploads to it fail. [`Self::purge_deleted_suites`] does the rest.
+    /// Hides a suite; false if there is none. Deletes its tokens, frees its slug, and makes uploads
+    /// to it fail. [`Self::purge_deleted_suites`] deletes the rest.
     pub async fn delete_suite(&self, id: SuiteId) -> Result<bool> {
         let mut session = self.write().await?;
-        // No slug has a space: this one is in nobody's way.
+        // No slug contains a space, so this one is never taken.
         let deleted = session
             .execute(
                 "UPDATE suites SET deleted = TRUE, slug = 'deleted ' || CAST(id AS TEXT) \
@@ -89,8 +89,7 @@ impl Store {
         Ok(deleted > 0)
     }
 
-    /// Takes one step of at most about `rows` rows towards removing what deleted suites held.
-    /// True while there is more to do.
+    /// Deletes about `rows` rows of deleted suites. True while there are more.
     pub async fn purge_deleted_suites(&self, rows: u32) -> Result<bool> {
         let mut session = self.write().await?;
         let suite = session
@@ -114,7 +113,7 @@ impl Store {
     }
 }
 
-/// Deletes some rows of one table; false when the suite has none left in any.
+/// Deletes some rows of the first table that has any; false if none has.
 async fn delete_some(session: &mut Session, suite: i64, rows: u32) -> Result<bool> {
     if delete_some_days(session, suite, heavy(rows)).await? {
         return Ok(true);
@@ -130,7 +129,7 @@ async fn delete_some(session: &mut Session, suite: i64, rows: u32) -> Result<boo
     Ok(false)
 }
 
-/// The daily sums have no number of their own: a stretch of their key is deleted.
+/// Daily sums have no id: delete a range of their key.
 async fn delete_some_days(session: &mut Session, suite: i64, rows: i64) -> Result<bool> {
     let end = session
         .optional(

@@ -1,89 +1,75 @@
-//! What can go wrong in the store, told apart so that a server knows what to answer.
+//! The errors of the store, by what a server can do about them.
 
 use sqlx::error::DatabaseError;
 
-/// Why the store could not do it. Reads after "failed to …: ".
+/// Reads after "failed to …: ".
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The address names no engine that is built in.
     #[error(
-        "{url} is no database address ({problem}): write postgres://user@host/database or \
-         sqlite:///path/to/file.db"
+        "invalid database URL {url}: {problem}\n\
+         hint: use postgres://user@host/database or sqlite:///path/to/file.db"
     )]
     Address {
-        /// As given, without a password.
+        /// Without its password.
         url: String,
-        /// What is wrong with it.
         problem: String,
     },
-    /// The server does not let this user in, or not with this password.
-    #[error("the database server does not let this user in")]
+    /// Unknown user, wrong password, or a host that may not connect.
+    #[error("the database server rejected the user name or password")]
     SignIn(#[source] sqlx::Error),
-    /// The connection cannot be encrypted as the address asks for: the server knows no TLS, or has
-    /// a certificate that is not trusted.
-    #[error("the connection to the database server cannot be secured")]
+    /// The server has no TLS, or its certificate is not trusted.
+    #[error("the connection to the database server cannot be secured by TLS")]
     Unsecured(#[source] sqlx::Error),
-    /// The server has no database of this name.
-    #[error("the database server has no such database")]
+    #[error("the database does not exist on the server")]
     NoDatabase(#[source] sqlx::Error),
-    /// Something with this name is already there.
     #[error("{0} already exists")]
     Conflict(Conflict),
-    /// What a new row refers to has gone, such as a suite deleted meanwhile.
+    /// A row to refer to does not exist, such as a suite deleted concurrently.
     #[error("{0} no longer exists")]
     Gone(&'static str),
-    /// A value is larger than the store keeps.
     #[error("{what} is too large: {size}, at most {limit}")]
     TooLarge {
-        /// Which value.
         what: &'static str,
-        /// How large it is.
         size: u64,
-        /// How large it may be.
         limit: u64,
     },
-    /// The disk is full.
     #[error("the database disk is full")]
     Full(#[source] sqlx::Error),
-    /// The file or folder may not be written.
+    /// The file or its directory is not writable.
     #[error("the database is read-only")]
     ReadOnly(#[source] sqlx::Error),
-    /// The database does not answer, or has been locked for too long. Trying again may help.
-    #[error("the database is not available")]
+    /// No response, or a lock held for too long. A retry may help.
+    #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
-    /// A newer program has been here.
+    /// A newer version has migrated the database.
     #[error(
-        "the database is at version {found}, this program knows versions up to {known}: \
-         use a newer program, or a backup from before the upgrade"
+        "the database has schema version {found}, but this program supports only versions up to \
+         {known}\nhint: use a newer test-engine, or restore a backup from before the upgrade"
     )]
     Newer {
-        /// The database's version.
+        /// The database's schema version.
         found: i64,
-        /// The latest this program knows.
+        /// The newest version this program knows.
         known: i64,
     },
-    /// A stored value cannot be read; the file has been damaged or changed by hand.
-    #[error("a stored {what} cannot be read")]
-    Damaged {
-        /// Which value.
-        what: &'static str,
-    },
-    /// The migrations could not be run.
-    #[error("a database migration did not run")]
+    /// A stored value is invalid: the file was damaged or edited.
+    #[error("invalid {what} in the database")]
+    Damaged { what: &'static str },
+    #[error("a database migration failed")]
     Migration(#[source] sqlx::migrate::MigrateError),
-    /// Anything else the engine says.
-    #[error("the database refused")]
+    /// Any other error of the engine.
+    #[error("the database reported an error")]
     Other(#[source] sqlx::Error),
 }
 
-/// What already exists.
+/// A unique value that already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// An organization with this slug.
+    /// Its slug.
     Organization,
-    /// A suite with this slug in this organization.
+    /// Its slug within the organization.
     Suite,
-    /// A token with this secret or UUID.
+    /// Its secret or UUID.
     Token,
 }
 
@@ -97,7 +83,7 @@ impl std::fmt::Display for Conflict {
     }
 }
 
-/// SQLite result codes (the low byte of the extended ones) that have a meaning of their own.
+/// SQLite result codes, without their extensions in the upper bytes.
 mod sqlite_code {
     pub(super) const BUSY: u32 = 5;
     pub(super) const LOCKED: u32 = 6;
@@ -107,7 +93,7 @@ mod sqlite_code {
     pub(super) const CANTOPEN: u32 = 14;
 }
 
-enum Meaning {
+enum Class {
     SignIn,
     NoDatabase,
     Full,
@@ -116,46 +102,45 @@ enum Meaning {
     Other,
 }
 
-/// What an engine's refusal means for the one who asked.
-fn meaning(refusal: &dyn DatabaseError) -> Meaning {
-    let code = refusal.code().unwrap_or_default();
-    if refusal
+fn classify(error: &dyn DatabaseError) -> Class {
+    let code = error.code().unwrap_or_default();
+    if error
         .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
         .is_some()
     {
-        return postgres_meaning(&code);
+        return classify_postgres(&code);
     }
     match code.parse::<u32>().map(|code| code & 0xff) {
-        Ok(sqlite_code::FULL) => Meaning::Full,
-        Ok(sqlite_code::READONLY) => Meaning::ReadOnly,
+        Ok(sqlite_code::FULL) => Class::Full,
+        Ok(sqlite_code::READONLY) => Class::ReadOnly,
         Ok(
             sqlite_code::BUSY | sqlite_code::LOCKED | sqlite_code::IOERR | sqlite_code::CANTOPEN,
-        ) => Meaning::Unavailable,
-        _ => Meaning::Other,
+        ) => Class::Unavailable,
+        _ => Class::Other,
     }
 }
 
-/// By SQLSTATE; its first two letters are a class.
-fn postgres_meaning(code: &str) -> Meaning {
+/// By SQLSTATE, whose first two letters are a class.
+fn classify_postgres(code: &str) -> Class {
     match code {
         // invalid_catalog_name
-        "3D000" => Meaning::NoDatabase,
+        "3D000" => Class::NoDatabase,
         // disk_full
-        "53100" => Meaning::Full,
+        "53100" => Class::Full,
         // read_only_sql_transaction: a standby that has not been promoted
-        "25006" => Meaning::ReadOnly,
+        "25006" => Class::ReadOnly,
         // lock_not_available
-        "55P03" => Meaning::Unavailable,
+        "55P03" => Class::Unavailable,
         // invalid_authorization_specification
-        _ if code.starts_with("28") => Meaning::SignIn,
-        // connection trouble, rolled back for another, out of resources, shutting down or starting
+        _ if code.starts_with("28") => Class::SignIn,
+        // connection exception, transaction rollback, insufficient resources, operator intervention
         _ if ["08", "40", "53", "57"]
             .iter()
             .any(|class| code.starts_with(class)) =>
         {
-            Meaning::Unavailable
+            Class::Unavailable
         }
-        _ => Meaning::Other,
+        _ => Class::Other,
     }
 }
 
@@ -166,18 +151,18 @@ impl From<sqlx::Error> for StoreError {
                 Self::Unavailable(error)
             }
             sqlx::Error::Tls(_) => Self::Unsecured(error),
-            // What the TLS library thinks of a certificate comes as an error of reading.
+            // Rejected certificates are reported as invalid data.
             sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
                 Self::Unsecured(error)
             }
             sqlx::Error::Io(_) => Self::Unavailable(error),
-            sqlx::Error::Database(refusal) => match meaning(refusal.as_ref()) {
-                Meaning::SignIn => Self::SignIn(error),
-                Meaning::NoDatabase => Self::NoDatabase(error),
-                Meaning::Full => Self::Full(error),
-                Meaning::ReadOnly => Self::ReadOnly(error),
-                Meaning::Unavailable => Self::Unavailable(error),
-                Meaning::Other => Self::Other(error),
+            sqlx::Error::Database(database) => match classify(database.as_ref()) {
+                Class::SignIn => Self::SignIn(error),
+                Class::NoDatabase => Self::NoDatabase(error),
+                Class::Full => Self::Full(error),
+                Class::ReadOnly => Self::ReadOnly(error),
+                Class::Unavailable => Self::Unavailable(error),
+                Class::Other => Self::Other(error),
             },
             _ => Self::Other(error),
         }
@@ -185,20 +170,20 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    /// The same, unless it says that a value which must be unique is there already.
+    /// Turns a unique violation into a conflict.
     pub(crate) fn or_conflict(self, conflict: Conflict) -> Self {
         match self {
-            Self::Other(sqlx::Error::Database(refusal)) if refusal.is_unique_violation() => {
+            Self::Other(sqlx::Error::Database(database)) if database.is_unique_violation() => {
                 Self::Conflict(conflict)
             }
             other => other,
         }
     }
 
-    /// The same, unless it says that a row which is referred to is not there.
+    /// Turns a foreign key violation into [`Self::Gone`].
     pub(crate) fn or_gone(self, what: &'static str) -> Self {
         match self {
-            Self::Other(sqlx::Error::Database(refusal)) if refusal.is_foreign_key_violation() => {
+            Self::Other(sqlx::Error::Database(database)) if database.is_foreign_key_violation() => {
                 Self::Gone(what)
             }
             other => other,

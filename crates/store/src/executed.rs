@@ -1,7 +1,7 @@
-//! Tests by single executions: what those that match come to, test by test.
+//! Test lists filtered by properties of single executions: tags and builds.
 //!
-//! The daily sums answer most questions faster; they know neither tags nor builds. So here the
-//! columns of uploads are gone through one by one, a few megabytes at a time.
+//! The daily sums have neither, so these queries read the segments of all uploads in question, a
+//! few megabytes at a time.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,24 +19,23 @@ use crate::sums;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Segments read at once; a few megabytes when they are as large as they get.
+/// Segments per query; a few megabytes at most.
 const SEGMENTS_AT_ONCE: i64 = 64;
 
-/// Says whether an execution with these tags is wanted.
-pub type WantsTags<'a> = dyn Fn(&BTreeMap<String, String>) -> bool + Send + Sync + 'a;
+/// A predicate on an execution's tags.
+pub type TagsPredicate<'a> = dyn Fn(&BTreeMap<String, String>) -> bool + Send + Sync + 'a;
 
-/// The columns that [`Tally::add`] reads, and where from. Ends ready for `WHERE`.
 const SELECT_SEGMENT: &str = "SELECT segments.upload_id, segments.body, uploads.tags FROM segments \
      JOIN uploads ON uploads.id = segments.upload_id JOIN runs ON runs.id = segments.run_id ";
 
 impl Store {
-    /// The tests of which executions in the period have wanted tags, all of them in the order
-    /// that is asked for; the query's page is not looked at. Metrics are of these executions.
+    /// Tests with executions in the period whose tags match, with metrics of only these executions.
+    /// In the query's order; ignores its page.
     pub async fn tests_with_tags(
         &self,
         suite: SuiteId,
         query: &TestQuery,
-        wants: &WantsTags<'_>,
+        predicate: &TagsPredicate<'_>,
     ) -> Result<Vec<TestWithMetrics>> {
         let mut session = self.read().await?;
         let kept = session
@@ -51,7 +50,7 @@ impl Store {
         ) else {
             return Ok(Vec::new());
         };
-        let mut tally = Tally::new(wants);
+        let mut tally = Tally::new(predicate);
         let (on_branch, branch) =
             branch_condition(suite, query.branch.as_ref(), "COALESCE(runs.branch_id, 0)");
         for day in oldest.max(query.period.first_day)..=newest.min(query.period.last_day) {
@@ -63,19 +62,20 @@ impl Store {
         tally.tests(&mut session, suite, query).await
     }
 
-    /// The tests that ran in a build, suite by suite (by slug), each suite's in the order that is
-    /// asked for; neither the query's period nor its page is looked at. `None` without any run.
+    /// Tests that ran in a build, in any suite of the organization. In the query's order; ignores
+    /// its period and page. `None` if the build has no run.
     pub async fn tests_of_build(
         &self,
         organization: OrganizationId,
         build_id: &str,
         query: &TestQuery,
-        wants: &WantsTags<'_>,
+        predicate: &TagsPredicate<'_>,
     ) -> Result<Option<Vec<TestWithMetrics>>> {
         let mut session = self.read().await?;
         let rows = session
             .rows(
-                "SELECT suites.id AS suite_id, runs.id AS run_id FROM suites JOIN runs ON runs.suite_id = suites.id \
+                "SELECT suites.id AS suite_id, runs.id AS run_id FROM suites \
+                 JOIN runs ON runs.suite_id = suites.id \
                  WHERE suites.organization_id = $1 AND NOT suites.deleted \
                  AND runs.build_id = $2 \
                  ORDER BY suites.slug, runs.id",
@@ -95,7 +95,7 @@ impl Store {
         }
         let mut found = Vec::new();
         for (suite, runs) in suites {
-            let mut tally = Tally::new(wants);
+            let mut tally = Tally::new(predicate);
             let (on_branch, branch) =
                 branch_condition(suite, query.branch.as_ref(), "COALESCE(runs.branch_id, 0)");
             for run in runs {
@@ -111,21 +111,21 @@ impl Store {
     }
 }
 
-/// What wanted executions come to so far.
+/// Metrics of matching executions, by test id.
 struct Tally<'a> {
-    wants: &'a WantsTags<'a>,
+    predicate: &'a TagsPredicate<'a>,
     tests: HashMap<i64, Metrics>,
 }
 
 impl<'a> Tally<'a> {
-    fn new(wants: &'a WantsTags<'a>) -> Self {
+    fn new(predicate: &'a TagsPredicate<'a>) -> Self {
         Self {
-            wants,
+            predicate,
             tests: HashMap::new(),
         }
     }
 
-    /// Every segment that meets the condition.
+    /// Adds all segments that match an SQL condition.
     async fn add_all(
         &mut self,
         session: &mut Session,
@@ -163,29 +163,28 @@ impl<'a> Tally<'a> {
     ) -> Result<()> {
         let upload_id = row.integer("upload_id")?;
         let upload_tags = row.text("tags")?;
-        // Few sets of tags are shared by many executions.
+        // Executions of an upload share few sets of tags, so the predicate runs once per set.
         let mut known: HashMap<Option<String>, bool> = HashMap::new();
         for (position, execution) in (0_u32..).zip(segment::decode(&row.bytes("body")?)?) {
-            let is_wanted = if let Some(later) = later.get(&(upload_id, position)) {
+            let matches = if let Some(later) = later.get(&(upload_id, position)) {
                 let mut tags = merged_tags(&upload_tags, execution.tags.as_deref())?;
                 tags.extend(later.clone());
-                (self.wants)(&tags)
+                (self.predicate)(&tags)
             } else if let Some(known) = known.get(&execution.tags) {
                 *known
             } else {
                 let tags = merged_tags(&upload_tags, execution.tags.as_deref())?;
-                let is_wanted = (self.wants)(&tags);
-                known.insert(execution.tags.clone(), is_wanted);
-                is_wanted
+                let matches = (self.predicate)(&tags);
+                known.insert(execution.tags.clone(), matches);
+                matches
             };
-            if is_wanted {
+            if matches {
                 sums::add(self.tests.entry(execution.test_id).or_default(), &execution);
             }
         }
         Ok(())
     }
 
-    /// The tests behind the sums that meet the query's other conditions.
     async fn tests(
         self,
         session: &mut Session,

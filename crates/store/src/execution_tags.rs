@@ -1,7 +1,7 @@
-//! Tags that executions are given after they came in.
+//! Tags added to executions after their upload.
 //!
-//! The columns of an upload never change, so these tags stand beside them. Whoever reads the tags
-//! of an execution lays them over its own.
+//! Segments never change, so these tags are rows of their own and override the tags of the
+//! execution when it is read.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,15 +15,14 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// What an upload says of itself.
 struct UploadFacts {
     uuid: Uuid,
     executions: u64,
 }
 
 impl Store {
-    /// Replaces the later tags of these executions; none takes them all away. All or nothing:
-    /// when an execution is not the suite's, nothing is changed and its id is returned.
+    /// Replaces the later tags of these executions; an empty map removes them. If an execution does
+    /// not belong to the suite, nothing changes and its id is returned.
     pub async fn set_execution_tags(
         &self,
         suite: SuiteId,
@@ -90,7 +89,7 @@ async fn upload_facts(
     Ok(facts)
 }
 
-/// The later tags in the uploads from one id to another, by upload and position.
+/// The later tags of a range of uploads, by upload and position.
 pub(crate) async fn later_tags(
     session: &mut Session,
     first_upload: i64,

@@ -50,7 +50,7 @@ pub(crate) fn conditions(query: &TestQuery) -> (String, Vec<Value<'static>>) {
         bound.push(like_pattern(search).into());
     }
     for filter in &query.labels {
-        let not = if filter.is_wanted { "" } else { "NOT " };
+        let not = if filter.must_have { "" } else { "NOT " };
         text.push_str("AND ");
         text.push_str(not);
         text.push_str(

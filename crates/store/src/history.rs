@@ -1,7 +1,7 @@
-//! What has become of one test: its sums, and its executions one by one.
+//! The history of one test: its metrics and its executions.
 //!
-//! The sums per day say on which days a test ran and how often; so only segments of days that
-//! are wanted are looked through, newest first, and whole days are passed over by their counts.
+//! The daily sums say how often a test ran on each day, so only segments of the requested days are
+//! read, newest first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,18 +20,17 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Segments read at once; a few megabytes when they are as large as they get.
+/// Segments per query; a few megabytes at most.
 const SEGMENTS_AT_ONCE: i64 = 64;
 
-/// Where an execution is.
 struct Place {
     upload_id: i64,
     position: u32,
-    kept: segment::Kept,
+    kept: segment::StoredExecution,
 }
 
 impl Store {
-    /// What a test's executions come to over a period, on one branch or on all.
+    /// Sums over a period, on one branch or on all.
     pub async fn test_metrics(
         &self,
         test: &Test,
@@ -46,7 +45,7 @@ impl Store {
         Ok(totals.of(id))
     }
 
-    /// A test's executions that are still kept, newest first.
+    /// The stored executions of a test, newest first.
     pub async fn test_executions(&self, test: &Test, page: Page) -> Result<Listed<Execution>> {
         let mut session = self.read().await?;
         let days = days_with_executions(&mut session, test).await?;
@@ -79,9 +78,9 @@ impl Store {
     }
 }
 
-/// The days on which executions of a test are kept, newest first, with how many.
+/// Days with stored executions of a test and their number, newest first.
 async fn days_with_executions(session: &mut Session, test: &Test) -> Result<Vec<(i64, u64)>> {
-    // Executions may have been deleted by age while their sums are still there.
+    // Sums are kept longer than executions.
     let kept = session
         .one(
             "SELECT (SELECT MIN(day) FROM segments WHERE suite_id = $1) AS oldest, \
@@ -146,7 +145,7 @@ async fn places_on(
     Ok(places)
 }
 
-/// Adds the executions of a test in one segment, the last one first.
+/// Adds a segment's executions of a test, last one first.
 fn places_in(test: TestId, upload_id: i64, body: &[u8], places: &mut Vec<Place>) -> Result<()> {
     let positions = segment::positions_of(body, test.get())?;
     if positions.is_empty() {
@@ -169,7 +168,7 @@ fn places_in(test: TestId, upload_id: i64, body: &[u8], places: &mut Vec<Place>)
     Ok(())
 }
 
-/// Adds what uploads, runs and failures say.
+/// Adds columns of uploads, runs and failures.
 async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execution>> {
     let mut uploads: BTreeMap<i64, UploadFacts> = BTreeMap::new();
     let mut executions = Vec::with_capacity(places.len());
@@ -210,7 +209,6 @@ async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execu
     Ok(executions)
 }
 
-/// What the executions of one upload share.
 struct UploadFacts {
     uuid: Uuid,
     run_uuid: Uuid,

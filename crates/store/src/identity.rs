@@ -1,12 +1,11 @@
-//! Ids that are derived instead of drawn: of tests, of executions, of text that is too long for
-//! an index. All of them are stored or shown, so none may ever change.
+//! Ids and keys derived by hashing. They are stored or public, so none of them may ever change.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The public id of a test: a UUID (version 8) from a hash of suite, scope and name.
+/// The public id of a test: a version 8 UUID from a hash of suite, scope and name.
 ///
-/// Lengths are hashed too, so that no two pairs of scope and name run into one another.
+/// Hashes lengths as well, so that ("a", "bc") and ("ab", "c") differ.
 pub fn test_uuid(suite: Uuid, scope: &str, name: &str) -> Uuid {
     let mut hash = Sha256::new();
     hash.update(suite.as_bytes());
@@ -17,18 +16,18 @@ pub fn test_uuid(suite: Uuid, scope: &str, name: &str) -> Uuid {
     Uuid::new_v8(first_bytes(&hash.finalize()))
 }
 
-/// The public id of an execution: where it is, and enough of its upload's id that no other
-/// database says the same.
+/// The public id of an execution: its position, and part of its upload's UUID so that it is unique
+/// across databases.
 pub(crate) fn execution_uuid(upload_id: i64, upload: Uuid, position: u32) -> Uuid {
     let mut bytes = *upload.as_bytes();
-    // 6 bytes of upload id, 4 of position; the rest is random when the upload's UUID is.
+    // 6 bytes of upload id, 4 of position; the rest is from the upload's UUID.
     bytes[..6].copy_from_slice(&upload_id.to_be_bytes()[2..]);
     bytes[9..13].copy_from_slice(&position.to_be_bytes());
     Uuid::new_v8(bytes)
 }
 
-/// Where the execution with this public id would be: its upload's internal id and its position.
-/// Whether it is there is known once [`execution_uuid`] of that upload says the same.
+/// The upload's internal id and the position that are encoded in an execution's public id. The
+/// execution exists if [`execution_uuid`] for that upload yields the same UUID.
 pub(crate) fn execution_place(execution: Uuid) -> (i64, u32) {
     let bytes = execution.as_bytes();
     let mut upload_id = [0; 8];
@@ -37,17 +36,17 @@ pub(crate) fn execution_place(execution: Uuid) -> (i64, u32) {
     (i64::from_be_bytes(upload_id), u32::from_be_bytes(position))
 }
 
-/// A producer's execution id, as it is kept.
+/// The stored form of a producer's execution id.
 pub(crate) fn result_key(id: &str) -> u64 {
     u64::from_be_bytes(first_bytes(&Sha256::digest(id)))
 }
 
-/// A file name as an index has it. Two may share one: compare the names as well.
+/// The indexed form of a file name. Collisions are possible: compare names as well.
 pub(crate) fn file_key(file_name: &str) -> i64 {
     i64::from_be_bytes(first_bytes(&Sha256::digest(file_name)))
 }
 
-/// A selector as an index has it: 16 bytes, so that no two share one.
+/// The indexed form of a selector: 16 bytes, long enough to rule out collisions.
 pub(crate) fn selector_hash(value: &str) -> [u8; 16] {
     first_bytes(&Sha256::digest(value))
 }
@@ -65,21 +64,21 @@ mod tests {
     const SUITE: Uuid = Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0001);
 
     #[test]
-    fn the_id_of_a_test_never_changes() {
+    fn test_ids_are_stable() {
         let id = test_uuid(SUITE, "Basket", "adds an item");
         assert_eq!(id.to_string(), "87e0ac7c-85d6-8d36-8038-e2558143717d");
         assert_eq!(id.get_version_num(), 8);
     }
 
     #[test]
-    fn scope_and_name_do_not_run_together() {
+    fn hashes_scope_and_name_separately() {
         assert_ne!(test_uuid(SUITE, "a", "bc"), test_uuid(SUITE, "ab", "c"));
         assert_ne!(test_uuid(SUITE, "", "x"), test_uuid(SUITE, "x", ""));
         assert_ne!(test_uuid(SUITE, "a", "b"), test_uuid(Uuid::nil(), "a", "b"));
     }
 
     #[test]
-    fn executions_have_ids_of_their_own() {
+    fn execution_ids_encode_positions() {
         let upload = Uuid::from_u128(0x0193_1111_2222_7333_8444_5555_6666_7777);
         let first = execution_uuid(7, upload, 0);
         assert_eq!(first.get_version_num(), 8);
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_keys_never_change() {
+    fn stored_keys_are_stable() {
         assert_eq!(result_key("a"), 0xca97_8112_ca1b_bdca);
         assert_eq!(
             file_key("a"),

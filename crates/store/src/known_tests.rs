@@ -1,4 +1,4 @@
-//! The tests that suites have: finding them, their state, and lists with what they come to.
+//! Finds and lists tests, and changes their state.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,18 +18,17 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// What [`test`] reads, from `tests` and, left joined, `selectors`.
+/// The columns that [`test`] reads.
 pub(crate) const TEST_COLUMNS: &str = "tests.id, tests.uuid, tests.suite_id, tests.scope, \
      tests.name, tests.location, tests.file_name, tests.identifier, \
      selectors.value AS selector, \
      tests.state, tests.state_changed_at, tests.first_seen_at, tests.last_seen_at";
 
-/// Everything before `WHERE` in a query for tests.
 pub(crate) const SELECT_TEST: &str =
     "FROM tests LEFT JOIN selectors ON selectors.id = tests.selector_id ";
 
 impl Store {
-    /// The test with this public id, when it is the suite's.
+    /// `None` also if the test belongs to another suite.
     pub async fn test(&self, suite: SuiteId, uuid: Uuid) -> Result<Option<Test>> {
         let mut session = self.read().await?;
         let row = session
@@ -44,14 +43,14 @@ impl Store {
         row.as_ref().map(test).transpose()
     }
 
-    /// The test with exactly this scope and name.
+    /// Finds a test by its exact scope and name.
     pub async fn find_test(&self, suite: &Suite, scope: &str, name: &str) -> Result<Option<Test>> {
         self.test(suite.id, test_uuid(suite.uuid, scope, name))
             .await
     }
 
-    /// Sets what is done with a test; the test as it is then, `None` when there is no such test.
-    /// Setting the state it has changes nothing, not even the time.
+    /// Sets a test's state and returns the test, or `None` if there is none. Setting its present
+    /// state changes nothing, not even the time.
     pub async fn set_test_state(
         &self,
         suite: SuiteId,
@@ -71,12 +70,12 @@ impl Store {
         self.test(suite, uuid).await
     }
 
-    /// All tests in a state, by scope and name.
+    /// All tests in a state, ordered by scope and name.
     pub async fn tests_in_state(&self, suite: SuiteId, state: TestState) -> Result<Vec<Test>> {
         let mut session = self.read().await?;
         let only_changed = match state {
             TestState::Enabled => "",
-            // Said as the partial index says it, so that it is used.
+            // Worded like the partial index's condition, so that it is used.
             TestState::Muted | TestState::Skipped => "AND tests.state <> 0 ",
         };
         let rows = session
@@ -92,24 +91,24 @@ impl Store {
         rows.iter().map(test).collect()
     }
 
-    /// Tests with executions in the period, and what these come to.
+    /// Tests with executions in the period, with their metrics.
     pub async fn tests(
         &self,
         suite: SuiteId,
         query: &TestQuery,
     ) -> Result<Listed<TestWithMetrics>> {
-        self.tests_wanted(suite, query, &TestWants::default()).await
+        self.tests_matching(suite, query, &TestPredicates::default())
+            .await
     }
 
-    /// The same, of those only that are wanted.
-    pub async fn tests_wanted(
+    /// [`Store::tests`], limited to tests that satisfy the predicates.
+    pub async fn tests_matching(
         &self,
         suite: SuiteId,
         query: &TestQuery,
-        wants: &TestWants<'_>,
+        wants: &TestPredicates<'_>,
     ) -> Result<Listed<TestWithMetrics>> {
-        // Numbers alone are added up, counted and put in order; what is text is fetched for the
-        // tests of the page.
+        // Count and order numbers only; read texts for the tests of the page.
         let mut session = self.read().await?;
         let branch = query.branch.as_ref();
         let totals = day_sums::of_suite(&mut session, suite, query.period, branch).await?;
@@ -126,7 +125,7 @@ impl Store {
         Ok(Listed { items, total })
     }
 
-    /// The last day in the period on which each of these tests failed, for those that did.
+    /// For each of these tests that failed in the period, the last day it did.
     pub async fn last_failure_days(
         &self,
         suite: SuiteId,
@@ -146,7 +145,7 @@ impl Store {
         Ok(days)
     }
 
-    /// How many tests the suite has ever seen.
+    /// Including tests without stored executions.
     pub async fn count_tests(&self, suite: SuiteId) -> Result<u64> {
         let mut session = self.read().await?;
         session
@@ -157,7 +156,7 @@ impl Store {
             .await
     }
 
-    /// The tests that stand in these files, by file, scope and name.
+    /// The tests in these files, ordered by file, scope and name.
     pub async fn tests_in_files(&self, suite: SuiteId, files: &[String]) -> Result<Vec<Test>> {
         let mut names: Vec<&str> = files.iter().map(String::as_str).collect();
         names.sort_unstable();
@@ -171,7 +170,7 @@ impl Store {
         let bound = values![suite.get()];
         for row in session.look_up(&select, &bound, keys.collect(), "").await? {
             let test = test(&row)?;
-            // Two names may share a key.
+            // Keys may collide.
             if test
                 .file_name
                 .as_deref()
@@ -186,7 +185,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Files that hold a skipped test, each once, sorted.
+    /// Files that contain skipped tests, sorted, without duplicates.
     pub async fn files_with_skipped_tests(&self, suite: SuiteId) -> Result<Vec<String>> {
         let skipped = self.tests_in_state(suite, TestState::Skipped).await?;
         let mut files: Vec<String> = skipped
@@ -199,21 +198,21 @@ impl Store {
     }
 }
 
-/// Says whether a test is wanted by what it comes to.
-pub type WantsMetrics<'a> = dyn Fn(&Metrics) -> bool + Send + Sync + 'a;
-/// Says whether a test is wanted by its file name and location.
-pub type WantsFile<'a> = dyn Fn(Option<&str>, Option<&str>) -> bool + Send + Sync + 'a;
+/// A predicate on metrics.
+pub type MetricsPredicate<'a> = dyn Fn(&Metrics) -> bool + Send + Sync + 'a;
+/// A predicate on file name and location.
+pub type FilePredicate<'a> = dyn Fn(Option<&str>, Option<&str>) -> bool + Send + Sync + 'a;
 
-/// Conditions on tests that the database cannot decide; without any, every test is wanted.
+/// Conditions that SQL cannot express. The default matches every test.
 #[derive(Clone, Copy, Default)]
-pub struct TestWants<'a> {
-    /// On what a test comes to.
-    pub metrics: Option<&'a WantsMetrics<'a>>,
-    /// On where it stands.
-    pub file: Option<&'a WantsFile<'a>>,
+pub struct TestPredicates<'a> {
+    /// Applied to the sums of the period.
+    pub metrics: Option<&'a MetricsPredicate<'a>>,
+    /// Applied to the latest location.
+    pub file: Option<&'a FilePredicate<'a>>,
 }
 
-/// Which tests of a suite meet the conditions on the tests themselves: ids, sorted.
+/// The ids of the tests that satisfy a query, sorted.
 enum Chosen {
     All,
     Only(Vec<i64>),
@@ -225,7 +224,7 @@ impl Chosen {
         session: &mut Session,
         suite: SuiteId,
         query: &TestQuery,
-        wants: &TestWants<'_>,
+        wants: &TestPredicates<'_>,
     ) -> Result<Self> {
         let (conditions, condition_values) = conditions(query);
         if conditions.is_empty() && wants.file.is_none() {
@@ -233,7 +232,7 @@ impl Chosen {
         }
         if wants.file.is_none() && conditions == IN_STATE && query.state == Some(TestState::Enabled)
         {
-            // Nearly all are, so the others are fetched.
+            // Nearly all tests are enabled, so read the others.
             let changed = "SELECT id FROM tests WHERE suite_id = $1 AND state <> 0";
             let rows = session.rows(changed, values![suite.get()]).await?;
             let ids = rows.iter().map(|row| row.integer("id"));
@@ -254,14 +253,14 @@ impl Chosen {
         let rows = session.rows(text, bound).await?;
         let [id] = positions(&rows, ["id"])?;
         for row in rows {
-            let is_wanted = match wants.file {
+            let matches = match wants.file {
                 None => true,
                 Some(wants) => wants(
                     row.text_or_null("file_name")?.as_deref(),
                     row.text_or_null("location")?.as_deref(),
                 ),
             };
-            if is_wanted {
+            if matches {
                 ids.push(row.integer(id)?);
             }
         }
@@ -277,7 +276,7 @@ impl Chosen {
     }
 }
 
-/// The tests themselves, in the order of their ids and sums.
+/// Reads the tests of a page, in its order.
 async fn with_tests(
     session: &mut Session,
     metrics: &[(i64, Metrics)],
@@ -301,7 +300,7 @@ async fn with_tests(
         .collect()
 }
 
-/// Reads [`TEST_COLUMNS`], which come first.
+/// Reads [`TEST_COLUMNS`].
 pub(crate) fn test(row: &Row) -> Result<Test> {
     Ok(Test {
         id: TestId::new(row.integer("id")?),

@@ -1,4 +1,4 @@
-//! Labels of tests: words that people and programs put on them, for lists and filters.
+//! Labels of tests.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,11 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Labels that one test may have.
-const MOST_LABELS: u64 = 100;
+const MAX_LABELS: u64 = 100;
 
 impl Store {
-    /// Puts labels on a test or takes them off; the test, `None` when there is no such test.
-    /// What is there already, or not there, is passed over. Too many labels are refused.
+    /// Adds labels to a test or removes them; returns the test, or `None` if there is none. Adding
+    /// a present label or removing an absent one changes nothing.
     pub async fn change_labels(
         &self,
         suite: SuiteId,
@@ -49,18 +48,18 @@ impl Store {
                 values![test.id.get()],
             )
             .await?;
-        if count > MOST_LABELS {
+        if count > MAX_LABELS {
             return Err(StoreError::TooLarge {
                 what: "number of labels of the test",
                 size: count,
-                limit: MOST_LABELS,
+                limit: MAX_LABELS,
             });
         }
         session.commit().await?;
         Ok(Some(test))
     }
 
-    /// The labels of these tests, sorted; tests without any are not in the answer.
+    /// The labels of these tests, sorted; tests without labels are left out.
     pub async fn labels(&self, tests: &[TestId]) -> Result<BTreeMap<TestId, Vec<String>>> {
         let mut session = self.read().await?;
         let mut labels: BTreeMap<TestId, Vec<String>> = BTreeMap::new();
@@ -70,7 +69,7 @@ impl Store {
             let id = TestId::new(row.integer("test_id")?);
             labels.entry(id).or_default().push(row.text("label")?);
         }
-        // The default collation of an engine may not be the order of bytes.
+        // Sort here: engines' default collations differ.
         for of_one in labels.values_mut() {
             of_one.sort_unstable();
         }

@@ -1,8 +1,7 @@
-//! Leases: which of several processes on one database does a job now.
+//! Leases: which of several servers on one database runs a job.
 //!
-//! A lease is a name that one holder has until a time. It keeps servers from doing the same work
-//! twice; it is no lock to build correctness on, because the clocks of machines differ. So what is
-//! done under one must be harmless when two do it at once.
+//! A holder has a lease until it expires. Leases avoid duplicate work; they are not locks, because
+//! clocks differ. Whatever runs under a lease must be harmless if two servers run it concurrently.
 
 use uuid::Uuid;
 
@@ -14,12 +13,11 @@ use crate::store::Store;
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Takes the lease of this name until `until`, or extends it when `holder` has it already.
-    /// False when somebody else has it and it has not expired.
+    /// Acquires the lease until `until`, or extends it if `holder` has it already. False if another
+    /// holder has it and it has not expired.
     ///
-    /// A process chooses one random UUID as its `holder` for as long as it lives. To do a job in
-    /// one process only, renew its lease well before it ends and work while this says true. When
-    /// the holder dies, another gets the lease once it has expired.
+    /// A process uses one random UUID as its `holder`. To run a job in one process only, renew the
+    /// lease well before it expires and run while this returns true.
     pub async fn try_lease(
         &self,
         name: &str,
@@ -43,7 +41,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Gives back all that this holder has, so that nobody has to wait until it expires.
+    /// Releases all leases of this holder, so that another one can acquire them immediately.
     pub async fn release_leases(&self, holder: Uuid) -> Result<()> {
         let mut session = self.write().await?;
         session

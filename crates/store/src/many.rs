@@ -1,9 +1,8 @@
-//! Statements about many rows at once, each engine's own way.
+//! Statements with many rows or keys, by engine. Contains no query of its own.
 //!
-//! SQLite is fastest with a list of values and a text that was prepared before, so rows go in
-//! lists of few different lengths. For Postgres each statement is a journey, so there all values
-//! of a column are one array, whatever their number: one text, prepared and planned once. No query
-//! is written in this file.
+//! SQLite is fastest with lists of values and a prepared statement, so rows are split into lists of
+//! few different lengths. For Postgres a statement is a round trip, so the values of a column are
+//! one array of any length, and the statement is prepared once.
 
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, Postgres, Type};
@@ -13,17 +12,16 @@ use crate::sql::{Row, Session, Text, Value};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Rows or keys in one statement to Postgres, at most: they bound its memory.
+/// Rows or keys per Postgres statement; bounds its memory.
 const LARGEST: usize = 10_000;
-/// Rows in one statement to SQLite. Few lengths, so that their texts are prepared once.
+/// Rows per SQLite statement. Few lengths, so that prepared statements are reused.
 const ROWS: &[usize] = &[100, 10, 1];
-/// Keys in one statement to SQLite, which holds more of them.
+/// Keys per SQLite statement.
 const KEYS: &[usize] = &[1000, 100, 10, 1];
 
 impl Session {
-    /// Writes rows of `columns` values each, which follow one another in `cells`. The rows come
-    /// between `before`, an `INSERT INTO table (columns)`, and `after`. What the statement
-    /// returns, in no order.
+    /// Inserts rows of `columns` values each, given one after another in `cells`, between `before`
+    /// (`INSERT INTO table (columns)`) and `after`. Returns the statement's rows, unordered.
     pub(crate) async fn write_many(
         &mut self,
         before: &str,
@@ -64,9 +62,8 @@ impl Session {
         Ok(returned)
     }
 
-    /// Finds the rows with one of these keys, which differ: `before` ends with the column that
-    /// they are sought in, `after` may group what is found. `bound` is for the `?` of `before`.
-    /// The rows are in no order.
+    /// Finds the rows with one of these keys, which must be distinct. `before` ends with the column
+    /// to search, `bound` are the values of its `?`. The rows are unordered.
     pub(crate) async fn look_up(
         &mut self,
         before: &str,
@@ -82,8 +79,7 @@ impl Session {
                     add_value(&mut arguments, value)?;
                 }
                 let kind = add_array(&mut arguments, keys.iter())?;
-                // A set to join, not an array to compare with: then the index is walked even while
-                // there are no statistics.
+                // A join instead of `= ANY(…)`: uses the index even without statistics.
                 let text = format!("{before} IN (SELECT UNNEST(?::{kind}[])) {after}");
                 let text = AssertSqlSafe(Text::from(text).postgres());
                 let query = sqlx::query_with(text, arguments);
@@ -112,7 +108,7 @@ impl Session {
     }
 }
 
-/// Adds values as one array; the name of their type. They are all of the first one's kind.
+/// Adds values as one array, and returns the name of their type, which must be the same for all.
 fn add_array<'v>(
     arguments: &mut PgArguments,
     mut values: impl Iterator<Item = &'v Value<'v>> + Clone,
@@ -166,7 +162,6 @@ fn unfit(what: &'static str) -> StoreError {
     StoreError::from(sqlx::Error::Encode(what.into()))
 }
 
-/// An SQL text with a list of `count` times `item`, separated by commas, between the two ends.
 fn repeated(before: &str, item: &str, count: usize, after: &str) -> String {
     let mut text = String::with_capacity(before.len() + (item.len() + 1) * count + after.len());
     text.push_str(before);
@@ -180,7 +175,7 @@ fn repeated(before: &str, item: &str, count: usize, after: &str) -> String {
     text
 }
 
-/// Cuts a number of rows into these sizes, largest first.
+/// Splits a number of rows into these sizes, largest first.
 fn sizes(mut length: usize, sizes: &'static [usize]) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let size = *sizes.iter().find(|size| **size <= length)?;
@@ -194,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_come_in_few_sizes_and_cover_everything() {
+    fn splits_rows_into_few_sizes() {
         let rows: Vec<usize> = sizes(213, ROWS).collect();
         assert_eq!(rows, [100, 100, 10, 1, 1, 1]);
         assert_eq!(sizes(0, ROWS).count(), 0);
@@ -202,12 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_written_with_commas_between() {
+    fn formats_value_lists() {
         assert_eq!(repeated("IN (", "?", 3, ")"), "IN (?,?,?)");
     }
 
     #[test]
-    fn an_array_is_of_one_kind() {
+    fn rejects_arrays_of_mixed_types() {
         let mut arguments = PgArguments::default();
         let numbers = [Value::from(1_i64), Value::from(None::<i64>)];
         assert_eq!(add_array(&mut arguments, numbers.iter()).unwrap(), "BIGINT");

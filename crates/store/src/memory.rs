@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::records::SuiteId;
-use crate::segment::Kept;
+use crate::segment::StoredExecution;
 
 /// Cached tests of all suites, about 100 bytes each.
 const MAX_TESTS: usize = 400_000;
@@ -195,14 +195,14 @@ impl SuiteMemory {
 pub(crate) struct RunMemory {
     /// The id of the last upload included.
     pub(crate) last_upload: i64,
-    /// See [`Kept::repetition_key`].
+    /// See [`StoredExecution::repetition_key`].
     results: HashSet<(u64, u64)>,
     timed_tests: HashSet<i64>,
     used: u64,
 }
 
 impl RunMemory {
-    pub(crate) fn add(&mut self, upload_id: i64, executions: &[Kept]) {
+    pub(crate) fn add(&mut self, upload_id: i64, executions: &[StoredExecution]) {
         for execution in executions {
             self.results.extend(execution.repetition_key());
             if execution.is_timed() {
@@ -212,7 +212,7 @@ impl RunMemory {
         self.last_upload = self.last_upload.max(upload_id);
     }
 
-    pub(crate) fn has_result(&self, execution: &Kept) -> bool {
+    pub(crate) fn has_result(&self, execution: &StoredExecution) -> bool {
         execution
             .repetition_key()
             .is_some_and(|result| self.results.contains(&result))
@@ -241,8 +241,8 @@ mod tests {
         as_of: 0,
     };
 
-    fn kept(test_id: i64, key: Option<u64>) -> Kept {
-        Kept {
+    fn kept(test_id: i64, key: Option<u64>) -> StoredExecution {
+        StoredExecution {
             test_id,
             outcome: Outcome::Passed,
             muted: false,
@@ -259,11 +259,11 @@ mod tests {
         assert!(run.has_result(&kept(1, Some(9))));
         assert!(!run.has_result(&kept(1, Some(8))));
         assert!(!run.has_result(&kept(2, Some(9))));
-        assert!(!run.has_result(&Kept {
+        assert!(!run.has_result(&StoredExecution {
             outcome: Outcome::Failed,
             ..kept(1, Some(9))
         }));
-        assert!(!run.has_result(&Kept {
+        assert!(!run.has_result(&StoredExecution {
             duration: None,
             ..kept(1, Some(9))
         }));
@@ -286,14 +286,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn runs_of_the_least_recently_used_suites_are_forgotten() {
+    async fn evicts_runs_of_the_least_recently_used_suites() {
         let caches = Caches::default();
         let [a, b, c] = [1, 2, 3].map(SuiteId::new);
         for suite in [a, b, c] {
             let memory = caches.suite(suite);
             let mut memory = memory.memory.lock().await;
             let mut run = RunMemory::default();
-            let many: Vec<Kept> = (0..i64::try_from(MAX_EXECUTIONS / 2).unwrap())
+            let many: Vec<StoredExecution> = (0..i64::try_from(MAX_EXECUTIONS / 2).unwrap())
                 .map(|test_id| kept(test_id, None))
                 .collect();
             run.add(7, &many);
@@ -314,11 +314,11 @@ mod tests {
     }
 
     #[test]
-    fn old_runs_are_forgotten_but_never_the_latest() {
+    fn evicts_old_runs_but_never_the_latest() {
         let mut memory = SuiteMemory::default();
         for run_id in 1..=3 {
             let mut run = RunMemory::default();
-            let many: Vec<Kept> = (0..i64::try_from(MAX_EXECUTIONS).unwrap())
+            let many: Vec<StoredExecution> = (0..i64::try_from(MAX_EXECUTIONS).unwrap())
                 .map(|test_id| kept(test_id, None))
                 .collect();
             run.add(run_id, &many);

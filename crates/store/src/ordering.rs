@@ -1,4 +1,4 @@
-//! In which order tests are listed, and which of them are on a page.
+//! Sorts and pages lists of tests.
 
 use std::cmp::Ordering;
 
@@ -6,10 +6,10 @@ use test_engine_duration::Micros;
 
 use crate::records::{Metrics, Page, TestOrder, TestWithMetrics};
 
-/// What a test is ordered by: its figure, and its id among equals.
+/// The figure to sort by, and the test's id as a tiebreaker.
 type Key = (Option<f64>, i64);
 
-/// The tests of a page, in order. Only these are sorted: of many thousands few are looked at.
+/// Selects and sorts only the tests of a page.
 pub(crate) fn page(
     tests: &[(i64, &Metrics)],
     order: TestOrder,
@@ -36,13 +36,12 @@ pub(crate) fn page(
     wanted.map(|(id, metrics)| (id, *metrics)).collect()
 }
 
-/// Sorts all tests of a list.
 pub(crate) fn sort(tests: &mut [TestWithMetrics], order: TestOrder, descending: bool) {
     let key = |item: &TestWithMetrics| (figure(&item.metrics, order), item.test.id.get());
     tests.sort_by(|a, b| compare(key(a), key(b), descending));
 }
 
-/// Tests for which the figure does not exist come last in either direction; equals as they came.
+/// Tests without the figure come last in either direction.
 fn compare((left, left_id): Key, (right, right_id): Key, descending: bool) -> Ordering {
     let by_figure = match (left, right) {
         (Some(left), Some(right)) if descending => right.total_cmp(&left),
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
     use crate::records::OutcomeCounts;
 
-    /// Figures repeat and some are missing, so the ids decide as well.
+    /// Some figures are equal and some missing, so that ids matter.
     fn many() -> Vec<(i64, Metrics)> {
         let metrics = |id: u64| Metrics {
             counts: OutcomeCounts {
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_together_are_the_sorted_list() {
+    fn pages_add_up_to_the_sorted_list() {
         let many = many();
         let all: Vec<(i64, &Metrics)> = many.iter().map(|(id, metrics)| (*id, metrics)).collect();
         for order in [

@@ -10,7 +10,7 @@ use crate::store::Store;
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Makes an organization; a conflict when the slug is taken.
+    /// Fails with a conflict if the slug is taken.
     pub async fn create_organization(
         &self,
         uuid: Uuid,
@@ -30,7 +30,7 @@ impl Store {
         organization(&row)
     }
 
-    /// The organization with this slug.
+    /// Finds an organization by its slug.
     pub async fn organization(&self, slug: &str) -> Result<Option<Organization>> {
         let mut session = self.read().await?;
         let row = session
@@ -42,7 +42,7 @@ impl Store {
         row.as_ref().map(organization).transpose()
     }
 
-    /// All of them, by slug.
+    /// Ordered by slug.
     pub async fn organizations(&self) -> Result<Vec<Organization>> {
         let mut session = self.read().await?;
         let rows = session

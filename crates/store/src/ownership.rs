@@ -1,4 +1,4 @@
-//! The file that says which team owns which tests: one a suite, kept as it was sent.
+//! The file that assigns tests to teams: at most one per suite, stored verbatim.
 
 use crate::error::StoreError;
 use crate::records::{OwnershipFile, SuiteId, Timestamp};
@@ -8,7 +8,7 @@ use crate::store::Store;
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Keeps the file in place of the one before.
+    /// Inserts or replaces the file.
     pub async fn set_ownership(&self, suite: SuiteId, body: &str, now: Timestamp) -> Result<()> {
         let mut session = self.write().await?;
         let kept = session
@@ -26,7 +26,7 @@ impl Store {
         session.commit().await
     }
 
-    /// The file, when one was sent.
+    /// `None` until a file has been set.
     pub async fn ownership(&self, suite: SuiteId) -> Result<Option<OwnershipFile>> {
         let mut session = self.read().await?;
         let row = session

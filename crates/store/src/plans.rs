@@ -1,4 +1,4 @@
-//! Plans: the first one made for an identifier is everyone's, and what nodes say of it.
+//! Plans and the reports of their nodes. The first plan stored for an identifier wins.
 
 use crate::error::StoreError;
 use crate::records::{
@@ -10,8 +10,8 @@ use crate::store::{Store, check_key};
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Keeps a plan unless there is one: the plan that is kept, and whether it is this one.
-    /// One that has expired counts as none.
+    /// Stores a plan unless an unexpired one exists. Returns the stored plan, and whether it is
+    /// this one.
     pub async fn insert_plan(&self, plan: NewPlan) -> Result<(StoredPlan, bool)> {
         check_key("plan identifier", &plan.identifier)?;
         let mut session = self.write().await?;
@@ -37,7 +37,7 @@ impl Store {
             .map_err(|error| error.or_gone("the suite"))?
             .is_some();
         if won {
-            // Reports of an expired plan are not of this one.
+            // Remove the reports of an expired plan.
             session
                 .execute(
                     "DELETE FROM node_reports WHERE suite_id = $1 AND identifier = $2",
@@ -63,7 +63,7 @@ impl Store {
         Ok((stored_plan(&row)?, false))
     }
 
-    /// The plan with this identifier, unless it has expired.
+    /// `None` also if the plan has expired.
     pub async fn plan(
         &self,
         suite: SuiteId,
@@ -81,7 +81,7 @@ impl Store {
         row.as_ref().map(stored_plan).transpose()
     }
 
-    /// The plans of a suite, newest first, without their bodies.
+    /// Newest first.
     pub async fn plans(&self, suite: SuiteId, page: Page) -> Result<Listed<PlanSummary>> {
         let mut session = self.read().await?;
         let total = session
@@ -114,8 +114,7 @@ impl Store {
         })
     }
 
-    /// Keeps how a node's run went; a later report of the same try replaces it. False when there
-    /// is no such plan.
+    /// Inserts or replaces the report of a node's run. False if there is no such plan.
     pub async fn insert_node_report(
         &self,
         suite: SuiteId,
@@ -158,13 +157,13 @@ impl Store {
                 session.commit().await?;
                 Ok(true)
             }
-            // Deleted between the two statements, where writers do not stand in line.
+            // Deleted between the two statements; possible with concurrent writers only.
             Err(StoreError::Gone(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// What nodes have reported of a plan, by node and try.
+    /// Ordered by node and retry.
     pub async fn node_reports(&self, suite: SuiteId, identifier: &str) -> Result<Vec<NodeReport>> {
         let mut session = self.read().await?;
         let rows = session
@@ -186,8 +185,8 @@ impl Store {
         rows.iter().map(report).collect()
     }
 
-    /// Deletes expired plans and what was reported of them, at most `limit`; how many went.
-    /// Small steps let uploads through in between.
+    /// Deletes at most `limit` expired plans and their reports; returns how many. Small steps let
+    /// uploads proceed in between.
     pub async fn delete_expired_plans(&self, now: Timestamp, limit: u32) -> Result<u64> {
         let mut session = self.write().await?;
         let expired = session

@@ -1,6 +1,5 @@
-//! How often an organization has asked, counted over all servers of one database.
-//!
-//! Only the counting: which limits there are, and what happens at them, is the server's business.
+//! Counts the requests of organizations, over all servers of one database. The server defines the
+//! limits.
 
 use crate::error::StoreError;
 use crate::records::{OrganizationId, Timestamp};
@@ -10,10 +9,10 @@ use crate::store::Store;
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Adds requests to the count of a window, and returns the count with them. `bucket` is the
-    /// caller's number for a kind of request; a window is named by when it began, and a later one
-    /// takes the place of the one before. One that is over counts as the present one: a clock that
-    /// is a little behind must not start anew.
+    /// Adds requests to the count of a window, and returns the new count. `bucket` is the kind of
+    /// request. A window is identified by its start: a later one replaces the present one, an
+    /// earlier one counts towards it, because a clock that is slightly behind must not reset the
+    /// count.
     pub async fn count_requests(
         &self,
         organization: OrganizationId,

@@ -1,27 +1,27 @@
-//! Removing what is older than it has to be, in steps that are small enough to stand between uploads.
+//! Deletes expired rows in steps that are small enough not to delay uploads.
 //!
-//! Executions go first: segments, tags given afterwards, and the text of failures. Daily sums, runs and receipts of uploads
-//! tell of them for longer. Tests, their states, branches and the recent durations of selectors are
-//! not touched: they do not grow with time.
+//! Executions expire first: segments, later tags and failure texts. Daily sums, runs and receipts
+//! of uploads may be kept longer. Tests, branches and the recent durations of selectors are never
+//! deleted: they do not grow with time.
 
 use crate::error::StoreError;
-use crate::records::{Expired, KeptSince, SuiteId, Timestamp};
+use crate::records::{Expired, RetentionStart, SuiteId, Timestamp};
 use crate::sql::values;
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Segments removed in one step.
+/// Segments per step.
 const SEGMENTS: i64 = 16;
-/// Failures removed in one step; their text may be long.
+/// Failures per step; their texts may be long.
 const FAILURES: u64 = 500;
-/// Blocks of daily sums removed in one step, of up to 128 tests each.
+/// Blocks of daily sums per step, of up to 128 tests each.
 const BLOCKS: i64 = 64;
-/// Runs removed in one step, with what is left of their uploads.
+/// Runs per step, with the remains of their uploads.
 const RUNS: i64 = 20;
 
 impl Store {
-    /// Every suite there is, to be asked for what has expired.
+    /// Includes deleted suites that are not purged yet.
     pub async fn suite_ids(&self) -> Result<Vec<SuiteId>> {
         let mut session = self.read().await?;
         let rows = session
@@ -32,9 +32,12 @@ impl Store {
             .collect()
     }
 
-    /// Removes a little of what a suite need not keep any longer; what went. Nothing at all means
-    /// that nothing is left to be removed.
-    pub async fn remove_some_expired(&self, suite: SuiteId, kept: KeptSince) -> Result<Expired> {
+    /// Deletes some expired rows of a suite; returns how many. All zeros mean that none are left.
+    pub async fn delete_some_expired(
+        &self,
+        suite: SuiteId,
+        kept: RetentionStart,
+    ) -> Result<Expired> {
         if let Some(day) = kept.executions {
             let removed = self.remove_executions(suite, day).await?;
             if removed != Expired::default() {
@@ -51,8 +54,8 @@ impl Store {
         Ok(Expired::default())
     }
 
-    /// How much a suite would lose if everything that has expired were removed now.
-    pub async fn count_expired(&self, suite: SuiteId, kept: KeptSince) -> Result<Expired> {
+    /// Counts all expired rows of a suite.
+    pub async fn count_expired(&self, suite: SuiteId, kept: RetentionStart) -> Result<Expired> {
         let mut session = self.read().await?;
         let mut expired = Expired::default();
         if let Some(day) = kept.executions {
@@ -95,7 +98,7 @@ impl Store {
     }
 
     async fn remove_executions(&self, suite: SuiteId, day: i64) -> Result<Expired> {
-        // Looked for outside the transaction: segments never change.
+        // Read outside the transaction: segments never change.
         let old = self
             .read()
             .await?
@@ -124,14 +127,15 @@ impl Store {
                 )
                 .await?;
             if removed.failures >= FAILURES {
-                // The segment goes when its failures are gone: until then it is found again.
+                // Keep the segment until all of its failures are deleted: the next step finds them
+                // by it.
                 break;
             }
             let gone = session
                 .execute("DELETE FROM segments WHERE upload_id = $1", values![upload])
                 .await?;
             removed.segments += gone;
-            // Another server may have removed it a moment earlier.
+            // Another server may have deleted it concurrently.
             removed.executions += if gone > 0 { row.count("kept")? } else { 0 };
         }
         session.commit().await?;
@@ -152,7 +156,7 @@ impl Store {
             return Ok(Expired::default());
         };
         let mut session = self.write().await?;
-        // By the order of the table, so that neighbours go together.
+        // In primary key order, so that adjacent rows are deleted together.
         let gone = session
             .rows(
                 "DELETE FROM day_blocks WHERE suite_id = $1 AND day = $2 AND block <= (\
@@ -190,7 +194,7 @@ impl Store {
         }
         let mut session = self.write().await?;
         for row in &old {
-            // Asked again: an upload may have come to it in between.
+            // Check again: an upload may have extended the run concurrently.
             removed.runs += session
                 .execute(
                     "DELETE FROM runs WHERE id = $1 AND updated_at < $2",
@@ -203,7 +207,6 @@ impl Store {
     }
 }
 
-/// The first moment of a day.
 fn start_of(day: i64) -> Timestamp {
     Timestamp::from_millis(0).plus_days(day)
 }

@@ -1,7 +1,7 @@
-//! The latest runs of a selector, as the one value they are kept in.
+//! The recent runs of a selector, encoded as one value.
 //!
-//! A plan wants the recent durations of a hundred thousand selectors at once: one small value
-//! each, read in one query, instead of twenty rows each.
+//! A plan reads the recent durations of a hundred thousand selectors in one query: one small value
+//! each instead of twenty rows.
 
 use test_engine_duration::Micros;
 
@@ -9,11 +9,11 @@ use crate::error::StoreError;
 use crate::records::{BranchId, RunId, RunTiming};
 use crate::varint;
 
-/// Runs that a selector's history holds.
+/// Runs in a selector's history.
 pub const RECENT_RUNS: usize = 20;
 
-/// Adds a duration to a run's entry, or makes the entry. Entries stay in the order of the runs;
-/// past [`RECENT_RUNS`] the oldest run goes, which may be the one being added.
+/// Adds a duration to a run's entry, or inserts one. Entries are ordered by run; past
+/// [`RECENT_RUNS`] the oldest run is dropped, which may be the new one.
 pub(crate) fn add(recent: &mut Vec<RunTiming>, timing: RunTiming) {
     match recent.binary_search_by_key(&timing.run, |entry| entry.run) {
         Ok(place) => {
@@ -29,7 +29,7 @@ pub(crate) fn add(recent: &mut Vec<RunTiming>, timing: RunTiming) {
     }
 }
 
-/// Writes it: run, branch (0: none) and microseconds of each, as in `varint`.
+/// The run, the branch (0: none) and the duration of each entry, as varints.
 pub(crate) fn encode(recent: &[RunTiming]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(recent.len() * 10);
     for timing in recent {
@@ -45,7 +45,6 @@ pub(crate) fn encode(recent: &[RunTiming]) -> Vec<u8> {
     bytes
 }
 
-/// Reads it back.
 pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<RunTiming>, StoreError> {
     let mut recent = Vec::with_capacity(RECENT_RUNS);
     while !bytes.is_empty() {
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_comes_back() {
+    fn decodes_encoded_rings() {
         let recent = vec![
             RunTiming {
                 run: RunId::new(1),
@@ -88,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_run_adds_up() {
+    fn adds_durations_of_one_run() {
         let mut recent = vec![timing(1, 10), timing(2, 20)];
         add(&mut recent, timing(1, 5));
         assert_eq!(recent, [timing(1, 15), timing(2, 20)]);
     }
 
     #[test]
-    fn the_oldest_run_goes_first_in_whatever_order_they_come() {
+    fn drops_the_oldest_run_in_any_order() {
         let mut recent = Vec::new();
         let full = i64::try_from(RECENT_RUNS).unwrap() + 5;
         for run in (1..=full).rev() {

@@ -1,4 +1,4 @@
-//! Runs, their uploads and their failures, as they are read.
+//! Reads runs, their uploads and their failures.
 
 use std::collections::BTreeMap;
 
@@ -18,27 +18,27 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Results as the column has them: the worse is the larger.
+/// Codes of results in the database: a worse result is larger.
 pub(crate) const PENDING: i64 = 0;
 const STALE: i64 = 1;
 pub(crate) const PASSED: i64 = 2;
 pub(crate) const FAILED: i64 = 3;
 
-/// The columns that [`run`] reads, and where from. Ends ready for `WHERE`.
-const SELECT_RUN: &str = "SELECT runs.id, runs.uuid, runs.suite_id, runs.key, branches.name AS branch, \
-     runs.commit_sha, runs.build_id, runs.number, runs.url, runs.message, runs.run_env, \
-     runs.result, runs.passed, runs.failed, runs.skipped, runs.unknown, runs.failed_muted, \
-     runs.duration_us, runs.uploads, runs.created_at, runs.updated_at FROM runs LEFT JOIN \
-     branches ON branches.id = runs.branch_id";
+const SELECT_RUN: &str = "\
+    SELECT runs.id, runs.uuid, runs.suite_id, runs.key, branches.name AS branch, \
+    runs.commit_sha, runs.build_id, runs.number, runs.url, runs.message, runs.run_env, \
+    runs.result, runs.passed, runs.failed, runs.skipped, runs.unknown, runs.failed_muted, \
+    runs.duration_us, runs.uploads, runs.created_at, runs.updated_at FROM runs LEFT JOIN \
+    branches ON branches.id = runs.branch_id";
 
-/// The columns that [`upload`] reads, and where from. Ends ready for `WHERE`.
-const SELECT_UPLOAD: &str = "SELECT uploads.uuid, runs.uuid AS run_uuid, uploads.format, uploads.job_id, \
-     uploads.tags, uploads.kept, uploads.duplicates, uploads.skipped, uploads.errors, \
-     uploads.errors_outside_tests, uploads.received_at FROM uploads JOIN runs ON runs.id = \
-     uploads.run_id";
+const SELECT_UPLOAD: &str = "\
+    SELECT uploads.uuid, runs.uuid AS run_uuid, uploads.format, uploads.job_id, uploads.tags, \
+    uploads.kept, uploads.duplicates, uploads.skipped, uploads.errors, \
+    uploads.errors_outside_tests, uploads.received_at FROM uploads JOIN runs ON runs.id = \
+    uploads.run_id";
 
 impl Store {
-    /// The runs of a suite, newest first; of one build only, when it is named.
+    /// The runs of a suite, or only those of a build, newest first.
     pub async fn runs(
         &self,
         suite: SuiteId,
@@ -75,7 +75,7 @@ impl Store {
         })
     }
 
-    /// The run with this public id, when it is the suite's.
+    /// `None` also if the run belongs to another suite.
     pub async fn run(&self, suite: SuiteId, uuid: uuid::Uuid) -> Result<Option<Run>> {
         let mut session = self.read().await?;
         let row = session
@@ -87,7 +87,7 @@ impl Store {
         row.as_ref().map(run).transpose()
     }
 
-    /// The failed executions of a run, muted ones too, in the order they came in.
+    /// The failed executions of a run, including those of muted tests, in upload order.
     pub async fn failed_executions(
         &self,
         run: &Run,
@@ -124,7 +124,7 @@ impl Store {
         Ok(Listed { items, total })
     }
 
-    /// The uploads of a suite, newest first.
+    /// Newest first.
     pub async fn uploads(&self, suite: SuiteId, page: Page) -> Result<Listed<Upload>> {
         let mut session = self.read().await?;
         let total = session
@@ -135,7 +135,10 @@ impl Store {
             .await?;
         let rows = session
             .rows(
-                format!("{SELECT_UPLOAD} WHERE uploads.suite_id = ? ORDER BY uploads.id DESC LIMIT ? OFFSET ?"),
+                format!(
+                    "{SELECT_UPLOAD} WHERE uploads.suite_id = ? ORDER BY uploads.id DESC \
+                     LIMIT ? OFFSET ?"
+                ),
                 values![suite.get(), page.limit(), page.offset()],
             )
             .await?;
@@ -145,7 +148,7 @@ impl Store {
         })
     }
 
-    /// The uploads of a run, oldest first.
+    /// Oldest first.
     pub async fn run_uploads(&self, run: &Run) -> Result<Vec<Upload>> {
         let mut session = self.read().await?;
         let rows = session
@@ -157,7 +160,7 @@ impl Store {
         rows.iter().map(upload).collect()
     }
 
-    /// Commits of the runs that began since then, each once, the latest first.
+    /// The commits of runs created since then, without duplicates, latest first.
     pub async fn commits_since(&self, suite: SuiteId, since: Timestamp) -> Result<Vec<String>> {
         let mut session = self.read().await?;
         let rows = session
@@ -185,7 +188,7 @@ fn run(row: &Row) -> Result<Run> {
         url: row.text_or_null("url")?,
         message: row.text_or_null("message")?,
         run_env: row.text("run_env")?,
-        // An upload is worked on in one transaction: what can be seen is finished.
+        // An upload is one transaction, so a visible run is finished.
         state: RunState::Finished,
         result: match row.integer("result")? {
             PENDING => RunResult::Pending,
@@ -256,7 +259,7 @@ fn failed_execution(row: &Row, run: &Run) -> Result<FailedExecution> {
     })
 }
 
-/// An upload's tags and an execution's own, which win.
+/// The tags of an upload and of an execution, which take precedence.
 pub(crate) fn merged_tags(upload: &str, own: Option<&str>) -> Result<BTreeMap<String, String>> {
     let read = |text| {
         serde_json::from_str::<BTreeMap<String, String>>(text).map_err(|_| StoreError::Damaged {

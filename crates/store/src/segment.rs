@@ -1,13 +1,12 @@
-//! The executions of one upload as one value: columns of small numbers.
+//! The executions of one upload, encoded as one value: columns of small numbers.
 //!
-//! A row for each execution would be several times as large, and the indexes it needs are written
-//! in random order. Executions never change once they are kept, and they are read by the run or
-//! by the test, many at a time: both are a scan over a few such values. The text of failures and
-//! everything that is summed up is not here but in tables.
+//! Rows would be several times as large, and their indexes are written in random order. Executions
+//! never change, and queries read many of them, by run or by test: both scan a few such values.
+//! Failure texts and sums are in tables.
 //!
-//! Layout (all numbers as in `varint`): version 1, count; test ids, each as the difference to the
-//! one before; one byte of flags each; durations of those that have one; 8 bytes of key of those
-//! whose producer named an id; distinct sets of tags as JSON; which set, of those that have one.
+//! Layout (all numbers are varints): version 1, count; test ids, each as the difference to the
+//! previous one; one byte of flags each; durations where present; 8 bytes of key where the producer
+//! set an id; distinct sets of tags as JSON; the index of its set where an execution has tags.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,8 +20,8 @@ use crate::varint;
 
 const VERSION: u64 = 1;
 
-/// Executions in one segment, and so in one upload, at most.
-pub(crate) const MOST_EXECUTIONS: usize = 1 << 20;
+/// Executions per segment, and so per upload.
+pub(crate) const MAX_EXECUTIONS: usize = 1 << 20;
 
 const OUTCOME_BITS: u8 = 0b11;
 const MUTED: u8 = 1 << 2;
@@ -30,22 +29,21 @@ const TIMED: u8 = 1 << 3;
 const KEYED: u8 = 1 << 4;
 const TAGGED: u8 = 1 << 5;
 
-/// One execution, as it is kept.
+/// A stored execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
-    /// Internal id of the test.
+pub(crate) struct StoredExecution {
     pub(crate) test_id: i64,
     pub(crate) outcome: Outcome,
-    /// The test was muted when it came in.
+    /// The test was muted at the time of the upload.
     pub(crate) muted: bool,
     pub(crate) duration: Option<Micros>,
     /// See [`crate::identity::result_key`].
     pub(crate) result_key: Option<u64>,
-    /// Its own tags as a JSON object, when it has any.
+    /// Its own tags as a JSON object.
     pub(crate) tags: Option<String>,
 }
 
-impl Kept {
+impl StoredExecution {
     /// Skipped tests may have a duration, but nothing ran.
     pub(crate) fn is_timed(&self) -> bool {
         self.duration.is_some() && self.outcome != Outcome::Skipped
@@ -62,7 +60,7 @@ impl Kept {
     }
 }
 
-pub(crate) fn encode(executions: &[Kept]) -> Vec<u8> {
+pub(crate) fn encode(executions: &[StoredExecution]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 + executions.len() * 16);
     varint::put(&mut bytes, VERSION);
     varint::put(&mut bytes, executions.len() as u64);
@@ -111,7 +109,7 @@ pub(crate) fn encode(executions: &[Kept]) -> Vec<u8> {
     bytes
 }
 
-fn flags(execution: &Kept) -> u8 {
+fn flags(execution: &StoredExecution) -> u8 {
     let outcome = match execution.outcome {
         Outcome::Passed => 0,
         Outcome::Failed => 1,
@@ -126,12 +124,11 @@ fn flags(execution: &Kept) -> u8 {
         | flag(execution.tags.is_some(), TAGGED)
 }
 
-/// Reads the columns back.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Kept>, StoreError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<StoredExecution>, StoreError> {
     read_all(bytes).ok_or(StoreError::Damaged { what: "segment" })
 }
 
-/// Where in a segment a test is, if at all. Much faster than [`decode`]: one column is read.
+/// The positions of a test in a segment. Much faster than [`decode`]: reads one column.
 pub(crate) fn positions_of(bytes: &[u8], test_id: i64) -> Result<Vec<u32>, StoreError> {
     read_positions(bytes, test_id).ok_or(StoreError::Damaged { what: "segment" })
 }
@@ -141,7 +138,7 @@ fn read_count(rest: &mut &[u8]) -> Option<usize> {
         return None;
     }
     let count = usize::try_from(varint::take(rest)?).ok()?;
-    // Each execution takes two bytes and more: a larger count is damage, not a reason to allocate.
+    // Each execution takes at least two bytes. Rejects damaged counts before allocating for them.
     (count <= rest.len()).then_some(count)
 }
 
@@ -159,7 +156,7 @@ fn read_positions(bytes: &[u8], test_id: i64) -> Option<Vec<u32>> {
     Some(positions)
 }
 
-fn read_all(bytes: &[u8]) -> Option<Vec<Kept>> {
+fn read_all(bytes: &[u8]) -> Option<Vec<StoredExecution>> {
     let mut rest = bytes;
     let count = read_count(&mut rest)?;
     let mut test_ids = Vec::with_capacity(count);
@@ -182,7 +179,7 @@ fn read_all(bytes: &[u8]) -> Option<Vec<Kept>> {
         } else {
             Some(Micros::new(varint::take(&mut rest)?))
         };
-        executions.push(Kept {
+        executions.push(StoredExecution {
             test_id,
             outcome,
             muted: flags & MUTED != 0,
@@ -218,7 +215,7 @@ fn read_all(bytes: &[u8]) -> Option<Vec<Kept>> {
 mod tests {
     use super::*;
 
-    fn sample() -> Vec<Kept> {
+    fn sample() -> Vec<StoredExecution> {
         let outcomes = [
             Outcome::Passed,
             Outcome::Failed,
@@ -226,7 +223,7 @@ mod tests {
             Outcome::Unknown,
         ];
         (0..200_u64)
-            .map(|index| Kept {
+            .map(|index| StoredExecution {
                 test_id: i64::try_from(1_000_000 - (index * 7919) % 5000).unwrap(),
                 outcome: outcomes[usize::try_from(index % 4).unwrap()],
                 muted: index % 5 == 0,
@@ -238,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn executions_come_back() {
+    fn decodes_encoded_executions() {
         let executions = sample();
         assert_eq!(decode(&encode(&executions)).unwrap(), executions);
         assert_eq!(decode(&encode(&[])).unwrap(), []);
     }
 
     #[test]
-    fn a_test_is_found_at_all_its_places() {
+    fn finds_all_positions_of_a_test() {
         let mut executions = sample();
         let test_id = executions[3].test_id;
         executions.push(executions[3].clone());
@@ -263,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_segment_is_an_error_at_every_length() {
+    fn rejects_damaged_segments() {
         let bytes = encode(&sample());
         for length in 0..bytes.len() {
             assert!(decode(&bytes[..length]).is_err(), "cut at {length}");
@@ -275,9 +272,9 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_execution_takes_few_bytes() {
-        let executions: Vec<Kept> = (0..5000)
-            .map(|index| Kept {
+    fn encodes_a_typical_execution_in_14_bytes() {
+        let executions: Vec<StoredExecution> = (0..5000)
+            .map(|index| StoredExecution {
                 test_id: 70_000 + index,
                 outcome: Outcome::Passed,
                 muted: false,

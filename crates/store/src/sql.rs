@@ -1,8 +1,7 @@
-//! The few calls through which all SQL goes, the same for every engine.
+//! The few calls through which all SQL goes, independent of the engine. Contains no query.
 //!
-//! A [`Session`] is a connection, with or without a transaction; values go in as [`Value`]s and
-//! rows come out as [`Row`]s. So there is one text and one body for each query, and an engine is
-//! one more variant here. No query is written in this file.
+//! A [`Session`] is a connection with or without a transaction; it takes [`Value`]s and returns
+//! [`Row`]s. So each query is written once, and an engine is one more variant here.
 
 use std::borrow::Cow;
 
@@ -17,7 +16,7 @@ use crate::records::Timestamp;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Something to bind. An absent value keeps its type, which Postgres wants to know.
+/// A value to bind. `None` keeps its type, which Postgres requires.
 #[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
     Integer(Option<i64>),
@@ -27,7 +26,7 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Postgres refuses NUL in text; both engines keep the replacement character instead.
+    /// Postgres rejects NUL in text, so both engines store U+FFFD instead.
     fn text(text: &'a str) -> Cow<'a, str> {
         if text.contains('\0') {
             Cow::Owned(text.replace('\0', "\u{fffd}"))
@@ -130,14 +129,14 @@ impl From<bool> for Value<'_> {
     }
 }
 
-/// `values![a, b]`: everything as a [`Value`].
+/// `values![a, b]` converts every expression to a [`Value`].
 macro_rules! values {
     ($($value:expr),* $(,)?) => { [$($crate::sql::Value::from($value)),*] };
 }
 pub(crate) use values;
 
-/// An SQL text: fixed with `$1`, `$2`, or made at run time with `?` in order of appearance:
-/// numbering hundreds of named values costs SQLite more than the work itself.
+/// An SQL statement: static with `$1`, `$2`, or formatted with `?` in order of appearance. Hundreds
+/// of numbered parameters cost SQLite more than the query itself.
 pub(crate) enum Text {
     Fixed(&'static str),
     Made(String),
@@ -163,7 +162,7 @@ impl Text {
         }
     }
 
-    /// Postgres knows numbered values only. No text has a `?` that is not a value.
+    /// Postgres supports only numbered parameters. No statement has a `?` that is not a parameter.
     pub(crate) fn postgres(self) -> Cow<'static, str> {
         use std::fmt::Write as _;
         let text = match self {
@@ -173,7 +172,7 @@ impl Text {
         let mut numbered = String::with_capacity(text.len() * 2);
         for (number, part) in text.split('?').enumerate() {
             if number > 0 {
-                // Writing to a text cannot fail.
+                // Writing to a string cannot fail.
                 let _ = write!(numbered, "${number}");
             }
             numbered.push_str(part);
@@ -182,7 +181,7 @@ impl Text {
     }
 }
 
-/// A connection in use; with a transaction when it came from [`crate::Store`]'s writer.
+/// A connection in use; with a transaction if it came from [`crate::Store`]'s writer.
 pub(crate) enum Session {
     SqliteRead(PoolConnection<Sqlite>),
     SqliteWrite(Transaction<'static, Sqlite>),
@@ -190,8 +189,7 @@ pub(crate) enum Session {
     PostgresWrite(Transaction<'static, Postgres>),
 }
 
-/// The same call for whatever connection a session holds: `$query` and `$connection` are of the
-/// engine's own types, the text of the call is one.
+/// Evaluates the same expression for each engine's types of query and connection.
 macro_rules! on_connection {
     ($session:expr, $text:expr, $values:expr, |$query:ident, $connection:ident| $call:expr) => {
         match $session {
@@ -215,7 +213,6 @@ macro_rules! on_connection {
     };
 }
 
-/// A query with its values, of the engine that the connection is of.
 macro_rules! query {
     ($text:expr, $values:expr) => {{
         let mut query = sqlx::query(AssertSqlSafe($text));
@@ -232,7 +229,7 @@ macro_rules! query {
 }
 
 impl Session {
-    /// Runs a statement; how many rows it changed.
+    /// Returns the number of changed rows.
     pub(crate) async fn execute(
         &mut self,
         text: impl Into<Text>,
@@ -244,7 +241,6 @@ impl Session {
         })
     }
 
-    /// All rows of a query.
     pub(crate) async fn rows(
         &mut self,
         text: impl Into<Text>,
@@ -261,7 +257,6 @@ impl Session {
         })
     }
 
-    /// The only row of a query, or none.
     pub(crate) async fn optional(
         &mut self,
         text: impl Into<Text>,
@@ -273,7 +268,7 @@ impl Session {
         })
     }
 
-    /// The row of a query that always has one.
+    /// The row of a query that always returns one.
     pub(crate) async fn one(
         &mut self,
         text: impl Into<Text>,
@@ -285,7 +280,7 @@ impl Session {
         })
     }
 
-    /// The only value of a query for a count or a sum.
+    /// The value of a query for a single count or sum.
     pub(crate) async fn count(
         &mut self,
         text: impl Into<Text>,
@@ -305,7 +300,7 @@ impl Session {
     }
 }
 
-/// A row of a result. Columns are read by name; where rows are many, by [`positions`].
+/// A row of a result. Columns are read by name, or by [`positions`] in large results.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
@@ -323,13 +318,13 @@ impl From<PgRow> for Row {
     }
 }
 
-/// A column's name, or its position.
+/// A column's name or position.
 pub(crate) trait Column: ColumnIndex<SqliteRow> + ColumnIndex<PgRow> {}
 
 impl<C: ColumnIndex<SqliteRow> + ColumnIndex<PgRow>> Column for C {}
 
-/// The positions of these columns in every row of a result. A name costs a hash look-up in each
-/// row, which shows in results of many thousand rows.
+/// The positions of columns in every row of a result. A name costs a hash look-up per row, which
+/// matters in results of many thousand rows.
 pub(crate) fn positions<const N: usize>(rows: &[Row], names: [&str; N]) -> Result<[usize; N]> {
     let mut positions = [0; N];
     if let Some(row) = rows.first() {
@@ -376,7 +371,7 @@ impl Row {
         Ok(self.integer_or_null(column)?.map(Timestamp::from_millis))
     }
 
-    /// A count or a sum; never negative as stored.
+    /// A count or a sum: never negative.
     pub(crate) fn count(&self, column: impl Column) -> Result<u64> {
         u64::try_from(self.integer(column)?).map_err(|_| StoreError::Damaged { what: "count" })
     }
@@ -393,7 +388,6 @@ impl Row {
             .map_err(|_| StoreError::Damaged { what: "hash" })
     }
 
-    /// A value that was kept as JSON text.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(
         &self,
         column: impl Column,
@@ -408,7 +402,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nul_in_text_is_replaced() {
+    fn replaces_nul_in_text() {
         let Value::Text(Some(text)) = Value::from("a\0b") else {
             panic!("not a text")
         };

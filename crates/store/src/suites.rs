@@ -1,4 +1,4 @@
-//! Suites: what everything else belongs to.
+//! Test suites.
 
 use crate::error::{Conflict, StoreError};
 use crate::records::{
@@ -9,15 +9,15 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// The columns that [`suite`] reads, and where from. Ends ready for `WHERE`.
-const SELECT_SUITE: &str = "SELECT suites.id, suites.uuid, suites.organization_id, organizations.uuid AS \
-     organization_uuid, organizations.slug AS organization_slug, suites.slug, suites.name, \
-     suites.default_branch, suites.application_name, suites.color, suites.emoji, \
-     suites.oidc_policy, suites.created_at FROM suites JOIN organizations ON organizations.id \
-     = suites.organization_id";
+const SELECT_SUITE: &str = "\
+    SELECT suites.id, suites.uuid, suites.organization_id, organizations.uuid AS \
+    organization_uuid, organizations.slug AS organization_slug, suites.slug, suites.name, \
+    suites.default_branch, suites.application_name, suites.color, suites.emoji, \
+    suites.oidc_policy, suites.created_at FROM suites JOIN organizations ON organizations.id = \
+    suites.organization_id";
 
 impl Store {
-    /// Makes a suite; a conflict when the organization has one with this slug.
+    /// Fails with a conflict if the organization has a suite with this slug.
     pub async fn create_suite(
         &self,
         organization: OrganizationId,
@@ -49,29 +49,32 @@ impl Store {
                     .or_conflict(Conflict::Suite)
                     .or_gone("the organization")
             })?;
-        let made = session
+        let inserted = session
             .one(
                 format!("{SELECT_SUITE} WHERE suites.id = ? AND NOT suites.deleted"),
                 values![row.integer("id")?],
             )
             .await?;
         session.commit().await?;
-        self::suite(&made)
+        self::suite(&inserted)
     }
 
-    /// The suite with this slug in the organization with that slug.
+    /// Finds a suite by slugs.
     pub async fn suite(&self, organization_slug: &str, suite_slug: &str) -> Result<Option<Suite>> {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                format!("{SELECT_SUITE} WHERE organizations.slug = ? AND suites.slug = ? AND NOT suites.deleted"),
+                format!(
+                    "{SELECT_SUITE} WHERE organizations.slug = ? AND suites.slug = ? AND \
+                     NOT suites.deleted"
+                ),
                 values![organization_slug, suite_slug],
             )
             .await?;
         row.as_ref().map(suite).transpose()
     }
 
-    /// The suite with this internal id.
+    /// `None` also if the suite is deleted.
     pub async fn suite_by_id(&self, id: SuiteId) -> Result<Option<Suite>> {
         let mut session = self.read().await?;
         let row = session
@@ -83,7 +86,7 @@ impl Store {
         row.as_ref().map(suite).transpose()
     }
 
-    /// The suites of an organization, by slug.
+    /// Ordered by slug.
     pub async fn suites(&self, organization: OrganizationId, page: Page) -> Result<Listed<Suite>> {
         let mut session = self.read().await?;
         let total = session
@@ -94,7 +97,10 @@ impl Store {
             .await?;
         let rows = session
             .rows(
-                format!("{SELECT_SUITE} WHERE suites.organization_id = ? AND NOT suites.deleted ORDER BY suites.slug LIMIT ? OFFSET ?"),
+                format!(
+                    "{SELECT_SUITE} WHERE suites.organization_id = ? AND NOT suites.deleted \
+                     ORDER BY suites.slug LIMIT ? OFFSET ?"
+                ),
                 values![organization.get(), page.limit(), page.offset()],
             )
             .await?;
@@ -104,10 +110,10 @@ impl Store {
         })
     }
 
-    /// Changes what is given; the suite as it is then, `None` when there is no such suite.
+    /// Returns the changed suite, or `None` if there is none.
     pub async fn update_suite(&self, id: SuiteId, changes: SuiteChanges) -> Result<Option<Suite>> {
         let mut session = self.write().await?;
-        // Locks the row, so that two changes at once do not undo one another.
+        // Locks the row, so that concurrent changes do not undo each other.
         session
             .execute(
                 "UPDATE suites SET name = name WHERE id = $1",

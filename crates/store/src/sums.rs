@@ -1,4 +1,4 @@
-//! What executions come to when they are counted one by one.
+//! Adds executions to metrics.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,12 @@ use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 
 use crate::records::Metrics;
-use crate::segment::Kept;
+use crate::segment::StoredExecution;
 
-/// Sums stop here, which is what a database can hold.
-const LONGEST: Micros = Micros::new(i64::MAX as u64);
+/// The largest number that a database column can store.
+const MAX_SUM: Micros = Micros::new(i64::MAX as u64);
 
-/// Counts one more execution.
-pub(crate) fn add(metrics: &mut Metrics, execution: &Kept) {
+pub(crate) fn add(metrics: &mut Metrics, execution: &StoredExecution) {
     let counts = &mut metrics.counts;
     match execution.outcome {
         Outcome::Passed => counts.passed += 1,
@@ -21,18 +20,18 @@ pub(crate) fn add(metrics: &mut Metrics, execution: &Kept) {
         Outcome::Unknown => counts.unknown += 1,
     }
     if let Some(duration) = execution.duration.filter(|_| execution.is_timed()) {
-        let duration = duration.min(LONGEST);
+        let duration = duration.min(MAX_SUM);
         let at_least = metrics.duration_min.unwrap_or(duration);
         let at_most = metrics.duration_max.unwrap_or(duration);
         metrics.timed += 1;
-        metrics.duration_sum = metrics.duration_sum.saturating_add(duration).min(LONGEST);
+        metrics.duration_sum = metrics.duration_sum.saturating_add(duration).min(MAX_SUM);
         metrics.duration_min = Some(at_least.min(duration));
         metrics.duration_max = Some(at_most.max(duration));
     }
 }
 
-/// What executions come to, by the id of their test.
-pub(crate) fn by_test(executions: &[Kept]) -> BTreeMap<i64, Metrics> {
+/// By test id.
+pub(crate) fn by_test(executions: &[StoredExecution]) -> BTreeMap<i64, Metrics> {
     let mut tests: BTreeMap<i64, Metrics> = BTreeMap::new();
     for execution in executions {
         add(tests.entry(execution.test_id).or_default(), execution);
@@ -40,7 +39,6 @@ pub(crate) fn by_test(executions: &[Kept]) -> BTreeMap<i64, Metrics> {
     tests
 }
 
-/// Adds what other executions of the same test come to.
 #[inline]
 pub(crate) fn merge(metrics: &mut Metrics, other: &Metrics) {
     let (counts, others) = (&mut metrics.counts, &other.counts);
@@ -52,15 +50,15 @@ pub(crate) fn merge(metrics: &mut Metrics, other: &Metrics) {
     metrics.duration_sum = metrics
         .duration_sum
         .saturating_add(other.duration_sum)
-        .min(LONGEST);
+        .min(MAX_SUM);
     metrics.duration_min = match (metrics.duration_min, other.duration_min) {
         (Some(one), Some(two)) => Some(one.min(two)),
         (one, two) => one.or(two),
     };
-    // Nothing is less than any duration.
+    // `None` is less than any duration.
     metrics.duration_max = metrics.duration_max.max(other.duration_max);
 }
 
 fn sum(one: u64, two: u64) -> u64 {
-    one.saturating_add(two).min(LONGEST.get())
+    one.saturating_add(two).min(MAX_SUM.get())
 }

@@ -1,4 +1,4 @@
-//! How long selectors and tests have taken: what plans are made of.
+//! The durations of selectors and tests, for planning.
 
 use std::collections::HashMap;
 
@@ -17,21 +17,20 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// From how many tests on one look through all sums of the period is faster than several short
-/// ones.
+/// From this number of tests on, one scan of all sums of the period is faster than several
+/// look-ups.
 const SCAN_FROM: usize = 1000;
 
 impl Store {
-    /// The selectors whose history changed after the mark `seq`; all that have one, for 0.
-    /// The answer holds the mark for the next time. [`Gone`](StoreError::Gone) when there is no
-    /// such suite.
+    /// The selectors whose history changed after the sequence number `seq`; all of them for 0. The
+    /// result contains the number for the next call.
     pub async fn selectors_changed_since(
         &self,
         suite: SuiteId,
         seq: i64,
     ) -> Result<SelectorChanges> {
         let mut session = self.read().await?;
-        // The mark is read first: what is written in between is then seen twice, never missed.
+        // Read the number first: concurrent changes are then returned twice, never missed.
         let mark = session
             .optional(
                 "SELECT timings_seq FROM suites WHERE id = $1 AND NOT deleted",
@@ -69,7 +68,7 @@ impl Store {
         })
     }
 
-    /// The branch of this name, when a run has named it.
+    /// The branch of this name, if a run has used it.
     pub async fn branch(&self, suite: SuiteId, name: &str) -> Result<Option<BranchId>> {
         let mut session = self.read().await?;
         let row = session
@@ -82,12 +81,12 @@ impl Store {
             .transpose()
     }
 
-    /// What tests took in each of some periods, on each kind of branch. For each key
-    /// `(scope, name)`, in their order: what there is, the first period first; nothing for a test
-    /// that is not known or has told no duration.
+    /// Sums over the timed executions of tests, by period and kind of branch. For each key `(scope,
+    /// name)`, in their order, what exists, ordered by period; empty for tests that are unknown or
+    /// have no durations.
     ///
-    /// Other branches are told only of tests that ran neither on the default nor on the own one:
-    /// there are many of them, and nobody asks them otherwise.
+    /// [`BranchKind::Other`] is returned only for tests without executions on the default and the
+    /// plan's branch: there are many other branches, and they matter only then.
     pub async fn test_timings(
         &self,
         suite: &Suite,
@@ -141,7 +140,6 @@ impl Store {
             .collect())
     }
 
-    /// Adds what tests took on one kind of branch.
     async fn timings_on(
         &self,
         suite: SuiteId,
@@ -181,8 +179,8 @@ impl Store {
     async fn test_ids(&self, uuids: &[Uuid]) -> Result<HashMap<Uuid, i64>> {
         let mut session = self.read().await?;
         let mut ids = HashMap::with_capacity(uuids.len());
-        // Not by suite as well: an engine that knows no statistics would then look through the
-        // whole suite. The ids are made of the suite's, so they are its own.
+        // Do not filter by suite as well: without statistics, the engine would scan the whole
+        // suite. UUIDs are derived from the suite's, so they identify its own tests.
         let select = "SELECT uuid, id FROM tests WHERE uuid";
         let keys = uuids.iter().map(|uuid| Value::from(*uuid)).collect();
         let rows = session.look_up(select, &[], keys, "").await?;

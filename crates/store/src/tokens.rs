@@ -1,4 +1,4 @@
-//! Tokens. Only hashes of their secrets are kept.
+//! Tokens. Only hashes of their secrets are stored.
 
 use uuid::Uuid;
 
@@ -9,18 +9,18 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// How exact the time of last use is, in milliseconds: a busy token is not written at each use.
+/// Precision of the time of last use, in milliseconds: a busy token is not written at each use.
 const LAST_USE_STEP_MS: i64 = 60_000;
 
-/// The columns that [`token`] reads, and where from. Ends ready for `WHERE`.
-const SELECT_TOKEN: &str = "SELECT tokens.id, tokens.uuid, tokens.organization_id, organizations.slug AS \
-     organization_slug, tokens.suite_id, tokens.kind, tokens.secret_hash, tokens.scopes, \
-     tokens.description, tokens.created_at, tokens.expires_at, tokens.last_used_at, \
-     tokens.revoked_at FROM tokens JOIN organizations ON organizations.id = \
-     tokens.organization_id";
+const SELECT_TOKEN: &str = "\
+    SELECT tokens.id, tokens.uuid, tokens.organization_id, organizations.slug AS \
+    organization_slug, tokens.suite_id, tokens.kind, tokens.secret_hash, tokens.scopes, \
+    tokens.description, tokens.created_at, tokens.expires_at, tokens.last_used_at, \
+    tokens.revoked_at FROM tokens JOIN organizations ON organizations.id = \
+    tokens.organization_id";
 
 impl Store {
-    /// Keeps a token; a conflict when its secret or UUID is there already.
+    /// Fails with a conflict if the secret or the UUID exists.
     pub async fn create_token(&self, token: NewToken, now: Timestamp) -> Result<Token> {
         let mut session = self.write().await?;
         let row = session
@@ -46,17 +46,17 @@ impl Store {
                     .or_conflict(Conflict::Token)
                     .or_gone("the organization or suite")
             })?;
-        let made = session
+        let inserted = session
             .one(
                 format!("{SELECT_TOKEN} WHERE tokens.id = ?"),
                 values![row.integer("id")?],
             )
             .await?;
         session.commit().await?;
-        self::token(&made)
+        self::token(&inserted)
     }
 
-    /// The token with this hash, revoked and expired ones too: see [`Token::is_live`].
+    /// Includes revoked and expired tokens: see [`Token::is_live`].
     pub async fn token_by_hash(&self, secret_hash: &[u8; 32]) -> Result<Option<Token>> {
         let mut session = self.read().await?;
         let row = session
@@ -68,7 +68,7 @@ impl Store {
         row.as_ref().map(token).transpose()
     }
 
-    /// All tokens of an organization, oldest first.
+    /// Oldest first.
     pub async fn tokens(&self, organization: OrganizationId) -> Result<Vec<Token>> {
         let mut session = self.read().await?;
         let rows = session
@@ -80,7 +80,7 @@ impl Store {
         rows.iter().map(token).collect()
     }
 
-    /// Notes that the token was used. Writes at most once a minute.
+    /// Records the time of use, at most once a minute.
     pub async fn touch_token(&self, token: &Token, now: Timestamp) -> Result<()> {
         let fresh = now.plus_millis(-LAST_USE_STEP_MS);
         if token.last_used_at.is_some_and(|used| used > fresh) {
@@ -97,7 +97,7 @@ impl Store {
         session.commit().await
     }
 
-    /// Takes a token back; false when there is none, or it has been taken back before.
+    /// False if there is no such token or it is already revoked.
     pub async fn revoke_token(
         &self,
         organization: OrganizationId,

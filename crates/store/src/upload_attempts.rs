@@ -1,20 +1,21 @@
-//! Every upload that was tried: those that were kept, and the latest ones that were not.
+//! All accepted uploads, and the latest rejected ones.
 
 use test_engine_results::Format;
 
 use crate::error::StoreError;
-use crate::records::{AttemptState, Listed, NewRefusedUpload, Page, SuiteId, UploadAttempt};
+use crate::records::{AttemptState, Listed, NewRejectedUpload, Page, SuiteId, UploadAttempt};
 use crate::sql::{Row, Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Refused uploads that a suite keeps.
-pub const REFUSED_UPLOADS: i64 = 1_000;
-/// From this status on it was the server's fault.
+/// Rejected uploads to keep per suite.
+pub const MAX_REJECTED_UPLOADS: i64 = 1_000;
+/// HTTP statuses from here on are the server's fault.
 const FIRST_SERVER_ERROR: i64 = 500;
 
-const KEPT: &str = "SELECT uploads.uuid AS uuid, CAST(0 AS BIGINT) AS status, CAST(NULL AS TEXT) AS reason, \
+const KEPT: &str = "\
+     SELECT uploads.uuid AS uuid, CAST(0 AS BIGINT) AS status, CAST(NULL AS TEXT) AS reason, \
      runs.key AS run_key, uploads.format AS format, runs.uuid AS run_uuid, \
      uploads.job_id AS job_id, uploads.kept AS kept, uploads.duplicates AS duplicates, \
      uploads.skipped AS skipped, uploads.errors AS errors, uploads.received_at AS received_at, \
@@ -22,8 +23,9 @@ const KEPT: &str = "SELECT uploads.uuid AS uuid, CAST(0 AS BIGINT) AS status, CA
      WHERE uploads.suite_id = ? ORDER BY uploads.id DESC LIMIT ?";
 
 impl Store {
-    /// Notes an upload of which nothing was kept. Past [`REFUSED_UPLOADS`] the oldest go.
-    pub async fn record_refused_upload(&self, refused: NewRefusedUpload) -> Result<()> {
+    /// Records an upload that was not stored. Deletes the oldest ones past
+    /// [`MAX_REJECTED_UPLOADS`].
+    pub async fn record_rejected_upload(&self, refused: NewRejectedUpload) -> Result<()> {
         let mut session = self.write().await?;
         let suite_id = refused.suite.get();
         session
@@ -46,20 +48,20 @@ impl Store {
             .execute(
                 "DELETE FROM refused_uploads WHERE suite_id = $1 AND id <= (SELECT id FROM \
                  refused_uploads WHERE suite_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
-                values![suite_id, REFUSED_UPLOADS],
+                values![suite_id, MAX_REJECTED_UPLOADS],
             )
             .await?;
         session.commit().await
     }
 
-    /// The uploads of a suite, newest first; of one state only, when it is named.
+    /// The upload attempts of a suite, or only those in a state, newest first.
     pub async fn upload_attempts(
         &self,
         suite: SuiteId,
         state: Option<AttemptState>,
         page: Page,
     ) -> Result<Listed<UploadAttempt>> {
-        // As many of each kind as there can be up to the end of the page: both have an index.
+        // Up to the end of the page from either table: both have an index.
         let most = page.offset().saturating_add(page.limit());
         let of_status = match state {
             Some(AttemptState::Rejected) => format!("AND status < {FIRST_SERVER_ERROR}"),
@@ -120,7 +122,7 @@ fn attempt(row: &Row) -> Result<UploadAttempt> {
         })
         .transpose()?;
     let status = row.integer("status")?;
-    // Refused ones have no run; their own id stands there, for a column of one type.
+    // Rejected uploads have no run; the column contains their own id.
     let run_uuid = if status == 0 {
         Some(row.uuid("run_uuid")?)
     } else {

@@ -1,6 +1,5 @@
-//! Whole numbers in as few bytes as they need: 7 bits a byte, least significant first.
+//! Variable-length integers: 7 bits per byte, least significant first.
 
-/// Appends a number.
 pub(crate) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(low_bits(number) | 0x80);
@@ -13,7 +12,7 @@ const fn low_bits(number: u64) -> u8 {
     (number & 0x7f).to_le_bytes()[0]
 }
 
-/// Takes a number from the front; `None` when the bytes end early or say too large a number.
+/// Reads a number from the front; `None` if the bytes end early or the number is too large.
 #[inline]
 pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
@@ -31,12 +30,12 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Small numbers of either sign as small numbers without one.
+/// Maps signed numbers of small magnitude to small unsigned ones.
 pub(crate) const fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)).cast_unsigned()
 }
 
-/// The way back.
+/// The inverse of [`zigzag`].
 pub(crate) const fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_back() {
+    fn decodes_encoded_numbers() {
         let numbers = [
             0,
             1,
@@ -69,13 +68,13 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn rejects_invalid_numbers() {
         assert_eq!(take(&mut [0x80].as_slice()), None);
         assert_eq!(take(&mut [0xff; 11].as_slice()), None);
     }
 
     #[test]
-    fn signs_come_back() {
+    fn inverts_zigzag() {
         for number in [0, -1, 1, i64::MIN, i64::MAX] {
             assert_eq!(unzigzag(zigzag(number)), number);
         }

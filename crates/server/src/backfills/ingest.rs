@@ -184,7 +184,7 @@ async fn read(
     write(&app.store, backfill, file, limit, cancel.0.clone()).await?;
     Ok(BackfillOutcome::Ingested {
         commits: summary.commits,
-        passed_over: summary.skipped,
+        skipped_records: summary.skipped,
         problems: summary.problems,
     })
 }

@@ -1,6 +1,6 @@
 //! How long results are kept.
 
-use test_engine_store::{KeptSince, Timestamp};
+use test_engine_store::{RetentionStart, Timestamp};
 
 /// How long results are kept.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -24,10 +24,10 @@ impl Default for Retention {
 
 impl Retention {
     /// The first days that are kept as of `now`.
-    pub fn kept_since(self, now: Timestamp) -> KeptSince {
+    pub fn kept_since(self, now: Timestamp) -> RetentionStart {
         let first_day = |days: u32| (days > 0).then(|| now.plus_days(-i64::from(days)).day());
         let executions = first_day(self.execution_days);
-        KeptSince {
+        RetentionStart {
             executions,
             // Executions that are kept forever keep their aggregates.
             aggregates: executions

@@ -1,7 +1,7 @@
-//! What executions add to the daily sums of their tests.
+//! Adds executions to the daily sums of their tests.
 //!
-//! Blocks are read, changed and written back. The caller has locked the suite, so nobody else does
-//! that to the same blocks meanwhile.
+//! Reads, changes and writes back blocks. The caller has locked the suite, so that no other
+//! transaction changes them.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::records::Metrics;
 use crate::sql::{Session, Value, positions, values};
 use crate::sums;
 
-/// The sums of a block, by place.
+/// By position in the block.
 type Block = BTreeMap<u8, Metrics>;
 
-/// Adds to the sums of a day and branch (0: none), in the transaction that has locked the suite.
+/// Adds to the sums of a day and branch (0: none). The transaction must have locked the suite.
 pub(crate) async fn add(
     session: &mut Session,
     suite_id: i64,
@@ -28,11 +28,11 @@ pub(crate) async fn add(
         let place = blocks.entry(block).or_default().entry(place).or_default();
         sums::merge(place, &metrics);
     }
-    add_what_is_there(session, suite_id, day, branch_id, &mut blocks).await?;
+    add_stored(session, suite_id, day, branch_id, &mut blocks).await?;
     write(session, suite_id, day, branch_id, &blocks).await
 }
 
-async fn add_what_is_there(
+async fn add_stored(
     session: &mut Session,
     suite_id: i64,
     day: i64,
@@ -66,7 +66,7 @@ async fn write(
     branch_id: i64,
     blocks: &BTreeMap<i64, Block>,
 ) -> Result<(), StoreError> {
-    // In the order of the table, so that neighbours are written together.
+    // In primary key order, so that adjacent rows are written together.
     let mut cells = Vec::with_capacity(blocks.len() * 6);
     for (block, tests) in blocks {
         let count = i64::try_from(tests.len()).unwrap_or(i64::MAX);

@@ -1,10 +1,11 @@
-//! The sums of a block of tests as one value. No SQL is here.
+//! The sums of a block of tests, encoded as one value. Contains no SQL.
 //!
-//! A usual test, which passed once on that day, takes five bytes of it. That is why a suite's month
-//! can be read and added up while somebody waits, which rows could not.
+//! A typical test, which passed once on a day, takes five bytes. That makes it possible to sum up a
+//! month of a whole suite within a request.
 //!
-//! Layout (numbers as in `varint`): version 1, count; then for each test, by id: its place in the
-//! block (one byte), one byte of flags, and what the flags say is there, in their order.
+//! Layout (numbers are varints): version 1, count; then for each test, ordered by id: its position
+//! in the block (one byte), one byte of flags, and the fields that the flags announce, in the order
+//! of the flags.
 
 use test_engine_duration::Micros;
 
@@ -14,7 +15,7 @@ use crate::varint;
 
 const VERSION: u64 = 1;
 
-/// Tests in a block, at most.
+/// Tests per block.
 pub(crate) const BLOCK: usize = 128;
 
 const PASSED_ONCE: u8 = 1;
@@ -23,14 +24,14 @@ const FAILED_ONCE: u8 = 1 << 2;
 const FAILED: u8 = 1 << 3;
 const SKIPPED: u8 = 1 << 4;
 const UNKNOWN: u8 = 1 << 5;
-/// One duration, which is the sum, the shortest and the longest.
+/// One duration, which is the sum, the minimum and the maximum.
 const TIMED_ONCE: u8 = 1 << 6;
-/// How many durations, the shortest, what the longest has more, the sum.
+/// The number of durations, the minimum, the maximum minus the minimum, the sum.
 const TIMED: u8 = 1 << 7;
 
 const DAMAGED: StoreError = StoreError::Damaged { what: "daily sums" };
 
-/// The block of a test, and its place there.
+/// The block of a test, and its position there.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -41,13 +42,13 @@ pub(crate) fn place_of(test_id: i64) -> (i64, u8) {
     (test_id.div_euclid(size), test_id.rem_euclid(size) as u8)
 }
 
-/// The test at a place of a block.
+/// The test at a position of a block.
 #[expect(clippy::cast_possible_wrap, reason = "128 fits into every number")]
 pub(crate) fn test_at(block: i64, place: usize) -> i64 {
     block * BLOCK as i64 + place as i64
 }
 
-/// Writes the sums of tests, which come by their places, each once.
+/// The tests must be ordered by position, without duplicates.
 pub(crate) fn encode<'a>(tests: impl ExactSizeIterator<Item = (u8, &'a Metrics)>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4 + tests.len() * 8);
     varint::put(&mut bytes, VERSION);
@@ -108,7 +109,7 @@ const fn counted(count: u64, once: u8, several: u8) -> u8 {
     }
 }
 
-/// Tells the sums of each test with its place, by place.
+/// Calls `each` with the position and the sums of each test, ordered by position.
 #[inline]
 pub(crate) fn read(bytes: &[u8], mut each: impl FnMut(u8, Metrics)) -> Result<(), StoreError> {
     let mut rest = bytes;
@@ -215,13 +216,13 @@ mod tests {
     }
 
     #[test]
-    fn sums_come_back() {
+    fn decodes_encoded_sums() {
         assert_eq!(all(&encoded(&sample())).unwrap(), sample());
         assert_eq!(all(&encoded(&[])).unwrap(), []);
     }
 
     #[test]
-    fn places_are_found_again() {
+    fn inverts_place_of() {
         for id in [0, 1, 127, 128, 129, 1_000_000] {
             let (block, place) = place_of(id);
             assert_eq!(test_at(block, usize::from(place)), id);
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_sums_are_an_error_at_every_length() {
+    fn rejects_damaged_sums() {
         let bytes = encoded(&sample());
         for length in 0..bytes.len() {
             assert!(all(&bytes[..length]).is_err(), "cut at {length}");
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_test_takes_five_bytes() {
+    fn encodes_a_typical_test_in_five_bytes() {
         let tests: Vec<(u8, Metrics)> = (0..128).map(|place| (place, sample()[0].1)).collect();
         assert_eq!(encoded(&tests).len(), 3 + 128 * 5);
     }

@@ -1,7 +1,7 @@
-//! What tests came to, day by day and branch by branch: read and added up.
+//! The sums of tests by day and branch.
 //!
-//! `body` has how the sums of a block of tests lie in one value, `adding` puts executions into
-//! them, `moving` brings over those of earlier releases. Nothing here knows of names or states.
+//! `body` encodes the sums of a block of tests, `adding` updates them, `moving` migrates the rows
+//! of earlier releases.
 
 mod adding;
 mod body;
@@ -19,10 +19,10 @@ use crate::sums;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Blocks read at once; a megabyte or two.
+/// Blocks per query; a megabyte or two.
 const BLOCKS_AT_ONCE: usize = 1_000;
 
-/// What tests come to over some days, by id.
+/// Sums over a period, by test.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     blocks: BTreeMap<i64, Vec<Metrics>>,
@@ -39,7 +39,7 @@ impl Totals {
         })
     }
 
-    /// Those that were executed, by id.
+    /// The tests with executions, ordered by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Metrics)> {
         self.blocks.iter().flat_map(|(block, tests)| {
             tests
@@ -50,7 +50,7 @@ impl Totals {
         })
     }
 
-    /// What one test comes to; nothing when it was not executed.
+    /// Zeros for a test without executions.
     pub(crate) fn of(&self, test_id: i64) -> Metrics {
         let (block, place) = place_of(test_id);
         self.blocks
@@ -59,7 +59,7 @@ impl Totals {
     }
 }
 
-/// What all tests of a suite come to over a period, on some branches or on all.
+/// The sums of all tests of a suite.
 pub(crate) async fn of_suite(
     session: &mut Session,
     suite: SuiteId,
@@ -73,7 +73,7 @@ pub(crate) async fn of_suite(
          ORDER BY day, block, branch_id LIMIT ?"
     );
     let mut totals = Totals::default();
-    // Before every block of the first day.
+    // Before all blocks of the first day.
     let mut after = (period.first_day, i64::MIN, i64::MIN);
     loop {
         let mut bound = values![suite.get(), period.last_day, after.0, after.1, after.2].to_vec();
@@ -99,8 +99,7 @@ pub(crate) async fn of_suite(
     }
 }
 
-/// What some tests of a suite come to over a period, on some branches or on all. Others may be
-/// among the totals.
+/// The sums of some tests of a suite. The result may contain other tests as well.
 pub(crate) async fn of_tests(
     session: &mut Session,
     suite: SuiteId,
@@ -121,8 +120,8 @@ pub(crate) async fn of_tests(
     Ok(totals)
 }
 
-/// What some tests come to on each day of a period: day, test and sums, in no order that counts.
-/// A test has several sums on a day when it ran on several branches.
+/// Calls `each` with day, test and sums, unordered. A test that ran on several branches on a day
+/// has several sums.
 pub(crate) async fn each_day(
     session: &mut Session,
     suite: SuiteId,
@@ -143,13 +142,13 @@ pub(crate) async fn each_day(
     .await
 }
 
-/// The days from `?` to `?`, to be cross joined with blocks: these are ordered by day, so a few
-/// blocks are one short look for each day. The cross join keeps that order, where an engine might
-/// think that looking through all blocks of the suite is as good.
+/// The days from `?` to `?`, to be cross joined with blocks. Blocks are ordered by day, so finding
+/// a few blocks takes one short look-up per day. The cross join fixes that order; otherwise an
+/// engine may choose to scan all blocks of the suite.
 const DAYS_BETWEEN: &str = "WITH RECURSIVE days (day) AS (SELECT CAST(? AS BIGINT) \
      UNION ALL SELECT day + 1 FROM days WHERE day < ?)";
 
-/// Everything before the list of blocks, with the condition on branches or none.
+/// The query up to the list of blocks. `on_branch` is a condition on the branch or empty.
 fn blocks_by_day(on_branch: &str) -> String {
     format!(
         "{DAYS_BETWEEN} SELECT day_blocks.day, day_blocks.block, day_blocks.body \
@@ -158,7 +157,7 @@ fn blocks_by_day(on_branch: &str) -> String {
     )
 }
 
-/// Goes through the blocks of some tests, in no order that counts: day, block, body.
+/// Calls `each` with day, block and body of the blocks of some tests, unordered.
 async fn each_block(
     session: &mut Session,
     suite: SuiteId,
@@ -185,13 +184,13 @@ async fn each_block(
     Ok(())
 }
 
-/// The part of a period of which there may be sums; `None` when there is none.
+/// The part of a period that may have sums; `None` if it has none.
 async fn days_there(
     session: &mut Session,
     suite: SuiteId,
     period: Period,
 ) -> Result<Option<Period>> {
-    // Two questions in one: asked for both ends at once an engine looks at everything between.
+    // Two subqueries: for both aggregates in one query, an engine scans all rows in between.
     let row = session
         .one(
             "SELECT (SELECT MIN(day) FROM day_blocks WHERE suite_id = $1) AS oldest, \
@@ -217,9 +216,9 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    /// Without it one test's page would look through all tests of the suite.
+    /// Otherwise the page of one test would scan all tests of the suite.
     #[tokio::test]
-    async fn sqlite_finds_a_block_of_a_day_by_the_key() {
+    async fn sqlite_looks_blocks_up_by_key() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open_file(&folder.path().join("test.db"))
             .await

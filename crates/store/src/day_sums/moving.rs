@@ -1,7 +1,7 @@
-//! Daily sums as earlier releases kept them, a row for each test, become blocks.
+//! Migrates daily sums of earlier releases, which had a row per test, to blocks.
 //!
-//! It is done whenever a database is opened, a day of a suite in each transaction, so it may be
-//! interrupted at any point and be done by two programs at once. Usually nothing is there.
+//! Runs when a database is opened, with a transaction per suite and day, so it may be interrupted
+//! and may run in two processes concurrently. Usually there is nothing to do.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,6 @@ use crate::store::Store;
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Moves all there are.
     pub(crate) async fn migrate_day_sums(&self) -> Result<()> {
         loop {
             let next = self
@@ -35,7 +34,7 @@ impl Store {
 
     async fn move_day(&self, suite_id: i64, day: i64) -> Result<()> {
         let mut session = self.write().await?;
-        // As an upload locks it. The counter stays: nothing that is remembered becomes wrong.
+        // Locks the suite like an upload does, without changing its counter: caches stay valid.
         session
             .execute(
                 "UPDATE suites SET timings_seq = timings_seq WHERE id = $1",

@@ -1,4 +1,4 @@
-//! The rows that executions refer to: tests and selectors, found or made.
+//! Finds or inserts the tests and selectors that executions refer to.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,22 +14,21 @@ use crate::sql::{Session, Value, positions, values};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// How exact a test's time of the latest execution is, in milliseconds: the row of a test that
-/// looks as it did is not written for every execution.
+/// Precision of a test's `last_seen_at`, in milliseconds: an unchanged test is not written at each
+/// execution.
 const LAST_SEEN_STEP_MS: i64 = 60 * 60 * 1000;
 
 const INSERT: &str = "INSERT INTO selectors (suite_id, value_hash, value, updated_seq, recent)";
 
-/// The selectors of one upload.
 pub(super) struct Selectors<'a> {
     suite_id: i64,
-    /// What changed ones are marked with.
+    /// The sequence number of changes by this upload.
     seq: i64,
     entries: HashMap<&'a str, Entry>,
 }
 
 struct Entry {
-    /// Its place among the values of the upload.
+    /// Its index among the distinct values of the upload.
     place: usize,
     hash: [u8; 16],
     id: i64,
@@ -38,7 +37,7 @@ struct Entry {
 }
 
 impl<'a> Selectors<'a> {
-    /// Reads the selectors of these values, and makes those that are new.
+    /// Reads the selectors with these values, and inserts missing ones.
     pub(super) async fn load(
         session: &mut Session,
         suite_id: i64,
@@ -61,7 +60,7 @@ impl<'a> Selectors<'a> {
                 }
             });
         }
-        // In the order of the index: neighbours are then read together.
+        // In index order, so that adjacent entries are read together.
         let mut hashes: Vec<[u8; 16]> = by_hash.keys().copied().collect();
         hashes.sort_unstable();
         let known = session
@@ -85,17 +84,17 @@ impl<'a> Selectors<'a> {
             .filter(|(_, entry)| entry.id == 0)
             .map(|(value, entry)| (entry.place, entry.hash, *value))
             .collect();
-        // In file order, as tests are: what stands together is kept together.
+        // In file order, like tests, for locality.
         missing.sort_unstable();
         let mut cells = Vec::with_capacity(missing.len() * 5);
         for (_, hash, value) in &missing {
             cells.extend(values![suite_id, hash, *value, seq, Vec::new()]);
         }
-        let made = session
+        let inserted = session
             .write_many(INSERT, 5, cells, "RETURNING id, value_hash")
             .await?;
-        let [id, hash] = positions(&made, ["id", "value_hash"])?;
-        for row in made {
+        let [id, hash] = positions(&inserted, ["id", "value_hash"])?;
+        for row in inserted {
             if let Some(entry) = find(&by_hash, &mut entries, &row.bytes(hash)?) {
                 entry.id = row.integer(id)?;
             }
@@ -107,7 +106,6 @@ impl<'a> Selectors<'a> {
         })
     }
 
-    /// Adds a duration to a selector's history.
     pub(super) fn add(&mut self, value: &str, timing: RunTiming) -> Result<()> {
         if let Some(entry) = self.entries.get_mut(value) {
             let mut recent = rings::decode(&entry.recent)?;
@@ -118,7 +116,6 @@ impl<'a> Selectors<'a> {
         Ok(())
     }
 
-    /// Writes the histories that changed.
     pub(super) async fn save(&self, session: &mut Session) -> Result<()> {
         let mut changed: Vec<(&str, &Entry)> = self
             .entries
@@ -157,8 +154,7 @@ fn find<'e, 'a>(
     entries.get_mut(by_hash.get(&hash)?)
 }
 
-/// The internal id of each execution's test. Tests that are new, or that stand somewhere else
-/// than before, are written.
+/// The internal id of each execution's test. Inserts or updates tests that are new or have changed.
 pub(super) async fn test_ids(
     session: &mut Session,
     upload: &NewUpload,
@@ -166,7 +162,7 @@ pub(super) async fn test_ids(
     known: &mut HashMap<Uuid, KnownTest>,
     selectors: &Selectors<'_>,
 ) -> Result<Vec<i64>> {
-    // The last execution of a test in an upload says where it stands.
+    // The last execution of a test in an upload determines its location.
     let mut latest: HashMap<Uuid, &NewExecution> = HashMap::with_capacity(uuids.len());
     for (uuid, execution) in uuids.iter().zip(&upload.executions) {
         latest.insert(*uuid, execution);
@@ -181,7 +177,7 @@ pub(super) async fn test_ids(
 
     let now_ms = upload.received_at.millis();
     let mut written = std::collections::HashSet::new();
-    // In file order: tests that stand together get numbers that follow one another.
+    // In file order, so that neighboring tests get consecutive ids.
     let changed: Vec<(Uuid, &NewExecution)> = uuids
         .iter()
         .filter(|uuid| written.insert(**uuid))
@@ -247,7 +243,7 @@ async fn write(
 ) -> Result<()> {
     let insert = "INSERT INTO tests (suite_id, uuid, scope, name, location, file_name, file_key, \
                   identifier, selector_id, first_seen_at, last_seen_at)";
-    // A format that does not tell the place leaves it as another has told it.
+    // A format without locations does not clear known ones.
     let update = "ON CONFLICT (uuid) DO UPDATE SET \
          location = COALESCE(excluded.location, tests.location), \
          file_name = COALESCE(excluded.file_name, tests.file_name), \
@@ -300,7 +296,7 @@ fn fingerprint(execution: &NewExecution) -> u64 {
     )
 }
 
-/// Only ever compared within this process: the hash is never stored.
+/// Valid within this process only; never stored.
 fn hash_of(
     location: Option<&str>,
     file_name: Option<&str>,

@@ -1,8 +1,8 @@
-//! Taking in one upload: everything that becomes of it, in one transaction.
+//! Stores an upload in one transaction.
 //!
-//! The order matters. The suite's row is changed first: that lock makes uploads to one suite
-//! follow one another, on every engine and from every process, so nothing after it can be
-//! overtaken. What is remembered between uploads is put back only after the commit.
+//! The order matters: the first statement updates the suite's row, and that lock serializes uploads
+//! to a suite, on every engine and across processes. The cache is written back only after the
+//! commit.
 
 mod known;
 mod rows;
@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::identity::{result_key, test_uuid};
 use crate::memory::{RunMemory, SuiteMemory};
 use crate::records::{BranchId, NewExecution, NewUpload, Recorded, RunId, RunTiming, SuiteId};
-use crate::segment::{self, Kept, MOST_EXECUTIONS};
+use crate::segment::{self, MAX_EXECUTIONS, StoredExecution};
 use crate::sql::{Session, values};
 use crate::store::{Store, check_key};
 use crate::sums;
@@ -27,12 +27,12 @@ use crate::sums;
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Keeps an upload. When this returns, a power cut changes nothing any more.
+    /// Stores an upload durably: it survives a power cut once this returns.
     ///
-    /// The same digest in the same run is the same upload sent again: nothing is added and the
-    /// first receipt is returned. A result whose id the run already has is left out when its
-    /// test, outcome and duration are the same too; otherwise it is a further attempt. Results
-    /// without an id are always kept.
+    /// An upload with a digest that its run already has is a repetition: nothing is added, and the
+    /// first receipt is returned. A result is a duplicate if the run has one with the same id,
+    /// test, outcome and duration; with another outcome or duration it is a further attempt.
+    /// Results without an id are always stored.
     pub async fn record_upload(&self, upload: NewUpload) -> Result<Recorded> {
         check_key("run key", &upload.run.key)?;
         check_key(
@@ -43,11 +43,11 @@ impl Store {
             "branch name",
             upload.run.branch.as_deref().unwrap_or_default(),
         )?;
-        if upload.executions.len() > MOST_EXECUTIONS {
+        if upload.executions.len() > MAX_EXECUTIONS {
             return Err(StoreError::TooLarge {
                 what: "number of results",
                 size: upload.executions.len() as u64,
-                limit: MOST_EXECUTIONS as u64,
+                limit: MAX_EXECUTIONS as u64,
             });
         }
         let shared = self.caches().suite(upload.suite);
@@ -55,11 +55,11 @@ impl Store {
             .uuid
             .get_or_try_init(|| self.suite_uuid(upload.suite))
             .await?;
-        // Before others are waited for, so that this goes on beside their work.
+        // Outside the lock, so that it runs in parallel with other uploads.
         let prepared = Prepared::new(&upload, *suite_uuid);
         let mut place = shared.memory.lock().await;
-        // Taken out while it may be ahead of the database: an error or a dropped request leaves
-        // an empty memory behind, never a wrong one.
+        // Taken out while it may be ahead of the database: an error or a dropped request leaves an
+        // empty cache, never a wrong one.
         let mut memory = std::mem::take(&mut *place);
 
         let mut session = self.write().await?;
@@ -93,11 +93,11 @@ impl Store {
     }
 }
 
-/// What can be worked out before the database is locked, execution by execution.
+/// Computed for each execution before the database is locked.
 struct Prepared {
     test_uuids: Vec<Uuid>,
     result_keys: Vec<Option<u64>>,
-    /// Own tags as JSON.
+    /// Its own tags as JSON.
     tags: Vec<Option<String>>,
 }
 
@@ -125,7 +125,6 @@ struct Ingest<'a> {
     memory: &'a mut SuiteMemory,
 }
 
-/// The run an upload goes to, as its row says.
 struct RunRow {
     id: i64,
     uuid: Uuid,
@@ -133,11 +132,11 @@ struct RunRow {
 }
 
 impl Ingest<'_> {
-    /// The receipt, and whether anything was added.
+    /// Returns the receipt, and whether anything was added.
     async fn run(&mut self, prepared: &Prepared) -> Result<(Recorded, bool)> {
         let upload = self.upload;
         let timings_seq = self.lock_suite().await?;
-        // Before anything is written: what is undone must not have been remembered.
+        // Before any write: what is rolled back must not be cached.
         if let Some(first) = self.first_receipt().await? {
             return Ok((first, false));
         }
@@ -166,7 +165,7 @@ impl Ingest<'_> {
         .await?;
         let muted = self.muted_tests().await?;
 
-        let (kept, sources) = sort_out(upload, prepared, &test_ids, &muted, &run_memory);
+        let (kept, sources) = drop_duplicates(upload, prepared, &test_ids, &muted, &run_memory);
         let duplicates = upload.executions.len() - kept.len();
         let upload_id = self.insert_upload(&run, kept.len(), duplicates).await?;
         if !kept.is_empty() {
@@ -212,7 +211,7 @@ impl Ingest<'_> {
         Ok((recorded, true))
     }
 
-    /// Locks the suite for this transaction; the number that changed selectors are marked with.
+    /// Locks the suite for this transaction; returns the sequence number of its changes.
     async fn lock_suite(&mut self) -> Result<i64> {
         let row = self
             .session
@@ -231,7 +230,7 @@ impl Ingest<'_> {
         if let Some(id) = self.memory.branches.get(name) {
             return Ok(*id);
         }
-        // The update changes nothing; it makes RETURNING speak for rows that were there.
+        // The no-op update makes RETURNING work for existing rows.
         let row = self
             .session
             .one(
@@ -245,7 +244,7 @@ impl Ingest<'_> {
         Ok(id)
     }
 
-    /// The run's row. What an earlier upload has said of the run stays; gaps are filled.
+    /// Inserts the run, or fills in columns that earlier uploads have left empty.
     async fn upsert_run(&mut self) -> Result<RunRow> {
         let run = &self.upload.run;
         let branch_id = match run.branch.as_deref().filter(|name| !name.is_empty()) {
@@ -289,7 +288,7 @@ impl Ingest<'_> {
         })
     }
 
-    /// The receipt of the same upload, when it has been here before.
+    /// The receipt of an identical earlier upload.
     async fn first_receipt(&mut self) -> Result<Option<Recorded>> {
         let row = self
             .session
@@ -317,7 +316,7 @@ impl Ingest<'_> {
         }))
     }
 
-    /// What is known of the run, with everything that others have added meanwhile.
+    /// The run's cache, completed with what other processes have added.
     async fn run_memory(&mut self, run_id: i64) -> Result<RunMemory> {
         let mut memory = self.memory.take_run(run_id);
         let rows = self
@@ -349,19 +348,19 @@ impl Ingest<'_> {
     }
 }
 
-/// Leaves out what the run already has. Each kept execution comes with what it was made of.
-fn sort_out<'a>(
+/// Drops duplicates. Returns each remaining execution with its source.
+fn drop_duplicates<'a>(
     upload: &'a NewUpload,
     prepared: &Prepared,
     test_ids: &[i64],
     muted: &HashSet<i64>,
     run: &RunMemory,
-) -> (Vec<Kept>, Vec<&'a NewExecution>) {
+) -> (Vec<StoredExecution>, Vec<&'a NewExecution>) {
     let mut seen = HashSet::new();
     let mut kept = Vec::with_capacity(test_ids.len());
     let mut sources = Vec::with_capacity(test_ids.len());
     for (index, source) in upload.executions.iter().enumerate() {
-        let execution = Kept {
+        let execution = StoredExecution {
             test_id: test_ids[index],
             outcome: source.result.outcome,
             muted: muted.contains(&test_ids[index]),
@@ -381,10 +380,10 @@ fn sort_out<'a>(
     (kept, sources)
 }
 
-/// How long each selector took: the first execution of each test, so that retries do not make a
-/// file look slower than it is.
+/// The duration of each selector: the sum over the first execution of each test, so that retries do
+/// not make a file look slower.
 fn first_durations<'a>(
-    kept: &[Kept],
+    kept: &[StoredExecution],
     sources: &[&'a NewExecution],
     run: &RunMemory,
 ) -> HashMap<&'a str, Micros> {

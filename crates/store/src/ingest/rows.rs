@@ -1,4 +1,4 @@
-//! What an upload adds as rows: itself, its segment, its failures, and its share of its run.
+//! Inserts the upload, its segment and its failures, and updates its run.
 
 use serde_json::json;
 use test_engine_duration::Micros;
@@ -7,7 +7,7 @@ use test_engine_results::{FailureDetail, Outcome};
 use super::{Ingest, Result, RunRow};
 use crate::records::NewExecution;
 use crate::runs::{FAILED, PASSED, PENDING};
-use crate::segment::{self, Kept};
+use crate::segment::{self, StoredExecution};
 use crate::sql::values;
 
 impl Ingest<'_> {
@@ -48,7 +48,7 @@ impl Ingest<'_> {
         &mut self,
         upload_id: i64,
         run_id: i64,
-        kept: &[Kept],
+        kept: &[StoredExecution],
     ) -> Result<()> {
         self.session
             .execute(
@@ -70,7 +70,7 @@ impl Ingest<'_> {
         &mut self,
         upload_id: i64,
         run_id: i64,
-        kept: &[Kept],
+        kept: &[StoredExecution],
         sources: &[&NewExecution],
     ) -> Result<()> {
         let failed = (0_i64..)
@@ -96,7 +96,7 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    pub(super) async fn update_run(&mut self, run_id: i64, kept: &[Kept]) -> Result<()> {
+    pub(super) async fn update_run(&mut self, run_id: i64, kept: &[StoredExecution]) -> Result<()> {
         let count = |outcome: Outcome| {
             whole(
                 kept.iter()
@@ -122,7 +122,7 @@ impl Ingest<'_> {
         } else {
             PASSED
         };
-        // Results are numbered so that the worse one is the larger: a failed run stays failed.
+        // A worse result has a larger code, so a failed run stays failed.
         self.session
             .execute(
                 "UPDATE runs SET passed = passed + $2, failed = failed + $3, \
@@ -146,7 +146,7 @@ impl Ingest<'_> {
     }
 }
 
-/// As a column holds it; past the end of the range it stays at the end.
+/// Saturates at the largest value of a column.
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

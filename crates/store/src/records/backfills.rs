@@ -1,29 +1,24 @@
-//! Commits and the archives they come in, as they go in and come out.
+//! Commits and the archives they are uploaded in.
 
 use uuid::Uuid;
 
 use super::values::{SuiteId, Timestamp};
 
-/// A commit as git describes it.
+/// A commit and its metadata, as read from git.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitRecord {
     /// 40 or 64 hexadecimal digits.
     pub sha: String,
-    /// Of its parents, in order.
+    /// Their SHAs, in order.
     pub parents: Vec<String>,
-    /// Who wrote it.
     pub author_name: String,
-    /// Who wrote it.
     pub author_email: String,
-    /// ISO 8601, as git wrote it.
+    /// ISO 8601, as git prints it.
     pub author_date: String,
-    /// Who brought it in.
     pub committer_name: String,
-    /// Who brought it in.
     pub committer_email: String,
-    /// ISO 8601, as git wrote it.
+    /// ISO 8601, as git prints it.
     pub committer_date: String,
-    /// In full.
     pub message: String,
     /// As `git diff --name-only` prints it.
     pub files_changed: String,
@@ -31,23 +26,21 @@ pub struct CommitRecord {
     pub diff_stat: String,
 }
 
-/// How far an archive of commits has come.
+/// The state of an archive of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackfillState {
-    /// Its form was given out.
+    /// An upload form was issued.
     Awaited,
-    /// It is being sent.
     Receiving,
-    /// It is here and waits to be read.
+    /// Uploaded, but not read yet.
     Received,
-    /// Its commits are kept.
     Ingested,
-    /// It cannot be used.
+    /// The archive is invalid.
     Rejected,
 }
 
 impl BackfillState {
-    /// One word, for people and the API.
+    /// The name in pages and the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Awaited => "awaited",
@@ -59,59 +52,48 @@ impl BackfillState {
     }
 }
 
-/// An archive of commits, from its form to its end.
+/// An archive of commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backfill {
-    /// Of the archive.
     pub uuid: Uuid,
-    /// How far it has come.
     pub state: BackfillState,
-    /// When its form was given out.
+    /// When its upload form was issued.
     pub created_at: Timestamp,
-    /// When it was there as a whole.
+    /// When the upload was complete.
     pub received_at: Option<Timestamp>,
-    /// When it was ingested or rejected.
     pub finished_at: Option<Timestamp>,
-    /// Bytes of it.
     pub size: Option<u64>,
-    /// Commits that were kept.
+    /// Commits stored from it.
     pub commits: u64,
-    /// Records that were not.
-    pub passed_over: u64,
-    /// Why records were passed over, or why all of it was rejected.
+    /// Records that were invalid.
+    pub skipped_records: u64,
+    /// Why records were skipped, or why the archive was rejected.
     pub problems: Vec<String>,
 }
 
-/// An archive that this program shall read, or that somebody may be sending.
+/// An archive that is being uploaded or waits to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingBackfill {
-    /// Of the archive.
     pub uuid: Uuid,
-    /// Where its commits belong.
     pub suite: SuiteId,
-    /// The suite's UUID.
     pub suite_uuid: Uuid,
-    /// The UUID of the suite's organization.
     pub organization_uuid: Uuid,
-    /// How often a program has begun to read it, this time included.
+    /// How often a process has started to read it, including this time.
     pub claims: u64,
 }
 
-/// How the reading of an archive ended.
+/// The result of reading an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackfillOutcome {
-    /// Its commits are kept.
     Ingested {
-        /// How many.
         commits: u64,
-        /// Records that could not be used.
-        passed_over: u64,
-        /// Why, for the first ones.
+        /// Records that were invalid.
+        skipped_records: u64,
+        /// Why, for the first of them.
         problems: Vec<String>,
     },
-    /// Nothing of it can be used.
     Rejected {
-        /// A sentence for people.
+        /// A sentence.
         reason: String,
     },
 }

@@ -1,4 +1,7 @@
-//! The values that go into and come out of the store: plain data, no SQL.
+//! The values that the store takes and returns: plain data, no SQL.
+//!
+//! Fields have a comment where it adds something to their name and type: a unit, a range, a format.
+//! Ids are internal ones, UUIDs are public.
 
 mod backfills;
 mod planning;
@@ -13,9 +16,9 @@ pub use planning::{
     BranchKind, NewPlan, NodeReport, PlanBranches, PlanSummary, RunTiming, Selector,
     SelectorChanges, StoredPlan, TestTiming,
 };
-pub use retention::{Expired, KeptSince};
+pub use retention::{Expired, RetentionStart};
 pub use runs::{
-    AttemptState, Execution, FailedExecution, NewExecution, NewExecutionTags, NewRefusedUpload,
+    AttemptState, Execution, FailedExecution, NewExecution, NewExecutionTags, NewRejectedUpload,
     NewRun, NewUpload, OutcomeCounts, Recorded, Run, RunResult, RunState, Upload, UploadAttempt,
 };
 pub use tenants::{NewSuite, NewToken, Organization, Suite, SuiteChanges, Token, TokenKind};

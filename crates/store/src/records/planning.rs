@@ -1,127 +1,111 @@
-//! Timings and plans, as they go in and come out.
+//! Timings and plans.
 
 use test_engine_duration::Micros;
 
 use super::values::{BranchId, RunId, SuiteId, Timestamp};
 
-/// How long one selector took in one run.
+/// The duration of one selector in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunTiming {
-    /// The run; larger is later.
+    /// Larger is later.
     pub run: RunId,
-    /// The run's branch; `None` when it had none.
     pub branch: Option<BranchId>,
     /// Sum over the first execution of each test, so that retries do not count.
     pub duration: Micros,
 }
 
-/// A selector and its latest runs.
+/// A selector and its recent runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
-    /// A file path, a package, or whatever the tag says.
+    /// A file path, a package, or the value of the tag `test.selector.primary`.
     pub value: String,
     /// At most [`crate::RECENT_RUNS`], oldest first.
     pub recent: Vec<RunTiming>,
 }
 
-/// The selectors that changed since a mark.
+/// The selectors that changed after a sequence number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectorChanges {
-    /// Hand this in next time.
+    /// Pass it to the next call.
     pub seq: i64,
-    /// In no particular order.
+    /// Unordered.
     pub selectors: Vec<Selector>,
 }
 
-/// Whose runs a plan wants to be told apart.
+/// The branches whose timings a plan uses separately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanBranches {
-    /// The name of the suite's default branch.
+    /// The suite's default branch.
     pub default: Option<String>,
-    /// That of the plan's own branch, when it is another.
+    /// The plan's branch, if it is a different one.
     pub own: Option<String>,
 }
 
 /// Which of the [`PlanBranches`] an execution was on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BranchKind {
-    /// The suite's default branch.
     Default,
-    /// The plan's own branch.
     Own,
-    /// Any other, or none.
+    /// Any other branch, or none.
     Other,
 }
 
-/// What the timed executions of one test came to, in one period on one kind of branch.
+/// The timed executions of one test in one period on one kind of branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestTiming {
-    /// The place of the period among those that were asked for.
+    /// Index into the requested periods.
     pub period: usize,
-    /// The branch.
     pub branch: BranchKind,
-    /// Executions, 1 at least.
+    /// At least 1.
     pub executions: u64,
-    /// Of all of them.
     pub total: Micros,
-    /// Of the longest one.
     pub longest: Micros,
 }
 
-/// A plan to be kept.
+/// A plan to store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPlan {
-    /// The suite.
     pub suite: SuiteId,
-    /// What all nodes of a build share.
+    /// Shared by all nodes of a build.
     pub identifier: String,
-    /// The answer as it is served; the store does not look inside.
+    /// The response body; opaque to the store.
     pub body: Vec<u8>,
-    /// SHA-256 of the request or of the body, as the server likes.
+    /// SHA-256 of the request or the body; the caller decides.
     pub digest: [u8; 32],
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is gone.
     pub expires_at: Timestamp,
 }
 
-/// A plan as it is kept.
+/// A stored plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPlan {
-    /// The answer as it is served.
+    /// The response body.
     pub body: Vec<u8>,
-    /// As handed in with it.
     pub digest: [u8; 32],
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is gone.
     pub expires_at: Timestamp,
 }
 
-/// A plan in a list.
+/// A plan without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanSummary {
-    /// What all nodes of a build share.
+    /// Shared by all nodes of a build.
     pub identifier: String,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is gone.
     pub expires_at: Timestamp,
-    /// Nodes that have reported.
+    /// Number of nodes that have sent a report.
     pub reports: u64,
 }
 
-/// How one node's run went.
+/// A node's report about its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeReport {
     /// From 0.
     pub node: i64,
-    /// 0 for the first run of the job, more for its retries.
+    /// 0 for the job's first run, then counts its retries.
     pub retry_count: i64,
-    /// The client's version.
     pub version: String,
-    /// What the client sent, as JSON text; the store does not look inside.
+    /// JSON; opaque to the store.
     pub body: String,
-    /// When it came in.
     pub received_at: Timestamp,
 }

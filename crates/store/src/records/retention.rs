@@ -1,24 +1,22 @@
-//! How long things are kept, and how much of them has expired.
+//! Retention periods and the numbers of expired rows.
 
-/// From which day on things are kept; days since 1970-01-01. `None`: for ever.
+/// The first days to keep, as days since 1970-01-01. `None` keeps everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeptSince {
-    /// Executions, and the text of failures.
+pub struct RetentionStart {
+    /// Executions and failure texts.
     pub executions: Option<i64>,
-    /// Daily sums, runs, and receipts of uploads. Not later than the executions' day.
+    /// Daily sums, runs and receipts of uploads. Not after the executions' day.
     pub aggregates: Option<i64>,
 }
 
-/// How much has expired, or was removed.
+/// What has expired or was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
-    /// Executions, every attempt.
+    /// Including every attempt.
     pub executions: u64,
-    /// Uploads whose executions these are.
     pub segments: u64,
-    /// Failures with their text.
     pub failures: u64,
-    /// Runs, with the receipts of their uploads.
+    /// Including the receipts of their uploads.
     pub runs: u64,
     /// Sums of one test on one day and branch.
     pub sums: u64,

@@ -1,4 +1,4 @@
-//! Tests and what their executions come to.
+//! Tests, their metrics and queries for them.
 
 use test_engine_duration::Micros;
 use uuid::Uuid;
@@ -6,20 +6,18 @@ use uuid::Uuid;
 use super::runs::OutcomeCounts;
 use super::values::{Page, Period, SuiteId, TestId, Timestamp};
 
-/// What is done with a test.
+/// How a suite treats a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TestState {
-    /// It runs and counts.
     #[default]
     Enabled,
-    /// It runs; its failures do not count.
+    /// Runs, but its failures do not fail the build.
     Muted,
-    /// It is left out.
+    /// Does not run.
     Skipped,
 }
 
 impl TestState {
-    /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Enabled => "enabled",
@@ -29,45 +27,37 @@ impl TestState {
     }
 }
 
-/// A test the suite has seen.
+/// A test case, identified by suite, scope and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
-    /// Internal.
     pub id: TestId,
-    /// Public: [`crate::test_uuid`] of suite, scope and name.
+    /// [`crate::test_uuid`] of suite, scope and name.
     pub uuid: Uuid,
-    /// Its suite.
     pub suite: SuiteId,
-    /// Group; may be empty.
+    /// May be empty.
     pub scope: String,
-    /// Name.
     pub name: String,
     /// `path:line` of the latest execution.
     pub location: Option<String>,
     /// File of the latest execution.
     pub file_name: Option<String>,
-    /// What the runner is handed to run just this test, as last seen.
+    /// The runner's address of the test, as last seen.
     pub identifier: Option<String>,
     /// `test.selector.primary` of the latest execution.
     pub selector: Option<String>,
-    /// What is done with it.
     pub state: TestState,
-    /// When that was last changed.
     pub state_changed_at: Option<Timestamp>,
-    /// First execution.
     pub first_seen_at: Timestamp,
-    /// Latest execution, to the hour.
+    /// Precise to the hour.
     pub last_seen_at: Timestamp,
 }
 
-/// What executions over a period come to.
+/// Sums over executions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// How they ended.
     pub counts: OutcomeCounts,
-    /// Executions that told a duration; skipped ones never do.
+    /// Executions with a duration, without skipped ones.
     pub timed: u64,
-    /// Of the timed executions.
     pub duration_sum: Micros,
     /// `None` without timed executions.
     pub duration_min: Option<Micros>,
@@ -82,88 +72,68 @@ impl Metrics {
     }
 }
 
-/// A test and what its executions come to.
+/// A test and the sums of its executions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestWithMetrics {
-    /// The test.
     pub test: Test,
-    /// Over the period and branch that were asked for.
+    /// Over the requested period and branches.
     pub metrics: Metrics,
 }
 
-/// By what a list of tests is ordered.
+/// The order of a list of tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TestOrder {
-    /// Mean duration.
     #[default]
     DurationMean,
-    /// Sum of durations.
     DurationSum,
-    /// Shortest duration.
     DurationMin,
-    /// Longest duration.
     DurationMax,
-    /// Reliability; tests without one come last.
+    /// Tests without a reliability come last.
     Reliability,
-    /// Number of executions.
     Executions,
 }
 
-/// Which branches are meant.
+/// A condition on branches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BranchFilter {
-    /// The one of this name.
     Is(String),
-    /// All others; also what names no branch.
+    /// Also matches executions without a branch.
     IsNot(String),
-    /// Those whose names begin with this.
     StartsWith(String),
 }
 
-/// A label that a test must have, or must not have.
+/// A condition on labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelFilter {
-    /// The label.
     pub label: String,
-    /// Whether the test must have it.
-    pub is_wanted: bool,
+    /// `false`: the test must not have it.
+    pub must_have: bool,
 }
 
-/// What is done with labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LabelChange {
-    /// Put on.
     Add,
-    /// Taken off.
     Remove,
 }
 
-/// The file that says who owns what.
+/// The file that assigns tests to teams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnershipFile {
-    /// As it was sent.
     pub body: String,
-    /// When it was sent.
     pub updated_at: Timestamp,
 }
 
-/// Which tests to list: those with executions in the period.
+/// Selects tests with executions in a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestQuery {
-    /// Over which days.
     pub period: Period,
-    /// Only executions on these branches.
     pub branch: Option<BranchFilter>,
-    /// Only tests in this state.
     pub state: Option<TestState>,
-    /// Only tests whose scope or name contains this; ASCII letters match in either case.
+    /// A substring of scope or name; ASCII case is ignored.
     pub search: Option<String>,
-    /// Only tests that meet every one of these.
+    /// All of them must match.
     pub labels: Vec<LabelFilter>,
-    /// The order.
     pub order: TestOrder,
-    /// Largest first.
     pub descending: bool,
-    /// Which part.
     pub page: Page,
 }

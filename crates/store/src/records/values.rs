@@ -1,38 +1,35 @@
-//! What records of every subject are made of: times, internal ids, pages.
+//! Values that all records share: times, internal ids, pages.
 //!
-//! Internal ids are small integers in their own types, so that one cannot stand for another.
-//! They never leave the server: the outside world sees UUIDs. Times are always handed in.
+//! Internal ids are integers with a type each. They never leave the server: pages and APIs show
+//! UUIDs. The store has no clock: callers pass the time.
 
-/// A moment: whole milliseconds since 1970-01-01T00:00:00Z.
+/// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// Milliseconds in a day.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Timestamp {
-    /// From milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the epoch.
     pub const fn millis(self) -> i64 {
         self.0
     }
 
-    /// The UTC day, counted from 1970-01-01.
+    /// Days since 1970-01-01, in UTC.
     pub const fn day(self) -> i64 {
         self.0.div_euclid(DAY_MS)
     }
 
-    /// So many milliseconds later; earlier when negative. Stops at the ends of the range.
+    /// Saturates; `millis` may be negative.
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
 
-    /// So many days later; earlier when negative. Stops at the ends of the range.
+    /// Saturates; `days` may be negative.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
         self.plus_millis(days.saturating_mul(DAY_MS))
@@ -50,7 +47,7 @@ macro_rules! internal_ids {
                 Self(id)
             }
 
-            /// The number itself, for logs and cache keys.
+            /// The number, for logs and cache keys.
             pub const fn get(self) -> i64 {
                 self.0
             }
@@ -59,31 +56,28 @@ macro_rules! internal_ids {
 }
 
 internal_ids! {
-    /// An organization inside this database.
     OrganizationId;
-    /// A suite inside this database. Never given out twice.
+    /// Never reused.
     SuiteId;
-    /// A run inside this database. Later runs have larger numbers.
+    /// Later runs have larger ids.
     RunId;
-    /// A test inside this database. Never given out twice.
+    /// Never reused.
     TestId;
-    /// A branch of one suite inside this database.
     BranchId;
-    /// A token inside this database.
     TokenId;
 }
 
-/// Which part of a list is wanted.
+/// A page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// From 1.
     pub number: u32,
-    /// Items on a page, at least 1.
+    /// Items per page, at least 1.
     pub size: u32,
 }
 
 impl Page {
-    /// A page by its number (from 1) and size; zeros are taken as 1.
+    /// Zeros count as 1.
     pub fn new(number: u32, size: u32) -> Self {
         Self {
             number: number.max(1),
@@ -103,23 +97,20 @@ impl Page {
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed<T> {
-    /// What is on the page.
     pub items: Vec<T>,
-    /// How many there are on all pages together.
+    /// Number of items on all pages.
     pub total: u64,
 }
 
-/// A stretch of whole UTC days, both ends included.
+/// Whole UTC days, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// First day, see [`Timestamp::day`].
     pub first_day: i64,
-    /// Last day.
     pub last_day: i64,
 }
 
 impl Period {
-    /// The days that touch the stretch between two moments.
+    /// All days that overlap the time between two moments.
     pub const fn between(from: Timestamp, to: Timestamp) -> Self {
         Self {
             first_day: from.day(),
@@ -127,7 +118,7 @@ impl Period {
         }
     }
 
-    /// The last so many days before `now`, today included.
+    /// The last `days` days before `now`, including its own.
     pub const fn last_days(days: i64, now: Timestamp) -> Self {
         Self {
             first_day: now.day() - days + 1,

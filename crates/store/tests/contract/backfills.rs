@@ -1,11 +1,11 @@
-//! Archives of commits: each form is used once, each archive is read by one, commits stay.
+//! Archives of commits: each form is used once, and each archive is read by one server.
 
 use std::collections::HashSet;
 
 use test_engine_store::{BackfillOutcome, BackfillState, CommitRecord, Page};
 use uuid::Uuid;
 
-use crate::support::{Database, NOON, make_suite, on_every_engine};
+use crate::support::{Database, NOON, create_suite, on_every_engine};
 
 const MINUTE: i64 = 60_000;
 const ALL: Page = Page {
@@ -47,7 +47,7 @@ fn commit(sha: &str, message: &str) -> CommitRecord {
 }
 
 #[tokio::test]
-async fn a_secret_is_made_once() {
+async fn creates_a_secret_once() {
     on_every_engine(async |db| {
         let first = db.store.server_secret("k", [1; 32], NOON).await.unwrap();
         let second = db.store.server_secret("k", [2; 32], NOON).await.unwrap();
@@ -58,10 +58,10 @@ async fn a_secret_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_form_is_for_one_sender_of_its_suite() {
+async fn accepts_one_upload_per_form() {
     on_every_engine(async |db| {
         let store = &db.store;
-        let other = make_suite(store, "acme", "other").await;
+        let other = create_suite(store, "acme", "other").await;
         let uuid = form(&db).await;
         assert!(!store.begin_backfill(other.id, uuid).await.unwrap());
         let tries: Vec<_> = (0..20)
@@ -76,11 +76,11 @@ async fn a_form_is_for_one_sender_of_its_suite() {
         }
         assert_eq!(winners, 1);
 
-        store.give_back_backfill(uuid).await.unwrap();
+        store.release_backfill(uuid).await.unwrap();
         assert!(store.begin_backfill(db.suite.id, uuid).await.unwrap());
         assert!(store.backfill_received(uuid, 7, NOON).await.unwrap());
         assert!(!store.backfill_received(uuid, 8, NOON).await.unwrap());
-        store.give_back_backfill(uuid).await.unwrap();
+        store.release_backfill(uuid).await.unwrap();
         assert!(!store.begin_backfill(db.suite.id, uuid).await.unwrap());
         let listed = store.backfills(db.suite.id, ALL).await.unwrap();
         assert_eq!(listed.items[0].state, BackfillState::Received);
@@ -96,7 +96,7 @@ async fn a_form_is_for_one_sender_of_its_suite() {
 }
 
 #[tokio::test]
-async fn forms_that_nobody_used_are_forgotten() {
+async fn deletes_unused_forms() {
     on_every_engine(async |db| {
         let awaited = form(&db).await;
         let broken_off = form(&db).await;
@@ -135,7 +135,7 @@ async fn forms_that_nobody_used_are_forgotten() {
 }
 
 #[tokio::test]
-async fn an_archive_is_read_by_one_and_by_another_when_that_one_dies() {
+async fn passes_expired_claims_to_another_reader() {
     on_every_engine(async |db| {
         let store = &db.store;
         let mut waiting = HashSet::new();
@@ -153,14 +153,14 @@ async fn an_archive_is_read_by_one_and_by_another_when_that_one_dies() {
         for one in tries {
             claimed.extend(one.await.unwrap().map(|pending| pending.uuid));
         }
-        // Who loses a race may come away with nothing, but nothing is taken twice.
+        // A server that loses the race gets nothing, but no archive is claimed twice.
         while let Some(pending) = store.claim_backfill(NOON, until).await.unwrap() {
             claimed.push(pending.uuid);
         }
         assert_eq!(claimed.len(), 3);
         assert_eq!(claimed.iter().copied().collect::<HashSet<_>>(), waiting);
 
-        // The first reader keeps renewing, the others are silent.
+        // The first reader keeps renewing; the other claims expire.
         assert!(
             store
                 .renew_backfill(claimed[0], NOON.plus_millis(5 * MINUTE))
@@ -176,7 +176,7 @@ async fn an_archive_is_read_by_one_and_by_another_when_that_one_dies() {
         assert_ne!(again.uuid, claimed[0]);
         assert_eq!(again.claims, 2);
 
-        // Postponed: nobody takes it before, and the claim does not count.
+        // A postponed archive cannot be claimed before that time, and its claim does not count.
         let soon = later.plus_millis(10 * MINUTE);
         store.postpone_backfill(again.uuid, soon).await.unwrap();
         for uuid in claimed.iter().filter(|uuid| **uuid != again.uuid) {
@@ -196,7 +196,7 @@ async fn an_archive_is_read_by_one_and_by_another_when_that_one_dies() {
 
         let ingested = BackfillOutcome::Ingested {
             commits: 5,
-            passed_over: 1,
+            skipped_records: 1,
             problems: vec!["line 3: \"x\"".to_owned()],
         };
         store
@@ -207,7 +207,7 @@ async fn an_archive_is_read_by_one_and_by_another_when_that_one_dies() {
         let kept = listed.items.iter().find(|one| one.uuid == last.uuid);
         let kept = kept.unwrap();
         assert_eq!(kept.state, BackfillState::Ingested);
-        assert_eq!((kept.commits, kept.passed_over), (5, 1));
+        assert_eq!((kept.commits, kept.skipped_records), (5, 1));
         assert_eq!(kept.problems, ["line 3: \"x\""]);
         assert_eq!(kept.finished_at, Some(soon));
         assert_eq!(
@@ -226,7 +226,7 @@ async fn an_archive_is_read_by_one_and_by_another_when_that_one_dies() {
 }
 
 #[tokio::test]
-async fn commits_are_kept_as_they_are_and_replaced_by_later_ones() {
+async fn replaces_commits_on_later_upload() {
     on_every_engine(async |db| {
         let store = &db.store;
         let many: Vec<CommitRecord> = (0..213)
@@ -256,7 +256,7 @@ async fn commits_are_kept_as_they_are_and_replaced_by_later_ones() {
         let kept = store.commit(db.suite.id, &many[3].sha).await.unwrap();
         assert_eq!(kept, Some(rewritten));
 
-        let other = make_suite(store, "acme", "other").await;
+        let other = create_suite(store, "acme", "other").await;
         assert_eq!(store.commit(other.id, &many[3].sha).await.unwrap(), None);
         assert_eq!(store.count_commits(other.id).await.unwrap(), 0);
     })

@@ -1,4 +1,4 @@
-//! A copy of a database in use holds what was committed before it began, and opens like any other.
+//! A copy of a database in use contains what was committed before, and opens as usual.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ const ALL: Page = Page {
 };
 
 #[tokio::test]
-async fn a_copy_made_under_uploads_is_whole() {
+async fn copies_consistently_during_uploads() {
     let db = Database::sqlite().await;
     let record = async |number: usize| {
         let executions = (0..50).map(|test| passed(&format!("test {test}"), 0.5));
@@ -25,8 +25,8 @@ async fn a_copy_made_under_uploads_is_whole() {
     for number in 0..20 {
         record(number).await;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().join("odd name 'ü'.db");
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("odd name 'ü'.db");
     let from = Path::new(db.url.strip_prefix("sqlite://").unwrap());
     let uploads = async {
         for number in 20..60 {
@@ -35,7 +35,7 @@ async fn a_copy_made_under_uploads_is_whole() {
     };
     let (copied, ()) = tokio::join!(copy_database(from, &to), uploads);
     copied.unwrap();
-    // The original is complete and goes on.
+    // The original is complete and still in use.
     record(60).await;
     let there = db.store.runs(db.suite.id, None, ALL).await.unwrap();
     assert_eq!(there.total, 61);
@@ -63,5 +63,5 @@ async fn a_copy_made_under_uploads_is_whole() {
     copy.close().await;
 
     let again = copy_database(from, &to).await;
-    assert!(again.is_err(), "a file that is there is never written over");
+    assert!(again.is_err(), "existing files are not overwritten");
 }

@@ -1,11 +1,10 @@
-//! Daily sums against the executions they are made of: whatever comes in, in whatever order, and
-//! whatever retention has removed, both say the same.
+//! Compares daily sums with the executions they summarize, after random uploads and retention.
 
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
-    BranchFilter, KeptSince, NewExecution, Page, Period, Store, TestOrder, TestQuery, TestState,
-    TestWants, test_uuid,
+    BranchFilter, NewExecution, Page, Period, RetentionStart, Store, TestOrder, TestPredicates,
+    TestQuery, TestState, test_uuid,
 };
 
 use crate::reading::query;
@@ -13,15 +12,15 @@ use crate::support::{
     Database, NOON, OtherProgram, on_every_engine, passed, record, that_day, upload,
 };
 
-/// More tests than three blocks of sums have room for.
+/// More tests than fit into three blocks of sums.
 const TESTS: u64 = 300;
 const DAYS: i64 = 6;
 
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
+/// Pseudo-random numbers, the same in every run.
+struct Random(u64);
 
-impl Dice {
-    /// From 0 to `sides`, without it.
+impl Random {
+    /// Less than `sides`.
     fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self
             .0
@@ -46,19 +45,23 @@ impl Dice {
     }
 }
 
-async fn upload_at_random(db: &Database, dice: &mut Dice, number: u64) {
+async fn upload_at_random(db: &Database, random: &mut Random, number: u64) {
     let mut new = upload(&db.suite, &format!("run {number}"));
-    new.received_at = NOON.plus_days(i64::try_from(dice.roll(DAYS.unsigned_abs())).unwrap());
+    new.received_at = NOON.plus_days(i64::try_from(random.roll(DAYS.unsigned_abs())).unwrap());
     new.run.branch = ["main", "topic/a", "topic/b"]
-        .get(usize::try_from(dice.roll(4)).unwrap())
+        .get(usize::try_from(random.roll(4)).unwrap())
         .map(|branch| (*branch).to_owned());
-    let few = dice.roll(2) == 0;
-    let size = if few { dice.roll(5) } else { dice.roll(400) };
-    new.executions = (0..size).map(|_| dice.execution()).collect();
+    let few = random.roll(2) == 0;
+    let size = if few {
+        random.roll(5)
+    } else {
+        random.roll(400)
+    };
+    new.executions = (0..size).map(|_| random.execution()).collect();
     db.store.record_upload(new).await.unwrap();
 }
 
-/// Compares what lists say, for every sort, branch and state, on the days from `first` on.
+/// Compares lists by every order, branch and state, for the days from `first` on.
 async fn compare(db: &Database, first: i64) -> usize {
     let mut seen = 0;
     for (first, last) in [(0, DAYS), (first, first), (first + 1, DAYS - 2)] {
@@ -105,11 +108,11 @@ async fn compare(db: &Database, first: i64) -> usize {
 }
 
 #[tokio::test]
-async fn sums_are_those_of_the_executions_after_any_uploads_and_retention() {
+async fn sums_match_executions_after_uploads_and_retention() {
     on_every_engine(async |db| {
-        let mut dice = Dice(42);
+        let mut random = Random(42);
         for number in 0..40 {
-            upload_at_random(&db, &mut dice, number).await;
+            upload_at_random(&db, &mut random, number).await;
         }
         for name in ["test 1", "test 130", "test 299"] {
             let uuid = test_uuid(db.suite.uuid, "Basket", name);
@@ -122,14 +125,14 @@ async fn sums_are_those_of_the_executions_after_any_uploads_and_retention() {
         }
         assert!(compare(&db, 0).await > 5_000);
         let day = Some(NOON.plus_days(2).day());
-        let kept = KeptSince {
+        let kept = RetentionStart {
             executions: day,
             aggregates: day,
         };
         let expired = db.store.count_expired(db.suite.id, kept).await.unwrap();
         let mut sums = 0;
         loop {
-            let removed = db.store.remove_some_expired(db.suite.id, kept).await;
+            let removed = db.store.delete_some_expired(db.suite.id, kept).await;
             let removed = removed.unwrap();
             if removed == test_engine_store::Expired::default() {
                 break;
@@ -138,9 +141,9 @@ async fn sums_are_those_of_the_executions_after_any_uploads_and_retention() {
         }
         assert!(sums > 300 && sums == expired.sums, "{sums}");
         assert!(compare(&db, 2).await > 2_000);
-        // What has gone comes back as new, beside what has stayed.
+        // Deleted sums can be added again beside the remaining ones.
         for number in 40..50 {
-            upload_at_random(&db, &mut dice, number).await;
+            upload_at_random(&db, &mut random, number).await;
         }
         assert!(compare(&db, 2).await > 3_000);
     })
@@ -148,16 +151,16 @@ async fn sums_are_those_of_the_executions_after_any_uploads_and_retention() {
 }
 
 #[tokio::test]
-async fn what_the_database_cannot_decide_is_asked_before_pages_are_made() {
+async fn applies_predicates_before_paging() {
     on_every_engine(async |db| {
-        let mut dice = Dice(7);
-        let executions: Vec<_> = (0..600).map(|_| dice.execution()).collect();
+        let mut random = Random(7);
+        let executions: Vec<_> = (0..600).map(|_| random.execution()).collect();
         record(&db, "k", executions).await;
         let all = query(TestOrder::Executions, true);
         let everything = db.store.tests(db.suite.id, &all).await.unwrap();
         let has_failed = |metrics: &test_engine_store::Metrics| metrics.counts.failed > 0;
         let in_file = |file: Option<&str>, _location: Option<&str>| file == Some("file_2.py");
-        let wants = TestWants {
+        let wants = TestPredicates {
             metrics: Some(&has_failed),
             file: Some(&in_file),
         };
@@ -175,7 +178,7 @@ async fn what_the_database_cannot_decide_is_asked_before_pages_are_made() {
                 page: Page::new(number, 10),
                 ..all.clone()
             };
-            let found = db.store.tests_wanted(db.suite.id, &paged, &wants).await;
+            let found = db.store.tests_matching(db.suite.id, &paged, &wants).await;
             let found = found.unwrap();
             assert_eq!(found.total, expected.len() as u64);
             let end = expected.len().min(start + 10);
@@ -186,7 +189,7 @@ async fn what_the_database_cannot_decide_is_asked_before_pages_are_made() {
 }
 
 #[tokio::test]
-async fn rows_of_an_earlier_release_are_added_when_the_database_is_opened() {
+async fn migrates_rows_of_earlier_releases_on_open() {
     on_every_engine(async |db| {
         record(&db, "k", vec![passed("a", 2.0), passed("b", 3.0)]).await;
         let find = async |name| {

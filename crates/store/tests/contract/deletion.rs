@@ -1,10 +1,11 @@
-//! Deleting suites: hidden at once, removed in steps, nothing left behind and nothing else touched.
+//! Deleting suites: hidden immediately, deleted in steps, without affecting other suites.
 
 use test_engine_store::{NewPlan, NewToken, NewUpload, StoreError, TokenKind};
 use uuid::Uuid;
 
 use crate::support::{
-    Database, NOON, OtherProgram, failed, make_suite, on_every_engine, passed, record, run, upload,
+    Database, NOON, OtherProgram, create_suite, failed, on_every_engine, passed, record, run,
+    upload,
 };
 
 const TABLES: [&str; 9] = [
@@ -19,7 +20,7 @@ const TABLES: [&str; 9] = [
     "uploads",
 ];
 
-/// Rows of each table.
+/// Row counts by table.
 async fn rows(db: &Database) -> Vec<i64> {
     let mut other = OtherProgram::new(&db.url).await;
     let mut counts = Vec::new();
@@ -58,10 +59,10 @@ async fn fill(db: &Database) {
 }
 
 #[tokio::test]
-async fn a_suite_is_gone_at_once_and_its_rows_step_by_step() {
+async fn hides_a_suite_immediately_and_deletes_its_rows_in_steps() {
     on_every_engine(async |mut db| {
         let doomed = db.suite.clone();
-        db.suite = make_suite(&db.store, "acme", "other").await;
+        db.suite = create_suite(&db.store, "acme", "other").await;
         record(&db, "kept", vec![failed("a", 1.0)]).await;
         let kept = rows(&db).await;
         let other = std::mem::replace(&mut db.suite, doomed);
@@ -82,14 +83,14 @@ async fn a_suite_is_gone_at_once_and_its_rows_step_by_step() {
 
         assert!(db.store.delete_suite(db.suite.id).await.unwrap());
         assert!(!db.store.delete_suite(db.suite.id).await.unwrap());
-        assert_eq!(rows(&db).await, full, "nothing large was done yet");
+        assert_eq!(rows(&db).await, full, "rows are deleted later");
         assert_eq!(db.store.suite("acme", "web").await.unwrap(), None);
         assert_eq!(db.store.suite_by_id(db.suite.id).await.unwrap(), None);
         assert_eq!(db.store.token_by_hash(&[1; 32]).await.unwrap(), None);
-        let refused = db.store.record_upload(upload(&db.suite, "late")).await;
-        assert!(matches!(refused, Err(StoreError::Gone(_))), "{refused:?}");
-        // The slug is free again, and a new suite has nothing of the old one.
-        let again = make_suite(&db.store, "acme", "web").await;
+        let result = db.store.record_upload(upload(&db.suite, "late")).await;
+        assert!(matches!(result, Err(StoreError::Gone(_))), "{result:?}");
+        // The slug is free again, and a new suite with it is empty.
+        let again = create_suite(&db.store, "acme", "web").await;
         assert_eq!(db.store.count_tests(again.id).await.unwrap(), 0);
 
         let mut steps = 0;

@@ -1,15 +1,15 @@
-//! Taking in uploads: what counts, what counts once, and what is never lost.
+//! Storing uploads: runs, tests, failures, and what fails a run.
 
 use std::collections::BTreeMap;
 
 use test_engine_duration::Micros;
 use test_engine_results::FailureDetail;
 use test_engine_store::{
-    NewUpload, OutcomeCounts, Page, RunResult, RunState, Store, StoreError, TestState, test_uuid,
+    NewUpload, OutcomeCounts, Page, RunResult, RunState, StoreError, TestState, test_uuid,
 };
 
 use crate::support::{
-    NOON, failed, make_suite, on_every_engine, passed, record, run, skipped, that_day, upload,
+    NOON, create_suite, failed, on_every_engine, passed, record, run, skipped, that_day, upload,
     with_id,
 };
 
@@ -19,7 +19,7 @@ const ALL: Page = Page {
 };
 
 #[tokio::test]
-async fn an_upload_becomes_a_run_with_tests() {
+async fn creates_run_and_tests_from_an_upload() {
     on_every_engine(async |db| {
         let receipt = record(
             &db,
@@ -73,7 +73,7 @@ async fn an_upload_becomes_a_run_with_tests() {
 }
 
 #[tokio::test]
-async fn an_upload_without_results_is_a_pending_run() {
+async fn creates_pending_run_from_empty_upload() {
     on_every_engine(async |db| {
         let receipt = record(&db, "empty", vec![]).await;
         assert_eq!(receipt.kept, 0);
@@ -85,7 +85,7 @@ async fn an_upload_without_results_is_a_pending_run() {
 }
 
 #[tokio::test]
-async fn uploads_to_one_key_add_up_and_a_failure_is_final() {
+async fn adds_uploads_to_a_run_and_keeps_it_failed() {
     on_every_engine(async |db| {
         let first = record(&db, "k", vec![passed("a", 1.0), failed("b", 1.0)]).await;
         let second = record(&db, "k", vec![passed("b", 1.0)]).await;
@@ -105,7 +105,7 @@ async fn uploads_to_one_key_add_up_and_a_failure_is_final() {
 }
 
 #[tokio::test]
-async fn what_a_run_did_not_say_at_first_is_filled_in() {
+async fn fills_in_missing_run_metadata() {
     on_every_engine(async |db| {
         let mut bare = upload(&db.suite, "k");
         bare.run.branch = None;
@@ -126,40 +126,7 @@ async fn what_a_run_did_not_say_at_first_is_filled_in() {
 }
 
 #[tokio::test]
-async fn the_same_upload_again_adds_nothing_and_gets_the_first_receipt() {
-    on_every_engine(async |db| {
-        let mut first = upload(&db.suite, "k");
-        first.executions = vec![passed("a", 1.0)];
-        first.skipped = 2;
-        first.errors = vec!["result 3: no name".to_owned()];
-        let mut again = first.clone();
-        again.uuid = uuid::Uuid::new_v4();
-        again.received_at = NOON.plus_millis(60_000);
-        let receipt = db.store.record_upload(first).await.unwrap();
-        let repeated = db.store.record_upload(again.clone()).await.unwrap();
-        assert!(repeated.repeated);
-        assert_eq!(
-            test_engine_store::Recorded {
-                repeated: false,
-                ..repeated
-            },
-            receipt
-        );
-        let run_now = run(&db, "k").await;
-        assert_eq!(run_now.counts.passed, 1);
-        assert_eq!(run_now.updated_at, NOON);
-
-        // In another run it is another upload.
-        again.run.key = "other".to_owned();
-        again.run.uuid = uuid::Uuid::new_v4();
-        assert!(!db.store.record_upload(again).await.unwrap().repeated);
-        assert_eq!(run(&db, "other").await.counts.passed, 1);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_upload_that_is_undone_leaves_no_branch_behind() {
+async fn rolled_back_upload_leaves_no_branch() {
     on_every_engine(async |db| {
         let first = upload(&db.suite, "k");
         db.store.record_upload(first.clone()).await.unwrap();
@@ -180,41 +147,7 @@ async fn an_upload_that_is_undone_leaves_no_branch_behind() {
 }
 
 #[tokio::test]
-async fn the_same_upload_ten_times_at_once_counts_once() {
-    on_every_engine(async |db| {
-        let mut first = upload(&db.suite, "k");
-        first.executions = (0..50).map(|n| passed(&format!("test {n}"), 0.1)).collect();
-        let tasks: Vec<_> = (0..10)
-            .map(|_| {
-                let store = db.store.clone();
-                let again = NewUpload {
-                    uuid: uuid::Uuid::new_v4(),
-                    ..first.clone()
-                };
-                tokio::spawn(async move { store.record_upload(again).await.unwrap() })
-            })
-            .collect();
-        let mut receipts = Vec::new();
-        for task in tasks {
-            receipts.push(task.await.unwrap());
-        }
-        assert_eq!(
-            receipts.iter().filter(|receipt| !receipt.repeated).count(),
-            1
-        );
-        assert!(
-            receipts
-                .iter()
-                .all(|receipt| receipt.upload_uuid == receipts[0].upload_uuid)
-        );
-        let run = run(&db, "k").await;
-        assert_eq!((run.counts.passed, run.uploads), (50, 1));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn parallel_uploads_to_one_run_lose_nothing() {
+async fn stores_all_parallel_uploads_to_one_run() {
     on_every_engine(async |db| {
         let tasks: Vec<_> = (0..24)
             .map(|node| {
@@ -263,72 +196,7 @@ async fn parallel_uploads_to_one_run_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_repeated_result_is_left_out_but_a_further_attempt_is_kept() {
-    on_every_engine(async |db| {
-        let first = record(&db, "k", vec![with_id("1", failed("a", 1.0))]).await;
-        assert_eq!((first.kept, first.duplicates), (1, 0));
-        let again = record(
-            &db,
-            "k",
-            vec![
-                with_id("1", failed("a", 1.0)), // the same again
-                with_id("1", passed("a", 1.0)), // another outcome: a further attempt
-                with_id("1", failed("a", 2.0)), // another duration: a further attempt
-                with_id("1", failed("b", 1.0)), // another test
-                with_id("2", failed("a", 1.0)), // another id
-                with_id("2", failed("a", 1.0)), // twice in one file
-                failed("a", 1.0),               // without an id always
-                failed("a", 1.0),
-            ],
-        )
-        .await;
-        assert_eq!((again.kept, again.duplicates), (6, 2));
-        assert_eq!(run(&db, "k").await.counts.executions(), 7);
-        // Another run knows nothing of it.
-        let other = record(&db, "other", vec![with_id("1", failed("a", 1.0))]).await;
-        assert_eq!((other.kept, other.duplicates), (1, 0));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn repetitions_are_known_after_a_restart_and_between_processes() {
-    on_every_engine(async |db| {
-        let results = || {
-            vec![
-                with_id("1", passed("a", 1.0)),
-                with_id("2", passed("b", 2.0)),
-            ]
-        };
-        record(&db, "k", results()).await;
-        let second = Store::open(&db.url).await.unwrap();
-        let mut more = upload(&db.suite, "k");
-        more.executions = results();
-        more.executions.push(with_id("3", passed("c", 3.0)));
-        let receipt = second.record_upload(more.clone()).await.unwrap();
-        assert_eq!((receipt.kept, receipt.duplicates), (1, 2));
-        // And the other way round, while both remember the run.
-        more.digest[31] ^= 1;
-        more.uuid = uuid::Uuid::new_v4();
-        more.executions.push(with_id("4", passed("a", 4.0)));
-        let receipt = db.store.record_upload(more).await.unwrap();
-        assert_eq!((receipt.kept, receipt.duplicates), (1, 3));
-        let changes = second
-            .selectors_changed_since(db.suite.id, 0)
-            .await
-            .unwrap();
-        assert_eq!(
-            changes.selectors[0].recent[0].duration.get(),
-            6_000_000,
-            "a's retry is left out"
-        );
-        second.close().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn muted_failures_are_kept_but_do_not_fail_a_run() {
+async fn muted_failures_do_not_fail_a_run() {
     on_every_engine(async |db| {
         record(&db, "before", vec![failed("a", 1.0)]).await;
         let test = test_uuid(db.suite.uuid, "Basket", "a");
@@ -354,7 +222,7 @@ async fn muted_failures_are_kept_but_do_not_fail_a_run() {
 }
 
 #[tokio::test]
-async fn an_error_outside_the_tests_fails_the_run() {
+async fn errors_outside_tests_fail_the_run() {
     on_every_engine(async |db| {
         let mut broken = upload(&db.suite, "k");
         broken.executions = vec![passed("a", 1.0)];
@@ -369,7 +237,7 @@ async fn an_error_outside_the_tests_fails_the_run() {
 }
 
 #[tokio::test]
-async fn failures_come_back_whole() {
+async fn returns_failures_with_all_details() {
     on_every_engine(async |db| {
         let mut execution = failed("pays", 1.25);
         execution.result.extras.failure_expanded = vec![FailureDetail {
@@ -399,7 +267,7 @@ async fn failures_come_back_whole() {
         assert_eq!(failure.tags["shard"], "2", "an execution's own tag wins");
         assert_eq!(failure.tags["scm.branch"], "main");
         assert_eq!((failure.run_uuid, failure.created_at), (run.uuid, NOON));
-        // The test's history tells of the same execution.
+        // The test's history contains the same execution.
         let history = db.store.test_executions(&failure.test, ALL).await.unwrap();
         assert_eq!(history.items[0].uuid, failure.uuid);
         assert_eq!(history.items[0].tags, failure.tags);
@@ -409,7 +277,7 @@ async fn failures_come_back_whole() {
 }
 
 #[tokio::test]
-async fn odd_names_are_tests_like_any_other() {
+async fn stores_unusual_names() {
     on_every_engine(async |db| {
         let long = "x".repeat(10_000);
         let names = [
@@ -455,20 +323,20 @@ async fn odd_names_are_tests_like_any_other() {
 }
 
 #[tokio::test]
-async fn what_is_too_long_to_find_is_refused_with_its_size() {
+async fn rejects_keys_that_are_too_long() {
     on_every_engine(async |db| {
         let mut new = upload(&db.suite, &"k".repeat(1025));
-        let refused = db.store.record_upload(new.clone()).await;
+        let result = db.store.record_upload(new.clone()).await;
         assert!(
             matches!(
-                refused,
+                result,
                 Err(StoreError::TooLarge {
                     what: "run key",
                     size: 1025,
                     limit: 1024
                 })
             ),
-            "{refused:?}"
+            "{result:?}"
         );
         new.run.key = "k".repeat(1024);
         db.store.record_upload(new).await.unwrap();
@@ -477,7 +345,7 @@ async fn what_is_too_long_to_find_is_refused_with_its_size() {
 }
 
 #[tokio::test]
-async fn an_upload_to_a_suite_that_has_gone_says_so() {
+async fn rejects_uploads_to_deleted_suites() {
     on_every_engine(async |db| {
         let new = NewUpload {
             executions: vec![passed("a", 1.0)],
@@ -485,13 +353,13 @@ async fn an_upload_to_a_suite_that_has_gone_says_so() {
         };
         db.store.record_upload(new.clone()).await.unwrap();
         assert!(db.store.delete_suite(db.suite.id).await.unwrap());
-        let refused = db.store.record_upload(new.clone()).await;
+        let result = db.store.record_upload(new.clone()).await;
         assert!(
-            matches!(refused, Err(StoreError::Gone("the suite"))),
-            "{refused:?}"
+            matches!(result, Err(StoreError::Gone("the suite"))),
+            "{result:?}"
         );
-        // A new suite of the same name starts afresh.
-        let suite = make_suite(&db.store, "acme", "web").await;
+        // A new suite of the same name is empty.
+        let suite = create_suite(&db.store, "acme", "web").await;
         let new = NewUpload {
             executions: new.executions,
             ..upload(&suite, "k")
@@ -503,7 +371,7 @@ async fn an_upload_to_a_suite_that_has_gone_says_so() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_leaves_nothing_half_done() {
+async fn dropped_requests_are_rolled_back() {
     on_every_engine(async |db| {
         for round in 0..30_u64 {
             let mut new = upload(&db.suite, &format!("run {round}"));
@@ -531,7 +399,7 @@ async fn a_request_that_is_given_up_leaves_nothing_half_done() {
 }
 
 #[tokio::test]
-async fn where_a_test_stands_follows_the_latest_execution() {
+async fn latest_execution_determines_location() {
     on_every_engine(async |db| {
         record(&db, "k1", vec![passed("a", 1.0)]).await;
         let mut moved = passed("a", 1.0);

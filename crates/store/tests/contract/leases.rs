@@ -1,11 +1,11 @@
-//! Leases: one holder at a time, for as long as it says.
+//! Leases: one holder until they expire.
 
 use uuid::Uuid;
 
 use crate::support::{NOON, on_every_engine};
 
 #[tokio::test]
-async fn one_holder_at_a_time_until_it_expires() {
+async fn grants_a_lease_to_one_holder_until_it_expires() {
     on_every_engine(async |db| {
         let [a, b] = [Uuid::new_v4(), Uuid::new_v4()];
         let take = async |holder, from: i64, to: i64| {
@@ -15,18 +15,18 @@ async fn one_holder_at_a_time_until_it_expires() {
         };
         assert!(take(a, 0, 1_000).await);
         assert!(!take(b, 999, 2_000).await);
-        assert!(take(a, 999, 2_000).await, "its holder may extend it");
+        assert!(take(a, 999, 2_000).await, "its holder can extend it");
         assert!(!take(b, 1_500, 2_500).await, "as extended");
         assert!(take(b, 2_000, 3_000).await, "it had expired");
         assert!(!take(a, 2_001, 3_000).await);
         let other = db.store.try_lease("other", a, NOON, NOON.plus_millis(1));
-        assert!(other.await.unwrap(), "names are apart");
+        assert!(other.await.unwrap(), "names are independent");
     })
     .await;
 }
 
 #[tokio::test]
-async fn leases_can_be_given_back_by_their_holder_only() {
+async fn releases_only_the_holders_leases() {
     on_every_engine(async |db| {
         let [a, b] = [Uuid::new_v4(), Uuid::new_v4()];
         let take = async |name, holder| {
@@ -44,7 +44,7 @@ async fn leases_can_be_given_back_by_their_holder_only() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_gets_it() {
+async fn grants_a_contested_lease_once() {
     on_every_engine(async |db| {
         let tasks: Vec<_> = (0..20)
             .map(|_| {

@@ -1,15 +1,13 @@
-//! What the store promises, on every engine there is: each test that has a database runs once
-//! per engine. One file a subject; `support` makes the databases and what is put into them.
+//! Contract tests of the store: each runs on every engine. `support` creates databases and test
+//! data.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails where it stands"
-)]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod backfills;
 mod backup;
 mod daily_sums;
 mod deletion;
+mod duplicates;
 mod ingest;
 mod leases;
 mod migrations;

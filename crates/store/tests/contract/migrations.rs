@@ -1,4 +1,4 @@
-//! Migrations: run once, forward only, and without losing what is there.
+//! Migrations: run once, forward only, and without losing rows.
 
 use test_engine_store::{Page, Store, StoreError};
 
@@ -10,7 +10,7 @@ const ALL: Page = Page {
 };
 
 #[tokio::test]
-async fn a_database_with_rows_opens_again_with_its_rows() {
+async fn reopens_a_database_with_its_rows() {
     on_every_engine(async |db| {
         record(&db, "k", vec![passed("a", 1.0)]).await;
         db.store.close().await;
@@ -23,9 +23,9 @@ async fn a_database_with_rows_opens_again_with_its_rows() {
 }
 
 #[tokio::test]
-async fn two_programs_that_start_at_once_both_get_ready() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/test.db", folder.path().display());
+async fn two_processes_can_start_concurrently() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/test.db", directory.path().display());
     let tasks: Vec<_> = (0..4)
         .map(|_| {
             let url = url.clone();
@@ -38,7 +38,7 @@ async fn two_programs_that_start_at_once_both_get_ready() {
 }
 
 #[tokio::test]
-async fn a_newer_database_is_refused_and_left_alone() {
+async fn rejects_newer_databases_without_changing_them() {
     on_every_engine(async |db| {
         db.store.close().await;
         OtherProgram::new(&db.url)
@@ -50,9 +50,9 @@ async fn a_newer_database_is_refused_and_left_alone() {
                  FROM _sqlx_migrations WHERE version = 1",
             )
             .await;
-        let refused = Store::open(&db.url).await;
-        let Err(StoreError::Newer { found, known }) = refused else {
-            panic!("{refused:?}")
+        let result = Store::open(&db.url).await;
+        let Err(StoreError::Newer { found, known }) = result else {
+            panic!("{result:?}")
         };
         assert_eq!(found, 900);
         assert!(known < 900);
@@ -61,34 +61,34 @@ async fn a_newer_database_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_migration_that_was_changed_later_is_noticed() {
+async fn detects_changed_migrations() {
     on_every_engine(async |db| {
         db.store.close().await;
         OtherProgram::new(&db.url)
             .await
             .say("UPDATE _sqlx_migrations SET checksum = '' WHERE version = 1")
             .await;
-        let refused = Store::open(&db.url).await;
+        let result = Store::open(&db.url).await;
         assert!(
-            matches!(refused, Err(StoreError::Migration(_))),
-            "{refused:?}"
+            matches!(result, Err(StoreError::Migration(_))),
+            "{result:?}"
         );
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("test.db");
+async fn rejects_files_that_are_no_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("test.db");
     fs_err::write(
         &path,
         "this is a text, not a database, and it is long enough".repeat(100),
     )
     .unwrap();
-    let refused = Store::open_file(&path).await;
-    assert!(matches!(refused, Err(StoreError::Other(_))), "{refused:?}");
-    let nowhere = Store::open_file(&folder.path().join("missing/test.db")).await;
+    let result = Store::open_file(&path).await;
+    assert!(matches!(result, Err(StoreError::Other(_))), "{result:?}");
+    let nowhere = Store::open_file(&directory.path().join("missing/test.db")).await;
     assert!(
         matches!(nowhere, Err(StoreError::Unavailable(_))),
         "{nowhere:?}"
@@ -96,9 +96,9 @@ async fn what_is_no_database_is_refused() {
 }
 
 #[tokio::test]
-async fn odd_file_names_work() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a b%20?c#d'é.db");
+async fn opens_unusual_file_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a b%20?c#d'é.db");
     let store = Store::open_file(&path).await.unwrap();
     store.ping().await.unwrap();
     store.close().await;
@@ -106,7 +106,7 @@ async fn odd_file_names_work() {
 }
 
 #[tokio::test]
-async fn a_database_from_before_commits_were_kept_gets_their_tables() {
+async fn adds_commit_tables_to_older_databases() {
     on_every_engine(async |db| {
         record(&db, "k", vec![passed("a", 1.0)]).await;
         db.store.close().await;

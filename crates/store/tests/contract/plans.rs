@@ -1,8 +1,8 @@
-//! Plans: one for all, for as long as it lasts.
+//! Plans: the first one stored wins until it expires.
 
 use test_engine_store::{NewPlan, NodeReport, Page};
 
-use crate::support::{NOON, make_suite, on_every_engine};
+use crate::support::{NOON, create_suite, on_every_engine};
 
 fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> NewPlan {
     NewPlan {
@@ -26,7 +26,7 @@ fn report(node: i64, retry_count: i64, body: &str) -> NodeReport {
 }
 
 #[tokio::test]
-async fn fifty_at_once_get_one_plan() {
+async fn concurrent_inserts_return_one_plan() {
     on_every_engine(async |db| {
         let tasks: Vec<_> = (0..50_u8)
             .map(|node| {
@@ -56,9 +56,9 @@ async fn fifty_at_once_get_one_plan() {
 }
 
 #[tokio::test]
-async fn plans_of_suites_and_identifiers_are_apart() {
+async fn separates_plans_by_suite_and_identifier() {
     on_every_engine(async |db| {
-        let other = make_suite(&db.store, "acme", "other").await;
+        let other = create_suite(&db.store, "acme", "other").await;
         assert!(
             db.store
                 .insert_plan(plan(db.suite.id, "a", b"1"))
@@ -107,7 +107,7 @@ async fn plans_of_suites_and_identifiers_are_apart() {
 }
 
 #[tokio::test]
-async fn an_expired_plan_gives_way() {
+async fn replaces_expired_plans() {
     on_every_engine(async |db| {
         db.store
             .insert_plan(plan(db.suite.id, "a", b"old"))
@@ -156,7 +156,7 @@ async fn an_expired_plan_gives_way() {
 }
 
 #[tokio::test]
-async fn expired_plans_are_deleted_in_steps_with_their_reports() {
+async fn deletes_expired_plans_with_reports_in_steps() {
     on_every_engine(async |db| {
         for number in 0..5 {
             let mut plan = plan(db.suite.id, &format!("plan {number}"), b"x");
@@ -189,7 +189,7 @@ async fn expired_plans_are_deleted_in_steps_with_their_reports() {
 }
 
 #[tokio::test]
-async fn nodes_report_once_for_each_try() {
+async fn stores_one_report_per_node_and_retry() {
     on_every_engine(async |db| {
         db.store
             .insert_plan(plan(db.suite.id, "a", b"x"))
@@ -225,7 +225,7 @@ async fn nodes_report_once_for_each_try() {
             .collect();
         assert_eq!(bodies, ["2", "3", "4"]);
         let listed = db.store.plans(suite, Page::new(1, 10)).await.unwrap();
-        assert_eq!(listed.items[0].reports, 2, "nodes, not tries");
+        assert_eq!(listed.items[0].reports, 2, "nodes, not retries");
     })
     .await;
 }

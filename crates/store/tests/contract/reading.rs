@@ -39,7 +39,7 @@ async fn names(db: &Database, query: &TestQuery) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn runs_are_listed_newest_first_and_by_build() {
+async fn lists_runs_newest_first_and_by_build() {
     on_every_engine(async |db| {
         for number in 0..5 {
             let mut new = upload(&db.suite, &format!("run {number}"));
@@ -74,7 +74,7 @@ async fn runs_are_listed_newest_first_and_by_build() {
 }
 
 #[tokio::test]
-async fn commits_are_told_once_the_latest_first() {
+async fn lists_commits_without_duplicates_latest_first() {
     on_every_engine(async |db| {
         for (key, commit, days) in [
             ("1", "old", -10),
@@ -98,7 +98,7 @@ async fn commits_are_told_once_the_latest_first() {
 }
 
 #[tokio::test]
-async fn states_are_set_and_listed() {
+async fn sets_and_lists_states() {
     on_every_engine(async |db| {
         record(
             &db,
@@ -141,7 +141,7 @@ async fn states_are_set_and_listed() {
 }
 
 #[tokio::test]
-async fn tests_in_files_are_found_in_any_number() {
+async fn finds_tests_in_many_files() {
     on_every_engine(async |db| {
         let in_file = |number: usize| {
             let mut execution = passed(&format!("test {number}"), 1.0);
@@ -166,7 +166,7 @@ async fn tests_in_files_are_found_in_any_number() {
 }
 
 #[tokio::test]
-async fn tests_are_listed_with_what_they_come_to() {
+async fn lists_tests_with_metrics() {
     on_every_engine(async |db| {
         record(
             &db,
@@ -215,7 +215,7 @@ async fn tests_are_listed_with_what_they_come_to() {
             Some(2.0 / 3.0)
         );
         let never = &listed.items[2];
-        assert_eq!(never.test.name, "never", "without a figure comes last");
+        assert_eq!(never.test.name, "never", "tests without metrics come last");
         assert_eq!(never.metrics.duration_mean(), None);
         assert_eq!(never.metrics.counts.reliability(), None);
         assert_eq!(never.metrics.duration_min, None);
@@ -249,7 +249,7 @@ async fn tests_are_listed_with_what_they_come_to() {
 }
 
 #[tokio::test]
-async fn lists_of_tests_are_filtered_and_paged() {
+async fn filters_and_pages_tests() {
     on_every_engine(async |db| {
         record(
             &db,
@@ -326,7 +326,7 @@ async fn lists_of_tests_are_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn metrics_of_one_test_follow_period_and_branch() {
+async fn filters_metrics_by_period_and_branch() {
     on_every_engine(async |db| {
         for (key, branch, days) in [("1", "main", -3), ("2", "main", 0), ("3", "topic", 0)] {
             let mut new = upload(&db.suite, key);
@@ -360,7 +360,7 @@ async fn metrics_of_one_test_follow_period_and_branch() {
 }
 
 #[tokio::test]
-async fn a_history_is_told_newest_first_over_days_and_pages() {
+async fn lists_executions_newest_first_across_days_and_pages() {
     on_every_engine(async |db| {
         let mut expected = Vec::new();
         for day in (0..6).rev() {
@@ -421,7 +421,7 @@ async fn a_history_is_told_newest_first_over_days_and_pages() {
 }
 
 #[tokio::test]
-async fn a_history_is_found_among_many_uploads_of_a_day() {
+async fn finds_executions_among_many_uploads_of_a_day() {
     on_every_engine(async |db| {
         record(&db, "first", vec![passed("rare", 1.0)]).await;
         for number in 0..150 {
@@ -445,7 +445,7 @@ async fn a_history_is_found_among_many_uploads_of_a_day() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_none() {
+async fn returns_none_for_missing_rows() {
     on_every_engine(async |db| {
         let nobody = uuid::Uuid::new_v4();
         assert_eq!(db.store.run(db.suite.id, nobody).await.unwrap(), None);

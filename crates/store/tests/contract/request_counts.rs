@@ -1,12 +1,12 @@
-//! Counts of requests: exact, however many add at once, and new in each window.
+//! Counts of requests: exact under concurrency, and reset in each window.
 
-use crate::support::{NOON, make_suite, on_every_engine};
+use crate::support::{NOON, create_suite, on_every_engine};
 
 #[tokio::test]
-async fn windows_organizations_and_buckets_are_apart() {
+async fn separates_windows_organizations_and_buckets() {
     on_every_engine(async |db| {
         let one = db.suite.organization;
-        let other = make_suite(&db.store, "other", "web").await.organization;
+        let other = create_suite(&db.store, "other", "web").await.organization;
         let count = async |organization, bucket, window, requests| {
             db.store
                 .count_requests(organization, bucket, window, requests)
@@ -19,13 +19,17 @@ async fn windows_organizations_and_buckets_are_apart() {
         assert_eq!(count(one, 1, NOON, 1).await, 1);
         assert_eq!(count(other, 0, NOON, 1).await, 1);
         assert_eq!(count(one, 0, next, 1).await, 1);
-        assert_eq!(count(one, 0, NOON, 1).await, 2, "a clock that is behind");
+        assert_eq!(
+            count(one, 0, NOON, 1).await,
+            2,
+            "a clock that is slightly behind"
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn none_is_lost_when_many_count_at_once() {
+async fn counts_concurrent_requests_exactly() {
     on_every_engine(async |db| {
         let tasks: Vec<_> = (0..40)
             .map(|_| {

@@ -1,10 +1,10 @@
-//! What the REST API keeps beside results, and lists by single executions.
+//! Labels, ownership files, upload attempts, and lists by properties of single executions.
 
 use std::collections::BTreeMap;
 
 use test_engine_store::{
-    AttemptState, BranchFilter, LabelChange, LabelFilter, NewExecutionTags, NewRefusedUpload, Page,
-    REFUSED_UPLOADS, StoreError, Test, TestOrder, TestQuery, TestState,
+    AttemptState, BranchFilter, LabelChange, LabelFilter, MAX_REJECTED_UPLOADS, NewExecutionTags,
+    NewRejectedUpload, Page, StoreError, Test, TestOrder, TestQuery, TestState,
 };
 use uuid::Uuid;
 
@@ -27,15 +27,15 @@ fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn label(label: &str, is_wanted: bool) -> LabelFilter {
+fn label(label: &str, must_have: bool) -> LabelFilter {
     LabelFilter {
         label: label.to_owned(),
-        is_wanted,
+        must_have,
     }
 }
 
 #[tokio::test]
-async fn labels_are_put_on_taken_off_and_filtered_by() {
+async fn adds_removes_and_filters_labels() {
     on_every_engine(async |db| {
         record(&db, "k", vec![passed("a", 1.0), passed("b", 2.0)]).await;
         let (a, b) = (known(&db, "a").await, known(&db, "b").await);
@@ -93,18 +93,18 @@ async fn labels_are_put_on_taken_off_and_filtered_by() {
 }
 
 #[tokio::test]
-async fn a_test_has_no_end_of_labels() {
+async fn limits_labels_per_test() {
     on_every_engine(async |db| {
         record(&db, "k", vec![passed("a", 1.0)]).await;
         let a = known(&db, "a").await;
         let many: Vec<String> = (0..101).map(|number| format!("label {number}")).collect();
-        let refused = db
+        let result = db
             .store
             .change_labels(db.suite.id, a.uuid, LabelChange::Add, &many)
             .await;
         assert!(
-            matches!(refused, Err(StoreError::TooLarge { limit: 100, .. })),
-            "{refused:?}"
+            matches!(result, Err(StoreError::TooLarge { limit: 100, .. })),
+            "{result:?}"
         );
         assert!(db.store.labels(&[a.id]).await.unwrap().is_empty());
     })
@@ -112,7 +112,7 @@ async fn a_test_has_no_end_of_labels() {
 }
 
 #[tokio::test]
-async fn the_latest_file_of_owners_counts() {
+async fn returns_the_latest_ownership_file() {
     on_every_engine(async |db| {
         assert_eq!(db.store.ownership(db.suite.id).await.unwrap(), None);
         for (body, days) in [("*.rb a", 0), ("*.rb b", 1)] {
@@ -131,8 +131,8 @@ async fn the_latest_file_of_owners_counts() {
     .await;
 }
 
-fn refused(db: &Database, status: u16, reason: &str, hours: i64) -> NewRefusedUpload {
-    NewRefusedUpload {
+fn rejected(db: &Database, status: u16, reason: &str, hours: i64) -> NewRejectedUpload {
+    NewRejectedUpload {
         suite: db.suite.id,
         uuid: Uuid::new_v4(),
         status,
@@ -144,12 +144,12 @@ fn refused(db: &Database, status: u16, reason: &str, hours: i64) -> NewRefusedUp
 }
 
 #[tokio::test]
-async fn kept_and_refused_uploads_are_told_together() {
+async fn lists_accepted_and_rejected_uploads_together() {
     on_every_engine(async |db| {
         record(&db, "k1", vec![passed("a", 1.0)]).await;
         for (status, reason, hours) in [(422, "no format", 1), (503, "no database", 2)] {
-            let new = refused(&db, status, reason, hours);
-            db.store.record_refused_upload(new).await.unwrap();
+            let new = rejected(&db, status, reason, hours);
+            db.store.record_rejected_upload(new).await.unwrap();
         }
         let mut late = upload(&db.suite, "k2");
         late.received_at = NOON.plus_millis(3 * 3_600_000);
@@ -189,19 +189,19 @@ async fn kept_and_refused_uploads_are_told_together() {
 }
 
 #[tokio::test]
-async fn only_the_latest_refused_uploads_are_kept() {
+async fn keeps_only_the_latest_rejected_uploads() {
     on_every_engine(async |db| {
         let extra = 5;
-        for number in 0..REFUSED_UPLOADS + extra {
-            let new = refused(&db, 422, &number.to_string(), 0);
-            db.store.record_refused_upload(new).await.unwrap();
+        for number in 0..MAX_REJECTED_UPLOADS + extra {
+            let new = rejected(&db, 422, &number.to_string(), 0);
+            db.store.record_rejected_upload(new).await.unwrap();
         }
         let listed = db
             .store
             .upload_attempts(db.suite.id, None, Page::new(10, 100))
             .await
             .unwrap();
-        assert_eq!(i64::try_from(listed.total).unwrap(), REFUSED_UPLOADS);
+        assert_eq!(i64::try_from(listed.total).unwrap(), MAX_REJECTED_UPLOADS);
         let oldest = listed.items.last().unwrap();
         assert_eq!(oldest.reason, Some(extra.to_string()));
     })
@@ -209,7 +209,7 @@ async fn only_the_latest_refused_uploads_are_kept() {
 }
 
 #[tokio::test]
-async fn executions_are_tagged_later_and_found_by_it() {
+async fn filters_by_tags_added_later() {
     on_every_engine(async |db| {
         let mut new = upload(&db.suite, "k");
         new.tags = tags(&[("team", "web")]);
@@ -254,7 +254,7 @@ async fn executions_are_tagged_later_and_found_by_it() {
                 .map(|(name, seconds)| ((*name).to_owned(), seconds * 1_000_000))
                 .collect()
         };
-        // The mean of all that match, so b and a tie and come in the order they were made.
+        // By the mean of matching executions, so that a and b tie and are ordered by id.
         assert_eq!(found("team", "web").await, sums(&[("a", 4), ("b", 2)]));
         assert_eq!(found("shard", "2").await, sums(&[("a", 3)]));
         assert_eq!(found("mut.seen", "yes").await, sums(&[("a", 1)]));
@@ -273,19 +273,19 @@ async fn executions_are_tagged_later_and_found_by_it() {
 
         let nobody = Uuid::new_v4();
         assert_eq!(set(nobody, later.clone()).await, Err(nobody));
-        let theirs = crate::support::make_suite(&db.store, "other", "web").await;
+        let theirs = crate::support::create_suite(&db.store, "other", "web").await;
         let foreign = NewExecutionTags {
             execution: b.uuid,
             tags: later,
         };
-        let refused = db.store.set_execution_tags(theirs.id, &[foreign]).await;
-        assert_eq!(refused.unwrap(), Err(b.uuid));
+        let result = db.store.set_execution_tags(theirs.id, &[foreign]).await;
+        assert_eq!(result.unwrap(), Err(b.uuid));
     })
     .await;
 }
 
 #[tokio::test]
-async fn lists_by_executions_are_those_by_days() {
+async fn lists_by_executions_match_daily_sums() {
     on_every_engine(async |db| {
         for (key, branch, executions) in [
             ("1", Some("main"), vec![passed("a", 3.0), passed("b", 1.0)]),
@@ -351,10 +351,10 @@ async fn lists_by_executions_are_those_by_days() {
 }
 
 #[tokio::test]
-async fn a_build_has_the_tests_of_all_suites_of_its_organization() {
+async fn lists_tests_of_a_build_across_suites() {
     on_every_engine(async |db| {
-        let api = crate::support::make_suite(&db.store, "acme", "api").await;
-        let foreign = crate::support::make_suite(&db.store, "other", "web").await;
+        let api = crate::support::create_suite(&db.store, "acme", "api").await;
+        let foreign = crate::support::create_suite(&db.store, "other", "web").await;
         for (suite, key, name) in [
             (&db.suite, "b1", "one"),
             (&api, "b1", "two"),

@@ -1,7 +1,7 @@
-//! What is old goes, in small steps; what is young stays, and so does what was said of tests.
+//! Retention deletes old rows in small steps, and keeps newer rows and test states.
 
 use test_engine_store::{
-    Expired, KeptSince, NewUpload, Page, Period, TestState, Timestamp, test_uuid,
+    Expired, NewUpload, Page, Period, RetentionStart, TestState, Timestamp, test_uuid,
 };
 
 use crate::support::{Database, NOON, failed, on_every_engine, passed, run, upload};
@@ -22,20 +22,20 @@ async fn record_on(db: &Database, key: &str, day: i64, failures: usize) {
     db.store.record_upload(upload).await.unwrap();
 }
 
-fn kept_since(executions: i64, aggregates: i64) -> KeptSince {
-    KeptSince {
+fn retention_start(executions: i64, aggregates: i64) -> RetentionStart {
+    RetentionStart {
         executions: Some(NOON.plus_days(executions).day()),
         aggregates: Some(NOON.plus_days(aggregates).day()),
     }
 }
 
-async fn remove_all(db: &Database, kept: KeptSince) -> (Expired, usize) {
+async fn remove_all(db: &Database, kept: RetentionStart) -> (Expired, usize) {
     let mut removed = Expired::default();
     let mut steps = 0;
     loop {
         let step = db
             .store
-            .remove_some_expired(db.suite.id, kept)
+            .delete_some_expired(db.suite.id, kept)
             .await
             .unwrap();
         if step == Expired::default() {
@@ -47,12 +47,12 @@ async fn remove_all(db: &Database, kept: KeptSince) -> (Expired, usize) {
 }
 
 #[tokio::test]
-async fn executions_go_before_their_sums_and_what_is_younger_stays() {
+async fn deletes_executions_before_sums() {
     on_every_engine(async |db| {
         for day in 0..10 {
             record_on(&db, &format!("build-{day}"), day, 1).await;
         }
-        let kept = kept_since(6, 3);
+        let kept = retention_start(6, 3);
         let expected = Expired {
             executions: 12,
             segments: 6,
@@ -78,7 +78,7 @@ async fn executions_go_before_their_sums_and_what_is_younger_stays() {
             7
         );
 
-        // A run without its executions still says how it ended.
+        // A run without executions still has its result.
         let old = run(&db, "build-4").await;
         assert_eq!((old.counts.passed, old.counts.failed), (1, 1));
         let failures = db.store.failed_executions(&old, ALL).await.unwrap();
@@ -94,7 +94,7 @@ async fn executions_go_before_their_sums_and_what_is_younger_stays() {
 }
 
 #[tokio::test]
-async fn tests_and_what_was_decided_of_them_outlive_everything() {
+async fn keeps_tests_and_their_states() {
     on_every_engine(async |db| {
         record_on(&db, "build", 0, 2).await;
         let id = |name: &str| test_uuid(db.suite.uuid, "Basket", name);
@@ -115,7 +115,7 @@ async fn tests_and_what_was_decided_of_them_outlive_everything() {
                 .unwrap()
         };
         let before = timings().await;
-        remove_all(&db, kept_since(1000, 1000)).await;
+        remove_all(&db, retention_start(1000, 1000)).await;
 
         assert_eq!(db.store.count_tests(db.suite.id).await.unwrap(), 3);
         for (name, state) in [
@@ -131,7 +131,7 @@ async fn tests_and_what_was_decided_of_them_outlive_everything() {
             0
         );
 
-        // The same build may come again, and is a new run then.
+        // The same build may upload again, which creates a new run.
         record_on(&db, "build", 2000, 0).await;
         assert_eq!(run(&db, "build").await.counts.passed, 1);
     })
@@ -139,16 +139,16 @@ async fn tests_and_what_was_decided_of_them_outlive_everything() {
 }
 
 #[tokio::test]
-async fn a_step_is_small_however_much_has_expired() {
+async fn deletes_in_small_steps() {
     on_every_engine(async |db| {
         record_on(&db, "large", 0, 1200).await;
         for number in 0..40 {
             record_on(&db, &format!("build-{number}"), 0, 0).await;
         }
-        let kept = kept_since(1, 1);
+        let kept = retention_start(1, 1);
         let first = db
             .store
-            .remove_some_expired(db.suite.id, kept)
+            .delete_some_expired(db.suite.id, kept)
             .await
             .unwrap();
         assert_eq!((first.failures, first.segments), (500, 0));
@@ -160,10 +160,10 @@ async fn a_step_is_small_however_much_has_expired() {
 }
 
 #[tokio::test]
-async fn without_a_limit_everything_is_kept() {
+async fn keeps_everything_without_a_limit() {
     on_every_engine(async |db| {
         record_on(&db, "build", 0, 1).await;
-        let (removed, _) = remove_all(&db, KeptSince::default()).await;
+        let (removed, _) = remove_all(&db, RetentionStart::default()).await;
         assert_eq!(removed, Expired::default());
         assert_eq!(run(&db, "build").await.uploads, 1);
         assert!(run(&db, "build").await.created_at > Timestamp::from_millis(0));

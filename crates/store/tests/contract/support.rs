@@ -1,4 +1,4 @@
-//! A fresh database on each engine, and short ways to say what is put into it.
+//! A new database per engine, and helpers to fill it.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use test_engine_store::{
 };
 use uuid::Uuid;
 
-/// Noon of some day.
+/// Noon of an arbitrary day.
 pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_800_014_400_000);
 
-/// A database of its own, and the suite `web` of the organization `acme` in it.
+/// A database with the organization `acme` and its suite `web`.
 pub(crate) struct Database {
     pub(crate) store: Store,
     pub(crate) suite: Suite,
@@ -24,34 +24,33 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/test.db", folder.path().display());
-        Self::at(url, Some(folder)).await
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/test.db", directory.path().display());
+        Self::at(url, Some(directory)).await
     }
 
     async fn postgres() -> Self {
         Self::at(test_engine_test_postgres::fresh_database(), None).await
     }
 
-    async fn at(url: String, folder: Option<TempDir>) -> Self {
+    async fn at(url: String, directory: Option<TempDir>) -> Self {
         let store = Store::open(&url).await.unwrap();
-        let suite = make_suite(&store, "acme", "web").await;
+        let suite = create_suite(&store, "acme", "web").await;
         Self {
             store,
             suite,
             url,
-            _folder: folder,
+            _folder: directory,
         }
     }
 }
 
-/// Runs a test on each engine, one after the other.
 pub(crate) async fn on_every_engine(test: impl AsyncFn(Database)) {
     test(Database::sqlite().await).await;
     test(Database::postgres().await).await;
 }
 
-/// Another program with the same database open, that says what it likes.
+/// Another connection to the same database, for raw SQL.
 pub(crate) enum OtherProgram {
     Sqlite(sqlx::SqliteConnection),
     Postgres(sqlx::PgConnection),
@@ -74,7 +73,7 @@ impl OtherProgram {
         .unwrap();
     }
 
-    /// The number that a query answers.
+    /// The number that a query returns.
     pub(crate) async fn number(&mut self, sql: &str) -> i64 {
         match self {
             Self::Sqlite(connection) => {
@@ -88,8 +87,8 @@ impl OtherProgram {
         }
     }
 
-    /// Begins a transaction that keeps every upload to any suite waiting.
-    pub(crate) async fn lock_writers_out(&mut self) {
+    /// Starts a transaction that blocks every upload.
+    pub(crate) async fn block_writers(&mut self) {
         match self {
             Self::Sqlite(_) => self.say("BEGIN IMMEDIATE").await,
             Self::Postgres(_) => self.say("BEGIN; SELECT id FROM suites FOR UPDATE").await,
@@ -97,7 +96,7 @@ impl OtherProgram {
     }
 }
 
-pub(crate) async fn make_suite(store: &Store, organization: &str, slug: &str) -> Suite {
+pub(crate) async fn create_suite(store: &Store, organization: &str, slug: &str) -> Suite {
     let organization = match store.organization(organization).await.unwrap() {
         Some(organization) => organization,
         None => store
@@ -118,7 +117,7 @@ pub(crate) async fn make_suite(store: &Store, organization: &str, slug: &str) ->
         .unwrap()
 }
 
-/// An upload without results to the run with this key, on the branch `main`, at noon.
+/// An upload at noon, without results, on the branch `main`.
 pub(crate) fn upload(suite: &Suite, key: &str) -> NewUpload {
     let uuid = Uuid::new_v4();
     let mut digest = [0; 32];
@@ -146,7 +145,7 @@ pub(crate) fn upload(suite: &Suite, key: &str) -> NewUpload {
     }
 }
 
-/// A result that passed in so many seconds, of a test of the scope `Basket` in `basket.py`.
+/// A passed result of a test in the scope `Basket` of `basket.py`.
 pub(crate) fn passed(name: &str, seconds: f64) -> NewExecution {
     NewExecution {
         result: TestResult {
@@ -163,7 +162,7 @@ pub(crate) fn passed(name: &str, seconds: f64) -> NewExecution {
     }
 }
 
-/// The same, failed for a reason.
+/// A failed result, see [`passed`].
 pub(crate) fn failed(name: &str, seconds: f64) -> NewExecution {
     let mut execution = passed(name, seconds);
     execution.result.outcome = Outcome::Failed;
@@ -171,20 +170,20 @@ pub(crate) fn failed(name: &str, seconds: f64) -> NewExecution {
     execution
 }
 
-/// The same, skipped.
+/// A skipped result, see [`passed`].
 pub(crate) fn skipped(name: &str) -> NewExecution {
     let mut execution = passed(name, 0.0);
     execution.result.outcome = Outcome::Skipped;
     execution
 }
 
-/// The same execution with the producer's id.
+/// Sets the producer's id.
 pub(crate) fn with_id(id: &str, mut execution: NewExecution) -> NewExecution {
     execution.result.id = Some(id.to_owned().into());
     execution
 }
 
-/// Keeps results in a run, at noon.
+/// Uploads results to a run, at noon.
 pub(crate) async fn record(
     database: &Database,
     key: &str,
@@ -197,7 +196,6 @@ pub(crate) async fn record(
     database.store.record_upload(upload).await.unwrap()
 }
 
-/// The run with this key.
 pub(crate) async fn run(database: &Database, key: &str) -> test_engine_store::Run {
     let page = test_engine_store::Page::new(1, 100);
     let runs = database
@@ -208,7 +206,7 @@ pub(crate) async fn run(database: &Database, key: &str) -> test_engine_store::Ru
     runs.items.into_iter().find(|run| run.key == key).unwrap()
 }
 
-/// The days around noon.
+/// The day of [`NOON`].
 pub(crate) fn that_day() -> Period {
     Period::last_days(1, NOON)
 }

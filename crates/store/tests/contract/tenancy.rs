@@ -1,4 +1,4 @@
-//! Organizations, suites and tokens, and that none sees another's.
+//! Organizations, suites and tokens, and their isolation.
 
 use test_engine_store::{
     Conflict, NewSuite, NewToken, Page, StoreError, SuiteChanges, TestState, Timestamp, TokenKind,
@@ -6,7 +6,7 @@ use test_engine_store::{
 };
 use uuid::Uuid;
 
-use crate::support::{NOON, failed, make_suite, on_every_engine, passed, record, run, upload};
+use crate::support::{NOON, create_suite, failed, on_every_engine, passed, record, run, upload};
 
 fn token(db: &crate::support::Database, secret: u8) -> NewToken {
     NewToken {
@@ -22,7 +22,7 @@ fn token(db: &crate::support::Database, secret: u8) -> NewToken {
 }
 
 #[tokio::test]
-async fn slugs_are_unique_where_they_must_be() {
+async fn rejects_duplicate_slugs() {
     on_every_engine(async |db| {
         let again = db
             .store
@@ -73,9 +73,9 @@ async fn slugs_are_unique_where_they_must_be() {
 }
 
 #[tokio::test]
-async fn suites_are_found_changed_and_deleted() {
+async fn finds_changes_and_deletes_suites() {
     on_every_engine(async |db| {
-        make_suite(&db.store, "acme", "api").await;
+        create_suite(&db.store, "acme", "api").await;
         let found = db.store.suite("acme", "web").await.unwrap();
         assert_eq!(found.as_ref(), Some(&db.suite));
         assert_eq!(db.store.suite("acme", "none").await.unwrap(), None);
@@ -140,7 +140,7 @@ async fn suites_are_found_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn tokens_live_until_they_are_revoked_or_expire() {
+async fn tokens_end_by_revocation_or_expiry() {
     on_every_engine(async |db| {
         let given = NewToken {
             expires_at: Some(NOON.plus_days(1)),
@@ -162,7 +162,7 @@ async fn tokens_live_until_they_are_revoked_or_expire() {
             "{again:?}"
         );
 
-        let other = make_suite(&db.store, "other", "web").await;
+        let other = create_suite(&db.store, "other", "web").await;
         let revoke = async |organization| {
             db.store
                 .revoke_token(organization, made.uuid, NOON)
@@ -191,7 +191,7 @@ async fn tokens_live_until_they_are_revoked_or_expire() {
 }
 
 #[tokio::test]
-async fn the_use_of_a_token_is_noted_to_the_minute() {
+async fn records_token_use_once_a_minute() {
     on_every_engine(async |db| {
         let suite_token = NewToken {
             suite: Some(db.suite.id),
@@ -222,9 +222,9 @@ async fn the_use_of_a_token_is_noted_to_the_minute() {
 }
 
 #[tokio::test]
-async fn equal_names_in_two_organizations_are_apart() {
+async fn separates_organizations() {
     on_every_engine(async |db| {
-        let other = make_suite(&db.store, "other", "web").await;
+        let other = create_suite(&db.store, "other", "web").await;
         record(&db, "k", vec![failed("a", 1.0)]).await;
         let mut new = upload(&other, "k");
         new.executions = vec![passed("a", 2.0)];

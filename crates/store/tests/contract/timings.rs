@@ -1,4 +1,4 @@
-//! Timings: what plans are made of.
+//! The durations that plans are based on.
 
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
@@ -21,7 +21,7 @@ async fn recent(store: &Store, suite: test_engine_store::SuiteId, value: &str) -
 }
 
 #[tokio::test]
-async fn a_selector_takes_what_the_first_executions_of_its_tests_took() {
+async fn sums_first_executions_per_selector() {
     on_every_engine(async |db| {
         // A retry within a file, a retry in a later upload, a skipped and an untimed test.
         let mut untimed = passed("untimed", 0.0);
@@ -57,7 +57,7 @@ async fn a_selector_takes_what_the_first_executions_of_its_tests_took() {
 }
 
 #[tokio::test]
-async fn the_latest_runs_are_kept() {
+async fn keeps_recent_runs() {
     on_every_engine(async |db| {
         for number in 0..RECENT_RUNS + 5 {
             #[expect(clippy::cast_precision_loss, reason = "a small number")]
@@ -76,7 +76,7 @@ async fn the_latest_runs_are_kept() {
 }
 
 #[tokio::test]
-async fn only_what_changed_is_told() {
+async fn returns_only_changed_selectors() {
     on_every_engine(async |db| {
         let none = db
             .store
@@ -120,7 +120,7 @@ async fn only_what_changed_is_told() {
 }
 
 #[tokio::test]
-async fn a_selector_without_durations_has_no_history() {
+async fn ignores_selectors_without_durations() {
     on_every_engine(async |db| {
         record(&db, "k", vec![skipped("a")]).await;
         let changes = db
@@ -134,16 +134,16 @@ async fn a_selector_without_durations_has_no_history() {
 }
 
 #[tokio::test]
-async fn timings_of_a_suite_that_has_gone_say_so() {
+async fn rejects_deleted_suites() {
     on_every_engine(async |db| {
         db.store.delete_suite(db.suite.id).await.unwrap();
-        let refused = db.store.selectors_changed_since(db.suite.id, 0).await;
-        assert!(matches!(refused, Err(StoreError::Gone(_))), "{refused:?}");
+        let result = db.store.selectors_changed_since(db.suite.id, 0).await;
+        assert!(matches!(result, Err(StoreError::Gone(_))), "{result:?}");
     })
     .await;
 }
 
-/// Period, branch, executions, seconds of all and of the longest.
+/// Period, branch, executions, total and longest duration in seconds.
 type Seconds = (usize, BranchKind, u64, f64, f64);
 
 fn in_seconds(timings: &[TestTiming]) -> Vec<Seconds> {
@@ -167,7 +167,7 @@ const NO_BRANCHES: PlanBranches = PlanBranches {
 };
 
 #[tokio::test]
-async fn tests_have_durations() {
+async fn sums_durations_of_tests_by_period() {
     on_every_engine(async |db| {
         let mut old = upload(&db.suite, "old");
         old.received_at = NOON.plus_days(-40);
@@ -221,7 +221,7 @@ async fn tests_have_durations() {
 }
 
 #[tokio::test]
-async fn durations_of_tests_are_told_apart_by_branch() {
+async fn separates_durations_by_branch() {
     use BranchKind::{Default, Other, Own};
 
     on_every_engine(async |db| {
@@ -276,7 +276,7 @@ async fn durations_of_tests_are_told_apart_by_branch() {
 }
 
 #[tokio::test]
-async fn many_and_few_tests_have_the_same_durations() {
+async fn scans_and_lookups_agree() {
     on_every_engine(async |db| {
         let names: Vec<String> = (0..1500).map(|n| format!("test {n}")).collect();
         let results = names

@@ -1,21 +1,21 @@
-//! When the database cannot do its work: said clearly, nothing lost, and well again by itself.
+//! Errors of the database: reported as such, without losing data, and recoverable.
 
 use test_engine_store::{NewUpload, StoreError};
 
 use crate::support::{OtherProgram, on_every_engine, passed, run, upload};
 
 #[tokio::test]
-async fn another_writer_is_waited_for() {
+async fn waits_for_other_writers() {
     on_every_engine(async |db| {
         let mut other = OtherProgram::new(&db.url).await;
-        other.lock_writers_out().await;
+        other.block_writers().await;
         let store = db.store.clone();
         let new = NewUpload {
             executions: vec![passed("a", 1.0)],
             ..upload(&db.suite, "k")
         };
         let waiting = tokio::spawn(async move { store.record_upload(new).await });
-        // Readers are not kept waiting.
+        // Readers are not blocked.
         db.store.ping().await.unwrap();
         assert_eq!(db.store.count_tests(db.suite.id).await.unwrap(), 0);
         assert!(!waiting.is_finished());
@@ -27,18 +27,18 @@ async fn another_writer_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_closed_database_is_unavailable() {
+async fn reports_a_closed_database_as_unavailable() {
     on_every_engine(async |db| {
         db.store.close().await;
-        let refused = db.store.ping().await;
+        let result = db.store.ping().await;
         assert!(
-            matches!(refused, Err(StoreError::Unavailable(_))),
-            "{refused:?}"
+            matches!(result, Err(StoreError::Unavailable(_))),
+            "{result:?}"
         );
-        let refused = db.store.record_upload(upload(&db.suite, "k")).await;
+        let result = db.store.record_upload(upload(&db.suite, "k")).await;
         assert!(
-            matches!(refused, Err(StoreError::Unavailable(_))),
-            "{refused:?}"
+            matches!(result, Err(StoreError::Unavailable(_))),
+            "{result:?}"
         );
     })
     .await;

@@ -1,5 +1,5 @@
-//! A database as the first release left it, with real rows, on each engine: every row is there
-//! after the migrations, and goes on. What clients see of an upgrade is told in the server's tests.
+//! Upgrades a database of the first release on each engine: migrations keep every row. The server's
+//! tests cover what clients see of an upgrade.
 
 use std::str::FromStr as _;
 
@@ -10,10 +10,10 @@ use test_engine_store::{NewUpload, Page, Period, Store, Suite, TestOrder, TestQu
 use crate::reading::query;
 use crate::support::{OtherProgram, failed, passed, upload};
 
-/// Written by the first release; the server's own tests use it, too.
+/// Written by the first release; the server's tests use it as well.
 const FIRST_RELEASE: &str = include_str!("../../../server/tests/fixtures/upgrade/0.1.0.sql");
 
-/// Its tables, each after those it refers to.
+/// Its tables, ordered by foreign keys.
 const TABLES: [&str; 13] = [
     "organizations",
     "suites",
@@ -30,7 +30,7 @@ const TABLES: [&str; 13] = [
     "node_reports",
 ];
 
-/// The table that is turned into another one.
+/// The table that a migration replaces.
 const DAILY_SUMS: &str = "test_days";
 
 const ALWAYS: Period = Period {
@@ -61,7 +61,7 @@ fn literal(row: &SqliteRow, column: usize) -> String {
     }
 }
 
-/// The same rows in Postgres, in tables as the first release made them.
+/// Copies the rows to Postgres, into the first release's tables.
 async fn copy_to_postgres(source: &mut sqlx::SqliteConnection, url: &str) {
     let mut target = sqlx::PgConnection::connect(url).await.unwrap();
     sqlx::migrate!("migrations/postgres")
@@ -105,8 +105,8 @@ async fn copy_to_postgres(source: &mut sqlx::SqliteConnection, url: &str) {
     target.close().await.unwrap();
 }
 
-/// Rows of each table, and a sum over some of them that no migration may change. The daily sums are
-/// in another form afterwards.
+/// Row counts by table, and sums that no migration may change. Daily sums are excluded: they change
+/// their form.
 async fn rows(url: &str) -> Vec<i64> {
     let mut other = OtherProgram::new(url).await;
     let mut counts = Vec::new();
@@ -118,8 +118,8 @@ async fn rows(url: &str) -> Vec<i64> {
     counts
 }
 
-/// What the daily sums come to: executions of each outcome, those with a duration, its sum, and the
-/// sums of the shortest and longest of each test and suite.
+/// Totals over all daily sums: executions by outcome, timed executions, their duration, and the
+/// sums of the shortest and longest durations per test and suite.
 async fn daily_sums(url: &str) -> Vec<i64> {
     let mut other = OtherProgram::new(url).await;
     let mut sums = Vec::new();
@@ -144,8 +144,8 @@ async fn daily_sums(url: &str) -> Vec<i64> {
     sums
 }
 
-/// The same, as the store tells it test by test.
-async fn told_sums(store: &Store, suites: &[Suite]) -> Vec<i64> {
+/// The same totals from [`Store::tests`].
+async fn listed_sums(store: &Store, suites: &[Suite]) -> Vec<i64> {
     let mut sums = vec![0; 8];
     for suite in suites {
         let query = TestQuery {
@@ -173,10 +173,10 @@ async fn told_sums(store: &Store, suites: &[Suite]) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn what_the_first_release_kept_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let sqlite = format!("sqlite://{}/test.db", folder.path().display());
-    // A dump has its tables in no order.
+async fn keeps_rows_of_the_first_release() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}/test.db", directory.path().display());
+    // A dump lists tables in any order.
     let options = SqliteConnectOptions::from_str(&sqlite)
         .unwrap()
         .create_if_missing(true)
@@ -202,7 +202,7 @@ async fn what_the_first_release_kept_is_kept() {
         let organization = store.organizations().await.unwrap().remove(0);
         let page = Page::new(1, 100);
         let suites = store.suites(organization.id, page).await.unwrap().items;
-        assert_eq!(told_sums(&store, &suites).await, sums, "{url}");
+        assert_eq!(listed_sums(&store, &suites).await, sums, "{url}");
         let mut runs_of_all = 0;
         for suite in &suites {
             let runs = store.runs(suite.id, None, page).await.unwrap().items;
@@ -212,7 +212,7 @@ async fn what_the_first_release_kept_is_kept() {
                 assert_eq!(failures.total, run.counts.failed, "{}", run.key);
             }
             let tests = store.count_tests(suite.id).await.unwrap();
-            // Life goes on, with a test that is known and one that is not.
+            // Uploads still work, with known and new tests.
             let new = NewUpload {
                 executions: vec![passed("new", 1.0), failed("newer", 1.0)],
                 ..upload(suite, "after the upgrade")

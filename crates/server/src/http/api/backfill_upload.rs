@@ -234,7 +234,7 @@ impl Drop for FormLease {
 }
 
 async fn release(store: &Store, form: Uuid) {
-    if let Err(error) = store.give_back_backfill(form).await {
+    if let Err(error) = store.release_backfill(form).await {
         tracing::warn!(cause = %error, "failed to release a form");
     }
 }

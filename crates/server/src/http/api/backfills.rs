@@ -48,7 +48,7 @@ impl From<Backfill> for BackfillBody {
             finished_at: backfill.finished_at.map(rfc3339),
             size: backfill.size,
             commits: backfill.commits,
-            skipped: backfill.passed_over,
+            skipped: backfill.skipped_records,
             problems: backfill.problems,
         }
     }

@@ -77,7 +77,7 @@ pub(super) async fn list_flaky_tests(
     let mut filter = TestFilter::new(&tests, &period, paging.page, app.clock.now())?;
     filter.query.labels.push(LabelFilter {
         label: LABEL.to_owned(),
-        is_wanted: true,
+        must_have: true,
     });
     let listed = filter.of_suite(&app, suite).await?;
     let details = Details::of(&app, suite, listed.items.iter().map(|item| &item.test)).await?;

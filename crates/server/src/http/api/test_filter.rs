@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use test_engine_store::{
-    Listed, Metrics, OrganizationId, Page, Suite, Test, TestQuery, TestWants, TestWithMetrics,
+    Listed, Metrics, OrganizationId, Page, Suite, Test, TestPredicates, TestQuery, TestWithMetrics,
     Timestamp,
 };
 
@@ -66,11 +66,11 @@ impl TestFilter {
         let file = |file_name: Option<&str>, location: Option<&str>| {
             self.matches_owners(&owners, file_of(file_name, location))
         };
-        let wants = TestWants {
+        let wants = TestPredicates {
             metrics: (!self.results.is_empty()).then_some(&metrics),
             file: (!self.owners.is_empty()).then_some(&file),
         };
-        let listed = app.store.tests_wanted(suite.id, &self.query, &wants);
+        let listed = app.store.tests_matching(suite.id, &self.query, &wants);
         Ok(listed.await?)
     }
 

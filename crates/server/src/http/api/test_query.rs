@@ -111,7 +111,7 @@ impl TestsQuery {
         };
         let filters = terms.into_iter().map(|term| LabelFilter {
             label: term.word,
-            is_wanted: term.is_wanted,
+            must_have: term.is_wanted,
         });
         Ok(filters.collect())
     }
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(query.branch, Some(branch));
         let labels = query.labels.iter();
         let labels: Vec<_> = labels
-            .map(|filter| (filter.label.as_str(), filter.is_wanted))
+            .map(|filter| (filter.label.as_str(), filter.must_have))
             .collect();
         assert_eq!(labels, [("slow", true), ("flaky", false)]);
     }

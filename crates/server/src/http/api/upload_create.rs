@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use test_engine_results::Format;
-use test_engine_store::{NewRefusedUpload, Suite, Timestamp};
+use test_engine_store::{NewRejectedUpload, Suite, Timestamp};
 use test_engine_wire::UploadReceipt;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -153,7 +153,7 @@ async fn record_rejection(
     header: UploadHeader,
     now: Timestamp,
 ) {
-    let rejected = NewRefusedUpload {
+    let rejected = NewRejectedUpload {
         suite: suite.id,
         uuid: Uuid::now_v7(),
         status: error.status().as_u16(),
@@ -164,7 +164,7 @@ async fn record_rejection(
     };
     let store = app.store.clone();
     let record = async move {
-        if let Err(error) = store.record_refused_upload(rejected).await {
+        if let Err(error) = store.record_rejected_upload(rejected).await {
             tracing::warn!(cause = %ErrorChain(&error), "failed to record a rejected upload");
         }
     };

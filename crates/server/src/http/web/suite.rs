@@ -38,7 +38,7 @@ struct History {
     class: &'static str,
     ago: String,
     commits: String,
-    passed_over: u64,
+    skipped_records: u64,
     problems: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl History {
             },
             ago: format::ago(since.unwrap_or(backfill.created_at), now),
             commits: format::counted(backfill.commits, "commit"),
-            passed_over: backfill.passed_over,
+            skipped_records: backfill.skipped_records,
             problems: backfill.problems,
         }
     }
