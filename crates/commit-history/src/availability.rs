@@ -5,8 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::commits::{bisect, id_lines};
+use crate::commits::bisect;
 use crate::git::Git;
+use crate::object_id::id_lines;
 use crate::{Error, Event, ObjectId, Repository};
 
 /// Commits per fetch.

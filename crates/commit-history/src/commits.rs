@@ -1,6 +1,7 @@
 //! Author, committer, dates, parents and message of many commits, read with one git.
 
 use crate::git::Git;
+use crate::object_id::id_lines;
 use crate::{Error, ObjectId};
 
 /// The fields of a commit. Bytes that are not UTF-8 become U+FFFD; dates are ISO 8601.
@@ -113,14 +114,4 @@ fn parse(record: &[&[u8]]) -> Option<Commit> {
         // Git prints a date it cannot parse as 0 or as nothing.
         committed_at: texts.next()?.parse().unwrap_or_default(),
     })
-}
-
-/// One ID a line, for a git that reads its arguments from standard input.
-pub(crate) fn id_lines<'a>(ids: impl IntoIterator<Item = &'a ObjectId>) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for id in ids {
-        lines.extend_from_slice(id.to_string().as_bytes());
-        lines.push(b'\n');
-    }
-    lines
 }

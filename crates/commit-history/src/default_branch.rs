@@ -1,5 +1,6 @@
 //! The remote branch that commits are compared with.
 
+use crate::git::is_remote_name;
 use crate::{Error, ObjectId, Repository};
 
 /// The default branch of a remote.
@@ -18,15 +19,6 @@ impl DefaultBranch {
             .strip_prefix("refs/remotes/")
             .unwrap_or(&self.reference)
     }
-}
-
-/// Whether git accepts the text as a remote instead of treating it as an option or a pattern.
-pub(crate) fn is_remote_name(remote: &str) -> bool {
-    !remote.is_empty()
-        && !remote.starts_with('-')
-        && !remote
-            .chars()
-            .any(|c| c.is_control() || " ~^:?*[\\".contains(c))
 }
 
 /// Resolves `REMOTE/HEAD`, else `REMOTE/main`, else `REMOTE/master`.

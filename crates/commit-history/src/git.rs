@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::cancel::{CancelToken, OwnedChild};
-use crate::commits::id_lines;
+use crate::object_id::id_lines;
 use crate::{Error, ObjectId};
 
 /// How much of git's standard error is kept for the message.
@@ -257,6 +257,15 @@ impl Process {
         }
         Ok(())
     }
+}
+
+/// Whether git accepts the text as a remote instead of treating it as an option or a pattern.
+pub(crate) fn is_remote_name(remote: &str) -> bool {
+    !remote.is_empty()
+        && !remote.starts_with('-')
+        && !remote
+            .chars()
+            .any(|c| c.is_control() || " ~^:?*[\\".contains(c))
 }
 
 #[cfg(test)]

@@ -72,6 +72,16 @@ impl Serialize for ObjectId {
     }
 }
 
+/// One ID per line, for a git that reads its arguments from standard input.
+pub(crate) fn id_lines<'a>(ids: impl IntoIterator<Item = &'a ObjectId>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for id in ids {
+        lines.extend_from_slice(id.to_string().as_bytes());
+        lines.push(b'\n');
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,10 @@
 //! A repository and the properties that do not change while it is read.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::cancel::CancelToken;
-use crate::git::Git;
-use crate::{Error, ObjectId, default_branch, head};
+use crate::git::{Git, is_remote_name};
+use crate::{Error, ObjectId};
 
 /// One entry of git's configuration, in the order git applies them (the last one wins).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,13 +53,6 @@ impl Repository {
             config: read_config(&git)?,
             git,
         })
-    }
-
-    /// Describes the checked-out commit and its diff, under the names that plan requests use:
-    /// `commit_sha`, `parent_shas` (separated by spaces), the fields of author and committer,
-    /// `message`, `base_branch`, `files_changed`, `diff_stat`, `git_diff` and `git_diff_raw`.
-    pub fn head_metadata(&self, remote: &str) -> Result<BTreeMap<String, String>, Error> {
-        head::metadata(self, remote)
     }
 
     /// Git processes started so far.
@@ -117,7 +109,7 @@ impl Repository {
         };
         self.config_value("extensions.partialclone")
             .or_else(marked)
-            .filter(|remote| default_branch::is_remote_name(remote))
+            .filter(|remote| is_remote_name(remote))
     }
 
     pub(crate) fn config(&self) -> &[ConfigEntry] {

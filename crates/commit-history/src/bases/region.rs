@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::max_age;
-use crate::commits::id_lines;
 use crate::git::Git;
+use crate::object_id::id_lines;
 use crate::{Error, ObjectId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
