@@ -6,6 +6,7 @@
 
 mod access;
 mod app;
+mod backfill_ingest;
 mod backfills;
 mod blobs;
 mod error_chain;

@@ -1,13 +1,7 @@
-//! Archives of commit metadata that clients collect and upload.
-//!
-//! `forms` signs and checks upload forms, `archive` and `records` parse archives (both without
-//! network and database), `ingest` writes the commits of stored archives to the database. The store
-//! keeps track of the state of each archive.
+//! Upload forms for archives of commit metadata, and the state that requests share with the job
+//! that ingests the archives (`backfill_ingest`). The store keeps track of each archive.
 
-mod archive;
 mod forms;
-mod ingest;
-mod records;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +9,6 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub(crate) use forms::{FILE_FIELD, FormKey, SignedForm};
-pub(crate) use ingest::{delete_unused, find_arrived, ingest_next, release};
 
 /// Milliseconds for which a form is valid. If collecting takes longer, clients request another
 /// form.
@@ -41,7 +34,7 @@ impl Backfills {
     }
 
     /// Returns the previous value.
-    fn set_current(&self, archive: Option<Uuid>) -> Option<Uuid> {
+    pub(crate) fn set_current(&self, archive: Option<Uuid>) -> Option<Uuid> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *current, archive)
     }

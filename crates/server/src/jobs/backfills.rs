@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::App;
-use crate::backfills;
+use crate::backfill_ingest;
 use crate::error_chain::ErrorChain;
 
 /// For archives that were uploaded to a bucket directly or to another server, and for retries;
@@ -17,11 +17,11 @@ pub(super) async fn run(app: App) {
             _ = interval.tick() => {}
             () = app.backfills.wake.notified() => {}
         }
-        if let Err(error) = backfills::find_arrived(&app).await {
+        if let Err(error) = backfill_ingest::find_arrived(&app).await {
             tracing::error!(cause = %ErrorChain(&error), "failed to look for commit archives");
         }
         loop {
-            match backfills::ingest_next(&app).await {
+            match backfill_ingest::ingest_next(&app).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -31,7 +31,7 @@ pub(super) async fn run(app: App) {
                 }
             }
         }
-        if let Err(error) = backfills::delete_unused(&app).await {
+        if let Err(error) = backfill_ingest::delete_unused(&app).await {
             tracing::error!(cause = %ErrorChain(&error), "failed to delete unused upload forms");
         }
     }

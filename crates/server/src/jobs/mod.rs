@@ -29,7 +29,7 @@ pub(crate) async fn run(app: App) {
 /// Releases this server's leases, so that another server can take over immediately. Call it after
 /// the jobs have ended.
 pub(crate) async fn release(app: &App) {
-    if let Err(error) = crate::backfills::release(app).await {
+    if let Err(error) = crate::backfill_ingest::release(app).await {
         tracing::warn!(cause = %ErrorChain(&error), "failed to release a commit archive");
     }
     if let Err(error) = app.store.release_leases(app.instance).await {

@@ -2,6 +2,10 @@
 //!
 //! Of several servers, one claims an archive and renews its claim while it works. When a server
 //! dies, its claim expires and the archive is read again from the start, which is idempotent.
+//! `archive` and `records` parse archives, without network and database.
+
+mod archive;
+mod records;
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom};
@@ -10,7 +14,7 @@ use std::time::Duration;
 use test_engine_store::{BackfillOutcome, CommitRecord, PendingBackfill, Store, StoreError};
 use tokio::sync::mpsc;
 
-use super::archive::{self, Cancellation, Owner, ReadError};
+use self::archive::{Cancellation, Owner, ReadError};
 use crate::App;
 use crate::blobs::{BlobError, Blobs, Key};
 
