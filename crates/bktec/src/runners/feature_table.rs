@@ -24,6 +24,9 @@ const ROWS: &[(&str, Cell)] = &[
     }),
 ];
 
+/// Remarks are wrapped, as Markdown is everywhere in the repository.
+const MAX_COLUMNS: usize = 100;
+
 /// One column per runner, one row per feature, then the remarks.
 pub fn feature_table() -> String {
     let mut table = String::from("| Feature |");
@@ -44,7 +47,24 @@ pub fn feature_table() -> String {
     table.push('\n');
     for runner in RUNNERS {
         if let Some(remark) = runner.remark {
-            let _ = writeln!(table, "- `{}`: {remark}", runner.name);
+            let item = format!("- `{}`: {remark}", runner.name);
+            let mut columns = 0;
+            for word in item.split(' ') {
+                let is_first = columns == 0;
+                columns += 1 + word.chars().count();
+                let starts_line = !is_first && columns > MAX_COLUMNS + 1;
+                if starts_line {
+                    columns = 3 + word.chars().count();
+                }
+                let separator = match (is_first, starts_line) {
+                    (true, _) => "",
+                    (_, true) => "\n  ",
+                    (_, false) => " ",
+                };
+                table.push_str(separator);
+                table.push_str(word);
+            }
+            table.push('\n');
         }
     }
     table

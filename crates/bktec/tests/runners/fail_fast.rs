@@ -1,5 +1,6 @@
 //! Runners that stop at the first failed test: neither a successful retry nor a mute makes up for
-//! the tests that did not run. Jest is missing here because it writes no results when it stops early.
+//! the tests that did not run. Jest is missing here because it writes no results when it stops
+//! early.
 
 use rstest::rstest;
 

@@ -32,8 +32,8 @@ struct Dialect {
     runner: &'static str,
     command: &'static str,
     result_path: &'static str,
-    /// Writes a result file, optionally with an error outside the tests; `None` if the format cannot
-    /// express that error.
+    /// Writes a result file, optionally with an error outside the tests; `None` if the format
+    /// cannot express that error.
     write: fn(root: &str, tests: &[Listed], error: bool) -> Option<String>,
 }
 

@@ -1,7 +1,8 @@
 //! Line counts as `git diff --numstat` prints them, derived from the patch.
 //!
 //! Git would compare every file twice to print both. The patch does not show everything: whether a
-//! file that only moved, or whose mode changed, is binary; how a file that became a link is counted.
+//! file that only moved, or whose mode changed, is binary; how a file that became a link is
+//! counted.
 
 use super::parse::{Entry, RawEntry, Section};
 

@@ -1,8 +1,9 @@
 //! One worker: a `git diff-tree` that reads commits and prints their diffs in the same order.
 //!
 //! Git treats the second ID on a line as the commit's only parent. A line that is not a commit is
-//! echoed and flushed, which marks the end of each diff and keeps nothing in git's buffers. When git
-//! dies, its current commit is compared by `git diff`, and a new process continues with the rest.
+//! echoed and flushed, which marks the end of each diff and keeps nothing in git's buffers. When
+//! git dies, its current commit is compared by `git diff`, and a new process continues with the
+//! rest.
 
 use std::collections::VecDeque;
 

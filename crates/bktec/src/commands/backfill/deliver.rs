@@ -23,8 +23,8 @@ const MAX_UPLOAD_ATTEMPTS: u32 = 3;
 const FIRST_DELAY: Duration = Duration::from_secs(3);
 
 impl Context<'_> {
-    /// Fails when the token is known to lack a scope. A token from the agent has no list of scopes; the
-    /// server applies its policy.
+    /// Fails when the token is known to lack a scope. A token from the agent has no list of scopes;
+    /// the server applies its policy.
     pub(super) fn check_scopes(&self) -> Result<(), BackfillError> {
         let Self {
             settings, terminal, ..

@@ -29,7 +29,8 @@ struct Shared {
 }
 
 impl Interrupt {
-    /// Handles SIGINT, SIGTERM and SIGHUP from now on. A second signal ends the process immediately.
+    /// Handles SIGINT, SIGTERM and SIGHUP from now on. A second signal ends the process
+    /// immediately.
     pub(super) fn install() -> std::io::Result<Self> {
         let interrupt = Self::default();
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
