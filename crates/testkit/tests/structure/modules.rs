@@ -1,0 +1,251 @@
+//! The order of the modules in each crate. A module may import those before it in its list, never
+//! one after it, so there is no circle. Re-exports of `lib.rs` count as imports of their module.
+
+use std::collections::BTreeMap;
+
+use rstest::rstest;
+
+use crate::imports::{imports, re_exports};
+use crate::source::{Source, has_extension, tracked};
+
+/// The modules of a crate, lowest first.
+type Order = &'static [&'static str];
+
+const BKTEC: Order = &[
+    "clock",
+    "discovery",
+    "env_vars",
+    "exit_code",
+    "fallback",
+    "process",
+    "result_size",
+    "ci",
+    "cli",
+    "command_template",
+    "runners",
+    "attempts",
+    "settings",
+    "split_summary",
+    "agent",
+    "report",
+    "terminal",
+    "server_api",
+    "upload",
+    "commands",
+];
+
+const COMMIT_HISTORY: Order = &[
+    "archive",
+    "cancel",
+    "object_id",
+    "error",
+    "git",
+    "commits",
+    "repository",
+    "default_branch",
+    "event",
+    "availability",
+    "bases",
+    "diffs",
+    "prefetch",
+    "head",
+    "queue",
+    "record",
+    "collect",
+    "export",
+];
+
+const PLANNER: Order = &[
+    "bounds",
+    "change",
+    "defaults",
+    "round_robin",
+    "shares",
+    "estimate",
+    "exact",
+    "exchange",
+    "first_fit",
+    "longest_first",
+    "balance",
+    "parallelism",
+    "split",
+    "by_file",
+];
+
+const RESULTS: Order = &[
+    "model",
+    "pytest_class_name",
+    "xml",
+    "document",
+    "intake",
+    "shape",
+    "cucumber_json",
+    "go_jsonl",
+    "jest_json",
+    "json",
+    "playwright_json",
+    "rspec_json",
+    "junit",
+];
+
+/// Domain modules come before `http`, which only `server` and `cli` may use.
+const SERVER: Order = &[
+    "backfills",
+    "clock",
+    "config",
+    "error_chain",
+    "links",
+    "metrics",
+    "owners",
+    "retention",
+    "scopes",
+    "secrets",
+    "selectors",
+    "backup",
+    "blobs",
+    "ingest",
+    "oidc",
+    "planning",
+    "rate_limits",
+    "access",
+    "admin",
+    "raw_uploads",
+    "app",
+    "backfill_ingest",
+    "jobs",
+    "http",
+    "server",
+    "cli",
+];
+
+const STORE: Order = &[
+    "error",
+    "identity",
+    "records",
+    "varint",
+    "ordering",
+    "rings",
+    "segment",
+    "sql",
+    "filters",
+    "many",
+    "memory",
+    "sums",
+    "store",
+    "backfills",
+    "commits",
+    "day_sums",
+    "deletion",
+    "execution_tags",
+    "labels",
+    "leases",
+    "open",
+    "organizations",
+    "ownership",
+    "plans",
+    "request_counts",
+    "retention",
+    "runs",
+    "suites",
+    "tokens",
+    "upload_attempts",
+    "backup",
+    "executed",
+    "history",
+    "ingest",
+    "timings",
+];
+
+/// The module at the crate's root that a file belongs to; `None` for the root itself and binaries.
+fn module_of(path: &str, source_directory: &str) -> Option<String> {
+    let rest = path.strip_prefix(source_directory)?;
+    let first = rest.split('/').next()?;
+    let name = first.strip_suffix(".rs").unwrap_or(first);
+    (!matches!(name, "lib" | "main")).then(|| name.to_owned())
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/") || path.ends_with("/testing.rs")
+}
+
+/// Imports that point upwards, each as `path:line: a imports b`.
+fn violations(sources: &[Source], source_directory: &str, order: &[&str]) -> Vec<String> {
+    let rank = |module: &str| order.iter().position(|name| *name == module);
+    let lib = format!("{source_directory}lib.rs");
+    let lib = sources.iter().find(|source| source.path == lib);
+    let re_exports = lib.map_or_else(BTreeMap::new, |lib| re_exports(&lib.text));
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| !is_test(&source.path)) {
+        let Some(module) = module_of(&source.path, source_directory) else {
+            continue;
+        };
+        let Some(own) = rank(&module) else {
+            found.push(format!(
+                "{}: `{module}` is not in the list of modules",
+                source.path
+            ));
+            continue;
+        };
+        for import in imports(&source.text) {
+            let target = re_exports.get(&import.module).unwrap_or(&import.module);
+            if rank(target).is_some_and(|other| other > own) {
+                found.push(format!(
+                    "{}:{}: `{module}` must not import `{target}`, which is above it",
+                    source.path, import.line
+                ));
+            }
+        }
+    }
+    found
+}
+
+#[rstest]
+#[case("crates/bktec/src/", BKTEC)]
+#[case("crates/commit-history/src/", COMMIT_HISTORY)]
+#[case("crates/planner/src/", PLANNER)]
+#[case("crates/results/src/", RESULTS)]
+#[case("crates/server/src/", SERVER)]
+#[case("crates/store/src/", STORE)]
+fn modules_import_only_modules_below_them(#[case] source_directory: &str, #[case] order: Order) {
+    let sources = tracked(|path| path.starts_with(source_directory) && has_extension(path, "rs"));
+    let found = violations(&sources, source_directory, order);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    for module in order {
+        let exists = sources
+            .iter()
+            .any(|source| module_of(&source.path, source_directory).as_deref() == Some(module));
+        assert!(
+            exists,
+            "{source_directory}{module} is listed and does not exist"
+        );
+    }
+}
+
+#[test]
+fn an_import_of_a_higher_module_is_reported_with_its_line() {
+    let source = |path: &str, text: &str| Source {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    };
+    let sources = [
+        source(
+            "src/lib.rs",
+            "mod high;\nmod low;\nmod top;\npub use top::Top;\n",
+        ),
+        source("src/low.rs", "//! Low.\n\nuse crate::{high::Thing, low};\n"),
+        source(
+            "src/high/mod.rs",
+            "use crate::low::Thing;\nuse crate::Top;\n",
+        ),
+        source("src/high/tests.rs", "use crate::top;\n"),
+        source("src/unlisted.rs", ""),
+    ];
+    assert_eq!(
+        violations(&sources, "src/", &["low", "high", "top"]),
+        [
+            "src/low.rs:3: `low` must not import `high`, which is above it",
+            "src/high/mod.rs:2: `high` must not import `top`, which is above it",
+            "src/unlisted.rs: `unlisted` is not in the list of modules",
+        ]
+    );
+}
