@@ -222,10 +222,8 @@ mod tests {
     fn recognizes_an_old_file_that_it_cannot_remove() {
         // A link is not removed, as its target may be shared; but the target can be compared.
         let directory = tempfile::tempdir().unwrap();
-        let (target, path) = (
-            directory.path().join("target"),
-            directory.path().join("link"),
-        );
+        let target = directory.path().join("target");
+        let path = directory.path().join("link");
         fs_err::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
         let file = expect(directory.path(), &path);

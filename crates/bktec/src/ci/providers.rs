@@ -127,10 +127,8 @@ fn github_actions(from: Variables<'_>) -> BuildDetails {
     } else {
         server.trim_end_matches('/')
     };
-    let (repository, run) = (
-        from.text(var::GITHUB_REPOSITORY),
-        from.text(var::GITHUB_RUN_ID),
-    );
+    let repository = from.text(var::GITHUB_REPOSITORY);
+    let run = from.text(var::GITHUB_RUN_ID);
     BuildDetails {
         organization: owner(from, var::GITHUB_REPOSITORY_OWNER),
         build: from.value(var::GITHUB_RUN_ID),
@@ -221,10 +219,8 @@ fn azure_pipelines(from: Variables<'_>) -> BuildDetails {
         .text(var::SYSTEM_COLLECTIONURI)
         .trim_end_matches('/')
         .to_owned();
-    let (project, build) = (
-        from.text(var::SYSTEM_TEAMPROJECT),
-        from.text(var::BUILD_BUILDID),
-    );
+    let project = from.text(var::SYSTEM_TEAMPROJECT);
+    let build = from.text(var::BUILD_BUILDID);
     let kind = from.text(var::SYSTEM_PARALLELEXECUTIONTYPE);
     BuildDetails {
         organization: collection
@@ -284,10 +280,8 @@ fn travis(from: Variables<'_>) -> BuildDetails {
 /// A rerun of failed steps keeps the pipeline. Steps of a parallel group have no name, and are
 /// counted whatever they do.
 fn bitbucket(from: Variables<'_>) -> BuildDetails {
-    let (repository, number) = (
-        from.text(var::BITBUCKET_REPO_FULL_NAME),
-        from.text(var::BITBUCKET_BUILD_NUMBER),
-    );
+    let repository = from.text(var::BITBUCKET_REPO_FULL_NAME);
+    let number = from.text(var::BITBUCKET_BUILD_NUMBER);
     BuildDetails {
         organization: owner(from, var::BITBUCKET_WORKSPACE),
         build: from.value(var::BITBUCKET_PIPELINE_UUID),
@@ -316,10 +310,8 @@ fn semaphore(from: Variables<'_>) -> BuildDetails {
     let organization = from.text(var::SEMAPHORE_ORGANIZATION_URL);
     let organization = organization.trim_end_matches('/');
     let workflow = from.text(var::SEMAPHORE_WORKFLOW_ID);
-    let (index, count) = (
-        from.text(var::SEMAPHORE_JOB_INDEX),
-        from.text(var::SEMAPHORE_JOB_COUNT),
-    );
+    let index = from.text(var::SEMAPHORE_JOB_INDEX);
+    let count = from.text(var::SEMAPHORE_JOB_COUNT);
     let host = organization.strip_prefix("https://").unwrap_or_default();
     let name = from.text(var::SEMAPHORE_JOB_NAME);
     BuildDetails {
@@ -371,11 +363,9 @@ fn drone(from: Variables<'_>) -> BuildDetails {
 /// A rerun of incomplete jobs keeps the build. Jobs of a matrix have an index, but may differ.
 fn appveyor(from: Variables<'_>) -> BuildDetails {
     let server = from.text(var::APPVEYOR_URL).trim_end_matches('/');
-    let (account, project, build) = (
-        from.text(var::APPVEYOR_ACCOUNT_NAME),
-        from.text(var::APPVEYOR_PROJECT_SLUG),
-        from.text(var::APPVEYOR_BUILD_ID),
-    );
+    let account = from.text(var::APPVEYOR_ACCOUNT_NAME);
+    let project = from.text(var::APPVEYOR_PROJECT_SLUG);
+    let build = from.text(var::APPVEYOR_BUILD_ID);
     BuildDetails {
         organization: owner(from, var::APPVEYOR_ACCOUNT_NAME),
         build: from.value(var::APPVEYOR_BUILD_ID),

@@ -61,10 +61,8 @@ fn names_and_variables_are_unique() {
         .iter()
         .map(|provider| provider.detected_by)
         .collect();
-    assert_eq!(
-        (names.len(), variables.len()),
-        (PROVIDERS.len(), PROVIDERS.len())
-    );
+    assert_eq!(names.len(), PROVIDERS.len());
+    assert_eq!(variables.len(), PROVIDERS.len());
 }
 
 #[test]

@@ -12,12 +12,12 @@ use test_engine_results::Format;
 
 use super::option::Opt;
 use super::values::BaseUrl;
-use crate::env_vars;
+use crate::env_vars as var;
 
 #[derive(Args, Clone, Debug)]
 pub struct GlobalArgs {
     /// Print debug output
-    #[arg(long, global = true, env = env_vars::BUILDKITE_TEST_ENGINE_DEBUG_ENABLED)]
+    #[arg(long, global = true, env = var::BUILDKITE_TEST_ENGINE_DEBUG_ENABLED)]
     pub debug: Opt<bool>,
 }
 
@@ -25,25 +25,25 @@ pub struct GlobalArgs {
 #[command(next_help_heading = super::BUILD_HEADING)]
 pub struct BuildArgs {
     /// Build ID; uploads with the same one belong to the same run
-    #[arg(long, env = env_vars::BUILDKITE_BUILD_ID, value_name = "ID", hide = true)]
+    #[arg(long, env = var::BUILDKITE_BUILD_ID, value_name = "ID", hide = true)]
     pub build_id: Opt<String>,
     /// Job ID
-    #[arg(long, env = env_vars::BUILDKITE_JOB_ID, value_name = "ID", hide = true)]
+    #[arg(long, env = var::BUILDKITE_JOB_ID, value_name = "ID", hide = true)]
     pub job_id: Opt<String>,
     /// Branch
-    #[arg(long, env = env_vars::BUILDKITE_BRANCH, hide = true)]
+    #[arg(long, env = var::BUILDKITE_BRANCH, hide = true)]
     pub branch: Opt<String>,
     /// Commit
-    #[arg(long, env = env_vars::BUILDKITE_COMMIT, value_name = "SHA", hide = true)]
+    #[arg(long, env = var::BUILDKITE_COMMIT, value_name = "SHA", hide = true)]
     pub commit: Opt<String>,
     /// Commit or build message
-    #[arg(long, env = env_vars::BUILDKITE_MESSAGE, value_name = "TEXT", hide = true)]
+    #[arg(long, env = var::BUILDKITE_MESSAGE, value_name = "TEXT", hide = true)]
     pub message: Opt<String>,
     /// Build number
-    #[arg(long, env = env_vars::BUILDKITE_BUILD_NUMBER, value_name = "NUMBER", hide = true)]
+    #[arg(long, env = var::BUILDKITE_BUILD_NUMBER, value_name = "NUMBER", hide = true)]
     pub build_number: Opt<String>,
     /// Build URL
-    #[arg(long, env = env_vars::BUILDKITE_BUILD_URL, value_name = "URL", hide = true)]
+    #[arg(long, env = var::BUILDKITE_BUILD_URL, value_name = "URL", hide = true)]
     pub build_url: Opt<String>,
 }
 
@@ -51,16 +51,16 @@ pub struct BuildArgs {
 #[command(next_help_heading = super::BUILD_HEADING)]
 pub struct NodeArgs {
     /// Step ID
-    #[arg(long, env = env_vars::BUILDKITE_STEP_ID, value_name = "ID", hide = true)]
+    #[arg(long, env = var::BUILDKITE_STEP_ID, value_name = "ID", hide = true)]
     pub step_id: Opt<String>,
     /// How many times the CI job was retried [default: 0]
-    #[arg(long, env = env_vars::BUILDKITE_RETRY_COUNT, value_name = "COUNT", hide = true)]
+    #[arg(long, env = var::BUILDKITE_RETRY_COUNT, value_name = "COUNT", hide = true)]
     pub retry_count: Opt<i64>,
     /// Index of this job among the parallel jobs, from 0 [default: 0]
-    #[arg(long, env = env_vars::BUILDKITE_PARALLEL_JOB, value_name = "INDEX", hide = true)]
+    #[arg(long, env = var::BUILDKITE_PARALLEL_JOB, value_name = "INDEX", hide = true)]
     pub parallel_job: Opt<i64>,
     /// Number of parallel jobs [default: 1]
-    #[arg(long, env = env_vars::BUILDKITE_PARALLEL_JOB_COUNT, value_name = "COUNT")]
+    #[arg(long, env = var::BUILDKITE_PARALLEL_JOB_COUNT, value_name = "COUNT")]
     pub parallelism: Opt<i64>,
 }
 
@@ -69,26 +69,22 @@ pub struct NodeArgs {
 #[command(next_help_heading = "Test Engine")]
 pub struct TokenArgs {
     /// Organization slug
-    #[arg(long, env = env_vars::BUILDKITE_ORGANIZATION_SLUG, value_name = "SLUG", hide = true)]
+    #[arg(long, env = var::BUILDKITE_ORGANIZATION_SLUG, value_name = "SLUG", hide = true)]
     pub organization_slug: Opt<String>,
     /// Suite slug
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SUITE_SLUG, value_name = "SLUG")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_SUITE_SLUG, value_name = "SLUG")]
     pub suite_slug: Opt<String>,
     /// URL of the API [default: https://api.buildkite.com]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_BASE_URL, value_name = "URL", hide = true)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_BASE_URL, value_name = "URL", hide = true)]
     pub base_url: Opt<BaseUrl>,
     /// Fetch tokens that are not set from the Buildkite agent (OIDC) [default: true]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_OIDC)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_OIDC)]
     pub oidc: Opt<bool>,
     /// Never fetch tokens from the Buildkite agent
     #[arg(long)]
     pub no_oidc: Opt<bool>,
     /// Lifetime of fetched tokens [default: 2h]
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_OIDC_LIFETIME,
-        value_name = "DURATION"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_OIDC_LIFETIME, value_name = "DURATION")]
     pub oidc_lifetime: Opt<Duration>,
     /// Path of the Buildkite agent [default: buildkite-agent]
     #[arg(long, value_name = "PROGRAM", hide = true)]
@@ -100,25 +96,16 @@ pub struct TokenArgs {
 #[command(next_help_heading = "Test Engine")]
 pub struct ResultArgs {
     /// Tag for uploaded results (repeatable; the variable takes a comma-separated list)
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TAGS, value_name = "KEY=VALUE")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TAGS, value_name = "KEY=VALUE")]
     pub tag: Vec<Opt<String>>,
     /// Path from the repository root to the project
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_LOCATION_PREFIX,
-        value_name = "PREFIX"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_LOCATION_PREFIX, value_name = "PREFIX")]
     pub location_prefix: Opt<String>,
     /// Fallback for --location-prefix; set by variable only
-    #[arg(long, env = env_vars::BUILDKITE_ANALYTICS_LOCATION_PREFIX, hide = true)]
+    #[arg(long, env = var::BUILDKITE_ANALYTICS_LOCATION_PREFIX, hide = true)]
     pub collector_location_prefix: Opt<String>,
     /// URL of the upload API [default: https://analytics-api.buildkite.com]
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL,
-        value_name = "URL",
-        hide = true
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL, value_name = "URL", hide = true)]
     pub upload_base_url: Opt<BaseUrl>,
 }
 
@@ -126,17 +113,13 @@ pub struct ResultArgs {
 #[command(next_help_heading = "Test Engine")]
 pub struct EngineArgs {
     /// Token for the plan API [default: fetched from the Buildkite agent]
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN,
-        value_name = "TOKEN"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN, value_name = "TOKEN")]
     pub access_token: Opt<SecretString>,
     /// Token for uploads [default: fetched from the Buildkite agent]
-    #[arg(long, env = env_vars::BUILDKITE_ANALYTICS_TOKEN, value_name = "TOKEN", hide = true)]
+    #[arg(long, env = var::BUILDKITE_ANALYTICS_TOKEN, value_name = "TOKEN", hide = true)]
     pub upload_token: Opt<SecretString>,
     /// Upload the result file after every attempt
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_RESULTS)]
     pub upload_results: Opt<bool>,
     #[command(flatten)]
     pub tokens: TokenArgs,
@@ -148,51 +131,43 @@ pub struct EngineArgs {
 #[command(next_help_heading = "Test runner")]
 pub struct RunnerArgs {
     /// Test runner
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TEST_RUNNER, value_name = "NAME")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TEST_RUNNER, value_name = "NAME")]
     pub test_runner: Opt<String>,
     /// Command that runs tests [default: depends on the runner]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TEST_CMD, value_name = "COMMAND")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TEST_CMD, value_name = "COMMAND")]
     pub test_command: Opt<String>,
     /// Glob pattern of test files [default: depends on the runner]
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN,
-        value_name = "GLOB"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN, value_name = "GLOB")]
     pub test_file_pattern: Opt<String>,
     /// Glob pattern of files and directories to exclude
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN,
-        value_name = "GLOB"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN, value_name = "GLOB")]
     pub test_file_exclude_pattern: Opt<String>,
     /// File that the runner writes its results to
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_RESULT_PATH, value_name = "PATH")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_RESULT_PATH, value_name = "PATH")]
     pub result_path: Opt<String>,
     /// Text file with one test file per line; replaces discovery
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_FILES, value_name = "PATH")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_FILES, value_name = "PATH")]
     pub files: Opt<PathBuf>,
     /// Text file with one selector per line; overrides --files
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SELECTOR_FILE, value_name = "PATH")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_SELECTOR_FILE, value_name = "PATH")]
     pub selector_file: Opt<PathBuf>,
     /// Split slow files into their examples
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_SPLIT_BY_EXAMPLE)]
     pub split_by_example: Opt<bool>,
     /// Send targets as selectors in plan requests; false sends files [default: true]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_SELECTOR_SPLITTING, hide = true)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_SELECTOR_SPLITTING, hide = true)]
     pub selector_splitting: Opt<bool>,
     /// Run only tests with these tags (pytest only)
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_TAG_FILTERS, value_name = "FILTERS")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TAG_FILTERS, value_name = "FILTERS")]
     pub tag_filters: Opt<String>,
     /// Maximum number of retries of failed tests [default: 0]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_RETRY_COUNT, value_name = "COUNT")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_RETRY_COUNT, value_name = "COUNT")]
     pub test_engine_retry_count: Opt<i64>,
     /// Command that retries failed tests [default: depends on the runner]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_RETRY_CMD, value_name = "COMMAND")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_RETRY_CMD, value_name = "COMMAND")]
     pub retry_command: Opt<String>,
     /// Do not retry failed muted tests
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_DISABLE_RETRY_FOR_MUTED_TEST)]
     pub disable_retry_muted: Opt<bool>,
 }
 
@@ -210,7 +185,7 @@ pub struct CommonArgs {
     /// Name of the plan, the same on every node [default: BUILD_ID/STEP_ID]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
+        env = var::BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER,
         value_name = "IDENTIFIER",
         help_heading = "Plan"
     )]
@@ -222,30 +197,22 @@ pub struct RunArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     /// Fail if this node has no tests
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS,
-        help_heading = "Test runner"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS, help_heading = "Test runner")]
     pub fail_on_no_tests: Opt<bool>,
     /// Fail if a file or test assigned to this node has no results
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS,
+        env = var::BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS,
         help_heading = "Test runner"
     )]
     pub fail_on_missing_results: Opt<bool>,
     /// Report the job's failure to Buildkite before the job ends
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE,
-        help_heading = "Test Engine"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE, help_heading = "Test Engine")]
     pub promise_failure: Opt<bool>,
     /// Event format: text (no events) or json (one event per line, on stderr) [default: text]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT,
+        env = var::BUILDKITE_TEST_ENGINE_OUTPUT,
         value_name = "FORMAT",
         help_heading = "Output"
     )]
@@ -253,7 +220,7 @@ pub struct RunArgs {
     /// Write events to this file instead of stderr
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_OUTPUT_FILE,
+        env = var::BUILDKITE_TEST_ENGINE_OUTPUT_FILE,
         value_name = "PATH",
         help_heading = "Output"
     )]
@@ -267,7 +234,7 @@ pub struct PlanArgs {
     /// Let the server choose up to this many nodes; 0 turns this off [default: 0]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_MAX_PARALLELISM,
+        env = var::BUILDKITE_TEST_ENGINE_MAX_PARALLELISM,
         value_name = "COUNT",
         help_heading = "Plan"
     )]
@@ -275,7 +242,7 @@ pub struct PlanArgs {
     /// Target duration of each node, such as 2m30s; 0 turns this off [default: 0]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_TARGET_TIME,
+        env = var::BUILDKITE_TEST_ENGINE_TARGET_TIME,
         value_name = "DURATION",
         help_heading = "Plan"
     )]
@@ -306,11 +273,7 @@ pub struct PlanArgs {
 #[command(next_help_heading = "Preview")]
 pub struct PreviewArgs {
     /// Strategy that selects which tests to run
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY,
-        value_name = "NAME"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY, value_name = "NAME")]
     pub selection_strategy: Opt<String>,
     /// Parameter of the strategy (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
@@ -319,13 +282,13 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<Opt<String>>,
     /// Git remote to compare with [default: origin]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_REMOTE, value_name = "REMOTE")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_REMOTE, value_name = "REMOTE")]
     pub remote: Opt<String>,
     /// Pipeline slug
-    #[arg(long, env = env_vars::BUILDKITE_PIPELINE_SLUG, value_name = "SLUG", hide = true)]
+    #[arg(long, env = var::BUILDKITE_PIPELINE_SLUG, value_name = "SLUG", hide = true)]
     pub pipeline_slug: Opt<String>,
     /// Send git metadata of the commit
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA)]
     pub collect_git_metadata: Opt<bool>,
 }
 
@@ -336,20 +299,16 @@ pub struct UploadArgs {
     pub files: Vec<PathBuf>,
     /// Format of the files: json, junit, rspec-json, jest-json, playwright-json, cucumber-json or
     /// go-jsonl [default: by extension: .xml junit, .json json, .jsonl go-jsonl]
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT, value_name = "FORMAT")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT, value_name = "FORMAT")]
     pub format: Opt<Format>,
     /// Time limit for all uploads together [default: 5m]
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT,
-        value_name = "DURATION"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT, value_name = "DURATION")]
     pub timeout: Opt<Duration>,
     /// Suite token [default: fetched from the Buildkite agent]
     #[arg(
         long,
         aliases = ["token", "upload-token"],
-        env = env_vars::BUILDKITE_ANALYTICS_TOKEN,
+        env = var::BUILDKITE_ANALYTICS_TOKEN,
         value_name = "TOKEN",
         help_heading = "Test Engine"
     )]
@@ -359,12 +318,7 @@ pub struct UploadArgs {
     #[command(flatten)]
     pub results: ResultArgs,
     /// URL to upload to, including the path
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_UPLOAD_URL,
-        value_name = "URL",
-        hide = true
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_URL, value_name = "URL", hide = true)]
     pub upload_url: Opt<BaseUrl>,
     #[command(flatten)]
     pub build: BuildArgs,
@@ -376,7 +330,7 @@ pub struct BackfillArgs {
     /// Buildkite agent]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN,
+        env = var::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN,
         value_name = "TOKEN",
         help_heading = "Test Engine"
     )]
@@ -386,7 +340,7 @@ pub struct BackfillArgs {
     /// Days of history to collect, 1 to 90 [default: 90]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_BACKFILL_DAYS,
+        env = var::BUILDKITE_TEST_ENGINE_BACKFILL_DAYS,
         value_name = "DAYS",
         help_heading = "Collection"
     )]
@@ -394,28 +348,24 @@ pub struct BackfillArgs {
     /// Git remote to fetch from and compare with [default: origin]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_REMOTE,
+        env = var::BUILDKITE_TEST_ENGINE_REMOTE,
         value_name = "REMOTE",
         help_heading = "Collection"
     )]
     pub remote: Opt<String>,
     /// Fallback for --remote; set by variable only
-    #[arg(long, env = env_vars::BUILDKITE_TEST_ENGINE_BACKFILL_REMOTE, hide = true)]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_BACKFILL_REMOTE, hide = true)]
     pub backfill_remote: Opt<String>,
     /// Maximum number of concurrent git processes that compute diffs [default: 10]
     #[arg(
         long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY,
+        env = var::BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY,
         value_name = "COUNT",
         help_heading = "Collection"
     )]
     pub concurrency: Opt<i64>,
     /// Leave out patches
-    #[arg(
-        long,
-        env = env_vars::BUILDKITE_TEST_ENGINE_SKIP_DIFFS,
-        help_heading = "Collection"
-    )]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_SKIP_DIFFS, help_heading = "Collection")]
     pub skip_diffs: Opt<bool>,
     /// Write the archive to this file instead of uploading it
     #[arg(long, value_name = "FILE", help_heading = "Archive")]

@@ -15,16 +15,19 @@ pub struct CiEnvironment {
 }
 
 pub(super) fn ci_environment() -> CiEnvironment {
-    let read = |&(name, _): &(&'static str, &str)| {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "`cli` is where the environment is read"
-        )]
-        let value = std::env::var_os(name)?;
-        Some((name, value.to_string_lossy().into_owned()))
-    };
+    let read = |&(name, _): &(&'static str, &str)| Some((name, variable(name)?));
     CiEnvironment {
         variables: env_vars::CI.iter().filter_map(read).collect(),
         directory: std::env::current_dir().unwrap_or_default(),
     }
+}
+
+/// With replacement characters for what is not UTF-8.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`cli` is where the environment is read"
+)]
+pub(super) fn variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?;
+    Some(value.to_string_lossy().into_owned())
 }

@@ -22,6 +22,7 @@ pub use args::{
 pub use ci_environment::CiEnvironment;
 pub use option::{Opt, Problem};
 
+use self::ci_environment::variable;
 use crate::env_vars;
 
 const BACKFILL: &str = "backfill-commit-metadata";
@@ -259,12 +260,7 @@ fn stop(error: &clap::Error) -> Stop {
 }
 
 fn preview_is_on() -> bool {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "`cli` is where the environment is read"
-    )]
-    let value = std::env::var(env_vars::BKTEC_PREVIEW_SELECTION).unwrap_or_default();
-    is_truthy(&value)
+    variable(env_vars::BKTEC_PREVIEW_SELECTION).is_some_and(|value| is_truthy(&value))
 }
 
 fn is_truthy(text: &str) -> bool {
@@ -282,13 +278,8 @@ fn test_budget_scale() -> f64 {
     if !cfg!(debug_assertions) {
         return 1.0;
     }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "`cli` is where the environment is read"
-    )]
-    let value = std::env::var(env_vars::BKTEC_TEST_BUDGET_SCALE).unwrap_or_default();
-    value
-        .parse()
+    variable(env_vars::BKTEC_TEST_BUDGET_SCALE)
+        .and_then(|value| value.parse().ok())
         .map_or(1.0, |scale: f64| scale.clamp(0.0001, 1.0))
 }
 

@@ -62,10 +62,8 @@ fn large_outputs_do_not_block() {
         &here(),
     )
     .unwrap();
-    assert_eq!(
-        (captured.stdout.len(), captured.stderr.len()),
-        (300_000, 300_000)
-    );
+    assert_eq!(captured.stdout.len(), 300_000);
+    assert_eq!(captured.stderr.len(), 300_000);
 }
 
 #[test]

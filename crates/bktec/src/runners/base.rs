@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Definition, ParsedResults, RunnerError, targets};
+use super::{Definition, ParsedResults, Result, RunnerError, targets};
 use crate::command_template::{CommandTemplate, NODE_COUNT, NODE_INDEX, RESULT_PATH, Value};
 use crate::discovery::{self, Pattern};
 use crate::process::{self, Captured, CommandLine, ExecutionEnv};
@@ -49,10 +49,7 @@ pub struct RunnerBase {
 impl RunnerBase {
     /// The user's test command is also the retry command, unless the runner has a default retry
     /// command.
-    pub(super) fn new(
-        definition: &'static Definition,
-        settings: RunnerSettings,
-    ) -> Result<Self, RunnerError> {
+    pub(super) fn new(definition: &'static Definition, settings: RunnerSettings) -> Result<Self> {
         let test = settings.test_command.as_deref().or(definition.test_command);
         let test = CommandTemplate::parse(test.ok_or(RunnerError::Required {
             runner: definition.name,
@@ -93,10 +90,7 @@ impl RunnerBase {
     }
 
     /// The files that match the pattern and not the exclude pattern.
-    pub(super) fn discover(
-        &self,
-        on_warning: &mut dyn FnMut(String),
-    ) -> Result<Vec<String>, RunnerError> {
+    pub(super) fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
         let pattern = self.pattern.as_deref().ok_or(RunnerError::Required {
             runner: self.definition.name,
             what: "a file pattern",
@@ -204,7 +198,7 @@ impl RunnerBase {
 pub(super) fn capture_success(
     command: &CommandLine,
     execution_env: &ExecutionEnv,
-) -> Result<Captured, RunnerError> {
+) -> Result<Captured> {
     let captured = process::capture(command, execution_env)?;
     if captured.exit.is_success() {
         Ok(captured)

@@ -11,7 +11,9 @@ use test_engine_results::Format;
 use self::flavour::Flavour;
 use super::fail_fast::FailFast;
 use super::paths::collapse_into_files;
-use super::{Definition, Features, Runner, RunnerBase, RunnerError, RunnerSettings, targets};
+use super::{
+    Definition, Features, Result, Runner, RunnerBase, RunnerError, RunnerSettings, targets,
+};
 use crate::command_template::CommandTemplate;
 
 pub(super) static DEFINITION: Definition = Definition {
@@ -37,7 +39,7 @@ struct Cucumber {
     flavour: Flavour,
 }
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     let base = RunnerBase::new(&DEFINITION, settings)?;
     let flavour = Flavour::of([&base.test, &base.retry], &base.execution_env.directory);
     Ok(Box::new(Cucumber { base, flavour }))
@@ -48,7 +50,7 @@ impl Runner for Cucumber {
         &self.base
     }
 
-    fn check_target(&self, target: &str) -> Result<(), RunnerError> {
+    fn check_target(&self, target: &str) -> Result<()> {
         match self.flavour {
             Flavour::Ruby => Ok(()),
             Flavour::JavaScript => pattern::check(target),
@@ -60,11 +62,7 @@ impl Runner for Cucumber {
         }
     }
 
-    fn arguments(
-        &self,
-        _template: &CommandTemplate,
-        targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         let targets = collapse_into_files(targets);
         if self.flavour != Flavour::JavaScript {
             return targets::arguments(targets);

@@ -8,9 +8,7 @@ use test_engine_wire::Case;
 
 use super::paths::without_lines;
 use super::targets::{self, sorted, target};
-use super::{
-    Definition, Runner, RunnerBase, RunnerError, RunnerSettings, TestKey, shell_expansion,
-};
+use super::{Definition, Result, Runner, RunnerBase, RunnerSettings, TestKey, shell_expansion};
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
 use crate::process::CommandLine;
 
@@ -29,7 +27,7 @@ pub(super) static DEFINITION: Definition = Definition {
 
 struct Custom(RunnerBase);
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Custom(RunnerBase::new(&DEFINITION, settings)?)))
 }
 
@@ -45,11 +43,7 @@ impl Runner for Custom {
     }
 
     /// Does not append paths to a command without a placeholder.
-    fn fill(
-        &self,
-        template: &CommandTemplate,
-        paths: &[String],
-    ) -> Result<CommandLine, RunnerError> {
+    fn fill(&self, template: &CommandTemplate, paths: &[String]) -> Result<CommandLine> {
         let command = self
             .0
             .fill(template, &[(TEST_EXAMPLES, Value::Many(paths))]);

@@ -5,7 +5,9 @@
 //! replaced by `*`: that may run other specs too, but never misses one. Other targets may be globs
 //! of the user's own and are not changed.
 
-use super::{Definition, Features, Runner, RunnerBase, RunnerError, RunnerSettings, targets};
+use super::{
+    Definition, Features, Result, Runner, RunnerBase, RunnerError, RunnerSettings, targets,
+};
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
 use crate::process::CommandLine;
 use std::path::Path;
@@ -24,7 +26,7 @@ pub(super) static DEFINITION: Definition = Definition {
 
 struct Cypress(RunnerBase);
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Cypress(RunnerBase::new(&DEFINITION, settings)?)))
 }
 
@@ -37,11 +39,7 @@ impl Runner for Cypress {
         None
     }
 
-    fn arguments(
-        &self,
-        _template: &CommandTemplate,
-        targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         let directory = &self.0.execution_env.directory;
         let specs = targets::arguments(targets)?.into_iter();
         let globs = specs.map(|spec| {
@@ -59,11 +57,7 @@ impl Runner for Cypress {
         globs.collect()
     }
 
-    fn fill(
-        &self,
-        template: &CommandTemplate,
-        specs: &[String],
-    ) -> Result<CommandLine, RunnerError> {
+    fn fill(&self, template: &CommandTemplate, specs: &[String]) -> Result<CommandLine> {
         let template = if template.contains(TEST_EXAMPLES) {
             template.clone()
         } else {

@@ -7,7 +7,7 @@
 use test_engine_results::Format;
 
 use super::fail_fast::FailFast;
-use super::{Runner, RunnerError, RunnerSettings};
+use super::{Result, Runner, RunnerSettings};
 use crate::command_template::TEST_EXAMPLES;
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct Definition {
     pub naming: Naming,
     /// The formats that its results may be uploaded in. The first is the default.
     pub upload_formats: &'static [Format],
-    pub build: fn(RunnerSettings) -> Result<Box<dyn Runner>, RunnerError>,
+    pub build: fn(RunnerSettings) -> Result<Box<dyn Runner>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Definition {
     /// The defaults for all other fields, to be used with `..`.
     pub(super) const fn defaults(
         name: &'static str,
-        build: fn(RunnerSettings) -> Result<Box<dyn Runner>, RunnerError>,
+        build: fn(RunnerSettings) -> Result<Box<dyn Runner>>,
     ) -> Self {
         Self {
             name,

@@ -9,6 +9,8 @@ use crate::command_template::TemplateError;
 use crate::discovery::{ListError, PatternError};
 use crate::process::{Captured, CommandLine, Exit, SpawnError};
 
+pub type Result<T, E = RunnerError> = std::result::Result<T, E>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     #[error(

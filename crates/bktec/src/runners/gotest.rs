@@ -9,8 +9,8 @@ use test_engine_wire::Case;
 
 use super::fail_fast::FailFast;
 use super::{
-    Definition, Features, ParsedResults, Runner, RunnerBase, RunnerError, RunnerSettings, TestKey,
-    base, targets,
+    Definition, Features, ParsedResults, Result, Runner, RunnerBase, RunnerError, RunnerSettings,
+    TestKey, base, targets,
 };
 use crate::command_template::{PACKAGES, TEST_EXAMPLES};
 use crate::process::{CommandLine, Output};
@@ -47,7 +47,7 @@ pub(super) static DEFINITION: Definition = Definition {
 
 struct Gotest(RunnerBase);
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Gotest(RunnerBase::new(&DEFINITION, settings)?)))
 }
 
@@ -64,7 +64,7 @@ impl Runner for Gotest {
         &self.0
     }
 
-    fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
+    fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
         let command = CommandLine::new("go", LIST.map(str::to_owned));
         let listed = base::capture_success(&command, self.execution_env())?;
         let text = String::from_utf8_lossy(&listed.stdout);

@@ -11,7 +11,7 @@ use test_engine_wire::Case;
 use super::fail_fast::FailFast;
 use super::paths::collapse_into_files;
 use super::targets::{self, sorted, target};
-use super::{Definition, Naming, Runner, RunnerBase, RunnerError, RunnerSettings, TestKey};
+use super::{Definition, Naming, Result, Runner, RunnerBase, RunnerError, RunnerSettings, TestKey};
 use crate::command_template::{
     CommandTemplate, RESULT_PATH, TEST_EXAMPLES, TEST_NAME_PATTERN, Value,
 };
@@ -44,7 +44,7 @@ pub(super) struct Jest {
     by_path: Option<&'static str>,
 }
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     let jest = Jest::new(&DEFINITION, settings, Some("--runTestsByPath"))?;
     Ok(Box::new(jest))
 }
@@ -54,7 +54,7 @@ impl Jest {
         definition: &'static Definition,
         settings: RunnerSettings,
         by_path: Option<&'static str>,
-    ) -> Result<Self, RunnerError> {
+    ) -> Result<Self> {
         let base = RunnerBase::new(definition, settings)?;
         Ok(Self { base, by_path })
     }
@@ -64,7 +64,7 @@ impl Jest {
         template: &CommandTemplate,
         files: impl Iterator<Item = &'t str>,
         names: &str,
-    ) -> Result<CommandLine, RunnerError> {
+    ) -> Result<CommandLine> {
         let files = targets::arguments(files.map(str::to_owned).collect())?;
         let is_regex = self
             .by_path
@@ -91,7 +91,7 @@ impl Jest {
         which: &'static str,
         template: &CommandTemplate,
         part: &'static str,
-    ) -> Result<(), RunnerError> {
+    ) -> Result<()> {
         if template.contains(part) {
             return Ok(());
         }
@@ -115,7 +115,7 @@ impl Jest {
         })
     }
 
-    fn check_retry(&self) -> Result<(), RunnerError> {
+    fn check_retry(&self) -> Result<()> {
         self.require("the retry command", &self.base.retry, TEST_NAME_PATTERN)?;
         self.require("the retry command", &self.base.retry, RESULT_PATH)
     }
@@ -126,7 +126,7 @@ impl Runner for Jest {
         &self.base
     }
 
-    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
+    fn command(&self, cases: &[Case]) -> Result<CommandLine> {
         self.require("the test command", &self.base.test, TEST_EXAMPLES)?;
         self.require("the test command", &self.base.test, RESULT_PATH)?;
         // A retry command that cannot work is reported before anything runs.
@@ -136,11 +136,7 @@ impl Runner for Jest {
         self.fill_names(&self.base.test, cases.iter().map(target), "")
     }
 
-    fn retry_command(
-        &self,
-        failed: &[TestKey],
-        _cases: &[Case],
-    ) -> Result<Option<CommandLine>, RunnerError> {
+    fn retry_command(&self, failed: &[TestKey], _cases: &[Case]) -> Result<Option<CommandLine>> {
         self.check_retry()?;
         let files = failed.iter().map(|key| key.path.as_str());
         let command = self.fill_names(&self.base.retry, files, &name_pattern(failed));

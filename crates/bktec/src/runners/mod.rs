@@ -30,7 +30,7 @@ mod vitest;
 
 pub use base::{RunnerBase, RunnerSettings};
 pub use definition::{Definition, Features, Naming};
-pub use error::RunnerError;
+pub use error::{Result, RunnerError};
 pub use feature_table::{at_a_glance, feature_table};
 pub use parsed_results::{Observed, ParsedResults, ResultTrust, TestKey};
 pub use runner::Runner;
@@ -55,7 +55,7 @@ pub fn find(name: &str) -> Option<&'static Definition> {
 }
 
 /// Parses the runner's commands and checks its prerequisites, such as Python packages.
-pub fn build(name: &str, settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+pub fn build(name: &str, settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     let definition = find(name).ok_or_else(|| RunnerError::Unknown {
         name: name.to_owned(),
     })?;

@@ -16,7 +16,7 @@ use super::jest::{escape, escape_path};
 use super::paths::without_lines;
 use super::targets::{self, sorted};
 use super::{
-    Definition, Features, Naming, ParsedResults, Runner, RunnerBase, RunnerError, RunnerSettings,
+    Definition, Features, Naming, ParsedResults, Result, Runner, RunnerBase, RunnerSettings,
     TestKey,
 };
 use crate::command_template::CommandTemplate;
@@ -53,7 +53,7 @@ const LOCAL: [&str; 9] = [
 
 struct Playwright(RunnerBase);
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Playwright(RunnerBase::new(
         &DEFINITION,
         settings,
@@ -79,11 +79,7 @@ impl Runner for Playwright {
         &self.0
     }
 
-    fn arguments(
-        &self,
-        template: &CommandTemplate,
-        targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    fn arguments(&self, template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         let directory = self.0.real_directory.as_deref().and_then(Path::to_str);
         let directory = directory.filter(|_| runs_here(template));
         let arguments = targets
@@ -131,7 +127,7 @@ fn runs_here(template: &CommandTemplate) -> bool {
 
 /// A target as one of Playwright's regular expressions. Anything that is not an existing file or
 /// directory stays a part of a path.
-fn argument(target: String, directory: Option<&str>) -> Result<String, RunnerError> {
+fn argument(target: String, directory: Option<&str>) -> Result<String> {
     let (file, line) = target.split_at(without_lines(&target).len());
     let path = directory.map(|directory| without_dots(&Path::new(directory).join(file)));
     let absolute = path.as_deref().and_then(|path| {

@@ -22,7 +22,7 @@ use super::fail_fast::FailFast;
 use super::paths::{covered_by_directories, outermost};
 use super::targets::{self, sorted, target};
 use super::{
-    Definition, Features, ParsedResults, ResultTrust, Runner, RunnerBase, RunnerError,
+    Definition, Features, ParsedResults, Result, ResultTrust, Runner, RunnerBase, RunnerError,
     RunnerSettings, TestKey,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES};
@@ -191,7 +191,7 @@ struct Pytest {
     _directory: Option<TempDir>,
 }
 
-fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     let execution_env = ExecutionEnv {
         directory: settings.working_directory.clone(),
         environment: settings.environment.clone(),
@@ -234,7 +234,7 @@ fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
 pub(super) fn set_result_path(
     settings: &mut RunnerSettings,
     name: &str,
-) -> Result<Option<TempDir>, RunnerError> {
+) -> Result<Option<TempDir>> {
     if settings.result_path.is_some() {
         return Ok(None);
     }
@@ -305,7 +305,7 @@ impl Runner for Pytest {
         Some(text.to_owned())
     }
 
-    fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
+    fn examples(&self, files: &[String]) -> Result<Vec<Case>> {
         let arguments = self.checked_arguments(&self.base.test, files.to_vec())?;
         let directory = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let unused = directory.path().join("unused");
@@ -342,7 +342,7 @@ impl Runner for Pytest {
 
     /// pytest cuts an argument off at the first bracket to find its file: `[id]/test_a.py` would be
     /// the whole project, or, beside other files, nothing at all.
-    fn check_target(&self, target: &str) -> Result<(), RunnerError> {
+    fn check_target(&self, target: &str) -> Result<()> {
         let path = target.split_once("::").map_or(target, |(path, _)| path);
         if !path.contains('[') {
             return Ok(());
@@ -353,20 +353,12 @@ impl Runner for Pytest {
         })
     }
 
-    fn arguments(
-        &self,
-        _template: &CommandTemplate,
-        targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         targets::arguments(targets).map(outermost)
     }
 
     /// Puts the tests into a file if the command line would be too long.
-    fn fill(
-        &self,
-        template: &CommandTemplate,
-        tests: &[String],
-    ) -> Result<CommandLine, RunnerError> {
+    fn fill(&self, template: &CommandTemplate, tests: &[String]) -> Result<CommandLine> {
         let command = self.base.fill_tests(template, tests);
         let execution_env = &self.base.execution_env;
         if Capacity::of_system(execution_env).parts(&command) < 2

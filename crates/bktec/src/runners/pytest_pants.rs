@@ -9,7 +9,7 @@ use test_engine_wire::Case;
 
 use super::pytest::{self, Mode};
 use super::{
-    Definition, Features, ParsedResults, ResultTrust, Runner, RunnerBase, RunnerError,
+    Definition, Features, ParsedResults, Result, ResultTrust, Runner, RunnerBase, RunnerError,
     RunnerSettings,
 };
 use crate::command_template::{CommandTemplate, RESULT_PATH, TEST_EXAMPLES};
@@ -45,7 +45,7 @@ struct PytestPants {
     _directory: Option<TempDir>,
 }
 
-fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     let has_pattern = settings.file_pattern.is_some() || settings.file_exclude_pattern.is_some();
     let directory = pytest::set_result_path(&mut settings, "result")?;
     // Pants runs pytest in a sandbox, so the path must be absolute.
@@ -63,7 +63,7 @@ fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
     }))
 }
 
-fn check(template: &CommandTemplate, which: &'static str) -> Result<Mode, RunnerError> {
+fn check(template: &CommandTemplate, which: &'static str) -> Result<Mode> {
     let missing = |part: &'static str, hint: &str| RunnerError::MissingPart {
         runner: DEFINITION.name,
         which,
@@ -112,15 +112,11 @@ impl Runner for PytestPants {
         self.has_pattern.then(|| warning.to_owned())
     }
 
-    fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
+    fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 
-    fn arguments(
-        &self,
-        _template: &CommandTemplate,
-        _targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    fn arguments(&self, _template: &CommandTemplate, _targets: Vec<String>) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 
@@ -150,7 +146,7 @@ mod tests {
     use super::*;
     use crate::runners::testing::{command, retry, settings};
 
-    fn pants(command: &str) -> Result<Box<dyn Runner>, RunnerError> {
+    fn pants(command: &str) -> Result<Box<dyn Runner>> {
         build(RunnerSettings {
             node_index: 2,
             node_count: 5,

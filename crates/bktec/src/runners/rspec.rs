@@ -7,7 +7,7 @@ use test_engine_results::Format;
 
 use super::fail_fast::FailFast;
 use super::paths::collapse_into_files;
-use super::{Definition, Features, Runner, RunnerBase, RunnerError, RunnerSettings, targets};
+use super::{Definition, Features, Result, Runner, RunnerBase, RunnerSettings, targets};
 use crate::command_template::CommandTemplate;
 
 pub(super) static DEFINITION: Definition = Definition {
@@ -34,7 +34,7 @@ pub(super) static DEFINITION: Definition = Definition {
 
 struct Rspec(RunnerBase);
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Rspec(RunnerBase::new(&DEFINITION, settings)?)))
 }
 
@@ -43,11 +43,7 @@ impl Runner for Rspec {
         &self.0
     }
 
-    fn arguments(
-        &self,
-        _template: &CommandTemplate,
-        targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         Ok(collapse_into_files(targets::arguments(targets)?))
     }
 

@@ -7,7 +7,7 @@ use test_engine_wire::Case;
 
 use super::targets::{self, sorted, unique};
 use super::{
-    Definition, Naming, ParsedResults, ResultTrust, RunnerBase, RunnerError, TestKey, base,
+    Definition, Naming, ParsedResults, Result, ResultTrust, RunnerBase, RunnerError, TestKey, base,
 };
 use crate::command_template::CommandTemplate;
 use crate::process::{CommandLine, ExecutionEnv, Output};
@@ -32,14 +32,14 @@ pub trait Runner {
 
     /// Finds the targets that can be run, in a stable order; never empty, except for a runner that
     /// chooses its tests itself. Warnings are whole sentences.
-    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>, RunnerError> {
+    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
         let files = self.base().discover(on_warning)?;
         files.iter().try_for_each(|file| self.check_target(file))?;
         Ok(files)
     }
 
     /// The examples of these files, listed by the runner.
-    fn examples(&self, files: &[String]) -> Result<Vec<Case>, RunnerError> {
+    fn examples(&self, files: &[String]) -> Result<Vec<Case>> {
         let directory = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let list = directory.path().join("examples.json");
         let Some(options) = self.list_options(&list.to_string_lossy()) else {
@@ -69,16 +69,12 @@ pub trait Runner {
     }
 
     /// The command of the first attempt.
-    fn command(&self, cases: &[Case]) -> Result<CommandLine, RunnerError> {
+    fn command(&self, cases: &[Case]) -> Result<CommandLine> {
         self.command_for(&self.base().test, targets::of_cases(cases))
     }
 
     /// The command that reruns failed tests; `None` when this runner cannot, with these settings.
-    fn retry_command(
-        &self,
-        failed: &[TestKey],
-        cases: &[Case],
-    ) -> Result<Option<CommandLine>, RunnerError> {
+    fn retry_command(&self, failed: &[TestKey], cases: &[Case]) -> Result<Option<CommandLine>> {
         let targets = self.retry_targets(failed, cases);
         let command = targets.map(|targets| self.command_for(&self.base().retry, targets));
         command.transpose()
@@ -142,25 +138,17 @@ pub trait Runner {
     // Steps of the methods above that a runner may replace.
 
     /// Rejects a target that cannot be named on this runner's command line.
-    fn check_target(&self, _target: &str) -> Result<(), RunnerError> {
+    fn check_target(&self, _target: &str) -> Result<()> {
         Ok(())
     }
 
     /// Targets as arguments in the place of `{{testExamples}}`.
-    fn arguments(
-        &self,
-        _template: &CommandTemplate,
-        targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         targets::arguments(targets)
     }
 
     /// A command line that runs these arguments.
-    fn fill(
-        &self,
-        template: &CommandTemplate,
-        arguments: &[String],
-    ) -> Result<CommandLine, RunnerError> {
+    fn fill(&self, template: &CommandTemplate, arguments: &[String]) -> Result<CommandLine> {
         Ok(self.base().fill_tests(template, arguments))
     }
 
@@ -187,17 +175,13 @@ pub trait Runner {
         &self,
         template: &CommandTemplate,
         targets: Vec<String>,
-    ) -> Result<Vec<String>, RunnerError> {
+    ) -> Result<Vec<String>> {
         let mut all = targets.iter();
         all.try_for_each(|target| self.check_target(target))?;
         self.arguments(template, targets).map(unique)
     }
 
-    fn command_for(
-        &self,
-        template: &CommandTemplate,
-        targets: Vec<String>,
-    ) -> Result<CommandLine, RunnerError> {
+    fn command_for(&self, template: &CommandTemplate, targets: Vec<String>) -> Result<CommandLine> {
         let arguments = self.checked_arguments(template, targets)?;
         self.fill(template, &arguments)
     }

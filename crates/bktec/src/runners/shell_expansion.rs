@@ -7,18 +7,14 @@
 
 use std::path::Path;
 
-use super::RunnerError;
+use super::{Result, RunnerError};
 use crate::process;
 
 /// All of these launchers quote an argument that contains one of these.
 const QUOTED: &str = "\t\r\n \"#$&'()*;<>?\\`|~";
 
 /// Rejects arguments that the shell of `program` would expand.
-pub(super) fn check(
-    program: &str,
-    arguments: &[String],
-    directory: &Path,
-) -> Result<(), RunnerError> {
+pub(super) fn check(program: &str, arguments: &[String], directory: &Path) -> Result<()> {
     if !process::passes_through_shell(program) {
         return Ok(());
     }

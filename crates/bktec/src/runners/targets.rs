@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use test_engine_wire::{Case, CaseFormat};
 
-use super::{RunnerError, TestKey};
+use super::{Result, RunnerError, TestKey};
 
 /// The name of this case on a command line: its path, its selector's value, or its identifier.
 pub(crate) fn target(case: &Case) -> &str {
@@ -22,7 +22,7 @@ pub(super) fn of_cases(cases: &[Case]) -> Vec<String> {
     cases.iter().map(|case| target(case).to_owned()).collect()
 }
 
-pub(super) fn arguments(targets: Vec<String>) -> Result<Vec<String>, RunnerError> {
+pub(super) fn arguments(targets: Vec<String>) -> Result<Vec<String>> {
     targets.into_iter().map(argument).collect()
 }
 
@@ -39,7 +39,7 @@ pub(super) fn example(key: TestKey) -> Case {
 }
 
 /// Prefixes `./` to a target that would be an option, or, with `@`, a file of arguments.
-pub(super) fn argument(target: String) -> Result<String, RunnerError> {
+pub(super) fn argument(target: String) -> Result<String> {
     check(&target)?;
     Ok(if target.starts_with(['-', '@']) {
         format!("./{target}")
@@ -66,7 +66,7 @@ pub(super) fn unexpanded(argument: String) -> String {
 }
 
 /// Rejects names that cannot be in a command line or a list of files.
-pub(super) fn check(name: &str) -> Result<(), RunnerError> {
+pub(super) fn check(name: &str) -> Result<()> {
     let part = match name
         .chars()
         .find(|character| matches!(character, '\n' | '\r' | '\0'))

@@ -6,7 +6,7 @@ use test_engine_results::Format;
 
 use super::fail_fast::FailFast;
 use super::jest::{FILE_PATTERN, Jest};
-use super::{Definition, Naming, Runner, RunnerError, RunnerSettings};
+use super::{Definition, Naming, Result, Runner, RunnerSettings};
 
 pub(super) static DEFINITION: Definition = Definition {
     test_command: Some(
@@ -24,7 +24,7 @@ pub(super) static DEFINITION: Definition = Definition {
     ..Definition::defaults("vitest", build)
 };
 
-fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Jest::new(&DEFINITION, settings, None)?))
 }
 

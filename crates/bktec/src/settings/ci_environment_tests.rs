@@ -50,128 +50,67 @@ fn share(settings: &RunSettings) -> (usize, usize) {
 
 const NODE_1_OF_4: &[&str] = &["--parallel-job=1", "--parallelism=4"];
 
-/// The environments of two machines of a build, of the second one when its job is retried, and of
-/// a machine of the next build. `numbers` are the node indexes, if the CI counts nodes.
+/// `template` has the variables of a machine; `<build>`, `<index>`, `<attempt>` and `<rerun>` differ
+/// between machines and retries. `first` is the index of the first node, if the CI counts nodes.
 #[rstest]
 #[case::github_actions(
-    "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
-    "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=1",
-    "GITHUB_ACTIONS=true GITHUB_RUN_ID=9 GITHUB_JOB=test GITHUB_ACTION=__run GITHUB_RUN_ATTEMPT=2",
-    "GITHUB_ACTIONS=true GITHUB_RUN_ID=10 GITHUB_JOB=test GITHUB_ACTION=__run \
-     GITHUB_RUN_ATTEMPT=1",
+    "GITHUB_ACTIONS=true GITHUB_RUN_ID=<build> GITHUB_JOB=test GITHUB_ACTION=__run \
+     GITHUB_RUN_ATTEMPT=<attempt>",
     None
 )]
 #[case::gitlab(
-    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-1/4 CI_NODE_INDEX=1 CI_NODE_TOTAL=4 \
-     CI_JOB_ID=1",
-    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 \
-     CI_JOB_ID=2",
-    "GITLAB_CI=true CI_PIPELINE_ID=9 CI_JOB_NAME=test-2/4 CI_NODE_INDEX=2 CI_NODE_TOTAL=4 \
-     CI_JOB_ID=3",
-    "GITLAB_CI=true CI_PIPELINE_ID=10 CI_JOB_NAME=test-1/4 CI_NODE_INDEX=1 CI_NODE_TOTAL=4",
-    Some([0, 1])
+    "GITLAB_CI=true CI_PIPELINE_ID=<build> CI_JOB_NAME=test-<index>/4 CI_NODE_INDEX=<index> \
+     CI_NODE_TOTAL=4 CI_JOB_ID=<index><attempt>",
+    Some(1)
 )]
 #[case::circleci(
-    "CIRCLECI=true CIRCLE_WORKFLOW_ID=9 CIRCLE_JOB=test CIRCLE_NODE_INDEX=0 CIRCLE_NODE_TOTAL=4",
-    "CIRCLECI=true CIRCLE_WORKFLOW_ID=9 CIRCLE_JOB=test CIRCLE_NODE_INDEX=3 CIRCLE_NODE_TOTAL=4",
-    "CIRCLECI=true CIRCLE_WORKFLOW_ID=9 CIRCLE_JOB=test CIRCLE_NODE_INDEX=3 CIRCLE_NODE_TOTAL=4",
-    "CIRCLECI=true CIRCLE_WORKFLOW_ID=10 CIRCLE_JOB=test CIRCLE_NODE_INDEX=0 CIRCLE_NODE_TOTAL=4",
-    Some([0, 3])
+    "CIRCLECI=true CIRCLE_WORKFLOW_ID=<build> CIRCLE_JOB=test CIRCLE_NODE_INDEX=<index> \
+     CIRCLE_NODE_TOTAL=4",
+    Some(0)
 )]
 #[case::azure(
-    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
-     SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
-    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
-     SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
-    "TF_BUILD=True BUILD_BUILDID=9 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
-     SYSTEM_JOBPOSITIONINPHASE=4 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=2",
-    "TF_BUILD=True BUILD_BUILDID=10 SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
-     SYSTEM_JOBPOSITIONINPHASE=1 SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=1",
-    Some([0, 3])
+    "TF_BUILD=True BUILD_BUILDID=<build> SYSTEM_STAGENAME=s SYSTEM_PHASENAME=t \
+     SYSTEM_JOBPOSITIONINPHASE=<index> SYSTEM_TOTALJOBSINPHASE=4 SYSTEM_JOBATTEMPT=<attempt>",
+    Some(1)
 )]
 #[case::semaphore(
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 \
-     SEMAPHORE_JOB_COUNT=4",
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 \
-     SEMAPHORE_JOB_COUNT=4",
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=9 SEMAPHORE_JOB_NAME=t-3/4 SEMAPHORE_JOB_INDEX=3 \
-     SEMAPHORE_JOB_COUNT=4 SEMAPHORE_PIPELINE_RERUN=true",
-    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=10 SEMAPHORE_JOB_NAME=t-1/4 SEMAPHORE_JOB_INDEX=1 \
-     SEMAPHORE_JOB_COUNT=4",
-    Some([0, 2])
+    "SEMAPHORE=true SEMAPHORE_WORKFLOW_ID=<build> SEMAPHORE_JOB_NAME=t-<index>/4 \
+     SEMAPHORE_JOB_INDEX=<index> SEMAPHORE_JOB_COUNT=4 SEMAPHORE_PIPELINE_RERUN=<rerun>",
+    Some(1)
 )]
 #[case::bitbucket(
-    "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PIPELINE_UUID={9} BITBUCKET_STEP_UUID={1}",
-    "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PIPELINE_UUID={9} BITBUCKET_STEP_UUID={2}",
-    "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PIPELINE_UUID={9} BITBUCKET_STEP_UUID={2}",
-    "BITBUCKET_BUILD_NUMBER=2 BITBUCKET_PIPELINE_UUID={10} BITBUCKET_STEP_UUID={1}",
+    "BITBUCKET_BUILD_NUMBER=<build> BITBUCKET_PIPELINE_UUID={<build>} BITBUCKET_STEP_UUID={<index>}",
     None
 )]
-#[case::travis(
-    "TRAVIS=true TRAVIS_BUILD_ID=9 TRAVIS_JOB_ID=1",
-    "TRAVIS=true TRAVIS_BUILD_ID=9 TRAVIS_JOB_ID=2",
-    "TRAVIS=true TRAVIS_BUILD_ID=9 TRAVIS_JOB_ID=2",
-    "TRAVIS=true TRAVIS_BUILD_ID=10 TRAVIS_JOB_ID=1",
-    None
-)]
-#[case::drone(
-    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=9",
-    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=9",
-    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=9",
-    "DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=10",
-    None
-)]
+#[case::travis("TRAVIS=true TRAVIS_BUILD_ID=<build> TRAVIS_JOB_ID=<index>", None)]
+#[case::drone("DRONE=true DRONE_REPO=o/r DRONE_BUILD_NUMBER=<build>", None)]
 #[case::appveyor(
-    "APPVEYOR=True APPVEYOR_BUILD_ID=9 APPVEYOR_JOB_ID=a",
-    "APPVEYOR=True APPVEYOR_BUILD_ID=9 APPVEYOR_JOB_ID=b",
-    "APPVEYOR=True APPVEYOR_BUILD_ID=9 APPVEYOR_JOB_ID=b",
-    "APPVEYOR=True APPVEYOR_BUILD_ID=10 APPVEYOR_JOB_ID=a",
+    "APPVEYOR=True APPVEYOR_BUILD_ID=<build> APPVEYOR_JOB_ID=<index>",
     None
 )]
-#[case::codefresh(
-    "CF_BUILD_ID=9",
-    "CF_BUILD_ID=9",
-    "CF_BUILD_ID=9",
-    "CF_BUILD_ID=10",
-    None
-)]
-#[case::codebuild(
-    "CODEBUILD_BUILD_ID=p:9",
-    "CODEBUILD_BUILD_ID=p:9",
-    "CODEBUILD_BUILD_ID=p:9",
-    "CODEBUILD_BUILD_ID=p:10",
-    None
-)]
-#[case::jenkins(
-    "JENKINS_URL=x BUILD_TAG=jenkins-t-9",
-    "JENKINS_URL=x BUILD_TAG=jenkins-t-9",
-    "JENKINS_URL=x BUILD_TAG=jenkins-t-9",
-    "JENKINS_URL=x BUILD_TAG=jenkins-t-10",
-    None
-)]
-fn nodes_of_a_build_share_a_plan(
-    #[case] machine: &str,
-    #[case] sibling: &str,
-    #[case] retried: &str,
-    #[case] next_build: &str,
-    #[case] numbers: Option<[usize; 2]>,
-) {
-    let resolved = |environment: &str| {
-        let options = if numbers.is_some() { &[] } else { NODE_1_OF_4 };
-        resolve(environment, options).unwrap()
+#[case::codefresh("CF_BUILD_ID=<build>", None)]
+#[case::codebuild("CODEBUILD_BUILD_ID=p:<build>", None)]
+#[case::jenkins("JENKINS_URL=x BUILD_TAG=jenkins-t-<build>", None)]
+fn nodes_of_a_build_share_a_plan(#[case] template: &str, #[case] first: Option<usize>) {
+    let resolved = |build: &str, node: usize, is_rerun: bool| {
+        let environment = template
+            .replace("<build>", build)
+            .replace("<index>", &(first.unwrap_or(0) + node).to_string())
+            .replace("<attempt>", if is_rerun { "2" } else { "1" })
+            .replace("<rerun>", &is_rerun.to_string());
+        let options = if first.is_some() { &[] } else { NODE_1_OF_4 };
+        resolve(&environment, options).unwrap()
     };
-    let [machine, sibling, retried, next_build] =
-        [machine, sibling, retried, next_build].map(resolved);
+    let (machine, sibling) = (resolved("9", 0, false), resolved("9", 3, false));
+    let (retried, next_build) = (resolved("9", 3, true), resolved("10", 0, false));
     let identifier = |settings: &RunSettings| settings.common.identifier.clone();
     assert_eq!(identifier(&machine), identifier(&sibling));
     assert_eq!(identifier(&sibling), identifier(&retried));
     assert_ne!(identifier(&machine), identifier(&next_build));
     assert_eq!(share(&sibling), share(&retried));
-    if let Some([first, second]) = numbers {
-        assert_eq!(
-            (share(&machine), share(&sibling)),
-            ((first, 4), (second, 4))
-        );
+    if first.is_some() {
+        assert_eq!(share(&machine), (0, 4));
+        assert_eq!(share(&sibling), (3, 4));
     }
     assert!(machine.common.detected.is_some());
     assert!(!machine.common.run.key.is_empty());
@@ -239,10 +178,8 @@ fn on_buildkite_no_other_ci_is_detected() {
 }
 
 fn problems(environment: &str, index: &str, count: &str) -> String {
-    let (index, count) = (
-        format!("--parallel-job={index}"),
-        format!("--parallelism={count}"),
-    );
+    let index = format!("--parallel-job={index}");
+    let count = format!("--parallelism={count}");
     let settings = resolve(environment, &["--plan-identifier=x", &index, &count]);
     settings.map_or_else(
         |problems| wrapped(&problems.replace("bktec run: invalid configuration:\n", "")),
@@ -260,12 +197,8 @@ fn index_and_count_are_needed_together() {
     BUILDKITE_PARALLEL_JOB must not be blank if BUILDKITE_PARALLEL_JOB_COUNT is 2 (or give
       --parallel-job)
     ");
-    insta::assert_snapshot!(problems("", "", "1"), @"
-    node 0 of 1
-    ");
-    insta::assert_snapshot!(problems("", "", ""), @"
-    node 0 of 1
-    ");
+    assert_eq!(problems("", "", "1"), "node 0 of 1");
+    assert_eq!(problems("", "", ""), "node 0 of 1");
     insta::assert_snapshot!(problems("CIRCLECI=true CIRCLE_NODE_INDEX=1", "", ""), @r#"
     CIRCLE_NODE_INDEX was "1", but CircleCI sets no node count: set both
       BUILDKITE_PARALLEL_JOB and BUILDKITE_PARALLEL_JOB_COUNT (or give --parallel-job and
@@ -285,9 +218,10 @@ fn index_and_count_are_needed_together() {
     BUILDKITE_PARALLEL_JOB_COUNT must not be blank if BUILDKITE_PARALLEL_JOB is set (2) (or
       give --parallelism)
     ");
-    insta::assert_snapshot!(problems("GITLAB_CI=true CI_NODE_TOTAL=1", "", ""), @"
-    node 0 of 1
-    ");
+    assert_eq!(
+        problems("GITLAB_CI=true CI_NODE_TOTAL=1", "", ""),
+        "node 0 of 1"
+    );
 }
 
 #[test]
@@ -299,9 +233,7 @@ fn rejects_invalid_numbers_of_the_ci() {
             "",
         )
     };
-    insta::assert_snapshot!(gitlab("3", "3"), @"
-    node 2 of 3
-    ");
+    assert_eq!(gitlab("3", "3"), "node 2 of 3");
     insta::assert_snapshot!(gitlab("0", "3"), @r#"
     CI_NODE_INDEX was "0", must be 1 to 3, since CI_NODE_TOTAL is 3 on GitLab (or give both
       --parallel-job and --parallelism)
@@ -327,12 +259,8 @@ fn rejects_invalid_numbers_of_the_ci() {
 #[test]
 fn options_and_ci_must_agree() {
     let circleci = "CIRCLECI=true CIRCLE_NODE_INDEX=1 CIRCLE_NODE_TOTAL=4";
-    insta::assert_snapshot!(problems(circleci, "", "4"), @"
-    node 1 of 4
-    ");
-    insta::assert_snapshot!(problems(circleci, "1", ""), @"
-    node 1 of 4
-    ");
+    assert_eq!(problems(circleci, "", "4"), "node 1 of 4");
+    assert_eq!(problems(circleci, "1", ""), "node 1 of 4");
     insta::assert_snapshot!(problems(circleci, "", "8"), @"
     BUILDKITE_PARALLEL_JOB_COUNT was 8, but this is node 1 of 4 (CIRCLE_NODE_INDEX 1,
       CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and
@@ -343,9 +271,7 @@ fn options_and_ci_must_agree() {
       CIRCLE_NODE_TOTAL 4) on CircleCI: set both BUILDKITE_PARALLEL_JOB and
       BUILDKITE_PARALLEL_JOB_COUNT
     ");
-    insta::assert_snapshot!(problems(circleci, "7", "8"), @"
-    node 7 of 8
-    ");
+    assert_eq!(problems(circleci, "7", "8"), "node 7 of 8");
 }
 
 #[test]
@@ -357,17 +283,11 @@ fn jobs_that_may_run_other_tests_need_an_explicit_count() {
       the steps of a parallel group may do different things. If all 3 run these tests, set it
       to 3 (or give --parallelism 3); otherwise give both --parallel-job and --parallelism
     ");
-    insta::assert_snapshot!(problems(bitbucket, "", "3"), @"
-    node 2 of 3
-    ");
-    insta::assert_snapshot!(problems(bitbucket, "0", "1"), @"
-    node 0 of 1
-    ");
+    assert_eq!(problems(bitbucket, "", "3"), "node 2 of 3");
+    assert_eq!(problems(bitbucket, "0", "1"), "node 0 of 1");
     let alone =
         "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PARALLEL_STEP=0 BITBUCKET_PARALLEL_STEP_COUNT=1";
-    insta::assert_snapshot!(problems(alone, "", ""), @"
-    node 0 of 1
-    ");
+    assert_eq!(problems(alone, "", ""), "node 0 of 1");
     let azure = "TF_BUILD=True SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=2 \
         SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration";
     insta::assert_snapshot!(problems(azure, "", ""), @"

@@ -71,10 +71,8 @@ fn from_options(
     kind: CommandKind,
     problems: &mut Problems,
 ) -> Option<NodeOf> {
-    let (index_variable, count_variable) = (
-        var::BUILDKITE_PARALLEL_JOB,
-        var::BUILDKITE_PARALLEL_JOB_COUNT,
-    );
+    let index_variable = var::BUILDKITE_PARALLEL_JOB;
+    let count_variable = var::BUILDKITE_PARALLEL_JOB_COUNT;
     match (index, count) {
         (Some(index), None) if kind == CommandKind::Node => {
             problems.add(

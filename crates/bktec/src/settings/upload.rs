@@ -137,10 +137,8 @@ mod tests {
             panic!("a token is given");
         };
         assert_eq!(token.expose_secret(), "secret");
-        assert_eq!(
-            (settings.run.ci, settings.run.key.as_str()),
-            ("generic", "")
-        );
+        assert_eq!(settings.run.ci, "generic");
+        assert_eq!(settings.run.key.as_str(), "");
     }
 
     #[test]

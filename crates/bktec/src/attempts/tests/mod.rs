@@ -357,10 +357,8 @@ fn retries_muted_tests_only_with_the_option() {
         false,
     );
     assert_eq!(ran.retried, [vec!["B"]]);
-    assert_eq!(
-        (ran.outcome.exit_code, ran.outcome.statistics().muted_failed),
-        (0, 1)
-    );
+    assert_eq!(ran.outcome.exit_code, 0);
+    assert_eq!(ran.outcome.statistics().muted_failed, 1);
 
     let ran = run_scripts(&["A=failed; exit 1", "exit 99"], &["A"], false);
     assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (0, 0));

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::runners::{RunnerError, paths, targets};
+use crate::runners::{Result, RunnerError, paths, targets};
 
 /// In front of a path this makes a pattern that matches nothing but still normalises to the path:
 /// patterns treat a backslash as a slash, paths do not.
@@ -16,7 +16,7 @@ const MATCHES_NOTHING: &str = r"lines\of/../";
 const IN_DIRECTORY: &str = "/**/*.feature";
 
 /// The arguments for a feature, a directory of features, or a feature with lines.
-pub(super) fn arguments(target: &str) -> Result<Vec<String>, RunnerError> {
+pub(super) fn arguments(target: &str) -> Result<Vec<String>> {
     check(target)?;
     let (path, lines) = split_lines(target);
     let mut pattern = escaped(path);
@@ -44,7 +44,7 @@ pub(super) fn arguments(target: &str) -> Result<Vec<String>, RunnerError> {
 }
 
 /// Rejects paths that no pattern can express.
-pub(super) fn check(target: &str) -> Result<(), RunnerError> {
+pub(super) fn check(target: &str) -> Result<()> {
     targets::check(target)?;
     if target.contains('\\') {
         return Err(RunnerError::UnsupportedName {

@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use super::python;
 use crate::process::ExecutionEnv;
-use crate::runners::RunnerError;
+use crate::runners::{Result, RunnerError};
 
 const PRINT_VERSION: &str = "import pytest; print(pytest.__version__)";
 
@@ -38,7 +38,7 @@ fn is_new_enough(version: &str) -> bool {
 }
 
 /// The file is deleted when the returned value is dropped.
-pub(super) fn write(arguments: &[String]) -> Result<tempfile::NamedTempFile, RunnerError> {
+pub(super) fn write(arguments: &[String]) -> Result<tempfile::NamedTempFile> {
     let write = || {
         let mut file = tempfile::Builder::new()
             .prefix("bktec-pytest-arguments-")

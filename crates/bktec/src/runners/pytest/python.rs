@@ -2,7 +2,7 @@
 //! collector is installed.
 
 use crate::process::{CommandLine, ExecutionEnv, capture};
-use crate::runners::RunnerError;
+use crate::runners::{Result, RunnerError};
 
 /// Prints nothing if the package is not installed, else its version or `unknown`.
 const PRINT_COLLECTOR_VERSION: &str = "\
@@ -45,7 +45,7 @@ impl Collector {
     }
 
     /// Fails if it is not installed; `feature` needs it.
-    pub(super) fn require(&self, feature: &str) -> Result<(), RunnerError> {
+    pub(super) fn require(&self, feature: &str) -> Result<()> {
         if self.is_installed() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl Collector {
     }
 
     /// Accepts an unknown version.
-    pub(super) fn require_tag_filters(&self) -> Result<(), RunnerError> {
+    pub(super) fn require_tag_filters(&self) -> Result<()> {
         let Some(version) = self.version.as_deref() else {
             return self.require("filtering by tag");
         };

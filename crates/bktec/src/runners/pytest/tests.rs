@@ -26,7 +26,7 @@ impl Environment {
         Self { directory }
     }
 
-    fn build(&self, settings: RunnerSettings) -> Result<Box<dyn Runner>, RunnerError> {
+    fn build(&self, settings: RunnerSettings) -> Result<Box<dyn Runner>> {
         let path = format!("{}:/usr/bin:/bin", self.directory.path().display());
         build(RunnerSettings {
             working_directory: self.directory.path().to_owned(),
@@ -34,6 +34,16 @@ impl Environment {
             ..settings
         })
     }
+}
+
+/// Its environment is gone when it is returned, so it must not start Python later.
+fn pytest(
+    collector: Option<&str>,
+    test: Option<&str>,
+    result_path: Option<&str>,
+) -> Box<dyn Runner> {
+    let environment = Environment::new(collector);
+    environment.build(settings(test, result_path)).unwrap()
 }
 
 #[rstest]
@@ -69,9 +79,7 @@ fn the_command_or_the_collector_decides_the_mode(
     #[case] expected: &str,
     #[case] upload: Option<Format>,
 ) {
-    let runner = Environment::new(collector)
-        .build(settings(test, Some("out")))
-        .unwrap();
+    let runner = pytest(collector, test, Some("out"));
     assert_eq!(command(&*runner, &["a.py"]), expected);
     assert_eq!(runner.upload_format(), upload);
     let mode = if upload.is_some() { "JUnit" } else { "JSON" };
@@ -85,10 +93,7 @@ fn the_extension_decides_the_mode_of_a_command_without_options(
     #[case] path: &str,
     #[case] upload: Option<Format>,
 ) {
-    let environment = Environment::new(Some("1.9.0"));
-    let runner = environment
-        .build(settings(Some("pytest"), Some(path)))
-        .unwrap();
+    let runner = pytest(Some("1.9.0"), Some("pytest"), Some(path));
     assert_eq!(runner.upload_format(), upload);
 }
 
@@ -160,12 +165,8 @@ fn the_listing_keeps_options_that_decide_what_is_collected(
 
 #[test]
 fn failed_tests_are_rerun_by_node_id() {
-    let runner = Environment::new(None)
-        .build(settings(
-            Some("pytest {{testExamples}} --junit-xml={{resultPath}}"),
-            Some("o.xml"),
-        ))
-        .unwrap();
+    let test = "pytest {{testExamples}} --junit-xml={{resultPath}}";
+    let runner = pytest(None, Some(test), Some("o.xml"));
     let failed = [
         key("test_b", "test_p[a b]", "root/test_b.py::test_p[a b]"),
         key("test_a.T", "test_x", "test_a.py::T::test_x"),
@@ -185,13 +186,8 @@ fn failed_tests_are_rerun_by_node_id() {
 
 #[test]
 fn only_some_exit_codes_leave_results() {
-    let environment = Environment::new(Some("1.9.0"));
-    let junit = environment
-        .build(settings(Some("pytest --junit-xml=x"), None))
-        .unwrap();
-    let json = environment
-        .build(settings(Some("pytest --json=x"), None))
-        .unwrap();
+    let junit = pytest(None, Some("pytest --junit-xml=x"), None);
+    let json = pytest(Some("1.9.0"), Some("pytest --json=x"), None);
     let trust = |runner: &dyn Runner| [0, 1, 2, 3, 4, 5].map(|code| runner.result_trust(code));
     assert_eq!(
         trust(junit.as_ref()),
@@ -205,9 +201,7 @@ fn only_some_exit_codes_leave_results() {
 
 #[test]
 fn a_collection_error_in_junit_is_not_a_test() {
-    let runner = Environment::new(None)
-        .build(settings(Some("pytest --junit-xml=x"), None))
-        .unwrap();
+    let runner = pytest(None, Some("pytest --junit-xml=x"), None);
     let xml = br#"<testsuites><testsuite name="pytest">
         <testcase classname="" name="test_c"><error message="collection failure">x</error>
         </testcase>
@@ -228,9 +222,7 @@ fn a_collection_error_in_junit_is_not_a_test() {
 
 #[test]
 fn explains_a_test_case_without_a_name() {
-    let runner = Environment::new(None)
-        .build(settings(Some("pytest --junit-xml=x"), None))
-        .unwrap();
+    let runner = pytest(None, Some("pytest --junit-xml=x"), None);
     let xml =
         br#"<testsuites><testsuite name="pytest"><testcase time="0.1"/></testsuite></testsuites>"#;
     let parsed = runner.read(xml, &[case("test_a.py")]).unwrap();
@@ -239,9 +231,7 @@ fn explains_a_test_case_without_a_name() {
 
 #[test]
 fn explains_its_exit_codes() {
-    let runner = Environment::new(None)
-        .build(settings(Some("pytest --junit-xml=x"), None))
-        .unwrap();
+    let runner = pytest(None, Some("pytest --junit-xml=x"), None);
     assert_eq!(
         runner.unusable_reason(5),
         "pytest collected no tests from this node's files (exit code 5)"
