@@ -6,13 +6,11 @@
 
 use crate::process::{self, CommandLine};
 
-/// The tests to run.
 pub const TEST_EXAMPLES: &str = "{{testExamples}}";
 /// The file that the runner writes its results to.
 pub const RESULT_PATH: &str = "{{resultPath}}";
 /// The names of the tests to rerun, as a regular expression.
 pub const TEST_NAME_PATTERN: &str = "{{testNamePattern}}";
-/// Go packages to test.
 pub const PACKAGES: &str = "{{packages}}";
 /// The index of this node, from 0.
 pub const NODE_INDEX: &str = "{{nodeIndex}}";
@@ -33,7 +31,6 @@ pub struct CommandTemplate {
     words: Vec<String>,
 }
 
-/// The value of a placeholder.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     /// Inserted unchanged.
@@ -59,7 +56,6 @@ impl CommandTemplate {
         }
     }
 
-    /// As the user wrote it.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -73,7 +69,6 @@ impl CommandTemplate {
         self.words.iter().any(|word| word.contains(part))
     }
 
-    /// The same command with these words appended.
     #[must_use]
     pub fn with_words(&self, more: &[&str]) -> Self {
         let mut extended = self.clone();

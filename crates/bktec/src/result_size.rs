@@ -3,8 +3,6 @@
 //! Shared by `attempts` and `upload`. A report of a million tests has about 300 MB; a larger file
 //! is a runner gone wrong and must not exhaust the machine's memory.
 
-/// In bytes.
 pub(crate) const MAX_RESULT_BYTES: u64 = 512 << 20;
 
-/// For messages.
 pub(crate) const MAX_RESULT_SIZE: &str = "512 MiB";

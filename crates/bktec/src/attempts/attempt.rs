@@ -61,7 +61,6 @@ pub(super) struct AttemptResults {
 }
 
 impl AttemptResults {
-    /// Adds an error for planned tests that did not run.
     pub(super) fn add_missing(&mut self, errors: impl IntoIterator<Item = String>) {
         for error in errors {
             self.lacks_tests = true;
@@ -131,7 +130,6 @@ impl Attempt {
         self.parts.iter().any(|part| part.interrupted_by.is_some())
     }
 
-    /// Whether this attempt leaves a retry of its failed tests possible.
     pub(super) fn allows_retry(&self) -> bool {
         self.results.no_results.is_none()
             && self.results.errors_outside_tests.is_empty()

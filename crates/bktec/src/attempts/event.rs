@@ -14,7 +14,6 @@ pub enum RunEvent<'a> {
         attempt: u32,
         /// The number of retries allowed.
         of: u32,
-        /// The command of the first part.
         command: &'a CommandLine,
         parts: usize,
         /// In all parts together.

@@ -30,7 +30,6 @@ impl Ledger {
         self.attempts.push(attempt);
     }
 
-    /// Adds a retry of the `retried` tests.
     pub(super) fn add_retry(&mut self, mut attempt: Attempt, retried: &[TestKey]) {
         let unproven = match attempt.results.no_results {
             None => UnprovenRetry::NotListed,
@@ -46,7 +45,7 @@ impl Ledger {
     }
 
     pub(super) fn into_outcome(mut self) -> RunOutcome {
-        let tests = self.record.into_tests();
+        let tests = self.record.tests;
         let exit_code = exit_code(&self.attempts, &tests);
         let retries = u32::try_from(self.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let last = self.attempts.last_mut();

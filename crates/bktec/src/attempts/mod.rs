@@ -28,15 +28,14 @@ pub use outcome::{RunOutcome, RunStatus};
 pub use record::{TestRecord, UnprovenRetry};
 pub use result_file::NoResults;
 
+use self::ledger::Ledger;
 use self::run::Run;
 use crate::process::Capacity;
 use crate::runners::{Runner, RunnerError};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptOptions {
-    /// Attempts after the first.
     pub retries: u32,
-    /// Failed muted tests are retried too.
     pub retry_muted: bool,
     /// A target without results, or unreadable results, fail the run.
     pub require_results: bool,
@@ -61,7 +60,13 @@ pub fn run(
     options: &AttemptOptions,
     on_event: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<RunOutcome, RunnerError> {
-    let mut run = Run::new(runner, cases, managed, options, on_event);
+    let mut run = Run {
+        runner,
+        cases,
+        options,
+        ledger: Ledger::new(managed),
+        on_event,
+    };
     let mut may_retry = run.first_attempt()?;
     for retry in 1..=options.retries {
         if !may_retry {
@@ -69,7 +74,7 @@ pub fn run(
         }
         may_retry = run.retry(retry);
     }
-    Ok(run.into_outcome())
+    Ok(run.ledger.into_outcome())
 }
 
 #[cfg(test)]

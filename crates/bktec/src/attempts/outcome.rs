@@ -6,7 +6,6 @@ use super::{NoResults, TestRecord, record};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
-    /// There are errors outside the tests.
     Error,
     /// No test is known to have run.
     Unknown,
@@ -19,7 +18,6 @@ pub enum RunStatus {
 pub struct RunOutcome {
     /// The code to exit with, 0 to 255.
     pub exit_code: i32,
-    /// The signal that killed the runner.
     pub killed_by: Option<i32>,
     /// Sorted by key.
     pub tests: Vec<TestRecord>,
@@ -29,7 +27,6 @@ pub struct RunOutcome {
     pub no_results: Option<NoResults>,
     /// Targets without results in the first attempt, in plan order.
     pub targets_without_results: Vec<String>,
-    /// Retries started.
     pub retries: u32,
 }
 
@@ -54,7 +51,6 @@ impl RunOutcome {
             .filter(|test| test.is_failed() && !test.muted)
     }
 
-    /// Counts each test once.
     pub fn statistics(&self) -> Statistics {
         record::statistics(&self.tests)
     }

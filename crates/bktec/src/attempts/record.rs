@@ -75,7 +75,7 @@ impl TestRecord {
 pub(super) struct Record {
     /// Sorted by key, each key once. Keys are moved here from the results, not copied: a run may
     /// have very many tests.
-    tests: Vec<TestRecord>,
+    pub(super) tests: Vec<TestRecord>,
     muted: TestNames,
     skipped: TestNames,
 }
@@ -106,12 +106,10 @@ impl Record {
         }
     }
 
-    /// Whether the plan mutes the test, or skips it.
     pub(super) fn is_muted(&self, key: &TestKey) -> bool {
         self.muted.contain(key) || self.skipped.contain(key)
     }
 
-    /// The number of tests that ran although the plan skips them.
     pub(super) fn skipped_tests_ran(&self) -> usize {
         let tests = self.tests.iter();
         tests.filter(|test| test.ran_despite_skip()).count()
@@ -182,10 +180,6 @@ impl Record {
             .map(|test| test.key.clone())
             .collect()
     }
-
-    pub(super) fn into_tests(self) -> Vec<TestRecord> {
-        self.tests
-    }
 }
 
 /// Sorts by key and merges duplicates. A test that an attempt lists more than once, because it was
@@ -236,7 +230,7 @@ mod tests {
     use Outcome::{Failed, Passed, Skipped, Unknown};
 
     use super::*;
-    use crate::runners::testing::key;
+    use crate::runners::testing::{identity, key};
 
     fn seen(tests: &[(&str, Outcome)]) -> Vec<Observed> {
         tests
@@ -249,13 +243,9 @@ mod tests {
     }
 
     fn muted(names: &[&str]) -> Vec<TestIdentity> {
+        let names = names.iter();
         names
-            .iter()
-            .map(|name| TestIdentity {
-                scope: "S".to_owned(),
-                name: (*name).to_owned(),
-                path: "elsewhere:3".to_owned(),
-            })
+            .map(|name| identity("S", name, "elsewhere:3"))
             .collect()
     }
 
@@ -265,7 +255,6 @@ mod tests {
         tests.find(|test| test.key == wanted).unwrap()
     }
 
-    /// A first attempt, then a retry of its failed tests.
     fn retried(managed: Managed<'_>, first: &[(&str, Outcome)], retry: Vec<Observed>) -> Record {
         let mut record = Record::new(managed);
         record.add_first(seen(first));
@@ -380,7 +369,7 @@ mod tests {
             seen(&[("later", Passed), ("never", Failed)]),
         );
         assert_eq!(
-            statistics(&record.into_tests()),
+            statistics(&record.tests),
             Statistics {
                 total: 7,
                 passed_on_first_run: 1,

@@ -32,7 +32,6 @@ pub enum NoResults {
     NotWritten {
         path: PathBuf,
         code: i32,
-        /// The command contains the path.
         is_in_command: bool,
     },
     #[error("The results in {} are older than this attempt", path.display())]
@@ -63,7 +62,6 @@ impl NoResults {
     }
 }
 
-/// Differs between two states of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -89,7 +87,6 @@ impl Identity {
 pub(super) struct ResultFile {
     pub(super) path: PathBuf,
     is_in_command: bool,
-    /// The file that could not be removed.
     before: Option<Identity>,
 }
 

@@ -6,35 +6,19 @@ use super::attempt::{Attempt, AttemptResults, stops_attempt};
 use super::coverage::Coverage;
 use super::ledger::Ledger;
 use super::result_file::ResultFile;
-use super::{AttemptOptions, Managed, NoResults, RunEvent, RunOutcome, parts};
-use crate::process::{self, CommandLine, Ended, Exit};
+use super::{AttemptOptions, NoResults, RunEvent, parts};
+use crate::process::{self, CommandLine, Exit};
 use crate::runners::{ParsedResults, ResultTrust, Runner, RunnerError, TestKey};
 
 pub(super) struct Run<'r> {
-    runner: &'r dyn Runner,
-    cases: &'r [Case],
-    options: &'r AttemptOptions,
-    ledger: Ledger,
-    on_event: &'r mut dyn FnMut(RunEvent<'_>),
+    pub(super) runner: &'r dyn Runner,
+    pub(super) cases: &'r [Case],
+    pub(super) options: &'r AttemptOptions,
+    pub(super) ledger: Ledger,
+    pub(super) on_event: &'r mut dyn FnMut(RunEvent<'_>),
 }
 
-impl<'r> Run<'r> {
-    pub(super) fn new(
-        runner: &'r dyn Runner,
-        cases: &'r [Case],
-        managed: Managed<'_>,
-        options: &'r AttemptOptions,
-        on_event: &'r mut dyn FnMut(RunEvent<'_>),
-    ) -> Self {
-        Self {
-            runner,
-            cases,
-            options,
-            ledger: Ledger::new(managed),
-            on_event,
-        }
-    }
-
+impl Run<'_> {
     /// Returns whether failed tests may be retried.
     pub(super) fn first_attempt(&mut self) -> Result<bool, RunnerError> {
         let capacity = &self.options.capacity;
@@ -71,10 +55,6 @@ impl<'r> Run<'r> {
             (self.on_event)(RunEvent::RetryImpossible { why: &why });
             false
         })
-    }
-
-    pub(super) fn into_outcome(self) -> RunOutcome {
-        self.ledger.into_outcome()
     }
 
     /// Empty if this runner cannot retry.
@@ -126,12 +106,22 @@ impl<'r> Run<'r> {
             let is_cut_short = stops_attempt(ended) && rest.len() > 0;
             attempt.add_part(ended, is_cut_short);
             let is_last = is_cut_short || rest.len() == 0;
-            self.part_finished(
-                number,
-                ended,
-                file.as_ref(),
-                is_last.then_some(attempt.exit),
-            );
+            let fresh = file.as_ref().filter(|file| file.is_fresh());
+            let result_file = fresh.map(|file| file.path.as_path());
+            (self.on_event)(if is_last {
+                RunEvent::AttemptFinished {
+                    attempt: number,
+                    exit: attempt.exit,
+                    result_file,
+                    interrupted_by: ended.interrupted_by,
+                }
+            } else {
+                RunEvent::PartFinished {
+                    attempt: number,
+                    exit: ended.exit,
+                    result_file,
+                }
+            });
             self.add_results(number, ended.exit, file.as_ref(), attempt);
             if is_last {
                 break;
@@ -141,31 +131,6 @@ impl<'r> Run<'r> {
             }
         }
         Ok(())
-    }
-
-    /// `attempt_exit` is set for the last part.
-    fn part_finished(
-        &mut self,
-        attempt: u32,
-        ended: Ended,
-        file: Option<&ResultFile>,
-        attempt_exit: Option<Exit>,
-    ) {
-        let file = file.filter(|file| file.is_fresh());
-        let result_file = file.map(|file| file.path.as_path());
-        (self.on_event)(match attempt_exit {
-            Some(exit) => RunEvent::AttemptFinished {
-                attempt,
-                exit,
-                result_file,
-                interrupted_by: ended.interrupted_by,
-            },
-            None => RunEvent::PartFinished {
-                attempt,
-                exit: ended.exit,
-                result_file,
-            },
-        });
     }
 
     fn add_results(

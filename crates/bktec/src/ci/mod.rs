@@ -31,7 +31,6 @@ pub struct Provider {
     read: fn(Variables<'_>) -> BuildDetails,
 }
 
-/// How a CI folds its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Folding {
     /// Lines that begin with `+++`, `---` or `~~~`. Also the default without a CI, since scripts
@@ -46,7 +45,6 @@ pub enum Folding {
     Azure,
 }
 
-/// What a CI reports about the build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildDetails {
     /// The owner of the repository: a good guess for the organization's slug.
@@ -70,10 +68,8 @@ pub struct BuildDetails {
     pub key: String,
 }
 
-/// The parallel jobs of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nodes {
-    /// The index of this job.
     pub index: Option<Value>,
     pub count: Option<Value>,
     /// The index of the first job: 0 or 1.

@@ -1,6 +1,6 @@
 //! The build that results belong to, as uploads describe it (`run_env`).
 
-use super::{BuildDetails, Ci};
+use super::{Ci, Value};
 
 /// `run_env` of an upload; empty where unknown. Uploads with the same key are one run, so the key
 /// is never built from only some of its parts.
@@ -17,7 +17,6 @@ pub struct RunEnvironment {
 }
 
 impl RunEnvironment {
-    /// What the CI reports about the build.
     pub fn detected(ci: Option<&Ci>) -> Self {
         let Some(ci) = ci else {
             return Self {
@@ -25,38 +24,21 @@ impl RunEnvironment {
                 ..Self::default()
             };
         };
-        let BuildDetails {
-            branch,
-            uploaded_branch,
-            commit,
-            number,
-            url,
-            job,
-            message,
-            ..
-        } = &ci.details;
-        let [branch, commit_sha, number, url, job_id, message] = [
-            uploaded_branch.as_ref().or(branch.as_ref()),
-            commit.as_ref(),
-            number.as_ref(),
-            url.as_ref(),
-            job.as_ref(),
-            message.as_ref(),
-        ]
-        .map(|value| value.map_or_else(String::new, |value| value.text.clone()));
+        let details = &ci.details;
+        let branch = details.uploaded_branch.as_ref().or(details.branch.as_ref());
+        let text = |value: Option<&Value>| value.map_or("", |value| &value.text).to_owned();
         Self {
             ci: ci.provider.name,
-            key: ci.details.key.clone(),
-            branch,
-            commit_sha,
-            number,
-            url,
-            job_id,
-            message,
+            key: details.key.clone(),
+            branch: text(branch),
+            commit_sha: text(details.commit.as_ref()),
+            number: text(details.number.as_ref()),
+            url: text(details.url.as_ref()),
+            job_id: text(details.job.as_ref()),
+            message: text(details.message.as_ref()),
         }
     }
 
-    /// The `run_env` fields, including empty ones.
     pub fn pairs(&self) -> [(&'static str, &str); 8] {
         [
             ("CI", self.ci),

@@ -12,7 +12,6 @@ pub struct Value {
 }
 
 impl Value {
-    /// `None` if the text is blank.
     pub(super) fn new(from: &'static str, text: impl Into<String>) -> Option<Self> {
         let text = text.into();
         (!text.trim().is_empty()).then_some(Self { text, from })

@@ -50,7 +50,6 @@ pub struct Typed<T> {
     pub time_scale: f64,
 }
 
-/// Why no command runs.
 #[derive(Debug)]
 pub enum Stop {
     /// Help or the version, for stdout.

@@ -19,13 +19,12 @@ pub trait OptionValue: Clone + Send + Sync + 'static {
 pub struct Opt<T> {
     flag: String,
     variable: Option<String>,
-    from_variable: bool,
+    pub is_from_variable: bool,
     text: String,
     /// `None` for a blank text, which counts as not set.
     value: Option<Result<T, String>>,
 }
 
-/// A setting that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The variable, or the flag of an option without one. Problems are sorted by it.
@@ -49,17 +48,12 @@ impl<T: Clone> Opt<T> {
         self.variable.as_deref().unwrap_or(&self.flag)
     }
 
-    /// The text as given, even when it is blank.
     pub fn text(&self) -> &str {
         &self.text
     }
 
     pub fn is_set(&self) -> bool {
         self.value.is_some()
-    }
-
-    pub fn is_from_variable(&self) -> bool {
-        self.from_variable
     }
 
     /// `None` when the option is not set or its value is wrong.
@@ -145,7 +139,7 @@ impl<T: OptionValue> TypedValueParser for OptParser<T> {
         Ok(Opt {
             flag: format!("--{flag}"),
             variable: variable.map(|name| name.to_string_lossy().into_owned()),
-            from_variable: source == ValueSource::EnvVariable,
+            is_from_variable: source == ValueSource::EnvVariable,
             value: (!text.trim().is_empty()).then(|| T::read(&text)),
             text,
         })

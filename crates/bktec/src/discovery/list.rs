@@ -88,10 +88,8 @@ mod tests {
     #[test]
     fn a_missing_list_and_a_directory_are_errors() {
         let error = read_list(Path::new("/no/such/list")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "cannot read the list /no/such/list: No such file or directory (os error 2)"
-        );
+        let expected = "cannot read the list /no/such/list: No such file or directory (os error 2)";
+        assert_eq!(error.to_string(), expected);
         assert!(matches!(
             read_list(&std::env::temp_dir()),
             Err(ListError::Unreadable { .. })

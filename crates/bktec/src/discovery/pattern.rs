@@ -41,7 +41,6 @@ pub(super) struct Alternative {
     pub(super) root: String,
     /// The components below the root, up to the first `**`.
     components: Vec<Component>,
-    /// There is a `**`.
     any_depth: bool,
 }
 
@@ -85,7 +84,6 @@ impl Pattern {
         Self::parse(if bare.is_empty() { text } else { bare }, home)
     }
 
-    /// Whether the whole path matches.
     pub fn is_match(&self, path: &[u8]) -> bool {
         self.regex.is_match(path)
     }
@@ -185,7 +183,6 @@ impl Component {
     }
 }
 
-/// The text of tokens without wildcards.
 fn literal(tokens: &[Token]) -> Option<String> {
     let characters = tokens.iter().map(|token| match token {
         Token::Char(character) => Some(*character),
@@ -245,16 +242,12 @@ impl Parser {
             nodes.push(match character {
                 '?' => Node::Token(Token::One),
                 '*' => {
-                    let mut stars = 1;
+                    let mut run = Token::Run;
                     while self.peek() == Some('*') {
                         self.at += 1;
-                        stars += 1;
+                        run = Token::DeepRun;
                     }
-                    Node::Token(if stars == 1 {
-                        Token::Run
-                    } else {
-                        Token::DeepRun
-                    })
+                    Node::Token(run)
                 }
                 '[' => Node::Token(Token::Class(self.class()?)),
                 '{' => self.choice(depth + 1)?,
@@ -297,32 +290,24 @@ impl Parser {
         let negated = self.peek() == Some('^');
         self.at += usize::from(negated);
         let mut members = String::new();
-        loop {
-            match self.class_member(opened)? {
-                None => break,
-                Some(first) => {
-                    let is_range = self.peek() == Some('-')
-                        && self
-                            .characters
-                            .get(self.at + 1)
-                            .is_some_and(|&next| next != ']');
-                    push_escaped(&mut members, first);
-                    if is_range {
-                        self.at += 1;
-                        let Some(last) = self.class_member(opened)? else {
-                            break;
-                        };
-                        if last < first {
-                            return Err(format!(
-                                "the range `{first}-{last}` at character {} is reversed",
-                                self.position()
-                            ));
-                        }
-                        members.push('-');
-                        push_escaped(&mut members, last);
-                    }
-                }
+        while let Some(first) = self.class_member(opened)? {
+            push_escaped(&mut members, first);
+            let after = self.characters.get(self.at + 1);
+            if self.peek() != Some('-') || after.is_none_or(|&after| after == ']') {
+                continue;
             }
+            self.at += 1;
+            let Some(last) = self.class_member(opened)? else {
+                break;
+            };
+            if last < first {
+                return Err(format!(
+                    "the range `{first}-{last}` at character {} is reversed",
+                    self.position()
+                ));
+            }
+            members.push('-');
+            push_escaped(&mut members, last);
         }
         if members.is_empty() {
             return Err(format!("the brackets at character {opened} are empty"));
@@ -340,10 +325,8 @@ impl Parser {
             Some('\\') => self.next(),
             other => other,
         };
-        match member {
-            Some(character) => Ok(Some(character)),
-            None => Err(format!("`[` at character {opened} has no `]`")),
-        }
+        let unclosed = || format!("`[` at character {opened} has no `]`");
+        member.map(Some).ok_or_else(unclosed)
     }
 }
 
@@ -432,7 +415,6 @@ fn compile(source: &str) -> Result<Regex, String> {
         })
 }
 
-/// The literal end of the last component.
 fn ending(tokens: &[Token]) -> Vec<u8> {
     let mut characters: Vec<char> = tokens
         .iter()

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -24,22 +23,12 @@ pub struct Found {
     pub warnings: Vec<Unreadable>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("skipped the directory {}, cannot read it: {source}", directory.display())]
 pub struct Unreadable {
     /// Relative or absolute as the pattern.
     pub directory: PathBuf,
     pub source: io::Error,
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { directory, source } = self;
-        write!(
-            f,
-            "skipped the directory {}, cannot read it: {source}",
-            directory.display()
-        )
-    }
 }
 
 /// Finds all files that match `included` and not `exclude`. Relative patterns start at `base`.
@@ -83,7 +72,6 @@ fn walk_order(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
     left.iter().map(rank).cmp(right.iter().map(rank))
 }
 
-/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     File,
@@ -92,7 +80,6 @@ enum Kind {
     Other,
 }
 
-/// A directory to be read.
 struct Pending<'p> {
     /// With a trailing slash, or empty.
     path: Vec<u8>,

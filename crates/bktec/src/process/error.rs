@@ -47,21 +47,12 @@ pub enum StartError {
     Other(io::Error),
 }
 
-impl SpawnError {
+impl StartError {
     pub(super) fn explain(
         command: &CommandLine,
         execution_env: &ExecutionEnv,
         source: io::Error,
     ) -> Self {
-        Self::Start {
-            program: command.program.clone(),
-            cause: StartError::explain(command, execution_env, source),
-        }
-    }
-}
-
-impl StartError {
-    fn explain(command: &CommandLine, execution_env: &ExecutionEnv, source: io::Error) -> Self {
         let program = &command.program;
         let directory = &execution_env.directory;
         if !directory.is_dir() {

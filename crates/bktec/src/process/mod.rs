@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use capacity::Capacity;
 pub(crate) use capacity::passes_through_shell;
 pub use error::SpawnError;
+use error::StartError;
 
 /// A program and its arguments; no shell reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,6 @@ impl CommandLine {
         }
     }
 
-    /// The program and the arguments.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.program.as_str()).chain(self.arguments.iter().map(String::as_str))
     }
@@ -67,7 +67,6 @@ pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
 
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionEnv {
-    /// The working directory.
     pub directory: PathBuf,
     /// Added to the environment of this process.
     pub environment: Vec<(OsString, OsString)>,
@@ -92,7 +91,6 @@ impl ExecutionEnv {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Code(i32),
-    /// Killed by this signal.
     Signal(i32),
 }
 
@@ -259,9 +257,10 @@ fn spawn(
     command: &CommandLine,
     execution_env: &ExecutionEnv,
 ) -> Result<Child, SpawnError> {
-    prepared
-        .spawn()
-        .map_err(|source| SpawnError::explain(command, execution_env, source))
+    prepared.spawn().map_err(|source| SpawnError::Start {
+        program: command.program.clone(),
+        cause: StartError::explain(command, execution_env, source),
+    })
 }
 
 fn finish(

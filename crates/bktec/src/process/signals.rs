@@ -32,7 +32,6 @@ const FORWARDED: [i32; 11] = [
 /// Kill no program that does not handle them, so they do not kill the sentinel either.
 const IGNORED_BY_DEFAULT: [i32; 1] = [SIGWINCH];
 
-/// Request to stop.
 const STOP_SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Until a child is killed after the second `SIGTERM`. A third kills it immediately. No other

@@ -91,10 +91,8 @@ fn copies_output_to_a_file() {
     let output = Output::OwnAndFile(Path::new("copy"));
     let ended = run(&shell("printf 'a\\nb'"), &within(directory.path()), output).unwrap();
     assert!(ended.exit.is_success());
-    assert_eq!(
-        fs_err::read_to_string(directory.path().join("copy")).unwrap(),
-        "a\nb"
-    );
+    let copy = fs_err::read_to_string(directory.path().join("copy")).unwrap();
+    assert_eq!(copy, "a\nb");
 }
 
 #[test]

@@ -33,7 +33,6 @@ pub enum Event {
     PlanReady(PlanReady),
     AttemptStarted {
         attempt: u32,
-        /// The number of retries allowed.
         of: u32,
         parts: usize,
         /// Quoted for a POSIX shell.
@@ -144,7 +143,6 @@ pub struct TestFinished {
     pub scope: String,
     pub name: String,
     pub path: String,
-    /// The final outcome.
     pub outcome: Outcome,
     /// In each attempt whose results list the test.
     pub outcomes: Vec<Outcome>,
@@ -161,7 +159,6 @@ pub enum RunResult {
     Passed,
     /// A test failed that is not muted.
     Failed,
-    /// There are errors outside the tests.
     Error,
     /// No test is known to have run.
     Unknown,
@@ -174,9 +171,7 @@ pub struct RunFinished {
     pub result: RunResult,
     /// Of `bktec`; may be a failure although `result` is passed.
     pub exit_code: u8,
-    /// The signal that killed the runner.
     pub killed_by: Option<i32>,
-    /// Retries started.
     pub retries: u32,
     pub statistics: Statistics,
     /// The number of targets in the event `targets_without_results`.

@@ -18,22 +18,20 @@ const MAX_COMMAND_LENGTH: usize = 2_000;
 pub fn lines(event: &RunEvent<'_>) -> Option<String> {
     Some(match event {
         RunEvent::AttemptStarted {
-            attempt: 0,
-            command,
-            parts,
-            targets,
-            ..
-        } => started(1, *parts, command, *targets),
-        RunEvent::AttemptStarted {
             attempt,
             of,
             command,
             parts,
             targets,
-        } => format!(
-            "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{}",
-            started(1, *parts, command, *targets)
-        ),
+        } => {
+            let started = started(1, *parts, command, *targets);
+            match attempt {
+                0 => started,
+                _ => format!(
+                    "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{started}"
+                ),
+            }
+        }
         RunEvent::PartStarted {
             part,
             parts,

@@ -16,7 +16,6 @@ const MAX_TARGETS: usize = 100;
 
 #[derive(Clone, Copy, Debug)]
 pub struct ReportContext<'a> {
-    /// The runner's name.
     pub runner: &'a str,
     pub skipped_by_engine: &'a [TestIdentity],
 }
@@ -212,7 +211,7 @@ fn named(scope: &str, name: &str, path: &str) -> String {
 mod tests {
     use super::*;
     use crate::attempts::UnprovenRetry;
-    use crate::runners::testing::key;
+    use crate::runners::testing::{identity, key};
 
     fn test(name: &str, muted: bool, outcomes: &[Outcome]) -> TestRecord {
         TestRecord {
@@ -257,14 +256,9 @@ mod tests {
             test("muted too", true, &[Passed]),
             test("line\nbreak", false, &[Skipped]),
         ]);
-        let left_out = TestIdentity {
-            scope: "S".into(),
-            name: "left out".into(),
-            path: "s.rb:3".into(),
-        };
         let context = ReportContext {
             runner: "rspec",
-            skipped_by_engine: &[left_out],
+            skipped_by_engine: &[identity("S", "left out", "s.rb:3")],
         };
         insta::assert_snapshot!(report(&outcome, &context).unwrap(), @"
         +++ ========== Buildkite Test Engine Report  ==========
@@ -309,11 +303,8 @@ mod tests {
             to_be_skipped("left out by the runner", &[Outcome::Skipped]),
             test("muted", true, &[Outcome::Passed]),
         ]);
-        let skipped = ["ran", "left out by the runner", "left out"].map(|name| TestIdentity {
-            scope: "Group".into(),
-            name: name.into(),
-            path: String::new(),
-        });
+        let skipped = ["ran", "left out by the runner", "left out"];
+        let skipped = skipped.map(|name| identity("Group", name, ""));
         let context = ReportContext {
             runner: "jest",
             skipped_by_engine: &skipped,

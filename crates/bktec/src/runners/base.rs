@@ -25,7 +25,6 @@ pub struct RunnerSettings {
     pub node_count: usize,
     /// Where commands run and relative patterns start.
     pub working_directory: PathBuf,
-    /// Added to the environment of commands.
     pub environment: Vec<(OsString, OsString)>,
 }
 
@@ -35,7 +34,6 @@ pub struct RunnerBase {
     pub(super) execution_env: ExecutionEnv,
     pub(super) test: CommandTemplate,
     pub(super) retry: CommandTemplate,
-    /// The user set a retry command.
     pub(super) has_own_retry: bool,
     pub(super) result_path: Option<PathBuf>,
     /// The working directory without symbolic links, as Node.js reports it.
@@ -89,7 +87,6 @@ impl RunnerBase {
         parsed
     }
 
-    /// The files that match the pattern and not the exclude pattern.
     pub(super) fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
         let pattern = self.pattern.as_deref().ok_or(RunnerError::Required {
             runner: self.definition.name,

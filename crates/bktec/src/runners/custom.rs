@@ -67,11 +67,7 @@ impl Runner for Custom {
 
     fn key(&self, result: TestResult<'_>) -> TestKey {
         let path = result.identifier.or(result.file_name).or(result.location);
-        TestKey {
-            scope: result.scope.into_owned(),
-            name: result.name.into_owned(),
-            path: path.unwrap_or_default().into_owned(),
-        }
+        TestKey::new(result.scope, result.name, path.unwrap_or_default())
     }
 }
 

@@ -18,15 +18,12 @@ pub struct Definition {
     pub features: Features,
     /// A condition on the features, as a sentence for the docs.
     pub remark: Option<&'static str>,
-    /// Default test command.
     pub test_command: Option<&'static str>,
     /// Default retry command; `None` when it is the test command.
     pub retry_command: Option<&'static str>,
-    /// Default file pattern.
     pub file_pattern: Option<&'static str>,
     /// Placeholders for the targets. The first one is appended to a command that has none of them.
     pub(super) placeholders: &'static [&'static str],
-    /// `run` needs a result path.
     pub requires_result_path: bool,
     pub requires_test_command: bool,
     /// Unless there is a list of selectors.
@@ -38,7 +35,6 @@ pub struct Definition {
     pub retries_whole_targets: bool,
     /// What a target is, in the singular.
     pub target_noun: &'static str,
-    /// Default location prefix.
     pub location_prefix: &'static str,
     /// Options that make the runner stop at failed tests.
     pub(super) fail_fast: FailFast,
@@ -64,7 +60,6 @@ pub struct Features {
 }
 
 impl Features {
-    /// What most runners support.
     pub(super) const COMMON: Self = Self {
         split_by_example: false,
         filter_by_pattern: true,

@@ -22,7 +22,6 @@ pub(super) struct FailFast {
     pub(super) letter: Option<(char, &'static str)>,
     /// The option that turns the others off.
     pub(super) off: Option<&'static str>,
-    /// A variable with more options.
     pub(super) variable: Option<&'static str>,
     /// Files with more options: all of the file, or the value of this key.
     pub(super) files: &'static [(&'static str, Option<&'static str>)],
@@ -108,7 +107,6 @@ impl FailFast {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Limit {
     pub(super) failures: usize,
-    /// As the user wrote it.
     pub(super) option: String,
 }
 

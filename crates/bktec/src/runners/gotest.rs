@@ -15,7 +15,6 @@ use super::{
 use crate::command_template::{PACKAGES, TEST_EXAMPLES};
 use crate::process::{CommandLine, Output};
 
-/// Lists packages that have tests.
 const LIST: [&str; 4] = [
     "list",
     "-f",
@@ -128,11 +127,7 @@ fn key_of(mut result: TestResult<'_>) -> TestKey {
     {
         result.scope = package.into();
     }
-    TestKey {
-        path: result.scope.clone().into_owned(),
-        scope: result.scope.into_owned(),
-        name: result.name.into_owned(),
-    }
+    TestKey::new(result.scope.clone(), result.name, result.scope)
 }
 
 /// A package as a whole, in JUnit XML, which does not name the package.
@@ -205,10 +200,8 @@ mod tests {
         let runner = gotest(None);
         let failed = [("m/a", "TestX"), ("m/a", "TestY"), ("m/b", "T")];
         let failed = failed.map(|(package, name)| key(package, name, package));
-        assert_eq!(
-            retry(&*runner, &failed, &[]),
-            "gotestsum --jsonfile=out m/a m/b"
-        );
+        let rerun = retry(&*runner, &failed, &[]);
+        assert_eq!(rerun, "gotestsum --jsonfile=out m/a m/b");
         let unlocated = [key("", "TestMain", "")];
         let retry = retry(&*runner, &unlocated, &["m/a", "m/c"]);
         assert_eq!(retry, "gotestsum --jsonfile=out m/a m/c");
@@ -234,9 +227,7 @@ mod tests {
         let parsed = runner.read(xml, &[]).unwrap();
         assert_eq!(parsed.errors_outside_tests, ["FAIL\tm/b [build failed]"]);
         let keys: Vec<_> = parsed.tests.into_iter().map(|test| test.key).collect();
-        assert_eq!(
-            keys,
-            ["TestMain", "TestC"].map(|name| key("m/c", name, "m/c"))
-        );
+        let expected = ["TestMain", "TestC"].map(|name| key("m/c", name, "m/c"));
+        assert_eq!(keys, expected);
     }
 }

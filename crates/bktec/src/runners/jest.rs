@@ -145,11 +145,7 @@ impl Runner for Jest {
 
     fn key(&self, result: TestResult<'_>) -> TestKey {
         let file = result.file_name.unwrap_or_default();
-        TestKey {
-            scope: result.scope.into_owned(),
-            name: result.name.into_owned(),
-            path: self.base.relative(&file),
-        }
+        TestKey::new(result.scope, result.name, self.base.relative(&file))
     }
 }
 

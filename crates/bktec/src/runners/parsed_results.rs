@@ -14,14 +14,22 @@ pub struct TestKey {
 }
 
 impl TestKey {
+    pub(crate) fn new(
+        scope: impl Into<String>,
+        name: impl Into<String>,
+        path: impl Into<String>,
+    ) -> Self {
+        Self {
+            scope: scope.into(),
+            name: name.into(),
+            path: path.into(),
+        }
+    }
+
     /// Prefers the result's identifier as path, then its location, then its file.
     pub(crate) fn by_identifier(result: TestResult<'_>) -> Self {
         let path = result.identifier.or(result.location).or(result.file_name);
-        Self {
-            scope: result.scope.into_owned(),
-            name: result.name.into_owned(),
-            path: path.unwrap_or_default().into_owned(),
-        }
+        Self::new(result.scope, result.name, path.unwrap_or_default())
     }
 }
 
@@ -32,12 +40,10 @@ pub struct Observed {
     pub outcome: Outcome,
 }
 
-/// The content of a result file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedResults {
     /// In file order; a test may be listed more than once.
     pub tests: Vec<Observed>,
-    /// Errors that belong to no test.
     pub errors_outside_tests: Vec<String>,
     /// Problems of results that could not be used. Any of these results may be a failure.
     pub unusable: Vec<String>,

@@ -134,7 +134,6 @@ impl Mode {
         format!("pytest {what} (exit code {code})")
     }
 
-    /// Parses the results of a run of `cases`.
     pub(super) fn read(self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let format = match self {
             Self::Junit => Format::Junit,

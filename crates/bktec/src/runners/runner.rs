@@ -68,7 +68,6 @@ pub trait Runner {
         Ok(tests.map(|test| targets::example(test.key)).collect())
     }
 
-    /// The command of the first attempt.
     fn command(&self, cases: &[Case]) -> Result<CommandLine> {
         self.command_for(&self.base().test, targets::of_cases(cases))
     }
@@ -90,7 +89,6 @@ pub trait Runner {
         self.definition().upload_formats.first().copied()
     }
 
-    /// Where the runner's standard output goes.
     fn output(&self) -> Output<'_> {
         Output::Own
     }
@@ -147,7 +145,6 @@ pub trait Runner {
         targets::arguments(targets)
     }
 
-    /// A command line that runs these arguments.
     fn fill(&self, template: &CommandTemplate, arguments: &[String]) -> Result<CommandLine> {
         Ok(self.base().fill_tests(template, arguments))
     }

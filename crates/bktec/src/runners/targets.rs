@@ -81,7 +81,6 @@ pub(super) fn check(name: &str) -> Result<()> {
     })
 }
 
-/// Sorted and without duplicates.
 pub(super) fn sorted(targets: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut targets: Vec<String> = targets.into_iter().collect();
     targets.sort_unstable();
@@ -89,7 +88,6 @@ pub(super) fn sorted(targets: impl IntoIterator<Item = String>) -> Vec<String> {
     targets
 }
 
-/// Without duplicates, in the same order.
 pub(super) fn unique(mut targets: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
     targets.retain(|target| seen.insert(target.clone()));

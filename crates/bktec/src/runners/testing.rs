@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use test_engine_wire::Case;
+use test_engine_wire::{Case, TestIdentity};
 
 use super::{RUNNERS, Runner, RunnerBase, RunnerSettings, TestKey};
 
@@ -14,7 +14,11 @@ pub(crate) fn case(path: &str) -> Case {
 }
 
 pub(crate) fn key(scope: &str, name: &str, path: &str) -> TestKey {
-    TestKey {
+    TestKey::new(scope, name, path)
+}
+
+pub(crate) fn identity(scope: &str, name: &str, path: &str) -> TestIdentity {
+    TestIdentity {
         scope: scope.to_owned(),
         name: name.to_owned(),
         path: path.to_owned(),
@@ -38,13 +42,11 @@ pub(crate) fn base(directory: &Path) -> RunnerBase {
     RunnerBase::new(RUNNERS[0], settings).unwrap()
 }
 
-/// The first command for these paths.
 pub(crate) fn command(runner: &dyn Runner, paths: &[&str]) -> String {
     let cases: Vec<Case> = paths.iter().map(|path| case(path)).collect();
     runner.command(&cases).unwrap().to_string()
 }
 
-/// The command that reruns these tests.
 pub(crate) fn retry(runner: &dyn Runner, failed: &[TestKey], paths: &[&str]) -> String {
     let cases: Vec<Case> = paths.iter().map(|path| case(path)).collect();
     let command = runner.retry_command(failed, &cases).unwrap();

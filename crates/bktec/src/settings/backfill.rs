@@ -25,14 +25,12 @@ pub enum BackfillTask {
     Collect {
         /// 1 to 90.
         days: u32,
-        /// The git remote.
         remote: String,
         /// At least 1.
         concurrency: usize,
         skip_diffs: bool,
         output: Option<PathBuf>,
     },
-    /// Upload this archive.
     Upload(PathBuf),
 }
 

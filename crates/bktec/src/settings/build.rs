@@ -20,7 +20,6 @@ pub struct BuildSettings {
     pub parallelism: i64,
 }
 
-/// What was taken from the variables of a CI, for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Detected {
     /// Texts with their variables.

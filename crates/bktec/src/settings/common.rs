@@ -28,17 +28,14 @@ pub struct CommonSettings {
     pub build: BuildSettings,
     pub engine: EngineSettings,
     pub runner: RunnerChoice,
-    /// The plan identifier.
     pub identifier: String,
     pub selection: Option<Selection>,
-    /// Metadata of the commit, given by the user.
     pub metadata: BTreeMap<String, String>,
     pub collect_git_metadata: bool,
     /// The git remote whose default branch the commit is compared with.
     pub git_remote: String,
     /// Empty if the CI does not report it.
     pub pipeline_slug: String,
-    /// The build that uploads belong to.
     pub run: RunEnvironment,
     pub folding: Folding,
     /// A line for the log that says which values were taken from which CI.

@@ -1,6 +1,5 @@
 //! The settings of `bktec plan`.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use crate::env_vars as var;
 
 const MAX_TARGET_TIME: Duration = Duration::from_hours(24);
 
-/// Where the plan is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlanOutput {
     /// Identifier and parallelism as one line of JSON on stdout.
@@ -27,7 +25,6 @@ pub enum PlanOutput {
     PipelineUpload(String),
     /// Step outputs of GitHub Actions, appended to this file.
     GitHub(PathBuf),
-    /// A GitLab child pipeline.
     GitLab {
         /// Defines the job that the jobs of the pipeline extend.
         template: PathBuf,
@@ -140,7 +137,7 @@ fn for_ci(
 ) -> Option<PlanOutput> {
     let file = args.output_file.ok();
     let template = args.job_template.ok();
-    let mut required = |path: Option<PathBuf>, field: &str, message: &dyn Display| {
+    let mut required = |path: Option<PathBuf>, field: &str, message: &str| {
         if path.is_none() {
             problems.add(field, message);
         }
@@ -152,14 +149,14 @@ fn for_ci(
             required(
                 file.or_else(|| of_step.map(|value| PathBuf::from(value.text))),
                 var::GITHUB_OUTPUT,
-                &"must not be blank for --output github (or give --output-file)",
+                "must not be blank for --output github (or give --output-file)",
             )
             .map(PlanOutput::GitHub)
         }
         "gitlab" => required(
             template.clone(),
             "--job-template",
-            &"must not be blank for --output gitlab",
+            "must not be blank for --output gitlab",
         )
         .map(|template| PlanOutput::GitLab { template, file }),
         "circleci" => Some(PlanOutput::CircleCi(file)),

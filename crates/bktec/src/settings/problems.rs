@@ -92,7 +92,7 @@ impl Problems {
     pub(super) fn pairs(&mut self, options: &[Opt<String>]) -> BTreeMap<String, String> {
         let mut pairs = BTreeMap::new();
         for option in options {
-            let parts: Vec<&str> = if option.is_from_variable() {
+            let parts: Vec<&str> = if option.is_from_variable {
                 let parts = option.text().split(',').map(str::trim);
                 parts.filter(|part| !part.is_empty()).collect()
             } else {
@@ -110,20 +110,18 @@ impl Problems {
         pairs
     }
 
-    /// The settings, if nothing is wrong.
     pub(super) fn finish<T>(
         mut self,
         command: &'static str,
         settings: Option<T>,
     ) -> Result<T, InvalidConfiguration> {
-        match settings {
-            Some(settings) if self.found.is_empty() => Ok(settings),
-            None if self.found.is_empty() => {
-                self.add("(settings)", "are incomplete; please report this bug");
-                Err(InvalidConfiguration::new(command, self.found))
+        if self.found.is_empty() {
+            if let Some(settings) = settings {
+                return Ok(settings);
             }
-            _ => Err(InvalidConfiguration::new(command, self.found)),
+            self.add("(settings)", "are incomplete; please report this bug");
         }
+        Err(InvalidConfiguration::new(command, self.found))
     }
 }
 

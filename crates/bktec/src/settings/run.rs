@@ -38,7 +38,6 @@ pub struct RunSettings {
     pub events: Option<EventOutput>,
 }
 
-/// Where the events of a run are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventOutput {
     Stderr,

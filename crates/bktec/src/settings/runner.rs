@@ -15,7 +15,6 @@ pub struct RunnerChoice {
     pub file_pattern: Option<String>,
     pub file_exclude_pattern: Option<String>,
     pub result_path: Option<String>,
-    /// A list of test files that replaces discovery.
     pub files: Option<PathBuf>,
     /// A list of selectors; overrides `files`.
     pub selector_file: Option<PathBuf>,

@@ -20,7 +20,6 @@ pub struct EngineSettings {
     /// The plan API, without a trailing slash.
     pub base_url: String,
     pub access_token: TokenSource,
-    /// The Buildkite agent's program.
     pub agent: String,
     /// A factor for time limits: 1, except in this project's tests.
     pub time_scale: f64,
@@ -35,7 +34,6 @@ pub enum TokenSource {
 /// A token to fetch with `buildkite-agent oidc request-token`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentToken {
-    /// The agent's program.
     pub program: String,
     pub audience: String,
     pub lifetime: Duration,

@@ -29,7 +29,6 @@ pub struct UploadFilesSettings {
     /// Path from the repository root to the project.
     pub location_prefix: Option<String>,
     pub tags: BTreeMap<String, String>,
-    /// Time limit for all uploads together.
     pub timeout: Duration,
     /// A factor for time limits: 1, except in this project's tests.
     pub time_scale: f64,
@@ -169,10 +168,8 @@ mod tests {
         let TokenSource::Agent(token) = settings.token else {
             panic!("no token is given");
         };
-        assert_eq!(
-            token.audience,
-            "https://api.buildkite.com/v2/analytics/organizations/acme/suites/web"
-        );
+        let expected = "https://api.buildkite.com/v2/analytics/organizations/acme/suites/web";
+        assert_eq!(token.audience, expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use rstest::rstest;
-use test_engine_results::{Detail, Format, ParseError, parse_with};
+use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 
 use super::RunStatus::{Error, Failed, Passed, Unknown};
 use super::*;
@@ -111,11 +111,8 @@ impl Runner for FakeRunner {
             .extract_if(.., |result| result.name == "ERROR");
         let errors: Vec<_> = errors.map(|_| "broken".to_owned()).collect();
         report.errors_outside_tests.extend(errors);
-        Ok(ParsedResults::of(report, |result| TestKey {
-            scope: result.scope.into_owned(),
-            name: result.name.into_owned(),
-            path: String::new(),
-        }))
+        let key = |result: TestResult<'_>| TestKey::new(result.scope, result.name, "");
+        Ok(ParsedResults::of(report, key))
     }
 }
 
@@ -159,14 +156,8 @@ fn run_runner(
     muted: &[&str],
     options: &AttemptOptions,
 ) -> Ran {
-    let muted: Vec<TestIdentity> = muted
-        .iter()
-        .map(|name| TestIdentity {
-            scope: "S".to_owned(),
-            name: (*name).to_owned(),
-            path: String::new(),
-        })
-        .collect();
+    let muted = muted.iter().map(|name| testing::identity("S", name, ""));
+    let muted: Vec<TestIdentity> = muted.collect();
     let managed = Managed {
         muted: &muted,
         skipped: &[],
@@ -209,16 +200,12 @@ fn described(event: &RunEvent<'_>) -> String {
         RunEvent::ErrorsOutsideTests { attempt, errors } => {
             format!("errors {attempt}: {}", errors.concat())
         }
-        RunEvent::TargetsWithoutResults { targets } => {
-            format!("no results for {}", targets.concat())
-        }
-        RunEvent::UnplannedFilesRan { files } => format!("unplanned {}", files.concat()),
-        RunEvent::SkippedTestsRan { count } => format!("not skipped: {count}"),
         RunEvent::PartStarted { part, parts, .. } => format!("part {part} of {parts}"),
         RunEvent::PartFinished {
             exit, result_file, ..
         } => format!("part: {exit}{}", with(*result_file)),
         RunEvent::RetryImpossible { why } => format!("no retry: {why}"),
+        other => format!("{other:?}"),
     }
 }
 

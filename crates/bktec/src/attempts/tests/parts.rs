@@ -52,10 +52,8 @@ fn run_parts(names: &[&str], ends: &[&'static str], retries: usize) -> Ran {
 #[test]
 fn a_command_line_that_is_too_long_runs_in_parts() {
     let ran = run_parts(&["A", "B", "C", "D", "E"], &[], 0);
-    assert_eq!(
-        ran.statuses(),
-        "A=passed B=passed C=passed D=passed E=passed"
-    );
+    let expected = "A=passed B=passed C=passed D=passed E=passed";
+    assert_eq!(ran.statuses(), expected);
     assert_eq!(ran.outcome.exit_code, 0);
     assert_eq!(
         ran.events,
@@ -74,10 +72,8 @@ fn a_command_line_that_is_too_long_runs_in_parts() {
 fn a_failed_part_fails_the_attempt_after_the_others_ran() {
     let ends = ["exit 0", "exit 3", "exit 1"];
     let ran = run_parts(&["A", "B", "C!", "D", "E!"], &ends, 0);
-    assert_eq!(
-        ran.statuses(),
-        "A=passed B=passed C!=failed D=passed E!=failed"
-    );
+    let expected = "A=passed B=passed C!=failed D=passed E!=failed";
+    assert_eq!(ran.statuses(), expected);
     assert_eq!(ran.outcome.exit_code, 3);
 }
 
@@ -88,10 +84,8 @@ fn a_killed_part_is_the_last() {
     assert_eq!(ran.outcome.exit_code, 137);
     assert_eq!(ran.outcome.killed_by, Some(9));
     assert_eq!(ran.statuses(), "A=passed B=passed");
-    assert_eq!(
-        ran.events.last().unwrap(),
-        "end 0: signal 9 (SIGKILL) with results"
-    );
+    let last = ran.events.last().unwrap();
+    assert_eq!(last, "end 0: signal 9 (SIGKILL) with results");
 }
 
 #[test]

@@ -108,12 +108,8 @@ fn an_invalid_pattern_is_quoted_with_the_position(#[case] pattern: &str, #[case]
 
 #[test]
 fn an_unknown_home_is_an_error() {
-    assert!(
-        Pattern::parse("~/a", None)
-            .unwrap_err()
-            .reason
-            .contains("home directory")
-    );
+    let error = Pattern::parse("~/a", None).unwrap_err();
+    assert!(error.reason.contains("home directory"), "{error}");
 }
 
 #[test]
@@ -129,11 +125,8 @@ fn exclude_patterns_ignore_leading_dots_and_trailing_slashes(
     #[case] text: &str,
     #[case] path: &str,
 ) {
-    assert!(
-        Pattern::parse_exclude(text, None)
-            .unwrap()
-            .is_match(path.as_bytes())
-    );
+    let pattern = Pattern::parse_exclude(text, None).unwrap();
+    assert!(pattern.is_match(path.as_bytes()));
 }
 
 #[rstest]
@@ -171,10 +164,8 @@ fn only_directories_that_can_match_are_entered(
     #[case] name: &str,
     #[case] enters: bool,
 ) {
-    assert_eq!(
-        parse(pattern).alternatives()[0].enters(depth, name.as_bytes()),
-        enters
-    );
+    let entered = parse(pattern).alternatives()[0].enters(depth, name.as_bytes());
+    assert_eq!(entered, enters);
 }
 
 proptest! {

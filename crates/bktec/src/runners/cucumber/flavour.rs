@@ -28,7 +28,6 @@ const CONFIGURATIONS: [&str; 4] = [
 ];
 
 impl Flavour {
-    /// The flavour of a test command and its retry command.
     pub(super) fn of(commands: [&CommandTemplate; 2], directory: &Path) -> Self {
         let flavours = commands.map(of_words);
         if flavours.contains(&Self::JavaScript) {
@@ -84,6 +83,11 @@ mod tests {
 
     use super::*;
 
+    fn flavour(command: &str, directory: &Path) -> Flavour {
+        let command = CommandTemplate::parse(command).unwrap();
+        Flavour::of([&command, &command], directory)
+    }
+
     #[rstest]
     #[case("cucumber {{testExamples}}", Flavour::Ruby)]
     #[case("bin/cucumber", Flavour::Ruby)]
@@ -102,11 +106,7 @@ mod tests {
     #[case("make e2e", Flavour::Unknown)]
     fn the_command_decides(#[case] command: &str, #[case] expected: Flavour) {
         let directory = tempfile::tempdir().unwrap();
-        let command = CommandTemplate::parse(command).unwrap();
-        assert_eq!(
-            Flavour::of([&command, &command], directory.path()),
-            expected
-        );
+        assert_eq!(flavour(command, directory.path()), expected);
     }
 
     #[rstest]
@@ -126,15 +126,7 @@ mod tests {
         for (file, content) in files {
             fs_err::write(directory.path().join(file), content).unwrap();
         }
-        let command = CommandTemplate::parse("make e2e").unwrap();
-        assert_eq!(
-            Flavour::of([&command, &command], directory.path()),
-            expected
-        );
-        let other = CommandTemplate::parse("cucumber").unwrap();
-        assert_eq!(
-            Flavour::of([&other, &other], directory.path()),
-            Flavour::Ruby
-        );
+        assert_eq!(flavour("make e2e", directory.path()), expected);
+        assert_eq!(flavour("cucumber", directory.path()), Flavour::Ruby);
     }
 }

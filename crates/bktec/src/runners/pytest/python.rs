@@ -113,7 +113,6 @@ pub(super) fn run(
     None
 }
 
-/// The index of the word that names pytest.
 pub(super) fn pytest_word(words: &[String]) -> Option<usize> {
     words
         .iter()

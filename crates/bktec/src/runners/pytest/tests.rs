@@ -232,10 +232,8 @@ fn explains_a_test_case_without_a_name() {
 #[test]
 fn explains_its_exit_codes() {
     let runner = pytest(None, Some("pytest --junit-xml=x"), None);
-    assert_eq!(
-        runner.unusable_reason(5),
-        "pytest collected no tests from this node's files (exit code 5)"
-    );
+    let expected = "pytest collected no tests from this node's files (exit code 5)";
+    assert_eq!(runner.unusable_reason(5), expected);
     let other = runner.unusable_reason(139);
     assert_eq!(other, "pytest stopped before it finished (exit code 139)");
 }
