@@ -4,14 +4,14 @@
 
 use secrecy::SecretString;
 use test_engine_store::{
-    Conflict, NewSuite, NewToken, Organization, OrganizationId, Store, StoreError, Suite,
-    SuiteChanges, Timestamp, Token, TokenKind,
+    Conflict, NewSuite, NewToken, Organization, Store, StoreError, Suite, SuiteChanges, Timestamp,
+    Token, TokenKind,
 };
 use uuid::Uuid;
 
 use crate::oidc::{Policy, PolicyError};
 use crate::scopes::Scope;
-use crate::secrets::{self, SecretKind};
+use crate::secrets;
 
 const MAX_SLUG_BYTES: usize = 100;
 
@@ -135,36 +135,27 @@ pub async fn suite(store: &Store, organization: &str, suite: &str) -> Result<Sui
         })
 }
 
-/// Creates a suite and its upload token.
-pub async fn create_suite(
-    store: &Store,
-    organization_slug: &str,
-    slug: &str,
-    name: &str,
-    default_branch: &str,
-    now: Timestamp,
-) -> Result<CreatedSuite, AdminError> {
-    check_slug(slug)?;
-    let organization = organization(store, organization_slug).await?;
-    let suite = NewSuite {
+/// A suite to create: named like its slug, with the default branch `main`.
+pub fn new_suite(slug: &str) -> NewSuite {
+    NewSuite {
         uuid: Uuid::now_v7(),
         slug: slug.to_owned(),
-        name: name.to_owned(),
-        default_branch: default_branch.to_owned(),
+        name: slug.to_owned(),
+        default_branch: "main".to_owned(),
         ..NewSuite::default()
-    };
-    create_suite_in(store, organization.id, suite, now).await
+    }
 }
 
-/// Like [`create_suite`], with all fields.
-pub async fn create_suite_in(
+/// Creates a suite and its upload token in the organization with this slug.
+pub async fn create_suite(
     store: &Store,
-    organization: OrganizationId,
+    organization: &str,
     suite: NewSuite,
     now: Timestamp,
 ) -> Result<CreatedSuite, AdminError> {
     check_slug(&suite.slug)?;
-    let suite = store.create_suite(organization, suite, now).await?;
+    let organization = self::organization(store, organization).await?;
+    let suite = store.create_suite(organization.id, suite, now).await?;
     let token = create_suite_token(store, &suite, None, now).await?.secret;
     Ok(CreatedSuite { suite, token })
 }
@@ -201,7 +192,7 @@ pub async fn create_suite_token(
     description: Option<String>,
     now: Timestamp,
 ) -> Result<CreatedToken, AdminError> {
-    let secret = secrets::generate(SecretKind::Suite);
+    let secret = secrets::generate(TokenKind::Suite);
     let token = NewToken {
         uuid: Uuid::now_v7(),
         organization: suite.organization,
@@ -223,7 +214,7 @@ pub async fn create_token(
     request: TokenRequest,
     now: Timestamp,
 ) -> Result<CreatedToken, AdminError> {
-    let secret = secrets::generate(SecretKind::Access);
+    let secret = secrets::generate(TokenKind::Access);
     let token = NewToken {
         uuid: Uuid::now_v7(),
         organization: organization.id,

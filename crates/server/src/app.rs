@@ -5,6 +5,7 @@ use std::sync::Arc;
 use test_engine_store::Store;
 use uuid::Uuid;
 
+use crate::Server;
 use crate::access::Authenticator;
 use crate::backfills::Backfills;
 use crate::blobs::Blobs;
@@ -35,15 +36,8 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    /// `public_url` is the start of links.
-    pub(crate) fn new(
-        config: Config,
-        clock: Clock,
-        store: Store,
-        blobs: Blobs,
-        backfills: Backfills,
-        public_url: String,
-    ) -> Self {
+    pub(crate) fn new(server: Server, public_url: String) -> Self {
+        let (config, store, blobs) = (server.config, server.store, server.blobs);
         let links = Links::new(public_url);
         let is_file = config.storage.database_url().is_none();
         let metrics = Metrics::new(is_file.then(|| config.storage.database()));
@@ -56,10 +50,10 @@ impl AppState {
             metrics,
             instance: Uuid::new_v4(),
             config,
-            clock,
+            clock: server.clock,
             store,
             blobs,
-            backfills,
+            backfills: server.backfills,
         }
     }
 }

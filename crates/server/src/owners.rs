@@ -26,18 +26,16 @@ impl Owners {
                 continue;
             };
             let teams: Vec<String> = words.collect();
-            if teams.is_empty() {
-                owners
-                    .ignored
-                    .push(format!("line {number}: the pattern has no team"));
+            let problem = if teams.is_empty() {
+                "the pattern has no team"
             } else if pattern.starts_with('!') {
-                owners
-                    .ignored
-                    .push(format!("line {number}: patterns cannot start with !"));
+                "patterns cannot start with !"
             } else {
                 let pattern = Pattern::new(&pattern);
                 owners.rules.push(Rule { pattern, teams });
-            }
+                continue;
+            };
+            owners.ignored.push(format!("line {number}: {problem}"));
         }
         owners
     }
@@ -55,12 +53,10 @@ impl Owners {
             .map_or(&[], |rule| &rule.teams)
     }
 
-    /// The number of rules.
     pub(crate) fn rules(&self) -> usize {
         self.rules.len()
     }
 
-    /// All teams, sorted.
     pub(crate) fn teams(&self) -> Vec<&str> {
         let mut teams: Vec<&str> = self
             .rules
@@ -164,10 +160,8 @@ impl Pattern {
                 match part {
                     Part::Any => next[length..].fill(true),
                     Part::Name(name) => {
-                        if path
-                            .get(length)
-                            .is_some_and(|part| matches_part(name, part))
-                        {
+                        let part = path.get(length);
+                        if part.is_some_and(|part| matches_part(name, part)) {
                             next[length + 1] = true;
                         }
                     }
@@ -217,14 +211,8 @@ fn matches_one(pattern: &[char], character: char) -> Option<usize> {
     match pattern {
         ['?', ..] => Some(1),
         ['\\', escaped, ..] => (*escaped == character).then_some(2),
-        ['[', rest @ ..] => match set(rest) {
-            Some(set) => {
-                let is_member = set
-                    .ranges
-                    .iter()
-                    .any(|(first, last)| (*first..=*last).contains(&character));
-                (is_member != set.is_negated).then_some(set.length + 1)
-            }
+        ['[', rest @ ..] => match matches_set(rest, character) {
+            Some((is_match, length)) => is_match.then_some(length + 1),
             // Without a closing bracket it is an ordinary character.
             None => (character == '[').then_some(1),
         },
@@ -233,39 +221,22 @@ fn matches_one(pattern: &[char], character: char) -> Option<usize> {
     }
 }
 
-struct Set {
-    ranges: Vec<(char, char)>,
-    is_negated: bool,
-    /// Characters up to and including the closing bracket.
-    length: usize,
-}
-
-/// The set after an opening bracket; `None` without a closing one.
-fn set(rest: &[char]) -> Option<Set> {
+/// Whether the set after an opening bracket matches, and its length up to and including the closing
+/// bracket; `None` without one.
+fn matches_set(rest: &[char], character: char) -> Option<(bool, usize)> {
     let is_negated = matches!(rest.first(), Some('!' | '^'));
-    let mut at = usize::from(is_negated);
-    let mut ranges = Vec::new();
-    let first = at;
+    let first = usize::from(is_negated);
+    let mut at = first;
+    let mut is_member = false;
     loop {
-        match rest.get(at..)? {
-            [']', ..] if at > first => {
-                let length = at + 1;
-                return Some(Set {
-                    ranges,
-                    is_negated,
-                    length,
-                });
-            }
-            [from, '-', to, ..] if *to != ']' => {
-                ranges.push((*from, *to));
-                at += 3;
-            }
-            [one, ..] => {
-                ranges.push((*one, *one));
-                at += 1;
-            }
+        let (from, to, length) = match rest.get(at..)? {
+            [']', ..] if at > first => return Some((is_member != is_negated, at + 1)),
+            [from, '-', to, ..] if *to != ']' => (*from, *to, 3),
+            [one, ..] => (*one, *one, 1),
             [] => return None,
-        }
+        };
+        is_member |= (from..=to).contains(&character);
+        at += length;
     }
 }
 
@@ -336,13 +307,11 @@ mod tests {
         assert_eq!(owners.of("secret/a.rb"), ["default"]);
         assert_eq!(owners.rules(), 1);
         assert_eq!(owners.teams(), ["default"]);
-        assert_eq!(
-            owners.ignored(),
-            [
-                "line 2: the pattern has no team",
-                "line 3: patterns cannot start with !"
-            ]
-        );
+        let [second, third] = owners.ignored() else {
+            panic!("{owners:?}")
+        };
+        assert_eq!(second, "line 2: the pattern has no team");
+        assert_eq!(third, "line 3: patterns cannot start with !");
     }
 
     #[test]

@@ -21,7 +21,6 @@ const MAX_BATCH: u64 = 100;
 /// Requests per window to tag executions, unless the REST API has no limit.
 const EXECUTION_TAGS_LIMIT: u32 = 1;
 
-/// Which limit a request counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Bucket {
     Plan,
@@ -66,17 +65,13 @@ impl Bucket {
 /// An organization's use of a limit in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateStatus {
-    /// The bucket's name.
     pub(crate) scope: &'static str,
     /// Requests in this window so far, including this one.
     pub(crate) current: u32,
-    /// Requests allowed per window.
     pub(crate) limit: u32,
-    /// Requests left in this window.
     pub(crate) remaining: u32,
     /// Whole seconds until the next window, 1 to 60.
     pub(crate) reset: u32,
-    /// Whether this request is over the limit.
     pub(crate) exceeded: bool,
 }
 
@@ -228,7 +223,6 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_millis(0);
 
-    /// Opens the database and creates two organizations in it.
     async fn open(url: &str) -> (Store, [OrganizationId; 2]) {
         let store = Store::open(url).await.unwrap();
         let mut ids = Vec::new();
@@ -274,17 +268,16 @@ mod tests {
     async fn requests_over_the_limit_are_rejected_until_the_next_minute() {
         on_every_engine(async |store, [one, _]| {
             let limits = limits(2, 1, store);
-            let first = take(&limits, one, Bucket::Plan, 1_000).await.unwrap();
-            assert_eq!(
-                (first.remaining, first.reset, first.exceeded),
-                (1, 60, false)
-            );
-            let second = take(&limits, one, Bucket::Plan, 2_000).await.unwrap();
-            assert!(!second.exceeded);
-            let third = take(&limits, one, Bucket::Plan, 58_500).await.unwrap();
-            assert_eq!((third.remaining, third.reset, third.exceeded), (0, 2, true));
-            let next = take(&limits, one, Bucket::Plan, 60_000).await.unwrap();
-            assert!(!next.exceeded);
+            for (millis, remaining, reset, exceeded) in [
+                (1_000, 1, 60, false),
+                (2_000, 0, 59, false),
+                (58_500, 0, 2, true),
+                (60_000, 1, 60, false),
+            ] {
+                let found = take(&limits, one, Bucket::Plan, millis).await.unwrap();
+                let found = (found.remaining, found.reset, found.exceeded);
+                assert_eq!(found, (remaining, reset, exceeded), "{millis}");
+            }
         })
         .await;
     }
@@ -293,16 +286,15 @@ mod tests {
     async fn organizations_and_buckets_are_counted_separately() {
         on_every_engine(async |store, [one, two]| {
             let limits = limits(1, 1, store);
-            let exceeded = async |organization, bucket| {
-                take(&limits, organization, bucket, 0)
-                    .await
-                    .unwrap()
-                    .exceeded
-            };
-            assert!(!exceeded(one, Bucket::Plan).await);
-            assert!(!exceeded(two, Bucket::Plan).await);
-            assert!(!exceeded(one, Bucket::Rest).await);
-            assert!(exceeded(one, Bucket::Plan).await);
+            for (organization, bucket, exceeded) in [
+                (one, Bucket::Plan, false),
+                (two, Bucket::Plan, false),
+                (one, Bucket::Rest, false),
+                (one, Bucket::Plan, true),
+            ] {
+                let status = take(&limits, organization, bucket, 0).await.unwrap();
+                assert_eq!(status.exceeded, exceeded);
+            }
         })
         .await;
     }
@@ -313,13 +305,7 @@ mod tests {
             let limits = limits(0, 1, store);
             assert_eq!(take(&limits, one, Bucket::Plan, 0).await, None);
             assert!(take(&limits, one, Bucket::ExecutionTags, 0).await.is_some());
-            let none = RateLimits::new(
-                Limits {
-                    rest_requests_per_minute: 0,
-                    ..Limits::default()
-                },
-                store,
-            );
+            let none = self::limits(1, 0, store);
             assert_eq!(take(&none, one, Bucket::ExecutionTags, 0).await, None);
         })
         .await;

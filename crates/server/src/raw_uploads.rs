@@ -18,14 +18,11 @@ use crate::error_chain::ErrorChain;
 
 /// MiB of pending files; further files are dropped.
 const MAX_PENDING_MIB: u32 = 256;
-/// Attempts to store one file.
 const MAX_ATTEMPTS: u32 = 3;
 /// Pause after the first attempt; doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// How long a shutdown waits for pending files.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Stores files in the background.
 pub(crate) struct RawUploads {
     blobs: Blobs,
     is_enabled: bool,
@@ -46,7 +43,6 @@ impl RawUploads {
         self.is_enabled
     }
 
-    /// Stores a file in the background.
     pub(crate) fn keep(&self, key: Key, file: Bytes) {
         let mebibytes = u32::try_from(file.len() / (1024 * 1024)).unwrap_or(u32::MAX);
         let permits = mebibytes.saturating_add(1).min(MAX_PENDING_MIB);
@@ -67,7 +63,6 @@ impl RawUploads {
         });
     }
 
-    /// Waits for pending files, with a timeout.
     pub(crate) async fn finish(&self) {
         let all = self.capacity.acquire_many(MAX_PENDING_MIB);
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {

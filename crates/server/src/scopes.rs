@@ -23,14 +23,7 @@ pub enum Scope {
 
 impl Scope {
     /// The scopes of access tokens, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
-        Self::ReadSuites,
-        Self::WriteSuites,
-        Self::ReadTestPlan,
-        Self::WriteTestPlan,
-        Self::ReadTestPool,
-        Self::WriteTestPool,
-    ];
+    pub const ALL: [Self; 6] = *Self::OF_POLICIES.first_chunk().expect("one scope more");
 
     /// The scopes that an OIDC policy may grant.
     pub const OF_POLICIES: [Self; 7] = [

@@ -7,39 +7,23 @@ use rand::RngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use test_engine_store::TokenKind;
 
-/// Each kind has its own prefix, so that people and secret scanners recognize it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SecretKind {
-    /// An API access token.
-    Access,
-    /// The upload token of a suite.
-    Suite,
-    /// A session cookie.
-    Session,
-}
-
-impl SecretKind {
-    const fn prefix(self) -> &'static str {
-        match self {
-            Self::Access => "tea_",
-            Self::Suite => "tes_",
-            Self::Session => "tew_",
-        }
-    }
-}
-
-/// SHA-256 of a secret.
 pub(crate) type SecretHash = [u8; 32];
 
-/// A new secret: the prefix of its kind and 40 hexadecimal digits.
-pub(crate) fn generate(kind: SecretKind) -> SecretString {
+/// A new secret: a prefix by which people and secret scanners recognize its kind, and 40
+/// hexadecimal digits.
+pub(crate) fn generate(kind: TokenKind) -> SecretString {
+    let prefix = match kind {
+        TokenKind::Access => "tea_",
+        TokenKind::Suite => "tes_",
+        TokenKind::Session => "tew_",
+    };
     let mut random = [0_u8; 20];
     rand::rng().fill_bytes(&mut random);
-    SecretString::from(format!("{}{}", kind.prefix(), hex::encode(random)))
+    SecretString::from(format!("{prefix}{}", hex::encode(random)))
 }
 
-/// 256 random bits.
 pub(crate) fn random() -> [u8; 32] {
     let mut random = [0_u8; 32];
     rand::rng().fill_bytes(&mut random);
@@ -71,12 +55,12 @@ pub(crate) fn form_token(session_secret: &str) -> String {
 mod tests {
     use secrecy::ExposeSecret as _;
 
-    use super::{SecretKind, equal, form_token, generate, hash};
+    use super::{TokenKind, equal, form_token, generate, hash};
 
     #[test]
     fn secrets_are_unique_and_start_with_the_prefix_of_their_kind() {
-        let first = generate(SecretKind::Access);
-        let second = generate(SecretKind::Access);
+        let first = generate(TokenKind::Access);
+        let second = generate(TokenKind::Access);
         assert!(first.expose_secret().starts_with("tea_"));
         assert_eq!(first.expose_secret().len(), 44);
         assert_ne!(first.expose_secret(), second.expose_secret());
@@ -84,10 +68,8 @@ mod tests {
 
     #[test]
     fn the_hash_is_plain_sha256() {
-        assert_eq!(
-            hex::encode(hash("abc")),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex::encode(hash("abc")), expected);
     }
 
     #[test]

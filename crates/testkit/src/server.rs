@@ -84,7 +84,7 @@ impl TestServer {
             let store = open_store(&config(&self.data).storage)
                 .await
                 .expect("the database opens");
-            let suite = admin::create_suite(&store, ORGANIZATION, slug, slug, "main", now)
+            let suite = admin::create_suite(&store, ORGANIZATION, admin::new_suite(slug), now)
                 .await
                 .expect("a suite can be created");
             let organization = admin::organization(&store, ORGANIZATION)

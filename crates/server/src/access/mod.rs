@@ -100,7 +100,6 @@ pub(crate) enum AccessError {
     Store(#[from] StoreError),
 }
 
-/// Finds the principal or suite of a secret.
 pub(crate) struct Authenticator {
     store: Store,
     links: Links,

@@ -5,13 +5,13 @@
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use tar::EntryType;
 use test_engine_store::CommitRecord;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::records::{self, BadRecord, Line};
@@ -25,7 +25,6 @@ const MAX_METADATA_BYTES: u64 = 1024 * 1024;
 const MAX_NAME_BYTES: u64 = 64 * 1024;
 /// Including directories and long names.
 const MAX_ENTRIES: usize = 100;
-/// Further problems are only counted.
 const MAX_PROBLEMS: usize = 20;
 /// Maximum ratio of unpacked bytes to the limit for packed bytes. Patches compress to about a
 /// tenth; a decompression bomb to a thousandth.
@@ -90,20 +89,6 @@ pub(super) struct Owner {
     pub(super) suite: Uuid,
 }
 
-/// Cancels a blocking reader.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Cancellation(Arc<AtomicBool>);
-
-impl Cancellation {
-    pub(super) fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// The contents of a valid archive.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
@@ -111,7 +96,6 @@ pub(super) struct Summary {
     pub(super) commits: u64,
     /// Invalid records and repeated commits.
     pub(super) skipped: u64,
-    /// The first problems.
     pub(super) problems: Vec<String>,
 }
 
@@ -133,7 +117,7 @@ pub(super) fn validate(
     file: impl Read,
     owner: Owner,
     limit: u64,
-    cancellation: &Cancellation,
+    cancellation: &CancellationToken,
 ) -> Result<Summary, ReadError> {
     let mut summary = Summary::default();
     let mut metadata = None;
@@ -174,7 +158,7 @@ pub(super) fn validate(
 pub(super) fn commits(
     file: impl Read,
     limit: u64,
-    cancellation: &Cancellation,
+    cancellation: &CancellationToken,
     take: &mut dyn FnMut(CommitRecord, usize) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     walk(file, limit, cancellation, &mut |part| match part {
@@ -194,23 +178,24 @@ enum Part {
 fn walk(
     file: impl Read,
     limit: u64,
-    cancellation: &Cancellation,
+    cancellation: &CancellationToken,
     each: &mut dyn FnMut(Part) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    let failure = Arc::new(Failure::default());
+    let failure = Failure::default();
     let source = Source {
         file: BufReader::with_capacity(256 * 1024, file),
         cancellation: cancellation.clone(),
-        failure: Arc::clone(&failure),
+        failure: failure.clone(),
     };
     let limit = limit.saturating_mul(MAX_RATIO);
     let unpacked = Unpacked {
         gzip: MultiGzDecoder::new(source),
-        left: limit,
-        failure: Arc::clone(&failure),
+        limit,
+        size: 0,
+        failure: failure.clone(),
     };
     walk_entries(unpacked, each).map_err(|error| match error {
-        ReadError::Rejected(Rejection::Tar(error)) => failure.cause_of(error, limit),
+        ReadError::Rejected(Rejection::Tar(_)) => failure.take().unwrap_or(error),
         other => other,
     })
 }
@@ -377,60 +362,39 @@ fn check_metadata(bytes: &[u8], owner: Owner) -> Result<Option<u64>, Rejection> 
     Ok(metadata.commit_count)
 }
 
-/// Failures below the tar reader, which returns them as its own errors.
-#[derive(Debug, Default)]
-struct Failure {
-    source: std::sync::Mutex<Option<io::Error>>,
-    cancelled: AtomicBool,
-    too_large: AtomicBool,
-    gzip: AtomicBool,
-}
+/// The first failure below the tar reader, which would report it as its own.
+#[derive(Clone, Default)]
+struct Failure(Arc<Mutex<Option<ReadError>>>);
 
 impl Failure {
-    /// The cause of an error of the tar reader.
-    fn cause_of(&self, error: io::Error, limit: u64) -> ReadError {
-        let source = self
-            .source
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        if self.cancelled.load(Ordering::Relaxed) {
-            ReadError::Cancelled
-        } else if let Some(source) = source {
-            ReadError::Source(source)
-        } else if self.too_large.load(Ordering::Relaxed) {
-            Rejection::Bomb { limit }.into()
-        } else if self.gzip.load(Ordering::Relaxed) {
-            Rejection::Gzip(error).into()
-        } else {
-            Rejection::Tar(error).into()
-        }
+    fn take(&self) -> Option<ReadError> {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.take()
+    }
+
+    /// Returns an error for the tar reader.
+    fn set(&self, failure: impl Into<ReadError>) -> io::Error {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(failure.into());
+        io::Error::other("failed below the tar reader")
     }
 }
 
-/// The packed archive.
 struct Source<R> {
     file: BufReader<R>,
-    cancellation: Cancellation,
-    failure: Arc<Failure>,
+    cancellation: CancellationToken,
+    failure: Failure,
 }
 
 impl<R: Read> Read for Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.cancellation.is_cancelled() {
-            self.failure.cancelled.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("cancelled"));
+            return Err(self.failure.set(ReadError::Cancelled));
         }
         let available = match self.file.fill_buf() {
             Ok(available) => available,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            Err(error) => {
-                let copy = io::Error::new(error.kind(), error.to_string());
-                if let Ok(mut source) = self.failure.source.lock() {
-                    *source = Some(error);
-                }
-                return Err(copy);
-            }
+            Err(error) => return Err(self.failure.set(ReadError::Source(error))),
         };
         let length = available.len().min(buffer.len());
         buffer[..length].copy_from_slice(&available[..length]);
@@ -442,9 +406,9 @@ impl<R: Read> Read for Source<R> {
 /// The tar, with a limit.
 struct Unpacked<R> {
     gzip: MultiGzDecoder<R>,
-    /// Bytes up to the limit.
-    left: u64,
-    failure: Arc<Failure>,
+    limit: u64,
+    size: u64,
+    failure: Failure,
 }
 
 impl<R: Read> Read for Unpacked<R> {
@@ -452,16 +416,12 @@ impl<R: Read> Read for Unpacked<R> {
         let read = match self.gzip.read(buffer) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            Err(error) => {
-                self.failure.gzip.store(true, Ordering::Relaxed);
-                return Err(error);
-            }
+            Err(error) => return Err(self.failure.set(Rejection::Gzip(error))),
         };
-        let Some(left) = self.left.checked_sub(read as u64) else {
-            self.failure.too_large.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("too large"));
-        };
-        self.left = left;
+        self.size = self.size.saturating_add(read as u64);
+        if self.size > self.limit {
+            return Err(self.failure.set(Rejection::Bomb { limit: self.limit }));
+        }
         Ok(read)
     }
 }

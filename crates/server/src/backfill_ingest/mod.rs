@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use test_engine_store::{BackfillOutcome, CommitRecord, PendingBackfill, Store, StoreError};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
-use self::archive::{Cancellation, Owner, ReadError};
+use self::archive::{Owner, ReadError};
 use crate::App;
 use crate::blobs::{BlobError, Blobs, Key};
 
@@ -27,7 +28,6 @@ const RETRY_AFTER: i64 = 30_000;
 const MAX_CLAIMS: u64 = 5;
 /// Milliseconds until an expired form is deleted: an upload that started in time may still finish.
 const DELETE_FORMS_AFTER: i64 = 60 * 60 * 1000;
-/// Maximum commits per transaction.
 const BATCH: usize = 100;
 /// Approximate maximum bytes per transaction.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -169,8 +169,9 @@ async fn read(
     let file = app.blobs.open_locally(key).await?;
     let file = file.ok_or(IngestError::NotFound)?;
     // Blocking threads do not stop when this future is dropped.
-    let cancel = CancelOnDrop(Cancellation::default());
-    let cancellation = cancel.0.clone();
+    let token = CancellationToken::new();
+    let _cancel_on_drop = token.clone().drop_guard();
+    let cancellation = token.clone();
     let validation = tokio::task::spawn_blocking(move || {
         let summary = archive::validate(&file, owner, limit, &cancellation);
         (file, summary)
@@ -185,7 +186,7 @@ async fn read(
         }
         Err(error) => return Err(IngestError::Read(error)),
     };
-    write(&app.store, backfill, file, limit, cancel.0.clone()).await?;
+    write(&app.store, backfill, file, limit, token.clone()).await?;
     Ok(BackfillOutcome::Ingested {
         commits: summary.commits,
         skipped_records: summary.skipped,
@@ -199,7 +200,7 @@ async fn write(
     backfill: &PendingBackfill,
     mut file: File,
     limit: u64,
-    cancellation: Cancellation,
+    cancellation: CancellationToken,
 ) -> Result<(), IngestError> {
     let (sender, mut batches) = mpsc::channel::<Vec<CommitRecord>>(1);
     let reader = tokio::task::spawn_blocking(move || {
@@ -227,12 +228,4 @@ async fn write(
     }
     let read = reader.await.map_err(|_panic| IngestError::Thread)?;
     read.map_err(IngestError::Read)
-}
-
-struct CancelOnDrop(Cancellation);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }

@@ -25,7 +25,6 @@ pub(crate) struct FormKey([u8; 32]);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SignedForm {
-    /// The id of the archive.
     pub(crate) upload: Uuid,
     pub(crate) suite: Uuid,
     pub(crate) expires_at: Timestamp,
@@ -41,7 +40,6 @@ pub(crate) enum FormError {
     /// The fields were changed, or signed with the key of another database.
     #[error("The form's signature does not match its fields. Request a new form.")]
     Signature,
-    /// The form is for another suite than the URL.
     #[error("The form belongs to another suite. Request a form for this one.")]
     OtherSuite,
     #[error("The form has expired. Request a new one.")]
@@ -68,7 +66,6 @@ impl FormKey {
         ])
     }
 
-    /// Checks signature, suite and expiry.
     pub(crate) fn check(
         &self,
         fields: &BTreeMap<String, String>,

@@ -33,7 +33,6 @@ impl Backfills {
         }
     }
 
-    /// Returns the previous value.
     pub(crate) fn set_current(&self, archive: Option<Uuid>) -> Option<Uuid> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *current, archive)

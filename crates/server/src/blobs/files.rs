@@ -19,7 +19,6 @@ const PARTIAL: &str = "unfinished";
 /// Age in milliseconds at which a partial file is abandoned: longer than any upload may take.
 const ABANDONED_AFTER: i64 = 24 * 60 * 60 * 1000;
 
-/// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Files {
     root: Arc<Path>,
@@ -116,11 +115,8 @@ impl Files {
         read: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> Result<Option<T>, BlobError> {
         let path = self.path(key);
-        let result = {
-            let path = path.clone();
-            blocking(move || read(&path)).await
-        };
-        match result {
+        let target = path.clone();
+        match blocking(move || read(&target)).await {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(BlobError::File { path, source }),
@@ -153,7 +149,6 @@ fn create_parent(path: &Path) -> io::Result<PathBuf> {
     Ok(directory)
 }
 
-/// Makes the names of files in a directory durable.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()
 }
@@ -161,10 +156,8 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => Err(io::Error::other(error)),
-    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
@@ -206,10 +199,7 @@ mod tests {
         let size = files.receive(&key, stream(&["abc", "ab"]), 5).await;
         assert_eq!(size.unwrap(), 5);
         assert_eq!(files.get(&key).await.unwrap().unwrap(), "abcab");
-        assert_eq!(
-            names(&directory.path().join("blobs/unfinished")),
-            Vec::<PathBuf>::new()
-        );
+        assert!(names(&directory.path().join("blobs/unfinished")).is_empty());
     }
 
     #[tokio::test]
@@ -233,12 +223,8 @@ mod tests {
         let partial = directory.path().join(PARTIAL);
         fs::create_dir_all(&partial).unwrap();
         fs::write(partial.join("a"), "x").unwrap();
-        let written = std::fs::metadata(partial.join("a"))
-            .unwrap()
-            .modified()
-            .unwrap()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
+        let written = fs::metadata(partial.join("a")).unwrap().modified().unwrap();
+        let written = written.duration_since(std::time::UNIX_EPOCH).unwrap();
         let written = Timestamp::from_millis(i64::try_from(written.as_millis()).unwrap());
         Files::open(directory.path().to_owned(), written.plus_millis(60_000)).unwrap();
         assert_eq!(names(&partial).len(), 1);

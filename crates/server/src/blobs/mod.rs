@@ -46,7 +46,6 @@ impl From<object_store::Error> for BlobError {
     }
 }
 
-/// The key of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key(String);
 
@@ -63,7 +62,6 @@ impl Key {
         Self(format!("backfills/rejected/{suite}/{upload}.tar.gz"))
     }
 
-    /// An uploaded result file, compressed.
     pub(crate) fn raw_upload(suite: Uuid, run: Uuid, upload: Uuid) -> Self {
         Self(format!("uploads/{suite}/{run}/{upload}.gz"))
     }
@@ -73,7 +71,6 @@ impl Key {
     }
 }
 
-/// What a presigned form allows.
 pub(crate) struct FormRequest<'a> {
     pub(crate) key: &'a Key,
     /// Maximum bytes of the file.
@@ -82,7 +79,6 @@ pub(crate) struct FormRequest<'a> {
     pub(crate) expires_at: Timestamp,
 }
 
-/// Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Blobs {
     Files(Files),
@@ -108,7 +104,6 @@ impl Blobs {
         }
     }
 
-    /// Stores an object durably.
     pub(crate) async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), BlobError> {
         match self {
             Self::Files(files) => {

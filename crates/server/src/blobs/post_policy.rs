@@ -30,7 +30,6 @@ pub(super) struct Policy<'a> {
     pub(super) expires_at: jiff::Timestamp,
 }
 
-/// All fields of the form.
 pub(super) fn fields(signer: &Signer<'_>, policy: &Policy<'_>) -> BTreeMap<String, String> {
     let date = policy.now.strftime("%Y%m%d").to_string();
     let time = policy.now.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -129,10 +128,8 @@ mod tests {
             expires_at: "2026-11-22T10:15:00Z".parse().unwrap(),
         };
         let fields = fields(&signer, &policy);
-        assert_eq!(
-            fields["x-amz-credential"],
-            "me/20261122/eu-west-1/s3/aws4_request"
-        );
+        let credential = "me/20261122/eu-west-1/s3/aws4_request";
+        assert_eq!(fields["x-amz-credential"], credential);
         assert_eq!(fields["x-amz-date"], "20261122T100000Z");
         let document = STANDARD.decode(&fields["policy"]).unwrap();
         let document: serde_json::Value = serde_json::from_slice(&document).unwrap();

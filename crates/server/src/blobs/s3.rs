@@ -18,15 +18,10 @@ use super::post_policy::{self, Policy, Signer};
 use super::{BlobError, FormRequest, Key};
 use crate::config::S3Settings;
 
-/// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct S3 {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     client: AmazonS3,
-    settings: S3Settings,
+    settings: Arc<S3Settings>,
 }
 
 impl S3 {
@@ -51,10 +46,8 @@ impl S3 {
             .build()
             .map_err(|error| BlobError::Settings(Box::new(error)))?;
         Ok(Self {
-            inner: Arc::new(Inner {
-                client,
-                settings: settings.clone(),
-            }),
+            client,
+            settings: Arc::new(settings.clone()),
         })
     }
 
@@ -63,19 +56,19 @@ impl S3 {
     }
 
     fn full_key(&self, key: &Key) -> String {
-        match self.inner.settings.prefix.as_str() {
+        match self.settings.prefix.as_str() {
             "" => key.as_str().to_owned(),
             prefix => format!("{prefix}/{}", key.as_str()),
         }
     }
 
     pub(super) fn uri(&self, key: &Key) -> String {
-        format!("s3://{}/{}", self.inner.settings.bucket, self.full_key(key))
+        format!("s3://{}/{}", self.settings.bucket, self.full_key(key))
     }
 
     /// The URL of the bucket, to which forms are sent.
     fn url(&self) -> String {
-        let settings = &self.inner.settings;
+        let settings = &self.settings;
         match &settings.endpoint {
             Some(endpoint) => format!("{endpoint}/{}", settings.bucket),
             None => format!(
@@ -86,15 +79,15 @@ impl S3 {
     }
 
     pub(super) async fn form(&self, request: FormRequest<'_>) -> Result<PresignedForm, BlobError> {
-        let credential = self.inner.client.credentials().get_credential().await?;
+        let credential = self.client.credentials().get_credential().await?;
         let signer = Signer {
             key_id: &credential.key_id,
             secret_key: &credential.secret_key,
             session_token: credential.token.as_deref(),
-            region: &self.inner.settings.region,
+            region: &self.settings.region,
         };
         let policy = Policy {
-            bucket: &self.inner.settings.bucket,
+            bucket: &self.settings.bucket,
             key: &self.full_key(request.key),
             limit: request.limit,
             now: instant(request.now),
@@ -110,12 +103,12 @@ impl S3 {
 
     pub(super) async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), BlobError> {
         let payload = PutPayload::from_bytes(bytes);
-        self.inner.client.put(&self.path(key), payload).await?;
+        self.client.put(&self.path(key), payload).await?;
         Ok(())
     }
 
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Bytes>, BlobError> {
-        match found(self.inner.client.get(&self.path(key)).await)? {
+        match found(self.client.get(&self.path(key)).await)? {
             Some(object) => Ok(Some(object.bytes().await?)),
             None => Ok(None),
         }
@@ -127,7 +120,7 @@ impl S3 {
             path: std::env::temp_dir(),
             source,
         };
-        let Some(object) = found(self.inner.client.get(&self.path(key)).await)? else {
+        let Some(object) = found(self.client.get(&self.path(key)).await)? else {
             return Ok(None);
         };
         let mut chunks = object.into_stream();
@@ -142,13 +135,13 @@ impl S3 {
     }
 
     pub(super) async fn size(&self, key: &Key) -> Result<Option<u64>, BlobError> {
-        let metadata = found(self.inner.client.head(&self.path(key)).await)?;
+        let metadata = found(self.client.head(&self.path(key)).await)?;
         Ok(metadata.map(|metadata| metadata.size))
     }
 
     pub(super) async fn rename(&self, from: &Key, to: &Key) -> Result<(), BlobError> {
         let (source, target) = (self.path(from), self.path(to));
-        match self.inner.client.copy(&source, &target).await {
+        match self.client.copy(&source, &target).await {
             Ok(()) => self.delete(from).await,
             // Renamed before.
             Err(object_store::Error::NotFound { .. }) if self.size(to).await?.is_some() => Ok(()),
@@ -157,7 +150,7 @@ impl S3 {
     }
 
     pub(super) async fn delete(&self, key: &Key) -> Result<(), BlobError> {
-        found(self.inner.client.delete(&self.path(key)).await).map(drop)
+        found(self.client.delete(&self.path(key)).await).map(drop)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use secrecy::ExposeSecret as _;
-use test_engine_store::Store;
+use secrecy::{ExposeSecret as _, SecretString};
+use test_engine_store::{NewSuite, Store};
 
 use super::output;
 use super::suite::split_path;
@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
     let (organization, suite) = split_path(&arguments.path).context("failed to read the suite")?;
     let store = super::open(&arguments.storage).await?;
-    let branch = &arguments.default_branch;
+    let branch = arguments.default_branch;
     let (access, uploads) = create(&store, &organization, &suite, branch)
         .await
         .context("failed to create the suite and its tokens")?;
@@ -62,7 +62,7 @@ async fn create(
     store: &Store,
     organization: &str,
     suite: &str,
-    branch: &str,
+    branch: String,
 ) -> Result<(String, String), AdminError> {
     let now = Clock::System.now();
     let organization = match admin::organization(store, organization).await {
@@ -72,28 +72,26 @@ async fn create(
         found => found?,
     };
     let uploads = match admin::suite(store, &organization.slug, suite).await {
-        Ok(suite) => {
-            admin::create_suite_token(store, &suite, None, now)
-                .await?
-                .secret
-        }
         Err(AdminError::NoSuite { .. }) => {
-            admin::create_suite(store, &organization.slug, suite, suite, branch, now)
-                .await?
-                .token
+            let suite = NewSuite {
+                default_branch: branch,
+                ..admin::new_suite(suite)
+            };
+            let created = admin::create_suite(store, &organization.slug, suite, now);
+            created.await?.token
         }
-        Err(error) => return Err(error),
+        found => {
+            let suite = found?;
+            let created = admin::create_suite_token(store, &suite, None, now);
+            created.await?.secret
+        }
     };
     let request = TokenRequest {
         scopes: PIPELINE_SCOPES.to_vec(),
         description: Some(format!("pipelines of {suite}")),
         expires_at: None,
     };
-    let access = admin::create_token(store, &organization, request, now)
-        .await?
-        .secret;
-    Ok((
-        access.expose_secret().to_owned(),
-        uploads.expose_secret().to_owned(),
-    ))
+    let access = admin::create_token(store, &organization, request, now).await?;
+    let exposed = |secret: &SecretString| secret.expose_secret().to_owned();
+    Ok((exposed(&access.secret), exposed(&uploads)))
 }

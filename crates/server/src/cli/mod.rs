@@ -108,7 +108,6 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Opens the database, for commands that do not need a server.
 async fn open(storage: &Storage) -> anyhow::Result<test_engine_store::Store> {
     crate::open_store(storage)
         .await

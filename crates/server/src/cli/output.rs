@@ -16,7 +16,6 @@ pub(super) fn print_error(text: &str) {
     let _unreported = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Prints indented JSON to stdout.
 pub(super) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&serde_json::to_string_pretty(value)?)
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use test_engine_store::Page;
+use test_engine_store::{NewSuite, Page};
 
 use super::output;
 use crate::admin;
@@ -102,13 +102,15 @@ async fn create(create: Create) -> anyhow::Result<()> {
             bail!("failed to create the suite: give ORGANIZATION/SUITE, or --organization");
         }
     };
-    let name = create.name.unwrap_or_else(|| slug.clone());
     // First, so that an invalid policy does not leave a suite without a policy.
     let policy = create.oidc_policy.as_deref().map(read_policy).transpose()?;
     let store = super::open(&create.storage).await?;
-    let branch = &create.default_branch;
-    let now = Clock::System.now();
-    let created = admin::create_suite(&store, &organization, &slug, &name, branch, now)
+    let suite = NewSuite {
+        name: create.name.unwrap_or_else(|| slug.clone()),
+        default_branch: create.default_branch,
+        ..admin::new_suite(&slug)
+    };
+    let created = admin::create_suite(&store, &organization, suite, Clock::System.now())
         .await
         .context("failed to create the suite")?;
     if let Some(policy) = &policy {

@@ -17,10 +17,8 @@ pub struct Web {
 pub struct Oidc {
     /// Also fetch the keys of OIDC issuers over plain HTTP from loopback addresses; for testing
     /// only
-    #[arg(
-        long = "oidc-allow-loopback-http",
-        env = "TEST_ENGINE_OIDC_ALLOW_LOOPBACK_HTTP"
-    )]
+    #[arg(long = "oidc-allow-loopback-http")]
+    #[arg(env = "TEST_ENGINE_OIDC_ALLOW_LOOPBACK_HTTP")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub allow_loopback_http: bool,
 }
@@ -29,19 +27,12 @@ pub struct Oidc {
 #[derive(Clone, Debug, clap::Args)]
 pub struct MetricsAccess {
     /// Bearer token that gives access to GET /metrics
-    #[arg(
-        long = "metrics-token",
-        value_name = "TOKEN",
-        env = "TEST_ENGINE_METRICS_TOKEN"
-    )]
-    #[arg(hide_env_values = true)]
+    #[arg(long = "metrics-token", value_name = "TOKEN")]
+    #[arg(env = "TEST_ENGINE_METRICS_TOKEN", hide_env_values = true)]
     pub token: Option<SecretString>,
     /// Let everyone who can reach the server read GET /metrics
-    #[arg(
-        id = "metrics_open",
-        long = "metrics-open",
-        env = "TEST_ENGINE_METRICS_OPEN"
-    )]
+    #[arg(id = "metrics_open", long = "metrics-open")]
+    #[arg(env = "TEST_ENGINE_METRICS_OPEN")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub open: bool,
 }

@@ -49,66 +49,40 @@ pub struct S3Keys {
 pub(crate) struct BlobStoreInput {
     /// Object storage: file:///a/directory or s3://bucket/prefix; by default a directory in the
     /// data directory
-    #[arg(
-        long = "blob-store",
-        value_name = "URL",
-        env = "TEST_ENGINE_BLOB_STORE"
-    )]
+    #[arg(long = "blob-store", value_name = "URL")]
+    #[arg(env = "TEST_ENGINE_BLOB_STORE")]
     url: Option<String>,
     /// URL of an S3-compatible service; by default AWS
-    #[arg(
-        long = "s3-endpoint",
-        value_name = "URL",
-        env = "TEST_ENGINE_S3_ENDPOINT"
-    )]
+    #[arg(long = "s3-endpoint", value_name = "URL")]
+    #[arg(env = "TEST_ENGINE_S3_ENDPOINT")]
     endpoint: Option<String>,
     // The default is what most services other than AWS expect.
     /// Region of the bucket
-    #[arg(
-        long = "s3-region",
-        value_name = "REGION",
-        env = "TEST_ENGINE_S3_REGION"
-    )]
-    #[arg(default_value = "us-east-1")]
+    #[arg(long = "s3-region", value_name = "REGION")]
+    #[arg(env = "TEST_ENGINE_S3_REGION", default_value = "us-east-1")]
     region: String,
     /// Access key id for the bucket; by default the credentials of the AWS instance or container
-    #[arg(
-        long = "s3-access-key-id",
-        value_name = "ID",
-        env = "TEST_ENGINE_S3_ACCESS_KEY_ID"
-    )]
+    #[arg(long = "s3-access-key-id", value_name = "ID")]
+    #[arg(env = "TEST_ENGINE_S3_ACCESS_KEY_ID")]
     access_key_id: Option<String>,
     /// Secret access key; use the variable to keep it out of process lists
-    #[arg(
-        long = "s3-secret-access-key",
-        value_name = "SECRET",
-        hide_env_values = true
-    )]
-    #[arg(env = "TEST_ENGINE_S3_SECRET_ACCESS_KEY")]
+    #[arg(long = "s3-secret-access-key", value_name = "SECRET")]
+    #[arg(hide_env_values = true, env = "TEST_ENGINE_S3_SECRET_ACCESS_KEY")]
     secret_access_key: Option<SecretString>,
     /// Keep every uploaded result file unchanged in object storage
     #[arg(long, env = "TEST_ENGINE_KEEP_RAW_UPLOADS", value_parser = BoolishValueParser::new())]
     pub(crate) keep_raw_uploads: bool,
 }
 
-/// Invalid settings of object storage.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum BlobStoreError {
-    /// Neither a directory nor a bucket.
+pub(crate) enum BlobStoreError {
     #[error("--blob-store {given:?} is neither file:///a/directory nor s3://bucket/prefix")]
-    Url {
-        /// The invalid value.
-        given: String,
-    },
-    /// Not the URL of a service.
+    Url { given: String },
     #[error("--s3-endpoint {given:?} is not a URL: {problem}")]
     Endpoint {
-        /// The invalid value.
         given: String,
-        /// Reads after a colon.
         problem: &'static str,
     },
-    /// Half of an access key.
     #[error("--s3-access-key-id and --s3-secret-access-key belong together: set both or neither")]
     HalfAKey,
 }
@@ -125,11 +99,8 @@ impl BlobStore {
         if let Some(path) = given.strip_prefix("file://") {
             // A URL without the third slash would name another host.
             let is_local = path.starts_with('/') && path.len() > 1;
-            return if is_local {
-                Ok(Self::Directory(path.into()))
-            } else {
-                Err(unknown())
-            };
+            let directory = is_local.then(|| Self::Directory(path.into()));
+            return directory.ok_or_else(unknown);
         }
         let rest = given.strip_prefix("s3://").ok_or_else(unknown)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
@@ -159,17 +130,15 @@ impl BlobStore {
 }
 
 fn endpoint(given: &str) -> Result<String, BlobStoreError> {
-    match super::Network::parse_public_url(given) {
-        Ok(Some(url)) => Ok(url),
-        Ok(None) => Err(BlobStoreError::Endpoint {
-            given: given.to_owned(),
-            problem: "it is empty",
-        }),
-        Err(error) => Err(BlobStoreError::Endpoint {
-            given: error.given,
-            problem: error.problem,
-        }),
-    }
+    let problem = match super::Network::parse_public_url(given) {
+        Ok(Some(url)) => return Ok(url),
+        Ok(None) => "it is empty",
+        Err(error) => error.problem,
+    };
+    Err(BlobStoreError::Endpoint {
+        given: given.to_owned(),
+        problem,
+    })
 }
 
 #[cfg(test)]
@@ -209,10 +178,7 @@ mod tests {
             let Ok(BlobStore::S3(settings)) = parse(given) else {
                 panic!("{given:?} is a bucket")
             };
-            assert_eq!(
-                (settings.bucket.as_str(), settings.prefix.as_str()),
-                (bucket, prefix)
-            );
+            assert_eq!((&*settings.bucket, &*settings.prefix), (bucket, prefix));
             assert!(settings.keys.is_none());
         }
     }
@@ -245,10 +211,8 @@ mod tests {
                 ..super::super::defaults()
             })
         };
-        assert_eq!(
-            parse(None, Some("id")).err(),
-            Some(BlobStoreError::HalfAKey)
-        );
+        let half = parse(None, Some("id")).unwrap_err();
+        assert_eq!(half, BlobStoreError::HalfAKey);
         assert!(parse(Some("minio:9000"), None).is_err());
         assert!(parse(Some(""), None).is_err());
         let Ok(BlobStore::S3(settings)) = parse(Some("http://minio:9000/"), None) else {

@@ -13,19 +13,11 @@ pub enum LogFormat {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Logs {
     /// Format of log lines
-    #[arg(
-        long = "log-format",
-        value_name = "FORMAT",
-        env = "TEST_ENGINE_LOG_FORMAT"
-    )]
-    #[arg(default_value = "text")]
+    #[arg(long = "log-format", value_name = "FORMAT")]
+    #[arg(env = "TEST_ENGINE_LOG_FORMAT", default_value = "text")]
     pub format: LogFormat,
     /// Log level, such as info or debug, or tracing directives, such as info,test_engine=debug
-    #[arg(
-        long = "log-level",
-        value_name = "LEVEL",
-        env = "TEST_ENGINE_LOG_LEVEL"
-    )]
-    #[arg(default_value = "info")]
+    #[arg(long = "log-level", value_name = "LEVEL")]
+    #[arg(env = "TEST_ENGINE_LOG_LEVEL", default_value = "info")]
     pub filter: String,
 }

@@ -16,12 +16,12 @@ use clap::Args;
 use clap::builder::{OsStr, Resettable};
 
 pub use access::{MetricsAccess, Oidc, Web};
-pub(crate) use blob_store::BlobStoreInput;
-pub use blob_store::{BlobStore, BlobStoreError, S3Keys, S3Settings};
+pub use blob_store::{BlobStore, S3Keys, S3Settings};
+pub(crate) use blob_store::{BlobStoreError, BlobStoreInput};
 pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
-pub(crate) use network::DEFAULT_LISTEN;
-pub use network::{Network, PublicUrlError};
+pub use network::Network;
+pub(crate) use network::{DEFAULT_LISTEN, PublicUrlError};
 pub use planning::Planning;
 pub use retention::Retention;
 pub use storage::Storage;
@@ -45,14 +45,10 @@ pub struct Config {
 impl Config {
     /// The defaults with this data directory.
     pub fn in_directory(data_dir: impl Into<std::path::PathBuf>) -> Self {
-        let storage: Storage = defaults();
-        Self::with_storage(Storage {
+        let storage = Storage {
             data_dir: data_dir.into(),
-            ..storage
-        })
-    }
-
-    pub(crate) fn with_storage(storage: Storage) -> Self {
+            ..defaults()
+        };
         Self {
             network: defaults(),
             oidc: defaults(),

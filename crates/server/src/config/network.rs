@@ -21,11 +21,8 @@ pub struct Network {
     #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
     pub public_url: Option<String>,
     /// Seconds that requests in progress may take during shutdown
-    #[arg(
-        long = "shutdown-seconds",
-        value_name = "SECONDS",
-        env = "TEST_ENGINE_SHUTDOWN_SECONDS"
-    )]
+    #[arg(long = "shutdown-seconds", value_name = "SECONDS")]
+    #[arg(env = "TEST_ENGINE_SHUTDOWN_SECONDS")]
     #[arg(default_value = "30", value_parser = value_parser!(u32).map(seconds))]
     pub shutdown_limit: Duration,
 }
@@ -34,19 +31,16 @@ fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
 }
 
-/// An invalid public URL.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{given:?} is not a public URL: {problem}")]
-pub struct PublicUrlError {
-    /// The invalid value.
-    pub given: String,
-    /// Reads after a colon.
-    pub problem: &'static str,
+pub(crate) struct PublicUrlError {
+    given: String,
+    pub(super) problem: &'static str,
 }
 
 impl Network {
     /// Checks a public URL and removes slashes at its end; `None` if it is empty.
-    pub fn parse_public_url(given: &str) -> Result<Option<String>, PublicUrlError> {
+    pub(crate) fn parse_public_url(given: &str) -> Result<Option<String>, PublicUrlError> {
         let trimmed = given.trim().trim_end_matches('/');
         let problem = |problem| PublicUrlError {
             given: given.to_owned(),

@@ -22,12 +22,8 @@ pub struct Storage {
     pub data_dir: PathBuf,
     /// Database to use instead of a file in the data directory, such as
     /// postgres://user:password@host/database
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TEST_ENGINE_DATABASE_URL",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", env = "TEST_ENGINE_DATABASE_URL")]
+    #[arg(hide_env_values = true)]
     pub database_url: Option<SecretString>,
     /// Maximum number of connections to a Postgres database
     #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_DATABASE_CONNECTIONS")]

@@ -14,7 +14,6 @@ use super::run_env::RunEnv;
 use super::tags;
 use crate::selectors;
 
-/// The properties of an upload that its executions depend on.
 struct Source<'a> {
     format: Format,
     runner: String,

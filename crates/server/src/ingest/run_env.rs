@@ -20,12 +20,9 @@ impl RunEnv {
     pub(super) fn new(sent: &BTreeMap<String, String>) -> Self {
         let mut pairs = BTreeMap::new();
         for (key, value) in sent {
-            let value = truncated(value, MAX_VALUE_BYTES);
-            let entry = pairs
-                .entry(key.trim().to_lowercase())
-                .or_insert_with(String::new);
+            let entry: &mut String = pairs.entry(key.trim().to_lowercase()).or_default();
             if entry.is_empty() {
-                value.clone_into(entry);
+                truncated(value, MAX_VALUE_BYTES).clone_into(entry);
             }
         }
         Self(pairs)
@@ -73,17 +70,12 @@ impl RunEnv {
             .is_some_and(|ci| ci.eq_ignore_ascii_case("buildkite"))
     }
 
-    /// In lower case.
     pub(super) fn runner(&self) -> String {
         self.get("test_runner").unwrap_or_default().to_lowercase()
     }
 
     pub(super) fn to_json(&self) -> String {
-        let pairs = self
-            .0
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()));
-        pairs.collect::<serde_json::Value>().to_string()
+        serde_json::json!(self.0).to_string()
     }
 }
 
@@ -101,18 +93,13 @@ pub(super) fn truncated(text: &str, bytes: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use uuid::Uuid;
 
+    use super::super::tests::fields;
     use super::{RunEnv, truncated};
 
     fn run_env(pairs: &[(&str, &str)]) -> RunEnv {
-        let sent: BTreeMap<String, String> = pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect();
-        RunEnv::new(&sent)
+        RunEnv::new(&fields(pairs))
     }
 
     #[test]
@@ -120,43 +107,29 @@ mod tests {
         assert!(run_env(&[("CI", "buildkite")]).is_buildkite());
         assert!(run_env(&[("ci", "Buildkite")]).is_buildkite());
         assert!(!run_env(&[("ci", "generic")]).is_buildkite());
-        assert_eq!(
-            run_env(&[("CI", ""), ("ci", "generic")]).get("ci"),
-            Some("generic")
-        );
+        let twice = run_env(&[("CI", ""), ("ci", "generic")]);
+        assert_eq!(twice.get("ci"), Some("generic"));
     }
 
     #[test]
     fn replaces_an_empty_key_and_rejects_a_missing_one() {
         let fresh = Uuid::from_u128(7);
-        assert_eq!(
-            run_env(&[("key", "")]).key(fresh).unwrap(),
-            fresh.to_string()
-        );
-        assert_eq!(
-            run_env(&[("key", "build 1")]).key(fresh).unwrap(),
-            "build 1"
-        );
-        assert!(run_env(&[("CI", "x")]).key(fresh).is_err());
-        let long = "k".repeat(2_000);
-        assert!(run_env(&[("key", &long)]).key(fresh).is_err());
+        let key = |name: &str, value: &str| run_env(&[(name, value)]).key(fresh).ok();
+        assert_eq!(key("key", ""), Some(fresh.to_string()));
+        assert_eq!(key("key", "build 1").as_deref(), Some("build 1"));
+        assert_eq!(key("CI", "x"), None);
+        assert_eq!(key("key", &"k".repeat(2_000)), None);
     }
 
     #[test]
     fn removes_refs_heads_from_branches() {
-        assert_eq!(
-            run_env(&[("branch", "refs/heads/main")])
-                .branch()
-                .as_deref(),
-            Some("main")
-        );
-        assert_eq!(
-            run_env(&[("branch", "feature/refs/heads/x")])
-                .branch()
-                .as_deref(),
-            Some("feature/refs/heads/x")
-        );
-        assert_eq!(run_env(&[("branch", " ")]).branch(), None);
+        for (sent, branch) in [
+            ("refs/heads/main", Some("main")),
+            ("feature/refs/heads/x", Some("feature/refs/heads/x")),
+            (" ", None),
+        ] {
+            assert_eq!(run_env(&[("branch", sent)]).branch().as_deref(), branch);
+        }
     }
 
     #[test]

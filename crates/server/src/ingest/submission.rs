@@ -17,7 +17,6 @@ pub(crate) struct Submission {
     pub(crate) format: Format,
     pub(crate) run_env: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
-    /// The result file.
     pub(crate) data: Bytes,
 }
 

@@ -8,39 +8,24 @@ use test_engine_store::{NewUpload, Timestamp};
 use uuid::Uuid;
 
 use super::{Context, Submission, derive};
+use crate::admin;
 
 fn suite_id() -> test_engine_store::SuiteId {
     // Only a database can create ids.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let now = Timestamp::from_millis(0);
         let config = crate::config::Config::in_directory(directory.path());
         let store = crate::open_store(&config.storage).await.unwrap();
-        let organization = store
-            .create_organization(Uuid::now_v7(), "acme", now)
-            .await
-            .unwrap();
-        let suite = test_engine_store::NewSuite {
-            uuid: Uuid::now_v7(),
-            slug: "web".to_owned(),
-            name: "Web".to_owned(),
-            default_branch: "main".to_owned(),
-            ..Default::default()
-        };
-        let suite = store
-            .create_suite(organization.id, suite, now)
-            .await
-            .unwrap();
+        let organization = admin::create_organization(&store, "acme", now).await;
+        let suite = store.create_suite(organization.unwrap().id, admin::new_suite("web"), now);
+        let suite = suite.await.unwrap();
         store.close().await;
         suite.id
     })
 }
 
-fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(super) fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -77,18 +62,14 @@ fn selectors(upload: &NewUpload) -> Vec<Option<&str>> {
 
 #[test]
 fn derives_the_run_from_run_env() {
-    let sent = submission(
-        Format::Json,
-        &[
-            ("CI", "buildkite"),
-            ("key", "b1"),
-            ("branch", "refs/heads/main"),
-            ("job_id", "j"),
-            ("odd", "kept"),
-        ],
-        "[]",
-    );
-    let upload = upload(&sent).unwrap();
+    let run_env = [
+        ("CI", "buildkite"),
+        ("key", "b1"),
+        ("branch", "refs/heads/main"),
+        ("job_id", "j"),
+        ("odd", "kept"),
+    ];
+    let upload = upload(&submission(Format::Json, &run_env, "[]")).unwrap();
     assert_eq!(upload.run.key, "b1");
     assert_eq!(upload.run.build_id.as_deref(), Some("b1"));
     assert_eq!(upload.run.branch.as_deref(), Some("main"));
@@ -104,19 +85,12 @@ fn derives_selectors_from_files_and_tags_of_collectors() {
         {"name":"c","file_name":"x","history":{"duration":1},
             "tags":{"test.selector.primary":"spec/c_spec.rb","team":"web"}}
     ]"#;
-    let sent = submission(
-        Format::Json,
-        &[("key", "k"), ("location_prefix", "apps/web")],
-        data,
-    );
-    let upload = upload(&sent).unwrap();
+    let run_env = [("key", "k"), ("location_prefix", "apps/web")];
+    let upload = upload(&submission(Format::Json, &run_env, data)).unwrap();
+    let expected = ["a", "b", "c"].map(|name| format!("apps/web/spec/{name}_spec.rb"));
     assert_eq!(
         selectors(&upload),
-        [
-            Some("apps/web/spec/a_spec.rb"),
-            Some("apps/web/spec/b_spec.rb"),
-            Some("apps/web/spec/c_spec.rb")
-        ]
+        expected.each_ref().map(|it| Some(&**it))
     );
     assert_eq!(upload.executions[2].tags, fields(&[("team", "web")]));
 }
@@ -133,15 +107,11 @@ fn makes_paths_of_jest_relative_to_the_repository() {
         ("test_runner", "jest"),
     ];
     let upload = upload(&submission(Format::JestJson, &run_env, data)).unwrap();
-    assert_eq!(selectors(&upload), [Some("apps/web/src/a.test.js")]);
-    assert_eq!(
-        upload.executions[0].result.file_name.as_deref(),
-        Some("apps/web/src/a.test.js")
-    );
-    assert_eq!(
-        upload.executions[0].result.location.as_deref(),
-        Some("apps/web/src/a.test.js:3")
-    );
+    let file = "apps/web/src/a.test.js";
+    assert_eq!(selectors(&upload), [Some(file)]);
+    let result = &upload.executions[0].result;
+    assert_eq!(result.file_name.as_deref(), Some(file));
+    assert_eq!(result.location.as_deref(), Some(&*format!("{file}:3")));
 }
 
 #[test]
@@ -149,17 +119,11 @@ fn removes_the_leading_dot_of_rspec_files() {
     let data = r#"{"examples":[{"id":"./spec/a_spec.rb[1:1]","description":"works",
         "full_description":"A works","status":"passed","file_path":"./spec/a_spec.rb",
         "line_number":2,"run_time":0.5}],"summary":{}}"#;
-    let upload = upload(&submission(
-        Format::RspecJson,
-        &[("key", "k"), ("location_prefix", "./")],
-        data,
-    ))
-    .unwrap();
+    let run_env = [("key", "k"), ("location_prefix", "./")];
+    let upload = upload(&submission(Format::RspecJson, &run_env, data)).unwrap();
     assert_eq!(selectors(&upload), [Some("spec/a_spec.rb")]);
-    assert_eq!(
-        upload.executions[0].result.location.as_deref(),
-        Some("./spec/a_spec.rb:2")
-    );
+    let location = upload.executions[0].result.location.as_deref();
+    assert_eq!(location, Some("./spec/a_spec.rb:2"));
 }
 
 #[test]
@@ -167,12 +131,12 @@ fn derives_files_of_junit_from_the_class_name_by_runner() {
     let data =
         r#"<testsuite><testcase classname="tests.test_a.TestA" name="t" time="1"/></testsuite>"#;
     let by_runner = |runner: &str| {
-        let sent = submission(
-            Format::Junit,
-            &[("key", "k"), ("test_runner", runner)],
-            data,
-        );
-        upload(&sent).unwrap().executions[0].selector.clone()
+        let run_env = [("key", "k"), ("test_runner", runner)];
+        upload(&submission(Format::Junit, &run_env, data))
+            .unwrap()
+            .executions[0]
+            .selector
+            .clone()
     };
     assert_eq!(by_runner("pytest").as_deref(), Some("tests/test_a.py"));
     assert_eq!(by_runner("gotest").as_deref(), Some("tests.test_a.TestA"));
@@ -202,10 +166,8 @@ fn the_selector_of_go_tests_is_their_package() {
 fn rejects_too_many_results() {
     let data = r#"[{"name":"a"},{"name":"b"},{"name":"c"},{"name":""}]"#;
     let error = upload(&submission(Format::Json, &[("key", "k")], data)).unwrap_err();
-    assert!(
-        error.contains("4 results") && error.contains("maximum is 3"),
-        "{error}"
-    );
+    assert!(error.contains("4 results"), "{error}");
+    assert!(error.contains("maximum is 3"), "{error}");
 }
 
 #[test]
@@ -213,12 +175,9 @@ fn keeps_valid_results_and_reports_the_others() {
     let data = r#"[{"name":"a"},{"name":" "},{"name":"c","tags":{"mut.x":"1"}}]"#;
     let upload = upload(&submission(Format::Json, &[("key", "k")], data)).unwrap();
     assert_eq!((upload.executions.len(), upload.skipped), (2, 1));
-    assert!(
-        upload.errors[0].starts_with("result 1: "),
-        "{:?}",
-        upload.errors
-    );
-    assert!(upload.errors[1].contains("mut.x"), "{:?}", upload.errors);
+    let errors = &upload.errors;
+    assert!(errors[0].starts_with("result 1: "), "{errors:?}");
+    assert!(errors[1].contains("mut.x"), "{errors:?}");
 }
 
 // Two nodes may send the same results; their job ids differ.

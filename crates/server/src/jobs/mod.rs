@@ -44,7 +44,6 @@ fn interval(period: Duration) -> Interval {
     interval
 }
 
-/// When this server has to run a job.
 struct Schedule<'a> {
     app: &'a App,
     job: &'static str,

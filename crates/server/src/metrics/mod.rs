@@ -30,7 +30,6 @@ const SECONDS: [f64; 13] = [
 const UNMATCHED: &str = "unmatched";
 const UPLOADS: &str = "/v1/uploads";
 
-/// The media type of [`Metrics::text`].
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -46,23 +45,8 @@ struct Endpoint {
     method: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Outcome {
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Kind {
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct JobRun {
-    job: &'static str,
-    outcome: &'static str,
-}
-
-type Outcomes = Family<Outcome, Counter>;
+type Labels<const COUNT: usize> = [(&'static str, &'static str); COUNT];
+type Outcomes = Family<Labels<1>, Counter>;
 
 /// Plan requests by outcome; shared with the planner.
 #[derive(Clone, Debug, Default)]
@@ -93,9 +77,9 @@ pub(crate) struct Metrics {
     uploads_in_progress: Gauge,
     plans: PlanCounts,
     node_reports: Outcomes,
-    database_errors: Family<Kind, Counter>,
-    job_runs: Family<JobRun, Counter>,
-    expired: Family<Kind, Counter>,
+    database_errors: Family<Labels<1>, Counter>,
+    job_runs: Family<Labels<2>, Counter>,
+    expired: Family<Labels<1>, Counter>,
     process: Process,
 }
 
@@ -217,7 +201,6 @@ impl Metrics {
         UploadInProgress(self.uploads_in_progress.clone())
     }
 
-    /// Counts an upload that is on disk.
     pub(crate) fn upload_stored(&self, recorded: &Recorded, took: Duration) {
         let outcome = if recorded.repeated {
             "repeated"
@@ -239,12 +222,13 @@ impl Metrics {
     }
 
     pub(crate) fn database_error(&self, kind: &'static str) {
-        self.database_errors.get_or_create(&Kind { kind }).inc();
+        self.database_errors.get_or_create(&[("kind", kind)]).inc();
     }
 
     pub(crate) fn job_run(&self, job: &'static str, succeeded: bool) {
         let outcome = if succeeded { "done" } else { "failed" };
-        self.job_runs.get_or_create(&JobRun { job, outcome }).inc();
+        let labels = [("job", job), ("outcome", outcome)];
+        self.job_runs.get_or_create(&labels).inc();
     }
 
     pub(crate) fn expired(&self, removed: &Expired) {
@@ -254,7 +238,7 @@ impl Metrics {
             ("runs", removed.runs),
             ("daily_sums", removed.sums),
         ] {
-            self.expired.get_or_create(&Kind { kind }).inc_by(amount);
+            self.expired.get_or_create(&[("kind", kind)]).inc_by(amount);
         }
     }
 
@@ -276,7 +260,8 @@ impl Drop for UploadInProgress {
 }
 
 fn count(outcomes: &Outcomes, outcome: &'static str, amount: u64) {
-    outcomes.get_or_create(&Outcome { outcome }).inc_by(amount);
+    let labels = [("outcome", outcome)];
+    outcomes.get_or_create(&labels).inc_by(amount);
 }
 
 fn seconds() -> Histogram {

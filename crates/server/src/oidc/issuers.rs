@@ -39,9 +39,7 @@ struct Issuer {
 struct State {
     keys: KeySet,
     fetched: Option<i64>,
-    /// When the last fetch began.
     tried: Option<i64>,
-    /// Why the last fetch failed.
     problem: Option<String>,
 }
 

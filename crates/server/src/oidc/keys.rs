@@ -162,9 +162,7 @@ mod tests {
         assert!(!verifies(&format!("{}.", unsigned("a")), &keys));
         assert!(!verifies(&format!("{}.!", unsigned("a")), &keys));
         let others = published(&pair());
-        assert!(!verifies(
-            &format!("{}.{signature}", unsigned("a")),
-            &others
-        ));
+        let signed = format!("{}.{signature}", unsigned("a"));
+        assert!(!verifies(&signed, &others));
     }
 }

@@ -30,9 +30,7 @@ const LEEWAY: i64 = 60;
 /// Maximum characters of an audience or issuer in an error message.
 const MAX_QUOTED: usize = 200;
 
-/// What a verified token may do.
 pub(crate) struct Grant {
-    /// The only suite it is valid for.
     pub(crate) suite: Suite,
     pub(crate) scopes: Vec<String>,
     /// Issuer and subject, for people.
@@ -77,7 +75,6 @@ pub(crate) enum OidcError {
     Store(#[from] StoreError),
 }
 
-/// Checks tokens against the policies of suites.
 pub(crate) struct Verifier {
     issuers: Issuers,
 }
@@ -119,11 +116,7 @@ impl Verifier {
         Ok(Grant {
             description: format!("OIDC token of {} for {subject}", jwt.issuer),
             uuid: uuid_of(&jwt.issuer, subject),
-            scopes: scopes
-                .into_iter()
-                .map(Scope::name)
-                .map(str::to_owned)
-                .collect(),
+            scopes: scopes.iter().map(Scope::to_string).collect(),
             suite,
         })
     }
@@ -206,10 +199,8 @@ mod tests {
     use crate::links::Links;
 
     fn times(token: &str, now: i64) -> Result<(), OidcError> {
-        check_times(
-            &Jwt::decode(token).unwrap(),
-            Timestamp::from_millis(now * 1_000),
-        )
+        let now = Timestamp::from_millis(now * 1_000);
+        check_times(&Jwt::decode(token).unwrap(), now)
     }
 
     #[test]
@@ -226,10 +217,8 @@ mod tests {
             assert_eq!(times(&token, now).is_ok(), good, "{now}");
         }
         let from_the_future = token_with(serde_json::json!({"exp": 10_000, "iat": 5_000}));
-        assert!(matches!(
-            times(&from_the_future, 1_000),
-            Err(OidcError::NotYet)
-        ));
+        let error = times(&from_the_future, 1_000).unwrap_err();
+        assert!(matches!(error, OidcError::NotYet), "{error}");
     }
 
     #[test]

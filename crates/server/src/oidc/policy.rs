@@ -16,28 +16,20 @@ const MAX_STATEMENTS: usize = 100;
 
 /// Reads after "failed to …: ".
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum PolicyError {
-    /// Not valid YAML or JSON, or not a list of statements.
     #[error(
         "the OIDC policy is not a YAML or JSON list of statements {{iss, claims, scopes}}: {0}"
     )]
     Shape(String),
-    /// A list without statements.
     #[error("the OIDC policy has no statement")]
     Empty,
-    /// Too many bytes or statements.
     #[error(
         "the OIDC policy is longer than {MAX_POLICY_BYTES} bytes or {MAX_STATEMENTS} statements"
     )]
     TooLong,
-    /// An invalid statement.
     #[error("statement {number} of the OIDC policy is invalid: {problem}")]
-    Statement {
-        /// From 1.
-        number: usize,
-        /// Reads after a colon.
-        problem: String,
-    },
+    Statement { number: usize, problem: String },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +40,6 @@ pub(crate) struct Policy {
 #[derive(Debug, PartialEq, Eq)]
 struct Statement {
     issuer: String,
-    /// All of them must match.
     claims: BTreeMap<String, Vec<String>>,
     scopes: Vec<Scope>,
 }
@@ -95,7 +86,6 @@ impl Policy {
         Ok(Self { statements })
     }
 
-    /// The scopes that any statement grants.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope> {
         self.statements
             .iter()
@@ -153,14 +143,8 @@ fn statement(written: Written) -> Result<Statement, String> {
         .iter()
         .map(|name| {
             Scope::of_policy(name).ok_or_else(|| {
-                let known: Vec<_> = Scope::OF_POLICIES
-                    .iter()
-                    .map(|scope| scope.name())
-                    .collect();
-                format!(
-                    "{name:?} is not a scope; the scopes are {}",
-                    known.join(", ")
-                )
+                let known = Scope::OF_POLICIES.map(Scope::name).join(", ");
+                format!("{name:?} is not a scope; the scopes are {known}")
             })
         })
         .collect::<Result<Vec<_>, String>>()?;
@@ -224,11 +208,12 @@ mod tests {
 
     const AGENT: &str = "https://agent.buildkite.com";
 
+    fn parse(statements: &Value) -> Result<Policy, PolicyError> {
+        Policy::parse(&statements.to_string())
+    }
+
     fn claims(claims: Value) -> Map<String, Value> {
-        match claims {
-            Value::Object(claims) => claims,
-            _ => panic!("an object"),
-        }
+        serde_json::from_value(claims).unwrap()
     }
 
     #[test]
@@ -243,50 +228,39 @@ mod tests {
     - write_uploads
     - write_test_plan
 ";
-        let json = json!([{
+        let json = parse(&json!([{
             "iss": AGENT,
             "claims": {"organization_slug": "acme", "pipeline_slug": {"in": ["web", "api"]}},
             "scopes": ["write_uploads", "write_test_plan"],
-        }]);
+        }]));
         let policy = Policy::parse(yaml).unwrap();
-        assert_eq!(policy, Policy::parse(&json.to_string()).unwrap());
+        assert_eq!(policy, json.unwrap());
         assert!(policy.trusts(AGENT));
         assert!(!policy.trusts("https://agent.buildkite.com/"));
     }
 
     #[test]
     fn every_claim_of_a_statement_must_match() {
-        let policy = Policy::parse(
-            &json!([
-                {
-                    "iss": AGENT,
-                    "claims": {"org": "acme", "pipeline": {"in": ["web", "api"]}},
-                    "scopes": ["read_suites"],
-                },
-                {
-                    "iss": AGENT,
-                    "claims": {"org": "acme", "branch": "main"},
-                    "scopes": ["write_test_plan", "read_suites"],
-                },
-                {
-                    "iss": "https://other.example",
-                    "claims": {"id": 7, "protected": true},
-                    "scopes": ["write_uploads"],
-                },
-            ])
-            .to_string(),
-        )
+        let other = "https://other.example";
+        let statement = |issuer: &str, claims: Value, scopes: &[&str]| json!({"iss": issuer, "claims": claims, "scopes": scopes});
+        let pipelines = json!({"org": "acme", "pipeline": {"in": ["web", "api"]}});
+        let main = json!({"org": "acme", "branch": "main"});
+        let policy = parse(&json!([
+            statement(AGENT, pipelines, &["read_suites"]),
+            statement(AGENT, main, &["write_test_plan", "read_suites"]),
+            statement(
+                other,
+                json!({"id": 7, "protected": true}),
+                &["write_uploads"]
+            ),
+        ]))
         .unwrap();
         let grants = |issuer: &str, given: Value| policy.grants(issuer, &claims(given));
+        let web = json!({"org": "acme", "pipeline": "web"});
+        assert_eq!(grants(AGENT, web), [Scope::ReadSuites]);
+        let api = json!({"org": "acme", "pipeline": "api", "branch": "main"});
         assert_eq!(
-            grants(AGENT, json!({"org": "acme", "pipeline": "web"})),
-            [Scope::ReadSuites]
-        );
-        assert_eq!(
-            grants(
-                AGENT,
-                json!({"org": "acme", "pipeline": "api", "branch": "main"})
-            ),
+            grants(AGENT, api),
             [Scope::ReadSuites, Scope::WriteTestPlan]
         );
         for unmatched in [
@@ -300,11 +274,8 @@ mod tests {
         ] {
             assert_eq!(grants(AGENT, unmatched.clone()), [], "{unmatched}");
         }
-        let other = "https://other.example";
-        assert_eq!(
-            grants(other, json!({"id": "7", "protected": "true"})),
-            [Scope::WriteUploads]
-        );
+        let texts = json!({"id": "7", "protected": "true"});
+        assert_eq!(grants(other, texts), [Scope::WriteUploads]);
         assert_eq!(grants(other, json!({"id": 8, "protected": true})), []);
     }
 
@@ -328,41 +299,27 @@ mod tests {
             (json!({"scope": ["read_suites"]}), "scope"),
         ] {
             let mut statement = good.clone();
-            statement
-                .as_object_mut()
-                .unwrap()
-                .extend(claims(change.clone()));
-            let error = Policy::parse(&json!([statement]).to_string()).unwrap_err();
+            let fields = statement.as_object_mut().unwrap();
+            fields.extend(claims(change.clone()));
+            let error = parse(&json!([statement])).unwrap_err();
             assert!(error.to_string().contains(expected), "{change}: {error}");
         }
         assert_eq!(Policy::parse("[]").unwrap_err(), PolicyError::Empty);
         assert_eq!(Policy::parse("").unwrap_err(), PolicyError::Empty);
-        let many = Value::Array(vec![good.clone(); 101]).to_string();
-        assert_eq!(Policy::parse(&many).unwrap_err(), PolicyError::TooLong);
-        for text in [
-            "a",
-            "{}",
-            "- a",
-            "- iss: a\n  iss: b",
-            "\0",
-            "[{]",
-            "- &a [*a]",
-        ] {
-            assert!(
-                matches!(Policy::parse(text), Err(PolicyError::Shape(_))),
-                "{text}"
-            );
+        let many = Value::Array(vec![good.clone(); 101]);
+        assert_eq!(parse(&many).unwrap_err(), PolicyError::TooLong);
+        let twice = "- iss: a\n  iss: b";
+        for text in ["a", "{}", "- a", twice, "\0", "[{]", "- &a [*a]"] {
+            let error = Policy::parse(text).unwrap_err();
+            assert!(matches!(error, PolicyError::Shape(_)), "{text}");
         }
     }
 
     #[test]
     fn allows_http_only_for_loopback() {
         let policy = |issuer: &str| {
-            Policy::parse(
-                &json!([{"iss": issuer, "claims": {"a": "b"}, "scopes": ["read_suites"]}])
-                    .to_string(),
-            )
-            .is_ok()
+            let scopes = ["read_suites"];
+            parse(&json!([{"iss": issuer, "claims": {"a": "b"}, "scopes": scopes}])).is_ok()
         };
         for good in [
             "http://127.0.0.1:80",

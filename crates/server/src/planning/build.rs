@@ -89,7 +89,6 @@ pub(crate) fn kind(case: &Case) -> Kind {
     }
 }
 
-/// The parts of a plan besides its cases.
 pub(crate) struct PlanInputs {
     pub(crate) identifier: String,
     pub(crate) nodes: NodeCount,

@@ -15,7 +15,6 @@ use test_engine_store::{SuiteId, Timestamp};
 
 /// Compressed and uncompressed bytes together.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// Keeps lookups cheap.
 const MAX_PLANS: usize = 512;
 
 /// A plan as JSON, compressed; uncompressed once that was requested.

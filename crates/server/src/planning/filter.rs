@@ -27,19 +27,13 @@ pub(super) fn filter(
         .iter()
         .map(|file| selectors::canonical(file))
         .collect();
-    let estimates: Vec<Option<Micros>> = if request.env.buildkite_test_engine_split_by_example {
-        request
-            .files
-            .iter()
-            .map(|file| {
-                known
-                    .estimate_of_path(&file.path)
-                    .map(|known| known.duration)
-            })
-            .collect()
-    } else {
-        vec![None; request.files.len()]
-    };
+    let is_split_by_example = request.env.buildkite_test_engine_split_by_example;
+    let estimate = |path| known.estimate_of_path(path).map(|known| known.duration);
+    let estimates: Vec<Option<Micros>> = request
+        .files
+        .iter()
+        .map(|file| is_split_by_example.then(|| estimate(&file.path)).flatten())
+        .collect();
     let limit = slow_above(request, &estimates);
     request
         .files
@@ -92,8 +86,5 @@ fn slow_above(request: &FilterTestsRequest, estimates: &[Option<Micros>]) -> Opt
                 .sum();
             Micros::new(total.get() / nodes)
         });
-    match (target, share) {
-        (Some(target), Some(share)) => Some(target.min(share)),
-        (target, share) => target.or(share),
-    }
+    [target, share].into_iter().flatten().min()
 }

@@ -35,7 +35,6 @@ use timings::Timings;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
-    /// All problems of the request.
     #[error("Invalid parameters: {}.", .0.join("; "))]
     Invalid(Vec<String>),
     #[error(transparent)]
@@ -52,10 +51,8 @@ impl From<serde_json::Error> for PlanError {
     }
 }
 
-/// Held while the plan of one identifier is created.
 type PlanLock = tokio::sync::Mutex<()>;
 
-/// Creates, stores and returns plans.
 pub(crate) struct Planner {
     store: Store,
     timings: Timings,
@@ -233,11 +230,10 @@ impl Planner {
     }
 
     async fn branch(&self, suite: &Suite, name: &str) -> Result<Option<BranchId>, StoreError> {
-        let name = bare(name);
-        if name.is_empty() {
-            return Ok(None);
+        match bare(name) {
+            "" => Ok(None),
+            name => self.store.branch(suite.id, name).await,
         }
-        self.store.branch(suite.id, name).await
     }
 
     async fn tests_in_state(
@@ -273,11 +269,8 @@ impl Planner {
     ) -> Result<Vec<FilteredTest>, PlanError> {
         let with_skipped = self.store.files_with_skipped_tests(suite.id).await?;
         let timings = self.timings.of(suite).await?;
-        let filtered = tokio::task::spawn_blocking(move || {
-            filter::filter(&request, &with_skipped, &timings.read())
-        })
-        .await?;
-        Ok(filtered)
+        let filter = move || filter::filter(&request, &with_skipped, &timings.read());
+        Ok(tokio::task::spawn_blocking(filter).await?)
     }
 
     /// Estimates in milliseconds, without files that have no history.
@@ -360,12 +353,10 @@ mod tests {
         }];
         let refreshed = with_muted(&bytes, &muted).unwrap();
         let read: Plan = serde_json::from_slice(&refreshed.plain().unwrap()).unwrap();
-        assert_eq!(
-            read,
-            Plan {
-                muted_tests: muted,
-                ..plan
-            }
-        );
+        let expected = Plan {
+            muted_tests: muted,
+            ..plan
+        };
+        assert_eq!(read, expected);
     }
 }

@@ -8,7 +8,6 @@ const MAX_NODES: i64 = 1_000;
 const MAX_TARGET_TIME: f64 = 86_400.0;
 const MAX_IDENTIFIER_BYTES: usize = 1_024;
 
-/// The requested number of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NodeCount {
     Fixed(usize),

@@ -12,13 +12,12 @@ use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId};
 
 use crate::selectors;
 
-/// The histories of all suites with plan requests.
 pub(crate) struct Timings {
     store: Store,
     suites: Mutex<HashMap<SuiteId, Arc<SuiteTimings>>>,
 }
 
-/// The history of one suite.
+#[derive(Default)]
 pub(crate) struct SuiteTimings {
     /// Held while refreshing, so that concurrent requests read the changes once.
     refreshing: tokio::sync::Mutex<()>,
@@ -54,20 +53,11 @@ impl Timings {
         }
     }
 
-    /// The history of a suite, refreshed from the database.
     pub(crate) async fn of(&self, suite: &Suite) -> Result<Arc<SuiteTimings>, StoreError> {
-        let timings = Arc::clone(
-            self.suites
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(suite.id)
-                .or_insert_with(|| {
-                    Arc::new(SuiteTimings {
-                        refreshing: tokio::sync::Mutex::new(()),
-                        known: RwLock::new(Known::default()),
-                    })
-                }),
-        );
+        let timings = {
+            let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(suites.entry(suite.id).or_default())
+        };
         timings.refresh(&self.store, suite).await?;
         Ok(timings)
     }

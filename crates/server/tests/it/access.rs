@@ -195,10 +195,10 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
             .await
             .unwrap()
     );
-    let sibling = admin::create_suite(store, "acme", "api", "API", "main", now)
+    let sibling = admin::create_suite(store, "acme", admin::new_suite("api"), now)
         .await
         .unwrap();
-    let double = admin::create_suite(store, "other", "web", "Web", "main", now)
+    let double = admin::create_suite(store, "other", admin::new_suite("web"), now)
         .await
         .unwrap();
     // Sessions of browsers are not valid for the API.

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_engine::admin;
 use test_engine::clock::Clock;
 use test_engine::config::Config;
 use test_engine::scopes::Scope;
@@ -300,9 +301,9 @@ fn rejects_changed_and_foreign_forms() {
     // A valid form, sent to the URL of another suite.
     server.with_store(async |store| {
         let now = Timestamp::from_millis(0);
-        test_engine::admin::create_suite(store, "acme", "other", "Other", "main", now)
-            .await
-            .unwrap();
+        let other = admin::new_suite("other");
+        let created = admin::create_suite(store, "acme", other, now).await;
+        created.unwrap();
     });
     let mut elsewhere = form(&server);
     elsewhere.url = elsewhere.url.replace("/suites/web/", "/suites/other/");

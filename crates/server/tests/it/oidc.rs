@@ -188,13 +188,13 @@ fn a_token_is_valid_for_one_suite() {
     let scene = Scene::start();
     scene.server.with_store(async |store| {
         let now = test_engine_store::Timestamp::from_millis(0);
-        admin::create_suite(store, "acme", "api", "API", "main", now)
+        admin::create_suite(store, "acme", admin::new_suite("api"), now)
             .await
             .unwrap();
         admin::create_organization(store, "other", now)
             .await
             .unwrap();
-        admin::create_suite(store, "other", "web", "Web", "main", now)
+        admin::create_suite(store, "other", admin::new_suite("web"), now)
             .await
             .unwrap();
     });

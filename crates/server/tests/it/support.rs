@@ -11,7 +11,7 @@ use test_engine::admin::{self, TokenRequest};
 use test_engine::clock::Clock;
 use test_engine::config::Config;
 use test_engine::scopes::Scope;
-use test_engine_store::Timestamp;
+use test_engine_store::{NewSuite, Timestamp};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -50,9 +50,12 @@ impl TestServer {
             let access = server.first_token().unwrap().expose_secret().to_owned();
             let store = test_engine::open_store(&config.storage).await.unwrap();
             let now = Timestamp::from_millis(0);
-            let suite = admin::create_suite(&store, "acme", "web", "Web", "main", now)
-                .await
-                .unwrap();
+            let suite = NewSuite {
+                name: "Web".to_owned(),
+                ..admin::new_suite("web")
+            };
+            let suite = admin::create_suite(&store, "acme", suite, now);
+            let suite = suite.await.unwrap();
             store.close().await;
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let base = format!("http://{}", listener.local_addr().unwrap());

@@ -6,9 +6,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Cancellation, Owner, ReadError, Summary};
+use super::{Owner, ReadError, Summary};
 
 const OWNER: Owner = Owner {
     organization: Uuid::from_u128(1),
@@ -75,7 +76,7 @@ fn archive(records: &str, metadata: &Value) -> Vec<u8> {
 }
 
 fn validate(bytes: &[u8]) -> Result<Summary, ReadError> {
-    super::validate(bytes, OWNER, LIMIT, &Cancellation::default())
+    super::validate(bytes, OWNER, LIMIT, &CancellationToken::default())
 }
 
 #[track_caller]
@@ -91,11 +92,12 @@ fn rejected(bytes: &[u8], expected: &str) {
 
 fn shas(bytes: &[u8]) -> Vec<String> {
     let mut shas = Vec::new();
-    super::commits(bytes, LIMIT, &Cancellation::default(), &mut |commit, _| {
+    let token = CancellationToken::default();
+    let read = super::commits(bytes, LIMIT, &token, &mut |commit, _| {
         shas.push(commit.sha);
         Ok(())
-    })
-    .unwrap();
+    });
+    read.unwrap();
     shas
 }
 
@@ -120,25 +122,23 @@ fn accepts_directories_long_names_and_any_order() {
         ("commit-metadata.jsonl", records.clone()),
     ] {
         header.set_size(content.len() as u64);
-        tar.append_data(
-            &mut header,
-            format!("{directory}/{name}"),
-            content.as_bytes(),
-        )
-        .unwrap();
+        let name = format!("{directory}/{name}");
+        let appended = tar.append_data(&mut header, name, content.as_bytes());
+        appended.unwrap();
     }
     let found = validate(&gzip(&tar.into_inner().unwrap())).unwrap();
     assert_eq!(found.commits, 2);
 
     let mut pax = Builder::new(Vec::new());
-    let path = format!("{directory}/commit-metadata.jsonl");
-    pax.append_pax_extensions([("path", path.as_bytes()), ("mtime", b"1.5")])
-        .unwrap();
-    add(&mut pax, FILE, "cut", records.as_bytes());
-    let path = format!("{directory}/metadata.json");
-    pax.append_pax_extensions([("path", path.as_bytes())])
-        .unwrap();
-    add(&mut pax, FILE, "cut", metadata().to_string().as_bytes());
+    for (name, content) in [
+        ("commit-metadata.jsonl", records.clone()),
+        ("metadata.json", metadata().to_string()),
+    ] {
+        let path = format!("{directory}/{name}");
+        let extensions = [("mtime", b"1.5".as_slice()), ("path", path.as_bytes())];
+        pax.append_pax_extensions(extensions).unwrap();
+        add(&mut pax, FILE, "cut", content.as_bytes());
+    }
     let found = validate(&gzip(&pax.into_inner().unwrap())).unwrap();
     assert_eq!(found.commits, 2);
 
@@ -208,18 +208,12 @@ fn other_entries_and_paths_that_lead_elsewhere_are_rejected() {
         "d/other.txt",
         "other.txt",
     ] {
-        rejected(
-            &packed(&[(FILE, name, records.as_bytes())]),
-            "only a directory with",
-        );
+        let archive = packed(&[(FILE, name, records.as_bytes())]);
+        rejected(&archive, "only a directory with");
     }
-    rejected(
-        &packed(&[
-            (FILE, "d/commit-metadata.jsonl", records.as_bytes()),
-            (FILE, "e/metadata.json", description.as_bytes()),
-        ]),
-        "only a directory with",
-    );
+    let records = (FILE, "d/commit-metadata.jsonl", records.as_bytes());
+    let elsewhere = (FILE, "e/metadata.json", description.as_bytes());
+    rejected(&packed(&[records, elsewhere]), "only a directory with");
     for kind in [
         EntryType::Symlink,
         EntryType::Link,
@@ -227,18 +221,13 @@ fn other_entries_and_paths_that_lead_elsewhere_are_rejected() {
         EntryType::Char,
         EntryType::GNUSparse,
     ] {
-        rejected(
-            &packed(&[(kind, "d/commit-metadata.jsonl", b"")]),
-            "neither a file nor a directory",
-        );
+        let archive = packed(&[(kind, "d/commit-metadata.jsonl", b"")]);
+        rejected(&archive, "neither a file nor a directory");
     }
-    let twice = (FILE, "d/commit-metadata.jsonl", records.as_bytes());
-    rejected(&packed(&[twice, twice]), "twice");
-    rejected(&packed(&[twice]), "does not contain metadata.json");
-    rejected(
-        &packed(&[(FILE, "d/metadata.json", description.as_bytes())]),
-        "does not contain commit-metadata.jsonl",
-    );
+    rejected(&packed(&[records, records]), "twice");
+    rejected(&packed(&[records]), "does not contain metadata.json");
+    let description = packed(&[(FILE, "d/metadata.json", description.as_bytes())]);
+    rejected(&description, "does not contain commit-metadata.jsonl");
     let directories = vec![(EntryType::Directory, "d/", b"".as_slice()); 101];
     rejected(&packed(&directories), "more than 100 entries");
 }
@@ -273,19 +262,14 @@ fn stops_unpacking_at_the_limit() {
     let zeros = vec![b' '; 3_000_000];
     let bytes = packed(&[(FILE, "d/commit-metadata.jsonl", &zeros)]);
     assert!(bytes.len() < 50_000);
-    let stopped = super::validate(bytes.as_slice(), OWNER, 50_000, &Cancellation::default());
-    let Err(ReadError::Rejected(reason)) = stopped else {
-        panic!("{stopped:?}")
-    };
-    assert_eq!(
-        reason.to_string(),
-        "It has more than 2500000 bytes unpacked."
-    );
+    let stopped = super::validate(&*bytes, OWNER, 50_000, &CancellationToken::default());
+    let reason = stopped.unwrap_err().to_string();
+    assert_eq!(reason, "It has more than 2500000 bytes unpacked.");
     // Long names are not read into memory.
-    let long = packed(&[(EntryType::GNULongName, "x", &zeros)]);
-    rejected(&long, "name of an entry cannot be read");
-    let long = packed(&[(EntryType::XHeader, "x", &zeros)]);
-    rejected(&long, "name of an entry cannot be read");
+    for kind in [EntryType::GNULongName, EntryType::XHeader] {
+        let long = packed(&[(kind, "x", &zeros)]);
+        rejected(&long, "name of an entry cannot be read");
+    }
 }
 
 #[test]
@@ -298,7 +282,7 @@ fn a_disk_error_does_not_reject_the_archive() {
     }
     let valid = archive(&(1..500).map(record).collect::<String>(), &metadata());
     let failing = valid[..valid.len() / 2].chain(FailingDisk);
-    let read = super::validate(failing, OWNER, LIMIT, &Cancellation::default());
+    let read = super::validate(failing, OWNER, LIMIT, &CancellationToken::default());
     let Err(ReadError::Source(error)) = read else {
         panic!("{read:?}")
     };
@@ -307,7 +291,7 @@ fn a_disk_error_does_not_reject_the_archive() {
 
 #[test]
 fn stops_when_cancelled() {
-    let cancellation = Cancellation::default();
+    let cancellation = CancellationToken::default();
     cancellation.cancel();
     let valid = archive(&record(1), &metadata());
     let read = super::validate(valid.as_slice(), OWNER, LIMIT, &cancellation);

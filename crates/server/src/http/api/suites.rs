@@ -75,8 +75,8 @@ pub(super) async fn create_suite(
         emoji: fields.changes.emoji.flatten(),
         oidc_policy: fields.changes.oidc_policy.flatten(),
     };
-    let organization = access.principal.organization;
-    let created = admin::create_suite_in(&app.store, organization, suite, app.clock.now()).await?;
+    let organization = &access.principal.organization_slug;
+    let created = admin::create_suite(&app.store, organization, suite, app.clock.now()).await?;
     tracing::info!(
         organization = access.principal.organization_slug,
         suite = created.suite.slug,

@@ -20,7 +20,7 @@ use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::params::Params;
 use crate::scopes::Scope;
-use crate::secrets::{self, SecretKind};
+use crate::secrets;
 
 const SESSION_DAYS: i64 = 7;
 /// In bytes.
@@ -108,7 +108,7 @@ pub(super) async fn post(
 /// Creates a session for an access token, and returns its cookie.
 async fn open_session(app: &App, access: &Token) -> Result<HeaderValue, PageError> {
     let now = app.clock.now();
-    let secret = secrets::generate(SecretKind::Session);
+    let secret = secrets::generate(TokenKind::Session);
     let session = NewToken {
         uuid: Uuid::now_v7(),
         organization: access.organization,

@@ -60,6 +60,15 @@ fn known(milliseconds: u64) -> Estimate {
     }
 }
 
+fn planned(plan: &Plan) -> impl Iterator<Item = &Case> {
+    plan.tasks.values().flat_map(|task| &task.tests)
+}
+
+fn median(defaults: Option<TimingDefaults>) -> (Option<f64>, f64) {
+    let defaults = defaults.unwrap();
+    (defaults.median_duration, defaults.default_duration)
+}
+
 fn values(plan: &Plan, node: &str) -> Vec<String> {
     plan.tasks[node]
         .tests
@@ -100,12 +109,7 @@ fn omits_only_examples_of_skipped_tests() {
 #[test]
 fn balances_by_duration_and_assumes_the_median_without_history() {
     let cases = cases(selectors(&["a", "b", "c", "d"]), &[]);
-    let estimates = [
-        Some(known(3_000)),
-        Some(known(1_000)),
-        None,
-        Some(known(2_000)),
-    ];
+    let estimates = [Some(3_000), Some(1_000), None, Some(2_000)].map(|it| it.map(known));
     let plan = plan(cases, &estimates, inputs(NodeCount::Fixed(2)));
     assert_eq!(plan.parallelism, 2);
     let durations: Vec<i64> = plan
@@ -114,53 +118,33 @@ fn balances_by_duration_and_assumes_the_median_without_history() {
         .map(|task| {
             task.tests
                 .iter()
-                .filter_map(|case| case.estimated_duration)
+                .filter_map(|it| it.estimated_duration)
                 .sum()
         })
         .collect();
     assert_eq!(durations, [4_000, 4_000]);
-    let selector = plan.timing_metadata.selector.unwrap();
     assert_eq!(
-        (selector.median_duration, selector.default_duration),
+        median(plan.timing_metadata.selector),
         (Some(2_000.0), 1_000.0)
     );
     assert_eq!(plan.known_timings_ratio, Some(0.75));
-    let unknown = plan
-        .tasks
-        .values()
-        .flat_map(|task| &task.tests)
-        .find(|case| case.value == "c")
-        .unwrap();
-    assert_eq!(
-        (unknown.estimated_duration, unknown.timing_sample_size),
-        (Some(2_000), Some(0))
-    );
+    let unknown = planned(&plan).find(|case| case.value == "c").unwrap();
+    assert_eq!(unknown.estimated_duration, Some(2_000));
+    assert_eq!(unknown.timing_sample_size, Some(0));
 }
 
 #[test]
 fn nodes_without_cases_have_a_key() {
-    let plan = plan(
-        cases(selectors(&["a"]), &[]),
-        &[None],
-        inputs(NodeCount::Fixed(3)),
-    );
+    let cases = cases(selectors(&["a"]), &[]);
+    let plan = plan(cases, &[None], inputs(NodeCount::Fixed(3)));
     assert_eq!(plan.tasks.keys().collect::<Vec<_>>(), ["0", "1", "2"]);
-    assert_eq!(
-        plan.tasks
-            .values()
-            .map(|task| task.tests.len())
-            .sum::<usize>(),
-        1
-    );
+    assert_eq!(planned(&plan).count(), 1);
 }
 
 #[test]
 fn a_single_node_has_no_timing_metadata() {
-    let plan = plan(
-        cases(selectors(&["a", "b"]), &[]),
-        &[Some(known(1)), None],
-        inputs(NodeCount::Fixed(1)),
-    );
+    let cases = cases(selectors(&["a", "b"]), &[]);
+    let plan = plan(cases, &[Some(known(1)), None], inputs(NodeCount::Fixed(1)));
     assert!(plan.timing_metadata.is_empty());
     assert_eq!(plan.known_timings_ratio, None);
     assert_eq!(values(&plan, "0"), ["a", "b"]);
@@ -170,28 +154,21 @@ fn a_single_node_has_no_timing_metadata() {
 fn chooses_the_node_count_with_enough_history() {
     let four = || cases(selectors(&["a", "b", "c", "d"]), &[]);
     let all_known = [Some(known(1_000)); 4];
-    let up_to = |max, target: Option<u64>| {
-        inputs(NodeCount::UpTo {
-            max,
-            target: target.map(|ms| ms * 1_000),
-        })
-    };
-    assert_eq!(
-        plan(four(), &all_known, up_to(10, Some(2_000))).parallelism,
-        2
-    );
-    assert_eq!(plan(four(), &all_known, up_to(10, None)).parallelism, 4);
-    assert_eq!(
-        plan(four(), &all_known, up_to(3, Some(1))).parallelism,
-        2,
-        "a third would not help"
-    );
     let little = [Some(known(1_000)), None, None, None];
-    assert_eq!(plan(four(), &little, up_to(10, Some(9_000))).parallelism, 4);
-    assert_eq!(plan(four(), &little, up_to(3, Some(9_000))).parallelism, 3);
+    for (estimates, max, target, nodes) in [
+        (&all_known, 10, Some(2_000_000), 2),
+        (&all_known, 10, None, 4),
+        // A third node would not help.
+        (&all_known, 3, Some(1_000), 2),
+        (&little, 10, Some(9_000_000), 4),
+        (&little, 3, Some(9_000_000), 3),
+    ] {
+        let inputs = inputs(NodeCount::UpTo { max, target });
+        let plan = plan(four(), estimates, inputs);
+        assert_eq!(plan.parallelism, nodes, "{max} {target:?}");
+    }
 }
 
-/// Deterministic pseudorandom numbers.
 fn numbers() -> impl FnMut(usize) -> usize {
     let mut state = 7_usize;
     move |below| {
@@ -203,14 +180,9 @@ fn numbers() -> impl FnMut(usize) -> usize {
 }
 
 fn text(case: &Case) -> String {
-    let parts = [
-        &case.value,
-        &case.path,
-        &case.identifier,
-        &case.scope,
-        &case.name,
-    ];
-    format!("{:?} {parts:?}", case.format)
+    let (value, path, identifier) = (&case.value, &case.path, &case.identifier);
+    let (format, scope, name) = (case.format, &case.scope, &case.name);
+    format!("{format:?} {value:?} {path:?} {identifier:?} {scope:?} {name:?}")
 }
 
 /// Few different names, so that there are many duplicates.
@@ -278,8 +250,7 @@ fn plans_every_requested_test_exactly_once() {
             NodeCount::Fixed(1 + number(20))
         };
         let plan = plan(cases, &estimates, inputs(nodes));
-        let tests = plan.tasks.values().flat_map(|task| &task.tests);
-        let planned: Vec<String> = tests.map(text).collect();
+        let planned: Vec<String> = planned(&plan).map(text).collect();
         assert_eq!(planned.len(), expected.len(), "round {round}");
         assert_eq!(planned.into_iter().collect::<BTreeSet<_>>(), expected);
         assert_eq!(i64::try_from(plan.tasks.len()).unwrap(), plan.parallelism);
@@ -298,33 +269,20 @@ fn each_kind_has_its_own_median_and_the_ratio_counts_all() {
         ..selectors(&["s1", "s2", "s3"])
     };
     // In the order of cases: selectors, files, examples.
-    let some = [
-        Some(known(100)),
-        Some(known(300)),
-        None,
-        Some(known(5_000)),
-        None,
-        None,
-        None,
-        None,
-    ];
+    let mut some = [None; 8];
+    for (index, milliseconds) in [(0, 100), (1, 300), (3, 5_000)] {
+        some[index] = Some(known(milliseconds));
+    }
     let plan_of = |estimates: &[Option<Estimate>]| {
         plan(cases(tests(), &[]), estimates, inputs(NodeCount::Fixed(2)))
     };
     let mixed = plan_of(&some);
-    let median = |defaults: Option<TimingDefaults>| {
-        let defaults = defaults.unwrap();
-        (defaults.median_duration, defaults.default_duration)
-    };
     let metadata = mixed.timing_metadata.clone();
     assert_eq!(median(metadata.selector), (Some(200.0), 1_000.0));
     assert_eq!(median(metadata.file), (Some(5_000.0), 1_000.0));
     assert_eq!(median(metadata.example), (None, 1_000.0));
     assert_eq!(mixed.known_timings_ratio, Some(3.0 / 8.0));
-    let mut assumed: Vec<(i64, i64)> = mixed
-        .tasks
-        .values()
-        .flat_map(|task| &task.tests)
+    let mut assumed: Vec<(i64, i64)> = planned(&mixed)
         .filter_map(|case| case.estimated_duration.zip(case.timing_sample_size))
         .collect();
     assumed.sort_unstable();
@@ -342,10 +300,8 @@ fn each_kind_has_its_own_median_and_the_ratio_counts_all() {
 
     let nothing_known = plan_of(&[None; 8]);
     assert_eq!(nothing_known.known_timings_ratio, Some(0.0));
-    assert_eq!(
-        median(nothing_known.timing_metadata.selector),
-        (None, 1_000.0)
-    );
+    let selector = nothing_known.timing_metadata.selector;
+    assert_eq!(median(selector), (None, 1_000.0));
     let all_known = plan_of(&[Some(known(7)); 8]);
     assert_eq!(all_known.known_timings_ratio, Some(1.0));
 }
