@@ -106,10 +106,12 @@ const WORLDS: [World; 9] = [
 
 fn main() {
     println!(
-        "# {REPLAYS} suites of {TESTS} tests on {NODES} nodes, {HISTORY} runs of history, noise {NOISE}, {RUNS} runs a plan"
+        "# {REPLAYS} suites of {TESTS} tests on {NODES} nodes, {HISTORY} runs of history, noise \
+         {NOISE}, {RUNS} runs a plan"
     );
     println!(
-        "# longest node / lower bound of the run itself: plain means, ours, true means; ours / plain"
+        "# longest node / lower bound of the run itself: plain means, ours, true means; ours / \
+         plain"
     );
     for world in &WORLDS {
         let mut sums = [0.0; 3];

@@ -45,7 +45,9 @@ fn optimum(weights: &[u64], nodes: usize) -> u64 {
 
 proptest! {
     #[test]
-    fn every_item_is_in_exactly_one_node(weights in vec(any::<u64>(), 0..60), nodes in 0_usize..12) {
+    fn every_item_is_in_exactly_one_node(
+        weights in vec(any::<u64>(), 0..60), nodes in 0_usize..12,
+    ) {
         let plan = split(items(&weights), nodes);
         prop_assert_eq!(plan.len(), nodes.max(1));
         for node in &plan {
@@ -72,8 +74,12 @@ proptest! {
 
     #[test]
     fn never_longer_than_round_robin(weights in weights(0..60), nodes in 1_usize..12) {
-        let dealt = round_robin(items(&weights).into_iter().map(|item| item.value).collect(), nodes);
-        let dealt = dealt.iter().map(|node| node.iter().map(|&value| weights[value]).sum::<u64>()).max();
+        let values = items(&weights).into_iter().map(|item| item.value).collect();
+        let dealt = round_robin(values, nodes);
+        let dealt = dealt
+            .iter()
+            .map(|node| node.iter().map(|&value| weights[value]).sum::<u64>())
+            .max();
         prop_assert!(longest(&split(items(&weights), nodes)) <= dealt.unwrap_or_default());
     }
 
@@ -86,7 +92,12 @@ proptest! {
         let longest = u128::from(longest(&split(items(&weights), nodes)));
         let nodes = nodes as u128;
         prop_assert!(longest >= bound);
-        prop_assert!(2 * nodes * longest <= (3 * nodes - 1) * bound, "{} against {}", longest, bound);
+        prop_assert!(
+            2 * nodes * longest <= (3 * nodes - 1) * bound,
+            "{} against {}",
+            longest,
+            bound
+        );
     }
 
     #[test]
@@ -95,7 +106,9 @@ proptest! {
     }
 
     #[test]
-    fn items_of_one_weight_are_spread_by_count(weight in 0_u64..1 << 50, count in 0_usize..200, nodes in 1_usize..20) {
+    fn items_of_one_weight_are_spread_by_count(
+        weight in 0_u64..1 << 50, count in 0_usize..200, nodes in 1_usize..20,
+    ) {
         let plan = split(items(&vec![weight; count]), nodes);
         for node in plan {
             prop_assert!([count / nodes, count.div_ceil(nodes)].contains(&node.items.len()));
@@ -103,7 +116,9 @@ proptest! {
     }
 
     #[test]
-    fn weightless_items_are_spread_by_count(weights in weights(0..40), idle in 0_usize..40, nodes in 1_usize..9) {
+    fn weightless_items_are_spread_by_count(
+        weights in weights(0..40), idle in 0_usize..40, nodes in 1_usize..9,
+    ) {
         let mut weights: Vec<u64> = weights.into_iter().map(|weight| weight + 1).collect();
         let weighing = weights.len();
         weights.resize(weighing + idle, 0);
@@ -114,7 +129,9 @@ proptest! {
     }
 
     #[test]
-    fn a_target_is_met_or_cannot_be(weights in weights(1..60), target in 0_u64..1 << 42, most in 1_usize..20) {
+    fn a_target_is_met_or_cannot_be(
+        weights in weights(1..60), target in 0_u64..1 << 42, most in 1_usize..20,
+    ) {
         let nodes = nodes_for_target(&weights, target, most);
         prop_assert!((1..=most.min(weights.len())).contains(&nodes));
         let longest_of = |nodes| longest(&split(items(&weights), nodes));
@@ -125,8 +142,11 @@ proptest! {
     }
 
     #[test]
-    fn the_fewest_nodes_for_small_suites(weights in weights(1..7), target in 0_u64..2_000, most in 1_usize..5) {
-        let fewest = (1..=most.min(weights.len())).find(|&nodes| optimum(&weights, nodes) <= target);
+    fn the_fewest_nodes_for_small_suites(
+        weights in weights(1..7), target in 0_u64..2_000, most in 1_usize..5,
+    ) {
+        let fewest = (1..=most.min(weights.len()))
+            .find(|&nodes| optimum(&weights, nodes) <= target);
         if let Some(fewest) = fewest {
             prop_assert_eq!(nodes_for_target(&weights, target, most), fewest);
         }
@@ -153,7 +173,12 @@ proptest! {
         let longest_of = |plan: &[Node<usize>]| longest(&charged(plan, load, &file_of));
         prop_assert_eq!(&charged(&plan, load, &file_of), &plan);
         let plain = longest_of(&split(items.clone(), nodes));
-        prop_assert!(longest_of(&plan) <= plain + plain / 500, "{} against {}", longest_of(&plan), plain);
+        prop_assert!(
+            longest_of(&plan) <= plain + plain / 500,
+            "{} against {}",
+            longest_of(&plan),
+            plain
+        );
         let mut placed: Vec<Item<usize>> = plan.into_iter().flat_map(|node| node.items).collect();
         placed.sort_by_key(|item| item.value);
         prop_assert_eq!(placed, items);
@@ -192,7 +217,12 @@ proptest! {
         let place = place % samples.len();
         samples[place] = hung;
         let moved = estimate(&aged(&samples)).unwrap().duration.get();
-        prop_assert!(moved + 10 >= steady && moved <= steady + 45, "{} instead of {}", moved, steady);
+        prop_assert!(
+            moved + 10 >= steady && moved <= steady + 45,
+            "{} instead of {}",
+            moved,
+            steady
+        );
     }
 
     #[test]

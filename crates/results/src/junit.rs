@@ -1,16 +1,19 @@
 //! JUnit XML, any dialect: what pytest, Jest reporters, gotestsum, Surefire and many more write.
 //!
-//! Read as a stream of tokens, so that a file of any size needs no tree. Which dialects were met, and
-//! what they do, is said beside the rule that serves them.
+//! Read as a stream of tokens, so that a file of any size needs no tree. Which dialects were met,
+//! and what they do, is said beside the rule that serves them.
+
+mod case;
 
 use std::borrow::Cow;
 
 use crate::document::Document;
-use crate::go_jsonl::first_telling_line;
-use crate::intake::{Intake, place_of, plausible_duration};
-use crate::model::{FailureDetail, Outcome, ParseError, TestResult};
-use crate::shape::{first_line, split_lines};
-use crate::xml::{Attribute, Token, Tokens, resolve, with_line_feeds};
+use crate::intake::Intake;
+use crate::model::{FailureDetail, ParseError};
+use crate::shape::split_lines;
+use crate::xml::{Token, Tokens, resolve, with_line_feeds};
+
+use case::{Case, Problem, keep, seconds_of};
 
 /// How deep elements may stand in each other. Real reports stay below ten.
 pub const MAX_XML_DEPTH: usize = 128;
@@ -39,28 +42,6 @@ struct Suite<'a> {
     counted: f64,
     results_before: usize,
     errors_before: usize,
-}
-
-#[derive(Default)]
-struct Case<'a> {
-    class_name: Option<Cow<'a, str>>,
-    name: Option<Cow<'a, str>>,
-    file: Option<Cow<'a, str>>,
-    line: Option<Cow<'a, str>>,
-    seconds: Option<f64>,
-    /// The verdict of dialects that write it as an attribute.
-    status: Option<Outcome>,
-    failed: bool,
-    skipped: bool,
-    problems: Vec<Problem<'a>>,
-    outputs: Vec<FailureDetail>,
-}
-
-#[derive(Default)]
-struct Problem<'a> {
-    message: Option<Cow<'a, str>>,
-    kind: Option<Cow<'a, str>>,
-    text: String,
 }
 
 pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
@@ -369,153 +350,9 @@ impl Walk<'_, '_> {
     }
 }
 
-/// What dialects without `failure` and `skipped` elements write as an attribute: GoogleTest marks
-/// disabled tests `notrun`, CTest writes `fail` and `disabled`.
-fn status_of(word: &str) -> Option<Outcome> {
-    match word.to_ascii_lowercase().as_str() {
-        "fail" | "failed" | "failure" | "error" | "errored" | "broken" => Some(Outcome::Failed),
-        "notrun" | "skip" | "skipped" | "disabled" | "ignored" | "pending" | "suppressed" => {
-            Some(Outcome::Skipped)
-        }
-        _ => None,
-    }
-}
-
-fn worse(one: Option<Outcome>, other: Option<Outcome>) -> Option<Outcome> {
-    if one == Some(Outcome::Failed) {
-        one
-    } else {
-        other.or(one)
-    }
-}
-
 /// gotestsum's stand-in for a package that failed as a whole.
 fn is_go_package(case: &Case<'_>) -> bool {
     case.has_no_class() && case.name.as_deref() == Some("TestMain")
-}
-
-impl<'a> Case<'a> {
-    /// Reads the attributes of a case's tag.
-    fn read(&mut self, tokens: &mut Tokens<'a>, is_full: bool) -> Result<(), String> {
-        while let Some(attribute) = tokens.next_attribute()? {
-            match attribute.name {
-                "name" => keep(&mut self.name, &attribute)?,
-                "classname" => keep(&mut self.class_name, &attribute)?,
-                "file" => keep(&mut self.file, &attribute)?,
-                "line" if is_full => keep(&mut self.line, &attribute)?,
-                "time" => self.seconds = seconds_of(&attribute.value()?),
-                "status" | "result" => {
-                    self.status = worse(self.status, status_of(&attribute.value()?));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// The result that the case stands for, taken out of it.
-    fn take_result(
-        &mut self,
-        suite_file: Option<&Cow<'a, str>>,
-        is_full: bool,
-    ) -> Result<TestResult<'a>, String> {
-        let outcome = if self.failed || self.status == Some(Outcome::Failed) {
-            Outcome::Failed
-        } else if self.skipped || self.status == Some(Outcome::Skipped) {
-            Outcome::Skipped
-        } else {
-            Outcome::Passed
-        };
-        let file_name = self
-            .file
-            .take()
-            .filter(|file| !file.is_empty())
-            .or_else(|| suite_file.cloned());
-        let line = self.line.take().filter(|line| !line.is_empty());
-        let mut result = TestResult {
-            scope: self.class_name.take().unwrap_or_default(),
-            name: self.name.take().ok_or("name is missing")?,
-            location: file_name
-                .as_deref()
-                .zip(line.as_deref())
-                .map(|(file, line)| Cow::Owned(place_of(file, line))),
-            file_name,
-            outcome,
-            duration: self.seconds.and_then(plausible_duration),
-            ..TestResult::default()
-        };
-        if outcome == Outcome::Failed && is_full {
-            let problems = std::mem::take(&mut self.problems);
-            result.extras.failure_reason = problems.iter().find_map(Problem::reason);
-            result.extras.failure_expanded = problems
-                .into_iter()
-                .map(detail_of)
-                .filter(|detail| !detail.expanded.is_empty())
-                .chain(std::mem::take(&mut self.outputs))
-                .collect();
-        }
-        Ok(result)
-    }
-
-    fn has_no_class(&self) -> bool {
-        self.class_name.as_deref().unwrap_or_default().is_empty()
-    }
-}
-
-impl Problem<'_> {
-    /// The message, unless it is the one word that gotestsum writes for every failure.
-    fn reason(&self) -> Option<String> {
-        let message = self.message.as_deref().and_then(first_line);
-        message
-            .filter(|message| message != "Failed")
-            .or_else(|| first_telling_line(&self.text))
-            .or_else(|| self.kind.as_deref().and_then(first_line))
-    }
-}
-
-/// The text, with the message ahead of it where it says more.
-fn detail_of(problem: Problem<'_>) -> FailureDetail {
-    let message = problem.message.unwrap_or_default();
-    let expanded = if problem.text.contains(message.trim()) {
-        split_lines(&problem.text)
-    } else {
-        let mut lines = split_lines(&message);
-        lines.extend(split_lines(&problem.text));
-        lines
-    };
-    FailureDetail {
-        expanded,
-        backtrace: Vec::new(),
-    }
-}
-
-/// A number of seconds, or of anything. Some dialects write thousands separators ("1,234.5"),
-/// some a decimal comma ("0,5").
-fn seconds_of(text: &str) -> Option<f64> {
-    let text = text.trim();
-    if !text.contains(',') {
-        return text.parse().ok();
-    }
-    let mut groups = text.split('.').next().unwrap_or_default().split(',');
-    let leading = groups.next().unwrap_or_default();
-    let is_thousands = !leading.is_empty()
-        && leading.len() <= 3
-        && leading != "0"
-        && groups.all(|group| group.len() == 3);
-    if is_thousands || text.contains('.') {
-        text.replace(',', "").parse().ok()
-    } else {
-        text.replace(',', ".").parse().ok()
-    }
-}
-
-/// Puts the attribute's value where it is kept; a second one of that name is a fault.
-fn keep<'a>(slot: &mut Option<Cow<'a, str>>, attribute: &Attribute<'a>) -> Result<(), String> {
-    if slot.is_some() {
-        return Err(format!("attribute `{}` appears twice", attribute.name));
-    }
-    *slot = Some(attribute.value()?);
-    Ok(())
 }
 
 fn suite_words(name: &str) -> String {

@@ -4,19 +4,25 @@
 //! fields of a result are of these types: each accepts any JSON value and keeps it, ignores it, or
 //! says what it found. Texts are borrowed from the file wherever they hold no escapes.
 
+mod each;
+mod extent;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number as JsonNumber;
 use test_engine_duration::Micros;
 
 use crate::intake::plausible_duration;
 use crate::model::FailureDetail;
+
+pub(crate) use each::Each;
+pub(crate) use extent::{Brief, Extent, Kept, Whole};
 
 /// The kind of a JSON value that was not what a field wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -459,84 +465,6 @@ deserialize_by_shape!(borrowed Text Label Labels Titles; owned Number Flag Lines
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Item<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ShapeVisitor(PhantomData))
-    }
-}
-
-/// Whether the costly values of a file are read.
-pub(crate) trait Extent: Default {
-    const FULL: bool;
-}
-
-/// They are.
-#[derive(Debug, Default)]
-pub(crate) struct Whole;
-
-impl Extent for Whole {
-    const FULL: bool = true;
-}
-
-/// They are not.
-#[derive(Debug, Default)]
-pub(crate) struct Brief;
-
-impl Extent for Brief {
-    const FULL: bool = false;
-}
-
-/// A value that is read only where the extent is full, and else passed over unread.
-#[derive(Debug, Default)]
-pub(crate) struct Kept<T, E>(pub(crate) T, PhantomData<E>);
-
-impl<'de, T: Deserialize<'de> + Default, E: Extent> Deserialize<'de> for Kept<T, E> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = if E::FULL {
-            T::deserialize(deserializer)?
-        } else {
-            IgnoredAny::deserialize(deserializer)?;
-            T::default()
-        };
-        Ok(Self(value, PhantomData))
-    }
-}
-
-/// Reads an array and hands on each element as it comes, so that the array is never held.
-pub(crate) struct Each<'c, T, F> {
-    wanted: &'static str,
-    apply: &'c mut F,
-    element: PhantomData<T>,
-}
-
-impl<'c, T, F: FnMut(T)> Each<'c, T, F> {
-    /// `wanted` is what errors call the array, such as "an array of examples".
-    pub(crate) fn new(wanted: &'static str, apply: &'c mut F) -> Self {
-        Self {
-            wanted,
-            apply,
-            element: PhantomData,
-        }
-    }
-}
-
-impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for Each<'_, T, F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<'_, T, F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.wanted)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element()? {
-            (self.apply)(item);
-        }
-        Ok(())
     }
 }
 

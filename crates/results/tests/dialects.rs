@@ -43,7 +43,8 @@ fn junit_outcomes() {
         <testcase name="GoogleTest disabled" status="notrun" result="suppressed"/>
         <testcase name="CTest failed" status="fail"/>
         <testcase name="CTest disabled" status="disabled"/>
-        <testcase name="properties"><properties><property name="failure" value="x"/></properties></testcase>
+        <testcase name="properties"><properties>
+            <property name="failure" value="x"/></properties></testcase>
         <testcase name="failure inside the text"><skipped><failure/></skipped></testcase>
         </testsuite></testsuite></testsuites>"#;
     let expected = [
@@ -70,7 +71,8 @@ fn junit_outcomes() {
 fn junit_texts_and_places() {
     let text = r#"<testsuite file="suite.rb">
         <testcase classname="A &amp; B" name="&lt;a&gt; &#x1F600;&#10;b" line="3" time="0.5">
-        <failure message="short &quot;one&quot;" type="Boom">long &lt;one&gt; &#38; <![CDATA[<raw> & ]]>end<b>bold</b>
+        <failure message="short &quot;one&quot;"
+            type="Boom">long &lt;one&gt; &#38; <![CDATA[<raw> & ]]>end<b>bold</b>
           second</failure>
         <system-out>said</system-out><system-err><![CDATA[  ]]></system-err></testcase>
         <testcase name="own file" file="own.rb"/></testsuite>"#;
@@ -108,17 +110,20 @@ fn junit_texts_and_places() {
 #[test]
 fn junit_errors_outside_tests() {
     // jest-junit's way to tell of a file that does not load.
-    let text = r#"<testsuites errors="1"><testsuite name="broken.test.js" errors="1" tests="0"/></testsuites>"#;
+    let text = r#"<testsuites errors="1">
+        <testsuite name="broken.test.js" errors="1" tests="0"/></testsuites>"#;
     assert_eq!(
         errors(Junit, text),
         ["test suite broken.test.js counts 1 failures or errors, but no test in it failed"]
     );
-    let text = r#"<testsuite name="S" errors="1"><error message="no database">at start</error><testcase name="a"/></testsuite>"#;
+    let text = r#"<testsuite name="S" errors="1">
+        <error message="no database">at start</error><testcase name="a"/></testsuite>"#;
     assert_eq!(
         errors(Junit, text),
         ["test suite S failed outside its tests: no database\nat start"]
     );
-    let text = r#"<testsuite failures="1"><testsuite failures="1"><testcase name="a"><failure/></testcase></testsuite></testsuite>"#;
+    let text = r#"<testsuite failures="1"><testsuite failures="1">
+        <testcase name="a"><failure/></testcase></testsuite></testsuite>"#;
     assert_eq!(errors(Junit, text), [""; 0]);
     // A failure that could not be used must not vanish.
     let text = r#"<testsuite failures="1"><testcase name=""><failure/></testcase></testsuite>"#;
@@ -132,10 +137,13 @@ fn junit_errors_outside_tests() {
 fn json_is_taken_as_collectors_write_it() {
     let text = r#"[
         {"name": "bare"},
-        {"name": "all", "id": "not a uuid", "scope": null, "location": null, "file_name": "", "result": "pending",
+        {"name": "all", "id": "not a uuid", "scope": null, "location": null, "file_name": "",
+         "result": "pending",
          "failure_reason": "", "failure_expanded": [{"expanded": []}, {"backtrace": ["b"]}, {}],
-         "history": {"section": "top", "start_at": 1, "duration": null}, "tags": {"a": "b", "n": 1, "x": null}, "more": [1]},
-        {"name": "ruby", "external_id": "0199", "failure_expanded": null, "history": null, "tags": null},
+         "history": {"section": "top", "start_at": 1, "duration": null},
+         "tags": {"a": "b", "n": 1, "x": null}, "more": [1]},
+        {"name": "ruby", "external_id": "0199", "failure_expanded": null, "history": null,
+         "tags": null},
         {"name": "number", "id": 18446744073709551615, "failure_expanded": "one\ntwo"}
     ]"#;
     let report = parse(Json, text.as_bytes()).expect("a report");
@@ -144,9 +152,12 @@ fn json_is_taken_as_collectors_write_it() {
 
 #[test]
 fn json_spans_are_kept() {
-    let text = r#"[{"name": "a", "history": {"section": "top", "start_at": 1.0, "end_at": 2.0, "duration": 1.0, "children": [
-        {"section": "sql", "start_at": 1.1, "end_at": 1.2, "duration": 0.1, "detail": {"query": "SELECT 1"}},
-        {"section": "http", "duration": 0.5, "detail": {"method": "GET", "url": "https://example.test", "lib": "curl"}, "children": [
+    let text = r#"[{"name": "a", "history": {
+        "section": "top", "start_at": 1.0, "end_at": 2.0, "duration": 1.0, "children": [
+        {"section": "sql", "start_at": 1.1, "end_at": 1.2, "duration": 0.1,
+         "detail": {"query": "SELECT 1"}},
+        {"section": "http", "duration": 0.5,
+         "detail": {"method": "GET", "url": "https://example.test", "lib": "curl"}, "children": [
             {"section": "annotation", "duration": -1, "detail": {"content": "note"}}]},
         {"duration": 1}, null
     ]}}]"#;
@@ -155,8 +166,10 @@ fn json_spans_are_kept() {
 
 #[test]
 fn rspec_shared_examples_count_for_the_file_that_runs_them() {
-    let text = r#"{"examples": [{"id": "./spec/a_spec.rb[1:2:1]", "description": "works", "full_description": "A works",
-        "status": "passed", "file_path": "./spec/support/shared.rb", "line_number": 3, "run_time": 0.25}]}"#;
+    let text = r#"{"examples": [{
+        "id": "./spec/a_spec.rb[1:2:1]", "description": "works", "full_description": "A works",
+        "status": "passed", "file_path": "./spec/support/shared.rb", "line_number": 3,
+        "run_time": 0.25}]}"#;
     let result = first(RspecJson, text);
     assert_eq!(result.file_name.as_deref(), Some("./spec/a_spec.rb"));
     assert_eq!(
@@ -168,7 +181,8 @@ fn rspec_shared_examples_count_for_the_file_that_runs_them() {
 
 #[test]
 fn rspec_errors_without_messages_are_counted() {
-    let text = r#"{"examples": [], "summary": {"errors_outside_of_examples_count": 2}, "messages": ["\nRun options: x"]}"#;
+    let text = r#"{"examples": [], "summary": {"errors_outside_of_examples_count": 2},
+        "messages": ["\nRun options: x"]}"#;
     assert_eq!(
         errors(RspecJson, text),
         ["2 errors occurred outside of examples"]
@@ -177,21 +191,25 @@ fn rspec_errors_without_messages_are_counted() {
 
 #[test]
 fn jest_runs_that_did_not_succeed_say_so() {
-    let text = r#"{"success": false, "testResults": [{"status": "passed", "assertionResults": [{"title": "a", "status": "passed"}]}]}"#;
+    let text = r#"{"success": false, "testResults": [
+        {"status": "passed", "assertionResults": [{"title": "a", "status": "passed"}]}]}"#;
     assert_eq!(
         errors(JestJson, text),
         ["the run did not succeed, though no test in it failed"]
     );
-    let text = r#"{"success": false, "testResults": [{"name": "a.js", "status": "failed", "message": "", "assertionResults": []}]}"#;
+    let text = r#"{"success": false, "testResults": [
+        {"name": "a.js", "status": "failed", "message": "", "assertionResults": []}]}"#;
     assert_eq!(errors(JestJson, text), ["a.js failed outside its tests"]);
-    let text = r#"{"success": false, "numFailedTestSuites": 1, "testResults": [{"name": "a.js", "status": "failed",
+    let text = r#"{"success": false, "numFailedTestSuites": 1, "testResults": [{
+        "name": "a.js", "status": "failed",
         "assertionResults": [{"ancestorTitles": ["x", "y"], "title": "a", "status": "failed"}]}]}"#;
     assert_eq!(errors(JestJson, text), [""; 0]);
 }
 
 #[test]
 fn jest_attempts_are_not_believed_without_end() {
-    let text = r#"{"testResults": [{"assertionResults": [{"title": "a", "status": "passed", "invocations": 1e15}]}]}"#;
+    let text = r#"{"testResults": [{"assertionResults": [
+        {"title": "a", "status": "passed", "invocations": 1e15}]}]}"#;
     assert_eq!(outcomes(JestJson, text).len(), 21);
 }
 
@@ -200,8 +218,11 @@ fn playwright_specs_without_tests_do_not_pass() {
     let text = r#"{"suites": [{"title": "a.spec.js", "specs": [
         {"title": "not ok", "ok": false, "file": "a.spec.js", "line": 1},
         {"title": "ok", "ok": true, "tests": []},
-        {"title": "interrupted", "ok": true, "tests": [{"expectedStatus": "passed", "status": "skipped", "results": [{"status": "interrupted"}]}]},
-        {"title": "not ok, whatever its tests say", "ok": false, "tests": [{"status": "expected", "results": [{"status": "passed"}]}]}
+        {"title": "interrupted", "ok": true, "tests": [
+            {"expectedStatus": "passed", "status": "skipped",
+             "results": [{"status": "interrupted"}]}]},
+        {"title": "not ok, whatever its tests say", "ok": false, "tests": [
+            {"status": "expected", "results": [{"status": "passed"}]}]}
     ]}], "errors": []}"#;
     let expected = [
         ("not ok".to_owned(), Failed),
@@ -222,9 +243,12 @@ fn playwright_specs_without_tests_do_not_pass() {
 #[test]
 fn cucumber_backgrounds_without_a_scenario_do_not_vanish() {
     let text = r#"[{"name": "F", "elements": [
-        {"type": "background", "steps": [{"keyword": "Given ", "name": "a shop", "result": {"status": "failed", "error_message": "closed"}}]},
+        {"type": "background", "steps": [
+            {"keyword": "Given ", "name": "a shop",
+             "result": {"status": "failed", "error_message": "closed"}}]},
         {"type": "background", "steps": [{"result": {"status": "passed", "duration": 1500000000}}]},
-        {"type": "scenario", "name": "a", "steps": [{"result": {"status": "passed", "duration": 500000000}}]},
+        {"type": "scenario", "name": "a", "steps": [
+            {"result": {"status": "passed", "duration": 500000000}}]},
         {"name": "no status", "steps": [{"result": {"status": "passed"}}, {}]}
     ]}]"#;
     let expected = [("a".to_owned(), Passed), ("no status".to_owned(), Unknown)];

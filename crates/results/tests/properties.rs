@@ -199,7 +199,13 @@ proptest! {
     #[test]
     fn json_keeps_everything(
         results in prop::collection::vec(
-            (name(), "[^\\x00]{0,30}", outcome(), prop::option::of(0.0..1e6_f64), any::<Option<u32>>()),
+            (
+                name(),
+                "[^\\x00]{0,30}",
+                outcome(),
+                prop::option::of(0.0..1e6_f64),
+                any::<Option<u32>>(),
+            ),
             0..20,
         ),
     ) {
@@ -234,7 +240,12 @@ proptest! {
     #[test]
     fn junit_keeps_everything(
         results in prop::collection::vec(
-            (name(), "[^\\x00]{0,30}", prop::sample::select(vec!["passed", "failed", "skipped"]), "[^\\x00]{0,30}"),
+            (
+                name(),
+                "[^\\x00]{0,30}",
+                prop::sample::select(vec!["passed", "failed", "skipped"]),
+                "[^\\x00]{0,30}",
+            ),
             0..20,
         ),
     ) {
@@ -246,10 +257,17 @@ proptest! {
                     "skipped" => "<skipped/>".to_owned(),
                     _ => String::new(),
                 };
-                format!("<testcase name='{}' classname=\"{}\">{child}</testcase>\n", escaped(name), escaped(scope))
+                format!(
+                    "<testcase name='{}' classname=\"{}\">{child}</testcase>\n",
+                    escaped(name),
+                    escaped(scope)
+                )
             })
             .collect();
-        let text = format!("<testsuites>\n<testsuite name='s'>{}</testsuite></testsuites>", cases.concat());
+        let text = format!(
+            "<testsuites>\n<testsuite name='s'>{}</testsuite></testsuites>",
+            cases.concat()
+        );
         let report = read_both_ways(Format::Junit, text.as_bytes()).expect("a suite");
         prop_assert_eq!(&report.bad, &[]);
         let read: Vec<_> = report

@@ -96,7 +96,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if settings.json {
         writeln!(
             out,
-            r#"{{"executions_per_second": {known_rate:.0}, "new_tests_per_second": {new_rate:.0}, "upload_ms_p50": {median_ms:.2}, "bytes_per_execution": {bytes_each:.1}, "single_rows_per_second": {single_rate:.0}, "ratio": {:.1}}}"#,
+            "{{\"executions_per_second\": {known_rate:.0}, \
+             \"new_tests_per_second\": {new_rate:.0}, \
+             \"upload_ms_p50\": {median_ms:.2}, \"bytes_per_execution\": {bytes_each:.1}, \
+             \"single_rows_per_second\": {single_rate:.0}, \"ratio\": {:.1}}}",
             known_rate / single_rate
         )?;
     } else {

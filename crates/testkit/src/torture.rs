@@ -234,7 +234,10 @@ fn results(upload: &Upload) -> Value {
                 "result": execution.outcome,
                 "failure_reason": execution.failure_reason,
                 "file_name": "spec/orders_spec.rb",
-                "history": {"section": "top", "duration": execution.duration.unwrap_or_default().seconds()},
+                "history": {
+                    "section": "top",
+                    "duration": execution.duration.unwrap_or_default().seconds(),
+                },
             })
         })
         .collect()

@@ -19,15 +19,18 @@ fn reports_all_invalid_settings_together() {
         .env("BUILDKITE_TEST_ENGINE_OIDC", "false");
     let (code, stderr) = finish(command);
     assert_eq!(code, 16);
-    insta::assert_snapshot!(stderr, @r#"
-    bktec tools backfill-commit-metadata: invalid configuration:
-    BUILDKITE_ORGANIZATION_SLUG must not be blank (or give --organization-slug)
-    BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token), since OIDC is off
-    BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY was "0", must be greater than or equal to 1 (--concurrency)
-    BUILDKITE_TEST_ENGINE_BACKFILL_DAYS was "91", must be 1 to 90 (--days)
-    BUILDKITE_TEST_ENGINE_SKIP_DIFFS was "maybe", must be true or false (--skip-diffs)
-    BUILDKITE_TEST_ENGINE_SUITE_SLUG must not be blank (or give --suite-slug)
-    "#);
+    assert_eq!(
+        stderr,
+        "bktec tools backfill-commit-metadata: invalid configuration:\n\
+        BUILDKITE_ORGANIZATION_SLUG must not be blank (or give --organization-slug)\n\
+        BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN must not be blank (or give --access-token), \
+        since OIDC is off\n\
+        BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY was \"0\", \
+        must be greater than or equal to 1 (--concurrency)\n\
+        BUILDKITE_TEST_ENGINE_BACKFILL_DAYS was \"91\", must be 1 to 90 (--days)\n\
+        BUILDKITE_TEST_ENGINE_SKIP_DIFFS was \"maybe\", must be true or false (--skip-diffs)\n\
+        BUILDKITE_TEST_ENGINE_SUITE_SLUG must not be blank (or give --suite-slug)\n"
+    );
     for days in ["0", "-1", "91", "ten"] {
         let (code, stderr) = run(&clone, &server, &["--days", days]);
         assert_eq!(code, 16, "{stderr}");

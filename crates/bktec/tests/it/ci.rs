@@ -266,10 +266,12 @@ fn sections_use_the_syntax_of_the_ci() {
     ::endgroup::
     ========== Buildkite Test Engine Report  ==========
     ");
-    insta::assert_snapshot!(section_lines(&[("GITLAB_CI", "true")]), @"
-    ESC[0Ksection_start:TIME:bktec_1_1[collapsed=true]CRESC[0KBuildkite Test Engine Client: bktec VERSION
+    insta::assert_snapshot!(wrapped(&section_lines(&[("GITLAB_CI", "true")])), @"
+    ESC[0Ksection_start:TIME:bktec_1_1[collapsed=true]CRESC[0KBuildkite Test Engine Client:
+      bktec VERSION
     ESC[0Ksection_end:TIME:bktec_1_1CRESC[0K
-    ESC[0Ksection_start:TIME:bktec_3_1CRESC[0K========== Buildkite Test Engine Report  ==========
+    ESC[0Ksection_start:TIME:bktec_3_1CRESC[0K========== Buildkite Test Engine Report
+      ==========
     ESC[0Ksection_end:TIME:bktec_3_1CRESC[0K
     ");
     insta::assert_snapshot!(section_lines(&[("TF_BUILD", "True")]), @"

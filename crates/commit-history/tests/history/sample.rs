@@ -294,7 +294,11 @@ pub(crate) fn everything(format: &str) -> Sample {
     s.write("utf8.txt", "日本語\u{2028}\u{1F600}\n\u{7f}\u{1}\t\\ \"\n");
     s.commit("encodings");
     s.write("latin1.txt", b"caf\xe9!\nna\xefve\n\xff\xfe\xe2\x82 end");
-    s.write("tricky.txt", "end 0\nend 2\ndiff --git a/x b/x\n@@ -1 +1 @@\n--x\n++y\n--- a\n+++ b\nBinary files a and b differ\n\n\n\n");
+    s.write(
+        "tricky.txt",
+        "end 0\nend 2\ndiff --git a/x b/x\n@@ -1 +1 @@\n--x\n++y\n--- a\n+++ b\n\
+        Binary files a and b differ\n\n\n\n",
+    );
     s.write("no-newline", "a\nb\nc");
     s.commit("encodings, changed");
     // Names.
@@ -326,7 +330,11 @@ pub(crate) fn everything(format: &str) -> Sample {
     s.write(b"end 3", lines(12, &[1, 2, 3]));
     s.commit("names moved");
     // Attributes.
-    s.write(".gitattributes", "*.gen -diff\n*.drv diff=drv\n*.dat binary\n*.nul diff\n*.md diff=markdown\ncrlf.txt -text\neol.txt text eol=crlf\n");
+    s.write(
+        ".gitattributes",
+        "*.gen -diff\n*.drv diff=drv\n*.dat binary\n*.nul diff\n*.md diff=markdown\n\
+        crlf.txt -text\neol.txt text eol=crlf\n",
+    );
     s.write("a.gen", "generated\n");
     s.write("a.drv", lines(10, &[]));
     s.write("a.dat", "text, but called binary\n");

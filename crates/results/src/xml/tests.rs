@@ -292,7 +292,10 @@ proptest! {
         texts in collection::vec(("[a-z:]{0,3}[a-z]", "[^<&\"]{0,12}", "[^<&]{0,12}"), 1..6)
     ) {
         let element = |(name, value, text): &(String, String, String)| {
-            format!("<{name} a=\"{value}\" b='&lt;&#x41;'>{text}&gt;<![CDATA[<&{text}]]></{name} ><{name}/>")
+            format!(
+                "<{name} a=\"{value}\" b='&lt;&#x41;'>{text}&gt;<![CDATA[<&{text}]]>\
+                 </{name} ><{name}/>"
+            )
         };
         let document: String = texts.iter().map(element).collect();
         let ours = read_with_tokens(&document);

@@ -59,8 +59,9 @@ fn run_and_test(server: &TestServer, name: &str) -> (String, String) {
             name,
             name,
             &json!([
-                {"scope": name, "name": name, "location": name, "file_name": name, "result": "failed",
-                 "failure_reason": name, "failure_expanded": [{"expanded": [name], "backtrace": [name]}],
+                {"scope": name, "name": name, "location": name, "file_name": name,
+                 "result": "failed", "failure_reason": name,
+                 "failure_expanded": [{"expanded": [name], "backtrace": [name]}],
                  "history": {"duration": 1.0}},
                 result("Cart", "adds up", "cart_spec.rb", 0.25, "passed"),
             ]),
@@ -370,7 +371,8 @@ fn a_browser_executes_nothing_from_a_hostile_result() {
     assert!(caught.contains("<title>pwned</title>"), "{caught}");
 
     let server = TestServer::with(|config| config.web.open = true, Clock::System);
-    let hostile = "</title><script>document.title='pwned'</script>\"'><img src=x onerror=\"document.title='pwned'\"><svg/onload=document.title='pwned'>";
+    let hostile = "</title><script>document.title='pwned'</script>\"'>\
+        <img src=x onerror=\"document.title='pwned'\"><svg/onload=document.title='pwned'>";
     let (run, test) = run_and_test(&server, hostile);
     for path in [
         run,

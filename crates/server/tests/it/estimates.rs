@@ -207,12 +207,16 @@ fn keeps_examples_of_a_file_together_if_that_takes_no_longer() {
     let examples: Vec<Value> = files
         .iter()
         .flat_map(|file| {
-            names(file).into_iter().enumerate().map(move |(line, name)| {
-                let path = format!("{file}:{line}");
-                json!({
-                    "format": "example", "path": path, "identifier": name, "scope": "", "name": name,
+            names(file)
+                .into_iter()
+                .enumerate()
+                .map(move |(line, name)| {
+                    let path = format!("{file}:{line}");
+                    json!({
+                        "format": "example", "path": path, "identifier": name,
+                        "scope": "", "name": name,
+                    })
                 })
-            })
         })
         .collect();
     let plan = history.plan("main", 2, &json!({"examples": examples}));

@@ -131,10 +131,17 @@ fn a_large_upload_with_an_invalid_token_gets_the_error() {
 #[test]
 fn shutdown_finishes_requests_in_progress() {
     let mut server = TestServer::start();
-    let body = json!({"format": "json", "run_env": {"key": "last"}, "data": [result("", "a", "a", 1.0, "passed")]}).to_string();
+    let body = json!({
+        "format": "json",
+        "run_env": {"key": "last"},
+        "data": [result("", "a", "a", 1.0, "passed")],
+    })
+    .to_string();
     let mut stream = TcpStream::connect(server.base.trim_start_matches("http://")).unwrap();
     let head = format!(
-        "POST /v1/uploads HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Token {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        "POST /v1/uploads HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+        Authorization: Token {}\r\nContent-Type: application/json\r\n\
+        Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         server.suite_token,
         body.len()
     );

@@ -53,8 +53,8 @@ fn runs_are_listed_newest_first_and_by_build() {
 fn failures_include_their_texts_on_request() {
     let server = TestServer::start();
     let data = json!([{
-        "scope": "Cart", "name": "adds", "location": "cart.rb:7", "file_name": "cart.rb", "result": "failed",
-        "failure_reason": "expected 1, got 2",
+        "scope": "Cart", "name": "adds", "location": "cart.rb:7", "file_name": "cart.rb",
+        "result": "failed", "failure_reason": "expected 1, got 2",
         "failure_expanded": [{"expanded": ["line one"], "backtrace": ["cart.rb:7"]}],
         "history": {"duration": 0.25}, "tags": {"team": "shop"},
     }]);

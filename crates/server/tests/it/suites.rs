@@ -26,7 +26,12 @@ fn a_suite_is_created_with_all_fields() {
         &json!({
             "name": "Mobile App", "default_branch": "trunk", "application_name": "Shop",
             "color": "#f07a5b", "emoji": ":iphone:",
-            "oidc_policy": [{"iss": "https://agent.buildkite.com", "claims": {"organization_slug": "acme"}, "scopes": ["write_uploads"]}], "team_ids": ["x"],
+            "oidc_policy": [{
+                "iss": "https://agent.buildkite.com",
+                "claims": {"organization_slug": "acme"},
+                "scopes": ["write_uploads"],
+            }],
+            "team_ids": ["x"],
         }),
     );
     assert_eq!(made.status, 201, "{}", made.text());
@@ -38,7 +43,11 @@ fn a_suite_is_created_with_all_fields() {
     assert_eq!(suite["emoji"], ":iphone:");
     assert_eq!(
         suite["oidc_policy"],
-        json!([{"iss": "https://agent.buildkite.com", "claims": {"organization_slug": "acme"}, "scopes": ["write_uploads"]}])
+        json!([{
+            "iss": "https://agent.buildkite.com",
+            "claims": {"organization_slug": "acme"},
+            "scopes": ["write_uploads"],
+        }])
     );
     assert_eq!(suite.get("api_token"), None);
     assert_eq!(made.header("location"), suite["url"].as_str());
@@ -144,9 +153,11 @@ fn deleting_a_suite_removes_its_tokens_and_frees_its_slug() {
     server.delete(SUITE).error(404);
     server.get(&format!("{SUITE}/runs")).error(404);
     assert_eq!(server.get(SUITES).ok(), json!([]));
-    let upload = server.upload_json(
-        &json!({"format": "json", "run_env": {"key": "b2"}, "data": [result("", "a", "a", 1.0, "passed")]}),
-    );
+    let upload = server.upload_json(&json!({
+        "format": "json",
+        "run_env": {"key": "b2"},
+        "data": [result("", "a", "a", 1.0, "passed")],
+    }));
     upload.error(401);
     let again = json!({"name": "Web", "default_branch": "main"});
     assert_eq!(server.post(SUITES, &again).status, 201);

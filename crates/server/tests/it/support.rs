@@ -184,7 +184,10 @@ impl TestServer {
     pub(crate) fn upload(&self, key: &str, branch: &str, results: &Value) -> Answer {
         let body = json!({
             "format": "json",
-            "run_env": {"CI": "buildkite", "key": key, "branch": branch, "commit_sha": format!("sha-{key}")},
+            "run_env": {
+                "CI": "buildkite", "key": key, "branch": branch,
+                "commit_sha": format!("sha-{key}"),
+            },
             "data": results,
         });
         let answer = self.upload_json(&body);
@@ -356,8 +359,12 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> (String, Vec<u8>) {
             ""
         };
         body.extend_from_slice(
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n")
-                .as_bytes(),
+            format!(
+                "--{boundary}\r\n\
+                Content-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n\
+                {value}\r\n"
+            )
+            .as_bytes(),
         );
     }
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());

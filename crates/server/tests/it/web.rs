@@ -67,7 +67,8 @@ fn anonymous_viewers_sign_in_and_return_to_the_page() {
     assert_eq!(
         answer.header("location"),
         Some(
-            "/sign-in?next=%2Forganizations%2Facme%2Fanalytics%2Fsuites%2Fweb%2Ftests%3Fstate%3Dmuted"
+            "/sign-in?next=%2Forganizations%2Facme%2Fanalytics%2Fsuites%2Fweb\
+            %2Ftests%3Fstate%3Dmuted"
         )
     );
     let answer = server
@@ -302,15 +303,20 @@ fn pages_escape_uploaded_text() {
     let server = open();
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
     let data = json!([
-        {"scope": evil, "name": evil, "location": evil, "file_name": evil, "result": "failed", "failure_reason": evil,
-         "failure_expanded": [{"expanded": [evil], "backtrace": [evil]}], "history": {"duration": 1.0}},
+        {"scope": evil, "name": evil, "location": evil, "file_name": evil,
+         "result": "failed", "failure_reason": evil,
+         "failure_expanded": [{"expanded": [evil], "backtrace": [evil]}],
+         "history": {"duration": 1.0}},
         {"name": "", "history": {"duration": 1.0}},
         result("Cart", "adds up", "cart_spec.rb", 0.25, "passed"),
     ]);
     let receipt = server
         .upload_json(&json!({
             "format": "json",
-            "run_env": {"key": evil, "number": "7", "branch": evil, "commit_sha": evil, "message": evil, "url": "javascript:alert(1)"},
+            "run_env": {
+                "key": evil, "number": "7", "branch": evil, "commit_sha": evil,
+                "message": evil, "url": "javascript:alert(1)",
+            },
             "data": data,
         }))
         .json();

@@ -28,7 +28,9 @@ pub(super) fn seed(recorder: &Recorder) -> Seeds {
             {"id": "1", "scope": "Cart", "name": "removes", "location": "spec/cart_spec.rb:9",
              "file_name": "spec/cart_spec.rb", "result": "failed", "tags": {"team": "shop"},
              "failure_reason": "expected 1, got 2", "history": {"duration": 1.5},
-             "failure_expanded": [{"expanded": ["expected 1", "got 2"], "backtrace": ["cart.rb:7"]}]},
+             "failure_expanded": [
+                {"expanded": ["expected 1", "got 2"], "backtrace": ["cart.rb:7"]},
+             ]},
         ]),
     );
     let receipt = receipt.json();
