@@ -50,8 +50,9 @@ fn share(settings: &RunSettings) -> (usize, usize) {
 
 const NODE_1_OF_4: &[&str] = &["--parallel-job=1", "--parallelism=4"];
 
-/// `template` has the variables of a machine; `<build>`, `<index>`, `<attempt>` and `<rerun>` differ
-/// between machines and retries. `first` is the index of the first node, if the CI counts nodes.
+/// `template` has the variables of a machine; `<build>`, `<index>`, `<attempt>` and `<rerun>`
+/// differ between machines and retries. `first` is the index of the first node, if the CI counts
+/// nodes.
 #[rstest]
 #[case::github_actions(
     "GITHUB_ACTIONS=true GITHUB_RUN_ID=<build> GITHUB_JOB=test GITHUB_ACTION=__run \
@@ -79,7 +80,8 @@ const NODE_1_OF_4: &[&str] = &["--parallel-job=1", "--parallelism=4"];
     Some(1)
 )]
 #[case::bitbucket(
-    "BITBUCKET_BUILD_NUMBER=<build> BITBUCKET_PIPELINE_UUID={<build>} BITBUCKET_STEP_UUID={<index>}",
+    "BITBUCKET_BUILD_NUMBER=<build> BITBUCKET_PIPELINE_UUID={<build>} \
+     BITBUCKET_STEP_UUID={<index>}",
     None
 )]
 #[case::travis("TRAVIS=true TRAVIS_BUILD_ID=<build> TRAVIS_JOB_ID=<index>", None)]

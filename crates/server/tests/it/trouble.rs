@@ -1,5 +1,5 @@
-//! An unavailable or read-only database: the server responds with 503, loses no acknowledged upload,
-//! and recovers without a restart.
+//! An unavailable or read-only database: the server responds with 503, loses no acknowledged
+//! upload, and recovers without a restart.
 
 use std::process::Command;
 use std::sync::Mutex;

@@ -1,7 +1,8 @@
-//! The structure of the source tree: which crate and module may import which. ARCHITECTURE.md
-//! explains the order; these tests keep it.
+//! The structure of the source tree: which crate and module may import which, and how large files
+//! and lines may be. ARCHITECTURE.md explains the order.
 
 mod crates;
 mod imports;
+mod layout;
 mod modules;
 mod source;

@@ -1,7 +1,7 @@
 //! `GET …/flaky-tests`: the older list of flaky tests.
 //!
-//! Tests with the label `flaky` are flaky, no matter who added it. An instance is a failed execution
-//! in the period.
+//! Tests with the label `flaky` are flaky, no matter who added it. An instance is a failed
+//! execution in the period.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
