@@ -117,12 +117,8 @@ fn file_header(directory: &str, name: &str, size: u64, modified: u64) -> io::Res
 }
 
 fn stored_block_header(content: &[u8]) -> io::Result<[u8; STORED_HEADER_BYTES]> {
-    let length = u16::try_from(content.len()).map_err(|_| {
-        io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the archive's name is too long",
-        )
-    })?;
+    let length = u16::try_from(content.len())
+        .map_err(|_| io::Error::other("the archive's name is too long"))?;
     let [low, high] = length.to_le_bytes();
     Ok([0, low, high, !low, !high])
 }

@@ -10,8 +10,7 @@ use crate::git::Git;
 use crate::object_id::id_lines;
 use crate::{Error, Event, ObjectId, Repository};
 
-/// Commits per fetch.
-const FETCH_BATCH: usize = 1_000;
+const COMMITS_PER_FETCH: usize = 1_000;
 
 /// Why a commit is not available.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -85,7 +84,7 @@ pub(crate) fn make_available(
         reached: false,
         unreachable: None,
     };
-    for batch in wanted.chunks(FETCH_BATCH) {
+    for batch in wanted.chunks(COMMITS_PER_FETCH) {
         fetch.batch(batch)?;
     }
     let fetched = present(repository.git(), &wanted)?;

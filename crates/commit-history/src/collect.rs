@@ -135,13 +135,11 @@ impl<'a> History<'a> {
     /// Waits until the bases are verified. Returns whether some were wrong: they are corrected, and
     /// everything has to be collected again.
     pub(crate) fn verify(&mut self) -> Result<bool, Error> {
-        let Self {
-            repository,
-            branch,
-            concurrency,
-            commits,
-            bases,
-        } = self;
-        bases.verify(repository, branch, commits, *concurrency)
+        self.bases.verify(
+            self.repository,
+            self.branch,
+            &self.commits,
+            self.concurrency,
+        )
     }
 }

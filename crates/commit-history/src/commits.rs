@@ -1,14 +1,19 @@
 //! Author, committer, dates, parents and message of many commits, read with one git.
 
+use serde::Serialize;
+
 use crate::git::Git;
 use crate::object_id::id_lines;
 use crate::{Error, ObjectId};
 
-/// The fields of a commit. Bytes that are not UTF-8 become U+FFFD; dates are ISO 8601.
-#[derive(Debug)]
+/// The fields of a commit, in the order of a record. Bytes that are not UTF-8 become U+FFFD; dates
+/// are ISO 8601.
+#[derive(Debug, Serialize)]
 pub(crate) struct Commit {
+    #[serde(rename = "commit_sha")]
     pub(crate) id: ObjectId,
     /// Parents as git sees them: none at the boundary of a shallow clone.
+    #[serde(rename = "parent_shas")]
     pub(crate) parents: Vec<ObjectId>,
     pub(crate) author_name: String,
     pub(crate) author_email: String,
@@ -17,6 +22,7 @@ pub(crate) struct Commit {
     pub(crate) committer_email: String,
     pub(crate) committer_date: String,
     /// The instant of `committer_date`, in seconds since 1970.
+    #[serde(skip)]
     pub(crate) committed_at: i64,
     /// The whole message without whitespace at its end.
     pub(crate) message: String,
@@ -61,18 +67,9 @@ fn read_all(git: &Git, ids: &[ObjectId]) -> Result<Vec<Commit>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let arguments = [
-        "log",
-        "--no-walk=unsorted",
-        "--stdin",
-        "--no-patch",
-        "--no-color",
-        "--no-notes",
-        "--no-show-signature",
-        "--no-mailmap",
-        "--encoding=UTF-8",
-        FORMAT,
-    ];
+    let mut arguments = vec!["log", "--no-walk=unsorted", "--stdin", "--no-patch"];
+    arguments.extend(["--no-color", "--no-notes", "--no-show-signature"]);
+    arguments.extend(["--no-mailmap", "--encoding=UTF-8", FORMAT]);
     let output = git.run_with_input(&arguments, id_lines(ids))?;
     let mut fields = output.split(|&byte| byte == 0);
     ids.iter()

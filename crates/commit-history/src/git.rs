@@ -81,12 +81,8 @@ impl Git {
         ids: &[ObjectId],
     ) -> Result<(), Error> {
         let mut arguments = vec!["-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch"];
-        arguments.extend([
-            "--quiet",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-prune",
-        ]);
+        arguments.extend(["--quiet", "--no-tags", "--no-prune"]);
+        arguments.push("--no-write-fetch-head");
         // The refmap would move remote-tracking branches.
         arguments.extend(["--no-recurse-submodules", "--refmap=", "--stdin"]);
         arguments.extend(options);
@@ -279,10 +275,8 @@ mod tests {
     #[test]
     fn failure_contains_command_line_and_stderr() {
         let git = git(&CancelToken::new());
-        let error = git
-            .run(&["cat-file", "-t", "no such name"])
-            .unwrap_err()
-            .to_string();
+        let error = git.run(&["cat-file", "-t", "no such name"]).unwrap_err();
+        let error = error.to_string();
         assert!(
             error.starts_with("`git cat-file -t 'no such name'` failed: exit status: 128: fatal:"),
             "{error}"

@@ -12,8 +12,7 @@ use crate::bases::Base;
 use crate::git::Git;
 use crate::{Error, Event, ObjectId, Repository};
 
-/// Files per fetch.
-const FETCH_BATCH: usize = 20_000;
+const FILES_PER_FETCH: usize = 20_000;
 /// The mode of a submodule, whose ID is a commit of another repository.
 const SUBMODULE: &[u8] = b"160000";
 
@@ -34,7 +33,7 @@ pub(crate) fn fetch_files(
         return Ok(());
     }
     on_event(Event::FetchingFiles(missing.len()));
-    for batch in missing.chunks(FETCH_BATCH) {
+    for batch in missing.chunks(FILES_PER_FETCH) {
         // The filter excludes everything that is not requested by ID.
         git.fetch(remote, &["--filter=blob:none"], batch)?;
     }
@@ -55,16 +54,8 @@ fn files_of(
         };
         written.expect("writing to a string cannot fail");
     }
-    let arguments = [
-        "diff-tree",
-        "--stdin",
-        "-r",
-        "--root",
-        "--no-commit-id",
-        "--no-renames",
-        "--no-abbrev",
-        "--raw",
-    ];
+    let mut arguments = vec!["diff-tree", "--stdin", "-r", "--root", "--raw"];
+    arguments.extend(["--no-commit-id", "--no-renames", "--no-abbrev"]);
     let mut process = git.start_with_input(&arguments, input.into_bytes())?;
     let mut seen = HashSet::new();
     let mut files = Vec::new();

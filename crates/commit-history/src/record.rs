@@ -7,7 +7,6 @@ use std::io::{self, Read, Write};
 
 use serde::Serialize;
 
-use crate::ObjectId;
 use crate::commits::Commit;
 use crate::diffs::{CommitDiff, Patch};
 
@@ -15,22 +14,14 @@ use crate::diffs::{CommitDiff, Patch};
 #[derive(Serialize)]
 struct Fields<'a> {
     schema_version: u32,
-    commit_sha: ObjectId,
-    parent_shas: &'a [ObjectId],
-    author_name: &'a str,
-    author_email: &'a str,
-    author_date: &'a str,
-    committer_name: &'a str,
-    committer_email: &'a str,
-    committer_date: &'a str,
-    message: &'a str,
+    #[serde(flatten)]
+    commit: &'a Commit,
     files_changed: &'a str,
     diff_stat: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     git_diff_raw: &'a str,
 }
 
-/// Writes the line and its newline.
 pub(crate) fn write(
     output: &mut impl Write,
     commit: &Commit,
@@ -38,15 +29,7 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     let mut fields = serde_json::to_vec(&Fields {
         schema_version: 1,
-        commit_sha: commit.id,
-        parent_shas: &commit.parents,
-        author_name: &commit.author_name,
-        author_email: &commit.author_email,
-        author_date: &commit.author_date,
-        committer_name: &commit.committer_name,
-        committer_email: &commit.committer_email,
-        committer_date: &commit.committer_date,
-        message: &commit.message,
+        commit,
         files_changed: &String::from_utf8_lossy(&diff.files_changed),
         diff_stat: &String::from_utf8_lossy(&diff.diff_stat),
         git_diff_raw: &String::from_utf8_lossy(&diff.raw),

@@ -187,23 +187,15 @@ impl Response {
     /// Fails the test with the body unless this is the status.
     #[track_caller]
     pub fn expect_status(&self, status: u16) -> &Self {
-        assert_eq!(
-            self.status,
-            status,
-            "{}",
-            String::from_utf8_lossy(&self.body)
-        );
+        let body = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, status, "{body}");
         self
     }
 
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!(
-                "not JSON ({error}): {}",
-                String::from_utf8_lossy(&self.body)
-            )
-        })
+        let body = String::from_utf8_lossy(&self.body);
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("not JSON ({error}): {body}"))
     }
 }

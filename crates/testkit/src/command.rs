@@ -85,16 +85,9 @@ impl Finished {
 
 impl std::fmt::Display for Finished {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            status,
-            stdout,
-            stderr,
-            took,
-        } = self;
-        write!(
-            f,
-            "{status} after {took:.1?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
-        )
+        let (stdout, stderr) = (&self.stdout, &self.stderr);
+        writeln!(f, "{} after {:.1?}", self.status, self.took)?;
+        write!(f, "--- stdout\n{stdout}\n--- stderr\n{stderr}")
     }
 }
 

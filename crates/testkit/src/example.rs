@@ -69,7 +69,7 @@ pub struct ExpectedTest {
     pub muted_after_first_build: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
     runner: String,
@@ -84,9 +84,7 @@ struct Expected {
 pub struct Example {
     directory: TempDir,
     name: String,
-    runner: String,
-    environment: BTreeMap<String, String>,
-    tests: Vec<ExpectedTest>,
+    expected: Expected,
 }
 
 impl Example {
@@ -106,9 +104,7 @@ impl Example {
         Self {
             directory,
             name: name.to_owned(),
-            runner: expected.runner,
-            environment: expected.environment,
-            tests: expected.tests,
+            expected,
         }
     }
 
@@ -139,23 +135,23 @@ impl Example {
 
     /// Variables that a pipeline sets in addition to the runner.
     pub fn environment(&self) -> &BTreeMap<String, String> {
-        &self.environment
+        &self.expected.environment
     }
 
     /// The value of `BUILDKITE_TEST_ENGINE_TEST_RUNNER`.
     pub fn runner(&self) -> &str {
-        &self.runner
+        &self.expected.runner
     }
 
     /// All tests of the project.
     pub fn tests(&self) -> &[ExpectedTest] {
-        &self.tests
+        &self.expected.tests
     }
 
     /// The test files and the total seconds of their tests at pace 1, without retries.
     pub fn files(&self) -> BTreeMap<&str, f64> {
         let mut files = BTreeMap::new();
-        for test in &self.tests {
+        for test in self.tests() {
             *files.entry(test.file.as_str()).or_insert(0.0) += test.seconds;
         }
         files
@@ -164,7 +160,7 @@ impl Example {
     /// The test with this ID. Fails the test when it does not exist.
     #[track_caller]
     pub fn test(&self, id: &str) -> &ExpectedTest {
-        self.tests
+        self.tests()
             .iter()
             .find(|test| test.id == id)
             .unwrap_or_else(|| panic!("{id:?} is not in expected.json"))
@@ -217,26 +213,17 @@ mod tests {
         for name in EXAMPLES {
             let example = Example::copy(name);
             assert!(name.starts_with(example.runner()), "{name}");
-            let ids: BTreeSet<&str> = example
-                .tests()
-                .iter()
-                .map(|test| test.id.as_str())
-                .collect();
-            assert_eq!(ids.len(), example.tests().len(), "{name}: IDs are unique");
+            let tests = example.tests();
+            let ids: BTreeSet<&str> = tests.iter().map(|test| test.id.as_str()).collect();
+            assert_eq!(ids.len(), tests.len(), "{name}: IDs are unique");
             for file in example.files().keys() {
                 assert!(example.project().join(file).is_file(), "{name}: {file}");
             }
-            let count = |outcome| {
-                example
-                    .tests()
-                    .iter()
-                    .filter(|test| test.outcome == outcome)
-                    .count()
-            };
+            let count = |outcome| tests.iter().filter(|test| test.outcome == outcome).count();
             assert_eq!(count(ExpectedOutcome::Flaky), 1, "{name}");
             assert_eq!(count(ExpectedOutcome::Failed), 1, "{name}");
             assert_eq!(count(ExpectedOutcome::Skipped), 1, "{name}");
-            for test in example.tests() {
+            for test in tests {
                 // Without results nothing can be muted.
                 let can_mute = example.runner() != "cypress";
                 assert_eq!(

@@ -77,13 +77,8 @@ mod tests {
             "/target/program: {}\n",
             source.display().to_string().replace(' ', "\\ ")
         );
-        assert_eq!(
-            newer_source(&listing, written - Duration::from_secs(1)),
-            Some(source)
-        );
-        assert_eq!(
-            newer_source(&listing, written + Duration::from_secs(1)),
-            None
-        );
+        let second = Duration::from_secs(1);
+        assert_eq!(newer_source(&listing, written - second), Some(source));
+        assert_eq!(newer_source(&listing, written + second), None);
     }
 }

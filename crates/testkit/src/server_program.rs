@@ -100,13 +100,8 @@ impl ServerProgram {
         assert!(self.process.is_none(), "the server is running");
         let mut command = clean_command(programs::test_engine(), self.data.path());
         command
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--organization",
-                ORGANIZATION,
-            ])
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["--organization", ORGANIZATION])
             // Tests send more requests per minute than the limits allow.
             .args(["--rest-rate-limit", "0", "--plan-rate-limit", "0"])
             .arg("--data-dir")

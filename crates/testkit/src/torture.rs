@@ -17,7 +17,6 @@ use test_engine_duration::Micros;
 use crate::stored_results::StoredExecution;
 use crate::{Connection, ServerProgram};
 
-/// Concurrent senders.
 const SENDERS: usize = 4;
 /// Uploads of one sender per round.
 const MAX_UPLOADS: usize = 12;

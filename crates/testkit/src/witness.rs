@@ -71,9 +71,7 @@ impl Witness {
                 );
                 fs_err::write(&file, witnessed).expect("the copy can be written");
             }
-            "cucumber-ruby" => {
-                copy("witness.cucumber.rb", "features/support/witness.rb");
-            }
+            "cucumber-ruby" => copy("witness.cucumber.rb", "features/support/witness.rb"),
             "cucumber-js" => copy("witness.cucumber.cjs", "features/support/witness.cjs"),
             // The other runners load it through their environment, or the project records itself.
             _ => {}

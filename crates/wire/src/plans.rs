@@ -233,7 +233,6 @@ impl TimingMetadata {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimingDefaults {
     /// Median of the cases with history; `None` if there are none.
-    #[serde(default)]
     pub median_duration: Option<f64>,
     /// Used if there is no median.
     #[serde(default)]

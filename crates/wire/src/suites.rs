@@ -30,16 +30,12 @@ pub struct Suite {
     #[serde(default)]
     pub default_branch: String,
     /// The application under test.
-    #[serde(default)]
     pub application_name: Option<String>,
     /// For display.
-    #[serde(default)]
     pub color: Option<String>,
     /// For display.
-    #[serde(default)]
     pub emoji: Option<String>,
     /// Who may use the suite with an OIDC token.
-    #[serde(default)]
     pub oidc_policy: Option<serde_json::Value>,
     /// The suite token; only on request, and only for a token that may write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +81,5 @@ pub struct AccessToken {
     #[serde(default)]
     pub scopes: Vec<String>,
     /// For display.
-    #[serde(default)]
     pub description: Option<String>,
 }

@@ -30,7 +30,6 @@ pub struct Test {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FindTest {
     /// Group; absent means empty.
-    #[serde(default)]
     pub scope: Option<String>,
     /// Unique within the scope.
     #[serde(default)]

@@ -42,7 +42,6 @@ impl Verification {
         }))))
     }
 
-    /// Waits for the result.
     pub(super) fn misplaced(&mut self) -> Result<Misplaced, Error> {
         match self.0.take() {
             Some(walk) => walk

@@ -92,22 +92,10 @@ fn moved_name(old: &[u8], new: &[u8]) -> Vec<u8> {
     if before + after == 0 {
         return [old, b" => ", new].concat();
     }
-    let middle = |name: &[u8]| {
-        name.get(before..name.len() - after)
-            .unwrap_or_default()
-            .to_vec()
-    };
     let (prefix, suffix) = (&old[..before], &old[old.len() - after..]);
-    [
-        prefix,
-        b"{",
-        &middle(old),
-        b" => ",
-        &middle(new),
-        b"}",
-        suffix,
-    ]
-    .concat()
+    let [old, new] = [old, new].map(|name| name.get(before..name.len() - after));
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    [prefix, b"{", old, b" => ", new, b"}", suffix].concat()
 }
 
 #[cfg(test)]

@@ -138,95 +138,74 @@ fn algorithm(value: Option<&str>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn config(entries: &[(&str, Option<&str>)]) -> Vec<ConfigEntry> {
-        entries
-            .iter()
-            .map(|(key, value)| ConfigEntry {
-                key: (*key).to_owned(),
-                value: value.map(str::to_owned),
-            })
-            .collect()
-    }
-
-    fn flags(entries: &[(&str, Option<&str>)]) -> Option<(Renames, String)> {
-        bulk_options(&config(entries)).map(|options| (options.renames, options.flags.join(" ")))
+    /// Parses settings separated by spaces: `KEY`, or `KEY=VALUE`.
+    fn flags(settings: &str) -> Option<(Renames, String)> {
+        let entry = |setting: &str| {
+            let (key, value) = match setting.split_once('=') {
+                Some((key, value)) => (key, Some(value.to_owned())),
+                None => (setting, None),
+            };
+            ConfigEntry {
+                key: key.to_owned(),
+                value,
+            }
+        };
+        let config: Vec<ConfigEntry> = settings.split_whitespace().map(entry).collect();
+        bulk_options(&config).map(|options| (options.renames, options.flags.join(" ")))
     }
 
     #[test]
     fn translates_settings_into_flags() {
         use super::Renames::{Copies, Moves, Off};
-        for (entries, expected) in [
-            (vec![], (Moves, "")),
-            (vec![("diff.renames", None)], (Moves, "")),
-            (vec![("diff.renames", Some("Copies"))], (Copies, "")),
-            (vec![("diff.renames", Some("no"))], (Off, "")),
-            (vec![("diff.renames", Some(""))], (Off, "")),
-            (vec![("diff.noprefix", None)], (Moves, "--no-prefix")),
+        for (settings, renames, expected) in [
+            ("", Moves, ""),
+            ("diff.renames", Moves, ""),
+            ("diff.renames=Copies", Copies, ""),
+            ("diff.renames=no", Off, ""),
+            ("diff.renames=", Off, ""),
+            ("diff.noprefix", Moves, "--no-prefix"),
+            ("diff.noprefix=true diff.noprefix=off", Moves, ""),
+            ("diff.context=7", Moves, "-U7"),
+            ("diff.interhunkcontext=2", Moves, "--inter-hunk-context=2"),
             (
-                vec![
-                    ("diff.noprefix", Some("true")),
-                    ("diff.noprefix", Some("off")),
-                ],
-                (Moves, ""),
+                "diff.algorithm=Histogram",
+                Moves,
+                "--diff-algorithm=histogram",
             ),
-            (vec![("diff.context", Some("7"))], (Moves, "-U7")),
+            ("diff.submodule=log diff.submodule=short", Moves, ""),
+            ("color.ui=always diff.external=x", Moves, ""),
             (
-                vec![("diff.interhunkcontext", Some("2"))],
-                (Moves, "--inter-hunk-context=2"),
-            ),
-            (
-                vec![("diff.algorithm", Some("Histogram"))],
-                (Moves, "--diff-algorithm=histogram"),
-            ),
-            (
-                vec![
-                    ("diff.submodule", Some("log")),
-                    ("diff.submodule", Some("short")),
-                ],
-                (Moves, ""),
-            ),
-            (
-                vec![("color.ui", Some("always")), ("diff.external", Some("x"))],
-                (Moves, ""),
-            ),
-            (
-                vec![
-                    ("diff.my.tool.textconv", Some("x")),
-                    ("diff.a.algorithm", Some("patience")),
-                ],
-                (Moves, ""),
+                "diff.my.tool.textconv=x diff.a.algorithm=patience",
+                Moves,
+                "",
             ),
         ] {
-            let found = flags(&entries);
             assert_eq!(
-                found,
-                Some((expected.0, expected.1.to_owned())),
-                "{entries:?}"
+                flags(settings),
+                Some((renames, expected.to_owned())),
+                "{settings}"
             );
         }
     }
 
     #[test]
     fn leaves_ambiguous_settings_to_git_diff() {
-        for entries in [
-            vec![("diff.renames", Some("maybe"))],
-            vec![("diff.context", Some("1k"))],
-            vec![("diff.context", Some("010"))],
-            vec![("diff.context", None)],
-            vec![("diff.algorithm", Some("best"))],
-            vec![
-                ("diff.algorithm", Some("patience")),
-                ("diff.a.algorithm", Some("myers")),
-            ],
-            vec![("diff.submodule", Some("log"))],
-            vec![("diff.submodule", None)],
-            vec![("diff.relative", None)],
-            vec![("diff.orderfile", Some("x"))],
-            vec![("diff.ignoresubmodules", Some("all"))],
-            vec![("diff.srcprefix", Some("x/"))],
-            vec![("diff.inventedtomorrow", Some("x"))],
+        for settings in [
+            "diff.renames=maybe",
+            "diff.context=1k",
+            "diff.context=010",
+            "diff.context",
+            "diff.algorithm=best",
+            "diff.algorithm=patience diff.a.algorithm=myers",
+            "diff.submodule=log",
+            "diff.submodule",
+            "diff.relative",
+            "diff.orderfile=x",
+            "diff.ignoresubmodules=all",
+            "diff.srcprefix=x/",
+            "diff.inventedtomorrow=x",
         ] {
-            assert_eq!(flags(&entries), None, "{entries:?}");
+            assert_eq!(flags(settings), None, "{settings}");
         }
     }
 }

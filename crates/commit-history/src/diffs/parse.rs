@@ -69,7 +69,6 @@ enum State {
     Hunk { old: u64, new: u64 },
 }
 
-/// Reads one entry.
 pub(super) fn parse(reader: &mut impl BufRead, end: End<'_>) -> Result<Entry, ParseError> {
     let mut entry = Entry::default();
     let mut state = State::Summary;
@@ -265,27 +264,18 @@ mod tests {
             let mut entry = parse(&mut reader, End::Line(b"end 7\n")).unwrap();
             let patch_start = OUTPUT.windows(5).position(|w| w == b"diff ").unwrap();
             let patch_end = OUTPUT.len() - b"\nend 7\nrest".len();
-            assert_eq!(
-                entry.patch.read_all().unwrap(),
-                &OUTPUT[patch_start..patch_end]
-            );
-            assert_eq!(
-                entry.sections,
-                [
-                    Section {
-                        added: 3,
-                        deleted: 2,
-                        has_hunk: true,
-                        binary: false
-                    },
-                    Section::default()
-                ]
-            );
-            assert_eq!(
-                entry.raw_entries[1].old_name.as_deref(),
-                Some(b"b".as_slice())
-            );
-            assert_eq!(entry.raw_entries[1].name, b"\"c\\td\"");
+            let patch = &OUTPUT[patch_start..patch_end];
+            assert_eq!(entry.patch.read_all().unwrap(), patch);
+            let changed = Section {
+                added: 3,
+                deleted: 2,
+                has_hunk: true,
+                binary: false,
+            };
+            assert_eq!(entry.sections, [changed, Section::default()]);
+            let moved = &entry.raw_entries[1];
+            assert_eq!(moved.old_name.as_deref(), Some(b"b".as_slice()));
+            assert_eq!(moved.name, b"\"c\\td\"");
             let mut rest = String::new();
             io::Read::read_to_string(&mut reader, &mut rest).unwrap();
             assert_eq!(rest, "rest");
@@ -296,9 +286,9 @@ mod tests {
     fn detects_truncation_anywhere() {
         let whole = OUTPUT.len() - b"\nrest".len();
         for end in 0..whole {
-            let result = parse(&mut &OUTPUT[..end], End::Line(b"end 7\n"));
+            let error = parse(&mut &OUTPUT[..end], End::Line(b"end 7\n")).unwrap_err();
             assert!(
-                matches!(result, Err(ParseError::Truncated | ParseError::Line(_))),
+                matches!(error, ParseError::Truncated | ParseError::Line(_)),
                 "{end}"
             );
         }
@@ -315,10 +305,8 @@ mod tests {
             "\ndiff --git a b\n@@ -1 +1 @@\nhello\n",
             "\ndiff --git a b\n@@ -1,0 +1 @@\n-a\n",
         ] {
-            assert!(
-                parse(&mut output.as_bytes(), End::Output).is_err(),
-                "{output}"
-            );
+            let result = parse(&mut output.as_bytes(), End::Output);
+            assert!(result.is_err(), "{output}");
         }
     }
 

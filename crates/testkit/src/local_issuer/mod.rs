@@ -148,7 +148,7 @@ impl LocalIssuer {
     }
 }
 
-fn respond(stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io::Result<()> {
+fn respond(mut stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io::Result<()> {
     stream.set_read_timeout(Some(IO_TIMEOUT))?;
     stream.set_write_timeout(Some(IO_TIMEOUT))?;
     let mut reader = BufReader::new(stream.try_clone()?);
@@ -174,18 +174,13 @@ fn respond(stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io::Res
         shared.requests += 1;
         shared.behavior
     };
-    let mut stream = stream;
     let json = match (path, behavior) {
         (_, IssuerBehavior::ServerError) => {
             return stream.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n");
         }
         (_, IssuerBehavior::Redirect) => {
-            return stream.write_all(
-                format!(
-                    "HTTP/1.1 302 Found\r\nlocation: {url}/elsewhere\r\ncontent-length: 0\r\n\r\n"
-                )
-                .as_bytes(),
-            );
+            let headers = format!("location: {url}/elsewhere\r\ncontent-length: 0");
+            return write!(stream, "HTTP/1.1 302 Found\r\n{headers}\r\n\r\n");
         }
         ("/.well-known/openid-configuration", behavior) => {
             let issuer = match behavior {
@@ -196,23 +191,18 @@ fn respond(stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io::Res
         }
         ("/jwks", IssuerBehavior::EndlessKeys) => return endless(&mut stream),
         ("/jwks", _) => {
-            let keys: Vec<Value> = locked(shared)
-                .keys
-                .iter()
-                .map(SigningKey::public_jwk)
-                .collect();
+            let keys = &locked(shared).keys;
+            let keys: Vec<Value> = keys.iter().map(SigningKey::public_jwk).collect();
             json!({"keys": keys}).to_string()
         }
         ("/mint", _) => mint(url, &String::from_utf8_lossy(&body), shared),
         _ => return stream.write_all(b"HTTP/1.1 404 Nothing\r\ncontent-length: 0\r\n\r\n"),
     };
-    stream.write_all(
-        format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{json}",
-            json.len()
-        )
-        .as_bytes(),
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{json}",
+        json.len()
     )
 }
 
