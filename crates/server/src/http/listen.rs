@@ -90,7 +90,7 @@ pub(crate) async fn run(
         () = tokio::time::sleep(limit) => {}
         () = give_up => {}
     }
-    tracing::warn!("shutdown timed out; aborting requests in progress");
+    tracing::warn!("aborting requests in progress");
 }
 
 /// The router as a service for the body type of connections.

@@ -164,7 +164,10 @@ fn completes_accepted_requests_and_stores_acknowledged_uploads() {
         server.wait(LIMIT)
     });
     finished.expect_code(0);
-    assert!(!finished.stderr.contains("gave up"), "{finished}");
+    assert!(
+        !finished.stderr.contains("aborting requests in progress"),
+        "{finished}"
+    );
 
     let stored = server.stored_results();
     let runs = stored.runs(&suite.organization, &suite.suite);
@@ -189,7 +192,10 @@ fn stalled_client_does_not_delay_the_exit_beyond_the_limit() {
     let finished = server.wait(LIMIT);
     let took = signaled.elapsed();
     finished.expect_code(0);
-    assert!(finished.stderr.contains("gave up"), "{finished}");
+    assert!(
+        finished.stderr.contains("aborting requests in progress"),
+        "{finished}"
+    );
     assert!(took >= Duration::from_secs(1), "{took:?}");
     drop(stuck);
     let stored = server.stored_results();
@@ -206,5 +212,8 @@ fn second_signal_ends_the_server_immediately() {
     server.signal(Signal::INT);
     let finished = server.wait(LIMIT);
     finished.expect_code(0);
-    assert!(finished.stderr.contains("gave up"), "{finished}");
+    assert!(
+        finished.stderr.contains("aborting requests in progress"),
+        "{finished}"
+    );
 }
