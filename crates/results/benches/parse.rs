@@ -1,6 +1,5 @@
-//! How fast large result files are read: RSpec and Jest JSON and JUnit XML of 200,000 tests.
-//!
-//! The files are made here, one test in a hundred fails with a message and a backtrace.
+//! Measures parsing large generated result files: RSpec and Jest JSON and JUnit XML of 200,000
+//! tests, one in a hundred of which fails with a message and a backtrace.
 
 use std::hint::black_box;
 
@@ -15,7 +14,7 @@ fn parse(criterion: &mut Criterion) {
     group.sample_size(10);
     for format in [Format::RspecJson, Format::JestJson, Format::Junit] {
         let mut text = String::new();
-        reports::write(format, 200_000, &mut text).expect("a format that is made here");
+        reports::write(format, 200_000, &mut text).expect("a supported format");
         group.throughput(Throughput::Bytes(text.len() as u64));
         for detail in [Detail::Full, Detail::Outcomes] {
             let id = BenchmarkId::new(format.name(), format!("{detail:?}"));

@@ -1,8 +1,8 @@
-//! Prints how many milliseconds reading one result file takes: the fastest of several readings.
+//! Prints how many milliseconds parsing a result file takes: the fastest of several runs.
 //!
-//! `parse_time FORMAT FILE [full|outcomes] [TIMES]`. The file is in memory before the clock starts.
-//! The benchmarks run it beside Node and Python on the same file.
-#![expect(clippy::print_stdout, reason = "its one number is its output")]
+//! Usage: `parse_time FORMAT FILE [full|outcomes] [TIMES]`. Reading the file is not measured. The
+//! benchmarks compare it with Node and Python on the same file.
+#![expect(clippy::print_stdout, reason = "prints its result")]
 
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
         let start = Instant::now();
         let report = parse_with(format, &bytes, detail)?;
         fastest = fastest.min(start.elapsed().as_secs_f64() * 1000.0);
-        // Dropping is part of nobody's reading time, but the reading must not be left out either.
+        // Do not measure dropping, but prevent the compiler from removing the call.
         std::hint::black_box(report);
     }
     println!("{fastest:.1}");

@@ -1,17 +1,18 @@
-//! The JSON of Cucumber's formatter, from Ruby and from JavaScript.
+//! The report of Cucumber's JSON formatter for Ruby and JavaScript.
 //!
-//! Ruby tells backgrounds as elements of their own, ahead of each scenario they belong to, and
-//! calls the scenario's steps skipped when the background fails: so a background is joined to what
-//! follows. JavaScript tells hooks as hidden steps. Durations are nanoseconds in both.
+//! Ruby writes backgrounds as elements of their own before each scenario, and reports the
+//! scenario's steps as skipped if the background failed, so a background is merged into the next
+//! scenario. JavaScript writes hooks as hidden steps. Durations are in nanoseconds.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use crate::builder::{ReportBuilder, place, plausible_duration};
 use crate::document::{Document, Top};
-use crate::intake::{Intake, place, plausible_duration};
+use crate::lenient::{Flag, Item, Number, Text, explained, first_line};
 use crate::model::{Outcome, ParseError, TestResult};
-use crate::shape::{Each, Flag, Item, Number, Text, explained, first_line};
+use crate::streaming::Each;
 
 const NANOSECONDS_PER_SECOND: f64 = 1e9;
 
@@ -77,16 +78,16 @@ struct StepResult<'a> {
     error_message: Text<'a>,
 }
 
-/// What the steps and hooks of one scenario come to.
+/// The outcome of the steps and hooks of a scenario.
 #[derive(Default)]
 struct Tally {
     failed: bool,
-    /// A step without a status, or with one that is not known.
+    /// A step has no status or an unknown one.
     unknown: bool,
     skipped: bool,
     steps: usize,
     nanoseconds: Option<f64>,
-    /// Of the first step that failed.
+    /// The first failed step.
     failure: Option<Failure>,
 }
 
@@ -96,37 +97,40 @@ struct Failure {
     message: String,
 }
 
-pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
-    let mut take = |feature| take_feature(feature, intake);
+pub(crate) fn read<'a>(
+    document: &Document<'a>,
+    builder: &mut ReportBuilder<'a>,
+) -> Result<(), ParseError> {
+    let mut add = |feature| add_feature(feature, builder);
     document.read_json(
         Top::Array,
         "an array of features",
-        Each::new("an array of features", &mut take),
+        Each::new("an array of features", &mut add),
     )
 }
 
-fn take_feature<'a>(feature: Item<Feature<'a>>, intake: &mut Intake<'a>) {
+fn add_feature<'a>(feature: Item<Feature<'a>>, builder: &mut ReportBuilder<'a>) {
     let feature = match feature.object() {
         Ok(feature) => feature,
         Err(message) => {
-            intake.take_error(format!("a feature in the report: {message}"));
+            builder.push_error(format!("a feature in the report: {message}"));
             return;
         }
     };
     let scope = match feature.name.or_empty("the feature's name") {
         Ok(scope) => scope,
         Err(message) => {
-            intake.take(Err(message));
+            builder.push(Err(message));
             return;
         }
     };
-    let uri = feature.uri.given();
+    let uri = feature.uri.non_empty();
     let mut background: Option<Tally> = None;
     for element in feature.elements.unwrap_or_default() {
         let element = match element.object() {
             Ok(element) => element,
             Err(message) => {
-                intake.take(Err(message));
+                builder.push(Err(message));
                 continue;
             }
         };
@@ -136,32 +140,32 @@ fn take_feature<'a>(feature: Item<Feature<'a>>, intake: &mut Intake<'a>) {
         };
         match kind {
             "background" => {
-                report_alone(background.take(), &scope, intake);
+                report_alone(background.take(), &scope, builder);
                 let mut tally = Tally::default();
                 tally.add(element);
                 background = Some(tally);
             }
             "scenario" => {
                 let tally = background.take().unwrap_or_default();
-                intake.take(result_of(
+                builder.push(result_of(
                     element,
                     tally,
                     &scope,
                     uri.as_ref(),
-                    intake.is_full(),
+                    builder.is_full(),
                 ));
             }
             _ => {}
         }
     }
-    report_alone(background, &scope, intake);
+    report_alone(background, &scope, builder);
 }
 
-/// Ruby leaves out a scenario without steps of its own and tells only of its background.
-fn report_alone(background: Option<Tally>, feature: &str, intake: &mut Intake<'_>) {
+/// Ruby omits a scenario without steps of its own and writes only its background.
+fn report_alone(background: Option<Tally>, feature: &str, builder: &mut ReportBuilder<'_>) {
     if let Some(failure) = background.and_then(|tally| tally.failure) {
-        intake.take_error(format!(
-            "a scenario of {feature} failed in its background, at {}: {}",
+        builder.push_error(format!(
+            "the background of a scenario in {feature} failed at {}: {}",
             failure.step.trim(),
             failure.reason()
         ));
@@ -214,7 +218,7 @@ impl Tally {
         for step in element.steps.unwrap_or_default() {
             let step = step.or_default();
             self.add_hooks(step.before);
-            let text = |text: Text<'_>| text.kept().unwrap_or_default();
+            let text = |text: Text<'_>| text.into_string().unwrap_or_default();
             let words = format!("{} {}", text(step.keyword).trim(), text(step.name));
             let is_hook = step.hidden.0 == Some(true);
             self.steps += usize::from(!is_hook);
@@ -234,7 +238,7 @@ impl Tally {
         if let Some(nanoseconds) = result.duration.0 {
             *self.nanoseconds.get_or_insert(0.0) += nanoseconds;
         }
-        let status = result.status.kept().unwrap_or_default();
+        let status = result.status.into_string().unwrap_or_default();
         match status.to_ascii_lowercase().as_str() {
             "passed" => {}
             "pending" | "skipped" => self.skipped = true,
@@ -243,7 +247,7 @@ impl Tally {
                 if self.failure.is_none() {
                     self.failure = Some(Failure {
                         step: step.to_owned(),
-                        message: result.error_message.kept().unwrap_or_default(),
+                        message: result.error_message.into_string().unwrap_or_default(),
                         status,
                     });
                 }
@@ -258,7 +262,7 @@ impl Tally {
         } else if self.unknown {
             Outcome::Unknown
         } else if self.skipped || self.steps == 0 {
-            // A scenario without steps ran nothing, and Cucumber does not mind.
+            // A scenario without steps runs nothing, and Cucumber accepts it.
             Outcome::Skipped
         } else {
             Outcome::Passed

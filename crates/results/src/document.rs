@@ -1,7 +1,7 @@
-//! One result file as text: encoding, places in it, and the way into a JSON file.
+//! A result file as text: checks its encoding, and locates errors.
 //!
-//! Every format passes through here first, so that an empty file, a wrong encoding or the wrong
-//! kind of file is told in the same words everywhere. It knows nothing of results.
+//! Every format goes through here first, so that empty files, wrong encodings and files of another
+//! kind have the same errors everywhere.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ use serde_json::error::Category;
 
 use crate::model::{Format, ParseError};
 
-/// A file that is known to be UTF-8 text and not empty.
+/// A file that is valid UTF-8 and not empty.
 pub(crate) struct Document<'a> {
     format: Format,
     text: &'a str,
 }
 
-/// The value a JSON file must consist of.
+/// The type of a JSON file's value.
 #[derive(Clone, Copy)]
 pub(crate) enum Top {
     Array,
@@ -25,9 +25,9 @@ pub(crate) enum Top {
 }
 
 impl<'a> Document<'a> {
-    /// Checks encoding and emptiness; a UTF-8 byte order mark is passed over.
+    /// Skips a byte order mark.
     pub(crate) fn new(format: Format, bytes: &'a [u8]) -> Result<Self, ParseError> {
-        let fault = |place: String, message: String| ParseError {
+        let invalid = |place: String, message: String| ParseError {
             format,
             place,
             message,
@@ -36,7 +36,7 @@ impl<'a> Document<'a> {
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
             let message = "the file is UTF-16; write it as UTF-8";
-            return Err(fault(start(), message.to_owned()));
+            return Err(invalid(start(), message.to_owned()));
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let (good, rest) = bytes.split_at(error.valid_up_to());
@@ -49,28 +49,27 @@ impl<'a> Document<'a> {
                     rest.first().copied().unwrap_or_default()
                 )
             };
-            fault(place_at_end(good), message)
+            invalid(place_at_end(good), message)
         })?;
         if text.trim_ascii().is_empty() {
-            return Err(fault(start(), "the file is empty".to_owned()));
+            return Err(invalid(start(), "the file is empty".to_owned()));
         }
         Ok(Self { format, text })
     }
 
-    /// The same JSON file with every lone half of a surrogate pair replaced by U+FFFD; `None` if it
-    /// holds none.
+    /// The file with every unpaired surrogate escape replaced by U+FFFD; `None` if it has none.
     ///
-    /// JavaScript runners write them for titles and messages that were cut inside an emoji. They
-    /// stand for no character, so they cannot be kept, but they must not cost the whole report.
+    /// JavaScript runners write them for titles and messages that were cut inside an emoji. No
+    /// string can contain them, but they must not make the whole report invalid.
     pub(crate) fn without_lone_surrogates(&self) -> Option<String> {
         const MARK: &str = "\\ufffd";
-        let mut mended = String::new();
+        let mut replaced = String::new();
         let mut copied = 0;
         let mut at = 0;
         while let Some(found) = self.text.get(at..)?.find('\\') {
             at += found;
             let Some(unit) = escaped_unit(self.text, at) else {
-                // Whatever is escaped, a second backslash above all, is no escape of its own.
+                // Skip the escaped character, which may be a backslash.
                 at = (at + 2).min(self.text.len());
                 while !self.text.is_char_boundary(at) {
                     at += 1;
@@ -81,8 +80,8 @@ impl<'a> Document<'a> {
             match (unit, next) {
                 (0xD800..=0xDBFF, Some(0xDC00..=0xDFFF)) => at += 2 * MARK.len(),
                 (0xD800..=0xDFFF, _) => {
-                    mended.push_str(self.text.get(copied..at)?);
-                    mended.push_str(MARK);
+                    replaced.push_str(self.text.get(copied..at)?);
+                    replaced.push_str(MARK);
                     at += MARK.len();
                     copied = at;
                 }
@@ -92,17 +91,16 @@ impl<'a> Document<'a> {
         if copied == 0 {
             return None;
         }
-        mended.push_str(self.text.get(copied..)?);
-        Some(mended)
+        replaced.push_str(self.text.get(copied..)?);
+        Some(replaced)
     }
 
-    /// The whole text.
     pub(crate) const fn text(&self) -> &'a str {
         self.text
     }
 
-    /// A fault at a byte of the text.
-    pub(crate) fn fault_at(&self, byte: usize, message: impl Into<String>) -> ParseError {
+    /// An error at a byte offset.
+    pub(crate) fn error_at_byte(&self, byte: usize, message: impl Into<String>) -> ParseError {
         let mut end = byte.min(self.text.len());
         while !self.text.is_char_boundary(end) {
             end -= 1;
@@ -114,11 +112,11 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Reads the whole text as one JSON value of shape `top`, which errors call `wanted`.
+    /// Reads the whole text as one JSON value of type `top`; `expected` describes it in errors.
     pub(crate) fn read_json<S>(
         &self,
         top: Top,
-        wanted: &str,
+        expected: &str,
         seed: S,
     ) -> Result<S::Value, ParseError>
     where
@@ -131,28 +129,28 @@ impl<'a> Document<'a> {
             Top::Object => found == "an object",
         };
         if !fits {
-            return Err(self.fault_at(start, format!("expected {wanted}, found {found}")));
+            return Err(self.error_at_byte(start, format!("expected {expected}, found {found}")));
         }
         let mut deserializer = serde_json::Deserializer::from_str(self.text);
         seed.deserialize(&mut deserializer)
             .and_then(|value| deserializer.end().map(|()| value))
-            .map_err(|error| self.json_fault(&error, 0))
+            .map_err(|error| self.json_error(&error, 0))
     }
 
-    /// Reads one line of the text, given without its line break, as a JSON value.
+    /// Reads one line, without its line break, as a JSON value. `index` counts from 0.
     pub(crate) fn read_json_line<T>(&self, index: usize, line: &'a str) -> Result<T, ParseError>
     where
         T: Deserialize<'a>,
     {
         let found = first_value(line.as_bytes().first().copied());
         if found != "an object" {
-            return Err(self.fault_in_line(index, format!("expected an event, found {found}")));
+            return Err(self.error_in_line(index, format!("expected an event, found {found}")));
         }
-        serde_json::from_str(line).map_err(|error| self.json_fault(&error, index))
+        serde_json::from_str(line).map_err(|error| self.json_error(&error, index))
     }
 
-    /// A fault somewhere in a line, counted from 0.
-    pub(crate) fn fault_in_line(&self, index: usize, message: impl Into<String>) -> ParseError {
+    /// An error somewhere in a line. `index` counts from 0.
+    pub(crate) fn error_in_line(&self, index: usize, message: impl Into<String>) -> ParseError {
         ParseError {
             format: self.format,
             place: format!("line {}", index + 1),
@@ -160,18 +158,17 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A JSON error as ours; `lines_before` are the lines of the file ahead of the text that the
-    /// JSON reader was given.
-    fn json_fault(&self, error: &serde_json::Error, lines_before: usize) -> ParseError {
+    /// `lines_before` is the number of lines before the text that the JSON parser has read.
+    fn json_error(&self, error: &serde_json::Error, lines_before: usize) -> ParseError {
         let full = error.to_string();
         let bare = full
             .rsplit_once(" at line ")
             .map_or(full.as_str(), |(bare, _)| bare);
         let message = match error.classify() {
             Category::Eof if self.format == Format::GoJsonl => {
-                Cow::Owned(format!("the line ends too early ({bare})"))
+                Cow::Owned(format!("unexpected end of line ({bare})"))
             }
-            Category::Eof => Cow::Owned(format!("the file ends too early ({bare})")),
+            Category::Eof => Cow::Owned(format!("unexpected end of file ({bare})")),
             _ if bare.contains("recursion limit") => Cow::Borrowed("values are nested too deeply"),
             _ => Cow::Borrowed(bare),
         };
@@ -187,21 +184,21 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The UTF-16 unit that a `\uXXXX` at this byte stands for.
+/// The UTF-16 code unit of the escape `\uXXXX` at this byte offset.
 fn escaped_unit(text: &str, at: usize) -> Option<u16> {
     let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
     let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hex.then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
-/// What a file that begins with this byte probably holds.
+/// The likely content of a file that begins with this byte.
 fn first_value(byte: Option<u8>) -> &'static str {
     match byte {
         Some(b'[') => "an array",
         Some(b'{') => "an object",
-        Some(b'"') => "a text",
+        Some(b'"') => "a string",
         Some(b'0'..=b'9' | b'-') => "a number",
-        Some(b't' | b'f') => "true or false",
+        Some(b't' | b'f') => "a boolean",
         Some(b'n') => "null",
         Some(b'<') => "XML",
         Some(0) => "binary data",
@@ -209,7 +206,7 @@ fn first_value(byte: Option<u8>) -> &'static str {
     }
 }
 
-/// The place just behind `before`, counted from line 1 and column 1 in characters.
+/// The position after `before`; lines and columns (characters) count from 1.
 fn place_at_end(before: &str) -> String {
     let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
     let last_line = before.rsplit('\n').next().unwrap_or_default();
@@ -220,7 +217,7 @@ fn place_at_end(before: &str) -> String {
 mod tests {
     use super::*;
 
-    fn refusal(bytes: &[u8]) -> String {
+    fn error(bytes: &[u8]) -> String {
         match Document::new(Format::Json, bytes) {
             Ok(_) => "accepted".to_owned(),
             Err(error) => error.to_string(),
@@ -228,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn encoding_and_emptiness_are_told() {
+    fn reports_wrong_encodings_and_empty_files() {
         let table: [(&[u8], &str); 7] = [
             (b"", "not valid json at the start: the file is empty"),
             (b" \n\t", "not valid json at the start: the file is empty"),
@@ -242,8 +239,8 @@ mod tests {
             ),
             (
                 b"[\n\"caf\xE9\"]",
-                "not valid json at line 2, column 5: byte 0xE9 is not UTF-8 text; write the file \
-                 as UTF-8",
+                "not valid json at line 2, column 5: byte 0xE9 is not UTF-8 text; write the file as \
+                 UTF-8",
             ),
             (
                 b"\"caf\xC3",
@@ -251,13 +248,13 @@ mod tests {
             ),
             (b"\xEF\xBB\xBF[]", "accepted"),
         ];
-        for (bytes, told) in table {
-            assert_eq!(refusal(bytes), told);
+        for (bytes, expected) in table {
+            assert_eq!(error(bytes), expected);
         }
     }
 
     #[test]
-    fn only_lone_surrogates_are_replaced() {
+    fn replaces_only_unpaired_surrogates() {
         let table = [
             (r#""plain é \u00e9 \n""#, None),
             (r#""pair \ud83d\ude00""#, None),
@@ -285,22 +282,22 @@ mod tests {
                 Some(r#""backslash, high \\\ufffd""#),
             ),
         ];
-        for (text, mended) in table {
+        for (text, replaced) in table {
             let document = Document::new(Format::Json, text.as_bytes()).expect("text");
             assert_eq!(
                 document.without_lone_surrogates().as_deref(),
-                mended,
+                replaced,
                 "{text}"
             );
         }
     }
 
     #[test]
-    fn a_place_counts_characters() {
+    fn counts_columns_in_characters() {
         let document = Document::new(Format::Junit, "é\nüx".as_bytes()).expect("text");
-        assert_eq!(document.fault_at(0, "").place, "line 1, column 1");
-        assert_eq!(document.fault_at(5, "").place, "line 2, column 2");
-        assert_eq!(document.fault_at(4, "").place, "line 2, column 1");
-        assert_eq!(document.fault_at(999, "").place, "line 2, column 3");
+        assert_eq!(document.error_at_byte(0, "").place, "line 1, column 1");
+        assert_eq!(document.error_at_byte(5, "").place, "line 2, column 2");
+        assert_eq!(document.error_at_byte(4, "").place, "line 2, column 1");
+        assert_eq!(document.error_at_byte(999, "").place, "line 2, column 3");
     }
 }

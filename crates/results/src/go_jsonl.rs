@@ -1,9 +1,9 @@
-//! `go test -json`: one event a line, as test2json writes them and gotestsum keeps them.
+//! `go test -json`: one event per line, from test2json or gotestsum.
 //!
-//! A test ends with `pass`, `fail` or `skip`; a package likewise, with no test named. Subtests are
-//! tests of their own. What must not be lost: a package that did not build, one that failed without
-//! a failed test (`TestMain` stands for it), a test that was running when its package ended, and a
-//! package that never ended.
+//! A test ends with `pass`, `fail` or `skip`, and so does a package, in an event without a test.
+//! Subtests are tests of their own. Some failures are not tests: a package that did not build, one
+//! that failed without a failed test (reported as the test `TestMain`), a test that was running
+//! when its package ended, and a package that did not end.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,12 +11,12 @@ use std::collections::hash_map::Entry;
 
 use serde::Deserialize;
 
+use crate::builder::{ReportBuilder, plausible_duration};
 use crate::document::Document;
-use crate::intake::{Intake, plausible_duration};
+use crate::lenient::{Item, Number, Text, explained};
 use crate::model::{Outcome, ParseError, TestResult};
-use crate::shape::{Item, Number, Text, explained};
 
-/// The name that stands for a package which failed without a failed test.
+/// The name of the result of a package that failed without a failed test.
 const PACKAGE_TEST: &str = "TestMain";
 
 #[derive(Default, Deserialize)]
@@ -37,17 +37,17 @@ struct Event<'a> {
     import_path: Text<'a>,
 }
 
-/// A package between its first event and its end.
+/// A package that has not ended.
 #[derive(Default)]
 struct Package<'a> {
-    /// Its place in the file.
+    /// The number of its first event.
     order: usize,
     running: HashMap<Cow<'a, str>, Running>,
     has_failed_test: bool,
     output: String,
 }
 
-/// A test between its first event and its end.
+/// A test that has not ended.
 #[derive(Default)]
 struct Running {
     order: usize,
@@ -57,19 +57,22 @@ struct Running {
 #[derive(Default)]
 struct Build {
     output: String,
-    /// Failed, and no package has said so yet.
-    unclaimed: bool,
+    /// Failed, and no package event has referred to it yet.
+    unreported: bool,
 }
 
-pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
+pub(crate) fn read<'a>(
+    document: &Document<'a>,
+    builder: &mut ReportBuilder<'a>,
+) -> Result<(), ParseError> {
     let mut run = Run {
-        keeps_output: intake.is_full(),
+        keeps_output: builder.is_full(),
         events: 0,
         packages: HashMap::new(),
         builds: HashMap::new(),
         ended: Vec::new(),
         last_of: HashMap::new(),
-        folds: !intake.is_full(),
+        folds: !builder.is_full(),
         errors: Vec::new(),
     };
     for (index, line) in document.text().lines().enumerate() {
@@ -81,20 +84,20 @@ pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Resu
         event
             .object()
             .and_then(|event| run.step(event))
-            .map_err(|message| document.fault_in_line(index, message))?;
+            .map_err(|message| document.error_in_line(index, message))?;
     }
     if run.events == 0 {
-        return Err(document.fault_at(
+        return Err(document.error_at_byte(
             0,
             "no test event found; is this the output of go test -json?",
         ));
     }
     run.end();
     for result in run.ended {
-        intake.take(Ok(result));
+        builder.push(Ok(result));
     }
     for error in run.errors {
-        intake.take_error(error);
+        builder.push_error(error);
     }
     Ok(())
 }
@@ -105,7 +108,7 @@ struct Run<'a> {
     packages: HashMap<Cow<'a, str>, Package<'a>>,
     builds: HashMap<Cow<'a, str>, Build>,
     ended: Vec<TestResult<'a>>,
-    /// Whether attempts of one test fold into one result, of which this is the place.
+    /// Whether attempts of a test are merged into one result, whose index `last_of` has.
     folds: bool,
     last_of: HashMap<(Cow<'a, str>, Cow<'a, str>), usize>,
     errors: Vec<String>,
@@ -117,16 +120,16 @@ struct Run<'a> {
 )]
 impl<'a> Run<'a> {
     fn step(&mut self, event: Event<'a>) -> Result<(), String> {
-        let Some(action) = event.action.given() else {
+        let Some(action) = event.action.non_empty() else {
             return Ok(());
         };
         let output = event.output.or_empty("Output")?;
-        if let Some(import_path) = event.import_path.given() {
+        if let Some(import_path) = event.import_path.non_empty() {
             self.events += 1;
             let build = self.builds.entry(import_path).or_default();
             match action.as_ref() {
                 "build-output" => build.output.push_str(&output),
-                "build-fail" => build.unclaimed = true,
+                "build-fail" => build.unreported = true,
                 _ => {}
             }
             return Ok(());
@@ -161,7 +164,7 @@ impl<'a> Run<'a> {
         };
         if test.is_empty() {
             if let Some(package) = self.packages.remove(&name) {
-                let failed_build = event.failed_build.given();
+                let failed_build = event.failed_build.non_empty();
                 self.end_package(&name, package, outcome, event.elapsed.0, failed_build);
             }
         } else {
@@ -217,8 +220,8 @@ impl<'a> Run<'a> {
         failed_build: Option<Cow<'a, str>>,
     ) {
         let failed = outcome == Outcome::Failed;
-        // A test that is still running ended with its process; in a package that passed, only its
-        // last line was lost.
+        // A test that is still running ended with its process; if the package passed, only the
+        // test's last event is missing.
         let cut_off = if failed {
             Outcome::Failed
         } else {
@@ -233,13 +236,13 @@ impl<'a> Run<'a> {
             .iter()
             .any(|words| package.output.contains(words));
         if failed_build.is_some() || not_built {
-            let mut told = format!("package {name} did not build");
+            let mut error = format!("package {name} did not build");
             if let Some(build) = failed_build.and_then(|path| self.builds.get_mut(&path)) {
-                build.unclaimed = false;
-                told.push_str(":\n");
-                told.push_str(&build.output);
+                build.unreported = false;
+                error.push_str(":\n");
+                error.push_str(&build.output);
             }
-            self.errors.push(told);
+            self.errors.push(error);
         } else if !package.has_failed_test {
             let output = package.output;
             self.end_test(name, PACKAGE_TEST.into(), Outcome::Failed, seconds, &output);
@@ -254,18 +257,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What is left when the file ends.
+    /// Reports whatever has not ended at the end of the file.
     fn end(&mut self) {
         let mut packages: Vec<_> = std::mem::take(&mut self.packages).into_iter().collect();
         packages.sort_by_key(|(_, package)| package.order);
         for (name, mut package) in packages {
             self.end_running(&name, &mut package, Outcome::Unknown);
             self.errors.push(format!(
-                "package {name} did not finish: the report ends before it does"
+                "package {name} did not finish: the report ends before the package"
             ));
         }
         let mut builds: Vec<_> = std::mem::take(&mut self.builds).into_iter().collect();
-        builds.retain(|(_, build)| build.unclaimed);
+        builds.retain(|(_, build)| build.unreported);
         builds.sort_by(|one, other| one.0.cmp(&other.0));
         for (path, build) in builds {
             self.errors
@@ -275,15 +278,15 @@ impl<'a> Run<'a> {
 }
 
 fn explain(result: &mut TestResult<'_>, output: &str) {
-    result.extras.failure_reason = first_telling_line(output);
+    result.extras.failure_reason = first_own_line(output);
     let detail = explained(output);
     if !detail.expanded.is_empty() {
         result.extras.failure_expanded.push(detail);
     }
 }
 
-/// The first line of a test's output that the test itself wrote.
-pub(crate) fn first_telling_line(output: &str) -> Option<String> {
+/// The first line of a test's output that is not from the test framework.
+pub(crate) fn first_own_line(output: &str) -> Option<String> {
     output
         .lines()
         .map(str::trim)

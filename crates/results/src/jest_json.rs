@@ -1,32 +1,35 @@
-//! The JSON report of Jest, which Vitest writes too.
+//! The JSON report of Jest and Vitest.
 //!
-//! One entry a test file, with its assertions. What fails outside tests is told in three ways: a
-//! file that does not load has the status `failed` and no failed assertion; Vitest counts a
-//! `describe` whose hook failed among the failed suites, yet calls its tests skipped; and `success`
-//! is false. A runner's own retries leave only traces: Jest counts invocations, Vitest keeps the
-//! failure messages of a test that passed in the end. With full detail each is an attempt.
+//! The report has an entry per test file, with its assertions. Failures outside of tests appear in
+//! three ways: a file that does not load has the status `failed` and no failed assertion; Vitest
+//! counts a `describe` with a failed hook among the failed suites, but reports its tests as
+//! skipped; and `success` is false. Retries by the runner leave only traces: Jest counts
+//! invocations, Vitest keeps the failure messages of a test that passed in the end. With full
+//! detail each of them is an attempt.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::MapAccess;
 
-use crate::document::{Document, Top};
-use crate::intake::{Intake, place};
+use crate::builder::{ReportBuilder, place};
+use crate::document::Document;
+use crate::lenient::{Flag, Item, Lines, Number, Text, Titles, explained, first_line};
 use crate::model::{Outcome, ParseError, TestResult};
-use crate::shape::{
-    Each, Extent, Flag, Item, Kept, Lines, Number, Text, Titles, explained, first_line,
-};
+use crate::streaming::{DetailLevel, Each, IfFull, ReportObject, read_object, skip};
 
-/// The most earlier attempts that are believed; a count is cheap to write and dear to honour.
-const MOST_EARLIER_ATTEMPTS: u64 = 20;
+/// Limits the attempts that a count can create.
+const MAX_EARLIER_ATTEMPTS: u64 = 20;
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", bound(deserialize = "E: Extent"))]
-struct TestFile<'a, E: Extent> {
+#[serde(
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "L: DetailLevel")
+)]
+struct TestFile<'a, L: DetailLevel> {
     #[serde(borrow)]
     name: Text<'a>,
     #[serde(borrow)]
@@ -34,12 +37,16 @@ struct TestFile<'a, E: Extent> {
     #[serde(borrow)]
     message: Text<'a>,
     #[serde(borrow)]
-    assertion_results: Option<Vec<Item<Assertion<'a, E>>>>,
+    assertion_results: Option<Vec<Item<Assertion<'a, L>>>>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", bound(deserialize = "E: Extent"))]
-struct Assertion<'a, E: Extent> {
+#[serde(
+    default,
+    rename_all = "camelCase",
+    bound(deserialize = "L: DetailLevel")
+)]
+struct Assertion<'a, L: DetailLevel> {
     #[serde(borrow)]
     ancestor_titles: Titles<'a>,
     #[serde(borrow)]
@@ -48,9 +55,9 @@ struct Assertion<'a, E: Extent> {
     status: Text<'a>,
     duration: Number,
     location: Item<Location>,
-    failure_messages: Kept<Lines, E>,
+    failure_messages: IfFull<Lines, L>,
     invocations: Number,
-    retry_reasons: Kept<Lines, E>,
+    retry_reasons: IfFull<Lines, L>,
 }
 
 #[derive(Default, Deserialize)]
@@ -59,112 +66,86 @@ struct Location {
     line: Number,
 }
 
-/// What the report says of the run as a whole.
-#[derive(Default)]
-struct Verdict {
+struct Report<'b, 'a, L> {
+    builder: &'b mut ReportBuilder<'a>,
     success: Option<bool>,
     failed_suites: u64,
-    /// Failed suites that have a failed test, or an error of their own, to show for it.
+    /// Failed suites with a failed test or an error of their own.
     explained_suites: u64,
+    detail: PhantomData<L>,
 }
 
-pub(crate) fn read<'a, E: Extent>(
+impl<'de, L: DetailLevel> ReportObject<'de> for Report<'_, 'de, L> {
+    const ITEMS: &'static str = "testResults";
+    const PRODUCER: &'static str = "Jest or Vitest";
+
+    fn items<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
+        let mut add = |file| {
+            self.explained_suites += add_file::<L>(file, self.builder);
+        };
+        members.next_value_seed(Each::new("an array of test files", &mut add))
+    }
+
+    fn other<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
+        match key {
+            "success" => self.success = members.next_value::<Flag>()?.0,
+            "numFailedTestSuites" => {
+                let count: Number = members.next_value()?;
+                self.failed_suites = count.whole().unwrap_or_default();
+            }
+            _ => skip(members)?,
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn read<'a, L: DetailLevel>(
     document: &Document<'a>,
-    intake: &mut Intake<'a>,
+    builder: &mut ReportBuilder<'a>,
 ) -> Result<(), ParseError> {
-    let verdict = document.read_json(
-        Top::Object,
-        "an object with the key \"testResults\"",
-        ReportSeed::<E>(intake, PhantomData),
-    )?;
-    if intake.has_errors() {
+    let mut report = Report::<L> {
+        builder,
+        success: None,
+        failed_suites: 0,
+        explained_suites: 0,
+        detail: PhantomData,
+    };
+    read_object(document, &mut report)?;
+    if report.builder.has_errors() {
         return Ok(());
     }
-    if verdict.failed_suites > verdict.explained_suites {
-        intake.take_error(
-            "a test suite failed outside its tests, in a hook most likely, and tests in it were \
+    if report.failed_suites > report.explained_suites {
+        report.builder.push_error(
+            "a test suite failed outside its tests, probably in a hook, and some of its tests did \
              not run; the report does not name it"
                 .to_owned(),
         );
-    } else if verdict.success == Some(false) && !intake.has_failed_since(0) {
-        intake.take_error("the run did not succeed, though no test in it failed".to_owned());
+    } else if report.success == Some(false) && !report.builder.has_failed_since(0) {
+        let message = "the run failed, but no test in it failed";
+        report.builder.push_error(message.to_owned());
     }
     Ok(())
 }
 
-struct ReportSeed<'i, 'a, E>(&'i mut Intake<'a>, PhantomData<E>);
-
-impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, 'de, E> {
-    type Value = Verdict;
-
-    fn deserialize<D>(self, deserializer: D) -> Result<Verdict, D::Error>
-    where
-        D: serde::Deserializer<'de>,
-    {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, 'de, E> {
-    type Value = Verdict;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a Jest report")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Verdict, A::Error> {
-        let intake = self.0;
-        let mut verdict = Verdict::default();
-        let mut has_files = false;
-        while let Some(key) = members.next_key()? {
-            let key: Text<'_> = key;
-            match key.given().as_deref() {
-                Some("testResults") if has_files => {
-                    return Err(A::Error::duplicate_field("testResults"));
-                }
-                Some("testResults") => {
-                    has_files = true;
-                    let mut take = |file| {
-                        verdict.explained_suites += take_file::<E>(file, intake);
-                    };
-                    members.next_value_seed(Each::new("an array of test files", &mut take))?;
-                }
-                Some("success") => verdict.success = members.next_value::<Flag>()?.0,
-                Some("numFailedTestSuites") => {
-                    let count: Number = members.next_value()?;
-                    verdict.failed_suites = count.whole().unwrap_or_default();
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        if has_files {
-            Ok(verdict)
-        } else {
-            Err(A::Error::custom(
-                "the key \"testResults\" is missing; is this a report of Jest or Vitest?",
-            ))
-        }
-    }
-}
-
-/// Takes the tests of one file; returns how many failed suites they explain.
-fn take_file<'a, E: Extent>(file: Item<TestFile<'a, E>>, intake: &mut Intake<'a>) -> u64 {
+/// Adds the tests of a file; returns how many failed suites they explain.
+fn add_file<'a, L: DetailLevel>(
+    file: Item<TestFile<'a, L>>,
+    builder: &mut ReportBuilder<'a>,
+) -> u64 {
     let file = match file.object() {
         Ok(file) => file,
         Err(message) => {
-            intake.take_error(format!("a test file in the report: {message}"));
+            builder.push_error(format!("a test file in the report: {message}"));
             return 0;
         }
     };
     let mut failed_suites = HashSet::new();
-    let name = file.name.given();
+    let name = file.name.non_empty();
     for assertion in file.assertion_results.unwrap_or_default() {
         let assertion = match assertion.object() {
             Ok(assertion) => assertion,
             Err(message) => {
-                intake.take(Err(message));
+                builder.push(Err(message));
                 continue;
             }
         };
@@ -175,14 +156,14 @@ fn take_file<'a, E: Extent>(file: Item<TestFile<'a, E>>, intake: &mut Intake<'a>
                 failed_suites.insert((depth, path));
             }
         }
-        take_assertion(assertion, name.as_ref(), intake);
+        add_assertion(assertion, name.as_ref(), builder);
     }
     let failed = matches!(&file.status, Text::Is(status) if status == "failed");
     if failed && failed_suites.is_empty() {
-        let name = name.as_deref().unwrap_or("a test file without a name");
-        let message = file.message.given().unwrap_or_default();
+        let name = name.as_deref().unwrap_or("an unnamed test file");
+        let message = file.message.non_empty().unwrap_or_default();
         let message = message.trim();
-        intake.take_error(if message.is_empty() {
+        builder.push_error(if message.is_empty() {
             format!("{name} failed outside its tests")
         } else {
             format!("{name} failed outside its tests: {message}")
@@ -192,10 +173,10 @@ fn take_file<'a, E: Extent>(file: Item<TestFile<'a, E>>, intake: &mut Intake<'a>
     failed_suites.len() as u64
 }
 
-fn take_assertion<'a, E: Extent>(
-    assertion: Assertion<'a, E>,
+fn add_assertion<'a, L: DetailLevel>(
+    assertion: Assertion<'a, L>,
     file: Option<&Cow<'a, str>>,
-    intake: &mut Intake<'a>,
+    builder: &mut ReportBuilder<'a>,
 ) {
     let reasons = assertion.retry_reasons.0.0;
     let invocations = assertion.invocations.whole().unwrap_or(1);
@@ -209,7 +190,7 @@ fn take_assertion<'a, E: Extent>(
             Ok(TestResult {
                 scope: assertion.ancestor_titles.joined(),
                 name: title,
-                location: if E::FULL {
+                location: if L::FULL {
                     place(file.map(Cow::as_ref), line).map(Cow::Owned)
                 } else {
                     None
@@ -221,9 +202,9 @@ fn take_assertion<'a, E: Extent>(
             })
         });
     if let Ok(last) = &result
-        && E::FULL
+        && L::FULL
     {
-        let earlier = invocations.saturating_sub(1).min(MOST_EARLIER_ATTEMPTS);
+        let earlier = invocations.saturating_sub(1).min(MAX_EARLIER_ATTEMPTS);
         let mut messages: Vec<_> = reasons.into_iter().map(Some).collect();
         messages.resize(usize::try_from(earlier).unwrap_or_default(), None);
         if last.outcome == Outcome::Passed {
@@ -236,10 +217,10 @@ fn take_assertion<'a, E: Extent>(
                 ..last.clone()
             };
             explain(&mut attempt, message.as_slice());
-            intake.take(Ok(attempt));
+            builder.push(Ok(attempt));
         }
     }
-    intake.take(result.map(|mut result| {
+    builder.push(result.map(|mut result| {
         if result.outcome == Outcome::Failed {
             explain(&mut result, &failures);
         }

@@ -1,7 +1,7 @@
-//! Test Engine JSON: an array of result objects, as the collectors write it.
+//! Test Engine JSON: an array of result objects, as written by the test collectors.
 //!
-//! Liberal with what is known to differ: ids may be missing or of any kind, durations null, either
-//! key of a failure left out, keys added. Strict with what decides: name, scope and result.
+//! Accepts known deviations: missing ids or ids of any type, durations that are null, incomplete
+//! failures, additional keys. Name, scope and result are checked.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,17 +9,18 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 
+use crate::builder::ReportBuilder;
 use crate::document::{Document, Top};
-use crate::intake::Intake;
+use crate::lenient::{Failures, Item, Label, Labels, Number, Text};
 use crate::model::{Extra, Extras, Outcome, ParseError, Span, SpanDetail, TestResult};
-use crate::shape::{Each, Extent, Failures, Item, Kept, Label, Labels, Number, Text};
+use crate::streaming::{DetailLevel, Each, IfFull};
 
-/// The tag by which the pytest collector marks a file that could not be collected.
+/// The pytest collector's tag for a file that could not be collected.
 const COLLECTION_ERROR_TAG: &str = "test.pytest_collection_error";
 
 #[derive(Default, Deserialize)]
-#[serde(default, bound(deserialize = "E: Extent"))]
-struct ResultJson<'a, E> {
+#[serde(default, bound(deserialize = "L: DetailLevel"))]
+struct ResultJson<'a, L> {
     #[serde(borrow)]
     id: Label<'a>,
     #[serde(borrow)]
@@ -38,17 +39,17 @@ struct ResultJson<'a, E> {
     result: Text<'a>,
     #[serde(borrow)]
     failure_reason: Text<'a>,
-    failure_expanded: Kept<Failures, E>,
-    history: Item<History<E>>,
+    failure_expanded: IfFull<Failures, L>,
+    history: Item<History<L>>,
     #[serde(borrow)]
     tags: Labels<'a>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, bound(deserialize = "E: Extent"))]
-struct History<E> {
+#[serde(default, bound(deserialize = "L: DetailLevel"))]
+struct History<L> {
     duration: Number,
-    children: Kept<Spans, E>,
+    children: IfFull<Spans, L>,
 }
 
 #[derive(Default, Deserialize)]
@@ -79,31 +80,31 @@ struct SpanDetailJson<'a> {
     content: Text<'a>,
 }
 
-/// Spans; null is none, and what is not a span is passed over.
+/// Null counts as empty; skips elements that are not spans.
 #[derive(Default)]
 struct Spans(Vec<Span>);
 
-pub(crate) fn read<'a, E: Extent>(
+pub(crate) fn read<'a, L: DetailLevel>(
     document: &Document<'a>,
-    intake: &mut Intake<'a>,
+    builder: &mut ReportBuilder<'a>,
 ) -> Result<(), ParseError> {
-    let mut take = |item: Item<ResultJson<'a, E>>| {
-        let offered = item.object().and_then(|result| {
+    let mut add = |item: Item<ResultJson<'a, L>>| {
+        let result = item.object().and_then(|result| {
             if let Some(error) = collection_error(&result) {
-                intake.take_error(error);
+                builder.push_error(error);
             }
             result_of(result)
         });
-        intake.take(offered);
+        builder.push(result);
     };
     document.read_json(
         Top::Array,
         "an array of results",
-        Each::new("an array of results", &mut take),
+        Each::new("an array of results", &mut add),
     )
 }
 
-fn collection_error<E: Extent>(result: &ResultJson<'_, E>) -> Option<String> {
+fn collection_error<L: DetailLevel>(result: &ResultJson<'_, L>) -> Option<String> {
     if result.tags.0.get(COLLECTION_ERROR_TAG)? != "true" {
         return None;
     }
@@ -120,24 +121,27 @@ fn collection_error<E: Extent>(result: &ResultJson<'_, E>) -> Option<String> {
     })
 }
 
-fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult<'_>, String> {
+fn result_of<L: DetailLevel>(result: ResultJson<'_, L>) -> Result<TestResult<'_>, String> {
     let history = result.history.or_default();
-    let identifier = result.identifier.given();
-    // In brief, one word on where the test is must do.
+    let identifier = result.identifier.non_empty();
+    // Keep only the first available of identifier, file and location.
     let file_name = result
         .file_name
-        .given()
-        .filter(|_| E::FULL || identifier.is_none());
+        .non_empty()
+        .filter(|_| L::FULL || identifier.is_none());
     let location = result
         .location
-        .given()
-        .filter(|_| E::FULL || (identifier.is_none() && file_name.is_none()));
+        .non_empty()
+        .filter(|_| L::FULL || (identifier.is_none() && file_name.is_none()));
     Ok(TestResult {
         name: result.name.required("name")?,
         scope: result.scope.or_empty("scope")?,
         outcome: outcome_of(&result.result.or_empty("result")?)?,
-        id: if E::FULL {
-            result.id.given().or_else(|| result.external_id.given())
+        id: if L::FULL {
+            result
+                .id
+                .non_empty()
+                .or_else(|| result.external_id.non_empty())
         } else {
             None
         },
@@ -145,11 +149,11 @@ fn result_of<E: Extent>(result: ResultJson<'_, E>) -> Result<TestResult<'_>, Str
         identifier,
         file_name,
         duration: history.duration.of_seconds(),
-        extras: if E::FULL {
+        extras: if L::FULL {
             Extras::from(Extra {
-                failure_reason: result.failure_reason.kept(),
+                failure_reason: result.failure_reason.into_string(),
                 failure_expanded: result.failure_expanded.0.0,
-                tags: result.tags.kept(),
+                tags: result.tags.into_string(),
                 spans: history.children.0.0,
             })
         } else {
@@ -178,16 +182,16 @@ fn outcome_of(word: &str) -> Result<Outcome, String> {
 fn span_of(span: SpanJson<'_>) -> Option<Span> {
     let detail = span.detail.or_default();
     Some(Span {
-        section: span.section.kept()?,
+        section: span.section.into_string()?,
         start_at: span.start_at.0,
         end_at: span.end_at.0,
         duration: span.duration.of_seconds(),
         detail: SpanDetail {
-            method: detail.method.kept(),
-            url: detail.url.kept(),
-            lib: detail.lib.kept(),
-            query: detail.query.kept(),
-            content: detail.content.kept(),
+            method: detail.method.into_string(),
+            url: detail.url.into_string(),
+            lib: detail.lib.into_string(),
+            query: detail.query.into_string(),
+            content: detail.content.into_string(),
         },
         children: span.children.0,
     })

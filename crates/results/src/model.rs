@@ -1,4 +1,4 @@
-//! The one model that every result format becomes.
+//! The model that every result format is parsed into.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use serde::{Deserialize, Serialize};
 use test_engine_duration::Micros;
 
-/// A result-file format, named as the upload API names it.
+/// Result-file formats, with their names in the upload API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Test Engine JSON: an array of result objects.
@@ -39,7 +39,7 @@ impl Format {
         Self::GoJsonl,
     ];
 
-    /// The name on the wire, such as `jest-json`.
+    /// The name in the upload API, such as `jest-json`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -52,7 +52,7 @@ impl Format {
         }
     }
 
-    /// The format with this wire name; `None` for an unknown one.
+    /// Finds a format by its name in the upload API.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
@@ -64,23 +64,22 @@ impl fmt::Display for Format {
     }
 }
 
-/// How one execution of a test ended.
+/// The outcome of one execution of a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It ran and held.
     Passed,
-    /// It ran and did not hold, or broke.
+    /// Including errors in the test.
     Failed,
-    /// It was not run: skipped, pending, todo, disabled.
+    /// Did not run: skipped, pending, todo or disabled.
     Skipped,
-    /// The file does not say.
+    /// The file does not contain the outcome.
     #[default]
     Unknown,
 }
 
 impl Outcome {
-    /// The name on the wire: `passed`, `failed`, `skipped` or `unknown`.
+    /// The name in the API: `passed`, `failed`, `skipped` or `unknown`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -91,37 +90,34 @@ impl Outcome {
     }
 }
 
-/// One execution of one test, as a result file tells it.
+/// One execution of one test.
 ///
-/// A test is known by `scope` and `name`. The strings are as the file has them: paths are not made
-/// relative and prefixes are not added here. What names the test is borrowed from the file's bytes
-/// wherever it stands there without escapes, since a large report is mostly such names;
-/// [`TestResult::into_owned`] makes it independent of them.
+/// `scope` and `name` identify the test. Strings are as in the file: paths are not made relative,
+/// and prefixes are not added. Most strings are borrowed from the file, because a large report
+/// mostly consists of them; [`TestResult::into_owned`] copies them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TestResult<'a> {
-    /// The producer's id of this execution; may be missing, need not be a UUID, and may repeat.
+    /// The producer's id of this execution: any string, not necessarily unique.
     pub id: Option<Cow<'a, str>>,
-    /// The group the test stands in; may be empty.
+    /// The group of the test; may be empty.
     pub scope: Cow<'a, str>,
-    /// The test's own name; never blank.
+    /// Not blank.
     pub name: Cow<'a, str>,
-    /// What the runner is given to rerun just this test, where the format has such a thing
-    /// (RSpec's `./spec/a_spec.rb[1:2]`, `file:line` of Playwright and Cucumber).
+    /// The runner's address of the test, if the format has one: RSpec's `./spec/a_spec.rb[1:2]`,
+    /// `file:line` of Playwright and Cucumber.
     pub identifier: Option<Cow<'a, str>>,
-    /// `path:line` where the test stands.
+    /// `path:line`
     pub location: Option<Cow<'a, str>>,
-    /// The file it stands in. For Go, nothing: the package is the scope.
+    /// `None` for Go, where the package is the scope.
     pub file_name: Option<Cow<'a, str>>,
-    /// How it ended.
     pub outcome: Outcome,
-    /// How long it ran.
     pub duration: Option<Micros>,
-    /// Why it failed, its tags and spans: what most results do not have.
+    /// Failure texts, tags and spans.
     pub extras: Extras,
 }
 
 impl TestResult<'_> {
-    /// The same result, borrowing nothing.
+    /// A copy that borrows nothing from the file.
     pub fn into_owned(self) -> TestResult<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         TestResult {
@@ -138,22 +134,21 @@ impl TestResult<'_> {
     }
 }
 
-/// What few results have, out of the way of the many: read like an [`Extra`], and nothing but a
-/// pointer until the first is written. A report of 200,000 passed tests is a third smaller for it,
-/// and memory that is not touched is time that is not spent.
+/// An [`Extra`] that is allocated when it is first written to. Most results have none, and a report
+/// of 200,000 passed tests is a third smaller without.
 #[derive(Clone, Default)]
 pub struct Extras(Option<Box<Extra>>);
 
-/// See [`TestResult::extras`].
+/// The rarely used fields of a result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extra {
-    /// A short reason, when it failed.
+    /// The short reason.
     pub failure_reason: Option<String>,
-    /// The long reasons, when it failed.
+    /// The long reasons.
     pub failure_expanded: Vec<FailureDetail>,
-    /// Tags of this execution alone.
+    /// Tags of this execution only.
     pub tags: BTreeMap<String, String>,
-    /// What it spent its time on, when a collector says.
+    /// Operations that a collector has timed.
     pub spans: Vec<Span>,
 }
 
@@ -165,7 +160,7 @@ static NO_EXTRA: Extra = Extra {
 };
 
 impl Extras {
-    /// Whether nothing was ever written.
+    /// Whether nothing was ever written to it.
     pub const fn is_untouched(&self) -> bool {
         self.0.is_none()
     }
@@ -203,64 +198,56 @@ impl fmt::Debug for Extras {
     }
 }
 
-/// A long explanation of a failure.
+/// A long explanation of a failure; both fields are lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailureDetail {
-    /// Lines that describe the failure.
     pub expanded: Vec<String>,
-    /// Lines of the backtrace.
     pub backtrace: Vec<String>,
 }
 
-/// A stretch of time inside an execution.
+/// A timed operation inside an execution.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Span {
-    /// `http`, `sql`, `sleep` or `annotation`; unknown names are kept.
+    /// `http`, `sql`, `sleep`, `annotation` or an unknown name.
     pub section: String,
-    /// Seconds on the collector's own clock; compare only within one execution.
+    /// In seconds, on the collector's own clock: comparable only within one execution.
     pub start_at: Option<f64>,
-    /// Seconds on the collector's own clock.
+    /// In seconds, on the collector's own clock.
     pub end_at: Option<f64>,
-    /// How long it took.
     pub duration: Option<Micros>,
-    /// What was asked for.
     pub detail: SpanDetail,
-    /// Spans inside this one.
     pub children: Vec<Self>,
 }
 
-/// What a span was about; which fields are set depends on its section.
+/// Details of a span; the section determines which fields are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpanDetail {
-    /// HTTP method.
     pub method: Option<String>,
-    /// HTTP URL.
     pub url: Option<String>,
-    /// HTTP library.
+    /// The HTTP library.
     pub lib: Option<String>,
-    /// SQL text.
+    /// The SQL statement.
     pub query: Option<String>,
-    /// Annotation text.
+    /// The text of an annotation.
     pub content: Option<String>,
 }
 
-/// What a whole file says.
+/// The content of a result file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report<'a> {
-    /// Good results, in file order.
+    /// Valid results, in file order.
     pub results: Vec<TestResult<'a>>,
-    /// Results that could not be used, each with its place and what is wrong.
-    pub bad: Vec<BadResult>,
+    /// Results that cannot be used.
+    pub invalid: Vec<InvalidResult>,
     /// Errors that belong to no test: a file that does not load, a broken build, a failed
-    /// collection. A run with one of these has not passed, whatever its tests say.
+    /// collection. A run with such an error has failed, whatever its tests say.
     pub errors_outside_tests: Vec<String>,
-    /// How many results were passed over because the caller asked for fewer than the file holds;
-    /// zero unless there was a limit.
-    pub left_out: usize,
+    /// The number of results beyond the limit of [`parse_limited`](crate::parse_limited).
+    pub omitted: usize,
 }
 
 impl Report<'_> {
-    /// The same report, borrowing nothing.
+    /// A copy that borrows nothing from the file.
     pub fn into_owned(self) -> Report<'static> {
         Report {
             results: self
@@ -268,30 +255,29 @@ impl Report<'_> {
                 .into_iter()
                 .map(TestResult::into_owned)
                 .collect(),
-            bad: self.bad,
+            invalid: self.invalid,
             errors_outside_tests: self.errors_outside_tests,
-            left_out: self.left_out,
+            omitted: self.omitted,
         }
     }
 }
 
-/// A single result that was passed over.
+/// A result that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadResult {
-    /// Its place among the file's results, from 0.
+pub struct InvalidResult {
+    /// Index among the file's results.
     pub index: usize,
-    /// What is wrong with it, as a phrase without a full stop.
+    /// The error, as a phrase without a full stop.
     pub message: String,
 }
 
-/// Why a whole file could not be read. Reads after "failed to read results: ".
+/// The file as a whole is invalid. Reads after "failed to read results: ".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not valid {format} at {place}: {message}")]
 pub struct ParseError {
-    /// The format that was expected.
+    /// The expected format.
     pub format: Format,
-    /// Where it stopped: `line 3, column 7`, `byte 120`, or `the start`.
+    /// Such as `line 3, column 7` or `the start`.
     pub place: String,
-    /// What is wrong there.
     pub message: String,
 }

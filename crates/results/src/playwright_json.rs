@@ -1,21 +1,21 @@
-//! Playwright's JSON reporter: suites in suites, specs, a test a project, a result an attempt.
+//! Playwright's JSON reporter: nested suites, specs, a test per project, a result per attempt.
 //!
-//! With full detail every attempt is a result; else each test is one, as Playwright settled it.
-//! A test that was expected to fail and did has held. A test that was to run and was not (its
-//! group's hook failed, the run was interrupted) is reported by Playwright as skipped; here it is
-//! unknown, because nobody asked to skip it.
+//! With full detail every attempt is a result, otherwise every test is one, with Playwright's
+//! verdict. A test that is expected to fail and does has passed. Playwright reports a test that did
+//! not run because of a failed hook or an interrupted run as skipped; here it is unknown, because
+//! it was not supposed to be skipped.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::MapAccess;
 
-use crate::document::{Document, Top};
-use crate::intake::{Intake, place};
+use crate::builder::{ReportBuilder, place};
+use crate::document::Document;
+use crate::lenient::{Flag, Item, Lines, Number, Text, explained, first_line};
 use crate::model::{Extra, Extras, Outcome, ParseError, TestResult};
-use crate::shape::{Each, Flag, Item, Lines, Number, Text, explained, first_line};
+use crate::streaming::{Each, ReportObject, read_object, skip};
 
 type List<T> = Option<Vec<Item<T>>>;
 
@@ -88,99 +88,75 @@ struct Location {
     line: Number,
 }
 
-pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
-    document.read_json(
-        Top::Object,
-        "an object with the key \"suites\"",
-        ReportSeed(intake),
-    )
-}
+struct Report<'b, 'a>(&'b mut ReportBuilder<'a>);
 
-struct ReportSeed<'i, 'a>(&'i mut Intake<'a>);
+impl<'de> ReportObject<'de> for Report<'_, 'de> {
+    const ITEMS: &'static str = "suites";
+    const PRODUCER: &'static str = "Playwright's JSON reporter";
 
-impl<'de> DeserializeSeed<'de> for ReportSeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ReportSeed<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a Playwright report")
+    fn items<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
+        let mut add = |suite| add_suite(suite, &mut Vec::new(), self.0);
+        members.next_value_seed(Each::new("an array of suites", &mut add))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let intake = self.0;
-        let mut has_suites = false;
-        while let Some(key) = members.next_key()? {
-            let key: Text<'_> = key;
-            match key.given().as_deref() {
-                Some("suites") if has_suites => return Err(A::Error::duplicate_field("suites")),
-                Some("suites") => {
-                    has_suites = true;
-                    let mut take = |suite| take_suite(suite, &mut Vec::new(), intake);
-                    members.next_value_seed(Each::new("an array of suites", &mut take))?;
-                }
-                Some("errors") => {
-                    let errors: List<Failure<'_>> = members.next_value()?;
-                    for error in errors.unwrap_or_default() {
-                        intake.take_error(error.or_default().outside());
-                    }
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
+    fn other<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
+        if key != "errors" {
+            return skip(members);
         }
-        if has_suites {
-            Ok(())
-        } else {
-            Err(A::Error::custom(
-                "the key \"suites\" is missing; is this a report of Playwright's JSON reporter?",
-            ))
+        let errors: List<Failure<'_>> = members.next_value()?;
+        for error in errors.unwrap_or_default() {
+            self.0.push_error(error.or_default().outside());
         }
+        Ok(())
     }
 }
 
-fn take_suite<'a>(suite: Item<Suite<'a>>, titles: &mut Vec<Cow<'a, str>>, intake: &mut Intake<'a>) {
+pub(crate) fn read<'a>(
+    document: &Document<'a>,
+    builder: &mut ReportBuilder<'a>,
+) -> Result<(), ParseError> {
+    read_object(document, &mut Report(builder))
+}
+
+fn add_suite<'a>(
+    suite: Item<Suite<'a>>,
+    titles: &mut Vec<Cow<'a, str>>,
+    builder: &mut ReportBuilder<'a>,
+) {
     let suite = match suite.object() {
         Ok(suite) => suite,
         Err(message) => {
-            intake.take_error(format!("a suite in the report: {message}"));
+            builder.push_error(format!("a suite in the report: {message}"));
             return;
         }
     };
-    // Playwright leaves groups without a title out of a test's title path, and so do we.
-    let title = suite.title.given();
+    // As in Playwright, groups without a title are not part of a test's title path.
+    let title = suite.title.non_empty();
     let depth = titles.len();
     titles.extend(title);
     for spec in suite.specs.unwrap_or_default() {
         match spec.object() {
-            Ok(spec) => take_spec(spec, titles, intake),
-            Err(message) => intake.take(Err(message)),
+            Ok(spec) => add_spec(spec, titles, builder),
+            Err(message) => builder.push(Err(message)),
         }
     }
     for inner in suite.suites.unwrap_or_default() {
-        take_suite(inner, titles, intake);
+        add_suite(inner, titles, builder);
     }
     titles.truncate(depth);
 }
 
-fn take_spec<'a>(spec: Spec<'a>, titles: &[Cow<'a, str>], intake: &mut Intake<'a>) {
+fn add_spec<'a>(spec: Spec<'a>, titles: &[Cow<'a, str>], builder: &mut ReportBuilder<'a>) {
     let name = match spec.title.required("title") {
         Ok(title) => title,
         Err(message) => {
-            intake.take(Err(message));
+            builder.push(Err(message));
             return;
         }
     };
-    let file_name = spec.file.given();
+    let file_name = spec.file.non_empty();
     let location = place(file_name.as_deref(), spec.line.whole()).map(Cow::Owned);
-    let is_full = intake.is_full();
+    let is_full = builder.is_full();
     let base = TestResult {
         name,
         location: location.clone().filter(|_| is_full),
@@ -206,7 +182,7 @@ fn take_spec<'a>(spec: Spec<'a>, titles: &[Cow<'a, str>], intake: &mut Intake<'a
         if is_full {
             attempts_of(test, named, &mut results);
         } else {
-            results.push(settled(test, named));
+            results.push(final_result(test, named));
         }
     }
     if results.is_empty() {
@@ -215,7 +191,7 @@ fn take_spec<'a>(spec: Spec<'a>, titles: &[Cow<'a, str>], intake: &mut Intake<'a
             ..base
         });
     }
-    // The spec's own word is the last: what it calls not ok has failed somewhere.
+    // The spec's own verdict wins: if it is not ok, something failed.
     if spec.ok.0 == Some(false)
         && results
             .iter()
@@ -225,11 +201,11 @@ fn take_spec<'a>(spec: Spec<'a>, titles: &[Cow<'a, str>], intake: &mut Intake<'a
         first.outcome = Outcome::Failed;
     }
     for result in results {
-        intake.take(Ok(result));
+        builder.push(Ok(result));
     }
 }
 
-/// Every attempt as a result; a test without one was not run.
+/// A test without attempts did not run.
 fn attempts_of<'a>(test: Test<'_>, named: TestResult<'a>, results: &mut Vec<TestResult<'a>>) {
     let attempts = test.results.unwrap_or_default();
     if attempts.is_empty() {
@@ -241,7 +217,7 @@ fn attempts_of<'a>(test: Test<'_>, named: TestResult<'a>, results: &mut Vec<Test
     }
     for attempt in attempts {
         let attempt = attempt.or_default();
-        let status = attempt.status.given().unwrap_or_default();
+        let status = attempt.status.non_empty().unwrap_or_default();
         let mut result = TestResult {
             outcome: attempt_outcome(&status, &test.expected_status),
             duration: attempt.duration.of_milliseconds(),
@@ -267,21 +243,21 @@ fn attempts_of<'a>(test: Test<'_>, named: TestResult<'a>, results: &mut Vec<Test
     }
 }
 
-/// The test as Playwright settled it, with the duration of its last attempt.
-fn settled<'a>(test: Test<'_>, named: TestResult<'a>) -> TestResult<'a> {
+/// Playwright's verdict, with the duration of the last attempt.
+fn final_result<'a>(test: Test<'_>, named: TestResult<'a>) -> TestResult<'a> {
     let last = test
         .results
         .unwrap_or_default()
         .pop()
         .map(Item::or_default)
         .unwrap_or_default();
-    let status = test.status.given();
+    let status = test.status.non_empty();
     let outcome = match status.as_deref() {
         Some("expected" | "flaky") => Outcome::Passed,
         Some("unexpected") => Outcome::Failed,
         Some("skipped") => attempt_outcome("skipped", &test.expected_status),
         _ => attempt_outcome(
-            &last.status.given().unwrap_or_default(),
+            &last.status.non_empty().unwrap_or_default(),
             &test.expected_status,
         ),
     };
@@ -304,8 +280,8 @@ fn attempt_outcome(status: &str, expected: &Text<'_>) -> Outcome {
     }
 }
 
-/// Project, titles from the file down and the test's own, with a space ahead of each: what the
-/// collector for Playwright makes of a test's title path.
+/// Project, titles below the file, and the test's title, each preceded by a space: the scope that
+/// the collector for Playwright derives from a title path.
 fn scope_of(project: &Text<'_>, titles: &[Cow<'_, str>], name: &str) -> Cow<'static, str> {
     let project = match project {
         Text::Is(project) => project.as_ref(),
@@ -322,7 +298,7 @@ fn scope_of(project: &Text<'_>, titles: &[Cow<'_, str>], name: &str) -> Cow<'sta
     Cow::Owned(scope)
 }
 
-/// Tags of the form `key:value`; plain ones have no value to keep.
+/// Tags of the form `key:value`; others have no value.
 fn tags_of(tags: &[String]) -> BTreeMap<String, String> {
     tags.iter()
         .filter_map(|tag| tag.strip_prefix('@').unwrap_or(tag).split_once(':'))
@@ -333,9 +309,9 @@ fn tags_of(tags: &[String]) -> BTreeMap<String, String> {
 impl Failure<'_> {
     fn text(self) -> String {
         self.message
-            .kept()
-            .or_else(|| self.stack.kept())
-            .or_else(|| self.value.kept())
+            .into_string()
+            .or_else(|| self.stack.into_string())
+            .or_else(|| self.value.into_string())
             .unwrap_or_default()
     }
 

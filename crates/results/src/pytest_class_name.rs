@@ -1,13 +1,13 @@
-//! The module behind a JUnit class name written by pytest, which does not write files.
+//! Splits the class names that pytest writes to JUnit reports instead of file names.
 //!
-//! pytest joins the parts of the module's path and the classes inside it with dots:
+//! pytest joins the parts of a module's path and the classes inside it with dots:
 //! `tests.test_auth.TestLogin` is the class `TestLogin` in `tests/test_auth.py`. Where the module
-//! ends can only be told by convention; the convention is here, for both programs.
+//! ends can only be guessed by convention.
 
-/// How many of a class name's dotted parts name the module; the rest are classes.
+/// How many of a class name's dotted parts belong to the module; the rest are classes.
 ///
-/// The last part that begins with `test_` or ends with `_test` ends the module. Without one it
-/// ends before the first part with a capital, and without that it is all of them.
+/// The last part that begins with `test_` or ends with `_test` ends the module. Without one, the
+/// module ends before the first part that begins with an uppercase letter, or includes all parts.
 pub fn pytest_module_parts(class_name: &str) -> usize {
     let parts: Vec<&str> = class_name.split('.').collect();
     let is_test_module = |part: &&str| part.starts_with("test_") || part.ends_with("_test");
@@ -23,7 +23,7 @@ mod tests {
     use super::pytest_module_parts;
 
     #[test]
-    fn modules_end_where_convention_says() {
+    fn splits_class_names_by_convention() {
         for (class_name, parts) in [
             ("tests.test_auth.TestLogin", 2),
             ("tests.test_auth", 2),

@@ -1,27 +1,27 @@
 //! The report of RSpec's JSON formatter.
 //!
-//! An example's scope is its full description without its own; its id (`./spec/a_spec.rb[1:2]`)
-//! reruns it. Errors outside examples (a spec file that does not load) have a count in the summary
-//! and their texts among the messages.
+//! An example's scope is its full description without its own. Its id (`./spec/a_spec.rb[1:2]`) is
+//! its address for a rerun. For errors outside of examples, such as a spec file that does not load,
+//! the summary has their number and the messages their texts.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::MapAccess;
 
-use crate::document::{Document, Top};
-use crate::intake::{Intake, place};
+use crate::builder::{ReportBuilder, place};
+use crate::document::Document;
+use crate::lenient::{Item, Lines, Number, Text, first_line, split_lines};
 use crate::model::{FailureDetail, Outcome, ParseError, TestResult};
-use crate::shape::{Each, Extent, Item, Kept, Lines, Number, Text, first_line, split_lines};
+use crate::streaming::{DetailLevel, Each, IfFull, ReportObject, read_object, skip};
 
-/// What RSpec raises for an expectation that did not hold; naming it says nothing.
+/// The exception of every failed expectation; too general to be shown.
 const EXPECTATION_CLASS: &str = "RSpec::Expectations::ExpectationNotMetError";
 
 #[derive(Default, Deserialize)]
-#[serde(default, bound(deserialize = "E: Extent"))]
-struct Example<'a, E> {
+#[serde(default, bound(deserialize = "L: DetailLevel"))]
+struct Example<'a, L> {
     #[serde(borrow)]
     id: Text<'a>,
     #[serde(borrow)]
@@ -35,7 +35,7 @@ struct Example<'a, E> {
     line_number: Number,
     run_time: Number,
     #[serde(borrow)]
-    exception: Kept<Item<Exception<'a>>, E>,
+    exception: IfFull<Item<Exception<'a>>, L>,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,102 +54,71 @@ struct Summary {
     errors_outside_of_examples_count: Number,
 }
 
-/// What is read of the report beside the examples, which go straight to the intake.
-#[derive(Default)]
-struct Rest {
+struct Report<'b, 'a, L> {
+    builder: &'b mut ReportBuilder<'a>,
     messages: Vec<String>,
     errors_outside: u64,
+    detail: PhantomData<L>,
 }
 
-pub(crate) fn read<'a, E: Extent>(
+impl<'de, L: DetailLevel> ReportObject<'de> for Report<'_, 'de, L> {
+    const ITEMS: &'static str = "examples";
+    const PRODUCER: &'static str = "RSpec's JSON formatter";
+
+    fn items<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
+        let mut add = |item: Item<Example<'de, L>>| {
+            self.builder.push(item.object().and_then(result_of));
+        };
+        members.next_value_seed(Each::new("an array of examples", &mut add))
+    }
+
+    fn other<A: MapAccess<'de>>(&mut self, key: &str, members: &mut A) -> Result<(), A::Error> {
+        match key {
+            "messages" => self.messages = members.next_value::<Lines>()?.0,
+            "summary" => {
+                let summary: Item<Summary> = members.next_value()?;
+                let count = summary.or_default().errors_outside_of_examples_count;
+                self.errors_outside = count.whole().unwrap_or_default();
+            }
+            _ => skip(members)?,
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn read<'a, L: DetailLevel>(
     document: &Document<'a>,
-    intake: &mut Intake<'a>,
+    builder: &mut ReportBuilder<'a>,
 ) -> Result<(), ParseError> {
-    let rest = document.read_json(
-        Top::Object,
-        "an object with the key \"examples\"",
-        ReportSeed::<E>(intake, PhantomData),
-    )?;
-    if rest.errors_outside > 0 {
-        let told: Vec<_> = rest
-            .messages
-            .iter()
-            .map(|message| message.trim())
-            .filter(|message| message.contains("error occurred") || message.contains("Error"))
-            .collect();
-        if told.is_empty() {
-            intake.take_error(format!(
-                "{} outside of examples",
-                if rest.errors_outside == 1 {
-                    "an error occurred".to_owned()
-                } else {
-                    format!("{} errors occurred", rest.errors_outside)
-                }
-            ));
-        }
-        for message in told {
-            intake.take_error(message.to_owned());
-        }
+    let mut report = Report::<L> {
+        builder,
+        messages: Vec::new(),
+        errors_outside: 0,
+        detail: PhantomData,
+    };
+    read_object(document, &mut report)?;
+    if report.errors_outside == 0 {
+        return Ok(());
+    }
+    let errors: Vec<_> = report
+        .messages
+        .iter()
+        .map(|message| message.trim())
+        .filter(|message| message.contains("error occurred") || message.contains("Error"))
+        .collect();
+    if errors.is_empty() {
+        report.builder.push_error(match report.errors_outside {
+            1 => "an error occurred outside of examples".to_owned(),
+            count => format!("{count} errors occurred outside of examples"),
+        });
+    }
+    for message in errors {
+        report.builder.push_error(message.to_owned());
     }
     Ok(())
 }
 
-struct ReportSeed<'i, 'a, E>(&'i mut Intake<'a>, PhantomData<E>);
-
-impl<'de, E: Extent> DeserializeSeed<'de> for ReportSeed<'_, 'de, E> {
-    type Value = Rest;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Rest, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, E: Extent> Visitor<'de> for ReportSeed<'_, 'de, E> {
-    type Value = Rest;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an RSpec report")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Rest, A::Error> {
-        let intake = self.0;
-        let mut rest = Rest::default();
-        let mut has_examples = false;
-        while let Some(key) = members.next_key()? {
-            let key: Text<'_> = key;
-            match key.given().as_deref() {
-                Some("examples") if has_examples => {
-                    return Err(A::Error::duplicate_field("examples"));
-                }
-                Some("examples") => {
-                    has_examples = true;
-                    let mut take = |item: Item<Example<'de, E>>| {
-                        intake.take(item.object().and_then(result_of));
-                    };
-                    members.next_value_seed(Each::new("an array of examples", &mut take))?;
-                }
-                Some("messages") => rest.messages = members.next_value::<Lines>()?.0,
-                Some("summary") => {
-                    let summary: Item<Summary> = members.next_value()?;
-                    let count = summary.or_default().errors_outside_of_examples_count;
-                    rest.errors_outside = count.whole().unwrap_or_default();
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        if has_examples {
-            Ok(rest)
-        } else {
-            Err(A::Error::custom(
-                "the key \"examples\" is missing; is this a report of RSpec's JSON formatter?",
-            ))
-        }
-    }
-}
-
-fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult<'_>, String> {
+fn result_of<L: DetailLevel>(example: Example<'_, L>) -> Result<TestResult<'_>, String> {
     let name = example.description.required("description")?;
     let full = example.full_description.or_empty("full_description")?;
     let group_end = full
@@ -173,12 +142,12 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult<'_>, Strin
             ));
         }
     };
-    let identifier = example.id.given();
-    let stands_in = example.file_path.given();
-    // A shared example stands in one file and runs as part of another; what it cost belongs to the
-    // file that runs it, which its id names.
-    let (location, file_name) = if E::FULL || identifier.is_none() {
-        let location = place(stands_in.as_deref(), example.line_number.whole());
+    let identifier = example.id.non_empty();
+    let defined_in = example.file_path.non_empty();
+    // A shared example is defined in one file and runs in another. Its duration belongs to the file
+    // that runs it, which its id names.
+    let (location, file_name) = if L::FULL || identifier.is_none() {
+        let location = place(defined_in.as_deref(), example.line_number.whole());
         let file_end = identifier
             .as_deref()
             .and_then(|id| Some(id.strip_suffix(']')?.rsplit_once('[')?.0.len()));
@@ -186,7 +155,7 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult<'_>, Strin
             .as_ref()
             .zip(file_end)
             .map(|(id, end)| first_bytes(id.clone(), end));
-        (location.map(Cow::Owned), runs_in.or(stands_in))
+        (location.map(Cow::Owned), runs_in.or(defined_in))
     } else {
         (None, None)
     };
@@ -206,7 +175,7 @@ fn result_of<E: Extent>(example: Example<'_, E>) -> Result<TestResult<'_>, Strin
     Ok(result)
 }
 
-/// The beginning of a text, still borrowed if the text was.
+/// Truncates a string without copying it.
 fn first_bytes(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or(text)),
@@ -218,8 +187,8 @@ fn first_bytes(text: Cow<'_, str>, end: usize) -> Cow<'_, str> {
 }
 
 fn explain(result: &mut TestResult<'_>, exception: Exception<'_>) {
-    let class = exception.class.given();
-    let message = exception.message.given().unwrap_or_default();
+    let class = exception.class.non_empty();
+    let message = exception.message.non_empty().unwrap_or_default();
     let class = class.as_deref().filter(|class| *class != EXPECTATION_CLASS);
     let line = first_line(&message);
     result.extras.failure_reason = match (class, line) {

@@ -1,5 +1,4 @@
-//! Shapes that are known from reports in the wild but that the fixtures do not show, a small file
-//! for each.
+//! Variants of reports that the fixtures do not cover.
 
 use test_engine_duration::Micros;
 use test_engine_results::{Detail, Format, Outcome, Report, parse, parse_with};
@@ -9,7 +8,7 @@ use Outcome::{Failed, Passed, Skipped, Unknown};
 
 fn outcomes(format: Format, text: &str) -> Vec<(String, Outcome)> {
     let report = parse(format, text.as_bytes()).expect("a report");
-    assert_eq!(report.bad, []);
+    assert_eq!(report.invalid, []);
     report
         .results
         .into_iter()
@@ -18,10 +17,10 @@ fn outcomes(format: Format, text: &str) -> Vec<(String, Outcome)> {
 }
 
 fn errors(format: Format, text: &str) -> Vec<String> {
-    // What fails outside tests must be told by both readings.
+    // Both levels of detail must report errors outside of tests.
     let full = parse(format, text.as_bytes()).expect("a report");
-    let brief = parse_with(format, text.as_bytes(), Detail::Outcomes).expect("a report");
-    assert_eq!(full.errors_outside_tests, brief.errors_outside_tests);
+    let reduced = parse_with(format, text.as_bytes(), Detail::Outcomes).expect("a report");
+    assert_eq!(full.errors_outside_tests, reduced.errors_outside_tests);
     full.errors_outside_tests
 }
 
@@ -31,7 +30,7 @@ fn first(format: Format, text: &str) -> test_engine_results::TestResult<'_> {
 }
 
 #[test]
-fn junit_outcomes() {
+fn reads_junit_outcomes() {
     let text = r#"<?xml version="1.0"?>
         <testsuites><testsuite name="outer"><testsuite name="inner">
         <testcase name="plain"/>
@@ -43,8 +42,8 @@ fn junit_outcomes() {
         <testcase name="GoogleTest disabled" status="notrun" result="suppressed"/>
         <testcase name="CTest failed" status="fail"/>
         <testcase name="CTest disabled" status="disabled"/>
-        <testcase name="properties"><properties>
-            <property name="failure" value="x"/></properties></testcase>
+        <testcase name="properties"><properties><property name="failure" value="x"/></properties>
+         </testcase>
         <testcase name="failure inside the text"><skipped><failure/></skipped></testcase>
         </testsuite></testsuite></testsuites>"#;
     let expected = [
@@ -68,11 +67,11 @@ fn junit_outcomes() {
 }
 
 #[test]
-fn junit_texts_and_places() {
+fn reads_junit_texts_and_locations() {
     let text = r#"<testsuite file="suite.rb">
         <testcase classname="A &amp; B" name="&lt;a&gt; &#x1F600;&#10;b" line="3" time="0.5">
         <failure message="short &quot;one&quot;"
-            type="Boom">long &lt;one&gt; &#38; <![CDATA[<raw> & ]]>end<b>bold</b>
+         type="Boom">long &lt;one&gt; &#38; <![CDATA[<raw> & ]]>end<b>bold</b>
           second</failure>
         <system-out>said</system-out><system-err><![CDATA[  ]]></system-err></testcase>
         <testcase name="own file" file="own.rb"/></testsuite>"#;
@@ -108,40 +107,40 @@ fn junit_texts_and_places() {
 }
 
 #[test]
-fn junit_errors_outside_tests() {
-    // jest-junit's way to tell of a file that does not load.
-    let text = r#"<testsuites errors="1">
-        <testsuite name="broken.test.js" errors="1" tests="0"/></testsuites>"#;
+fn reads_junit_errors_outside_tests() {
+    // What jest-junit writes for a file that does not load.
+    let text = r#"<testsuites errors="1"><testsuite name="broken.test.js" errors="1" tests="0"/>
+         </testsuites>"#;
     assert_eq!(
         errors(Junit, text),
-        ["test suite broken.test.js counts 1 failures or errors, but no test in it failed"]
+        ["test suite broken.test.js reports 1 failures or errors, but none of its tests failed"]
     );
-    let text = r#"<testsuite name="S" errors="1">
-        <error message="no database">at start</error><testcase name="a"/></testsuite>"#;
+    let text = r#"<testsuite name="S" errors="1"><error message="no database">at start</error>
+         <testcase name="a"/></testsuite>"#;
     assert_eq!(
         errors(Junit, text),
         ["test suite S failed outside its tests: no database\nat start"]
     );
-    let text = r#"<testsuite failures="1"><testsuite failures="1">
-        <testcase name="a"><failure/></testcase></testsuite></testsuite>"#;
+    let text = r#"<testsuite failures="1"><testsuite failures="1"><testcase name="a"><failure/>
+         </testcase></testsuite></testsuite>"#;
     assert_eq!(errors(Junit, text), [""; 0]);
-    // A failure that could not be used must not vanish.
+    // The failure of an invalid result must not be lost.
     let text = r#"<testsuite failures="1"><testcase name=""><failure/></testcase></testsuite>"#;
     assert_eq!(
         errors(Junit, text),
-        ["a test suite without a name counts 1 failures or errors, but no test in it failed"]
+        ["an unnamed test suite reports 1 failures or errors, but none of its tests failed"]
     );
 }
 
 #[test]
-fn json_is_taken_as_collectors_write_it() {
+fn accepts_json_of_all_collectors() {
     let text = r#"[
         {"name": "bare"},
         {"name": "all", "id": "not a uuid", "scope": null, "location": null, "file_name": "",
          "result": "pending",
          "failure_reason": "", "failure_expanded": [{"expanded": []}, {"backtrace": ["b"]}, {}],
-         "history": {"section": "top", "start_at": 1, "duration": null},
-         "tags": {"a": "b", "n": 1, "x": null}, "more": [1]},
+         "history": {"section": "top", "start_at": 1, "duration": null}, "tags": {"a": "b",
+          "n": 1, "x": null}, "more": [1]},
         {"name": "ruby", "external_id": "0199", "failure_expanded": null, "history": null,
          "tags": null},
         {"name": "number", "id": 18446744073709551615, "failure_expanded": "one\ntwo"}
@@ -151,13 +150,13 @@ fn json_is_taken_as_collectors_write_it() {
 }
 
 #[test]
-fn json_spans_are_kept() {
-    let text = r#"[{"name": "a", "history": {
-        "section": "top", "start_at": 1.0, "end_at": 2.0, "duration": 1.0, "children": [
+fn reads_json_spans() {
+    let text = r#"[{"name": "a", "history": {"section": "top", "start_at": 1.0, "end_at": 2.0,
+         "duration": 1.0, "children": [
         {"section": "sql", "start_at": 1.1, "end_at": 1.2, "duration": 0.1,
          "detail": {"query": "SELECT 1"}},
-        {"section": "http", "duration": 0.5,
-         "detail": {"method": "GET", "url": "https://example.test", "lib": "curl"}, "children": [
+        {"section": "http", "duration": 0.5, "detail": {"method": "GET",
+         "url": "https://example.test", "lib": "curl"}, "children": [
             {"section": "annotation", "duration": -1, "detail": {"content": "note"}}]},
         {"duration": 1}, null
     ]}}]"#;
@@ -165,11 +164,11 @@ fn json_spans_are_kept() {
 }
 
 #[test]
-fn rspec_shared_examples_count_for_the_file_that_runs_them() {
-    let text = r#"{"examples": [{
-        "id": "./spec/a_spec.rb[1:2:1]", "description": "works", "full_description": "A works",
+fn rspec_shared_examples_belong_to_the_file_that_runs_them() {
+    let text = r#"{"examples": [{"id": "./spec/a_spec.rb[1:2:1]", "description": "works",
+         "full_description": "A works",
         "status": "passed", "file_path": "./spec/support/shared.rb", "line_number": 3,
-        "run_time": 0.25}]}"#;
+         "run_time": 0.25}]}"#;
     let result = first(RspecJson, text);
     assert_eq!(result.file_name.as_deref(), Some("./spec/a_spec.rb"));
     assert_eq!(
@@ -180,9 +179,9 @@ fn rspec_shared_examples_count_for_the_file_that_runs_them() {
 }
 
 #[test]
-fn rspec_errors_without_messages_are_counted() {
+fn counts_rspec_errors_without_messages() {
     let text = r#"{"examples": [], "summary": {"errors_outside_of_examples_count": 2},
-        "messages": ["\nRun options: x"]}"#;
+         "messages": ["\nRun options: x"]}"#;
     assert_eq!(
         errors(RspecJson, text),
         ["2 errors occurred outside of examples"]
@@ -190,26 +189,26 @@ fn rspec_errors_without_messages_are_counted() {
 }
 
 #[test]
-fn jest_runs_that_did_not_succeed_say_so() {
-    let text = r#"{"success": false, "testResults": [
-        {"status": "passed", "assertionResults": [{"title": "a", "status": "passed"}]}]}"#;
+fn reports_failed_jest_runs_without_failed_tests() {
+    let text = r#"{"success": false, "testResults": [{"status": "passed", "assertionResults": [
+         {"title": "a", "status": "passed"}]}]}"#;
     assert_eq!(
         errors(JestJson, text),
-        ["the run did not succeed, though no test in it failed"]
+        ["the run failed, but no test in it failed"]
     );
-    let text = r#"{"success": false, "testResults": [
-        {"name": "a.js", "status": "failed", "message": "", "assertionResults": []}]}"#;
+    let text = r#"{"success": false, "testResults": [{"name": "a.js", "status": "failed",
+         "message": "", "assertionResults": []}]}"#;
     assert_eq!(errors(JestJson, text), ["a.js failed outside its tests"]);
-    let text = r#"{"success": false, "numFailedTestSuites": 1, "testResults": [{
-        "name": "a.js", "status": "failed",
+    let text = r#"{"success": false, "numFailedTestSuites": 1, "testResults": [{"name": "a.js",
+         "status": "failed",
         "assertionResults": [{"ancestorTitles": ["x", "y"], "title": "a", "status": "failed"}]}]}"#;
     assert_eq!(errors(JestJson, text), [""; 0]);
 }
 
 #[test]
-fn jest_attempts_are_not_believed_without_end() {
-    let text = r#"{"testResults": [{"assertionResults": [
-        {"title": "a", "status": "passed", "invocations": 1e15}]}]}"#;
+fn limits_jest_attempts() {
+    let text = r#"{"testResults": [{"assertionResults": [{"title": "a", "status": "passed",
+         "invocations": 1e15}]}]}"#;
     assert_eq!(outcomes(JestJson, text).len(), 21);
 }
 
@@ -218,11 +217,10 @@ fn playwright_specs_without_tests_do_not_pass() {
     let text = r#"{"suites": [{"title": "a.spec.js", "specs": [
         {"title": "not ok", "ok": false, "file": "a.spec.js", "line": 1},
         {"title": "ok", "ok": true, "tests": []},
-        {"title": "interrupted", "ok": true, "tests": [
-            {"expectedStatus": "passed", "status": "skipped",
-             "results": [{"status": "interrupted"}]}]},
-        {"title": "not ok, whatever its tests say", "ok": false, "tests": [
-            {"status": "expected", "results": [{"status": "passed"}]}]}
+        {"title": "interrupted", "ok": true, "tests": [{"expectedStatus": "passed",
+         "status": "skipped", "results": [{"status": "interrupted"}]}]},
+        {"title": "not ok, whatever its tests say", "ok": false, "tests": [{"status": "expected",
+         "results": [{"status": "passed"}]}]}
     ]}], "errors": []}"#;
     let expected = [
         ("not ok".to_owned(), Failed),
@@ -231,24 +229,23 @@ fn playwright_specs_without_tests_do_not_pass() {
         ("not ok, whatever its tests say".to_owned(), Failed),
     ];
     assert_eq!(outcomes(PlaywrightJson, text), expected);
-    let brief = parse_with(PlaywrightJson, text.as_bytes(), Detail::Outcomes).expect("a report");
-    let brief: Vec<_> = brief
+    let reduced = parse_with(PlaywrightJson, text.as_bytes(), Detail::Outcomes).expect("a report");
+    let reduced: Vec<_> = reduced
         .results
         .into_iter()
         .map(|r| (r.name.into_owned(), r.outcome))
         .collect();
-    assert_eq!(brief, expected);
+    assert_eq!(reduced, expected);
 }
 
 #[test]
-fn cucumber_backgrounds_without_a_scenario_do_not_vanish() {
+fn reports_failed_cucumber_backgrounds_without_a_scenario() {
     let text = r#"[{"name": "F", "elements": [
-        {"type": "background", "steps": [
-            {"keyword": "Given ", "name": "a shop",
-             "result": {"status": "failed", "error_message": "closed"}}]},
+        {"type": "background", "steps": [{"keyword": "Given ", "name": "a shop",
+         "result": {"status": "failed", "error_message": "closed"}}]},
         {"type": "background", "steps": [{"result": {"status": "passed", "duration": 1500000000}}]},
-        {"type": "scenario", "name": "a", "steps": [
-            {"result": {"status": "passed", "duration": 500000000}}]},
+        {"type": "scenario", "name": "a", "steps": [{"result": {"status": "passed",
+         "duration": 500000000}}]},
         {"name": "no status", "steps": [{"result": {"status": "passed"}}, {}]}
     ]}]"#;
     let expected = [("a".to_owned(), Passed), ("no status".to_owned(), Unknown)];
@@ -259,12 +256,12 @@ fn cucumber_backgrounds_without_a_scenario_do_not_vanish() {
     );
     assert_eq!(
         errors(CucumberJson, text),
-        ["a scenario of F failed in its background, at Given a shop: closed"]
+        ["the background of a scenario in F failed at Given a shop: closed"]
     );
 }
 
 #[test]
-fn go_packages_that_never_end_are_told() {
+fn reports_unfinished_go_packages() {
     let text = r#"{"Action":"start","Package":"p"}
 {"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"pass","Package":"p","Test":"TestA","Elapsed":0.5}
@@ -276,14 +273,14 @@ fn go_packages_that_never_end_are_told() {
     assert_eq!(
         errors(GoJsonl, text),
         [
-            "package p did not finish: the report ends before it does",
+            "package p did not finish: the report ends before the package",
             "q did not build:\nbroken"
         ]
     );
 }
 
 #[test]
-fn go_before_build_events_is_understood() {
+fn accepts_go_output_without_build_events() {
     let text = r#"{"Action":"output","Package":"p","Output":"FAIL\tp [build failed]\n"}
 {"Action":"fail","Package":"p","Elapsed":0}"#;
     assert_eq!(outcomes(GoJsonl, text), []);

@@ -1,8 +1,7 @@
-//! What the result files of real runners become.
+//! Parses result files of real runners, and compares them with snapshots.
 //!
-//! Each fixture is shown as a table, one line a result, and compared with the table beside it in
-//! `snapshots/`: that is where the expected outcome of every file stands, as data. Durations differ
-//! from run to run, so a table says only whether there is one.
+//! Each fixture is printed as a table with a line per result. Durations differ between runs, so a
+//! table contains only whether there is one.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,8 +12,8 @@ use rstest::rstest;
 use test_engine_results::{Detail, Format, Report, parse_with};
 
 fn fixture(path: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    fs_err::read(folder.join(path)).expect("a fixture")
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    fs_err::read(directory.join(path)).expect("a fixture")
 }
 
 fn table(report: &Report<'_>) -> String {
@@ -59,8 +58,8 @@ fn table(report: &Report<'_>) -> String {
             writeln!(text, "    tags {:?}", result.extras.tags).expect("text");
         }
     }
-    for bad in &report.bad {
-        writeln!(text, "bad result {}: {}", bad.index, bad.message).expect("text");
+    for result in &report.invalid {
+        writeln!(text, "invalid result {}: {}", result.index, result.message).expect("text");
     }
     for error in &report.errors_outside_tests {
         writeln!(text, "error outside tests: {error:?}").expect("text");
@@ -89,22 +88,22 @@ fn table(report: &Report<'_>) -> String {
 #[case("go/gotestsum.jsonl", Format::GoJsonl)]
 #[case("go/rerun-fails.jsonl", Format::GoJsonl)]
 #[case("go/junit.xml", Format::Junit)]
-fn full(#[case] path: &str, #[case] format: Format) {
+fn reads_all_details(#[case] path: &str, #[case] format: Format) {
     let bytes = fixture(path);
     let report = parse_with(format, &bytes, Detail::Full).expect(path);
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!(path.replace(['/', '.'], "-"), table(&report));
     });
 
-    // The short reading tells of the same tests, without the costly parts.
-    let brief = parse_with(format, &bytes, Detail::Outcomes).expect(path);
-    assert_eq!(named(&report), named(&brief));
-    assert_eq!(report.bad.len(), brief.bad.len());
+    // With less detail there are the same tests, without failure texts, tags and spans.
+    let reduced = parse_with(format, &bytes, Detail::Outcomes).expect(path);
+    assert_eq!(named(&report), named(&reduced));
+    assert_eq!(report.invalid.len(), reduced.invalid.len());
     assert_eq!(
         report.errors_outside_tests.len(),
-        brief.errors_outside_tests.len()
+        reduced.errors_outside_tests.len()
     );
-    for result in &brief.results {
+    for result in &reduced.results {
         assert_eq!(result.extras.failure_reason, None, "{}", result.name);
         assert!(result.extras.failure_expanded.is_empty(), "{}", result.name);
         assert!(
@@ -123,13 +122,13 @@ fn named<'r>(report: &'r Report<'_>) -> BTreeSet<(&'r str, &'r str)> {
         .collect()
 }
 
-/// Where the runner repeats tests itself, the short reading holds its verdicts, not the attempts.
+/// Reports with retries by the runner: with less detail, they contain verdicts instead of attempts.
 #[rstest]
 #[case("jest/report.json", Format::JestJson)]
 #[case("vitest/report.json", Format::JestJson)]
 #[case("playwright/report.json", Format::PlaywrightJson)]
 #[case("go/rerun-fails.jsonl", Format::GoJsonl)]
-fn outcomes(#[case] path: &str, #[case] format: Format) {
+fn reads_only_outcomes(#[case] path: &str, #[case] format: Format) {
     let bytes = fixture(path);
     let report = parse_with(format, &bytes, Detail::Outcomes).expect(path);
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {

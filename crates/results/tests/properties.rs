@@ -1,4 +1,4 @@
-//! What holds for any bytes and for any report: no panic, and nothing lost on the way.
+//! Properties of the parser for any input: no panics, and no lost results.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,17 +7,17 @@ use proptest::prelude::*;
 use test_engine_duration::Micros;
 use test_engine_results::{Detail, Format, Outcome, ParseError, Report, parse, parse_with};
 
-fn read_both_ways(format: Format, bytes: &[u8]) -> Result<Report<'_>, ParseError> {
-    let brief = parse_with(format, bytes, Detail::Outcomes);
+fn parse_with_both_details(format: Format, bytes: &[u8]) -> Result<Report<'_>, ParseError> {
+    let reduced = parse_with(format, bytes, Detail::Outcomes);
     let full = parse(format, bytes);
-    // The short reading skips values and may miss faults in them, never the other way round.
+    // With less detail, values and errors in them are skipped; the reverse must not happen.
     if full.is_ok() {
-        assert!(brief.is_ok(), "{format}: {brief:?}");
+        assert!(reduced.is_ok(), "{format}: {reduced:?}");
     }
     full
 }
 
-/// What must hold of every report, whatever it was made of.
+/// Asserts what holds for every report.
 fn check(report: &Report<'_>) {
     for result in &report.results {
         assert!(!result.name.trim().is_empty());
@@ -32,8 +32,11 @@ fn check(report: &Report<'_>) {
 
 fn fixtures() -> Vec<(Format, Vec<u8>)> {
     let of = |path: &str, format| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-        (format, fs_err::read(folder.join(path)).expect("a fixture"))
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        (
+            format,
+            fs_err::read(directory.join(path)).expect("a fixture"),
+        )
     };
     vec![
         of("pytest/collector.json", Format::Json),
@@ -49,7 +52,7 @@ fn fixtures() -> Vec<(Format, Vec<u8>)> {
     ]
 }
 
-/// A change to a file: bytes cut out at a place and others put in.
+/// A change to a file: where, how many bytes to remove, and which to insert.
 fn change() -> impl Strategy<Value = (prop::sample::Index, usize, Vec<u8>)> {
     let words = prop::sample::select(vec![
         "",
@@ -97,12 +100,12 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     ])
 }
 
-/// A text without NUL, which is refused, that is not blank.
+/// Not blank, and without NUL, which is rejected.
 fn name() -> impl Strategy<Value = String> {
     "[^\\x00]{0,20}[^\\x00\\s][^\\x00]{0,20}"
 }
 
-/// A JSON text, escaped by hand so that the reader is not tested against its own writer.
+/// A JSON string, escaped by hand so that the reader is not tested against serde.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {
@@ -123,7 +126,7 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// XML text or attribute value: every character that could mean something is a reference.
+/// XML text or an attribute value, with references for all special characters.
 fn escaped(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || character == ' ';
     let escape = |character: char| {
@@ -136,26 +139,32 @@ fn escaped(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-// The short form of `bin/fuzz`: some thousands of inputs in every run of the tests.
+// A short version of `bin/fuzz` in every test run.
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(5_000))]
 
     #[test]
-    fn any_bytes(format in format(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        if let Ok(report) = read_both_ways(format, &bytes) {
+    fn accepts_or_rejects_any_bytes(
+        format in format(),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        if let Ok(report) = parse_with_both_details(format, &bytes) {
             check(&report);
         }
     }
 
     #[test]
-    fn any_text(format in format(), text in "[\\[\\]{}\",:<>/&;a-z0-9 \\\\\n]{0,200}") {
-        if let Ok(report) = read_both_ways(format, text.as_bytes()) {
+    fn accepts_or_rejects_any_text(
+        format in format(),
+        text in "[\\[\\]{}\",:<>/&;a-z0-9 \\\\\n]{0,200}",
+    ) {
+        if let Ok(report) = parse_with_both_details(format, text.as_bytes()) {
             check(&report);
         }
     }
 
     #[test]
-    fn changed_fixtures(
+    fn accepts_or_rejects_changed_fixtures(
         which in any::<prop::sample::Index>(),
         as_another in prop::option::weighted(0.1, format()),
         changes in prop::collection::vec(change(), 1..4),
@@ -171,16 +180,15 @@ proptest! {
         if let Some(end) = end {
             bytes.truncate(end.index(bytes.len() + 1));
         }
-        if let Ok(report) = read_both_ways(as_another.unwrap_or(format), &bytes) {
+        if let Ok(report) = parse_with_both_details(as_another.unwrap_or(format), &bytes) {
             check(&report);
         }
     }
-
 }
 
 proptest! {
     #[test]
-    fn a_truncated_fixture_never_passes_for_whole(
+    fn rejects_truncated_fixtures(
         which in any::<prop::sample::Index>(),
         end in any::<prop::sample::Index>(),
     ) {
@@ -190,14 +198,14 @@ proptest! {
         let end = end.index(text.len());
         let read = parse(*format, text.as_bytes().get(..end).expect("a part"));
         if *format == Format::GoJsonl {
-            // Lines stand alone; a file cut between packages reads well and cannot be told.
+            // Lines are independent: a file cut between packages is valid.
             return Ok(());
         }
         prop_assert!(read.is_err(), "{format} cut at {end} was read");
     }
 
     #[test]
-    fn json_keeps_everything(
+    fn reads_all_json_results(
         results in prop::collection::vec(
             (
                 name(),
@@ -224,8 +232,8 @@ proptest! {
             })
             .collect();
         let text = format!("[{}]", text.join(","));
-        let report = read_both_ways(Format::Json, text.as_bytes()).expect("an array");
-        prop_assert_eq!(&report.bad, &[]);
+        let report = parse_with_both_details(Format::Json, text.as_bytes()).expect("an array");
+        prop_assert_eq!(&report.invalid, &[]);
         prop_assert_eq!(report.results.len(), results.len());
         for (read, (name, scope, outcome, seconds, line)) in report.results.iter().zip(&results) {
             prop_assert_eq!(&read.name, name);
@@ -238,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn junit_keeps_everything(
+    fn reads_all_junit_results(
         results in prop::collection::vec(
             (
                 name(),
@@ -257,19 +265,15 @@ proptest! {
                     "skipped" => "<skipped/>".to_owned(),
                     _ => String::new(),
                 };
-                format!(
-                    "<testcase name='{}' classname=\"{}\">{child}</testcase>\n",
-                    escaped(name),
-                    escaped(scope)
-                )
+                let (name, scope) = (escaped(name), escaped(scope));
+                format!("<testcase name='{name}' classname=\"{scope}\">{child}</testcase>\n")
             })
             .collect();
-        let text = format!(
-            "<testsuites>\n<testsuite name='s'>{}</testsuite></testsuites>",
-            cases.concat()
-        );
-        let report = read_both_ways(Format::Junit, text.as_bytes()).expect("a suite");
-        prop_assert_eq!(&report.bad, &[]);
+        let cases = cases.concat();
+        let text =
+            format!("<testsuites>\n<testsuite name='s'>{cases}</testsuite></testsuites>");
+        let report = parse_with_both_details(Format::Junit, text.as_bytes()).expect("a suite");
+        prop_assert_eq!(&report.invalid, &[]);
         let read: Vec<_> = report
             .results
             .iter()

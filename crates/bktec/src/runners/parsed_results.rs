@@ -62,7 +62,7 @@ impl ParsedResults {
                 })
                 .collect(),
             errors_outside_tests: report.errors_outside_tests,
-            unusable: report.bad.into_iter().map(|bad| bad.message).collect(),
+            unusable: report.invalid.into_iter().map(|bad| bad.message).collect(),
             stopped_early: None,
         }
     }

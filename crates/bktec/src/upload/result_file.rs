@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use test_engine_results::{Detail, Format, ParseError, parse_at_most};
+use test_engine_results::{Detail, Format, ParseError, parse_limited};
 
 use super::parts::{self, MAX_RESULTS, Part};
 use crate::result_size::{MAX_RESULT_BYTES, MAX_RESULT_SIZE};
@@ -105,7 +105,7 @@ pub(crate) fn parts_of(path: &Path, format: Format) -> io::Result<Vec<Part>> {
 
 /// Counts the results, including invalid ones, as the server does.
 fn count(format: Format, bytes: &[u8]) -> Result<usize, ParseError> {
-    parse_at_most(format, bytes, Detail::Full, 0).map(|report| report.left_out)
+    parse_limited(format, bytes, Detail::Full, 0).map(|report| report.omitted)
 }
 
 fn by_extension(path: &Path) -> Option<Format> {
@@ -148,7 +148,7 @@ mod tests {
     #[case(
         "a.json",
         r#"[{"name":"a"}"#,
-        "not valid json at line 1, column 13: the file ends too early (EOF while parsing a list)"
+        "not valid json at line 1, column 13: unexpected end of file (EOF while parsing a list)"
     )]
     #[case(
         "a.json",

@@ -65,7 +65,7 @@ fn result_path_below_a_file() {
 #[case::truncated(
     r#"printf '{"testResults":[{"name":"a.test.js","assertionResults":[
         {"title":"muted","ancestorTitles":["S"],"status":"failed"},{' > "$2""#,
-    "the file ends too early"
+    "unexpected end of file"
 )]
 #[case::another_format("echo '<testsuite/>' > \"$2\"", "found XML")]
 #[case::another_report("echo '{\"examples\":[]}' > \"$2\"", "\"testResults\" is missing")]

@@ -307,7 +307,7 @@ fn splits_a_file_with_too_many_results(#[case] format: Format) {
         );
         let data = upload.field("data").unwrap();
         let report = parse(format, data.as_bytes()).unwrap();
-        assert!(report.results.len() <= 5_000 && report.bad.is_empty());
+        assert!(report.results.len() <= 5_000 && report.invalid.is_empty());
         assert!(report.errors_outside_tests.is_empty());
         names.extend(
             report

@@ -1,22 +1,22 @@
-//! A test case and its failures, and the result that they stand for.
+//! A test case: its attributes, its failures, and the result that they make up.
 
 use std::borrow::Cow;
 
-use crate::go_jsonl::first_telling_line;
-use crate::intake::{place_of, plausible_duration};
+use crate::builder::{place_of, plausible_duration};
+use crate::go_jsonl::first_own_line;
+use crate::lenient::{first_line, split_lines};
 use crate::model::{FailureDetail, Outcome, TestResult};
-use crate::shape::{first_line, split_lines};
 use crate::xml::{Attribute, Tokens};
 
 #[derive(Default)]
 pub(super) struct Case<'a> {
     pub(super) class_name: Option<Cow<'a, str>>,
     pub(super) name: Option<Cow<'a, str>>,
-    file: Option<Cow<'a, str>>,
-    line: Option<Cow<'a, str>>,
-    seconds: Option<f64>,
-    /// The verdict of dialects that write it as an attribute.
-    status: Option<Outcome>,
+    pub(super) file: Option<Cow<'a, str>>,
+    pub(super) line: Option<Cow<'a, str>>,
+    pub(super) seconds: Option<f64>,
+    /// The outcome according to an attribute; see [`status_of`].
+    pub(super) status: Option<Outcome>,
     pub(super) failed: bool,
     pub(super) skipped: bool,
     pub(super) problems: Vec<Problem<'a>>,
@@ -30,8 +30,33 @@ pub(super) struct Problem<'a> {
     pub(super) text: String,
 }
 
+/// The outcome of dialects that use an attribute instead of `failure` and `skipped` elements:
+/// GoogleTest marks disabled tests `notrun`, CTest writes `fail` and `disabled`.
+fn status_of(word: &str) -> Option<Outcome> {
+    match word.to_ascii_lowercase().as_str() {
+        "fail" | "failed" | "failure" | "error" | "errored" | "broken" => Some(Outcome::Failed),
+        "notrun" | "skip" | "skipped" | "disabled" | "ignored" | "pending" | "suppressed" => {
+            Some(Outcome::Skipped)
+        }
+        _ => None,
+    }
+}
+
+fn worse(one: Option<Outcome>, other: Option<Outcome>) -> Option<Outcome> {
+    if one == Some(Outcome::Failed) {
+        one
+    } else {
+        other.or(one)
+    }
+}
+
+/// gotestsum's placeholder for a package that failed as a whole.
+pub(super) fn is_go_package(case: &Case<'_>) -> bool {
+    case.has_no_class() && case.name.as_deref() == Some("TestMain")
+}
+
 impl<'a> Case<'a> {
-    /// Reads the attributes of a case's tag.
+    /// Reads the attributes of the start tag.
     pub(super) fn read(&mut self, tokens: &mut Tokens<'a>, is_full: bool) -> Result<(), String> {
         while let Some(attribute) = tokens.next_attribute()? {
             match attribute.name {
@@ -49,7 +74,7 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// The result that the case stands for, taken out of it.
+    /// The case's result; leaves the case empty.
     pub(super) fn take_result(
         &mut self,
         suite_file: Option<&Cow<'a, str>>,
@@ -99,17 +124,17 @@ impl<'a> Case<'a> {
 }
 
 impl Problem<'_> {
-    /// The message, unless it is the one word that gotestsum writes for every failure.
+    /// Ignores the message "Failed", which gotestsum writes for every failure.
     fn reason(&self) -> Option<String> {
         let message = self.message.as_deref().and_then(first_line);
         message
             .filter(|message| message != "Failed")
-            .or_else(|| first_telling_line(&self.text))
+            .or_else(|| first_own_line(&self.text))
             .or_else(|| self.kind.as_deref().and_then(first_line))
     }
 }
 
-/// The text, with the message ahead of it where it says more.
+/// The text, preceded by the message unless the text contains it.
 fn detail_of(problem: Problem<'_>) -> FailureDetail {
     let message = problem.message.unwrap_or_default();
     let expanded = if problem.text.contains(message.trim()) {
@@ -125,28 +150,8 @@ fn detail_of(problem: Problem<'_>) -> FailureDetail {
     }
 }
 
-/// What dialects without `failure` and `skipped` elements write as an attribute: GoogleTest marks
-/// disabled tests `notrun`, CTest writes `fail` and `disabled`.
-fn status_of(word: &str) -> Option<Outcome> {
-    match word.to_ascii_lowercase().as_str() {
-        "fail" | "failed" | "failure" | "error" | "errored" | "broken" => Some(Outcome::Failed),
-        "notrun" | "skip" | "skipped" | "disabled" | "ignored" | "pending" | "suppressed" => {
-            Some(Outcome::Skipped)
-        }
-        _ => None,
-    }
-}
-
-fn worse(one: Option<Outcome>, other: Option<Outcome>) -> Option<Outcome> {
-    if one == Some(Outcome::Failed) {
-        one
-    } else {
-        other.or(one)
-    }
-}
-
-/// A number of seconds, or of anything. Some dialects write thousands separators ("1,234.5"),
-/// some a decimal comma ("0,5").
+/// Parses a decimal number. Some dialects write thousands separators ("1,234.5"), some a decimal
+/// comma ("0,5").
 pub(super) fn seconds_of(text: &str) -> Option<f64> {
     let text = text.trim();
     if !text.contains(',') {
@@ -165,7 +170,7 @@ pub(super) fn seconds_of(text: &str) -> Option<f64> {
     }
 }
 
-/// Puts the attribute's value where it is kept; a second one of that name is a fault.
+/// Stores an attribute's value. A duplicate attribute is an error.
 pub(super) fn keep<'a>(
     slot: &mut Option<Cow<'a, str>>,
     attribute: &Attribute<'a>,

@@ -293,8 +293,8 @@ proptest! {
     ) {
         let element = |(name, value, text): &(String, String, String)| {
             format!(
-                "<{name} a=\"{value}\" b='&lt;&#x41;'>{text}&gt;<![CDATA[<&{text}]]>\
-                 </{name} ><{name}/>"
+                "<{name} a=\"{value}\" b='&lt;&#x41;'>{text}&gt;<![CDATA[<&{text}]]></{name} >\
+                 <{name}/>"
             )
         };
         let document: String = texts.iter().map(element).collect();

@@ -13,7 +13,7 @@ mod tags;
 pub(crate) use submission::{Submission, SubmissionError};
 pub(crate) use tags::check_mutable as check_mutable_tags;
 
-use test_engine_results::{Detail, Report, parse_at_most};
+use test_engine_results::{Detail, Report, parse_limited};
 use test_engine_store::{NewRun, NewUpload, SuiteId, Timestamp};
 use uuid::Uuid;
 
@@ -39,24 +39,24 @@ pub(crate) fn derive(
     let run_env = RunEnv::new(&submission.run_env);
     let key = run_env.key(context.run_uuid)?;
     let limit = context.results_limit;
-    let report = parse_at_most(submission.format, &submission.data, Detail::Full, limit)?;
+    let report = parse_limited(submission.format, &submission.data, Detail::Full, limit)?;
     let Report {
         results,
-        bad,
+        invalid,
         errors_outside_tests,
-        left_out,
+        omitted,
     } = report;
-    if left_out > 0 {
+    if omitted > 0 {
         return Err(SubmissionError::TooManyResults {
-            count: limit + left_out,
+            count: limit + omitted,
             limit,
         });
     }
 
-    let mut errors: Vec<String> = bad
+    let mut errors: Vec<String> = invalid
         .iter()
         .take(MAX_ERRORS)
-        .map(|bad| format!("result {}: {}", bad.index, bad.message))
+        .map(|result| format!("result {}: {}", result.index, result.message))
         .collect();
     let upload_tags = tags::of_upload(&submission.tags, &run_env, &mut errors);
     let executions = executions::derive(
@@ -86,7 +86,7 @@ pub(crate) fn derive(
         job_id: run_env.text("job_id"),
         tags: upload_tags,
         digest: digest::of(submission),
-        skipped: bad.len() as u64,
+        skipped: invalid.len() as u64,
         errors,
         errors_outside_tests,
         received_at: context.received_at,

@@ -129,7 +129,7 @@ fn reports_errors_in_every_encoding() {
                     assert_eq!(answer.status, 202, "{what}");
                     let receipt = answer.json();
                     assert_eq!(receipt["queued"], report.results.len(), "{what}");
-                    assert_eq!(receipt["skipped"], report.bad.len(), "{what}");
+                    assert_eq!(receipt["skipped"], report.invalid.len(), "{what}");
                 }
             }
         }

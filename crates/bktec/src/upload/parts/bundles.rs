@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use test_engine_results::{Detail, Format, parse_at_most};
+use test_engine_results::{Detail, Format, parse_limited};
 
 use super::array;
 use super::json_text::{items, members, only, range_in};
@@ -68,6 +68,6 @@ fn sequences(
 
 /// Counts like the server: every attempt, and invalid results too.
 fn count(format: Format, document: &str) -> Option<usize> {
-    let report = parse_at_most(format, document.as_bytes(), Detail::Full, 0).ok()?;
-    Some(report.left_out)
+    let report = parse_limited(format, document.as_bytes(), Detail::Full, 0).ok()?;
+    Some(report.omitted)
 }

@@ -173,7 +173,7 @@ fn summarize(report: &str) -> Option<Summary> {
             .iter()
             .any(is_failed);
     Some(Summary {
-        results: full.results.len() + full.bad.len(),
+        results: full.results.len() + full.invalid.len(),
         failed,
         has_error: !full.errors_outside_tests.is_empty(),
     })

@@ -22,10 +22,10 @@ impl Content {
     fn add(&mut self, format: Format, document: &[u8]) -> usize {
         let shown = String::from_utf8_lossy(document);
         let report = parse(format, document).unwrap_or_else(|error| panic!("{error}: {shown}"));
-        let count = report.results.len() + report.bad.len();
+        let count = report.results.len() + report.invalid.len();
         let results = report.results.iter().map(|result| format!("{result:?}"));
         self.results.extend(results);
-        let invalid = report.bad.into_iter().map(|bad| bad.message);
+        let invalid = report.invalid.into_iter().map(|bad| bad.message);
         self.invalid.extend(invalid);
         self.errors.extend(report.errors_outside_tests);
         count

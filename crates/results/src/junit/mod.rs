@@ -1,32 +1,31 @@
-//! JUnit XML, any dialect: what pytest, Jest reporters, gotestsum, Surefire and many more write.
+//! JUnit XML in any dialect: pytest, Jest reporters, gotestsum, Surefire and many more.
 //!
-//! Read as a stream of tokens, so that a file of any size needs no tree. Which dialects were met,
-//! and what they do, is said beside the rule that serves them.
+//! Reads a stream of tokens instead of a tree. Deviations of dialects are documented at the code
+//! that handles them.
 
 mod case;
 
 use std::borrow::Cow;
 
+use crate::builder::ReportBuilder;
+use case::{Case, Problem, is_go_package, keep, seconds_of};
+
 use crate::document::Document;
-use crate::intake::Intake;
+use crate::lenient::split_lines;
 use crate::model::{FailureDetail, ParseError};
-use crate::shape::split_lines;
 use crate::xml::{Token, Tokens, resolve, with_line_feeds};
 
-use case::{Case, Problem, keep, seconds_of};
-
-/// How deep elements may stand in each other. Real reports stay below ten.
+/// Real reports nest less than ten deep.
 pub const MAX_XML_DEPTH: usize = 128;
 
-/// What pytest says of a file that it could not collect.
+/// pytest's message for a file that it could not collect.
 const PYTEST_COLLECTION_FAILURE: &str = "collection failure";
 
-/// What an open element is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
     Suite,
     Case,
-    /// `failure` or `error`, in a case or straight in a suite.
+    /// `failure` or `error`, inside a case or a suite.
     Problem,
     Skipped,
     /// `system-out` or `system-err`.
@@ -38,16 +37,19 @@ enum Open {
 struct Suite<'a> {
     name: Cow<'a, str>,
     file: Option<Cow<'a, str>>,
-    /// Failures and errors by the suite's own count.
+    /// The failures and errors that the suite's attributes count.
     counted: f64,
     results_before: usize,
     errors_before: usize,
 }
 
-pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Result<(), ParseError> {
-    let mut walk = Walk {
+pub(crate) fn read<'a>(
+    document: &Document<'a>,
+    builder: &mut ReportBuilder<'a>,
+) -> Result<(), ParseError> {
+    let mut parser = Parser {
         tokens: Tokens::new(document.text()),
-        intake,
+        builder,
         open: Vec::new(),
         suites: Vec::new(),
         case: Case::default(),
@@ -58,60 +60,60 @@ pub(crate) fn read<'a>(document: &Document<'a>, intake: &mut Intake<'a>) -> Resu
         has_root: false,
         errors: 0,
     };
-    walk.read_all().map_err(|message| {
-        let start = walk.tokens.start();
+    parser.read_all().map_err(|message| {
+        let start = parser.tokens.start();
         let text = document.text().get(start..).unwrap_or_default();
         let blank = text.len() - text.trim_ascii_start().len();
-        document.fault_at(start + blank, message)
+        document.error_at_byte(start + blank, message)
     })
 }
 
-struct Walk<'i, 'a> {
+struct Parser<'i, 'a> {
     tokens: Tokens<'a>,
-    intake: &'i mut Intake<'a>,
+    builder: &'i mut ReportBuilder<'a>,
     open: Vec<Open>,
     suites: Vec<Suite<'a>>,
-    /// The case that is open, or what the last one left: nothing.
+    /// The open case; empty outside of cases.
     case: Case<'a>,
     is_in_case: bool,
     problem: Option<Problem<'a>>,
-    /// Text of the element that is being listened to.
+    /// The text so far, if the open element's text is read.
     text: Option<String>,
     output: &'static str,
     has_root: bool,
     errors: usize,
 }
 
-impl Walk<'_, '_> {
+impl Parser<'_, '_> {
     fn read_all(&mut self) -> Result<(), String> {
         loop {
             match self.tokens.next_token()? {
-                Token::Start(name) => self.enter(name)?,
-                Token::End => self.leave(),
+                Token::Start(name) => self.start(name)?,
+                Token::End => self.end(),
                 Token::Text(text) => match &mut self.text {
-                    Some(heard) => heard.push_str(&with_line_feeds(text)),
+                    Some(collected) => collected.push_str(&with_line_feeds(text)),
                     None if self.open.is_empty() && !text.trim_ascii().is_empty() => {
-                        return Err(self.stray_text());
+                        return Err(self.unexpected_text());
                     }
                     None => {}
                 },
                 Token::CData(text) => {
-                    if let Some(heard) = &mut self.text {
-                        heard.push_str(&with_line_feeds(text));
+                    if let Some(collected) = &mut self.text {
+                        collected.push_str(&with_line_feeds(text));
                     }
                 }
-                Token::Reference(_) if self.open.is_empty() => return Err(self.stray_text()),
+                Token::Reference(_) if self.open.is_empty() => return Err(self.unexpected_text()),
                 Token::Reference(name) => {
-                    if let Some(heard) = &mut self.text {
-                        heard.push_str(&resolve(name)?);
+                    if let Some(collected) = &mut self.text {
+                        collected.push_str(&resolve(name)?);
                     }
                 }
-                Token::Eof => return self.end(),
+                Token::Eof => return self.finish(),
             }
         }
     }
 
-    fn stray_text(&self) -> String {
+    fn unexpected_text(&self) -> String {
         let found = if self.has_root {
             "text after the last element"
         } else {
@@ -120,7 +122,7 @@ impl Walk<'_, '_> {
         format!("expected XML, found {found}")
     }
 
-    fn end(&self) -> Result<(), String> {
+    fn finish(&self) -> Result<(), String> {
         match self.open.last() {
             Some(open) => Err(format!(
                 "unexpected end of file inside {}",
@@ -136,7 +138,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn enter(&mut self, name: &str) -> Result<(), String> {
+    fn start(&mut self, name: &str) -> Result<(), String> {
         if self.open.len() >= MAX_XML_DEPTH {
             return Err(format!(
                 "elements are nested more than {MAX_XML_DEPTH} deep"
@@ -168,13 +170,13 @@ impl Walk<'_, '_> {
             Open::Case if self.is_in_case => {
                 return Err("a test case inside a test case".to_owned());
             }
-            Open::Suite => self.enter_suite()?,
+            Open::Suite => self.start_suite()?,
             Open::Case => {
                 self.is_in_case = true;
-                self.case.read(&mut self.tokens, self.intake.is_full())?;
+                self.case.read(&mut self.tokens, self.builder.is_full())?;
             }
-            // Elements inside a failure's own text are part of the text.
-            Open::Problem if self.problem.is_none() => self.enter_problem()?,
+            // Elements inside a failure's text are part of the text.
+            Open::Problem if self.problem.is_none() => self.start_problem()?,
             Open::Skipped => {
                 if self.is_in_case && self.problem.is_none() {
                     self.case.skipped = true;
@@ -186,7 +188,7 @@ impl Walk<'_, '_> {
                 } else {
                     "system-err:"
                 };
-                if self.intake.is_full() {
+                if self.builder.is_full() {
                     self.text = Some(String::new());
                 }
             }
@@ -203,15 +205,15 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn enter_problem(&mut self) -> Result<(), String> {
+    fn start_problem(&mut self) -> Result<(), String> {
         let mut problem = Problem::default();
-        let mut listens = true;
+        let mut reads_text = true;
         if self.is_in_case {
             self.case.failed = true;
-            // Without a class it may stand for a package or file that did not load.
-            listens = self.intake.is_full() || self.case.has_no_class();
+            // A case without a class may represent a package or file that did not load.
+            reads_text = self.builder.is_full() || self.case.has_no_class();
         }
-        if listens {
+        if reads_text {
             while let Some(attribute) = self.tokens.next_attribute()? {
                 match attribute.name {
                     "message" => keep(&mut problem.message, &attribute)?,
@@ -225,11 +227,11 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn leave(&mut self) {
+    fn end(&mut self) {
         match self.open.pop() {
-            Some(Open::Suite) => self.leave_suite(),
+            Some(Open::Suite) => self.end_suite(),
             Some(Open::Case) => {
-                self.leave_case();
+                self.end_case();
                 self.is_in_case = false;
                 self.case = Case::default();
             }
@@ -239,7 +241,7 @@ impl Walk<'_, '_> {
                     if self.is_in_case {
                         self.case.problems.push(problem);
                     } else {
-                        self.take_suite_error(&problem);
+                        self.push_suite_error(&problem);
                     }
                 }
             }
@@ -258,51 +260,51 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A suite that counts failures without a failed case could not run as a whole: jest-junit says
-    /// so of a file that does not load, and writes no case for it.
-    fn leave_suite(&mut self) {
+    /// A suite that counts failures but has no failed case could not run as a whole: for a file
+    /// that does not load, jest-junit writes no case.
+    fn end_suite(&mut self) {
         let Some(suite) = self.suites.pop() else {
             return;
         };
         if suite.counted > 0.0
             && self.errors == suite.errors_before
-            && !self.intake.has_failed_since(suite.results_before)
+            && !self.builder.has_failed_since(suite.results_before)
         {
             self.errors += 1;
-            let name = suite_words(&suite.name);
-            self.intake.take_error(format!(
-                "{name} counts {} failures or errors, but no test in it failed",
+            let name = describe_suite(&suite.name);
+            self.builder.push_error(format!(
+                "{name} reports {} failures or errors, but none of its tests failed",
                 suite.counted
             ));
         }
     }
 
-    fn take_suite_error(&mut self, problem: &Problem<'_>) {
-        let name = suite_words(self.suites.last().map_or("", |suite| suite.name.as_ref()));
-        let told = [problem.message.as_deref(), Some(problem.text.trim())]
+    fn push_suite_error(&mut self, problem: &Problem<'_>) {
+        let name = describe_suite(self.suites.last().map_or("", |suite| suite.name.as_ref()));
+        let details = [problem.message.as_deref(), Some(problem.text.trim())]
             .into_iter()
             .flatten()
             .filter(|text| !text.trim().is_empty())
             .collect::<Vec<_>>()
             .join("\n");
         self.errors += 1;
-        self.intake.take_error(if told.is_empty() {
+        self.builder.push_error(if details.is_empty() {
             format!("{name} failed outside its tests")
         } else {
-            format!("{name} failed outside its tests: {told}")
+            format!("{name} failed outside its tests: {details}")
         });
     }
 
-    fn leave_case(&mut self) {
+    fn end_case(&mut self) {
         let case = &mut self.case;
         if is_go_package(case) {
             let not_built = |problem: &&Problem<'_>| problem.text.contains("[build failed]");
             if let Some(problem) = case.problems.iter().find(not_built) {
                 self.errors += 1;
-                self.intake.take_error(problem.text.trim().to_owned());
+                self.builder.push_error(problem.text.trim().to_owned());
                 return;
             }
-            // gotestsum names the package only on the suite.
+            // gotestsum names the package only in the suite.
             case.class_name = self.suites.last().map(|suite| suite.name.clone());
         }
         if case.has_no_class() {
@@ -312,9 +314,9 @@ impl Walk<'_, '_> {
             if let Some(problem) = case.problems.iter().find(failure) {
                 self.errors += 1;
                 let name = case.name.as_deref().unwrap_or_default();
-                let told = problem.text.trim();
-                self.intake
-                    .take_error(format!("pytest could not collect {name}: {told}"));
+                let details = problem.text.trim();
+                self.builder
+                    .push_error(format!("pytest could not collect {name}: {details}"));
             }
         }
         let suite_file = self
@@ -322,13 +324,13 @@ impl Walk<'_, '_> {
             .iter()
             .rev()
             .find_map(|suite| suite.file.as_ref());
-        let offered = case.take_result(suite_file, self.intake.is_full());
-        self.intake.take(offered);
+        let result = case.take_result(suite_file, self.builder.is_full());
+        self.builder.push(result);
     }
 
-    fn enter_suite(&mut self) -> Result<(), String> {
+    fn start_suite(&mut self) -> Result<(), String> {
         let mut suite = Suite {
-            results_before: self.intake.count(),
+            results_before: self.builder.count(),
             errors_before: self.errors,
             ..Suite::default()
         };
@@ -350,14 +352,9 @@ impl Walk<'_, '_> {
     }
 }
 
-/// gotestsum's stand-in for a package that failed as a whole.
-fn is_go_package(case: &Case<'_>) -> bool {
-    case.has_no_class() && case.name.as_deref() == Some("TestMain")
-}
-
-fn suite_words(name: &str) -> String {
+fn describe_suite(name: &str) -> String {
     if name.trim().is_empty() {
-        "a test suite without a name".to_owned()
+        "an unnamed test suite".to_owned()
     } else {
         format!("test suite {}", name.trim())
     }

@@ -1,8 +1,8 @@
-//! Where every format hands in its results, and the rules that hold for all of them.
+//! Collects the results of a file, and checks what every format has in common.
 //!
-//! The rules: a name is never blank, a duration is plausible, no text holds a NUL (databases
-//! refuse it), what explains a failure has no colour codes, and no more is kept than was asked for.
-//! What a format means by "failed" is its own affair.
+//! Names are not blank, durations are plausible, texts contain no NUL (databases reject it),
+//! failure texts have no color codes, and the limit on results holds. What counts as failed is up
+//! to the format.
 
 use std::borrow::Cow;
 
@@ -10,36 +10,35 @@ use memchr::memchr;
 use test_engine_duration::Micros;
 
 use crate::Detail;
-use crate::model::{BadResult, FailureDetail, Outcome, Report, TestResult};
+use crate::model::{FailureDetail, InvalidResult, Outcome, Report, TestResult};
 
-/// The longest duration that is believed, in seconds: 30 days. A longer, negative or non-finite one
-/// is a clock's or a unit's mistake, and the result is kept without a duration.
+/// The longest plausible duration: 30 days. A longer one is an error of a clock or a unit, and
+/// counts as unknown.
 pub const MAX_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
-/// Collects a report.
-pub(crate) struct Intake<'a> {
+pub(crate) struct ReportBuilder<'a> {
     detail: Detail,
-    room: usize,
+    remaining: usize,
     next_index: usize,
     report: Report<'a>,
 }
 
-impl<'a> Intake<'a> {
-    pub(crate) fn new(detail: Detail, room: usize) -> Self {
+impl<'a> ReportBuilder<'a> {
+    pub(crate) fn new(detail: Detail, remaining: usize) -> Self {
         Self {
             detail,
-            room,
+            remaining,
             next_index: 0,
             report: Report::default(),
         }
     }
 
-    /// Whether failure texts, spans, tags and single attempts are wanted.
+    /// Whether failure texts, spans, tags and single attempts are needed.
     pub(crate) fn is_full(&self) -> bool {
         self.detail == Detail::Full
     }
 
-    /// How many tests have failed so far, left-out ones not counted.
+    /// Whether a result after the first `results_before` has failed. Omitted results do not count.
     pub(crate) fn has_failed_since(&self, results_before: usize) -> bool {
         self.report
             .results
@@ -49,22 +48,22 @@ impl<'a> Intake<'a> {
             .any(|result| result.outcome == Outcome::Failed)
     }
 
-    /// How many good results there are.
+    /// The number of valid results.
     pub(crate) fn count(&self) -> usize {
         self.report.results.len()
     }
 
-    /// Takes the next result of the file, or what is wrong with it.
-    pub(crate) fn take(&mut self, offered: Result<TestResult<'a>, String>) {
+    /// Adds the next result of the file, or its error.
+    pub(crate) fn push(&mut self, result: Result<TestResult<'a>, String>) {
         let index = self.next_index;
         self.next_index += 1;
-        if self.room == 0 {
-            self.report.left_out += 1;
+        if self.remaining == 0 {
+            self.report.omitted += 1;
             return;
         }
-        self.room -= 1;
-        // A result is large; it is checked where it ends up, to be moved no more than once.
-        let message = match offered {
+        self.remaining -= 1;
+        // A result is large: check it in place, to avoid another move.
+        let message = match result {
             Ok(result) => {
                 self.report.results.push(result);
                 match self.report.results.last_mut().map(check) {
@@ -77,18 +76,17 @@ impl<'a> Intake<'a> {
             }
             Err(message) => message,
         };
-        self.report.bad.push(BadResult { index, message });
+        self.report.invalid.push(InvalidResult { index, message });
     }
 
-    /// Takes an error that belongs to no test.
-    pub(crate) fn take_error(&mut self, mut text: String) {
+    /// Adds an error that belongs to no test.
+    pub(crate) fn push_error(&mut self, mut text: String) {
         make_readable(&mut text);
         let end = text.trim_end().len();
         text.truncate(end);
         self.report.errors_outside_tests.push(text);
     }
 
-    /// Whether an error outside tests has been taken.
     pub(crate) fn has_errors(&self) -> bool {
         !self.report.errors_outside_tests.is_empty()
     }
@@ -104,7 +102,7 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
     }
     for (field, text) in [("name", &result.name), ("scope", &result.scope)] {
         if memchr(0, text.as_bytes()).is_some() {
-            return Err(format!("{field} holds a NUL character"));
+            return Err(format!("{field} contains a NUL character"));
         }
     }
     for text in [
@@ -116,7 +114,7 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
     .into_iter()
     .flatten()
     {
-        if let Some(readable) = without_nul(text) {
+        if let Some(readable) = replace_nul(text) {
             *text = Cow::Owned(readable);
         }
     }
@@ -135,13 +133,13 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// `path:line`, the one way to write a place.
+/// `path:line`
 pub(crate) fn place(file: Option<&str>, line: Option<u64>) -> Option<String> {
     let (file, line) = file.zip(line)?;
     Some(place_of(file, itoa::Buffer::new().format(line)))
 }
 
-/// As [`place`], of a line that is a text already.
+/// [`place`] with a line that is a string already.
 pub(crate) fn place_of(file: &str, line: &str) -> String {
     let mut place = String::with_capacity(file.len() + 1 + line.len());
     place.push_str(file);
@@ -150,16 +148,16 @@ pub(crate) fn place_of(file: &str, line: &str) -> String {
     place
 }
 
-/// Negative, non-finite and longer durations than [`MAX_DURATION_SECONDS`] count as unknown.
+/// `None` for negative and non-finite durations and those above [`MAX_DURATION_SECONDS`].
 pub(crate) fn plausible_duration(seconds: f64) -> Option<Micros> {
     (0.0..=MAX_DURATION_SECONDS)
         .contains(&seconds)
         .then(|| Micros::from_seconds(seconds))
 }
 
-/// Runners colour what they print; in a file the codes are noise.
+/// Removes NULs and the color codes that runners print.
 fn make_readable(text: &mut String) {
-    if let Some(readable) = without_nul(text) {
+    if let Some(readable) = replace_nul(text) {
         *text = readable;
     }
     if memchr(0x1B, text.as_bytes()).is_some() {
@@ -167,8 +165,8 @@ fn make_readable(text: &mut String) {
     }
 }
 
-/// The text with every NUL replaced; `None` if it holds none.
-fn without_nul(text: &str) -> Option<String> {
+/// `None` if the text contains no NUL.
+fn replace_nul(text: &str) -> Option<String> {
     memchr(0, text.as_bytes()).map(|_| text.replace('\0', "\u{FFFD}"))
 }
 
@@ -203,38 +201,38 @@ mod tests {
     }
 
     #[test]
-    fn bad_results_keep_their_place_and_room_is_counted() {
-        let mut intake = Intake::new(Detail::Full, 3);
-        intake.take(Ok(named("a")));
-        intake.take(Ok(named(" \t")));
-        intake.take(Ok(named("b\0")));
-        intake.take(Ok(named("c")));
-        let report = intake.into_report();
+    fn keeps_indexes_of_invalid_results_and_counts_omitted_ones() {
+        let mut builder = ReportBuilder::new(Detail::Full, 3);
+        builder.push(Ok(named("a")));
+        builder.push(Ok(named(" \t")));
+        builder.push(Ok(named("b\0")));
+        builder.push(Ok(named("c")));
+        let report = builder.into_report();
         assert_eq!(report.results.len(), 1);
         assert_eq!(
-            report.bad,
+            report.invalid,
             [
-                BadResult {
+                InvalidResult {
                     index: 1,
                     message: "name is blank".to_owned()
                 },
-                BadResult {
+                InvalidResult {
                     index: 2,
-                    message: "name holds a NUL character".to_owned()
+                    message: "name contains a NUL character".to_owned()
                 },
             ]
         );
-        assert_eq!(report.left_out, 1);
+        assert_eq!(report.omitted, 1);
     }
 
     #[test]
-    fn nul_and_colours_in_a_text_are_replaced() {
-        let mut intake = Intake::new(Detail::Full, usize::MAX);
+    fn removes_nul_and_color_codes() {
+        let mut builder = ReportBuilder::new(Detail::Full, usize::MAX);
         let mut result = named("a");
         result.extras.failure_reason = Some("x\0\u{1b}[31my\u{1b}[0m".to_owned());
-        intake.take(Ok(result));
-        intake.take_error("boom\0\n".to_owned());
-        let report = intake.into_report();
+        builder.push(Ok(result));
+        builder.push_error("boom\0\n".to_owned());
+        let report = builder.into_report();
         assert_eq!(
             report
                 .results

@@ -1,21 +1,20 @@
-//! What is a result file with bad parts: taken with the bad parts named. Never a panic,
-//! never a guess.
+//! Files with invalid results: these are reported, and the valid ones kept.
 
 use test_engine_duration::Micros;
-use test_engine_results::{Detail, Format, Outcome, Report, parse, parse_at_most};
+use test_engine_results::{Detail, Format, Outcome, Report, parse, parse_limited};
 
 use Format::{CucumberJson, JestJson, Json, Junit, PlaywrightJson, RspecJson};
 
-fn bad(report: &Report) -> Vec<String> {
-    let told = report
-        .bad
+fn invalid(report: &Report) -> Vec<String> {
+    let messages = report
+        .invalid
         .iter()
-        .map(|bad| format!("{}: {}", bad.index, bad.message));
-    told.collect()
+        .map(|result| format!("{}: {}", result.index, result.message));
+    messages.collect()
 }
 
 #[test]
-fn bad_results_are_named_and_good_ones_kept() {
+fn reports_invalid_results_and_keeps_valid_ones() {
     let text = r#"[
         {"name": "good", "result": "passed"},
         {"name": " "},
@@ -43,17 +42,17 @@ fn bad_results_are_named_and_good_ones_kept() {
         [("good", Outcome::Passed), ("good too", Outcome::Failed)]
     );
     assert_eq!(
-        bad(&report),
+        invalid(&report),
         [
             "1: name is blank",
             "2: name is missing",
             "3: name is missing",
-            "4: name is a number, expected a text",
-            "5: name is an array, expected a text",
-            "6: scope is an object, expected a text",
+            "4: name is a number, expected a string",
+            "5: name is an array, expected a string",
+            "6: scope is an object, expected a string",
             "7: result is \"exploded\", expected passed, failed, skipped, pending or unknown",
-            "8: result is true or false, expected a text",
-            "9: name holds a NUL character",
+            "8: result is a boolean, expected a string",
+            "9: name contains a NUL character",
             "10: expected an object, found a number",
             "11: expected an object, found null",
             "12: expected an object, found an array",
@@ -62,13 +61,12 @@ fn bad_results_are_named_and_good_ones_kept() {
 }
 
 #[test]
-fn other_formats_name_bad_results_too() {
+fn reports_invalid_results_of_other_formats() {
     let table = [
         (
             RspecJson,
-            r#"{"examples": [
-                {"description": "a"}, {"status": "passed"}, {"description": "a", "status": "eh"}, 1
-            ]}"#,
+            r#"{"examples": [{"description": "a"}, {"status": "passed"}, {"description": "a",
+             "status": "eh"}, 1]}"#,
             vec![
                 "0: status is missing",
                 "1: description is missing",
@@ -78,9 +76,8 @@ fn other_formats_name_bad_results_too() {
         ),
         (
             JestJson,
-            r#"{"testResults": [{"assertionResults": [
-                {"title": "a"}, {"title": "a", "status": "eh"}, null
-            ]}]}"#,
+            r#"{"testResults": [{"assertionResults": [{"title": "a"}, {"title": "a",
+             "status": "eh"}, null]}]}"#,
             vec![
                 "0: status is missing",
                 "1: status is \"eh\", expected passed, failed, pending, skipped, todo or disabled",
@@ -97,9 +94,9 @@ fn other_formats_name_bad_results_too() {
             r#"[{"elements": [{"name": ""}, {"name": 1}, 1]}, {"name": 1}]"#,
             vec![
                 "0: name is blank",
-                "1: name is a number, expected a text",
+                "1: name is a number, expected a string",
                 "2: expected an object, found a number",
-                "3: the feature's name is a number, expected a text",
+                "3: the feature's name is a number, expected a string",
             ],
         ),
         (
@@ -113,12 +110,12 @@ fn other_formats_name_bad_results_too() {
     ];
     for (format, text, expected) in table {
         let report = parse(format, text.as_bytes()).expect("a report");
-        assert_eq!(bad(&report), expected, "{format}");
+        assert_eq!(invalid(&report), expected, "{format}");
     }
 }
 
 #[test]
-fn durations_that_cannot_be_are_left_out() {
+fn ignores_implausible_durations() {
     let table = [
         ("1.5", Some(1.5)),
         ("0", Some(0.0)),
@@ -130,12 +127,12 @@ fn durations_that_cannot_be_are_left_out() {
         ("\"soon\"", None),
         ("[]", None),
     ];
-    for (given, kept) in table {
+    for (given, expected) in table {
         let text = format!("[{{\"name\": \"a\", \"history\": {{\"duration\": {given}}}}}]");
         let report = parse(Json, text.as_bytes()).expect("an array");
         assert_eq!(
             report.results.first().map(|r| r.duration),
-            Some(kept.map(Micros::from_seconds)),
+            Some(expected.map(Micros::from_seconds)),
             "{given}"
         );
     }
@@ -157,19 +154,19 @@ fn durations_that_cannot_be_are_left_out() {
         ("1.2.3", None),
         ("fast", None),
     ];
-    for (given, kept) in table {
+    for (given, expected) in table {
         let text = format!("<testsuite><testcase name='a' time='{given}'/></testsuite>");
         let report = parse(Junit, text.as_bytes()).expect("a suite");
         assert_eq!(
             report.results.first().map(|r| r.duration),
-            Some(kept.map(Micros::from_seconds)),
+            Some(expected.map(Micros::from_seconds)),
             "{given}"
         );
     }
 }
 
 #[test]
-fn half_a_surrogate_pair_does_not_cost_the_report() {
+fn accepts_unpaired_surrogates() {
     let text = r#"{"testResults": [{"assertionResults": [
         {"title": "cut \ud83d", "status": "failed",
          "failureMessages": ["Error: \udc00 \ud83d\ude00 \\ud83d"]}
@@ -185,13 +182,13 @@ fn half_a_surrogate_pair_does_not_cost_the_report() {
 }
 
 #[test]
-fn a_limit_counts_what_it_leaves_out() {
+fn counts_results_beyond_the_limit() {
     let text = r#"[{"name": "a"}, {}, {"name": "b"}, {"name": "c"}]"#;
-    let at_most = |most| {
-        let report = parse_at_most(Json, text.as_bytes(), Detail::Full, most).expect("an array");
-        (report.results.len(), report.bad.len(), report.left_out)
+    let limited = |limit| {
+        let report = parse_limited(Json, text.as_bytes(), Detail::Full, limit).expect("an array");
+        (report.results.len(), report.invalid.len(), report.omitted)
     };
-    assert_eq!(at_most(0), (0, 0, 4));
-    assert_eq!(at_most(2), (1, 1, 2));
-    assert_eq!(at_most(4), (3, 1, 0));
+    assert_eq!(limited(0), (0, 0, 4));
+    assert_eq!(limited(2), (1, 1, 2));
+    assert_eq!(limited(4), (3, 1, 0));
 }

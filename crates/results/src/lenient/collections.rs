@@ -1,0 +1,171 @@
+//! Lenient lists and maps of strings, and the texts of failures.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, SeqAccess};
+use serde::{Deserialize, Deserializer};
+
+use super::{Found, Label, Shape, ShapeVisitor, deserialize_by_shape};
+use crate::model::FailureDetail;
+
+/// Titles, outermost first. Skips values that are not strings.
+#[derive(Debug, Default)]
+pub(crate) struct Titles<'a>(pub(crate) Vec<Cow<'a, str>>);
+
+impl<'a> Titles<'a> {
+    /// The titles separated by spaces. A single title stays borrowed.
+    pub(crate) fn joined(mut self) -> Cow<'a, str> {
+        match (self.0.len(), self.0.pop()) {
+            (1, Some(only)) => only,
+            (_, last) => {
+                self.0.extend(last);
+                Cow::Owned(self.0.join(" "))
+            }
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Shape<'de> for Titles<'a> {
+    fn other(_: Found) -> Self {
+        Self(Vec::new())
+    }
+
+    fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+        let mut titles = Vec::new();
+        while let Some(Label(title)) = items.next_element()? {
+            titles.extend(title);
+        }
+        Ok(Self(titles))
+    }
+}
+
+/// An array of lines, or a string that is split into lines.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(pub(crate) Vec<String>);
+
+impl<'de> Shape<'de> for Lines {
+    fn other(_: Found) -> Self {
+        Self(Vec::new())
+    }
+
+    fn text(text: Cow<'de, str>) -> Self {
+        Self(split_lines(&text))
+    }
+
+    fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+        let mut lines = Vec::new();
+        while let Some(Label(line)) = items.next_element()? {
+            lines.extend(line.map(Cow::into_owned));
+        }
+        Ok(Self(lines))
+    }
+}
+
+/// Failure explanations, without empty ones.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(pub(crate) Vec<FailureDetail>);
+
+impl<'de> Shape<'de> for Failures {
+    fn other(_: Found) -> Self {
+        Self(Vec::new())
+    }
+
+    fn text(text: Cow<'de, str>) -> Self {
+        Self(vec![explained(&text)])
+    }
+
+    fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+        let mut failures = Vec::new();
+        while let Some(Failure(failure)) = items.next_element()? {
+            if failure != FailureDetail::default() {
+                failures.push(failure);
+            }
+        }
+        Ok(Self(failures))
+    }
+}
+
+#[derive(Default)]
+struct Failure(FailureDetail);
+
+impl<'de> Shape<'de> for Failure {
+    fn other(_: Found) -> Self {
+        Self::default()
+    }
+
+    fn text(text: Cow<'de, str>) -> Self {
+        Self(explained(&text))
+    }
+
+    fn object<A: MapAccess<'de>>(members: A) -> Result<Self, A::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Keys {
+            expanded: Lines,
+            backtrace: Lines,
+        }
+        let keys = Keys::deserialize(MapAccessDeserializer::new(members))?;
+        Ok(Self(FailureDetail {
+            expanded: keys.expanded.0,
+            backtrace: keys.backtrace.0,
+        }))
+    }
+}
+
+/// A map of strings; the last of duplicate keys wins.
+#[derive(Debug, Default)]
+pub(crate) struct Labels<'a>(pub(crate) BTreeMap<Cow<'a, str>, Cow<'a, str>>);
+
+impl Labels<'_> {
+    pub(crate) fn into_string(self) -> BTreeMap<String, String> {
+        let own =
+            |(key, value): (Cow<'_, str>, Cow<'_, str>)| (key.into_owned(), value.into_owned());
+        self.0.into_iter().map(own).collect()
+    }
+}
+
+impl<'de: 'a, 'a> Shape<'de> for Labels<'a> {
+    fn other(_: Found) -> Self {
+        Self::default()
+    }
+
+    fn object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut labels = BTreeMap::new();
+        while let Some((Label(key), Label(value))) = members.next_entry()? {
+            if let (Some(key), Some(value)) = (key, value) {
+                labels.insert(key, value);
+            }
+        }
+        Ok(Self(labels))
+    }
+}
+
+deserialize_by_shape!(borrowed Labels Titles; owned Lines Failures Failure);
+
+pub(crate) fn explained(text: &str) -> FailureDetail {
+    FailureDetail {
+        expanded: split_lines(text),
+        backtrace: Vec::new(),
+    }
+}
+
+/// Drops blank lines at the start and the end.
+pub(crate) fn split_lines(text: &str) -> Vec<String> {
+    let end = text.trim_end().len();
+    text.get(..end)
+        .unwrap_or_default()
+        .lines()
+        .skip_while(|line| line.trim().is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The first line that is not blank, trimmed.
+pub(crate) fn first_line(text: &str) -> Option<String> {
+    text.lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .map(str::to_owned)
+}
