@@ -239,8 +239,8 @@ mod tests {
             ),
             (
                 b"[\n\"caf\xE9\"]",
-                "not valid json at line 2, column 5: byte 0xE9 is not UTF-8 text; write the file as \
-                 UTF-8",
+                "not valid json at line 2, column 5: byte 0xE9 is not UTF-8 text; write the file \
+                 as UTF-8",
             ),
             (
                 b"\"caf\xC3",

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use test_engine_store::Store;
 use uuid::Uuid;
 
-use crate::Server;
 use crate::access::Authenticator;
 use crate::backfills::Backfills;
 use crate::blobs::Blobs;
@@ -36,8 +35,14 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    pub(crate) fn new(server: Server, public_url: String) -> Self {
-        let (config, store, blobs) = (server.config, server.store, server.blobs);
+    pub(crate) fn new(
+        config: Config,
+        clock: Clock,
+        store: Store,
+        blobs: Blobs,
+        backfills: Backfills,
+        public_url: String,
+    ) -> Self {
         let links = Links::new(public_url);
         let is_file = config.storage.database_url().is_none();
         let metrics = Metrics::new(is_file.then(|| config.storage.database()));
@@ -50,10 +55,10 @@ impl AppState {
             metrics,
             instance: Uuid::new_v4(),
             config,
-            clock: server.clock,
+            clock,
             store,
             blobs,
-            backfills: server.backfills,
+            backfills,
         }
     }
 }

@@ -96,11 +96,11 @@ fn hint(error: &StoreError) -> &'static str {
 
 /// A server that is ready to run.
 pub struct Server {
-    pub(crate) config: Config,
-    pub(crate) clock: Clock,
-    pub(crate) store: Store,
-    pub(crate) blobs: Blobs,
-    pub(crate) backfills: Backfills,
+    config: Config,
+    clock: Clock,
+    store: Store,
+    blobs: Blobs,
+    backfills: Backfills,
     first_token: Option<SecretString>,
 }
 
@@ -148,7 +148,14 @@ impl Server {
             let address = listener.local_addr().unwrap_or(self.config.network.listen);
             format!("http://{address}")
         });
-        let app = Arc::new(AppState::new(self, public_url));
+        let app = Arc::new(AppState::new(
+            self.config,
+            self.clock,
+            self.store,
+            self.blobs,
+            self.backfills,
+            public_url,
+        ));
         let background = tokio::spawn(jobs::run(Arc::clone(&app)));
         http::listen::run(
             listener,

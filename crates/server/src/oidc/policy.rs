@@ -241,16 +241,19 @@ mod tests {
 
     #[test]
     fn every_claim_of_a_statement_must_match() {
+        fn statement(issuer: &str, claims: &Value, scopes: &[&str]) -> Value {
+            json!({"iss": issuer, "claims": claims, "scopes": scopes})
+        }
+
         let other = "https://other.example";
-        let statement = |issuer: &str, claims: Value, scopes: &[&str]| json!({"iss": issuer, "claims": claims, "scopes": scopes});
         let pipelines = json!({"org": "acme", "pipeline": {"in": ["web", "api"]}});
         let main = json!({"org": "acme", "branch": "main"});
         let policy = parse(&json!([
-            statement(AGENT, pipelines, &["read_suites"]),
-            statement(AGENT, main, &["write_test_plan", "read_suites"]),
+            statement(AGENT, &pipelines, &["read_suites"]),
+            statement(AGENT, &main, &["write_test_plan", "read_suites"]),
             statement(
                 other,
-                json!({"id": 7, "protected": true}),
+                &json!({"id": 7, "protected": true}),
                 &["write_uploads"]
             ),
         ]))

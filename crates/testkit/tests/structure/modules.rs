@@ -76,16 +76,17 @@ const RESULTS: Order = &[
     "model",
     "pytest_class_name",
     "xml",
+    "builder",
     "document",
-    "intake",
-    "shape",
-    "cucumber_json",
+    "lenient",
     "go_jsonl",
+    "streaming",
+    "cucumber_json",
     "jest_json",
     "json",
+    "junit",
     "playwright_json",
     "rspec_json",
-    "junit",
 ];
 
 /// Domain modules come before `http`, which only `server` and `cli` may use.
