@@ -1,5 +1,5 @@
-//! Any bytes, read as Playwright's JSON: no panic, no hang, no heap out of proportion.
-//! What must hold of every report is in `../src/lib.rs`; the seeds are the parsers' fixtures.
+//! Parses arbitrary bytes as Playwright JSON: no panic, no hang, no excessive memory.
+//! `../src/lib.rs` has the assertions; the seeds are the fixtures of the parsers.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,29 +1,29 @@
-//! What must hold of every result file, whatever its bytes; shared by the fuzz targets.
+//! What holds for every result file, whatever its bytes; shared by the fuzz targets.
 //!
-//! The same rules are properties in `crates/results/tests/properties.rs`, where they are tried on
-//! every test run; here a fuzzer tries to break them for as long as it is given.
+//! `crates/results/tests/properties.rs` has the same assertions as property tests, in every test
+//! run. Here a fuzzer searches for counterexamples for as long as it runs.
 
-use test_engine_results::{Detail, Format, parse, parse_with};
+use test_engine_results::{Detail, Format, MAX_DURATION_SECONDS, parse, parse_with};
 
-/// Reads the bytes both ways and checks what comes of it.
+/// Parses the bytes with both levels of detail and checks the results.
 ///
 /// # Panics
 ///
-/// When a rule does not hold: that is what the fuzzer looks for.
+/// If an assertion fails, which is what the fuzzer looks for.
 pub fn check(format: Format, bytes: &[u8]) {
     let full = parse(format, bytes);
-    let brief = parse_with(format, bytes, Detail::Outcomes);
+    let reduced = parse_with(format, bytes, Detail::Outcomes);
     match full {
         Ok(report) => {
-            let brief = brief.expect("what is read in full is read in brief");
-            assert!(brief.results.len() <= report.results.len());
-            for result in report.results.iter().chain(&brief.results) {
+            let reduced = reduced.expect("valid with full detail is valid with less");
+            assert!(reduced.results.len() <= report.results.len());
+            for result in report.results.iter().chain(&reduced.results) {
                 assert!(!result.name.trim().is_empty());
                 assert!(!result.name.contains('\0') && !result.scope.contains('\0'));
                 assert!(
                     result
                         .duration
-                        .is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0)
+                        .is_none_or(|duration| duration.seconds() <= MAX_DURATION_SECONDS)
                 );
             }
         }

@@ -36,8 +36,8 @@ fn rspec(tests: usize, out: &mut impl Write) -> fmt::Result {
             out,
             "{}{{\"id\":\"./spec/models/group_{}/record_{file}_spec.rb[1:{}:{}]\",\
              \"description\":\"returns the \\\"{test}\\\" value when asked\",\
-             \"full_description\":\"Record{file} #value returns the \\\"{test}\\\" value when \
-             asked\",\
+             \"full_description\":\"Record{file} #value \
+             returns the \\\"{test}\\\" value when asked\",\
              \"status\":\"{}\",\"file_path\":\"./spec/models/group_{}/record_{file}_spec.rb\",\
              \"line_number\":{line},\"run_time\":0.0{:06},\"pending_message\":null",
             comma(test),
@@ -51,14 +51,14 @@ fn rspec(tests: usize, out: &mut impl Write) -> fmt::Result {
         if fails(test) {
             out.write_str(
                 ",\"exception\":{\"class\":\"RSpec::Expectations::ExpectationNotMetError\",\
-                 \"message\":\"\\nexpected: 1\\n     got: 2\\n\\n(compared using \
-                 ==)\\n\",\"backtrace\":[",
+                 \"message\":\"\\nexpected: 1\\n     got: 2\\n\\n(compared using ==)\\n\",\
+                 \"backtrace\":[",
             )?;
             for frame in 0..20 {
                 write!(
                     out,
-                    "{}\"/gems/rspec-core-3.13.0/lib/rspec/core/example.rb:{frame}:in `block in \
-                    run'\"",
+                    "{}\"/gems/rspec-core-3.13.0/lib/rspec/core/example.rb:{frame}:\
+                     in `block in run'\"",
                     comma(frame)
                 )?;
             }
@@ -83,13 +83,13 @@ fn jest(tests: usize, out: &mut impl Write) -> fmt::Result {
         }
         write!(
             out,
-            "{}{{\"ancestorTitles\":[\"Record \
-            {file}\",\"value\"],\"duration\":{},\"failing\":false,\
+            "{}{{\"ancestorTitles\":[\"Record {file}\",\"value\"],\"duration\":{},\
+             \"failing\":false,\
              \"failureDetails\":[],\"failureMessages\":[{}],\
              \"fullName\":\"Record {file} value returns the \\\"{test}\\\" value when asked\",\
              \"invocations\":1,\"location\":{{\"column\":3,\"line\":{}}},\"numPassingAsserts\":1,\
-             \"retryReasons\":[],\"status\":\"{}\",\"title\":\"returns the \\\"{test}\\\" value \
-             when asked\"}}",
+             \"retryReasons\":[],\"status\":\"{}\",\
+             \"title\":\"returns the \\\"{test}\\\" value when asked\"}}",
             comma(test % TESTS_PER_FILE),
             test * 31 % 400,
             if fails(test) {
@@ -130,16 +130,15 @@ fn junit(tests: usize, out: &mut impl Write) -> fmt::Result {
             writeln!(
                 out,
                 "  <testsuite name=\"tests.group_{}.test_record_{file}\" \
-                tests=\"{TESTS_PER_FILE}\" \
-                 time=\"1.5\" timestamp=\"2026-01-01T00:00:00\">",
+                 tests=\"{TESTS_PER_FILE}\" time=\"1.5\" timestamp=\"2026-01-01T00:00:00\">",
                 file % 40
             )?;
         }
         write!(
             out,
             "    <testcase classname=\"tests.group_{}.test_record_{file}.TestRecord\" \
-             name=\"test_returns_the_value[&quot;{test}&quot; when asked nicely and at some \
-             length]\" \
+             name=\"test_returns_the_value[&quot;{test}&quot; when asked nicely \
+             and at some length]\" \
              file=\"tests/group_{}/test_record_{file}.py\" line=\"{}\" time=\"0.{:03}\"",
             file % 40,
             file % 40,
@@ -149,10 +148,10 @@ fn junit(tests: usize, out: &mut impl Write) -> fmt::Result {
         if fails(test) {
             writeln!(
                 out,
-                ">\n      <failure message=\"assert 1 == 2\" type=\"AssertionError\">def \
-                test_value():\n\
-                 &gt;       assert 1 == 2\nE       assert 1 == 2\n\ntests/test_record.py:5: \
-                 AssertionError\
+                ">\n      <failure message=\"assert 1 == 2\" type=\"AssertionError\">\
+                 def test_value():\n\
+                 &gt;       assert 1 == 2\nE       assert 1 == 2\n\n\
+                 tests/test_record.py:5: AssertionError\
                  </failure>\n    </testcase>"
             )?;
         } else {
