@@ -17,7 +17,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventLine {
-    /// [`SCHEMA_VERSION`].
+    /// Always `SCHEMA_VERSION`.
     pub schema_version: u32,
     /// UTC, RFC 3339.
     pub timestamp: String,

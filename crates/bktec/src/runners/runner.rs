@@ -13,7 +13,7 @@ use crate::command_template::CommandTemplate;
 use crate::process::{CommandLine, ExecutionEnv, Output};
 
 /// A test runner with its settings. An implementation states only how it differs from the defaults;
-/// what can be stated as data is in its [`Definition`].
+/// what can be stated as data is in its `Definition`.
 pub trait Runner {
     fn base(&self) -> &RunnerBase;
 

@@ -17,7 +17,11 @@ pub struct Network {
     #[arg(long, value_name = "ADDRESS", env = "TEST_ENGINE_LISTEN")]
     #[arg(default_value_t = DEFAULT_LISTEN)]
     pub listen: SocketAddr,
-    /// Base URL of links, such as https://tests.example.com; by default the address listened on
+    /// Base URL of links; by default the address listened on
+    #[arg(
+        help = "Base URL of links, such as https://tests.example.com; by default the address \
+                  listened on"
+    )]
     #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
     pub public_url: Option<String>,
     /// Seconds that requests in progress may take during shutdown
