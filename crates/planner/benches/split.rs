@@ -1,6 +1,6 @@
-//! How long plans take, by size and shape of the suite: `cargo bench -p test-engine-planner`.
+//! Measures the duration of planning by size and shape of the suite.
 //!
-//! For changes to the algorithm. The figures we promise are printed by `examples/plan_time.rs`.
+//! For changes to the algorithm. `examples/plan_time.rs` prints the published figures.
 
 use std::hint::black_box;
 

@@ -1,13 +1,10 @@
-//! Prints how long plans take and how close to the bound they come, one line a figure.
+//! Prints the duration of planning and the distance to the lower bound.
 //!
 //! `cargo run --release -p test-engine-planner --example plan_time`. `bin/bench planner` reads the
-//! lines that begin with a name and `=`; the rest is for people.
+//! lines of the form `name = value`.
 
-#![expect(clippy::print_stdout, reason = "printing is what it is for")]
-#![expect(
-    clippy::cast_precision_loss,
-    reason = "durations of suites fit a double"
-)]
+#![expect(clippy::print_stdout, reason = "prints its results")]
+#![expect(clippy::cast_precision_loss, reason = "durations of suites fit an f64")]
 
 use std::time::Instant;
 
@@ -21,7 +18,9 @@ use generated::SHAPES;
 const SEEDS: u64 = 5;
 
 fn main() {
-    println!("# longest node / lower bound: mean and worst of {SEEDS} seeds; milliseconds: median");
+    println!(
+        "# longest node / lower bound: mean and worst of {SEEDS} seeds; millisecondseconds: median"
+    );
     let (mut many, mut few) = (1.0_f64, 1.0_f64);
     for shape in SHAPES {
         for (count, nodes) in SIZES {
@@ -30,10 +29,10 @@ fn main() {
                 .collect();
             let mean = runs.iter().map(|run| run.0).sum::<f64>() / SEEDS as f64;
             let worst = runs.iter().map(|run| run.0).fold(1.0, f64::max);
-            let mut millis: Vec<f64> = runs.iter().map(|run| run.1).collect();
-            millis.sort_unstable_by(f64::total_cmp);
-            let millis = millis[millis.len() / 2];
-            println!("{shape:?} {count} on {nodes}: {mean:.6} {worst:.6} {millis:.2} ms");
+            let mut milliseconds: Vec<f64> = runs.iter().map(|run| run.1).collect();
+            milliseconds.sort_unstable_by(f64::total_cmp);
+            let milliseconds = milliseconds[milliseconds.len() / 2];
+            println!("{shape:?} {count} on {nodes}: {mean:.6} {worst:.6} {milliseconds:.2} ms");
             let figure = if count / nodes >= 20 {
                 &mut many
             } else {
@@ -47,16 +46,16 @@ fn main() {
 
     let mut slowest = 0.0_f64;
     for shape in SHAPES {
-        let mut millis: Vec<f64> = (0..SEEDS)
+        let mut milliseconds: Vec<f64> = (0..SEEDS)
             .map(|seed| run(&shape.suite(100_000, seed), 200).1)
             .collect();
-        millis.sort_unstable_by(f64::total_cmp);
-        slowest = slowest.max(millis[millis.len() / 2]);
+        milliseconds.sort_unstable_by(f64::total_cmp);
+        slowest = slowest.max(milliseconds[milliseconds.len() / 2]);
     }
     println!("plan_100000_on_200_ms = {slowest:.2}");
 }
 
-/// Items and nodes; the sizes with fewer than 20 items a node have 4.
+/// Items and nodes. Sizes with fewer than 20 items per node have 4.
 const SIZES: [(usize, usize); 13] = [
     (200, 2),
     (200, 10),
@@ -73,7 +72,7 @@ const SIZES: [(usize, usize); 13] = [
     (4_000, 1_000),
 ];
 
-/// The quality of one plan, and its milliseconds. Items are named as a client names files.
+/// The ratio of one plan, and its millisecondseconds. Values look like the file names of a client.
 fn run(weights: &[u64], nodes: usize) -> (f64, f64) {
     let items: Vec<Item<String>> = weights
         .iter()
@@ -88,11 +87,14 @@ fn run(weights: &[u64], nodes: usize) -> (f64, f64) {
         .collect();
     let start = Instant::now();
     let plan = split(items, nodes);
-    let millis = start.elapsed().as_secs_f64() * 1e3;
+    let milliseconds = start.elapsed().as_secs_f64() * 1e3;
     let longest = plan
         .iter()
         .map(|node: &Node<String>| node.total)
         .max()
         .unwrap_or_default();
-    (longest as f64 / lower_bound(weights, nodes) as f64, millis)
+    (
+        longest as f64 / lower_bound(weights, nodes) as f64,
+        milliseconds,
+    )
 }

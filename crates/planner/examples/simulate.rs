@@ -1,15 +1,16 @@
-//! Replays made-up noisy histories and prints how long the longest node really took.
+//! Simulates suites with noisy histories, and prints the resulting longest node.
 //!
-//! Three plans for each run: longest-first on plain means (what most splitters do), ours, and ours
-//! with the true means (what no estimate can beat). `cargo run --release -p test-engine-planner
-//! --example simulate`. `bin/bench planner` reads the lines that begin with a name and `=`.
+//! Compares three plans for each run: longest first on plain means (what most tools do), ours, and
+//! ours with the true means, which no estimate can beat. `cargo run --release -p
+//! test-engine-planner --example simulate`. `bin/bench planner` reads the lines of the form `name =
+//! value`.
 
-#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+#![expect(clippy::print_stdout, reason = "prints its results")]
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "durations of tests fit a double, and whole microseconds are fine enough"
+    reason = "durations of tests fit an f64, and whole microseconds are precise enough"
 )]
 
 use std::cmp::Reverse;
@@ -26,28 +27,27 @@ use generated::{Numbers, Shape};
 const NODES: usize = 8;
 const TESTS: usize = 400;
 const HISTORY: usize = 10;
-/// Histories, each with a plan of its own.
+/// Histories, each with its own plan.
 const REPLAYS: u64 = 2_000;
-/// Runs of each plan, so that luck of the run does not hide what the plan is worth.
+/// Runs per plan, to average out the noise of single runs.
 const RUNS: u64 = 15;
-/// Deviation of the logarithm of a test's duration from run to run.
+/// Standard deviation of the logarithm of a test's duration.
 const NOISE: f64 = 0.4;
 
-/// What happens to tests over the runs, beside noise.
+/// Effects on durations in addition to noise.
 struct World {
     name: &'static str,
-    /// Share of samples that hit a stall and took ten times as long.
+    /// The fraction of samples that stall and take ten times as long.
     stalls: f64,
-    /// Share of tests that became twice as slow or fast at some run of the history.
+    /// The fraction of tests that became twice as slow or fast during the history.
     changes: f64,
-    /// Share of the whole suite that one test takes; 0 for none.
+    /// The fraction of the whole suite that one test takes.
     giant: f64,
-    /// How much slower than usual one machine was in one run of the history; 1 for none. The runs
-    /// that are planned for have no such machine.
+    /// The slowdown of one machine in one run of the history. The planned runs have no such
+    /// machine.
     hiccup: f64,
 }
 
-/// Noise and nothing else.
 const NOISE_ONLY: World = World {
     name: "noise",
     stalls: 0.0,
@@ -129,7 +129,7 @@ fn main() {
 }
 
 impl World {
-    /// One suite, its history, and the runs of each plan; the three mean ratios.
+    /// Simulates one suite, its history, and the runs of each plan; returns the three mean ratios.
     fn replay(&self, numbers: &mut Numbers) -> [f64; 3] {
         let mut now = Shape::Lognormal(1.0).suite(TESTS, numbers.next());
         if self.giant > 0.0 {
@@ -181,7 +181,7 @@ impl World {
         ratios
     }
 
-    /// Samples of a test that takes so long now.
+    /// Samples of a test with this typical duration at present.
     fn history(&self, now: f64, numbers: &mut Numbers) -> Vec<Sample> {
         let changed_at = if numbers.unit() <= self.changes {
             numbers.next() as usize % HISTORY
@@ -205,7 +205,7 @@ impl World {
             .collect()
     }
 
-    /// One duration of a test that typically takes so long.
+    /// One duration of a test with this typical duration.
     fn sample(&self, typical: f64, numbers: &mut Numbers) -> u64 {
         let stall = if numbers.unit() <= self.stalls {
             10.0
@@ -216,7 +216,7 @@ impl World {
     }
 }
 
-/// Longest-first, as plainly as it can be written: the node of each test.
+/// Longest first in its simplest form: the node of each test.
 fn plain(weights: &[u64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by_key(|&test| Reverse(weights[test]));

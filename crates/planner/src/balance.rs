@@ -1,21 +1,22 @@
-//! Weights and a number of nodes, as balanced shares: the order of the steps, and when to stop.
+//! Balances weights over nodes: the order of the steps and when to stop.
 //!
-//! Longest-first, then trades, then MULTIFIT where nodes hold few items, then an exact search for
-//! tiny suites. Each step can only shorten the longest node, and every step is left out once the
-//! bound is met, which for large suites is usually after the first.
+//! Longest first, then trades, then MULTIFIT if nodes have few items, then an exact search for tiny
+//! suites. Each step can only shorten the longest node, and all steps stop at the bound, which
+//! large suites usually reach after the first.
 
 use crate::bounds::Bounds;
 use crate::shares::Shares;
 use crate::{exact, exchange, first_fit, longest_first};
 
-/// Up to this many items a node, first-fit finds packings that trades do not. Measured: with more
-/// it never won.
+/// Items per node up to which first-fit finds better packings than trades. It never did with more
+/// in measurements.
 const FEW_ITEMS_PER_NODE: usize = 4;
 
-/// Bits of the sum of all weights. Two are left free, so that rounding up cannot overflow.
+/// Bits of the sum of all weights. Two bits of `u64` are spare, so that rounding up cannot
+/// overflow.
 const SUM_BITS: u32 = 62;
 
-/// Balances weights sorted from long to short, all above 0, over `nodes` nodes (at least 1).
+/// Balances positive weights, sorted from longest to shortest, over at least one node.
 pub(crate) fn balance(descending: &[u64], nodes: usize) -> Shares {
     match narrowed(descending) {
         Some(narrow) => widened(balance_narrow(&narrow, nodes), descending),
@@ -45,10 +46,9 @@ fn balance_narrow(descending: &[u64], nodes: usize) -> Shares {
     shares
 }
 
-/// The weights with their lowest bits cut off, when their sum would overflow otherwise.
+/// The weights without their lowest bits, if their sum would overflow otherwise.
 ///
-/// Only absurd weights get here (microseconds of hundreds of millennia), and then the bits lost
-/// are far below what matters.
+/// That takes durations of hundreds of millennia, for which the lost bits do not matter.
 fn narrowed(descending: &[u64]) -> Option<Vec<u64>> {
     let total: u128 = descending.iter().copied().map(u128::from).sum();
     let excess = (u128::BITS - total.leading_zeros()).saturating_sub(SUM_BITS);
@@ -60,7 +60,7 @@ fn narrowed(descending: &[u64]) -> Option<Vec<u64>> {
     })
 }
 
-/// The same shares with the loads of the full weights.
+/// The same shares with the loads of the original weights.
 fn widened(mut shares: Shares, descending: &[u64]) -> Shares {
     for (load, ranks) in shares.loads.iter_mut().zip(&shares.items) {
         *load = ranks

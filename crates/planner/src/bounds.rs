@@ -1,14 +1,13 @@
-//! What no plan can beat.
+//! Lower bounds for the longest node of any plan.
 //!
-//! The public bound is the one that plans are measured against. The search itself stops at a
-//! tighter one, which asks the same pigeonhole question for every number of items a node.
+//! Plans are measured against the public bound. The search stops at a tighter one, which applies
+//! the same pigeonhole argument to every number of items per node.
 
-/// The shortest that the longest node could possibly be, in the unit of the weights.
+/// A lower bound for the longest node, in the unit of the weights.
 ///
-/// It is the largest of three: the mean load of a node (rounded up), the longest item, and, since
-/// `nodes + 1` items cannot all have a node to themselves, the sum of the two shortest of the
-/// `nodes + 1` longest items. The best plan may well be longer; none is shorter. 0 nodes count
-/// as 1, and a sum too large for `u64` is given as `u64::MAX`.
+/// The largest of: the mean load of a node (rounded up), the longest item, and the sum of the two
+/// shortest of the `nodes + 1` longest items, because two of those share a node. The optimum may be
+/// longer. 0 nodes count as 1; saturates.
 pub fn lower_bound(weights: &[u64], nodes: usize) -> u64 {
     let nodes = nodes.max(1);
     let mut descending = weights.to_vec();
@@ -23,14 +22,14 @@ pub fn lower_bound(weights: &[u64], nodes: usize) -> u64 {
     mean.max(longest).max(pair)
 }
 
-/// Bounds of one list of weights for any number of nodes.
+/// Bounds of a list of weights for any number of nodes.
 pub(crate) struct Bounds {
     /// `sums[i]` is the sum of the `i` longest weights.
     sums: Vec<u64>,
 }
 
 impl Bounds {
-    /// Of weights sorted from long to short, whose sum fits.
+    /// From weights sorted from longest to shortest, whose sum fits.
     pub(crate) fn new(descending: &[u64]) -> Self {
         let mut sums = Vec::with_capacity(descending.len() + 1);
         let mut sum = 0;
@@ -42,10 +41,10 @@ impl Bounds {
         Self { sums }
     }
 
-    /// The bound for a number of nodes (at least 1).
+    /// The bound for at least one node.
     ///
-    /// Of the `k * nodes + 1` longest items some node holds `k + 1`, and so at least as much as
-    /// the `k + 1` shortest of them. `k = 0` is the longest item, `k = 1` the pair of
+    /// Of the `k * nodes + 1` longest items, some node has at least `k + 1`, and so at least the
+    /// sum of the `k + 1` shortest of them. `k = 0` is the longest item, `k = 1` the pair of
     /// [`lower_bound`].
     pub(crate) fn at(&self, nodes: usize) -> u64 {
         let count = self.sums.len() - 1;
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_part_of_the_bound_can_decide() {
+    fn uses_the_largest_of_three_bounds() {
         assert_eq!(lower_bound(&[1, 2, 3, 5], 2), 6, "mean, rounded up");
         assert_eq!(lower_bound(&[1, 9, 1], 2), 9, "longest");
         assert_eq!(lower_bound(&[4, 4, 4], 2), 8, "pair");
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn three_to_a_node() {
+    fn bounds_three_items_per_node() {
         let weights = [10; 9];
         assert_eq!(lower_bound(&weights, 4), 23);
         assert_eq!(Bounds::new(&weights).at(4), 30);

@@ -1,28 +1,27 @@
-//! Splitting files into examples, and what that costs.
+//! Splits files into examples, taking into account the cost of loading a file.
 //!
-//! Every node that gets a part of a file loads the file. Dealt one by one, the examples of a file
-//! end up everywhere, and so does its loading. Here examples of one file travel together, in parts
-//! as large as the balance allows. How parts are balanced is `split`'s matter.
+//! Every node with a part of a file loads the file. Without this, the examples of a file would be
+//! spread over all nodes, and so would its loading. Here examples of a file stay together in parts
+//! that are as large as the balance allows.
 
 use std::collections::BTreeSet;
 
 use crate::split::{Item, Node, split};
 
 /// Parts are tried down to this fraction of a node's share; after that, single examples.
-const SMALLEST_PART: u64 = 64;
+const MIN_PART: u64 = 64;
 
-/// A finer plan must be better by more than one in so many, since it loads more.
-const WORTH_IT: u64 = 512;
+/// A finer plan must be shorter by more than this fraction, since it loads more files.
+const MIN_GAIN: u64 = 512;
 
-/// As [`split`], for items some of which are parts of one file.
+/// [`split`] for items of which some belong to the same file.
 ///
-/// `file_of` says which file an item is a part of: any number, the same for items that are loaded
-/// together; `None` for what is loaded once in any plan. `load` is what loading a file takes, in
-/// the unit of the weights; a node is charged once for each file of which it has a part, and its
-/// `total` says so.
+/// `file_of` returns a number for the file of an item, or `None` for items that are loaded once in
+/// any plan. Loading a file takes `load`, in the unit of the weights. It is part of the `total` of
+/// a node, once for each file of which the node has a part.
 ///
-/// Every item is in exactly one node, and the plan depends on the items alone. The longest node,
-/// loading included, is at most a five-hundredth longer than with [`split`].
+/// Every item is in exactly one node, and the plan depends on the items only. The longest node,
+/// including loading, is at most a five-hundredth longer than with [`split`].
 pub fn split_by_file<T: Ord>(
     mut items: Vec<Item<T>>,
     nodes: usize,
@@ -58,7 +57,7 @@ pub fn split_by_file<T: Ord>(
     plan
 }
 
-/// The places of the items of each file, and of each item that is of none.
+/// The positions of the items of each file, and of each item without a file.
 fn groups(files: &[Option<usize>]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|&place| files[place]);
@@ -76,29 +75,29 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    /// The node of each item: by the coarsest parts that are about as good as any.
+    /// The node of each item, with the coarsest parts that are about as good as finer ones.
     fn best(&self, nodes: usize) -> Vec<usize> {
         let bound = self.bound(nodes);
         let mut best = self.by_parts(u64::MAX, nodes);
         let mut longest = self.longest(&best, nodes);
         let halves = std::iter::successors(Some(bound), |limit| Some(limit / 2));
         let limits = halves
-            .take_while(|&limit| limit > self.load && limit >= bound / SMALLEST_PART)
+            .take_while(|&limit| limit > self.load && limit >= bound / MIN_PART)
             .chain([0]);
         for limit in limits {
-            if longest <= bound.saturating_add(bound / WORTH_IT) {
+            if longest <= bound.saturating_add(bound / MIN_GAIN) {
                 break;
             }
             let finer = self.by_parts(limit, nodes);
             let length = self.longest(&finer, nodes);
-            if length < longest - longest / WORTH_IT {
+            if length < longest - longest / MIN_GAIN {
                 (best, longest) = (finer, length);
             }
         }
         best
     }
 
-    /// No plan can be shorter: each file is loaded somewhere, and so is that of the longest item.
+    /// A lower bound: each file is loaded somewhere, and so is the longest item's.
     fn bound(&self, nodes: usize) -> u64 {
         let loads = self.groups.iter().filter(|group| self.is_loaded(group[0]));
         let total = self
@@ -108,7 +107,9 @@ impl Suite<'_> {
             .sum::<u128>()
             .saturating_add(loads.count() as u128 * u128::from(self.load));
         let share = u64::try_from(total.div_ceil(nodes as u128)).unwrap_or(u64::MAX);
-        let longest = (0..self.weights.len()).map(|place| self.alone(place)).max();
+        let longest = (0..self.weights.len())
+            .map(|place| self.with_load(place))
+            .max();
         share.max(longest.unwrap_or_default())
     }
 
@@ -116,14 +117,14 @@ impl Suite<'_> {
         self.files[place].is_some()
     }
 
-    /// What an item takes with nothing else of its file beside it.
-    fn alone(&self, place: usize) -> u64 {
+    /// The duration of an item that is the only one of its file on a node.
+    fn with_load(&self, place: usize) -> u64 {
         let load = if self.is_loaded(place) { self.load } else { 0 };
         self.weights[place].saturating_add(load)
     }
 
-    /// The node of each item, when files are cut into parts of at most `limit`, or of one item.
-    /// With 0 loading does not count: the plan that [`split`] would make.
+    /// The node of each item if files are cut into parts of at most `limit`, or of one item. A
+    /// limit of 0 ignores loading, as in [`split`].
     fn by_parts(&self, limit: u64, nodes: usize) -> Vec<usize> {
         let mut parts: Vec<Vec<usize>> = Vec::new();
         let mut sizes: Vec<u64> = Vec::new();
@@ -141,7 +142,7 @@ impl Suite<'_> {
                         sizes.push(if limit == 0 {
                             weight
                         } else {
-                            self.alone(place)
+                            self.with_load(place)
                         });
                     }
                 }
@@ -171,7 +172,7 @@ impl Suite<'_> {
         node_of
     }
 
-    /// What each node takes, each file loaded once.
+    /// The load of each node, including one load per file.
     fn totals(&self, node_of: &[usize], nodes: usize) -> Vec<u64> {
         let mut totals = vec![0_u64; nodes];
         for (place, &node) in node_of.iter().enumerate() {
@@ -196,7 +197,7 @@ impl Suite<'_> {
 mod tests {
     use super::*;
 
-    /// Items `(file, number)` of these files and weights; file 0 is none.
+    /// Items `(file, number)` of these files and weights; file 0 means no file.
     fn suite(files: &[(usize, &[u64])]) -> Vec<Item<(usize, usize)>> {
         files
             .iter()
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_fit_stay_whole() {
+    fn keeps_files_whole_that_fit() {
         let files: [(usize, &[u64]); 4] =
             [(1, &[5; 10]), (2, &[5; 10]), (3, &[5; 10]), (4, &[5; 10])];
         for load in [0, 3] {
@@ -243,13 +244,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_is_cut_into_as_many_parts_as_nodes() {
+    fn cuts_a_long_file_into_a_part_per_node() {
         let plan = plan(&[(1, &[5; 40])], 4, 7);
         assert_eq!(totals(&plan), [57; 4]);
     }
 
     #[test]
-    fn a_file_is_not_cut_when_loading_costs_more_than_it_saves() {
+    fn keeps_files_whole_if_loading_costs_more() {
         let plan = plan(&[(1, &[5; 4]), (0, &[30])], 2, 100);
         assert_eq!(totals(&plan), [30, 120]);
         let plan = self::plan(&[(1, &[50; 4]), (0, &[10])], 2, 20);
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn without_files_it_is_a_plain_split() {
+    fn equals_split_without_files() {
         let items = suite(&[(0, &[9, 7, 5, 3, 1])]);
         assert_eq!(
             split_by_file(items.clone(), 2, 50, |_| None),

@@ -1,44 +1,43 @@
-//! Whether a test takes longer or shorter than it used to, and since when.
+//! Detects whether and when a test became slower or faster.
 //!
-//! Most tests that change do so from one commit to the next. A mean over both sides of such a step
-//! is wrong for weeks; a mean over the newer side is right after a few runs. It only finds the
-//! step: what the durations come to is `estimate`'s matter.
+//! Most changes happen from one commit to the next. A mean over both sides of such a step is wrong
+//! for weeks; a mean over the newer side is right after a few runs. `estimate` uses the result.
 
-/// Samples that are needed on either side of a step. Three newest that are the three slowest of
-/// ten are chance once in 120 times, two once in 45 times.
-const LEAST_SAMPLES: usize = 3;
+/// Samples required on either side of a step. By chance, the three newest of ten samples are the
+/// three slowest once in 120 times, the two newest are the two slowest once in 45 times.
+const MIN_SAMPLES: usize = 3;
 
-/// One sample in so many may lie on the wrong side: a stall, or a run that was cut short.
-const STRAYS: usize = 8;
+/// One in this many samples may be an outlier: a stall or an aborted run.
+const OUTLIERS: usize = 8;
 
-/// How many of the newest samples come after the latest step; all of them when there was none.
+/// How many of the newest samples follow the latest step; all of them without a step.
 ///
-/// A step is where the newer samples, strays aside, are all longer (or all shorter) than the older
-/// ones with a gap between, and typically by three quarters at least. Smaller steps are left to the
-/// weights of recent runs: where noise is strong, seeing steps that are none costs more than it
-/// brings (`examples/simulate`). `newest_first` holds durations in any unit.
+/// At a step, the newer samples without outliers are all longer (or all shorter) than the older
+/// ones, with a gap in between, and their median differs by at least three quarters. Smaller steps
+/// are left to the higher weights of recent runs: with strong noise, wrongly detected steps cost
+/// more than real ones gain (`examples/simulate`). `newest_first` are durations in any unit.
 pub(crate) fn since_change(newest_first: &[u64]) -> usize {
     let all = newest_first.len();
-    if all < 2 * LEAST_SAMPLES || are_alike(newest_first) {
+    if all < 2 * MIN_SAMPLES || are_alike(newest_first) {
         return all;
     }
-    let (first, rest) = newest_first.split_at(LEAST_SAMPLES - 1);
+    let (first, rest) = newest_first.split_at(MIN_SAMPLES - 1);
     let mut newer = first.to_vec();
     newer.sort_unstable();
     let mut older = rest.to_vec();
     older.sort_unstable();
     let mut latest: Option<(usize, usize)> = None;
-    for &next in &rest[..rest.len() - LEAST_SAMPLES] {
+    for &next in &rest[..rest.len() - MIN_SAMPLES] {
         let place = newer.partition_point(|&known| known < next);
         newer.insert(place, next);
         older.remove(older.partition_point(|&known| known < next));
-        let strays = step(&older, &newer).or_else(|| step(&newer, &older));
-        // Beside the true place of a step its neighbours look like it, with a stray more.
-        match (latest, strays) {
+        let outliers = step(&older, &newer).or_else(|| step(&newer, &older));
+        // Positions next to a step look like a step with one more outlier.
+        match (latest, outliers) {
             (Some(_), None) => break,
             (None, None) => {}
-            (_, Some(strays)) => {
-                let here = (strays, newer.len());
+            (_, Some(outliers)) => {
+                let here = (outliers, newer.len());
                 latest = Some(latest.map_or(here, |best| best.min(here)));
             }
         }
@@ -46,18 +45,17 @@ pub(crate) fn since_change(newest_first: &[u64]) -> usize {
     latest.map_or(all, |(_, since)| since)
 }
 
-/// Quick, for the many tests of which nothing needs to be found out: no step is that small.
+/// A fast check for the many tests without a step: no step is smaller than this.
 fn are_alike(samples: &[u64]) -> bool {
     let shortest = samples.iter().min().copied().unwrap_or_default();
     let longest = samples.iter().max().copied().unwrap_or_default();
     longest <= shortest.saturating_add(shortest / 2)
 }
 
-/// When the second are clearly longer than the first, how many stray to the other side. Both are
-/// sorted, neither is empty.
+/// If `long` is clearly longer than `short`, the number of outliers. Both are sorted and not empty.
 fn step(short: &[u64], long: &[u64]) -> Option<usize> {
-    let longest_short = short[short.len() - 1 - short.len() / STRAYS];
-    let shortest_long = long[long.len() / STRAYS];
+    let longest_short = short[short.len() - 1 - short.len() / OUTLIERS];
+    let shortest_long = long[long.len() / OUTLIERS];
     let (before, after) = (short[short.len() / 2], long[long.len() / 2]);
     let apart = shortest_long > longest_short.saturating_add(longest_short / 8);
     let differ = apart && after >= before.saturating_add(before / 4 * 3);
@@ -72,7 +70,7 @@ mod tests {
     use super::since_change;
 
     #[test]
-    fn a_step_is_found_where_it_was() {
+    fn finds_steps() {
         for (newest_first, expected) in [
             (&[][..], 0),
             (&[7], 1),
@@ -92,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_neither_makes_nor_hides_a_step() {
+    fn ignores_stalls() {
         let stalled = [10, 10, 500, 10, 10, 10, 10, 10, 10, 10, 10, 10];
         assert_eq!(since_change(&stalled), 12);
         let lately = [500, 500, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10];
@@ -104,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_no_step() {
+    fn ignores_noise() {
         let noisy = [12, 7, 15, 9, 6, 14, 8, 11, 7, 13];
         assert_eq!(since_change(&noisy), noisy.len());
     }

@@ -1,24 +1,23 @@
-//! What is assumed of items that have no history.
+//! The assumed durations of items without history.
 //!
-//! A suite's unknown files are most likely like its known ones, so the median of those it is. How
-//! a known item is estimated is `estimate`'s matter.
+//! Unknown files of a suite are most likely similar to its known ones, so it is their median.
 
 use test_engine_duration::Micros;
 
-/// What an item is taken to weigh when nothing at all is known: one second.
+/// The assumed duration if nothing is known.
 pub const UNKNOWN_DURATION: Micros = Micros::SECOND;
 
-/// What to assume for items without history, per kind of item.
+/// The assumed duration of items of one kind without history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
-    /// Median of the known estimates; `None` when none is known.
+    /// The median of known estimates; `None` without any.
     pub median: Option<Micros>,
-    /// Assumed without a median: [`UNKNOWN_DURATION`].
+    /// Used without a median: [`UNKNOWN_DURATION`].
     pub fallback: Micros,
 }
 
 impl Defaults {
-    /// From the known estimates of one kind (files, examples or selectors).
+    /// From the known estimates of one kind: files, examples or selectors.
     pub fn from_known(known: impl IntoIterator<Item = Micros>) -> Self {
         let mut known: Vec<u64> = known.into_iter().map(Micros::get).collect();
         known.sort_unstable();
@@ -34,7 +33,7 @@ impl Defaults {
         }
     }
 
-    /// To assume for an item without history.
+    /// The duration to assume.
     pub fn duration(&self) -> Micros {
         self.median.unwrap_or(self.fallback)
     }
@@ -45,7 +44,7 @@ mod tests {
     use super::{Defaults, Micros, UNKNOWN_DURATION};
 
     #[test]
-    fn unknown_items_take_the_median_of_the_known() {
+    fn assumes_the_median_of_known_items() {
         let assumed = |known: &[u64]| {
             let known = known.iter().copied().map(Micros::new);
             Defaults::from_known(known).duration()

@@ -1,30 +1,30 @@
-//! How long a test will take, from how long it took.
+//! Estimates the duration of a test from past durations.
 //!
-//! Pure arithmetic on samples that somebody else collected. Slow machines and cold caches leave
-//! wild samples, and tests change over time, so the estimate leans on recent runs, lets no single
-//! run pull it far, and forgets what was before a step.
+//! Slow machines and cold caches cause outliers, and tests change over time. So the estimate
+//! prefers recent runs, limits the influence of any single run, and ignores samples from before a
+//! step.
 
 use test_engine_duration::Micros;
 
 use crate::change::since_change;
 
-/// Runs of a branch that are enough to speak for themselves.
-pub const ENOUGH_SAMPLES: usize = 5;
+/// Runs of a branch from which it has an estimate of its own.
+pub const MIN_BRANCH_SAMPLES: usize = 5;
 
-/// One observed duration.
+/// One past run, or the mean of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// The mean, when there are several runs.
+    /// The mean of several runs.
     pub duration: Micros,
-    /// How many runs ago: 0 is the newest run.
+    /// How many runs ago; 0 is the newest run.
     pub age: u32,
-    /// Runs that it is made of: 1, or those of a day or week that are known by their mean alone.
+    /// Number of runs: 1, or those of a day or week with only a known mean.
     pub runs: u32,
 }
 
 impl Sample {
-    /// Several runs of which only the sum and the longest are known, such as those of a day.
-    /// Should the longest be far from the others, it is drawn in as [`estimate`] would.
+    /// A sample of several runs of which only the total and the longest are known, such as those of
+    /// a day. If the longest is an outlier, it is limited as in [`estimate`].
     ///
     /// `None` without runs.
     pub fn of_runs(runs: u32, total: Micros, longest: Micros, age: u32) -> Option<Self> {
@@ -46,43 +46,42 @@ impl Sample {
     }
 }
 
-/// An expected duration, and what stands behind it.
+/// The result of [`estimate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
     /// Expected for the next run.
     pub duration: Micros,
-    /// Number of runs it was made from.
+    /// The number of runs it is based on.
     pub samples: usize,
 }
 
-/// What is known of an item, by branch.
+/// The samples of an item, by branch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Histories<'a> {
     /// Runs of the default branch.
     pub default_branch: &'a [Sample],
-    /// Runs of the plan's own branch, when it is another.
+    /// The plan's branch, if it is not the default branch.
     pub own_branch: &'a [Sample],
-    /// The latest run of each other branch: alone they prove little, together they tell what is
-    /// usual.
+    /// The latest run of each other branch.
     pub other_branches: &'a [Sample],
-    /// Every run, for when no branch has anything to say.
+    /// Every run, in case no branch has enough.
     pub all: &'a [Sample],
 }
 
-/// Weight of a sample of the newest run. Integers, because the last digit of a power of a fraction
-/// may differ between machines, and then plans would.
+/// The weight of the newest sample. An integer, because the last digit of a floating-point power
+/// may differ between machines, and so would plans.
 const NEWEST: u64 = 1 << 32;
 
-/// Each run back, a sample counts this many 256ths of the one after it (0.97). By the replays of
-/// `examples/simulate`: low enough to follow a test that drifts, high enough that steady noise is
-/// averaged away as well as a plain mean would.
+/// Each sample has this many 256ths (0.97) of the weight of the next newer one. Chosen by
+/// `examples/simulate`: low enough to follow a test that drifts, high enough to average out steady
+/// noise as well as a plain mean.
 const RETAINED_OF_256: u64 = 248;
 
 /// The expected duration, or `None` without samples. Their order does not matter.
 ///
-/// The mean of the samples since the latest step, those of recent runs weighing more, after wild
-/// ones are drawn in to twice the median, or half of it. A mean and not the median, because what
-/// a node takes is the sum of its tests, and only means add up.
+/// The weighted mean of the samples since the latest step, with outliers limited to half and twice
+/// the median. A mean instead of the median, because the load of a node is a sum, and only means
+/// add up.
 pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     let mut newest_first = samples.to_vec();
     newest_first.sort_unstable_by_key(|sample| (sample.age, sample.duration));
@@ -92,7 +91,7 @@ pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
         .collect();
     newest_first.truncate(since_change(&durations));
 
-    let mut weighed: Vec<(u64, u128)> = newest_first
+    let mut weighted: Vec<(u64, u128)> = newest_first
         .iter()
         .map(|sample| {
             let runs = u128::from(sample.runs.max(1));
@@ -102,15 +101,15 @@ pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
             )
         })
         .collect();
-    weighed.sort_unstable();
-    let median = u128::from(low_median(&weighed)?);
+    weighted.sort_unstable();
+    let median = u128::from(low_median(&weighted)?);
     let (least, most) = (median / 2, median * 2);
-    let (sum, total) = weighed
+    let (sum, total) = weighted
         .iter()
         .fold((0_u128, 0_u128), |(sum, total), &(micros, weight)| {
-            let drawn_in = u128::from(micros).clamp(least, most);
+            let limited = u128::from(micros).clamp(least, most);
             (
-                sum.saturating_add(drawn_in.saturating_mul(weight)),
+                sum.saturating_add(limited.saturating_mul(weight)),
                 total.saturating_add(weight),
             )
         });
@@ -123,11 +122,11 @@ pub fn estimate(samples: &[Sample]) -> Option<Estimate> {
     })
 }
 
-/// The estimate for a plan of one branch: from the branch's own samples when they are
-/// [enough](ENOUGH_SAMPLES), else from the default branch's, else from what there is.
+/// The estimate for a plan of a branch: from the branch's own samples if they are
+/// [enough](MIN_BRANCH_SAMPLES), otherwise from the default branch's, otherwise from all.
 ///
-/// A default branch with few runs is heard together with the other branches, one run of each, when
-/// that makes enough: a single run of it may have been the one that hung.
+/// A default branch with too few runs is combined with the latest run of every other branch if that
+/// makes enough: its only run may have been one that hung.
 pub fn choose(histories: Histories<'_>) -> Option<Estimate> {
     let Histories {
         default_branch,
@@ -135,14 +134,14 @@ pub fn choose(histories: Histories<'_>) -> Option<Estimate> {
         other_branches,
         all,
     } = histories;
-    if runs(own_branch) >= ENOUGH_SAMPLES as u64 {
+    if runs(own_branch) >= MIN_BRANCH_SAMPLES as u64 {
         return estimate(own_branch);
     }
     let few = runs(default_branch);
     if few == 0 {
         return estimate(own_branch).or_else(|| estimate(all));
     }
-    if few >= ENOUGH_SAMPLES as u64 || few + runs(other_branches) < ENOUGH_SAMPLES as u64 {
+    if few >= MIN_BRANCH_SAMPLES as u64 || few + runs(other_branches) < MIN_BRANCH_SAMPLES as u64 {
         return estimate(default_branch);
     }
     let after = default_branch.iter().map(|sample| sample.age).max();
@@ -164,21 +163,21 @@ fn runs(samples: &[Sample]) -> u64 {
         .sum()
 }
 
-/// What a sample of that age counts; never nothing.
+/// The weight of a sample of this age, at least 1.
 fn recency(age: u32) -> u64 {
-    // After this many runs the weight has reached its floor, whatever the age.
+    // After this many runs the weight is 1, whatever the age.
     let steps = age.min(256);
     (0..steps)
         .fold(NEWEST, |weight, _| weight * RETAINED_OF_256 / 256)
         .max(1)
 }
 
-/// The value at which nine twentieths of the weight are reached, of pairs sorted by value: of two
-/// samples the shorter one, since what goes wrong makes tests slow far more often than fast.
-fn low_median(weighed: &[(u64, u128)]) -> Option<u64> {
-    let total: u128 = weighed.iter().map(|&(_, weight)| weight).sum();
+/// The value at which 45% of the weight are reached, in pairs sorted by value. Of two samples it is
+/// the shorter one, because disturbances make tests slow far more often than fast.
+fn low_median(weighted: &[(u64, u128)]) -> Option<u64> {
+    let total: u128 = weighted.iter().map(|&(_, weight)| weight).sum();
     let mut reached = 0;
-    weighed.iter().find_map(|&(micros, weight)| {
+    weighted.iter().find_map(|&(micros, weight)| {
         reached += weight;
         (20 * reached >= 9 * total).then_some(micros)
     })
@@ -204,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_known_of_nothing() {
+    fn needs_samples() {
         assert_eq!(estimate(&[]), None);
         assert_eq!(choose(Histories::default()), None);
     }
 
     #[test]
-    fn steady_tests_are_estimated_exactly() {
+    fn estimates_steady_tests_exactly() {
         assert_eq!(
             estimate(&newest_first(&[700; 4])),
             Some(Estimate {
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn one_hung_run_hardly_matters() {
+    fn limits_one_hung_run() {
         for length in 4..=20 {
             for hung in 0..length {
                 let mut samples = vec![1_000; length];
@@ -238,20 +237,20 @@ mod tests {
                 assert!((800..=1_000).contains(&estimate), "{samples:?}: {estimate}");
             }
         }
-        // With so few there is no telling, but the machine is more often to blame than the test.
+        // With so few samples it is unclear which is right; usually the machine was slow.
         assert!(micros(&[1_000, 50_000]) < 2_000);
         assert!(micros(&[50_000, 1_000]) < 2_000);
     }
 
     #[test]
-    fn noise_is_averaged() {
+    fn averages_noise() {
         // The true mean is 1000.
         let noisy = [700, 1_400, 1_000, 600, 1_300, 900, 1_200, 800, 1_100, 1_000];
         assert!((950..1_050).contains(&micros(&noisy)), "{}", micros(&noisy));
     }
 
     #[test]
-    fn a_test_that_changed_is_followed_after_three_runs() {
+    fn follows_a_step_after_three_runs() {
         for runs_since in 3..=10 {
             let mut samples = vec![2_000; runs_since];
             samples.resize(20, 1_000);
@@ -261,11 +260,11 @@ mod tests {
         noisy.extend([950, 1_100, 1_000, 900, 1_050, 1_000, 980]);
         assert!(micros(&noisy) > 1_900, "{}", micros(&noisy));
         let estimate = estimate(&newest_first(&noisy)).unwrap();
-        assert_eq!(estimate.samples, 3, "what it was before does not count");
+        assert_eq!(estimate.samples, 3, "older samples are ignored");
     }
 
     #[test]
-    fn a_test_that_drifts_is_followed() {
+    fn follows_drift() {
         let slower = micros(&[
             1_300, 1_250, 1_200, 1_150, 1_100, 1_050, 1_000, 950, 900, 850,
         ]);
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_of_many_runs_weighs_as_many() {
+    fn weights_means_by_their_runs() {
         let day = Sample {
             duration: Micros::new(1_000),
             age: 0,
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_of_several_runs_is_drawn_in() {
+    fn the_longest_of_several_runs_is_limited() {
         for (runs, sum, longest, expected) in [
             (1, 700, 700, 700),
             (4, 4_000, 1_000, 1_000),
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn order_of_samples_does_not_matter() {
+    fn sample_order_does_not_matter() {
         let mut samples = newest_first(&[5, 9, 2, 7, 7, 1]);
         let expected = estimate(&samples);
         samples.reverse();
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn ancient_samples_still_count_when_they_are_all_there_is() {
+    fn uses_old_samples_without_newer_ones() {
         let ancient = [40, 60].map(|micros| Sample {
             duration: Micros::new(micros),
             age: u32::MAX,
@@ -341,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_samples_do_not_overflow() {
+    fn huge_samples_do_not_overflow() {
         let absurd = [Sample {
             duration: Micros::new(u64::MAX),
             age: 0,
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_own_branch_needs_enough_samples() {
+    fn prefers_the_own_branch_with_enough_samples() {
         let (default_branch, few, many) = (
             newest_first(&[10]),
             newest_first(&[20; 4]),
@@ -372,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn other_branches_are_heard_when_the_default_branch_has_few_runs() {
+    fn combines_branches_if_the_default_branch_has_few_runs() {
         let usual = newest_first(&[1_000; 6]);
         let chosen = |default_branch: &[u64], other_branches: &[Sample]| {
             let default_branch = newest_first(default_branch);
@@ -392,9 +391,13 @@ mod tests {
         assert_eq!(
             chosen(&[50_000], &usual[..3]),
             50_000,
-            "too few to know better"
+            "too few samples in total"
         );
-        assert_eq!(chosen(&[3_000; 5], &usual), 3_000, "it speaks for itself");
+        assert_eq!(
+            chosen(&[3_000; 5], &usual),
+            3_000,
+            "enough samples of its own"
+        );
         assert_eq!(chosen(&[], &usual), 1_000);
     }
 }

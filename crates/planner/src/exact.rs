@@ -1,19 +1,19 @@
-//! The best plan there is, for suites small enough to try everything that matters.
+//! Finds the optimum for suites that are small enough to try everything relevant.
 //!
-//! Branch and bound: items from long to short, each into every node that could still beat the best
-//! plan so far. It gives up after a fixed number of steps (a count, not a time, so that every
-//! machine gives up at the same place) and keeps the best it saw.
+//! Branch and bound: assigns items, from longest to shortest, to every node that could still
+//! improve on the best plan so far. Stops after a fixed number of steps instead of a time, so that
+//! every machine stops at the same point, and keeps the best plan so far.
 
 use crate::shares::Shares;
 
-/// More items than this are left to `exchange`, which is as good there and never slow.
+/// Larger suites are left to `exchange`, which is as good there and never slow.
 pub(crate) const FEW_ITEMS: usize = 16;
 
-/// All ways to put 10 items into any number of nodes are fewer than this (Bell numbers), so up to
-/// 10 items the outcome is certainly the best.
+/// More than the ways to partition 10 items (Bell numbers), so the result is optimal for up to 10
+/// items.
 const STEPS: usize = 250_000;
 
-/// Shortens `shares` to the best plan found; stops at `bound`.
+/// Replaces `shares` by the best plan found; stops at `bound`.
 pub(crate) fn search(descending: &[u64], shares: &mut Shares, bound: u64) {
     let nodes = shares.loads.len();
     let mut search = Search {
@@ -45,14 +45,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Tries every node for `rank` and those after it; the first `used` nodes hold something.
+    /// Tries every node for `rank` and those after it. The first `used` nodes are not empty.
     fn place(&mut self, rank: usize, used: usize) {
         let Some(&weight) = self.descending.get(rank) else {
             self.best = self.loads.iter().copied().max().unwrap_or_default();
             self.best_node_of = Some(self.node_of.clone());
             return;
         };
-        // Empty nodes are all alike: one of them stands for the rest.
+        // Empty nodes are interchangeable, so try one of them.
         for node in 0..self.loads.len().min(used + 1) {
             if self.best <= self.bound || self.steps == 0 {
                 return;
@@ -76,7 +76,7 @@ mod tests {
     use crate::longest_first::longest_first;
 
     #[test]
-    fn finds_what_longest_first_misses() {
+    fn finds_plans_that_longest_first_misses() {
         let weights = [5, 5, 4, 4, 3, 3, 3];
         let mut shares = longest_first(&weights, 3);
         assert_eq!(shares.longest(), 11);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_start_when_nothing_is_better() {
+    fn keeps_the_start_if_nothing_is_better() {
         let weights = [10, 10, 10];
         let start = longest_first(&weights, 2);
         let mut shares = start.clone();

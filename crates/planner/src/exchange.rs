@@ -1,24 +1,24 @@
-//! Shortens the longest node by trading items with another node, again and again.
+//! Shortens the longest node by repeatedly trading items with another node.
 //!
-//! Two nodes that hold few items between them are re-divided in the best possible way; larger ones
-//! trade one item for another, or give one away. It ends when the longest node cannot gain by any
-//! such trade, when the bound is reached, or when a fixed amount of work is done (counted, not
-//! timed, so that every machine stops at the same place).
+//! Two nodes with few items in total are divided again in the best possible way. Larger ones trade
+//! one item for another, or move one. Ends if no such trade shortens the longest node, at the
+//! bound, or after a fixed amount of work, which is counted instead of timed so that every machine
+//! stops at the same point.
 
 use std::collections::BTreeSet;
 
 use crate::shares::Shares;
 
-/// Up to this many items, all ways to divide two nodes are tried: 2^11 at most.
+/// Up to this many items, all 2^11 ways to divide two nodes are tried.
 const FEW_ITEMS: usize = 12;
 
-/// Work allowed for any plan, in items looked at.
+/// Work allowed for any plan, in visited items.
 const WORK: usize = 4_000_000;
 
-/// Further work allowed for each item of a plan.
+/// Additional work allowed per item of a plan.
 const WORK_PER_ITEM: usize = 100;
 
-/// Improves `shares` in place; the longest node never grows.
+/// Improves `shares` in place; never lengthens the longest node.
 pub(crate) fn exchange(descending: &[u64], shares: &mut Shares, bound: u64) {
     let mut work = WORK + WORK_PER_ITEM * descending.len();
     let mut by_load: BTreeSet<(u64, usize)> = shares
@@ -55,11 +55,10 @@ pub(crate) fn exchange(descending: &[u64], shares: &mut Shares, bound: u64) {
     }
 }
 
-/// What changes hands.
 enum Trade {
-    /// A rank of the giver for one of the taker, or for nothing.
+    /// A rank of the giver, and one of the taker in return or none.
     Swap(usize, Option<usize>),
-    /// The ranks that the giver holds afterwards, and those of the taker.
+    /// The ranks of the giver and those of the taker after the trade.
     Divide(Vec<usize>, Vec<usize>),
 }
 
@@ -84,7 +83,7 @@ impl Trade {
     }
 }
 
-/// Takes one rank out of a sorted list and puts another in.
+/// Removes one rank from a sorted list and inserts another.
 fn shift(ranks: &mut Vec<usize>, out: Option<usize>, into: Option<usize>) {
     if let Some(Ok(at)) = out.map(|rank| ranks.binary_search(&rank)) {
         ranks.remove(at);
@@ -95,8 +94,8 @@ fn shift(ranks: &mut Vec<usize>, out: Option<usize>, into: Option<usize>) {
     }
 }
 
-/// The trade that leaves the longer of both nodes shortest, if it is shorter than now, and the
-/// work it took to find. The giver is the longer one.
+/// The trade after which the longer of both nodes is shortest, if it is an improvement, and the
+/// work that finding it took. The giver is the longer node.
 fn best_trade(
     descending: &[u64],
     shares: &Shares,
@@ -116,10 +115,10 @@ fn best_trade(
     }
 }
 
-/// Tries one item of the giver against one or none of the taker.
+/// Tries to swap one item of the giver for one or none of the taker.
 ///
-/// A trade moves `given - taken` of load, and half the gap is the best it could move. Both lists
-/// are sorted from long to short, so one pass over them meets the best partner of every item.
+/// A trade moves `given - taken` of load; the ideal is half the gap. Both lists are sorted from
+/// longest to shortest, so one pass finds the best partner of every item.
 fn swap(descending: &[u64], of_giver: &[usize], of_taker: &[usize], gap: u64) -> Option<Trade> {
     let half = gap / 2;
     let mut best: Option<(u64, usize, Option<usize>)> = None;
@@ -150,7 +149,7 @@ fn swap(descending: &[u64], of_giver: &[usize], of_taker: &[usize], gap: u64) ->
     best.map(|(_, given, taken)| Trade::Swap(given, taken))
 }
 
-/// Tries every way to divide the items of both nodes anew.
+/// Tries every way to divide the items of both nodes.
 fn divide(
     descending: &[u64],
     of_giver: &[usize],
@@ -160,8 +159,8 @@ fn divide(
     let mut ranks = [of_giver, of_taker].concat();
     ranks.sort_unstable();
     let total: u64 = ranks.iter().map(|&rank| descending[rank]).sum();
-    // The first item stays put: exchanging the two nodes as a whole changes nothing. The code of
-    // a choice counts up as a Gray code, so each choice is one step from the one before.
+    // The first item stays, because swapping both nodes as a whole changes nothing. The choices are
+    // enumerated as a Gray code, so that each differs from the previous one by one item.
     let (&first, rest) = ranks.split_first()?;
     let mut load = descending[first];
     let (mut best, mut best_code) = (longest, None);
@@ -182,15 +181,15 @@ fn divide(
         }
     }
     let code = best_code?;
-    let (mut kept, mut handed) = (vec![first], Vec::new());
+    let (mut staying, mut moving) = (vec![first], Vec::new());
     for (bit, &rank) in rest.iter().enumerate() {
         if code >> bit & 1 == 1 {
-            kept.push(rank);
+            staying.push(rank);
         } else {
-            handed.push(rank);
+            moving.push(rank);
         }
     }
-    Some(Trade::Divide(kept, handed))
+    Some(Trade::Divide(staying, moving))
 }
 
 #[cfg(test)]
@@ -209,24 +208,24 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_halves_the_gap() {
+    fn swaps_items_to_halve_the_gap() {
         let trade = swap(&[10, 9, 4, 3], &[0, 2], &[1, 3], 2);
         assert!(matches!(trade, Some(Trade::Swap(0, Some(1)))));
     }
 
     #[test]
-    fn moving_the_whole_gap_gains_nothing() {
+    fn does_not_move_the_whole_gap() {
         assert!(swap(&[9, 7, 4, 4], &[0, 2], &[1, 3], 2).is_none());
     }
 
     #[test]
-    fn an_item_may_be_given_for_nothing() {
+    fn moves_an_item_without_return() {
         let trade = swap(&[8, 5, 5, 3], &[1, 2, 3], &[0], 5);
         assert!(matches!(trade, Some(Trade::Swap(3, None))));
     }
 
     #[test]
-    fn two_small_nodes_are_divided_in_the_best_way() {
+    fn divides_small_nodes_optimally() {
         let weights = [8, 7, 6, 5, 4];
         let mut shares = holding(&weights, &[&[0, 1, 2], &[3, 4]]);
         exchange(&weights, &mut shares, 15);
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn many_items_end_next_to_the_bound() {
+    fn comes_close_to_the_bound_with_many_items() {
         let weights: Vec<u64> = (1..=500).rev().collect();
         let mut shares = longest_first(&weights, 7);
         exchange(&weights, &mut shares, 0);

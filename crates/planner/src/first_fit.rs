@@ -1,14 +1,14 @@
-//! MULTIFIT: how small can a box be so that first-fit still packs everything into `nodes` boxes?
+//! MULTIFIT: the smallest box size for which first-fit packs everything into `nodes` boxes.
 //!
-//! Coffman, Garey and Johnson (1978). Better than longest-first where a node holds only a few
-//! items, and pointless where it holds many, so `balance` asks for it only there.
+//! Coffman, Garey and Johnson (1978). Better than longest first if nodes have only a few items, and
+//! useless if they have many, so `balance` uses it only in the former case.
 
 use crate::shares::Shares;
 
-/// Halvings of the span of box sizes. After ten the rest is a thousandth of it.
+/// Halvings of the range of box sizes, down to a thousandth of it.
 const HALVINGS: usize = 10;
 
-/// The best packing found into boxes of at least `bound` and less than `longest`.
+/// The best packing into boxes of at least `bound` and less than `longest`.
 pub(crate) fn multifit(
     descending: &[u64],
     nodes: usize,
@@ -33,10 +33,10 @@ pub(crate) fn multifit(
     best
 }
 
-/// Packs each weight into the first box with room; `None` when one fits nowhere.
+/// Packs each weight into the first box with room; `None` if one fits nowhere.
 ///
-/// A heap-shaped tree over the boxes holds the most room below each branch, so that the first box
-/// with enough room is found in `log nodes` steps.
+/// A binary tree over the boxes has the most room below each branch, which finds the first box with
+/// enough room in `log nodes` steps.
 fn first_fit(descending: &[u64], nodes: usize, size: u64) -> Option<Shares> {
     let leaves = nodes.next_power_of_two();
     let mut room = vec![0; 2 * leaves];
@@ -72,18 +72,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_box_with_room_is_taken() {
+    fn packs_into_the_first_box_with_room() {
         let shares = first_fit(&[6, 5, 4, 3, 2], 3, 8).map(|shares| shares.items);
         assert_eq!(shares, Some(vec![vec![0, 4], vec![1, 3], vec![2]]));
     }
 
     #[test]
-    fn nothing_fits_into_boxes_too_small() {
+    fn fails_with_boxes_that_are_too_small() {
         assert_eq!(first_fit(&[6, 5, 4], 2, 8), None);
     }
 
     #[test]
-    fn finds_the_smallest_boxes() {
+    fn finds_the_smallest_box_size() {
         let shares = multifit(&[5, 5, 4, 4, 3, 3, 3], 3, 9, 11).map(|shares| shares.longest());
         assert_eq!(shares, Some(9));
     }

@@ -1,15 +1,15 @@
-//! Longest first: each item, from long to short, goes to the node that is least busy.
+//! Longest first: assigns items, from longest to shortest, to the least loaded node.
 //!
-//! Graham's rule of 1969. It is the start of every plan, and what the guarantee rests on; the
-//! other steps only ever shorten it.
+//! Graham's rule (1969). It is the start of every plan and the basis of the guarantee; all later
+//! steps only shorten it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::shares::Shares;
 
-/// Places weights sorted from long to short. Equally busy nodes are told apart by how many items
-/// they hold, then by number.
+/// Assigns weights sorted from longest to shortest. Ties go to the node with fewer items, then to
+/// the one with the lower number.
 pub(crate) fn longest_first(descending: &[u64], nodes: usize) -> Shares {
     let mut shares = Shares::empty(nodes);
     let mut idle: BinaryHeap<Reverse<(u64, usize, usize)>> =
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn least_busy_node_takes_the_next_longest() {
+    fn assigns_the_next_longest_to_the_least_loaded_node() {
         let shares = longest_first(&[5, 4, 3, 3, 3], 2);
         assert_eq!(shares.items, [vec![0, 3], vec![1, 2, 4]]);
         assert_eq!(shares.loads, [8, 10]);

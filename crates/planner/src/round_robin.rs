@@ -1,9 +1,9 @@
-//! The plan that needs no history: sorted, then dealt like cards.
+//! Assigns sorted items to nodes in turn.
 //!
-//! This is what the client falls back to without a server. Every node of a build computes it alone
-//! from its own copy of the list, so it must depend on nothing but the list.
+//! The client's fallback plan without a server. Every node of a build computes it from its own copy
+//! of the list, so it must depend on nothing else.
 
-/// Item `i` in sorted order goes to node `i mod nodes`; 0 nodes count as 1.
+/// Item `i` in sorted order goes to node `i mod nodes`. 0 nodes count as 1.
 pub fn round_robin<T: Ord>(mut items: Vec<T>, nodes: usize) -> Vec<Vec<T>> {
     let nodes = nodes.max(1);
     items.sort_unstable();
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deals_in_sorted_order() {
+    fn assigns_in_sorted_order() {
         assert_eq!(
             round_robin(vec!["c", "a", "e", "b", "d"], 2),
             [vec!["a", "c", "e"], vec!["b", "d"]]

@@ -1,40 +1,39 @@
-//! The front door: items of any kind become nodes.
+//! Splits items of any type.
 //!
-//! Puts the items in an order that does not depend on how they came, hands their weights to
-//! `balance`, compares the outcome with the plain round-robin, and deals the items out. It decides
-//! nothing about balance itself.
+//! Sorts the items, so that their input order does not matter, balances their weights, and compares
+//! the result with a round-robin plan.
 
 use crate::balance::balance;
 use crate::shares::Shares;
 
-/// Something to place, and how long it is expected to take.
+/// An item and its expected duration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Item<T> {
-    /// What is placed. Its order breaks ties between equal weights and sorts every node.
+    /// Its order breaks ties between equal weights and sorts the items of a node.
     pub value: T,
-    /// Its size in any unit, the same for all items of a plan: here microseconds.
+    /// In any unit, the same for all items of a plan; usually microseconds.
     pub weight: u64,
 }
 
-/// One node's share of the items.
+/// The share of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node<T> {
-    /// In the order of their values. Runners read a list in path order as people do, and the
-    /// examples of one file stay together, so its set-up runs once.
+    /// Ordered by value: a list in path order is readable, and keeps the examples of a file
+    /// together, so that its set-up runs once.
     pub items: Vec<Item<T>>,
-    /// Sum of the weights; stays at `u64::MAX` instead of overflowing.
+    /// The sum of the weights; saturates.
     pub total: u64,
 }
 
-/// Splits the items so that the longest node is as short as we can make it.
+/// Splits the items so that the longest node is as short as possible.
 ///
-/// - Every item is in exactly one node. There are exactly `nodes` nodes, empty ones included;
-///   0 counts as 1, because leaving items out is never right.
-/// - The plan depends on the items alone, not on their order.
+/// - Every item is in exactly one node. There are exactly `nodes` nodes, including empty ones; 0
+///   counts as 1, because no item may be lost.
+/// - The plan depends on the items only, not on their order.
 /// - The longest node is never longer than with [`round_robin`](crate::round_robin), and at most
-///   `4/3 - 1/(3 * nodes)` times the best possible one (Graham 1969). In practice it is within a
-///   few millionths of [`lower_bound`](crate::lower_bound).
-/// - Items of equal weight are spread by count, items of weight 0 too.
+///   `4/3 - 1/(3 * nodes)` times the optimum (Graham 1969). In practice it is within a few
+///   millionths of [`lower_bound`](crate::lower_bound).
+/// - Items of equal weight, including 0, are spread evenly by count.
 pub fn split<T: Ord>(mut items: Vec<Item<T>>, nodes: usize) -> Vec<Node<T>> {
     let nodes = nodes.max(1);
     items.sort_unstable_by(|a, b| a.value.cmp(&b.value).then(a.weight.cmp(&b.weight)));
@@ -60,7 +59,7 @@ pub fn split<T: Ord>(mut items: Vec<Item<T>>, nodes: usize) -> Vec<Node<T>> {
     plan
 }
 
-/// The node of each weight, the weights being in the order of their items' values.
+/// The node of each weight. The weights are ordered by the values of their items.
 fn assign(weights: &[u64], nodes: usize) -> Vec<usize> {
     let mut ranked: Vec<(u64, usize)> = weights
         .iter()
@@ -78,18 +77,18 @@ fn assign(weights: &[u64], nodes: usize) -> Vec<usize> {
             node_of[ranked[rank].1] = node;
         }
     }
-    let deal: Vec<usize> = (0..weights.len())
+    let in_turn: Vec<usize> = (0..weights.len())
         .map(|position| position % nodes)
         .collect();
-    if longest(weights, &deal, nodes) < longest(weights, &node_of, nodes) {
-        return deal;
+    if longest(weights, &in_turn, nodes) < longest(weights, &node_of, nodes) {
+        return in_turn;
     }
-    deal_weightless(weights, &shares, nodes, &mut node_of);
+    assign_weightless(weights, &shares, nodes, &mut node_of);
     node_of
 }
 
-/// Deals the items of weight 0 in turn, the least busy node first.
-fn deal_weightless(weights: &[u64], shares: &Shares, nodes: usize, node_of: &mut [usize]) {
+/// Assigns items of weight 0 in turn, starting with the least loaded node.
+fn assign_weightless(weights: &[u64], shares: &Shares, nodes: usize, node_of: &mut [usize]) {
     let mut turns: Vec<usize> = (0..nodes).collect();
     turns.sort_unstable_by_key(|&node| (shares.loads[node], shares.items[node].len(), node));
     let mut turn = turns.into_iter().cycle();
@@ -100,7 +99,7 @@ fn deal_weightless(weights: &[u64], shares: &Shares, nodes: usize, node_of: &mut
     }
 }
 
-/// The longest node's exact load; `u128` because 2^64 weights cannot overflow it.
+/// The exact load of the longest node. Fewer than 2^64 weights cannot overflow `u128`.
 fn longest(weights: &[u64], node_of: &[usize], nodes: usize) -> u128 {
     let mut loads = vec![0_u128; nodes];
     for (&weight, &node) in weights.iter().zip(node_of) {
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn no_items_is_empty_nodes() {
+    fn splits_no_items_into_empty_nodes() {
         assert_eq!(
             plan(&[], 3),
             vec![
@@ -154,32 +153,32 @@ mod tests {
     }
 
     #[test]
-    fn no_nodes_counts_as_one_so_that_nothing_is_lost() {
+    fn treats_zero_nodes_as_one() {
         assert_eq!(plan(&[1, 2], 0).len(), 1);
         assert_eq!(plan(&[1, 2], 0)[0].total, 3);
         assert_eq!(plan(&[], 0).len(), 1);
     }
 
     #[test]
-    fn more_nodes_than_items_leaves_nodes_empty() {
+    fn leaves_nodes_empty_with_fewer_items() {
         assert_eq!(totals(&[5, 7], 4), [0, 0, 5, 7]);
         assert_eq!(totals(&[9], 3), [0, 0, 9]);
     }
 
     #[test]
-    fn longest_first_alone_would_miss_this() {
+    fn improves_on_longest_first() {
         assert_eq!(totals(&[3, 3, 2, 2, 2], 2), [6, 6]);
         assert_eq!(totals(&[5, 5, 4, 4, 3, 3, 3], 3), [9, 9, 9]);
     }
 
     #[test]
-    fn equal_weights_are_spread_by_count() {
+    fn spreads_equal_weights_by_count() {
         assert_eq!(counts(&[7; 10], 4), [2, 2, 3, 3]);
         assert_eq!(counts(&[0; 10], 4), [2, 2, 3, 3]);
     }
 
     #[test]
-    fn weightless_items_are_spread_beside_the_others() {
+    fn spreads_weightless_items_evenly() {
         let mut weights = vec![0; 9];
         weights.extend([100, 1, 1]);
         let plan = plan(&weights, 3);
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_weights_do_not_overflow() {
+    fn huge_weights_do_not_overflow() {
         let plan = plan(&[u64::MAX, u64::MAX, u64::MAX, u64::MAX - 1, 1, 0], 2);
         assert_eq!(plan.iter().map(|node| node.items.len()).sum::<usize>(), 6);
         assert!(
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_lists_its_items_by_value() {
+    fn sorts_items_of_a_node_by_value() {
         let items = ["spec/c", "spec/a", "spec/d", "spec/b"].map(|value| Item { value, weight: 1 });
         let plan = split(items.to_vec(), 1);
         let values: Vec<&str> = plan[0].items.iter().map(|item| item.value).collect();

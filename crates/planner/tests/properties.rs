@@ -1,4 +1,4 @@
-//! What holds for every suite: nothing is lost, order does not matter, the longest node is short.
+//! Properties of plans: no lost items, independence of order, short longest nodes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use test_engine_planner::{
     split, split_by_file,
 };
 
-/// Weights as suites have them, with many ties and zeros, or wildly apart.
+/// Realistic weights with many ties and zeros, or of very different sizes.
 fn weights(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<u64>> {
     let weight = prop_oneof![2 => 0_u64..10, 3 => 0_u64..1_000, 3 => 0_u64..1 << 40];
     vec(weight, count)
@@ -26,7 +26,7 @@ fn longest<T>(plan: &[Node<T>]) -> u64 {
     plan.iter().map(|node| node.total).max().unwrap_or_default()
 }
 
-/// The best plan by trying all of them.
+/// The optimum by brute force.
 fn optimum(weights: &[u64], nodes: usize) -> u64 {
     fn place(weights: &[u64], loads: &mut Vec<u64>) -> u64 {
         let Some((weight, rest)) = weights.split_first() else {
@@ -83,11 +83,14 @@ proptest! {
         prop_assert!(longest(&split(items(&weights), nodes)) <= dealt.unwrap_or_default());
     }
 
-    // Graham: when the item that ends last is not among the `nodes` longest, it weighs at most half
-    // of the bound (two such items share a node in any plan), and before it was placed no node was
-    // above the mean. Trades only shorten.
+    // Graham: if the item that ends last is not among the `nodes` longest, it weighs at most half
+    // of the bound (two such items share a node in any plan), and before it was assigned no node
+    // was above the mean. Trades only shorten.
     #[test]
-    fn within_three_halves_of_the_lower_bound(weights in weights(0..200), nodes in 1_usize..40) {
+    fn longest_node_is_within_three_halves_of_the_bound(
+        weights in weights(0..200),
+        nodes in 1_usize..40,
+    ) {
         let bound = u128::from(lower_bound(&weights, nodes));
         let longest = u128::from(longest(&split(items(&weights), nodes)));
         let nodes = nodes as u128;
@@ -101,12 +104,12 @@ proptest! {
     }
 
     #[test]
-    fn the_best_plan_for_small_suites(weights in weights(0..8), nodes in 1_usize..5) {
+    fn small_plans_are_optimal(weights in weights(0..8), nodes in 1_usize..5) {
         prop_assert_eq!(longest(&split(items(&weights), nodes)), optimum(&weights, nodes));
     }
 
     #[test]
-    fn items_of_one_weight_are_spread_by_count(
+    fn spreads_items_of_one_weight_by_count(
         weight in 0_u64..1 << 50, count in 0_usize..200, nodes in 1_usize..20,
     ) {
         let plan = split(items(&vec![weight; count]), nodes);
@@ -116,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn weightless_items_are_spread_by_count(
+    fn spreads_weightless_items_by_count(
         weights in weights(0..40), idle in 0_usize..40, nodes in 1_usize..9,
     ) {
         let mut weights: Vec<u64> = weights.into_iter().map(|weight| weight + 1).collect();
@@ -129,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn a_target_is_met_or_cannot_be(
+    fn meets_the_target_if_possible(
         weights in weights(1..60), target in 0_u64..1 << 42, most in 1_usize..20,
     ) {
         let nodes = nodes_for_target(&weights, target, most);
@@ -142,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn the_fewest_nodes_for_small_suites(
+    fn finds_the_fewest_nodes_for_small_suites(
         weights in weights(1..7), target in 0_u64..2_000, most in 1_usize..5,
     ) {
         let fewest = (1..=most.min(weights.len()))
@@ -153,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn as_many_as_help_and_no_more(weights in weights(1..7), most in 1_usize..5) {
+    fn uses_only_nodes_that_help(weights in weights(1..7), most in 1_usize..5) {
         prop_assume!(weights.iter().any(|&weight| weight > 0));
         let best = optimum(&weights, most);
         let fewest = (1..=most).find(|&nodes| optimum(&weights, nodes) == best);
@@ -161,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn parts_of_files_are_planned_once_each_and_loading_is_charged(
+    fn plans_each_part_once_and_charges_loading(
         parts in vec((0_usize..6, 0_u64..1_000), 0..60), nodes in 0_usize..9, load in 0_u64..300,
     ) {
         let (items, file_of) = parts_of_files(&parts);
@@ -185,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn order_of_parts_does_not_matter(
+    fn part_order_does_not_matter(
         parts in vec((0_usize..6, 0_u64..1_000), 0..40), nodes in 1_usize..9, load in 0_u64..300,
         seed in any::<usize>(),
     ) {
@@ -198,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn an_estimate_lies_among_its_samples(samples in samples()) {
+    fn estimates_lie_among_their_samples(samples in samples()) {
         let estimate = estimate(&samples).unwrap();
         let micros = samples.iter().map(|sample| sample.duration);
         prop_assert!(estimate.duration >= micros.clone().min().unwrap());
@@ -207,9 +210,10 @@ proptest! {
         prop_assert!((1..=runs).contains(&estimate.samples));
     }
 
-    // However long the run took that hung: it is one of at least four, and twice the usual at most.
+    // However long the outlier is: it is one of at least four samples, and limited to twice the
+    // median.
     #[test]
-    fn one_outlier_moves_an_estimate_by_little(
+    fn limits_one_outlier(
         usual in vec(90_u64..110, 4..20), place in any::<usize>(), hung in 110_u64..1 << 60,
     ) {
         let steady = estimate(&aged(&usual)).unwrap().duration.get();
@@ -226,21 +230,21 @@ proptest! {
     }
 
     #[test]
-    fn order_of_samples_does_not_matter(samples in samples().prop_shuffle()) {
+    fn sample_order_does_not_matter(samples in samples().prop_shuffle()) {
         let mut sorted = samples.clone();
         sorted.sort_by_key(|sample| sample.age);
         prop_assert_eq!(estimate(&samples), estimate(&sorted));
     }
 }
 
-/// Items numbered in order, and the file of each; the first file is none.
+/// Numbered items and their files; the first file means no file.
 fn parts_of_files(parts: &[(usize, u64)]) -> (Vec<Item<usize>>, Vec<Option<usize>>) {
     let weights: Vec<u64> = parts.iter().map(|&(_, weight)| weight).collect();
     let file_of = parts.iter().map(|&(file, _)| (file > 0).then_some(file));
     (items(&weights), file_of.collect())
 }
 
-/// The plan with totals that are added up here: weights, and each file once.
+/// The plan with recomputed totals: weights, and each file once.
 fn charged(plan: &[Node<usize>], load: u64, file_of: &[Option<usize>]) -> Vec<Node<usize>> {
     plan.iter()
         .map(|node| {
@@ -274,7 +278,7 @@ fn samples() -> impl Strategy<Value = Vec<Sample>> {
     })
 }
 
-/// One run each, the newest first.
+/// One run each, newest first.
 fn aged(micros: &[u64]) -> Vec<Sample> {
     (0..)
         .zip(micros)

@@ -1,12 +1,9 @@
-//! How close plans come to the lower bound, per shape of suite, against the figures we promise.
+//! Asserts how close plans come to the lower bound, by shape of suite.
 //!
-//! The promise: within 0.5% with 20 items a node or more, within 2% with 4. What is measured is far
-//! better (see `docs/design/planning.md`); the goals are asserted too, a little above them.
+//! The promise is 0.5% with at least 20 items per node and 2% with 4. Measured ratios are far
+//! better (`docs/design/planning.md`), so the tests assert limits slightly above those.
 
-#![expect(
-    clippy::cast_precision_loss,
-    reason = "durations of suites fit a double"
-)]
+#![expect(clippy::cast_precision_loss, reason = "durations of suites fit an f64")]
 
 use test_engine_planner::{Item, lower_bound, split};
 
@@ -43,7 +40,7 @@ fn assert_within(limit: f64, sizes: &[(usize, usize)], seeds: u64) {
 }
 
 #[test]
-fn many_items_a_node() {
+fn plans_with_many_items_per_node_are_within_limits() {
     let sizes = [
         (200, 2),
         (200, 10),
@@ -56,16 +53,16 @@ fn many_items_a_node() {
 }
 
 #[test]
-fn large_suites() {
+fn plans_of_large_suites_are_within_limits() {
     assert_within(1.001, &[(100_000, 50), (100_000, 200), (200_000, 1_000)], 1);
 }
 
 #[test]
-fn four_items_a_node() {
+fn plans_with_four_items_per_node_are_within_limits() {
     assert_within(1.005, &[(200, 50), (800, 200), (4_000, 1_000)], 4);
 }
 
 #[test]
-fn more_nodes_than_items_is_bounded_by_the_longest() {
+fn longest_item_bounds_plans_with_many_nodes() {
     assert_within(1.0, &[(20, 20), (20, 1_000), (1, 8)], 4);
 }

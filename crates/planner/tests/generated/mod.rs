@@ -1,18 +1,16 @@
-//! Made-up suites for tests, benches and examples: the same from the same seed.
+//! Generated suites for tests, benchmarks and examples, reproducible by seed.
 //!
-//! The shapes are those that real suites come near: most tests short and a few very long
-//! (lognormal), a heavier tail still (Pareto), and no tail at all (uniform).
+//! The shapes resemble real suites: mostly short tests and a few very long ones (lognormal), a
+//! heavier tail (Pareto), and no tail (uniform).
 
-/// Random numbers from a seed (SplitMix64). Not for secrets.
+/// Random numbers from a seed (SplitMix64). Not cryptographically secure.
 pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    /// The same seed gives the same numbers.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// From 0 to `u64::MAX`.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -21,31 +19,31 @@ impl Numbers {
         mixed ^ (mixed >> 31)
     }
 
-    /// Above 0, at most 1.
+    /// Greater than 0, at most 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
     pub(crate) fn unit(&mut self) -> f64 {
         ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Normal, mean 0, deviation 1 (Box and Muller).
+    /// Normally distributed with mean 0 and standard deviation 1 (Box–Muller).
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * self.unit().ln()).sqrt();
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 }
 
-/// How the durations of a suite are spread.
+/// The distribution of durations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shape {
-    /// `exp(deviation * normal)`.
+    /// `exp(deviation * normal)`
     Lognormal(f64),
-    /// Exponent of the tail.
+    /// With this exponent.
     Pareto(f64),
-    /// Anything from nothing to the longest, equally likely.
+    /// Up to the maximum.
     Uniform,
 }
 
-/// The shapes that quality is measured on.
+/// The shapes for measuring quality.
 pub(crate) const SHAPES: [Shape; 4] = [
     Shape::Lognormal(1.8),
     Shape::Lognormal(0.7),
@@ -53,14 +51,14 @@ pub(crate) const SHAPES: [Shape; 4] = [
     Shape::Uniform,
 ];
 
-/// Ten minutes: longer tests do not survive in practice.
+/// Ten minutes: longer tests are rare in practice.
 const LONGEST_MICROS: f64 = 600e6;
 
 /// Half a second, typical of a test file.
 const TYPICAL_MICROS: f64 = 500e3;
 
 impl Shape {
-    /// One duration in microseconds, 1 at least.
+    /// A duration in microseconds, at least 1.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -75,7 +73,6 @@ impl Shape {
         (factor * TYPICAL_MICROS).clamp(1.0, LONGEST_MICROS) as u64
     }
 
-    /// A suite of such durations.
     pub(crate) fn suite(self, count: usize, seed: u64) -> Vec<u64> {
         let mut numbers = Numbers::new(seed);
         (0..count).map(|_| self.micros(&mut numbers)).collect()

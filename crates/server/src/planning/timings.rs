@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use test_engine_duration::Micros;
-use test_engine_planner::{ENOUGH_SAMPLES, Estimate, Histories, Sample, choose};
+use test_engine_planner::{Estimate, Histories, MIN_BRANCH_SAMPLES, Sample, choose};
 use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId};
 
 use crate::selectors;
@@ -156,7 +156,7 @@ fn estimate(
         |run: &SelectorRun, branch: Option<BranchId>| branch.is_some() && run.branch == branch;
     let default_branch = samples(runs, |run| is_of(run, default));
     // Computed only if needed, which matters for a hundred thousand selectors.
-    let others = if default_branch.len() < ENOUGH_SAMPLES {
+    let others = if default_branch.len() < MIN_BRANCH_SAMPLES {
         let mut seen = HashSet::new();
         samples(runs, |run| {
             !is_of(run, default) && !is_of(run, own) && seen.insert(run.branch)
