@@ -7,39 +7,44 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
 pub struct PlanRequest {
     /// The runner's name, such as `rspec`.
+    #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required))]
     pub runner: String,
     /// Shared by all nodes of a build; `BUILD_ID/STEP_ID` by default.
+    #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required))]
     pub identifier: String,
     /// Number of nodes; 0 if `max_parallelism` lets the server choose.
+    #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000))]
     pub parallelism: i64,
     /// Maximum number of nodes if the server chooses.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000))]
     pub max_parallelism: Option<i64>,
     /// Desired seconds per node.
     #[serde(
+        default,
         skip_serializing_if = "Option::is_none",
         serialize_with = "integer_if_possible"
     )]
     pub target_time: Option<f64>,
     /// May be empty.
+    #[serde(default)]
     pub branch: String,
     /// The path from the repository root to the project, if the user set one.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub location_prefix: String,
     /// The tests to split.
+    #[serde(default)]
     pub tests: PlanTests,
     /// Which of the tests to select.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
     /// Facts about the commit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, serde_json::Value>>,
 }
 
@@ -145,29 +150,30 @@ pub struct Selection {
 /// The response to both `GET` and `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
 pub struct Plan {
     /// As requested.
+    #[serde(default)]
     pub identifier: String,
     /// Number of nodes.
+    #[serde(default)]
     pub parallelism: i64,
     /// Always empty here, but clients expect the key.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub experiment: String,
     /// One per node, keyed by its number in decimal. Empty if the server could not plan.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub tasks: BTreeMap<String, Task>,
     /// Their failures do not fail the build.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub muted_tests: Vec<TestIdentity>,
     /// Left out of `tasks`.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub skipped_tests: Vec<TestIdentity>,
     /// The defaults behind the estimates; `{}` for a single node.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub timing_metadata: TimingMetadata,
     /// Fraction of the cases with history, from 0 to 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub known_timings_ratio: Option<f64>,
 }
@@ -291,17 +297,19 @@ pub struct TestFilesRequest {
 /// `POST …/test_plan_metadata`: the outcome of a node's run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
 pub struct PlanMetadataRequest {
     /// Of the client.
+    #[serde(default)]
     pub version: String,
     /// The client's settings. They identify the plan and the node.
+    #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required, value_type = Object))]
     pub env: crate::EnvPayload,
     /// Start and end of each attempt; empty for a node without tests.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub timeline: Vec<TimelineEvent>,
     /// Number of tests by outcome.
+    #[serde(default)]
     pub statistics: Statistics,
 }
 
