@@ -6,6 +6,7 @@
 mod backfill;
 mod env;
 mod errors;
+mod node_reports;
 mod plans;
 mod suites;
 mod tests_api;
@@ -14,6 +15,10 @@ mod uploads;
 pub use backfill::{BackfillMetadata, PresignedForm, PresignedUpload};
 pub use env::EnvPayload;
 pub use errors::ErrorBody;
+pub use node_reports::{
+    ExcuseReason, ExcusedTest, NodeReport, NodeState, PlanSource, Population, TargetOutcome,
+    TargetReport,
+};
 pub use plans::{
     Case, CaseFormat, FilePath, FilterTestsRequest, FilterTestsResponse, FilteredTest, Plan,
     PlanMetadataRequest, PlanRequest, PlanTests, Selection, SelectorValue, Statistics, Task,

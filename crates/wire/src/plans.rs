@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Population;
+
 /// `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -134,6 +136,24 @@ pub struct Case {
     /// Number of runs behind the estimate, 0 for a default; only in responses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing_sample_size: Option<i64>,
+    /// Number of distinct tests with results in the latest complete run of the default branch, or
+    /// of the plan's branch. Only in responses of this project's server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_tests: Option<u64>,
+}
+
+impl Case {
+    /// What the runner is started with: the selector's value, or the path.
+    pub fn target(&self) -> &str {
+        let choices = match self.format {
+            CaseFormat::Selector => [&self.value, &self.path, &self.identifier],
+            CaseFormat::File | CaseFormat::Example | CaseFormat::Test => {
+                [&self.path, &self.identifier, &self.value]
+            }
+        };
+        let first = choices.into_iter().find(|text| !text.is_empty());
+        first.map_or("", String::as_str)
+    }
 }
 
 /// Requests a part of the tests only.
@@ -176,6 +196,12 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub known_timings_ratio: Option<f64>,
+    /// Calls beyond the hosted product's that this server offers, such as `node_reports`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// The targets of the request that created the plan; sent by this project's server only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<Population>,
 }
 
 /// One node's share.

@@ -1,0 +1,18 @@
+//! Decides whether every test of a build ran, from its plan and the reports of its nodes.
+//!
+//! Values in, values out: the server and `bktec verify` compute the same verdict from the same
+//! input. A verdict is [`Verdict::Complete`] only if every target that any node discovered or was
+//! given is known to have run to its end; whatever cannot be proven is a [`Finding`] that fails.
+
+mod account;
+mod finding;
+mod group;
+mod input;
+mod jobs;
+mod population;
+
+pub use account::{Accounting, Verdict, account};
+pub use finding::{Finding, VanishedTest};
+pub use group::{GroupAccounting, NodeRow};
+pub use input::Input;
+pub use population::population_digest;

@@ -1,0 +1,164 @@
+//! `POST …/test_plan/node_reports`: a node's share and what it ran. The hosted product has no such
+//! call, so clients send it only to servers whose plans list the feature `node_reports`.
+
+use serde::{Deserialize, Serialize};
+
+/// One job's report. Sent when tests start, when they end, and after a fatal error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct NodeReport {
+    /// Identifier of the plan.
+    pub identifier: String,
+    /// Plans of one build share it, also those of different steps.
+    pub build_id: String,
+    /// Separates the legs of a matrix build that share a plan; empty if there is no matrix.
+    pub group: String,
+    /// Index of the node, from 0. A job that runs missing targets afterwards uses `parallelism`.
+    pub node: u32,
+    /// Number of nodes of the step.
+    pub parallelism: u32,
+    /// How often the CI retried the job; the report of the latest retry counts.
+    pub job_retry_count: u32,
+    /// The CI's identifier of the job; two jobs with one node index have different ones.
+    pub job_id: String,
+    /// How far the job got.
+    pub state: NodeState,
+    /// Origin of the node's share.
+    pub plan_source: PlanSource,
+    /// Name of the test runner.
+    pub runner: String,
+    /// The targets that the node discovered.
+    pub population: Population,
+    /// The node's share, each target once.
+    pub targets: Vec<TargetReport>,
+    /// Tests whose failures do not count or that did not run, with the reason.
+    pub excused_tests: Vec<ExcusedTest>,
+    /// The results contain a focused test (`.only`, `fit`), which keeps other tests from running.
+    pub has_focus: bool,
+    /// Exit code of the job; absent in a start report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339; absent in a start report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<String>,
+}
+
+/// How far a job got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// Its share is known and tests start.
+    #[default]
+    Started,
+    /// It ended with an error before all targets had their attempts.
+    Failed,
+    /// All attempts are over.
+    Finished,
+}
+
+/// Origin of a node's share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PlanSource {
+    /// The server's plan.
+    #[default]
+    Server,
+    /// A plan file that an earlier step wrote.
+    File,
+    /// The node's own split, without the server.
+    Fallback,
+}
+
+/// The targets that discovery, or a list file, yielded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Population {
+    /// SHA-256 in hexadecimal over the distinct values in byte order, without location prefix and
+    /// leading `./`, each followed by a line feed.
+    pub digest: String,
+    /// Number of targets.
+    pub count: u64,
+    /// Targets that the request which created the plan lacked; at most 1,000 are named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only_here: Vec<String>,
+    /// Number of targets that the request lacked, including those that are not named.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub only_here_count: u64,
+}
+
+/// One target of a node's share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct TargetReport {
+    /// As in the plan, with the location prefix.
+    pub value: String,
+    /// Whether the plan gave it to this node.
+    pub planned: bool,
+    /// Number of distinct tests with a result.
+    pub tests: u64,
+    /// Number of tests that are expected of it, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_tests: Option<u64>,
+    /// All attempts considered.
+    pub outcome: TargetOutcome,
+    /// Number of tests that failed in the last attempt and are not muted.
+    pub failed: u64,
+}
+
+/// How a target ended, all attempts considered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TargetOutcome {
+    /// The runner was not started with it, or not to its end.
+    #[default]
+    NotRun,
+    /// It ran and left no results.
+    NoResults,
+    /// It has results, but fewer than expected and an early stop cannot be excluded.
+    Incomplete,
+    /// Every test expected of it has a result.
+    Complete,
+}
+
+/// A test that does not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct ExcusedTest {
+    /// Its group; may be empty.
+    pub scope: String,
+    /// Its name.
+    pub name: String,
+    /// Why it does not count.
+    pub reason: ExcuseReason,
+}
+
+/// Why a test does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ExcuseReason {
+    /// It ran and failed, and is muted.
+    #[default]
+    Muted,
+    /// The plan left it out.
+    Skipped,
+    /// Test selection left it out.
+    NotSelected,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
