@@ -32,7 +32,7 @@ pub use base::{RunnerBase, RunnerSettings};
 pub use definition::{Definition, Features, Naming};
 pub use error::{Result, RunnerError};
 pub use feature_table::{at_a_glance, feature_table};
-pub use parsed_results::{Observed, ParsedResults, ResultTrust, TestKey};
+pub use parsed_results::{Observed, ParsedResults, ResultTrust, StopPolicy, TestKey};
 pub use runner::Runner;
 pub(crate) use targets::target;
 

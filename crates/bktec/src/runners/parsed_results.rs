@@ -49,6 +49,19 @@ pub struct ParsedResults {
     pub unusable: Vec<String>,
     /// Why tests may not have run: the runner is configured to stop at failures, and did.
     pub stopped_early: Option<String>,
+    /// Evidence that tests did not run. Such tests are not in `tests`.
+    pub shortfalls: Vec<Shortfall>,
+    /// A focused test (`.only`, `fit`) kept others from running.
+    pub has_focus: bool,
+}
+
+/// Evidence that tests which were to run did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// A target, or a path as in [`TestKey::path`]. `None` if tests of any target may be missing.
+    pub path: Option<String>,
+    /// A sentence without the full stop.
+    pub reason: String,
 }
 
 impl ParsedResults {
@@ -63,9 +76,20 @@ impl ParsedResults {
                 .collect(),
             errors_outside_tests: report.errors_outside_tests,
             unusable: report.invalid.into_iter().map(|bad| bad.message).collect(),
-            stopped_early: None,
+            ..Self::default()
         }
     }
+}
+
+/// Whether a fail-fast setting can keep tests from running after a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopPolicy {
+    /// The user's command line has such an option.
+    Requested { option: String },
+    /// The command line has an option that overrides every setting, or there is no such setting.
+    Overridden,
+    /// A setting somewhere may be in effect.
+    Possible,
 }
 
 /// How far a result file can be trusted, given the runner's exit code.

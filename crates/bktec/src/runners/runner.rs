@@ -7,7 +7,8 @@ use test_engine_wire::Case;
 
 use super::targets::{self, sorted, unique};
 use super::{
-    Definition, Naming, ParsedResults, Result, ResultTrust, RunnerBase, RunnerError, TestKey, base,
+    Definition, Naming, ParsedResults, Result, ResultTrust, RunnerBase, RunnerError, StopPolicy,
+    TestKey, base,
 };
 use crate::command_template::CommandTemplate;
 use crate::process::{CommandLine, ExecutionEnv, Output};
@@ -99,6 +100,23 @@ pub trait Runner {
             Some(codes) if !codes.contains(&code) => ResultTrust::Unusable,
             _ => ResultTrust::Complete,
         }
+    }
+
+    /// Called before each start of the runner.
+    fn prepare_attempt(&self) {}
+
+    /// Adds evidence from beside the result file, or from the exit code, that tests did not run.
+    fn add_evidence(&self, _parsed: &mut ParsedResults, _code: i32) {}
+
+    /// `command`, with an option that overrides fail-fast settings where the runner has one and the
+    /// command line can take it.
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        (command, StopPolicy::Possible)
+    }
+
+    /// Whether the runner documents this exit code for `failed` failed tests and nothing else.
+    fn reports_failed_tests(&self, code: i32, _failed: usize) -> bool {
+        code == 1
     }
 
     /// Why the results are unusable after this exit code: a sentence without the full stop.

@@ -145,6 +145,8 @@ pub(crate) fn plan(
         skipped_tests: inputs.skipped,
         timing_metadata,
         known_timings_ratio,
+        features: Vec::new(),
+        population: None,
     }
 }
 
