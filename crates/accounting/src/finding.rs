@@ -14,7 +14,7 @@ pub struct VanishedTest {
     pub name: String,
 }
 
-/// One observation about a build. [`Finding::is_failure`] says whether it makes the build incomplete.
+/// One observation about a build. [`Finding::is_failure`]: whether it makes the build incomplete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Finding {

@@ -72,11 +72,13 @@ impl TargetFacts<'_> {
 }
 
 pub(crate) fn account_group(group: &str, input: &Input<'_>) -> GroupAccounting {
-    let reports = input.reports.iter().filter(|report| report.group == group);
-    let nodes = latest_per_node(reports);
-    let targets = collect_targets(input.plan, &nodes);
+    let of_group = |report: &&NodeReport| report.group == group;
+    let reports: Vec<&NodeReport> = input.reports.iter().filter(of_group).collect();
+    let nodes = latest_per_node(reports.iter().copied());
+    let targets = collect_targets(input.plan, &reports, &nodes);
     let mut findings = target_findings(&targets, input);
     findings.extend(node_findings(input, &nodes, &targets));
+    findings.extend(population_findings(input, &reports, &targets));
     let tests = targets
         .values()
         .filter_map(|facts| facts.best())
@@ -103,8 +105,10 @@ pub(crate) fn account_group(group: &str, input: &Input<'_>) -> GroupAccounting {
 }
 
 /// Every target that must run: those of the plan, of every share, and those only one node found.
+/// Reports that a retry superseded name targets as well, but prove nothing to have run.
 fn collect_targets<'a>(
     plan: Option<&'a Plan>,
+    reports: &[&'a NodeReport],
     nodes: &BTreeMap<u32, Vec<&'a NodeReport>>,
 ) -> BTreeMap<&'a str, TargetFacts<'a>> {
     let mut targets: BTreeMap<&str, TargetFacts<'_>> = BTreeMap::new();
@@ -126,9 +130,12 @@ fn collect_targets<'a>(
                     facts.ran.push((*node, target));
                 }
             }
-            for value in &report.population.only_here {
-                targets.entry(value).or_default();
-            }
+        }
+    }
+    for report in reports {
+        let shares = report.targets.iter().map(|target| &target.value);
+        for value in report.population.only_here.iter().chain(shares) {
+            targets.entry(value).or_default();
         }
     }
     targets
@@ -178,14 +185,14 @@ fn node_findings(
     targets: &BTreeMap<&str, TargetFacts<'_>>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let coverage = Coverage::new(input.plan, nodes, targets);
+    let targets_digest = population_digest(targets.keys().copied());
     // Without a plan, only a digest equal to that of the targets seen proves that a silent node had
     // no target of its own.
     let all_shares_known = input.plan.is_some()
         || nodes
             .values()
             .flatten()
-            .any(|report| report.population.digest == coverage.targets_digest);
+            .any(|report| report.population.digest == targets_digest);
     for node in 0..parallelism(input.plan, nodes) {
         if !nodes.contains_key(&node) {
             findings.push(Finding::NodeSilent {
@@ -208,15 +215,32 @@ fn node_findings(
             if report.has_focus {
                 findings.push(Finding::Focus { node });
             }
-            let population = &report.population;
-            let is_covered = coverage.covers(report);
-            if !is_covered || coverage.differs(population) {
-                findings.push(Finding::PopulationDiffers {
-                    node,
-                    count: population.count,
-                    only_here: population.only_here.clone(),
-                    is_covered,
-                });
+        }
+    }
+    findings
+}
+
+/// Nodes that discovered other targets than the plan has. A retry does not supersede what its
+/// predecessor discovered: several jobs may have used one index.
+fn population_findings(
+    input: &Input<'_>,
+    reports: &[&NodeReport],
+    targets: &BTreeMap<&str, TargetFacts<'_>>,
+) -> Vec<Finding> {
+    let coverage = Coverage::new(input.plan, reports, targets);
+    let mut findings = Vec::new();
+    for report in reports {
+        let population = &report.population;
+        let is_covered = coverage.covers(report);
+        if !is_covered || coverage.differs(population) {
+            let finding = Finding::PopulationDiffers {
+                node: report.node,
+                count: population.count,
+                only_here: population.only_here.clone(),
+                is_covered,
+            };
+            if !findings.contains(&finding) {
+                findings.push(finding);
             }
         }
     }
@@ -234,13 +258,12 @@ struct Coverage<'a> {
 impl<'a> Coverage<'a> {
     fn new(
         plan: Option<&'a Plan>,
-        nodes: &BTreeMap<u32, Vec<&NodeReport>>,
+        reports: &[&NodeReport],
         targets: &BTreeMap<&str, TargetFacts<'_>>,
     ) -> Self {
         let population = plan.and_then(|plan| plan.population.as_ref());
-        let digests: BTreeSet<&str> = nodes
-            .values()
-            .flatten()
+        let digests: BTreeSet<&str> = reports
+            .iter()
             .map(|report| report.population.digest.as_str())
             .collect();
         Self {

@@ -1,5 +1,5 @@
-//! Simulates builds with random faults and checks the promise: no build in which a discovered target
-//! did not run gets the verdict "complete".
+//! Simulates builds with random faults and checks the promise: no build in which a discovered
+//! target did not run gets the verdict "complete".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -265,7 +265,11 @@ proptest! {
     }
 
     #[test]
-    fn a_build_without_faults_is_complete(nodes in 1..5_usize, universe in 5..30_usize, has_server: bool) {
+    fn a_build_without_faults_is_complete(
+        nodes in 1..5_usize,
+        universe in 5..30_usize,
+        has_server: bool,
+    ) {
         let job = Job {
             fate: Fate::Runs,
             has_server,
@@ -278,7 +282,11 @@ proptest! {
     }
 
     #[test]
-    fn a_lost_node_makes_a_build_incomplete(nodes in 2..5_usize, lost in 0..5_usize, has_server: bool) {
+    fn a_lost_node_makes_a_build_incomplete(
+        nodes in 2..5_usize,
+        lost in 0..5_usize,
+        has_server: bool,
+    ) {
         let mut jobs = vec![
             Job {
                 fate: Fate::Runs,
