@@ -56,6 +56,7 @@ pub(super) struct AttemptResults {
     pub(super) rules_out_retry: bool,
     /// Set for the first attempt; see `coverage`.
     pub(super) targets_without_results: Vec<String>,
+    pub(super) has_focus: bool,
     /// Planned tests are known not to have run, whatever the exit code is.
     pub(super) lacks_tests: bool,
 }
@@ -106,6 +107,7 @@ impl Attempt {
         }
         let results = &mut self.results;
         results.rules_out_retry |= trust != ResultTrust::Complete;
+        results.has_focus |= parsed.has_focus;
         results.tests.extend(parsed.tests);
         results
             .errors_outside_tests

@@ -8,11 +8,11 @@
 use std::collections::{BTreeSet, HashSet};
 
 use test_engine_results::Outcome;
-use test_engine_wire::Case;
 
+use super::targets::TargetIndex;
 use crate::discovery::Pattern;
-use crate::runners::paths::{file_of, without_dot_slash, without_example_id};
-use crate::runners::{Naming, Observed, Runner, target};
+use crate::runners::paths::{file_of, without_dot_slash};
+use crate::runners::{Naming, Observed, Runner};
 
 #[derive(Debug)]
 pub(super) struct Coverage<'c, 't> {
@@ -26,20 +26,26 @@ pub(super) struct Coverage<'c, 't> {
 }
 
 impl<'c, 't> Coverage<'c, 't> {
-    pub(super) fn of(runner: &dyn Runner, cases: &'c [Case], tests: &'t [Observed]) -> Self {
-        let naming = runner.naming();
-        let without_results = without_results(cases, tests, naming);
-        let expanded = expanded_as_globs(cases, &without_results, tests);
+    pub(super) fn of(runner: &dyn Runner, index: &TargetIndex<'c>, tests: &'t [Observed]) -> Self {
+        let found = Found::of(index, tests);
+        let expanded = expanded_as_globs(index, &found.without_results, tests);
         let expanded = expanded.into_iter().map(|(target, file)| {
             format!(
                 "{target} did not run, but {file} did: the path was expanded as a glob before it \
                  reached the runner"
             )
         });
-        let names = names_of(tests, naming);
-        let mut missed = runner.covered_by_directories(cases);
-        missed
-            .retain(|target| without_results.contains(target) && !names.contains(file_of(target)));
+        // A file may have run although only some of its tests are planned.
+        let files: HashSet<&str> = tests.iter().map(|test| file_of(&test.key.path)).collect();
+        let mut missed = runner.covered_by_directories(index.cases);
+        missed.retain(|target| {
+            let file = file_of(target);
+            let is_file = |ran: &&str| {
+                let rest = ran.strip_suffix(file);
+                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+            };
+            found.without_results.contains(target) && !files.iter().any(is_file)
+        });
         let missed = missed.into_iter().map(|target| {
             format!(
                 "{target} has no results: it was covered by a parent directory in the plan, but \
@@ -48,63 +54,50 @@ impl<'c, 't> Coverage<'c, 't> {
         });
         Self {
             missed: expanded.chain(missed).collect(),
-            unplanned_files: unplanned_files(cases, tests, naming),
-            without_results,
+            unplanned_files: found.unplanned_files.into_iter().collect(),
+            without_results: found.without_results,
         }
     }
 }
 
-fn without_results<'c>(cases: &'c [Case], tests: &[Observed], naming: Naming) -> Vec<&'c str> {
-    let names = names_of(tests, naming);
-    let mut paths: Vec<&str> = tests
-        .iter()
-        .map(|test| without_dot_slash(&test.key.path))
-        .collect();
-    paths.sort_unstable();
-    let has_results = |target: &str| {
-        let target = without_dot_slash(target);
-        names.contains(target) || is_directory_of(target, &paths) || target.ends_with("...")
-    };
-    let missing: Vec<&str> = cases
-        .iter()
-        .map(target)
-        .filter(|target| !has_results(target))
-        .collect();
-    if naming == Naming::RunnerSpecific && missing.len() == cases.len() && !tests.is_empty() {
-        Vec::new()
-    } else {
-        missing
-    }
+struct Found<'c, 't> {
+    without_results: Vec<&'c str>,
+    unplanned_files: BTreeSet<&'t str>,
 }
 
-fn unplanned_files<'t>(cases: &[Case], tests: &'t [Observed], naming: Naming) -> Vec<&'t str> {
-    if naming == Naming::RunnerSpecific {
-        return Vec::new();
+impl<'c, 't> Found<'c, 't> {
+    fn of(index: &TargetIndex<'c>, tests: &'t [Observed]) -> Self {
+        let mut has_results = vec![false; index.targets.len()];
+        let mut unplanned_files = BTreeSet::new();
+        let mut is_comparable = false;
+        for test in tests {
+            let targets = index.of_test(&test.key);
+            is_comparable |= !targets.is_empty();
+            let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
+            if targets.is_empty() && has_run && index.naming == Naming::AsTargets {
+                unplanned_files.insert(file_of(&test.key.path));
+            }
+            for number in targets {
+                has_results[number] = true;
+            }
+        }
+        is_comparable |= index.naming == Naming::AsTargets || tests.is_empty();
+        let without_results = index.targets.iter().enumerate();
+        let without_results = without_results
+            .filter(|(number, _)| !has_results[*number] && !index.contains_everything(*number))
+            .map(|(_, target)| target.value)
+            .filter(|_| is_comparable);
+        Self {
+            without_results: without_results.collect(),
+            unplanned_files,
+        }
     }
-    let targets = targets_of(cases);
-    let is_planned = |path: &str| {
-        let mut names = HashSet::new();
-        add_names(path, naming, &mut names);
-        let path = without_dot_slash(path);
-        let is_in_directory = || {
-            path.match_indices('/')
-                .any(|(at, _)| targets.contains(&path[..at]) || targets.contains(&path[..=at]))
-        };
-        !names.is_disjoint(&targets) || is_in_directory()
-    };
-    let files: BTreeSet<&str> = tests
-        .iter()
-        .filter(|test| matches!(test.outcome, Outcome::Passed | Outcome::Failed))
-        .filter(|test| !is_planned(&test.key.path))
-        .map(|test| file_of(&test.key.path))
-        .collect();
-    files.into_iter().collect()
 }
 
 /// The targets without results that, as globs, match a file that ran and is no target, with that
 /// file: a shell or the runner expanded one to the other.
 fn expanded_as_globs<'c, 't>(
-    cases: &'c [Case],
+    index: &TargetIndex<'c>,
     without_results: &[&'c str],
     tests: &'t [Observed],
 ) -> Vec<(&'c str, &'t str)> {
@@ -119,7 +112,11 @@ fn expanded_as_globs<'c, 't>(
     if globs.is_empty() {
         return Vec::new();
     }
-    let targets = targets_of(cases);
+    let targets: HashSet<&str> = index
+        .targets
+        .iter()
+        .map(|target| without_dot_slash(target.value))
+        .collect();
     let files: BTreeSet<&str> = tests.iter().map(|test| file_of(&test.key.path)).collect();
     let unplanned = || files.iter().filter(|file| !targets.contains(*file));
     globs
@@ -131,51 +128,10 @@ fn expanded_as_globs<'c, 't>(
         .collect()
 }
 
-fn targets_of(cases: &[Case]) -> HashSet<&str> {
-    cases
-        .iter()
-        .map(|case| without_dot_slash(target(case)))
-        .collect()
-}
-
-fn is_directory_of(target: &str, sorted_paths: &[&str]) -> bool {
-    let directory = format!("{}/", target.trim_end_matches('/'));
-    let at = sorted_paths.partition_point(|path| *path < directory.as_str());
-    sorted_paths
-        .get(at)
-        .is_some_and(|path| path.starts_with(&directory))
-}
-
-/// Every name that a target may have for the paths of these tests.
-fn names_of(tests: &[Observed], naming: Naming) -> HashSet<&str> {
-    let mut names = HashSet::new();
-    let mut last = "";
-    for test in tests {
-        // The results of one file are usually adjacent.
-        if test.key.path != last {
-            add_names(&test.key.path, naming, &mut names);
-            last = &test.key.path;
-        }
-    }
-    names
-}
-
-/// Adds a test's path and its file. If the runner has its own way of naming files, adds both
-/// relative to each parent directory as well.
-fn add_names<'p>(path: &'p str, naming: Naming, names: &mut HashSet<&'p str>) {
-    let path = without_dot_slash(path);
-    let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    for name in [path, in_file, without_example_id(in_file), file_of(path)] {
-        if names.insert(name) && naming == Naming::RunnerSpecific {
-            names.extend(name.match_indices('/').map(|(at, _)| &name[at + 1..]));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use test_engine_results::Outcome;
+    use test_engine_wire::Case;
 
     use super::*;
     use crate::runners::testing::{case, key};
@@ -192,8 +148,13 @@ mod tests {
         tests.collect()
     }
 
+    fn found<'c, 't>(cases: &'c [Case], tests: &'t [Observed], naming: Naming) -> Found<'c, 't> {
+        Found::of(&TargetIndex::new(cases, naming), tests)
+    }
+
     fn missing(targets: &[&str], paths: &[&str]) -> Vec<String> {
-        without_results(&cases(targets), &tests(paths), Naming::RunnerSpecific)
+        found(&cases(targets), &tests(paths), Naming::RunnerSpecific)
+            .without_results
             .into_iter()
             .map(str::to_owned)
             .collect()
@@ -202,16 +163,11 @@ mod tests {
     #[test]
     fn a_file_of_the_same_name_elsewhere_covers_only_runner_specific_names() {
         let (cases, tests) = (cases(&["a.test.js"]), tests(&["sub/a.test.js"]));
-        assert!(without_results(&cases, &tests, Naming::RunnerSpecific).is_empty());
-        assert_eq!(
-            without_results(&cases, &tests, Naming::AsTargets),
-            ["a.test.js"]
-        );
-        assert_eq!(
-            unplanned_files(&cases, &tests, Naming::AsTargets),
-            ["sub/a.test.js"]
-        );
-        assert!(unplanned_files(&cases, &tests, Naming::RunnerSpecific).is_empty());
+        let own = found(&cases, &tests, Naming::RunnerSpecific);
+        assert!(own.without_results.is_empty() && own.unplanned_files.is_empty());
+        let same = found(&cases, &tests, Naming::AsTargets);
+        assert_eq!(same.without_results, ["a.test.js"]);
+        assert!(same.unplanned_files.into_iter().eq(["sub/a.test.js"]));
     }
 
     #[rstest]
@@ -221,9 +177,9 @@ mod tests {
     #[case("e2e", "e2e/x/a.spec.js:7")]
     #[case("e2e/", "e2e/a.spec.js:7")]
     fn files_covered_by_a_target_are_planned(#[case] target: &str, #[case] path: &str) {
-        let tests = tests(&[path]);
-        let others = unplanned_files(&cases(&[target]), &tests, Naming::AsTargets);
-        assert_eq!(others, [""; 0]);
+        let (cases, tests) = (cases(&[target]), tests(&[path]));
+        let others = found(&cases, &tests, Naming::AsTargets).unplanned_files;
+        assert!(others.is_empty(), "{others:?}");
     }
 
     #[rstest]
@@ -258,8 +214,9 @@ mod tests {
         #[case] expected: &[(&str, &str)],
     ) {
         let (cases, tests) = (cases(targets), tests(paths));
-        let missing = without_results(&cases, &tests, Naming::AsTargets);
-        assert_eq!(expanded_as_globs(&cases, &missing, &tests), expected);
+        let missing = found(&cases, &tests, Naming::AsTargets).without_results;
+        let index = TargetIndex::new(&cases, Naming::AsTargets);
+        assert_eq!(expanded_as_globs(&index, &missing, &tests), expected);
     }
 
     #[test]

@@ -4,22 +4,25 @@ use std::collections::HashSet;
 
 use super::attempt::Attempt;
 use super::record::Record;
+use super::target_ledger::TargetLedger;
 use super::verdict::exit_code;
-use super::{Managed, RunOutcome, UnprovenRetry};
+use super::{Managed, NoResults, RunOutcome, UnprovenRetry};
 use crate::process::Exit;
 use crate::runners::TestKey;
 
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Ledger<'c> {
     pub(super) record: Record,
+    pub(super) targets: TargetLedger<'c>,
     /// Without their tests, which are in the record.
     attempts: Vec<Attempt>,
 }
 
-impl Ledger {
-    pub(super) fn new(managed: Managed<'_>) -> Self {
+impl<'c> Ledger<'c> {
+    pub(super) fn new(managed: Managed<'_>, targets: TargetLedger<'c>) -> Self {
         Self {
             record: Record::new(managed),
+            targets,
             attempts: Vec::new(),
         }
     }
@@ -47,6 +50,18 @@ impl Ledger {
     pub(super) fn into_outcome(mut self) -> RunOutcome {
         let tests = self.record.tests;
         let exit_code = exit_code(&self.attempts, &tests);
+        let has_focus = self
+            .attempts
+            .iter()
+            .any(|attempt| attempt.results.has_focus);
+        let is_by_exit_code = |attempt: &Attempt| {
+            attempt.exit == Exit::Code(0)
+                && attempt.results.no_results == Some(NoResults::NotConfigured)
+        };
+        if self.attempts.last().is_some_and(is_by_exit_code) {
+            self.targets.trust_exit_code();
+        }
+        let target_reports = self.targets.reports(&tests);
         let retries = u32::try_from(self.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let last = self.attempts.last_mut();
         let (killed_by, no_results) = last.map_or((None, None), |last| {
@@ -70,6 +85,8 @@ impl Ledger {
             errors_outside_tests: errors,
             no_results,
             targets_without_results: targets,
+            targets: target_reports,
+            has_focus,
             retries,
         }
     }

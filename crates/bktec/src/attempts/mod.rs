@@ -19,6 +19,8 @@ mod parts;
 mod record;
 mod result_file;
 mod run;
+mod target_ledger;
+mod targets;
 mod verdict;
 
 use test_engine_wire::{Case, TestIdentity};
@@ -30,6 +32,7 @@ pub use result_file::NoResults;
 
 use self::ledger::Ledger;
 use self::run::Run;
+use self::target_ledger::TargetLedger;
 use crate::process::Capacity;
 use crate::runners::{Runner, RunnerError};
 
@@ -64,7 +67,7 @@ pub fn run(
         runner,
         cases,
         options,
-        ledger: Ledger::new(managed),
+        ledger: Ledger::new(managed, TargetLedger::new(cases, runner.naming())),
         on_event,
     };
     let mut may_retry = run.first_attempt()?;

@@ -1,6 +1,6 @@
 //! The outcome of a run after its last attempt.
 
-use test_engine_wire::Statistics;
+use test_engine_wire::{Statistics, TargetReport};
 
 use super::{NoResults, TestRecord, record};
 
@@ -27,6 +27,10 @@ pub struct RunOutcome {
     pub no_results: Option<NoResults>,
     /// Targets without results in the first attempt, in plan order.
     pub targets_without_results: Vec<String>,
+    /// Each target of the node's share, then files that ran without being planned.
+    pub targets: Vec<TargetReport>,
+    /// The results show a focused test, which keeps others from running.
+    pub has_focus: bool,
     pub retries: u32,
 }
 

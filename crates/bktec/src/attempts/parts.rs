@@ -2,32 +2,43 @@
 
 use crate::process::{Capacity, CommandLine};
 
+/// A command line and the items that it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PartCommand<'i, T> {
+    pub(super) command: CommandLine,
+    pub(super) items: &'i [T],
+}
+
 /// The commands that together run `items`, each item once and in order. `command` creates one for
 /// some of the items. A single item that is too long, and a long command that does not depend on
 /// the items, are left to fail.
-pub(super) fn split<T, E>(
-    items: &[T],
+pub(super) fn split<'i, T, E>(
+    items: &'i [T],
     capacity: &Capacity,
     command: &mut dyn FnMut(&[T]) -> Result<CommandLine, E>,
-) -> Result<Vec<CommandLine>, E> {
+) -> Result<Vec<PartCommand<'i, T>>, E> {
     let whole = command(items)?;
     split_further(items, whole, capacity, command)
 }
 
-fn split_further<T, E>(
-    items: &[T],
-    whole: CommandLine,
+fn split_further<'i, T, E>(
+    items: &'i [T],
+    command_of_all: CommandLine,
     capacity: &Capacity,
     command: &mut dyn FnMut(&[T]) -> Result<CommandLine, E>,
-) -> Result<Vec<CommandLine>, E> {
-    let parts = capacity.parts(&whole).min(items.len());
+) -> Result<Vec<PartCommand<'i, T>>, E> {
+    let whole = PartCommand {
+        command: command_of_all,
+        items,
+    };
+    let parts = capacity.parts(&whole.command).min(items.len());
     if parts < 2 {
         return Ok(vec![whole]);
     }
     let mut commands = Vec::with_capacity(parts);
     for piece in items.chunks(items.len().div_ceil(parts)) {
         let part = command(piece)?;
-        if part == whole {
+        if part == whole.command {
             return Ok(vec![whole]);
         }
         commands.extend(split_further(piece, part, capacity, command)?);
@@ -46,8 +57,11 @@ mod tests {
     fn commands(items: &[String], capacity: Capacity) -> Vec<CommandLine> {
         let mut run =
             |items: &[String]| Ok::<_, Infallible>(CommandLine::new("run", items.iter().cloned()));
-        let Ok(commands) = split(items, &capacity, &mut run);
-        commands
+        let Ok(parts) = split(items, &capacity, &mut run);
+        for part in &parts {
+            assert_eq!(part.command.arguments, part.items);
+        }
+        parts.into_iter().map(|part| part.command).collect()
     }
 
     #[test]
@@ -59,8 +73,9 @@ mod tests {
         };
         let items = ["a", "b", "c"];
         let mut same = |_: &[&str]| Ok::<_, Infallible>(long.clone());
-        let Ok(commands) = split(&items, &capacity, &mut same);
-        assert_eq!(commands, [long]);
+        let Ok(parts) = split(&items, &capacity, &mut same);
+        assert_eq!(parts.len(), 1);
+        assert_eq!((&parts[0].command, parts[0].items), (&long, &items[..]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) struct Run<'r> {
     pub(super) runner: &'r dyn Runner,
     pub(super) cases: &'r [Case],
     pub(super) options: &'r AttemptOptions,
-    pub(super) ledger: Ledger,
+    pub(super) ledger: Ledger<'r>,
     pub(super) on_event: &'r mut dyn FnMut(RunEvent<'_>),
 }
 
@@ -24,7 +24,9 @@ impl Run<'_> {
         let capacity = &self.options.capacity;
         let commands = parts::split(self.cases, capacity, &mut |part| self.runner.command(part))?;
         let mut attempt = Attempt::new();
-        self.run_parts(0, &commands, self.cases.len(), &mut attempt)?;
+        let parts = commands.into_iter().map(|part| (part.command, part.items));
+        let parts: Vec<(CommandLine, &[Case])> = parts.collect();
+        self.run_parts(0, &parts, self.cases.len(), &mut attempt)?;
         self.check_coverage(&mut attempt.results);
         self.ledger.add_first(attempt);
         let count = self.ledger.record.skipped_tests_ran();
@@ -44,7 +46,9 @@ impl Run<'_> {
             Ok(commands) if commands.is_empty() => return false,
             Ok(commands) => {
                 let mut attempt = Attempt::new();
-                let started = self.run_parts(number, &commands, failed.len(), &mut attempt);
+                let parts = commands.into_iter().map(|command| (command, &[][..]));
+                let parts: Vec<(CommandLine, &[Case])> = parts.collect();
+                let started = self.run_parts(number, &parts, failed.len(), &mut attempt);
                 self.ledger.add_retry(attempt, &failed);
                 let may_retry = self.conclude(number);
                 started.map(|()| may_retry)
@@ -65,7 +69,8 @@ impl Run<'_> {
         });
         match commands {
             Err(Some(why)) => Err(why),
-            commands => Ok(commands.unwrap_or_default()),
+            Err(None) => Ok(Vec::new()),
+            Ok(parts) => Ok(parts.into_iter().map(|part| part.command).collect()),
         }
     }
 
@@ -73,14 +78,14 @@ impl Run<'_> {
     fn run_parts(
         &mut self,
         number: u32,
-        commands: &[CommandLine],
+        commands: &[(CommandLine, &[Case])],
         targets: usize,
         attempt: &mut Attempt,
     ) -> Result<(), RunnerError> {
         let runner = self.runner;
         let execution_env = runner.execution_env();
         let mut rest = commands.iter();
-        while let Some(command) = rest.next() {
+        while let Some((command, cases)) = rest.next() {
             let file = runner
                 .result_path()
                 .map(|path| ResultFile::expect(&execution_env.directory, path, command));
@@ -105,6 +110,9 @@ impl Run<'_> {
             let ended = process::run(command, execution_env, runner.output())?;
             let is_cut_short = stops_attempt(ended) && rest.len() > 0;
             attempt.add_part(ended, is_cut_short);
+            if !stops_attempt(ended) {
+                self.ledger.targets.add_end(cases);
+            }
             let is_last = is_cut_short || rest.len() == 0;
             let fresh = file.as_ref().filter(|file| file.is_fresh());
             let result_file = fresh.map(|file| file.path.as_path());
@@ -197,7 +205,7 @@ impl Run<'_> {
             }
             return;
         }
-        let coverage = Coverage::of(self.runner, self.cases, &results.tests);
+        let coverage = Coverage::of(self.runner, &self.ledger.targets.index, &results.tests);
         let Coverage {
             without_results: targets,
             unplanned_files: files,
@@ -210,7 +218,7 @@ impl Run<'_> {
             (self.on_event)(RunEvent::UnplannedFilesRan { files: &files });
         }
         let required = (requires_results && !targets.is_empty()).then(|| {
-            let (missing, all) = (targets.len(), self.cases.len());
+            let (missing, all) = (targets.len(), self.ledger.targets.index.targets.len());
             format!("results are required, and {missing} of {all} targets have none")
         });
         results.targets_without_results = targets.into_iter().map(str::to_owned).collect();

@@ -232,6 +232,8 @@ mod tests {
             errors_outside_tests: Vec::new(),
             no_results: None,
             targets_without_results: Vec::new(),
+            targets: Vec::new(),
+            has_focus: false,
             retries: 0,
         }
     }

@@ -55,7 +55,8 @@ pub struct ParsedResults {
     pub has_focus: bool,
 }
 
-/// Evidence that tests which were to run did not.
+/// Evidence that tests which were to run did not, or that something beside a test failed which a
+/// rerun of the whole target repairs, such as a teardown. No mute excuses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortfall {
     /// A target, or a path as in [`TestKey::path`]. `None` if tests of any target may be missing.

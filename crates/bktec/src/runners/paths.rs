@@ -26,7 +26,7 @@ pub(crate) fn without_example_id(path: &str) -> &str {
 }
 
 /// Without a line and a column, such as `:3:7`.
-pub(super) fn without_lines(path: &str) -> &str {
+pub(crate) fn without_lines(path: &str) -> &str {
     let mut file = path;
     while let Some((before, number)) = file.rsplit_once(':') {
         if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,6 +1,7 @@
 //! Whole runs, with shell scripts as runners.
 
 mod parts;
+mod targets;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -21,8 +22,8 @@ const UNLIMITED: Capacity = Capacity {
 /// Creates the command that runs these targets, or retries the tests of these names.
 type Command = Box<dyn Fn(&[&str]) -> CommandLine>;
 
-/// A runner whose commands write `result` to its directory, in JSON. The path of a test is empty,
-/// and a result with the name ERROR stands for an error outside the tests.
+/// A runner whose commands write `result` to its directory, in JSON. The path of a test is its
+/// file, and a result with the name ERROR stands for an error outside the tests.
 struct FakeRunner {
     folder: tempfile::TempDir,
     base: RunnerBase,
@@ -60,7 +61,7 @@ fn shell(script: String) -> CommandLine {
     CommandLine::new("sh", ["-c".to_owned(), script])
 }
 
-/// `A=passed B=failed; exit 1` becomes a script that writes these results.
+/// `A=passed B@b.rb=failed; exit 1` becomes a script that writes these results, B's with a file.
 fn expand(script: &str) -> String {
     let Some((results, rest)) = script.split_once(';') else {
         return script.to_owned();
@@ -68,8 +69,9 @@ fn expand(script: &str) -> String {
     let results: Vec<String> = results
         .split_whitespace()
         .map(|pair| {
-            let (name, result) = pair.split_once('=').unwrap();
-            format!(r#"{{"scope":"S","name":"{name}","result":"{result}"}}"#)
+            let (test, result) = pair.split_once('=').unwrap();
+            let (name, file) = test.split_once('@').unwrap_or((test, ""));
+            format!(r#"{{"scope":"S","name":"{name}","file_name":"{file}","result":"{result}"}}"#)
         })
         .collect();
     format!("printf '%s' '[{}]' > result\n{rest}", results.join(","))
@@ -111,7 +113,10 @@ impl Runner for FakeRunner {
             .extract_if(.., |result| result.name == "ERROR");
         let errors: Vec<_> = errors.map(|_| "broken".to_owned()).collect();
         report.errors_outside_tests.extend(errors);
-        let key = |result: TestResult<'_>| TestKey::new(result.scope, result.name, "");
+        let key = |result: TestResult<'_>| {
+            let file = result.file_name.unwrap_or_default();
+            TestKey::new(result.scope, result.name, file)
+        };
         Ok(ParsedResults::of(report, key))
     }
 }

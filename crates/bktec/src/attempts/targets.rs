@@ -1,0 +1,194 @@
+//! Which targets of this node a test belongs to. Pure.
+
+use std::collections::HashMap;
+
+use test_engine_wire::{Case, CaseFormat};
+
+use crate::runners::paths::{file_of, without_dot_slash, without_example_id, without_lines};
+use crate::runners::{Naming, TestKey, target};
+
+/// A distinct target of the node's share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'c> {
+    pub(super) value: &'c str,
+    /// Number of tests that are expected of it, if known.
+    pub(super) expected: Option<u64>,
+}
+
+/// Finds the targets of tests by their paths.
+#[derive(Debug)]
+pub(super) struct TargetIndex<'c> {
+    pub(super) cases: &'c [Case],
+    /// In plan order.
+    pub(super) targets: Vec<Target<'c>>,
+    pub(super) naming: Naming,
+    by_name: HashMap<&'c str, usize>,
+    /// By the part of the name after the last slash; only for runners with their own naming.
+    by_last_part: HashMap<&'c str, Vec<usize>>,
+    /// Targets that contain every test: Go's `./...` and the working directory.
+    of_everything: Vec<usize>,
+}
+
+impl<'c> TargetIndex<'c> {
+    pub(super) fn new(cases: &'c [Case], naming: Naming) -> Self {
+        let mut index = Self {
+            cases,
+            targets: Vec::with_capacity(cases.len()),
+            naming,
+            by_name: HashMap::with_capacity(cases.len()),
+            by_last_part: HashMap::new(),
+            of_everything: Vec::new(),
+        };
+        for case in cases {
+            index.add(case);
+        }
+        index
+    }
+
+    fn add(&mut self, case: &'c Case) {
+        let value = target(case);
+        let is_example = matches!(case.format, CaseFormat::Example | CaseFormat::Test);
+        let expected = if is_example {
+            Some(1)
+        } else {
+            case.expected_tests
+        };
+        let name = normalised(value);
+        let number = self.targets.len();
+        if let Some(&known) = self.by_name.get(name) {
+            let known = &mut self.targets[known];
+            known.expected = known.expected.max(expected);
+            return;
+        }
+        self.by_name.insert(name, number);
+        if name == "." || name.ends_with("...") {
+            self.of_everything.push(number);
+        }
+        if self.naming == Naming::RunnerSpecific {
+            let last = last_part(name);
+            self.by_last_part.entry(last).or_default().push(number);
+        }
+        self.targets.push(Target { value, expected });
+    }
+
+    pub(super) fn of_case(&self, case: &Case) -> Option<usize> {
+        self.by_name.get(normalised(target(case))).copied()
+    }
+
+    /// The targets of a test, each once; usually one.
+    pub(super) fn of_test(&self, key: &TestKey) -> Vec<usize> {
+        let mut found = self.of_path(&key.path);
+        if found.is_empty() && self.naming == Naming::RunnerSpecific {
+            found.extend(self.by_end(&key.path).or_else(|| self.by_end(&key.scope)));
+        }
+        found
+    }
+
+    /// The targets of a path in results, each once: the path itself, its file, and directories
+    /// above it.
+    pub(super) fn of_path(&self, path: &str) -> Vec<usize> {
+        let path = without_dot_slash(path);
+        let in_file = path.split_once("::").map_or(path, |(file, _)| file);
+        let names = [path, in_file, without_example_id(in_file), file_of(path)];
+        let mut found: Vec<usize> = names
+            .iter()
+            .filter_map(|name| self.by_name.get(name))
+            .copied()
+            .collect();
+        if found.is_empty() && self.naming == Naming::RunnerSpecific {
+            // Such a runner may name files relative to a directory above the working directory.
+            let longest_end = |name: &&str| {
+                let mut ends = name.match_indices('/').map(|(at, _)| &name[at + 1..]);
+                ends.find_map(|end| self.by_name.get(end)).copied()
+            };
+            found.extend(names.iter().filter_map(longest_end));
+        }
+        found.extend(&self.of_everything);
+        let directories = path.match_indices('/').map(|(at, _)| &path[..at]);
+        found.extend(directories.filter_map(|directory| self.by_name.get(directory)));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The only target that ends with this name, or that is the end of it: reports may shorten a
+    /// path to its end, and JUnit dialects without a location put the file into the class name.
+    fn by_end(&self, name: &str) -> Option<usize> {
+        let name = normalised(without_lines(name));
+        let is_end = |whole: &str, end: &str| {
+            whole
+                .strip_suffix(end)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        };
+        let candidates = self.by_last_part.get(last_part(name))?;
+        let mut matches = candidates.iter().copied().filter(|&number| {
+            let target = normalised(self.targets[number].value);
+            is_end(target, name) || is_end(name, target)
+        });
+        matches.next().filter(|_| matches.next().is_none())
+    }
+
+    /// Whether this target contains every test.
+    pub(super) fn contains_everything(&self, number: usize) -> bool {
+        self.of_everything.contains(&number)
+    }
+}
+
+fn normalised(target: &str) -> &str {
+    match without_dot_slash(target).trim_end_matches('/') {
+        "" => ".",
+        name => name,
+    }
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::runners::testing::{case, key};
+
+    #[rstest]
+    #[case(&["spec/a_spec.rb"], "./spec/a_spec.rb[1:2:1]", &[0])]
+    #[case(&["spec/a_spec.rb[1:1]", "spec/a_spec.rb[1:2]"], "./spec/a_spec.rb[1:2]", &[1])]
+    #[case(&["spec", "spec/a_spec.rb"], "./spec/a_spec.rb[1:2]", &[0, 1])]
+    #[case(&["m/a", "./..."], "m/a", &[0, 1])]
+    #[case(&["test/a.bats", "test/b.bats"], "b.bats", &[1])]
+    #[case(&["test/a.bats", "more/a.bats"], "a.bats", &[])]
+    #[case(&["test_a.py"], "backend/test_a.py::test_b", &[0])]
+    #[case(&["a.js", "test/a.js"], "/build/app/test/a.js", &[1])]
+    #[case(&["a.js", "test/a.js"], "test/a.js", &[1])]
+    #[case(&["a.rb"], "b.rb", &[])]
+    #[case(&["a.rb"], "", &[])]
+    fn finds_the_targets_of_a_path(
+        #[case] targets: &[&str],
+        #[case] path: &str,
+        #[case] expected: &[usize],
+    ) {
+        let cases: Vec<Case> = targets.iter().map(|target| case(target)).collect();
+        let index = TargetIndex::new(&cases, Naming::RunnerSpecific);
+        assert_eq!(index.of_test(&key("S", "t", path)), expected);
+    }
+
+    #[test]
+    fn a_class_name_may_be_the_file() {
+        let cases = [case("test/a.bats")];
+        let index = TargetIndex::new(&cases, Naming::RunnerSpecific);
+        assert_eq!(index.of_test(&key("a.bats", "t", "")), [0]);
+        let index = TargetIndex::new(&cases, Naming::AsTargets);
+        assert_eq!(index.of_test(&key("a.bats", "t", "")), [0; 0]);
+    }
+
+    #[test]
+    fn repeated_targets_are_one() {
+        let mut cases = [case("a.rb"), case("./a.rb"), case("b.rb")];
+        cases[1].expected_tests = Some(3);
+        let index = TargetIndex::new(&cases, Naming::AsTargets);
+        let expected: Vec<_> = index.targets.iter().map(|target| target.expected).collect();
+        assert_eq!(expected, [Some(3), None]);
+    }
+}
