@@ -173,7 +173,7 @@ fn noun(format: CaseFormat, runner: &Definition) -> &'static str {
     }
 }
 
-fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }

@@ -1,8 +1,8 @@
-//! How many executions a second the store keeps, and how many bytes each takes on disk, beside
-//! plain rows inserted one by one on the same disk in the same run.
+//! Measures how many executions per second the store ingests and how many bytes each takes,
+//! compared with inserting single rows on the same disk in the same run.
 //!
-//! `ingest_rate [--postgres] [--uploads N] [--results N] [--tests N] [--json]` prints one line, or
-//! JSON. With `--postgres` both go to a server of their own, which waits for the disk as usual.
+//! `ingest_rate [--postgres] [--uploads N] [--results N] [--tests N] [--json]` prints one line or
+//! JSON. `--postgres` starts a temporary server with its usual durability.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -16,25 +16,25 @@ use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteI
 use test_engine_test_postgres::{Cluster, Durability};
 use uuid::Uuid;
 
-/// What is measured, and how much of it.
+/// The size of the measurement.
 struct Settings {
-    /// Uploads that are timed, after as many as it takes to make every test known.
+    /// Measured uploads; those before them make all tests known.
     uploads: usize,
-    /// Results in each.
+    /// Results per upload.
     results: usize,
-    /// Distinct tests, in files of 20.
+    /// Distinct tests, with 20 per file.
     tests: usize,
     postgres: bool,
     json: bool,
 }
 
-/// Where both are kept.
+/// The databases of both.
 enum Place {
     Folder(TempDir),
     Cluster(Cluster),
 }
 
-/// Single rows that are timed.
+/// Measured single rows.
 const SINGLE_ROWS: usize = 5_000;
 
 #[tokio::main]
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         store.record_upload(upload).await?;
         learning += start.elapsed();
     }
-    // Closed, the file is its true size; opened again, everything has to be learnt anew.
+    // Closing reveals the file's true size; reopening empties all caches.
     store.close().await;
     let size_before = place.size()?;
     let store = place.open().await?;
@@ -148,7 +148,7 @@ fn settings() -> Result<Settings, String> {
     Ok(settings)
 }
 
-/// One node's upload. A build has each test once, on ten nodes; one execution in fifty fails.
+/// The upload of one node. A build has ten nodes and each test once; one execution in fifty fails.
 fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) -> NewUpload {
     let executions = (0..settings.results)
         .map(|index| {
@@ -233,7 +233,7 @@ impl Place {
         }
     }
 
-    /// Bytes on disk.
+    /// On disk.
     fn size(&self) -> Result<usize, Box<dyn std::error::Error>> {
         Ok(match self {
             Self::Folder(folder) => fs_err::metadata(Self::file(folder))?.len().try_into()?,
@@ -244,7 +244,7 @@ impl Place {
         })
     }
 
-    /// Rows a second in the plain way.
+    /// Single rows per second.
     async fn single_rows(&self) -> Result<f64, sqlx::Error> {
         match self {
             Self::Folder(folder) => {
@@ -264,7 +264,7 @@ impl Place {
     }
 }
 
-/// The plain way: look the test up, insert a row, each on its own, as durable as ours.
+/// Looks the test up and inserts a row, in a transaction each, with the same durability.
 async fn single_rows<C: sqlx::Connection>(connection: &mut C, key: &str) -> Result<f64, sqlx::Error>
 where
     for<'c> &'c mut C: Executor<'c, Database = C::Database>,

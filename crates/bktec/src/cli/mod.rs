@@ -209,7 +209,9 @@ fn finished(command: Command) -> Command {
 
 fn typed<T: FromArgMatches>(matches: &ArgMatches) -> Result<Typed<T>, Stop> {
     let read = || -> Result<Typed<T>, clap::Error> {
-        let has_preview = matches.try_contains_id("selection_strategy").is_ok();
+        // It has a default, so it is absent only if the option does not exist. clap reports that as
+        // an error only with debug assertions.
+        let has_preview = matches!(matches.try_contains_id("selection_strategy"), Ok(true));
         Ok(Typed {
             global: GlobalArgs::from_arg_matches(matches)?,
             own: T::from_arg_matches(matches)?,

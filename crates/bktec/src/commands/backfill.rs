@@ -26,6 +26,7 @@ use crate::commands::CommandError;
 use crate::exit_code;
 use crate::server_api::{Client, SuiteAccess, Transport};
 use crate::settings::{BackfillSettings, BackfillTask};
+use crate::split_summary::counted;
 use crate::terminal::Terminal;
 
 /// Exits with 0 when something was exported or uploaded, or when there was nothing to do.
@@ -300,12 +301,4 @@ impl Collection<'_> {
 fn file_name_part(slug: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     slug.replace(|c| !allowed(c), "_")
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }

@@ -49,6 +49,7 @@ pub struct Tokens<'a> {
     text: &'a str,
     position: usize,
     start: usize,
+    attribute_start: usize,
     /// The open elements' names with prefixes.
     open: Vec<&'a str>,
     is_in_tag: bool,
@@ -66,6 +67,7 @@ impl<'a> Tokens<'a> {
             text,
             position: 0,
             start: 0,
+            attribute_start: 0,
             open: Vec::new(),
             is_in_tag: false,
             is_empty_element: false,
@@ -82,6 +84,11 @@ impl<'a> Tokens<'a> {
     /// the end of the tag.
     pub const fn position(&self) -> usize {
         self.position
+    }
+
+    /// The byte range of the last attribute, from the name to the closing quote.
+    pub const fn attribute_range(&self) -> Range<usize> {
+        self.attribute_start..self.position
     }
 
     /// The name of the innermost open element, including its prefix. An empty element counts as
@@ -191,12 +198,11 @@ impl<'a> Tokens<'a> {
         let end = end.ok_or_else(|| {
             format!("unexpected end of file inside the value of attribute `{name}`")
         })?;
-        let start = self.position + whitespace;
-        self.position = start + name.len() + equals + 1 + quote_at + 1 + end + 1;
+        self.attribute_start = self.position + whitespace;
+        self.position = self.attribute_start + name.len() + equals + 1 + quote_at + 1 + end + 1;
         Ok(Some(Attribute {
             name: without_prefix(name),
             raw: value.get(..end).unwrap_or_default(),
-            range: start..self.position,
             is_plain: is_plain && !self.may_have_tabs,
         }))
     }
@@ -251,8 +257,6 @@ impl<'a> Tokens<'a> {
 pub struct Attribute<'a> {
     /// Without the namespace prefix.
     pub name: &'a str,
-    /// The byte range in the document, from the name to the closing quote.
-    pub range: Range<usize>,
     raw: &'a str,
     /// Contains neither references nor line breaks.
     is_plain: bool,

@@ -60,29 +60,32 @@ pub fn with_line_feeds(text: &str) -> Cow<'_, str> {
 
 /// An attribute's value: references resolved, each tab and line break replaced by a space.
 pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, String> {
-    let is_special = |letter: char| matches!(letter, '&' | '\t' | '\n' | '\r');
-    let Some(first) = raw.find(is_special) else {
+    let has_breaks = memchr3(b'\n', b'\t', b'\r', raw.as_bytes()).is_some();
+    let next_special = |text: &str| {
+        if has_breaks {
+            text.find(['&', '\n', '\t', '\r'])
+        } else {
+            memchr(b'&', text.as_bytes())
+        }
+    };
+    let Some(first) = next_special(raw) else {
         return Ok(Cow::Borrowed(raw));
     };
     let (before, mut rest) = raw.split_at(first);
     let mut value = String::with_capacity(raw.len());
     value.push_str(before);
-    loop {
-        let mut letters = rest.chars();
-        match letters.next() {
-            None => return Ok(Cow::Owned(value)),
-            Some('&') => {
-                let (name, after) = split_reference(letters.as_str())?;
-                value.push_str(&resolve(name)?);
-                rest = after;
-            }
-            Some(_) => {
-                value.push(' ');
-                rest = rest.strip_prefix("\r\n").unwrap_or(letters.as_str());
-            }
+    while !rest.is_empty() {
+        if let Some(reference) = rest.strip_prefix('&') {
+            let (name, after) = split_reference(reference)?;
+            value.push_str(&resolve(name)?);
+            rest = after;
+        } else {
+            value.push(' ');
+            rest = rest.strip_prefix("\r\n").unwrap_or(rest.split_at(1).1);
         }
-        let (before, after) = rest.split_at(rest.find(is_special).unwrap_or(rest.len()));
+        let (before, after) = rest.split_at(next_special(rest).unwrap_or(rest.len()));
         value.push_str(before);
         rest = after;
     }
+    Ok(Cow::Owned(value))
 }

@@ -101,8 +101,8 @@ fn reports_places_of_tags_and_attributes() {
     assert_eq!(tokens.next_token(), Ok(Token::Start("a")));
     assert_eq!((tokens.start(), tokens.open_name()), (2, Some("x:a")));
     let mut written = Vec::new();
-    while let Some(attribute) = tokens.next_attribute().unwrap() {
-        written.push(&document[attribute.range]);
+    while tokens.next_attribute().unwrap().is_some() {
+        written.push(&document[tokens.attribute_range()]);
     }
     assert_eq!(written, ["b = '1'", "c=\"&lt;\""]);
     assert_eq!(tokens.position(), document.len());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use test_engine_commit_history::Event;
 
-use super::counted;
+use crate::split_summary::counted;
 use crate::terminal::Terminal;
 
 const BAR_INTERVAL: Duration = Duration::from_millis(100);

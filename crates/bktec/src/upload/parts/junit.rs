@@ -136,9 +136,10 @@ impl<'a> Splitter<'a> {
         let mut counts_failures = false;
         while let Some(attribute) = tokens.next_attribute().ok()? {
             if COUNTS.contains(&attribute.name) {
+                let range = tokens.attribute_range();
                 counts_failures |= matches!(attribute.name, "failures" | "errors")
-                    && self.text[attribute.range.clone()].contains(|c| matches!(c, '1'..='9'));
-                counts.push(attribute.range);
+                    && self.text[range.clone()].contains(|c| matches!(c, '1'..='9'));
+                counts.push(range);
             }
         }
         Some(Element {
