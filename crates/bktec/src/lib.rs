@@ -51,6 +51,7 @@ pub mod internals {
     pub use crate::process::Capacity;
     pub use crate::report::{Event, EventLine, RunResult};
     pub use crate::runners::{
-        RUNNERS, Runner, RunnerError, RunnerSettings, at_a_glance, build, feature_table,
+        ParsedResults, RUNNERS, Runner, RunnerError, RunnerSettings, StopPolicy, at_a_glance,
+        build, feature_table,
     };
 }

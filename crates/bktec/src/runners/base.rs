@@ -3,10 +3,12 @@
 //! Holds the parsed commands and the steps that all runners share: discovery by pattern, running
 //! helper commands, filling command templates.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Definition, ParsedResults, Result, RunnerError, targets};
+use super::fail_fast::Limit;
+use super::{Definition, ParsedResults, Result, RunnerError, StopPolicy, targets};
 use crate::command_template::{CommandTemplate, NODE_COUNT, NODE_INDEX, RESULT_PATH, Value};
 use crate::discovery::{self, Pattern};
 use crate::process::{self, Captured, CommandLine, ExecutionEnv};
@@ -38,6 +40,8 @@ pub struct RunnerBase {
     pub(super) result_path: Option<PathBuf>,
     /// The working directory without symbolic links, as Node.js reports it.
     pub(super) real_directory: Option<PathBuf>,
+    /// Fail-fast settings of files and variables are overridden.
+    overrides_fail_fast: Cell<bool>,
     pattern: Option<String>,
     exclude: Option<String>,
     node_index: String,
@@ -71,6 +75,7 @@ impl RunnerBase {
                 directory: settings.working_directory,
                 environment: settings.environment,
             },
+            overrides_fail_fast: Cell::new(false),
             pattern: settings.file_pattern.or_else(default_pattern),
             exclude: settings.file_exclude_pattern,
             node_index: settings.node_index.to_string(),
@@ -81,10 +86,34 @@ impl RunnerBase {
     /// Notes in results that reach the fail-fast limit that other tests may not have run.
     pub(super) fn with_early_stop(&self, mut parsed: ParsedResults) -> ParsedResults {
         let options = &self.definition.fail_fast;
-        if let Some(limit) = options.limit(self.test.words(), &self.execution_env) {
+        let limit = if self.overrides_fail_fast.get() {
+            options.on_command_line(self.test.words())
+        } else {
+            options.limit(self.test.words(), &self.execution_env)
+        };
+        if let Some(limit) = limit {
             limit.note(&mut parsed);
         }
         parsed
+    }
+
+    pub(super) fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        let words: Vec<String> = command.words().map(str::to_owned).collect();
+        let definition = self.definition;
+        let (command, policy) = match definition.fail_fast.on_command_line(&words) {
+            Some(Limit { failures: 0, .. }) => (command, StopPolicy::Overridden),
+            Some(Limit { option, .. }) => (command, StopPolicy::Requested { option }),
+            None => match &definition.fail_fast_override {
+                Some(option) => match option.insert(&command) {
+                    Some(command) => (command, StopPolicy::Overridden),
+                    None => (command, StopPolicy::Possible),
+                },
+                None => (command, StopPolicy::Possible),
+            },
+        };
+        self.overrides_fail_fast
+            .set(policy == StopPolicy::Overridden);
+        (command, policy)
     }
 
     pub(super) fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {

@@ -7,6 +7,7 @@
 use test_engine_results::Format;
 
 use super::fail_fast::FailFast;
+use super::fail_fast_override::FailFastOverride;
 use super::{Result, Runner, RunnerSettings};
 use crate::command_template::TEST_EXAMPLES;
 
@@ -38,6 +39,8 @@ pub struct Definition {
     pub location_prefix: &'static str,
     /// Options that make the runner stop at failed tests.
     pub(super) fail_fast: FailFast,
+    /// The option that overrides all fail-fast settings but those of the command line.
+    pub(super) fail_fast_override: Option<FailFastOverride>,
     /// Exit codes that leave a complete result file; `None` for any.
     pub(super) result_exit_codes: Option<&'static [i32]>,
     /// The variable that names the file which a listing of examples is written to.
@@ -102,6 +105,7 @@ impl Definition {
             target_noun: "test file",
             location_prefix: "",
             fail_fast: FailFast::options(&[]),
+            fail_fast_override: None,
             result_exit_codes: None,
             list_variable: None,
             naming: Naming::RunnerSpecific,

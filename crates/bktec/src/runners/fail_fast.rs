@@ -48,17 +48,22 @@ impl FailFast {
         let of_file = |(file, key): &(&str, Option<&str>)| {
             self.of_words(&words(&options_in(&execution_env.directory, file, *key)?))
         };
-        // A shell has its command in a single word.
-        let begins_with_shell = command.first().is_some_and(|program| is_shell(program));
-        let command = if begins_with_shell {
-            command.iter().flat_map(|word| words(word)).collect()
-        } else {
-            command.to_vec()
-        };
-        self.of_words(&command)
+        self.on_command_line(command)
             .or_else(of_variable)
             .or_else(|| self.files.iter().find_map(of_file))
             .filter(|limit| limit.failures > 0)
+    }
+
+    /// By the last fail-fast option of the command; 0 failures if it turns fail-fast off.
+    pub(super) fn on_command_line(&self, command: &[String]) -> Option<Limit> {
+        // A shell has its command in a single word.
+        let begins_with_shell = command.first().is_some_and(|program| is_shell(program));
+        if begins_with_shell {
+            let words: Vec<String> = command.iter().flat_map(|word| words(word)).collect();
+            self.of_words(&words)
+        } else {
+            self.of_words(command)
+        }
     }
 
     /// The value of the last fail-fast option; 0 failures are no limit. `None` without one.
@@ -113,6 +118,9 @@ pub(super) struct Limit {
 impl Limit {
     /// Marks results that reach the limit as stopped early.
     pub(super) fn note(&self, parsed: &mut ParsedResults) {
+        if self.failures == 0 {
+            return;
+        }
         let failed = |test: &&super::Observed| test.outcome == Outcome::Failed;
         if parsed.tests.iter().filter(failed).count() < self.failures {
             return;

@@ -51,6 +51,8 @@ pub struct ParsedResults {
     pub stopped_early: Option<String>,
     /// Evidence that tests did not run. Such tests are not in `tests`.
     pub shortfalls: Vec<Shortfall>,
+    /// Files whose tests were all deselected. They have no results.
+    pub deselected: Vec<String>,
     /// A focused test (`.only`, `fit`) kept others from running.
     pub has_focus: bool,
 }

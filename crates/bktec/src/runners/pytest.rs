@@ -3,11 +3,15 @@
 //! The command decides the mode, or, without a command, whether the collector is installed. A test
 //! is identified by its node id. JUnit XML has no node ids: `pytest/node_id.rs` derives them.
 //! `pytest/python.rs` queries the installation, and `pytest/argument_file.rs` is for command lines
-//! that are too long.
+//! that are too long. `pytest/plugin.rs` loads our own plugin, whose record of the session
+//! `pytest/evidence.rs` judges.
 
 mod argument_file;
+mod evidence;
 mod node_id;
+mod plugin;
 mod python;
+mod teardown;
 
 use std::cell::{LazyCell, RefCell};
 use std::path::Path;
@@ -16,14 +20,16 @@ use tempfile::{NamedTempFile, TempDir};
 use test_engine_results::{Detail, Format, Outcome, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
-use self::node_id::KnownFiles;
+pub(super) use self::node_id::KnownFiles;
+use self::plugin::Plugin;
 use self::python::Collector;
 use super::fail_fast::FailFast;
+use super::fail_fast_override::FailFastOverride;
 use super::paths::{covered_by_directories, outermost};
 use super::targets::{self, sorted, target};
 use super::{
     Definition, Features, ParsedResults, Result, ResultTrust, Runner, RunnerBase, RunnerError,
-    RunnerSettings, TestKey,
+    RunnerSettings, StopPolicy, TestKey,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES};
 use crate::process::{Capacity, CommandLine, ExecutionEnv, Exit, capture};
@@ -32,6 +38,8 @@ use crate::process::{Capacity, CommandLine, ExecutionEnv, Exit, capture};
 const INTERRUPTED: i32 = 2;
 /// Exit code: no tests collected.
 const NOTHING_COLLECTED: i32 = 5;
+
+const PROGRAMS: &[&str] = &["pytest", "py.test"];
 
 pub(super) const FAIL_FAST: FailFast = FailFast {
     letter: Some(('x', "vqsl")),
@@ -62,6 +70,7 @@ pub(super) static DEFINITION: Definition = Definition {
     file_pattern: Some("**/{*_test,test_*}.py"),
     requires_result_path: false,
     fail_fast: FAIL_FAST,
+    fail_fast_override: Some(FailFastOverride::of("--maxfail=0", PROGRAMS)),
     upload_formats: &[Format::Junit],
     ..Definition::defaults("pytest", build)
 };
@@ -134,14 +143,17 @@ impl Mode {
         format!("pytest {what} (exit code {code})")
     }
 
-    pub(super) fn read(self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
+    pub(super) fn read(
+        self,
+        bytes: &[u8],
+        known: &KnownFiles,
+    ) -> Result<ParsedResults, ParseError> {
         let format = match self {
             Self::Junit => Format::Junit,
             Self::Json => Format::Json,
         };
         let report = parse_with(format, bytes, Detail::Outcomes)?;
-        let known = KnownFiles::new(cases.iter().map(target));
-        let mut parsed = ParsedResults::of(report, |result| self.key(result, &known));
+        let mut parsed = ParsedResults::of(report, |result| self.key(result, known));
         // When a test makes pytest stop, pytest writes a test case without a name for it.
         for message in &mut parsed.unusable {
             if self == Self::Junit && message == "name is missing" {
@@ -156,10 +168,14 @@ impl Mode {
         });
         for test in uncollected {
             let error = format!("pytest could not collect {}", test.key.name);
-            let mut known = parsed.errors_outside_tests.iter();
-            if !known.any(|known| known.starts_with(&error)) {
+            let mut errors = parsed.errors_outside_tests.iter();
+            if !errors.any(|other| other.starts_with(&error)) {
                 parsed.errors_outside_tests.push(error);
             }
+        }
+        if self == Self::Junit {
+            let path = |result: TestResult<'_>| self.key(result, known).path;
+            teardown::note_junit(&mut parsed, known, bytes, path)?;
         }
         Ok(parsed)
     }
@@ -186,6 +202,10 @@ struct Pytest {
     tag_filters: Option<String>,
     /// Kept until the commands that read them have run.
     argument_files: RefCell<Vec<NamedTempFile>>,
+    /// `None` if no command can load it.
+    plugin: Option<Plugin>,
+    /// The files of the results that were read last.
+    known: RefCell<KnownFiles>,
     /// Contains the result file if the user set no result path.
     _directory: Option<TempDir>,
 }
@@ -219,11 +239,26 @@ fn build(mut settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     let default = || mode.command().to_owned();
     settings.test_command.get_or_insert_with(default);
     let directory = set_result_path(&mut settings, mode.result_file())?;
+    let mut base = RunnerBase::new(&DEFINITION, settings)?;
+    let templates = [&base.test, &base.retry];
+    let loads = |template: &&CommandTemplate| plugin::is_loadable(template.words(), &execution_env);
+    let plugin = templates
+        .iter()
+        .any(loads)
+        .then(Plugin::write)
+        .transpose()?;
+    if let Some(plugin) = &plugin {
+        base.execution_env
+            .environment
+            .extend(plugin.variables(&execution_env));
+    }
     Ok(Box::new(Pytest {
-        base: RunnerBase::new(&DEFINITION, settings)?,
+        base,
         mode,
         tag_filters,
         argument_files: RefCell::default(),
+        plugin,
+        known: RefCell::default(),
         _directory: directory,
     }))
 }
@@ -276,6 +311,16 @@ impl Pytest {
             command.arguments.extend(option);
         }
         command
+    }
+
+    fn fill_tests(&self, template: &CommandTemplate, tests: &[String]) -> CommandLine {
+        let command = self.base.fill_tests(template, tests);
+        let loads = || plugin::is_loadable(template.words(), &self.base.execution_env);
+        if self.plugin.is_some() && loads() {
+            plugin::with_plugin(command)
+        } else {
+            command
+        }
     }
 
     /// `path` is the node id relative to the working directory.
@@ -335,8 +380,33 @@ impl Runner for Pytest {
         Mode::unusable_reason(code)
     }
 
+    /// `--maxfail=0` overrides neither `--stepwise` nor plugins. Only our plugin notices those.
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        match self.base.override_fail_fast(command) {
+            (command, StopPolicy::Overridden) if !plugin::is_loaded_by(&command) => {
+                (command, StopPolicy::Possible)
+            }
+            other => other,
+        }
+    }
+
+    fn prepare_attempt(&self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.remove_evidence();
+        }
+    }
+
+    fn add_evidence(&self, parsed: &mut ParsedResults, code: i32) {
+        if let Some(evidence) = self.plugin.as_ref().and_then(Plugin::evidence) {
+            evidence.add_to(parsed, &self.known.borrow(), code);
+        }
+    }
+
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        Ok(self.base.with_early_stop(self.mode.read(bytes, cases)?))
+        let known = KnownFiles::new(cases.iter().map(target));
+        let parsed = self.mode.read(bytes, &known)?;
+        *self.known.borrow_mut() = known;
+        Ok(self.base.with_early_stop(parsed))
     }
 
     /// pytest cuts an argument off at the first bracket to find its file: `[id]/test_a.py` would be
@@ -358,7 +428,7 @@ impl Runner for Pytest {
 
     /// Puts the tests into a file if the command line would be too long.
     fn fill(&self, template: &CommandTemplate, tests: &[String]) -> Result<CommandLine> {
-        let command = self.base.fill_tests(template, tests);
+        let command = self.fill_tests(template, tests);
         let execution_env = &self.base.execution_env;
         if Capacity::of_system(execution_env).parts(&command) < 2
             || !argument_file::is_supported(template.words(), tests, execution_env)
@@ -368,7 +438,7 @@ impl Runner for Pytest {
         let file = argument_file::write(tests)?;
         let argument = format!("@{}", file.path().display());
         self.argument_files.borrow_mut().push(file);
-        Ok(self.base.fill_tests(template, &[argument]))
+        Ok(self.fill_tests(template, &[argument]))
     }
 
     fn retry_targets(&self, failed: &[TestKey], cases: &[Case]) -> Option<Vec<String>> {

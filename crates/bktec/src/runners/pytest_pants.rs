@@ -7,12 +7,15 @@ use tempfile::TempDir;
 use test_engine_results::{Format, ParseError};
 use test_engine_wire::Case;
 
-use super::pytest::{self, Mode};
+use super::fail_fast_override::insert_options;
+use super::pytest::{self, KnownFiles, Mode};
+use super::targets::target;
 use super::{
     Definition, Features, ParsedResults, Result, ResultTrust, Runner, RunnerBase, RunnerError,
-    RunnerSettings,
+    RunnerSettings, StopPolicy,
 };
 use crate::command_template::{CommandTemplate, RESULT_PATH, TEST_EXAMPLES};
+use crate::process::CommandLine;
 
 const EXAMPLE: &str = "for example: pants test :: -- --junit-xml={{resultPath}}, \
                        or -- --json={{resultPath}} --merge-json";
@@ -120,6 +123,28 @@ impl Runner for PytestPants {
         Ok(Vec::new())
     }
 
+    /// Our pytest plugin, which would notice other causes of an early stop, cannot be loaded.
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        let (command, policy) = self.base.override_fail_fast(command);
+        if policy != StopPolicy::Possible {
+            let is_requested = matches!(policy, StopPolicy::Requested { .. });
+            return (
+                command,
+                if is_requested {
+                    policy
+                } else {
+                    StopPolicy::Possible
+                },
+            );
+        }
+        let after_dashes = |words: &[&str]| {
+            let dashes = words.iter().position(|word| *word == "--");
+            dashes.map(|dashes| dashes + 1)
+        };
+        let overridden = insert_options(&command, &["--maxfail=0"], after_dashes);
+        (overridden.unwrap_or(command), StopPolicy::Possible)
+    }
+
     fn upload_format(&self) -> Option<Format> {
         self.mode.upload_format()
     }
@@ -133,7 +158,8 @@ impl Runner for PytestPants {
     }
 
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        Ok(self.base.with_early_stop(self.mode.read(bytes, cases)?))
+        let known = KnownFiles::new(cases.iter().map(target));
+        Ok(self.base.with_early_stop(self.mode.read(bytes, &known)?))
     }
 }
 
@@ -166,6 +192,24 @@ mod tests {
         assert_eq!(runner.upload_format(), Some(Format::Junit));
         let runner = pants("pants test :: -- --json={{resultPath}} --merge-json").unwrap();
         assert_eq!(runner.upload_format(), None);
+    }
+
+    #[rstest]
+    #[case("-v", "--maxfail=0 -v", StopPolicy::Possible)]
+    #[case("--maxfail=0", "--maxfail=0", StopPolicy::Possible)]
+    #[case("-x", "-x", StopPolicy::Requested { option: "-x".to_owned() })]
+    fn fail_fast_settings_are_overridden(
+        #[case] options: &str,
+        #[case] expected: &str,
+        #[case] policy: StopPolicy,
+    ) {
+        let runner = pants(&format!(
+            "pants test :: -- {options} --junit-xml={{{{resultPath}}}}"
+        ));
+        let runner = runner.unwrap();
+        let (command, seen) = runner.override_fail_fast(runner.command(&[]).unwrap());
+        let expected = format!("pants test :: -- {expected} --junit-xml=/app/out.xml");
+        assert_eq!((command.to_string(), seen), (expected, policy));
     }
 
     #[rstest]

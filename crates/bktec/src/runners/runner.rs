@@ -111,7 +111,7 @@ pub trait Runner {
     /// `command`, with an option that overrides fail-fast settings where the runner has one and the
     /// command line can take it.
     fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        (command, StopPolicy::Possible)
+        self.base().override_fail_fast(command)
     }
 
     /// Whether the runner documents this exit code for `failed` failed tests and nothing else.

@@ -162,7 +162,7 @@ fn the_real_pytest_reads_odd_names_from_the_argument_file() {
     let runner = project.runner("pytest", settings);
     let ran = project.run_all(&*runner, &[], 0);
     assert!(
-        ran.events[0].starts_with("pytest @/"),
+        ran.events[0].starts_with("pytest -p bktec_evidence @/"),
         "{:?}",
         short(&ran.events)
     );

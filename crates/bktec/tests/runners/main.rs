@@ -16,6 +16,7 @@ mod overlap;
 mod playwright;
 mod project;
 mod pytest;
+mod pytest_evidence;
 mod retry_proof;
 mod rspec;
 mod signals;

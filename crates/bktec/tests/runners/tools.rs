@@ -34,14 +34,39 @@ pub(crate) fn on_path(name: &str) -> PathBuf {
 /// arguments is `printing`.
 pub(crate) fn wrap(directory: &Path, name: &str, tool: &Path, log: &Path, printing: &str) {
     use std::os::unix::fs::PermissionsExt as _;
-    let script = format!(
+    let is_installed = tool.with_file_name("python").exists();
+    let script = if name == "pytest" && is_installed {
+        python_wrapper(tool, log, printing)
+    } else {
+        shell_wrapper(tool, log, printing)
+    };
+    let path = directory.join(name);
+    fs_err::write(&path, script).unwrap();
+    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Our pytest plugin is loaded only into a Python script.
+fn python_wrapper(tool: &Path, log: &Path, printing: &str) -> String {
+    format!(
+        "#!{python}\n\
+         import os, sys\n\
+         import pytest\n\
+         if {printing:?} not in sys.argv:\n    \
+             log = os.open('{log}', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)\n    \
+             os.dup2(log, 1)\n    \
+             os.dup2(log, 2)\n\
+         sys.exit(pytest.console_main())\n",
+        python = tool.with_file_name("python").display(),
+        log = log.display(),
+    )
+}
+
+fn shell_wrapper(tool: &Path, log: &Path, printing: &str) -> String {
+    format!(
         "#!/bin/sh\n\
          for argument; do [ \"$argument\" = '{printing}' ] && exec '{tool}' \"$@\"; done\n\
          exec '{tool}' \"$@\" >>'{log}' 2>&1\n",
         tool = tool.display(),
         log = log.display(),
-    );
-    let path = directory.join(name);
-    fs_err::write(&path, script).unwrap();
-    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    )
 }

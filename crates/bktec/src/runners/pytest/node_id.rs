@@ -4,7 +4,7 @@
 //! JUnit XML has a dotted class name instead of a node id. The planned files decide which of its
 //! parts are directories, modules and classes; without them, naming conventions do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use test_engine_results::pytest_module_parts;
 
@@ -12,20 +12,25 @@ use crate::runners::paths::without_dot_slash;
 
 /// The files of a plan, as written there.
 #[derive(Debug, Default)]
-pub(super) struct KnownFiles {
+pub(in crate::runners) struct KnownFiles {
     /// By their name in JUnit XML.
     by_class: HashMap<String, String>,
     /// Files with a bracket in their path, which pytest treats as the start of parameters.
     bracketed: Vec<(String, String)>,
+    /// Files of which only some tests are planned, by node id.
+    in_part: HashSet<String>,
 }
 
 impl KnownFiles {
     /// Targets are files or node ids.
-    pub(super) fn new<'t>(targets: impl IntoIterator<Item = &'t str>) -> Self {
+    pub(in crate::runners) fn new<'t>(targets: impl IntoIterator<Item = &'t str>) -> Self {
         let mut known = Self::default();
         for target in targets {
             let file = file_of(target);
             let bare = without_dot_slash(file);
+            if file != target {
+                known.in_part.insert(bare.to_owned());
+            }
             match bare.find('[') {
                 None => {
                     known.by_class.insert(dotted(bare), file.to_owned());
@@ -59,6 +64,16 @@ impl KnownFiles {
             .map_or_else(|| node_id.to_owned(), |known| format!("{known}{rest}"))
     }
 
+    /// What is planned of a test with this path: its file, or only the test.
+    pub(super) fn planned<'p>(&self, path: &'p str) -> &'p str {
+        let file = file_of(path);
+        if self.in_part.contains(without_dot_slash(file)) {
+            path
+        } else {
+            file
+        }
+    }
+
     /// The known file that is the longest sequence of dotted parts, preferring sequences near the
     /// start; and the classes after it.
     fn find<'c>(&self, class_name: &'c str) -> Option<(&str, &'c str)> {
@@ -86,7 +101,11 @@ pub(super) fn from_junit(
     known: &KnownFiles,
 ) -> String {
     if class_name.is_empty() {
-        return bracketed(name, known);
+        // A file that was skipped as a whole, or could not be collected.
+        return match known.find(name) {
+            Some((file, "")) => file.to_owned(),
+            _ => bracketed(name, known),
+        };
     }
     if let Some((file, classes)) = known.find(class_name) {
         return assemble(file, classes, name);
@@ -157,7 +176,7 @@ pub(super) fn split_as_junit(node_id: &str) -> (String, String) {
     (names.join("."), name + parameters)
 }
 
-fn file_of(target: &str) -> &str {
+pub(super) fn file_of(target: &str) -> &str {
     target.split_once("::").map_or(target, |(file, _)| file)
 }
 

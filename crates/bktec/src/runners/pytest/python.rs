@@ -2,6 +2,7 @@
 //! collector is installed.
 
 use crate::process::{CommandLine, ExecutionEnv, capture};
+use crate::runners::launcher::base_name;
 use crate::runners::{Result, RunnerError};
 
 /// Prints nothing if the package is not installed, else its version or `unknown`.
@@ -145,13 +146,9 @@ fn pythons(words: &[String]) -> Vec<Vec<String>> {
     found
 }
 
-fn is_python(word: &str) -> bool {
+pub(super) fn is_python(word: &str) -> bool {
     let name = base_name(word);
     name.starts_with("python") || name.starts_with("pypy")
-}
-
-fn base_name(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use rstest::rstest;
 
 use super::ResultTrust::{Complete, Partial, Unusable};
 use super::*;
+use crate::runners::StopPolicy;
 use crate::runners::testing::{case, command, key, settings};
 
 /// A directory with stand-ins for Python, first in `PATH`.
@@ -157,6 +158,8 @@ fn the_listing_keeps_options_that_decide_what_is_collected(
         mode: Mode::Json,
         tag_filters: tag_filters.map(str::to_owned),
         argument_files: RefCell::default(),
+        plugin: None,
+        known: RefCell::default(),
         _directory: None,
     };
     let command = pytest.listing_command(&["a b.py".to_owned()], "unused");
@@ -182,6 +185,52 @@ fn failed_tests_are_rerun_by_node_id() {
             "--junit-xml=o.xml"
         ]
     );
+}
+
+#[rstest]
+#[case(
+    "python -m pytest -o addopts=-x",
+    "python -m pytest --maxfail=0 -p bktec_evidence -o addopts=-x a.py",
+    StopPolicy::Overridden
+)]
+#[case(
+    "python -m pytest --maxfail=0",
+    "python -m pytest -p bktec_evidence --maxfail=0 a.py",
+    StopPolicy::Overridden
+)]
+#[case(
+    "python -m pytest -qx",
+    "python -m pytest -p bktec_evidence -qx a.py",
+    StopPolicy::Requested { option: "-qx".to_owned() }
+)]
+#[case(
+    "bin/test --maxfail=2",
+    "bin/test --maxfail=2 a.py",
+    StopPolicy::Requested { option: "--maxfail".to_owned() }
+)]
+// Without our plugin, other causes of an early stop cannot be excluded.
+#[case(
+    "python -I -m pytest",
+    "python -I -m pytest --maxfail=0 a.py",
+    StopPolicy::Possible
+)]
+#[case(
+    "sh -c 'pytest --maxfail=0 \"$@\"' -",
+    "sh -c 'pytest --maxfail=0 \"$@\"' - a.py",
+    StopPolicy::Possible
+)]
+#[case("make test", "make test a.py", StopPolicy::Possible)]
+fn fail_fast_settings_are_overridden_where_that_is_possible(
+    #[case] test: &str,
+    #[case] expected: &str,
+    #[case] policy: StopPolicy,
+) {
+    let environment = Environment::new(None);
+    let settings = settings(Some(test), Some("out.xml"));
+    let runner = environment.build(settings).unwrap();
+    let command = runner.command(&[case("a.py")]).unwrap();
+    let (command, seen) = runner.override_fail_fast(command);
+    assert_eq!((command.to_string().as_str(), seen), (expected, policy));
 }
 
 #[test]
