@@ -10,7 +10,7 @@ use memchr::memchr;
 use test_engine_duration::Micros;
 
 use crate::Detail;
-use crate::model::{FailureDetail, InvalidResult, Outcome, Report, TestResult};
+use crate::model::{FailureDetail, InvalidResult, Outcome, Report, Shortfall, TestResult};
 
 /// The longest plausible duration: 30 days. A longer one is an error of a clock or a unit, and
 /// counts as unknown.
@@ -89,6 +89,26 @@ impl<'a> ReportBuilder<'a> {
 
     pub(crate) fn has_errors(&self) -> bool {
         !self.report.errors_outside_tests.is_empty()
+    }
+
+    /// Adds evidence that tests of this file, or of any file if `None`, did not run.
+    pub(crate) fn push_shortfall(&mut self, file: Option<&str>, mut reason: String) {
+        make_readable(&mut reason);
+        self.report.shortfalls.push(Shortfall {
+            file: file.map(str::to_owned),
+            reason,
+        });
+    }
+
+    pub(crate) fn set_focus(&mut self) {
+        self.report.has_focus = true;
+    }
+
+    /// Removes the remarks of all results, where the producer turns out to mean something else.
+    pub(crate) fn clear_remarks(&mut self) {
+        for result in &mut self.report.results {
+            result.remark = None;
+        }
     }
 
     pub(crate) fn into_report(self) -> Report<'a> {

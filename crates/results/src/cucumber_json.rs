@@ -3,6 +3,9 @@
 //! Ruby writes backgrounds as elements of their own before each scenario, and reports the
 //! scenario's steps as skipped if the background failed, so a background is merged into the next
 //! scenario. JavaScript writes hooks as hidden steps. Durations are in nanoseconds.
+//!
+//! Once it has failed fast, JavaScript reports all steps of the remaining scenarios as skipped. In
+//! a scenario that skips itself, the step or hook that does so has a duration.
 
 use std::borrow::Cow;
 
@@ -11,7 +14,7 @@ use serde::Deserialize;
 use crate::builder::{ReportBuilder, place, plausible_duration};
 use crate::document::{Document, Top};
 use crate::lenient::{Flag, Item, Number, Text, explained, first_line};
-use crate::model::{Outcome, ParseError, TestResult};
+use crate::model::{Outcome, ParseError, Remark, TestResult};
 use crate::streaming::Each;
 
 const NANOSECONDS_PER_SECOND: f64 = 1e9;
@@ -82,6 +85,10 @@ struct StepResult<'a> {
 #[derive(Default)]
 struct Tally {
     failed: bool,
+    /// A step has no definition.
+    undefined: bool,
+    /// A step or hook that is not skipped.
+    other: bool,
     /// A step has no status or an unknown one.
     unknown: bool,
     skipped: bool,
@@ -189,6 +196,7 @@ fn result_of<'a>(
         file_name: uri.filter(|_| is_full || location.is_none()).cloned(),
         identifier: location,
         outcome: tally.outcome(),
+        remark: tally.remark(),
         duration: tally
             .nanoseconds
             .and_then(|nanoseconds| plausible_duration(nanoseconds / NANOSECONDS_PER_SECOND)),
@@ -239,25 +247,47 @@ impl Tally {
             *self.nanoseconds.get_or_insert(0.0) += nanoseconds;
         }
         let status = result.status.into_string().unwrap_or_default();
+        self.other |= !status.eq_ignore_ascii_case("skipped");
         match status.to_ascii_lowercase().as_str() {
             "passed" => {}
             "pending" | "skipped" => self.skipped = true,
-            "failed" | "undefined" | "ambiguous" | "errored" => {
+            "undefined" => {
+                self.undefined = true;
+                self.keep_failure(step, status, result.error_message);
+            }
+            "failed" | "ambiguous" | "errored" => {
                 self.failed = true;
-                if self.failure.is_none() {
-                    self.failure = Some(Failure {
-                        step: step.to_owned(),
-                        message: result.error_message.into_string().unwrap_or_default(),
-                        status,
-                    });
-                }
+                self.keep_failure(step, status, result.error_message);
             }
             _ => self.unknown = true,
         }
     }
 
+    fn keep_failure(&mut self, step: &str, status: String, message: Text<'_>) {
+        if self.failure.is_none() {
+            self.failure = Some(Failure {
+                step: step.to_owned(),
+                message: message.into_string().unwrap_or_default(),
+                status,
+            });
+        }
+    }
+
+    fn remark(&self) -> Option<Remark> {
+        let took_time = self
+            .nanoseconds
+            .is_some_and(|nanoseconds| nanoseconds > 0.0);
+        if self.undefined && !self.failed {
+            Some(Remark::UndefinedStep)
+        } else if self.skipped && !self.other && !took_time {
+            Some(Remark::UnexplainedSkip)
+        } else {
+            None
+        }
+    }
+
     fn outcome(&self) -> Outcome {
-        if self.failed {
+        if self.failed || self.undefined {
             Outcome::Failed
         } else if self.unknown {
             Outcome::Unknown

@@ -4,6 +4,9 @@
 //! Subtests are tests of their own. Some failures are not tests: a package that did not build, one
 //! that failed without a failed test (reported as the test `TestMain`), a test that was running
 //! when its package ended, and a package that did not end.
+//!
+//! A test binary that ends normally prints `PASS` or `FAIL` on a line of its own. After a panic, a
+//! timeout or `os.Exit` that line is missing, and the tests that had not started never ran.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +17,7 @@ use serde::Deserialize;
 use crate::builder::{ReportBuilder, plausible_duration};
 use crate::document::Document;
 use crate::lenient::{Item, Number, Text, explained};
-use crate::model::{Outcome, ParseError, TestResult};
+use crate::model::{Outcome, ParseError, Remark, TestResult};
 
 /// The name of the result of a package that failed without a failed test.
 const PACKAGE_TEST: &str = "TestMain";
@@ -45,6 +48,9 @@ struct Package<'a> {
     running: HashMap<Cow<'a, str>, Running>,
     has_failed_test: bool,
     output: String,
+    has_normal_end: bool,
+    /// The line that says how the test binary ended, if it did not end normally.
+    crash: Option<String>,
 }
 
 /// A test that has not ended.
@@ -52,6 +58,7 @@ struct Package<'a> {
 struct Running {
     order: usize,
     output: String,
+    has_own_output: bool,
 }
 
 #[derive(Default)]
@@ -74,6 +81,7 @@ pub(crate) fn read<'a>(
         last_of: HashMap::new(),
         folds: !builder.is_full(),
         errors: Vec::new(),
+        cut_off: Vec::new(),
     };
     for (index, line) in document.text().lines().enumerate() {
         let line = line.trim_ascii();
@@ -99,6 +107,9 @@ pub(crate) fn read<'a>(
     for error in run.errors {
         builder.push_error(error);
     }
+    for (package, reason) in run.cut_off {
+        builder.push_shortfall(Some(&package), reason);
+    }
     Ok(())
 }
 
@@ -112,6 +123,8 @@ struct Run<'a> {
     folds: bool,
     last_of: HashMap<(Cow<'a, str>, Cow<'a, str>), usize>,
     errors: Vec<String>,
+    /// Packages whose test binary did not end normally, with the reason.
+    cut_off: Vec<(String, String)>,
 }
 
 #[expect(
@@ -147,14 +160,18 @@ impl<'a> Run<'a> {
             "fail" => Outcome::Failed,
             "skip" => Outcome::Skipped,
             "output" if test.is_empty() => {
+                package.has_normal_end |= matches!(output.trim_end(), "PASS" | "FAIL");
+                package.note_crash(&output);
                 package.output.push_str(&output);
                 return Ok(());
             }
             "run" | "output" => {
+                package.note_crash(&output);
                 let running = package.running.entry(test).or_default();
                 if running.order == 0 {
                     running.order = order;
                 }
+                running.has_own_output |= is_own_output(&output);
                 if self.keeps_output {
                     running.output.push_str(&output);
                 }
@@ -170,7 +187,7 @@ impl<'a> Run<'a> {
         } else {
             package.has_failed_test |= outcome == Outcome::Failed;
             let running = package.running.remove(&test).unwrap_or_default();
-            self.end_test(&name, test, outcome, event.elapsed.0, &running.output);
+            self.end_test(&name, test, outcome, event.elapsed.0, &running);
         }
         Ok(())
     }
@@ -181,17 +198,19 @@ impl<'a> Run<'a> {
         test: Cow<'a, str>,
         outcome: Outcome,
         seconds: Option<f64>,
-        output: &str,
+        running: &Running,
     ) {
+        let is_silent = outcome == Outcome::Failed && !running.has_own_output;
         let mut result = TestResult {
             scope: package.clone(),
             name: test.clone(),
             outcome,
+            remark: is_silent.then_some(Remark::SilentFailure),
             duration: seconds.and_then(plausible_duration),
             ..TestResult::default()
         };
         if outcome == Outcome::Failed && self.keeps_output {
-            explain(&mut result, output);
+            explain(&mut result, &running.output);
         }
         if self.folds {
             match self.last_of.entry((package.clone(), test)) {
@@ -243,9 +262,26 @@ impl<'a> Run<'a> {
                 error.push_str(&build.output);
             }
             self.errors.push(error);
-        } else if !package.has_failed_test {
-            let output = package.output;
-            self.end_test(name, PACKAGE_TEST.into(), Outcome::Failed, seconds, &output);
+            return;
+        }
+        // Without output, as in a file of timing events only, nothing shows how it ended.
+        if !package.has_normal_end && !package.output.is_empty() {
+            let crash = package
+                .crash
+                .as_deref()
+                .unwrap_or("the process exited early");
+            let reason = format!(
+                "the test binary of {name} did not finish ({crash}), so tests of it did not run"
+            );
+            self.cut_off.push((name.to_string(), reason));
+        }
+        if !package.has_failed_test {
+            let whole = Running {
+                output: package.output,
+                has_own_output: true,
+                ..Running::default()
+            };
+            self.end_test(name, PACKAGE_TEST.into(), Outcome::Failed, seconds, &whole);
         }
     }
 
@@ -253,7 +289,7 @@ impl<'a> Run<'a> {
         let mut running: Vec<_> = package.running.drain().collect();
         running.sort_by_key(|(_, running)| running.order);
         for (test, running) in running {
-            self.end_test(name, test, outcome, None, &running.output);
+            self.end_test(name, test, outcome, None, &running);
         }
     }
 
@@ -277,6 +313,28 @@ impl<'a> Run<'a> {
     }
 }
 
+impl Package<'_> {
+    /// Keeps the first line that says why the test binary ended.
+    fn note_crash(&mut self, output: &str) {
+        let is_crash = ["panic: ", "fatal error: ", "signal: ", "exit status "]
+            .iter()
+            .any(|start| output.starts_with(start));
+        if is_crash && self.crash.is_none() {
+            self.crash = Some(output.trim_end().to_owned());
+        }
+    }
+}
+
+/// Whether this output of a test is not from the test framework.
+fn is_own_output(output: &str) -> bool {
+    output.lines().any(is_own_line)
+}
+
+fn is_own_line(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && !line.starts_with("=== ") && !line.starts_with("--- ")
+}
+
 fn explain(result: &mut TestResult<'_>, output: &str) {
     result.extras.failure_reason = first_own_line(output);
     let detail = explained(output);
@@ -289,7 +347,6 @@ fn explain(result: &mut TestResult<'_>, output: &str) {
 pub(crate) fn first_own_line(output: &str) -> Option<String> {
     output
         .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with("=== ") && !line.starts_with("--- "))
-        .map(str::to_owned)
+        .find(|line| is_own_line(line))
+        .map(|line| line.trim().to_owned())
 }

@@ -6,6 +6,11 @@
 //! skipped; and `success` is false. Retries by the runner leave only traces: Jest counts
 //! invocations, Vitest keeps the failure messages of a test that passed in the end. With full
 //! detail each of them is an attempt.
+//!
+//! An error in a file whose tests failed as well, such as one in `afterAll`, is only in the message
+//! of the file. Jest appends it to the failures of the tests, each after a bullet; Vitest writes no
+//! other message. After a bail, Vitest lists the remaining tests as `pending`, and the remaining
+//! files as passed without tests.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -17,8 +22,14 @@ use serde::de::MapAccess;
 use crate::builder::{ReportBuilder, place};
 use crate::document::Document;
 use crate::lenient::{Flag, Item, Lines, Number, Text, Titles, explained, first_line};
-use crate::model::{Outcome, ParseError, TestResult};
+use crate::model::{Outcome, ParseError, Remark, TestResult};
 use crate::streaming::{DetailLevel, Each, IfFull, ReportObject, read_object, skip};
+
+/// Precedes each failure in the message of a file, if Jest wrote it.
+const JEST_BULLET: char = '●';
+
+/// Precedes an error outside of tests in the message of a file.
+const JEST_FILE_ERROR: &str = "Test suite failed to run";
 
 /// Limits the attempts that a count can create.
 const MAX_EARLIER_ATTEMPTS: u64 = 20;
@@ -70,9 +81,22 @@ struct Report<'b, 'a, L> {
     builder: &'b mut ReportBuilder<'a>,
     success: Option<bool>,
     failed_suites: u64,
+    /// Jest's number of files with an error outside their tests. Vitest does not write it.
+    runtime_errors: Option<u64>,
+    was_interrupted: bool,
+    files: Files,
+    detail: PhantomData<L>,
+}
+
+/// What the files of a report show apart from their tests.
+#[derive(Default)]
+struct Files {
     /// Failed suites with a failed test or an error of their own.
     explained_suites: u64,
-    detail: PhantomData<L>,
+    /// Failed files with failed tests, and their messages.
+    messages: Vec<(String, String)>,
+    /// Files that passed without tests.
+    without_tests: Vec<String>,
 }
 
 impl<'de, L: DetailLevel> ReportObject<'de> for Report<'_, 'de, L> {
@@ -81,7 +105,7 @@ impl<'de, L: DetailLevel> ReportObject<'de> for Report<'_, 'de, L> {
 
     fn items<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
         let mut add = |file| {
-            self.explained_suites += add_file::<L>(file, self.builder);
+            add_file::<L>(file, self.builder, &mut self.files);
         };
         members.next_value_seed(Each::new("an array of test files", &mut add))
     }
@@ -93,9 +117,45 @@ impl<'de, L: DetailLevel> ReportObject<'de> for Report<'_, 'de, L> {
                 let count: Number = members.next_value()?;
                 self.failed_suites = count.whole().unwrap_or_default();
             }
+            "numRuntimeErrorTestSuites" => {
+                let count: Number = members.next_value()?;
+                self.runtime_errors = Some(count.whole().unwrap_or_default());
+            }
+            "wasInterrupted" => {
+                self.was_interrupted = members.next_value::<Flag>()?.0 == Some(true);
+            }
             _ => skip(members)?,
         }
         Ok(())
+    }
+}
+
+impl<L> Report<'_, '_, L> {
+    fn judge_files(&mut self) {
+        let files = std::mem::take(&mut self.files);
+        if self.runtime_errors.is_some() {
+            // A test that Jest reports as pending was skipped by its file.
+            self.builder.clear_remarks();
+        }
+        // The parts of a split report would repeat them.
+        let messages = Some(files.messages).filter(|_| !self.builder.is_full());
+        for (file, message) in messages.into_iter().flatten() {
+            let error = if message.contains(JEST_BULLET) {
+                let error = message.split_once(JEST_FILE_ERROR).map(|(_, error)| error);
+                error.filter(|_| self.runtime_errors != Some(0))
+            } else {
+                Some(message.as_str())
+            };
+            if let Some(error) = error {
+                self.builder.push_error(outside_tests(&file, error));
+            }
+        }
+        if self.runtime_errors.is_none() && self.builder.has_failed_since(0) {
+            for file in files.without_tests {
+                let reason = format!("{file} has no results: the runner stopped before it");
+                self.builder.push_shortfall(Some(&file), reason);
+            }
+        }
     }
 }
 
@@ -107,14 +167,22 @@ pub(crate) fn read<'a, L: DetailLevel>(
         builder,
         success: None,
         failed_suites: 0,
-        explained_suites: 0,
+        runtime_errors: None,
+        was_interrupted: false,
+        files: Files::default(),
         detail: PhantomData,
     };
     read_object(document, &mut report)?;
+    let explained_suites = report.files.explained_suites;
+    report.judge_files();
+    if report.was_interrupted {
+        let reason = "Jest was interrupted, so tests may not have run".to_owned();
+        report.builder.push_shortfall(None, reason);
+    }
     if report.builder.has_errors() {
         return Ok(());
     }
-    if report.failed_suites > report.explained_suites {
+    if report.failed_suites > explained_suites {
         report.builder.push_error(
             "a test suite failed outside its tests, probably in a hook, and some of its tests did \
              not run; the report does not name it"
@@ -127,21 +195,24 @@ pub(crate) fn read<'a, L: DetailLevel>(
     Ok(())
 }
 
-/// Adds the tests of a file; returns how many failed suites they explain.
+/// Adds the tests of a file.
 fn add_file<'a, L: DetailLevel>(
     file: Item<TestFile<'a, L>>,
     builder: &mut ReportBuilder<'a>,
-) -> u64 {
+    files: &mut Files,
+) {
     let file = match file.object() {
         Ok(file) => file,
         Err(message) => {
             builder.push_error(format!("a test file in the report: {message}"));
-            return 0;
+            return;
         }
     };
     let mut failed_suites = HashSet::new();
     let name = file.name.non_empty();
-    for assertion in file.assertion_results.unwrap_or_default() {
+    let assertions = file.assertion_results.unwrap_or_default();
+    let has_tests = !assertions.is_empty();
+    for assertion in assertions {
         let assertion = match assertion.object() {
             Ok(assertion) => assertion,
             Err(message) => {
@@ -158,19 +229,27 @@ fn add_file<'a, L: DetailLevel>(
         }
         add_assertion(assertion, name.as_ref(), builder);
     }
+    let name = name.as_deref().unwrap_or("an unnamed test file");
+    let message = file.message.non_empty().unwrap_or_default();
     let failed = matches!(&file.status, Text::Is(status) if status == "failed");
     if failed && failed_suites.is_empty() {
-        let name = name.as_deref().unwrap_or("an unnamed test file");
-        let message = file.message.non_empty().unwrap_or_default();
-        let message = message.trim();
-        builder.push_error(if message.is_empty() {
-            format!("{name} failed outside its tests")
-        } else {
-            format!("{name} failed outside its tests: {message}")
-        });
-        return 1;
+        builder.push_error(outside_tests(name, &message));
+        files.explained_suites += 1;
+    } else if failed && !message.trim().is_empty() {
+        files.messages.push((name.to_owned(), message.into_owned()));
+    } else if !failed && !has_tests {
+        files.without_tests.push(name.to_owned());
     }
-    failed_suites.len() as u64
+    files.explained_suites += failed_suites.len() as u64;
+}
+
+fn outside_tests(file: &str, message: &str) -> String {
+    let message = message.trim();
+    if message.is_empty() {
+        format!("{file} failed outside its tests")
+    } else {
+        format!("{file} failed outside its tests: {message}")
+    }
 }
 
 fn add_assertion<'a, L: DetailLevel>(
@@ -197,6 +276,7 @@ fn add_assertion<'a, L: DetailLevel>(
                 },
                 file_name: file.cloned(),
                 outcome: outcome_of(&status)?,
+                remark: (status == "pending").then_some(Remark::UnexplainedSkip),
                 duration: assertion.duration.of_milliseconds(),
                 ..TestResult::default()
             })

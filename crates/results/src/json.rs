@@ -137,6 +137,7 @@ fn result_of<L: DetailLevel>(result: ResultJson<'_, L>) -> Result<TestResult<'_>
         name: result.name.required("name")?,
         scope: result.scope.or_empty("scope")?,
         outcome: outcome_of(&result.result.or_empty("result")?)?,
+        remark: None,
         id: if L::FULL {
             result
                 .id

@@ -28,8 +28,8 @@ use streaming::{FullDetail, OutcomesOnly};
 pub use builder::MAX_DURATION_SECONDS;
 pub use junit::MAX_XML_DEPTH;
 pub use model::{
-    Extra, Extras, FailureDetail, Format, InvalidResult, Outcome, ParseError, Report, Span,
-    SpanDetail, TestResult,
+    Extra, Extras, FailureDetail, Format, InvalidResult, Outcome, ParseError, Remark, Report,
+    Shortfall, Span, SpanDetail, TestResult,
 };
 pub use pytest_class_name::pytest_module_parts;
 
@@ -46,6 +46,9 @@ pub enum Detail {
     /// For tests that the runner itself retried, this is the runner's verdict instead of the
     /// attempts: a Playwright test that passed on its second attempt has passed; a Go test that
     /// failed once has failed.
+    ///
+    /// Also finds errors outside of tests that hide behind failed tests of the same file or suite.
+    /// Only complete files show them, but uploads may be parts of one.
     Outcomes,
 }
 

@@ -90,6 +90,18 @@ impl Outcome {
     }
 }
 
+/// What a runner reports about an execution beyond its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// Skipped, but the test did not ask for it. In a run with a failure, the runner stopped early
+    /// or a hook failed.
+    UnexplainedSkip,
+    /// A step of the scenario has no definition, and no other step failed.
+    UndefinedStep,
+    /// Failed without output of its own, as a Go test does when only a subtest failed.
+    SilentFailure,
+}
+
 /// One execution of one test.
 ///
 /// `scope` and `name` identify the test. Strings are as in the file: paths are not made relative,
@@ -111,6 +123,7 @@ pub struct TestResult<'a> {
     /// `None` for Go, where the package is the scope.
     pub file_name: Option<Cow<'a, str>>,
     pub outcome: Outcome,
+    pub remark: Option<Remark>,
     pub duration: Option<Micros>,
     /// Failure texts, tags and spans.
     pub extras: Extras,
@@ -128,6 +141,7 @@ impl TestResult<'_> {
             location: self.location.map(own),
             file_name: self.file_name.map(own),
             outcome: self.outcome,
+            remark: self.remark,
             duration: self.duration,
             extras: self.extras,
         }
@@ -242,6 +256,10 @@ pub struct Report<'a> {
     /// Errors that belong to no test: a file that does not load, a broken build, a failed
     /// collection. A run with such an error has failed, whatever its tests say.
     pub errors_outside_tests: Vec<String>,
+    /// Evidence that tests did not run although they were to.
+    pub shortfalls: Vec<Shortfall>,
+    /// Only focused tests ran.
+    pub has_focus: bool,
     /// The number of results beyond the limit of [`parse_limited`](crate::parse_limited).
     pub omitted: usize,
 }
@@ -257,9 +275,21 @@ impl Report<'_> {
                 .collect(),
             invalid: self.invalid,
             errors_outside_tests: self.errors_outside_tests,
+            shortfalls: self.shortfalls,
+            has_focus: self.has_focus,
             omitted: self.omitted,
         }
     }
+}
+
+/// Evidence that tests did not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// A file, as in [`TestResult::file_name`], or a Go package. `None` if the report does not
+    /// tell.
+    pub file: Option<String>,
+    /// A sentence without the full stop.
+    pub reason: String,
 }
 
 /// A result that cannot be used.

@@ -2,8 +2,8 @@
 //!
 //! With full detail every attempt is a result, otherwise every test is one, with Playwright's
 //! verdict. A test that is expected to fail and does has passed. Playwright reports a test that did
-//! not run because of a failed hook or an interrupted run as skipped; here it is unknown, because
-//! it was not supposed to be skipped.
+//! not run because of a failed hook, a failed test of its serial group, or an interrupted run as
+//! skipped; here it is unknown, because it was not supposed to be skipped.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,8 +14,11 @@ use serde::de::MapAccess;
 use crate::builder::{ReportBuilder, place};
 use crate::document::Document;
 use crate::lenient::{Flag, Item, Lines, Number, Text, explained, first_line};
-use crate::model::{Extra, Extras, Outcome, ParseError, TestResult};
+use crate::model::{Extra, Extras, Outcome, ParseError, Remark, TestResult};
 use crate::streaming::{Each, ReportObject, read_object, skip};
+
+/// In the error that Playwright reports when it reaches `maxFailures`.
+const STOPPED_EARLY: &str = "Testing stopped early after";
 
 type List<T> = Option<Vec<Item<T>>>;
 
@@ -105,7 +108,13 @@ impl<'de> ReportObject<'de> for Report<'_, 'de> {
         }
         let errors: List<Failure<'_>> = members.next_value()?;
         for error in errors.unwrap_or_default() {
-            self.0.push_error(error.or_default().outside());
+            let error = error.or_default().outside();
+            if error.contains(STOPPED_EARLY) {
+                self.0
+                    .push_shortfall(None, error.trim_end_matches('.').to_owned());
+            } else {
+                self.0.push_error(error);
+            }
         }
         Ok(())
     }
@@ -261,8 +270,10 @@ fn final_result<'a>(test: Test<'_>, named: TestResult<'a>) -> TestResult<'a> {
             &test.expected_status,
         ),
     };
+    let is_unexplained = status.as_deref() == Some("skipped") && outcome == Outcome::Unknown;
     TestResult {
         outcome,
+        remark: is_unexplained.then_some(Remark::UnexplainedSkip),
         duration: last.duration.of_milliseconds(),
         ..named
     }

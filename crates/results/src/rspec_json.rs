@@ -2,7 +2,8 @@
 //!
 //! An example's scope is its full description without its own. Its id (`./spec/a_spec.rb[1:2]`) is
 //! its address for a rerun. For errors outside of examples, such as a spec file that does not load,
-//! the summary has their number and the messages their texts.
+//! the summary has their number and the messages their texts. The messages also contain the filter
+//! that was in effect, such as the one for focused examples.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -15,6 +16,9 @@ use crate::document::Document;
 use crate::lenient::{Item, Lines, Number, Text, first_line, split_lines};
 use crate::model::{FailureDetail, Outcome, ParseError, TestResult};
 use crate::streaming::{DetailLevel, Each, IfFull, ReportObject, read_object, skip};
+
+/// The problem of an example without an outcome.
+const STOPPED_INSIDE: &str = "RSpec stopped inside an example; later examples did not run";
 
 /// The exception of every failed expectation; too general to be shown.
 const EXPECTATION_CLASS: &str = "RSpec::Expectations::ExpectationNotMetError";
@@ -58,6 +62,8 @@ struct Report<'b, 'a, L> {
     builder: &'b mut ReportBuilder<'a>,
     messages: Vec<String>,
     errors_outside: u64,
+    /// An example has no outcome.
+    was_cut_off: bool,
     detail: PhantomData<L>,
 }
 
@@ -67,7 +73,9 @@ impl<'de, L: DetailLevel> ReportObject<'de> for Report<'_, 'de, L> {
 
     fn items<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
         let mut add = |item: Item<Example<'de, L>>| {
-            self.builder.push(item.object().and_then(result_of));
+            let result = item.object().and_then(result_of);
+            self.was_cut_off |= matches!(&result, Err(message) if message == STOPPED_INSIDE);
+            self.builder.push(result);
         };
         members.next_value_seed(Each::new("an array of examples", &mut add))
     }
@@ -94,9 +102,17 @@ pub(crate) fn read<'a, L: DetailLevel>(
         builder,
         messages: Vec::new(),
         errors_outside: 0,
+        was_cut_off: false,
         detail: PhantomData,
     };
     read_object(document, &mut report)?;
+    if report.messages.iter().any(|message| is_focus(message)) {
+        report.builder.set_focus();
+    }
+    if report.was_cut_off {
+        let reason = STOPPED_INSIDE.to_owned();
+        report.builder.push_shortfall(None, reason);
+    }
     if report.errors_outside == 0 {
         return Ok(());
     }
@@ -118,6 +134,15 @@ pub(crate) fn read<'a, L: DetailLevel>(
     Ok(())
 }
 
+/// Whether a message announces a filter for focused examples, in the syntax of any Ruby.
+fn is_focus(message: &str) -> bool {
+    message.trim_start().starts_with("Run options:")
+        && message
+            .lines()
+            .filter_map(|line| line.split_once("include {"))
+            .any(|(_, filter)| filter.contains(":focus=>true") || filter.contains("focus: true"))
+}
+
 fn result_of<L: DetailLevel>(example: Example<'_, L>) -> Result<TestResult<'_>, String> {
     let name = example.description.required("description")?;
     let full = example.full_description.or_empty("full_description")?;
@@ -134,7 +159,7 @@ fn result_of<L: DetailLevel>(example: Example<'_, L>) -> Result<TestResult<'_>, 
         "pending" => Outcome::Skipped,
         // RSpec writes the example that ended the process without an outcome.
         "" => {
-            return Err("RSpec stopped inside an example; later examples did not run".to_owned());
+            return Err(STOPPED_INSIDE.to_owned());
         }
         other => {
             return Err(format!(

@@ -6,13 +6,16 @@
 mod flavour;
 mod pattern;
 
-use test_engine_results::Format;
+use std::collections::HashSet;
+
+use test_engine_results::{Format, Outcome};
 
 use self::flavour::Flavour;
 use super::fail_fast::FailFast;
 use super::paths::collapse_into_files;
 use super::{
-    Definition, Features, Result, Runner, RunnerBase, RunnerError, RunnerSettings, targets,
+    Definition, Features, ParsedResults, Result, Runner, RunnerBase, RunnerError, RunnerSettings,
+    Shortfall, TestKey, targets,
 };
 use crate::command_template::CommandTemplate;
 
@@ -33,6 +36,9 @@ pub(super) static DEFINITION: Definition = Definition {
     upload_formats: &[Format::CucumberJson],
     ..Definition::defaults("cucumber", build)
 };
+
+/// Ruby's exit code after `--fail-fast` or an interrupt.
+const RUBY_STOPPED: i32 = 2;
 
 struct Cucumber {
     base: RunnerBase,
@@ -72,6 +78,25 @@ impl Runner for Cucumber {
             arguments.extend(pattern::arguments(target)?);
         }
         Ok(arguments)
+    }
+
+    /// Ruby exits with code 2 if it stopped early. It accepts steps without a definition unless it
+    /// is strict.
+    fn add_evidence(&self, parsed: &mut ParsedResults, code: i32) {
+        if code == RUBY_STOPPED && self.flavour != Flavour::JavaScript {
+            parsed.shortfalls.push(Shortfall {
+                path: None,
+                reason: "Cucumber stopped early, so scenarios did not run".to_owned(),
+            });
+        }
+        if code == 0 {
+            let undefined: HashSet<&TestKey> = parsed.undefined.iter().collect();
+            for test in &mut parsed.tests {
+                if undefined.contains(&test.key) {
+                    test.outcome = Outcome::Skipped;
+                }
+            }
+        }
     }
 
     fn list_options(&self, list: &str) -> Option<Vec<String>> {

@@ -3,12 +3,17 @@
 //! Results are read when there is a result path: JUnit XML if it ends in `.xml`, else Test Engine
 //! JSON. Without results there is only the exit code. Retries need a retry command of their own.
 
-use test_engine_results::{Format, TestResult};
+mod exit_codes;
+mod hooks;
+
+use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use super::paths::without_lines;
 use super::targets::{self, sorted, target};
-use super::{Definition, Result, Runner, RunnerBase, RunnerSettings, TestKey, shell_expansion};
+use super::{
+    Definition, ParsedResults, Result, Runner, RunnerBase, RunnerSettings, TestKey, shell_expansion,
+};
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
 use crate::process::CommandLine;
 
@@ -40,6 +45,20 @@ impl Runner for Custom {
         let extension = self.result_path()?.extension();
         let is_xml = extension.is_some_and(|extension| extension.eq_ignore_ascii_case("xml"));
         Some(if is_xml { Format::Junit } else { Format::Json })
+    }
+
+    fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
+        let Some(format) = self.upload_format() else {
+            return Ok(ParsedResults::default());
+        };
+        let report = parse_with(format, bytes, Detail::Outcomes)?;
+        let mut parsed = ParsedResults::of(report, |result| self.key(result));
+        hooks::note_unrun_tests(&mut parsed);
+        Ok(parsed)
+    }
+
+    fn reports_failed_tests(&self, code: i32, failed: usize) -> bool {
+        exit_codes::reports_failed_tests(&self.0.test, code, failed)
     }
 
     /// Does not append paths to a command without a placeholder.

@@ -4,7 +4,9 @@
 //! XML, depending on the command. `go test -json` writes to its standard output, which is copied to
 //! the log and to the result file.
 
-use test_engine_results::{Detail, Format, Outcome, ParseError, TestResult, parse_with};
+mod junit;
+
+use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use super::fail_fast::FailFast;
@@ -21,9 +23,6 @@ const LIST: [&str; 4] = [
     "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}",
     "./...",
 ];
-
-/// The name of the result of a package that failed without a failed test.
-const PACKAGE_TEST: &str = "TestMain";
 
 pub(super) static DEFINITION: Definition = Definition {
     features: Features {
@@ -106,49 +105,25 @@ impl Runner for Gotest {
     }
 
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        let report = if self.writes_json() {
-            parse_with(Format::GoJsonl, bytes, Detail::Outcomes)?
+        let parsed = if self.writes_json() {
+            ParsedResults::of(
+                parse_with(Format::GoJsonl, bytes, Detail::Outcomes)?,
+                key_of,
+            )
         } else {
-            let mut report = parse_with(Format::Junit, bytes, Detail::Full)?;
-            // A package that does not build is already reported as an error outside the tests.
-            let is_build_failure = |result: &TestResult<'_>| {
-                is_package(result) && text_of(result).any(|line| line.contains("[build failed]"))
-            };
-            report.results.retain(|result| !is_build_failure(result));
-            report
+            junit::read(bytes)?
         };
-        Ok(self.0.with_early_stop(ParsedResults::of(report, key_of)))
+        Ok(self.0.with_early_stop(parsed))
     }
 }
 
 fn key_of(mut result: TestResult<'_>) -> TestKey {
-    if is_package(&result)
-        && let Some(package) = package_of(&result)
+    if junit::is_package(&result)
+        && let Some(package) = junit::package_of(&result)
     {
         result.scope = package.into();
     }
     TestKey::new(result.scope.clone(), result.name, result.scope)
-}
-
-/// A package as a whole, in JUnit XML, which does not name the package.
-fn is_package(result: &TestResult<'_>) -> bool {
-    result.name == PACKAGE_TEST && result.scope.is_empty() && result.outcome == Outcome::Failed
-}
-
-fn text_of<'r>(result: &'r TestResult<'_>) -> impl Iterator<Item = &'r str> {
-    let details = result.extras.failure_expanded.iter();
-    let details = details.flat_map(|detail| detail.expanded.iter().chain(&detail.backtrace));
-    let reason = result.extras.failure_reason.as_deref();
-    reason.into_iter().chain(details.map(String::as_str))
-}
-
-/// Reads the last line of `go test` for a package: `FAIL`, a tab, the package.
-fn package_of(result: &TestResult<'_>) -> Option<String> {
-    text_of(result).find_map(|line| {
-        let rest = line.trim_start().strip_prefix("FAIL")?;
-        let package = rest.split_whitespace().next()?;
-        (!package.starts_with('[')).then(|| package.to_owned())
-    })
 }
 
 #[cfg(test)]

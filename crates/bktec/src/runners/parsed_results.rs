@@ -1,6 +1,8 @@
 //! Results of one attempt, as runners report them.
 
-use test_engine_results::{Outcome, Report, TestResult};
+use std::collections::{BTreeMap, HashSet};
+
+use test_engine_results::{Outcome, Remark, Report, TestResult};
 
 /// The identity of a test in results. Tests with equal scope and name but different paths are
 /// different.
@@ -49,12 +51,19 @@ pub struct ParsedResults {
     pub unusable: Vec<String>,
     /// Why tests may not have run: the runner is configured to stop at failures, and did.
     pub stopped_early: Option<String>,
-    /// Evidence that tests did not run. Such tests are not in `tests`.
+    /// Evidence that tests did not run.
     pub shortfalls: Vec<Shortfall>,
     /// Files whose tests were all deselected. They have no results.
     pub deselected: Vec<String>,
+    /// Listed as skipped, but they did not run because of a failure. They are not in `tests`.
+    pub unrun: Vec<TestKey>,
     /// A focused test (`.only`, `fit`) kept others from running.
     pub has_focus: bool,
+    /// Failed tests with a step that has no definition, and no other failure.
+    pub undefined: Vec<TestKey>,
+    /// Failed tests that failed only because a subtest of theirs did, such as `TestA` because of
+    /// `TestA/b`.
+    pub failed_by_subtest: Vec<TestKey>,
 }
 
 /// Evidence that tests which were to run did not, or that something beside a test failed which a
@@ -68,20 +77,88 @@ pub struct Shortfall {
 }
 
 impl ParsedResults {
+    /// In results with a failure, an unexplained skip is no result: the runner stopped early, or a
+    /// hook failed.
     pub(crate) fn of(report: Report<'_>, mut key: impl FnMut(TestResult<'_>) -> TestKey) -> Self {
-        let results = report.results.into_iter();
-        Self {
-            tests: results
-                .map(|result| Observed {
-                    outcome: result.outcome,
-                    key: key(result),
-                })
-                .collect(),
+        let failed = |result: &TestResult<'_>| result.outcome == Outcome::Failed;
+        let has_failed =
+            report.results.iter().any(failed) || !report.errors_outside_tests.is_empty();
+        let mut parsed = Self {
             errors_outside_tests: report.errors_outside_tests,
             unusable: report.invalid.into_iter().map(|bad| bad.message).collect(),
+            has_focus: report.has_focus,
             ..Self::default()
+        };
+        for shortfall in report.shortfalls {
+            parsed.shortfalls.push(Shortfall {
+                path: shortfall.file.map(|file| path_of(file, &mut key)),
+                reason: shortfall.reason,
+            });
+        }
+        let mut silent = Vec::new();
+        for result in report.results {
+            let (outcome, remark) = (result.outcome, result.remark);
+            let key = key(result);
+            match remark {
+                Some(Remark::UnexplainedSkip) if has_failed => {
+                    parsed.unrun.push(key);
+                    continue;
+                }
+                Some(Remark::UndefinedStep) => parsed.undefined.push(key.clone()),
+                Some(Remark::SilentFailure) => silent.push(key.clone()),
+                Some(Remark::UnexplainedSkip) | None => {}
+            }
+            parsed.tests.push(Observed { key, outcome });
+        }
+        parsed.note_unrun();
+        parsed.note_failed_by_subtest(silent);
+        parsed
+    }
+
+    fn note_unrun(&mut self) {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for key in &self.unrun {
+            *counts.entry(&key.path).or_default() += 1;
+        }
+        let counts = counts.into_iter();
+        let shortfalls = counts.map(|(path, count)| Shortfall::of_skips(path, count));
+        self.shortfalls.extend(shortfalls);
+    }
+
+    /// Keeps those of the tests that failed without output which have a failed subtest.
+    fn note_failed_by_subtest(&mut self, mut silent: Vec<TestKey>) {
+        let failed = |test: &&Observed| test.outcome == Outcome::Failed;
+        let failed = self.tests.iter().filter(failed);
+        let parents: HashSet<(&str, &str)> = failed
+            .flat_map(|test| {
+                let name = &test.key.name;
+                let ends = name.match_indices('/').map(|(at, _)| at);
+                ends.map(|end| (test.key.path.as_str(), &name[..end]))
+            })
+            .collect();
+        silent.retain(|key| parents.contains(&(&key.path, &key.name)));
+        self.failed_by_subtest = silent;
+    }
+}
+
+impl Shortfall {
+    fn of_skips(path: &str, count: usize) -> Self {
+        let tests = if count == 1 { "test" } else { "tests" };
+        Self {
+            reason: format!("{count} {tests} of {path} did not run after a failure"),
+            path: Some(path.to_owned()),
         }
     }
+}
+
+/// The path of tests in this file, or in this Go package.
+fn path_of(file: String, key: &mut impl FnMut(TestResult<'_>) -> TestKey) -> String {
+    let result = TestResult {
+        scope: file.clone().into(),
+        file_name: Some(file.into()),
+        ..TestResult::default()
+    };
+    key(result).path
 }
 
 /// Whether a fail-fast setting can keep tests from running after a failure.

@@ -103,7 +103,7 @@ impl Runner for Playwright {
             }
             key
         });
-        // The report contains tests that never started, as skipped.
+        // Old versions do not report that they stopped.
         if config.max_failures > 0 {
             let limit = Limit {
                 failures: config.max_failures,

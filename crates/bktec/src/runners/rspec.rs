@@ -32,7 +32,33 @@ pub(super) static DEFINITION: Definition = Definition {
     ..Definition::defaults("rspec", build)
 };
 
+/// Sets the exit code for failed examples.
+const EXIT_CODE_OPTION: &str = "--failure-exit-code";
+
 struct Rspec(RunnerBase);
+
+impl Rspec {
+    /// From the command, `SPEC_OPTS` or a file, in RSpec's order.
+    fn failure_exit_code(&self) -> i32 {
+        let environment = self.execution_env();
+        let command = self.0.test.words().join(" ");
+        let variable = environment.variable("SPEC_OPTS");
+        let variable = variable.map(|value| value.to_string_lossy().into_owned());
+        let files = [".rspec-local", ".rspec"].into_iter();
+        let files =
+            files.filter_map(|file| fs_err::read_to_string(environment.directory.join(file)).ok());
+        let mut sources = std::iter::once(command).chain(variable).chain(files);
+        let code = sources.find_map(|options| exit_code_option(&options));
+        code.unwrap_or(1)
+    }
+}
+
+fn exit_code_option(options: &str) -> Option<i32> {
+    let (_, rest) = options.rsplit_once(EXIT_CODE_OPTION)?;
+    let value = rest.trim_start_matches(['=', ' ']);
+    let end = value.find(|c: char| !c.is_ascii_digit());
+    value[..end.unwrap_or(value.len())].parse().ok()
+}
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Rspec(RunnerBase::new(&DEFINITION, settings)?)))
@@ -45,6 +71,10 @@ impl Runner for Rspec {
 
     fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         Ok(collapse_into_files(targets::arguments(targets)?))
+    }
+
+    fn reports_failed_tests(&self, code: i32, _failed: usize) -> bool {
+        code == self.failure_exit_code()
     }
 
     fn list_options(&self, list: &str) -> Option<Vec<String>> {
@@ -114,6 +144,29 @@ mod tests {
         let failed = [key("S", "b", "./a.rb[1:2]"), key("S", "a", "./a.rb[1:1]")];
         let rerun = retry(&*rspec(Some(test), retry_command), &failed, &[]);
         assert_eq!(rerun, expected);
+    }
+
+    #[rstest]
+    #[case("rspec", "", &[1])]
+    #[case("rspec --failure-exit-code 7", "", &[7])]
+    #[case("rspec --failure-exit-code=7", "--failure-exit-code 9", &[7])]
+    #[case("rspec", "--color\n--failure-exit-code 9\n", &[9])]
+    fn the_exit_code_for_failed_examples_is_configurable(
+        #[case] test: &str,
+        #[case] file: &str,
+        #[case] expected: &[i32],
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        fs_err::write(directory.path().join(".rspec"), file).unwrap();
+        let runner = build(RunnerSettings {
+            working_directory: directory.path().to_owned(),
+            ..settings(Some(test), Some("tmp/rspec.json"))
+        });
+        let runner = runner.unwrap();
+        let codes: Vec<i32> = (0..=255)
+            .filter(|code| runner.reports_failed_tests(*code, 1))
+            .collect();
+        assert_eq!(codes, expected);
     }
 
     #[test]

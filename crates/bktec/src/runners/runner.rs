@@ -65,8 +65,9 @@ pub trait Runner {
         let bytes = fs_err::read(&list).map_err(|error| unreadable(error.to_string()))?;
         let parsed = self.read(&bytes, &[]);
         let parsed = parsed.map_err(|error| unreadable(error.to_string()))?;
-        let tests = parsed.tests.into_iter();
-        Ok(tests.map(|test| targets::example(test.key)).collect())
+        // When it lists tests, a runner skips them all.
+        let tests = parsed.tests.into_iter().map(|test| test.key);
+        Ok(tests.chain(parsed.unrun).map(targets::example).collect())
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine> {

@@ -39,8 +39,20 @@ struct Suite<'a> {
     file: Option<Cow<'a, str>>,
     /// The failures and errors that the suite's attributes count.
     counted: f64,
-    results_before: usize,
-    errors_before: usize,
+    /// The errors among them.
+    counted_errors: f64,
+    before: Counts,
+}
+
+/// How much of the file has been read.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    results: usize,
+    /// Errors outside of tests.
+    errors: usize,
+    failed_cases: usize,
+    /// `error` elements.
+    error_elements: usize,
 }
 
 pub(crate) fn read<'a>(
@@ -58,7 +70,7 @@ pub(crate) fn read<'a>(
         text: None,
         output: "",
         has_root: false,
-        errors: 0,
+        counts: Counts::default(),
     };
     parser.read_all().map_err(|message| {
         let start = parser.tokens.start();
@@ -81,7 +93,7 @@ struct Parser<'i, 'a> {
     text: Option<String>,
     output: &'static str,
     has_root: bool,
-    errors: usize,
+    counts: Counts,
 }
 
 impl Parser<'_, '_> {
@@ -176,7 +188,10 @@ impl Parser<'_, '_> {
                 self.case.read(&mut self.tokens, self.builder.is_full())?;
             }
             // Elements inside a failure's text are part of the text.
-            Open::Problem if self.problem.is_none() => self.start_problem()?,
+            Open::Problem if self.problem.is_none() => {
+                self.counts.error_elements += usize::from(name == "error");
+                self.start_problem()?;
+            }
             Open::Skipped => {
                 if self.is_in_case && self.problem.is_none() {
                     self.case.skipped = true;
@@ -267,16 +282,36 @@ impl Parser<'_, '_> {
             return;
         };
         if suite.counted > 0.0
-            && self.errors == suite.errors_before
-            && !self.builder.has_failed_since(suite.results_before)
+            && self.counts.errors == suite.before.errors
+            && !self.builder.has_failed_since(suite.before.results)
         {
-            self.errors += 1;
+            self.counts.errors += 1;
             let name = describe_suite(&suite.name);
             self.builder.push_error(format!(
                 "{name} reports {} failures or errors, but none of its tests failed",
                 suite.counted
             ));
+        } else if self.has_unlisted_errors(&suite) {
+            self.counts.errors += 1;
+            let name = describe_suite(&suite.name);
+            self.builder.push_error(format!(
+                "{name} reports {} errors, but not all of them belong to a test",
+                suite.counted_errors
+            ));
         }
+    }
+
+    /// Whether a suite counts more errors than it lists. Some dialects count errors but write
+    /// `failure` elements, so there must also be fewer failed tests than failures and errors.
+    #[expect(clippy::cast_precision_loss, reason = "a file has far fewer cases")]
+    fn has_unlisted_errors(&self, suite: &Suite<'_>) -> bool {
+        let listed = self.counts.error_elements - suite.before.error_elements;
+        let failed = self.counts.failed_cases - suite.before.failed_cases;
+        // A part of a split report has the counts of the whole.
+        !self.builder.is_full()
+            && self.counts.errors == suite.before.errors
+            && suite.counted_errors > listed as f64
+            && suite.counted > failed as f64
     }
 
     fn push_suite_error(&mut self, problem: &Problem<'_>) {
@@ -287,7 +322,7 @@ impl Parser<'_, '_> {
             .filter(|text| !text.trim().is_empty())
             .collect::<Vec<_>>()
             .join("\n");
-        self.errors += 1;
+        self.counts.errors += 1;
         self.builder.push_error(if details.is_empty() {
             format!("{name} failed outside its tests")
         } else {
@@ -300,7 +335,7 @@ impl Parser<'_, '_> {
         if is_go_package(case) {
             let not_built = |problem: &&Problem<'_>| problem.text.contains("[build failed]");
             if let Some(problem) = case.problems.iter().find(not_built) {
-                self.errors += 1;
+                self.counts.errors += 1;
                 self.builder.push_error(problem.text.trim().to_owned());
                 return;
             }
@@ -312,7 +347,7 @@ impl Parser<'_, '_> {
                 problem.message.as_deref() == Some(PYTEST_COLLECTION_FAILURE)
             };
             if let Some(problem) = case.problems.iter().find(failure) {
-                self.errors += 1;
+                self.counts.errors += 1;
                 let name = case.name.as_deref().unwrap_or_default();
                 let details = problem.text.trim();
                 self.builder
@@ -324,14 +359,17 @@ impl Parser<'_, '_> {
             .iter()
             .rev()
             .find_map(|suite| suite.file.as_ref());
+        self.counts.failed_cases += usize::from(case.failed);
         let result = case.take_result(suite_file, self.builder.is_full());
         self.builder.push(result);
     }
 
     fn start_suite(&mut self) -> Result<(), String> {
         let mut suite = Suite {
-            results_before: self.builder.count(),
-            errors_before: self.errors,
+            before: Counts {
+                results: self.builder.count(),
+                ..self.counts
+            },
             ..Suite::default()
         };
         let mut name = None;
@@ -339,8 +377,12 @@ impl Parser<'_, '_> {
             match attribute.name {
                 "name" => keep(&mut name, &attribute)?,
                 "file" => keep(&mut suite.file, &attribute)?,
-                "failures" | "errors" => {
+                "failures" => {
                     suite.counted += seconds_of(&attribute.value()?).unwrap_or_default();
+                }
+                "errors" => {
+                    suite.counted_errors = seconds_of(&attribute.value()?).unwrap_or_default();
+                    suite.counted += suite.counted_errors;
                 }
                 _ => {}
             }

@@ -45,6 +45,7 @@ pub(crate) fn derive(
         invalid,
         errors_outside_tests,
         omitted,
+        ..
     } = report;
     if omitted > 0 {
         return Err(SubmissionError::TooManyResults {

@@ -208,7 +208,7 @@ impl<'a> Splitter<'a> {
         };
         let without = Part::of(edited(range, suite.without_counts())).bytes(self.text.as_bytes());
         let errors = |document: &[u8]| {
-            parse_with(Format::Junit, document, Detail::Outcomes)
+            parse_with(Format::Junit, document, Detail::Full)
                 .map_or(0, |report| report.errors_outside_tests.len())
         };
         errors(with.as_bytes()) > errors(&without)

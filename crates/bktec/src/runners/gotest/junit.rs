@@ -1,0 +1,85 @@
+//! What `go test` prints, in the failure texts of gotestsum's JUnit XML.
+
+use test_engine_results::{
+    Detail, Format, Outcome, ParseError, Remark, Shortfall, TestResult, parse_with,
+};
+
+use crate::runners::ParsedResults;
+
+/// The name of the result of a package that failed without a failed test.
+const PACKAGE_TEST: &str = "TestMain";
+
+pub(super) fn read(bytes: &[u8]) -> Result<ParsedResults, ParseError> {
+    let mut report = parse_with(Format::Junit, bytes, Detail::Full)?;
+    // A package that does not build is already reported as an error outside the tests.
+    let is_build_failure = |result: &TestResult<'_>| {
+        is_package(result) && lines_of(result).any(|line| line.contains("[build failed]"))
+    };
+    report.results.retain(|result| !is_build_failure(result));
+    for result in &mut report.results {
+        if result.outcome != Outcome::Failed {
+            continue;
+        }
+        if is_silent(result) {
+            result.remark = Some(Remark::SilentFailure);
+        }
+        if let Some(crash) = crash_of(result) {
+            let package = package_of(result).unwrap_or_else(|| result.scope.to_string());
+            report.shortfalls.push(Shortfall {
+                reason: format!(
+                    "the test binary of {package} did not finish ({crash}), so tests of it did \
+                     not run"
+                ),
+                file: Some(package),
+            });
+        }
+    }
+    Ok(ParsedResults::of(report, super::key_of))
+}
+
+/// A package as a whole, in JUnit XML, which does not name the package.
+pub(super) fn is_package(result: &TestResult<'_>) -> bool {
+    result.name == PACKAGE_TEST && result.scope.is_empty() && result.outcome == Outcome::Failed
+}
+
+/// Reads the last line of `go test` for a package: `FAIL`, a tab, the package.
+pub(super) fn package_of(result: &TestResult<'_>) -> Option<String> {
+    lines_of(result).find_map(|line| {
+        let rest = line.trim_start().strip_prefix("FAIL")?;
+        let package = rest.split_whitespace().next()?;
+        (!package.starts_with('[')).then(|| package.to_owned())
+    })
+}
+
+fn lines_of<'r>(result: &'r TestResult<'_>) -> impl Iterator<Item = &'r str> {
+    let details = result.extras.failure_expanded.iter();
+    let details = details.flat_map(|detail| detail.expanded.iter().chain(&detail.backtrace));
+    let reason = result.extras.failure_reason.as_deref();
+    reason.into_iter().chain(details.map(String::as_str))
+}
+
+/// Whether there is nothing but lines of the test framework.
+fn is_silent(result: &TestResult<'_>) -> bool {
+    let is_framework = |line: &str| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with("=== ") || line.starts_with("--- ")
+    };
+    has_ended(result) && lines_of(result).all(is_framework)
+}
+
+fn has_ended(result: &TestResult<'_>) -> bool {
+    lines_of(result).any(|line| line.contains("--- FAIL: "))
+}
+
+/// Why the test binary ended during this failed test, if it did.
+fn crash_of(result: &TestResult<'_>) -> Option<String> {
+    let starting = |start: &str| lines_of(result).find(|line| line.starts_with(start));
+    if is_package(result) {
+        let has_normal_end = lines_of(result).any(|line| matches!(line.trim(), "PASS" | "FAIL"));
+        let exit = starting("exit status ").or_else(|| starting("signal: "));
+        return (!has_normal_end).then(|| exit.unwrap_or("the process exited early").to_owned());
+    }
+    let panic = starting("panic: ").filter(|_| starting("goroutine ").is_some());
+    let exit = (!has_ended(result)).then_some("the process exited early");
+    panic.or(exit).map(str::to_owned)
+}
