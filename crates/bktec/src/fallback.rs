@@ -16,12 +16,17 @@ pub fn cases(targets: &[String], node: usize, nodes: usize) -> Vec<Case> {
         .nth(node)
         .unwrap_or_default()
         .into_iter()
-        .map(|target| Case {
-            value: target.to_owned(),
-            format: CaseFormat::Selector,
-            ..Case::default()
-        })
+        .map(|target| case(target.to_owned()))
         .collect()
+}
+
+/// A target that is in no plan.
+pub fn case(target: String) -> Case {
+    Case {
+        value: target,
+        format: CaseFormat::Selector,
+        ..Case::default()
+    }
 }
 
 #[cfg(test)]

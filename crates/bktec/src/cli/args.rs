@@ -10,6 +10,7 @@ use clap::Args;
 use secrecy::SecretString;
 use test_engine_results::Format;
 
+use super::choices::{Fallback, UnplannedTargets};
 use super::option::Opt;
 use super::values::BaseUrl;
 use crate::env_vars as var;
@@ -192,10 +193,42 @@ pub struct CommonArgs {
     pub plan_identifier: Opt<String>,
 }
 
+/// Where a node's share comes from, and what happens to tests that are in no share.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Plan")]
+pub struct ShareArgs {
+    /// Plan that `bktec plan --plan-out` wrote; no plan is requested from the server
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_PLAN_FILE, value_name = "PATH")]
+    pub plan_file: Opt<PathBuf>,
+    /// Without a plan: split (this node's share of a split by number), all (every test) or fail
+    /// [default: split]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_FALLBACK, value_name = "MODE")]
+    pub fallback: Opt<Fallback>,
+    /// Tests that this node finds and the plan lacks: run, warn or fail [default: warn]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_ON_UNPLANNED_TARGETS, value_name = "ACTION")]
+    pub on_unplanned_targets: Opt<UnplannedTargets>,
+}
+
+/// The report of this node that `bktec verify` reads.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Node report")]
+pub struct ReportArgs {
+    /// Directory for this node's report, which bktec verify reads
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_REPORT_DIR, value_name = "PATH")]
+    pub report_dir: Opt<PathBuf>,
+    /// Name of this leg of a build matrix, if several legs share a plan; each must run all of it
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_GROUP, value_name = "NAME")]
+    pub group: Opt<String>,
+}
+
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     #[command(flatten)]
     pub common: CommonArgs,
+    #[command(flatten)]
+    pub share: ShareArgs,
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// Fail if this node has no tests
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_FAIL_ON_NO_TESTS, help_heading = "Test runner")]
     pub fail_on_no_tests: Opt<bool>,

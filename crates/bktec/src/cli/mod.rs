@@ -4,6 +4,7 @@
 //! reported at once and in one form.
 
 mod args;
+mod choices;
 mod ci_environment;
 mod option;
 mod values;
@@ -16,9 +17,10 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use clap_complete::Shell;
 
 pub use args::{
-    BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ResultArgs,
-    RunArgs, RunnerArgs, TokenArgs, UploadArgs,
+    BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ReportArgs,
+    ResultArgs, RunArgs, RunnerArgs, TokenArgs, UploadArgs,
 };
+pub use choices::{Fallback, UnplannedTargets};
 pub use ci_environment::CiEnvironment;
 pub use option::{Opt, Problem};
 

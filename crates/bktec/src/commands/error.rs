@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{BackfillError, UploadFilesError};
+use super::{BackfillError, PlanFileError, UploadFilesError};
 use crate::agent::AgentError;
 use crate::runners::RunnerError;
 use crate::server_api::ApiError;
@@ -25,6 +25,14 @@ pub enum CommandError {
     /// The plan does not fit this run.
     #[error("{0}")]
     Plan(String),
+    #[error(transparent)]
+    PlanFile(#[from] PlanFileError),
+    /// There is no plan, and this node must not split the tests itself.
+    #[error("{message}")]
+    NoPlan { message: String, hint: &'static str },
+    /// With `--on-unplanned-targets fail`.
+    #[error("{0}")]
+    UnplannedTargets(String),
     /// With `--fail-on-no-tests`.
     #[error("no tests assigned to this node")]
     NoTests,
@@ -55,6 +63,8 @@ impl CommandError {
         let hint = match self {
             Self::Api(error) => error.hint(),
             Self::Upload(error) => error.hint(),
+            Self::PlanFile(_) => Some(PlanFileError::HINT),
+            Self::NoPlan { hint, .. } => Some(*hint),
             _ => None,
         };
         if let Some(hint) = hint {

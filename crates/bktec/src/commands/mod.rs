@@ -9,6 +9,7 @@ mod git_metadata;
 mod header;
 mod json_indent;
 mod location_prefix;
+mod node_report;
 mod obtain;
 mod plan;
 mod plan_for_ci;
@@ -24,6 +25,7 @@ use std::ffi::OsString;
 
 pub use self::backfill::BackfillError;
 pub use self::error::CommandError;
+pub use self::run::PlanFileError;
 pub use self::upload::UploadFilesError;
 use crate::cli::{self, BackfillArgs, Invocation, PlanArgs, RunArgs, Stop, Typed, UploadArgs};
 use crate::exit_code;

@@ -9,8 +9,38 @@ use crate::server_api::{ApiError, PlanResponse, Reason};
 #[derive(Debug)]
 pub(super) enum Obtained {
     Plan(Box<PlanResponse>),
-    /// There is no plan, but the command can continue. The text is the reason, for a warning.
-    Unavailable(String),
+    Unavailable(NoPlan),
+}
+
+/// Why there is no plan, although the command can continue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NoPlan {
+    /// A sentence.
+    pub reason: String,
+    pub extent: Extent,
+}
+
+/// Which nodes of the build have no plan for this reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Every node and every retry, so that all split the tests alike.
+    EveryNode,
+    /// This one; others may have a plan.
+    ThisNode,
+}
+
+impl NoPlan {
+    /// The reason and its risk for a build whose nodes split the tests themselves.
+    pub(super) fn warning(&self) -> String {
+        let risk = match self.extent {
+            Extent::EveryNode => "",
+            Extent::ThisNode => {
+                " If other nodes of this build did get a plan, tests may run twice or not at all; \
+                 in that case, retry the build."
+            }
+        };
+        format!("{}{risk}", self.reason)
+    }
 }
 
 /// Fetches the plan, or creates it if it does not exist yet.
@@ -21,21 +51,23 @@ pub(super) fn fetch_or_create(inputs: &PlanInputs<'_>) -> Result<Obtained, Comma
         terminal,
         ..
     } = *inputs;
-    let job_retry_count = settings.build.job_retry_count;
-    match client.fetch_plan(&settings.identifier, job_retry_count) {
+    let build = &settings.build;
+    match client.fetch_plan(&settings.identifier, build.job_retry_count) {
         Ok(Some(response)) => return Ok(Obtained::Plan(Box::new(response))),
         Ok(None) => {}
         Err(error) => return unavailable(error),
     }
     terminal.debug(|| format!("plan {:?} does not exist yet", settings.identifier));
-    if job_retry_count > 0 {
-        // A new plan distributes the tests differently, and the other nodes ran the old one.
-        terminal.warning(&format!(
-            "This job is a retry, but the server no longer has the plan {:?}, so a new one is \
-             created. Unless all nodes of the build are retried, tests may run twice or not at \
-             all; in that case, restart the build.",
-            settings.identifier
-        ));
+    // A new plan would divide the tests differently, and the other nodes ran the old one.
+    let divides_tests = build.parallelism > 1 && !settings.runner.definition.chooses_tests;
+    if build.job_retry_count > 0 && divides_tests {
+        return Ok(Obtained::Unavailable(NoPlan {
+            reason: format!(
+                "This job is a retry, but the server no longer has the plan {:?}.",
+                settings.identifier
+            ),
+            extent: Extent::ThisNode,
+        }));
     }
     create(inputs)
 }
@@ -58,13 +90,11 @@ fn unavailable(error: ApiError) -> Result<Obtained, CommandError> {
     let Some(reason) = error.reason_to_continue() else {
         return Err(error.into());
     };
-    let partial = match reason {
-        // The other reasons apply to every node; this one may apply to some only.
-        Reason::BudgetSpent => {
-            " If other nodes of this build did get a plan, tests may run twice or not at all; \
-             in that case, retry the build."
-        }
-        Reason::Billing | Reason::NotFound | Reason::Unprocessable => "",
-    };
-    Ok(Obtained::Unavailable(format!("{error}.{partial}")))
+    Ok(Obtained::Unavailable(NoPlan {
+        reason: format!("{error}."),
+        extent: match reason {
+            Reason::BudgetSpent => Extent::ThisNode,
+            Reason::Billing | Reason::NotFound | Reason::Unprocessable => Extent::EveryNode,
+        },
+    }))
 }

@@ -82,9 +82,10 @@ fn created_plan(
     };
     let response = match obtained {
         Obtained::Plan(response) => response,
-        Obtained::Unavailable(reason) => {
+        Obtained::Unavailable(why) => {
             terminal.warning(&format!(
-                "{reason} {}: the nodes will split the tests without the server.",
+                "{} {}: the nodes will split the tests without the server.",
+                why.warning(),
                 fallback::WARNING
             ));
             return fallback(None);

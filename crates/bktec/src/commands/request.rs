@@ -188,7 +188,7 @@ fn replace_with_examples(targets: &[String], expanded: &[String], examples: Vec<
 /// The file of an example's path: `a.rb[1:2]`, `a.py::test`, `a.feature:3` and `a.ts:3` all belong
 /// to the file before the mark. If the file name itself contains a mark, the file seems to have no
 /// examples, which is safe: it is sent whole.
-fn file_part(path: &str) -> &str {
+pub(super) fn file_part(path: &str) -> &str {
     let name_start = path
         .split("::")
         .next()

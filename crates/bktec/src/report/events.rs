@@ -111,6 +111,7 @@ pub struct RunStarted {
 #[serde(rename_all = "snake_case")]
 pub enum PlanSource {
     Server,
+    File,
     Fallback,
 }
 

@@ -30,6 +30,7 @@ impl Client<'_> {
             url: &format!("{}/commits?days={days}", self.suite_url),
             accept: "text/plain",
             body: None,
+            is_gzip: false,
         };
         self.call(
             &call,
@@ -52,6 +53,7 @@ impl Client<'_> {
             ),
             accept: "*/*",
             body: Some(b""),
+            is_gzip: false,
         };
         self.call(&call, read_json)
     }
@@ -80,6 +82,7 @@ impl Client<'_> {
             url: &form.url,
             authorization: None,
             content_type: &multipart.content_type,
+            content_encoding: None,
             accept: "*/*",
         };
         let length = multipart.length_with(length);

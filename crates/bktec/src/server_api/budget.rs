@@ -30,6 +30,14 @@ impl Budget {
         ..Self::PLAN
     };
 
+    /// For the last report of a node: the tests have finished, so the job should end soon.
+    pub const NODE_REPORT: Self = Self {
+        first_wait: Duration::from_millis(500),
+        per_try: Duration::from_secs(10),
+        overall: Duration::from_secs(10),
+        max_tries: 3,
+    };
+
     /// For the upload of one result file by `run`.
     pub const RESULTS: Self = Self {
         first_wait: Duration::from_millis(500),

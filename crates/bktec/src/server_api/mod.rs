@@ -7,6 +7,7 @@ mod backfill;
 mod budget;
 mod failure;
 pub(crate) mod multipart;
+mod node_reports;
 mod transport;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -109,6 +110,7 @@ struct Call<'a> {
     accept: &'a str,
     /// A `POST` if there is one, else a `GET`.
     body: Option<&'a [u8]>,
+    is_gzip: bool,
 }
 
 impl<'a> Client<'a> {
@@ -180,6 +182,7 @@ impl<'a> Client<'a> {
             url,
             accept: "*/*",
             body: None,
+            is_gzip: false,
         };
         self.call(&call, read)
     }
@@ -193,14 +196,14 @@ impl<'a> Client<'a> {
         request: &impl serde::Serialize,
         read: impl Fn(Vec<u8>) -> Result<T, Failure>,
     ) -> Result<T, ApiError> {
-        let body = serde_json::to_vec(request)
-            .expect("requests contain only strings, numbers, lists and string keys");
+        let body = json(request);
         let call = Call {
             doing,
             budget,
             url: &format!("{}/{path}", self.suite_url),
             accept: "*/*",
             body: Some(&body),
+            is_gzip: false,
         };
         self.call(&call, read)
     }
@@ -214,6 +217,7 @@ impl<'a> Client<'a> {
             url: call.url,
             authorization: Some(self.authorization.expose_secret()),
             content_type: "application/json",
+            content_encoding: call.is_gzip.then_some("gzip"),
             accept: call.accept,
         };
         let method = call.body.map_or("GET", |_| "POST");
@@ -242,6 +246,11 @@ impl<'a> Client<'a> {
             gave_up,
         })
     }
+}
+
+fn json(request: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(request)
+        .expect("requests contain only strings, numbers, lists and string keys")
 }
 
 fn read_plan(text: Vec<u8>) -> Result<PlanResponse, Failure> {

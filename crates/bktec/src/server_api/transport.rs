@@ -29,6 +29,7 @@ pub(crate) struct Request<'a> {
     pub url: &'a str,
     pub authorization: Option<&'a str>,
     pub content_type: &'a str,
+    pub content_encoding: Option<&'a str>,
     pub accept: &'a str,
 }
 
@@ -63,10 +64,16 @@ impl Request<'_> {
             .build()
             .header("Content-Type", self.content_type)
             .header("Accept", self.accept);
-        match self.authorization {
-            Some(authorization) => builder.header("Authorization", authorization),
-            None => builder,
-        }
+        let optional = [
+            ("Authorization", self.authorization),
+            ("Content-Encoding", self.content_encoding),
+        ];
+        let set = optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        set.fold(builder, |builder, (name, value)| {
+            builder.header(name, value)
+        })
     }
 }
 

@@ -7,7 +7,9 @@ use super::common::{self, CommonSettings};
 use super::nodes::CommandKind;
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::TokenSource;
-use crate::cli::{CommonArgs, ResultArgs, RunArgs, RunnerArgs, Typed};
+use crate::cli::{
+    CommonArgs, Fallback, ReportArgs, ResultArgs, RunArgs, RunnerArgs, Typed, UnplannedTargets,
+};
 use crate::runners;
 
 pub(super) const DEFAULT_UPLOAD_BASE_URL: &str = "https://analytics-api.buildkite.com";
@@ -23,9 +25,29 @@ pub struct UploadSettings {
     pub tags: BTreeMap<String, String>,
 }
 
+/// Where the node's share comes from.
+#[derive(Clone, Debug, Default)]
+pub struct ShareSettings {
+    pub plan_file: Option<PathBuf>,
+    /// The identifier that the plan file must have, if one was given.
+    pub plan_file_identifier: Option<String>,
+    pub fallback: Fallback,
+    pub unplanned_targets: UnplannedTargets,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct NodeReportSettings {
+    /// Created if it does not exist.
+    pub directory: Option<PathBuf>,
+    /// Name of the matrix leg; empty without a matrix.
+    pub group: String,
+}
+
 #[derive(Clone, Debug)]
 pub struct RunSettings {
     pub common: CommonSettings,
+    pub share: ShareSettings,
+    pub report: NodeReportSettings,
     /// From 0, below `nodes`.
     pub node: usize,
     /// 1 to 1000.
@@ -61,6 +83,7 @@ fn resolve(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<RunSetting
     let promise_failure = problems.flag(&args.promise_failure, false);
     let own = options_of_run(&args.common, problems);
     let events = events(args, problems);
+    let share = share(args, problems);
     check_result_path(&args.common.runner, problems);
 
     let (common, agent_token) = common?;
@@ -72,6 +95,8 @@ fn resolve(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<RunSetting
         node: usize::try_from(common.build.parallel_job).ok()?,
         nodes: usize::try_from(common.build.parallelism).ok()?,
         common,
+        share,
+        report: report(&args.report),
         retry_muted: !own.disable_retry_muted,
         fail_on_no_tests,
         fail_on_missing_results,
@@ -110,6 +135,31 @@ pub(super) fn upload_url(args: &ResultArgs, problems: &mut Problems) -> String {
         "{}/v1/uploads",
         base.as_deref().unwrap_or(DEFAULT_UPLOAD_BASE_URL)
     )
+}
+
+fn share(args: &RunArgs, problems: &mut Problems) -> ShareSettings {
+    let share = &args.share;
+    let plan_file = share.plan_file.ok();
+    ShareSettings {
+        plan_file_identifier: args
+            .common
+            .plan_identifier
+            .ok()
+            .filter(|_| plan_file.is_some()),
+        plan_file,
+        fallback: problems.get(&share.fallback).unwrap_or_default(),
+        unplanned_targets: problems
+            .get(&share.on_unplanned_targets)
+            .unwrap_or_default(),
+    }
+}
+
+fn report(args: &ReportArgs) -> NodeReportSettings {
+    let group = args.group.ok().unwrap_or_default();
+    NodeReportSettings {
+        directory: args.report_dir.ok(),
+        group: group.trim().to_owned(),
+    }
 }
 
 fn events(args: &RunArgs, problems: &mut Problems) -> Option<EventOutput> {

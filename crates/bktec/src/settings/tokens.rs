@@ -25,6 +25,13 @@ pub struct EngineSettings {
     pub time_scale: f64,
 }
 
+impl EngineSettings {
+    /// Whether the server is the hosted product, which has no calls of this project's own.
+    pub fn is_hosted(&self) -> bool {
+        self.base_url == DEFAULT_BASE_URL
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum TokenSource {
     Given(SecretString),

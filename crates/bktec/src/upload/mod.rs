@@ -208,6 +208,7 @@ impl<'a> Uploader<'a> {
                 url: &self.url,
                 authorization: Some(self.authorization.expose_secret()),
                 content_type: &form.content_type,
+                content_encoding: None,
                 accept: "*/*",
             };
             let length = form.length_with(part.length());

@@ -163,9 +163,9 @@ fn plan_identifier_is_the_run_key_without_a_ci() {
 #[rstest]
 #[case::first("1", false)]
 #[case::rerun("2", true)]
-fn rerun_requests_the_same_plan_and_warns_if_it_is_gone(
+fn rerun_requests_the_same_plan_and_stops_if_it_is_gone(
     #[case] attempt: &str,
-    #[case] warns: bool,
+    #[case] stops: bool,
 ) {
     let server = without_plan();
     let environment = [
@@ -179,9 +179,10 @@ fn rerun_requests_the_same_plan_and_warns_if_it_is_gone(
         ("BUILDKITE_PARALLEL_JOB_COUNT", "2"),
     ];
     let ended = on_other_ci(&["run"], &server, &environment).run();
+    assert_eq!(ended.code == 16, stops, "{ended}");
     assert_eq!(
-        ended.stderr.contains("This job is a retry"),
-        warns,
+        ended.stderr.contains("❌ This job is a retry"),
+        stops,
         "{ended}"
     );
     let target = &server.requests()[0].target;
@@ -189,7 +190,7 @@ fn rerun_requests_the_same_plan_and_warns_if_it_is_gone(
         target.contains("identifier=github_actions/99/test/__run/"),
         "{target}"
     );
-    let retries = if warns {
+    let retries = if stops {
         "&job_retry_count=1"
     } else {
         "&job_retry_count=0"

@@ -141,6 +141,22 @@ fn help_of_run() {
           --plan-identifier <IDENTIFIER>
               Name of the plan, the same on every node [default: BUILD_ID/STEP_ID] [env:
               BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER]
+          --plan-file <PATH>
+              Plan that `bktec plan --plan-out` wrote; no plan is requested from the server
+              [env: BUILDKITE_TEST_ENGINE_PLAN_FILE]
+          --fallback <MODE>
+              Without a plan: split (this node's share of a split by number), all (every test)
+              or fail [default: split] [env: BUILDKITE_TEST_ENGINE_FALLBACK]
+          --on-unplanned-targets <ACTION>
+              Tests that this node finds and the plan lacks: run, warn or fail [default: warn]
+              [env: BUILDKITE_TEST_ENGINE_ON_UNPLANNED_TARGETS]
+
+    Node report:
+          --report-dir <PATH>  Directory for this node's report, which bktec verify reads
+                               [env: BUILDKITE_TEST_ENGINE_REPORT_DIR]
+          --group <NAME>       Name of this leg of a build matrix, if several legs share a
+                               plan; each must run all of it [env:
+                               BUILDKITE_TEST_ENGINE_GROUP]
 
     Output:
           --output <FORMAT>     Event format: text (no events) or json (one event per line, on

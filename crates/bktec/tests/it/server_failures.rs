@@ -140,7 +140,10 @@ fn waits_for_the_rate_limit_to_reset() {
     });
     let ended = Bktec::against(&["run"], &server).run();
     assert!(ended.took >= Duration::from_secs(1), "{:?}", ended.took);
-    assert_eq!(server.lines(), "GET /test_plan\nGET /test_plan");
+    assert_eq!(
+        server.lines(),
+        "GET /test_plan\nGET /test_plan\nPOST /test_plan/node_reports"
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use test_engine_wire::{Case, Statistics, TestIdentity, TimelineEvent};
 use super::event_log::EventLog;
 use crate::attempts::{self, AttemptOptions, Managed, RunEvent};
 use crate::commands::CommandError;
+use crate::commands::node_report::NodeEnd;
 use crate::process::{Capacity, Exit};
 use crate::report::{self, Event, ReportContext, UploadFinished};
 use crate::runners::Runner;
@@ -36,6 +37,7 @@ pub(super) struct Executed {
     pub hard_failures: usize,
     pub timeline: Vec<TimelineEvent>,
     pub statistics: Statistics,
+    pub end: NodeEnd,
 }
 
 impl Execution<'_> {
@@ -72,6 +74,7 @@ impl Execution<'_> {
             hard_failures: outcome.failed().count(),
             timeline,
             statistics: outcome.statistics(),
+            end: NodeEnd::of(outcome, code, self.skipped),
         })
     }
 

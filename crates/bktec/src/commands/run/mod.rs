@@ -2,33 +2,31 @@
 
 mod event_log;
 mod execution;
+mod plan_file;
+mod planning;
+mod population;
 mod share;
 
+use std::path::Path;
+
 use secrecy::SecretString;
-use test_engine_wire::{Case, Plan, PlanMetadataRequest, Statistics, TestIdentity, TimelineEvent};
+use test_engine_wire::{NodeState, PlanMetadataRequest, PlanSource, Statistics, TimelineEvent};
 
 use self::event_log::EventLog;
 use self::execution::{Executed, Execution};
-use super::obtain::{self, Obtained};
+pub use self::plan_file::PlanFileError;
+pub(super) use self::planning::Share;
+use super::node_report::{NodeEnd, NodeReports};
 use super::request::PlanInputs;
 use super::{header, prepare, request, targets};
 use crate::commands::CommandError;
-use crate::report::{Event, PlanReady, PlanSource, RunFailed, RunFinished, RunResult, RunStarted};
+use crate::report::{self, Event, PlanReady, RunFailed, RunFinished, RunResult, RunStarted};
+use crate::runners::Runner;
 use crate::server_api::{Client, SuiteAccess, Transport};
-use crate::settings::{CommonSettings, RunSettings};
-use crate::split_summary::split_summary;
+use crate::settings::RunSettings;
 use crate::terminal::Terminal;
 use crate::upload::{UploadOptions, Uploader};
-use crate::{agent, exit_code, fallback};
-
-/// What this node runs.
-struct Share {
-    cases: Vec<Case>,
-    muted: Vec<TestIdentity>,
-    skipped: Vec<TestIdentity>,
-    /// From the server's plan, not the fallback plan.
-    planned: bool,
-}
+use crate::{agent, exit_code};
 
 /// Fetched before anything else happens.
 pub(super) struct Tokens {
@@ -73,10 +71,10 @@ fn started(settings: &RunSettings) -> Event {
 
 fn plan_ready(share: &Share) -> Event {
     Event::PlanReady(PlanReady {
-        source: if share.planned {
-            PlanSource::Server
-        } else {
-            PlanSource::Fallback
+        source: match share.source {
+            PlanSource::Server => report::PlanSource::Server,
+            PlanSource::File => report::PlanSource::File,
+            PlanSource::Fallback => report::PlanSource::Fallback,
         },
         cases: share.cases.len(),
         muted: share.muted.len(),
@@ -125,7 +123,7 @@ fn run_share(
 
     let transport = Transport::new();
     let client = Client::new(&tokens.suite, &transport, terminal);
-    let share = share(
+    let share = planning::share(
         settings,
         &PlanInputs {
             settings: common,
@@ -138,137 +136,128 @@ fn run_share(
         },
     )?;
     events.write(|| plan_ready(&share));
-    if share.cases.is_empty() && !common.runner.definition.chooses_tests {
-        if share.planned {
-            send_metadata(common, &[], Statistics::default(), &client, terminal);
-        }
-        if settings.fail_on_no_tests {
-            return Err(CommandError::NoTests);
-        }
-        terminal.line("There are no tests to run on this node.");
-        events.write(finished_without_tests);
-        return Ok(exit_code::SUCCESS);
-    }
-
-    let prefix = request::prefix(common);
-    let uploader = token.ok().filter(|_| settings.upload.enabled).map(|token| {
-        let options = UploadOptions {
-            url: settings.upload.url.clone(),
-            token,
-            run: &common.run,
-            location_prefix: prefix,
-            tags: &settings.upload.tags,
-            directory: &directory,
-            time_scale: common.engine.time_scale,
-        };
-        Uploader::for_run(
-            &options,
-            common.runner.definition.name,
-            !common.build.build_id.is_empty(),
-            &transport,
-            terminal,
-        )
-    });
-    let execution = Execution {
+    let session = Session {
         settings,
+        upload_token: token.ok(),
         runner: &*runner,
-        cases: &share.cases,
-        muted: &share.muted,
-        skipped: &share.skipped,
-        uploader: uploader.as_ref(),
+        directory: &directory,
+        transport: &transport,
+        client: &client,
         events,
         terminal,
     };
-    let executed = execution.run()?;
-    if executed.killed {
-        // Whoever sent the signal expects this process to end as well.
-        return Ok(executed.code);
-    }
-    promise_failure(settings, &executed, terminal);
-    if share.planned {
-        let Executed {
-            timeline,
-            statistics,
-            ..
-        } = &executed;
-        send_metadata(common, timeline, *statistics, &client, terminal);
-    }
-    Ok(executed.code)
+    let reports = NodeReports::start(settings, &share, &client, terminal);
+    session.run(&share, &reports).inspect_err(|_| {
+        reports.end(NodeEnd::without_results(
+            NodeState::Failed,
+            exit_code::NOT_RUN,
+        ));
+    })
 }
 
-/// Takes this node's share of the server's plan, or of the fallback plan.
-fn share(settings: &RunSettings, inputs: &PlanInputs<'_>) -> Result<Share, CommandError> {
-    let definition = settings.common.runner.definition;
-    let reason = match obtain::fetch_or_create(inputs)? {
-        Obtained::Plan(response) => {
-            let plan = response.plan;
-            if !plan.tasks.is_empty() || definition.chooses_tests {
-                return planned(settings, plan, inputs.terminal);
+/// What is needed to run a share.
+struct Session<'a> {
+    settings: &'a RunSettings,
+    upload_token: Option<&'a SecretString>,
+    runner: &'a dyn Runner,
+    directory: &'a Path,
+    transport: &'a Transport,
+    client: &'a Client<'a>,
+    events: &'a EventLog<'a>,
+    terminal: &'a Terminal,
+}
+
+impl Session<'_> {
+    fn run(&self, share: &Share, reports: &NodeReports<'_>) -> Result<u8, CommandError> {
+        let settings = self.settings;
+        if share.cases.is_empty() && !settings.common.runner.definition.chooses_tests {
+            self.send_metadata(share, &[], Statistics::default());
+            if settings.fail_on_no_tests {
+                return Err(CommandError::NoTests);
             }
-            "The server could not plan these tests.".to_owned()
+            self.terminal
+                .line("There are no tests to run on this node.");
+            self.events.write(finished_without_tests);
+            reports.end(NodeEnd::without_results(
+                NodeState::Finished,
+                exit_code::SUCCESS,
+            ));
+            return Ok(exit_code::SUCCESS);
         }
-        Obtained::Unavailable(reason) => reason,
-    };
-    inputs.terminal.warning(&format!(
-        "{reason} {}: each node runs every Nth {} of the sorted list. The build may take longer.",
-        fallback::WARNING,
-        definition.target_noun.trim_start_matches("test ")
-    ));
-    Ok(Share {
-        cases: fallback::cases(inputs.targets, settings.node, settings.nodes),
-        muted: Vec::new(),
-        skipped: Vec::new(),
-        planned: false,
-    })
-}
-
-fn planned(settings: &RunSettings, plan: Plan, terminal: &Terminal) -> Result<Share, CommandError> {
-    let common = &settings.common;
-    let definition = common.runner.definition;
-    if let Some(summary) = split_summary(&plan, Some(settings.node), definition) {
-        terminal.line(&summary);
+        let executed = self.execute(share)?;
+        if executed.killed {
+            // The sender of the signal expects this process to end as well.
+            reports.end(executed.end);
+            return Ok(executed.code);
+        }
+        promise_failure(settings, executed.hard_failures, self.terminal);
+        reports.end(executed.end);
+        self.send_metadata(share, &executed.timeline, executed.statistics);
+        Ok(executed.code)
     }
-    let cases = if definition.chooses_tests {
-        Vec::new()
-    } else {
-        let prefix = request::prefix(common);
-        share::of_node(&plan, settings.node, settings.nodes, prefix)
-            .map_err(|error| CommandError::Plan(error.to_string()))?
-    };
-    Ok(Share {
-        cases,
-        muted: plan.muted_tests,
-        skipped: plan.skipped_tests,
-        planned: true,
-    })
+
+    fn execute(&self, share: &Share) -> Result<Executed, CommandError> {
+        let settings = self.settings;
+        let common = &settings.common;
+        let token = self.upload_token.filter(|_| settings.upload.enabled);
+        let uploader = token.map(|token| {
+            let options = UploadOptions {
+                url: settings.upload.url.clone(),
+                token,
+                run: &common.run,
+                location_prefix: request::prefix(common),
+                tags: &settings.upload.tags,
+                directory: self.directory,
+                time_scale: common.engine.time_scale,
+            };
+            Uploader::for_run(
+                &options,
+                common.runner.definition.name,
+                !common.build.build_id.is_empty(),
+                self.transport,
+                self.terminal,
+            )
+        });
+        let execution = Execution {
+            settings,
+            runner: self.runner,
+            cases: &share.cases,
+            muted: &share.muted,
+            skipped: &share.skipped,
+            uploader: uploader.as_ref(),
+            events: self.events,
+            terminal: self.terminal,
+        };
+        execution.run()
+    }
+
+    /// Not for a fallback plan, which the server does not know. A failure is only a warning.
+    fn send_metadata(&self, share: &Share, timeline: &[TimelineEvent], statistics: Statistics) {
+        if share.source == PlanSource::Fallback {
+            return;
+        }
+        let mut env = self.settings.common.env_payload();
+        env.buildkite_test_engine_identifier
+            .clone_from(&share.identifier);
+        let request = PlanMetadataRequest {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            env,
+            timeline: timeline.to_vec(),
+            statistics,
+        };
+        if let Err(error) = self.client.send_plan_metadata(&request) {
+            self.terminal.warning(&error.to_string());
+        }
+    }
 }
 
 /// A failure to promise is only a warning.
-fn promise_failure(settings: &RunSettings, executed: &Executed, terminal: &Terminal) {
-    if !settings.promise_failure || executed.hard_failures == 0 {
+fn promise_failure(settings: &RunSettings, hard_failures: usize, terminal: &Terminal) {
+    if !settings.promise_failure || hard_failures == 0 {
         return;
     }
     let agent = &settings.common.engine.agent;
-    if let Err(error) = agent::promise_failure(agent, executed.hard_failures) {
+    if let Err(error) = agent::promise_failure(agent, hard_failures) {
         terminal.warning(&format!("failed to promise the job's failure: {error}"));
-    }
-}
-
-/// A failure to send is only a warning.
-fn send_metadata(
-    common: &CommonSettings,
-    timeline: &[TimelineEvent],
-    statistics: Statistics,
-    client: &Client<'_>,
-    terminal: &Terminal,
-) {
-    let request = PlanMetadataRequest {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        env: common.env_payload(),
-        timeline: timeline.to_vec(),
-        statistics,
-    };
-    if let Err(error) = client.send_plan_metadata(&request) {
-        terminal.warning(&error.to_string());
     }
 }

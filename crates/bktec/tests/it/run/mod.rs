@@ -1,6 +1,7 @@
 //! `bktec run` with a server that works.
 
 mod exit_code;
+mod node_reports;
 mod output;
 mod plan;
 mod targets;

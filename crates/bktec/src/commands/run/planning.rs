@@ -1,0 +1,289 @@
+//! Decides what this node runs: its share of a plan, or what is possible without one.
+
+use std::collections::{HashMap, HashSet};
+
+use test_engine_wire::{Case, Plan, PlanSource, Population, TestIdentity};
+
+use super::population::{self, Difference};
+use super::{plan_file, share};
+use crate::cli::{Fallback, UnplannedTargets};
+use crate::commands::CommandError;
+use crate::commands::obtain::{self, Extent, NoPlan, Obtained};
+use crate::commands::request::{self, PlanInputs};
+use crate::fallback;
+use crate::settings::RunSettings;
+use crate::split_summary::{counted, split_summary};
+
+/// The features of a plan, if its server stores node reports.
+const NODE_REPORTS: &str = "node_reports";
+
+/// What this node runs.
+pub(in crate::commands) struct Share {
+    /// Of the plan.
+    pub(in crate::commands) identifier: String,
+    pub(in crate::commands) source: PlanSource,
+    /// Without the location prefix.
+    pub(in crate::commands) cases: Vec<Case>,
+    pub(in crate::commands) names: TargetNames,
+    pub(in crate::commands) muted: Vec<TestIdentity>,
+    pub(in crate::commands) skipped: Vec<TestIdentity>,
+    pub(in crate::commands) population: Population,
+    /// The server stores node reports.
+    pub(in crate::commands) takes_reports: bool,
+}
+
+/// How the plan names the targets of this node.
+#[derive(Debug, Default)]
+pub(in crate::commands) struct TargetNames {
+    /// Names in the plan, where they differ, by target.
+    in_plan: HashMap<String, String>,
+    /// Targets that are not in the plan.
+    unplanned: HashSet<String>,
+}
+
+impl TargetNames {
+    /// The name in the plan, and whether the plan gave the target to this node.
+    pub(in crate::commands) fn planned_name<'t>(&'t self, target: &'t str) -> (&'t str, bool) {
+        let name = self.in_plan.get(target).map_or(target, String::as_str);
+        (name, !self.unplanned.contains(target))
+    }
+}
+
+pub(super) fn share(
+    settings: &RunSettings,
+    inputs: &PlanInputs<'_>,
+) -> Result<Share, CommandError> {
+    if let Some(path) = &settings.share.plan_file {
+        let expected = settings.share.plan_file_identifier.as_deref();
+        let plan = plan_file::read(path, expected)?;
+        let build = &settings.common.build.build_id;
+        if expected.is_none() && !build.is_empty() && !plan.identifier.contains(build.as_str()) {
+            inputs.terminal.warning(&format!(
+                "The identifier of the plan file, {:?}, does not contain the build ID {build:?}. \
+                 Check that the file is of this build.",
+                plan.identifier
+            ));
+        }
+        return of_plan(settings, plan, PlanSource::File, inputs);
+    }
+    match obtain::fetch_or_create(inputs)? {
+        Obtained::Plan(response) => of_plan(settings, response.plan, PlanSource::Server, inputs),
+        Obtained::Unavailable(why) => without_plan(settings, &why, inputs),
+    }
+}
+
+fn of_plan(
+    settings: &RunSettings,
+    plan: Plan,
+    source: PlanSource,
+    inputs: &PlanInputs<'_>,
+) -> Result<Share, CommandError> {
+    let definition = settings.common.runner.definition;
+    if plan.tasks.is_empty() && !definition.chooses_tests {
+        let planner = match source {
+            PlanSource::File => "The plan file has no tasks.",
+            PlanSource::Server | PlanSource::Fallback => "The server could not plan these tests.",
+        };
+        let why = NoPlan {
+            reason: planner.to_owned(),
+            extent: Extent::EveryNode,
+        };
+        return without_plan(settings, &why, inputs);
+    }
+    if let Some(summary) = split_summary(&plan, Some(settings.node), definition) {
+        inputs.terminal.line(&summary);
+    }
+    let prefix = request::prefix(&settings.common);
+    let mut cases = Vec::new();
+    if !definition.chooses_tests {
+        cases = share::of_node(&plan, settings.node, settings.nodes, prefix)
+            .map_err(|error| CommandError::Plan(error.to_string()))?;
+    }
+    let mut names = TargetNames::default();
+    let planned = plan.tasks.get(&settings.node.to_string());
+    for (case, own) in cases
+        .iter()
+        .zip(planned.iter().flat_map(|task| &task.tests))
+    {
+        if case.target() != own.target() {
+            let name = own.target().to_owned();
+            names.in_plan.insert(case.target().to_owned(), name);
+        }
+    }
+    let difference = population::compare(inputs.targets, &plan, prefix, names_are_known(settings));
+    let unplanned = unplanned(settings, difference.as_ref(), inputs)?;
+    names.unplanned.extend(unplanned.iter().cloned());
+    cases.extend(unplanned.into_iter().map(fallback::case));
+    Ok(Share {
+        identifier: non_empty(plan.identifier, &settings.common.identifier),
+        source,
+        cases,
+        names,
+        muted: plan.muted_tests,
+        skipped: plan.skipped_tests,
+        population: population::reported(inputs.targets, difference),
+        takes_reports: plan.features.iter().any(|feature| feature == NODE_REPORTS),
+    })
+}
+
+/// Whether the plan holds every target of its request.
+fn names_are_known(settings: &RunSettings) -> bool {
+    settings.common.selection.is_none()
+}
+
+fn non_empty(text: String, otherwise: &str) -> String {
+    if text.is_empty() {
+        otherwise.to_owned()
+    } else {
+        text
+    }
+}
+
+/// The targets that this node runs in addition to its share.
+fn unplanned(
+    settings: &RunSettings,
+    difference: Option<&Difference>,
+    inputs: &PlanInputs<'_>,
+) -> Result<Vec<String>, CommandError> {
+    let Some(difference) = difference else {
+        return Ok(Vec::new());
+    };
+    let action = settings.share.unplanned_targets;
+    let noun = settings.common.runner.definition.target_noun;
+    let text = difference.describe(noun, inputs.targets.len());
+    if !difference.may_have_unplanned() {
+        inputs.terminal.warning(&text);
+        return Ok(Vec::new());
+    }
+    match (action, difference) {
+        (UnplannedTargets::Fail, _) => Err(CommandError::UnplannedTargets(text)),
+        (UnplannedTargets::Run, Difference::Named { only_here, .. }) => {
+            let count = counted(only_here.len(), noun);
+            inputs.terminal.warning(&format!(
+                "{text}\nThis node also runs the {count} of its own."
+            ));
+            Ok(only_here.clone())
+        }
+        _ => {
+            inputs.terminal.warning(&format!(
+                "{text}\nhint: --on-unplanned-targets run also runs what only this node has, fail \
+                 stops the node"
+            ));
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// What a node without a plan does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WithoutPlan {
+    Split,
+    RunAll,
+    Stop(Stop),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// With `--fallback fail`.
+    Requested,
+    /// The first run of this job may have had a plan.
+    Retry,
+}
+
+fn decide(mode: Fallback, extent: Extent, is_retry: bool, divides_tests: bool) -> WithoutPlan {
+    match mode {
+        Fallback::All => WithoutPlan::RunAll,
+        Fallback::Fail => WithoutPlan::Stop(Stop::Requested),
+        Fallback::Split if is_retry && divides_tests && extent == Extent::ThisNode => {
+            WithoutPlan::Stop(Stop::Retry)
+        }
+        Fallback::Split => WithoutPlan::Split,
+    }
+}
+
+fn without_plan(
+    settings: &RunSettings,
+    why: &NoPlan,
+    inputs: &PlanInputs<'_>,
+) -> Result<Share, CommandError> {
+    let definition = settings.common.runner.definition;
+    let is_retry = settings.common.build.job_retry_count > 0;
+    let divides_tests = settings.nodes > 1 && !definition.chooses_tests;
+    let mode = settings.share.fallback;
+    let (node, nodes) = match decide(mode, why.extent, is_retry, divides_tests) {
+        WithoutPlan::Split => {
+            inputs.terminal.warning(&format!(
+                "{} {}: each node runs every Nth {} of the sorted list. The build may take longer.",
+                why.warning(),
+                fallback::WARNING,
+                definition.target_noun.trim_start_matches("test ")
+            ));
+            (settings.node, settings.nodes)
+        }
+        WithoutPlan::RunAll => {
+            let all = counted(inputs.targets.len(), definition.target_noun);
+            inputs.terminal.warning(&format!(
+                "{} Without a plan, this node runs all {all} (--fallback all).",
+                why.reason
+            ));
+            (0, 1)
+        }
+        WithoutPlan::Stop(stop) => return Err(stopped(stop, why)),
+    };
+    Ok(Share {
+        identifier: settings.common.identifier.clone(),
+        source: PlanSource::Fallback,
+        cases: fallback::cases(inputs.targets, node, nodes),
+        names: TargetNames::default(),
+        muted: Vec::new(),
+        skipped: Vec::new(),
+        population: population::reported(inputs.targets, None),
+        takes_reports: !settings.common.engine.is_hosted(),
+    })
+}
+
+fn stopped(stop: Stop, why: &NoPlan) -> CommandError {
+    let (consequence, hint) = match stop {
+        Stop::Requested => (
+            "Without a plan, this node runs no tests (--fallback fail).",
+            "retry this job when the server is available",
+        ),
+        Stop::Retry => (
+            "A retried job must run the tests of its first run, which only the plan says.",
+            "retry this job when the server has the plan, or all jobs of the build; --plan-file \
+             makes jobs independent of the server, and --fallback all runs every test",
+        ),
+    };
+    CommandError::NoPlan {
+        message: format!("{} {consequence}", why.reason),
+        hint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const STOP: WithoutPlan = WithoutPlan::Stop(Stop::Retry);
+
+    #[rstest]
+    #[case::first_run(Extent::ThisNode, false, true, WithoutPlan::Split)]
+    #[case::retry(Extent::ThisNode, true, true, STOP)]
+    #[case::retry_of_the_only_node(Extent::ThisNode, true, false, WithoutPlan::Split)]
+    #[case::retry_for_every_node(Extent::EveryNode, true, true, WithoutPlan::Split)]
+    fn a_retried_job_splits_only_if_every_node_does(
+        #[case] extent: Extent,
+        #[case] is_retry: bool,
+        #[case] divides_tests: bool,
+        #[case] expected: WithoutPlan,
+    ) {
+        let decided = decide(Fallback::Split, extent, is_retry, divides_tests);
+        assert_eq!(decided, expected);
+        let all = decide(Fallback::All, extent, is_retry, divides_tests);
+        assert_eq!(all, WithoutPlan::RunAll);
+        let fail = decide(Fallback::Fail, extent, is_retry, divides_tests);
+        assert_eq!(fail, WithoutPlan::Stop(Stop::Requested));
+    }
+}

@@ -1,0 +1,87 @@
+//! Sends the reports of a node.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use secrecy::{ExposeSecret as _, SecretString};
+use test_engine_wire::NodeReport;
+
+use super::{ApiError, Budget, Call, Client, Failure, Request, Transport, json};
+
+/// For a report of a node that should end at once, or whose server was unavailable a moment ago.
+const SINGLE_TRY_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Client<'_> {
+    pub fn send_node_report(&self, report: &NodeReport) -> Result<(), ApiError> {
+        let call = Call {
+            doing: "send the node report",
+            budget: Budget::NODE_REPORT,
+            url: &self.node_reports_url(),
+            accept: "*/*",
+            body: Some(&gzipped(report)),
+            is_gzip: true,
+        };
+        // The response may be empty.
+        self.call(&call, |_| Ok(()))
+    }
+
+    /// Within 2 s, and without a line for a failed try.
+    pub fn send_node_report_once(&self, report: &NodeReport) -> Result<(), Failure> {
+        let limit = SINGLE_TRY_TIMEOUT.mul_f64(self.time_scale);
+        self.report_sender().send(report, limit)
+    }
+
+    /// Sends once from another thread, without waiting for the response. A failure is not
+    /// reported: the next report of the node replaces this one.
+    pub fn send_node_report_in_background(&self, report: NodeReport) {
+        let sender = self.report_sender();
+        let limit = Budget::NODE_REPORT.scaled(self.time_scale).per_try;
+        std::thread::spawn(move || sender.send(&report, limit));
+    }
+
+    fn report_sender(&self) -> ReportSender {
+        ReportSender {
+            transport: self.transport.clone(),
+            url: self.node_reports_url(),
+            authorization: self.authorization.clone(),
+        }
+    }
+
+    fn node_reports_url(&self) -> String {
+        format!("{}/test_plan/node_reports", self.suite_url)
+    }
+}
+
+/// Needs no terminal, so that another thread can own it.
+struct ReportSender {
+    transport: Transport,
+    url: String,
+    authorization: SecretString,
+}
+
+impl ReportSender {
+    fn send(&self, report: &NodeReport, limit: Duration) -> Result<(), Failure> {
+        let body = gzipped(report);
+        let request = Request {
+            url: &self.url,
+            authorization: Some(self.authorization.expose_secret()),
+            content_type: "application/json",
+            content_encoding: Some("gzip"),
+            accept: "*/*",
+        };
+        let length = body.len() as u64;
+        self.transport
+            .post(request, length, &mut &body[..], limit)
+            .map(drop)
+    }
+}
+
+fn gzipped(report: &NodeReport) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder
+        .write_all(&json(report))
+        .and_then(|()| encoder.finish())
+        .expect("writing to memory cannot fail")
+}
