@@ -7,51 +7,97 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Finding;
 use crate::group::{GroupAccounting, account_group};
 use crate::input::Input;
-
-/// Whether every test is accounted for. Ordered from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Every target ran to its end.
-    Complete,
-    /// A target did not, or that cannot be proven.
-    Incomplete,
-    /// There is neither a plan nor a report.
-    Unknown,
-}
+use crate::verdict::Verdict;
 
 /// The verdict on one plan, with its reasons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Accounting {
     /// Identifier of the plan.
     pub identifier: String,
     /// The worst of all groups.
     pub verdict: Verdict,
-    /// One per matrix leg, by name; at least one unless the verdict is [`Verdict::Unknown`].
+    /// One per matrix leg, by name; empty if there is neither a plan nor a report.
     pub groups: Vec<GroupAccounting>,
+}
+
+/// The verdicts on all plans of a build, or on one plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Accountings {
+    /// By identifier; empty if no plan and no report is known.
+    pub accountings: Vec<Accounting>,
+}
+
+impl Accounting {
+    fn new(identifier: &str, groups: Vec<GroupAccounting>) -> Self {
+        let worst = groups.iter().map(|group| group.verdict).max();
+        Self {
+            identifier: identifier.to_owned(),
+            verdict: worst.unwrap_or(Verdict::Unknown),
+            groups,
+        }
+    }
+
+    /// The same, but vanished tests make a group incomplete.
+    #[must_use]
+    pub fn failing_on_vanished_tests(self) -> Self {
+        let strict = |finding: Finding| match finding {
+            Finding::TestsVanished { target, tests, .. } => Finding::TestsVanished {
+                target,
+                tests,
+                fails: true,
+            },
+            Finding::TargetShrank {
+                target,
+                node,
+                tests,
+                expected_tests,
+                ..
+            } => Finding::TargetShrank {
+                target,
+                node,
+                tests,
+                expected_tests,
+                fails: true,
+            },
+            other => other,
+        };
+        let groups = self.groups.into_iter().map(|mut group| {
+            let (fail, warn): (Vec<_>, Vec<_>) = std::mem::take(&mut group.warnings)
+                .into_iter()
+                .map(strict)
+                .partition(Finding::is_failure);
+            if !fail.is_empty() {
+                group.verdict = group.verdict.max(Verdict::Incomplete);
+            }
+            group.failures.extend(fail);
+            group.warnings = warn;
+            group
+        });
+        Self::new(&self.identifier, groups.collect())
+    }
+
+    /// Whether every node of every group has reported its end.
+    pub fn has_all_reports(&self) -> bool {
+        !self.groups.is_empty() && self.groups.iter().all(GroupAccounting::has_all_reports)
+    }
+}
+
+impl Accountings {
+    /// The worst verdict of all plans.
+    pub fn verdict(&self) -> Verdict {
+        let worst = self.accountings.iter().map(|one| one.verdict).max();
+        worst.unwrap_or(Verdict::Unknown)
+    }
 }
 
 /// Accounts for every target of a plan.
 pub fn account(input: &Input<'_>) -> Accounting {
     let mut names: BTreeSet<&str> = input.reports.iter().map(|one| one.group.as_str()).collect();
-    if names.is_empty() && input.plan.is_some() {
+    if names.is_empty() && input.plan_with_shares().is_some() {
         names.insert("");
     }
-    let groups: Vec<GroupAccounting> = names
-        .into_iter()
-        .map(|group| account_group(group, input))
-        .collect();
-    let fails = |group: &GroupAccounting| group.findings.iter().any(Finding::is_failure);
-    let verdict = if groups.is_empty() {
-        Verdict::Unknown
-    } else if groups.iter().any(fails) {
-        Verdict::Incomplete
-    } else {
-        Verdict::Complete
-    };
-    Accounting {
-        identifier: input.identifier.to_owned(),
-        verdict,
-        groups,
-    }
+    let groups = names.into_iter().map(|group| account_group(group, input));
+    Accounting::new(input.identifier, groups.collect())
 }

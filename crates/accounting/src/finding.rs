@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A test that ran in earlier complete runs and has no result now, although its target ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct VanishedTest {
     /// The target it used to be in.
@@ -16,6 +17,7 @@ pub struct VanishedTest {
 
 /// One observation about a build. [`Finding::is_failure`]: whether it makes the build incomplete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Finding {
     /// No node is known to have run this target.
@@ -44,6 +46,35 @@ pub enum Finding {
         node: u32,
         /// Whether it had results in an earlier run. If not, it may hold no tests.
         had_results: bool,
+    },
+    /// The target ran to its end with fewer tests than expected. Some may have been deleted.
+    TargetShrank {
+        /// The target.
+        target: String,
+        /// The node that ran it.
+        node: u32,
+        /// Number of tests with a result.
+        tests: u64,
+        /// Number of tests expected.
+        expected_tests: u64,
+        /// It lost more than half of its tests, and its file is unchanged.
+        fails: bool,
+    },
+    /// Tests of this target failed, and are not muted. The job that ran them reports that failure;
+    /// the build can still be complete.
+    TargetFailed {
+        /// The target.
+        target: String,
+        /// The node that ran it.
+        node: u32,
+        /// Number of failed tests.
+        failed: u64,
+    },
+    /// The plan lacks targets of the request that created it: they were not selected, or all of
+    /// their tests are skipped.
+    TargetsNotPlanned {
+        /// Number of them.
+        count: u64,
     },
     /// More than one node ran this target.
     TargetRanTwice {
@@ -90,14 +121,20 @@ pub enum Finding {
         target: String,
         /// The tests.
         tests: Vec<VanishedTest>,
-        /// The results contain focus, or most tests of an unchanged file disappeared.
-        is_suspicious: bool,
+        /// The target lost more than half of its tests and its file is unchanged, or the user asked
+        /// for vanished tests to fail.
+        fails: bool,
     },
     /// The results of a node contain a focused test (`.only`, `fit`).
     Focus {
         /// The node.
         node: u32,
     },
+    /// The runner chooses its tests itself, so there are no targets to account for.
+    NoTargets,
+    /// A kind that this version does not know.
+    #[serde(other)]
+    Other,
 }
 
 impl Finding {
@@ -110,11 +147,15 @@ impl Finding {
             | Self::Focus { .. } => true,
             Self::TargetWithoutResults { had_results, .. } => *had_results,
             Self::PopulationDiffers { is_covered, .. } => !is_covered,
-            Self::TestsVanished { is_suspicious, .. } => *is_suspicious,
+            Self::TestsVanished { fails, .. } | Self::TargetShrank { fails, .. } => *fails,
             Self::NodeSilent { is_share_known, .. } => !is_share_known,
             Self::TargetRanTwice { .. }
+            | Self::TargetFailed { .. }
+            | Self::TargetsNotPlanned { .. }
             | Self::NodeUnfinished { .. }
-            | Self::NodeIndexUsedTwice { .. } => false,
+            | Self::NodeIndexUsedTwice { .. }
+            | Self::NoTargets
+            | Self::Other => false,
         }
     }
 }

@@ -22,3 +22,11 @@ pub struct Input<'a> {
     /// Targets whose file is unchanged since the merge base.
     pub unchanged_targets: &'a BTreeSet<String>,
 }
+
+impl<'a> Input<'a> {
+    /// The plan if it assigns targets to nodes. A plan without any stands for "each node splits the
+    /// tests itself", so nothing is known of the shares.
+    pub(crate) fn plan_with_shares(&self) -> Option<&'a Plan> {
+        self.plan.filter(|plan| !plan.tasks.is_empty())
+    }
+}

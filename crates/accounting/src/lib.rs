@@ -5,14 +5,21 @@
 //! given is known to have run to its end; whatever cannot be proven is a [`Finding`] that fails.
 
 mod account;
+mod coverage;
 mod finding;
 mod group;
 mod input;
 mod jobs;
 mod population;
+mod rows;
+mod targets;
+mod vanished;
+mod verdict;
 
-pub use account::{Accounting, Verdict, account};
+pub use account::{Accounting, Accountings, account};
 pub use finding::{Finding, VanishedTest};
-pub use group::{GroupAccounting, NodeRow};
+pub use group::GroupAccounting;
 pub use input::Input;
 pub use population::population_digest;
+pub use rows::NodeRow;
+pub use verdict::Verdict;

@@ -358,6 +358,31 @@ pub struct UploadArgs {
 }
 
 #[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Node reports of bktec run --report-dir: files, directories or globs (repeatable)
+    /// [default: those that the server has]
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub reports: Vec<Opt<String>>,
+    /// Plan of the reports, written by bktec plan --plan-out
+    #[arg(long, value_name = "PATH")]
+    pub plan_file: Opt<PathBuf>,
+    /// Wait up to this long for nodes that have not reported their end [default: 0]
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Opt<Duration>,
+    /// Fail if a test has no result that had one in earlier builds
+    #[arg(long)]
+    pub fail_on_vanished: Opt<bool>,
+    /// Output format: text, markdown or json [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub output: Opt<String>,
+    /// Append the verdict to this file, as Markdown
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pub summary_file: Opt<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
 pub struct BackfillArgs {
     /// API token with the scope read_suites, and write_suites to upload [default: fetched from the
     /// Buildkite agent]

@@ -18,7 +18,7 @@ use clap_complete::Shell;
 
 pub use args::{
     BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ReportArgs,
-    ResultArgs, RunArgs, RunnerArgs, TokenArgs, UploadArgs,
+    ResultArgs, RunArgs, RunnerArgs, TokenArgs, UploadArgs, VerifyArgs,
 };
 pub use choices::{Fallback, UnplannedTargets};
 pub use ci_environment::CiEnvironment;
@@ -35,6 +35,7 @@ pub enum Invocation {
     Run(Box<Typed<RunArgs>>),
     Plan(Box<Typed<PlanArgs>>),
     Upload(Box<Typed<UploadArgs>>),
+    Verify(Box<Typed<VerifyArgs>>),
     Backfill(Box<Typed<BackfillArgs>>),
     Completions { shell: Shell, command: Box<Command> },
     Manual { command: Box<Command> },
@@ -82,6 +83,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         "run" => Ok(Invocation::Run(Box::new(typed(own)?))),
         "plan" => Ok(Invocation::Plan(Box::new(typed(own)?))),
         "upload" => Ok(Invocation::Upload(Box::new(typed(own)?))),
+        "verify" => Ok(Invocation::Verify(Box::new(typed(own)?))),
         "tools" => {
             let tools = root.find_subcommand_mut("tools").ok_or_else(unlisted)?;
             match own.subcommand() {
@@ -151,6 +153,19 @@ pub fn command(preview: bool) -> Command {
                 .help_heading("Build [default: detected from the CI]"),
             _ => argument,
         });
+    let verify = finished(VerifyArgs::augment_args(Command::new("verify")))
+        .about("Verifies that every test of a build ran")
+        // Several values, so an option must not be taken for one.
+        .mut_arg("reports", |argument| argument.allow_hyphen_values(false))
+        .mut_arg("build_id", |argument| {
+            argument
+                .hide(false)
+                .help("Build ID [default: detected from the CI]")
+        })
+        .mut_arg("plan_identifier", |argument| {
+            argument.help("Verify only this plan [default: every plan of the build]")
+        })
+        .mut_arg("parallelism", |argument| argument.hide(true));
     let completions = Command::new("completions")
         .about("Prints a shell completion script")
         .arg(
@@ -163,6 +178,7 @@ pub fn command(preview: bool) -> Command {
     root.subcommand(run)
         .subcommand(plan)
         .subcommand(upload)
+        .subcommand(verify)
         .subcommand(tools(preview))
         .subcommand(completions)
         .subcommand(Command::new("man").about("Prints the manual page, for man -l -"))

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{BackfillError, PlanFileError, UploadFilesError};
+use super::{BackfillError, PlanFileError, UploadFilesError, VerifyError};
 use crate::agent::AgentError;
 use crate::runners::RunnerError;
 use crate::server_api::ApiError;
@@ -44,6 +44,8 @@ pub enum CommandError {
     Backfill(#[from] BackfillError),
     #[error(transparent)]
     Upload(#[from] UploadFilesError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     #[error("failed to find the working directory: {0}")]
     WorkingDirectory(#[source] io::Error),
 }
@@ -65,6 +67,7 @@ impl CommandError {
             Self::Upload(error) => error.hint(),
             Self::PlanFile(_) => Some(PlanFileError::HINT),
             Self::NoPlan { hint, .. } => Some(*hint),
+            Self::Verify(error) => error.hint(),
             _ => None,
         };
         if let Some(hint) = hint {

@@ -20,6 +20,7 @@ mod shell;
 mod targets;
 mod tokens;
 mod upload;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -27,10 +28,14 @@ pub use self::backfill::BackfillError;
 pub use self::error::CommandError;
 pub use self::run::PlanFileError;
 pub use self::upload::UploadFilesError;
-use crate::cli::{self, BackfillArgs, Invocation, PlanArgs, RunArgs, Stop, Typed, UploadArgs};
+pub use self::verify::VerifyError;
+use crate::cli::{
+    self, BackfillArgs, Invocation, PlanArgs, RunArgs, Stop, Typed, UploadArgs, VerifyArgs,
+};
 use crate::exit_code;
 use crate::settings::{
-    BackfillSettings, CommonSettings, PlanSettings, RunSettings, UploadFilesSettings,
+    BackfillSettings, CommonSettings, PlanSettings, RunSettings, UploadFilesSettings, VerifyOutput,
+    VerifySettings, VerifySource,
 };
 use crate::terminal::Terminal;
 
@@ -41,6 +46,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Invocation::Run(typed)) => run_command(&typed),
         Ok(Invocation::Plan(typed)) => plan_command(&typed),
         Ok(Invocation::Upload(typed)) => upload_command(&typed),
+        Ok(Invocation::Verify(typed)) => verify_command(&typed),
         Ok(Invocation::Backfill(typed)) => backfill_command(&typed),
         Ok(Invocation::Completions { shell, command }) => {
             shell::print(Ok(shell::completions(shell, *command)), &terminal)
@@ -77,6 +83,25 @@ fn upload_command(typed: &Typed<UploadArgs>) -> Result<u8, CommandError> {
     let settings = UploadFilesSettings::resolve(typed)?;
     let token = tokens::suite_token(&settings)?;
     upload::upload(&settings, &token, &Terminal::for_data(settings.debug))
+}
+
+fn verify_command(typed: &Typed<VerifyArgs>) -> Result<u8, CommandError> {
+    let settings = VerifySettings::resolve(typed)?;
+    let terminal = match settings.output {
+        VerifyOutput::Text => Terminal::for_run(settings.debug),
+        VerifyOutput::Markdown | VerifyOutput::Json => Terminal::for_data(settings.debug),
+    };
+    let terminal = terminal.folding(settings.folding);
+    if let Some(detected) = &settings.detected {
+        terminal.stderr_line(detected);
+    }
+    let source = match &settings.source {
+        VerifySource::Server(engine) => {
+            verify::Source::Server(tokens::suite_access("verify", engine)?)
+        }
+        VerifySource::Files(files) => verify::Source::Files(files),
+    };
+    verify::verify(&settings, &source, &terminal)
 }
 
 fn backfill_command(typed: &Typed<BackfillArgs>) -> Result<u8, CommandError> {

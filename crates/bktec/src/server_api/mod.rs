@@ -3,6 +3,7 @@
 //! Each call returns a response, or an [`ApiError`] that says whether work can continue without
 //! one. What a command does then is the command's decision.
 
+mod accounting;
 mod backfill;
 mod budget;
 mod failure;
@@ -16,6 +17,7 @@ use test_engine_wire::{
     FilterTestsRequest, FilterTestsResponse, Plan, PlanMetadataRequest, PlanRequest,
 };
 
+pub use accounting::AccountingOf;
 pub use budget::Budget;
 pub use failure::{Failure, Reason, Verdict};
 pub(crate) use transport::{GaveUp, Request, Transport, with_retries};

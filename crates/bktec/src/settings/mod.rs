@@ -16,6 +16,7 @@ mod run;
 mod runner;
 mod tokens;
 mod upload;
+mod verify;
 
 pub use backfill::{BackfillSettings, BackfillTask};
 pub use common::CommonSettings;
@@ -25,3 +26,4 @@ pub use run::{EventOutput, RunSettings};
 pub use runner::RunnerChoice;
 pub use tokens::{AgentToken, EngineSettings, TokenSource};
 pub use upload::UploadFilesSettings;
+pub use verify::{ReportFiles, VerifyOutput, VerifySettings, VerifySource};

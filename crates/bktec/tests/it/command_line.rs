@@ -17,6 +17,7 @@ fn no_command_prints_help() {
                    uploads
       plan         Creates a test plan without running tests
       upload       Uploads result files
+      verify       Verifies that every test of a build ran
       completions  Prints a shell completion script
       man          Prints the manual page, for man -l -
       help         Print this message or the help of the given subcommand(s)
@@ -307,6 +308,7 @@ fn manual_has_a_page_for_each_command() {
             "bktec-run",
             "bktec-plan",
             "bktec-upload",
+            "bktec-verify",
             "bktec-completions",
             "bktec-man"
         ]

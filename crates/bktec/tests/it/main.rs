@@ -25,3 +25,4 @@ mod tokens;
 mod untrusted;
 mod upload;
 mod upload_failures;
+mod verify;

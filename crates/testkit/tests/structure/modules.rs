@@ -11,7 +11,19 @@ use crate::source::{Source, has_extension, tracked};
 /// The modules of a crate, lowest first.
 type Order = &'static [&'static str];
 
-const ACCOUNTING: Order = &["population", "finding", "input", "jobs", "group", "account"];
+const ACCOUNTING: Order = &[
+    "verdict",
+    "population",
+    "finding",
+    "input",
+    "jobs",
+    "targets",
+    "vanished",
+    "coverage",
+    "rows",
+    "group",
+    "account",
+];
 
 const BKTEC: Order = &[
     "clock",

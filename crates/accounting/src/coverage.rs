@@ -1,0 +1,161 @@
+//! Whether the targets that must run include everything that any node discovered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use test_engine_wire::{CaseFormat, NodeReport, NodeState, Plan, PlanSource, Population};
+
+use crate::finding::Finding;
+use crate::input::Input;
+use crate::jobs::runs_missing_targets;
+use crate::population::population_digest;
+use crate::targets::Targets;
+
+pub(crate) fn node_findings(
+    input: &Input<'_>,
+    nodes: &BTreeMap<u32, Vec<&NodeReport>>,
+    targets: &Targets<'_>,
+) -> Vec<Finding> {
+    let plan = input.plan_with_shares();
+    let is_share_known = plan.is_some() || are_all_targets_known(nodes, targets);
+    let mut findings: Vec<Finding> = (0..parallelism(input.plan, nodes))
+        .filter(|node| !nodes.contains_key(node))
+        .map(|node| Finding::NodeSilent {
+            node,
+            is_share_known,
+        })
+        .collect();
+    findings.extend(not_planned(plan, nodes));
+    for (&node, reports) in nodes {
+        let shares = reports
+            .iter()
+            .filter(|report| !runs_missing_targets(report));
+        if shares.clone().count() > 1 {
+            findings.push(Finding::NodeIndexUsedTwice {
+                node,
+                jobs: shares.map(|report| report.job_id.clone()).collect(),
+            });
+        }
+        for report in reports {
+            if report.state == NodeState::Started {
+                findings.push(Finding::NodeUnfinished { node });
+            }
+            if report.has_focus {
+                findings.push(Finding::Focus { node });
+            }
+        }
+    }
+    findings
+}
+
+/// Without a plan, only a digest equal to that of the targets seen proves that a silent node had no
+/// target of its own.
+fn are_all_targets_known(nodes: &BTreeMap<u32, Vec<&NodeReport>>, targets: &Targets<'_>) -> bool {
+    let digest = population_digest(targets.keys().copied());
+    let mut reports = nodes.values().flatten();
+    reports.any(|report| report.population.digest == digest)
+}
+
+/// Nodes that discovered other targets than the plan has. A retry does not supersede what its
+/// predecessor discovered: several jobs may have used one index.
+pub(crate) fn population_findings(
+    input: &Input<'_>,
+    reports: &[&NodeReport],
+    targets: &Targets<'_>,
+) -> Vec<Finding> {
+    let coverage = Coverage::new(input.plan_with_shares(), reports, targets);
+    let mut findings = Vec::new();
+    for report in reports
+        .iter()
+        .filter(|report| !runs_missing_targets(report))
+    {
+        let population = &report.population;
+        let is_covered = coverage.covers(report);
+        if !is_covered || coverage.differs(population) {
+            let finding = Finding::PopulationDiffers {
+                node: report.node,
+                count: population.count,
+                only_here: population.only_here.clone(),
+                is_covered,
+            };
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+    }
+    findings
+}
+
+/// Targets of the request that the plan does not have. Only their number is known, and only if
+/// files are not split.
+fn not_planned(plan: Option<&Plan>, nodes: &BTreeMap<u32, Vec<&NodeReport>>) -> Option<Finding> {
+    let plan = plan?;
+    let cases = || plan.tasks.values().flat_map(|task| &task.tests);
+    if cases().any(|case| matches!(case.format, CaseFormat::Example | CaseFormat::Test)) {
+        return None;
+    }
+    let requested = match &plan.population {
+        Some(population) => population.count,
+        None => shares(nodes).map(|report| report.population.count).max()?,
+    };
+    let planned: BTreeSet<&str> = cases().map(test_engine_wire::Case::target).collect();
+    let count = requested.saturating_sub(planned.len() as u64);
+    (count > 0).then_some(Finding::TargetsNotPlanned { count })
+}
+
+pub(crate) fn parallelism(plan: Option<&Plan>, nodes: &BTreeMap<u32, Vec<&NodeReport>>) -> u32 {
+    let reported = nodes.values().flatten().map(|report| report.parallelism);
+    let planned = plan.map_or(0, |plan| {
+        let shares = u32::try_from(plan.tasks.len()).unwrap_or(u32::MAX);
+        shares.max(u32::try_from(plan.parallelism).unwrap_or_default())
+    });
+    reported.max().unwrap_or(0).max(planned)
+}
+
+fn shares<'n, 'a>(
+    nodes: &'n BTreeMap<u32, Vec<&'a NodeReport>>,
+) -> impl Iterator<Item = &'a NodeReport> + use<'n, 'a> {
+    let all = nodes.values().flatten().copied();
+    all.filter(|report| !runs_missing_targets(report))
+}
+
+struct Coverage<'a> {
+    plan_digest: Option<&'a str>,
+    targets_digest: String,
+    /// There is a plan, its population is unknown, and all nodes discovered the same.
+    all_agree_on_plan: bool,
+}
+
+impl<'a> Coverage<'a> {
+    fn new(plan: Option<&'a Plan>, reports: &[&'a NodeReport], targets: &Targets<'_>) -> Self {
+        let population = plan.and_then(|plan| plan.population.as_ref());
+        let shares = reports
+            .iter()
+            .filter(|report| !runs_missing_targets(report));
+        let digests: BTreeSet<&str> = shares
+            .map(|report| report.population.digest.as_str())
+            .collect();
+        Self {
+            plan_digest: population.map(|population| population.digest.as_str()),
+            targets_digest: population_digest(targets.keys().copied()),
+            all_agree_on_plan: plan.is_some() && population.is_none() && digests.len() <= 1,
+        }
+    }
+
+    fn differs(&self, population: &Population) -> bool {
+        let is_other = |digest: &str| digest != population.digest;
+        !population.digest.is_empty() && self.plan_digest.is_some_and(is_other)
+    }
+
+    fn covers(&self, report: &NodeReport) -> bool {
+        let population = &report.population;
+        let digest = population.digest.as_str();
+        // The plan holds each target of the request that created it exactly once, so only what the
+        // request lacked could be lost. A node without the plan cannot know what that is.
+        let names_all = report.plan_source != PlanSource::Fallback
+            && population.only_here_count == population.only_here.len() as u64;
+        self.all_agree_on_plan
+            || self.plan_digest == Some(digest)
+            || self.targets_digest == digest
+            || (self.plan_digest.is_some() && names_all)
+    }
+}

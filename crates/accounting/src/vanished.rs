@@ -1,0 +1,50 @@
+//! Tests that earlier builds had, in targets that ran.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use test_engine_wire::TargetOutcome;
+
+use crate::finding::{Finding, VanishedTest};
+use crate::input::Input;
+use crate::targets::{Targets, bare};
+
+/// By name where names are known, else by number.
+pub(crate) fn vanished_findings(input: &Input<'_>, targets: &Targets<'_>) -> Vec<Finding> {
+    let unchanged: BTreeSet<&str> = input
+        .unchanged_targets
+        .iter()
+        .map(|target| bare(target))
+        .collect();
+    let mut by_target: BTreeMap<&str, Vec<VanishedTest>> = BTreeMap::new();
+    for test in input.vanished {
+        let tests = by_target.entry(bare(&test.target)).or_default();
+        tests.push(test.clone());
+    }
+    let mut findings = Vec::new();
+    for (&target, facts) in targets {
+        let Some((node, report)) = facts.best() else {
+            continue;
+        };
+        let named = by_target.remove(target).unwrap_or_default();
+        let fails = unchanged.contains(target) && facts.lost_most(named.len());
+        if !named.is_empty() {
+            findings.push(Finding::TestsVanished {
+                target: target.to_owned(),
+                tests: named,
+                fails,
+            });
+            continue;
+        }
+        let expected = facts.expected_tests().unwrap_or_default();
+        if report.outcome == TargetOutcome::Complete && report.tests < expected {
+            findings.push(Finding::TargetShrank {
+                target: target.to_owned(),
+                node,
+                tests: report.tests,
+                expected_tests: expected,
+                fails,
+            });
+        }
+    }
+    findings
+}

@@ -1,0 +1,150 @@
+//! `bktec verify`: whether every test of a build ran.
+//!
+//! Reads what the nodes reported, from files or from the server, and prints one verdict per plan;
+//! the worst decides the exit code.
+
+mod error;
+mod files;
+mod report_files;
+mod sections;
+mod text;
+mod wait;
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+use test_engine_accounting::{Accounting, Accountings, Verdict};
+
+pub use self::error::VerifyError;
+use self::files::Scope;
+use self::wait::Patience;
+use super::prepare;
+use crate::commands::CommandError;
+use crate::exit_code;
+use crate::server_api::{AccountingOf, Client, SuiteAccess, Transport};
+use crate::settings::{ReportFiles, VerifyOutput, VerifySettings};
+use crate::terminal::Terminal;
+
+/// Where reports and plans come from.
+pub(super) enum Source<'a> {
+    Server(SuiteAccess),
+    Files(&'a ReportFiles),
+}
+
+/// The output as JSON.
+#[derive(Serialize)]
+struct Output<'a> {
+    verdict: Verdict,
+    accountings: &'a [Accounting],
+}
+
+/// Exits with 0 if every test is accounted for, 1 if not, and 16 if that is unknown.
+pub(super) fn verify(
+    settings: &VerifySettings,
+    source: &Source<'_>,
+    terminal: &Terminal,
+) -> Result<u8, CommandError> {
+    let transport = Transport::new();
+    let patience = Patience {
+        limit: settings.wait,
+        interval: settings.poll_interval,
+    };
+    let mut accountings = wait::until_reported(patience, terminal, || match source {
+        Source::Files(paths) => from_files(settings, paths),
+        Source::Server(suite) => from_server(settings, &Client::new(suite, &transport, terminal)),
+    })?;
+    if settings.fail_on_vanished {
+        accountings.accountings = accountings
+            .accountings
+            .into_iter()
+            .map(Accounting::failing_on_vanished_tests)
+            .collect();
+    }
+    print(settings.output, &accountings, terminal)?;
+    if let Some(path) = &settings.summary_file {
+        append_summary(path, &text::markdown(&accountings))?;
+    }
+    Ok(code(accountings.verdict()))
+}
+
+fn from_server(
+    settings: &VerifySettings,
+    client: &Client<'_>,
+) -> Result<Accountings, CommandError> {
+    let build = &settings.build_id;
+    let (of, what) = settings.identifier.as_ref().map_or_else(
+        || (AccountingOf::Build(build), format!("build {build:?}")),
+        |plan| (AccountingOf::Plan(plan), format!("plan {plan:?}")),
+    );
+    let accountings = client.accountings(of)?;
+    if accountings.accountings.is_empty() {
+        return Err(VerifyError::NothingKnown { what }.into());
+    }
+    Ok(accountings)
+}
+
+fn from_files(settings: &VerifySettings, paths: &ReportFiles) -> Result<Accountings, CommandError> {
+    let base = prepare::working_directory()?;
+    let files = report_files::read_reports(&base, &paths.reports)?;
+    let plan = match &paths.plan_file {
+        Some(path) => Some((path.as_path(), report_files::read_plan(path)?)),
+        None => None,
+    };
+    let scope = Scope {
+        build_id: &settings.build_id,
+        identifier: settings.identifier.as_deref(),
+    };
+    Ok(scope.select(files, plan)?.accountings())
+}
+
+fn print(
+    output: VerifyOutput,
+    accountings: &Accountings,
+    terminal: &Terminal,
+) -> Result<(), CommandError> {
+    let data = match output {
+        VerifyOutput::Text => {
+            terminal.line(text::text(accountings).trim_end());
+            return Ok(());
+        }
+        VerifyOutput::Markdown => text::markdown(accountings),
+        VerifyOutput::Json => {
+            let output = Output {
+                verdict: accountings.verdict(),
+                accountings: &accountings.accountings,
+            };
+            let json = serde_json::to_string_pretty(&output)
+                .expect("accountings contain only strings, numbers and lists");
+            json + "\n"
+        }
+    };
+    terminal
+        .data(data.as_bytes())
+        .map_err(|source| CommandError::Output {
+            what: "the verdict to stdout".to_owned(),
+            source,
+        })
+}
+
+/// Appends, because the file may have summaries of other steps.
+fn append_summary(path: &Path, summary: &str) -> Result<(), CommandError> {
+    let mut options = fs_err::OpenOptions::new();
+    options
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(summary.as_bytes()))
+        .map_err(|source| CommandError::Output {
+            what: "the summary".to_owned(),
+            source,
+        })
+}
+
+fn code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Complete => exit_code::SUCCESS,
+        Verdict::Incomplete => exit_code::INCOMPLETE,
+        Verdict::Unknown => exit_code::NOT_RUN,
+    }
+}

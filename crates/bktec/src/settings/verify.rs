@@ -1,0 +1,146 @@
+//! The settings of `bktec verify`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::build::Detected;
+use super::problems::{InvalidConfiguration, Problems};
+use super::tokens::{self, EngineSettings};
+use crate::ci::{self, Ci, Folding};
+use crate::cli::{Opt, Typed, VerifyArgs};
+
+/// How often to look for new reports.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The form of the verdict on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyOutput {
+    Text,
+    Markdown,
+    Json,
+}
+
+/// Where reports and plans come from.
+#[derive(Clone, Debug)]
+pub enum VerifySource {
+    Server(EngineSettings),
+    Files(ReportFiles),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportFiles {
+    /// Files, directories and globs; at least one.
+    pub reports: Vec<String>,
+    pub plan_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+pub struct VerifySettings {
+    pub debug: bool,
+    /// Empty if unknown; not with a server, unless `identifier` is set.
+    pub build_id: String,
+    /// Verify only this plan of the build.
+    pub identifier: Option<String>,
+    pub source: VerifySource,
+    /// How long to wait for nodes that have not reported their end.
+    pub wait: Duration,
+    pub poll_interval: Duration,
+    pub fail_on_vanished: bool,
+    pub output: VerifyOutput,
+    /// Markdown is appended to it.
+    pub summary_file: Option<PathBuf>,
+    pub folding: Folding,
+    /// A line for the log that says which values were taken from which CI.
+    pub detected: Option<String>,
+}
+
+impl VerifySettings {
+    pub fn resolve(typed: &Typed<VerifyArgs>) -> Result<Self, InvalidConfiguration> {
+        let mut problems = Problems::default();
+        let settings = resolve(typed, &mut problems);
+        problems.finish("verify", settings)
+    }
+}
+
+fn resolve(typed: &Typed<VerifyArgs>, problems: &mut Problems) -> Option<VerifySettings> {
+    let args = &typed.own;
+    let ci = ci::detect(&typed.ci_environment.variables);
+    let ci = ci.as_ref();
+    let mut detected = Detected::default();
+    let build_id = detected.resolve(
+        "build",
+        &args.common.build.build_id,
+        ci.and_then(|ci| ci.details.build.as_ref()),
+        true,
+    );
+    let identifier = args.common.plan_identifier.ok();
+    let source = source(typed, ci, &mut detected, problems);
+    if matches!(source, Some(VerifySource::Server(_))) && build_id.is_none() && identifier.is_none()
+    {
+        problems.push(args.common.build.build_id.missing());
+    }
+    let settings = VerifySettings {
+        debug: problems.flag(&typed.global.debug, false),
+        build_id: build_id.unwrap_or_default(),
+        identifier,
+        source: source?,
+        wait: problems.get(&args.wait).unwrap_or_default(),
+        poll_interval: POLL_INTERVAL.mul_f64(typed.time_scale),
+        fail_on_vanished: problems.flag(&args.fail_on_vanished, false),
+        output: output(args, problems),
+        summary_file: args.summary_file.ok(),
+        folding: ci.map_or(Folding::default(), |ci| ci.provider.folding),
+        detected: ci.and_then(|ci| detected.line(ci)),
+    };
+    Some(settings)
+}
+
+/// The server, unless there are report files.
+fn source(
+    typed: &Typed<VerifyArgs>,
+    ci: Option<&Ci>,
+    detected: &mut Detected,
+    problems: &mut Problems,
+) -> Option<VerifySource> {
+    let args = &typed.own;
+    if !args.reports.is_empty() {
+        let reports: Vec<String> = args.reports.iter().filter_map(Opt::ok).collect();
+        if reports.is_empty() {
+            problems.add("--reports", "must not be blank");
+        }
+        return Some(VerifySource::Files(ReportFiles {
+            reports,
+            plan_file: args.plan_file.ok(),
+        }));
+    }
+    if args.plan_file.is_set() {
+        problems.add(args.plan_file.name(), "requires --reports");
+    }
+    let engine = &args.common.engine;
+    let organization = detected.resolve(
+        "organization",
+        &engine.tokens.organization_slug,
+        ci.and_then(|ci| ci.details.organization.as_ref()),
+        true,
+    );
+    let engine = tokens::engine(
+        &engine.tokens,
+        &engine.access_token,
+        organization,
+        typed.time_scale,
+        problems,
+    );
+    Some(VerifySource::Server(engine?.0))
+}
+
+fn output(args: &VerifyArgs, problems: &mut Problems) -> VerifyOutput {
+    match args.output.text().trim() {
+        "" | "text" => VerifyOutput::Text,
+        "markdown" => VerifyOutput::Markdown,
+        "json" => VerifyOutput::Json,
+        _ => {
+            problems.push(args.output.wrong("text, markdown or json"));
+            VerifyOutput::Text
+        }
+    }
+}
