@@ -65,6 +65,10 @@ impl CommandError {
         let hint = match self {
             Self::Api(error) => error.hint(),
             Self::Upload(error) => error.hint(),
+            Self::UnplannedTargets(_) => Some(
+                "give every node the same files, or run the additional ones on this node with \
+                 --on-unplanned-targets run",
+            ),
             Self::PlanFile(_) => Some(PlanFileError::HINT),
             Self::NoPlan { hint, .. } => Some(*hint),
             Self::Verify(error) => error.hint(),

@@ -160,15 +160,19 @@ fn unplanned(
         (UnplannedTargets::Run, Difference::Named { only_here, .. }) => {
             let count = counted(only_here.len(), noun);
             inputs.terminal.warning(&format!(
-                "{text}\nThis node also runs the {count} of its own."
+                "{text}\nThis node also runs the {count} not in the plan."
             ));
             Ok(only_here.clone())
         }
-        _ => {
+        (UnplannedTargets::Warn, Difference::Named { .. }) => {
             inputs.terminal.warning(&format!(
-                "{text}\nhint: --on-unplanned-targets run also runs what only this node has, fail \
-                 stops the node"
+                "{text}\nhint: no node runs what is not in the plan; with \
+                 --on-unplanned-targets run, this node does"
             ));
+            Ok(Vec::new())
+        }
+        (UnplannedTargets::Warn | UnplannedTargets::Run, Difference::Unnamed { .. }) => {
+            inputs.terminal.warning(&text);
             Ok(Vec::new())
         }
     }

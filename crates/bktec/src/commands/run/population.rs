@@ -50,11 +50,8 @@ impl Difference {
                 only_planned,
             } => {
                 let first = format!("This node's list of {noun}s differs from the plan's.");
-                let only_here = labelled(
-                    "Only on this node, so that no node is to run them",
-                    only_here,
-                );
-                let only_planned = labelled("Only in the plan", only_planned);
+                let only_here = labelled("Not in the plan", only_here);
+                let only_planned = labelled("Only in the plan, not on this node", only_planned);
                 let lines = [Some(first), only_here, only_planned];
                 lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
             }
@@ -332,7 +329,7 @@ mod tests {
         let text = difference.describe("test file", 23);
         assert!(text.contains("t00, t01"), "{text}");
         assert!(
-            text.contains("t19 and 3 more\nOnly in the plan: gone"),
+            text.contains("t19 and 3 more\nOnly in the plan, not on this node: gone"),
             "{text}"
         );
         assert!(!text.contains("t20"), "{text}");

@@ -4,6 +4,7 @@ mod exit_code;
 mod node_reports;
 mod output;
 mod plan;
+mod sharing;
 mod targets;
 mod upload;
 
