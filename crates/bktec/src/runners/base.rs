@@ -7,7 +7,8 @@ use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::fail_fast::Limit;
+use super::fail_fast::{FailFast, Limit};
+use super::fail_fast_override::FailFastOverride;
 use super::{Definition, ParsedResults, Result, RunnerError, StopPolicy, targets};
 use crate::command_template::{CommandTemplate, NODE_COUNT, NODE_INDEX, RESULT_PATH, Value};
 use crate::discovery::{self, Pattern};
@@ -98,16 +99,27 @@ impl RunnerBase {
     }
 
     pub(super) fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        let Definition {
+            fail_fast,
+            fail_fast_override,
+            ..
+        } = self.definition;
+        self.override_options(command, fail_fast, fail_fast_override.as_ref())
+    }
+
+    /// Adds `option`, unless the command has one of the options `fail_fast`.
+    pub(super) fn override_options(
+        &self,
+        command: CommandLine,
+        fail_fast: &FailFast,
+        option: Option<&FailFastOverride>,
+    ) -> (CommandLine, StopPolicy) {
         let words: Vec<String> = command.words().map(str::to_owned).collect();
-        let definition = self.definition;
-        let (command, policy) = match definition.fail_fast.on_command_line(&words) {
+        let (command, policy) = match fail_fast.on_command_line(&words) {
             Some(Limit { failures: 0, .. }) => (command, StopPolicy::Overridden),
             Some(Limit { option, .. }) => (command, StopPolicy::Requested { option }),
-            None => match &definition.fail_fast_override {
-                Some(option) => match option.insert(&command) {
-                    Some(command) => (command, StopPolicy::Overridden),
-                    None => (command, StopPolicy::Possible),
-                },
+            None => match option.and_then(|option| option.insert(&command)) {
+                Some(command) => (command, StopPolicy::Overridden),
                 None => (command, StopPolicy::Possible),
             },
         };

@@ -29,10 +29,7 @@ pub(super) static DEFINITION: Definition = Definition {
         "cucumber --format pretty --format json --out {{resultPath}} {{testExamples}}",
     ),
     file_pattern: Some("features/**/*.feature"),
-    fail_fast: FailFast {
-        off: Some("--no-fail-fast"),
-        ..FailFast::options(&["--fail-fast"])
-    },
+    fail_fast: FailFast::options(&["--fail-fast"]),
     upload_formats: &[Format::CucumberJson],
     ..Definition::defaults("cucumber", build)
 };

@@ -3,16 +3,18 @@
 //! Results are read when there is a result path: JUnit XML if it ends in `.xml`, else Test Engine
 //! JSON. Without results there is only the exit code. Retries need a retry command of their own.
 
-mod exit_codes;
 mod hooks;
+mod programs;
 
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
+use self::programs::Program;
 use super::paths::without_lines;
 use super::targets::{self, sorted, target};
 use super::{
-    Definition, ParsedResults, Result, Runner, RunnerBase, RunnerSettings, TestKey, shell_expansion,
+    Definition, ParsedResults, Result, Runner, RunnerBase, RunnerSettings, StopPolicy, TestKey,
+    shell_expansion,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
 use crate::process::CommandLine;
@@ -31,6 +33,12 @@ pub(super) static DEFINITION: Definition = Definition {
 };
 
 struct Custom(RunnerBase);
+
+impl Custom {
+    fn program(&self) -> &'static Program {
+        Program::of(&self.0.test)
+    }
+}
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Custom(RunnerBase::new(&DEFINITION, settings)?)))
@@ -54,11 +62,29 @@ impl Runner for Custom {
         let report = parse_with(format, bytes, Detail::Outcomes)?;
         let mut parsed = ParsedResults::of(report, |result| self.key(result));
         hooks::note_unrun_tests(&mut parsed);
+        let limit = self
+            .program()
+            .fail_fast
+            .on_command_line(self.0.test.words());
+        if let Some(limit) = limit {
+            limit.note(&mut parsed);
+        }
         Ok(parsed)
     }
 
     fn reports_failed_tests(&self, code: i32, failed: usize) -> bool {
-        exit_codes::reports_failed_tests(&self.0.test, code, failed)
+        self.program()
+            .reports_failed_tests(&self.0.test, code, failed)
+    }
+
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        let Program {
+            fail_fast,
+            fail_fast_override,
+            ..
+        } = self.program();
+        self.0
+            .override_options(command, fail_fast, fail_fast_override.as_ref())
     }
 
     /// Does not append paths to a command without a placeholder.

@@ -41,17 +41,18 @@ impl FailFast {
 
     /// The command takes precedence over the variable, and that over the files.
     pub(super) fn limit(&self, command: &[String], execution_env: &ExecutionEnv) -> Option<Limit> {
-        let of_variable = || {
-            let value = execution_env.variable(self.variable?)?;
-            self.of_words(&words(&value.to_string_lossy()))
-        };
         let of_file = |(file, key): &(&str, Option<&str>)| {
             self.of_words(&words(&options_in(&execution_env.directory, file, *key)?))
         };
         self.on_command_line(command)
-            .or_else(of_variable)
+            .or_else(|| self.in_variable(execution_env))
             .or_else(|| self.files.iter().find_map(of_file))
             .filter(|limit| limit.failures > 0)
+    }
+
+    pub(super) fn in_variable(&self, execution_env: &ExecutionEnv) -> Option<Limit> {
+        let value = execution_env.variable(self.variable?)?;
+        self.of_words(&words(&value.to_string_lossy()))
     }
 
     /// By the last fail-fast option of the command; 0 failures if it turns fail-fast off.

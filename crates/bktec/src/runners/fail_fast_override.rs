@@ -12,7 +12,7 @@ pub(super) struct FailFastOverride {
     pub(super) option: &'static str,
     /// Names of the runner's program, without a directory.
     pub(super) programs: &'static [&'static str],
-    /// The option goes after one of these if it follows the program.
+    /// The option goes after one of these, of one or more words, if it follows the program.
     pub(super) subcommands: &'static [&'static str],
     pub(super) requires_subcommand: bool,
 }
@@ -33,12 +33,16 @@ impl FailFastOverride {
         insert_options(command, &[self.option], |words| self.place(words))
     }
 
-    fn place(&self, words: &[&str]) -> Option<usize> {
+    pub(super) fn place(&self, words: &[&str]) -> Option<usize> {
         let next = program_index(words, self.programs)? + 1;
-        match words.get(next) {
-            Some(word) if self.subcommands.contains(word) => Some(next + 1),
-            _ if self.requires_subcommand => None,
-            _ => Some(next),
+        let length = self.subcommands.iter().find_map(|subcommand| {
+            let subcommand: Vec<&str> = subcommand.split(' ').collect();
+            let follows = words[next..].starts_with(&subcommand);
+            follows.then_some(subcommand.len())
+        });
+        match length {
+            Some(length) => Some(next + length),
+            None => (!self.requires_subcommand).then_some(next),
         }
     }
 }

@@ -4,15 +4,17 @@
 //! XML, depending on the command. `go test -json` writes to its standard output, which is copied to
 //! the log and to the result file.
 
+mod fail_fast;
 mod junit;
 
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
+use self::fail_fast::GoFlags;
 use super::fail_fast::FailFast;
 use super::{
     Definition, Features, ParsedResults, Result, Runner, RunnerBase, RunnerError, RunnerSettings,
-    TestKey, base, targets,
+    StopPolicy, TestKey, base, targets,
 };
 use crate::command_template::{PACKAGES, TEST_EXAMPLES};
 use crate::process::{CommandLine, Output};
@@ -43,23 +45,44 @@ pub(super) static DEFINITION: Definition = Definition {
     ..Definition::defaults("gotest", build)
 };
 
-struct Gotest(RunnerBase);
+struct Gotest {
+    base: RunnerBase,
+    flags: GoFlags,
+}
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
-    Ok(Box::new(Gotest(RunnerBase::new(&DEFINITION, settings)?)))
+    Ok(Box::new(Gotest {
+        base: RunnerBase::new(&DEFINITION, settings)?,
+        flags: GoFlags::default(),
+    }))
 }
 
 impl Gotest {
     fn writes_json(&self) -> bool {
         let is_json = |part: &str| matches!(part, "-json" | "--json" | "-json=true");
-        let mut words = self.0.test.words().iter();
-        self.0.test.contains("--jsonfile") || words.any(|w| w.split_whitespace().any(is_json))
+        let mut words = self.base.test.words().iter();
+        self.base.test.contains("--jsonfile") || words.any(|w| w.split_whitespace().any(is_json))
     }
 }
 
 impl Runner for Gotest {
     fn base(&self) -> &RunnerBase {
-        &self.0
+        &self.base
+    }
+
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        match self.base.override_fail_fast(command) {
+            (command, StopPolicy::Possible) if fail_fast::is_direct(&command) => {
+                if !self.flags.may_fail_fast(self.execution_env()) {
+                    return (command, StopPolicy::Overridden);
+                }
+                match fail_fast::with_override(&command) {
+                    Some(command) => (command, StopPolicy::Overridden),
+                    None => (command, StopPolicy::Possible),
+                }
+            }
+            other => other,
+        }
     }
 
     fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
@@ -97,7 +120,7 @@ impl Runner for Gotest {
     fn output(&self) -> Output<'_> {
         let is_json = |word: &String| matches!(word.as_str(), "-json" | "-json=true");
         let to_stdout =
-            self.0.test.words().iter().any(is_json) && !self.0.test.contains("--jsonfile");
+            self.base.test.words().iter().any(is_json) && !self.base.test.contains("--jsonfile");
         match self.result_path() {
             Some(path) if to_stdout => Output::OwnAndFile(path),
             _ => Output::Own,
@@ -113,7 +136,7 @@ impl Runner for Gotest {
         } else {
             junit::read(bytes)?
         };
-        Ok(self.0.with_early_stop(parsed))
+        Ok(self.base.with_early_stop(parsed))
     }
 }
 

@@ -9,6 +9,7 @@ use test_engine_results::{Format, TestResult};
 use test_engine_wire::Case;
 
 use super::fail_fast::FailFast;
+use super::fail_fast_override::FailFastOverride;
 use super::paths::collapse_into_files;
 use super::targets::{self, sorted, target};
 use super::{Definition, Naming, Result, Runner, RunnerBase, RunnerError, RunnerSettings, TestKey};
@@ -31,6 +32,7 @@ pub(super) static DEFINITION: Definition = Definition {
     ),
     file_pattern: Some(FILE_PATTERN),
     fail_fast: FailFast::options(&["--bail", "-b"]),
+    fail_fast_override: Some(FailFastOverride::of("--bail=0", &["jest", "jest.js"])),
     naming: Naming::AsTargets,
     upload_formats: &[Format::JestJson],
     ..Definition::defaults("jest", build)

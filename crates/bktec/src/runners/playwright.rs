@@ -12,6 +12,7 @@ use test_engine_results::{Detail, Format, ParseError, parse_with};
 use test_engine_wire::Case;
 
 use super::fail_fast::{FailFast, Limit};
+use super::fail_fast_override::FailFastOverride;
 use super::jest::{escape, escape_path};
 use super::paths::without_lines;
 use super::targets::{self, sorted};
@@ -32,6 +33,11 @@ pub(super) static DEFINITION: Definition = Definition {
         letter: Some(('x', "")),
         ..FailFast::options(&["--max-failures"])
     },
+    fail_fast_override: Some(FailFastOverride {
+        subcommands: &["test"],
+        requires_subcommand: true,
+        ..FailFastOverride::of("--max-failures=0", &["playwright"])
+    }),
     list_variable: Some("PLAYWRIGHT_JSON_OUTPUT_NAME"),
     naming: Naming::AsTargets,
     upload_formats: &[Format::PlaywrightJson],
@@ -103,7 +109,6 @@ impl Runner for Playwright {
             }
             key
         });
-        // Old versions do not report that they stopped.
         if config.max_failures > 0 {
             let limit = Limit {
                 failures: config.max_failures,

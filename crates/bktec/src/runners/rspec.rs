@@ -5,10 +5,14 @@
 
 use test_engine_results::Format;
 
-use super::fail_fast::FailFast;
+use super::fail_fast::{FailFast, Limit};
+use super::fail_fast_override::FailFastOverride;
 use super::paths::collapse_into_files;
-use super::{Definition, Features, Result, Runner, RunnerBase, RunnerSettings, targets};
+use super::{
+    Definition, Features, Result, Runner, RunnerBase, RunnerSettings, StopPolicy, targets,
+};
 use crate::command_template::CommandTemplate;
+use crate::process::CommandLine;
 
 pub(super) static DEFINITION: Definition = Definition {
     features: Features {
@@ -24,13 +28,16 @@ pub(super) static DEFINITION: Definition = Definition {
     location_prefix: "./",
     fail_fast: FailFast {
         off: Some("--no-fail-fast"),
-        variable: Some("SPEC_OPTS"),
-        files: &[(".rspec-local", None), (".rspec", None)],
+        variable: Some(OPTIONS_VARIABLE),
         ..FailFast::options(&["--fail-fast"])
     },
+    fail_fast_override: Some(FailFastOverride::of("--no-fail-fast", &["rspec"])),
     upload_formats: &[Format::RspecJson],
     ..Definition::defaults("rspec", build)
 };
+
+/// Its options take precedence over those of the command.
+const OPTIONS_VARIABLE: &str = "SPEC_OPTS";
 
 /// Sets the exit code for failed examples.
 const EXIT_CODE_OPTION: &str = "--failure-exit-code";
@@ -38,16 +45,16 @@ const EXIT_CODE_OPTION: &str = "--failure-exit-code";
 struct Rspec(RunnerBase);
 
 impl Rspec {
-    /// From the command, `SPEC_OPTS` or a file, in RSpec's order.
+    /// From `SPEC_OPTS`, the command or a file, in RSpec's order.
     fn failure_exit_code(&self) -> i32 {
         let environment = self.execution_env();
         let command = self.0.test.words().join(" ");
-        let variable = environment.variable("SPEC_OPTS");
+        let variable = environment.variable(OPTIONS_VARIABLE);
         let variable = variable.map(|value| value.to_string_lossy().into_owned());
         let files = [".rspec-local", ".rspec"].into_iter();
         let files =
             files.filter_map(|file| fs_err::read_to_string(environment.directory.join(file)).ok());
-        let mut sources = std::iter::once(command).chain(variable).chain(files);
+        let mut sources = variable.into_iter().chain([command]).chain(files);
         let code = sources.find_map(|options| exit_code_option(&options));
         code.unwrap_or(1)
     }
@@ -71,6 +78,15 @@ impl Runner for Rspec {
 
     fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {
         Ok(collapse_into_files(targets::arguments(targets)?))
+    }
+
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        match DEFINITION.fail_fast.in_variable(self.execution_env()) {
+            Some(Limit { option, failures }) if failures > 0 => {
+                (command, StopPolicy::Requested { option })
+            }
+            _ => self.0.override_fail_fast(command),
+        }
     }
 
     fn reports_failed_tests(&self, code: i32, _failed: usize) -> bool {

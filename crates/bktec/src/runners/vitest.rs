@@ -1,12 +1,27 @@
 //! Vitest, which takes files and names and reports as Jest does.
 //!
-//! A path on its command line is a substring match, never a regular expression.
+//! A path on its command line is a substring match, never a regular expression. A reporter of our
+//! own, `vitest/recorder.rs`, records errors that the JSON report omits.
 
-use test_engine_results::Format;
+mod recorder;
 
+use test_engine_results::{Format, TestResult};
+use test_engine_wire::Case;
+
+use self::recorder::Recorder;
 use super::fail_fast::FailFast;
+use super::fail_fast_override::FailFastOverride;
 use super::jest::{FILE_PATTERN, Jest};
-use super::{Definition, Naming, Result, Runner, RunnerSettings};
+use super::{
+    Definition, Naming, ParsedResults, Result, Runner, RunnerBase, RunnerSettings, StopPolicy,
+    TestKey,
+};
+use crate::process::CommandLine;
+
+const OVERRIDE: FailFastOverride = FailFastOverride {
+    subcommands: &["run", "related", "watch", "dev"],
+    ..FailFastOverride::of("--bail=0", &["vitest", "vitest.mjs"])
+};
 
 pub(super) static DEFINITION: Definition = Definition {
     test_command: Some(
@@ -19,13 +34,53 @@ pub(super) static DEFINITION: Definition = Definition {
     ),
     file_pattern: Some(FILE_PATTERN),
     fail_fast: FailFast::options(&["--bail"]),
+    fail_fast_override: Some(OVERRIDE),
     naming: Naming::AsTargets,
     upload_formats: &[Format::JestJson],
     ..Definition::defaults("vitest", build)
 };
 
+struct Vitest {
+    jest: Jest,
+    recorder: Recorder,
+}
+
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
-    Ok(Box::new(Jest::new(&DEFINITION, settings, None)?))
+    Ok(Box::new(Vitest {
+        jest: Jest::new(&DEFINITION, settings, None)?,
+        recorder: Recorder::new()?,
+    }))
+}
+
+impl Runner for Vitest {
+    fn base(&self) -> &RunnerBase {
+        self.jest.base()
+    }
+
+    fn command(&self, cases: &[Case]) -> Result<CommandLine> {
+        self.jest.command(cases)
+    }
+
+    fn retry_command(&self, failed: &[TestKey], cases: &[Case]) -> Result<Option<CommandLine>> {
+        self.jest.retry_command(failed, cases)
+    }
+
+    fn key(&self, result: TestResult<'_>) -> TestKey {
+        self.jest.key(result)
+    }
+
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        let (command, policy) = self.base().override_fail_fast(command);
+        (self.recorder.add_to(command, &OVERRIDE), policy)
+    }
+
+    fn prepare_attempt(&self) {
+        self.recorder.remove_record();
+    }
+
+    fn add_evidence(&self, parsed: &mut ParsedResults, code: i32) {
+        self.recorder.add_evidence(parsed, code);
+    }
 }
 
 #[cfg(test)]
