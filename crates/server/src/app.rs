@@ -6,6 +6,7 @@ use test_engine_store::Store;
 use uuid::Uuid;
 
 use crate::access::Authenticator;
+use crate::accounting::Accountant;
 use crate::backfills::Backfills;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ pub(crate) struct AppState {
     pub(crate) authenticator: Authenticator,
     pub(crate) rate_limits: RateLimits,
     pub(crate) planner: Planner,
+    pub(crate) accountant: Accountant,
     pub(crate) links: Links,
     pub(crate) metrics: Metrics,
     /// Identifies this server among those on the same database.
@@ -51,6 +53,7 @@ impl AppState {
             raw_uploads: RawUploads::new(blobs.clone(), config.storage.keep_raw_uploads),
             rate_limits: RateLimits::new(config.limits, &store),
             planner: Planner::new(store.clone(), config.planning, metrics.plans()),
+            accountant: Accountant::new(store.clone(), config.planning.plan_retention_days),
             links,
             metrics,
             instance: Uuid::new_v4(),

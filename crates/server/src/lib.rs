@@ -5,6 +5,7 @@
 //! `test-engine-store` contains all SQL.
 
 mod access;
+mod accounting;
 mod app;
 mod backfill_ingest;
 mod backfills;

@@ -16,7 +16,7 @@ struct Part {
 }
 
 /// The tables of a suite, ordered so that no deletion cascades far.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part {
         text: "DELETE FROM commits WHERE id IN \
                (SELECT id FROM commits WHERE suite_id = $1 ORDER BY id LIMIT $2)",
@@ -31,6 +31,12 @@ const PARTS: [Part; 7] = [
         text: "DELETE FROM runs WHERE id IN \
                (SELECT id FROM runs WHERE suite_id = $1 ORDER BY id LIMIT $2)",
         rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM accountings WHERE suite_id = $1 AND identifier IN \
+               (SELECT identifier FROM accountings WHERE suite_id = $1 \
+               ORDER BY identifier LIMIT $2)",
+        rows_of: heavy,
     },
     Part {
         text: "DELETE FROM plans WHERE suite_id = $1 AND identifier IN \

@@ -4,6 +4,7 @@
 //! `ingest` is the one large transaction. No HTTP, no clock, no parsing of results: callers pass
 //! times and ids.
 
+mod accounting;
 mod backfills;
 mod backup;
 mod commits;
@@ -50,14 +51,15 @@ pub use identity::test_uuid;
 pub use known_tests::{FilePredicate, MetricsPredicate, TestPredicates};
 pub use open::{DEFAULT_CONNECTIONS, without_secrets};
 pub use records::{
-    AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, BranchKind,
-    CommitRecord, Execution, Expired, FailedExecution, LabelChange, LabelFilter, Listed, Metrics,
-    NewExecution, NewExecutionTags, NewPlan, NewRejectedUpload, NewRun, NewSuite, NewToken,
-    NewUpload, NodeReport, Organization, OrganizationId, OutcomeCounts, OwnershipFile, Page,
-    PendingBackfill, Period, PlanBranches, PlanSummary, Recorded, RetentionStart, Run, RunId,
-    RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges,
-    SuiteId, Test, TestId, TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp,
-    Token, TokenId, TokenKind, Upload, UploadAttempt,
+    AccountingSummary, AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter,
+    BranchId, BranchKind, CommitRecord, Execution, Expired, FailedExecution, LabelChange,
+    LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewJobReport, NewPlan,
+    NewRejectedUpload, NewRun, NewSuite, NewToken, NewUpload, NodeReport, Organization,
+    OrganizationId, OutcomeCounts, OwnershipFile, Page, PendingAccounting, PendingBackfill, Period,
+    PlanBranches, PlanOrigin, PlanSummary, Recorded, RetentionStart, Run, RunId, RunResult,
+    RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test,
+    TestId, TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token,
+    TokenId, TokenKind, Upload, UploadAttempt,
 };
 pub use rings::RECENT_RUNS;
 pub use store::Store;

@@ -1,8 +1,9 @@
 //! Plans and the reports of their nodes. The first plan stored for an identifier wins.
 
+use crate::accounting;
 use crate::error::StoreError;
 use crate::records::{
-    Listed, NewPlan, NodeReport, Page, PlanSummary, StoredPlan, SuiteId, Timestamp,
+    Listed, NewPlan, NodeReport, Page, PlanOrigin, PlanSummary, StoredPlan, SuiteId, Timestamp,
 };
 use crate::sql::{Row, values};
 use crate::store::{Store, check_key};
@@ -18,11 +19,14 @@ impl Store {
         let suite_id = plan.suite.get();
         let won = session
             .optional(
-                "INSERT INTO plans (suite_id, identifier, created_at, expires_at, digest, body) \
-                 VALUES ($1, $2, $3, $4, $5, $6) \
+                "INSERT INTO plans (suite_id, identifier, created_at, expires_at, digest, body, \
+                 branch, location_prefix, files_changed) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
                  ON CONFLICT (suite_id, identifier) DO UPDATE SET \
                  created_at = excluded.created_at, expires_at = excluded.expires_at, \
-                 digest = excluded.digest, body = excluded.body \
+                 digest = excluded.digest, body = excluded.body, branch = excluded.branch, \
+                 location_prefix = excluded.location_prefix, \
+                 files_changed = excluded.files_changed \
                  WHERE plans.expires_at <= excluded.created_at RETURNING suite_id",
                 values![
                     suite_id,
@@ -31,6 +35,9 @@ impl Store {
                     plan.expires_at,
                     &plan.digest,
                     plan.body.as_slice(),
+                    &plan.origin.branch,
+                    &plan.origin.location_prefix,
+                    &plan.origin.files_changed,
                 ],
             )
             .await
@@ -44,10 +51,19 @@ impl Store {
                     values![suite_id, &plan.identifier],
                 )
                 .await?;
+            // Reports without a plan may be older than the plan of their build.
+            session
+                .execute(
+                    "DELETE FROM accountings \
+                     WHERE suite_id = $1 AND identifier = $2 AND expires_at <= $3",
+                    values![suite_id, &plan.identifier, plan.created_at],
+                )
+                .await?;
             session.commit().await?;
             let kept = StoredPlan {
                 body: plan.body,
                 digest: plan.digest,
+                origin: plan.origin,
                 created_at: plan.created_at,
                 expires_at: plan.expires_at,
             };
@@ -55,8 +71,8 @@ impl Store {
         }
         let row = session
             .one(
-                "SELECT body, digest, created_at, expires_at FROM plans \
-                 WHERE suite_id = $1 AND identifier = $2",
+                "SELECT body, digest, branch, location_prefix, files_changed, created_at, \
+                 expires_at FROM plans WHERE suite_id = $1 AND identifier = $2",
                 values![suite_id, &plan.identifier],
             )
             .await?;
@@ -73,8 +89,8 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                "SELECT body, digest, created_at, expires_at FROM plans \
-                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
+                "SELECT body, digest, branch, location_prefix, files_changed, created_at, \
+                 expires_at FROM plans WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
                 values![suite.get(), identifier, now],
             )
             .await?;
@@ -185,8 +201,8 @@ impl Store {
         rows.iter().map(report).collect()
     }
 
-    /// Deletes at most `limit` expired plans and their reports; returns how many. Small steps let
-    /// uploads proceed in between.
+    /// Deletes at most `limit` expired plans and as many accountings, with their reports; returns
+    /// how many. Small steps let uploads proceed in between.
     pub async fn delete_expired_plans(&self, now: Timestamp, limit: u32) -> Result<u64> {
         let mut session = self.write().await?;
         let expired = session
@@ -196,7 +212,7 @@ impl Store {
                 values![now, i64::from(limit)],
             )
             .await?;
-        let mut deleted = 0;
+        let mut deleted = accounting::delete_expired(&mut session, now, limit).await?;
         for row in expired {
             deleted += session
                 .execute(
@@ -215,6 +231,11 @@ fn stored_plan(row: &Row) -> Result<StoredPlan> {
     Ok(StoredPlan {
         body: row.bytes("body")?,
         digest: row.hash("digest")?,
+        origin: PlanOrigin {
+            branch: row.text("branch")?,
+            location_prefix: row.text("location_prefix")?,
+            files_changed: row.text_or_null("files_changed")?,
+        },
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
     })

@@ -140,7 +140,7 @@ mod tests {
     /// SQLite's page limit stands in for a full disk.
     #[tokio::test]
     async fn recovers_from_a_full_disk() {
-        use crate::records::{NewPlan, NewSuite, Timestamp};
+        use crate::records::{NewPlan, NewSuite, PlanOrigin, Timestamp};
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open_file(&directory.path().join("test.db"))
             .await
@@ -159,6 +159,7 @@ mod tests {
             identifier: "build/step".to_owned(),
             body: vec![7; 1_000_000],
             digest: [0; 32],
+            origin: PlanOrigin::default(),
             created_at: now,
             expires_at: now.plus_days(1),
         };

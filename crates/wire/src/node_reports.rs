@@ -12,6 +12,9 @@ pub struct NodeReport {
     pub identifier: String,
     /// Plans of one build share it, also those of different steps.
     pub build_id: String,
+    /// `run_env[key]` of the uploads of the job's results, if it differs from the build.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub run_key: String,
     /// Separates the legs of a matrix build that share a plan; empty if there is no matrix.
     pub group: String,
     /// Index of the node, from 0. A job that runs missing targets afterwards uses `parallelism`.

@@ -177,6 +177,26 @@ where
     }
 }
 
+/// Like [`JsonBody`], of at most `BYTES` after decompression.
+pub(crate) struct LimitedJson<T, const BYTES: usize>(pub(crate) T);
+
+impl<T, const BYTES: usize> FromRequest<App> for LimitedJson<T, BYTES>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let mut limits = BodyLimits::from(app.config.limits);
+        limits.bytes = limits.bytes.min(BYTES);
+        let bytes = read(&parts.headers, body, limits).await?;
+        run_blocking(bytes.len(), move || decode(&bytes))
+            .await
+            .map(Self)
+    }
+}
+
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let decoded = serde_path_to_error::deserialize(&mut source).map_err(|error| {

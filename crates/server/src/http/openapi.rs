@@ -323,6 +323,8 @@ fn refine_string(name: &str, object: &mut Object) {
     };
     if let Some(format) = format {
         object.format = Some(SchemaFormat::Custom(format.to_owned()));
+        // An absent text is empty, which has none of the formats.
+        object.default = None;
     }
     let alternatives = object
         .pattern

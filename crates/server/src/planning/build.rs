@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, HashSet};
 use test_engine_duration::Micros;
 use test_engine_planner::{Defaults, Estimate, Node};
 use test_engine_wire::{
-    Case, CaseFormat, Plan, PlanTests, Task, TestIdentity, TimingDefaults, TimingMetadata,
+    Case, CaseFormat, Plan, PlanTests, Population, Task, TestIdentity, TimingDefaults,
+    TimingMetadata,
 };
 
 use super::assign::WeightedCases;
 use super::node_count::NodeCount;
+
+/// The feature of servers that accept the reports of nodes.
+const NODE_REPORTS: &str = "node_reports";
 
 /// Each kind has its own default duration for cases without history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,12 +23,17 @@ pub(crate) enum Kind {
     Selector,
 }
 
-/// The cases of a request, sorted (selectors, files, examples, each by name), deduplicated and
-/// without skipped tests.
-///
+/// The cases of a request.
+pub(crate) struct Cases {
+    /// Sorted (selectors, files, examples, each by name) and deduplicated.
+    pub(crate) planned: Vec<Case>,
+    /// Examples that are skipped, in the order of the request.
+    pub(crate) omitted: Vec<Case>,
+}
+
 /// Only exact duplicates are merged: a runner may treat two spellings as different tests, and
 /// omitting a test is worse than running it twice.
-pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
+pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Cases {
     let skipped: HashSet<(&str, &str)> = skipped
         .iter()
         .map(|test| (test.scope.as_str(), test.name.as_str()))
@@ -32,6 +41,7 @@ pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
     let mut selectors: Vec<String> = tests.selectors.into_iter().map(|it| it.value).collect();
     let mut files: Vec<String> = tests.files.into_iter().map(|it| it.path).collect();
     let mut examples = Vec::with_capacity(tests.examples.len());
+    let mut omitted = Vec::new();
     for mut case in tests.examples {
         let is_named = !case.name.is_empty() || !case.identifier.is_empty();
         if !is_named && case.format == CaseFormat::File {
@@ -40,6 +50,7 @@ pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
         }
         let is_skipped = skipped.contains(&(case.scope.as_str(), case.name.as_str()));
         if is_skipped && !case.name.is_empty() {
+            omitted.push(case);
             continue;
         }
         if case.format == CaseFormat::File {
@@ -66,7 +77,10 @@ pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
         path,
         ..Case::default()
     });
-    selectors.chain(files).chain(examples).collect()
+    Cases {
+        planned: selectors.chain(files).chain(examples).collect(),
+        omitted,
+    }
 }
 
 fn sort_key(case: &Case) -> (&str, &str, &str, &str, &str, u8) {
@@ -98,6 +112,7 @@ pub(crate) struct PlanInputs {
     pub(crate) skipped: Vec<TestIdentity>,
     /// The request contained no tests, not even skipped ones.
     pub(crate) is_empty: bool,
+    pub(crate) population: Population,
 }
 
 /// `estimates` are in the order of `cases`; `None` without history.
@@ -145,8 +160,8 @@ pub(crate) fn plan(
         skipped_tests: inputs.skipped,
         timing_metadata,
         known_timings_ratio,
-        features: Vec::new(),
-        population: None,
+        features: vec![NODE_REPORTS.to_owned()],
+        population: Some(inputs.population),
     }
 }
 

@@ -10,6 +10,7 @@ mod cache;
 mod examples;
 mod filter;
 mod node_count;
+mod population;
 mod timings;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +21,8 @@ use sha2::{Digest as _, Sha256};
 use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_store::{
-    BranchId, NewPlan, PlanBranches, Store, StoreError, Suite, SuiteId, Test, TestState, Timestamp,
+    BranchId, NewPlan, PlanBranches, PlanOrigin, Store, StoreError, Suite, SuiteId, Test,
+    TestState, Timestamp,
 };
 use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, PlanRequest, TestIdentity};
 
@@ -29,7 +31,7 @@ pub(crate) use cache::PlanBytes;
 use crate::config::Planning;
 use crate::metrics::PlanCounts;
 
-use build::{Kind, PlanInputs, kind};
+use build::{Cases, Kind, PlanInputs, kind};
 use cache::PlanCache;
 use timings::Timings;
 
@@ -129,9 +131,17 @@ impl Planner {
             self.counts.served();
             return Ok(existing);
         }
-        let identifier = request.identifier.clone();
+        let new = NewPlan {
+            suite: suite.id,
+            identifier: request.identifier.clone(),
+            digest: [0; 32],
+            body: Vec::new(),
+            origin: origin(&request),
+            created_at: now,
+            expires_at: now.plus_days(self.retention_days),
+        };
         let plan = Arc::new(self.build(suite, request, nodes, now).await?);
-        self.store_first(suite.id, &identifier, plan, now).await
+        self.store_first(new, plan).await
     }
 
     async fn build(
@@ -154,8 +164,13 @@ impl Planner {
         } = request;
         let is_empty =
             tests.files.is_empty() && tests.examples.is_empty() && tests.selectors.is_empty();
-        let (cases, skipped) =
-            tokio::task::spawn_blocking(move || (build::cases(tests, &skipped), skipped)).await?;
+        let prefix = location_prefix.clone();
+        let (cases, population, skipped) = tokio::task::spawn_blocking(move || {
+            let Cases { planned, omitted } = build::cases(tests, &skipped);
+            let population = population::of(planned.iter().chain(&omitted), &prefix);
+            (planned, population, skipped)
+        })
+        .await?;
         let examples = self.example_estimates(suite, &cases, branches, now).await?;
         let inputs = PlanInputs {
             identifier,
@@ -164,6 +179,7 @@ impl Planner {
             muted,
             skipped,
             is_empty,
+            population,
         };
         tokio::task::spawn_blocking(move || {
             let estimates = {
@@ -188,21 +204,17 @@ impl Planner {
     /// Stores the plan, or returns the one that another server stored first.
     async fn store_first(
         &self,
-        suite: SuiteId,
-        identifier: &str,
+        new: NewPlan,
         plan: Arc<PlanBytes>,
-        now: Timestamp,
     ) -> Result<Arc<PlanBytes>, PlanError> {
         let gzip = plan.gzip();
+        let (suite, identifier) = (new.suite, new.identifier.clone());
         let (stored, is_ours) = self
             .store
             .insert_plan(NewPlan {
-                suite,
-                identifier: identifier.to_owned(),
                 digest: Sha256::digest(&gzip).into(),
                 body: gzip.to_vec(),
-                created_at: now,
-                expires_at: now.plus_days(self.retention_days),
+                ..new
             })
             .await?;
         let winner = if is_ours {
@@ -213,7 +225,7 @@ impl Planner {
             Arc::new(PlanBytes::from_gzip(stored.body))
         };
         self.cache
-            .put(suite, identifier, stored.expires_at, Arc::clone(&winner));
+            .put(suite, &identifier, stored.expires_at, Arc::clone(&winner));
         Ok(winner)
     }
 
@@ -293,6 +305,17 @@ impl Planner {
 
 fn bare(branch: &str) -> &str {
     branch.strip_prefix("refs/heads/").unwrap_or(branch)
+}
+
+/// What the accounting of the build needs to know of its request.
+fn origin(request: &PlanRequest) -> PlanOrigin {
+    let metadata = request.metadata.as_ref();
+    let files_changed = metadata.and_then(|metadata| metadata.get("files_changed")?.as_str());
+    PlanOrigin {
+        branch: bare(&request.branch).to_owned(),
+        location_prefix: request.location_prefix.clone(),
+        files_changed: files_changed.map(str::to_owned),
+    }
 }
 
 /// The branches whose timings are distinguished for a plan of the branch `own`.

@@ -20,6 +20,7 @@ mod docs;
 mod estimates;
 mod limits;
 mod metrics;
+mod node_reports;
 mod oidc;
 mod on_postgres;
 mod plan_endpoints;

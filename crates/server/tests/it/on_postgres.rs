@@ -11,6 +11,9 @@ use crate::support;
 #[path = "estimates.rs"]
 mod estimates;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "node_reports.rs"]
+mod node_reports;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "plan_endpoints.rs"]
 mod plan_endpoints;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]

@@ -43,10 +43,11 @@ fn clients_of_release_0_1_0_go_on() {
     request["identifier"] = json!("after/upgrade");
     let mut expected = said["new_plan"].clone();
     expected["identifier"] = json!("after/upgrade");
-    assert_eq!(
-        ask("POST", "/test_plan").json(&request).send().ok(),
-        expected
-    );
+    let mut planned = ask("POST", "/test_plan").json(&request).send().ok();
+    for later in ["features", "population"] {
+        planned.as_object_mut().unwrap().remove(later).unwrap();
+    }
+    assert_eq!(planned, expected);
 
     let tests = ask("GET", "/tests?per_page=100").send().ok();
     assert_eq!(

@@ -3,6 +3,7 @@
 //! Fields have a comment where it adds something to their name and type: a unit, a range, a format.
 //! Ids are internal ones, UUIDs are public.
 
+mod accounting;
 mod backfills;
 mod planning;
 mod retention;
@@ -11,9 +12,10 @@ mod tenants;
 mod tests;
 mod values;
 
+pub use accounting::{AccountingSummary, NewJobReport, PendingAccounting};
 pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, PendingBackfill};
 pub use planning::{
-    BranchKind, NewPlan, NodeReport, PlanBranches, PlanSummary, RunTiming, Selector,
+    BranchKind, NewPlan, NodeReport, PlanBranches, PlanOrigin, PlanSummary, RunTiming, Selector,
     SelectorChanges, StoredPlan, TestTiming,
 };
 pub use retention::{Expired, RetentionStart};

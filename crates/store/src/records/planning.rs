@@ -72,8 +72,20 @@ pub struct NewPlan {
     pub body: Vec<u8>,
     /// SHA-256 of the request or the body; the caller decides.
     pub digest: [u8; 32],
+    pub origin: PlanOrigin,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+}
+
+/// Facts from the request that created a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanOrigin {
+    /// Without `refs/heads/`; may be empty.
+    pub branch: String,
+    /// The path from the repository root to the project; may be empty.
+    pub location_prefix: String,
+    /// The files that differ from the merge base with the default branch, one per line, if known.
+    pub files_changed: Option<String>,
 }
 
 /// A stored plan.
@@ -82,6 +94,7 @@ pub struct StoredPlan {
     /// The response body.
     pub body: Vec<u8>,
     pub digest: [u8; 32],
+    pub origin: PlanOrigin,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }

@@ -1,6 +1,6 @@
 //! Deleting suites: hidden immediately, deleted in steps, without affecting other suites.
 
-use test_engine_store::{NewPlan, NewToken, NewUpload, StoreError, TokenKind};
+use test_engine_store::{NewPlan, NewToken, NewUpload, PlanOrigin, StoreError, TokenKind};
 use uuid::Uuid;
 
 use crate::support::{
@@ -51,6 +51,7 @@ async fn fill(db: &Database) {
             identifier: format!("plan {number}"),
             body: vec![1],
             digest: [1; 32],
+            origin: PlanOrigin::default(),
             created_at: NOON,
             expires_at: NOON.plus_days(1),
         };

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod accounting;
 mod backfills;
 mod backup;
 mod daily_sums;

@@ -1,6 +1,6 @@
 //! Plans: the first one stored wins until it expires.
 
-use test_engine_store::{NewPlan, NodeReport, Page};
+use test_engine_store::{NewPlan, NodeReport, Page, PlanOrigin};
 
 use crate::support::{NOON, create_suite, on_every_engine};
 
@@ -10,6 +10,11 @@ fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> New
         identifier: identifier.to_owned(),
         body: body.to_vec(),
         digest: [body[0]; 32],
+        origin: PlanOrigin {
+            branch: "main".to_owned(),
+            location_prefix: "web".to_owned(),
+            files_changed: Some("a.py\nb.py".to_owned()),
+        },
         created_at: NOON,
         expires_at: NOON.plus_days(7),
     }

@@ -15,6 +15,7 @@ mod failed_executions;
 mod flaky_tests;
 mod general;
 mod metrics;
+mod node_reports;
 mod plan_response;
 mod plans;
 mod rate_limit;
@@ -92,6 +93,7 @@ fn suite_routes() -> OpenApiRouter<App> {
         .routes(routes!(plans::filter_tests))
         .routes(routes!(plans::get_file_timings))
         .routes(routes!(plans::report_plan_run))
+        .routes(routes!(node_reports::report_node))
         .routes(routes!(commits::list_commits))
         .routes(routes!(backfills::list_backfills))
         .routes(routes!(backfills::create_backfill_form))

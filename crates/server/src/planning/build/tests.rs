@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_wire::{
-    Case, CaseFormat, FilePath, Plan, PlanTests, SelectorValue, TestIdentity, TimingDefaults,
+    Case, CaseFormat, FilePath, Plan, PlanTests, Population, SelectorValue, TestIdentity,
+    TimingDefaults,
 };
 
 use super::super::node_count::NodeCount;
-use super::{PlanInputs, cases, plan};
+use super::{PlanInputs, plan};
+
+fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Vec<Case> {
+    super::cases(tests, skipped).planned
+}
 
 fn selectors(values: &[&str]) -> PlanTests {
     PlanTests {
@@ -50,6 +55,7 @@ fn inputs(nodes: NodeCount) -> PlanInputs {
         muted: Vec::new(),
         skipped: Vec::new(),
         is_empty: false,
+        population: Population::default(),
     }
 }
 

@@ -139,6 +139,15 @@ pub(super) fn table() -> Vec<Row> {
                 404,
             ),
         ),
+        with(
+            json!({}),
+            row(
+                "POST",
+                "S/test_plan/node_reports",
+                Accepts::Suite(WriteTestPlan),
+                422,
+            ),
+        ),
         row(
             "GET",
             "S/commit-metadata-backfill",

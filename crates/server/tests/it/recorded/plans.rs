@@ -1,6 +1,6 @@
 //! Operations about plans.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use test_engine::scopes::Scope;
 
 use super::BODY_LIMIT;
@@ -89,5 +89,28 @@ pub(super) fn plans() -> Vec<Operation> {
         )
         .bad("no plan", 404, "", Body::Json(report("none")))
         .bad("a wrong type", 400, "", Body::Json(json!({"env": 7}))),
+        operation(
+            "reportNode",
+            "POST",
+            format!("{path}/node_reports"),
+            write,
+            Body::Json(node_report()),
+            200,
+        )
+        .bad("nothing that is needed", 422, "", Body::Json(json!({})))
+        .bad("a wrong type", 400, "", Body::Json(json!({"targets": 7})))
+        .bad("too much", 413, "", Body::Text("x".repeat(BODY_LIMIT + 1))),
     ]
+}
+
+fn node_report() -> Value {
+    json!({
+        "identifier": "build/step", "build_id": "build", "node": 0, "parallelism": 2,
+        "job_id": "job", "state": "finished", "plan_source": "server", "runner": "rspec",
+        "targets": [{
+            "value": "spec/cart_spec.rb", "planned": true, "tests": 2, "outcome": "complete",
+        }],
+        "exit_code": 0,
+        "started_at": "2026-11-23T10:00:00Z", "finished_at": "2026-11-23T10:01:00Z",
+    })
 }

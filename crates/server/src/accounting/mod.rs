@@ -1,0 +1,92 @@
+//! The accounting of builds: did every test run? Stores the reports of nodes and computes verdicts.
+
+mod validate;
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use test_engine_store::{NewJobReport, Store, StoreError, Suite, Timestamp};
+use test_engine_wire::{NodeReport, NodeState};
+
+/// Bytes of one report after decompression: about 200,000 targets.
+pub(crate) const MAX_REPORT_BYTES: usize = 32 * 1024 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AccountingError {
+    #[error("Invalid node report: {}.", .0.join("; "))]
+    Invalid(Vec<String>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("failed to encode or decode a node report")]
+    Encoding(#[from] std::io::Error),
+    #[error("accounting was aborted")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<serde_json::Error> for AccountingError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Encoding(error.into())
+    }
+}
+
+pub(crate) struct Accountant {
+    store: Store,
+    retention_days: i64,
+}
+
+impl Accountant {
+    pub(crate) fn new(store: Store, retention_days: u32) -> Self {
+        Self {
+            store,
+            retention_days: i64::from(retention_days),
+        }
+    }
+
+    /// Stores a report. False if a later one of the same job is stored already.
+    pub(crate) async fn record(
+        &self,
+        suite: &Suite,
+        report: NodeReport,
+        now: Timestamp,
+    ) -> Result<bool, AccountingError> {
+        validate::report(&report).map_err(AccountingError::Invalid)?;
+        let (report, body, size) = tokio::task::spawn_blocking(move || {
+            let json = serde_json::to_vec(&report)?;
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(&json)?;
+            Ok::<_, std::io::Error>((report, encoder.finish()?, json.len() as u64))
+        })
+        .await??;
+        let run_key = if report.run_key.is_empty() {
+            report.build_id.clone()
+        } else {
+            report.run_key
+        };
+        let stored = self.store.insert_job_report(NewJobReport {
+            suite: suite.id,
+            identifier: report.identifier,
+            build_id: report.build_id,
+            run_key,
+            group: report.group,
+            node: report.node,
+            job_id: report.job_id,
+            retry_count: report.job_retry_count,
+            progress: progress(report.state),
+            body,
+            size,
+            received_at: now,
+            expires_at: now.plus_days(self.retention_days),
+        });
+        Ok(stored.await?)
+    }
+}
+
+/// An end report replaces the start report of the same run of a job.
+fn progress(state: NodeState) -> u8 {
+    match state {
+        NodeState::Started => 0,
+        NodeState::Failed => 1,
+        NodeState::Finished => 2,
+    }
+}

@@ -1,0 +1,197 @@
+//! Validates the reports of nodes. Reports all problems together. Pure.
+
+use std::collections::HashSet;
+
+use test_engine_wire::{NodeReport, NodeState};
+
+/// As in plan requests.
+const MAX_NODES: u32 = 1_000;
+const MAX_KEY_BYTES: usize = 1_024;
+const MAX_GROUP_BYTES: usize = 256;
+const MAX_TARGETS: usize = 200_000;
+const MAX_EXCUSED: usize = 200_000;
+const MAX_NAMED_TARGETS: usize = 1_000;
+/// Targets that occur twice, in a message.
+const MAX_SHOWN: usize = 3;
+
+pub(super) fn report(report: &NodeReport) -> Result<(), Vec<String>> {
+    let mut problems = Vec::new();
+    texts(report, &mut problems);
+    numbers(report, &mut problems);
+    times(report, &mut problems);
+    targets(report, &mut problems);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+fn texts(report: &NodeReport, problems: &mut Vec<String>) {
+    for (name, value) in [
+        ("identifier", &report.identifier),
+        ("job_id", &report.job_id),
+    ] {
+        if value.trim().is_empty() {
+            problems.push(format!("{name} is required"));
+        }
+    }
+    for (name, value, limit) in [
+        ("identifier", &report.identifier, MAX_KEY_BYTES),
+        ("build_id", &report.build_id, MAX_KEY_BYTES),
+        ("run_key", &report.run_key, MAX_KEY_BYTES),
+        ("job_id", &report.job_id, MAX_KEY_BYTES),
+        ("group", &report.group, MAX_GROUP_BYTES),
+    ] {
+        if value.len() > limit {
+            problems.push(format!("{name} must be at most {limit} bytes long"));
+        }
+    }
+    let digest = &report.population.digest;
+    let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !digest.is_empty() && !is_digest {
+        problems.push("population.digest must have 64 hexadecimal digits".to_owned());
+    }
+}
+
+fn numbers(report: &NodeReport, problems: &mut Vec<String>) {
+    if !(1..=MAX_NODES).contains(&report.parallelism) {
+        problems.push(format!("parallelism must be between 1 and {MAX_NODES}"));
+    } else if report.node > report.parallelism {
+        // A job that runs missing targets afterwards uses `parallelism`.
+        problems.push(format!(
+            "node must be between 0 and parallelism, which is {}",
+            report.parallelism
+        ));
+    }
+    for (name, count, limit) in [
+        ("targets", report.targets.len(), MAX_TARGETS),
+        ("excused_tests", report.excused_tests.len(), MAX_EXCUSED),
+        (
+            "population.only_here",
+            report.population.only_here.len(),
+            MAX_NAMED_TARGETS,
+        ),
+    ] {
+        if count > limit {
+            problems.push(format!("{name} has {count} items; the maximum is {limit}"));
+        }
+    }
+}
+
+fn times(report: &NodeReport, problems: &mut Vec<String>) {
+    let finished_at = report.finished_at.as_deref();
+    if report.state != NodeState::Started && finished_at.is_none() {
+        problems.push("finished_at is required, except in a start report".to_owned());
+    }
+    let times = [
+        ("started_at", Some(report.started_at.as_str())),
+        ("finished_at", finished_at),
+    ];
+    for (name, time) in times {
+        if time.is_some_and(|time| time.parse::<jiff::Timestamp>().is_err()) {
+            problems.push(format!("{name} is not a time like 2026-06-20T04:46:13Z"));
+        }
+    }
+}
+
+fn targets(report: &NodeReport, problems: &mut Vec<String>) {
+    let mut seen = HashSet::with_capacity(report.targets.len());
+    let mut repeated = Vec::new();
+    for target in &report.targets {
+        if target.value.is_empty() {
+            problems.push("a target has no value".to_owned());
+            return;
+        }
+        if !seen.insert(target.value.as_str()) && repeated.len() < MAX_SHOWN {
+            repeated.push(format!("{:?}", target.value));
+        }
+    }
+    if !repeated.is_empty() {
+        problems.push(format!(
+            "targets has {} more than once",
+            repeated.join(", ")
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_engine_wire::{NodeReport, NodeState, Population, TargetReport};
+
+    use super::report;
+
+    fn valid() -> NodeReport {
+        NodeReport {
+            identifier: "b/s".to_owned(),
+            job_id: "j".to_owned(),
+            parallelism: 2,
+            node: 1,
+            started_at: "2026-06-20T04:46:13.5Z".to_owned(),
+            targets: vec![target("a"), target("b")],
+            ..NodeReport::default()
+        }
+    }
+
+    fn target(value: &str) -> TargetReport {
+        TargetReport {
+            value: value.to_owned(),
+            ..TargetReport::default()
+        }
+    }
+
+    #[test]
+    fn accepts_valid_reports() {
+        assert_eq!(report(&valid()), Ok(()));
+        let finished = NodeReport {
+            state: NodeState::Finished,
+            finished_at: Some("2026-06-20T04:47:13+02:00".to_owned()),
+            // A job that runs missing targets.
+            node: 2,
+            ..valid()
+        };
+        assert_eq!(report(&finished), Ok(()));
+    }
+
+    #[test]
+    fn rejects_each_invalid_field() {
+        type Change = fn(&mut NodeReport);
+        let changes: [(&str, Change); 13] = [
+            ("identifier is required", |it| it.identifier.clear()),
+            ("identifier must be", |it| it.identifier = "i".repeat(1025)),
+            ("job_id is required", |it| it.job_id = " ".to_owned()),
+            ("group must be", |it| it.group = "g".repeat(257)),
+            ("parallelism must be", |it| it.parallelism = 0),
+            ("parallelism must be", |it| it.parallelism = 1001),
+            ("node must be", |it| it.node = 3),
+            ("population.digest", |it| {
+                it.population.digest = "abc".to_owned();
+            }),
+            ("population.only_here has 1001", |it| {
+                it.population = Population {
+                    only_here: vec!["x".to_owned(); 1001],
+                    ..Population::default()
+                };
+            }),
+            ("finished_at is required", |it| it.state = NodeState::Failed),
+            ("started_at is not", |it| it.started_at.clear()),
+            ("a target has no value", |it| it.targets[0].value.clear()),
+            ("targets has \"b\" more than once", |it| {
+                it.targets[0] = target("b");
+            }),
+        ];
+        for (expected, change) in changes {
+            let mut invalid = valid();
+            change(&mut invalid);
+            let problems = report(&invalid).unwrap_err();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].starts_with(expected), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn reports_all_problems() {
+        let problems = report(&NodeReport::default()).unwrap_err();
+        assert_eq!(problems.len(), 4, "{problems:?}");
+    }
+}

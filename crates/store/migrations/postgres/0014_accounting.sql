@@ -1,0 +1,49 @@
+-- What plans were made from, as far as the accounting of a build needs it.
+ALTER TABLE plans ADD COLUMN branch TEXT NOT NULL DEFAULT '';
+ALTER TABLE plans ADD COLUMN location_prefix TEXT NOT NULL DEFAULT '';
+ALTER TABLE plans ADD COLUMN files_changed TEXT;
+
+-- One row per plan identifier that a job has reported on, also without a plan: the reports of jobs
+-- with a fallback plan are stored too. The summary is as of the first `summarized` changes.
+CREATE TABLE accountings (
+    suite_id         BIGINT  NOT NULL REFERENCES suites (id) ON DELETE CASCADE,
+    identifier       TEXT    NOT NULL,
+    build_id         TEXT    NOT NULL,
+    run_key          TEXT    NOT NULL,
+    reports          BIGINT  NOT NULL,
+    size             BIGINT  NOT NULL,
+    changes          BIGINT  NOT NULL,
+    summarized       BIGINT  NOT NULL DEFAULT 0,
+    complete         BOOLEAN NOT NULL DEFAULT FALSE,
+    targets          BIGINT  NOT NULL DEFAULT 0,
+    complete_targets BIGINT  NOT NULL DEFAULT 0,
+    nodes            BIGINT  NOT NULL DEFAULT 0,
+    pending_nodes    BIGINT  NOT NULL DEFAULT 0,
+    fallback_nodes   BIGINT  NOT NULL DEFAULT 0,
+    updated_at       BIGINT  NOT NULL,
+    expires_at       BIGINT  NOT NULL,
+    PRIMARY KEY (suite_id, identifier)
+);
+CREATE INDEX accountings_build ON accountings (suite_id, build_id);
+CREATE INDEX accountings_run ON accountings (suite_id, run_key);
+CREATE INDEX accountings_expiry ON accountings (expires_at);
+CREATE INDEX accountings_changed ON accountings (suite_id) WHERE summarized < changes;
+
+-- The latest report of each job.
+CREATE TABLE job_reports (
+    suite_id    BIGINT  NOT NULL,
+    identifier  TEXT    NOT NULL,
+    group_name  TEXT    NOT NULL,
+    node        BIGINT  NOT NULL,
+    job_id      TEXT    NOT NULL,
+    retry_count BIGINT  NOT NULL,
+    progress    BIGINT  NOT NULL,
+    size        BIGINT  NOT NULL,
+    body        BYTEA   NOT NULL,
+    PRIMARY KEY (suite_id, identifier, group_name, node, job_id),
+    FOREIGN KEY (suite_id, identifier)
+        REFERENCES accountings (suite_id, identifier) ON DELETE CASCADE
+);
+
+-- The number of tests in the latest complete runs of a selector, by branch.
+ALTER TABLE selectors ADD COLUMN test_counts BYTEA;
