@@ -42,7 +42,42 @@ pub struct GroupAccounting {
     pub excused_tests: Vec<ExcusedTest>,
 }
 
+/// What to run so that a group can become complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MissingTargets<'a> {
+    /// Targets that did not run to the end.
+    pub targets: BTreeSet<&'a str>,
+    /// There may be more: shares are unknown.
+    pub may_be_more: bool,
+}
+
+impl MissingTargets<'_> {
+    /// Whether running targets cannot help.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && !self.may_be_more
+    }
+}
+
 impl GroupAccounting {
+    /// The targets behind the failures.
+    pub fn missing_targets(&self) -> MissingTargets<'_> {
+        let mut missing = MissingTargets::default();
+        for failure in &self.failures {
+            match failure {
+                Finding::TargetNotRun { target, .. }
+                | Finding::TargetIncomplete { target, .. }
+                | Finding::TargetWithoutResults { target, .. } => {
+                    missing.targets.insert(target);
+                }
+                Finding::NodeSilent { .. } | Finding::PopulationDiffers { .. } => {
+                    missing.may_be_more = true;
+                }
+                _ => {}
+            }
+        }
+        missing
+    }
+
     pub(crate) fn has_all_reports(&self) -> bool {
         let is_over = |row: &NodeRow| !matches!(row.state, None | Some(NodeState::Started));
         !self.nodes.is_empty() && self.nodes.iter().all(is_over)
@@ -89,6 +124,16 @@ pub(crate) fn account_group(group: &str, input: &Input<'_>) -> GroupAccounting {
         warnings,
         excused_tests: excused_tests(&nodes),
     }
+}
+
+/// The targets of a group that ran to the end, without a leading `./`.
+pub fn complete_targets<'a>(group: &str, input: &Input<'a>) -> BTreeSet<&'a str> {
+    let of_group = |report: &&NodeReport| report.group == group;
+    let reports: Vec<&NodeReport> = input.reports.iter().filter(of_group).collect();
+    let nodes = latest_per_node(reports.iter().copied());
+    let targets = collect_targets(input, &reports, &nodes).into_iter();
+    let complete = targets.filter(|(_, facts)| facts.is_complete());
+    complete.map(|(target, _)| target).collect()
 }
 
 /// No node discovered anything: the runner chooses its tests itself.

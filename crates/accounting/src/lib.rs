@@ -18,7 +18,7 @@ mod verdict;
 
 pub use account::{Accounting, Accountings, account};
 pub use finding::{Finding, VanishedTest};
-pub use group::GroupAccounting;
+pub use group::{GroupAccounting, MissingTargets, complete_targets};
 pub use input::Input;
 pub use population::population_digest;
 pub use rows::NodeRow;

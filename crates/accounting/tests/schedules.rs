@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use test_engine_accounting::{Accounting, Finding, Input, Verdict, account, population_digest};
+use test_engine_accounting::{Accounting, Input, Verdict, account, population_digest};
 use test_engine_wire::{
     Case, NodeReport, NodeState, Plan, PlanSource, Population, TargetOutcome, TargetReport, Task,
 };
@@ -255,16 +255,13 @@ fn verdict(build: &Build) -> Verdict {
     accounting(build).verdict
 }
 
-/// Targets that failures name.
 fn missing(accounting: &Accounting) -> BTreeSet<String> {
-    let failures = accounting.groups.iter().flat_map(|group| &group.failures);
-    let named = failures.filter_map(|finding| match finding {
-        Finding::TargetNotRun { target, .. }
-        | Finding::TargetIncomplete { target, .. }
-        | Finding::TargetWithoutResults { target, .. } => Some(target.clone()),
-        _ => None,
-    });
-    named.collect()
+    let missing = accounting
+        .groups
+        .iter()
+        .map(|group| group.missing_targets());
+    let targets = missing.flat_map(|missing| missing.targets);
+    targets.map(str::to_owned).collect()
 }
 
 /// Another machine runs `targets`, which is one more node's report.

@@ -366,8 +366,13 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub reports: Vec<Opt<String>>,
     /// Plan of the reports, written by bktec plan --plan-out
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_PLAN_FILE, value_name = "PATH")]
     pub plan_file: Opt<PathBuf>,
+    /// Run on this machine what is missing, with the settings of bktec run, then verify again
+    #[arg(long)]
+    pub run_missing: Opt<bool>,
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// Wait up to this long for nodes that have not reported their end [default: 0]
     #[arg(long, value_name = "DURATION")]
     pub wait: Opt<Duration>,

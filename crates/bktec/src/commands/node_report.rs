@@ -137,13 +137,7 @@ impl<'a> NodeReports<'a> {
                 share,
                 prefix: name_prefix(settings),
             },
-            file: settings.report.directory.as_deref().map(|directory| {
-                directory.join(file_name(
-                    &settings.report.group,
-                    settings.node,
-                    settings.common.build.job_retry_count,
-                ))
-            }),
+            file: report_path(settings),
             delivery: match (share.takes_reports, share.source) {
                 (false, _) => Delivery::None,
                 (true, PlanSource::Fallback) => Delivery::LastOnly,
@@ -229,6 +223,16 @@ impl<'a> NodeReports<'a> {
             ));
         }
     }
+}
+
+/// The file of this node's report, if one is written.
+pub(super) fn report_path(settings: &RunSettings) -> Option<PathBuf> {
+    let name = file_name(
+        &settings.report.group,
+        settings.node,
+        settings.common.build.job_retry_count,
+    );
+    Some(settings.report.directory.as_ref()?.join(name))
 }
 
 fn first_report(settings: &RunSettings, share: &Share) -> NodeReport {

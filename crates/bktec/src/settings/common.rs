@@ -92,10 +92,14 @@ pub(super) fn resolve<T>(
         true,
     );
     let mut build = build::build(&args.build, &args.node, ci, &mut detected, problems);
-    if let Some(node) = nodes::node_of(&args.node, ci, kind, &mut detected, problems) {
-        (build.parallel_job, build.parallelism) = (node.index, node.count);
-    }
-    let identifier = identifier(args, preview, &build, ci, &typed.ci_environment, problems);
+    let identifier = if kind == CommandKind::Missing {
+        args.plan_identifier.ok().unwrap_or_default()
+    } else {
+        if let Some(node) = nodes::node_of(&args.node, ci, kind, &mut detected, problems) {
+            (build.parallel_job, build.parallelism) = (node.index, node.count);
+        }
+        identifier(args, preview, &build, ci, &typed.ci_environment, problems)
+    };
     let mut run = build::run_environment(&args.build, ci);
     if run.key.is_empty() {
         // The nodes of a plan are one run.

@@ -18,6 +18,8 @@ pub(super) enum CommandKind {
     Node,
     /// Needs only the count, whose range is checked elsewhere.
     Planner,
+    /// Runs what the nodes of a plan missed, so it needs neither.
+    Missing,
 }
 
 /// A node index, from 0, and the number of nodes.

@@ -9,6 +9,7 @@ use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::TokenSource;
 use crate::cli::{
     CommonArgs, Fallback, ReportArgs, ResultArgs, RunArgs, RunnerArgs, Typed, UnplannedTargets,
+    VerifyArgs,
 };
 use crate::runners;
 
@@ -108,6 +109,40 @@ fn resolve(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<RunSetting
             tags: own.tags,
         },
         events,
+    })
+}
+
+/// For `verify --run-missing`, which sets node and identifier once they are known.
+pub(super) fn resolve_missing(
+    typed: &Typed<VerifyArgs>,
+    problems: &mut Problems,
+) -> Option<RunSettings> {
+    let args = &typed.own;
+    let common = common::resolve(CommandKind::Missing, typed, &args.common, problems);
+    let own = options_of_run(&args.common, problems);
+    check_result_path(&args.common.runner, problems);
+    let (common, agent_token) = common?;
+    let token = match args.common.engine.upload_token.ok() {
+        Some(token) => Some(TokenSource::Given(token)),
+        None => agent_token.map(TokenSource::Agent),
+    };
+    Some(RunSettings {
+        node: 0,
+        nodes: 1,
+        common,
+        share: ShareSettings::default(),
+        report: report(&args.report),
+        retry_muted: !own.disable_retry_muted,
+        fail_on_no_tests: false,
+        fail_on_missing_results: false,
+        promise_failure: false,
+        upload: UploadSettings {
+            enabled: own.upload_results,
+            url: own.upload_url,
+            token,
+            tags: own.tags,
+        },
+        events: None,
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::build::Detected;
 use super::problems::{InvalidConfiguration, Problems};
+use super::run::{self, RunSettings};
 use super::tokens::{self, EngineSettings};
 use crate::ci::{self, Ci, Folding};
 use crate::cli::{Opt, Typed, VerifyArgs};
@@ -45,6 +46,9 @@ pub struct VerifySettings {
     /// How long to wait for nodes that have not reported their end.
     pub wait: Duration,
     pub poll_interval: Duration,
+    /// Run what is missing with these settings, then verify again. Node, identifier and group are
+    /// not set.
+    pub run_missing: Option<Box<RunSettings>>,
     pub fail_on_vanished: bool,
     pub output: VerifyOutput,
     /// Markdown is appended to it.
@@ -79,6 +83,18 @@ fn resolve(typed: &Typed<VerifyArgs>, problems: &mut Problems) -> Option<VerifyS
     {
         problems.push(args.common.build.build_id.missing());
     }
+    let output = output(args, problems);
+    let run_missing = if problems.flag(&args.run_missing, false) {
+        if output != VerifyOutput::Text {
+            problems.add(
+                "--run-missing",
+                "requires --output text: the runner writes to stdout",
+            );
+        }
+        Some(Box::new(run::resolve_missing(typed, problems)?))
+    } else {
+        None
+    };
     let settings = VerifySettings {
         debug: problems.flag(&typed.global.debug, false),
         build_id: build_id.unwrap_or_default(),
@@ -87,7 +103,8 @@ fn resolve(typed: &Typed<VerifyArgs>, problems: &mut Problems) -> Option<VerifyS
         wait: problems.get(&args.wait).unwrap_or_default(),
         poll_interval: POLL_INTERVAL.mul_f64(typed.time_scale),
         fail_on_vanished: problems.flag(&args.fail_on_vanished, false),
-        output: output(args, problems),
+        output,
+        run_missing,
         summary_file: args.summary_file.ok(),
         folding: ci.map_or(Folding::default(), |ci| ci.provider.folding),
         detected: ci.and_then(|ci| detected.line(ci)),
@@ -113,7 +130,7 @@ fn source(
             plan_file: args.plan_file.ok(),
         }));
     }
-    if args.plan_file.is_set() {
+    if args.plan_file.is_set() && !args.plan_file.is_from_variable {
         problems.add(args.plan_file.name(), "requires --reports");
     }
     let engine = &args.common.engine;

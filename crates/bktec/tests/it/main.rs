@@ -26,3 +26,4 @@ mod untrusted;
 mod upload;
 mod upload_failures;
 mod verify;
+mod verify_missing;

@@ -125,6 +125,7 @@ fn an_incomplete_build_lists_what_is_missing() {
     Muted tests that failed:
       tests.cart test_adds
     ----- stderr -----
+    hint: bktec verify --run-missing runs what is missing on this machine
     ");
 }
 
@@ -318,8 +319,9 @@ fn reports_that_cannot_be_used_leave_it_unknown(
 fn a_plan_file_that_cannot_be_used_leaves_it_unknown() {
     for (content, cause) in [
         ("[]", "it is not a JSON object"),
+        ("{}", "missing field `tasks`"),
         (
-            r#"{"identifier": "other"}"#,
+            r#"{"identifier": "other", "tasks": {}}"#,
             "the plan in plan.json is \"other\"",
         ),
     ] {
@@ -465,13 +467,14 @@ fn settings_of_verify() {
         "p",
     ])
     .run();
-    insta::assert_snapshot!(ended.wrapped(), @"
+    insta::assert_snapshot!(ended.wrapped(), @r#"
     exit code: 16
     ----- stdout -----
     ----- stderr -----
     bktec verify: invalid configuration:
-    --plan-file requires --reports
+    --output was "xml", must be text, markdown or json
     BUILDKITE_ORGANIZATION_SLUG must not be blank (or give --organization-slug)
+    BUILDKITE_TEST_ENGINE_PLAN_FILE requires --reports
     BUILDKITE_TEST_ENGINE_SUITE_SLUG must not be blank (or give --suite-slug)
-    ");
+    "#);
 }

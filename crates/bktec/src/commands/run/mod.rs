@@ -2,6 +2,7 @@
 
 mod event_log;
 mod execution;
+mod missing;
 mod plan_file;
 mod planning;
 mod population;
@@ -14,7 +15,9 @@ use test_engine_wire::{NodeState, PlanMetadataRequest, PlanSource, Statistics, T
 
 use self::event_log::EventLog;
 use self::execution::{Executed, Execution};
+pub(super) use self::missing::{Missing, run_missing};
 pub use self::plan_file::PlanFileError;
+pub(super) use self::plan_file::read as read_plan_file;
 pub(super) use self::planning::Share;
 use super::node_report::{NodeEnd, NodeReports};
 use super::request::PlanInputs;
@@ -43,7 +46,10 @@ pub(super) fn run(
 ) -> Result<u8, CommandError> {
     let events = EventLog::open(settings.events.as_ref(), terminal)?;
     events.write(|| started(settings));
-    let outcome = run_share(settings, tokens, &events, terminal);
+    header::print(terminal);
+    let outcome = run_share(settings, tokens, &events, terminal, |session| {
+        session.planned_share()
+    });
     if let Err(error) = &outcome {
         events.write(|| {
             Event::RunFailed(RunFailed {
@@ -93,13 +99,14 @@ fn finished_without_tests() -> Event {
     })
 }
 
+/// Prepares everything that running a share needs, chooses the share and runs it.
 fn run_share(
     settings: &RunSettings,
     tokens: &Tokens,
     events: &EventLog<'_>,
     terminal: &Terminal,
+    choose: impl FnOnce(&Session<'_>) -> Result<Share, CommandError>,
 ) -> Result<u8, CommandError> {
-    header::print(terminal);
     let common = &settings.common;
     let directory = prepare::working_directory()?;
     let token = tokens.upload.as_ref();
@@ -117,25 +124,8 @@ fn run_share(
         directory.clone(),
         terminal,
     )?;
-    let targets = targets::collect(&common.runner, &*runner, terminal)
-        .map_err(CommandError::runner("find the tests"))?;
-    terminal.debug(|| format!("{} targets", targets.len()));
-
     let transport = Transport::new();
     let client = Client::new(&tokens.suite, &transport, terminal);
-    let share = planning::share(
-        settings,
-        &PlanInputs {
-            settings: common,
-            runner: &*runner,
-            targets: &targets,
-            max_parallelism: None,
-            target_time: None,
-            client: &client,
-            terminal,
-        },
-    )?;
-    events.write(|| plan_ready(&share));
     let session = Session {
         settings,
         upload_token: token.ok(),
@@ -146,6 +136,8 @@ fn run_share(
         events,
         terminal,
     };
+    let share = choose(&session)?;
+    events.write(|| plan_ready(&share));
     let reports = NodeReports::start(settings, &share, &client, terminal);
     session.run(&share, &reports).inspect_err(|_| {
         reports.end(NodeEnd::without_results(
@@ -168,6 +160,27 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    fn discover(&self) -> Result<Vec<String>, CommandError> {
+        let runner = &self.settings.common.runner;
+        let targets = targets::collect(runner, self.runner, self.terminal)
+            .map_err(CommandError::runner("find the tests"))?;
+        self.terminal.debug(|| format!("{} targets", targets.len()));
+        Ok(targets)
+    }
+
+    fn planned_share(&self) -> Result<Share, CommandError> {
+        let inputs = PlanInputs {
+            settings: &self.settings.common,
+            runner: self.runner,
+            targets: &self.discover()?,
+            max_parallelism: None,
+            target_time: None,
+            client: self.client,
+            terminal: self.terminal,
+        };
+        planning::share(self.settings, &inputs)
+    }
+
     fn run(&self, share: &Share, reports: &NodeReports<'_>) -> Result<u8, CommandError> {
         let settings = self.settings;
         if share.cases.is_empty() && !settings.common.runner.definition.chooses_tests {

@@ -37,7 +37,10 @@ struct Required<'a> {
 }
 
 /// `expected` is the identifier that the plan must have, if it is known.
-pub(super) fn read(path: &Path, expected: Option<&str>) -> Result<Plan, PlanFileError> {
+pub(in crate::commands) fn read(
+    path: &Path,
+    expected: Option<&str>,
+) -> Result<Plan, PlanFileError> {
     let text = fs_err::read_to_string(path).map_err(PlanFileError::Unreadable)?;
     let plan = parse(&text).map_err(|problem| PlanFileError::Invalid {
         path: path.to_owned(),

@@ -36,9 +36,9 @@ pub(in crate::commands) struct Share {
 #[derive(Debug, Default)]
 pub(in crate::commands) struct TargetNames {
     /// Names in the plan, where they differ, by target.
-    in_plan: HashMap<String, String>,
+    pub(super) in_plan: HashMap<String, String>,
     /// Targets that are not in the plan.
-    unplanned: HashSet<String>,
+    pub(super) unplanned: HashSet<String>,
 }
 
 impl TargetNames {

@@ -66,7 +66,7 @@ pub(super) fn of_node(
         .collect()
 }
 
-fn for_runner(case: &Case, prefix: &str) -> Result<Case, ShareError> {
+pub(super) fn for_runner(case: &Case, prefix: &str) -> Result<Case, ShareError> {
     let mut case = case.clone();
     if case.format == CaseFormat::Selector {
         if case.value.is_empty() {

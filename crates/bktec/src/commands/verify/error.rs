@@ -30,6 +30,10 @@ pub enum VerifyError {
     SeveralBuilds(String),
     #[error("no report of plan {identifier:?} found: the reports are of {found}")]
     OtherPlan { identifier: String, found: String },
+    #[error("failed to run what is missing: it belongs to several plans: {0}")]
+    SeveralIncomplete(String),
+    #[error("failed to create a temporary directory: {0}")]
+    Temporary(#[source] io::Error),
     #[error("the server knows neither a plan nor a node report of {what}")]
     NothingKnown { what: String },
     #[error(
@@ -60,7 +64,11 @@ impl VerifyError {
                 "nodes report to the server at BUILDKITE_TEST_ENGINE_BASE_URL (--base-url); with \
                  a server that does not store reports, use --reports",
             ),
-            Self::TooLarge { .. } | Self::Invalid { .. } => None,
+            Self::SeveralIncomplete(_) => Some(
+                "run bktec verify --run-missing for each, with --plan-identifier and, for the leg \
+                 of a matrix, --group",
+            ),
+            Self::Temporary(_) | Self::TooLarge { .. } | Self::Invalid { .. } => None,
         }
     }
 }

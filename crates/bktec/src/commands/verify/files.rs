@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use test_engine_accounting::{Accounting, Accountings, Input, account};
+use test_engine_accounting::{Accounting, Accountings, Input, account, complete_targets};
 use test_engine_wire::{NodeReport, Plan};
 
 use super::error::VerifyError;
@@ -120,15 +120,38 @@ impl Reported {
     }
 
     fn account(&self, identifier: &str, reports: &[NodeReport]) -> Accounting {
+        account(&self.input(identifier, reports, &BTreeSet::new()))
+    }
+
+    /// The targets of a plan that ran to the end.
+    pub(super) fn complete_targets(&self, identifier: &str, group: &str) -> BTreeSet<String> {
+        let reports = self.reports.get(identifier).map_or(&[][..], Vec::as_slice);
+        let none = BTreeSet::new();
+        let complete = complete_targets(group, &self.input(identifier, reports, &none));
+        complete.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The plan with this identifier, if a file has it.
+    pub(super) fn plan(&self, identifier: &str) -> Option<&Plan> {
         let plan = self.plan.as_ref();
-        account(&Input {
+        plan.filter(|plan| plan.identifier == identifier)
+    }
+
+    /// What earlier builds ran is not in files.
+    fn input<'a>(
+        &'a self,
+        identifier: &'a str,
+        reports: &'a [NodeReport],
+        none: &'a BTreeSet<String>,
+    ) -> Input<'a> {
+        Input {
             identifier,
-            plan: plan.filter(|plan| plan.identifier == identifier),
+            plan: self.plan(identifier),
             reports,
-            targets_with_history: &BTreeSet::new(),
+            targets_with_history: none,
             vanished: &[],
-            unchanged_targets: &BTreeSet::new(),
-        })
+            unchanged_targets: none,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod error;
 mod files;
+mod missing;
 mod report_files;
 mod sections;
 mod text;
@@ -17,9 +18,9 @@ use serde::Serialize;
 use test_engine_accounting::{Accounting, Accountings, Verdict};
 
 pub use self::error::VerifyError;
-use self::files::Scope;
+use self::files::{Reported, Scope};
 use self::wait::Patience;
-use super::prepare;
+use super::{prepare, run};
 use crate::commands::CommandError;
 use crate::exit_code;
 use crate::server_api::{AccountingOf, Client, SuiteAccess, Transport};
@@ -39,31 +40,76 @@ struct Output<'a> {
     accountings: &'a [Accounting],
 }
 
-/// Exits with 0 if every test is accounted for, 1 if not, and 16 if that is unknown.
+/// Exits with 0 if every test is accounted for, 1 if not, and 16 if that is unknown; or with the
+/// runner's code if it ran missing targets and failed.
 pub(super) fn verify(
     settings: &VerifySettings,
     source: &Source<'_>,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
-    let transport = Transport::new();
     let patience = Patience {
         limit: settings.wait,
         interval: settings.poll_interval,
     };
-    let mut accountings = wait::until_reported(patience, terminal, || match source {
-        Source::Files(paths) => from_files(settings, paths),
-        Source::Server(suite) => from_server(settings, &Client::new(suite, &transport, terminal)),
-    })?;
+    let read = || read(settings, source, terminal);
+    let first = wait::until_reported(patience, terminal, read)?;
+    print(settings.output, &first, terminal)?;
+    let missing = missing::of_build(&first, settings.run_missing.as_deref());
+    let Some(run) = &settings.run_missing else {
+        if !missing.is_empty() {
+            terminal.stderr_line(
+                "hint: bktec verify --run-missing runs what is missing on this machine",
+            );
+        }
+        return conclude(settings, &first);
+    };
+    let Some(ran) = missing::run(settings, run, source, &missing, terminal)? else {
+        return conclude(settings, &first);
+    };
+    let again = match (source, ran.report_file) {
+        (Source::Files(paths), Some(file)) => {
+            let mut paths = (*paths).clone();
+            paths.reports.push(file.to_string_lossy().into_owned());
+            from_files(settings, &paths)?.accountings()
+        }
+        _ => read()?,
+    };
+    let again = strict(settings, again);
+    print(settings.output, &again, terminal)?;
+    let code = conclude(settings, &again)?;
+    Ok(if ran.exit_code == exit_code::SUCCESS {
+        code
+    } else {
+        ran.exit_code
+    })
+}
+
+fn read(
+    settings: &VerifySettings,
+    source: &Source<'_>,
+    terminal: &Terminal,
+) -> Result<Accountings, CommandError> {
+    let accountings = match source {
+        Source::Files(paths) => from_files(settings, paths)?.accountings(),
+        Source::Server(suite) => {
+            from_server(settings, &Client::new(suite, &Transport::new(), terminal))?
+        }
+    };
+    Ok(strict(settings, accountings))
+}
+
+fn strict(settings: &VerifySettings, mut accountings: Accountings) -> Accountings {
     if settings.fail_on_vanished {
-        accountings.accountings = accountings
-            .accountings
-            .into_iter()
-            .map(Accounting::failing_on_vanished_tests)
-            .collect();
+        let plans = accountings.accountings.into_iter();
+        accountings.accountings = plans.map(Accounting::failing_on_vanished_tests).collect();
     }
-    print(settings.output, &accountings, terminal)?;
+    accountings
+}
+
+/// Writes the summary, and returns the exit code of the verdict.
+fn conclude(settings: &VerifySettings, accountings: &Accountings) -> Result<u8, CommandError> {
     if let Some(path) = &settings.summary_file {
-        append_summary(path, &text::markdown(&accountings))?;
+        append_summary(path, &text::markdown(accountings))?;
     }
     Ok(code(accountings.verdict()))
 }
@@ -84,18 +130,18 @@ fn from_server(
     Ok(accountings)
 }
 
-fn from_files(settings: &VerifySettings, paths: &ReportFiles) -> Result<Accountings, CommandError> {
+fn from_files(settings: &VerifySettings, paths: &ReportFiles) -> Result<Reported, CommandError> {
     let base = prepare::working_directory()?;
     let files = report_files::read_reports(&base, &paths.reports)?;
     let plan = match &paths.plan_file {
-        Some(path) => Some((path.as_path(), report_files::read_plan(path)?)),
+        Some(path) => Some((path.as_path(), run::read_plan_file(path, None)?)),
         None => None,
     };
     let scope = Scope {
         build_id: &settings.build_id,
         identifier: settings.identifier.as_deref(),
     };
-    Ok(scope.select(files, plan)?.accountings())
+    Ok(scope.select(files, plan)?)
 }
 
 fn print(

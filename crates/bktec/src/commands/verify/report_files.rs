@@ -1,4 +1,4 @@
-//! Reads node reports and plans from files.
+//! Reads node reports from files.
 //!
 //! A file that cannot be read is an error, never a node that did not report: the files come from
 //! other machines, and one that arrived broken may be the one that matters.
@@ -6,8 +6,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-use test_engine_wire::{NodeReport, Plan};
+use test_engine_wire::NodeReport;
 
 use super::error::VerifyError;
 use crate::discovery::{Pattern, walk};
@@ -88,7 +87,7 @@ fn is_report_name(name: &str) -> bool {
 }
 
 fn read_report(path: PathBuf) -> Result<ReportFile, VerifyError> {
-    let report: NodeReport = read_json(REPORT, &path)?;
+    let report: NodeReport = read_json(&path)?;
     let problem = if report.identifier.is_empty() {
         Some("it has no plan identifier")
     } else if report.parallelism == 0 {
@@ -106,11 +105,7 @@ fn read_report(path: PathBuf) -> Result<ReportFile, VerifyError> {
     }
 }
 
-pub(super) fn read_plan(path: &Path) -> Result<Plan, VerifyError> {
-    read_json("the plan", path)
-}
-
-fn read_json<T: DeserializeOwned>(what: &'static str, path: &Path) -> Result<T, VerifyError> {
+fn read_json(path: &Path) -> Result<NodeReport, VerifyError> {
     let file = fs_err::File::open(path).map_err(VerifyError::Read)?;
     let mut text = Vec::new();
     let mut limited = file.take(MAX_SIZE + 1);
@@ -122,7 +117,7 @@ fn read_json<T: DeserializeOwned>(what: &'static str, path: &Path) -> Result<T, 
         });
     }
     let invalid = |cause: String| VerifyError::Invalid {
-        what,
+        what: REPORT,
         path: path.to_owned(),
         cause,
     };
