@@ -117,10 +117,10 @@ impl Ingest<'_> {
             .sum::<Micros>();
         let result = if failed > failed_muted || !self.upload.errors_outside_tests.is_empty() {
             FAILED
-        } else if kept.is_empty() {
-            PENDING
-        } else {
+        } else if count(Outcome::Passed) + failed > 0 {
             PASSED
+        } else {
+            PENDING
         };
         // A worse result has a larger code, so a failed run stays failed.
         self.session

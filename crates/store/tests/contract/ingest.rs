@@ -73,12 +73,14 @@ async fn creates_run_and_tests_from_an_upload() {
 }
 
 #[tokio::test]
-async fn creates_pending_run_from_empty_upload() {
+async fn run_is_pending_until_a_test_passes_or_fails() {
     on_every_engine(async |db| {
         let receipt = record(&db, "empty", vec![]).await;
         assert_eq!(receipt.kept, 0);
         assert_eq!(run(&db, "empty").await.result, RunResult::Pending);
         record(&db, "empty", vec![skipped("a")]).await;
+        assert_eq!(run(&db, "empty").await.result, RunResult::Pending);
+        record(&db, "empty", vec![passed("a", 1.0)]).await;
         assert_eq!(run(&db, "empty").await.result, RunResult::Passed);
     })
     .await;
