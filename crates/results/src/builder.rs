@@ -1,8 +1,8 @@
 //! Collects the results of a file, and checks what every format has in common.
 //!
-//! Names are not blank, durations are plausible, texts contain no NUL (databases reject it),
-//! failure texts have no color codes, and the limit on results holds. What counts as failed is up
-//! to the format.
+//! Names are not blank, durations are plausible, texts contain no NUL (databases reject it, so
+//! U+FFFD replaces it), failure texts have no color codes, and the limit on results holds. What
+//! counts as failed is up to the format.
 
 use std::borrow::Cow;
 
@@ -18,19 +18,26 @@ pub const MAX_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
 pub(crate) struct ReportBuilder<'a> {
     detail: Detail,
+    max_results: usize,
     remaining: usize,
     next_index: usize,
     report: Report<'a>,
 }
 
 impl<'a> ReportBuilder<'a> {
-    pub(crate) fn new(detail: Detail, remaining: usize) -> Self {
+    pub(crate) fn new(detail: Detail, max_results: usize) -> Self {
         Self {
             detail,
-            remaining,
+            max_results,
+            remaining: max_results,
             next_index: 0,
             report: Report::default(),
         }
+    }
+
+    /// Drops everything, to read the file again.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new(self.detail, self.max_results);
     }
 
     /// Whether failure texts, spans, tags and single attempts are needed.
@@ -40,12 +47,20 @@ impl<'a> ReportBuilder<'a> {
 
     /// Whether a result after the first `results_before` has failed. Omitted results do not count.
     pub(crate) fn has_failed_since(&self, results_before: usize) -> bool {
-        self.report
-            .results
-            .get(results_before..)
+        self.failed_since(results_before).next().is_some()
+    }
+
+    /// How many results after the first `results_before` have failed.
+    pub(crate) fn count_failed_since(&self, results_before: usize) -> usize {
+        self.failed_since(results_before).count()
+    }
+
+    fn failed_since(&self, results_before: usize) -> impl Iterator<Item = &TestResult<'a>> {
+        let results = self.report.results.get(results_before..);
+        results
             .unwrap_or_default()
             .iter()
-            .any(|result| result.outcome == Outcome::Failed)
+            .filter(|result| result.outcome == Outcome::Failed)
     }
 
     /// The number of valid results.
@@ -120,20 +135,14 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
     if result.name.trim().is_empty() {
         return Err("name is blank".to_owned());
     }
-    for (field, text) in [("name", &result.name), ("scope", &result.scope)] {
-        if memchr(0, text.as_bytes()).is_some() {
-            return Err(format!("{field} contains a NUL character"));
-        }
-    }
-    for text in [
+    let options = [
         &mut result.id,
         &mut result.identifier,
         &mut result.location,
         &mut result.file_name,
-    ]
-    .into_iter()
-    .flatten()
-    {
+    ];
+    let names = [&mut result.name, &mut result.scope];
+    for text in names.into_iter().chain(options.into_iter().flatten()) {
         if let Some(readable) = replace_nul(text) {
             *text = Cow::Owned(readable);
         }
@@ -228,19 +237,14 @@ mod tests {
         builder.push(Ok(named("b\0")));
         builder.push(Ok(named("c")));
         let report = builder.into_report();
-        assert_eq!(report.results.len(), 1);
+        let names: Vec<_> = report.results.iter().map(|r| r.name.as_ref()).collect();
+        assert_eq!(names, ["a", "b\u{FFFD}"]);
         assert_eq!(
             report.invalid,
-            [
-                InvalidResult {
-                    index: 1,
-                    message: "name is blank".to_owned()
-                },
-                InvalidResult {
-                    index: 2,
-                    message: "name contains a NUL character".to_owned()
-                },
-            ]
+            [InvalidResult {
+                index: 1,
+                message: "name is blank".to_owned()
+            }]
         );
         assert_eq!(report.omitted, 1);
     }

@@ -6,6 +6,8 @@
 //!
 //! Once it has failed fast, JavaScript reports all steps of the remaining scenarios as skipped. In
 //! a scenario that skips itself, the step or hook that does so has a duration.
+//!
+//! Ruby's `--retry` writes an element per attempt, JavaScript's only the last one.
 
 use std::borrow::Cow;
 
@@ -35,8 +37,12 @@ struct Feature<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Element<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
     #[serde(borrow, rename = "type")]
     kind: Text<'a>,
+    #[serde(borrow)]
+    keyword: Text<'a>,
     #[serde(borrow)]
     name: Text<'a>,
     line: Number,
@@ -46,6 +52,9 @@ struct Element<'a> {
     steps: List<Step<'a>>,
     #[serde(borrow)]
     after: List<Hook<'a>>,
+    /// Of a rule, in reports that nest scenarios.
+    #[serde(borrow)]
+    elements: List<Element<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -131,51 +140,124 @@ fn add_feature<'a>(feature: Item<Feature<'a>>, builder: &mut ReportBuilder<'a>) 
             return;
         }
     };
-    let uri = feature.uri.non_empty();
-    let mut background: Option<Tally> = None;
-    for element in feature.elements.unwrap_or_default() {
-        let element = match element.object() {
-            Ok(element) => element,
-            Err(message) => {
-                builder.push(Err(message));
-                continue;
-            }
-        };
-        let kind = match &element.kind {
-            Text::Is(kind) => kind.as_ref(),
-            _ => "scenario",
-        };
-        match kind {
-            "background" => {
-                report_alone(background.take(), &scope, builder);
-                let mut tally = Tally::default();
-                tally.add(element);
-                background = Some(tally);
-            }
-            "scenario" => {
-                let tally = background.take().unwrap_or_default();
-                builder.push(result_of(
-                    element,
-                    tally,
-                    &scope,
-                    uri.as_ref(),
-                    builder.is_full(),
-                ));
-            }
-            _ => {}
-        }
-    }
-    report_alone(background, &scope, builder);
+    let mut reader = FeatureReader {
+        scope,
+        uri: feature.uri.non_empty(),
+        background: None,
+        last: None,
+        builder,
+    };
+    reader.read_elements(feature.elements);
+    reader.push_last();
+    reader.report_background();
 }
 
-/// Ruby omits a scenario without steps of its own and writes only its background.
-fn report_alone(background: Option<Tally>, feature: &str, builder: &mut ReportBuilder<'_>) {
-    if let Some(failure) = background.and_then(|tally| tally.failure) {
-        builder.push_error(format!(
-            "the background of a scenario in {feature} failed at {}: {}",
-            failure.step.trim(),
-            failure.reason()
-        ));
+struct FeatureReader<'b, 'a> {
+    scope: Cow<'a, str>,
+    uri: Option<Cow<'a, str>>,
+    /// Of the next scenario.
+    background: Option<Tally>,
+    /// The scenario before, if it failed.
+    last: Option<Attempt<'a>>,
+    builder: &'b mut ReportBuilder<'a>,
+}
+
+/// A failed scenario, and whether the next element is its retry.
+struct Attempt<'a> {
+    id: Cow<'a, str>,
+    result: TestResult<'a>,
+}
+
+impl Attempt<'_> {
+    /// Rows of an outline share a name, but neither id nor line.
+    fn is_retried_by(&self, id: Option<&str>, next: &TestResult<'_>) -> bool {
+        id == Some(&*self.id)
+            && self.result.identifier.is_some()
+            && self.result.identifier == next.identifier
+            && self.result.name == next.name
+    }
+}
+
+impl<'a> FeatureReader<'_, 'a> {
+    fn read_elements(&mut self, elements: List<Element<'a>>) {
+        for element in elements.unwrap_or_default() {
+            match element.object() {
+                Ok(element) => self.read_element(element),
+                Err(message) => self.push(Err(message)),
+            }
+        }
+    }
+
+    fn read_element(&mut self, mut element: Element<'a>) {
+        if let Some(elements) = element.elements.take() {
+            let is_scenario = element.steps.is_some();
+            self.read_elements(Some(elements));
+            if !is_scenario {
+                return;
+            }
+        }
+        let is_background =
+            matches!(&element.kind, Text::Is(kind) if kind.eq_ignore_ascii_case("background"));
+        if is_background {
+            self.report_background();
+            let mut tally = Tally::default();
+            tally.add(element);
+            self.background = Some(tally);
+            return;
+        }
+        let tally = self.background.take().unwrap_or_default();
+        let id = std::mem::take(&mut element.id).non_empty();
+        let is_full = self.builder.is_full();
+        let result = result_of(element, tally, &self.scope, self.uri.as_ref(), is_full);
+        if is_full {
+            self.builder.push(result);
+        } else {
+            self.push_verdict(id, result);
+        }
+    }
+
+    /// Holds a failed scenario back until it is known whether the next element retries it.
+    fn push_verdict(&mut self, id: Option<Cow<'a, str>>, result: Result<TestResult<'a>, String>) {
+        let mut result = match result {
+            Ok(result) => result,
+            Err(message) => return self.push(Err(message)),
+        };
+        if let Some(last) = self.last.take() {
+            if last.is_retried_by(id.as_deref(), &result) {
+                result.failed_before = last.result.failed_before + 1;
+            } else {
+                self.builder.push(Ok(last.result));
+            }
+        }
+        match id {
+            Some(id) if result.outcome == Outcome::Failed => {
+                self.last = Some(Attempt { id, result });
+            }
+            _ => self.builder.push(Ok(result)),
+        }
+    }
+
+    fn push(&mut self, result: Result<TestResult<'a>, String>) {
+        self.push_last();
+        self.builder.push(result);
+    }
+
+    fn push_last(&mut self) {
+        if let Some(last) = self.last.take() {
+            self.builder.push(Ok(last.result));
+        }
+    }
+
+    /// Ruby omits a scenario without steps of its own and writes only its background.
+    fn report_background(&mut self) {
+        if let Some(failure) = self.background.take().and_then(|tally| tally.failure) {
+            self.builder.push_error(format!(
+                "the background of a scenario in {} failed at {}: {}",
+                self.scope,
+                failure.step.trim(),
+                failure.reason()
+            ));
+        }
     }
 }
 
@@ -186,8 +268,18 @@ fn result_of<'a>(
     uri: Option<&Cow<'a, str>>,
     is_full: bool,
 ) -> Result<TestResult<'a>, String> {
+    let line = element.line.whole();
     let name = std::mem::take(&mut element.name).required("name")?;
-    let location = place(uri.map(Cow::as_ref), element.line.whole()).map(Cow::Owned);
+    let name = match line.filter(|_| name.trim().is_empty()) {
+        // Gherkin does not require names.
+        Some(line) => {
+            let keyword = std::mem::take(&mut element.keyword).non_empty();
+            let keyword = keyword.unwrap_or(Cow::Borrowed("Scenario"));
+            Cow::Owned(format!("{} at line {line}", keyword.trim()))
+        }
+        None => name,
+    };
+    let location = place(uri.map(Cow::as_ref), line).map(Cow::Owned);
     tally.add(element);
     let mut result = TestResult {
         scope: scope.clone(),

@@ -1,7 +1,7 @@
-//! A result file as text: checks its encoding, and locates errors.
+//! A result file as text, and the places of errors in it.
 //!
-//! Every format goes through here first, so that empty files, wrong encodings and files of another
-//! kind have the same errors everywhere.
+//! Every format goes through here first, so that empty files and files of another kind have the
+//! same errors everywhere.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use serde_json::error::Category;
 
 use crate::model::{Format, ParseError};
 
-/// A file that is valid UTF-8 and not empty.
+/// The text of a file, not empty.
 pub(crate) struct Document<'a> {
     format: Format,
     text: &'a str,
@@ -25,74 +25,66 @@ pub(crate) enum Top {
 }
 
 impl<'a> Document<'a> {
-    /// Skips a byte order mark.
-    pub(crate) fn new(format: Format, bytes: &'a [u8]) -> Result<Self, ParseError> {
-        let invalid = |place: String, message: String| ParseError {
-            format,
-            place,
-            message,
-        };
-        let start = || "the start".to_owned();
-        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-            let message = "the file is UTF-16; write it as UTF-8";
-            return Err(invalid(start(), message.to_owned()));
-        }
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let (good, rest) = bytes.split_at(error.valid_up_to());
-            let good = std::str::from_utf8(good).unwrap_or_default();
-            let message = if error.error_len().is_none() {
-                "the file ends inside a UTF-8 character".to_owned()
-            } else {
-                format!(
-                    "byte 0x{:02X} is not UTF-8 text; write the file as UTF-8",
-                    rest.first().copied().unwrap_or_default()
-                )
-            };
-            invalid(place_at_end(good), message)
-        })?;
+    pub(crate) fn new(format: Format, text: &'a str) -> Result<Self, ParseError> {
         if text.trim_ascii().is_empty() {
-            return Err(invalid(start(), "the file is empty".to_owned()));
+            return Err(ParseError {
+                format,
+                place: "the start".to_owned(),
+                message: "the file is empty".to_owned(),
+            });
         }
         Ok(Self { format, text })
     }
 
-    /// The file with every unpaired surrogate escape replaced by U+FFFD; `None` if it has none.
+    /// The file with every unpaired surrogate escape replaced by U+FFFD, and every control
+    /// character in a string by its escape; `None` if it has neither.
     ///
-    /// JavaScript runners write them for titles and messages that were cut inside an emoji. No
-    /// string can contain them, but they must not make the whole report invalid.
-    pub(crate) fn without_lone_surrogates(&self) -> Option<String> {
-        const MARK: &str = "\\ufffd";
-        let mut replaced = String::new();
+    /// JavaScript runners write such surrogates for titles and messages that were cut inside an
+    /// emoji; reports assembled by scripts contain control characters. Neither is JSON, but they
+    /// must not make the whole report invalid.
+    pub(crate) fn with_repaired_strings(&self) -> Option<String> {
+        const ESCAPE: usize = "\\uXXXX".len();
+        let mut repaired = String::new();
         let mut copied = 0;
         let mut at = 0;
-        while let Some(found) = self.text.get(at..)?.find('\\') {
-            at += found;
-            let Some(unit) = escaped_unit(self.text, at) else {
-                // Skip the escaped character, which may be a backslash.
-                at = (at + 2).min(self.text.len());
-                while !self.text.is_char_boundary(at) {
-                    at += 1;
+        let mut is_in_string = false;
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(at) {
+            let (replacement, length) = match byte {
+                b'"' => {
+                    is_in_string = !is_in_string;
+                    (None, 1)
                 }
-                continue;
+                // Lines are independent: a string that is cut off ends with its line.
+                b'\n' if self.format == Format::GoJsonl => {
+                    is_in_string = false;
+                    (None, 1)
+                }
+                0..0x20 if is_in_string => (Some(format!("\\u{byte:04x}")), 1),
+                b'\\' => match (
+                    escaped_unit(self.text, at),
+                    escaped_unit(self.text, at + ESCAPE),
+                ) {
+                    (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (None, 2 * ESCAPE),
+                    (Some(0xD800..=0xDFFF), _) => (Some("\\ufffd".to_owned()), ESCAPE),
+                    (Some(_), _) => (None, ESCAPE),
+                    // Skip the escaped character, which may be a quote or a backslash.
+                    (None, _) => (None, 2),
+                },
+                _ => (None, 1),
             };
-            let next = escaped_unit(self.text, at + MARK.len());
-            match (unit, next) {
-                (0xD800..=0xDBFF, Some(0xDC00..=0xDFFF)) => at += 2 * MARK.len(),
-                (0xD800..=0xDFFF, _) => {
-                    replaced.push_str(self.text.get(copied..at)?);
-                    replaced.push_str(MARK);
-                    at += MARK.len();
-                    copied = at;
-                }
-                _ => at += MARK.len(),
+            if let Some(replacement) = replacement {
+                repaired.push_str(self.text.get(copied..at)?);
+                repaired.push_str(&replacement);
+                copied = at + length;
             }
+            at += length;
         }
         if copied == 0 {
             return None;
         }
-        replaced.push_str(self.text.get(copied..)?);
-        Some(replaced)
+        repaired.push_str(self.text.get(copied..)?);
+        Some(repaired)
     }
 
     pub(crate) const fn text(&self) -> &'a str {
@@ -207,7 +199,7 @@ fn first_value(byte: Option<u8>) -> &'static str {
 }
 
 /// The position after `before`; lines and columns (characters) count from 1.
-fn place_at_end(before: &str) -> String {
+pub(crate) fn place_at_end(before: &str) -> String {
     let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
     let last_line = before.rsplit('\n').next().unwrap_or_default();
     format!("line {line}, column {}", last_line.chars().count() + 1)
@@ -217,46 +209,19 @@ fn place_at_end(before: &str) -> String {
 mod tests {
     use super::*;
 
-    fn error(bytes: &[u8]) -> String {
-        match Document::new(Format::Json, bytes) {
-            Ok(_) => "accepted".to_owned(),
-            Err(error) => error.to_string(),
-        }
-    }
-
     #[test]
-    fn reports_wrong_encodings_and_empty_files() {
-        let table: [(&[u8], &str); 7] = [
-            (b"", "not valid json at the start: the file is empty"),
-            (b" \n\t", "not valid json at the start: the file is empty"),
-            (
-                b"\xEF\xBB\xBF",
-                "not valid json at the start: the file is empty",
-            ),
-            (
-                b"\xFF\xFE[\0]\0",
-                "not valid json at the start: the file is UTF-16; write it as UTF-8",
-            ),
-            (
-                b"[\n\"caf\xE9\"]",
-                "not valid json at line 2, column 5: byte 0xE9 is not UTF-8 text; write the file \
-                 as UTF-8",
-            ),
-            (
-                b"\"caf\xC3",
-                "not valid json at line 1, column 5: the file ends inside a UTF-8 character",
-            ),
-            (b"\xEF\xBB\xBF[]", "accepted"),
-        ];
-        for (bytes, expected) in table {
-            assert_eq!(error(bytes), expected);
-        }
-    }
-
-    #[test]
-    fn replaces_only_unpaired_surrogates() {
+    fn repairs_only_invalid_strings() {
         let table = [
             (r#""plain é \u00e9 \n""#, None),
+            ("{\n\t\"a\": \"b\"\r\n}", None),
+            ("\"a\nb\t\u{1}\"", Some(r#""a\u000ab\u0009\u0001""#)),
+            (
+                "\"\\\\\"\n\"\\\"\n\"",
+                Some(
+                    r#""\\"
+"\"\u000a""#,
+                ),
+            ),
             (r#""pair \ud83d\ude00""#, None),
             (r#""escaped backslash \\ud83d""#, None),
             (r#""cut short \ud8"#, None),
@@ -283,9 +248,9 @@ mod tests {
             ),
         ];
         for (text, replaced) in table {
-            let document = Document::new(Format::Json, text.as_bytes()).expect("text");
+            let document = Document::new(Format::Json, text).expect("text");
             assert_eq!(
-                document.without_lone_surrogates().as_deref(),
+                document.with_repaired_strings().as_deref(),
                 replaced,
                 "{text}"
             );
@@ -294,7 +259,7 @@ mod tests {
 
     #[test]
     fn counts_columns_in_characters() {
-        let document = Document::new(Format::Junit, "é\nüx".as_bytes()).expect("text");
+        let document = Document::new(Format::Junit, "é\nüx").expect("text");
         assert_eq!(document.error_at_byte(0, "").place, "line 1, column 1");
         assert_eq!(document.error_at_byte(5, "").place, "line 2, column 2");
         assert_eq!(document.error_at_byte(4, "").place, "line 2, column 1");

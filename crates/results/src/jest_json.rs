@@ -16,14 +16,14 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::marker::PhantomData;
 
-use serde::Deserialize;
 use serde::de::MapAccess;
+use serde::{Deserialize, Deserializer};
 
 use crate::builder::{ReportBuilder, place};
 use crate::document::Document;
-use crate::lenient::{Flag, Item, Lines, Number, Text, Titles, explained, first_line};
+use crate::lenient::{Count, Flag, Item, Lines, Number, Text, Titles, explained, first_line};
 use crate::model::{Outcome, ParseError, Remark, TestResult};
-use crate::streaming::{DetailLevel, Each, IfFull, ReportObject, read_object, skip};
+use crate::streaming::{DetailLevel, Each, ReportObject, read_object, skip};
 
 /// Precedes each failure in the message of a file, if Jest wrote it.
 const JEST_BULLET: char = '●';
@@ -32,7 +32,7 @@ const JEST_BULLET: char = '●';
 const JEST_FILE_ERROR: &str = "Test suite failed to run";
 
 /// Limits the attempts that a count can create.
-const MAX_EARLIER_ATTEMPTS: u64 = 20;
+const MAX_EARLIER_ATTEMPTS: usize = 20;
 
 #[derive(Default, Deserialize)]
 #[serde(
@@ -66,9 +66,9 @@ struct Assertion<'a, L: DetailLevel> {
     status: Text<'a>,
     duration: Number,
     location: Item<Location>,
-    failure_messages: IfFull<Lines, L>,
+    failure_messages: Messages<L>,
     invocations: Number,
-    retry_reasons: IfFull<Lines, L>,
+    retry_reasons: Messages<L>,
 }
 
 #[derive(Default, Deserialize)]
@@ -257,9 +257,9 @@ fn add_assertion<'a, L: DetailLevel>(
     file: Option<&Cow<'a, str>>,
     builder: &mut ReportBuilder<'a>,
 ) {
-    let reasons = assertion.retry_reasons.0.0;
     let invocations = assertion.invocations.whole().unwrap_or(1);
-    let mut failures = assertion.failure_messages.0.0;
+    let reruns = usize::try_from(invocations.saturating_sub(1)).unwrap_or(usize::MAX);
+    let (reasons, failures) = (assertion.retry_reasons, assertion.failure_messages);
     let result = assertion
         .title
         .required("title")
@@ -275,37 +275,45 @@ fn add_assertion<'a, L: DetailLevel>(
                     None
                 },
                 file_name: file.cloned(),
-                outcome: outcome_of(&status)?,
+                outcome: outcome_of(&status, failures.count)?,
                 remark: (status == "pending").then_some(Remark::UnexplainedSkip),
                 duration: assertion.duration.of_milliseconds(),
                 ..TestResult::default()
             })
         });
-    if let Ok(last) = &result
-        && L::FULL
-    {
-        let earlier = invocations.saturating_sub(1).min(MAX_EARLIER_ATTEMPTS);
-        let mut messages: Vec<_> = reasons.into_iter().map(Some).collect();
-        messages.resize(usize::try_from(earlier).unwrap_or_default(), None);
-        if last.outcome == Outcome::Passed {
-            messages.extend(failures.drain(..).map(Some));
-        }
-        for message in messages {
-            let mut attempt = TestResult {
-                outcome: Outcome::Failed,
-                duration: None,
-                ..last.clone()
-            };
-            explain(&mut attempt, message.as_slice());
-            builder.push(Ok(attempt));
-        }
+    let passed = matches!(&result, Ok(last) if last.outcome == Outcome::Passed);
+    let explained_attempts = reasons.count.max(reruns).min(MAX_EARLIER_ATTEMPTS);
+    // Vitest keeps the messages of a test that passed in the end.
+    let earlier = explained_attempts + if passed { failures.count } else { 0 };
+    let mut result = match result {
+        Ok(result) => result,
+        Err(message) => return builder.push(Err(message)),
+    };
+    if !L::FULL {
+        result.failed_before = u32::try_from(earlier).unwrap_or(u32::MAX);
+        return builder.push(Ok(result));
     }
-    builder.push(result.map(|mut result| {
-        if result.outcome == Outcome::Failed {
-            explain(&mut result, &failures);
-        }
-        result
-    }));
+    let mut messages: Vec<_> = reasons.texts.into_iter().map(Some).collect();
+    messages.resize(explained_attempts, None);
+    let (attempts, own) = if passed {
+        (failures.texts, Vec::new())
+    } else {
+        (Vec::new(), failures.texts)
+    };
+    messages.extend(attempts.into_iter().map(Some));
+    for message in messages {
+        let mut attempt = TestResult {
+            outcome: Outcome::Failed,
+            duration: None,
+            ..result.clone()
+        };
+        explain(&mut attempt, message.as_slice());
+        builder.push(Ok(attempt));
+    }
+    if result.outcome == Outcome::Failed {
+        explain(&mut result, &own);
+    }
+    builder.push(Ok(result));
 }
 
 fn explain(result: &mut TestResult<'_>, messages: &[String]) {
@@ -317,13 +325,41 @@ fn explain(result: &mut TestResult<'_>, messages: &[String]) {
         .collect();
 }
 
-fn outcome_of(status: &str) -> Result<Outcome, String> {
+fn outcome_of(status: &str, failures: usize) -> Result<Outcome, String> {
     match status {
         "passed" => Ok(Outcome::Passed),
         "failed" => Ok(Outcome::Failed),
         "pending" | "skipped" | "todo" | "disabled" => Ok(Outcome::Skipped),
+        // Jest's type for a focused test, which says nothing about its outcome.
+        "focused" if failures > 0 => Ok(Outcome::Failed),
+        "focused" => Ok(Outcome::Unknown),
         other => Err(format!(
             "status is {other:?}, expected passed, failed, pending, skipped, todo or disabled"
         )),
+    }
+}
+
+/// Failure messages. Without full detail, only their number.
+#[derive(Debug, Default)]
+struct Messages<L> {
+    texts: Vec<String>,
+    count: usize,
+    detail: PhantomData<L>,
+}
+
+impl<'de, L: DetailLevel> Deserialize<'de> for Messages<L> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (texts, count) = if L::FULL {
+            let Lines(texts) = Lines::deserialize(deserializer)?;
+            let count = texts.len();
+            (texts, count)
+        } else {
+            (Vec::new(), Count::deserialize(deserializer)?.0)
+        };
+        Ok(Self {
+            texts,
+            count,
+            detail: PhantomData,
+        })
     }
 }

@@ -138,6 +138,7 @@ fn result_of<L: DetailLevel>(result: ResultJson<'_, L>) -> Result<TestResult<'_>
         scope: result.scope.or_empty("scope")?,
         outcome: outcome_of(&result.result.or_empty("result")?)?,
         remark: None,
+        failed_before: 0,
         id: if L::FULL {
             result
                 .id

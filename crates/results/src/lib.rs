@@ -7,6 +7,7 @@
 mod builder;
 mod cucumber_json;
 mod document;
+mod encoding;
 mod go_jsonl;
 mod jest_json;
 mod json;
@@ -21,11 +22,14 @@ mod streaming;
 
 pub mod xml;
 
+use std::borrow::Cow;
+
 use builder::ReportBuilder;
 use document::Document;
 use streaming::{FullDetail, OutcomesOnly};
 
 pub use builder::MAX_DURATION_SECONDS;
+pub use go_jsonl::{GoPrintedEnd, GoTestEnd, go_printed_ends};
 pub use junit::MAX_XML_DEPTH;
 pub use model::{
     Extra, Extras, FailureDetail, Format, InvalidResult, Outcome, ParseError, Remark, Report,
@@ -44,8 +48,7 @@ pub enum Detail {
     /// file and location.
     ///
     /// For tests that the runner itself retried, this is the runner's verdict instead of the
-    /// attempts: a Playwright test that passed on its second attempt has passed; a Go test that
-    /// failed once has failed.
+    /// attempts, with [`TestResult::failed_before`].
     ///
     /// Also finds errors outside of tests that hide behind failed tests of the same file or suite.
     /// Only complete files show them, but uploads may be parts of one.
@@ -83,15 +86,30 @@ pub fn parse_limited(
     detail: Detail,
     max_results: usize,
 ) -> Result<Report<'_>, ParseError> {
-    let document = Document::new(format, bytes)?;
+    let (text, note) = encoding::decode(format, bytes);
+    let mut report = match text {
+        Cow::Borrowed(text) => read_text(format, text, detail, max_results)?,
+        Cow::Owned(text) => read_text(format, &text, detail, max_results)?.into_owned(),
+    };
+    report.notes.extend(note);
+    Ok(report)
+}
+
+fn read_text(
+    format: Format,
+    text: &str,
+    detail: Detail,
+    max_results: usize,
+) -> Result<Report<'_>, ParseError> {
+    let document = Document::new(format, text)?;
     read(format, &document, detail, max_results).or_else(|error| {
-        // The replacement needs a copy, so try it only for files that are invalid without it.
-        let replaced = match format {
+        // The repair needs a copy, so try it only for files that are invalid without it.
+        let repaired = match format {
             Format::Junit => None,
-            _ => document.without_lone_surrogates(),
+            _ => document.with_repaired_strings(),
         };
-        let replaced = replaced.ok_or(error)?;
-        let document = Document::new(format, replaced.as_bytes())?;
+        let repaired = repaired.ok_or(error)?;
+        let document = Document::new(format, &repaired)?;
         read(format, &document, detail, max_results).map(Report::into_owned)
     })
 }

@@ -124,6 +124,9 @@ pub struct TestResult<'a> {
     pub file_name: Option<Cow<'a, str>>,
     pub outcome: Outcome,
     pub remark: Option<Remark>,
+    /// How often the runner retried the test after a failure before this outcome. Set only with
+    /// [`Detail::Outcomes`](crate::Detail::Outcomes): with full detail, each attempt is a result.
+    pub failed_before: u32,
     pub duration: Option<Micros>,
     /// Failure texts, tags and spans.
     pub extras: Extras,
@@ -142,6 +145,7 @@ impl TestResult<'_> {
             file_name: self.file_name.map(own),
             outcome: self.outcome,
             remark: self.remark,
+            failed_before: self.failed_before,
             duration: self.duration,
             extras: self.extras,
         }
@@ -260,6 +264,9 @@ pub struct Report<'a> {
     pub shortfalls: Vec<Shortfall>,
     /// Only focused tests ran.
     pub has_focus: bool,
+    /// What was read differently than it is written, as sentences without the full stop: invalid
+    /// bytes that were replaced, an unknown encoding.
+    pub notes: Vec<String>,
     /// The number of results beyond the limit of [`parse_limited`](crate::parse_limited).
     pub omitted: usize,
 }
@@ -277,6 +284,7 @@ impl Report<'_> {
             errors_outside_tests: self.errors_outside_tests,
             shortfalls: self.shortfalls,
             has_focus: self.has_focus,
+            notes: self.notes,
             omitted: self.omitted,
         }
     }

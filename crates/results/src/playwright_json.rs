@@ -254,12 +254,14 @@ fn attempts_of<'a>(test: Test<'_>, named: TestResult<'a>, results: &mut Vec<Test
 
 /// Playwright's verdict, with the duration of the last attempt.
 fn final_result<'a>(test: Test<'_>, named: TestResult<'a>) -> TestResult<'a> {
-    let last = test
-        .results
-        .unwrap_or_default()
-        .pop()
-        .map(Item::or_default)
-        .unwrap_or_default();
+    let mut attempts = test.results.unwrap_or_default();
+    let last = attempts.pop().map(Item::or_default).unwrap_or_default();
+    let has_failed = |attempt: Item<Attempt<'_>>| {
+        let status = attempt.or_default().status.non_empty().unwrap_or_default();
+        attempt_outcome(&status, &test.expected_status) == Outcome::Failed
+    };
+    let failed_before = attempts.into_iter().map(has_failed);
+    let failed_before = failed_before.filter(|&has_failed| has_failed).count();
     let status = test.status.non_empty();
     let outcome = match status.as_deref() {
         Some("expected" | "flaky") => Outcome::Passed,
@@ -274,6 +276,7 @@ fn final_result<'a>(test: Test<'_>, named: TestResult<'a>) -> TestResult<'a> {
     TestResult {
         outcome,
         remark: is_unexplained.then_some(Remark::UnexplainedSkip),
+        failed_before: u32::try_from(failed_before).unwrap_or(u32::MAX),
         duration: last.duration.of_milliseconds(),
         ..named
     }

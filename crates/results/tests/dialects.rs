@@ -42,6 +42,8 @@ fn reads_junit_outcomes() {
         <testcase name="GoogleTest disabled" status="notrun" result="suppressed"/>
         <testcase name="CTest failed" status="fail"/>
         <testcase name="CTest disabled" status="disabled"/>
+        <testcase name="behave untested" status="untested"/>
+        <testcase name="behave undefined" status="undefined"/>
         <testcase name="properties"><properties><property name="failure" value="x"/></properties>
          </testcase>
         <testcase name="failure inside the text"><skipped><failure/></skipped></testcase>
@@ -56,6 +58,8 @@ fn reads_junit_outcomes() {
         ("GoogleTest disabled", Skipped),
         ("CTest failed", Failed),
         ("CTest disabled", Skipped),
+        ("behave untested", Skipped),
+        ("behave undefined", Failed),
         ("properties", Passed),
         ("failure inside the text", Failed),
     ];
@@ -285,4 +289,108 @@ fn accepts_go_output_without_build_events() {
 {"Action":"fail","Package":"p","Elapsed":0}"#;
     assert_eq!(outcomes(GoJsonl, text), []);
     assert_eq!(errors(GoJsonl, text), ["package p did not build"]);
+}
+
+#[test]
+fn a_decimal_comma_holds_for_the_whole_file() {
+    let text = r#"<testsuite name="de.RechnungTest" tests="4" failures="0" time="14,160">
+        <testcase name="a" time="0,160"/><testcase name="b" time="1,250"/>
+        <testcase name="c" time="12,500"/><testcase name="d" time="1.234,5"/>
+        <testcase name="e" time="1.250"/></testsuite>"#;
+    for detail in [Detail::Full, Detail::Outcomes] {
+        let report = parse_with(Junit, text.as_bytes(), detail).expect("a report");
+        let seconds = report.results.iter().map(|result| result.duration);
+        let expected = [0.16, 1.25, 12.5, 1234.5, 1250.0].map(Micros::from_seconds);
+        assert!(seconds.eq(expected.map(Some)), "{:?}", report.results);
+    }
+}
+
+#[test]
+fn reads_cucumber_elements_of_any_type() {
+    let step = |status: &str| format!("\"steps\": [{{\"result\": {{\"status\": \"{status}\"}}}}]");
+    let (passed, failed) = (step("passed"), step("failed"));
+    let text = format!(
+        r#"[{{"uri": "features/a.feature", "name": "Cart", "elements": [
+        {{"type": "scenario_outline", "name": "pulls", "line": 3, {failed}}},
+        {{"type": "Scenario", "name": "capital", "line": 9, {failed}}},
+        {{"type": "rule", "name": "Rule", "elements": [
+            {{"type": "Background", {passed}}},
+            {{"keyword": "Scenario", "name": "in a rule", "line": 12, {passed}}}]}},
+        {{"type": "scenario", "keyword": "Scenario", "name": "", "line": 15, {failed}}},
+        {{"type": "scenario_outline", "name": "without results", "line": 20, "steps": [{{}}]}}
+        ]}}]"#
+    );
+    let expected = [
+        ("pulls", Failed),
+        ("capital", Failed),
+        ("in a rule", Passed),
+        ("Scenario at line 15", Failed),
+        ("without results", Unknown),
+    ];
+    let expected = expected.map(|(name, outcome)| (name.to_owned(), outcome));
+    assert_eq!(outcomes(CucumberJson, &text), expected);
+}
+
+#[test]
+fn go_tests_without_an_event_for_their_end_keep_their_outcome() {
+    let lines = |package_end: &str| {
+        format!(
+            r#"{{"Action":"run","Package":"p","Test":"TestA"}}
+{{"Action":"output","Package":"p","Test":"TestA","Output":"OK--- PASS: TestA (0.25s)\n"}}
+{{"Action":"run","Package":"p","Test":"TestS"}}
+{{"Action":"output","Package":"p","Test":"TestS","Output":"sk--- SKIP: TestS (0.00s)\n"}}
+{{"Action":"run","Package":"p","Test":"BenchmarkB"}}
+{{"Action":"run","Package":"p","Test":"BenchmarkB/x"}}
+{{"Action":"output","Package":"p","Test":"BenchmarkB/x","Output":"BenchmarkB/x-2  \t"}}
+{{"Action":"output","Package":"p","Test":"BenchmarkB/x","Output":"  10\t  14.10 ns/op\n"}}
+{{"Action":"run","Package":"p","Test":"BenchmarkOld"}}
+{{"Action":"bench","Package":"p","Test":"BenchmarkOld"}}
+{{"Action":"run","Package":"p","Test":"TestCut"}}
+{package_end}"#
+        )
+    };
+    let expected = |cut| {
+        let expected = [
+            ("TestA", Passed),
+            ("TestS", Skipped),
+            ("BenchmarkB", Passed),
+            ("BenchmarkB/x", Passed),
+            ("BenchmarkOld", Passed),
+            ("TestCut", cut),
+        ];
+        expected.map(|(name, outcome)| (name.to_owned(), outcome))
+    };
+    let failed = lines(r#"{"Action":"fail","Package":"p"}"#);
+    assert_eq!(outcomes(GoJsonl, &failed), expected(Failed));
+    // From the cache.
+    let cached = lines(
+        r#"{"Action":"output","Package":"p","Output":"ok  \tp\t(cached)\n"}
+{"Action":"pass","Package":"p","Elapsed":0}"#,
+    );
+    assert_eq!(outcomes(GoJsonl, &cached), expected(Unknown));
+    assert_eq!(first(GoJsonl, &cached).duration, Some(Micros::new(250_000)));
+}
+
+#[test]
+fn a_failed_go_package_whose_tests_all_passed_has_failed() {
+    let text = r#"{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"OK--- PASS: TestA (0.25s)\n"}
+{"Action":"output","Package":"p","Output":"exit status 3\n"}
+{"Action":"fail","Package":"p"}"#;
+    let expected = [
+        ("TestA".to_owned(), Passed),
+        ("TestMain".to_owned(), Failed),
+    ];
+    assert_eq!(outcomes(GoJsonl, text), expected);
+}
+
+#[test]
+fn reads_focused_jest_tests() {
+    let text = r#"{"testResults": [{"status": "focused", "assertionResults": [
+         {"title": "a", "status": "passed"},
+         {"title": "b", "status": "focused"},
+         {"title": "c", "status": "focused", "failureMessages": ["no"]}]}]}"#;
+    let expected = [("a", Passed), ("b", Unknown), ("c", Failed)];
+    let expected = expected.map(|(name, outcome)| (name.to_owned(), outcome));
+    assert_eq!(outcomes(JestJson, text), expected);
 }

@@ -33,7 +33,12 @@ fn table(report: &Report<'_>) -> String {
             .map(|f| f.backtrace.len())
             .sum();
         let name = result.outcome.name();
-        writeln!(text, "{name}: {:?} {:?}", result.scope, result.name).expect("text");
+        write!(text, "{name}: {:?} {:?}", result.scope, result.name).expect("text");
+        match result.failed_before {
+            0 => writeln!(text),
+            count => writeln!(text, " after {count} failures"),
+        }
+        .expect("text");
         writeln!(
             text,
             "    at {} in {} rerun {} {}",

@@ -141,11 +141,10 @@ mod tests {
     }
 
     fn tests(paths: &[&str]) -> Vec<Observed> {
-        let tests = paths.iter().map(|path| Observed {
-            key: key("S", "t", path),
-            outcome: Outcome::Passed,
-        });
-        tests.collect()
+        let tests = paths.iter();
+        tests
+            .map(|path| Observed::new(key("S", "t", path), Outcome::Passed))
+            .collect()
     }
 
     fn found<'c, 't>(cases: &'c [Case], tests: &'t [Observed], naming: Naming) -> Found<'c, 't> {

@@ -11,6 +11,9 @@ use test_engine_wire::{Statistics, TestIdentity};
 use super::Managed;
 use crate::runners::{Observed, TestKey};
 
+/// Limits the memory that the count in a report can claim.
+const MAX_OWN_RETRIES: u32 = 100;
+
 /// Why a retried test still counts as failed although its retry did not fail it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnprovenRetry {
@@ -37,7 +40,7 @@ pub struct TestRecord {
     pub muted: bool,
     /// The plan skips it. It is muted as well, in case it runs nevertheless.
     pub to_be_skipped: bool,
-    /// In each attempt whose results list it.
+    /// In each attempt whose results list it, the runner's own retries included.
     pub outcomes: Vec<Outcome>,
     /// The final one, which may differ from the last of `outcomes`.
     pub outcome: Outcome,
@@ -59,8 +62,8 @@ impl TestRecord {
         self.outcome == Outcome::Passed && self.outcomes.len() > 1
     }
 
-    fn observe(&mut self, outcome: Outcome) {
-        self.outcomes.push(outcome);
+    fn observe(&mut self, outcome: Outcome, failed_before: u32) {
+        self.outcomes.extend(outcomes(outcome, failed_before));
         self.outcome = outcome;
         self.unproven = None;
     }
@@ -145,7 +148,7 @@ impl Record {
             match self.find(&test.key) {
                 None => new.push(self.begin(test)),
                 Some(known) => {
-                    known.observe(test.outcome);
+                    known.observe(test.outcome, test.failed_before);
                     if !ran {
                         known.keep_failed(UnprovenRetry::NotRun);
                     }
@@ -161,11 +164,16 @@ impl Record {
         found.ok().and_then(|index| self.tests.get_mut(index))
     }
 
-    fn begin(&self, Observed { key, outcome }: Observed) -> TestRecord {
+    fn begin(&self, observed: Observed) -> TestRecord {
+        let Observed {
+            key,
+            outcome,
+            failed_before,
+        } = observed;
         TestRecord {
             muted: self.is_muted(&key),
             to_be_skipped: self.skipped.contain(&key),
-            outcomes: vec![outcome],
+            outcomes: outcomes(outcome, failed_before).collect(),
             outcome,
             unproven: None,
             key,
@@ -182,6 +190,12 @@ impl Record {
     }
 }
 
+/// The runner's own attempts at a test.
+fn outcomes(last: Outcome, failed_before: u32) -> impl Iterator<Item = Outcome> {
+    let before = usize::try_from(failed_before.min(MAX_OWN_RETRIES)).unwrap_or_default();
+    std::iter::repeat_n(Outcome::Failed, before).chain([last])
+}
+
 /// Sorts by key and merges duplicates. A test that an attempt lists more than once, because it was
 /// repeated or because two tests share a key, is failed if it failed once.
 fn merged(mut observed: Vec<Observed>) -> Vec<Observed> {
@@ -190,6 +204,9 @@ fn merged(mut observed: Vec<Observed>) -> Vec<Observed> {
         let is_same = again.key == known.key;
         if is_same && severity(again.outcome) > severity(known.outcome) {
             known.outcome = again.outcome;
+        }
+        if is_same {
+            known.failed_before = known.failed_before.max(again.failed_before);
         }
         is_same
     });
@@ -235,10 +252,7 @@ mod tests {
     fn seen(tests: &[(&str, Outcome)]) -> Vec<Observed> {
         tests
             .iter()
-            .map(|(name, outcome)| Observed {
-                key: key("S", name, "p"),
-                outcome: *outcome,
-            })
+            .map(|(name, outcome)| Observed::new(key("S", name, "p"), *outcome))
             .collect()
     }
 
@@ -289,10 +303,7 @@ mod tests {
 
     #[test]
     fn a_pass_at_another_path_proves_nothing() {
-        let elsewhere = Observed {
-            key: key("S", "t", "other"),
-            outcome: Passed,
-        };
+        let elsewhere = Observed::new(key("S", "t", "other"), Passed);
         let record = retried(Managed::default(), &[("t", Failed)], vec![elsewhere]);
         assert!(outcome_of(&record, "t").is_failed());
         assert_eq!(record.tests.len(), 2);
@@ -321,6 +332,31 @@ mod tests {
             assert!(outcome_of(&record, "t").is_failed());
             assert_eq!(outcome_of(&record, "t").outcomes.len(), 1);
         }
+    }
+
+    #[test]
+    fn retries_by_the_runner_are_attempts() {
+        let own_retries = |outcome, failed_before| Observed {
+            failed_before,
+            ..Observed::new(key("S", "t", "p"), outcome)
+        };
+        let mut record = Record::new(Managed::default());
+        record.add_first(vec![own_retries(Passed, 2)]);
+        let test = outcome_of(&record, "t");
+        assert_eq!(test.outcomes, [Failed, Failed, Passed]);
+        assert!(test.passed_on_retry());
+
+        let mut record = Record::new(Managed::default());
+        record.add_first(vec![own_retries(Failed, 1)]);
+        let failed = record.failed(false);
+        record.add_retry(
+            &failed,
+            vec![own_retries(Passed, 1)],
+            UnprovenRetry::NotListed,
+        );
+        let test = outcome_of(&record, "t");
+        assert_eq!(test.outcomes, [Failed, Failed, Failed, Passed]);
+        assert!(test.passed_on_retry());
     }
 
     #[test]

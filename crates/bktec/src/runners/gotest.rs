@@ -65,6 +65,13 @@ impl Gotest {
     }
 }
 
+impl Gotest {
+    /// Whether gotestsum itself retries failed tests.
+    fn reruns_failures(&self) -> bool {
+        self.base.test.contains("--rerun-fails")
+    }
+}
+
 impl Runner for Gotest {
     fn base(&self) -> &RunnerBase {
         &self.base
@@ -134,7 +141,7 @@ impl Runner for Gotest {
                 key_of,
             )
         } else {
-            junit::read(bytes)?
+            junit::read(bytes, self.reruns_failures())?
         };
         Ok(self.base.with_early_stop(parsed))
     }
@@ -210,6 +217,32 @@ mod tests {
         use ResultTrust::{Complete, Unusable};
         let trust = [0, 1, 2].map(|code| gotest(None).result_trust(code));
         assert_eq!(trust, [Complete, Complete, Unusable]);
+    }
+
+    #[test]
+    fn reruns_of_gotestsum_are_attempts() {
+        use test_engine_results::Outcome::{Failed, Passed};
+        let xml = b"<testsuites><testsuite name=\"m/b\">\
+            <testcase classname=\"m/b\" name=\"TestFlaky\"><failure/></testcase>\
+            <testcase classname=\"m/b\" name=\"TestBad\"><failure/></testcase>\
+            <testcase classname=\"m/b\" name=\"TestBad\"><failure/></testcase>\
+            <testcase classname=\"m/b\" name=\"TestFlaky\"/></testsuite></testsuites>";
+        let observed = |command| {
+            let parsed = gotest(Some(command)).read(xml, &[]).unwrap();
+            let tests = parsed.tests.into_iter();
+            let short = tests.map(|test| (test.key.name, test.outcome, test.failed_before));
+            short.collect::<Vec<_>>()
+        };
+        let bad = || ("TestBad".to_owned(), Failed, 0);
+        let flaky = |outcome, failed_before| ("TestFlaky".to_owned(), outcome, failed_before);
+        assert_eq!(
+            observed("gotestsum --rerun-fails --junitfile {{resultPath}}"),
+            [bad(), bad(), flaky(Passed, 1)]
+        );
+        assert_eq!(
+            observed("gotestsum --junitfile {{resultPath}}"),
+            [flaky(Failed, 0), bad(), bad(), flaky(Passed, 0)]
+        );
     }
 
     #[test]

@@ -40,6 +40,18 @@ impl TestKey {
 pub struct Observed {
     pub key: TestKey,
     pub outcome: Outcome,
+    /// How often the runner itself retried the test after a failure before this outcome.
+    pub failed_before: u32,
+}
+
+impl Observed {
+    pub(crate) const fn new(key: TestKey, outcome: Outcome) -> Self {
+        Self {
+            key,
+            outcome,
+            failed_before: 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,6 +110,7 @@ impl ParsedResults {
         let mut silent = Vec::new();
         for result in report.results {
             let (outcome, remark) = (result.outcome, result.remark);
+            let failed_before = result.failed_before;
             let key = key(result);
             match remark {
                 Some(Remark::UnexplainedSkip) if has_failed => {
@@ -108,7 +121,11 @@ impl ParsedResults {
                 Some(Remark::SilentFailure) => silent.push(key.clone()),
                 Some(Remark::UnexplainedSkip) | None => {}
             }
-            parsed.tests.push(Observed { key, outcome });
+            parsed.tests.push(Observed {
+                key,
+                outcome,
+                failed_before,
+            });
         }
         parsed.note_unrun();
         parsed.note_failed_by_subtest(silent);

@@ -7,10 +7,17 @@
 //!
 //! A test binary that ends normally prints `PASS` or `FAIL` on a line of its own. After a panic, a
 //! timeout or `os.Exit` that line is missing, and the tests that had not started never ran.
+//!
+//! Some tests pass without an event: benchmarks, and tests whose last line of output does not end
+//! with a line break, so that older versions of Go do not see `--- PASS` after it.
+//!
+//! `gotestsum --rerun-fails` appends the runs of packages with only the tests that failed before.
+
+mod printed_end;
+mod verdicts;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use serde::Deserialize;
 
@@ -18,6 +25,9 @@ use crate::builder::{ReportBuilder, plausible_duration};
 use crate::document::Document;
 use crate::lenient::{Item, Number, Text, explained};
 use crate::model::{Outcome, ParseError, Remark, TestResult};
+use verdicts::Verdicts;
+
+pub use printed_end::{GoPrintedEnd, GoTestEnd, go_printed_ends};
 
 /// The name of the result of a package that failed without a failed test.
 const PACKAGE_TEST: &str = "TestMain";
@@ -51,6 +61,8 @@ struct Package<'a> {
     has_normal_end: bool,
     /// The line that says how the test binary ended, if it did not end normally.
     crash: Option<String>,
+    /// Its results, if they are merged into verdicts.
+    ended: Vec<TestResult<'a>>,
 }
 
 /// A test that has not ended.
@@ -59,6 +71,7 @@ struct Running {
     order: usize,
     output: String,
     has_own_output: bool,
+    printed_end: GoPrintedEnd,
 }
 
 #[derive(Default)]
@@ -78,8 +91,7 @@ pub(crate) fn read<'a>(
         packages: HashMap::new(),
         builds: HashMap::new(),
         ended: Vec::new(),
-        last_of: HashMap::new(),
-        folds: !builder.is_full(),
+        verdicts: (!builder.is_full()).then(Verdicts::default),
         errors: Vec::new(),
         cut_off: Vec::new(),
     };
@@ -101,7 +113,8 @@ pub(crate) fn read<'a>(
         ));
     }
     run.end();
-    for result in run.ended {
+    let verdicts = run.verdicts.map(|verdicts| verdicts.results);
+    for result in verdicts.unwrap_or(run.ended) {
         builder.push(Ok(result));
     }
     for error in run.errors {
@@ -118,10 +131,9 @@ struct Run<'a> {
     events: usize,
     packages: HashMap<Cow<'a, str>, Package<'a>>,
     builds: HashMap<Cow<'a, str>, Build>,
+    /// In file order; empty if the results are merged into verdicts.
     ended: Vec<TestResult<'a>>,
-    /// Whether attempts of a test are merged into one result, whose index `last_of` has.
-    folds: bool,
-    last_of: HashMap<(Cow<'a, str>, Cow<'a, str>), usize>,
+    verdicts: Option<Verdicts<'a>>,
     errors: Vec<String>,
     /// Packages whose test binary did not end normally, with the reason.
     cut_off: Vec<(String, String)>,
@@ -167,14 +179,20 @@ impl<'a> Run<'a> {
             }
             "run" | "output" => {
                 package.note_crash(&output);
-                let running = package.running.entry(test).or_default();
+                let running = package.running.entry(test.clone()).or_default();
                 if running.order == 0 {
                     running.order = order;
                 }
                 running.has_own_output |= is_own_output(&output);
+                running.printed_end.read(&test, &output);
                 if self.keeps_output {
                     running.output.push_str(&output);
                 }
+                return Ok(());
+            }
+            "bench" => {
+                let running = package.running.entry(test).or_default();
+                running.printed_end.set_benchmark();
                 return Ok(());
             }
             _ => return Ok(()),
@@ -187,23 +205,27 @@ impl<'a> Run<'a> {
         } else {
             package.has_failed_test |= outcome == Outcome::Failed;
             let running = package.running.remove(&test).unwrap_or_default();
-            self.end_test(&name, test, outcome, event.elapsed.0, &running);
+            let result = self.result(&name, test, (outcome, event.elapsed.0), &running);
+            if self.verdicts.is_none() {
+                self.ended.push(result);
+            } else if let Some(package) = self.packages.get_mut(&name) {
+                package.ended.push(result);
+            }
         }
         Ok(())
     }
 
-    fn end_test(
-        &mut self,
+    fn result(
+        &self,
         package: &Cow<'a, str>,
         test: Cow<'a, str>,
-        outcome: Outcome,
-        seconds: Option<f64>,
+        (outcome, seconds): GoTestEnd,
         running: &Running,
-    ) {
+    ) -> TestResult<'a> {
         let is_silent = outcome == Outcome::Failed && !running.has_own_output;
         let mut result = TestResult {
             scope: package.clone(),
-            name: test.clone(),
+            name: test,
             outcome,
             remark: is_silent.then_some(Remark::SilentFailure),
             duration: seconds.and_then(plausible_duration),
@@ -212,22 +234,14 @@ impl<'a> Run<'a> {
         if outcome == Outcome::Failed && self.keeps_output {
             explain(&mut result, &running.output);
         }
-        if self.folds {
-            match self.last_of.entry((package.clone(), test)) {
-                Entry::Occupied(place) => {
-                    if let Some(earlier) = self.ended.get_mut(*place.get())
-                        && earlier.outcome != Outcome::Failed
-                    {
-                        *earlier = result;
-                    }
-                    return;
-                }
-                Entry::Vacant(place) => {
-                    place.insert(self.ended.len());
-                }
-            }
+        result
+    }
+
+    fn add_run(&mut self, results: Vec<TestResult<'a>>) {
+        match &mut self.verdicts {
+            Some(verdicts) => verdicts.add_run(results),
+            None => self.ended.extend(results),
         }
-        self.ended.push(result);
     }
 
     fn end_package(
@@ -246,10 +260,14 @@ impl<'a> Run<'a> {
         } else {
             Outcome::Unknown
         };
-        package.has_failed_test |= failed && !package.running.is_empty();
-        self.end_running(name, &mut package, cut_off);
+        let unfinished = self.end_running(name, &mut package, cut_off);
+        package.has_failed_test |= unfinished
+            .iter()
+            .any(|result| result.outcome == Outcome::Failed);
+        let mut results = package.ended;
+        results.extend(unfinished);
         if !failed {
-            return;
+            return self.add_run(results);
         }
         let not_built = ["[build failed]", "[setup failed]"]
             .iter()
@@ -262,7 +280,7 @@ impl<'a> Run<'a> {
                 error.push_str(&build.output);
             }
             self.errors.push(error);
-            return;
+            return self.add_run(results);
         }
         // Without output, as in a file of timing events only, nothing shows how it ended.
         if !package.has_normal_end && !package.output.is_empty() {
@@ -281,16 +299,31 @@ impl<'a> Run<'a> {
                 has_own_output: true,
                 ..Running::default()
             };
-            self.end_test(name, PACKAGE_TEST.into(), Outcome::Failed, seconds, &whole);
+            let end = (Outcome::Failed, seconds);
+            results.push(self.result(name, PACKAGE_TEST.into(), end, &whole));
         }
+        self.add_run(results);
     }
 
-    fn end_running(&mut self, name: &Cow<'a, str>, package: &mut Package<'a>, outcome: Outcome) {
+    /// The results of tests without an event for their end.
+    fn end_running(
+        &self,
+        name: &Cow<'a, str>,
+        package: &mut Package<'a>,
+        cut_off: Outcome,
+    ) -> Vec<TestResult<'a>> {
         let mut running: Vec<_> = package.running.drain().collect();
         running.sort_by_key(|(_, running)| running.order);
-        for (test, running) in running {
-            self.end_test(name, test, outcome, None, &running);
-        }
+        let ends = go_printed_ends(
+            running
+                .iter()
+                .map(|(test, running)| (&**test, &running.printed_end)),
+        );
+        let results = running.into_iter().zip(ends).map(|((test, running), end)| {
+            let end = end.unwrap_or((cut_off, None));
+            self.result(name, test, end, &running)
+        });
+        results.collect()
     }
 
     /// Reports whatever has not ended at the end of the file.
@@ -298,7 +331,9 @@ impl<'a> Run<'a> {
         let mut packages: Vec<_> = std::mem::take(&mut self.packages).into_iter().collect();
         packages.sort_by_key(|(_, package)| package.order);
         for (name, mut package) in packages {
-            self.end_running(&name, &mut package, Outcome::Unknown);
+            let unfinished = self.end_running(&name, &mut package, Outcome::Unknown);
+            package.ended.extend(unfinished);
+            self.add_run(package.ended);
             self.errors.push(format!(
                 "package {name} did not finish: the report ends before the package"
             ));

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use crate::builder::{place_of, plausible_duration};
 use crate::go_jsonl::first_own_line;
 use crate::lenient::{first_line, split_lines};
-use crate::model::{FailureDetail, Outcome, TestResult};
+use crate::model::{Extras, FailureDetail, Outcome, TestResult};
 use crate::xml::{Attribute, Tokens};
+
+use super::numbers::Numbers;
 
 #[derive(Default)]
 pub(super) struct Case<'a> {
@@ -20,6 +22,12 @@ pub(super) struct Case<'a> {
     pub(super) failed: bool,
     pub(super) skipped: bool,
     pub(super) problems: Vec<Problem<'a>>,
+    /// Failed attempts before a pass, by the runner's own retries.
+    pub(super) flaky: u32,
+    /// Failed attempts after the failure.
+    pub(super) reruns: u32,
+    /// The failures of these attempts, if the detail is full.
+    pub(super) attempts: Vec<Problem<'a>>,
     pub(super) outputs: Vec<FailureDetail>,
 }
 
@@ -27,17 +35,23 @@ pub(super) struct Case<'a> {
 pub(super) struct Problem<'a> {
     pub(super) message: Option<Cow<'a, str>>,
     pub(super) kind: Option<Cow<'a, str>>,
+    /// Only attempts have a time of their own.
+    pub(super) seconds: Option<f64>,
     pub(super) text: String,
 }
 
 /// The outcome of dialects that use an attribute instead of `failure` and `skipped` elements:
-/// GoogleTest marks disabled tests `notrun`, CTest writes `fail` and `disabled`.
+/// GoogleTest marks disabled tests `notrun`, CTest writes `fail` and `disabled`, behave `untested`
+/// for scenarios after an abort and `undefined` for those without step definitions.
 fn status_of(word: &str) -> Option<Outcome> {
     match word.to_ascii_lowercase().as_str() {
-        "fail" | "failed" | "failure" | "error" | "errored" | "broken" => Some(Outcome::Failed),
-        "notrun" | "skip" | "skipped" | "disabled" | "ignored" | "pending" | "suppressed" => {
-            Some(Outcome::Skipped)
+        "fail" | "failed" | "failure" | "error" | "errored" | "broken" | "undefined"
+        | "ambiguous" | "timeout" | "timedout" | "timed out" | "crashed" | "aborted" => {
+            Some(Outcome::Failed)
         }
+        "notrun" | "not run" | "not_run" | "not-run" | "notexecuted" | "skip" | "skipped"
+        | "disabled" | "ignored" | "pending" | "suppressed" | "untested" | "todo"
+        | "inconclusive" => Some(Outcome::Skipped),
         _ => None,
     }
 }
@@ -57,16 +71,21 @@ pub(super) fn is_go_package(case: &Case<'_>) -> bool {
 
 impl<'a> Case<'a> {
     /// Reads the attributes of the start tag.
-    pub(super) fn read(&mut self, tokens: &mut Tokens<'a>, is_full: bool) -> Result<(), String> {
+    pub(super) fn read(
+        &mut self,
+        tokens: &mut Tokens<'a>,
+        numbers: &mut Numbers,
+        is_full: bool,
+    ) -> Result<(), String> {
         while let Some(attribute) = tokens.next_attribute()? {
             match attribute.name {
                 "name" => keep(&mut self.name, &attribute)?,
                 "classname" => keep(&mut self.class_name, &attribute)?,
                 "file" => keep(&mut self.file, &attribute)?,
                 "line" if is_full => keep(&mut self.line, &attribute)?,
-                "time" => self.seconds = seconds_of(&attribute.value()?),
+                "time" => self.seconds = numbers.read(&attribute.value()),
                 "status" | "result" => {
-                    self.status = worse(self.status, status_of(&attribute.value()?));
+                    self.status = worse(self.status, status_of(&attribute.value()));
                 }
                 _ => {}
             }
@@ -80,7 +99,7 @@ impl<'a> Case<'a> {
         suite_file: Option<&Cow<'a, str>>,
         is_full: bool,
     ) -> Result<TestResult<'a>, String> {
-        let outcome = if self.failed || self.status == Some(Outcome::Failed) {
+        let outcome = if self.failed || self.reruns > 0 || self.status == Some(Outcome::Failed) {
             Outcome::Failed
         } else if self.skipped || self.status == Some(Outcome::Skipped) {
             Outcome::Skipped
@@ -102,20 +121,32 @@ impl<'a> Case<'a> {
                 .map(|(file, line)| Cow::Owned(place_of(file, line))),
             file_name,
             outcome,
+            failed_before: if is_full { 0 } else { self.flaky + self.reruns },
             duration: self.seconds.and_then(plausible_duration),
             ..TestResult::default()
         };
         if outcome == Outcome::Failed && is_full {
-            let problems = std::mem::take(&mut self.problems);
-            result.extras.failure_reason = problems.iter().find_map(Problem::reason);
-            result.extras.failure_expanded = problems
-                .into_iter()
-                .map(detail_of)
-                .filter(|detail| !detail.expanded.is_empty())
-                .chain(std::mem::take(&mut self.outputs))
-                .collect();
+            explain(&mut result, std::mem::take(&mut self.problems));
+            let outputs = std::mem::take(&mut self.outputs);
+            result.extras.failure_expanded.extend(outputs);
         }
         Ok(result)
+    }
+
+    /// The failed attempts beside `result`, in order.
+    pub(super) fn take_attempts(&mut self, result: &TestResult<'a>) -> Vec<TestResult<'a>> {
+        let attempts = std::mem::take(&mut self.attempts).into_iter();
+        let attempt_of = |problem: Problem<'a>| {
+            let mut attempt = TestResult {
+                outcome: Outcome::Failed,
+                duration: problem.seconds.and_then(plausible_duration),
+                extras: Extras::default(),
+                ..result.clone()
+            };
+            explain(&mut attempt, vec![problem]);
+            attempt
+        };
+        attempts.map(attempt_of).collect()
     }
 
     pub(super) fn has_no_class(&self) -> bool {
@@ -134,6 +165,15 @@ impl Problem<'_> {
     }
 }
 
+fn explain(result: &mut TestResult<'_>, problems: Vec<Problem<'_>>) {
+    result.extras.failure_reason = problems.iter().find_map(Problem::reason);
+    result.extras.failure_expanded = problems
+        .into_iter()
+        .map(detail_of)
+        .filter(|detail| !detail.expanded.is_empty())
+        .collect();
+}
+
 /// The text, preceded by the message unless the text contains it.
 fn detail_of(problem: Problem<'_>) -> FailureDetail {
     let message = problem.message.unwrap_or_default();
@@ -150,26 +190,6 @@ fn detail_of(problem: Problem<'_>) -> FailureDetail {
     }
 }
 
-/// Parses a decimal number. Some dialects write thousands separators ("1,234.5"), some a decimal
-/// comma ("0,5").
-pub(super) fn seconds_of(text: &str) -> Option<f64> {
-    let text = text.trim();
-    if !text.contains(',') {
-        return text.parse().ok();
-    }
-    let mut groups = text.split('.').next().unwrap_or_default().split(',');
-    let leading = groups.next().unwrap_or_default();
-    let is_thousands = !leading.is_empty()
-        && leading.len() <= 3
-        && leading != "0"
-        && groups.all(|group| group.len() == 3);
-    if is_thousands || text.contains('.') {
-        text.replace(',', "").parse().ok()
-    } else {
-        text.replace(',', ".").parse().ok()
-    }
-}
-
 /// Stores an attribute's value. A duplicate attribute is an error.
 pub(super) fn keep<'a>(
     slot: &mut Option<Cow<'a, str>>,
@@ -178,6 +198,6 @@ pub(super) fn keep<'a>(
     if slot.is_some() {
         return Err(format!("attribute `{}` appears twice", attribute.name));
     }
-    *slot = Some(attribute.value()?);
+    *slot = Some(attribute.value());
     Ok(())
 }

@@ -4,11 +4,13 @@
 //! that handles them.
 
 mod case;
-
-use std::borrow::Cow;
+mod numbers;
+mod suite;
 
 use crate::builder::ReportBuilder;
-use case::{Case, Problem, is_go_package, keep, seconds_of};
+use case::{Case, Problem, is_go_package, keep};
+use numbers::Numbers;
+use suite::{Counts, Suite, count_of, describe_suite};
 
 use crate::document::Document;
 use crate::lenient::split_lines;
@@ -27,40 +29,34 @@ enum Open {
     Case,
     /// `failure` or `error`, inside a case or a suite.
     Problem,
+    /// A failed attempt of the runner's own retries, inside a case: `flakyFailure`, `flakyError`,
+    /// `rerunFailure` or `rerunError` of Surefire, Gradle and nextest.
+    Attempt,
     Skipped,
     /// `system-out` or `system-err`.
     Output,
     Other,
 }
 
-#[derive(Default)]
-struct Suite<'a> {
-    name: Cow<'a, str>,
-    file: Option<Cow<'a, str>>,
-    /// The failures and errors that the suite's attributes count.
-    counted: f64,
-    /// The errors among them.
-    counted_errors: f64,
-    before: Counts,
-}
-
-/// How much of the file has been read.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    results: usize,
-    /// Errors outside of tests.
-    errors: usize,
-    failed_cases: usize,
-    /// `error` elements.
-    error_elements: usize,
-}
-
 pub(crate) fn read<'a>(
     document: &Document<'a>,
     builder: &mut ReportBuilder<'a>,
 ) -> Result<(), ParseError> {
+    if read_with(Numbers::default(), document, builder)?.needs_decimal_comma() {
+        builder.restart();
+        read_with(Numbers::with_decimal_comma(), document, builder)?;
+    }
+    Ok(())
+}
+
+fn read_with<'a>(
+    numbers: Numbers,
+    document: &Document<'a>,
+    builder: &mut ReportBuilder<'a>,
+) -> Result<Numbers, ParseError> {
     let mut parser = Parser {
         tokens: Tokens::new(document.text()),
+        numbers,
         builder,
         open: Vec::new(),
         suites: Vec::new(),
@@ -72,16 +68,20 @@ pub(crate) fn read<'a>(
         has_root: false,
         counts: Counts::default(),
     };
-    parser.read_all().map_err(|message| {
-        let start = parser.tokens.start();
-        let text = document.text().get(start..).unwrap_or_default();
-        let blank = text.len() - text.trim_ascii_start().len();
-        document.error_at_byte(start + blank, message)
-    })
+    match parser.read_all() {
+        Ok(()) => Ok(parser.numbers),
+        Err(message) => {
+            let start = parser.tokens.start();
+            let text = document.text().get(start..).unwrap_or_default();
+            let blank = text.len() - text.trim_ascii_start().len();
+            Err(document.error_at_byte(start + blank, message))
+        }
+    }
 }
 
 struct Parser<'i, 'a> {
     tokens: Tokens<'a>,
+    numbers: Numbers,
     builder: &'i mut ReportBuilder<'a>,
     open: Vec<Open>,
     suites: Vec<Suite<'a>>,
@@ -117,7 +117,7 @@ impl Parser<'_, '_> {
                 Token::Reference(_) if self.open.is_empty() => return Err(self.unexpected_text()),
                 Token::Reference(name) => {
                     if let Some(collected) = &mut self.text {
-                        collected.push_str(&resolve(name)?);
+                        collected.push_str(&resolve(name));
                     }
                 }
                 Token::Eof => return self.finish(),
@@ -141,7 +141,7 @@ impl Parser<'_, '_> {
                 match open {
                     Open::Suite => "a test suite",
                     Open::Case => "a test case",
-                    Open::Problem => "a failure",
+                    Open::Problem | Open::Attempt => "a failure",
                     Open::Skipped | Open::Output | Open::Other => "an element",
                 }
             )),
@@ -160,6 +160,9 @@ impl Parser<'_, '_> {
             "testsuites" | "testsuite" => Open::Suite,
             "testcase" => Open::Case,
             "failure" | "error" => Open::Problem,
+            "flakyFailure" | "flakyError" | "rerunFailure" | "rerunError" if self.is_in_case => {
+                Open::Attempt
+            }
             "skipped" => Open::Skipped,
             "system-out" | "system-err" => Open::Output,
             _ => Open::Other,
@@ -185,13 +188,16 @@ impl Parser<'_, '_> {
             Open::Suite => self.start_suite()?,
             Open::Case => {
                 self.is_in_case = true;
-                self.case.read(&mut self.tokens, self.builder.is_full())?;
+                let is_full = self.builder.is_full();
+                self.case
+                    .read(&mut self.tokens, &mut self.numbers, is_full)?;
             }
             // Elements inside a failure's text are part of the text.
             Open::Problem if self.problem.is_none() => {
                 self.counts.error_elements += usize::from(name == "error");
                 self.start_problem()?;
             }
+            Open::Attempt if self.problem.is_none() => self.start_attempt(name)?,
             Open::Skipped => {
                 if self.is_in_case && self.problem.is_none() {
                     self.case.skipped = true;
@@ -207,11 +213,17 @@ impl Parser<'_, '_> {
                     self.text = Some(String::new());
                 }
             }
-            Open::Problem => {
+            Open::Output => {
+                // The output of an attempt is part of its text.
+                if let Some(collected) = &mut self.text
+                    && !collected.is_empty()
+                {
+                    collected.push('\n');
+                }
                 self.open.push(Open::Other);
                 return Ok(());
             }
-            Open::Output | Open::Other => {
+            Open::Problem | Open::Attempt | Open::Other => {
                 self.open.push(Open::Other);
                 return Ok(());
             }
@@ -221,18 +233,34 @@ impl Parser<'_, '_> {
     }
 
     fn start_problem(&mut self) -> Result<(), String> {
-        let mut problem = Problem::default();
         let mut reads_text = true;
         if self.is_in_case {
             self.case.failed = true;
             // A case without a class may represent a package or file that did not load.
             reads_text = self.builder.is_full() || self.case.has_no_class();
         }
+        self.read_problem(reads_text)
+    }
+
+    fn start_attempt(&mut self, name: &str) -> Result<(), String> {
+        self.counts.error_elements += usize::from(name.ends_with("Error"));
+        if name.starts_with("flaky") {
+            self.case.flaky += 1;
+            self.counts.flaky += 1;
+        } else {
+            self.case.reruns += 1;
+        }
+        self.read_problem(self.builder.is_full())
+    }
+
+    fn read_problem(&mut self, reads_text: bool) -> Result<(), String> {
+        let mut problem = Problem::default();
         if reads_text {
             while let Some(attribute) = self.tokens.next_attribute()? {
                 match attribute.name {
                     "message" => keep(&mut problem.message, &attribute)?,
                     "type" => keep(&mut problem.kind, &attribute)?,
+                    "time" => problem.seconds = self.numbers.read(&attribute.value()),
                     _ => {}
                 }
             }
@@ -260,6 +288,14 @@ impl Parser<'_, '_> {
                     }
                 }
             }
+            Some(Open::Attempt) => {
+                if let Some(mut problem) = self.problem.take()
+                    && self.builder.is_full()
+                {
+                    problem.text = self.text.take().unwrap_or_default();
+                    self.case.attempts.push(problem);
+                }
+            }
             Some(Open::Output) => {
                 let text = self.text.take().unwrap_or_default();
                 let lines = split_lines(&text);
@@ -276,14 +312,17 @@ impl Parser<'_, '_> {
     }
 
     /// A suite that counts failures but has no failed case could not run as a whole: for a file
-    /// that does not load, jest-junit writes no case.
+    /// that does not load, jest-junit writes no case. Surefire also counts the failures of tests
+    /// that passed when it reran them.
+    #[expect(clippy::cast_precision_loss, reason = "a file has far fewer cases")]
     fn end_suite(&mut self) {
         let Some(suite) = self.suites.pop() else {
             return;
         };
-        if suite.counted > 0.0
+        let flaky = self.counts.flaky - suite.before.flaky;
+        if suite.counted > flaky as f64
             && self.counts.errors == suite.before.errors
-            && !self.builder.has_failed_since(suite.before.results)
+            && !self.has_failed_since(&suite.before)
         {
             self.counts.errors += 1;
             let name = describe_suite(&suite.name);
@@ -301,12 +340,20 @@ impl Parser<'_, '_> {
         }
     }
 
+    fn has_failed_since(&self, before: &Counts) -> bool {
+        let failed = self.builder.count_failed_since(before.results);
+        // With full detail, flaky attempts are failed results too.
+        let flaky = self.counts.flaky - before.flaky;
+        failed > if self.builder.is_full() { flaky } else { 0 }
+    }
+
     /// Whether a suite counts more errors than it lists. Some dialects count errors but write
     /// `failure` elements, so there must also be fewer failed tests than failures and errors.
     #[expect(clippy::cast_precision_loss, reason = "a file has far fewer cases")]
     fn has_unlisted_errors(&self, suite: &Suite<'_>) -> bool {
         let listed = self.counts.error_elements - suite.before.error_elements;
-        let failed = self.counts.failed_cases - suite.before.failed_cases;
+        let failed = self.counts.failed_cases - suite.before.failed_cases + self.counts.flaky
+            - suite.before.flaky;
         // A part of a split report has the counts of the whole.
         !self.builder.is_full()
             && self.counts.errors == suite.before.errors
@@ -361,7 +408,23 @@ impl Parser<'_, '_> {
             .find_map(|suite| suite.file.as_ref());
         self.counts.failed_cases += usize::from(case.failed);
         let result = case.take_result(suite_file, self.builder.is_full());
-        self.builder.push(result);
+        if case.attempts.is_empty() {
+            self.builder.push(result);
+            return;
+        }
+        let attempts = result
+            .as_ref()
+            .map_or_else(|_| Vec::new(), |result| case.take_attempts(result));
+        // Reruns follow the failure, flaky attempts precede the pass.
+        let is_rerun = case.reruns > 0;
+        let (before, after) = if is_rerun {
+            (Vec::new(), attempts)
+        } else {
+            (attempts, Vec::new())
+        };
+        let results = before.into_iter().map(Ok);
+        let results = results.chain([result]).chain(after.into_iter().map(Ok));
+        results.for_each(|result| self.builder.push(result));
     }
 
     fn start_suite(&mut self) -> Result<(), String> {
@@ -377,11 +440,13 @@ impl Parser<'_, '_> {
             match attribute.name {
                 "name" => keep(&mut name, &attribute)?,
                 "file" => keep(&mut suite.file, &attribute)?,
-                "failures" => {
-                    suite.counted += seconds_of(&attribute.value()?).unwrap_or_default();
+                "failures" => suite.counted += count_of(&attribute.value()),
+                // Only for the decimal mark that it may prove.
+                "time" => {
+                    self.numbers.read(&attribute.value());
                 }
                 "errors" => {
-                    suite.counted_errors = seconds_of(&attribute.value()?).unwrap_or_default();
+                    suite.counted_errors = count_of(&attribute.value());
                     suite.counted += suite.counted_errors;
                 }
                 _ => {}
@@ -391,13 +456,5 @@ impl Parser<'_, '_> {
         suite.file = suite.file.filter(|file| !file.is_empty());
         self.suites.push(suite);
         Ok(())
-    }
-}
-
-fn describe_suite(name: &str) -> String {
-    if name.trim().is_empty() {
-        "an unnamed test suite".to_owned()
-    } else {
-        format!("test suite {}", name.trim())
     }
 }

@@ -63,6 +63,28 @@ impl<'de> Shape<'de> for Lines {
     }
 }
 
+/// The number of values that [`Lines`] would keep.
+#[derive(Debug, Default)]
+pub(crate) struct Count(pub(crate) usize);
+
+impl<'de> Shape<'de> for Count {
+    fn other(_: Found) -> Self {
+        Self(0)
+    }
+
+    fn text(text: Cow<'de, str>) -> Self {
+        Self(split_lines(&text).len())
+    }
+
+    fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
+        let mut count = 0;
+        while let Some(Label(line)) = items.next_element()? {
+            count += usize::from(line.is_some());
+        }
+        Ok(Self(count))
+    }
+}
+
 /// Failure explanations, without empty ones.
 #[derive(Debug, Default)]
 pub(crate) struct Failures(pub(crate) Vec<FailureDetail>);
@@ -142,7 +164,7 @@ impl<'de: 'a, 'a> Shape<'de> for Labels<'a> {
     }
 }
 
-deserialize_by_shape!(borrowed Labels Titles; owned Lines Failures Failure);
+deserialize_by_shape!(borrowed Labels Titles; owned Lines Count Failures Failure);
 
 pub(crate) fn explained(text: &str) -> FailureDetail {
     FailureDetail {

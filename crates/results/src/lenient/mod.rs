@@ -17,7 +17,9 @@ use serde_json::Number as JsonNumber;
 use test_engine_duration::Micros;
 
 use crate::builder::plausible_duration;
-pub(crate) use collections::{Failures, Labels, Lines, Titles, explained, first_line, split_lines};
+pub(crate) use collections::{
+    Count, Failures, Labels, Lines, Titles, explained, first_line, split_lines,
+};
 
 /// The type of an unexpected JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

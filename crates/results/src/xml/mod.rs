@@ -5,7 +5,8 @@
 //! time (`docs/design/parsing.md` has the figures).
 //!
 //! It checks that tags match and values are quoted; it does not check which characters a name
-//! contains. Document type definitions are rejected, and with them external and nested entities.
+//! contains. Text that should have been escaped is read as it is written. A document type
+//! definition is skipped if it declares no entities, and rejected otherwise.
 
 mod references;
 #[cfg(test)]
@@ -101,7 +102,7 @@ impl<'a> Tokens<'a> {
     ///
     /// # Errors
     ///
-    /// When the document is malformed or has a document type definition.
+    /// When the document is malformed or declares entities.
     pub fn next_token(&mut self) -> Result<Token<'a>, String> {
         while self.is_in_tag {
             self.next_attribute()?;
@@ -122,8 +123,14 @@ impl<'a> Tokens<'a> {
                         self.take_between(COMMENT, "a comment")?;
                     } else if rest.starts_with(CDATA.0) {
                         return Ok(Token::CData(self.take_between(CDATA, "a CDATA section")?));
+                    } else if self.open.is_empty() && is_doctype(rest) {
+                        self.position += doctype_length(rest)?;
                     } else {
-                        return Err(unsupported_markup(rest));
+                        return Err(
+                            "expected a comment or a CDATA section after `<!` (write a literal \
+                             `<!` as `&lt;!`)"
+                                .to_owned(),
+                        );
                     }
                 }
                 [b'<', b'?', ..] => {
@@ -136,7 +143,9 @@ impl<'a> Tokens<'a> {
                 }
                 [b'<', ..] => return self.start_tag(),
                 [b'&', ..] => {
-                    let (name, after) = split_reference(rest.split_at(1).1)?;
+                    let Some((name, after)) = split_reference(rest.split_at(1).1) else {
+                        return Ok(Token::Text(self.take(1)));
+                    };
                     self.position = self.text.len() - after.len();
                     return Ok(Token::Reference(name));
                 }
@@ -264,13 +273,9 @@ pub struct Attribute<'a> {
 
 impl<'a> Attribute<'a> {
     /// The value with references resolved and tabs and line breaks replaced by spaces.
-    ///
-    /// # Errors
-    ///
-    /// When the value contains an unknown or malformed reference.
-    pub fn value(&self) -> Result<Cow<'a, str>, String> {
+    pub fn value(&self) -> Cow<'a, str> {
         if self.is_plain {
-            return Ok(Cow::Borrowed(self.raw));
+            return Cow::Borrowed(self.raw);
         }
         attribute_value(self.raw)
     }
@@ -307,17 +312,44 @@ fn whitespace_length(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// The error for markup that begins with `<!` and is neither a comment nor a CDATA section.
-fn unsupported_markup(rest: &str) -> String {
-    let is_doctype = rest
-        .get(..DOCTYPE.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(DOCTYPE));
-    if is_doctype {
-        "document type definitions (`<!DOCTYPE`) are not supported: write the report without one"
-    } else {
-        "expected a comment or a CDATA section after `<!` (write a literal `<!` as `&lt;!`)"
+fn is_doctype(rest: &str) -> bool {
+    let start = rest.get(..DOCTYPE.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(DOCTYPE))
+}
+
+/// The length of the document type definition at the start of `rest`.
+fn doctype_length(rest: &str) -> Result<usize, String> {
+    let mut is_in_subset = false;
+    let mut at = DOCTYPE.len();
+    while let Some(&byte) = rest.as_bytes().get(at) {
+        let after = rest.as_bytes().get(at + 1..).unwrap_or_default();
+        let marked = rest.get(at..).unwrap_or_default();
+        at += 1;
+        match byte {
+            b'"' | b'\'' => match memchr(byte, after) {
+                Some(end) => at += end + 1,
+                None => break,
+            },
+            b'[' => is_in_subset = true,
+            b']' => is_in_subset = false,
+            b'>' if !is_in_subset => return Ok(at),
+            b'<' if marked.starts_with(COMMENT.0) => {
+                match memmem::find(after, COMMENT.1.as_bytes()) {
+                    Some(end) => at += end + COMMENT.1.len(),
+                    None => break,
+                }
+            }
+            b'<' if marked.starts_with("<!ENTITY") => {
+                return Err(
+                    "document type definitions with entities are not supported: write the report \
+                     without them"
+                        .to_owned(),
+                );
+            }
+            _ => {}
+        }
     }
-    .to_owned()
+    Err("unexpected end of file inside a document type definition".to_owned())
 }
 
 /// The first word of a tag's rest, for errors.

@@ -4,24 +4,23 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr3};
 
-/// Splits what follows an `&` into the reference's name and the text after its `;`.
-pub(super) fn split_reference(text: &str) -> Result<(&str, &str), String> {
-    let end = memchr3(b';', b'<', b'&', text.as_bytes()).unwrap_or(text.len());
+/// Splits what follows an `&` into the reference's name and the text after its `;`. `None` if the
+/// `&` begins no reference, so that it is a literal one that should have been escaped.
+pub(super) fn split_reference(text: &str) -> Option<(&str, &str)> {
+    let is_in_name = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b'_' | b'-' | b'.' | b':' | 0x80..)
+    };
+    let end = text.bytes().position(|byte| !is_in_name(byte))?;
     let (name, rest) = text.split_at(end);
-    match rest.strip_prefix(';') {
-        Some(after) => Ok((name, after)),
-        None => Err("expected a reference after `&` (write a literal `&` as `&amp;`)".to_owned()),
-    }
+    let after = rest.strip_prefix(';')?;
+    (!name.is_empty()).then_some((name, after))
 }
 
 /// The text that a [`Token::Reference`](super::Token::Reference) stands for: one of the five
-/// predefined entities or a character by its number.
-///
-/// # Errors
-///
-/// The message to report, for any other entity and for numbers that are no character.
-pub fn resolve(reference: &str) -> Result<Cow<'static, str>, String> {
-    Ok(match reference {
+/// predefined entities or a character by its number. A number that is no character gives U+FFFD,
+/// another entity its own source.
+pub fn resolve(reference: &str) -> Cow<'static, str> {
+    match reference {
         "amp" => "&".into(),
         "apos" => "'".into(),
         "gt" => ">".into(),
@@ -29,12 +28,12 @@ pub fn resolve(reference: &str) -> Result<Cow<'static, str>, String> {
         "quot" => "\"".into(),
         _ => match reference.strip_prefix('#') {
             Some(number) => character(number)
-                .ok_or_else(|| format!("`&{reference};` is not a character"))?
+                .unwrap_or(char::REPLACEMENT_CHARACTER)
                 .to_string()
                 .into(),
-            None => return Err(format!("unknown entity `&{reference};`")),
+            None => format!("&{reference};").into(),
         },
-    })
+    }
 }
 
 fn character(number: &str) -> Option<char> {
@@ -42,10 +41,6 @@ fn character(number: &str) -> Option<char> {
         Some(digits) => (digits, 16),
         None => (number, 10),
     };
-    // `from_str_radix` also accepts a sign.
-    if !digits.starts_with(|first: char| first.is_digit(radix)) {
-        return None;
-    }
     let code = u32::from_str_radix(digits, radix).ok()?;
     char::from_u32(code).filter(|&character| character != '\0')
 }
@@ -59,7 +54,7 @@ pub fn with_line_feeds(text: &str) -> Cow<'_, str> {
 }
 
 /// An attribute's value: references resolved, each tab and line break replaced by a space.
-pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, String> {
+pub(super) fn attribute_value(raw: &str) -> Cow<'_, str> {
     let has_breaks = memchr3(b'\n', b'\t', b'\r', raw.as_bytes()).is_some();
     let next_special = |text: &str| {
         if has_breaks {
@@ -69,16 +64,20 @@ pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, String> {
         }
     };
     let Some(first) = next_special(raw) else {
-        return Ok(Cow::Borrowed(raw));
+        return Cow::Borrowed(raw);
     };
     let (before, mut rest) = raw.split_at(first);
     let mut value = String::with_capacity(raw.len());
     value.push_str(before);
     while !rest.is_empty() {
         if let Some(reference) = rest.strip_prefix('&') {
-            let (name, after) = split_reference(reference)?;
-            value.push_str(&resolve(name)?);
-            rest = after;
+            if let Some((name, after)) = split_reference(reference) {
+                value.push_str(&resolve(name));
+                rest = after;
+            } else {
+                value.push('&');
+                rest = reference;
+            }
         } else {
             value.push(' ');
             rest = rest.strip_prefix("\r\n").unwrap_or(rest.split_at(1).1);
@@ -87,5 +86,5 @@ pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, String> {
         value.push_str(before);
         rest = after;
     }
-    Ok(Cow::Owned(value))
+    Cow::Owned(value)
 }

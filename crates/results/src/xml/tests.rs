@@ -9,7 +9,7 @@ fn attributes(tag: &str) -> Result<Vec<(String, String)>, String> {
     assert_eq!(tokens.next_token(), Ok(Token::Start("a")));
     let mut read = Vec::new();
     while let Some(attribute) = tokens.next_attribute()? {
-        read.push((attribute.name.to_owned(), attribute.value()?.into_owned()));
+        read.push((attribute.name.to_owned(), attribute.value().into_owned()));
     }
     Ok(read)
 }
@@ -28,7 +28,7 @@ fn tokens(document: &str) -> Result<Vec<Token<'_>>, (usize, String)> {
 
 #[test]
 fn reads_names_and_values_of_attributes() {
-    let table: [(&str, &[(&str, &str)]); 10] = [
+    let table: [(&str, &[(&str, &str)]); 12] = [
         ("", &[]),
         (" \n", &[]),
         (" a='1'", &[("a", "1")]),
@@ -39,6 +39,8 @@ fn reads_names_and_values_of_attributes() {
         (" x:a='é &amp; &#10;\r\n\t.'", &[("a", "é & \n  .")]),
         (" a='1'b='2'", &[("a", "1"), ("b", "2")]),
         (" a='\r\r\n'", &[("a", "  ")]),
+        (" a='b & c;&d'", &[("a", "b & c;&d")]),
+        (" a='&b;&#0;&#xD800;'", &[("a", "&b;\u{FFFD}\u{FFFD}")]),
     ];
     for (text, expected) in table {
         let expected = expected
@@ -63,11 +65,6 @@ fn rejects_malformed_attributes() {
             " a='1",
             "unexpected end of file inside the value of attribute `a`",
         ),
-        (" a='&b;'", "unknown entity `&b;`"),
-        (
-            " a='b & c'",
-            "expected a reference after `&` (write a literal `&` as `&amp;`)",
-        ),
     ];
     for (text, message) in table {
         assert_eq!(attributes(text), Err(message.to_owned()), "{text:?}");
@@ -91,6 +88,37 @@ fn yields_tokens_in_document_order() {
         Text("\n"),
     ];
     assert_eq!(tokens(document), Ok(expected.to_vec()));
+}
+
+#[test]
+fn skips_document_type_definitions() {
+    use Token::{End, Start, Text};
+    for definition in [
+        "<!DOCTYPE a>",
+        "<!doctype a SYSTEM 'a>.dtd'>",
+        "<!DOCTYPE a PUBLIC \"-//A//B\" \"a.dtd\" [<!ELEMENT a (#PCDATA)> <!-- ]> -->] >",
+    ] {
+        let document = format!("{definition}<a>1</a>");
+        let expected = [Start("a"), Text("1"), End];
+        assert_eq!(tokens(&document), Ok(expected.to_vec()), "{definition}");
+    }
+}
+
+#[test]
+fn reads_a_literal_ampersand_as_text() {
+    use Token::{Reference, Start, Text};
+    let expected = [
+        Text("a "),
+        Text("&"),
+        Text(" b;"),
+        Start("c"),
+        Text("&"),
+        Text("d"),
+        Reference("e"),
+        Text("&"),
+        Text(";"),
+    ];
+    assert_eq!(tokens("a & b;<c>&d&e;&;"), Ok(expected.to_vec()));
 }
 
 #[test]
@@ -144,30 +172,25 @@ fn reports_errors_with_their_place() {
             2,
             "expected a name after `<` (write a literal `<` as `&lt;`)",
         ),
-        ("a & b;<c/>", 3, "unknown entity `& b;`"),
         (
-            "a & b<c/>;",
-            2,
-            "expected a reference after `&` (write a literal `&` as `&amp;`)",
+            "é <!doctype a [ <!ELEMENT a (b)> <!ENTITY b 'c'> ]><a/>",
+            3,
+            "document type definitions with entities are not supported: write the report without \
+             them",
         ),
         (
-            "é <!doctype a>",
+            "<!DOCTYPE a [ <!-- ]> ",
+            0,
+            "unexpected end of file inside a document type definition",
+        ),
+        (
+            "<a><!DOCTYPE a></a>",
             3,
-            "document type definitions (`<!DOCTYPE`) are not supported: write the report without \
-             one",
+            "expected a comment or a CDATA section after `<!` (write a literal `<!` as `&lt;!`)",
         ),
     ];
     for (document, place, expected) in table {
-        let read = tokens(document).and_then(|read| {
-            let resolved = read.iter().find_map(|token| match token {
-                Token::Reference(name) => Some(resolve(name)),
-                _ => None,
-            });
-            match resolved {
-                Some(Err(message)) => Err((place, message)),
-                _ => Ok(read),
-            }
-        });
+        let read = tokens(document);
         assert_eq!(read, Err((place, expected.to_owned())), "{document:?}");
     }
 }
@@ -175,11 +198,12 @@ fn reports_errors_with_their_place() {
 #[test]
 fn resolves_references_and_line_breaks() {
     for (reference, character) in [("amp", "&"), ("#10", "\n"), ("#x1F600", "\u{1F600}")] {
-        assert_eq!(resolve(reference), Ok(character.into()), "{reference}");
+        assert_eq!(resolve(reference), character, "{reference}");
     }
-    for reference in ["nbsp", "#0", "#xD800", "#", "", "#+1", "#x+1", "#x"] {
-        assert!(resolve(reference).is_err(), "{reference}");
+    for reference in ["#0", "#xD800", "#", "#x", "#a", "#99999999999"] {
+        assert_eq!(resolve(reference), "\u{FFFD}", "{reference}");
     }
+    assert_eq!(resolve("nbsp"), "&nbsp;");
     assert_eq!(with_line_feeds("a\r\nb\rc\n"), "a\nb\nc\n");
 }
 
@@ -208,7 +232,7 @@ fn read_with_tokens(document: &str) -> Option<Vec<Content>> {
             Token::Start(name) => {
                 let mut attributes = Vec::new();
                 while let Some(attribute) = tokens.next_attribute().ok()? {
-                    let value = attribute.value().ok()?.into_owned();
+                    let value = attribute.value().into_owned();
                     attributes.push((attribute.name.to_owned(), value));
                 }
                 content.push(Content::Start(name.to_owned(), attributes));
@@ -217,7 +241,7 @@ fn read_with_tokens(document: &str) -> Option<Vec<Content>> {
             Token::Text(text) | Token::CData(text) => {
                 push_text(&mut content, &with_line_feeds(text));
             }
-            Token::Reference(name) => push_text(&mut content, &resolve(name).ok()?),
+            Token::Reference(name) => push_text(&mut content, &resolve(name)),
             Token::Eof => return tokens.open_name().is_none().then_some(content),
         }
     }
@@ -276,13 +300,16 @@ fn read_with_quick_xml(document: &str) -> Option<Vec<Content>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// quick-xml accepts every document that we accept, with the same content.
+    /// quick-xml accepts every document that we accept, with the same content, unless it contains
+    /// something that should have been escaped.
     #[test]
     fn reads_documents_as_quick_xml_does(
         pieces in collection::vec(sample::select(PIECES), 0..12)
     ) {
         let document = pieces.concat();
-        if let Some(ours) = read_with_tokens(&document) {
+        if let Some(ours) = read_with_tokens(&document)
+            && is_escaped(&document)
+        {
             prop_assert_eq!(Some(ours), read_with_quick_xml(&document), "{}", document);
         }
     }
@@ -302,6 +329,17 @@ proptest! {
         prop_assert!(ours.is_some(), "{}", document);
         prop_assert_eq!(ours, read_with_quick_xml(&document), "{}", document);
     }
+}
+
+/// Whether the document has neither a literal `&` nor an unknown entity nor a document type
+/// definition.
+fn is_escaped(document: &str) -> bool {
+    let mut after_ampersands = document.split('&').skip(1);
+    !document.contains("<!DOCTYPE")
+        && after_ampersands.all(|after| {
+            let known = ["amp;", "lt;", "#10;", "#65;", "#x41;"];
+            known.iter().any(|reference| after.starts_with(reference))
+        })
 }
 
 const PIECES: &[&str] = &[

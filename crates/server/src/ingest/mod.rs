@@ -44,6 +44,7 @@ pub(crate) fn derive(
         results,
         invalid,
         errors_outside_tests,
+        notes,
         omitted,
         ..
     } = report;
@@ -67,6 +68,7 @@ pub(crate) fn derive(
         &upload_tags,
         &mut errors,
     );
+    errors.extend(notes);
     errors.truncate(MAX_ERRORS);
 
     Ok(NewUpload {

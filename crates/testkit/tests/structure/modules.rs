@@ -92,6 +92,7 @@ const RESULTS: Order = &[
     "xml",
     "builder",
     "document",
+    "encoding",
     "lenient",
     "go_jsonl",
     "streaming",

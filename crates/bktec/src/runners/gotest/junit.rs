@@ -1,5 +1,7 @@
 //! What `go test` prints, in the failure texts of gotestsum's JUnit XML.
 
+use std::collections::{HashMap, HashSet};
+
 use test_engine_results::{
     Detail, Format, Outcome, ParseError, Remark, Shortfall, TestResult, parse_with,
 };
@@ -9,7 +11,8 @@ use crate::runners::ParsedResults;
 /// The name of the result of a package that failed without a failed test.
 const PACKAGE_TEST: &str = "TestMain";
 
-pub(super) fn read(bytes: &[u8]) -> Result<ParsedResults, ParseError> {
+/// `with_reruns`: gotestsum itself retries failed tests.
+pub(super) fn read(bytes: &[u8], with_reruns: bool) -> Result<ParsedResults, ParseError> {
     let mut report = parse_with(Format::Junit, bytes, Detail::Full)?;
     // A package that does not build is already reported as an error outside the tests.
     let is_build_failure = |result: &TestResult<'_>| {
@@ -34,7 +37,34 @@ pub(super) fn read(bytes: &[u8]) -> Result<ParsedResults, ParseError> {
             });
         }
     }
+    if with_reruns {
+        fold_reruns(&mut report.results);
+    }
     Ok(ParsedResults::of(report, super::key_of))
+}
+
+/// JUnit XML has all attempts of a test, the failed ones first. gotestsum repeats only failed
+/// tests, until they pass.
+fn fold_reruns(results: &mut Vec<TestResult<'_>>) {
+    let key = |result: &TestResult<'_>| (result.scope.to_string(), result.name.to_string());
+    let mut failures: HashMap<_, u32> = HashMap::new();
+    for result in results
+        .iter()
+        .filter(|result| result.outcome == Outcome::Failed)
+    {
+        *failures.entry(key(result)).or_default() += 1;
+    }
+    let mut retried = HashSet::new();
+    for result in results
+        .iter_mut()
+        .filter(|result| result.outcome == Outcome::Passed)
+    {
+        if let Some(&failed_before) = failures.get(&key(result)) {
+            result.failed_before = failed_before;
+            retried.insert(key(result));
+        }
+    }
+    results.retain(|result| result.outcome != Outcome::Failed || !retried.contains(&key(result)));
 }
 
 /// A package as a whole, in JUnit XML, which does not name the package.

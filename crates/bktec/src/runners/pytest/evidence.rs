@@ -138,12 +138,11 @@ impl Evidence {
                 skipped.remove(file_of(&test.key.path));
             }
         }
-        parsed
-            .tests
-            .extend(skipped.into_iter().map(|path| Observed {
-                key: TestKey::new("", path.clone(), path),
-                outcome: Outcome::Skipped,
-            }));
+        parsed.tests.extend(
+            skipped
+                .into_iter()
+                .map(|path| Observed::new(TestKey::new("", path.clone(), path), Outcome::Skipped)),
+        );
         let deselected = self.deselected_files.iter();
         parsed
             .deselected

@@ -5,19 +5,23 @@
 //! additional end in each of them. Its own lines (output, and its real end) are in its home: the
 //! part with the results that its end refers to.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use serde::Deserialize;
+use test_engine_results::{GoPrintedEnd, Outcome, go_printed_ends};
 
 use super::piece::{Part, Piece};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Event {
+struct Event<'a> {
     action: Option<String>,
     package: Option<String>,
     test: Option<String>,
+    #[serde(borrow)]
+    output: Option<Cow<'a, str>>,
     failed_build: Option<String>,
     import_path: Option<String>,
 }
@@ -39,6 +43,9 @@ struct Execution {
     run: usize,
     /// Index among the file's results, or `usize::MAX` while it runs.
     index: usize,
+    /// Empty once it has ended.
+    test: String,
+    printed_end: GoPrintedEnd,
 }
 
 /// One run of a package.
@@ -102,7 +109,7 @@ impl Splitter {
         if line.is_empty() {
             return Some(Owner::Previous);
         }
-        let event: Event = serde_json::from_str(line).ok()?;
+        let event: Event<'_> = serde_json::from_str(line).ok()?;
         let Some(action) = event.action.filter(|action| !action.is_empty()) else {
             return Some(Owner::Previous);
         };
@@ -124,18 +131,27 @@ impl Splitter {
         let key = (run, test);
         if ends {
             let running = self.running.remove(&key);
-            let execution = running.unwrap_or_else(|| self.execution(run));
+            let execution = running.unwrap_or_else(|| self.execution(run, String::new()));
             self.end_execution(execution, action == "fail");
             return Some(Owner::Execution(execution));
         }
-        if let Some(&execution) = self.running.get(&key) {
-            return Some(Owner::Execution(execution));
-        }
-        if !matches!(action.as_str(), "run" | "output") {
+        let known = self.running.get(&key).copied();
+        if known.is_none() && !matches!(action.as_str(), "run" | "output" | "bench") {
             return Some(Owner::Run(run));
         }
-        let execution = self.execution(run);
-        self.running.insert(key, execution);
+        let execution = known.unwrap_or_else(|| {
+            let execution = self.execution(run, key.1.clone());
+            self.running.insert(key, execution);
+            execution
+        });
+        let Execution {
+            test, printed_end, ..
+        } = &mut self.executions[execution];
+        match (action.as_str(), event.output) {
+            ("bench", _) => printed_end.set_benchmark(),
+            ("output", Some(output)) => printed_end.read(test, &output),
+            _ => {}
+        }
         Some(Owner::Execution(execution))
     }
 
@@ -160,10 +176,12 @@ impl Splitter {
         }
     }
 
-    fn execution(&mut self, run: usize) -> usize {
+    fn execution(&mut self, run: usize, test: String) -> usize {
         self.executions.push(Execution {
             run,
             index: usize::MAX,
+            test,
+            printed_end: GoPrintedEnd::default(),
         });
         let execution = self.executions.len() - 1;
         self.runs[run].executions.push(execution);
@@ -172,9 +190,11 @@ impl Splitter {
 
     fn end_execution(&mut self, execution: usize, failed: bool) {
         let part = self.results / self.max;
-        self.executions[execution].index = self.results;
+        let execution = &mut self.executions[execution];
+        execution.index = self.results;
+        execution.test = String::new();
         self.results += 1;
-        let run = &mut self.runs[self.executions[execution].run];
+        let run = &mut self.runs[execution.run];
         *run.parts.entry(part).or_default() |= failed;
     }
 
@@ -186,8 +206,17 @@ impl Splitter {
         }
         let mut unfinished = std::mem::take(&mut self.runs[run].executions);
         unfinished.retain(|&execution| self.executions[execution].index == usize::MAX);
-        // A test that has not ended ends with its package, and fails with it.
-        for execution in unfinished {
+        // A test that has not ended ends with its package, and fails with it unless it printed
+        // another end.
+        let tests = unfinished.iter().map(|&execution| {
+            let execution = &self.executions[execution];
+            (execution.test.as_str(), &execution.printed_end)
+        });
+        let failures: Vec<bool> = go_printed_ends(tests)
+            .into_iter()
+            .map(|end| end.map_or(failed, |(outcome, _)| outcome == Outcome::Failed))
+            .collect();
+        for (execution, failed) in unfinished.into_iter().zip(failures) {
             self.end_execution(execution, failed);
         }
         let here = self.results / self.max;

@@ -1,0 +1,181 @@
+//! Decodes result files to text.
+//!
+//! A file is UTF-8 unless a byte order mark or an XML declaration names another encoding. Bytes
+//! that are not valid in the encoding cost the text that contains them, not the report.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use crate::document::place_at_end;
+use crate::model::Format;
+
+/// An XML declaration is shorter.
+const MAX_DECLARATION: usize = 1024;
+
+/// The text of a file without its byte order mark, and a note if some of it was replaced. Valid
+/// UTF-8 is borrowed.
+pub(crate) fn decode(format: Format, bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+    let encoding = match bytes {
+        [0xEF, 0xBB, 0xBF, ..] => UTF_8,
+        [0xFF, 0xFE, ..] => UTF_16LE,
+        [0xFE, 0xFF, ..] => UTF_16BE,
+        [b'<' | b'[' | b'{', 0, ..] => UTF_16LE,
+        [0, b'<' | b'[' | b'{', ..] => UTF_16BE,
+        _ => {
+            let label = declared(format, bytes).unwrap_or(UTF_8.name());
+            let Some(encoding) = encoding_of(label) else {
+                let note = format!(
+                    "the encoding {label:?} is not supported, so the file was read as UTF-8"
+                );
+                return (decode_utf8(bytes).0, Some(note));
+            };
+            encoding
+        }
+    };
+    if encoding == UTF_8 {
+        return decode_utf8(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+    }
+    let (text, has_errors) = encoding.decode_with_bom_removal(bytes);
+    let note = has_errors.then(|| {
+        let name = encoding.name();
+        format!("some bytes are not valid in the encoding {name} and were replaced by U+FFFD")
+    });
+    (text, note)
+}
+
+/// The encoding that the XML declaration names.
+fn declared(format: Format, bytes: &[u8]) -> Option<&str> {
+    if format != Format::Junit || !bytes.starts_with(b"<?xml") {
+        return None;
+    }
+    let start = bytes.get(..MAX_DECLARATION).unwrap_or(bytes);
+    let end = start.iter().position(|&byte| byte == b'>')?;
+    let declaration = std::str::from_utf8(start.get(..end)?).ok()?;
+    let (_, rest) = declaration.split_once("encoding")?;
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest
+        .chars()
+        .next()
+        .filter(|quote| matches!(quote, '"' | '\''))?;
+    rest.get(1..)?.split(quote).next()
+}
+
+/// A declaration that can be read byte by byte is not UTF-16, whatever it says: .NET declares the
+/// encoding of its strings, and writes another.
+fn encoding_of(label: &str) -> Option<&'static Encoding> {
+    let encoding = Encoding::for_label_no_replacement(label.as_bytes())?;
+    Some(encoding.output_encoding())
+}
+
+fn decode_utf8(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return (Cow::Borrowed(text), None),
+        Err(error) => error,
+    };
+    let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+    let place = place_at_end(&String::from_utf8_lossy(good));
+    let replaced = bytes
+        .utf8_chunks()
+        .filter(|chunk| !chunk.invalid().is_empty())
+        .count();
+    let note = format!(
+        "{replaced} invalid UTF-8 {} replaced by U+FFFD, the first at {place}",
+        if replaced == 1 {
+            "sequence was"
+        } else {
+            "sequences were"
+        }
+    );
+    (String::from_utf8_lossy(bytes), Some(note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, bytes_of: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes_of).collect()
+    }
+
+    #[test]
+    fn decodes_by_mark_or_declaration() {
+        let xml = |label: &str, rest: &[u8]| {
+            [
+                format!("<?xml version='1.0' encoding=\"{label}\"?>").as_bytes(),
+                rest,
+            ]
+            .concat()
+        };
+        let little = utf16("\u{FEFF}[\"é\"]", u16::to_le_bytes);
+        let table: [(Format, Vec<u8>, &str); 10] = [
+            (Format::Json, b"\xEF\xBB\xBF[]".to_vec(), "[]"),
+            (Format::Json, little.clone(), "[\"é\"]"),
+            (
+                Format::Json,
+                little.get(2..).unwrap_or_default().to_vec(),
+                "[\"é\"]",
+            ),
+            (
+                Format::Json,
+                utf16("\u{FEFF}[\"é\"]", u16::to_be_bytes),
+                "[\"é\"]",
+            ),
+            (Format::Junit, utf16("<a>é", u16::to_be_bytes), "<a>é"),
+            (Format::Junit, xml("ISO-8859-1", b"<\xFC>"), "<ü>"),
+            (Format::Junit, xml("windows-1252", b"<\x80>"), "<€>"),
+            (Format::Junit, xml("Shift_JIS", b"<\x83e>"), "<テ>"),
+            (Format::Junit, xml("utf-16", "<é>".as_bytes()), "<é>"),
+            (Format::Junit, xml("utf-8", "<é>".as_bytes()), "<é>"),
+        ];
+        for (format, bytes, expected) in table {
+            let (text, note) = decode(format, &bytes);
+            let text = text.rsplit("?>").next().unwrap_or_default();
+            assert_eq!((text, note), (expected, None));
+        }
+    }
+
+    #[test]
+    fn notes_what_was_replaced() {
+        let table: [(&[u8], &str, &str); 4] = [
+            (
+                b"[\n\"caf\xE9\"]",
+                "[\n\"caf\u{FFFD}\"]",
+                "1 invalid UTF-8 sequence was replaced by U+FFFD, the first at line 2, column 5",
+            ),
+            (
+                b"a\xFFb\xC3",
+                "a\u{FFFD}b\u{FFFD}",
+                "2 invalid UTF-8 sequences were replaced by U+FFFD, the first at line 1, column 2",
+            ),
+            (
+                b"\xFF\xFE[\0\0\xD8]\0",
+                "[\u{FFFD}]",
+                "some bytes are not valid in the encoding UTF-16LE and were replaced by U+FFFD",
+            ),
+            (
+                b"<?xml encoding='cp437'?>",
+                "<?xml encoding='cp437'?>",
+                "the encoding \"cp437\" is not supported, so the file was read as UTF-8",
+            ),
+        ];
+        for (bytes, expected, note) in table {
+            let (text, found) = decode(Format::Junit, bytes);
+            assert_eq!((text.as_ref(), found.as_deref()), (expected, Some(note)));
+        }
+    }
+
+    #[test]
+    fn borrows_valid_utf_8() {
+        for bytes in [
+            &b"[]"[..],
+            b"<?xml encoding='ISO-8859-1'?><a/>",
+            "é".as_bytes(),
+        ] {
+            assert!(matches!(
+                decode(Format::Junit, bytes),
+                (Cow::Borrowed(_), None)
+            ));
+        }
+    }
+}
