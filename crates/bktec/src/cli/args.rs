@@ -143,6 +143,9 @@ pub struct RunnerArgs {
     /// Glob pattern of files and directories to exclude
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN, value_name = "GLOB")]
     pub test_file_exclude_pattern: Opt<String>,
+    /// Fail before any test if the file pattern misses files that the runner takes tests from
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_STRICT_DISCOVERY)]
+    pub strict_discovery: Opt<bool>,
     /// File that the runner writes its results to
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_RESULT_PATH, value_name = "PATH")]
     pub result_path: Opt<String>,

@@ -38,6 +38,7 @@ pub(super) fn runner(
             file_exclude_pattern: choice.file_exclude_pattern.clone(),
             result_path: choice.result_path.clone(),
             tag_filters: choice.tag_filters.clone(),
+            strict_discovery: choice.strict_discovery,
             node_index: node,
             node_count: nodes,
             working_directory: directory,

@@ -23,6 +23,8 @@ pub struct RunnerSettings {
     pub file_exclude_pattern: Option<String>,
     pub result_path: Option<String>,
     pub tag_filters: Option<String>,
+    /// Fail if the file pattern misses files that the runner takes tests from.
+    pub strict_discovery: bool,
     /// From 0.
     pub node_index: usize,
     pub node_count: usize,
@@ -43,7 +45,10 @@ pub struct RunnerBase {
     pub(super) real_directory: Option<PathBuf>,
     /// Fail-fast settings of files and variables are overridden.
     overrides_fail_fast: Cell<bool>,
-    pattern: Option<String>,
+    pub(super) pattern: Option<String>,
+    /// The pattern is the user's own.
+    pub(super) has_own_pattern: bool,
+    pub(super) strict_discovery: bool,
     exclude: Option<String>,
     node_index: String,
     node_count: String,
@@ -77,6 +82,8 @@ impl RunnerBase {
                 environment: settings.environment,
             },
             overrides_fail_fast: Cell::new(false),
+            has_own_pattern: settings.file_pattern.is_some(),
+            strict_discovery: settings.strict_discovery,
             pattern: settings.file_pattern.or_else(default_pattern),
             exclude: settings.file_exclude_pattern,
             node_index: settings.node_index.to_string(),
@@ -136,10 +143,8 @@ impl RunnerBase {
         })?;
         let home = std::env::home_dir();
         let included = Pattern::parse(pattern, home.as_deref())?;
-        let exclude = self.exclude.as_deref();
-        let exclude = exclude.map(|text| Pattern::parse_exclude(text, home.as_deref()));
         let directory = &self.execution_env.directory;
-        let found = discovery::walk(directory, &included, exclude.transpose()?.as_ref());
+        let found = discovery::walk(directory, &included, self.exclude_pattern()?.as_ref());
         for warning in found.warnings {
             on_warning(warning.to_string());
         }
@@ -159,6 +164,13 @@ impl RunnerBase {
             });
         }
         Ok(files)
+    }
+
+    pub(super) fn exclude_pattern(&self) -> Result<Option<Pattern>> {
+        let home = std::env::home_dir();
+        let exclude = self.exclude.as_deref();
+        let exclude = exclude.map(|text| Pattern::parse_exclude(text, home.as_deref()));
+        Ok(exclude.transpose()?)
     }
 
     /// A path that the runner reported, relative to the working directory if it is inside.

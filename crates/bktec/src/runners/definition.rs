@@ -6,6 +6,7 @@
 
 use test_engine_results::Format;
 
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::{Result, Runner, RunnerSettings};
@@ -23,6 +24,7 @@ pub struct Definition {
     /// Default retry command; `None` when it is the test command.
     pub retry_command: Option<&'static str>,
     pub file_pattern: Option<&'static str>,
+    pub(super) discovery_by: DiscoveryBy,
     /// Placeholders for the targets. The first one is appended to a command that has none of them.
     pub(super) placeholders: &'static [&'static str],
     pub requires_result_path: bool,
@@ -96,6 +98,7 @@ impl Definition {
             test_command: None,
             retry_command: None,
             file_pattern: None,
+            discovery_by: DiscoveryBy::Pattern,
             placeholders: &[TEST_EXAMPLES],
             requires_result_path: true,
             requires_test_command: false,

@@ -61,6 +61,17 @@ pub enum RunnerError {
         exclude: String,
     },
     #[error(
+        "{runner} takes tests from files that the pattern {pattern:?} misses: {files}\n\
+         hint: extend the pattern, or exclude them with --test-file-exclude-pattern or \
+         BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN"
+    )]
+    MissedByPattern {
+        runner: &'static str,
+        pattern: String,
+        /// Joined by commas; may be shortened.
+        files: String,
+    },
+    #[error(
         "{name:?} contains a {part}, so it cannot be passed to the test runner\n\
          hint: rename it or exclude it"
     )]

@@ -10,6 +10,7 @@ mod cucumber;
 mod custom;
 mod cypress;
 mod definition;
+mod discovery_check;
 mod error;
 mod fail_fast;
 mod fail_fast_override;

@@ -23,6 +23,7 @@ use test_engine_wire::Case;
 pub(super) use self::node_id::KnownFiles;
 use self::plugin::Plugin;
 use self::python::Collector;
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::paths::{covered_by_directories, outermost};
@@ -68,6 +69,7 @@ pub(super) static DEFINITION: Definition = Definition {
     ),
     test_command: Some(Mode::Json.command()),
     file_pattern: Some("**/{*_test,test_*}.py"),
+    discovery_by: DiscoveryBy::Runner,
     requires_result_path: false,
     fail_fast: FAIL_FAST,
     fail_fast_override: Some(FailFastOverride::of("--maxfail=0", PROGRAMS)),
@@ -282,8 +284,8 @@ pub(super) fn set_result_path(
 }
 
 impl Pytest {
-    /// The test command, changed to list tests. It keeps options that decide what is collected.
-    fn listing_command(&self, files: &[String], unused: &str) -> CommandLine {
+    /// The test command, changed to only collect. It keeps options that decide what is collected.
+    fn collecting_command(&self, files: &[String], unused: &str) -> CommandLine {
         let words = self.base.test.words();
         let mut kept = Vec::new();
         let mut rest = words.iter();
@@ -303,8 +305,14 @@ impl Pytest {
         let template = CommandTemplate::parse(&shell_words::join(kept));
         let template = template.unwrap_or_else(|_| self.base.test.clone());
         let mut command = self.base.fill_listing(&template, files, unused);
+        command.arguments.push("--collect-only".to_owned());
+        command
+    }
+
+    fn listing_command(&self, files: &[String], unused: &str) -> CommandLine {
+        let mut command = self.collecting_command(files, unused);
         // A configuration file may change what -q means, so the verbosity is set too.
-        let options = ["--collect-only", "-q", "--verbosity=-1"].map(str::to_owned);
+        let options = ["-q", "--verbosity=-1"].map(str::to_owned);
         command.arguments.extend(options);
         if let Some(filters) = &self.tag_filters {
             let option = ["--tag-filters".to_owned(), filters.clone()];
@@ -347,6 +355,20 @@ impl Runner for Pytest {
             }
         };
         Some(text.to_owned())
+    }
+
+    fn own_discovery(&self) -> Result<Option<Vec<String>>> {
+        let is_loadable = plugin::is_loadable(self.base.test.words(), &self.base.execution_env);
+        let Some(plugin) = self.plugin.as_ref().filter(|_| is_loadable) else {
+            return Ok(None);
+        };
+        let directory = tempfile::tempdir().map_err(RunnerError::Temporary)?;
+        let unused = directory.path().join("unused");
+        let command = self.collecting_command(&[], &unused.to_string_lossy());
+        let files = plugin.list_files(command, &self.base.execution_env)?;
+        Ok(Some(
+            files.iter().map(|file| self.base.relative(file)).collect(),
+        ))
     }
 
     fn examples(&self, files: &[String]) -> Result<Vec<Case>> {

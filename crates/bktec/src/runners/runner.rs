@@ -8,7 +8,7 @@ use test_engine_wire::Case;
 use super::targets::{self, sorted, unique};
 use super::{
     Definition, Naming, ParsedResults, Result, ResultTrust, RunnerBase, RunnerError, StopPolicy,
-    TestKey, base,
+    TestKey, base, discovery_check,
 };
 use crate::command_template::CommandTemplate;
 use crate::process::{CommandLine, ExecutionEnv, Output};
@@ -34,9 +34,15 @@ pub trait Runner {
     /// Finds the targets that can be run, in a stable order; never empty, except for a runner that
     /// chooses its tests itself. Warnings are whole sentences.
     fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
-        let files = self.base().discover(on_warning)?;
+        let files = discovery_check::discover(self, on_warning)?;
         files.iter().try_for_each(|file| self.check_target(file))?;
         Ok(files)
+    }
+
+    /// The files that the runner would take tests from by itself, relative to the working
+    /// directory; `None` if it cannot list them with these settings.
+    fn own_discovery(&self) -> Result<Option<Vec<String>>> {
+        Ok(None)
     }
 
     /// The examples of these files, listed by the runner.

@@ -22,6 +22,7 @@ pub struct RunnerChoice {
     /// Whether targets are sent as selectors, or as files like version 2 of the hosted client did.
     pub selector_splitting: bool,
     pub tag_filters: Option<String>,
+    pub strict_discovery: bool,
     /// Path from the repository root to the project.
     pub location_prefix: Option<String>,
     pub retries: u32,
@@ -36,6 +37,7 @@ pub(super) fn runner(
     let retries = problems.integer(&args.test_engine_retry_count, 0, 0..=i64::MAX);
     let split_by_example = problems.flag(&args.split_by_example, false);
     let selector_splitting = problems.flag(&args.selector_splitting, true);
+    let strict_discovery = problems.flag(&args.strict_discovery, false);
     let Some(name) = args.test_runner.ok() else {
         problems.push(args.test_runner.missing());
         return None;
@@ -79,6 +81,7 @@ pub(super) fn runner(
         split_by_example,
         selector_splitting,
         tag_filters: args.tag_filters.ok(),
+        strict_discovery,
         location_prefix: location_prefix(results),
         retries: u32::try_from(retries).unwrap_or(u32::MAX),
     })

@@ -108,6 +108,9 @@ fn help_of_run() {
           --test-file-exclude-pattern <GLOB>
               Glob pattern of files and directories to exclude [env:
               BUILDKITE_TEST_ENGINE_TEST_FILE_EXCLUDE_PATTERN]
+          --strict-discovery[=<BOOL>]
+              Fail before any test if the file pattern misses files that the runner takes
+              tests from [env: BUILDKITE_TEST_ENGINE_STRICT_DISCOVERY]
           --result-path <PATH>
               File that the runner writes its results to [env:
               BUILDKITE_TEST_ENGINE_RESULT_PATH]

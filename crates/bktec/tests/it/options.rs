@@ -66,6 +66,7 @@ fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
             | "oidc"
             | "no-oidc"
             | "split-by-example"
+            | "strict-discovery"
             | "selector-splitting"
             | "disable-retry-muted"
             | "fail-on-no-tests"

@@ -7,6 +7,7 @@
 
 mod cucumber;
 mod custom;
+mod discovery;
 mod fail_fast;
 mod gotest;
 mod jest;

@@ -1,5 +1,5 @@
-//! Loads our pytest plugin into the user's pytest: `-p bktec_evidence` right after the program,
-//! with the plugin's directory on `PYTHONPATH`.
+//! Loads our pytest plugins into the user's pytest: `-p bktec_evidence` right after the program,
+//! with the plugin's directory on `PYTHONPATH`; and `-p bktec_discovery` to list test files.
 //!
 //! A plugin that pytest cannot import ends the run. So it is loaded only where `PYTHONPATH` is
 //! certain to reach pytest's Python: not into containers, shell scripts or isolated interpreters.
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::evidence::Evidence;
 use super::{PROGRAMS, python};
-use crate::process::{CommandLine, ExecutionEnv};
+use crate::process::{CommandLine, ExecutionEnv, capture};
 use crate::runners::fail_fast_override::insert_options;
 use crate::runners::launcher::{base_name, program_index};
 use crate::runners::{Result, RunnerError};
@@ -21,6 +21,11 @@ use crate::runners::{Result, RunnerError};
 const SOURCE: &str = include_str!("bktec_evidence.py");
 const MODULE: &str = "bktec_evidence";
 const VARIABLE: &str = "BUILDKITE_TEST_ENGINE_PYTEST_EVIDENCE";
+
+/// Lists test files without importing them.
+const DISCOVERY_SOURCE: &str = include_str!("bktec_discovery.py");
+const DISCOVERY_MODULE: &str = "bktec_discovery";
+const DISCOVERY_VARIABLE: &str = "BUILDKITE_TEST_ENGINE_PYTEST_FILES";
 
 /// Launchers that are known to keep `PYTHONPATH`.
 const LAUNCHERS: [&str; 4] = ["coverage", "env", "poetry", "uv"];
@@ -37,7 +42,9 @@ impl Plugin {
             let directory = tempfile::Builder::new()
                 .prefix("bktec-pytest-plugin-")
                 .tempdir()?;
-            fs_err::write(directory.path().join(format!("{MODULE}.py")), SOURCE)?;
+            for (module, source) in [(MODULE, SOURCE), (DISCOVERY_MODULE, DISCOVERY_SOURCE)] {
+                fs_err::write(directory.path().join(format!("{module}.py")), source)?;
+            }
             Ok(Self { directory })
         };
         write().map_err(RunnerError::Temporary)
@@ -68,6 +75,29 @@ impl Plugin {
         drop(fs_err::remove_file(self.file()));
     }
 
+    /// The files that pytest would take tests from, absolute. `command` only collects.
+    pub(super) fn list_files(
+        &self,
+        command: CommandLine,
+        execution_env: &ExecutionEnv,
+    ) -> Result<Vec<String>> {
+        let command = with_module(command, DISCOVERY_MODULE);
+        let list = self.directory.path().join("files.json");
+        let mut execution_env = execution_env.clone();
+        let variable = (DISCOVERY_VARIABLE.into(), list.clone().into());
+        execution_env.environment.push(variable);
+        drop(fs_err::remove_file(&list));
+        let captured = capture(&command, &execution_env)?;
+        // A session hook may set any exit status, but the list is written only without errors.
+        let Ok(bytes) = fs_err::read(&list) else {
+            return Err(RunnerError::helper(&command, &captured));
+        };
+        serde_json::from_slice(&bytes).map_err(|error| RunnerError::Listing {
+            command: Box::new(command),
+            reason: error.to_string(),
+        })
+    }
+
     /// `None` if the plugin did not run.
     pub(super) fn evidence(&self) -> Option<Evidence> {
         Evidence::parse(&fs_err::read(self.file()).ok()?)
@@ -76,8 +106,12 @@ impl Plugin {
 
 /// `command` with the options that load the plugin.
 pub(super) fn with_plugin(command: CommandLine) -> CommandLine {
+    with_module(command, MODULE)
+}
+
+fn with_module(command: CommandLine, module: &str) -> CommandLine {
     let place = |words: &[&str]| Some(program_index(words, PROGRAMS)? + 1);
-    insert_options(&command, &["-p", MODULE], place).unwrap_or(command)
+    insert_options(&command, &["-p", module], place).unwrap_or(command)
 }
 
 pub(super) fn is_loaded_by(command: &CommandLine) -> bool {
