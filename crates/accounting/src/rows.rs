@@ -32,7 +32,8 @@ pub struct NodeRow {
     pub estimated_ms: Option<u64>,
     /// Exit code of the job.
     pub exit_code: Option<i32>,
-    /// RFC 3339; empty if no job reported.
+    /// RFC 3339; absent if no job reported.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub started_at: String,
     /// RFC 3339.
     pub finished_at: Option<String>,

@@ -53,7 +53,11 @@ impl AppState {
             raw_uploads: RawUploads::new(blobs.clone(), config.storage.keep_raw_uploads),
             rate_limits: RateLimits::new(config.limits, &store),
             planner: Planner::new(store.clone(), config.planning, metrics.plans()),
-            accountant: Accountant::new(store.clone(), config.planning.plan_retention_days),
+            accountant: Accountant::new(
+                store.clone(),
+                config.planning.plan_retention_days,
+                metrics.nodes(),
+            ),
             links,
             metrics,
             instance: Uuid::new_v4(),

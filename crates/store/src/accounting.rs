@@ -201,6 +201,19 @@ impl Store {
         session.commit().await
     }
 
+    /// The number of incomplete plans whose nodes have all ended, or have sent no report since
+    /// `lost_before`.
+    pub async fn count_incomplete_accountings(&self, lost_before: Timestamp) -> Result<u64> {
+        let mut session = self.read().await?;
+        session
+            .count(
+                "SELECT COUNT(*) FROM accountings WHERE summarized > 0 AND NOT complete \
+                 AND (pending_nodes = 0 OR updated_at < $1)",
+                values![lost_before],
+            )
+            .await
+    }
+
     /// The summaries of the plans that these runs executed, by the keys of the runs. A plan whose
     /// first summary is pending is left out.
     pub async fn accountings_of_runs(

@@ -42,6 +42,7 @@ mod sums;
 mod timings;
 mod tokens;
 mod upload_attempts;
+mod vanished;
 mod varint;
 
 pub use backup::{copy_database, database_file};

@@ -87,6 +87,18 @@ impl Store {
         row.as_ref().map(run).transpose()
     }
 
+    /// The run with this `run_env[key]`.
+    pub async fn run_with_key(&self, suite: SuiteId, key: &str) -> Result<Option<Run>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                format!("{SELECT_RUN} WHERE runs.suite_id = ? AND runs.key = ?"),
+                values![suite.get(), key],
+            )
+            .await?;
+        row.as_ref().map(run).transpose()
+    }
+
     /// The failed executions of a run, including those of muted tests, in upload order.
     pub async fn failed_executions(
         &self,

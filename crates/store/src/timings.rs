@@ -1,12 +1,12 @@
 //! The durations of selectors and tests, for planning.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
 use crate::day_sums;
 use crate::error::StoreError;
-use crate::identity::test_uuid;
+use crate::identity::{selector_hash, test_uuid};
 use crate::records::{
     BranchFilter, BranchId, BranchKind, Period, PlanBranches, Selector, SelectorChanges, Suite,
     SuiteId, TestTiming,
@@ -66,6 +66,27 @@ impl Store {
             seq: mark,
             selectors,
         })
+    }
+
+    /// Those of these selectors that ever had results.
+    pub async fn known_selectors(
+        &self,
+        suite: SuiteId,
+        values: &[String],
+    ) -> Result<BTreeSet<String>> {
+        let mut hashes: Vec<[u8; 16]> = values.iter().map(|value| selector_hash(value)).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        let mut session = self.read().await?;
+        let rows = session
+            .look_up(
+                "SELECT value FROM selectors WHERE suite_id = ? AND value_hash",
+                &values![suite.get()],
+                hashes.iter().map(Value::from).collect(),
+                "",
+            )
+            .await?;
+        rows.iter().map(|row| row.text("value")).collect()
     }
 
     /// The branch of this name, if a run has used it.

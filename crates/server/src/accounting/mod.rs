@@ -1,5 +1,8 @@
 //! The accounting of builds: did every test run? Stores the reports of nodes and computes verdicts.
 
+mod build_ids;
+mod compute;
+mod summary;
 mod validate;
 
 use std::io::Write as _;
@@ -7,7 +10,10 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use test_engine_store::{NewJobReport, Store, StoreError, Suite, Timestamp};
-use test_engine_wire::{NodeReport, NodeState};
+use test_engine_wire::{NodeReport, NodeState, PlanSource};
+use tokio::sync::Notify;
+
+use crate::metrics::NodeCounts;
 
 /// Bytes of one report after decompression: about 200,000 targets.
 pub(crate) const MAX_REPORT_BYTES: usize = 32 * 1024 * 1024;
@@ -33,13 +39,18 @@ impl From<serde_json::Error> for AccountingError {
 pub(crate) struct Accountant {
     store: Store,
     retention_days: i64,
+    counts: NodeCounts,
+    /// Notified after each stored report.
+    wake: Notify,
 }
 
 impl Accountant {
-    pub(crate) fn new(store: Store, retention_days: u32) -> Self {
+    pub(crate) fn new(store: Store, retention_days: u32, counts: NodeCounts) -> Self {
         Self {
             store,
             retention_days: i64::from(retention_days),
+            counts,
+            wake: Notify::new(),
         }
     }
 
@@ -63,7 +74,9 @@ impl Accountant {
         } else {
             report.run_key
         };
-        let stored = self.store.insert_job_report(NewJobReport {
+        let has_ended = report.state != NodeState::Started;
+        let used_fallback = report.plan_source == PlanSource::Fallback;
+        let report = NewJobReport {
             suite: suite.id,
             identifier: report.identifier,
             build_id: report.build_id,
@@ -77,8 +90,15 @@ impl Accountant {
             size,
             received_at: now,
             expires_at: now.plus_days(self.retention_days),
-        });
-        Ok(stored.await?)
+        };
+        let stored = self.store.insert_job_report(report).await?;
+        if stored {
+            if has_ended && used_fallback {
+                self.counts.fallback();
+            }
+            self.wake.notify_one();
+        }
+        Ok(stored)
     }
 }
 

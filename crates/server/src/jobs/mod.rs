@@ -3,6 +3,7 @@
 //! Of several servers on one database, the one that holds a job's lease runs it. Jobs must tolerate
 //! that two servers run them concurrently all the same, because their clocks may differ.
 
+mod accountings;
 mod backfills;
 mod deleted_suites;
 mod expired_plans;
@@ -19,6 +20,7 @@ use crate::error_chain::ErrorChain;
 /// Runs every job until the task is dropped.
 pub(crate) async fn run(app: App) {
     tokio::join!(
+        accountings::run(Arc::clone(&app)),
         backfills::run(Arc::clone(&app)),
         deleted_suites::run(Arc::clone(&app)),
         expired_plans::run(Arc::clone(&app)),

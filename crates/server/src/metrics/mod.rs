@@ -67,6 +67,19 @@ impl PlanCounts {
     }
 }
 
+/// End reports of nodes; shared with the accountant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NodeCounts {
+    fallback: Counter,
+}
+
+impl NodeCounts {
+    /// A node split the tests itself.
+    pub(crate) fn fallback(&self) {
+        self.fallback.inc();
+    }
+}
+
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Response, Counter>,
@@ -77,6 +90,8 @@ pub(crate) struct Metrics {
     uploads_in_progress: Gauge,
     plans: PlanCounts,
     node_reports: Outcomes,
+    nodes: NodeCounts,
+    incomplete_plans: Gauge,
     database_errors: Family<Labels<1>, Counter>,
     job_runs: Family<Labels<2>, Counter>,
     expired: Family<Labels<1>, Counter>,
@@ -139,6 +154,8 @@ impl Metrics {
             seconds(),
         );
         let reports = "Reports of nodes; unknown_plan for nodes that used a fallback plan";
+        let fallback = "Runs of nodes that split the tests themselves, without a plan";
+        let incomplete = "Stored plans whose nodes ended or are lost although not every test ran";
         let errors = "Requests that failed because of the database";
         let in_progress = "Uploads in progress, including queued ones";
         let results = "Results in accepted uploads, by outcome";
@@ -151,6 +168,10 @@ impl Metrics {
             uploads_in_progress: to.gauge("test_engine_uploads_under_way", in_progress),
             plans: PlanCounts(to.counters("test_engine_plans", "Plan requests, by outcome")),
             node_reports: to.counters("test_engine_node_reports", reports),
+            nodes: NodeCounts {
+                fallback: to.add("test_engine_fallback_nodes", fallback, Counter::default()),
+            },
+            incomplete_plans: to.gauge("test_engine_incomplete_plans", incomplete),
             database_errors: to.counters("test_engine_database_errors", errors),
             job_runs: to.counters(
                 "test_engine_job_runs",
@@ -164,6 +185,15 @@ impl Metrics {
 
     pub(crate) fn plans(&self) -> PlanCounts {
         self.plans.clone()
+    }
+
+    pub(crate) fn nodes(&self) -> NodeCounts {
+        self.nodes.clone()
+    }
+
+    pub(crate) fn incomplete_plans(&self, count: u64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.incomplete_plans.set(count);
     }
 
     /// Counts a response. `route` is the template, `None` if no route matched.

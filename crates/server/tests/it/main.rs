@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod accounting;
 mod attacks;
 mod auth;
 mod backfills;

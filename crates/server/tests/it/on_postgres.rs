@@ -8,6 +8,9 @@ use test_engine::config::Config;
 use crate::support;
 
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "accounting.rs"]
+mod accounting;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "estimates.rs"]
 mod estimates;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]

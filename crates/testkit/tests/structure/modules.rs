@@ -172,6 +172,7 @@ const STORE: Order = &[
     "history",
     "ingest",
     "timings",
+    "vanished",
 ];
 
 /// The module at the crate's root that a file belongs to; `None` for the root itself and binaries.

@@ -94,6 +94,7 @@ fn suite_routes() -> OpenApiRouter<App> {
         .routes(routes!(plans::get_file_timings))
         .routes(routes!(plans::report_plan_run))
         .routes(routes!(node_reports::report_node))
+        .routes(routes!(node_reports::get_accounting))
         .routes(routes!(commits::list_commits))
         .routes(routes!(backfills::list_backfills))
         .routes(routes!(backfills::create_backfill_form))

@@ -1,18 +1,21 @@
-//! `…/test_plan/node_reports`: what each node of a build ran.
+//! `…/test_plan/node_reports` and `…/test_plan/accounting`: what each node of a build ran, and
+//! whether that is every test.
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use test_engine_accounting::Accountings;
 use test_engine_wire::NodeReport;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
 use crate::accounting::{AccountingError, MAX_REPORT_BYTES};
 use crate::error_chain::ErrorChain;
-use crate::http::auth::{SuiteAccess, WritePlans};
+use crate::http::auth::{ReadPlans, SuiteAccess, WritePlans};
 use crate::http::body::LimitedJson;
 use crate::http::error::ApiError;
 use crate::http::openapi::{BadRequest, Invalid, TooLarge};
+use crate::http::params::Params;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Stored {
@@ -40,6 +43,46 @@ pub(super) async fn report_node(
     let now = app.clock.now();
     let stored = app.accountant.record(&access.suite, report, now).await?;
     Ok(Json(Stored { stored }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AccountingQuery {
+    /// Of a plan.
+    identifier: Option<String>,
+    /// For all plans of the build.
+    build_id: Option<String>,
+}
+
+/// Check whether every test of a plan, or of all plans of a build, ran
+///
+/// Give either `identifier` or `build_id`. The list is empty if neither a plan nor a report is
+/// known.
+#[utoipa::path(
+    get, path = "/test_plan/accounting", tag = "Plans",
+    params(SuiteAccess<ReadPlans>, AccountingQuery),
+    responses((status = 200, body = Accountings), BadRequest, SuiteAccess<ReadPlans>),
+)]
+pub(super) async fn get_accounting(
+    State(app): State<App>,
+    access: SuiteAccess<ReadPlans>,
+    Params(query): Params<AccountingQuery>,
+) -> Result<Json<Accountings>, ApiError> {
+    let (suite, now) = (&access.suite, app.clock.now());
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let accountings = match (given(query.identifier), given(query.build_id)) {
+        (Some(identifier), None) => {
+            let accounting = app.accountant.of_plan(suite, &identifier, now).await?;
+            accounting.into_iter().collect()
+        }
+        (None, Some(build_id)) => app.accountant.of_build(suite, &build_id, now).await?,
+        _ => {
+            return Err(ApiError::bad_request(
+                "Invalid parameters: either identifier or build_id is required.",
+            ));
+        }
+    };
+    Ok(Json(Accountings { accountings }))
 }
 
 impl From<AccountingError> for ApiError {

@@ -139,6 +139,12 @@ pub(super) fn table() -> Vec<Row> {
                 404,
             ),
         ),
+        row(
+            "GET",
+            "S/test_plan/accounting",
+            Accepts::Suite(ReadTestPlan),
+            400,
+        ),
         with(
             json!({}),
             row(

@@ -100,6 +100,20 @@ pub(super) fn plans() -> Vec<Operation> {
         .bad("nothing that is needed", 422, "", Body::Json(json!({})))
         .bad("a wrong type", 400, "", Body::Json(json!({"targets": 7})))
         .bad("too much", 413, "", Body::Text("x".repeat(BODY_LIMIT + 1))),
+        operation(
+            "getAccounting",
+            "GET",
+            format!("{path}/accounting?identifier=build/step"),
+            read,
+            Body::None,
+            200,
+        )
+        .bad(
+            "neither plan nor build",
+            400,
+            &format!("{path}/accounting"),
+            Body::None,
+        ),
     ]
 }
 

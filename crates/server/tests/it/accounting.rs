@@ -1,0 +1,295 @@
+//! The accounting of builds: did every test run?
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::TestServer;
+use crate::support::{SUITE, result};
+
+fn plan(server: &TestServer, identifier: &str, selectors: &[&str]) -> Value {
+    let selectors: Vec<Value> = selectors
+        .iter()
+        .map(|value| json!({"value": value}))
+        .collect();
+    let body = json!({
+        "runner": "pytest", "identifier": identifier, "parallelism": 2, "branch": "main",
+        "tests": {"selectors": selectors},
+    });
+    server.post(&format!("{SUITE}/test_plan"), &body).ok()
+}
+
+/// The report of a node that ran these targets, with a number of tests each, to their end.
+fn report(build: &str, node: u32, targets: &[(&str, u32)]) -> Value {
+    let targets: Vec<Value> = targets
+        .iter()
+        .map(|(value, tests)| {
+            let outcome = if *tests > 0 { "complete" } else { "no_results" };
+            json!({"value": value, "planned": true, "tests": tests, "outcome": outcome})
+        })
+        .collect();
+    json!({
+        "identifier": format!("{build}/step"), "build_id": build, "node": node, "parallelism": 2,
+        "job_id": format!("job-{node}"), "state": "finished", "runner": "pytest",
+        "targets": targets, "exit_code": 0,
+        "started_at": "2026-06-20T04:46:13Z", "finished_at": "2026-06-20T04:47:13Z",
+    })
+}
+
+fn send(server: &TestServer, report: &Value) {
+    let stored = server.post(&format!("{SUITE}/test_plan/node_reports"), report);
+    assert_eq!(stored.ok(), json!({"stored": true}));
+}
+
+fn get(server: &TestServer, query: &str) -> Vec<Value> {
+    let answer = server
+        .get(&format!("{SUITE}/test_plan/accounting?{query}"))
+        .ok();
+    answer["accountings"].as_array().unwrap().clone()
+}
+
+/// The targets of each node, as planned.
+fn shares(plan: &Value) -> [Vec<String>; 2] {
+    ["0", "1"].map(|node| {
+        let tests = plan["tasks"][node]["tests"].as_array().unwrap();
+        let values = tests
+            .iter()
+            .map(|test| test["value"].as_str().unwrap().to_owned());
+        values.collect()
+    })
+}
+
+/// Runs a plan of both nodes completely.
+fn run_completely(server: &TestServer, build: &str, targets: &[(&str, u32)]) {
+    let names: Vec<&str> = targets.iter().map(|(name, _)| *name).collect();
+    let plan = plan(server, &format!("{build}/step"), &names);
+    for (node, share) in (0..).zip(shares(&plan)) {
+        let own = targets
+            .iter()
+            .filter(|(name, _)| share.iter().any(|it| it == name));
+        let own: Vec<(&str, u32)> = own.copied().collect();
+        send(server, &report(build, node, &own));
+    }
+}
+
+fn kinds(findings: &Value) -> Vec<&str> {
+    let findings = findings.as_array().unwrap();
+    findings
+        .iter()
+        .map(|one| one["kind"].as_str().unwrap())
+        .collect()
+}
+
+/// Waits until the summary of a build's plan is up to date with this verdict.
+fn await_summary(server: &TestServer, build: &str, complete: bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let found = server.with_store(async |store| {
+            let suite = store.suite("acme", "web").await.unwrap().unwrap();
+            let pending = store.pending_accountings(10).await.unwrap();
+            let found = store.accountings_of_runs(suite.id, &[build]).await.unwrap();
+            (pending.is_empty(), found)
+        });
+        if found.0 && found.1.iter().all(|one| one.complete == complete) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{found:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_plan_is_complete_once_every_node_ran_its_share() {
+    let server = TestServer::start();
+    assert!(get(&server, "identifier=b/step").is_empty());
+    assert!(get(&server, "build_id=b").is_empty());
+    let plan = plan(&server, "b/step", &["a", "b", "c"]);
+    // No node has reported: found by the beginning of its identifier.
+    let before = get(&server, "build_id=b");
+    assert_eq!(before[0]["verdict"], "incomplete");
+
+    let [first, second] = shares(&plan).map(|share| {
+        let tests = share.into_iter().map(|value| (value, 2));
+        tests.collect::<Vec<(String, u32)>>()
+    });
+    let share = |share: &[(String, u32)], node| {
+        let targets: Vec<(&str, u32)> = share.iter().map(|(it, n)| (it.as_str(), *n)).collect();
+        report("b", node, &targets)
+    };
+    send(&server, &share(&first, 0));
+    let partly = &get(&server, "identifier=b/step")[0];
+    assert_eq!(partly["verdict"], "incomplete");
+    assert!(kinds(&partly["groups"][0]["failures"]).contains(&"target_not_run"));
+
+    send(&server, &share(&second, 1));
+    let done = get(&server, "build_id=b");
+    assert_eq!(done.len(), 1);
+    assert_eq!(done[0]["verdict"], "complete", "{}", done[0]);
+    let group = &done[0]["groups"][0];
+    assert_eq!(
+        (
+            &group["targets"],
+            &group["complete_targets"],
+            &group["tests"]
+        ),
+        (&json!(3), &json!(3), &json!(6))
+    );
+    assert_eq!(group["nodes"][0]["source"], "server");
+    server
+        .get(&format!("{SUITE}/test_plan/accounting"))
+        .error(400);
+    server
+        .get(&format!(
+            "{SUITE}/test_plan/accounting?identifier=b/step&build_id=b"
+        ))
+        .error(400);
+}
+
+#[test]
+fn a_build_has_a_verdict_for_each_of_its_plans() {
+    let server = TestServer::start();
+    run_completely(&server, "b", &[("a", 1), ("b", 1)]);
+    plan(&server, "github_actions/b/other/12345678", &["x", "y"]);
+    plan(&server, "another/step", &["z"]);
+    let mut custom = report("b", 0, &[("q", 1)]);
+    custom["identifier"] = json!("custom");
+    custom["parallelism"] = json!(1);
+    // From `printf 'q\n' | sha256sum`.
+    let digest = "4adc33bd9fe74303c344be46e5916d65182fb218e248fe80452ab3f025b06c64";
+    custom["population"] = json!({"digest": digest, "count": 1});
+    send(&server, &custom);
+    let found = get(&server, "build_id=b");
+    let verdicts: Vec<(&str, &str)> = found
+        .iter()
+        .map(|one| {
+            (
+                one["identifier"].as_str().unwrap(),
+                one["verdict"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("b/step", "complete"),
+            ("custom", "complete"),
+            ("github_actions/b/other/12345678", "incomplete"),
+        ]
+    );
+}
+
+#[test]
+fn nodes_without_a_plan_are_accounted_for() {
+    let server = TestServer::start();
+    // From `printf 'a\nb\n' | sha256sum`.
+    let digest = "911169ddaaf146aff539f58c26c489af3b892dff0fe283c1c264c65ae5aa59a2";
+    for (node, target) in [(0, "a"), (1, "b")] {
+        let mut fallback = report("b", node, &[(target, 3)]);
+        fallback["plan_source"] = json!("fallback");
+        fallback["population"] = json!({"digest": digest, "count": 2});
+        send(&server, &fallback);
+        let expected = if node == 0 { "incomplete" } else { "complete" };
+        assert_eq!(get(&server, "build_id=b")[0]["verdict"], expected);
+    }
+    await_summary(&server, "b", true);
+}
+
+#[test]
+fn a_target_that_had_results_must_have_results() {
+    let server = TestServer::start();
+    server.upload(
+        "b0",
+        "main",
+        &json!([result("A", "one", "./known.py", 1.0, "passed")]),
+    );
+    let plan = plan(&server, "b/step", &["known.py", "new.py"]);
+    for (node, share) in (0..).zip(shares(&plan)) {
+        let targets: Vec<(&str, u32)> = share.iter().map(|it| (it.as_str(), 0)).collect();
+        send(&server, &report("b", node, &targets));
+    }
+    let group = &get(&server, "build_id=b")[0]["groups"][0];
+    let findings = |severity: &str, target: &str| {
+        let all = group[severity].as_array().unwrap();
+        all.iter()
+            .any(|it| it["kind"] == "target_without_results" && it["target"] == target)
+    };
+    assert!(findings("failures", "known.py"), "{group}");
+    assert!(findings("warnings", "new.py"), "{group}");
+}
+
+#[test]
+fn vanished_tests_are_named() {
+    let server = TestServer::start();
+    let upload = |build: &str, tests: &[(&str, &str, &str)]| {
+        let results: Vec<Value> = tests
+            .iter()
+            .map(|(file, name, outcome)| result("T", name, file, 1.0, outcome))
+            .collect();
+        server.upload(build, "main", &json!(results));
+    };
+    let all = [
+        ("a.py", "one", "passed"),
+        ("a.py", "two", "passed"),
+        ("a.py", "three", "failed"),
+        ("a.py", "optional", "passed"),
+        ("b.py", "other", "passed"),
+    ];
+    for build in ["b1", "b2", "b3"] {
+        upload(build, &all);
+        run_completely(&server, build, &[("a.py", 4), ("b.py", 1)]);
+        await_summary(&server, build, true);
+    }
+    // A run that is not complete proves nothing about its tests.
+    upload("b4", &all[..1]);
+    send(&server, &report("b4", 0, &[("a.py", 1)]));
+    await_summary(&server, "b4", false);
+
+    // One is skipped, two have no result, and no result of b.py was uploaded.
+    upload(
+        "b5",
+        &[("a.py", "one", "passed"), ("a.py", "optional", "skipped")],
+    );
+    run_completely(&server, "b5", &[("a.py", 1), ("b.py", 1)]);
+    let found = &get(&server, "build_id=b5")[0];
+    assert_eq!(found["verdict"], "complete");
+    let warnings = found["groups"][0]["warnings"].as_array().unwrap();
+    let vanished = warnings
+        .iter()
+        .find(|one| one["kind"] == "tests_vanished")
+        .unwrap();
+    assert_eq!(
+        (&vanished["target"], &vanished["tests"]),
+        (
+            &json!("a.py"),
+            &json!([
+                {"target": "a.py", "scope": "T", "name": "three"},
+                {"target": "a.py", "scope": "T", "name": "two"},
+            ])
+        )
+    );
+}
+
+#[test]
+fn most_tests_of_an_unchanged_file_must_not_vanish() {
+    let server = TestServer::start();
+    let tests = ["one", "two", "three"];
+    for (build, count) in [("b1", 3), ("b2", 1)] {
+        let results: Vec<Value> = tests[..count]
+            .iter()
+            .map(|name| result("T", name, "a.py", 1.0, "passed"))
+            .collect();
+        server.upload(build, "main", &json!(results));
+        let body = json!({
+            "runner": "pytest", "identifier": format!("{build}/step"), "parallelism": 1,
+            "branch": "main", "tests": {"selectors": [{"value": "a.py"}]},
+            "metadata": {"files_changed": "conftest.py\n"},
+        });
+        server.post(&format!("{SUITE}/test_plan"), &body).ok();
+        let mut report = report(build, 0, &[("a.py", u32::try_from(count).unwrap())]);
+        report["parallelism"] = json!(1);
+        send(&server, &report);
+        await_summary(&server, build, count == 3);
+    }
+    let found = &get(&server, "build_id=b2")[0];
+    assert_eq!(kinds(&found["groups"][0]["failures"]), ["tests_vanished"]);
+}
