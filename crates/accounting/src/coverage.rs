@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::input::Input;
 use crate::jobs::runs_missing_targets;
 use crate::population::population_digest;
-use crate::targets::Targets;
+use crate::targets::{Targets, bare};
 
 pub(crate) fn node_findings(
     input: &Input<'_>,
@@ -121,6 +121,8 @@ fn shares<'n, 'a>(
 struct Coverage<'a> {
     plan_digest: Option<&'a str>,
     targets_digest: String,
+    /// Of the targets that no node reports as its own.
+    shared_digest: String,
     /// There is a plan, its population is unknown, and all nodes discovered the same.
     all_agree_on_plan: bool,
 }
@@ -134,7 +136,15 @@ impl<'a> Coverage<'a> {
         let digests: BTreeSet<&str> = shares
             .map(|report| report.population.digest.as_str())
             .collect();
+        let only_on_one: BTreeSet<&str> = reports
+            .iter()
+            .flat_map(|report| &report.population.only_here)
+            .map(|target| bare(target))
+            .collect();
+        let shared = targets.keys().copied();
+        let shared = shared.filter(|target| !only_on_one.contains(target));
         Self {
+            shared_digest: population_digest(shared),
             plan_digest: population.map(|population| population.digest.as_str()),
             targets_digest: population_digest(targets.keys().copied()),
             all_agree_on_plan: plan.is_some() && population.is_none() && digests.len() <= 1,
@@ -156,6 +166,7 @@ impl<'a> Coverage<'a> {
         self.all_agree_on_plan
             || self.plan_digest == Some(digest)
             || self.targets_digest == digest
+            || self.shared_digest == digest
             || (self.plan_digest.is_some() && names_all)
     }
 }

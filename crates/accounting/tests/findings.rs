@@ -224,6 +224,26 @@ fn targets_that_were_not_selected_are_counted() {
 }
 
 #[test]
+fn without_a_plan_a_target_of_one_node_does_not_hide_that_the_others_are_covered() {
+    let judge = |own_target: TargetReport| {
+        let mut second = report(1, vec![ran("b", 1), own_target], &["a", "b", "own"]);
+        second.population.only_here = vec!["own".to_owned()];
+        second.population.only_here_count = 1;
+        let reports = [report(0, vec![ran("a", 1)], &["a", "b"]), second];
+        group(None, &reports).failures
+    };
+    assert_eq!(judge(ran("own", 1)), []);
+    let not_run = TargetReport {
+        value: "own".to_owned(),
+        ..TargetReport::default()
+    };
+    assert!(
+        matches!(judge(not_run)[..], [Finding::TargetNotRun { .. }]),
+        "no node ran it"
+    );
+}
+
+#[test]
 fn failed_and_excused_tests_are_listed_and_leave_the_build_complete() {
     let excused = ExcusedTest {
         scope: "cart".to_owned(),

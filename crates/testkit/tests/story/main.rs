@@ -13,6 +13,7 @@ mod collector;
 mod curl;
 mod durability;
 mod fallback;
+mod faults;
 mod javascript;
 mod oidc;
 mod one_plan;
