@@ -259,7 +259,8 @@ class Node:
         self.seconds = None
         self.process = processes.start(
             self.name,
-            [program, "run", "--test-runner", "pytest", "--test-engine-retry-count", "1", "--upload-results"],
+            [program, "run", "--test-runner", "pytest", "--test-engine-retry-count", "1", "--upload-results",
+             "--report-dir", build["directory"] / "reports"],
             self.log, self.environment, project,
         )
 
@@ -306,6 +307,20 @@ def run_build(number, processes, program, server, python, data, expected):
         bar = "#" * round(node.seconds * 2)
         say(f"  node {node.index}   {files} files   {node.seconds:5.1f} s   exit {node.process.returncode}   {bar}")
     return nodes
+
+
+def verify(program, nodes):
+    """Verifies that every test of a build ran, as the last step of a pipeline does, and prints it."""
+    reports = nodes[0].log.parent / "reports"
+    verification = subprocess.run(
+        [str(program), "verify", "--reports", str(reports)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=nodes[0].environment, check=False,
+    )
+    if verification.returncode != 0:
+        raise Failure(f"bktec verify exited with {verification.returncode}:\n{verification.stdout}")
+    for line in verification.stdout.strip().splitlines():
+        say(f"  {line}".rstrip())
 
 
 def node_files(node):
@@ -409,6 +424,10 @@ def run_demo(data, keep, processes):
         raise Failure(f"the broken test should fail twice in each build, it failed {counts} times")
     say("Muted: failed build 1, was muted, and no longer failed build 2")
     say(f"  {describe(broken)}")
+
+    say()
+    say("Did every test of build 2 run? bktec verify, the last step of a pipeline, says:")
+    verify(bktec, builds[1])
 
     say()
     say(f"The demo took {time.monotonic() - started:.0f} s, not counting the build")

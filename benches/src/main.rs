@@ -21,6 +21,7 @@ mod results;
 mod server;
 mod startup;
 mod timing;
+mod verify;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ enum Subcommand {
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
 /// All benchmarks by name, in the order they run.
-const MEASURES: [(&str, Measure); 10] = [
+const MEASURES: [(&str, Measure); 11] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
     ("binary", binary::measure),
@@ -73,6 +74,7 @@ const MEASURES: [(&str, Measure); 10] = [
     ("parse", parse::measure),
     ("memory", memory::measure),
     ("plan-100k", plan::measure),
+    ("verify", verify::measure),
     ("ingest", ingest::measure),
     ("discovery", discovery::measure),
     ("backfill", backfill::measure),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
-use crate::figure::{Figure, megabytes};
+use crate::figure::{Figure, Quantity, megabytes};
 use crate::programs::{Programs, command};
 use crate::results;
 
@@ -57,8 +57,6 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
             ("BUILDKITE_TEST_ENGINE_RESULT_PATH", "result.json"),
             ("BUILDKITE_TEST_ENGINE_SELECTOR_FILE", "selectors.txt"),
         ]);
-    #[expect(clippy::cast_precision_loss, reason = "no machine has that much")]
-    let in_megabytes = |bytes: u64| megabytes(bytes as f64 / 1e6);
     Ok(vec![
         Figure::of("memory of run", in_megabytes(peak(&mut run)?))
             .beside("its result file", in_megabytes(report.len() as u64))
@@ -83,8 +81,13 @@ fn reject_plans() -> anyhow::Result<String> {
     Ok(url)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "no machine has that much")]
+pub(crate) fn in_megabytes(bytes: u64) -> Quantity {
+    megabytes(bytes as f64 / 1e6)
+}
+
 /// Runs the command and returns its peak memory in bytes, without that of its children.
-fn peak(command: &mut Command) -> anyhow::Result<u64> {
+pub(crate) fn peak(command: &mut Command) -> anyhow::Result<u64> {
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::null())

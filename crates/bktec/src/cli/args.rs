@@ -371,6 +371,9 @@ pub struct VerifyArgs {
     /// Plan of the reports, written by bktec plan --plan-out
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_PLAN_FILE, value_name = "PATH")]
     pub plan_file: Opt<PathBuf>,
+    /// Also send the --reports to the server, and use its verdict
+    #[arg(long)]
+    pub server: Opt<bool>,
     /// Run on this machine what is missing, with the settings of bktec run, then verify again
     #[arg(long)]
     pub run_missing: Opt<bool>,

@@ -96,12 +96,13 @@ fn verify_command(typed: &Typed<VerifyArgs>) -> Result<u8, CommandError> {
         terminal.stderr_line(detected);
     }
     let source = match &settings.source {
-        VerifySource::Server(engine) => {
-            verify::Source::Server(tokens::suite_access("verify", engine)?)
-        }
         VerifySource::Files(files) => verify::Source::Files(files),
+        VerifySource::Server { engine, files } => verify::Source::Server {
+            suite: tokens::suite_access("verify", engine)?,
+            files: files.as_ref(),
+        },
     };
-    verify::verify(&settings, &source, &terminal)
+    verify::verify(&settings, source, &terminal)
 }
 
 fn backfill_command(typed: &Typed<BackfillArgs>) -> Result<u8, CommandError> {

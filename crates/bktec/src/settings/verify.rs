@@ -24,8 +24,12 @@ pub enum VerifyOutput {
 /// Where reports and plans come from.
 #[derive(Clone, Debug)]
 pub enum VerifySource {
-    Server(EngineSettings),
     Files(ReportFiles),
+    Server {
+        engine: EngineSettings,
+        /// Reports that the server may lack.
+        files: Option<ReportFiles>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +83,8 @@ fn resolve(typed: &Typed<VerifyArgs>, problems: &mut Problems) -> Option<VerifyS
     );
     let identifier = args.common.plan_identifier.ok();
     let source = source(typed, ci, &mut detected, problems);
-    if matches!(source, Some(VerifySource::Server(_))) && build_id.is_none() && identifier.is_none()
-    {
+    let is_server = matches!(source, Some(VerifySource::Server { .. }));
+    if is_server && build_id.is_none() && identifier.is_none() {
         problems.push(args.common.build.build_id.missing());
     }
     let output = output(args, problems);
@@ -112,7 +116,7 @@ fn resolve(typed: &Typed<VerifyArgs>, problems: &mut Problems) -> Option<VerifyS
     Some(settings)
 }
 
-/// The server, unless there are report files.
+/// The server, unless there are report files; on request, both.
 fn source(
     typed: &Typed<VerifyArgs>,
     ci: Option<&Ci>,
@@ -120,18 +124,18 @@ fn source(
     problems: &mut Problems,
 ) -> Option<VerifySource> {
     let args = &typed.own;
-    if !args.reports.is_empty() {
-        let reports: Vec<String> = args.reports.iter().filter_map(Opt::ok).collect();
-        if reports.is_empty() {
-            problems.add("--reports", "must not be blank");
-        }
-        return Some(VerifySource::Files(ReportFiles {
-            reports,
-            plan_file: args.plan_file.ok(),
-        }));
+    let files = report_files(args, problems);
+    let asks_server = problems.flag(&args.server, false);
+    if let Some(files) = files.clone().filter(|_| !asks_server) {
+        return Some(VerifySource::Files(files));
     }
     if args.plan_file.is_set() && !args.plan_file.is_from_variable {
-        problems.add(args.plan_file.name(), "requires --reports");
+        let rule = if asks_server {
+            "cannot be used with --server, which has the plan"
+        } else {
+            "requires --reports"
+        };
+        problems.add(args.plan_file.name(), rule);
     }
     let engine = &args.common.engine;
     let organization = detected.resolve(
@@ -147,7 +151,24 @@ fn source(
         typed.time_scale,
         problems,
     );
-    Some(VerifySource::Server(engine?.0))
+    Some(VerifySource::Server {
+        engine: engine?.0,
+        files,
+    })
+}
+
+fn report_files(args: &VerifyArgs, problems: &mut Problems) -> Option<ReportFiles> {
+    if args.reports.is_empty() {
+        return None;
+    }
+    let reports: Vec<String> = args.reports.iter().filter_map(Opt::ok).collect();
+    if reports.is_empty() {
+        problems.add("--reports", "must not be blank");
+    }
+    Some(ReportFiles {
+        reports,
+        plan_file: args.plan_file.ok(),
+    })
 }
 
 fn output(args: &VerifyArgs, problems: &mut Problems) -> VerifyOutput {

@@ -27,3 +27,4 @@ mod upload;
 mod upload_failures;
 mod verify;
 mod verify_missing;
+mod verify_server;

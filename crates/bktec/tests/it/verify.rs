@@ -1,4 +1,4 @@
-//! `bktec verify`, from report files and from a scripted server.
+//! `bktec verify` from report files.
 
 use rstest::rstest;
 use test_engine_accounting::population_digest;
@@ -8,7 +8,6 @@ use test_engine_wire::{
 };
 
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Server};
 
 const TARGETS: [&str; 4] = ["a.py", "b.py", "c.py", "d.py"];
 
@@ -21,7 +20,7 @@ const PLAN: &str = r#"{"identifier": "build-1/step-1", "parallelism": 2, "tasks"
         {"value": "d.py", "format": "selector", "estimated_duration": 2000}]}}}"#;
 
 /// Node `node` of 2, whose share is every second target.
-fn report(node: u32) -> NodeReport {
+pub(crate) fn report(node: u32) -> NodeReport {
     let share = TARGETS.iter().skip(node as usize).step_by(2);
     NodeReport {
         identifier: "build-1/step-1".to_owned(),
@@ -66,9 +65,13 @@ fn verifying(arguments: &[&str], reports: &[NodeReport]) -> Bktec {
             "reports/bktec-node-{}-{}.json",
             report.node, report.job_retry_count
         );
-        bktec = bktec.file(&name, &serde_json::to_string(report).unwrap());
+        bktec = bktec.file(&name, &json(report));
     }
     bktec
+}
+
+pub(crate) fn json(report: &NodeReport) -> String {
+    serde_json::to_string(report).unwrap()
 }
 
 fn verify(arguments: &[&str], reports: &[NodeReport]) -> Ended {
@@ -228,10 +231,7 @@ fn each_plan_has_a_verdict_and_the_worst_decides() {
     other.identifier = "build-1/step-2".to_owned();
     let verify = |arguments: &[&str]| {
         verifying(arguments, &[report(0), report(1)])
-            .file(
-                "reports/bktec-node-0-0-step-2.json",
-                &serde_json::to_string(&other).unwrap(),
-            )
+            .file("reports/bktec-node-0-0-step-2.json", &json(&other))
             .run()
     };
     let ended = verify(&[]);
@@ -339,77 +339,6 @@ fn a_plan_file_that_cannot_be_used_leaves_it_unknown() {
     }
 }
 
-/// Responds with the accounting of a build of which this many nodes have reported, one more with
-/// each request.
-fn accounting(earlier_requests: usize) -> Reply {
-    let node = |node: usize| {
-        let state = if node <= earlier_requests {
-            "\"finished\""
-        } else {
-            "null"
-        };
-        format!(
-            r#"{{"node": {node}, "job_id": "", "planned": 1, "ran": 1, "started_at": "",
-               "source": null, "estimated_ms": null, "exit_code": null, "finished_at": null,
-               "state": {state}}}"#
-        )
-    };
-    let is_over = earlier_requests >= 2;
-    let (verdict, failures) = if is_over {
-        ("complete", "")
-    } else {
-        (
-            "incomplete",
-            r#"{"kind": "target_not_run", "target": "a.py", "nodes": [2]}"#,
-        )
-    };
-    Reply::ok(&format!(
-        r#"{{"accountings": [{{"identifier": "build-1/step-1", "verdict": "{verdict}", "groups": [{{
-            "group": "", "verdict": "{verdict}", "parallelism": 3, "targets": 3,
-            "complete_targets": 2, "tests": 4, "failed_tests": 0,
-            "nodes": [{}, {}, {}], "failures": [{failures}], "warnings": [],
-            "excused_tests": []}}]}}]}}"#,
-        node(0),
-        node(1),
-        node(2)
-    ))
-}
-
-#[test]
-fn without_reports_the_server_has_the_verdict() {
-    let server = Server::start(|_, _| accounting(2));
-    let ended = Bktec::against(&["verify"], &server).run();
-    assert_eq!(ended.code, 0, "{ended}");
-    let [request] = &server.requests()[..] else {
-        panic!("{}", server.lines());
-    };
-    let suite = "/v2/analytics/organizations/acme/suites/web";
-    let build = format!("{suite}/test_plan/accounting?build_id=build-1");
-    assert_eq!(
-        (request.method.as_str(), request.target.as_str()),
-        ("GET", build.as_str())
-    );
-    assert_eq!(request.header("authorization"), Some("Bearer secret-token"));
-
-    let server = Server::start(|_, _| accounting(0));
-    let plan = Bktec::against(&["verify", "--plan-identifier", "build-1/a b"], &server).run();
-    assert_eq!(plan.code, 1, "{plan}");
-    let target = format!("{suite}/test_plan/accounting?identifier=build-1/a%20b");
-    assert_eq!(server.requests()[0].target, target);
-}
-
-#[test]
-fn waits_until_every_node_has_reported() {
-    let server = Server::start(|_, earlier| accounting(earlier));
-    let ended = Bktec::against(&["verify", "--wait", "10m"], &server).run();
-    assert_eq!(ended.code, 0, "{ended}");
-    assert_eq!(
-        ended.stderr,
-        "Waiting: 2 of 3 nodes have not reported their end\n\
-         Waiting: 1 of 3 nodes have not reported their end\n"
-    );
-}
-
 #[test]
 fn waiting_ends_when_the_time_is_over() {
     let ended = verify(&["--wait", "150ms"], &[report(0)]);
@@ -417,42 +346,6 @@ fn waiting_ends_when_the_time_is_over() {
     let empty = verify(&["--wait", "150ms"], &[]);
     assert_eq!(empty.code, 16, "{empty}");
     assert!(empty.stderr.contains("no node reports found"), "{empty}");
-}
-
-#[test]
-fn what_the_server_does_not_know_is_unknown() {
-    let replies: [fn() -> Reply; 2] = [
-        || Reply::ok(r#"{"accountings": []}"#),
-        // It has no such call.
-        Reply::not_found,
-    ];
-    for reply in replies {
-        let server = Server::start(move |_, _| reply());
-        let ended = Bktec::against(&["verify"], &server).run();
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(ended.wrapped(), @r#"
-            exit code: 16
-            ----- stdout -----
-            ----- stderr -----
-            ❌ the server knows neither a plan nor a node report of build "build-1"
-            hint: nodes report to the server at BUILDKITE_TEST_ENGINE_BASE_URL (--base-url); with a
-              server that does not store reports, use --reports
-            "#);
-        }
-    }
-}
-
-#[test]
-fn a_server_that_refuses_leaves_it_unknown() {
-    let server = Server::start(|_, _| Reply::message(401, "Token is invalid"));
-    let ended = Bktec::against(&["verify"], &server).run();
-    assert_eq!(ended.code, 16, "{ended}");
-    assert!(
-        ended
-            .stderr
-            .contains("failed to verify the build: Token is invalid"),
-        "{ended}"
-    );
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Scope<'_> {
         Ok(Reported { reports, plan })
     }
 
-    fn check_build(&self, files: &[ReportFile]) -> Result<(), VerifyError> {
+    pub(super) fn check_build(&self, files: &[ReportFile]) -> Result<(), VerifyError> {
         let builds: BTreeSet<&str> = files
             .iter()
             .map(|file| file.report.build_id.as_str())

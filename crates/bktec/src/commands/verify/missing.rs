@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use test_engine_accounting::{Accountings, GroupAccounting};
 use test_engine_wire::{Case, Plan};
 
-use super::{Source, VerifyError, from_files};
+use super::error::VerifyError;
+use super::source::{Reader, Source};
 use crate::commands::CommandError;
 use crate::commands::node_report::report_path;
 use crate::commands::run::{self, Missing, Tokens};
 use crate::commands::tokens;
-use crate::server_api::{Client, SuiteAccess, Transport};
-use crate::settings::{RunSettings, VerifySettings};
+use crate::settings::RunSettings;
 use crate::terminal::Terminal;
 
 /// A group whose missing targets can be run.
@@ -53,9 +53,8 @@ pub(super) fn of_build<'a>(
 
 /// `None` if there is nothing to run.
 pub(super) fn run(
-    settings: &VerifySettings,
+    reader: &Reader<'_>,
     run: &RunSettings,
-    source: &Source<'_>,
     incomplete: &[Incomplete<'_>],
     terminal: &Terminal,
 ) -> Result<Option<Ran>, CommandError> {
@@ -73,11 +72,11 @@ pub(super) fn run(
     run.report
         .directory
         .get_or_insert_with(|| directory.path().to_owned());
-    let suite = match source {
-        Source::Server(suite) => suite.clone(),
+    let suite = match &reader.source {
+        Source::Server { suite, .. } => suite.clone(),
         Source::Files(_) => tokens::suite_access("verify", &run.common.engine)?,
     };
-    let missing = one.missing(settings, source, &suite, terminal)?;
+    let missing = one.missing(reader)?;
     let upload = tokens::upload_token(&run, &suite);
     terminal.line(&format!("+++ Running what is missing of {}", one.name()));
     let exit_code = run::run_missing(&run, &Tokens { suite, upload }, missing, terminal)?;
@@ -109,28 +108,21 @@ impl Incomplete<'_> {
         self.group.group.clone_into(&mut run.report.group);
     }
 
-    fn missing(
-        &self,
-        settings: &VerifySettings,
-        source: &Source<'_>,
-        suite: &SuiteAccess,
-        terminal: &Terminal,
-    ) -> Result<Missing, CommandError> {
+    fn missing(&self, reader: &Reader<'_>) -> Result<Missing, CommandError> {
         let missing = self.group.missing_targets();
         let named = missing.targets.iter().copied().map(str::to_owned);
         let mut run = Missing {
             targets: named.collect(),
             ..Missing::default()
         };
-        let complete = match source {
+        let complete = match &reader.source {
             Source::Files(paths) => {
-                let reported = from_files(settings, paths)?;
+                let reported = reader.read_files(paths)?;
                 run.plan = reported.plan(self.identifier).cloned();
                 reported.complete_targets(self.identifier, &self.group.group)
             }
-            Source::Server(_) => {
-                let client = Client::new(suite, &Transport::new(), terminal);
-                let response = client.fetch_plan(self.identifier, 0)?;
+            Source::Server { suite, .. } => {
+                let response = reader.client(suite).fetch_plan(self.identifier, 0)?;
                 run.plan = response.map(|response| response.plan);
                 run.takes_reports = true;
                 let planned = planned_targets(run.plan.as_ref());

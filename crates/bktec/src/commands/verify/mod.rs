@@ -8,6 +8,7 @@ mod files;
 mod missing;
 mod report_files;
 mod sections;
+mod source;
 mod text;
 mod wait;
 
@@ -18,20 +19,13 @@ use serde::Serialize;
 use test_engine_accounting::{Accounting, Accountings, Verdict};
 
 pub use self::error::VerifyError;
-use self::files::{Reported, Scope};
+use self::source::Reader;
+pub(super) use self::source::Source;
 use self::wait::Patience;
-use super::{prepare, run};
 use crate::commands::CommandError;
 use crate::exit_code;
-use crate::server_api::{AccountingOf, Client, SuiteAccess, Transport};
-use crate::settings::{ReportFiles, VerifyOutput, VerifySettings};
+use crate::settings::{VerifyOutput, VerifySettings};
 use crate::terminal::Terminal;
-
-/// Where reports and plans come from.
-pub(super) enum Source<'a> {
-    Server(SuiteAccess),
-    Files(&'a ReportFiles),
-}
 
 /// The output as JSON.
 #[derive(Serialize)]
@@ -44,15 +38,16 @@ struct Output<'a> {
 /// runner's code if it ran missing targets and failed.
 pub(super) fn verify(
     settings: &VerifySettings,
-    source: &Source<'_>,
+    source: Source<'_>,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
+    let mut reader = Reader::new(settings, source, terminal);
     let patience = Patience {
         limit: settings.wait,
         interval: settings.poll_interval,
     };
-    let read = || read(settings, source, terminal);
-    let first = wait::until_reported(patience, terminal, read)?;
+    let first = wait::until_reported(patience, terminal, || reader.read())?;
+    let first = strict(settings, first);
     print(settings.output, &first, terminal)?;
     let missing = missing::of_build(&first, settings.run_missing.as_deref());
     let Some(run) = &settings.run_missing else {
@@ -63,18 +58,11 @@ pub(super) fn verify(
         }
         return conclude(settings, &first);
     };
-    let Some(ran) = missing::run(settings, run, source, &missing, terminal)? else {
+    let Some(ran) = missing::run(&reader, run, &missing, terminal)? else {
         return conclude(settings, &first);
     };
-    let again = match (source, ran.report_file) {
-        (Source::Files(paths), Some(file)) => {
-            let mut paths = (*paths).clone();
-            paths.reports.push(file.to_string_lossy().into_owned());
-            from_files(settings, &paths)?.accountings()
-        }
-        _ => read()?,
-    };
-    let again = strict(settings, again);
+    reader.add_report(ran.report_file.as_deref());
+    let again = strict(settings, reader.read()?);
     print(settings.output, &again, terminal)?;
     let code = conclude(settings, &again)?;
     Ok(if ran.exit_code == exit_code::SUCCESS {
@@ -82,20 +70,6 @@ pub(super) fn verify(
     } else {
         ran.exit_code
     })
-}
-
-fn read(
-    settings: &VerifySettings,
-    source: &Source<'_>,
-    terminal: &Terminal,
-) -> Result<Accountings, CommandError> {
-    let accountings = match source {
-        Source::Files(paths) => from_files(settings, paths)?.accountings(),
-        Source::Server(suite) => {
-            from_server(settings, &Client::new(suite, &Transport::new(), terminal))?
-        }
-    };
-    Ok(strict(settings, accountings))
 }
 
 fn strict(settings: &VerifySettings, mut accountings: Accountings) -> Accountings {
@@ -112,36 +86,6 @@ fn conclude(settings: &VerifySettings, accountings: &Accountings) -> Result<u8, 
         append_summary(path, &text::markdown(accountings))?;
     }
     Ok(code(accountings.verdict()))
-}
-
-fn from_server(
-    settings: &VerifySettings,
-    client: &Client<'_>,
-) -> Result<Accountings, CommandError> {
-    let build = &settings.build_id;
-    let (of, what) = settings.identifier.as_ref().map_or_else(
-        || (AccountingOf::Build(build), format!("build {build:?}")),
-        |plan| (AccountingOf::Plan(plan), format!("plan {plan:?}")),
-    );
-    let accountings = client.accountings(of)?;
-    if accountings.accountings.is_empty() {
-        return Err(VerifyError::NothingKnown { what }.into());
-    }
-    Ok(accountings)
-}
-
-fn from_files(settings: &VerifySettings, paths: &ReportFiles) -> Result<Reported, CommandError> {
-    let base = prepare::working_directory()?;
-    let files = report_files::read_reports(&base, &paths.reports)?;
-    let plan = match &paths.plan_file {
-        Some(path) => Some((path.as_path(), run::read_plan_file(path, None)?)),
-        None => None,
-    };
-    let scope = Scope {
-        build_id: &settings.build_id,
-        identifier: settings.identifier.as_deref(),
-    };
-    Ok(scope.select(files, plan)?)
 }
 
 fn print(
