@@ -5,11 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what must not happen")]
 
+mod attempt;
 mod cucumber;
 mod custom;
 mod discovery;
+mod evidence;
 mod fail_fast;
 mod gotest;
+mod gotest_evidence;
 mod jest;
 mod long;
 mod names;

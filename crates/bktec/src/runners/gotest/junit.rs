@@ -26,8 +26,10 @@ pub(super) fn read(bytes: &[u8], with_reruns: bool) -> Result<ParsedResults, Par
         if is_silent(result) {
             result.remark = Some(Remark::SilentFailure);
         }
-        if let Some(crash) = crash_of(result) {
-            let package = package_of(result).unwrap_or_else(|| result.scope.to_string());
+        let package = || package_of(result).unwrap_or_else(|| result.scope.to_string());
+        if let Some((crash, package)) = crash_of(result).map(|crash| (crash, package()))
+            && !is_known(&report.shortfalls, &package)
+        {
             report.shortfalls.push(Shortfall {
                 reason: format!(
                     "the test binary of {package} did not finish ({crash}), so tests of it did \
@@ -67,9 +69,14 @@ fn fold_reruns(results: &mut Vec<TestResult<'_>>) {
     results.retain(|result| result.outcome != Outcome::Failed || !retried.contains(&key(result)));
 }
 
+fn is_known(shortfalls: &[Shortfall], package: &str) -> bool {
+    let mut packages = shortfalls.iter().filter_map(|known| known.file.as_deref());
+    packages.any(|known| known == package)
+}
+
 /// A package as a whole, in JUnit XML, which does not name the package.
 pub(super) fn is_package(result: &TestResult<'_>) -> bool {
-    result.name == PACKAGE_TEST && result.scope.is_empty() && result.outcome == Outcome::Failed
+    result.name == PACKAGE_TEST && result.outcome == Outcome::Failed
 }
 
 /// Reads the last line of `go test` for a package: `FAIL`, a tab, the package.
@@ -92,7 +99,8 @@ fn lines_of<'r>(result: &'r TestResult<'_>) -> impl Iterator<Item = &'r str> {
 fn is_silent(result: &TestResult<'_>) -> bool {
     let is_framework = |line: &str| {
         let line = line.trim();
-        line.is_empty() || line.starts_with("=== ") || line.starts_with("--- ")
+        // The message of every failure is "Failed".
+        matches!(line, "" | "Failed") || line.starts_with("=== ") || line.starts_with("--- ")
     };
     has_ended(result) && lines_of(result).all(is_framework)
 }
@@ -104,12 +112,13 @@ fn has_ended(result: &TestResult<'_>) -> bool {
 /// Why the test binary ended during this failed test, if it did.
 fn crash_of(result: &TestResult<'_>) -> Option<String> {
     let starting = |start: &str| lines_of(result).find(|line| line.starts_with(start));
-    if is_package(result) {
-        let has_normal_end = lines_of(result).any(|line| matches!(line.trim(), "PASS" | "FAIL"));
-        let exit = starting("exit status ").or_else(|| starting("signal: "));
-        return (!has_normal_end).then(|| exit.unwrap_or("the process exited early").to_owned());
-    }
     let panic = starting("panic: ").filter(|_| starting("goroutine ").is_some());
-    let exit = (!has_ended(result)).then_some("the process exited early");
-    panic.or(exit).map(str::to_owned)
+    let has_normal_end = if is_package(result) {
+        lines_of(result).any(|line| matches!(line.trim(), "PASS" | "FAIL"))
+    } else {
+        has_ended(result) && panic.is_none()
+    };
+    let exit = || starting("exit status ").or_else(|| starting("signal: "));
+    let crash = panic.or_else(exit).unwrap_or("the process exited early");
+    (!has_normal_end).then(|| crash.to_owned())
 }
