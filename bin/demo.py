@@ -259,8 +259,7 @@ class Node:
         self.seconds = None
         self.process = processes.start(
             self.name,
-            [program, "run", "--test-runner", "pytest", "--test-engine-retry-count", "1", "--upload-results",
-             "--report-dir", build["directory"] / "reports"],
+            [program, "run", "--test-runner", "pytest", "--test-engine-retry-count", "1", "--upload-results"],
             self.log, self.environment, project,
         )
 
@@ -311,9 +310,8 @@ def run_build(number, processes, program, server, python, data, expected):
 
 def verify(program, nodes):
     """Verifies that every test of a build ran, as the last step of a pipeline does, and prints it."""
-    reports = nodes[0].log.parent / "reports"
     verification = subprocess.run(
-        [str(program), "verify", "--reports", str(reports)],
+        [str(program), "verify"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=nodes[0].environment, check=False,
     )
