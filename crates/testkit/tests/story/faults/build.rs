@@ -43,6 +43,14 @@ pub(super) struct Job {
     /// Units that only this checkout has.
     pub(super) extra_units: Vec<usize>,
     pub(super) has_empty_unit: bool,
+    pub(super) has_focus: bool,
+}
+
+/// Where `bktec verify` reads what the nodes ran.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reports {
+    Files,
+    Server,
 }
 
 impl Job {
@@ -93,6 +101,12 @@ impl Job {
 
     pub(super) fn empty_unit(mut self) -> Self {
         self.has_empty_unit = true;
+        self
+    }
+
+    /// One test of the checkout has a focus, as if it had been committed.
+    pub(super) fn focus(mut self) -> Self {
+        self.has_focus = true;
         self
     }
 }
@@ -147,6 +161,9 @@ impl Build {
         }
         if job.has_empty_unit {
             self.runner.add_empty_unit(checkout.path());
+        }
+        if job.has_focus {
+            self.runner.focus_one_test(checkout.path());
         }
         let home = self.directory.path();
         let mut command = clean_command(bktec(), home);
@@ -209,10 +226,24 @@ impl Build {
             .any(|ended| ended.finished.status.code() != Some(0))
     }
 
-    /// The exit code of `bktec verify` with the reports of the nodes.
-    pub(super) fn verify(&self) -> Finished {
-        let reports = self.file("reports").to_str().unwrap().to_owned();
-        self.execute("verify", &Job::of(0).option("--reports").option(&reports))
+    pub(super) fn verify(&self, reports: Reports) -> Finished {
+        self.execute("verify", &self.verifying(reports, Job::of(0)))
+    }
+
+    /// `bktec verify --run-missing` in this checkout.
+    pub(super) fn run_missing(&self, reports: Reports, checkout: Job) -> Finished {
+        let job = self.verifying(reports, checkout).option("--run-missing");
+        self.execute("verify", &job)
+    }
+
+    fn verifying(&self, reports: Reports, job: Job) -> Job {
+        match reports {
+            Reports::Files => {
+                let directory = self.file("reports");
+                job.option("--reports").option(directory.to_str().unwrap())
+            }
+            Reports::Server => job,
+        }
     }
 
     /// The number of jobs by node, and what they printed.

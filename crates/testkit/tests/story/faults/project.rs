@@ -81,6 +81,14 @@ impl Runner {
         fs_err::write(directory.join(self.file("empty")), "").unwrap();
     }
 
+    pub(super) fn focus_one_test(self, directory: &Path) {
+        let path = directory.join(self.file("unit_3"));
+        let text = fs_err::read_to_string(&path).unwrap();
+        let focused = text.replace("it \"runs a\" do", "it \"runs a\", :focus do");
+        assert_ne!(focused, text, "{self:?} has no focus");
+        fs_err::write(path, focused).unwrap();
+    }
+
     fn unit(self, unit: usize, pause: f64) -> String {
         let template = match self {
             Self::Pytest => PYTEST_UNIT,
@@ -107,8 +115,15 @@ const CONFTEST: &str = r#"
 import os
 import signal
 
+ran_tests = False
+
 
 def record(unit, test):
+    global ran_tests
+    ran_tests = True
+    first = os.environ.get("REMOVE_FIRST")
+    if first and os.path.exists(first):
+        os.remove(first)
     with open(os.environ["RAN"], "a") as ran:
         ran.write(f"{unit} {test}\n")
 
@@ -119,13 +134,9 @@ def kill_in(unit):
         os._exit(9)
 
 
-def pytest_sessionstart(session):
-    if "REMOVE_FIRST" in os.environ and os.path.exists(os.environ["REMOVE_FIRST"]):
-        os.remove(os.environ["REMOVE_FIRST"])
-
-
 def pytest_unconfigure(config):
-    if "KILL_AT_END" in os.environ:
+    # Not when it only lists the tests.
+    if ran_tests and "KILL_AT_END" in os.environ:
         os.kill(os.getppid(), signal.SIGKILL)
 "#;
 
@@ -157,6 +168,7 @@ def kill_in(unit)
 end
 
 RSpec.configure do |config|
+  config.filter_run_when_matching :focus
   config.before(:suite) do
     first = ENV["REMOVE_FIRST"]
     File.delete(first) if first && File.exist?(first)
