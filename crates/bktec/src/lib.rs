@@ -44,7 +44,9 @@ pub use commands::main;
 /// Items for this crate's tests and benches. No compatibility promise.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::attempts::{AttemptOptions, Managed, RunEvent, RunOutcome, RunStatus, run};
+    pub use crate::attempts::{
+        AttemptOptions, Managed, RunEvent, RunOutcome, RunStatus, VerdictOptions, run,
+    };
     pub use crate::cli::command;
     pub use crate::discovery::{Pattern, walk};
     pub use crate::env_vars::{ALL, CI, NO_COLOR};

@@ -4,13 +4,13 @@
 //! the first exit code above 1, else 1 if a part exited with 1, else 0. A signal outweighs all
 //! codes.
 
-use test_engine_results::Outcome;
+use std::ops::Range;
 
 use super::NoResults;
 use crate::process::{Ended, Exit};
-use crate::runners::{Observed, ParsedResults, ResultTrust, TestKey};
+use crate::runners::{Observed, ParsedResults, ResultTrust, Shortfall, StopPolicy, TestKey};
 
-/// The exit code of most runners for failed tests. Other codes report more than a mute may excuse.
+/// The exit code of most runners for failed tests.
 pub(super) const TESTS_FAILED: i32 = 1;
 
 /// Shells and wrappers exit with 128 plus the signal that killed their child.
@@ -24,22 +24,54 @@ pub(super) struct Attempt {
     pub(super) results: AttemptResults,
 }
 
+/// The targets of a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Given {
+    /// Numbers in the index of targets.
+    pub(super) targets: Vec<usize>,
+    /// All tests of these targets were to run.
+    pub(super) is_whole: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Part {
+    pub(super) given: Given,
+    /// `None` if nothing depends on it.
+    pub(super) policy: Option<StopPolicy>,
     pub(super) exit: Exit,
     pub(super) interrupted_by: Option<i32>,
     /// `None` if it has no usable results.
-    pub(super) counts: Option<PartCounts>,
+    pub(super) results: Option<PartResults>,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PartCounts {
-    pub(super) failed: usize,
-    pub(super) muted_failed: usize,
+#[derive(Clone, Debug, Default)]
+pub(super) struct PartResults {
+    /// Its tests among those of the attempt.
+    pub(super) tests: Range<usize>,
+    pub(super) shortfalls: Vec<Shortfall>,
+    /// Why other tests may not have run.
+    pub(super) stopped_early: Option<String>,
     pub(super) has_errors_outside_tests: bool,
     /// Some results are unusable; each may be a failure.
     pub(super) has_unusable: bool,
-    pub(super) stopped_early: bool,
+    /// The runner documents its exit code for this number of failed tests.
+    pub(super) is_documented: bool,
+    /// The runner exited only because none of its tests were selected. The ledger checks that none
+    /// was expected.
+    pub(super) selected_nothing: bool,
+    /// Failed tests that are not muted; set when the attempt is added to the ledger.
+    pub(super) failed: usize,
+    /// Set when the attempt is added to the ledger.
+    pub(super) muted_failed: usize,
+}
+
+/// What the runner documents about its exit code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CodeMeaning {
+    /// It is that of the failed tests in the results.
+    pub(super) is_documented: bool,
+    /// No test was selected.
+    pub(super) selected_nothing: bool,
 }
 
 /// The results of all parts, and what shows whether they are complete.
@@ -57,6 +89,12 @@ pub(super) struct AttemptResults {
     /// Set for the first attempt; see `coverage`.
     pub(super) targets_without_results: Vec<String>,
     pub(super) has_focus: bool,
+    /// Files whose tests were all deselected.
+    pub(super) deselected: Vec<String>,
+    /// Failed tests that failed only because a subtest did.
+    pub(super) failed_by_subtest: Vec<TestKey>,
+    /// Tests with a step that has no definition.
+    pub(super) undefined: Vec<TestKey>,
     /// Planned tests are known not to have run, whatever the exit code is.
     pub(super) lacks_tests: bool,
 }
@@ -81,16 +119,12 @@ impl Attempt {
 
     /// Adds a finished part. With `is_cut_short`, others should have followed, so its exit code
     /// must not pass for that of the attempt.
-    pub(super) fn add_part(&mut self, ended: Ended, is_cut_short: bool) {
-        self.exit = worse(self.exit, ended.exit);
-        if let Some(signal) = ended.interrupted_by.filter(|_| is_cut_short) {
+    pub(super) fn add_part(&mut self, part: Part, is_cut_short: bool) {
+        self.exit = worse(self.exit, part.exit);
+        if let Some(signal) = part.interrupted_by.filter(|_| is_cut_short) {
             self.exit = Exit::Signal(signal);
         }
-        self.parts.push(Part {
-            exit: ended.exit,
-            interrupted_by: ended.interrupted_by,
-            counts: None,
-        });
+        self.parts.push(part);
     }
 
     /// Merges the results of the part added last. `retry_covers_unrun_tests`: after an early stop,
@@ -99,16 +133,30 @@ impl Attempt {
         &mut self,
         parsed: ParsedResults,
         trust: ResultTrust,
-        is_muted: impl Fn(&TestKey) -> bool,
+        meaning: CodeMeaning,
         retry_covers_unrun_tests: bool,
     ) {
-        if let Some(part) = self.parts.last_mut() {
-            part.counts = Some(PartCounts::of(&parsed, is_muted));
-        }
         let results = &mut self.results;
+        let start = results.tests.len();
         results.rules_out_retry |= trust != ResultTrust::Complete;
         results.has_focus |= parsed.has_focus;
         results.tests.extend(parsed.tests);
+        if let Some(part) = self.parts.last_mut() {
+            part.results = Some(PartResults {
+                tests: start..results.tests.len(),
+                has_errors_outside_tests: !parsed.errors_outside_tests.is_empty(),
+                has_unusable: !parsed.unusable.is_empty(),
+                is_documented: meaning.is_documented,
+                selected_nothing: meaning.selected_nothing,
+                shortfalls: parsed.shortfalls,
+                stopped_early: parsed.stopped_early.clone(),
+                failed: 0,
+                muted_failed: 0,
+            });
+        }
+        results.deselected.extend(parsed.deselected);
+        results.failed_by_subtest.extend(parsed.failed_by_subtest);
+        results.undefined.extend(parsed.undefined);
         results
             .errors_outside_tests
             .extend(parsed.errors_outside_tests);
@@ -139,24 +187,56 @@ impl Attempt {
             && !self.is_interrupted()
             && !self.parts.iter().any(|part| looks_killed(part.exit))
     }
+
+    pub(super) fn part_results(&self) -> impl Iterator<Item = &PartResults> {
+        self.parts.iter().filter_map(|part| part.results.as_ref())
+    }
 }
 
-impl PartCounts {
-    fn of(parsed: &ParsedResults, is_muted: impl Fn(&TestKey) -> bool) -> Self {
-        let failed = || {
-            parsed
-                .tests
-                .iter()
-                .filter(|test| test.outcome == Outcome::Failed)
-        };
-        let muted_failed = failed().filter(|test| is_muted(&test.key)).count();
+impl PartResults {
+    /// Nothing shows that tests failed or did not run.
+    pub(super) fn is_clean(&self) -> bool {
+        self.failed + self.muted_failed == 0
+            && self.shortfalls.is_empty()
+            && self.stopped_early.is_none()
+    }
+}
+
+impl Part {
+    pub(super) fn new(given: Given, policy: Option<StopPolicy>, ended: Ended) -> Self {
         Self {
-            failed: failed().count() - muted_failed,
-            muted_failed,
-            has_errors_outside_tests: !parsed.errors_outside_tests.is_empty(),
-            has_unusable: !parsed.unusable.is_empty(),
-            stopped_early: parsed.stopped_early.is_some(),
+            given,
+            policy,
+            exit: ended.exit,
+            interrupted_by: ended.interrupted_by,
+            results: None,
         }
+    }
+
+    /// The exit code is that of a runner that ran everything.
+    pub(super) fn ended_normally(&self) -> bool {
+        let has_documented_failures = |results: &PartResults| {
+            results.is_documented && results.failed + results.muted_failed > 0
+        };
+        match &self.results {
+            None => false,
+            Some(results) => {
+                self.exit == Exit::Code(0)
+                    || results.selected_nothing
+                    || has_documented_failures(results)
+            }
+        }
+    }
+
+    /// Whether the exit code reports nothing but failed muted tests, or that nothing was selected.
+    pub(super) fn is_excused(&self) -> bool {
+        let is_excused = |results: &PartResults| {
+            let by_mutes = results.is_documented && results.muted_failed > 0;
+            (by_mutes || results.selected_nothing)
+                && results.failed == 0
+                && !results.has_errors_outside_tests
+        };
+        self.exit == Exit::Code(0) || self.results.as_ref().is_some_and(is_excused)
     }
 }
 

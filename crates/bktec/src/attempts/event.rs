@@ -2,9 +2,22 @@
 
 use std::path::Path;
 
-use super::NoResults;
+use super::{IncompleteTarget, NoResults};
 use crate::process::{CommandLine, Exit};
 use crate::runners::RunnerError;
+
+/// What an attempt runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptKind {
+    /// All targets.
+    First,
+    /// The failed tests.
+    FailedTests,
+    /// Whole targets.
+    Targets,
+    /// Whole targets, each in a part of its own.
+    SingleTargets,
+}
 
 /// `attempt` is 0 for the first attempt, then the number of the retry. A `result_file` is set only
 /// if this part wrote it; the next part moves or removes it.
@@ -14,6 +27,7 @@ pub enum RunEvent<'a> {
         attempt: u32,
         /// The number of retries allowed.
         of: u32,
+        kind: AttemptKind,
         command: &'a CommandLine,
         parts: usize,
         /// In all parts together.
@@ -28,6 +42,7 @@ pub enum RunEvent<'a> {
     /// A part that is not the first one is about to start.
     PartStarted {
         attempt: u32,
+        kind: AttemptKind,
         /// From 2.
         part: usize,
         parts: usize,
@@ -51,6 +66,19 @@ pub enum RunEvent<'a> {
     ResultsIncomplete {
         attempt: u32,
         reasons: &'a [String],
+    },
+    /// Targets did not run to their end in this attempt or an earlier one.
+    TargetsIncomplete {
+        attempt: u32,
+        targets: &'a [IncompleteTarget],
+    },
+    /// An option was added to the user's own command.
+    FailFastOverridden {
+        option: &'a str,
+    },
+    /// The runner lists the tests of these targets, to find out whether all of them ran.
+    ListingTests {
+        targets: &'a [String],
     },
     /// Targets of the first attempt without results: they contain no tests, all their tests were
     /// deselected, or they did not run.

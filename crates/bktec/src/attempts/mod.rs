@@ -2,20 +2,25 @@
 //!
 //! These rules keep a green build honest:
 //! - A failed test passes only if the results of a retry list that very test as passed.
+//! - A failure is retried or excused only if all other tests ran as well. Otherwise whole targets
+//!   are rerun.
 //! - A result file counts only if this attempt wrote it.
 //! - An error outside the tests ends the run, and no mute excuses it.
 //!
-//! `run` starts the runner and reads result files. The rest is pure: an [`attempt::Attempt`] goes
-//! into the `ledger`, which keeps the `record` of each test, and from which the `verdict` follows.
-//! `coverage` compares results with the plan. Log lines are up to `report`; uploads and timestamps
+//! `run` starts the runner and reads result files, and `proof` lists tests. The rest is pure: an
+//! [`attempt::Attempt`] goes into the `ledger`, which keeps the `record` of each test and, with
+//! `completeness`, of each target. The `verdict` follows from both. `coverage` compares results with
+//! the plan. Log lines are up to `report`; uploads and timestamps
 //! are up to the caller, which gets a [`RunEvent`] for each step.
 
 mod attempt;
+mod completeness;
 mod coverage;
 mod event;
 mod ledger;
 mod outcome;
 mod parts;
+mod proof;
 mod record;
 mod result_file;
 mod run;
@@ -25,10 +30,11 @@ mod verdict;
 
 use test_engine_wire::{Case, TestIdentity};
 
-pub use event::RunEvent;
-pub use outcome::{RunOutcome, RunStatus};
+pub use event::{AttemptKind, RunEvent};
+pub use outcome::{IncompleteTarget, RunOutcome, RunStatus};
 pub use record::{TestRecord, UnprovenRetry};
 pub use result_file::NoResults;
+pub use verdict::VerdictOptions;
 
 use self::ledger::Ledger;
 use self::run::Run;
@@ -42,6 +48,7 @@ pub struct AttemptOptions {
     pub retry_muted: bool,
     /// A target without results, or unreadable results, fail the run.
     pub require_results: bool,
+    pub verdict: VerdictOptions,
     /// Longer command lines run in parts.
     pub capacity: Capacity,
 }
@@ -63,11 +70,15 @@ pub fn run(
     options: &AttemptOptions,
     on_event: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<RunOutcome, RunnerError> {
+    let targets = TargetLedger::new(cases, runner.naming());
     let mut run = Run {
         runner,
         cases,
         options,
-        ledger: Ledger::new(managed, TargetLedger::new(cases, runner.naming())),
+        is_stop_relevant: options.retries > 0
+            || !managed.muted.is_empty()
+            || !managed.skipped.is_empty(),
+        ledger: Ledger::new(managed, targets, options.verdict),
         on_event,
     };
     let mut may_retry = run.first_attempt()?;
@@ -77,6 +88,7 @@ pub fn run(
         }
         may_retry = run.retry(retry);
     }
+    run.prove_muted_failures();
     Ok(run.ledger.into_outcome())
 }
 

@@ -1,16 +1,24 @@
 //! The outcome of a run after its last attempt.
 
+use std::fmt;
+
 use test_engine_wire::{Statistics, TargetReport};
 
 use super::{NoResults, TestRecord, record};
 
+/// Only `Passed`, and `Unknown` if the runner exited with code 0, go with exit code 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
+    /// Outside of the tests.
     Error,
     /// No test is known to have run.
     Unknown,
     /// A test failed that is not muted.
     Failed,
+    /// It is not proven that all tests ran.
+    Incomplete,
+    /// All tests passed or are muted, but the runner failed.
+    UnexplainedExit,
     Passed,
 }
 
@@ -18,6 +26,11 @@ pub enum RunStatus {
 pub struct RunOutcome {
     /// The code to exit with, 0 to 255.
     pub exit_code: i32,
+    pub status: RunStatus,
+    /// Why the status is what it is: sentences without the full stop. Empty for failed tests.
+    pub reasons: Vec<String>,
+    /// The run passes only because the option to trust the exit code is set.
+    pub is_by_trust: bool,
     pub killed_by: Option<i32>,
     /// Sorted by key.
     pub tests: Vec<TestRecord>,
@@ -27,6 +40,10 @@ pub struct RunOutcome {
     pub no_results: Option<NoResults>,
     /// Targets without results in the first attempt, in plan order.
     pub targets_without_results: Vec<String>,
+    /// Targets that are not proven to have run to their end, in plan order.
+    pub incomplete: Vec<IncompleteTarget>,
+    /// Mutes that match tests of several files, so that they excuse none.
+    pub ambiguous_mutes: Vec<String>,
     /// Each target of the node's share, then files that ran without being planned.
     pub targets: Vec<TargetReport>,
     /// The results show a focused test, which keeps others from running.
@@ -34,18 +51,42 @@ pub struct RunOutcome {
     pub retries: u32,
 }
 
-impl RunOutcome {
-    /// An error outside the tests outweighs failed tests.
-    pub fn status(&self) -> RunStatus {
-        if !self.errors_outside_tests.is_empty() {
-            RunStatus::Error
-        } else if self.tests.is_empty() {
-            RunStatus::Unknown
-        } else if self.failed().next().is_some() {
-            RunStatus::Failed
-        } else {
-            RunStatus::Passed
+/// A target that is not proven to have run to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncompleteTarget {
+    /// `None` for all targets of the node.
+    pub target: Option<String>,
+    /// Number of tests with a result.
+    pub tests: u64,
+    pub expected_tests: Option<u64>,
+    /// A sentence without the full stop.
+    pub reason: String,
+    /// It may have run to its end, but nothing proves it.
+    pub is_unproven: bool,
+}
+
+impl fmt::Display for IncompleteTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = self.target.as_deref().unwrap_or("all targets of this node");
+        let tests = match self.tests {
+            1 => "1 test".to_owned(),
+            count => format!("{count} tests"),
+        };
+        match self.expected_tests {
+            _ if self.target.is_none() => write!(f, "{target}: {}", self.reason),
+            Some(expected) => write!(
+                f,
+                "{target}: results of {} of {expected} tests: {}",
+                self.tests, self.reason
+            ),
+            None => write!(f, "{target}: results of {tests}: {}", self.reason),
         }
+    }
+}
+
+impl RunOutcome {
+    pub fn status(&self) -> RunStatus {
+        self.status
     }
 
     /// Tests whose last outcome is failed and that are not muted.

@@ -1,11 +1,22 @@
 //! Splits command lines that are too long for the system into several. Pure.
 
 use crate::process::{Capacity, CommandLine};
+use crate::runners::StopPolicy;
+
+/// A command line, and whether a fail-fast setting may stop it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Invocation {
+    pub(super) command: CommandLine,
+    /// `None` if nothing depends on it.
+    pub(super) policy: Option<StopPolicy>,
+    /// The option that was added to override fail-fast settings.
+    pub(super) added_option: Option<String>,
+}
 
 /// A command line and the items that it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PartCommand<'i, T> {
-    pub(super) command: CommandLine,
+    pub(super) invocation: Invocation,
     pub(super) items: &'i [T],
 }
 
@@ -15,33 +26,33 @@ pub(super) struct PartCommand<'i, T> {
 pub(super) fn split<'i, T, E>(
     items: &'i [T],
     capacity: &Capacity,
-    command: &mut dyn FnMut(&[T]) -> Result<CommandLine, E>,
+    command: &mut dyn FnMut(&[T]) -> Result<Invocation, E>,
 ) -> Result<Vec<PartCommand<'i, T>>, E> {
-    let whole = command(items)?;
-    split_further(items, whole, capacity, command)
+    let invocation = command(items)?;
+    split_further(PartCommand { invocation, items }, capacity, command)
 }
 
 fn split_further<'i, T, E>(
-    items: &'i [T],
-    command_of_all: CommandLine,
+    whole: PartCommand<'i, T>,
     capacity: &Capacity,
-    command: &mut dyn FnMut(&[T]) -> Result<CommandLine, E>,
+    command: &mut dyn FnMut(&[T]) -> Result<Invocation, E>,
 ) -> Result<Vec<PartCommand<'i, T>>, E> {
-    let whole = PartCommand {
-        command: command_of_all,
-        items,
-    };
-    let parts = capacity.parts(&whole.command).min(items.len());
+    let items = whole.items;
+    let parts = capacity.parts(&whole.invocation.command).min(items.len());
     if parts < 2 {
         return Ok(vec![whole]);
     }
     let mut commands = Vec::with_capacity(parts);
-    for piece in items.chunks(items.len().div_ceil(parts)) {
-        let part = command(piece)?;
-        if part == whole.command {
+    for items in items.chunks(items.len().div_ceil(parts)) {
+        let invocation = command(items)?;
+        if invocation.command == whole.invocation.command {
             return Ok(vec![whole]);
         }
-        commands.extend(split_further(piece, part, capacity, command)?);
+        commands.extend(split_further(
+            PartCommand { invocation, items },
+            capacity,
+            command,
+        )?);
     }
     Ok(commands)
 }
@@ -54,14 +65,25 @@ mod tests {
 
     use super::*;
 
+    fn invocation(command: CommandLine) -> Invocation {
+        Invocation {
+            command,
+            policy: None,
+            added_option: None,
+        }
+    }
+
     fn commands(items: &[String], capacity: Capacity) -> Vec<CommandLine> {
-        let mut run =
-            |items: &[String]| Ok::<_, Infallible>(CommandLine::new("run", items.iter().cloned()));
+        let mut run = |items: &[String]| {
+            let command = CommandLine::new("run", items.iter().cloned());
+            Ok::<_, Infallible>(invocation(command))
+        };
         let Ok(parts) = split(items, &capacity, &mut run);
         for part in &parts {
-            assert_eq!(part.command.arguments, part.items);
+            assert_eq!(part.invocation.command.arguments, part.items);
         }
-        parts.into_iter().map(|part| part.command).collect()
+        let commands = parts.into_iter().map(|part| part.invocation.command);
+        commands.collect()
     }
 
     #[test]
@@ -72,10 +94,11 @@ mod tests {
             word: 10,
         };
         let items = ["a", "b", "c"];
-        let mut same = |_: &[&str]| Ok::<_, Infallible>(long.clone());
+        let mut same = |_: &[&str]| Ok::<_, Infallible>(invocation(long.clone()));
         let Ok(parts) = split(&items, &capacity, &mut same);
         assert_eq!(parts.len(), 1);
-        assert_eq!((&parts[0].command, parts[0].items), (&long, &items[..]));
+        assert_eq!(parts[0].invocation.command, long);
+        assert_eq!(parts[0].items, items);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! A test is identified by scope, name and path together, so a pass at one path proves nothing
 //! about a test of the same name at another. A failure stands until a retry proves the test passed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
 
 use super::Managed;
+use crate::runners::paths::file_of;
 use crate::runners::{Observed, TestKey};
 
 /// Limits the memory that the count in a report can claim.
@@ -18,6 +19,8 @@ const MAX_OWN_RETRIES: u32 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnprovenRetry {
     NotListed,
+    /// Two tests may share its scope, name and file, and the retry ran only one of them.
+    ListedLess,
     /// Listed as skipped or without an outcome.
     NotRun,
     NoResults,
@@ -28,6 +31,7 @@ impl UnprovenRetry {
     pub fn text(self) -> &'static str {
         match self {
             Self::NotListed => "the retry's results do not list it",
+            Self::ListedLess => "the retry's results list it fewer times than before",
             Self::NotRun => "the retry did not run it",
             Self::NoResults => "the retry left no usable results",
         }
@@ -46,6 +50,10 @@ pub struct TestRecord {
     pub outcome: Outcome,
     /// Why it is failed if the last attempt did not fail it.
     pub unproven: Option<UnprovenRetry>,
+    /// How often one attempt lists it at most.
+    pub copies: usize,
+    /// It has a step without a definition.
+    pub is_undefined: bool,
 }
 
 impl TestRecord {
@@ -62,16 +70,31 @@ impl TestRecord {
         self.outcome == Outcome::Passed && self.outcomes.len() > 1
     }
 
-    fn observe(&mut self, outcome: Outcome, failed_before: u32) {
-        self.outcomes.extend(outcomes(outcome, failed_before));
-        self.outcome = outcome;
+    /// `is_whole`: the retry ran all tests of its targets.
+    fn observe(&mut self, seen: &Seen, is_whole: bool) {
+        let was_failed = self.is_failed();
+        self.outcomes
+            .extend(outcomes(seen.outcome, seen.failed_before));
+        self.outcome = seen.outcome;
         self.unproven = None;
+        let lists_all = seen.copies >= self.copies || is_whole || addresses_one_test(&self.key);
+        self.copies = self.copies.max(seen.copies);
+        if was_failed && !lists_all && seen.outcome != Outcome::Failed {
+            self.keep_failed(UnprovenRetry::ListedLess);
+        }
     }
 
     fn keep_failed(&mut self, why: UnprovenRetry) {
         self.outcome = Outcome::Failed;
         self.unproven = Some(why);
     }
+}
+
+/// Whether the path is more than a file, as a line, an RSpec id or a node id is. Several results of
+/// such a test are repetitions.
+fn addresses_one_test(key: &TestKey) -> bool {
+    let path = key.path.strip_prefix("./").unwrap_or(&key.path);
+    file_of(path) != path
 }
 
 #[derive(Debug)]
@@ -81,6 +104,11 @@ pub(super) struct Record {
     pub(super) tests: Vec<TestRecord>,
     muted: TestNames,
     skipped: TestNames,
+    /// Tests that the plan mutes or skips, but whose scope and name an attempt lists in several
+    /// files: it is unknown which of them is meant.
+    ambiguous: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Tests that failed in their last attempt only because of muted subtests.
+    excused_parents: HashSet<TestKey>,
 }
 
 /// Scopes and names: the server mutes and skips tests regardless of their paths.
@@ -106,16 +134,114 @@ impl Record {
             tests: Vec::new(),
             muted: TestNames::of(managed.muted),
             skipped: TestNames::of(managed.skipped),
+            ambiguous: BTreeMap::new(),
+            excused_parents: HashSet::new(),
         }
     }
 
     pub(super) fn is_muted(&self, key: &TestKey) -> bool {
+        self.has_mute(key) || self.excused_parents.contains(key)
+    }
+
+    fn has_mute(&self, key: &TestKey) -> bool {
+        self.is_managed(key)
+            && (self.ambiguous.is_empty()
+                || !self
+                    .ambiguous
+                    .contains_key(&(key.scope.clone(), key.name.clone())))
+    }
+
+    fn is_managed(&self, key: &TestKey) -> bool {
         self.muted.contain(key) || self.skipped.contain(key)
     }
 
     pub(super) fn skipped_tests_ran(&self) -> usize {
         let tests = self.tests.iter();
         tests.filter(|test| test.ran_despite_skip()).count()
+    }
+
+    /// Finds mutes that match results of several files in one attempt, or several results without
+    /// a file. Called before the attempt is added.
+    pub(super) fn find_ambiguous_mutes(&mut self, observed: &[Observed]) {
+        if self.muted.0.is_empty() && self.skipped.0.is_empty() {
+            return;
+        }
+        let mut files: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for test in observed.iter().filter(|test| self.is_managed(&test.key)) {
+            let names = (test.key.scope.as_str(), test.key.name.as_str());
+            files
+                .entry(names)
+                .or_default()
+                .push(file_of(&test.key.path));
+        }
+        for ((scope, name), files) in files {
+            let is_same = files.iter().all(|file| *file == files[0]);
+            if !is_same || (files.len() > 1 && files[0].is_empty()) {
+                let names = (scope.to_owned(), name.to_owned());
+                let known = self.ambiguous.entry(names).or_default();
+                known.extend(files.into_iter().map(str::to_owned));
+            }
+        }
+        self.update_mutes();
+    }
+
+    /// Finds tests that failed only because of muted subtests: `TestA` because of `TestA/b`. Called
+    /// before the attempt is added.
+    pub(super) fn excuse_parents(&mut self, by_subtest: &[TestKey], observed: &[Observed]) {
+        if by_subtest.is_empty() && self.excused_parents.is_empty() {
+            return;
+        }
+        let by_subtest: HashSet<&TestKey> = by_subtest.iter().collect();
+        for test in observed {
+            self.excused_parents.remove(&test.key);
+        }
+        let own_failures: Vec<&TestKey> = observed
+            .iter()
+            .filter(|test| test.has_failed() && !by_subtest.contains(&test.key))
+            .map(|test| &test.key)
+            .collect();
+        for parent in by_subtest {
+            let is_subtest = |key: &&&TestKey| {
+                let rest = key.name.strip_prefix(&parent.name);
+                key.path == parent.path && rest.is_some_and(|rest| rest.starts_with('/'))
+            };
+            let mut subtests = own_failures.iter().filter(is_subtest).peekable();
+            if subtests.peek().is_some() && subtests.all(|key| self.has_mute(key)) {
+                self.excused_parents.insert(parent.clone());
+            }
+        }
+        self.update_mutes();
+    }
+
+    fn update_mutes(&mut self) {
+        let mut tests = std::mem::take(&mut self.tests);
+        for test in &mut tests {
+            test.muted = self.is_muted(&test.key);
+        }
+        self.tests = tests;
+    }
+
+    pub(super) fn mark_undefined(&mut self, keys: &[TestKey]) {
+        for key in keys {
+            if let Some(test) = self.find(key) {
+                test.is_undefined = true;
+            }
+        }
+    }
+
+    /// A line for each mute that excuses no test because it matches tests of several files.
+    pub(super) fn ambiguous_mutes(&self) -> Vec<String> {
+        let mutes = self.ambiguous.iter();
+        mutes
+            .map(|((scope, name), files)| {
+                let test = format!("{scope} {name}");
+                let files: Vec<&str> = files.iter().map(String::as_str).collect();
+                match files[..] {
+                    [""] => test.trim().to_owned(),
+                    _ => format!("{} [{}]", test.trim(), files.join(", ")),
+                }
+            })
+            .collect()
     }
 
     pub(super) fn add_first(&mut self, observed: Vec<Observed>) {
@@ -130,6 +256,7 @@ impl Record {
         retried: &[TestKey],
         observed: Vec<Observed>,
         unlisted: UnprovenRetry,
+        is_whole: impl Fn(&TestKey) -> bool,
     ) {
         let observed = merged(observed);
         for key in retried {
@@ -148,7 +275,7 @@ impl Record {
             match self.find(&test.key) {
                 None => new.push(self.begin(test)),
                 Some(known) => {
-                    known.observe(test.outcome, test.failed_before);
+                    known.observe(&test, is_whole(&test.key));
                     if !ran {
                         known.keep_failed(UnprovenRetry::NotRun);
                     }
@@ -164,18 +291,21 @@ impl Record {
         found.ok().and_then(|index| self.tests.get_mut(index))
     }
 
-    fn begin(&self, observed: Observed) -> TestRecord {
-        let Observed {
+    fn begin(&self, seen: Seen) -> TestRecord {
+        let Seen {
             key,
             outcome,
             failed_before,
-        } = observed;
+            copies,
+        } = seen;
         TestRecord {
             muted: self.is_muted(&key),
             to_be_skipped: self.skipped.contain(&key),
             outcomes: outcomes(outcome, failed_before).collect(),
             outcome,
             unproven: None,
+            copies,
+            is_undefined: false,
             key,
         }
     }
@@ -196,21 +326,37 @@ fn outcomes(last: Outcome, failed_before: u32) -> impl Iterator<Item = Outcome> 
     std::iter::repeat_n(Outcome::Failed, before).chain([last])
 }
 
+/// All results of one test in one attempt.
+struct Seen {
+    key: TestKey,
+    outcome: Outcome,
+    failed_before: u32,
+    copies: usize,
+}
+
 /// Sorts by key and merges duplicates. A test that an attempt lists more than once, because it was
 /// repeated or because two tests share a key, is failed if it failed once.
-fn merged(mut observed: Vec<Observed>) -> Vec<Observed> {
+fn merged(mut observed: Vec<Observed>) -> Vec<Seen> {
     observed.sort_by(|one, other| one.key.cmp(&other.key));
-    observed.dedup_by(|again, known| {
-        let is_same = again.key == known.key;
-        if is_same && severity(again.outcome) > severity(known.outcome) {
-            known.outcome = again.outcome;
+    let mut all: Vec<Seen> = Vec::with_capacity(observed.len());
+    for test in observed {
+        match all.last_mut().filter(|last| last.key == test.key) {
+            Some(last) => {
+                last.copies += 1;
+                last.failed_before = last.failed_before.max(test.failed_before);
+                if severity(test.outcome) > severity(last.outcome) {
+                    last.outcome = test.outcome;
+                }
+            }
+            None => all.push(Seen {
+                key: test.key,
+                outcome: test.outcome,
+                failed_before: test.failed_before,
+                copies: 1,
+            }),
         }
-        if is_same {
-            known.failed_before = known.failed_before.max(again.failed_before);
-        }
-        is_same
-    });
-    observed
+    }
+    all
 }
 
 fn severity(outcome: Outcome) -> u8 {
@@ -243,178 +389,4 @@ pub(super) fn statistics(tests: &[TestRecord]) -> Statistics {
 }
 
 #[cfg(test)]
-mod tests {
-    use Outcome::{Failed, Passed, Skipped, Unknown};
-
-    use super::*;
-    use crate::runners::testing::{identity, key};
-
-    fn seen(tests: &[(&str, Outcome)]) -> Vec<Observed> {
-        tests
-            .iter()
-            .map(|(name, outcome)| Observed::new(key("S", name, "p"), *outcome))
-            .collect()
-    }
-
-    fn muted(names: &[&str]) -> Vec<TestIdentity> {
-        let names = names.iter();
-        names
-            .map(|name| identity("S", name, "elsewhere:3"))
-            .collect()
-    }
-
-    fn outcome_of<'r>(record: &'r Record, name: &str) -> &'r TestRecord {
-        let wanted = key("S", name, "p");
-        let mut tests = record.tests.iter();
-        tests.find(|test| test.key == wanted).unwrap()
-    }
-
-    fn retried(managed: Managed<'_>, first: &[(&str, Outcome)], retry: Vec<Observed>) -> Record {
-        let mut record = Record::new(managed);
-        record.add_first(seen(first));
-        let failed = record.failed(false);
-        record.add_retry(&failed, retry, UnprovenRetry::NotListed);
-        record
-    }
-
-    #[test]
-    fn a_failure_stands_unless_a_retry_passes() {
-        let names = ["fixed", "gone", "skipped", "unknown", "still"];
-        let retry = [
-            ("fixed", Passed),
-            ("skipped", Skipped),
-            ("unknown", Unknown),
-            ("still", Failed),
-        ];
-        let first = names.map(|name| (name, Failed));
-        let record = retried(Managed::default(), &first, seen(&retry));
-        assert!(outcome_of(&record, "fixed").passed_on_retry());
-        for (name, unproven) in [
-            ("gone", Some(UnprovenRetry::NotListed)),
-            ("skipped", Some(UnprovenRetry::NotRun)),
-            ("unknown", Some(UnprovenRetry::NotRun)),
-            ("still", None),
-        ] {
-            let test = outcome_of(&record, name);
-            assert!(test.is_failed(), "{name}");
-            assert_eq!(test.unproven, unproven, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_pass_at_another_path_proves_nothing() {
-        let elsewhere = Observed::new(key("S", "t", "other"), Passed);
-        let record = retried(Managed::default(), &[("t", Failed)], vec![elsewhere]);
-        assert!(outcome_of(&record, "t").is_failed());
-        assert_eq!(record.tests.len(), 2);
-    }
-
-    #[test]
-    fn a_retry_ignores_skips_of_tests_it_did_not_retry() {
-        let retry = seen(&[("t", Passed), ("u", Skipped), ("v", Skipped)]);
-        let record = retried(Managed::default(), &[("t", Failed), ("u", Passed)], retry);
-        assert_eq!(outcome_of(&record, "u").outcomes, [Passed]);
-        assert_eq!(record.tests.len(), 2);
-    }
-
-    #[test]
-    fn a_test_that_fails_only_in_a_retry_fails_the_run() {
-        let retry = seen(&[("t", Passed), ("u", Failed)]);
-        let record = retried(Managed::default(), &[("t", Failed), ("u", Passed)], retry);
-        assert!(outcome_of(&record, "u").is_failed());
-    }
-
-    #[test]
-    fn a_test_listed_twice_is_failed_if_it_failed_once() {
-        for order in [[Failed, Passed], [Passed, Failed]] {
-            let mut record = Record::new(Managed::default());
-            record.add_first(seen(&order.map(|outcome| ("t", outcome))));
-            assert!(outcome_of(&record, "t").is_failed());
-            assert_eq!(outcome_of(&record, "t").outcomes.len(), 1);
-        }
-    }
-
-    #[test]
-    fn retries_by_the_runner_are_attempts() {
-        let own_retries = |outcome, failed_before| Observed {
-            failed_before,
-            ..Observed::new(key("S", "t", "p"), outcome)
-        };
-        let mut record = Record::new(Managed::default());
-        record.add_first(vec![own_retries(Passed, 2)]);
-        let test = outcome_of(&record, "t");
-        assert_eq!(test.outcomes, [Failed, Failed, Passed]);
-        assert!(test.passed_on_retry());
-
-        let mut record = Record::new(Managed::default());
-        record.add_first(vec![own_retries(Failed, 1)]);
-        let failed = record.failed(false);
-        record.add_retry(
-            &failed,
-            vec![own_retries(Passed, 1)],
-            UnprovenRetry::NotListed,
-        );
-        let test = outcome_of(&record, "t");
-        assert_eq!(test.outcomes, [Failed, Failed, Failed, Passed]);
-        assert!(test.passed_on_retry());
-    }
-
-    #[test]
-    fn mutes_by_scope_and_name() {
-        let mut record = Record::new(Managed {
-            muted: &muted(&["t"]),
-            skipped: &[],
-        });
-        record.add_first(seen(&[("t", Failed), ("u", Failed)]));
-        assert_eq!(record.failed(false), [key("S", "u", "p")]);
-        assert_eq!(record.failed(true).len(), 2);
-    }
-
-    #[test]
-    fn mutes_skipped_tests_that_ran() {
-        let mut record = Record::new(Managed {
-            muted: &[],
-            skipped: &muted(&["t", "u", "v"]),
-        });
-        record.add_first(seen(&[("t", Failed), ("u", Skipped), ("w", Passed)]));
-        assert_eq!(record.failed(false), []);
-        assert_eq!(record.skipped_tests_ran(), 1);
-        assert!(outcome_of(&record, "t").ran_despite_skip());
-        assert!(!outcome_of(&record, "u").ran_despite_skip());
-        assert!(!outcome_of(&record, "w").muted);
-    }
-
-    #[test]
-    fn counts_each_test_once() {
-        let first = [
-            ("first", Passed),
-            ("later", Failed),
-            ("never", Failed),
-            ("mp", Passed),
-            ("mf", Failed),
-            ("ms", Skipped),
-            ("s", Skipped),
-        ];
-        let managed = Managed {
-            muted: &muted(&["mp", "mf", "ms"]),
-            skipped: &[],
-        };
-        let record = retried(
-            managed,
-            &first,
-            seen(&[("later", Passed), ("never", Failed)]),
-        );
-        assert_eq!(
-            statistics(&record.tests),
-            Statistics {
-                total: 7,
-                passed_on_first_run: 1,
-                passed_on_retry: 1,
-                muted_passed: 1,
-                muted_failed: 1,
-                failed: 1,
-                skipped: 2,
-            }
-        );
-    }
-}
+mod tests;

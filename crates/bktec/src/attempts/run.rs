@@ -2,9 +2,11 @@
 
 use test_engine_wire::Case;
 
-use super::attempt::{Attempt, AttemptResults, stops_attempt};
+use super::attempt::{Attempt, AttemptResults, CodeMeaning, Given, Part, stops_attempt};
 use super::coverage::Coverage;
-use super::ledger::Ledger;
+use super::event::AttemptKind;
+use super::ledger::{Ledger, Retry};
+use super::parts::{Invocation, PartCommand};
 use super::result_file::ResultFile;
 use super::{AttemptOptions, NoResults, RunEvent, parts};
 use crate::process::{self, CommandLine, Exit};
@@ -14,19 +16,37 @@ pub(super) struct Run<'r> {
     pub(super) runner: &'r dyn Runner,
     pub(super) cases: &'r [Case],
     pub(super) options: &'r AttemptOptions,
+    /// Whether it matters that a fail-fast setting stops the runner: failures may be retried or
+    /// excused.
+    pub(super) is_stop_relevant: bool,
     pub(super) ledger: Ledger<'r>,
     pub(super) on_event: &'r mut dyn FnMut(RunEvent<'_>),
+}
+
+/// Creates the command that runs some items; `None` if the runner cannot.
+type MakeCommand<'f, T> = dyn Fn(&[T]) -> Result<Option<CommandLine>, RunnerError> + 'f;
+
+/// The commands of an attempt.
+struct Commands {
+    kind: AttemptKind,
+    parts: Vec<(Invocation, Given)>,
+    /// What the attempt runs, in number: targets or tests.
+    targets: usize,
 }
 
 impl Run<'_> {
     /// Returns whether failed tests may be retried.
     pub(super) fn first_attempt(&mut self) -> Result<bool, RunnerError> {
-        let capacity = &self.options.capacity;
-        let commands = parts::split(self.cases, capacity, &mut |part| self.runner.command(part))?;
+        let commands = Commands {
+            kind: AttemptKind::First,
+            parts: self.whole(self.cases, &|cases| self.runner.command(cases).map(Some))?,
+            targets: self.cases.len(),
+        };
+        if let Some(option) = commands.option_added_to(self.runner) {
+            (self.on_event)(RunEvent::FailFastOverridden { option });
+        }
         let mut attempt = Attempt::new();
-        let parts = commands.into_iter().map(|part| (part.command, part.items));
-        let parts: Vec<(CommandLine, &[Case])> = parts.collect();
-        self.run_parts(0, &parts, self.cases.len(), &mut attempt)?;
+        self.run_parts(0, &commands, &mut attempt)?;
         self.check_coverage(&mut attempt.results);
         self.ledger.add_first(attempt);
         let count = self.ledger.record.skipped_tests_ran();
@@ -36,20 +56,17 @@ impl Run<'_> {
         Ok(self.conclude(0))
     }
 
-    /// Retries the tests that are still failed. Returns whether another retry may follow.
+    /// Retries what is left. Returns whether another retry may follow.
     pub(super) fn retry(&mut self, number: u32) -> bool {
-        let failed = self.ledger.record.failed(self.options.retry_muted);
-        if failed.is_empty() {
+        let Some(retry) = self.ledger.next_retry(self.options.retry_muted) else {
             return false;
-        }
-        let retried = match self.retry_commands(&failed) {
-            Ok(commands) if commands.is_empty() => return false,
+        };
+        let retried = match self.retry_commands(&retry) {
+            Ok(commands) if commands.parts.is_empty() => return false,
             Ok(commands) => {
                 let mut attempt = Attempt::new();
-                let parts = commands.into_iter().map(|command| (command, &[][..]));
-                let parts: Vec<(CommandLine, &[Case])> = parts.collect();
-                let started = self.run_parts(number, &parts, failed.len(), &mut attempt);
-                self.ledger.add_retry(attempt, &failed);
+                let started = self.run_parts(number, &commands, &mut attempt);
+                self.ledger.add_retry(attempt, &retry);
                 let may_retry = self.conclude(number);
                 started.map(|()| may_retry)
             }
@@ -61,16 +78,108 @@ impl Run<'_> {
         })
     }
 
-    /// Empty if this runner cannot retry.
-    fn retry_commands(&self, failed: &[TestKey]) -> Result<Vec<CommandLine>, RunnerError> {
-        let commands = parts::split(failed, &self.options.capacity, &mut |part| {
-            let command = self.runner.retry_command(part, self.cases);
-            command.map_err(Some)?.ok_or(None)
+    /// Without parts if this runner cannot retry.
+    fn retry_commands(&self, retry: &Retry) -> Result<Commands, RunnerError> {
+        let targets = match retry {
+            Retry::Tests(failed) => return self.test_commands(failed),
+            Retry::Targets { targets, .. } => targets,
+        };
+        let index = &self.ledger.targets.index;
+        let cases: Vec<Case> = targets
+            .iter()
+            .map(|&number| index.targets[number].case.clone())
+            .collect();
+        let rerun = |cases: &[Case]| self.runner.rerun_command(cases);
+        let is_single = self.runner.reruns_targets_one_by_one();
+        let parts = if is_single {
+            let mut parts = Vec::new();
+            for case in cases.chunks(1) {
+                parts.extend(self.whole(case, &rerun)?);
+            }
+            parts
+        } else {
+            self.whole(&cases, &rerun)?
+        };
+        Ok(Commands {
+            kind: if is_single {
+                AttemptKind::SingleTargets
+            } else {
+                AttemptKind::Targets
+            },
+            parts,
+            targets: cases.len(),
+        })
+    }
+
+    fn test_commands(&self, failed: &[TestKey]) -> Result<Commands, RunnerError> {
+        let parts = self.split(failed, &|part| self.runner.retry_command(part, self.cases))?;
+        let parts = parts.into_iter().map(|part| {
+            let given = Given {
+                targets: self.ledger.targets.of_tests(part.items),
+                is_whole: self.runner.retry_runs_whole_targets(part.items, self.cases),
+            };
+            (part.invocation, given)
         });
-        match commands {
+        Ok(Commands {
+            kind: AttemptKind::FailedTests,
+            parts: parts.collect(),
+            targets: failed.len(),
+        })
+    }
+
+    /// The commands that run all tests of these targets.
+    fn whole(
+        &self,
+        cases: &[Case],
+        command: &MakeCommand<'_, Case>,
+    ) -> Result<Vec<(Invocation, Given)>, RunnerError> {
+        let parts = self.split(cases, command)?;
+        let parts = parts.into_iter().map(|part| {
+            let given = Given {
+                targets: self.ledger.targets.of_cases(part.items),
+                is_whole: true,
+            };
+            (part.invocation, given)
+        });
+        Ok(parts.collect())
+    }
+
+    /// Empty if `command` returns `None`.
+    fn split<'i, T>(
+        &self,
+        items: &'i [T],
+        command: &MakeCommand<'_, T>,
+    ) -> Result<Vec<PartCommand<'i, T>>, RunnerError> {
+        let parts = parts::split(items, &self.options.capacity, &mut |items| {
+            let command = command(items).map_err(Some)?.ok_or(None)?;
+            Ok(self.invocation(command))
+        });
+        match parts {
             Err(Some(why)) => Err(why),
-            Err(None) => Ok(Vec::new()),
-            Ok(parts) => Ok(parts.into_iter().map(|part| part.command).collect()),
+            parts => Ok(parts.unwrap_or_default()),
+        }
+    }
+
+    fn invocation(&self, command: CommandLine) -> Invocation {
+        if !self.is_stop_relevant {
+            return Invocation {
+                command,
+                policy: None,
+                added_option: None,
+            };
+        }
+        let before = command.clone();
+        let (command, policy) = self.runner.override_fail_fast(command);
+        let mut words = command.arguments.iter().zip(&before.arguments);
+        let added_option = (command.arguments.len() > before.arguments.len()).then(|| {
+            let differs = words.position(|(after, before)| after != before);
+            let at = differs.unwrap_or(before.arguments.len());
+            command.arguments[at].clone()
+        });
+        Invocation {
+            added_option,
+            policy: Some(policy),
+            command,
         }
     }
 
@@ -78,40 +187,26 @@ impl Run<'_> {
     fn run_parts(
         &mut self,
         number: u32,
-        commands: &[(CommandLine, &[Case])],
-        targets: usize,
+        commands: &Commands,
         attempt: &mut Attempt,
     ) -> Result<(), RunnerError> {
         let runner = self.runner;
         let execution_env = runner.execution_env();
-        let mut rest = commands.iter();
-        while let Some((command, cases)) = rest.next() {
+        let mut rest = commands.parts.iter();
+        while let Some((invocation, given)) = rest.next() {
+            let command = &invocation.command;
+            runner.prepare_attempt();
             let file = runner
                 .result_path()
                 .map(|path| ResultFile::expect(&execution_env.directory, path, command));
-            let part = commands.len() - rest.len();
-            (self.on_event)(if part == 1 {
-                RunEvent::AttemptStarted {
-                    attempt: number,
-                    of: self.options.retries,
-                    command,
-                    parts: commands.len(),
-                    targets,
-                }
-            } else {
-                RunEvent::PartStarted {
-                    attempt: number,
-                    part,
-                    parts: commands.len(),
-                    command,
-                    targets,
-                }
-            });
+            let part = commands.parts.len() - rest.len();
+            (self.on_event)(commands.started(number, self.options.retries, part, command));
             let ended = process::run(command, execution_env, runner.output())?;
             let is_cut_short = stops_attempt(ended) && rest.len() > 0;
-            attempt.add_part(ended, is_cut_short);
+            let policy = invocation.policy.clone();
+            attempt.add_part(Part::new(given.clone(), policy, ended), is_cut_short);
             if !stops_attempt(ended) {
-                self.ledger.targets.add_end(cases);
+                self.ledger.targets.add_end(given);
             }
             let is_last = is_cut_short || rest.len() == 0;
             let fresh = file.as_ref().filter(|file| file.is_fresh());
@@ -149,12 +244,11 @@ impl Run<'_> {
         attempt: &mut Attempt,
     ) {
         match self.read(exit, file) {
-            Ok((parsed, trust)) => {
+            Ok((meaning, parsed, trust)) => {
                 // What a retry leaves out is still failed. What the first attempt leaves out is
                 // not.
                 let covers_unrun_tests = number > 0 || self.runner.retries_whole_targets();
-                let is_muted = |key: &TestKey| self.ledger.record.is_muted(key);
-                attempt.add_results(parsed, trust, is_muted, covers_unrun_tests);
+                attempt.add_results(parsed, trust, meaning, covers_unrun_tests);
             }
             Err(why) => {
                 if why.is_unexpected() {
@@ -172,7 +266,7 @@ impl Run<'_> {
         &self,
         exit: Exit,
         file: Option<&ResultFile>,
-    ) -> Result<(ParsedResults, ResultTrust), NoResults> {
+    ) -> Result<(CodeMeaning, ParsedResults, ResultTrust), NoResults> {
         let code = match exit {
             Exit::Signal(signal) => return Err(NoResults::Killed { signal }),
             Exit::Code(code) => code,
@@ -186,7 +280,15 @@ impl Run<'_> {
         }
         let bytes = file.read(code)?;
         match self.runner.read(&bytes, self.cases) {
-            Ok(parsed) => Ok((parsed, trust)),
+            Ok(mut parsed) => {
+                self.runner.add_evidence(&mut parsed, code);
+                let failed = parsed.tests.iter().filter(|test| test.has_failed());
+                let meaning = CodeMeaning {
+                    is_documented: self.runner.reports_failed_tests(code, failed.count()),
+                    selected_nothing: self.runner.selected_nothing(code, &parsed),
+                };
+                Ok((meaning, parsed, trust))
+            }
             Err(error) => Err(NoResults::Invalid {
                 path: file.path.clone(),
                 error,
@@ -217,8 +319,15 @@ impl Run<'_> {
         if !files.is_empty() {
             (self.on_event)(RunEvent::UnplannedFilesRan { files: &files });
         }
-        let required = (requires_results && !targets.is_empty()).then(|| {
-            let (missing, all) = (targets.len(), self.ledger.targets.index.targets.len());
+        let index = &self.ledger.targets.index;
+        let deselected = self.ledger.targets.of_paths(&results.deselected);
+        let is_deselected = |target: &&&str| {
+            let mut deselected = deselected.iter().copied();
+            deselected.any(|number| index.targets[number].value == **target)
+        };
+        let missing = targets.len() - targets.iter().filter(is_deselected).count();
+        let required = (requires_results && missing > 0).then(|| {
+            let all = index.targets.len();
             format!("results are required, and {missing} of {all} targets have none")
         });
         results.targets_without_results = targets.into_iter().map(str::to_owned).collect();
@@ -237,6 +346,51 @@ impl Run<'_> {
         if !errors.is_empty() {
             (self.on_event)(RunEvent::ErrorsOutsideTests { attempt, errors });
         }
+        let targets = self.ledger.targets.incomplete();
+        if !targets.is_empty() {
+            (self.on_event)(RunEvent::TargetsIncomplete {
+                attempt,
+                targets: &targets,
+            });
+        }
         last.allows_retry()
+    }
+}
+
+impl Commands {
+    /// The option that was added to a command of the user's own.
+    fn option_added_to(&self, runner: &dyn Runner) -> Option<&str> {
+        let mut added = self.parts.iter().map(|(invocation, _)| invocation);
+        let added = added.find_map(|invocation| invocation.added_option.as_deref());
+        added.filter(|_| runner.has_custom_command())
+    }
+
+    fn started<'c>(
+        &self,
+        attempt: u32,
+        of: u32,
+        part: usize,
+        command: &'c CommandLine,
+    ) -> RunEvent<'c> {
+        let (kind, parts, targets) = (self.kind, self.parts.len(), self.targets);
+        if part == 1 {
+            RunEvent::AttemptStarted {
+                attempt,
+                of,
+                kind,
+                command,
+                parts,
+                targets,
+            }
+        } else {
+            RunEvent::PartStarted {
+                attempt,
+                kind,
+                part,
+                parts,
+                command,
+                targets,
+            }
+        }
     }
 }

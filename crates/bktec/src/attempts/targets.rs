@@ -10,6 +10,7 @@ use crate::runners::{Naming, TestKey, target};
 /// A distinct target of the node's share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'c> {
+    pub(super) case: &'c Case,
     pub(super) value: &'c str,
     /// Number of tests that are expected of it, if known.
     pub(super) expected: Option<u64>,
@@ -68,7 +69,11 @@ impl<'c> TargetIndex<'c> {
             let last = last_part(name);
             self.by_last_part.entry(last).or_default().push(number);
         }
-        self.targets.push(Target { value, expected });
+        self.targets.push(Target {
+            case,
+            value,
+            expected,
+        });
     }
 
     pub(super) fn of_case(&self, case: &Case) -> Option<usize> {
@@ -79,7 +84,8 @@ impl<'c> TargetIndex<'c> {
     pub(super) fn of_test(&self, key: &TestKey) -> Vec<usize> {
         let mut found = self.of_path(&key.path);
         if found.is_empty() && self.naming == Naming::RunnerSpecific {
-            found.extend(self.by_end(&key.path).or_else(|| self.by_end(&key.scope)));
+            let by_end = || self.by_end(&key.path).or_else(|| self.by_end(&key.scope));
+            found.extend(self.by_start(&key.path).or_else(by_end));
         }
         found
     }
@@ -109,6 +115,15 @@ impl<'c> TargetIndex<'c> {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// The target that an identifier of a part of it begins with.
+    fn by_start(&self, path: &str) -> Option<usize> {
+        let path = without_dot_slash(path);
+        let is_separator = |(_, c): &(usize, char)| !c.is_alphanumeric() && !"_-./".contains(*c);
+        let mut ends = path.char_indices().rev().filter(is_separator);
+        ends.find_map(|(at, _)| self.by_name.get(&path[..at]))
+            .copied()
     }
 
     /// The only target that ends with this name, or that is the end of it: reports may shorten a
@@ -162,6 +177,8 @@ mod tests {
     #[case(&["test_a.py"], "backend/test_a.py::test_b", &[0])]
     #[case(&["a.js", "test/a.js"], "/build/app/test/a.js", &[1])]
     #[case(&["a.js", "test/a.js"], "test/a.js", &[1])]
+    #[case(&["lib/Cart", "lib/CartItem"], "lib/CartItem#price", &[1])]
+    #[case(&["test"], "test_b.py", &[])]
     #[case(&["a.rb"], "b.rb", &[])]
     #[case(&["a.rb"], "", &[])]
     fn finds_the_targets_of_a_path(

@@ -1,260 +1,221 @@
-//! The exit code of the whole run. Pure.
+//! The status and the exit code of the whole run. Pure.
 //!
-//! It is the runner's own, with three exceptions:
-//! - A last exit code 1 that failed muted tests explain in full becomes 0.
-//! - A successful retry does not excuse a failure that it did not disprove: the failing exit code
-//!   stands.
-//! - If planned tests are known not to have run, 0 becomes 1.
+//! One function decides both: the exit code is 0 if and only if nothing is wrong. Otherwise it is
+//! the runner's own failing code, or 1 if the runner reported success.
 
 use test_engine_results::Outcome;
 
-use super::attempt::{Attempt, Part, TESTS_FAILED};
+use super::attempt::{Attempt, Part, PartResults, TESTS_FAILED};
+use super::outcome::{IncompleteTarget, RunStatus};
 use super::record::TestRecord;
 use crate::exit_code::SIGNAL_BASE;
-use crate::process::Exit;
+use crate::process::{Exit, signal_name};
 
-pub(super) fn exit_code(attempts: &[Attempt], tests: &[TestRecord]) -> i32 {
-    let lacks_tests = attempts.iter().any(|attempt| attempt.results.lacks_tests);
-    match by_exit_codes(attempts, tests) {
-        0 if lacks_tests => TESTS_FAILED,
-        code => code,
-    }
+/// What the verdict follows from.
+#[derive(Debug)]
+pub(super) struct Evidence<'e> {
+    /// In order; at least one.
+    pub(super) attempts: &'e [Attempt],
+    pub(super) tests: &'e [TestRecord],
+    pub(super) incomplete: &'e [IncompleteTarget],
+    pub(super) options: VerdictOptions,
 }
 
-fn by_exit_codes(attempts: &[Attempt], tests: &[TestRecord]) -> i32 {
-    let Some(last) = attempts.last() else {
-        return 0;
-    };
-    let code = match last.exit {
-        Exit::Signal(signal) => return i32::from(SIGNAL_BASE).saturating_add(signal),
-        Exit::Code(code) => code,
-    };
-    let is_proven = !may_hide_failures(attempts, last, tests)
-        && !tests.iter().any(|test| test.is_failed() && !test.muted);
-    match code {
-        0 if is_proven => 0,
-        0 => last_failing_code(attempts),
-        TESTS_FAILED if is_proven && !last.is_interrupted() && is_explained(last) => 0,
-        _ => code,
-    }
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VerdictOptions {
+    /// Failures in the results do not count if the runner exits with code 0.
+    pub trust_exit_code: bool,
+    /// Results may be missing or incomplete if the runner exits with code 0, and a mute excuses a
+    /// failure even if nothing proves that all tests ran.
+    pub allow_missing_results: bool,
 }
 
-/// Whether a test may have failed, or not have run, without being recorded as failed.
-fn may_hide_failures(attempts: &[Attempt], last: &Attempt, tests: &[TestRecord]) -> bool {
-    let any = |attempt: &Attempt, flag: fn(&super::attempt::PartCounts) -> bool| {
-        attempt
-            .parts
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) status: RunStatus,
+    pub(super) exit_code: i32,
+    /// Sentences without the full stop; empty unless the status needs an explanation.
+    pub(super) reasons: Vec<String>,
+    /// The run passes only because of `trust_exit_code`.
+    pub(super) is_by_trust: bool,
+}
+
+impl Evidence<'_> {
+    pub(super) fn verdict(&self) -> Verdict {
+        let (status, reasons) = self.status();
+        let code = self.failing_code();
+        let is_failure = match status {
+            RunStatus::Passed => false,
+            RunStatus::Unknown => self.attempts.last().is_some_and(|last| {
+                matches!(last.exit, Exit::Signal(_)) || !last.parts.iter().all(Part::is_excused)
+            }),
+            _ => true,
+        };
+        let is_by_trust = self.options.trust_exit_code
+            && code == 0
+            && matches!(status, RunStatus::Failed | RunStatus::Error)
+            && !self.lacks_tests();
+        if is_by_trust {
+            return Verdict {
+                status: RunStatus::Passed,
+                exit_code: 0,
+                reasons,
+                is_by_trust,
+            };
+        }
+        let exit_code = match code {
+            _ if !is_failure => 0,
+            0 => TESTS_FAILED,
+            code => code,
+        };
+        Verdict {
+            status,
+            exit_code,
+            reasons,
+            is_by_trust,
+        }
+    }
+
+    fn status(&self) -> (RunStatus, Vec<String>) {
+        let Some(last) = self.attempts.last() else {
+            return (RunStatus::Unknown, Vec::new());
+        };
+        let errors = self.errors();
+        if !errors.is_empty() {
+            return (RunStatus::Error, errors);
+        }
+        let mut reasons: Vec<String> = self
+            .incomplete
             .iter()
-            .filter_map(|part| part.counts.as_ref())
-            .any(flag)
-    };
-    // An early stop of an attempt that was retried nevertheless is made up for by the retry.
-    attempts.iter().any(|attempt| any(attempt, |counts| counts.has_unusable))
-        || any(last, |counts| counts.stopped_early)
-        // A test without an outcome may not have run, so no mute of another test excuses it.
-        || tests.iter().any(|test| test.outcome == Outcome::Unknown)
-}
+            .map(IncompleteTarget::to_string)
+            .collect();
+        let has_gaps = !reasons.is_empty();
+        reasons.extend(self.missing_results(last));
+        reasons.extend(self.incomplete_results(last));
+        // A failing exit code says all there is.
+        if self.tests.is_empty() && !has_gaps && (last.exit != Exit::Code(0) || reasons.is_empty())
+        {
+            return (RunStatus::Unknown, Vec::new());
+        }
+        if self
+            .tests
+            .iter()
+            .any(|test| test.is_failed() && !test.muted)
+        {
+            return (RunStatus::Failed, Vec::new());
+        }
+        if !reasons.is_empty() {
+            return (RunStatus::Incomplete, reasons);
+        }
+        match unexplained_exit(last) {
+            Some(reason) => (RunStatus::UnexplainedExit, vec![reason]),
+            None => (RunStatus::Passed, Vec::new()),
+        }
+    }
 
-/// The exit code that a successful last attempt fails to disprove. 0 if no attempt failed: a runner
-/// that always exits with 0 has the last word.
-fn last_failing_code(attempts: &[Attempt]) -> i32 {
-    let failing = attempts
-        .iter()
-        .rev()
-        .find_map(|attempt| match attempt.exit {
-            Exit::Code(0) | Exit::Signal(_) => None,
-            Exit::Code(code) => Some(code),
-        });
-    failing.unwrap_or(0)
-}
+    /// Each error outside the tests once.
+    fn errors(&self) -> Vec<String> {
+        let mut errors: Vec<String> = Vec::new();
+        for error in self
+            .attempts
+            .iter()
+            .flat_map(|attempt| &attempt.results.errors_outside_tests)
+        {
+            if !errors.contains(error) {
+                errors.push(error.clone());
+            }
+        }
+        errors
+    }
 
-/// Whether failed muted tests are all that is wrong with the attempt.
-fn is_explained(attempt: &Attempt) -> bool {
-    let by_mutes = |part: &Part| {
-        part.counts.is_some_and(|counts| {
-            counts.muted_failed > 0 && counts.failed == 0 && !counts.has_errors_outside_tests
+    /// Whether planned tests are known not to have run, which no exit code excuses.
+    fn lacks_tests(&self) -> bool {
+        let mut attempts = self.attempts.iter();
+        attempts.any(|attempt| attempt.results.lacks_tests) || !self.incomplete.is_empty()
+    }
+
+    fn missing_results(&self, last: &Attempt) -> Option<String> {
+        if let Exit::Signal(signal) = last.exit {
+            return Some(format!(
+                "The runner was killed by signal {signal} ({}), so some tests may not have run",
+                signal_name(signal)
+            ));
+        }
+        let why = last.results.no_results.as_ref()?;
+        let is_allowed = self.options.allow_missing_results && self.failing_code() == 0;
+        (why.is_unexpected() && !is_allowed).then(|| why.to_string())
+    }
+
+    /// Why a test may have failed, or not have run, without being recorded as failed.
+    fn incomplete_results(&self, last: &Attempt) -> Option<String> {
+        let any =
+            |attempt: &Attempt, flag: fn(&PartResults) -> bool| attempt.part_results().any(flag);
+        let has_failing_code = self.failing_code() != 0;
+        let is_strict = has_failing_code || !self.options.allow_missing_results;
+        let with_unusable = self
+            .attempts
+            .iter()
+            .find(|attempt| any(attempt, |results| results.has_unusable));
+        if let Some(attempt) = with_unusable.filter(|_| is_strict) {
+            let reason = attempt.results.incomplete.first();
+            let reason = reason.map_or("", |reason| reason.trim());
+            return Some(format!("The result file is incomplete: {reason}"));
+        }
+        // An early stop of an attempt that was retried nevertheless is made up for by the retry.
+        if has_failing_code && any(last, |results| results.stopped_early.is_some()) {
+            let reason = last.results.incomplete.last();
+            return reason
+                .cloned()
+                .or_else(|| Some("The runner stopped early".to_owned()));
+        }
+        let unknown = self
+            .tests
+            .iter()
+            .filter(|test| test.outcome == Outcome::Unknown);
+        let unknown = unknown.count();
+        (has_failing_code && unknown > 0).then(|| {
+            let tests = if unknown == 1 {
+                "test has"
+            } else {
+                "tests have"
+            };
+            format!("{unknown} {tests} no outcome, so they may not have run")
         })
+    }
+
+    /// The last failing code of an attempt; 0 if none failed.
+    fn failing_code(&self) -> i32 {
+        let codes = self
+            .attempts
+            .iter()
+            .rev()
+            .map(|attempt| match attempt.exit {
+                Exit::Code(code) => code,
+                Exit::Signal(signal) => i32::from(SIGNAL_BASE).saturating_add(signal),
+            });
+        codes.into_iter().find(|&code| code != 0).unwrap_or(0)
+    }
+}
+
+fn unexplained_exit(last: &Attempt) -> Option<String> {
+    let Exit::Code(code) = last.exit else {
+        return None;
     };
-    attempt.parts.iter().all(|part| match part.exit {
-        Exit::Code(0) => true,
-        Exit::Code(TESTS_FAILED) => by_mutes(part),
-        _ => false,
+    if code == 0 {
+        return None;
+    }
+    let signal = last.parts.iter().find_map(|part| part.interrupted_by);
+    if let Some(signal) = signal {
+        return Some(format!(
+            "{} arrived while the tests ran, so some tests may not have run",
+            signal_name(signal)
+        ));
+    }
+    let is_excused = last.parts.iter().all(Part::is_excused);
+    (!is_excused).then(|| {
+        format!("The runner exited with code {code}, which no failed test explains; see its output")
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::super::attempt::{PartCounts, stops_attempt};
-    use super::*;
-    use crate::process::Ended;
-    use crate::runners::testing::key;
-
-    /// An attempt or part: exit code (negative: signal), failures that are not muted, muted
-    /// failures, and flags: `e` error outside tests, `g` unusable results, `i` interrupted, `s`
-    /// stopped early, `u` no usable results.
-    type Short<'s> = (i32, usize, usize, &'s str);
-
-    fn attempt(parts: &[Short<'_>]) -> Attempt {
-        let mut attempt = Attempt::new();
-        for &(code, failed, muted_failed, flags) in parts {
-            let counts = PartCounts {
-                failed,
-                muted_failed,
-                has_errors_outside_tests: flags.contains('e'),
-                has_unusable: flags.contains('g'),
-                stopped_early: flags.contains('s'),
-            };
-            let exit = if code < 0 {
-                Exit::Signal(-code)
-            } else {
-                Exit::Code(code)
-            };
-            let ended = Ended {
-                exit,
-                interrupted_by: flags.contains('i').then_some(15),
-            };
-            attempt.add_part(ended, false);
-            attempt.parts.last_mut().unwrap().counts = (!flags.contains('u')).then_some(counts);
-        }
-        attempt
-    }
-
-    /// Attempts of one part each.
-    fn attempts(shorts: &[Short<'_>]) -> Vec<Attempt> {
-        shorts.iter().map(|short| attempt(&[*short])).collect()
-    }
-
-    fn tests(failed: usize, muted_failed: usize) -> Vec<TestRecord> {
-        let test = |muted: bool, index: usize| TestRecord {
-            key: key("S", &format!("{muted} {index}"), ""),
-            muted,
-            to_be_skipped: false,
-            outcomes: vec![Outcome::Failed],
-            outcome: Outcome::Failed,
-            unproven: None,
-        };
-        (0..failed)
-            .map(|index| test(false, index))
-            .chain((0..muted_failed).map(|index| test(true, index)))
-            .collect()
-    }
-
-    #[rstest]
-    // The runner's own code stands.
-    #[case(&[(0, 0, 0, "")], 0, 0, 0)]
-    #[case(&[(1, 2, 0, "")], 2, 0, 1)]
-    #[case(&[(7, 0, 0, "u")], 0, 0, 7)]
-    #[case(&[(0, 1, 0, "")], 1, 0, 0)]
-    #[case(&[(0, 0, 0, "e")], 0, 0, 0)]
-    // Muted failures explain exit code 1, and nothing else does.
-    #[case(&[(1, 0, 2, "")], 0, 2, 0)]
-    #[case(&[(1, 1, 2, "")], 1, 2, 1)]
-    #[case(&[(1, 0, 0, "")], 0, 0, 1)]
-    #[case(&[(2, 0, 2, "")], 0, 2, 2)]
-    #[case(&[(1, 0, 2, "e")], 0, 2, 1)]
-    #[case(&[(1, 0, 2, "g")], 0, 2, 1)]
-    #[case(&[(1, 0, 2, "i")], 0, 2, 1)]
-    #[case(&[(1, 0, 2, "s")], 0, 2, 1)]
-    #[case(&[(1, 0, 0, "u")], 0, 0, 1)]
-    // Retries that disprove all failures.
-    #[case(&[(1, 2, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
-    #[case(&[(1, 2, 0, ""), (1, 1, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
-    #[case(&[(3, 2, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
-    #[case(&[(1, 1, 1, ""), (0, 0, 0, "")], 0, 1, 0)]
-    #[case(&[(1, 1, 1, ""), (1, 0, 1, "")], 0, 1, 0)]
-    // Successful retries that prove too little.
-    #[case(&[(1, 2, 0, ""), (0, 0, 0, "")], 1, 0, 1)]
-    #[case(&[(3, 2, 0, ""), (0, 0, 0, "u")], 2, 0, 3)]
-    #[case(&[(1, 1, 0, "g"), (0, 0, 0, "")], 0, 0, 1)]
-    #[case(&[(1, 1, 0, "s"), (0, 0, 0, "")], 0, 0, 0)]
-    #[case(&[(1, 1, 1, "s"), (1, 0, 1, "s")], 0, 1, 1)]
-    #[case(&[(3, 2, 0, ""), (2, 2, 0, ""), (0, 0, 0, "")], 1, 0, 2)]
-    #[case(&[(0, 2, 0, ""), (0, 0, 0, "")], 1, 0, 0)]
-    // Retries that break are never excused by mutes.
-    #[case(&[(1, 1, 0, ""), (4, 0, 0, "u")], 1, 0, 4)]
-    #[case(&[(1, 0, 1, ""), (1, 0, 0, "u")], 0, 1, 1)]
-    #[case(&[(1, 0, 1, ""), (1, 0, 1, "e")], 0, 1, 1)]
-    #[case(&[(1, 1, 1, ""), (1, 0, 1, "")], 1, 1, 1)]
-    // Signals.
-    #[case(&[(-15, 0, 0, "u")], 0, 0, 143)]
-    #[case(&[(1, 1, 0, ""), (-9, 0, 0, "u")], 1, 0, 137)]
-    fn follows_from_exit_codes_and_results(
-        #[case] attempts: &[Short<'_>],
-        #[case] failed: usize,
-        #[case] muted_failed: usize,
-        #[case] expected: i32,
-    ) {
-        let tests = tests(failed, muted_failed);
-        assert_eq!(exit_code(&self::attempts(attempts), &tests), expected);
-    }
-
-    #[rstest]
-    #[case(&[(0, 0, 0, ""), (0, 0, 0, "")], 0, 0, 0)]
-    #[case(&[(1, 1, 0, ""), (0, 0, 0, "")], 1, 0, 1)]
-    #[case(&[(0, 0, 0, ""), (1, 1, 0, "")], 1, 0, 1)]
-    // The first code above 1 wins.
-    #[case(&[(1, 1, 0, ""), (3, 0, 0, "u"), (2, 0, 0, "u")], 1, 0, 3)]
-    #[case(&[(3, 0, 0, "u"), (1, 1, 0, "")], 1, 0, 3)]
-    #[case(&[(1, 0, 1, ""), (-9, 0, 0, "u")], 0, 1, 137)]
-    // Mutes explain their own part, not another.
-    #[case(&[(1, 0, 1, ""), (1, 0, 1, "")], 0, 2, 0)]
-    #[case(&[(1, 0, 1, ""), (0, 0, 0, "")], 0, 1, 0)]
-    #[case(&[(1, 0, 1, ""), (1, 0, 0, "")], 0, 1, 1)]
-    #[case(&[(1, 0, 1, ""), (1, 0, 0, "u")], 0, 1, 1)]
-    #[case(&[(1, 0, 1, ""), (2, 0, 0, "u")], 0, 1, 2)]
-    #[case(&[(1, 0, 1, ""), (1, 0, 1, "g")], 0, 2, 1)]
-    fn parts_are_as_bad_as_the_worst_of_them(
-        #[case] parts: &[Short<'_>],
-        #[case] failed: usize,
-        #[case] muted_failed: usize,
-        #[case] expected: i32,
-    ) {
-        let tests = tests(failed, muted_failed);
-        assert_eq!(exit_code(&[attempt(parts)], &tests), expected);
-    }
-
-    #[test]
-    fn an_attempt_that_was_cut_short_never_passes() {
-        let ended = Ended {
-            exit: Exit::Code(0),
-            interrupted_by: Some(15),
-        };
-        assert!(stops_attempt(ended));
-        for (is_cut_short, code) in [(false, 0), (true, 143)] {
-            let mut attempt = Attempt::new();
-            attempt.add_part(ended, is_cut_short);
-            assert_eq!(exit_code(&[attempt], &[]), code);
-        }
-    }
-
-    #[rstest]
-    #[case(&[(0, 0, 0, "")], 0, 1)]
-    #[case(&[(1, 0, 1, "")], 1, 1)]
-    #[case(&[(7, 0, 0, "u")], 0, 7)]
-    #[case(&[(-9, 0, 0, "u")], 0, 137)]
-    fn a_run_that_lacks_tests_never_passes(
-        #[case] attempts: &[Short<'_>],
-        #[case] muted_failed: usize,
-        #[case] expected: i32,
-    ) {
-        let mut attempts = self::attempts(attempts);
-        attempts[0]
-            .results
-            .add_missing(["a.rb did not run".to_owned()]);
-        assert_eq!(exit_code(&attempts, &tests(0, muted_failed)), expected);
-    }
-
-    #[test]
-    fn a_muted_failure_does_not_excuse_tests_that_did_not_run() {
-        let mut tests = tests(0, 2);
-        tests[1].muted = false;
-        tests[1].outcome = Outcome::Unknown;
-        let (muted, passed) = ((1, 0, 1, ""), (0, 0, 0, ""));
-        assert_eq!(exit_code(&attempts(&[muted]), &tests), 1);
-        assert_eq!(exit_code(&attempts(&[muted, passed]), &tests), 1);
-        tests[1].outcome = Outcome::Passed;
-        assert_eq!(exit_code(&attempts(&[muted]), &tests), 0);
-    }
-}
+mod tests;

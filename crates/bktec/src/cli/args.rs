@@ -242,6 +242,17 @@ pub struct RunArgs {
         help_heading = "Test runner"
     )]
     pub fail_on_missing_results: Opt<bool>,
+    /// Accept missing or incomplete results after exit code 0, and mutes without proof that all
+    /// tests ran
+    #[arg(
+        long,
+        env = var::BUILDKITE_TEST_ENGINE_ALLOW_MISSING_RESULTS,
+        help_heading = "Test runner"
+    )]
+    pub allow_missing_results: Opt<bool>,
+    /// Pass if the runner exits with code 0, whatever its results say
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_TRUST_EXIT_CODE, help_heading = "Test runner")]
+    pub trust_exit_code: Opt<bool>,
     /// Report the job's failure to Buildkite before the job ends
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_PROMISE_FAILURE, help_heading = "Test Engine")]
     pub promise_failure: Opt<bool>,

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use test_engine_results::Outcome;
 use test_engine_wire::Statistics;
 
-use crate::attempts::{RunEvent, RunOutcome, RunStatus, TestRecord, UnprovenRetry};
+use crate::attempts::{
+    AttemptKind, IncompleteTarget, RunEvent, RunOutcome, RunStatus, TestRecord, UnprovenRetry,
+};
 use crate::process::Exit;
 
 pub const SCHEMA_VERSION: u32 = 1;
@@ -35,6 +37,9 @@ pub enum Event {
         attempt: u32,
         of: u32,
         parts: usize,
+        /// It runs all tests of its targets, not only failed tests.
+        #[serde(default)]
+        whole_targets: bool,
         /// Quoted for a POSIX shell.
         command: String,
     },
@@ -67,6 +72,16 @@ pub enum Event {
     ResultsIncomplete {
         attempt: u32,
         reasons: Vec<String>,
+    },
+    TargetsIncomplete {
+        attempt: u32,
+        targets: Vec<IncompleteTargetFields>,
+    },
+    FailFastOverridden {
+        option: String,
+    },
+    ListingTests {
+        targets: Vec<String>,
     },
     TargetsWithoutResults {
         targets: Vec<String>,
@@ -124,6 +139,16 @@ pub struct PlanReady {
     pub skipped: usize,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncompleteTargetFields {
+    /// `None` for all targets of the node.
+    pub target: Option<String>,
+    /// Number of tests with a result.
+    pub tests: u64,
+    pub expected_tests: Option<u64>,
+    pub reason: String,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitFields {
     /// `None` if a signal killed the command.
@@ -160,6 +185,8 @@ pub enum RunResult {
     Passed,
     /// A test failed that is not muted.
     Failed,
+    /// An error outside the tests, tests that did not run, or an exit code that no failed test
+    /// explains.
     Error,
     /// No test is known to have run.
     Unknown,
@@ -170,7 +197,7 @@ pub enum RunResult {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFinished {
     pub result: RunResult,
-    /// Of `bktec`; may be a failure although `result` is passed.
+    /// Of `bktec`; 0 if the result is passed, and not 0 if it is failed or error.
     pub exit_code: u8,
     pub killed_by: Option<i32>,
     pub retries: u32,
@@ -193,6 +220,7 @@ impl From<&RunEvent<'_>> for Event {
             RunEvent::AttemptStarted {
                 attempt,
                 of,
+                kind,
                 command,
                 parts,
                 ..
@@ -200,6 +228,7 @@ impl From<&RunEvent<'_>> for Event {
                 attempt,
                 of,
                 parts,
+                whole_targets: kind != AttemptKind::FailedTests,
                 command: command.to_string(),
             },
             RunEvent::PartStarted {
@@ -242,6 +271,16 @@ impl From<&RunEvent<'_>> for Event {
                 attempt,
                 reasons: reasons.to_vec(),
             },
+            RunEvent::TargetsIncomplete { attempt, targets } => Self::TargetsIncomplete {
+                attempt,
+                targets: targets.iter().map(IncompleteTargetFields::from).collect(),
+            },
+            RunEvent::FailFastOverridden { option } => Self::FailFastOverridden {
+                option: option.to_owned(),
+            },
+            RunEvent::ListingTests { targets } => Self::ListingTests {
+                targets: targets.to_vec(),
+            },
             RunEvent::TargetsWithoutResults { targets } => Self::TargetsWithoutResults {
                 targets: owned(targets),
             },
@@ -256,6 +295,17 @@ impl From<&RunEvent<'_>> for Event {
             RunEvent::RetryImpossible { why } => Self::RetryImpossible {
                 reason: why.to_string(),
             },
+        }
+    }
+}
+
+impl From<&IncompleteTarget> for IncompleteTargetFields {
+    fn from(target: &IncompleteTarget) -> Self {
+        Self {
+            target: target.target.clone(),
+            tests: target.tests,
+            expected_tests: target.expected_tests,
+            reason: target.reason.clone(),
         }
     }
 }
@@ -285,7 +335,9 @@ pub fn of_outcome(outcome: &RunOutcome, exit_code: u8) -> impl Iterator<Item = E
         result: match outcome.status() {
             RunStatus::Passed => RunResult::Passed,
             RunStatus::Failed => RunResult::Failed,
-            RunStatus::Error => RunResult::Error,
+            RunStatus::Error | RunStatus::Incomplete | RunStatus::UnexplainedExit => {
+                RunResult::Error
+            }
             RunStatus::Unknown => RunResult::Unknown,
         },
         exit_code,

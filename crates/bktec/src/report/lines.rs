@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::attempts::{NoResults, RunEvent};
+use crate::attempts::{AttemptKind, NoResults, RunEvent};
 use crate::process::{CommandLine, Exit, signal_name};
 
 /// Begins the header of every retry; scripts look for it.
@@ -20,25 +20,27 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
         RunEvent::AttemptStarted {
             attempt,
             of,
+            kind,
             command,
             parts,
             targets,
         } => {
-            let started = started(1, *parts, command, *targets);
-            match attempt {
-                0 => started,
-                _ => format!(
-                    "+++ {ATTEMPT_MARK} {attempt} of {of} to retry failing tests\n{started}"
-                ),
-            }
+            let started = started(*kind, (1, *parts), command, *targets);
+            let purpose = match kind {
+                AttemptKind::First => return Some(started),
+                AttemptKind::FailedTests => "retry failing tests",
+                AttemptKind::Targets | AttemptKind::SingleTargets => "rerun whole targets",
+            };
+            format!("+++ {ATTEMPT_MARK} {attempt} of {of} to {purpose}\n{started}")
         }
         RunEvent::PartStarted {
+            kind,
             part,
             parts,
             command,
             targets,
             ..
-        } => started(*part, *parts, command, *targets),
+        } => started(*kind, (*part, *parts), command, *targets),
         RunEvent::AttemptFinished {
             exit: Exit::Signal(signal),
             ..
@@ -58,6 +60,24 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
         | RunEvent::AttemptFinished { .. }
         | RunEvent::TargetsWithoutResults { .. } => return None,
         RunEvent::ResultsUnreadable { why, .. } => unreadable(why),
+        RunEvent::TargetsIncomplete { targets, .. } => {
+            let lines: Vec<String> = targets.iter().map(ToString::to_string).collect();
+            format!(
+                "⚠️ It is not proven that all tests of these targets ran:\n{}",
+                listed(&lines)
+            )
+        }
+        RunEvent::FailFastOverridden { option } => format!(
+            "Added {option} to the test command: after an early stop, neither retries nor mutes \
+             would make up for the tests that did not run."
+        ),
+        RunEvent::ListingTests { targets } => format!(
+            "Listing the tests of {} to find out whether all of them ran.",
+            match targets {
+                [target] => target.clone(),
+                targets => format!("{} targets", targets.len()),
+            }
+        ),
         RunEvent::UnplannedFilesRan { files } => format!(
             "⚠️ These files also ran although they are not in the plan: the runner treats each \
              path as a substring match. Other nodes may run them as well:\n{}",
@@ -105,7 +125,12 @@ pub fn long_command(event: &RunEvent<'_>) -> Option<String> {
         .then_some(text)
 }
 
-fn started(part: usize, parts: usize, command: &CommandLine, targets: usize) -> String {
+fn started(
+    kind: AttemptKind,
+    (part, parts): (usize, usize),
+    command: &CommandLine,
+    targets: usize,
+) -> String {
     let mut text = command.to_string();
     if let Some((end, _)) = text.char_indices().nth(MAX_COMMAND_LENGTH) {
         text.truncate(end);
@@ -117,10 +142,15 @@ fn started(part: usize, parts: usize, command: &CommandLine, targets: usize) -> 
     if parts < 2 {
         return text;
     }
-    format!(
-        "The command line is longer than the system allows, so this attempt runs in {parts} parts. \
-         Part {part} of {parts}:\n{text}"
-    )
+    let reason = if kind == AttemptKind::SingleTargets {
+        "The runner may stop at a failed test, so each target runs by itself.".to_owned()
+    } else {
+        format!(
+            "The command line is longer than the system allows, so this attempt runs in {parts} \
+             parts."
+        )
+    };
+    format!("{reason} Part {part} of {parts}:\n{text}")
 }
 
 fn listed(items: &[impl AsRef<str>]) -> String {
@@ -147,6 +177,7 @@ mod tests {
         let first = RunEvent::AttemptStarted {
             attempt: 0,
             of: 2,
+            kind: AttemptKind::First,
             command: &command,
             parts: 1,
             targets: 1,
@@ -155,6 +186,7 @@ mod tests {
         let retry = RunEvent::AttemptStarted {
             attempt: 1,
             of: 2,
+            kind: AttemptKind::FailedTests,
             command: &command,
             parts: 1,
             targets: 1,
@@ -171,6 +203,7 @@ mod tests {
         let command = CommandLine::new("pytest", files);
         let event = RunEvent::PartStarted {
             attempt: 0,
+            kind: AttemptKind::First,
             part: 2,
             parts: 3,
             command: &command,

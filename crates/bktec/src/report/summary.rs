@@ -9,7 +9,10 @@ use comfy_table::{CellAlignment, Table};
 use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
 
-use crate::attempts::{NoResults, RunOutcome, RunStatus, TestRecord};
+use crate::attempts::{IncompleteTarget, NoResults, RunOutcome, RunStatus, TestRecord};
+
+const TRUST_OPTION: &str = "--trust-exit-code";
+const ALLOW_OPTION: &str = "--allow-missing-results";
 
 /// Targets without results that are listed; the events have all of them.
 const MAX_TARGETS: usize = 100;
@@ -36,6 +39,16 @@ pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<Strin
         let _ = writeln!(text, "\n{}", table(&outcome.statistics()));
         list_tests(&mut text, outcome, context);
     }
+    list(
+        &mut text,
+        "Not proven that all tests of these targets ran",
+        shortened(outcome.incomplete.iter().map(ToString::to_string)),
+    );
+    list(
+        &mut text,
+        "Muted tests with the same name in different files, so none of them is muted",
+        outcome.ambiguous_mutes.clone(),
+    );
     list(
         &mut text,
         "No results for these files (all tests skipped or deselected, or they did not run)",
@@ -67,7 +80,17 @@ fn list_tests(text: &mut String, outcome: &RunOutcome, context: &ReportContext<'
     list(
         text,
         &format!("Skipped by {runner}"),
-        tests(|test| test.outcome == Outcome::Skipped, line_of),
+        tests(
+            |test| test.outcome == Outcome::Skipped,
+            |test| {
+                let reason = if test.is_undefined {
+                    ": undefined, not run"
+                } else {
+                    ""
+                };
+                format!("{}{reason}", line_of(test))
+            },
+        ),
     );
     let skipped = context.skipped_by_engine.iter();
     list(
@@ -86,13 +109,15 @@ fn list_tests(text: &mut String, outcome: &RunOutcome, context: &ReportContext<'
 }
 
 fn targets_without_results(outcome: &RunOutcome) -> Vec<String> {
-    let targets = &outcome.targets_without_results;
+    shortened(outcome.targets_without_results.iter().cloned())
+}
+
+fn shortened(targets: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let more = targets.len().saturating_sub(MAX_TARGETS);
     let mut lines: Vec<String> = targets
-        .iter()
         .take(MAX_TARGETS)
-        .map(|target| named("", target, ""))
+        .map(|target| named("", &target, ""))
         .collect();
-    let more = targets.len() - lines.len();
     if more > 0 {
         lines.push(format!("… and {more} more"));
     }
@@ -107,18 +132,25 @@ fn has_result(outcome: &RunOutcome, skipped: &TestIdentity) -> bool {
 }
 
 fn status_line(outcome: &RunOutcome) -> Option<String> {
-    Some(match outcome.status() {
+    Some(match outcome.status {
         RunStatus::Unknown => return None,
-        RunStatus::Error => {
-            let errors = &outcome.errors_outside_tests;
-            let first = errors.first().map_or("", |error| error.trim());
-            let more = match errors.len() {
+        RunStatus::Error | RunStatus::Incomplete | RunStatus::UnexplainedExit => {
+            let first = outcome.reasons.first().map_or("", |reason| reason.trim());
+            let more = match outcome.reasons.len() {
                 0 | 1 => String::new(),
                 count => format!(" (and {} more)", count - 1),
             };
             format!("🚨 {first}{more}")
         }
         RunStatus::Failed => "❌ Some tests failed.".to_owned(),
+        RunStatus::Passed if outcome.is_by_trust => format!(
+            "✅ Build passed, because the runner exited with code 0 and {TRUST_OPTION} is set: {}.",
+            match (outcome.failed().count(), outcome.reasons.first()) {
+                (_, Some(error)) => error.trim().to_owned(),
+                (1, None) => "1 test failed".to_owned(),
+                (count, None) => format!("{count} tests failed"),
+            }
+        ),
         RunStatus::Passed if outcome.tests.iter().any(TestRecord::is_failed) => {
             "✅ Build passed. Some muted tests failed.".to_owned()
         }
@@ -126,27 +158,34 @@ fn status_line(outcome: &RunOutcome) -> Option<String> {
     })
 }
 
-/// Why the status of the tests is not the status of the run.
+/// More about the status, if anything.
 fn remark(outcome: &RunOutcome) -> Option<String> {
-    let passed = outcome.status() == RunStatus::Passed;
-    if let Some(signal) = outcome.killed_by {
+    if let Some(signal) = outcome
+        .killed_by
+        .filter(|_| outcome.status == RunStatus::Failed)
+    {
         return Some(format!(
             "🚨 The runner was killed by signal {signal}, so some tests may not have run."
         ));
     }
-    match &outcome.no_results {
-        None | Some(NoResults::NotConfigured) => {}
-        Some(why) if passed => {
-            return Some(format!("⚠️ Results of other tests are missing: {why}"));
-        }
-        Some(_) => {}
+    let is_unproven = |target: &IncompleteTarget| target.is_unproven;
+    if outcome.status == RunStatus::Incomplete && outcome.incomplete.iter().any(is_unproven) {
+        return Some(format!(
+            "hint: call the runner itself in the test command, so that bktec can override its \
+             fail-fast settings, or accept this with {ALLOW_OPTION}"
+        ));
     }
-    (passed && outcome.exit_code != 0).then(|| {
-        format!(
-            "🚨 The runner nevertheless exited with code {}; see its output.",
-            outcome.exit_code
-        )
-    })
+    match (&outcome.no_results, outcome.status) {
+        (None | Some(NoResults::NotConfigured), _) => None,
+        (Some(why), RunStatus::Passed) => {
+            Some(format!("⚠️ Results of other tests are missing: {why}"))
+        }
+        (Some(why), RunStatus::Incomplete) if why.is_unexpected() => Some(format!(
+            "hint: {ALLOW_OPTION} accepts missing and incomplete results of a runner that exits \
+             with code 0"
+        )),
+        _ => None,
+    }
 }
 
 fn table(counts: &Statistics) -> String {
@@ -208,203 +247,4 @@ fn named(scope: &str, name: &str, path: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attempts::UnprovenRetry;
-    use crate::runners::testing::{identity, key};
-
-    fn test(name: &str, muted: bool, outcomes: &[Outcome]) -> TestRecord {
-        TestRecord {
-            key: key("Group", name, "a.rb[1:1]"),
-            muted,
-            to_be_skipped: false,
-            outcomes: outcomes.to_vec(),
-            outcome: *outcomes.last().unwrap(),
-            unproven: None,
-        }
-    }
-
-    fn outcome(tests: Vec<TestRecord>) -> RunOutcome {
-        RunOutcome {
-            exit_code: 0,
-            killed_by: None,
-            tests,
-            errors_outside_tests: Vec::new(),
-            no_results: None,
-            targets_without_results: Vec::new(),
-            targets: Vec::new(),
-            has_focus: false,
-            retries: 0,
-        }
-    }
-
-    const CONTEXT: ReportContext<'_> = ReportContext {
-        runner: "rspec",
-        skipped_by_engine: &[],
-    };
-
-    #[test]
-    fn lists_every_kind_of_test() {
-        use Outcome::{Failed, Passed, Skipped};
-        let mut vanished = test("vanished", false, &[Failed]);
-        vanished.unproven = Some(UnprovenRetry::NotListed);
-        let outcome = outcome(vec![
-            test("b fails", false, &[Failed, Failed]),
-            test("a fails", false, &[Failed]),
-            vanished,
-            test("flaky", false, &[Failed, Passed]),
-            test("fine", false, &[Passed]),
-            test("muted", true, &[Failed]),
-            test("muted too", true, &[Passed]),
-            test("line\nbreak", false, &[Skipped]),
-        ]);
-        let context = ReportContext {
-            runner: "rspec",
-            skipped_by_engine: &[identity("S", "left out", "s.rb:3")],
-        };
-        insta::assert_snapshot!(report(&outcome, &context).unwrap(), @"
-        +++ ========== Buildkite Test Engine Report  ==========
-        ❌ Some tests failed.
-
-        | Result  |              | Tests |
-        |---------|--------------|-------|
-        | Passed  | on first run |     1 |
-        | Passed  | on retry     |     1 |
-        | Muted   | passed       |     1 |
-        | Muted   | failed       |     1 |
-        | Failed  |              |     3 |
-        | Skipped |              |     1 |
-        | Total   |              |     8 |
-
-        +++ Muted Tests:
-        - Group muted [a.rb[1:1]] (failed)
-        - Group muted too [a.rb[1:1]] (passed)
-
-        +++ Failed Tests:
-        - Group a fails [a.rb[1:1]]
-        - Group b fails [a.rb[1:1]]
-        - Group vanished [a.rb[1:1]]: the retry's results do not list it
-
-        +++ Skipped by rspec:
-        - Group line⏎break [a.rb[1:1]]
-
-        +++ Skipped by Test Engine:
-        - S left out [s.rb:3]
-        ");
-    }
-
-    #[test]
-    fn lists_skipped_tests_by_what_skipped_them() {
-        let to_be_skipped = |name: &str, outcomes: &[Outcome]| {
-            let mut test = test(name, true, outcomes);
-            test.to_be_skipped = true;
-            test
-        };
-        let outcome = outcome(vec![
-            to_be_skipped("ran", &[Outcome::Failed]),
-            to_be_skipped("left out by the runner", &[Outcome::Skipped]),
-            test("muted", true, &[Outcome::Passed]),
-        ]);
-        let skipped = ["ran", "left out by the runner", "left out"];
-        let skipped = skipped.map(|name| identity("Group", name, ""));
-        let context = ReportContext {
-            runner: "jest",
-            skipped_by_engine: &skipped,
-        };
-        let text = report(&outcome, &context).unwrap();
-        let lists = text.split_once("\n\n+++ ").unwrap().1;
-        insta::assert_snapshot!(lists, @r"
-        Muted Tests:
-        - Group muted [a.rb[1:1]] (passed)
-
-        +++ Skipped by jest:
-        - Group left out by the runner [a.rb[1:1]]
-
-        +++ Skipped by Test Engine:
-        - Group left out
-
-        +++ Skipped by Test Engine, but run by jest, so treated as muted:
-        - Group ran [a.rb[1:1]] (failed)
-        ");
-    }
-
-    #[test]
-    fn lists_targets_without_results() {
-        let mut outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
-        outcome.targets_without_results = (0..101).map(|index| format!("{index:03}.rb")).collect();
-        let text = report(&outcome, &CONTEXT).unwrap();
-        let heading = "\n+++ No results for these files (all tests skipped or deselected, or they \
-                       did not run):\n";
-        let (_, list) = text.split_once(heading).unwrap();
-        assert!(list.starts_with("- 000.rb\n- 001.rb\n"), "{list}");
-        assert!(list.ends_with("- 099.rb\n- … and 1 more"), "{list}");
-    }
-
-    #[test]
-    fn a_passed_run_with_unreadable_results_has_a_remark() {
-        let mut outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
-        outcome.no_results = Some(NoResults::NotAFile { path: "out".into() });
-        let text = report(&outcome, &CONTEXT).unwrap();
-        assert!(
-            text.contains("⚠️ Results of other tests are missing: out is not a regular file"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_passed_run_has_no_lists() {
-        let outcome = outcome(vec![test("fine", false, &[Outcome::Passed])]);
-        insta::assert_snapshot!(report(&outcome, &CONTEXT).unwrap(), @"
-        +++ ========== Buildkite Test Engine Report  ==========
-        ✅ All tests passed.
-
-        | Result  |              | Tests |
-        |---------|--------------|-------|
-        | Passed  | on first run |     1 |
-        | Passed  | on retry     |     0 |
-        | Muted   | passed       |     0 |
-        | Muted   | failed       |     0 |
-        | Failed  |              |     0 |
-        | Skipped |              |     0 |
-        | Total   |              |     1 |
-        ");
-    }
-
-    #[test]
-    fn status_lines() {
-        use Outcome::{Failed, Passed};
-        let first_lines = |outcome: &RunOutcome| {
-            let text = report(outcome, &CONTEXT).unwrap();
-            text.lines()
-                .skip(1)
-                .take_while(|line| !line.is_empty())
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
-        let muted = outcome(vec![test("t", true, &[Failed])]);
-        assert_eq!(
-            first_lines(&muted),
-            "✅ Build passed. Some muted tests failed."
-        );
-        let mut error = outcome(vec![test("t", false, &[Passed])]);
-        error.errors_outside_tests = vec!["cannot load x\n".to_owned(), "y".to_owned()];
-        assert_eq!(first_lines(&error), "🚨 cannot load x (and 1 more)");
-        let mut odd = outcome(vec![test("t", false, &[Passed])]);
-        odd.exit_code = 2;
-        assert_eq!(
-            first_lines(&odd),
-            "✅ All tests passed.\n🚨 The runner nevertheless exited with code 2; see its output."
-        );
-    }
-
-    #[test]
-    fn without_tests_only_targets_without_results_are_listed() {
-        let mut outcome = outcome(Vec::new());
-        assert_eq!(report(&outcome, &CONTEXT), None);
-        outcome.targets_without_results = vec!["a.rb".to_owned()];
-        insta::assert_snapshot!(report(&outcome, &CONTEXT).unwrap(), @r"
-        +++ No results for these files (all tests skipped or deselected, or they did not run):
-        - a.rb
-        ");
-    }
-}
+mod tests;

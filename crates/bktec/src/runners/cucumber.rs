@@ -15,9 +15,10 @@ use super::fail_fast::FailFast;
 use super::paths::collapse_into_files;
 use super::{
     Definition, Features, ParsedResults, Result, Runner, RunnerBase, RunnerError, RunnerSettings,
-    Shortfall, TestKey, targets,
+    Shortfall, StopPolicy, TestKey, targets,
 };
 use crate::command_template::CommandTemplate;
+use crate::process::CommandLine;
 
 pub(super) static DEFINITION: Definition = Definition {
     features: Features {
@@ -94,6 +95,19 @@ impl Runner for Cucumber {
                 }
             }
         }
+    }
+
+    /// No option overrides fail-fast settings, but an early stop shows in the results: scenarios
+    /// that are skipped without a reason, and Ruby's exit code.
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        match self.base.override_fail_fast(command) {
+            (command, StopPolicy::Possible) => (command, StopPolicy::Overridden),
+            other => other,
+        }
+    }
+
+    fn reruns_targets_one_by_one(&self) -> bool {
+        true
     }
 
     fn list_options(&self, list: &str) -> Option<Vec<String>> {

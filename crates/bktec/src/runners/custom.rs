@@ -6,6 +6,8 @@
 mod hooks;
 mod programs;
 
+use std::collections::HashSet;
+
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
@@ -81,10 +83,19 @@ impl Runner for Custom {
         let Program {
             fail_fast,
             fail_fast_override,
+            has_no_settings,
             ..
         } = self.program();
-        self.0
-            .override_options(command, fail_fast, fail_fast_override.as_ref())
+        let fail_fast_override = fail_fast_override.as_ref();
+        match self
+            .0
+            .override_options(command, fail_fast, fail_fast_override)
+        {
+            (command, StopPolicy::Possible) if *has_no_settings => {
+                (command, StopPolicy::Overridden)
+            }
+            other => other,
+        }
     }
 
     /// Does not append paths to a command without a placeholder.
@@ -108,6 +119,22 @@ impl Runner for Custom {
             .map(|key| target_of(key, cases).map(str::to_owned));
         let of_failed: Option<Vec<String>> = of_failed.collect();
         Some(of_failed.map_or_else(|| targets::of_cases(cases), sorted))
+    }
+
+    fn rerun_command(&self, cases: &[Case]) -> Result<Option<CommandLine>> {
+        if !self.0.has_own_retry {
+            return Ok(None);
+        }
+        self.command_for(&self.0.retry, targets::of_cases(cases))
+            .map(Some)
+    }
+
+    /// A target may also be an identifier in a result.
+    fn retry_runs_whole_targets(&self, failed: &[TestKey], cases: &[Case]) -> bool {
+        let planned: HashSet<&str> = cases.iter().map(target).collect();
+        let targets = self.retry_targets(failed, cases).unwrap_or_default();
+        let mut targets = targets.iter();
+        targets.all(|target| planned.contains(target.as_str()))
     }
 
     fn key(&self, result: TestResult<'_>) -> TestKey {

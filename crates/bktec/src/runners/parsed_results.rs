@@ -52,6 +52,10 @@ impl Observed {
             failed_before: 0,
         }
     }
+
+    pub fn has_failed(&self) -> bool {
+        self.outcome == Outcome::Failed
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -183,7 +187,8 @@ fn path_of(file: String, key: &mut impl FnMut(TestResult<'_>) -> TestKey) -> Str
 pub enum StopPolicy {
     /// The user's command line has such an option.
     Requested { option: String },
-    /// The command line has an option that overrides every setting, or there is no such setting.
+    /// The command line has an option that overrides every setting, there is no such setting, or
+    /// an early stop always shows in the results.
     Overridden,
     /// A setting somewhere may be in effect.
     Possible,

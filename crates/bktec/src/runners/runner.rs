@@ -87,6 +87,37 @@ pub trait Runner {
         command.transpose()
     }
 
+    /// The command that reruns all tests of these targets; `None` when this runner cannot retry.
+    fn rerun_command(&self, cases: &[Case]) -> Result<Option<CommandLine>> {
+        let definition = self.definition();
+        if !definition.features.retry {
+            return Ok(None);
+        }
+        let command = if definition.retries_whole_targets {
+            self.command_for(&self.base().retry, targets::of_cases(cases))
+        } else {
+            self.command(cases)
+        };
+        command.map(Some)
+    }
+
+    /// A rerun starts the runner once for each target: it may stop at a failed test, and no option
+    /// prevents that.
+    fn reruns_targets_one_by_one(&self) -> bool {
+        false
+    }
+
+    /// Whether `retry_command` reruns all tests of the targets of these failed tests.
+    fn retry_runs_whole_targets(&self, _failed: &[TestKey], _cases: &[Case]) -> bool {
+        self.retries_whole_targets()
+    }
+
+    /// Whether the test command is the user's own.
+    fn has_custom_command(&self) -> bool {
+        let default = self.definition().test_command;
+        default.is_none_or(|default| default != self.base().test.text())
+    }
+
     /// Absolute, or relative to the working directory; `None` when no results are read.
     fn result_path(&self) -> Option<&Path> {
         self.base().result_path.as_deref()
@@ -124,6 +155,11 @@ pub trait Runner {
     /// Whether the runner documents this exit code for `failed` failed tests and nothing else.
     fn reports_failed_tests(&self, code: i32, _failed: usize) -> bool {
         code == 1
+    }
+
+    /// Whether this exit code only says that none of the tests of this node's share were selected.
+    fn selected_nothing(&self, _code: i32, _parsed: &ParsedResults) -> bool {
+        false
     }
 
     /// Why the results are unusable after this exit code: a sentence without the full stop.

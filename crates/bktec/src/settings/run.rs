@@ -56,6 +56,8 @@ pub struct RunSettings {
     pub retry_muted: bool,
     pub fail_on_no_tests: bool,
     pub fail_on_missing_results: bool,
+    pub allow_missing_results: bool,
+    pub trust_exit_code: bool,
     pub promise_failure: bool,
     pub upload: UploadSettings,
     pub events: Option<EventOutput>,
@@ -81,6 +83,14 @@ fn resolve(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<RunSetting
     let common = common::resolve(CommandKind::Node, typed, &args.common, problems);
     let fail_on_no_tests = problems.flag(&args.fail_on_no_tests, false);
     let fail_on_missing_results = problems.flag(&args.fail_on_missing_results, false);
+    let allow_missing_results = problems.flag(&args.allow_missing_results, false);
+    let trust_exit_code = problems.flag(&args.trust_exit_code, false);
+    if fail_on_missing_results && allow_missing_results {
+        problems.add(
+            args.allow_missing_results.name(),
+            "contradicts --fail-on-missing-results",
+        );
+    }
     let promise_failure = problems.flag(&args.promise_failure, false);
     let own = options_of_run(&args.common, problems);
     let events = events(args, problems);
@@ -101,6 +111,8 @@ fn resolve(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<RunSetting
         retry_muted: !own.disable_retry_muted,
         fail_on_no_tests,
         fail_on_missing_results,
+        allow_missing_results,
+        trust_exit_code,
         promise_failure,
         upload: UploadSettings {
             enabled: own.upload_results,
@@ -135,6 +147,8 @@ pub(super) fn resolve_missing(
         retry_muted: !own.disable_retry_muted,
         fail_on_no_tests: false,
         fail_on_missing_results: false,
+        allow_missing_results: false,
+        trust_exit_code: false,
         promise_failure: false,
         upload: UploadSettings {
             enabled: own.upload_results,

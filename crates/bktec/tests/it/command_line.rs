@@ -140,6 +140,12 @@ fn help_of_run() {
           --fail-on-missing-results[=<BOOL>]
               Fail if a file or test assigned to this node has no results [env:
               BUILDKITE_TEST_ENGINE_FAIL_ON_MISSING_RESULTS]
+          --allow-missing-results[=<BOOL>]
+              Accept missing or incomplete results after exit code 0, and mutes without proof
+              that all tests ran [env: BUILDKITE_TEST_ENGINE_ALLOW_MISSING_RESULTS]
+          --trust-exit-code[=<BOOL>]
+              Pass if the runner exits with code 0, whatever its results say [env:
+              BUILDKITE_TEST_ENGINE_TRUST_EXIT_CODE]
 
     Plan:
           --plan-identifier <IDENTIFIER>

@@ -40,7 +40,9 @@ fn run(command: &str, arguments: &[&str]) -> (Ended, Vec<serde_json::Value>) {
         arguments,
     ]
     .concat();
-    let (ended, bktec) = Bktec::against(&all, &server).run_and_keep();
+    let (ended, bktec) = Bktec::against(&all, &server)
+        .without("BUILDKITE_TEST_ENGINE_ALLOW_MISSING_RESULTS")
+        .run_and_keep();
     let events = bktec
         .read("events.jsonl")
         .lines()
@@ -82,20 +84,69 @@ fn requires_results_of_every_file_with_the_option(#[case] files: &[&str], #[case
     "sh -c 'echo [ > result.json' {{testExamples}} {{resultPath}}",
     "result.json are"
 )]
-fn requires_readable_results_with_the_option(#[case] command: &str, #[case] why: &str) {
-    let (ended, _) = run(command, &[]);
-    assert_eq!(ended.code, 0, "{ended}");
-    let (ended, _) = run(command, &["--fail-on-missing-results"]);
-    assert_eq!(ended.code, 1, "{ended}");
-    let status = ended
-        .stdout
-        .lines()
-        .find(|line| line.starts_with("🚨"))
-        .unwrap();
-    assert!(
-        status.contains("results are required") && status.contains(why),
-        "{ended}"
+fn requires_readable_results(#[case] command: &str, #[case] why: &str) {
+    for (arguments, code) in [
+        (&[][..], 1),
+        (&["--fail-on-missing-results"], 1),
+        (&["--allow-missing-results"], 0),
+    ] {
+        let (ended, events) = run(command, arguments);
+        assert_eq!(ended.code, code, "{ended}");
+        let last = events.last().unwrap();
+        let result = if code == 0 { "unknown" } else { "error" };
+        assert_eq!(
+            (&last["exit_code"], &last["result"]),
+            (&code.into(), &result.into())
+        );
+        let status = ended.stdout.lines().find(|line| line.starts_with("🚨"));
+        assert_eq!(
+            status.is_some_and(|line| line.contains(why)),
+            code == 1,
+            "{ended}"
+        );
+        let is_hinted = ended
+            .stdout
+            .contains("\nhint: --allow-missing-results accepts");
+        assert_eq!(is_hinted, arguments.is_empty(), "{ended}");
+    }
+}
+
+#[test]
+fn results_that_are_required_cannot_be_missing() {
+    let server = Server::start(|_, _| Reply::ok(PLAN));
+    let arguments = [
+        "run",
+        "--fail-on-missing-results",
+        "--allow-missing-results",
+    ];
+    let ended = Bktec::against(&arguments, &server).run();
+    assert_eq!(ended.code, 16, "{ended}");
+    let problem = "BUILDKITE_TEST_ENGINE_ALLOW_MISSING_RESULTS contradicts \
+                   --fail-on-missing-results";
+    assert!(ended.stderr.contains(problem), "{ended}");
+}
+
+/// A runner whose exit code a pipe or `|| true` replaces.
+#[rstest]
+#[case(&[], 1)]
+#[case(&["--trust-exit-code"], 0)]
+fn failures_count_whatever_the_exit_code_is(#[case] arguments: &[&str], #[case] code: i32) {
+    let command = command(&["a.test.js", "[bc].test.js"]).replace("passed", "failed");
+    let (ended, events) = run(&command, arguments);
+    assert_eq!(ended.code, code, "{ended}");
+    let last = events.last().unwrap();
+    let result = if code == 0 { "passed" } else { "failed" };
+    assert_eq!(
+        (&last["exit_code"], &last["result"]),
+        (&code.into(), &result.into())
     );
+    let status = if code == 0 {
+        "✅ Build passed, because the runner exited with code 0 and --trust-exit-code is set: \
+         2 tests failed."
+    } else {
+        "❌ Some tests failed."
+    };
+    assert!(ended.stdout.contains(status), "{ended}");
 }
 
 /// As if a shell expanded the path as a glob.

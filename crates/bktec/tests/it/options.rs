@@ -71,6 +71,8 @@ fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
             | "disable-retry-muted"
             | "fail-on-no-tests"
             | "fail-on-missing-results"
+            | "allow-missing-results"
+            | "trust-exit-code"
             | "promise-failure"
             | "json"
             | "collect-git-metadata"

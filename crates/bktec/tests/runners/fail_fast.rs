@@ -135,7 +135,6 @@ Given('two', () => fs.writeFileSync('trace', ''));
     "npx vitest run {{testExamples}} --bail=1 --reporter=json --outputFile {{resultPath}}"
 )]
 #[case("playwright", "npx playwright test -x {{testExamples}}")]
-#[case("playwright", "env MAX=1 npx playwright test {{testExamples}}")]
 #[case(
     "cucumber",
     "cucumber --fail-fast --require steps --format json --out {{resultPath}} {{testExamples}}"
@@ -177,6 +176,7 @@ fn retries_and_mutes_do_not_make_up_for_tests_that_did_not_run(
 
 /// Without an early stop, mutes and retries apply.
 #[rstest]
+#[case("playwright", "env MAX=1 npx playwright test {{testExamples}}")]
 #[case("rspec", "rspec --format json --out {{resultPath}} {{testExamples}}")]
 #[case(
     "pytest",
@@ -191,7 +191,11 @@ fn a_limit_that_is_not_reached_has_no_effect(#[case] runner: &str, #[case] comma
     for (muted, retries) in [(true, 0), (false, 1)] {
         let project = project(runner);
         let runner = project.runner(runner, settings(command, result));
-        let all = [("S", "one"), ("test_a", "test_one")];
+        let all = [
+            ("S", "one"),
+            ("test_a", "test_one"),
+            ("  a.spec.js one", "one"),
+        ];
         let muted: &[(&str, &str)] = if muted { &all } else { &[] };
         let ran = project.run_all(&*runner, muted, retries);
         assert_eq!(ran.outcome.exit_code, 0, "{:#?}", ran.outcome);

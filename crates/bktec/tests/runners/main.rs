@@ -19,6 +19,7 @@ mod names;
 mod overlap;
 mod playwright;
 mod project;
+mod proof;
 mod pytest;
 mod pytest_evidence;
 mod retry_proof;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bktec::internals::{
     self, AttemptOptions, Capacity, Managed, RunEvent, RunOutcome, Runner, RunnerSettings,
+    VerdictOptions,
 };
 use tempfile::TempDir;
 use test_engine_wire::{Case, CaseFormat, TestIdentity};
@@ -146,6 +147,7 @@ impl Project {
             retries,
             retry_muted: true,
             require_results: false,
+            verdict: VerdictOptions::default(),
             capacity: Capacity::of_system(runner.execution_env()),
         };
         let managed = Managed {

@@ -6,6 +6,7 @@
 
 use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
+use test_engine_wire::Case;
 
 use crate::project::{FinishedRun, Project, selector};
 
@@ -279,7 +280,17 @@ impl Dialect {
         } else {
             Vec::new()
         };
-        project.run(&*runner, &[selector(path(File::Planned))], &muted, 1)
+        // So it is known that the command did not stop at the failed test.
+        let file = path(File::Planned);
+        let target = match self.runner {
+            "gotest" => file.trim_end_matches(".py"),
+            _ => file,
+        };
+        let case = Case {
+            expected_tests: Some(1),
+            ..selector(target)
+        };
+        project.run(&*runner, &[case], &muted, 1)
     }
 
     fn file(&self, root: &str, tests: &[Listed]) -> Option<String> {

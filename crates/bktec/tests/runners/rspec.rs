@@ -1,6 +1,6 @@
 //! RSpec from Debian.
 
-use bktec::internals::{Capacity, Managed, RunStatus};
+use bktec::internals::{Capacity, Managed, RunStatus, VerdictOptions};
 
 use crate::project::{Project, discover, named, selector, settings};
 use crate::tools;
@@ -171,6 +171,7 @@ fn the_error_names_a_missing_program() {
         retries: 0,
         retry_muted: true,
         require_results: false,
+        verdict: VerdictOptions::default(),
         capacity: Capacity::of_system(runner.execution_env()),
     };
     let cases = [selector("spec/a_spec.rb")];

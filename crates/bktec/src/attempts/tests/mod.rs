@@ -1,6 +1,8 @@
 //! Whole runs, with shell scripts as runners.
 
 mod parts;
+mod proof;
+mod simulation;
 mod targets;
 
 use std::cell::RefCell;
@@ -9,10 +11,10 @@ use std::path::Path;
 use rstest::rstest;
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 
-use super::RunStatus::{Error, Failed, Passed, Unknown};
+use super::RunStatus::{Error, Failed, Incomplete, Passed, UnexplainedExit, Unknown};
 use super::*;
 use crate::process::CommandLine;
-use crate::runners::{ParsedResults, ResultTrust, RunnerBase, TestKey, testing};
+use crate::runners::{ParsedResults, ResultTrust, RunnerBase, StopPolicy, TestKey, testing};
 
 const UNLIMITED: Capacity = Capacity {
     words: 100_000,
@@ -30,6 +32,7 @@ struct FakeRunner {
     command: Command,
     retry_command: Command,
     retried: RefCell<Vec<Vec<String>>>,
+    policy: StopPolicy,
 }
 
 impl FakeRunner {
@@ -41,6 +44,7 @@ impl FakeRunner {
             command,
             retry_command,
             retried: RefCell::default(),
+            policy: StopPolicy::Overridden,
         }
     }
 
@@ -98,6 +102,17 @@ impl Runner for FakeRunner {
         Ok(Some((self.retry_command)(&names)))
     }
 
+    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+        (command, self.policy.clone())
+    }
+
+    fn rerun_command(&self, cases: &[Case]) -> Result<Option<CommandLine>, RunnerError> {
+        let targets: Vec<&str> = cases.iter().map(|case| case.path.as_str()).collect();
+        let owned = targets.iter().map(|&target| target.to_owned()).collect();
+        self.retried.borrow_mut().push(owned);
+        Ok(Some((self.retry_command)(&targets)))
+    }
+
     fn result_trust(&self, code: i32) -> ResultTrust {
         match code {
             42 => ResultTrust::Unusable,
@@ -151,6 +166,7 @@ fn options(retries: usize) -> AttemptOptions {
         retries: u32::try_from(retries).unwrap(),
         retry_muted: true,
         require_results: false,
+        verdict: VerdictOptions::default(),
         capacity: UNLIMITED,
     }
 }
@@ -206,6 +222,11 @@ fn described(event: &RunEvent<'_>) -> String {
             format!("errors {attempt}: {}", errors.concat())
         }
         RunEvent::PartStarted { part, parts, .. } => format!("part {part} of {parts}"),
+        RunEvent::TargetsIncomplete { attempt, targets } => {
+            let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+            format!("gaps {attempt}: {}", targets.join("; "))
+        }
+        RunEvent::ListingTests { targets } => format!("list {}", targets.join(" ")),
         RunEvent::PartFinished {
             exit, result_file, ..
         } => format!("part: {exit}{}", with(*result_file)),
@@ -255,15 +276,21 @@ const UNUSABLE: &str = concat!(
 #[case::retry_skips_the_test(
     &["A=failed; exit 1", "A=skipped; exit 0"], &[], 1, 1, Failed, "A=failed?")]
 #[case::unreadable_results(&["echo nonsense > result\nexit 5", "exit 0"], &[], 5, 0, Unknown, "")]
-#[case::no_results(&["exit 0"], &[], 0, 0, Unknown, "")]
+#[case::no_results(&["exit 0"], &[], 1, 0, Incomplete, "")]
+#[case::unreadable_results_with_code_0(
+    &["echo nonsense > result", "exit 0"], &[], 1, 0, Incomplete, "")]
+#[case::failure_with_code_0(&["A=failed; exit 0"], &[], 1, 0, Failed, "A=failed")]
+#[case::error_outside_the_tests_with_code_0(
+    &["A=passed ERROR=failed; exit 0"], &[], 1, 0, Error, "A=passed")]
 #[case::partial_results(
     &["A=failed; exit 43", "A=passed; exit 0"], &[], 43, 0, Failed, "A=failed")]
-#[case::unusable_results(&[UNUSABLE, "A=passed; exit 0"], &[], 1, 1, Passed, "A=passed")]
+#[case::unusable_results(&[UNUSABLE, "A=passed; exit 0"], &[], 1, 1, Incomplete, "A=passed")]
 #[case::muted_failure(
     &["A=failed B=passed; exit 1"], &["A"], 0, 0, Passed, "A=failed B=passed")]
 #[case::muted_failure_with_another_code(
-    &["A=failed; exit 3"], &["A"], 3, 0, Passed, "A=failed")]
-#[case::failing_code_without_a_failure(&["A=passed; exit 1"], &["A"], 1, 0, Passed, "A=passed")]
+    &["A=failed; exit 3"], &["A"], 3, 0, UnexplainedExit, "A=failed")]
+#[case::failing_code_without_a_failure(
+    &["A=passed; exit 1"], &["A"], 1, 0, UnexplainedExit, "A=passed")]
 #[case::failing_code_without_results(&["exit 1"], &["A"], 1, 0, Unknown, "")]
 #[case::killed(&["A=failed; kill -TERM $$", "A=passed; exit 0"], &[], 143, 0, Unknown, "")]
 #[case::killed_according_to_a_wrapper(
@@ -328,7 +355,7 @@ fn does_not_read_an_old_result_file() {
     let stale = r#"[{"scope":"S","name":"A","result":"passed"}]"#;
     fs_err::write(runner.folder.path().join("result"), stale).unwrap();
     let ran = run_runner(&runner, &[], &[], &options(0));
-    assert_eq!(ran.outcome.status(), Unknown);
+    assert_eq!(ran.outcome.status(), Incomplete);
     assert_eq!(ran.events[1], "end 0: exit code 0");
     assert!(matches!(
         ran.outcome.no_results,

@@ -7,7 +7,7 @@ use std::path::Path;
 use test_engine_wire::{Case, Statistics, TestIdentity, TimelineEvent};
 
 use super::event_log::EventLog;
-use crate::attempts::{self, AttemptOptions, Managed, RunEvent};
+use crate::attempts::{self, AttemptOptions, Managed, RunEvent, VerdictOptions};
 use crate::commands::CommandError;
 use crate::commands::node_report::NodeEnd;
 use crate::process::{Capacity, Exit};
@@ -46,6 +46,10 @@ impl Execution<'_> {
             retries: self.settings.common.runner.retries,
             retry_muted: self.settings.retry_muted,
             require_results: self.settings.fail_on_missing_results,
+            verdict: VerdictOptions {
+                trust_exit_code: self.settings.trust_exit_code,
+                allow_missing_results: self.settings.allow_missing_results,
+            },
             capacity: Capacity::of_system(self.runner.execution_env()),
         };
         let managed = Managed {

@@ -15,6 +15,8 @@ pub(super) struct Program {
     codes: Codes,
     pub(super) fail_fast: FailFast,
     pub(super) fail_fast_override: Option<FailFastOverride>,
+    /// Only an option on its command line makes it stop at failures.
+    pub(super) has_no_settings: bool,
 }
 
 /// Exit codes that mean failed tests and nothing else.
@@ -41,6 +43,7 @@ const OTHER: Program = Program {
         "--stop-on-failure",
     ]),
     fail_fast_override: None,
+    has_no_settings: false,
 };
 
 const MOCHA: Program = Program {
@@ -53,6 +56,7 @@ const MOCHA: Program = Program {
         ..FailFast::options(&["--bail", "-b"])
     },
     fail_fast_override: Some(FailFastOverride::of("--no-bail", &["mocha", "_mocha"])),
+    has_no_settings: false,
 };
 
 const CARGO_FAIL_FAST: FailFast = FailFast {
@@ -61,7 +65,7 @@ const CARGO_FAIL_FAST: FailFast = FailFast {
 };
 
 /// The first entry that matches counts.
-static PROGRAMS: [Program; 9] = [
+static PROGRAMS: [Program; 10] = [
     MOCHA,
     Program {
         names: &["_mocha"],
@@ -81,6 +85,7 @@ static PROGRAMS: [Program; 9] = [
             requires_subcommand: true,
             ..FailFastOverride::of("--no-fail-fast", &["cargo"])
         }),
+        has_no_settings: false,
     },
     Program {
         names: &["cargo", "test"],
@@ -91,6 +96,7 @@ static PROGRAMS: [Program; 9] = [
             requires_subcommand: true,
             ..FailFastOverride::of("--no-fail-fast", &["cargo"])
         }),
+        has_no_settings: false,
     },
     Program {
         names: &["mix", "test"],
@@ -105,6 +111,12 @@ static PROGRAMS: [Program; 9] = [
     Program {
         names: &["pest"],
         codes: Codes::Fixed(&[1, 2]),
+        ..OTHER
+    },
+    Program {
+        names: &["bats"],
+        fail_fast: FailFast::options(&["--abort"]),
+        has_no_settings: true,
         ..OTHER
     },
     Program {

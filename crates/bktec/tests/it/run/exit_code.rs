@@ -42,6 +42,26 @@ fn a_muted_failure_does_not_fail_the_build() {
     assert!(ended.stdout.contains("Some muted tests failed."), "{ended}");
 }
 
+/// A script may stop at the failed test, unless it is known how many tests there are.
+#[rstest]
+#[case("", 1)]
+#[case(r#""expected_tests":1,"#, 0)]
+fn a_muted_failure_counts_if_other_tests_may_not_have_run(
+    #[case] expected: &str,
+    #[case] code: i32,
+) {
+    let case = format!(r#"{{{expected}"value":"a.test.js","format":"selector"}}"#);
+    let plan = format!(r#"{{"tasks":{{"0":{{"tests":[{case}]}},"1":{{"tests":[]}}}},{MUTED}}}"#);
+    let ended = Bktec::against(&["run", "--test-command", FAILING], &with_plan(&plan))
+        .without("BUILDKITE_TEST_ENGINE_ALLOW_MISSING_RESULTS")
+        .run();
+    assert_eq!(ended.code, code, "{ended}");
+    let reason = "a.test.js: results of 1 test: no test was executed after the last failed one";
+    assert_eq!(ended.stdout.contains(reason), code == 1, "{ended}");
+    let hint = "\nhint: call the runner itself in the test command";
+    assert_eq!(ended.stdout.contains(hint), code == 1, "{ended}");
+}
+
 #[test]
 fn sends_nothing_after_the_runner_was_killed() {
     let server = with_plan(PLAN);

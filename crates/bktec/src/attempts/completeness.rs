@@ -1,0 +1,205 @@
+//! Which targets a part of an attempt did not run to their end. Pure.
+//!
+//! Evidence from the runner that tests did not run counts at any exit code. Numbers of results
+//! count only where the runner may have stopped early, because branches delete tests: the part has
+//! a failed test, and nothing overrides fail-fast settings or the exit code is not that of failed
+//! tests.
+//!
+//! Where the number of tests is unknown, the order of the results decides: after a stop at a failed
+//! test no other test is executed. So an executed test after the last failed one shows that the
+//! runner went on.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use test_engine_results::Outcome;
+
+use super::targets::TargetIndex;
+use crate::runners::{Naming, Observed, Shortfall, StopPolicy, TestKey};
+
+/// Gaps by target number; `None` stands for all targets of the node.
+pub(super) type Gaps = BTreeMap<Option<usize>, Gap>;
+
+/// A target that did not run to its end, or for which that is not proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Number of distinct tests with a result.
+    pub(super) seen: u64,
+    pub(super) expected: Option<u64>,
+    /// A sentence without the full stop.
+    pub(super) reason: String,
+    pub(super) is_certain: bool,
+    /// It became certain only because nothing proves the opposite.
+    pub(super) is_unproven: bool,
+}
+
+/// What a part of an attempt was given, and its results.
+#[derive(Debug)]
+pub(super) struct PartFacts<'p, 'c> {
+    pub(super) index: &'p TargetIndex<'c>,
+    /// Targets, as numbers in the index.
+    pub(super) given: &'p [usize],
+    /// Whether it was given all tests of these targets.
+    pub(super) is_whole: bool,
+    /// In file order.
+    pub(super) tests: &'p [Observed],
+    /// Targets whose tests were all deselected.
+    pub(super) deselected: &'p BTreeSet<usize>,
+    pub(super) shortfalls: &'p [Shortfall],
+    /// The user's own fail-fast option stopped the runner; why.
+    pub(super) stopped_early: Option<&'p str>,
+    /// `None` if nothing depends on it.
+    pub(super) policy: Option<&'p StopPolicy>,
+    /// The exit code is that of a runner that ran everything.
+    pub(super) ended_normally: bool,
+}
+
+/// The gaps of a part, and which targets have results.
+pub(super) fn judge(facts: &PartFacts<'_, '_>) -> (Gaps, TargetResults) {
+    let results = TargetResults::of(facts.index, facts.tests);
+    let mut judge = Judge {
+        facts,
+        results: &results,
+        gaps: Gaps::new(),
+    };
+    judge.add_shortfalls();
+    if let Some(reason) = facts.stopped_early {
+        judge.add_requested_stop(reason);
+    }
+    let may_have_stopped = match facts.policy {
+        None => false,
+        Some(StopPolicy::Possible) => true,
+        Some(StopPolicy::Overridden | StopPolicy::Requested { .. }) => !facts.ended_normally,
+    };
+    if may_have_stopped && facts.is_whole && facts.tests.iter().any(Observed::has_failed) {
+        judge.add_possible_stop();
+    }
+    let gaps = judge.gaps;
+    (gaps, results)
+}
+
+/// Results by target.
+#[derive(Debug)]
+pub(super) struct TargetResults {
+    /// Distinct tests with a result, by target number.
+    seen: Vec<u64>,
+    /// By target number.
+    has_failed: Vec<bool>,
+    /// Whether the results name targets at all.
+    pub(super) are_comparable: bool,
+    /// Targets of the test that was executed last, if it failed.
+    ends_with_failure_in: Option<Vec<usize>>,
+}
+
+impl TargetResults {
+    fn of(index: &TargetIndex<'_>, tests: &[Observed]) -> Self {
+        let mut results = Self {
+            seen: vec![0; index.targets.len()],
+            has_failed: vec![false; index.targets.len()],
+            are_comparable: index.naming == Naming::AsTargets || tests.is_empty(),
+            ends_with_failure_in: None,
+        };
+        let mut known: HashSet<&TestKey> = HashSet::with_capacity(tests.len());
+        for test in tests {
+            let targets = index.of_test(&test.key);
+            results.are_comparable |= !targets.is_empty();
+            let is_new = test.outcome != Outcome::Unknown && known.insert(&test.key);
+            for &number in &targets {
+                results.seen[number] += u64::from(is_new);
+                results.has_failed[number] |= test.has_failed();
+            }
+            match test.outcome {
+                Outcome::Failed => results.ends_with_failure_in = Some(targets),
+                Outcome::Passed => results.ends_with_failure_in = None,
+                Outcome::Skipped | Outcome::Unknown => {}
+            }
+        }
+        results
+    }
+
+    pub(super) fn has_results(&self, number: usize) -> bool {
+        self.seen[number] > 0
+    }
+}
+
+struct Judge<'j, 'p, 'c> {
+    facts: &'j PartFacts<'p, 'c>,
+    results: &'j TargetResults,
+    gaps: Gaps,
+}
+
+impl Judge<'_, '_, '_> {
+    fn add_shortfalls(&mut self) {
+        for shortfall in self.facts.shortfalls {
+            for target in self.targets_of(shortfall.path.as_deref()) {
+                self.add(target, &shortfall.reason, true);
+            }
+        }
+    }
+
+    /// The given targets that a path belongs to; all given ones if it is unknown.
+    fn targets_of(&self, path: Option<&str>) -> Vec<Option<usize>> {
+        let given = self.facts.given;
+        let mut found: Vec<usize> =
+            path.map_or_else(Vec::new, |path| self.facts.index.of_path(path));
+        found.retain(|number| given.contains(number));
+        match (found.is_empty(), given) {
+            (false, _) => found.into_iter().map(Some).collect(),
+            (true, []) => vec![None],
+            (true, given) => given.iter().copied().map(Some).collect(),
+        }
+    }
+
+    fn add_requested_stop(&mut self, reason: &str) {
+        let results = self.results;
+        let is_cut = |number: usize| results.has_failed[number] || !results.has_results(number);
+        let given = self.facts.given.iter().copied();
+        for number in given.filter(|&number| is_cut(number)) {
+            self.add(Some(number), reason, true);
+        }
+    }
+
+    fn add_possible_stop(&mut self) {
+        const NO_END: &str = "no test was executed after the last failed one, so the runner may \
+                              have stopped there";
+        const MAY_HAVE_STOPPED: &str = "the runner may have stopped at a failed test";
+        let results = self.results;
+        let last_failure = results.ends_with_failure_in.as_deref();
+        if !results.are_comparable {
+            if last_failure.is_some() {
+                self.add(None, NO_END, false);
+            }
+            return;
+        }
+        let deselected = self.facts.deselected;
+        let given = self.facts.given.iter();
+        for &number in given.filter(|number| !deselected.contains(number)) {
+            let seen = results.seen[number];
+            match self.facts.index.targets[number].expected {
+                Some(expected) if seen < expected => {
+                    self.add(Some(number), MAY_HAVE_STOPPED, true);
+                }
+                Some(_) => {}
+                None if seen == 0 => self.add(Some(number), MAY_HAVE_STOPPED, false),
+                None if last_failure.is_some_and(|targets| targets.contains(&number)) => {
+                    self.add(Some(number), NO_END, false);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn add(&mut self, target: Option<usize>, reason: &str, is_certain: bool) {
+        let known = self.gaps.get(&target).is_some_and(|gap| gap.is_certain);
+        if known {
+            return;
+        }
+        let gap = Gap {
+            seen: target.map_or(0, |number| self.results.seen[number]),
+            expected: target.and_then(|number| self.facts.index.targets[number].expected),
+            reason: reason.trim().to_owned(),
+            is_certain,
+            is_unproven: false,
+        };
+        self.gaps.insert(target, gap);
+    }
+}
