@@ -136,6 +136,24 @@ fn reads_junit_errors_outside_tests() {
     );
 }
 
+/// node:test gives every case the class "test".
+#[test]
+fn junit_cases_of_node_belong_to_their_suites() {
+    let text = r#"<testsuites>
+        <testsuite name="cart" disabled="0" errors="0" tests="2">
+         <testsuite name="prices" disabled="0"><testcase name="works" classname="test"/></testsuite>
+         <testcase name="works" classname="test"/></testsuite>
+        <testcase name="works" classname="test"/>
+        <testsuite name="pytest"><testcase name="works" classname="test"/></testsuite>
+        <testsuite name="C" disabled="0"><testcase name="works" classname="CartTest"/></testsuite>
+        </testsuites>"#;
+    let report = parse(Junit, text.as_bytes()).expect("a report");
+    let results = report.results.iter();
+    let scopes: Vec<&str> = results.map(|result| result.scope.as_ref()).collect();
+    let expected = ["cart prices", "cart", "test", "test", "CartTest"];
+    assert_eq!(scopes, expected);
+}
+
 #[test]
 fn accepts_json_of_all_collectors() {
     let text = r#"[

@@ -20,6 +20,9 @@ use crate::xml::{Token, Tokens, resolve, with_line_feeds};
 /// Real reports nest less than ten deep.
 pub const MAX_XML_DEPTH: usize = 128;
 
+/// The class of every case of node:test.
+const NODE_CLASS: &str = "test";
+
 /// pytest's message for a file that it could not collect.
 const PYTEST_COLLECTION_FAILURE: &str = "collection failure";
 
@@ -401,6 +404,15 @@ impl Parser<'_, '_> {
                     .push_error(format!("pytest could not collect {name}: {details}"));
             }
         }
+        let is_in_node_suite = self
+            .suites
+            .last()
+            .is_some_and(|suite| suite.counts_disabled);
+        if is_in_node_suite && case.class_name.as_deref() == Some(NODE_CLASS) {
+            let suites = self.suites.iter().filter(|suite| suite.counts_disabled);
+            let names: Vec<&str> = suites.map(|suite| suite.name.trim()).collect();
+            case.class_name = Some(names.join(" ").into());
+        }
         let suite_file = self
             .suites
             .iter()
@@ -440,6 +452,7 @@ impl Parser<'_, '_> {
             match attribute.name {
                 "name" => keep(&mut name, &attribute)?,
                 "file" => keep(&mut suite.file, &attribute)?,
+                "disabled" => suite.counts_disabled = true,
                 "failures" => suite.counted += count_of(&attribute.value()),
                 // Only for the decimal mark that it may prove.
                 "time" => {

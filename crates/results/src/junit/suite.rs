@@ -6,6 +6,8 @@ use std::borrow::Cow;
 pub(super) struct Suite<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) file: Option<Cow<'a, str>>,
+    /// node:test writes the number of disabled tests, pytest does not.
+    pub(super) counts_disabled: bool,
     /// The failures and errors that the suite's attributes count.
     pub(super) counted: f64,
     /// The errors among them.
