@@ -31,6 +31,7 @@ mod exit_code;
 mod fallback;
 mod process;
 mod report;
+mod result_format;
 mod result_size;
 mod runners;
 mod server_api;

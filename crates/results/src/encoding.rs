@@ -8,14 +8,13 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::document::place_at_end;
-use crate::model::Format;
 
 /// An XML declaration is shorter.
 const MAX_DECLARATION: usize = 1024;
 
 /// The text of a file without its byte order mark, and a note if some of it was replaced. Valid
 /// UTF-8 is borrowed.
-pub(crate) fn decode(format: Format, bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+pub fn decode(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
     let encoding = match bytes {
         [0xEF, 0xBB, 0xBF, ..] => UTF_8,
         [0xFF, 0xFE, ..] => UTF_16LE,
@@ -23,7 +22,7 @@ pub(crate) fn decode(format: Format, bytes: &[u8]) -> (Cow<'_, str>, Option<Stri
         [b'<' | b'[' | b'{', 0, ..] => UTF_16LE,
         [0, b'<' | b'[' | b'{', ..] => UTF_16BE,
         _ => {
-            let label = declared(format, bytes).unwrap_or(UTF_8.name());
+            let label = declared(bytes).unwrap_or(UTF_8.name());
             let Some(encoding) = encoding_of(label) else {
                 let note = format!(
                     "the encoding {label:?} is not supported, so the file was read as UTF-8"
@@ -45,8 +44,8 @@ pub(crate) fn decode(format: Format, bytes: &[u8]) -> (Cow<'_, str>, Option<Stri
 }
 
 /// The encoding that the XML declaration names.
-fn declared(format: Format, bytes: &[u8]) -> Option<&str> {
-    if format != Format::Junit || !bytes.starts_with(b"<?xml") {
+fn declared(bytes: &[u8]) -> Option<&str> {
+    if !bytes.starts_with(b"<?xml") {
         return None;
     }
     let start = bytes.get(..MAX_DECLARATION).unwrap_or(bytes);
@@ -108,28 +107,20 @@ mod tests {
             .concat()
         };
         let little = utf16("\u{FEFF}[\"é\"]", u16::to_le_bytes);
-        let table: [(Format, Vec<u8>, &str); 10] = [
-            (Format::Json, b"\xEF\xBB\xBF[]".to_vec(), "[]"),
-            (Format::Json, little.clone(), "[\"é\"]"),
-            (
-                Format::Json,
-                little.get(2..).unwrap_or_default().to_vec(),
-                "[\"é\"]",
-            ),
-            (
-                Format::Json,
-                utf16("\u{FEFF}[\"é\"]", u16::to_be_bytes),
-                "[\"é\"]",
-            ),
-            (Format::Junit, utf16("<a>é", u16::to_be_bytes), "<a>é"),
-            (Format::Junit, xml("ISO-8859-1", b"<\xFC>"), "<ü>"),
-            (Format::Junit, xml("windows-1252", b"<\x80>"), "<€>"),
-            (Format::Junit, xml("Shift_JIS", b"<\x83e>"), "<テ>"),
-            (Format::Junit, xml("utf-16", "<é>".as_bytes()), "<é>"),
-            (Format::Junit, xml("utf-8", "<é>".as_bytes()), "<é>"),
+        let table: [(Vec<u8>, &str); 10] = [
+            (b"\xEF\xBB\xBF[]".to_vec(), "[]"),
+            (little.clone(), "[\"é\"]"),
+            (little.get(2..).unwrap_or_default().to_vec(), "[\"é\"]"),
+            (utf16("\u{FEFF}[\"é\"]", u16::to_be_bytes), "[\"é\"]"),
+            (utf16("<a>é", u16::to_be_bytes), "<a>é"),
+            (xml("ISO-8859-1", b"<\xFC>"), "<ü>"),
+            (xml("windows-1252", b"<\x80>"), "<€>"),
+            (xml("Shift_JIS", b"<\x83e>"), "<テ>"),
+            (xml("utf-16", "<é>".as_bytes()), "<é>"),
+            (xml("utf-8", "<é>".as_bytes()), "<é>"),
         ];
-        for (format, bytes, expected) in table {
-            let (text, note) = decode(format, &bytes);
+        for (bytes, expected) in table {
+            let (text, note) = decode(&bytes);
             let text = text.rsplit("?>").next().unwrap_or_default();
             assert_eq!((text, note), (expected, None));
         }
@@ -160,7 +151,7 @@ mod tests {
             ),
         ];
         for (bytes, expected, note) in table {
-            let (text, found) = decode(Format::Junit, bytes);
+            let (text, found) = decode(bytes);
             assert_eq!((text.as_ref(), found.as_deref()), (expected, Some(note)));
         }
     }
@@ -172,10 +163,7 @@ mod tests {
             b"<?xml encoding='ISO-8859-1'?><a/>",
             "é".as_bytes(),
         ] {
-            assert!(matches!(
-                decode(Format::Junit, bytes),
-                (Cow::Borrowed(_), None)
-            ));
+            assert!(matches!(decode(bytes), (Cow::Borrowed(_), None)));
         }
     }
 }

@@ -29,8 +29,9 @@ use document::Document;
 use streaming::{FullDetail, OutcomesOnly};
 
 pub use builder::MAX_DURATION_SECONDS;
+pub use encoding::decode;
 pub use go_jsonl::{GoPrintedEnd, GoTestEnd, go_printed_ends};
-pub use junit::MAX_XML_DEPTH;
+pub use junit::{MAX_XML_DEPTH, has_decimal_comma};
 pub use model::{
     Extra, Extras, FailureDetail, Format, InvalidResult, Outcome, ParseError, Remark, Report,
     Shortfall, Span, SpanDetail, TestResult,
@@ -86,7 +87,7 @@ pub fn parse_limited(
     detail: Detail,
     max_results: usize,
 ) -> Result<Report<'_>, ParseError> {
-    let (text, note) = encoding::decode(format, bytes);
+    let (text, note) = decode(bytes);
     let mut report = match text {
         Cow::Borrowed(text) => read_text(format, text, detail, max_results)?,
         Cow::Owned(text) => read_text(format, &text, detail, max_results)?.into_owned(),

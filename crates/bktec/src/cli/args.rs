@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use clap::Args;
 use secrecy::SecretString;
-use test_engine_results::Format;
 
 use super::choices::{Fallback, UnplannedTargets};
 use super::option::Opt;
 use super::values::BaseUrl;
 use crate::env_vars as var;
+use crate::result_format::ResultFormat;
 
 #[derive(Args, Clone, Debug)]
 pub struct GlobalArgs {
@@ -341,13 +341,13 @@ pub struct PreviewArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct UploadArgs {
-    /// Result files: JUnit XML, Test Engine JSON, go test -json, or another format with --format
+    /// Result files, directories, globs, or - for stdin; gzip-compressed files end in .gz
     #[arg(value_name = "FILE", required = true, num_args = 1..)]
     pub files: Vec<PathBuf>,
-    /// Format of the files: json, junit, rspec-json, jest-json, playwright-json, cucumber-json or
-    /// go-jsonl [default: by extension: .xml junit, .json json, .jsonl go-jsonl]
+    /// Format of the files: json, junit, rspec-json, jest-json, playwright-json, cucumber-json,
+    /// go-jsonl, trx, nunit3, xunit2, ctest or tap [default: by extension and content]
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT, value_name = "FORMAT")]
-    pub format: Opt<Format>,
+    pub format: Opt<ResultFormat>,
     /// Time limit for all uploads together [default: 5m]
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT, value_name = "DURATION")]
     pub timeout: Opt<Duration>,

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use test_engine_results::Format;
 use ureq::http::Uri;
 
 use super::option::OptionValue;
+use crate::result_format::ResultFormat;
 
 impl OptionValue for String {
     fn read(text: &str) -> Result<Self, String> {
@@ -46,9 +46,9 @@ impl OptionValue for i64 {
     }
 }
 
-impl OptionValue for Format {
+impl OptionValue for ResultFormat {
     fn read(text: &str) -> Result<Self, String> {
-        let names = Self::ALL.map(Self::name);
+        let names: Vec<_> = Self::all().map(Self::name).collect();
         Self::from_name(text.trim()).ok_or_else(|| format!("one of {}", names.join(", ")))
     }
 }

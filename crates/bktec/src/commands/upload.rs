@@ -17,8 +17,9 @@ use crate::exit_code;
 use crate::server_api::{Failure, GaveUp};
 use crate::settings::UploadFilesSettings;
 use crate::terminal::Terminal;
+use crate::upload::inputs::{self, Input};
 use crate::upload::result_file::{self, FileProblem, ResultFile};
-use crate::upload::{UploadError, UploadOptions, Uploader, file_name};
+use crate::upload::{Source, UploadError, UploadOptions, Uploader, file_name};
 
 #[derive(Debug, thiserror::Error)]
 pub enum UploadFilesError {
@@ -71,9 +72,15 @@ pub(super) fn upload(
     token: &SecretString,
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
-    let files = check_all(settings)?;
-    for file in files.iter().filter(|file| file.results == 0) {
-        terminal.warning(&format!("{} contains no results.", file.path.display()));
+    let files = check_all(settings, terminal)?;
+    for file in &files {
+        let path = file.path.display();
+        if file.results == 0 {
+            terminal.warning(&format!("{path} contains no results."));
+        }
+        for note in &file.notes {
+            terminal.warning(&format!("{path}: {note}."));
+        }
     }
     let directory = prepare::working_directory()?;
     let mut run = settings.run.clone();
@@ -100,13 +107,12 @@ pub(super) fn upload(
                 write_error.get_or_insert(error);
             }
         };
-        let ResultFile {
-            path,
-            format,
-            parts,
-            ..
-        } = file;
-        match uploader.upload_parts(path, *format, parts, started, on_receipt) {
+        let source = Source {
+            shown: &file.path,
+            content: file.content(),
+            format: file.format,
+        };
+        match uploader.upload_parts(source, &file.parts, started, on_receipt) {
             Ok(()) => {}
             Err(error) if files.len() == 1 => return Err(UploadFilesError::One(error).into()),
             Err(error) => {
@@ -114,7 +120,7 @@ pub(super) fn upload(
                 if let Some(hint) = hint(&error) {
                     terminal.stderr_line(&format!("hint: {hint}"));
                 }
-                failed.push(path.display().to_string());
+                failed.push(file.path.display().to_string());
             }
         }
     }
@@ -131,13 +137,35 @@ pub(super) fn upload(
     }
 }
 
-fn check_all(settings: &UploadFilesSettings) -> Result<Vec<ResultFile>, UploadFilesError> {
+fn check_all(
+    settings: &UploadFilesSettings,
+    terminal: &Terminal,
+) -> Result<Vec<ResultFile>, UploadFilesError> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
-    for path in &settings.files {
-        match result_file::check(path, settings.format) {
-            Ok(file) => files.push(file),
-            Err(problem) => problems.push((path.clone(), problem)),
+    let mut inputs: Vec<Input> = Vec::new();
+    for argument in &settings.files {
+        match inputs::expand(argument) {
+            Ok(expanded) => {
+                for input in expanded {
+                    // Overlapping arguments must not upload results twice.
+                    match inputs.iter_mut().find(|known| known.path == input.path) {
+                        Some(known) => known.is_from_directory &= input.is_from_directory,
+                        None => inputs.push(input),
+                    }
+                }
+            }
+            Err(problem) => problems.push((argument.clone(), problem)),
+        }
+    }
+    for input in inputs {
+        match result_file::check(&input, settings.format) {
+            Ok(Some(file)) => files.push(file),
+            Ok(None) => {
+                let path = input.path.display();
+                terminal.warning(&format!("{path} is in no known result format. Skipped it."));
+            }
+            Err(problem) => problems.push((input.path, problem)),
         }
     }
     if problems.is_empty() {

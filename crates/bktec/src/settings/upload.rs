@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use test_engine_results::Format;
-
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::{TokenOptions, TokenSource};
 use super::{build, run, runner};
 use crate::ci::{self, RunEnvironment};
 use crate::cli::{Typed, UploadArgs};
+use crate::result_format::ResultFormat;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(5);
 const MIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -18,10 +17,10 @@ const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct UploadFilesSettings {
     pub debug: bool,
-    /// At least one, without duplicates.
+    /// Files, directories, globs or `-`: at least one, without duplicates.
     pub files: Vec<PathBuf>,
-    /// `None` to decide by the names of the files.
-    pub format: Option<Format>,
+    /// `None` to decide by the names and the content of the files.
+    pub format: Option<ResultFormat>,
     pub url: String,
     pub token: TokenSource,
     /// The key is empty when neither options nor the CI identify the run.
@@ -190,7 +189,8 @@ mod tests {
           BUILDKITE_TEST_ENGINE_SUITE_SLUG
         BUILDKITE_TEST_ENGINE_TAGS was "a", must be KEY=VALUE (--tag)
         BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT was "xunit", must be one of json, junit, rspec-json,
-          jest-json, playwright-json, cucumber-json, go-jsonl (--format)
+          jest-json, playwright-json, cucumber-json, go-jsonl, trx, nunit3, xunit2, ctest, tap
+          (--format)
         BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT was "0s", must be at least 1s (--timeout)
         BUILDKITE_TEST_ENGINE_UPLOAD_URL was "localhost", must be a URL such as
           https://api.example.com (--upload-url)

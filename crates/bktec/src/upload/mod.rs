@@ -3,6 +3,9 @@
 //! In `run`, a failed upload never fails the run: the caller prints it and continues. Files are
 //! streamed, and split into several uploads if they contain more results than one may have.
 
+pub(crate) mod convert;
+mod detect;
+pub(crate) mod inputs;
 pub(crate) mod parts;
 pub(crate) mod result_file;
 
@@ -34,6 +37,16 @@ pub enum UploadError {
         part: String,
         gave_up: GaveUp,
     },
+}
+
+/// The file of an upload.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// As the user knows it.
+    pub(crate) shown: &'a Path,
+    /// What is sent.
+    pub(crate) content: &'a Path,
+    pub(crate) format: Format,
 }
 
 /// Where to upload, and how to describe the results.
@@ -132,7 +145,12 @@ impl<'a> Uploader<'a> {
     pub fn upload(&self, path: &Path, format: Format) -> Result<UploadReceipt, UploadError> {
         let parts = result_file::parts_of(path, format).map_err(UploadError::File)?;
         let mut last = UploadReceipt::default();
-        self.upload_parts(path, format, &parts, Instant::now(), |_, receipt| {
+        let source = Source {
+            shown: path,
+            content: path,
+            format,
+        };
+        self.upload_parts(source, &parts, Instant::now(), |_, receipt| {
             last = receipt;
         })?;
         Ok(last)
@@ -142,8 +160,7 @@ impl<'a> Uploader<'a> {
     /// first failure. Calls `on_receipt` with the description of each part and its receipt.
     pub(crate) fn upload_parts(
         &self,
-        path: &Path,
-        format: Format,
+        source: Source<'_>,
         parts: &[Part],
         started: Instant,
         mut on_receipt: impl FnMut(&str, UploadReceipt),
@@ -153,11 +170,11 @@ impl<'a> Uploader<'a> {
                 1 => String::new(),
                 count => format!(", part {} of {count}", index + 1),
             };
-            match self.send(path, format, part, &description, started) {
+            match self.send(source, part, &description, started) {
                 Ok(receipt) => on_receipt(&description, receipt),
                 Err(gave_up) => {
                     return Err(UploadError::Server {
-                        path: path.to_owned(),
+                        path: source.shown.to_owned(),
                         part: description,
                         gave_up,
                     });
@@ -169,24 +186,23 @@ impl<'a> Uploader<'a> {
 
     fn send(
         &self,
-        path: &Path,
-        format: Format,
+        source: Source<'_>,
         part: &Part,
         description: &str,
         started: Instant,
     ) -> Result<UploadReceipt, GaveUp> {
-        let file_name = file_name(path);
+        let file_name = file_name(source.shown);
         let directory = self
             .directory_for_jest
             .as_deref()
-            .filter(|_| format == Format::JestJson)
+            .filter(|_| source.format == Format::JestJson)
             .map(|directory| ("run_env[cwd]", directory));
         let fields = self
             .fields
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
         let form = Form::new(
-            std::iter::once(("format", format.name()))
+            std::iter::once(("format", source.format.name()))
                 .chain(directory)
                 .chain(fields),
             "data",
@@ -199,8 +215,8 @@ impl<'a> Uploader<'a> {
             if limit.is_zero() {
                 return Err(Failure::Request("no time is left for uploads".to_owned()));
             }
-            let file =
-                fs_err::File::open(path).map_err(|error| Failure::Request(error.to_string()))?;
+            let file = fs_err::File::open(source.content)
+                .map_err(|error| Failure::Request(error.to_string()))?;
             let mut body = (&form.head[..])
                 .chain(part.reader(file))
                 .chain(&form.tail[..]);
@@ -240,8 +256,13 @@ impl<'a> Uploader<'a> {
     }
 }
 
-/// The base name: the location of a file on this machine is never sent.
+/// The base name: the location of a file on this machine is never sent. Compressed files are sent
+/// uncompressed.
 pub(crate) fn file_name(path: &Path) -> String {
+    if path == Path::new(inputs::STDIN) {
+        return "stdin".to_owned();
+    }
+    let path = result_file::uncompressed(path);
     path.file_name().map_or_else(
         || "results".to_owned(),
         |name| name.to_string_lossy().into_owned(),

@@ -113,6 +113,11 @@ impl Bktec {
         self
     }
 
+    pub(crate) fn file_bytes(self, name: &str, content: &[u8]) -> Self {
+        fs_err::write(self.directory.path().join(name), content).unwrap();
+        self
+    }
+
     /// Creates a subdirectory.
     pub(crate) fn directory(self, name: &str) -> Self {
         fs_err::create_dir(self.directory.path().join(name)).unwrap();

@@ -25,6 +25,7 @@ mod tokens;
 mod untrusted;
 mod upload;
 mod upload_failures;
+mod upload_inputs;
 mod verify;
 mod verify_missing;
 mod verify_server;

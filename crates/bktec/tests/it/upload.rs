@@ -8,10 +8,10 @@ use test_engine_results::{Format, parse};
 use crate::bktec::Bktec;
 use crate::server::{Reply, Request, Server};
 
-const JUNIT: &str = r#"<testsuite><testcase classname="C" name="a"/></testsuite>"#;
-const JSON: &str = r#"[{"name":"a","result":"passed"}]"#;
+pub(crate) const JUNIT: &str = r#"<testsuite><testcase classname="C" name="a"/></testsuite>"#;
+pub(crate) const JSON: &str = r#"[{"name":"a","result":"passed"}]"#;
 
-fn accepting() -> Server {
+pub(crate) fn accepting() -> Server {
     Server::start(|_, before| {
         let number = before + 1;
         Reply::Body(
@@ -377,14 +377,13 @@ Uploads result files
 Usage: bktec upload [OPTIONS] <FILE>...
 
 Arguments:
-  <FILE>...  Result files: JUnit XML, Test Engine JSON, go test -json, or another format with
-             --format
+  <FILE>...  Result files, directories, globs, or - for stdin; gzip-compressed files end in .gz
 
 Options:
       --debug[=<BOOL>]      Print debug output [env: BUILDKITE_TEST_ENGINE_DEBUG_ENABLED]
       --format <FORMAT>     Format of the files: json, junit, rspec-json, jest-json,
-                            playwright-json, cucumber-json or go-jsonl [default: by extension: .xml
-                            junit, .json json, .jsonl go-jsonl] [env:
+                            playwright-json, cucumber-json, go-jsonl, trx, nunit3, xunit2, ctest or
+                            tap [default: by extension and content] [env:
                             BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT]
       --timeout <DURATION>  Time limit for all uploads together [default: 5m] [env:
                             BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT]

@@ -39,7 +39,8 @@ fn reports_all_invalid_settings() {
         [
             "BUILDKITE_TEST_ENGINE_TAGS was \"x\", must be KEY=VALUE (--tag)",
             "BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT was \"xunit\", must be one of json, junit, \
-             rspec-json, jest-json, playwright-json, cucumber-json, go-jsonl (--format)",
+             rspec-json, jest-json, playwright-json, cucumber-json, go-jsonl, trx, nunit3, \
+             xunit2, ctest, tap (--format)",
             "BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT was \"soon\", must be a duration such as 90s, \
              2m30s or 1.5h (--timeout)",
         ]
@@ -72,8 +73,9 @@ fn reports_unusable_files_before_anything_is_sent() {
             "directory",
             "empty.xml",
             "broken.xml",
-            "rspec.json",
+            "cut.json",
             "report.txt",
+            "*.trx",
         ],
         &server.base(),
     )
@@ -81,18 +83,19 @@ fn reports_unusable_files_before_anything_is_sent() {
     .directory("directory")
     .file("empty.xml", "")
     .file("broken.xml", "<testsuite><testcase>")
-    .file("rspec.json", r#"{"examples":[]}"#)
+    .file("cut.json", r#"{"examples":["#)
     .file("report.txt", JUNIT)
     .run();
-    let stderr = ended.stderr.replace("; it looks", ";\nit looks");
+    let stderr = ended.stderr.replace(" (EOF while", "\n(EOF while");
     insta::assert_snapshot!(stderr, @"
     ❌ failed to read the results, so nothing was uploaded:
+    directory: is a directory without result files
+    *.trx: matches no file
     missing.xml: no such file
-    directory: is a directory; name the files in it
     empty.xml: not valid junit at the start: the file is empty
     broken.xml: not valid junit at line 1, column 22: unexpected end of file inside a test case
-    rspec.json: not valid json at line 1, column 1: expected an array of results, found an object;
-    it looks like rspec-json: use --format rspec-json
+    cut.json: not valid rspec-json at line 1, column 13: unexpected end of file
+    (EOF while parsing a list)
     report.txt: unknown file type; choose one with --format
     ");
     assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");

@@ -52,6 +52,26 @@ pub(crate) fn read<'a>(
     Ok(())
 }
 
+/// Whether the times of a report have a decimal comma. A part of the report may not show it.
+pub fn has_decimal_comma(text: &str) -> bool {
+    let mut numbers = Numbers::default();
+    let mut tokens = Tokens::new(text);
+    while let Ok(token) = tokens.next_token() {
+        match token {
+            Token::Eof => break,
+            Token::Start(_) => {
+                while let Ok(Some(attribute)) = tokens.next_attribute() {
+                    if attribute.name == "time" {
+                        numbers.read(&attribute.value());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    numbers.needs_decimal_comma()
+}
+
 fn read_with<'a>(
     numbers: Numbers,
     document: &Document<'a>,

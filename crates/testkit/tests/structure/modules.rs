@@ -32,6 +32,7 @@ const BKTEC: Order = &[
     "exit_code",
     "fallback",
     "process",
+    "result_format",
     "result_size",
     "ci",
     "cli",

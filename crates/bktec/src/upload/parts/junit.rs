@@ -4,16 +4,23 @@
 //! attributes, since cases inherit some of them. The counts of a suite that is split are no longer
 //! correct and are removed, with one exception: a suite that counts a failure but has no failed
 //! case could not run as a whole, and only the counts show that. Its last part keeps them.
+//!
+//! If times have a decimal comma, each part proves it with an empty suite: `1,250` alone does not.
 
 use std::ops::Range;
 
 use test_engine_results::xml::{Token, Tokens};
-use test_engine_results::{Detail, Format, parse_with};
+use test_engine_results::{Detail, Format, has_decimal_comma, parse_with};
 
 use super::piece::{Edit, Part, Piece, edited};
 
 /// Attributes that count the cases of a suite.
 const COUNTS: [&str; 5] = ["tests", "failures", "errors", "skipped", "disabled"];
+
+/// Elements of a case that are results beside it.
+const ATTEMPTS: [&str; 4] = ["flakyFailure", "flakyError", "rerunFailure", "rerunError"];
+
+const DECIMAL_COMMA: &str = "<testsuite time=\"0,0\"/>";
 
 /// An element outside test cases.
 struct Element<'a> {
@@ -44,8 +51,10 @@ pub(super) fn split(text: &str, max: usize) -> Option<Vec<Part>> {
         elements: Vec::new(),
         open: Vec::new(),
         case_depth: 0,
-        cases: 0,
+        case_results: 0,
+        results: 0,
         candidate: None,
+        before_case: None,
         splits: Vec::new(),
     };
     let mut tokens = Tokens::new(text);
@@ -66,10 +75,14 @@ struct Splitter<'a> {
     elements: Vec<Element<'a>>,
     open: Vec<usize>,
     case_depth: usize,
-    /// Number of cases in the current part.
-    cases: usize,
+    /// Number of results of the current case: attempts of the runner's own retries are some.
+    case_results: usize,
+    /// Number of results in the current part.
+    results: usize,
     /// Where to split if another case follows.
     candidate: Option<Split>,
+    /// Where to split if the current case does not fit.
+    before_case: Option<Split>,
     splits: Vec<Split>,
 }
 
@@ -82,15 +95,11 @@ impl<'a> Splitter<'a> {
         }
         if self.case_depth > 0 {
             self.case_depth += 1;
+            self.case_results += usize::from(ATTEMPTS.contains(&name));
         } else if name == "testcase" {
             self.case_depth = 1;
-            if let Some(split) = self.candidate.take() {
-                for &element in &split.open {
-                    self.elements[element].last_part = Some(self.splits.len() + 1);
-                }
-                self.splits.push(split);
-                self.cases = 0;
-            }
+            self.case_results = 1;
+            self.before_case = self.candidate.take();
         } else {
             let element = self.element(tokens)?;
             self.open.push(self.elements.len());
@@ -121,13 +130,20 @@ impl<'a> Splitter<'a> {
     }
 
     fn leave_case(&mut self, end: usize) {
-        self.cases += 1;
-        if self.cases == self.max {
-            self.candidate = Some(Split {
-                at: end,
-                open: self.open.clone(),
-            });
+        self.results += self.case_results;
+        if self.results > self.max
+            && let Some(split) = self.before_case.take()
+        {
+            for &element in &split.open {
+                self.elements[element].last_part = Some(self.splits.len() + 1);
+            }
+            self.splits.push(split);
+            self.results = self.case_results;
         }
+        self.candidate = Some(Split {
+            at: end,
+            open: self.open.clone(),
+        });
     }
 
     fn element(&self, tokens: &mut Tokens<'a>) -> Option<Element<'a>> {
@@ -162,6 +178,7 @@ impl<'a> Splitter<'a> {
             .iter()
             .map(|element| element.last_part.is_some() && self.only_counts_show_failure(element))
             .collect();
+        let has_decimal_comma = has_decimal_comma(self.text);
         let mut parts = Vec::new();
         let mut start = 0;
         for number in 0..=self.splits.len() {
@@ -179,6 +196,9 @@ impl<'a> Splitter<'a> {
                     part.extend(edited(element.start_tag.clone(), edits));
                 }
             }
+            if has_decimal_comma && number > 0 {
+                part.push(Piece::text(DECIMAL_COMMA));
+            }
             let split = self.splits.get(number);
             let end = split.map_or(self.text.len(), |split| split.at);
             let edits = self
@@ -188,6 +208,9 @@ impl<'a> Splitter<'a> {
                 .filter(|element| (start..end).contains(&element.start_tag.start))
                 .flat_map(Element::without_counts);
             part.extend(edited(start..end, edits));
+            if has_decimal_comma && number == 0 {
+                part.push(Piece::text(DECIMAL_COMMA));
+            }
             for &index in split.iter().flat_map(|split| split.open.iter().rev()) {
                 part.push(Piece::text(format!("</{}>", self.elements[index].name)));
             }

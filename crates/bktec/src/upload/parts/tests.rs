@@ -315,12 +315,16 @@ fn jest_file() -> impl Strategy<Value = String> {
 }
 
 fn junit_file() -> impl Strategy<Value = String> {
-    let case = (0..6_u8).prop_map(|kind| match kind {
+    let case = (0..10_u8).prop_map(|kind| match kind {
         0 => r#"<testcase classname="C" name="n"/>"#,
         1 => r#"<testcase classname="C" name="n"><failure message="m">t</failure></testcase>"#,
         2 => r#"<testcase name="n"><skipped/><system-out>]]&gt;</system-out></testcase>"#,
         3 => r#"<testcase name="n" status="failed" line="3"></testcase>"#,
         4 => "<testcase/>",
+        5 => r#"<testcase name="flaky"><flakyFailure message="m"/><flakyError/></testcase>"#,
+        6 => r#"<testcase name="n"><failure/><rerunFailure>t</rerunFailure></testcase>"#,
+        7 => r#"<testcase name="n" time="1,250"/>"#,
+        8 => r#"<testcase name="n" time="0,5"/>"#,
         _ => r#"<x:testcase name='n "q"' time="1"/>"#,
     });
     let counts = (0..3_u32, 0..2_u32, any::<bool>());
@@ -450,8 +454,9 @@ proptest! {
         check(Format::JestJson, file.as_bytes(), max);
     }
 
+    // A case is at max three results here, which stay together.
     #[test]
-    fn splits_without_loss_junit(file in junit_file(), max in 1..6_usize) {
+    fn splits_without_loss_junit(file in junit_file(), max in 3..8_usize) {
         check(Format::Junit, file.as_bytes(), max);
     }
 
