@@ -3,11 +3,15 @@
 //! A failed test is rerun by its file and a pattern of names, so the report of a retry lists the
 //! file's other tests as skipped; these do not count.
 
+mod listing;
+
 use std::fmt::Write as _;
 
 use test_engine_results::{Format, TestResult};
 use test_engine_wire::Case;
 
+pub(super) use self::listing::has_shard;
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::paths::collapse_into_files;
@@ -31,6 +35,7 @@ pub(super) static DEFINITION: Definition = Definition {
          --json --testLocationInResults --outputFile {{resultPath}}",
     ),
     file_pattern: Some(FILE_PATTERN),
+    discovery_by: DiscoveryBy::Runner,
     fail_fast: FailFast::options(&["--bail", "-b"]),
     fail_fast_override: Some(FailFastOverride::of("--bail=0", &["jest", "jest.js"])),
     naming: Naming::AsTargets,
@@ -126,6 +131,10 @@ impl Jest {
 impl Runner for Jest {
     fn base(&self) -> &RunnerBase {
         &self.base
+    }
+
+    fn own_discovery(&self) -> Result<Option<Vec<String>>> {
+        listing::files(&self.base)
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine> {

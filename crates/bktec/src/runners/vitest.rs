@@ -3,12 +3,14 @@
 //! A path on its command line is a substring match, never a regular expression. A reporter of our
 //! own, `vitest/recorder.rs`, records errors that the JSON report omits.
 
+mod listing;
 mod recorder;
 
 use test_engine_results::{Format, TestResult};
 use test_engine_wire::Case;
 
 use self::recorder::Recorder;
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::jest::{FILE_PATTERN, Jest};
@@ -33,6 +35,7 @@ pub(super) static DEFINITION: Definition = Definition {
          --reporter=default --reporter=json --outputFile {{resultPath}}",
     ),
     file_pattern: Some(FILE_PATTERN),
+    discovery_by: DiscoveryBy::Runner,
     fail_fast: FailFast::options(&["--bail"]),
     fail_fast_override: Some(OVERRIDE),
     naming: Naming::AsTargets,
@@ -55,6 +58,10 @@ fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
 impl Runner for Vitest {
     fn base(&self) -> &RunnerBase {
         self.jest.base()
+    }
+
+    fn own_discovery(&self) -> Result<Option<Vec<String>>> {
+        listing::files(self.base())
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine> {

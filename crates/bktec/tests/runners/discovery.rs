@@ -163,3 +163,141 @@ fn strict_discovery_compares_the_pattern_with_pytest(
         Some(file) => assert!(error.unwrap().contains(&format!("misses: {file}\n"))),
     }
 }
+
+/// `npx` on the path, and the packages that `modules` names.
+fn node_project(modules: &str, files: &[(&str, &str)]) -> Project {
+    let project = Project::new(files);
+    let modules = tools::installed(modules);
+    std::os::unix::fs::symlink(modules, project.root().join("node_modules")).unwrap();
+    project.tool("npx", &tools::on_path("npx"))
+}
+
+const JEST_COMMAND: &str =
+    "npx jest --runTestsByPath {{testExamples}} --json --outputFile {{resultPath}}";
+
+fn jest_project(configuration: &str) -> Project {
+    let package = format!(r#"{{"name": "sample", "jest": {{{configuration}}}}}"#);
+    let passes = "test('passes', () => {});\n";
+    let files = [
+        ("package.json", package.as_str()),
+        ("a.test.js", passes),
+        ("check/b.check.js", passes),
+        ("src/__tests__/c.js", passes),
+        // Listing files must not load them.
+        ("d.test.mjs", "process.exit(1);\n"),
+    ];
+    node_project("examples/jest/node_modules", &files)
+}
+
+#[rstest]
+#[case("", &["a.test.js", "src/__tests__/c.js"])]
+#[case(r#""testMatch": ["**/*.check.js"]"#, &["check/b.check.js"])]
+#[case(
+    r#""testRegex": "\\.test\\.mjs$", "moduleFileExtensions": ["js", "mjs"]"#,
+    &["d.test.mjs"]
+)]
+#[case(
+    r#""testPathIgnorePatterns": ["/__tests__/", "/node_modules/"], "testMatch": ["**/*.js"]"#,
+    &["a.test.js", "check/b.check.js"]
+)]
+#[case(
+    r#""projects": [{"roots": ["check"], "testMatch": ["**/*.check.js"]}, {"roots": ["src"]}]"#,
+    &["check/b.check.js", "src/__tests__/c.js"]
+)]
+fn jest_decides_which_files_have_tests(#[case] configuration: &str, #[case] expected: &[&str]) {
+    let project = jest_project(configuration);
+    let runner = project.runner("jest", settings(JEST_COMMAND, "out.json"));
+    assert_eq!(discover(&*runner), expected, "{}", project.log());
+}
+
+/// With the pattern, only `a.test.js` and `c.js` would be given to Jest, which ignores them.
+#[test]
+fn a_jest_suite_with_its_own_file_names_runs_completely() {
+    let project = jest_project(r#""testMatch": ["**/*.check.js"]"#);
+    let runner = project.runner("jest", settings(JEST_COMMAND, "out.json"));
+    let ran = project.run_all(&*runner, &[], 0);
+    ran.assert(0, &["check/b.check.js |  | passes | passed"]);
+}
+
+#[test]
+fn strict_discovery_compares_the_pattern_with_jest() {
+    let project = jest_project(r#""testMatch": ["**/*.js"]"#);
+    let settings = RunnerSettings {
+        file_pattern: Some("**/*.test.js".to_owned()),
+        strict_discovery: true,
+        ..settings(JEST_COMMAND, "out.json")
+    };
+    let runner = project.runner("jest", settings);
+    let found = runner.discover(&mut |warning| panic!("{warning}"));
+    let error = found.unwrap_err().to_string();
+    let missed = "jest takes tests from files that the pattern \"**/*.test.js\" misses: \
+                  check/b.check.js, src/__tests__/c.js\n";
+    assert!(error.starts_with(missed), "{error}");
+}
+
+const VITEST_COMMAND: &str = "npx vitest run {{testExamples}} \
+                              --reporter=default --reporter=json --outputFile {{resultPath}}";
+
+fn vitest_project(configuration: &str) -> Project {
+    let configuration = format!("export default {{ test: {{ {configuration} }} }};\n");
+    let passes = "import { test } from 'vitest';\ntest('passes', () => {});\n";
+    let files = [
+        (
+            "package.json",
+            r#"{"name": "sample", "type": "module", "scripts": {"test": "vitest"}}"#,
+        ),
+        ("vitest.config.js", configuration.as_str()),
+        ("a.test.js", passes),
+        ("check/b.check.js", passes),
+        ("d.test.mjs", passes),
+        // Listing files must not load them.
+        ("exits.test.mjs", "process.exit(1);\n"),
+    ];
+    node_project(".tools/node/node_modules", &files)
+}
+
+#[rstest]
+#[case("", &["a.test.js", "d.test.mjs", "exits.test.mjs"])]
+#[case("include: ['**/*.check.js']", &["check/b.check.js"])]
+#[case("exclude: ['**/*.mjs', '**/node_modules/**']", &["a.test.js"])]
+#[case(
+    "projects: [{ test: { name: 'c', include: ['check/*'] } }, \
+     { test: { name: 'd', include: ['d.*'] } }]",
+    &["check/b.check.js", "d.test.mjs"]
+)]
+fn vitest_decides_which_files_have_tests(#[case] configuration: &str, #[case] expected: &[&str]) {
+    let project = vitest_project(configuration);
+    let runner = project.runner("vitest", settings(VITEST_COMMAND, "out.json"));
+    assert_eq!(discover(&*runner), expected, "{}", project.log());
+}
+
+/// With the pattern, only `a.test.js` would run.
+#[test]
+fn a_vitest_suite_with_its_own_file_names_runs_completely() {
+    let project = vitest_project("include: ['**/*.check.js', 'd.test.mjs']");
+    let runner = project.runner("vitest", settings(VITEST_COMMAND, "out.json"));
+    project.run_all(&*runner, &[], 0).assert(
+        0,
+        &[
+            "check/b.check.js |  | passes | passed",
+            "d.test.mjs |  | passes | passed",
+        ],
+    );
+}
+
+#[rstest]
+#[case("npm test -- {{testExamples}} --outputFile {{resultPath}}", "", 0)]
+#[case("npx vitest run --shard=1/2 {{testExamples}}", "", 0)]
+#[case(VITEST_COMMAND, "include: broken", 1)]
+fn the_pattern_is_used_where_vitest_cannot_be_asked(
+    #[case] command: &str,
+    #[case] configuration: &str,
+    #[case] expected_warnings: usize,
+) {
+    let project = vitest_project(configuration);
+    let runner = project.runner("vitest", settings(command, "out.json"));
+    let mut warnings = Vec::new();
+    let files = runner.discover(&mut |warning| warnings.push(warning));
+    assert_eq!(files.unwrap(), ["a.test.js"]);
+    assert_eq!(warnings.len(), expected_warnings, "{warnings:?}");
+}

@@ -164,7 +164,11 @@ fn a_file_that_jest_ignores_is_reported() {
     );
     // Without --runTestsByPath, Jest silently leaves out ignored files.
     let command = "npx jest {{testExamples}} --json --outputFile {{resultPath}}";
-    let runner = project.runner("jest", settings(command, RESULTS));
+    let settings = RunnerSettings {
+        file_pattern: Some("*.test.js".to_owned()),
+        ..settings(command, RESULTS)
+    };
+    let runner = project.runner("jest", settings);
     let ran = project.run_all(&*runner, &[], 0);
     ran.assert(0, &["a.test.js |  | t | passed"]);
     assert_eq!(ran.events[1], "without results: b.test.js");

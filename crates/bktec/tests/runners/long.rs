@@ -75,6 +75,7 @@ fn jest_runs_in_parts() {
         "jest",
         RunnerSettings {
             result_path: Some("out/jest.json".to_owned()),
+            file_pattern: Some("**/*.test.js".to_owned()),
             ..RunnerSettings::default()
         },
     );

@@ -51,9 +51,9 @@ impl Project {
         std::os::unix::fs::symlink(modules, self.root().join("node_modules")).unwrap();
     }
 
-    /// Puts a tool on the path, with its output in the log.
+    /// Puts a tool on the path, with its output in the log unless Jest lists its files.
     pub(crate) fn tool(self, name: &str, tool: &Path) -> Self {
-        self.tool_printing_with(name, tool, "no such argument")
+        self.tool_printing_with(name, tool, "--listTests")
     }
 
     /// Puts a tool on the path, with its output in the log unless it has this argument.
