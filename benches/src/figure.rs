@@ -26,6 +26,9 @@ pub(crate) enum Unit {
     Times,
     #[serde(rename = "")]
     Count,
+    /// Without a unit, with decimals.
+    #[serde(rename = "")]
+    Fraction,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -85,6 +88,13 @@ pub(crate) fn count(value: f64) -> Quantity {
     }
 }
 
+pub(crate) fn fraction(value: f64) -> Quantity {
+    Quantity {
+        value,
+        unit: Unit::Fraction,
+    }
+}
+
 pub(crate) fn times(value: f64) -> Quantity {
     Quantity {
         value,
@@ -118,6 +128,13 @@ impl Figure {
     pub(crate) fn beside(mut self, what: impl Into<String>, theirs: Quantity) -> Self {
         self.compared_with = Some(what.into());
         self.theirs = Some(theirs);
+        self
+    }
+
+    /// Higher is better, whatever the unit.
+    #[must_use]
+    pub(crate) fn higher_is_better(mut self) -> Self {
+        self.better = Better::Higher;
         self
     }
 
@@ -220,6 +237,7 @@ impl fmt::Display for Quantity {
             Unit::Megabytes => write!(f, "{value:.2} MB"),
             Unit::PerSecond => write!(f, "{value:.0}/s"),
             Unit::Count => write!(f, "{value:.0}"),
+            Unit::Fraction => write!(f, "{value:.3}"),
             Unit::Times if value.abs() < 2.0 => write!(f, "{value:.4} x"),
             Unit::Times => write!(f, "{value:.1} x"),
         }

@@ -8,6 +8,7 @@ mod backfill;
 mod binary;
 mod discovery;
 mod figure;
+mod flaky;
 mod http;
 mod ingest;
 mod load;
@@ -66,11 +67,12 @@ enum Subcommand {
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
 /// All benchmarks by name, in the order they run.
-const MEASURES: [(&str, Measure); 11] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
     ("binary", binary::measure),
     ("planner", planner::measure),
+    ("flaky", flaky::measure),
     ("parse", parse::measure),
     ("memory", memory::measure),
     ("plan-100k", plan::measure),

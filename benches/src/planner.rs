@@ -1,9 +1,7 @@
 //! The quality and speed of plans, measured by the planner's examples.
 
-use anyhow::Context as _;
-
 use crate::figure::{Figure, milliseconds, times};
-use crate::programs::Programs;
+use crate::programs::{Programs, read_value};
 
 const PACKAGE: &str = "test-engine-planner";
 
@@ -12,17 +10,17 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let mut figures = vec![
         Figure::of(
             "planner >= 20 items/node, worst",
-            times(read(&plans, "ratio_20_items_a_node")?),
+            times(read_value(&plans, "ratio_20_items_a_node")?),
         )
         .must_goal(1.005, 1.001),
         Figure::of(
             "planner 4 items/node, worst",
-            times(read(&plans, "ratio_4_items_a_node")?),
+            times(read_value(&plans, "ratio_4_items_a_node")?),
         )
         .must_goal(1.02, 1.005),
         Figure::of(
             "planner 100,000 on 200",
-            milliseconds(read(&plans, "plan_100000_on_200_ms")?),
+            milliseconds(read_value(&plans, "plan_100000_on_200_ms")?),
         )
         .must_goal(60.0, 25.0),
     ];
@@ -49,16 +47,6 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The value of a line `name = value`.
-fn read(printed: &str, name: &str) -> anyhow::Result<f64> {
-    printed
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .find(|(found, _)| *found == name)
-        .and_then(|(_, value)| value.parse().ok())
-        .with_context(|| format!("find {name} in the output of the example"))
-}
-
 /// Parses a line `scenario: plain ours truth`.
 fn replay(line: &str) -> Option<(&str, [f64; 3])> {
     let (name, numbers) = line.split_once(": ")?;
@@ -73,8 +61,6 @@ mod tests {
 
     #[test]
     fn parses_lines_of_the_examples() {
-        assert!((read("# x\na = 1\nb = 2.5\n", "b").unwrap() - 2.5).abs() < f64::EPSILON);
-        assert!(read("a = 1\n", "b").is_err());
         assert_eq!(
             replay("noise: 1.5 1.25 1.1"),
             Some(("noise", [1.5, 1.25, 1.1]))

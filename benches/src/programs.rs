@@ -46,6 +46,16 @@ impl Programs {
     }
 }
 
+/// The value of a line `name = value` in the output of an example.
+pub(crate) fn read_value(printed: &str, name: &str) -> anyhow::Result<f64> {
+    printed
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .find(|(found, _)| *found == name)
+        .and_then(|(_, value)| value.parse().ok())
+        .with_context(|| format!("find {name} in the output of the example"))
+}
+
 /// A program in the directory of this one.
 fn released(name: &str) -> anyhow::Result<PathBuf> {
     let myself = std::env::current_exe().context("find the directory of release programs")?;
@@ -95,4 +105,16 @@ pub(crate) fn run_time(command: &mut Command) -> anyhow::Result<f64> {
     let status = status.with_context(|| format!("start {name}"))?;
     ensure!(status.success(), "{name} failed ({status})");
     Ok(milliseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_value;
+
+    #[test]
+    fn reads_values_by_name() {
+        let printed = "# x\na = 1\nb = 2.5\n";
+        assert!((read_value(printed, "b").unwrap() - 2.5).abs() < f64::EPSILON);
+        assert!(read_value(printed, "c").is_err());
+    }
 }

@@ -70,6 +70,28 @@ const COMMIT_HISTORY: Order = &[
     "export",
 ];
 
+const INSIGHTS: Order = &[
+    "numeric",
+    "time",
+    "group",
+    "failure",
+    "frames",
+    "fingerprint",
+    "fisher",
+    "causes",
+    "guard",
+    "parameters",
+    "release",
+    "evidence",
+    "breaks",
+    "score",
+    "health",
+    "alarm",
+    "replay",
+    "rules",
+    "preview",
+];
+
 const PLANNER: Order = &[
     "bounds",
     "change",
@@ -223,6 +245,7 @@ fn violations(sources: &[Source], source_directory: &str, order: &[&str]) -> Vec
 #[case("crates/accounting/src/", ACCOUNTING)]
 #[case("crates/bktec/src/", BKTEC)]
 #[case("crates/commit-history/src/", COMMIT_HISTORY)]
+#[case("crates/insights/src/", INSIGHTS)]
 #[case("crates/planner/src/", PLANNER)]
 #[case("crates/results/src/", RESULTS)]
 #[case("crates/server/src/", SERVER)]

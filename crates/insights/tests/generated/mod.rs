@@ -1,0 +1,10 @@
+//! Generated histories of a suite whose flaky tests are known, reproducible by seed.
+//!
+//! `docs/design/flaky.md` describes them.
+
+mod kinds;
+mod numbers;
+mod world;
+
+pub(crate) use kinds::Truth;
+pub(crate) use world::{Generated, World};
