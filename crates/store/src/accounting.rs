@@ -158,7 +158,8 @@ impl Store {
         let rows = session
             .rows(
                 "SELECT suite_id, identifier, changes FROM accountings \
-                 WHERE summarized < changes LIMIT $1",
+                 JOIN suites ON suites.id = suite_id \
+                 WHERE summarized < changes AND NOT suites.deleted LIMIT $1",
                 values![i64::from(limit)],
             )
             .await?;

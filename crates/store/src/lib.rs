@@ -39,6 +39,7 @@ mod sql;
 mod store;
 mod suites;
 mod sums;
+mod test_counts;
 mod timings;
 mod tokens;
 mod upload_attempts;
@@ -55,12 +56,12 @@ pub use records::{
     AccountingSummary, AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter,
     BranchId, BranchKind, CommitRecord, Execution, Expired, FailedExecution, LabelChange,
     LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewJobReport, NewPlan,
-    NewRejectedUpload, NewRun, NewSuite, NewToken, NewUpload, NodeReport, Organization,
-    OrganizationId, OutcomeCounts, OwnershipFile, Page, PendingAccounting, PendingBackfill, Period,
-    PlanBranches, PlanOrigin, PlanSummary, Recorded, RetentionStart, Run, RunId, RunResult,
-    RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test,
-    TestId, TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token,
-    TokenId, TokenKind, Upload, UploadAttempt,
+    NewRejectedUpload, NewRun, NewSuite, NewTestCounts, NewToken, NewUpload, NodeReport,
+    Organization, OrganizationId, OutcomeCounts, OwnershipFile, Page, PendingAccounting,
+    PendingBackfill, Period, PlanBranches, PlanOrigin, PlanSummary, Recorded, RetentionStart, Run,
+    RunId, RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite,
+    SuiteChanges, SuiteId, Test, TestCount, TestId, TestOrder, TestQuery, TestState, TestTiming,
+    TestWithMetrics, Timestamp, Token, TokenId, TokenKind, Upload, UploadAttempt,
 };
 pub use rings::RECENT_RUNS;
 pub use store::Store;

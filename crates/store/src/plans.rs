@@ -97,6 +97,24 @@ impl Store {
         row.as_ref().map(stored_plan).transpose()
     }
 
+    /// What the request that created a plan said; `None` also if the plan has expired.
+    pub async fn plan_origin(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<PlanOrigin>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT branch, location_prefix, files_changed FROM plans \
+                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
+                values![suite.get(), identifier, now],
+            )
+            .await?;
+        row.as_ref().map(origin).transpose()
+    }
+
     /// Newest first.
     pub async fn plans(&self, suite: SuiteId, page: Page) -> Result<Listed<PlanSummary>> {
         let mut session = self.read().await?;
@@ -231,12 +249,16 @@ fn stored_plan(row: &Row) -> Result<StoredPlan> {
     Ok(StoredPlan {
         body: row.bytes("body")?,
         digest: row.hash("digest")?,
-        origin: PlanOrigin {
-            branch: row.text("branch")?,
-            location_prefix: row.text("location_prefix")?,
-            files_changed: row.text_or_null("files_changed")?,
-        },
+        origin: origin(row)?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
+    })
+}
+
+fn origin(row: &Row) -> Result<PlanOrigin> {
+    Ok(PlanOrigin {
+        branch: row.text("branch")?,
+        location_prefix: row.text("location_prefix")?,
+        files_changed: row.text_or_null("files_changed")?,
     })
 }

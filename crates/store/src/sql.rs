@@ -356,6 +356,7 @@ impl Row {
         text -> String;
         text_or_null -> Option<String>;
         bytes -> Vec<u8>;
+        bytes_or_null -> Option<Vec<u8>>;
         boolean -> bool;
     }
 

@@ -14,6 +14,7 @@ use crate::records::{
 use crate::rings;
 use crate::sql::{Value, positions, values};
 use crate::store::Store;
+use crate::test_counts;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -47,18 +48,21 @@ impl Store {
         }
         let rows = session
             .rows(
-                "SELECT value, recent FROM selectors WHERE suite_id = $1 AND updated_seq > $2",
+                "SELECT value, recent, test_counts FROM selectors \
+                 WHERE suite_id = $1 AND updated_seq > $2",
                 values![suite.get(), seq],
             )
             .await?;
         let mut selectors = Vec::with_capacity(rows.len());
-        let [value, recent] = positions(&rows, ["value", "recent"])?;
+        let [value, recent, counts] = positions(&rows, ["value", "recent", "test_counts"])?;
         for row in rows {
             let recent = rings::decode(&row.bytes(recent)?)?;
-            if !recent.is_empty() {
+            let test_counts = test_counts::counts(row.bytes_or_null(counts)?.as_deref())?;
+            if !recent.is_empty() || !test_counts.is_empty() {
                 selectors.push(Selector {
                     value: row.text(value)?,
                     recent,
+                    test_counts,
                 });
             }
         }

@@ -3,6 +3,7 @@
 mod build_ids;
 mod compute;
 mod summary;
+mod test_counts;
 mod validate;
 
 use std::io::Write as _;
@@ -14,6 +15,8 @@ use test_engine_wire::{NodeReport, NodeState, PlanSource};
 use tokio::sync::Notify;
 
 use crate::metrics::NodeCounts;
+
+pub(crate) use summary::LOST_AFTER_MS;
 
 /// Bytes of one report after decompression: about 200,000 targets.
 pub(crate) const MAX_REPORT_BYTES: usize = 32 * 1024 * 1024;
@@ -72,8 +75,13 @@ impl Accountant {
         let run_key = if report.run_key.is_empty() {
             report.build_id.clone()
         } else {
-            report.run_key
+            report.run_key.clone()
         };
+        let origin = self.store.plan_origin(suite.id, &report.identifier, now);
+        // Without a plan, the branch is not known.
+        let counts = origin
+            .await?
+            .map(|origin| test_counts::of_report(&report, &origin, &run_key));
         let has_ended = report.state != NodeState::Started;
         let used_fallback = report.plan_source == PlanSource::Fallback;
         let report = NewJobReport {
@@ -95,6 +103,9 @@ impl Accountant {
         if stored {
             if has_ended && used_fallback {
                 self.counts.fallback();
+            }
+            if let Some(counts) = counts {
+                self.store.record_test_counts(suite, &counts).await?;
             }
             self.wake.notify_one();
         }

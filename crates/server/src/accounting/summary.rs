@@ -9,7 +9,7 @@ use super::{Accountant, AccountingError};
 /// Plans per step.
 const STEP: u32 = 20;
 /// Without news for this long, nodes without an end report count as lost.
-const LOST_AFTER_MS: i64 = 60 * 60 * 1000;
+pub(crate) const LOST_AFTER_MS: i64 = 60 * 60 * 1000;
 
 impl Accountant {
     /// Completes when a report has been stored since the last call.

@@ -58,6 +58,7 @@ pub(crate) fn cases(tests: PlanTests, skipped: &[TestIdentity]) -> Cases {
         }
         case.estimated_duration = None;
         case.timing_sample_size = None;
+        case.expected_tests = None;
         examples.push(case);
     }
     // Stable sorts, because they are fast on nearly sorted input: clients send a directory walk.

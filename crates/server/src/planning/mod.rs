@@ -182,18 +182,23 @@ impl Planner {
             population,
         };
         tokio::task::spawn_blocking(move || {
+            let mut cases = cases;
             let estimates = {
                 let known = timings.read();
                 let mut examples = examples.into_iter();
-                cases
-                    .iter()
-                    .map(|case| match kind(case) {
-                        Kind::Example => examples.next().flatten(),
-                        Kind::Selector => known.estimate(&location_prefix, &case.value, branch),
+                let mut estimate = |case: &mut Case| {
+                    let forecast = match kind(case) {
+                        Kind::Example => return examples.next().flatten(),
+                        Kind::Selector => known.forecast(&location_prefix, &case.value, branch),
                         // Paths of files include the prefix.
-                        Kind::File => known.estimate("", &case.path, branch),
-                    })
-                    .collect::<Vec<Option<Estimate>>>()
+                        Kind::File => known.forecast("", &case.path, branch),
+                    };
+                    case.expected_tests = forecast.expected_tests;
+                    forecast.estimate
+                };
+                let estimates: Vec<Option<Estimate>> =
+                    cases.iter_mut().map(&mut estimate).collect();
+                estimates
             };
             let plan = build::plan(cases, &estimates, inputs);
             Ok(PlanBytes::from_json(serde_json::to_vec(&plan)?)?)

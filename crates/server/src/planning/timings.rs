@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use test_engine_duration::Micros;
 use test_engine_planner::{Estimate, Histories, MIN_BRANCH_SAMPLES, Sample, choose};
-use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId};
+use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId, TestCount};
 
 use crate::selectors;
 
@@ -37,6 +37,15 @@ struct History {
     runs: Box<[SelectorRun]>,
     /// For plans of the default branch, and of branches without runs of their own.
     default_estimate: Option<Estimate>,
+    test_counts: Box<[TestCount]>,
+}
+
+/// What the history says about a selector.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Forecast {
+    pub(crate) estimate: Option<Estimate>,
+    /// Number of tests with results in the latest run that was complete.
+    pub(crate) expected_tests: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -107,6 +116,7 @@ impl Known {
             let history = History {
                 default_estimate: estimate(&runs, None, default_branch),
                 runs,
+                test_counts: selector.test_counts.into_boxed_slice(),
             };
             self.selectors
                 .insert(selector.value.into_boxed_str(), history);
@@ -115,29 +125,47 @@ impl Known {
     }
 
     /// For a selector of a plan request.
-    pub(crate) fn estimate(
+    pub(crate) fn forecast(
         &self,
         location_prefix: &str,
         value: &str,
         branch: Option<BranchId>,
-    ) -> Option<Estimate> {
-        selectors::candidates(location_prefix, value)
+    ) -> Forecast {
+        let mut forecast = Forecast::default();
+        // A name may have timings, and another one the counts.
+        for name in selectors::candidates(location_prefix, value)
             .iter()
             .flatten()
-            .find_map(|name| self.selectors.get(name.as_str()))
-            .and_then(|history| history.estimate(branch, self.default_branch))
+        {
+            let Some(history) = self.selectors.get(name.as_str()) else {
+                continue;
+            };
+            forecast.estimate = forecast
+                .estimate
+                .or_else(|| history.estimate(branch, self.default_branch));
+            forecast.expected_tests = forecast
+                .expected_tests
+                .or_else(|| history.expected_tests(branch, self.default_branch));
+        }
+        forecast
     }
 
     /// For a path that may start with an unknown location prefix.
     pub(crate) fn estimate_of_path(&self, path: &str) -> Option<Estimate> {
         let path = selectors::canonical(path);
-        selectors::suffixes(&path)
-            .find_map(|name| self.selectors.get(name))
-            .and_then(|history| history.default_estimate)
+        selectors::suffixes(&path).find_map(|name| self.selectors.get(name)?.default_estimate)
     }
 }
 
 impl History {
+    /// The count of the plan's branch, else of the default branch.
+    fn expected_tests(&self, own: Option<BranchId>, default: Option<BranchId>) -> Option<u64> {
+        let on = |branch: BranchId| self.test_counts.iter().find(|it| it.branch == branch);
+        own.and_then(on)
+            .or_else(|| default.and_then(on))
+            .map(|count| count.tests)
+    }
+
     fn estimate(&self, branch: Option<BranchId>, default: Option<BranchId>) -> Option<Estimate> {
         let own = branch.filter(|own| Some(*own) != default);
         if own.is_none() || self.runs.iter().all(|run| run.branch != own) {

@@ -15,8 +15,8 @@ mod values;
 pub use accounting::{AccountingSummary, NewJobReport, PendingAccounting};
 pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, PendingBackfill};
 pub use planning::{
-    BranchKind, NewPlan, NodeReport, PlanBranches, PlanOrigin, PlanSummary, RunTiming, Selector,
-    SelectorChanges, StoredPlan, TestTiming,
+    BranchKind, NewPlan, NewTestCounts, NodeReport, PlanBranches, PlanOrigin, PlanSummary,
+    RunTiming, Selector, SelectorChanges, StoredPlan, TestCount, TestTiming,
 };
 pub use retention::{Expired, RetentionStart};
 pub use runs::{

@@ -1,5 +1,7 @@
 //! Timings and plans.
 
+use std::collections::BTreeMap;
+
 use test_engine_duration::Micros;
 
 use super::values::{BranchId, RunId, SuiteId, Timestamp};
@@ -21,6 +23,26 @@ pub struct Selector {
     pub value: String,
     /// At most [`crate::RECENT_RUNS`], oldest first.
     pub recent: Vec<RunTiming>,
+    /// By branch, the number of tests in the latest run that ran all of them.
+    pub test_counts: Vec<TestCount>,
+}
+
+/// The number of tests of a selector on a branch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestCount {
+    pub branch: BranchId,
+    pub tests: u64,
+}
+
+/// How many tests of each selector a run executed to the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewTestCounts {
+    /// Without `refs/heads/`; nothing is recorded if it is empty.
+    pub branch: String,
+    /// `run_env[key]`, or anything else that tells runs apart.
+    pub run_key: String,
+    /// By canonical selector.
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// The selectors that changed after a sequence number.

@@ -22,6 +22,7 @@ const ACCOUNTING: Order = &[
     "coverage",
     "rows",
     "group",
+    "sections",
     "account",
 ];
 
@@ -194,6 +195,7 @@ const STORE: Order = &[
     "executed",
     "history",
     "ingest",
+    "test_counts",
     "timings",
     "vanished",
 ];
