@@ -240,6 +240,10 @@ fn first_report(settings: &RunSettings, share: &Share) -> NodeReport {
     NodeReport {
         identifier: share.identifier.clone(),
         build_id: build.build_id.clone(),
+        run_key: Some(&settings.common.run.key)
+            .filter(|key| **key != build.build_id)
+            .cloned()
+            .unwrap_or_default(),
         group: settings.report.group.clone(),
         node: u32::try_from(settings.node).unwrap_or(u32::MAX),
         parallelism: u32::try_from(settings.nodes).unwrap_or(u32::MAX),

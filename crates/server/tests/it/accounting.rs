@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_engine::clock::Clock;
 
 use super::TestServer;
 use crate::support::{SUITE, result};
@@ -292,4 +293,122 @@ fn most_tests_of_an_unchanged_file_must_not_vanish() {
     }
     let found = &get(&server, "build_id=b2")[0];
     assert_eq!(kinds(&found["groups"][0]["failures"]), ["tests_vanished"]);
+}
+
+#[test]
+fn plans_say_how_many_tests_are_expected() {
+    let server = TestServer::start();
+    let expected = |identifier: &str, branch: &str| {
+        let body = json!({
+            "runner": "pytest", "identifier": identifier, "parallelism": 1, "branch": branch,
+            "tests": {"selectors": [{"value": "./a.py"}, {"value": "new.py"}]},
+        });
+        let plan = server.post(&format!("{SUITE}/test_plan"), &body).ok();
+        let tests = plan["tasks"]["0"]["tests"].as_array().unwrap().clone();
+        let of = |value: &str| {
+            let case = tests.iter().find(|test| test["value"] == value).unwrap();
+            case.get("expected_tests").cloned()
+        };
+        assert_eq!(of("new.py"), None);
+        of("./a.py").map(|count| count.as_u64().unwrap())
+    };
+    let run = |build: &str, branch: &str, tests: u32, outcome: &str| {
+        expected(&format!("{build}/step"), branch);
+        let mut report = report(build, 0, &[("./a.py", tests)]);
+        report["parallelism"] = json!(1);
+        report["targets"][0]["outcome"] = json!(outcome);
+        send(&server, &report);
+    };
+    assert_eq!(expected("1", "main"), None);
+    run("b1", "main", 5, "complete");
+    assert_eq!(expected("2", "main"), Some(5));
+    assert_eq!(expected("3", "feature"), Some(5), "of the default branch");
+    // What was incomplete proves nothing.
+    run("b2", "main", 2, "incomplete");
+    assert_eq!(expected("4", "main"), Some(5));
+    run("b3", "feature", 3, "complete");
+    assert_eq!(expected("5", "refs/heads/feature"), Some(3));
+    assert_eq!(expected("6", "main"), Some(5));
+    // Another leg of the same build has fewer tests, and a later build more.
+    run("b4", "main", 8, "complete");
+    assert_eq!(expected("7", "main"), Some(8));
+    let mut leg = report("b4", 0, &[("./a.py", 6)]);
+    leg["group"] = json!("python 3.9");
+    send(&server, &leg);
+    assert_eq!(expected("8", "main"), Some(6));
+    // Timings and counts of a selector are independent of each other.
+    server.upload(
+        "b5",
+        "main",
+        &json!([result("A", "one", "a.py", 2.0, "passed")]),
+    );
+    assert_eq!(expected("9", "main"), Some(6));
+}
+
+const SUITE_PAGE: &str = "/organizations/acme/analytics/suites/web";
+
+/// The page of the suite, and that of the run of this build.
+fn pages(server: &TestServer, build: &str) -> [String; 2] {
+    let runs = server.get(&format!("{SUITE}/runs?build_id={build}")).ok();
+    let run = format!("{SUITE_PAGE}/runs/{}", runs[0]["id"].as_str().unwrap());
+    [SUITE_PAGE.to_owned(), run].map(|path| {
+        let answer = server.ask("GET", &path).send();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.text()
+    })
+}
+
+#[test]
+fn pages_show_whether_every_test_ran() {
+    let server = TestServer::with(|config| config.web.open = true, Clock::System);
+    let upload = |build: &str| {
+        let results = json!([result("A", "one", "a.py", 1.0, "passed")]);
+        server.upload(build, "main", &results);
+    };
+    upload("old");
+    let [suite, run] = pages(&server, "old");
+    assert!(!suite.contains("nodes"), "no node reports");
+    assert!(!run.contains("Did every test run?"));
+
+    upload("b1");
+    run_completely(&server, "b1", &[("a.py", 3), ("b.py", 2)]);
+    await_summary(&server, "b1", true);
+    let [suite, run] = pages(&server, "b1");
+    assert!(suite.contains("2 of 2 targets · 2 nodes"), "{suite}");
+    for part in [
+        "Did every test run?",
+        "complete",
+        "2 of 2 targets ran to the end on 2 nodes",
+    ] {
+        assert!(run.contains(part), "{part}: {run}");
+    }
+
+    upload("b2");
+    let evil = "<script>alert(1)</script>.py";
+    plan(&server, "b2/step", &["a.py", evil]);
+    let mut partly = report("b2", 0, &[("a.py", 3)]);
+    partly["plan_source"] = json!("fallback");
+    send(&server, &partly);
+    let mut failed = report("b2", 1, &[]);
+    failed["state"] = json!("failed");
+    failed["exit_code"] = json!(16);
+    send(&server, &failed);
+    await_summary(&server, "b2", false);
+    let [suite, run] = pages(&server, "b2");
+    assert!(
+        suite.contains("<div class=\"small failed\" title=\"1 of 2 targets"),
+        "{suite}"
+    );
+    assert!(suite.contains("✗ 1 target missing"), "{suite}");
+    for part in [
+        "incomplete",
+        "No node ran these targets",
+        "fallback",
+        "failed, exit 16",
+    ] {
+        assert!(run.contains(part), "{part}: {run}");
+    }
+    for page in [suite, run] {
+        assert!(!page.contains("<script"), "{page}");
+    }
 }

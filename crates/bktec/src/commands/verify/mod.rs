@@ -7,7 +7,6 @@ mod error;
 mod files;
 mod missing;
 mod report_files;
-mod sections;
 mod source;
 mod text;
 mod wait;

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use jiff::Timestamp;
-use test_engine_accounting::{Accounting, Accountings, GroupAccounting, NodeRow, Verdict};
+use test_engine_accounting::{
+    Accounting, Accountings, GroupAccounting, Level, NodeRow, Section, Verdict, sections,
+};
 use test_engine_wire::{NodeState, PlanSource};
-
-use super::sections::{Level, sections};
 
 const NOTHING_KNOWN: &str = "❔ Unknown: there is neither a plan nor a node report";
 
@@ -21,7 +21,7 @@ pub(super) fn text(accountings: &Accountings) -> String {
             let _ = writeln!(text, "{}\n\n{}", headline(group), table(group, NOTHING));
             for section in sections(group) {
                 let _ = writeln!(text, "\n{}{}:", mark(section.level), section.title);
-                for entry in section.entries.iter().chain(section.rest().as_ref()) {
+                for entry in section.entries.iter().chain(rest(&section).as_ref()) {
                     let _ = writeln!(text, "  {entry}");
                 }
             }
@@ -47,7 +47,7 @@ pub(super) fn markdown(accountings: &Accountings) -> String {
             for section in sections(group) {
                 let title = escaped(section.title);
                 let _ = writeln!(text, "{}**{title}**\n", mark(section.level));
-                for entry in section.entries.iter().chain(section.rest().as_ref()) {
+                for entry in section.entries.iter().chain(rest(&section).as_ref()) {
                     let _ = writeln!(text, "- {}", escaped(entry));
                 }
                 text.push('\n');
@@ -65,6 +65,12 @@ fn add_unknown(text: &mut String, accounting: &Accounting) {
     if accounting.groups.is_empty() {
         let _ = writeln!(text, "{NOTHING_KNOWN}\n");
     }
+}
+
+/// What stands for the entries that are not shown.
+fn rest(section: &Section) -> Option<String> {
+    let hidden = section.hidden;
+    (hidden > 0).then(|| format!("… and {hidden} more (--output json lists all)"))
 }
 
 fn mark(level: Level) -> &'static str {

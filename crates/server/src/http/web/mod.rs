@@ -3,6 +3,7 @@
 //! Uploaded text is untrusted: templates escape it, and the headers set here keep browsers from
 //! executing any of it.
 
+mod accounting;
 mod assets;
 mod bars;
 mod commit;

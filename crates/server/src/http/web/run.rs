@@ -8,6 +8,7 @@ use test_engine_store::{
     FailedExecution, Page as ListPage, Run, RunResult, RunState, Timestamp, Upload,
 };
 
+use super::accounting::{self, GroupSection};
 use super::commit::Commit;
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
@@ -44,6 +45,7 @@ struct Page {
     total_failures: String,
     failures: Vec<Failure>,
     uploads: Vec<UploadRow>,
+    accounting: Vec<GroupSection>,
     errors_outside_tests: Vec<String>,
     pager: Pager,
 }
@@ -119,6 +121,7 @@ pub(super) async fn get(
         Some(sha) => app.store.commit(suite.id, &sha.to_lowercase()).await?,
         None => None,
     };
+    let accounting = accounting::of_run(&app, &suite, &run).await?;
     let title = run.number.as_ref().map_or_else(
         || format!("Run {}", run.key),
         |number| format!("Run #{number}"),
@@ -164,6 +167,7 @@ pub(super) async fn get(
             .map(|upload| upload_row(upload, now))
             .collect(),
         errors_outside_tests,
+        accounting,
     })
 }
 

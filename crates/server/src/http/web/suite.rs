@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use test_engine_store::{Backfill, BackfillState, Page as ListPage, Run, TestState, Timestamp};
 
+use super::accounting::{self, RunAccounting};
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
 use super::run::ResultMark;
@@ -66,6 +67,7 @@ struct Row {
     title: String,
     branch: String,
     commit: String,
+    accounting: Option<RunAccounting>,
     executions: String,
     failed: String,
     duration: String,
@@ -74,7 +76,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(run: &Run, address: &str, now: Timestamp) -> Self {
+    fn new(run: &Run, accounting: Option<RunAccounting>, address: &str, now: Timestamp) -> Self {
         let message = format::first_line(run.message.as_deref());
         let number = run.number.as_ref().map(|number| format!("#{number}"));
         let title = match (number, message.is_empty()) {
@@ -89,6 +91,7 @@ impl Row {
             title,
             branch: run.branch.clone().unwrap_or_else(|| "–".to_owned()),
             commit: format::commit(run.commit_sha.as_deref()),
+            accounting,
             executions: format::count(run.counts.executions()),
             failed: format::count(run.counts.failed),
             duration: format::duration(run.duration),
@@ -107,6 +110,7 @@ pub(super) async fn get(
     let now = app.clock.now();
     let address = Links::suite_path(&suite);
     let listed = app.store.runs(suite.id, None, page).await?;
+    let mut accountings = accounting::of_runs(&app, &suite, &listed.items).await?;
     let muted = app
         .store
         .tests_in_state(suite.id, TestState::Muted)
@@ -135,7 +139,7 @@ pub(super) async fn get(
         runs: listed
             .items
             .iter()
-            .map(|run| Row::new(run, &address, now))
+            .map(|run| Row::new(run, accountings.remove(&run.key), &address, now))
             .collect(),
         pager: Pager::new(page, listed.total, |number| {
             format!("{address}?page={number}")

@@ -1,16 +1,19 @@
-//! Findings of an accounting as titled lists, for the terminal and for Markdown. Pure.
+//! Findings of an accounting as titled lists, for terminals, Markdown and pages.
 
-use test_engine_accounting::{Finding, GroupAccounting, VanishedTest};
 use test_engine_wire::{ExcuseReason, ExcusedTest};
 
-/// Entries shown of a long list; the rest is counted. JSON output has all of them.
+use crate::finding::{Finding, VanishedTest};
+use crate::group::GroupAccounting;
+
+/// Entries shown of a long list; the rest is counted.
 const MAX_SHOWN: usize = 20;
 
 /// How much a list matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub enum Level {
     /// Makes the build incomplete.
     Failure,
+    /// Worth a look; the build can be complete.
     Warning,
     /// Expected, and named because the tests do not count.
     Note,
@@ -18,10 +21,12 @@ pub(super) enum Level {
 
 /// One titled list.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Section {
+pub struct Section {
+    /// Without a colon.
     pub title: &'static str,
+    /// The same for all entries.
     pub level: Level,
-    /// At most [`MAX_SHOWN`].
+    /// At most 20.
     pub entries: Vec<String>,
     /// Number of entries that are not shown.
     pub hidden: usize,
@@ -35,16 +40,10 @@ impl Section {
             self.hidden += 1;
         }
     }
-
-    /// What stands for the entries that are not shown.
-    pub(super) fn rest(&self) -> Option<String> {
-        let hidden = self.hidden;
-        (hidden > 0).then(|| format!("… and {hidden} more (--output json lists all)"))
-    }
 }
 
 /// All lists of a group, failures first; findings of one kind are one list.
-pub(super) fn sections(group: &GroupAccounting) -> Vec<Section> {
+pub fn sections(group: &GroupAccounting) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut add = |title, level, entries: Vec<String>| {
         let is_same = |section: &Section| section.title == title && section.level == level;
@@ -100,7 +99,7 @@ fn title(finding: &Finding) -> &'static str {
         Finding::TestsVanished { .. } => "These tests ran in earlier builds, but not in this one",
         Finding::Focus { .. } => "The results of these nodes contain a focused test (.only, fit)",
         Finding::NoTargets => "There are no targets to account for",
-        Finding::Other => "Findings that this version of bktec does not know",
+        Finding::Other => "Findings that this version does not know",
     }
 }
 
@@ -175,7 +174,7 @@ fn entries(finding: &Finding) -> Vec<String> {
         Finding::NoTestRan => vec!["no node has a result of any test".to_owned()],
         Finding::TestsVanished { tests, .. } => tests.iter().map(vanished).collect(),
         Finding::NoTargets => vec!["the runner chooses its tests itself".to_owned()],
-        Finding::Other => vec!["update bktec to see them".to_owned()],
+        Finding::Other => vec!["upgrade to see them".to_owned()],
     }
 }
 
@@ -246,10 +245,6 @@ mod tests {
             ]
         );
         assert_eq!(sections[0].entries[0], "t0 (node 1)");
-        assert_eq!(
-            sections[0].rest().as_deref(),
-            Some("… and 5 more (--output json lists all)")
-        );
         assert_eq!(sections[2].entries, ["cart adds"]);
     }
 }
