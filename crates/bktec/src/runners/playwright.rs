@@ -8,17 +8,17 @@
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
-use test_engine_results::{Detail, Format, ParseError, parse_with};
+use test_engine_results::{Detail, Format, Outcome, ParseError, parse_with};
 use test_engine_wire::Case;
 
-use super::fail_fast::{FailFast, Limit};
+use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::jest::{escape, escape_path};
 use super::paths::without_lines;
 use super::targets::{self, sorted};
 use super::{
     Definition, Features, Naming, ParsedResults, Result, Runner, RunnerBase, RunnerSettings,
-    TestKey,
+    Shortfall, TestKey,
 };
 use crate::command_template::CommandTemplate;
 
@@ -109,12 +109,17 @@ impl Runner for Playwright {
             }
             key
         });
-        if config.max_failures > 0 {
-            let limit = Limit {
-                failures: config.max_failures,
-                option: "maxFailures".to_owned(),
-            };
-            limit.note(&mut parsed);
+        // Not every version reports that it stopped.
+        let failed = parsed
+            .tests
+            .iter()
+            .filter(|test| test.outcome == Outcome::Failed);
+        let is_reached = config.max_failures > 0 && failed.count() >= config.max_failures;
+        if is_reached && parsed.shortfalls.is_empty() {
+            parsed.shortfalls.push(Shortfall {
+                path: None,
+                reason: format!("maxFailures ({}) was reached", config.max_failures),
+            });
         }
         Ok(self.0.with_early_stop(parsed))
     }
