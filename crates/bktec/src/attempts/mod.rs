@@ -9,9 +9,9 @@
 //!
 //! `run` starts the runner and reads result files, and `proof` lists tests. The rest is pure: an
 //! [`attempt::Attempt`] goes into the `ledger`, which keeps the `record` of each test and, with
-//! `completeness`, of each target. The `verdict` follows from both. `coverage` compares results with
-//! the plan. Log lines are up to `report`; uploads and timestamps
-//! are up to the caller, which gets a [`RunEvent`] for each step.
+//! `completeness`, of each target. The `verdict` follows from both. `coverage` compares results
+//! with the plan. Log lines are up to `report`; uploads and timestamps are up to the caller, which
+//! gets a [`RunEvent`] for each step.
 
 mod attempt;
 mod completeness;

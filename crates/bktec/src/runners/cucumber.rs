@@ -12,6 +12,7 @@ use test_engine_results::{Format, Outcome};
 
 use self::flavour::Flavour;
 use super::fail_fast::FailFast;
+use super::launcher::program_index;
 use super::paths::collapse_into_files;
 use super::{
     Definition, Features, ParsedResults, Result, Runner, RunnerBase, RunnerError, RunnerSettings,
@@ -97,12 +98,16 @@ impl Runner for Cucumber {
         }
     }
 
-    /// No option overrides fail-fast settings, but an early stop shows in the results: scenarios
-    /// that are skipped without a reason, and Ruby's exit code.
+    /// No option overrides fail-fast settings, but an early stop shows: in JavaScript's results, and
+    /// in Ruby's exit code where nothing replaces it.
     fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        match self.base.override_fail_fast(command) {
-            (command, StopPolicy::Possible) => (command, StopPolicy::Overridden),
-            other => other,
+        let (command, policy) = self.base.override_fail_fast(command);
+        let words: Vec<&str> = command.words().collect();
+        let is_direct = || program_index(&words, &["cucumber"]).is_some();
+        let shows_stops = self.flavour == Flavour::JavaScript || is_direct();
+        match policy {
+            StopPolicy::Possible if shows_stops => (command, StopPolicy::Overridden),
+            policy => (command, policy),
         }
     }
 

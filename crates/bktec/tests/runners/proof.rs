@@ -206,3 +206,66 @@ fn listed_tests_prove_whether_a_muted_failure_stopped_the_runner(
     let ran = project.run_all(&*runner, &[("A", "is flaky")], 0);
     assert_ended(&ran, code, status);
 }
+
+const FLAKY_FEATURE: &str = "Feature: A\n  Scenario: flaky\n    Given it is flaky\n  Scenario: later\n    Given it runs a\n";
+const LATER_FEATURE: &str = "Feature: B\n  Scenario: last\n    Given it runs b\n";
+const RUBY_STEPS: &str = "Given(/^it is flaky$/) {
+  seen = File.exist?('seen')
+  File.write('seen', '')
+  raise 'x' unless seen
+}
+Given(/^it runs (.)$/) { |name| File.write(name, '') }
+";
+const JAVASCRIPT_STEPS: &str = "const fs = require('fs');
+const { Given } = require('@cucumber/cucumber');
+Given('it is flaky', () => {
+  const seen = fs.existsSync('seen');
+  fs.writeFileSync('seen', '');
+  if (!seen) throw new Error('x');
+});
+Given(/^it runs (.)$/, name => fs.writeFileSync(name, ''));
+";
+
+/// No option overrides these settings, so each feature is rerun by itself.
+#[rstest]
+#[case(
+    "cucumber --require steps --format json --out {{resultPath}} {{testExamples}}",
+    ("cucumber.yml", "default: --fail-fast\n")
+)]
+#[case(
+    "npx cucumber-js --require steps/s.cjs --format json:{{resultPath}} {{testExamples}}",
+    ("cucumber.js", "module.exports = { default: { failFast: true } };\n")
+)]
+#[case(
+    "npx cucumber-js --require steps/s.cjs --format json:{{resultPath}} {{testExamples}}",
+    ("cucumber.json", r#"{ "default": { "failFast": true } }"#)
+)]
+fn features_are_rerun_one_by_one_after_an_early_stop(
+    #[case] command: &str,
+    #[case] setting: (&str, &str),
+) {
+    let project = Project::new(&[
+        ("features/a.feature", FLAKY_FEATURE),
+        ("features/b.feature", LATER_FEATURE),
+        ("steps/s.rb", RUBY_STEPS),
+        ("steps/s.cjs", JAVASCRIPT_STEPS),
+        setting,
+    ]);
+    project.link_node_modules();
+    let project = project
+        .tool("npx", &tools::on_path("npx"))
+        .tool("cucumber", &tools::on_path("cucumber"));
+    let runner = project.runner("cucumber", settings(command, "out.json"));
+    let ran = project.run_all(&*runner, &[], 1);
+    assert_ended(&ran, 0, RunStatus::Passed);
+    assert!(project.root().join("a").exists() && project.root().join("b").exists());
+    assert!(
+        ran.events.iter().any(|event| event == "part 2 of 2"),
+        "{:?}",
+        ran.events
+    );
+    // Without a retry, no mute hides what did not run.
+    fs_err::remove_file(project.root().join("seen")).unwrap();
+    let ran = project.run_all(&*runner, &[("A", "flaky")], 0);
+    assert_ended(&ran, ran.outcome.exit_code.max(1), RunStatus::Incomplete);
+}
