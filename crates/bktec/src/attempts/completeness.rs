@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use test_engine_results::Outcome;
 
-use super::targets::TargetIndex;
+use super::targets::{TargetIndex, TargetLookup};
 use crate::runners::{Naming, Observed, Shortfall, StopPolicy, TestKey};
 
 /// Gaps by target number; `None` stands for all targets of the node.
@@ -99,16 +99,17 @@ impl TargetResults {
             ends_with_failure_in: None,
         };
         let mut known: HashSet<&TestKey> = HashSet::with_capacity(tests.len());
+        let mut lookup = TargetLookup::new(index);
         for test in tests {
-            let targets = index.of_test(&test.key);
+            let targets = lookup.of_test(&test.key);
             results.are_comparable |= !targets.is_empty();
             let is_new = test.outcome != Outcome::Unknown && known.insert(&test.key);
-            for &number in &targets {
+            for &number in targets {
                 results.seen[number] += u64::from(is_new);
                 results.has_failed[number] |= test.has_failed();
             }
             match test.outcome {
-                Outcome::Failed => results.ends_with_failure_in = Some(targets),
+                Outcome::Failed => results.ends_with_failure_in = Some(targets.to_vec()),
                 Outcome::Passed => results.ends_with_failure_in = None,
                 Outcome::Skipped | Outcome::Unknown => {}
             }

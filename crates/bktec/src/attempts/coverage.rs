@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use test_engine_results::Outcome;
 
-use super::targets::TargetIndex;
+use super::targets::{TargetIndex, TargetLookup};
 use crate::discovery::Pattern;
 use crate::runners::paths::{file_of, without_dot_slash};
 use crate::runners::{Naming, Observed, Runner};
@@ -70,14 +70,15 @@ impl<'c, 't> Found<'c, 't> {
         let mut has_results = vec![false; index.targets.len()];
         let mut unplanned_files = BTreeSet::new();
         let mut is_comparable = false;
+        let mut lookup = TargetLookup::new(index);
         for test in tests {
-            let targets = index.of_test(&test.key);
+            let targets = lookup.of_test(&test.key);
             is_comparable |= !targets.is_empty();
             let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
             if targets.is_empty() && has_run && index.naming == Naming::AsTargets {
                 unplanned_files.insert(file_of(&test.key.path));
             }
-            for number in targets {
+            for &number in targets {
                 has_results[number] = true;
             }
         }

@@ -9,7 +9,7 @@ use super::TestRecord;
 use super::attempt::{Given, Part};
 use super::completeness::{self, Gap, Gaps, PartFacts};
 use super::outcome::IncompleteTarget;
-use super::targets::TargetIndex;
+use super::targets::{TargetIndex, TargetLookup};
 use crate::runners::paths::file_of;
 use crate::runners::{Naming, Observed, TestKey};
 
@@ -30,6 +30,14 @@ pub(super) struct TargetLedger<'c> {
 struct Counts {
     tests: u64,
     failed: u64,
+}
+
+/// The tests of all attempts, by target.
+struct Counted<'t> {
+    targets: Vec<Counts>,
+    /// By file.
+    unplanned: BTreeMap<&'t str, Counts>,
+    are_comparable: bool,
 }
 
 impl Counts {
@@ -228,20 +236,30 @@ impl<'c> TargetLedger<'c> {
 
     /// Distinct tests with a result, by target.
     pub(super) fn counts(&self, tests: &[TestRecord]) -> Vec<u64> {
-        let (counts, _) = self.counted(tests);
-        counts.into_iter().map(|counts| counts.tests).collect()
+        let counts = self.counted(tests).targets.into_iter();
+        counts.map(|counts| counts.tests).collect()
     }
 
-    fn counted(&self, tests: &[TestRecord]) -> (Vec<Counts>, bool) {
-        let mut counts = vec![Counts::default(); self.index.targets.len()];
-        let mut are_comparable = self.index.naming == Naming::AsTargets || tests.is_empty();
+    fn counted<'t>(&self, tests: &'t [TestRecord]) -> Counted<'t> {
+        let mut counted = Counted {
+            targets: vec![Counts::default(); self.index.targets.len()],
+            unplanned: BTreeMap::new(),
+            are_comparable: self.index.naming == Naming::AsTargets || tests.is_empty(),
+        };
+        let mut lookup = TargetLookup::new(&self.index);
         for test in tests {
-            for number in self.index.of_test(&test.key) {
-                are_comparable = true;
-                counts[number].add(test);
+            let targets = lookup.of_test(&test.key);
+            counted.are_comparable |= !targets.is_empty();
+            for &number in targets {
+                counted.targets[number].add(test);
+            }
+            let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
+            if targets.is_empty() && has_run && self.index.naming == Naming::AsTargets {
+                let file = file_of(&test.key.path);
+                counted.unplanned.entry(file).or_default().add(test);
             }
         }
-        (counts, are_comparable)
+        counted
     }
 
     /// The runner has no result file, and exited with code 0.
@@ -251,13 +269,13 @@ impl<'c> TargetLedger<'c> {
 
     /// Each target of the node's share, then files that ran without being planned.
     pub(super) fn reports(&self, tests: &[TestRecord]) -> Vec<TargetReport> {
-        let (counts, are_comparable) = self.counted(tests);
-        let is_by_exit_code = self.is_by_exit_code || !are_comparable;
+        let counted = self.counted(tests);
+        let is_by_exit_code = self.is_by_exit_code || !counted.are_comparable;
         let is_certain = |target: Option<usize>| {
             let gap = self.gaps.get(&target);
             gap.is_some_and(|gap| gap.is_certain)
         };
-        let planned = self.index.targets.iter().enumerate().zip(counts);
+        let planned = self.index.targets.iter().enumerate().zip(counted.targets);
         let planned = planned.map(|((number, target), counts)| {
             let outcome = if !self.ended[number] {
                 TargetOutcome::NotRun
@@ -274,24 +292,10 @@ impl<'c> TargetLedger<'c> {
                 ..report(target.value, counts, outcome)
             }
         });
-        planned.chain(self.unplanned(tests)).collect()
-    }
-
-    fn unplanned(&self, tests: &[TestRecord]) -> Vec<TargetReport> {
-        if self.index.naming != Naming::AsTargets {
-            return Vec::new();
-        }
-        let mut files: BTreeMap<&str, Counts> = BTreeMap::new();
-        for test in tests {
-            let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
-            if has_run && self.index.of_test(&test.key).is_empty() {
-                files.entry(file_of(&test.key.path)).or_default().add(test);
-            }
-        }
-        let files = files.into_iter();
-        files
-            .map(|(file, counts)| report(file, counts, TargetOutcome::Complete))
-            .collect()
+        let unplanned = counted.unplanned.into_iter();
+        let unplanned =
+            unplanned.map(|(file, counts)| report(file, counts, TargetOutcome::Complete));
+        planned.chain(unplanned).collect()
     }
 }
 

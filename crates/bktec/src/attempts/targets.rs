@@ -149,6 +149,34 @@ impl<'c> TargetIndex<'c> {
     }
 }
 
+/// Finds the targets of many tests. Adjacent tests usually belong to the same file.
+#[derive(Debug)]
+pub(super) struct TargetLookup<'i, 'c, 'k> {
+    index: &'i TargetIndex<'c>,
+    last: Option<&'k TestKey>,
+    found: Vec<usize>,
+}
+
+impl<'i, 'c, 'k> TargetLookup<'i, 'c, 'k> {
+    pub(super) fn new(index: &'i TargetIndex<'c>) -> Self {
+        Self {
+            index,
+            last: None,
+            found: Vec::new(),
+        }
+    }
+
+    /// As [`TargetIndex::of_test`].
+    pub(super) fn of_test(&mut self, key: &'k TestKey) -> &[usize] {
+        let is_same = |last: &TestKey| last.path == key.path && last.scope == key.scope;
+        if !self.last.is_some_and(is_same) {
+            self.found = self.index.of_test(key);
+            self.last = Some(key);
+        }
+        &self.found
+    }
+}
+
 fn normalised(target: &str) -> &str {
     match without_dot_slash(target).trim_end_matches('/') {
         "" => ".",

@@ -98,8 +98,8 @@ impl Runner for Cucumber {
         }
     }
 
-    /// No option overrides fail-fast settings, but an early stop shows: in JavaScript's results, and
-    /// in Ruby's exit code where nothing replaces it.
+    /// No option overrides fail-fast settings, but an early stop shows: in JavaScript's results,
+    /// and in Ruby's exit code where nothing replaces it.
     fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
         let (command, policy) = self.base.override_fail_fast(command);
         let words: Vec<&str> = command.words().collect();

@@ -207,7 +207,12 @@ fn listed_tests_prove_whether_a_muted_failure_stopped_the_runner(
     assert_ended(&ran, code, status);
 }
 
-const FLAKY_FEATURE: &str = "Feature: A\n  Scenario: flaky\n    Given it is flaky\n  Scenario: later\n    Given it runs a\n";
+const FLAKY_FEATURE: &str = "Feature: A
+  Scenario: flaky
+    Given it is flaky
+  Scenario: later
+    Given it runs a
+";
 const LATER_FEATURE: &str = "Feature: B\n  Scenario: last\n    Given it runs b\n";
 const RUBY_STEPS: &str = "Given(/^it is flaky$/) {
   seen = File.exist?('seen')
