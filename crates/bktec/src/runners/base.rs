@@ -166,6 +166,11 @@ impl RunnerBase {
         Ok(files)
     }
 
+    /// Whether other nodes run other shares of the suite.
+    pub(super) fn is_one_of_several_nodes(&self) -> bool {
+        self.node_count.parse().is_ok_and(|count: usize| count > 1)
+    }
+
     pub(super) fn exclude_pattern(&self) -> Result<Option<Pattern>> {
         let home = std::env::home_dir();
         let exclude = self.exclude.as_deref();

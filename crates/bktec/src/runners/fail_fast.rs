@@ -2,10 +2,8 @@
 //!
 //! The tests after that do not run, and most reports omit them. If a retry passed the failed tests,
 //! or a mute excused them, the build would pass although the other tests never ran. So results that
-//! reach the limit are incomplete. The limit is read from the command, and from the variables and
-//! files that the runner reads options from.
-
-use std::path::Path;
+//! reach the limit are incomplete. The limit is read from the command, and from a variable that the
+//! runner reads options from. Settings elsewhere are overridden, or evidence shows their effect.
 
 use test_engine_results::Outcome;
 
@@ -23,8 +21,6 @@ pub(super) struct FailFast {
     /// The option that turns the others off.
     pub(super) off: Option<&'static str>,
     pub(super) variable: Option<&'static str>,
-    /// Files with more options: all of the file, or the value of this key.
-    pub(super) files: &'static [(&'static str, Option<&'static str>)],
 }
 
 impl FailFast {
@@ -35,18 +31,13 @@ impl FailFast {
             letter: None,
             off: None,
             variable: None,
-            files: &[],
         }
     }
 
-    /// The command takes precedence over the variable, and that over the files.
+    /// The command takes precedence over the variable.
     pub(super) fn limit(&self, command: &[String], execution_env: &ExecutionEnv) -> Option<Limit> {
-        let of_file = |(file, key): &(&str, Option<&str>)| {
-            self.of_words(&words(&options_in(&execution_env.directory, file, *key)?))
-        };
         self.on_command_line(command)
             .or_else(|| self.in_variable(execution_env))
-            .or_else(|| self.files.iter().find_map(of_file))
             .filter(|limit| limit.failures > 0)
     }
 
@@ -150,33 +141,6 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The content of a file, or the value of `key` in it: the rest of its line, and the lines after it
-/// up to the next key or section.
-fn options_in(directory: &Path, file: &str, key: Option<&str>) -> Option<String> {
-    let text = fs_err::read_to_string(directory.join(file)).ok()?;
-    let Some(key) = key else {
-        return Some(text);
-    };
-    let mut lines = text.lines().skip_while(|line| !is_key(line, Some(key)));
-    let mut options = lines.next()?.split_once('=')?.1.to_owned();
-    for line in lines.take_while(|line| !line.starts_with('[') && !is_key(line, None)) {
-        options.push('\n');
-        options.push_str(line);
-    }
-    Some(options)
-}
-
-/// Whether a line begins with this key, or with any key if `None`, and `=`.
-fn is_key(line: &str, key: Option<&str>) -> bool {
-    let Some((name, _)) = line.split_once('=') else {
-        return false;
-    };
-    let name = name.trim_end();
-    let is_in_key = |c: char| c.is_alphanumeric() || "_-".contains(c);
-    let is_any = || !name.is_empty() && !name.starts_with('-') && name.chars().all(is_in_key);
-    key.map_or_else(is_any, |key| name == key)
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -188,16 +152,11 @@ mod tests {
         letter: Some(('x', "vqs")),
         off: Some("--no-fail-fast"),
         variable: Some("MORE_OPTIONS"),
-        files: &[(".options", None), ("setup.ini", Some("addopts"))],
     };
 
-    fn limit(command: &str, variable: Option<&str>, files: &[(&str, &str)]) -> Option<usize> {
-        let directory = tempfile::tempdir().unwrap();
-        for (file, content) in files {
-            fs_err::write(directory.path().join(file), content).unwrap();
-        }
+    fn limit(command: &str, variable: Option<&str>) -> Option<usize> {
         let execution_env = ExecutionEnv {
-            directory: directory.path().to_owned(),
+            directory: "/".into(),
             environment: variable
                 .map(|value| ("MORE_OPTIONS".into(), value.into()))
                 .into_iter()
@@ -224,29 +183,19 @@ mod tests {
     #[case("docker exec app /bin/sh -x run -x", Some(1))]
     #[case("sh -c 'cd app && run --maxfail=2 \"$@\"'", Some(2))]
     fn the_command_sets_the_limit(#[case] command: &str, #[case] expected: Option<usize>) {
-        assert_eq!(limit(command, None, &[]), expected);
+        assert_eq!(limit(command, None), expected);
     }
 
     #[rstest]
-    #[case("run", Some("-q -x"), &[], Some(1))]
-    #[case("run --no-fail-fast", Some("-x"), &[], None)]
-    #[case("run", None, &[(".options", "--color\n--fail-fast=2\n")], Some(2))]
-    #[case("run", Some("--no-fail-fast"), &[(".options", "--fail-fast")], None)]
-    #[case(
-        "run",
-        None,
-        &[("setup.ini", "[pytest]\nother = -x\naddopts = -q\n  --maxfail=4\nmarkers = -x\n")],
-        Some(4)
-    )]
-    #[case("run", None, &[("setup.ini", "[a]\naddopts=[\"-q\", \"-x\"]\n[b]\n")], Some(1))]
-    #[case("run", None, &[("setup.ini", "[a]\naddopts = -q\n[b]\nc = -x\n")], None)]
-    #[case("run", None, &[("setup.ini", "[a]\nxaddopts = -x\n")], None)]
-    fn variables_and_files_set_the_limit(
+    #[case("run", Some("-q -x"), Some(1))]
+    #[case("run", Some("--maxfail=4"), Some(4))]
+    #[case("run --no-fail-fast", Some("-x"), None)]
+    #[case("run", None, None)]
+    fn the_variable_sets_the_limit(
         #[case] command: &str,
         #[case] variable: Option<&str>,
-        #[case] files: &[(&str, &str)],
         #[case] expected: Option<usize>,
     ) {
-        assert_eq!(limit(command, variable, files), expected);
+        assert_eq!(limit(command, variable), expected);
     }
 }

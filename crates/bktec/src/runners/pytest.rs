@@ -29,8 +29,8 @@ use super::fail_fast_override::FailFastOverride;
 use super::paths::{covered_by_directories, outermost};
 use super::targets::{self, sorted, target};
 use super::{
-    Definition, Features, ParsedResults, Result, ResultTrust, Runner, RunnerBase, RunnerError,
-    RunnerSettings, StopPolicy, TestKey,
+    Definition, Features, Observed, ParsedResults, Result, ResultTrust, Runner, RunnerBase,
+    RunnerError, RunnerSettings, StopPolicy, TestKey,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES};
 use crate::process::{Capacity, CommandLine, ExecutionEnv, Exit, capture};
@@ -44,14 +44,6 @@ const PROGRAMS: &[&str] = &["pytest", "py.test"];
 
 pub(super) const FAIL_FAST: FailFast = FailFast {
     letter: Some(('x', "vqsl")),
-    variable: Some("PYTEST_ADDOPTS"),
-    files: &[
-        ("pytest.ini", Some("addopts")),
-        (".pytest.ini", Some("addopts")),
-        ("pyproject.toml", Some("addopts")),
-        ("tox.ini", Some("addopts")),
-        ("setup.cfg", Some("addopts")),
-    ],
     ..FailFast::options(&["--exitfirst", "--maxfail", "--stepwise", "--sw"])
 };
 
@@ -394,8 +386,24 @@ impl Runner for Pytest {
         self.mode.upload_format()
     }
 
+    /// A share may consist of files whose tests are all skipped or deselected, a whole suite not.
     fn result_trust(&self, code: i32) -> ResultTrust {
+        if code == NOTHING_COLLECTED && self.base.is_one_of_several_nodes() {
+            return ResultTrust::Complete;
+        }
         self.mode.result_trust(code)
+    }
+
+    fn selected_nothing(&self, code: i32, parsed: &ParsedResults) -> bool {
+        let is_skipped = |test: &Observed| test.outcome == Outcome::Skipped;
+        code == NOTHING_COLLECTED
+            && self.base.is_one_of_several_nodes()
+            && parsed.tests.iter().all(is_skipped)
+    }
+
+    fn has_custom_command(&self) -> bool {
+        let defaults = [Mode::Junit, Mode::Json].map(Mode::command);
+        !defaults.contains(&self.base.test.text())
     }
 
     fn unusable_reason(&self, code: i32) -> String {

@@ -23,6 +23,7 @@ mod project;
 mod proof;
 mod pytest;
 mod pytest_evidence;
+mod pytest_proof;
 mod retry_proof;
 mod rspec;
 mod signals;

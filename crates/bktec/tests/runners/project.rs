@@ -108,7 +108,7 @@ impl Project {
             RunnerSettings {
                 working_directory: self.root(),
                 environment,
-                node_count: 1,
+                node_count: settings.node_count.max(1),
                 ..settings
             },
         )

@@ -60,5 +60,6 @@ def pytest_collection_finish(session):
     target = os.environ.get(VARIABLE)
     # After an error, files may be missing.
     if target and not errors:
-        with open(target, "w", encoding="utf-8") as file:
+        with open(target + ".new", "w", encoding="utf-8") as file:
             json.dump(sorted(paths), file)
+        os.replace(target + ".new", target)
