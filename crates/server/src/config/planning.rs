@@ -5,7 +5,7 @@ use clap::value_parser;
 /// Settings of planning.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Planning {
-    /// Days to keep a plan; jobs of a build can be retried that long
+    /// Days to keep a plan and the reports of its nodes; jobs of a build can be retried that long
     #[arg(long, value_name = "DAYS", env = "TEST_ENGINE_PLAN_RETENTION_DAYS")]
     #[arg(default_value = "7", value_parser = value_parser!(u32).range(1..=365))]
     pub plan_retention_days: u32,

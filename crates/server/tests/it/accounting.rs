@@ -412,3 +412,25 @@ fn pages_show_whether_every_test_ran() {
         assert!(!page.contains("<script"), "{page}");
     }
 }
+
+#[test]
+fn metrics_count_incomplete_plans_and_nodes_without_a_plan() {
+    let server = TestServer::with(|config| config.metrics.open = true, Clock::System);
+    let mut fallback = report("b", 0, &[("a.py", 3)]);
+    fallback["plan_source"] = json!("fallback");
+    send(&server, &fallback);
+    let mut failed = report("b", 1, &[("b.py", 0)]);
+    failed["state"] = json!("failed");
+    send(&server, &failed);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = server.ask("GET", "/metrics").send().text();
+        let has = |line: &str| text.lines().any(|it| it == line);
+        assert!(has("test_engine_fallback_nodes_total 1"), "{text}");
+        if has("test_engine_incomplete_plans 1") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{text}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
