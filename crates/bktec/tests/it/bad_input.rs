@@ -69,7 +69,10 @@ fn result_path_below_a_file() {
 )]
 #[case::another_format("echo '<testsuite/>' > \"$2\"", "found XML")]
 #[case::another_report("echo '{\"examples\":[]}' > \"$2\"", "\"testResults\" is missing")]
-#[case::not_text("printf '{\"testResults\":[\\377]}' > \"$2\"", "not UTF-8 text")]
+#[case::not_text(
+    "printf '{\"testResults\":[\\377]}' > \"$2\"",
+    "not valid jest-json at line 1, column 17"
+)]
 #[case::binary("head -c 4096 /dev/zero > \"$2\"", "found binary data")]
 #[case::too_large("truncate -s 600M \"$2\"", "larger than")]
 #[case::a_directory("mkdir \"$2\"", "is not a regular file")]
