@@ -140,30 +140,43 @@ fn reports_errors_in_every_encoding() {
 }
 
 #[test]
-fn reports_the_position_of_invalid_utf8() {
+fn invalid_utf8_costs_only_its_text() {
     let server = TestServer::start();
-    let utf16: Vec<u8> = "[]".encode_utf16().flat_map(u16::to_be_bytes).collect();
     for (format, data) in [
-        (Format::Json, b"[{\"name\":\"caf\xE9\"}]".as_slice()),
-        (Format::Json, &[b"\xFE\xFF", utf16.as_slice()].concat()),
-        (Format::Junit, b"<testsuite name='caf\xE9'/>"),
+        (
+            Format::Json,
+            b"[{\"name\":\"caf\xE9\",\"result\":\"passed\"}]".as_slice(),
+        ),
+        (
+            Format::Junit,
+            b"<testsuite><testcase classname='c' name='caf\xE9'/></testsuite>",
+        ),
         (
             Format::GoJsonl,
-            b"{\"Action\":\"output\",\"Output\":\"\xC3\x28\"}",
+            b"{\"Action\":\"output\",\"Package\":\"p\",\"Test\":\"T\",\"Output\":\"\xC3\x28\"}\n\
+              {\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"T\"}",
         ),
     ] {
-        let error = parse(format, data).unwrap_err();
         let (content_type, bytes) = form(&[
             ("format", format.name()),
-            ("run_env[key]", "k"),
+            ("run_env[key]", format.name()),
             ("data", "DATA"),
         ]);
         let place = bytes.windows(4).position(|it| it == b"DATA").unwrap();
         let bytes = [&bytes[..place], data, &bytes[place + 4..]].concat();
-        let message = send(&server, &[("content-type", &content_type)], bytes).error(422);
-        assert!(message.contains(&error.to_string()), "{error}: {message}");
+        let receipt = send(&server, &[("content-type", &content_type)], bytes).json();
+        assert_eq!(receipt["queued"], 1, "{receipt}");
+        let note = receipt["errors"][0].as_str().unwrap_or_default();
+        assert!(
+            note.contains("replaced by U+FFFD, the first at line 1"),
+            "{receipt}"
+        );
     }
-    // A JSON body with invalid UTF-8 is not JSON.
+}
+
+#[test]
+fn a_json_body_with_invalid_utf8_is_rejected() {
+    let server = TestServer::start();
     let body = b"{\"format\":\"json\",\"run_env\":{\"key\":\"k\"},\"data\":\"caf\xE9\"}";
     let message = send(&server, &[JSON], body.to_vec()).error(422);
     assert!(
