@@ -115,14 +115,18 @@ impl Node {
     #[must_use]
     #[track_caller]
     pub fn with_agent(mut self, issuer: &LocalIssuer, example: &Example) -> Self {
-        use std::os::unix::fs::PermissionsExt as _;
         _ = installed("curl");
         let directory = example.temporary_path("agent");
         fs_err::create_dir_all(&directory).expect("a directory can be created");
-        let agent = directory.join("buildkite-agent");
-        fs_err::write(&agent, issuer.agent_script()).expect("a file can be written");
-        let executable = std::fs::Permissions::from_mode(0o755);
-        fs_err::set_permissions(&agent, executable).expect("a file can be made executable");
+        let script = directory.join("buildkite-agent.sh");
+        fs_err::write(&script, issuer.agent_script()).expect("a file can be written");
+        // Copied by another process: a process that another thread starts inherits files that are
+        // open for writing here, and a script that is open for writing cannot be run.
+        let mut install = clean_command("install", &directory);
+        install.args(["-m", "755"]).arg(&script);
+        install.arg(directory.join("buildkite-agent"));
+        let installed = wait_within(start(install), NODE_TIMEOUT);
+        assert!(installed.status.success(), "{installed:?}");
         self.command.env("PATH", search_path_after(&directory));
         self
     }
