@@ -47,6 +47,8 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
                     "/bin/true {{testExamples}}",
                 ),
                 ("BUILDKITE_TEST_ENGINE_SELECTOR_FILE", "targets.txt"),
+                // `true` runs no test.
+                ("BUILDKITE_TEST_ENGINE_ALLOW_MISSING_RESULTS", "true"),
             ]);
         run_time(&mut run)
     };
