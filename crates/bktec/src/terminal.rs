@@ -4,8 +4,8 @@
 //! pipe must not end a test run; data that cannot be written is an error. Colors are used only on
 //! terminals and never carry meaning alone.
 
-use std::cell::Cell;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -23,7 +23,7 @@ pub struct Terminal {
     prints_debug: bool,
     log_to_stderr: bool,
     folding: Folding,
-    texts: Cell<u32>,
+    texts: AtomicU32,
 }
 
 #[expect(
@@ -48,7 +48,7 @@ impl Terminal {
             prints_debug,
             log_to_stderr,
             folding: Folding::default(),
-            texts: Cell::new(0),
+            texts: AtomicU32::new(0),
         }
     }
 
@@ -68,13 +68,13 @@ impl Terminal {
     /// Writes one or more log lines. Color codes are removed where they would not be shown, and
     /// section marks are replaced by those of the CI.
     pub fn line(&self, text: &str) {
-        self.texts.set(self.texts.get() + 1);
+        let number = self.texts.fetch_add(1, Ordering::Relaxed) + 1;
         // The CI's section marks look like color codes, so they are added last.
         let text = report::folded(
             &shown(text, self.colors()),
             self.folding,
             clock::now_seconds(),
-            self.texts.get(),
+            number,
         );
         self.write(text);
     }

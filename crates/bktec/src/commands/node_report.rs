@@ -2,6 +2,7 @@
 //!
 //! A report never changes the exit code of the node; what fails is one warning.
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ use super::request;
 use super::run::Share;
 use crate::attempts::RunOutcome;
 use crate::clock;
-use crate::server_api::Client;
+use crate::server_api::{Client, FirstReport};
 use crate::settings::RunSettings;
 use crate::terminal::Terminal;
 
@@ -27,6 +28,7 @@ pub(super) struct NodeReports<'a> {
     names: Names<'a>,
     file: Option<PathBuf>,
     delivery: Delivery,
+    first: Cell<Option<FirstReport>>,
     client: &'a Client<'a>,
     terminal: &'a Terminal,
 }
@@ -143,6 +145,7 @@ impl<'a> NodeReports<'a> {
                 (true, PlanSource::Fallback) => Delivery::LastOnly,
                 (true, PlanSource::Server | PlanSource::File) => Delivery::FirstAndLast,
             },
+            first: Cell::default(),
             client,
             terminal,
         };
@@ -153,7 +156,8 @@ impl<'a> NodeReports<'a> {
             };
             reports.write(&report);
             if reports.delivery == Delivery::FirstAndLast {
-                client.send_node_report_in_background(report);
+                let first = client.send_node_report_in_background(report);
+                reports.first.set(Some(first));
             }
         }
         reports
@@ -161,6 +165,7 @@ impl<'a> NodeReports<'a> {
 
     /// Writes and sends the last report.
     pub fn end(&self, end: NodeEnd) {
+        drop(self.first.take());
         if self.delivery == Delivery::None && self.file.is_none() {
             return;
         }

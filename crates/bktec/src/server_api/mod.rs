@@ -20,6 +20,7 @@ use test_engine_wire::{
 pub use accounting::AccountingOf;
 pub use budget::Budget;
 pub use failure::{Failure, Reason, Verdict};
+pub use node_reports::FirstReport;
 pub(crate) use transport::{GaveUp, Request, Transport, with_retries};
 
 use crate::terminal::Terminal;

@@ -1,6 +1,7 @@
 //! Sends the reports of a node.
 
 use std::io::Write as _;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use flate2::Compression;
@@ -12,6 +13,15 @@ use super::{ApiError, Budget, Call, Client, Failure, Request, Transport, json};
 
 /// For a report of a node that should end at once, or whose server was unavailable a moment ago.
 const SINGLE_TRY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A node that ends earlier sends only its last report.
+const FIRST_REPORT_DELAY: Duration = Duration::from_millis(100);
+
+/// Dropped when a later report replaces the first one.
+#[derive(Debug)]
+pub struct FirstReport {
+    _superseded: Sender<()>,
+}
 
 impl Client<'_> {
     pub fn send_node_report(&self, report: &NodeReport) -> Result<(), ApiError> {
@@ -35,10 +45,20 @@ impl Client<'_> {
 
     /// Sends once from another thread, without waiting for the response. A failure is not
     /// reported: the next report of the node replaces this one.
-    pub fn send_node_report_in_background(&self, report: NodeReport) {
+    ///
+    /// Waits a moment first, and sends nothing if the returned value was dropped by then.
+    pub fn send_node_report_in_background(&self, report: NodeReport) -> FirstReport {
         let sender = self.report_sender();
         let limit = Budget::NODE_REPORT.scaled(self.time_scale).per_try;
-        std::thread::spawn(move || sender.send(&report, limit));
+        let (superseded, wait) = mpsc::channel();
+        std::thread::spawn(move || {
+            if wait.recv_timeout(FIRST_REPORT_DELAY) == Err(RecvTimeoutError::Timeout) {
+                sender.send(&report, limit).ok();
+            }
+        });
+        FirstReport {
+            _superseded: superseded,
+        }
     }
 
     fn report_sender(&self) -> ReportSender {

@@ -184,17 +184,16 @@ impl Session<'_> {
     fn run(&self, share: &Share, reports: &NodeReports<'_>) -> Result<u8, CommandError> {
         let settings = self.settings;
         if share.cases.is_empty() && !settings.common.runner.definition.chooses_tests {
-            self.send_metadata(share, &[], Statistics::default());
+            let metadata = self.metadata(share, Vec::new(), Statistics::default());
             if settings.fail_on_no_tests {
+                send_metadata(self.client, metadata.as_ref(), self.terminal);
                 return Err(CommandError::NoTests);
             }
             self.terminal
                 .line("There are no tests to run on this node.");
             self.events.write(finished_without_tests);
-            reports.end(NodeEnd::without_results(
-                NodeState::Finished,
-                exit_code::SUCCESS,
-            ));
+            let end = NodeEnd::without_results(NodeState::Finished, exit_code::SUCCESS);
+            self.finish(metadata.as_ref(), reports, end);
             return Ok(exit_code::SUCCESS);
         }
         let executed = self.execute(share)?;
@@ -204,8 +203,8 @@ impl Session<'_> {
             return Ok(executed.code);
         }
         promise_failure(settings, executed.hard_failures, self.terminal);
-        reports.end(executed.end);
-        self.send_metadata(share, &executed.timeline, executed.statistics);
+        let metadata = self.metadata(share, executed.timeline, executed.statistics);
+        self.finish(metadata.as_ref(), reports, executed.end);
         Ok(executed.code)
     }
 
@@ -244,23 +243,46 @@ impl Session<'_> {
         execution.run()
     }
 
-    /// Not for a fallback plan, which the server does not know. A failure is only a warning.
-    fn send_metadata(&self, share: &Share, timeline: &[TimelineEvent], statistics: Statistics) {
+    /// None for a fallback plan, which the server does not know.
+    fn metadata(
+        &self,
+        share: &Share,
+        timeline: Vec<TimelineEvent>,
+        statistics: Statistics,
+    ) -> Option<PlanMetadataRequest> {
         if share.source == PlanSource::Fallback {
-            return;
+            return None;
         }
         let mut env = self.settings.common.env_payload();
         env.buildkite_test_engine_identifier
             .clone_from(&share.identifier);
-        let request = PlanMetadataRequest {
+        Some(PlanMetadataRequest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             env,
-            timeline: timeline.to_vec(),
+            timeline,
             statistics,
-        };
-        if let Err(error) = self.client.send_plan_metadata(&request) {
-            self.terminal.warning(&error.to_string());
-        }
+        })
+    }
+
+    /// Sends both at the same time. A failure of either is only a warning.
+    fn finish(
+        &self,
+        metadata: Option<&PlanMetadataRequest>,
+        reports: &NodeReports<'_>,
+        end: NodeEnd,
+    ) {
+        let (client, terminal) = (self.client, self.terminal);
+        std::thread::scope(|scope| {
+            scope.spawn(|| send_metadata(client, metadata, terminal));
+            reports.end(end);
+        });
+    }
+}
+
+fn send_metadata(client: &Client<'_>, request: Option<&PlanMetadataRequest>, terminal: &Terminal) {
+    let Some(request) = request else { return };
+    if let Err(error) = client.send_plan_metadata(request) {
+        terminal.warning(&error.to_string());
     }
 }
 
