@@ -85,6 +85,30 @@ impl Accounting {
 }
 
 impl Accountings {
+    /// The same, but each plan that lacks one of `groups` is incomplete. Only reports name groups,
+    /// so one that never started is otherwise unknown.
+    #[must_use]
+    pub fn expecting_groups(mut self, groups: &[String]) -> Self {
+        for accounting in &mut self.accountings {
+            let mut all = std::mem::take(&mut accounting.groups);
+            let parallelism = all.iter().map(|group| group.parallelism).max();
+            for group in groups {
+                if !all.iter().any(|known| known.group == *group) {
+                    all.push(GroupAccounting {
+                        group: group.clone(),
+                        verdict: Verdict::Incomplete,
+                        parallelism: parallelism.unwrap_or(1),
+                        failures: vec![Finding::GroupSilent],
+                        ..GroupAccounting::default()
+                    });
+                }
+            }
+            all.sort_by(|a, b| a.group.cmp(&b.group));
+            *accounting = Accounting::new(&accounting.identifier, all);
+        }
+        self
+    }
+
     /// The worst verdict of all plans.
     pub fn verdict(&self) -> Verdict {
         let worst = self.accountings.iter().map(|one| one.verdict).max();

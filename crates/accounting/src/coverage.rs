@@ -7,6 +7,7 @@ use test_engine_wire::{CaseFormat, NodeReport, NodeState, Plan, PlanSource, Popu
 use crate::finding::Finding;
 use crate::input::Input;
 use crate::jobs::runs_missing_targets;
+use crate::limits::MAX_NODES;
 use crate::population::population_digest;
 use crate::targets::{Targets, bare};
 
@@ -60,16 +61,17 @@ fn are_all_targets_known(nodes: &BTreeMap<u32, Vec<&NodeReport>>, targets: &Targ
 pub(crate) fn population_findings(
     input: &Input<'_>,
     reports: &[&NodeReport],
+    nodes: &BTreeMap<u32, Vec<&NodeReport>>,
     targets: &Targets<'_>,
 ) -> Vec<Finding> {
-    let coverage = Coverage::new(input.plan_with_shares(), reports, targets);
+    let coverage = Coverage::new(input.plan_with_shares(), reports, nodes, targets);
     let mut findings = Vec::new();
     for report in reports
         .iter()
         .filter(|report| !runs_missing_targets(report))
     {
         let population = &report.population;
-        let is_covered = coverage.covers(report);
+        let is_covered = coverage.covers(report) && coverage.covers_plan_of(report);
         if !is_covered || coverage.differs(population) {
             let finding = Finding::PopulationDiffers {
                 node: report.node,
@@ -108,7 +110,7 @@ pub(crate) fn parallelism(plan: Option<&Plan>, nodes: &BTreeMap<u32, Vec<&NodeRe
         let shares = u32::try_from(plan.tasks.len()).unwrap_or(u32::MAX);
         shares.max(u32::try_from(plan.parallelism).unwrap_or_default())
     });
-    reported.max().unwrap_or(0).max(planned)
+    reported.max().unwrap_or(0).max(planned).min(MAX_NODES)
 }
 
 fn shares<'n, 'a>(
@@ -118,7 +120,24 @@ fn shares<'n, 'a>(
     all.filter(|report| !runs_missing_targets(report))
 }
 
+/// The digest of a plan that only the nodes had. Their shares together are the plan, if each index
+/// reported one and none split the tests itself.
+fn digest_of_all_shares<'a>(nodes: &BTreeMap<u32, Vec<&'a NodeReport>>) -> Option<&'a str> {
+    let mut digests: BTreeSet<&str> = BTreeSet::new();
+    for report in shares(nodes) {
+        if report.plan_source == PlanSource::Fallback {
+            return None;
+        }
+        digests.insert(&report.plan_digest);
+    }
+    let has_all = (0..parallelism(None, nodes)).all(|node| nodes.contains_key(&node));
+    let only = digests.pop_first().filter(|_| digests.is_empty());
+    only.filter(|digest| has_all && !digest.is_empty())
+}
+
 struct Coverage<'a> {
+    has_plan: bool,
+    /// Of the request that created the plan, if each of its targets is in a known share.
     plan_digest: Option<&'a str>,
     targets_digest: String,
     /// Of the targets that no node reports as its own.
@@ -128,7 +147,12 @@ struct Coverage<'a> {
 }
 
 impl<'a> Coverage<'a> {
-    fn new(plan: Option<&'a Plan>, reports: &[&'a NodeReport], targets: &Targets<'_>) -> Self {
+    fn new(
+        plan: Option<&'a Plan>,
+        reports: &[&'a NodeReport],
+        nodes: &BTreeMap<u32, Vec<&'a NodeReport>>,
+        targets: &Targets<'_>,
+    ) -> Self {
         let population = plan.and_then(|plan| plan.population.as_ref());
         let shares = reports
             .iter()
@@ -144,11 +168,27 @@ impl<'a> Coverage<'a> {
         let shared = targets.keys().copied();
         let shared = shared.filter(|target| !only_on_one.contains(target));
         Self {
+            has_plan: plan.is_some(),
             shared_digest: population_digest(shared),
-            plan_digest: population.map(|population| population.digest.as_str()),
+            plan_digest: match plan {
+                Some(_) => population.map(|population| population.digest.as_str()),
+                None => digest_of_all_shares(nodes),
+            },
             targets_digest: population_digest(targets.keys().copied()),
             all_agree_on_plan: plan.is_some() && population.is_none() && digests.len() <= 1,
         }
+    }
+
+    /// The plan may have targets that only the lost node which created it discovered.
+    fn covers_plan_of(&self, report: &NodeReport) -> bool {
+        let digest = &report.plan_digest;
+        self.has_plan || digest.is_empty() || self.knows_all_of(digest)
+    }
+
+    fn knows_all_of(&self, digest: &str) -> bool {
+        self.plan_digest == Some(digest)
+            || self.targets_digest == digest
+            || self.shared_digest == digest
     }
 
     fn differs(&self, population: &Population) -> bool {
@@ -164,9 +204,7 @@ impl<'a> Coverage<'a> {
         let names_all = report.plan_source != PlanSource::Fallback
             && population.only_here_count == population.only_here.len() as u64;
         self.all_agree_on_plan
-            || self.plan_digest == Some(digest)
-            || self.targets_digest == digest
-            || self.shared_digest == digest
+            || self.knows_all_of(digest)
             || (self.plan_digest.is_some() && names_all)
     }
 }

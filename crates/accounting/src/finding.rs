@@ -60,6 +60,16 @@ pub enum Finding {
         /// It lost more than half of its tests, and its file is unchanged.
         fails: bool,
     },
+    /// A job that ran missing targets ran this one, and that job failed. Unlike a job of the step,
+    /// it does not make the build red by itself: a retry would find the target run.
+    RepairFailed {
+        /// The target.
+        target: String,
+        /// Exit code of the job; absent if it did not report its end.
+        exit_code: Option<i32>,
+    },
+    /// No job of this matrix leg reported, although the leg is expected.
+    GroupSilent,
     /// Tests of this target failed, and are not muted. The job that ran them reports that failure;
     /// the build can still be complete.
     TargetFailed {
@@ -143,6 +153,8 @@ impl Finding {
         match self {
             Self::TargetNotRun { .. }
             | Self::TargetIncomplete { .. }
+            | Self::RepairFailed { .. }
+            | Self::GroupSilent
             | Self::NoTestRan
             | Self::Focus { .. } => true,
             Self::TargetWithoutResults { had_results, .. } => *had_results,

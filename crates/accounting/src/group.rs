@@ -40,6 +40,10 @@ pub struct GroupAccounting {
     pub warnings: Vec<Finding>,
     /// Tests that do not count, with the reason.
     pub excused_tests: Vec<ExcusedTest>,
+    /// Targets that ran to their end, without a leading `./`. Only if it is not known what else
+    /// there is to run.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub known_complete: BTreeSet<String>,
 }
 
 /// What to run so that a group can become complete.
@@ -66,10 +70,13 @@ impl GroupAccounting {
             match failure {
                 Finding::TargetNotRun { target, .. }
                 | Finding::TargetIncomplete { target, .. }
+                | Finding::RepairFailed { target, .. }
                 | Finding::TargetWithoutResults { target, .. } => {
                     missing.targets.insert(target);
                 }
-                Finding::NodeSilent { .. } | Finding::PopulationDiffers { .. } => {
+                Finding::NodeSilent { .. }
+                | Finding::PopulationDiffers { .. }
+                | Finding::GroupSilent => {
                     missing.may_be_more = true;
                 }
                 _ => {}
@@ -91,7 +98,7 @@ pub(crate) fn account_group(group: &str, input: &Input<'_>) -> GroupAccounting {
     let targets = collect_targets(input, &reports, &nodes);
     let mut findings = target_findings(&targets, input);
     findings.extend(node_findings(input, &nodes, &targets));
-    findings.extend(population_findings(input, &reports, &targets));
+    findings.extend(population_findings(input, &reports, &nodes, &targets));
     findings.extend(vanished_findings(input, &targets));
     let sum = |number: fn(&test_engine_wire::TargetReport) -> u64| {
         let best = targets.values().filter_map(TargetFacts::best);
@@ -111,29 +118,28 @@ pub(crate) fn account_group(group: &str, input: &Input<'_>) -> GroupAccounting {
         (true, true) => Verdict::Unknown,
         (true, false) => Verdict::Complete,
     };
-    GroupAccounting {
+    let complete = || {
+        let targets = targets.iter().filter(|(_, facts)| facts.is_complete());
+        targets.map(|(&target, _)| target)
+    };
+    let mut group = GroupAccounting {
         group: group.to_owned(),
         verdict,
         parallelism: parallelism(input.plan, &nodes),
         targets: targets.len() as u64,
-        complete_targets: targets.values().filter(|facts| facts.is_complete()).count() as u64,
+        complete_targets: complete().count() as u64,
         tests,
         failed_tests: sum(|report| report.failed),
         nodes: rows(input, &nodes),
         failures,
         warnings,
         excused_tests: excused_tests(&nodes),
+        known_complete: BTreeSet::new(),
+    };
+    if group.missing_targets().may_be_more {
+        group.known_complete = complete().map(str::to_owned).collect();
     }
-}
-
-/// The targets of a group that ran to the end, without a leading `./`.
-pub fn complete_targets<'a>(group: &str, input: &Input<'a>) -> BTreeSet<&'a str> {
-    let of_group = |report: &&NodeReport| report.group == group;
-    let reports: Vec<&NodeReport> = input.reports.iter().filter(of_group).collect();
-    let nodes = latest_per_node(reports.iter().copied());
-    let targets = collect_targets(input, &reports, &nodes).into_iter();
-    let complete = targets.filter(|(_, facts)| facts.is_complete());
-    complete.map(|(target, _)| target).collect()
+    group
 }
 
 /// No node discovered anything: the runner chooses its tests itself.

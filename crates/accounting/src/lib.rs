@@ -10,6 +10,7 @@ mod finding;
 mod group;
 mod input;
 mod jobs;
+mod limits;
 mod population;
 mod rows;
 mod sections;
@@ -19,8 +20,10 @@ mod verdict;
 
 pub use account::{Accounting, Accountings, account};
 pub use finding::{Finding, VanishedTest};
-pub use group::{GroupAccounting, MissingTargets, complete_targets};
+pub use group::{GroupAccounting, MissingTargets};
+
 pub use input::Input;
+pub use limits::node_problem;
 pub use population::population_digest;
 pub use rows::NodeRow;
 pub use sections::{Level, Section, sections};

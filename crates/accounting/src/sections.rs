@@ -90,6 +90,10 @@ fn title(finding: &Finding) -> &'static str {
         Finding::TargetRanTwice { .. } => "More than one job ran these targets",
         Finding::TargetShrank { .. } => "These targets have fewer tests than before",
         Finding::TargetFailed { .. } => "Tests of these targets failed",
+        Finding::RepairFailed { .. } => {
+            "These targets were missing, and the job that ran them failed"
+        }
+        Finding::GroupSilent => "No node of this group sent a report",
         Finding::TargetsNotPlanned { .. } => "The plan leaves out some of the discovered targets",
         Finding::NodeSilent { .. } => "These nodes sent no report",
         Finding::NodeUnfinished { .. } => "These nodes started and did not report their end",
@@ -108,6 +112,11 @@ fn entries(finding: &Finding) -> Vec<String> {
         Finding::TargetNotRun { target, nodes } if nodes.is_empty() => {
             vec![format!("{target} (in no node's share)")]
         }
+        Finding::RepairFailed { target, exit_code } => {
+            let exit = exit_code.map_or_else(String::new, |code| format!(" (exit {code})"));
+            vec![format!("{target}{exit}")]
+        }
+        Finding::GroupSilent => vec!["every target of the plan is missing".to_owned()],
         Finding::TargetNotRun { target, nodes } | Finding::TargetRanTwice { target, nodes } => {
             vec![format!("{target} ({})", listed(nodes))]
         }

@@ -27,7 +27,16 @@ pub(crate) struct TargetFacts<'a> {
 struct Run<'a> {
     node: u32,
     is_extra: bool,
+    job: &'a NodeReport,
     report: &'a TargetReport,
+}
+
+impl Run<'_> {
+    /// A job of the step that fails is red itself. The job that verifies the build is not: it may
+    /// be retried, and then finds nothing left to run.
+    fn proves(&self) -> bool {
+        !self.is_extra || self.job.exit_code == Some(0)
+    }
 }
 
 impl<'a> TargetFacts<'a> {
@@ -36,8 +45,15 @@ impl<'a> TargetFacts<'a> {
         let best = self
             .ran
             .iter()
+            .filter(|run| run.proves())
             .max_by_key(|run| (run.report.outcome, run.report.tests));
         best.map(|run| (run.node, run.report))
+    }
+
+    /// A job that ran it as a missing target and failed.
+    fn failed_repair(&self) -> Option<&'a NodeReport> {
+        let failed = self.ran.iter().find(|run| !run.proves());
+        failed.map(|run| run.job)
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -119,6 +135,7 @@ fn add_report<'a>(targets: &mut Targets<'a>, node: u32, report: &'a NodeReport) 
             facts.ran.push(Run {
                 node,
                 is_extra,
+                job: report,
                 report: target,
             });
         }
@@ -134,6 +151,15 @@ pub(crate) fn target_findings(targets: &Targets<'_>, input: &Input<'_>) -> Vec<F
     let mut findings = Vec::new();
     for (&target, facts) in targets {
         findings.extend(ran_twice(target, facts));
+        if !facts.is_complete()
+            && let Some(job) = facts.failed_repair()
+        {
+            findings.push(Finding::RepairFailed {
+                target: target.to_owned(),
+                exit_code: job.exit_code,
+            });
+            continue;
+        }
         let Some((node, report)) = facts.best() else {
             findings.push(Finding::TargetNotRun {
                 target: target.to_owned(),

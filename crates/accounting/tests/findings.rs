@@ -335,3 +335,61 @@ fn json_of_a_newer_version_can_be_read() {
     );
     assert_eq!(Accountings::default().verdict(), Verdict::Unknown);
 }
+
+/// The job that verifies a build runs what is missing, and reports that as one more node.
+fn repair(exit_code: i32, failed: u64) -> NodeReport {
+    let mut repair = report(2, vec![ran("b", 3)], &[]);
+    repair.exit_code = Some(exit_code);
+    repair.targets[0].failed = failed;
+    repair
+}
+
+#[test]
+fn missing_targets_that_fail_stay_missing_until_they_pass() {
+    let plan = plan(
+        &[vec![selector("a", None)], vec![selector("b", None)]],
+        &["a", "b"],
+    );
+    let first = report(0, vec![ran("a", 1)], &["a", "b"]);
+    // With tests that failed, or with something outside the tests.
+    for failed in [1, 0] {
+        let reports = [first.clone(), repair(1, failed)];
+        let red = group(Some(&plan), &reports);
+        let failure = Finding::RepairFailed {
+            target: "b".to_owned(),
+            exit_code: Some(1),
+        };
+        assert_eq!(red.failures, [failure]);
+        assert_eq!(red.missing_targets().targets, BTreeSet::from(["b"]));
+        let mut passed = repair(0, 0);
+        passed.job_id = "later".to_owned();
+        let [first, failed] = reports;
+        let green = group(Some(&plan), &[first, failed, passed]);
+        assert_eq!(green.verdict, Verdict::Complete, "{:?}", green.failures);
+    }
+}
+
+#[test]
+fn an_expected_group_must_have_reported() {
+    let mut leg = report(0, vec![ran("a", 1)], &["a"]);
+    leg.parallelism = 1;
+    leg.group = "3.12".to_owned();
+    let accounting = judge(&Known {
+        plan: None,
+        reports: &[leg],
+        vanished: &[],
+        unchanged: &[],
+    });
+    let all = Accountings {
+        accountings: vec![accounting],
+    };
+    assert_eq!(all.verdict(), Verdict::Complete);
+    let known = all.clone().expecting_groups(&["3.12".to_owned()]);
+    assert_eq!(known, all);
+    let two = all.expecting_groups(&["3.12".to_owned(), "3.11".to_owned()]);
+    assert_eq!(two.verdict(), Verdict::Incomplete);
+    let silent = &two.accountings[0].groups[0];
+    assert_eq!(silent.group, "3.11");
+    assert_eq!(silent.failures, [Finding::GroupSilent]);
+    assert!(silent.missing_targets().may_be_more);
+}

@@ -88,6 +88,23 @@ struct Build {
     ran: BTreeSet<String>,
     /// Targets of the plan and of every node that reported.
     discovered: BTreeSet<String>,
+    /// Targets of every node that reported.
+    reported: BTreeSet<String>,
+}
+
+impl Build {
+    /// As without a server. What only the lost creator of a plan discovered can be noticed if
+    /// another node used the plan, and nobody can know of it otherwise.
+    fn forget_plan(&mut self) {
+        self.plan = None;
+        if self
+            .reports
+            .iter()
+            .all(|report| report.plan_digest.is_empty())
+        {
+            self.discovered.clone_from(&self.reported);
+        }
+    }
 }
 
 fn discovered_by(node: usize, job: &Job, universe: usize) -> Vec<String> {
@@ -138,6 +155,7 @@ fn simulate(jobs: &[Job], universe: usize) -> Build {
         plan,
         reports: Vec::new(),
         ran: BTreeSet::new(),
+        reported: BTreeSet::new(),
     };
     for (position, job) in jobs.iter().enumerate() {
         let index = position - usize::from(job.repeats_index && position > 0);
@@ -207,6 +225,7 @@ fn run_job(
             _ => NodeState::Finished,
         };
         build.discovered.extend(list.iter().cloned());
+        build.reported.extend(list.iter().cloned());
         build.reports.push(NodeReport {
             node: u32::try_from(index).expect("a small number"),
             parallelism: u32::try_from(nodes).expect("a small number"),
@@ -219,6 +238,11 @@ fn run_job(
                 count: list.len() as u64,
                 only_here: only_here.iter().take(MAX_NAMED).cloned().collect(),
                 only_here_count: only_here.len() as u64,
+            },
+            plan_digest: if job.has_server {
+                population_digest(planned.iter().map(String::as_str))
+            } else {
+                String::new()
             },
             targets: targets
                 .into_iter()
@@ -264,20 +288,25 @@ fn missing(accounting: &Accounting) -> BTreeSet<String> {
     targets.map(str::to_owned).collect()
 }
 
-/// Another machine runs `targets`, which is one more node's report.
-fn run_missing(build: &mut Build, targets: BTreeSet<String>, nodes: usize) {
+/// Another machine runs `targets`, which is one more node's report. If they do not pass, nobody but
+/// the verdict says so: the job that verifies the build may be retried.
+fn run_missing(build: &mut Build, targets: BTreeSet<String>, nodes: usize, passes: bool) {
     let nodes = u32::try_from(nodes).expect("a small number");
-    build.ran.extend(targets.iter().cloned());
+    if passes {
+        build.ran.extend(targets.iter().cloned());
+    }
     build.reports.push(NodeReport {
         node: nodes,
         parallelism: nodes,
         job_id: format!("extra-{}", build.reports.len()),
         state: NodeState::Finished,
+        exit_code: Some(i32::from(!passes)),
         targets: targets
             .into_iter()
             .map(|value| TargetReport {
                 value,
                 tests: 1,
+                failed: u64::from(!passes),
                 outcome: TargetOutcome::Complete,
                 ..TargetReport::default()
             })
@@ -301,16 +330,40 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn a_complete_build_ran_every_discovered_target(jobs in jobs(), universe in 1..9_usize) {
+    fn a_complete_build_ran_every_discovered_target(
+        jobs in jobs(),
+        universe in 1..9_usize,
+        repairs_pass: [bool; 2],
+        knows_plan: bool,
+    ) {
         let mut build = simulate(&jobs, universe);
-        for _ in 0..2 {
+        if !knows_plan {
+            build.forget_plan();
+        }
+        for passes in repairs_pass {
             let accounting = accounting(&build);
             if accounting.verdict == Verdict::Complete {
                 let lost: Vec<_> = build.discovered.difference(&build.ran).collect();
                 prop_assert!(lost.is_empty(), "complete, but these never ran: {lost:?}");
             }
-            run_missing(&mut build, missing(&accounting), jobs.len());
+            run_missing(&mut build, missing(&accounting), jobs.len(), passes);
         }
+    }
+
+    #[test]
+    fn a_build_without_faults_is_complete_without_its_plan(
+        nodes in 1..5_usize,
+        universe in 5..30_usize,
+    ) {
+        let mut build = simulate(&vec![healthy(true); nodes], universe);
+        // As if each file were split into its examples.
+        for target in build.reports.iter_mut().flat_map(|report| &mut report.targets) {
+            target.value.push_str("::test");
+        }
+        build.plan = None;
+        prop_assert_eq!(verdict(&build), Verdict::Complete);
+        build.reports.pop();
+        prop_assert_ne!(verdict(&build), Verdict::Complete);
     }
 
     #[test]
@@ -335,7 +388,9 @@ proptest! {
         prop_assert_eq!(verdict(&build), Verdict::Incomplete);
         // Without a plan, only what the machine itself discovers says what was lost.
         let targets: BTreeSet<String> = build.discovered.difference(&build.ran).cloned().collect();
-        run_missing(&mut build, targets, nodes);
+        run_missing(&mut build, targets.clone(), nodes, false);
+        prop_assert_eq!(verdict(&build), Verdict::Incomplete);
+        run_missing(&mut build, targets, nodes, true);
         prop_assert_eq!(verdict(&build), Verdict::Complete);
     }
 }

@@ -33,6 +33,9 @@ pub struct NodeReport {
     pub runner: String,
     /// The targets that the node discovered.
     pub population: Population,
+    /// `population.digest` of the plan; empty without a plan, or if the plan has none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub plan_digest: String,
     /// The node's share, each target once.
     pub targets: Vec<TargetReport>,
     /// Tests whose failures do not count or that did not run, with the reason.

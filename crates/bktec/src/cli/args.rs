@@ -388,8 +388,25 @@ pub struct VerifyArgs {
     /// Run on this machine what is missing, with the settings of bktec run, then verify again
     #[arg(long)]
     pub run_missing: Opt<bool>,
-    #[command(flatten)]
-    pub report: ReportArgs,
+    /// Number of plans that the build must have, at least [default: 1]
+    #[arg(long, value_name = "N")]
+    pub plans: Opt<i64>,
+    /// Leg of the build matrix that must have run (repeatable)
+    #[arg(
+        long = "group",
+        env = var::BUILDKITE_TEST_ENGINE_GROUP,
+        value_name = "NAME",
+        help_heading = "Node report"
+    )]
+    pub groups: Vec<Opt<String>>,
+    /// Directory for the report of --run-missing, which later calls read
+    #[arg(
+        long,
+        env = var::BUILDKITE_TEST_ENGINE_REPORT_DIR,
+        value_name = "PATH",
+        help_heading = "Node report"
+    )]
+    pub report_dir: Opt<PathBuf>,
     /// Wait up to this long for nodes that have not reported their end [default: 0]
     #[arg(long, value_name = "DURATION")]
     pub wait: Opt<Duration>,

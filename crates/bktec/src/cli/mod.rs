@@ -17,8 +17,8 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use clap_complete::Shell;
 
 pub use args::{
-    BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ReportArgs,
-    ResultArgs, RunArgs, RunnerArgs, TokenArgs, UploadArgs, VerifyArgs,
+    BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ResultArgs,
+    RunArgs, RunnerArgs, TokenArgs, UploadArgs, VerifyArgs,
 };
 pub use choices::{Fallback, UnplannedTargets};
 pub use ci_environment::CiEnvironment;

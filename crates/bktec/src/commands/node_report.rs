@@ -3,6 +3,7 @@
 //! A report never changes the exit code of the node; what fails is one warning.
 
 use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -232,12 +233,13 @@ impl<'a> NodeReports<'a> {
 
 /// The file of this node's report, if one is written.
 pub(super) fn report_path(settings: &RunSettings) -> Option<PathBuf> {
-    let name = file_name(
-        &settings.report.group,
-        settings.node,
-        settings.common.build.job_retry_count,
-    );
-    Some(settings.report.directory.as_ref()?.join(name))
+    Some(
+        settings
+            .report
+            .directory
+            .as_ref()?
+            .join(file_name(settings)),
+    )
 }
 
 fn first_report(settings: &RunSettings, share: &Share) -> NodeReport {
@@ -258,16 +260,22 @@ fn first_report(settings: &RunSettings, share: &Share) -> NodeReport {
         plan_source: share.source,
         runner: settings.common.runner.definition.name.to_owned(),
         population: share.population.clone(),
+        plan_digest: share.plan_digest.clone(),
         started_at: clock::now_rfc3339(),
         ..NodeReport::default()
     }
+}
+
+/// One more node, after those of the step.
+pub(super) fn runs_missing_targets(settings: &RunSettings) -> bool {
+    settings.node >= settings.nodes
 }
 
 /// The CI's ID of this job, with a random part where jobs share it: those of a matrix on GitHub.
 fn job_id(settings: &RunSettings) -> String {
     let common = &settings.common;
     let job = &common.build.job_id;
-    if !job.is_empty() && common.run.ci != "github_actions" {
+    if runs_missing_targets(settings) || (!job.is_empty() && common.run.ci != "github_actions") {
         return job.clone();
     }
     let retry = common.build.job_retry_count.to_string();
@@ -289,16 +297,20 @@ fn name_prefix(settings: &RunSettings) -> &str {
     }
 }
 
-fn file_name(group: &str, node: usize, job_retry_count: i64) -> String {
-    let group: String = group
-        .chars()
-        .map(|c| match c {
-            'A'..='Z' | 'a'..='z' | '0'..='9' | '.' | '_' | '-' => c,
-            _ => '-',
-        })
-        .collect();
-    let dash = if group.is_empty() { "" } else { "-" };
-    format!("bktec-node-{group}{dash}{node}-{job_retry_count}.json")
+/// Reports of different plans, groups, nodes and retries have different names, because CIs download
+/// the artifacts of several jobs into one directory.
+fn file_name(settings: &RunSettings) -> String {
+    let (identifier, group) = (&settings.common.identifier, &settings.report.group);
+    let (node, retry) = (settings.node, settings.common.build.job_retry_count);
+    let job = if runs_missing_targets(settings) {
+        settings.common.build.job_id.as_str()
+    } else {
+        ""
+    };
+    let mut hasher = DefaultHasher::new();
+    (identifier, group, job).hash(&mut hasher);
+    let unique = hasher.finish();
+    format!("bktec-node-{node}-{retry}-{unique:016x}.json")
 }
 
 /// Never leaves a part of a report under its name.
@@ -310,18 +322,4 @@ fn replace(path: &Path, report: &NodeReport) -> io::Result<()> {
     let temporary = path.with_extension(format!("json.{}.tmp", std::process::id()));
     fs_err::write(&temporary, text)?;
     fs_err::rename(&temporary, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("", "bktec-node-1-0.json")]
-    #[case("python 3.12/x", "bktec-node-python-3.12-x-1-0.json")]
-    fn names_the_file_by_group_node_and_retry(#[case] group: &str, #[case] expected: &str) {
-        assert_eq!(file_name(group, 1, 0), expected);
-    }
 }

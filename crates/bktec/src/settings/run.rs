@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use super::common::{self, CommonSettings};
 use super::nodes::CommandKind;
 use super::problems::{InvalidConfiguration, Problems};
-use super::tokens::TokenSource;
+use super::tokens::{AgentToken, TokenSource};
 use crate::cli::{
-    CommonArgs, Fallback, ReportArgs, ResultArgs, RunArgs, RunnerArgs, Typed, UnplannedTargets,
-    VerifyArgs,
+    CommonArgs, Fallback, Opt, ResultArgs, RunArgs, RunnerArgs, Typed, UnplannedTargets, VerifyArgs,
 };
 use crate::runners;
 
@@ -98,33 +97,27 @@ fn resolve(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<RunSetting
     check_result_path(&args.common.runner, problems);
 
     let (common, agent_token) = common?;
-    let token = match args.common.engine.upload_token.ok() {
-        Some(token) => Some(TokenSource::Given(token)),
-        None => agent_token.map(TokenSource::Agent),
-    };
     Some(RunSettings {
         node: usize::try_from(common.build.parallel_job).ok()?,
         nodes: usize::try_from(common.build.parallelism).ok()?,
         common,
         share,
-        report: report(&args.report),
+        report: NodeReportSettings {
+            directory: args.report.report_dir.ok(),
+            group: group(&args.report.group),
+        },
         retry_muted: !own.disable_retry_muted,
         fail_on_no_tests,
         fail_on_missing_results,
         allow_missing_results,
         trust_exit_code,
         promise_failure,
-        upload: UploadSettings {
-            enabled: own.upload_results,
-            url: own.upload_url,
-            token,
-            tags: own.tags,
-        },
+        upload: own.upload(&args.common, agent_token),
         events,
     })
 }
 
-/// For `verify --run-missing`, which sets node and identifier once they are known.
+/// For `verify --run-missing`, which sets node, identifier and group once they are known.
 pub(super) fn resolve_missing(
     typed: &Typed<VerifyArgs>,
     problems: &mut Problems,
@@ -134,28 +127,22 @@ pub(super) fn resolve_missing(
     let own = options_of_run(&args.common, problems);
     check_result_path(&args.common.runner, problems);
     let (common, agent_token) = common?;
-    let token = match args.common.engine.upload_token.ok() {
-        Some(token) => Some(TokenSource::Given(token)),
-        None => agent_token.map(TokenSource::Agent),
-    };
     Some(RunSettings {
         node: 0,
         nodes: 1,
         common,
         share: ShareSettings::default(),
-        report: report(&args.report),
+        report: NodeReportSettings {
+            directory: args.report_dir.ok(),
+            group: String::new(),
+        },
         retry_muted: !own.disable_retry_muted,
         fail_on_no_tests: false,
         fail_on_missing_results: false,
         allow_missing_results: false,
         trust_exit_code: false,
         promise_failure: false,
-        upload: UploadSettings {
-            enabled: own.upload_results,
-            url: own.upload_url,
-            token,
-            tags: own.tags,
-        },
+        upload: own.upload(&args.common, agent_token),
         events: None,
     })
 }
@@ -166,6 +153,20 @@ pub(super) struct OptionsOfRun {
     upload_results: bool,
     upload_url: String,
     tags: BTreeMap<String, String>,
+}
+
+impl OptionsOfRun {
+    fn upload(self, args: &CommonArgs, agent_token: Option<AgentToken>) -> UploadSettings {
+        UploadSettings {
+            enabled: self.upload_results,
+            url: self.upload_url,
+            token: match args.engine.upload_token.ok() {
+                Some(token) => Some(TokenSource::Given(token)),
+                None => agent_token.map(TokenSource::Agent),
+            },
+            tags: self.tags,
+        }
+    }
 }
 
 /// `plan` reads them for their problems, which are better reported before the nodes start.
@@ -203,12 +204,9 @@ fn share(args: &RunArgs, problems: &mut Problems) -> ShareSettings {
     }
 }
 
-fn report(args: &ReportArgs) -> NodeReportSettings {
-    let group = args.group.ok().unwrap_or_default();
-    NodeReportSettings {
-        directory: args.report_dir.ok(),
-        group: group.trim().to_owned(),
-    }
+/// Empty if none is set.
+pub(super) fn group(option: &Opt<String>) -> String {
+    option.text().trim().to_owned()
 }
 
 fn events(args: &RunArgs, problems: &mut Problems) -> Option<EventOutput> {

@@ -54,6 +54,10 @@ pub struct VerifySettings {
     /// not set.
     pub run_missing: Option<Box<RunSettings>>,
     pub fail_on_vanished: bool,
+    /// Number of plans that the build must have.
+    pub min_plans: usize,
+    /// Legs of the matrix that must have run, without blank names.
+    pub groups: Vec<String>,
     pub output: VerifyOutput,
     /// Markdown is appended to it.
     pub summary_file: Option<PathBuf>,
@@ -107,6 +111,8 @@ fn resolve(typed: &Typed<VerifyArgs>, problems: &mut Problems) -> Option<VerifyS
         wait: problems.get(&args.wait).unwrap_or_default(),
         poll_interval: POLL_INTERVAL.mul_f64(typed.time_scale),
         fail_on_vanished: problems.flag(&args.fail_on_vanished, false),
+        min_plans: min_plans(args, problems),
+        groups: groups(args),
         output,
         run_missing,
         summary_file: args.summary_file.ok(),
@@ -169,6 +175,22 @@ fn report_files(args: &VerifyArgs, problems: &mut Problems) -> Option<ReportFile
         reports,
         plan_file: args.plan_file.ok(),
     })
+}
+
+fn min_plans(args: &VerifyArgs, problems: &mut Problems) -> usize {
+    let given = problems.get(&args.plans).unwrap_or(1);
+    usize::try_from(given).unwrap_or_else(|_| {
+        problems.add(args.plans.name(), "must be at least 0");
+        0
+    })
+}
+
+fn groups(args: &VerifyArgs) -> Vec<String> {
+    let mut groups: Vec<String> = args.groups.iter().map(run::group).collect();
+    groups.retain(|group| !group.is_empty());
+    groups.sort();
+    groups.dedup();
+    groups
 }
 
 fn output(args: &VerifyArgs, problems: &mut Problems) -> VerifyOutput {

@@ -255,6 +255,26 @@ fn each_plan_has_a_verdict_and_the_worst_decides() {
 }
 
 #[rstest]
+#[case(&["--plans", "1"], 0, "")]
+#[case(
+    &["--plans", "2"], 16,
+    "❌ failed to verify the build: 2 plans expected, found build-1/step-1"
+)]
+#[case(&["--group", "3.12"], 1, "")]
+#[case(&["--group", "", "--group", " "], 0, "")]
+fn plans_and_groups_that_are_expected_must_have_reported(
+    #[case] arguments: &[&str],
+    #[case] code: i32,
+    #[case] message: &str,
+) {
+    let ended = verify(arguments, &[report(0), report(1)]);
+    assert_eq!(ended.code, code, "{ended}");
+    if !message.is_empty() {
+        assert_eq!(ended.stderr.lines().next(), Some(message), "{ended}");
+    }
+}
+
+#[rstest]
 #[case::retried_job(|reports: &mut Vec<NodeReport>| {
     reports[1].targets[0].outcome = TargetOutcome::NotRun;
     let mut retry = report(1);

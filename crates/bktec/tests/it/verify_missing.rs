@@ -128,11 +128,46 @@ fn missing_tests_that_fail_have_the_code_of_the_runner() {
         .file("b.test.js", "fails");
     let (ended, ran) = ended_and_ran(bktec);
     assert_eq!((ended.code, ran.as_str()), (1, "b.test.js\n"), "{ended}");
-    assert!(ended.stdout.contains("✅ Complete"), "{ended}");
-    assert!(
-        ended.stdout.contains("Tests of these targets failed"),
-        "{ended}"
-    );
+    let failed =
+        "These targets were missing, and the job that ran them failed:\n  b.test.js (exit 1)";
+    assert!(ended.stdout.contains(failed), "{ended}");
+}
+
+#[test]
+fn missing_tests_that_failed_are_red_until_they_pass() {
+    let (server, reports) = (without_plan(), tempfile::tempdir().unwrap());
+    run_node("0", reports.path(), &server);
+    let verify = |content: &str| {
+        let bktec = in_project(&["verify", "--run-missing"], &server)
+            .argument("--reports")
+            .argument(reports.path())
+            .argument("--report-dir")
+            .argument(reports.path());
+        ended_and_ran(bktec.file("b.test.js", content))
+    };
+    for content in ["fails", "fails", ""] {
+        let (ended, ran) = verify(content);
+        let code = i32::from(!content.is_empty());
+        assert_eq!((ended.code, ran.as_str()), (code, "b.test.js\n"), "{ended}");
+    }
+    let (ended, ran) = verify("");
+    assert_eq!((ended.code, ran.as_str()), (0, ""), "{ended}");
+}
+
+#[test]
+fn reports_of_two_steps_fit_into_one_directory() {
+    let (server, reports) = (without_plan(), tempfile::tempdir().unwrap());
+    for step in ["unit", "browser"] {
+        for index in ["0", "1"] {
+            let bktec = in_project(&["run", "--report-dir"], &server).argument(reports.path());
+            let bktec = bktec.env("BUILDKITE_PARALLEL_JOB", index);
+            let ended = bktec.env("BUILDKITE_STEP_ID", step).run();
+            assert_eq!(ended.code, 0, "{ended}");
+        }
+    }
+    let (ended, _) = verify(&["--plans", "2"], reports.path(), &server);
+    assert_eq!(ended.code, 0, "{ended}");
+    assert_eq!(ended.stdout.matches("✅ Complete").count(), 2, "{ended}");
 }
 
 #[test]
@@ -191,7 +226,6 @@ fn the_server_gets_the_report_of_what_was_missing() {
             "GET /test_plan/accounting",
             "GET /test_plan",
             "POST /test_plan/node_reports",
-            "POST /test_plan_metadata",
             "GET /test_plan/accounting",
         ]
     );

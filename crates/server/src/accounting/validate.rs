@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
+use test_engine_accounting::node_problem;
 use test_engine_wire::{NodeReport, NodeState};
 
-/// As in plan requests.
-const MAX_NODES: u32 = 1_000;
 const MAX_KEY_BYTES: usize = 1_024;
 const MAX_GROUP_BYTES: usize = 256;
 const MAX_TARGETS: usize = 200_000;
@@ -55,15 +54,7 @@ fn texts(report: &NodeReport, problems: &mut Vec<String>) {
 }
 
 fn numbers(report: &NodeReport, problems: &mut Vec<String>) {
-    if !(1..=MAX_NODES).contains(&report.parallelism) {
-        problems.push(format!("parallelism must be between 1 and {MAX_NODES}"));
-    } else if report.node > report.parallelism {
-        // A job that runs missing targets afterwards uses `parallelism`.
-        problems.push(format!(
-            "node must be between 0 and parallelism, which is {}",
-            report.parallelism
-        ));
-    }
+    problems.extend(node_problem(report.node, report.parallelism));
     for (name, count, limit) in [
         ("targets", report.targets.len(), MAX_TARGETS),
         ("excused_tests", report.excused_tests.len(), MAX_EXCUSED),

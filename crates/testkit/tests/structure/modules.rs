@@ -13,6 +13,7 @@ type Order = &'static [&'static str];
 
 const ACCOUNTING: Order = &[
     "verdict",
+    "limits",
     "population",
     "finding",
     "input",

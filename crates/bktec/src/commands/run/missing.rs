@@ -49,20 +49,22 @@ impl Session<'_> {
             let is_open = |target: &String| !except.contains(bare(target));
             targets.extend(discovered.into_iter().filter(is_open));
         }
+        let source = match (&missing.plan, missing.takes_reports) {
+            (None, _) => PlanSource::Fallback,
+            (Some(_), true) => PlanSource::Server,
+            (Some(_), false) => PlanSource::File,
+        };
         let plan = missing.plan.unwrap_or_default();
         let (cases, names) = cases(targets, &plan, self.settings)?;
         Ok(Share {
             identifier: self.settings.common.identifier.clone(),
-            source: if missing.takes_reports {
-                PlanSource::Server
-            } else {
-                PlanSource::File
-            },
+            source,
             cases,
             names,
             muted: plan.muted_tests,
             skipped: plan.skipped_tests,
             population,
+            plan_digest: plan.population.map_or_else(String::new, |all| all.digest),
             takes_reports: missing.takes_reports,
         })
     }

@@ -19,7 +19,7 @@ pub(super) use self::missing::{Missing, run_missing};
 pub use self::plan_file::PlanFileError;
 pub(super) use self::plan_file::read as read_plan_file;
 pub(super) use self::planning::Share;
-use super::node_report::{NodeEnd, NodeReports};
+use super::node_report::{NodeEnd, NodeReports, runs_missing_targets};
 use super::request::PlanInputs;
 use super::{header, prepare, request, targets};
 use crate::commands::CommandError;
@@ -243,14 +243,15 @@ impl Session<'_> {
         execution.run()
     }
 
-    /// None for a fallback plan, which the server does not know.
+    /// None for a fallback plan, which the server does not know, and for a job that is no node of
+    /// the plan.
     fn metadata(
         &self,
         share: &Share,
         timeline: Vec<TimelineEvent>,
         statistics: Statistics,
     ) -> Option<PlanMetadataRequest> {
-        if share.source == PlanSource::Fallback {
+        if share.source == PlanSource::Fallback || runs_missing_targets(self.settings) {
             return None;
         }
         let mut env = self.settings.common.env_payload();

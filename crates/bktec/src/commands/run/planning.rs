@@ -28,6 +28,8 @@ pub(in crate::commands) struct Share {
     pub(in crate::commands) muted: Vec<TestIdentity>,
     pub(in crate::commands) skipped: Vec<TestIdentity>,
     pub(in crate::commands) population: Population,
+    /// Of the population of the plan; empty if unknown.
+    pub(in crate::commands) plan_digest: String,
     /// The server stores node reports.
     pub(in crate::commands) takes_reports: bool,
 }
@@ -122,6 +124,7 @@ fn of_plan(
         muted: plan.muted_tests,
         skipped: plan.skipped_tests,
         population: population::reported(inputs.targets, difference),
+        plan_digest: plan.population.map_or_else(String::new, |all| all.digest),
         takes_reports: plan.features.iter().any(|feature| feature == NODE_REPORTS),
     })
 }
@@ -242,6 +245,7 @@ fn without_plan(
         muted: Vec::new(),
         skipped: Vec::new(),
         population: population::reported(inputs.targets, None),
+        plan_digest: String::new(),
         takes_reports: !settings.common.engine.is_hosted(),
     })
 }

@@ -30,6 +30,15 @@ pub enum VerifyError {
     SeveralBuilds(String),
     #[error("no report of plan {identifier:?} found: the reports are of {found}")]
     OtherPlan { identifier: String, found: String },
+    #[error(
+        "failed to verify the build: {expected} plans expected, found {}",
+        listed(found)
+    )]
+    TooFewPlans {
+        expected: usize,
+        /// Their identifiers.
+        found: String,
+    },
     #[error("failed to run what is missing: it belongs to several plans: {0}")]
     SeveralIncomplete(String),
     #[error("failed to create a temporary directory: {0}")]
@@ -44,6 +53,14 @@ pub enum VerifyError {
         identifier: String,
         found: String,
     },
+}
+
+fn listed(identifiers: &str) -> &str {
+    if identifiers.is_empty() {
+        "none"
+    } else {
+        identifiers
+    }
 }
 
 impl VerifyError {
@@ -67,6 +84,9 @@ impl VerifyError {
             Self::SeveralIncomplete(_) => Some(
                 "run bktec verify --run-missing for each, with --plan-identifier and, for the leg \
                  of a matrix, --group",
+            ),
+            Self::TooFewPlans { .. } => Some(
+                "--plans is the number of plans of the build: one per test step that bktec runs",
             ),
             Self::Temporary(_) | Self::TooLarge { .. } | Self::Invalid { .. } => None,
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use test_engine_accounting::{Accounting, Accountings, Input, account, complete_targets};
+use test_engine_accounting::{Accounting, Accountings, Input, account};
 use test_engine_wire::{NodeReport, Plan};
 
 use super::error::VerifyError;
@@ -121,14 +121,6 @@ impl Reported {
 
     fn account(&self, identifier: &str, reports: &[NodeReport]) -> Accounting {
         account(&self.input(identifier, reports, &BTreeSet::new()))
-    }
-
-    /// The targets of a plan that ran to the end.
-    pub(super) fn complete_targets(&self, identifier: &str, group: &str) -> BTreeSet<String> {
-        let reports = self.reports.get(identifier).map_or(&[][..], Vec::as_slice);
-        let none = BTreeSet::new();
-        let complete = complete_targets(group, &self.input(identifier, reports, &none));
-        complete.into_iter().map(str::to_owned).collect()
     }
 
     /// The plan with this identifier, if a file has it.

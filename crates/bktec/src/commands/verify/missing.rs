@@ -1,10 +1,9 @@
 //! Runs what the nodes of a build missed, on this machine.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use test_engine_accounting::{Accountings, GroupAccounting};
-use test_engine_wire::{Case, Plan};
+use uuid::Uuid;
 
 use super::error::VerifyError;
 use super::source::{Reader, Source};
@@ -30,16 +29,12 @@ pub(super) struct Ran {
     _directory: tempfile::TempDir,
 }
 
-/// The incomplete groups of a build, or that of `settings` if it names one.
-pub(super) fn of_build<'a>(
-    accountings: &'a Accountings,
-    settings: Option<&RunSettings>,
-) -> Vec<Incomplete<'a>> {
-    let wanted = settings.map_or("", |settings| settings.report.group.as_str());
+/// The incomplete groups of a build; only those of `wanted` unless it is empty.
+pub(super) fn of_build<'a>(accountings: &'a Accountings, wanted: &[String]) -> Vec<Incomplete<'a>> {
     let mut found = Vec::new();
     for accounting in &accountings.accountings {
         for group in &accounting.groups {
-            let is_wanted = wanted.is_empty() || wanted == group.group;
+            let is_wanted = wanted.is_empty() || wanted.contains(&group.group);
             if is_wanted && !group.missing_targets().is_empty() {
                 found.push(Incomplete {
                     identifier: &accounting.identifier,
@@ -106,6 +101,9 @@ impl Incomplete<'_> {
         run.common.build.parallelism = i64::from(parallelism);
         self.identifier.clone_into(&mut run.common.identifier);
         self.group.group.clone_into(&mut run.report.group);
+        // Several jobs that run missing targets each run others, so none replaces another.
+        let job = &mut run.common.build.job_id;
+        *job = format!("{job}/missing/{}", Uuid::new_v4());
     }
 
     fn missing(&self, reader: &Reader<'_>) -> Result<Missing, CommandError> {
@@ -115,31 +113,20 @@ impl Incomplete<'_> {
             targets: named.collect(),
             ..Missing::default()
         };
-        let complete = match &reader.source {
+        match &reader.source {
             Source::Files(paths) => {
                 let reported = reader.read_files(paths)?;
                 run.plan = reported.plan(self.identifier).cloned();
-                reported.complete_targets(self.identifier, &self.group.group)
             }
             Source::Server { suite, .. } => {
                 let response = reader.client(suite).fetch_plan(self.identifier, 0)?;
                 run.plan = response.map(|response| response.plan);
                 run.takes_reports = true;
-                let planned = planned_targets(run.plan.as_ref());
-                planned.difference(&run.targets).cloned().collect()
             }
-        };
+        }
         if missing.may_be_more {
-            run.discover_except = Some(complete);
+            run.discover_except = Some(self.group.known_complete.clone());
         }
         Ok(run)
     }
-}
-
-fn planned_targets(plan: Option<&Plan>) -> BTreeSet<String> {
-    let tasks = plan.iter().flat_map(|plan| plan.tasks.values());
-    let targets = tasks.flat_map(|task| &task.tests).map(Case::target);
-    targets
-        .map(|target| target.strip_prefix("./").unwrap_or(target).to_owned())
-        .collect()
 }

@@ -20,7 +20,7 @@ use test_engine_accounting::{Accounting, Accountings, Verdict};
 pub use self::error::VerifyError;
 use self::source::Reader;
 pub(super) use self::source::Source;
-use self::wait::Patience;
+use self::wait::PollLimits;
 use crate::commands::CommandError;
 use crate::exit_code;
 use crate::settings::{VerifyOutput, VerifySettings};
@@ -41,14 +41,13 @@ pub(super) fn verify(
     terminal: &Terminal,
 ) -> Result<u8, CommandError> {
     let mut reader = Reader::new(settings, source, terminal);
-    let patience = Patience {
-        limit: settings.wait,
+    let limits = PollLimits {
+        overall: settings.wait,
         interval: settings.poll_interval,
     };
-    let first = wait::until_reported(patience, terminal, || reader.read())?;
-    let first = strict(settings, first);
+    let first = wait::until_reported(limits, terminal, || reader.read())?;
     print(settings.output, &first, terminal)?;
-    let missing = missing::of_build(&first, settings.run_missing.as_deref());
+    let missing = missing::of_build(&first, &settings.groups);
     let Some(run) = &settings.run_missing else {
         if !missing.is_empty() {
             terminal.stderr_line(
@@ -61,7 +60,7 @@ pub(super) fn verify(
         return conclude(settings, &first);
     };
     reader.add_report(ran.report_file.as_deref());
-    let again = strict(settings, reader.read()?);
+    let again = reader.read()?;
     print(settings.output, &again, terminal)?;
     let code = conclude(settings, &again)?;
     Ok(if ran.exit_code == exit_code::SUCCESS {
@@ -69,14 +68,6 @@ pub(super) fn verify(
     } else {
         ran.exit_code
     })
-}
-
-fn strict(settings: &VerifySettings, mut accountings: Accountings) -> Accountings {
-    if settings.fail_on_vanished {
-        let plans = accountings.accountings.into_iter();
-        accountings.accountings = plans.map(Accounting::failing_on_vanished_tests).collect();
-    }
-    accountings
 }
 
 /// Writes the summary, and returns the exit code of the verdict.

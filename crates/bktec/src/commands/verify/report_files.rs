@@ -3,9 +3,10 @@
 //! A file that cannot be read is an error, never a node that did not report: the files come from
 //! other machines, and one that arrived broken may be the one that matters.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use test_engine_accounting::node_problem;
 use test_engine_wire::NodeReport;
 
 use super::error::VerifyError;
@@ -60,6 +61,9 @@ fn find(base: &Path, path: &str) -> Result<Vec<PathBuf>, VerifyError> {
             let found = walk(base, &pattern, None).paths;
             Ok(found.into_iter().map(|path| base.join(path)).collect())
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(VerifyError::NoReports {
+            searched: path.to_owned(),
+        }),
         Err(error) => Err(VerifyError::Read(error)),
     }
 }
@@ -89,17 +93,15 @@ fn is_report_name(name: &str) -> bool {
 fn read_report(path: PathBuf) -> Result<ReportFile, VerifyError> {
     let report: NodeReport = read_json(&path)?;
     let problem = if report.identifier.is_empty() {
-        Some("it has no plan identifier")
-    } else if report.parallelism == 0 {
-        Some("it has no parallelism")
+        Some("identifier is required".to_owned())
     } else {
-        None
+        node_problem(report.node, report.parallelism)
     };
     match problem {
-        Some(problem) => Err(VerifyError::Invalid {
+        Some(cause) => Err(VerifyError::Invalid {
             what: REPORT,
             path,
-            cause: problem.to_owned(),
+            cause,
         }),
         None => Ok(ReportFile { path, report }),
     }
@@ -171,8 +173,16 @@ mod tests {
     #[rstest]
     #[case("", "it is not a JSON object")]
     #[case("[]", "it is not a JSON object")]
-    #[case("{}", "it has no plan identifier")]
-    #[case(r#"{"identifier": "b/s"}"#, "it has no parallelism")]
+    #[case("{}", "identifier is required")]
+    #[case(r#"{"identifier": "b/s"}"#, "parallelism must be between 1 and 1000")]
+    #[case(
+        r#"{"identifier": "b/s", "parallelism": 4294967295}"#,
+        "parallelism must be between 1 and 1000"
+    )]
+    #[case(
+        r#"{"identifier": "b/s", "parallelism": 2, "node": 3}"#,
+        "node must be between 0 and parallelism, which is 2"
+    )]
     #[case(&GOOD[..20], "EOF while parsing an object at line 1 column 20")]
     #[case(
         r#"{"identifier": "b/s", "parallelism": 2, "state": "lost"}"#,
@@ -192,7 +202,7 @@ mod tests {
     fn reports_must_exist() {
         let none = |paths: &[&str]| read(&[("a/x.json", "{}")], paths).unwrap_err();
         assert_eq!(none(&["a", "*.json"]), "no node reports found: a, *.json");
-        assert!(none(&["b"]).contains("No such file"), "{}", none(&["b"]));
+        assert_eq!(none(&["a/x.json", "b"]), "no node reports found: b");
     }
 
     #[test]

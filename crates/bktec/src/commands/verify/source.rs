@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use test_engine_accounting::Accountings;
+use test_engine_accounting::{Accounting, Accountings};
 use test_engine_wire::NodeState;
 
 use super::error::VerifyError;
@@ -53,22 +53,47 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What ran on this machine. The server has it already.
+    /// What ran on this machine.
     pub(super) fn add_report(&mut self, file: Option<&Path>) {
         self.own_report = file.map(|file| file.to_string_lossy().into_owned());
     }
 
     pub(super) fn read(&self) -> Result<Accountings, CommandError> {
-        match &self.source {
-            Source::Files(paths) => Ok(self.read_files(paths)?.accountings()),
+        let read = match &self.source {
+            Source::Files(paths) => self.read_files(paths)?.accountings(),
             Source::Server { suite, files } => {
                 let client = self.client(suite);
                 if let Some(paths) = files {
-                    self.send(paths, &client)?;
+                    self.send(&paths.reports, &client)?;
                 }
-                self.ask(&client)
+                // The run has sent it too, but a failure to do so is only a warning there.
+                if let Some(path) = &self.own_report {
+                    self.send(std::slice::from_ref(path), &client)?;
+                }
+                self.ask(&client)?
             }
+        };
+        self.judge(read)
+    }
+
+    /// Applies the user's own conditions.
+    fn judge(&self, accountings: Accountings) -> Result<Accountings, CommandError> {
+        let settings = self.settings;
+        let plans = &accountings.accountings;
+        if plans.len() < settings.min_plans {
+            let names = plans.iter().map(|plan| plan.identifier.as_str());
+            return Err(VerifyError::TooFewPlans {
+                expected: settings.min_plans,
+                found: names.collect::<Vec<_>>().join(", "),
+            }
+            .into());
         }
+        let mut accountings = accountings.expecting_groups(&settings.groups);
+        if settings.fail_on_vanished {
+            let plans = accountings.accountings.into_iter();
+            accountings.accountings = plans.map(Accounting::failing_on_vanished_tests).collect();
+        }
+        Ok(accountings)
     }
 
     pub(super) fn client(&self, suite: &SuiteAccess) -> Client<'a> {
@@ -94,9 +119,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Sends the reports of the build that were not sent yet.
-    fn send(&self, paths: &ReportFiles, client: &Client<'_>) -> Result<(), CommandError> {
+    fn send(&self, paths: &[String], client: &Client<'_>) -> Result<(), CommandError> {
         let base = prepare::working_directory()?;
-        let files = report_files::read_reports(&base, &paths.reports)?;
+        let files = report_files::read_reports(&base, paths)?;
         self.scope().check_build(&files)?;
         for ReportFile { path, report } in files {
             let key = (path, report.state);

@@ -9,17 +9,16 @@ use super::error::VerifyError;
 use crate::commands::CommandError;
 use crate::terminal::Terminal;
 
-/// How long to wait, and how often to look.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    pub limit: Duration,
+pub(super) struct PollLimits {
+    pub overall: Duration,
     pub interval: Duration,
 }
 
 /// Calls `read` until every node has reported its end, or the time is over. What can still change
 /// is no error before that.
 pub(super) fn until_reported(
-    patience: Patience,
+    limits: PollLimits,
     terminal: &Terminal,
     read: impl Fn() -> Result<Accountings, CommandError>,
 ) -> Result<Accountings, CommandError> {
@@ -29,10 +28,10 @@ pub(super) fn until_reported(
         let result = read();
         let waiting_for = match &result {
             Ok(accountings) => missing_reports(accountings),
-            Err(CommandError::Verify(error)) if error.may_pass() => Some(error.to_string()),
+            Err(CommandError::Verify(error)) if error.is_temporary() => Some(error.to_string()),
             Err(_) => None,
         };
-        let left = patience.limit.saturating_sub(started.elapsed());
+        let left = limits.overall.saturating_sub(started.elapsed());
         let Some(waiting_for) = waiting_for.filter(|_| !left.is_zero()) else {
             return result;
         };
@@ -40,7 +39,7 @@ pub(super) fn until_reported(
             terminal.stderr_line(&format!("Waiting: {waiting_for}"));
             printed = waiting_for;
         }
-        std::thread::sleep(patience.interval.min(left));
+        std::thread::sleep(limits.interval.min(left));
     }
 }
 
@@ -67,10 +66,13 @@ fn missing_reports(accountings: &Accountings) -> Option<String> {
 
 impl VerifyError {
     /// Whether more reports can make it go away.
-    fn may_pass(&self) -> bool {
+    fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::NoReports { .. } | Self::OtherPlan { .. } | Self::NothingKnown { .. }
+            Self::NoReports { .. }
+                | Self::OtherPlan { .. }
+                | Self::NothingKnown { .. }
+                | Self::TooFewPlans { .. }
         )
     }
 }

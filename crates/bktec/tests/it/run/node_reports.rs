@@ -12,14 +12,28 @@ use crate::server::{Reply, Request, Server, unused_address};
 
 /// The digest of the three test files of [`Bktec::configured`].
 const DIGEST: &str = "216f043449a22868716172038e6afb7cf0b7c66b6afa90b2f3dff075a2229f26";
-const REPORT: &str = "reports/bktec-node-0-0.json";
+/// Long enough for the first report, which short runs do not send.
+const SLOW: &str = "sh -c 'sleep 0.5; exit 0' {{testExamples}} {{resultPath}}";
 
 fn with_reports() -> String {
     PLAN.replacen('{', r#"{"features":["node_reports"],"#, 1)
 }
 
-fn report_in(bktec: &Bktec, name: &str) -> Value {
-    serde_json::from_str(&bktec.read(name)).unwrap()
+/// The only report in `directory`, whose name begins with `bktec-node-` and the node.
+pub(super) fn report_in(bktec: &Bktec, directory: &str) -> Value {
+    let entries = fs_err::read_dir(bktec.path().join(directory)).unwrap();
+    let files: Vec<_> = entries.map(|entry| entry.unwrap()).collect();
+    let [file] = &files[..] else {
+        panic!("{files:?}")
+    };
+    let name = file.file_name().into_string().unwrap();
+    let report: Value = serde_json::from_slice(&fs_err::read(file.path()).unwrap()).unwrap();
+    let (node, retry) = (&report["node"], &report["job_retry_count"]);
+    assert!(
+        name.starts_with(&format!("bktec-node-{node}-{retry}-")),
+        "{name}"
+    );
+    report
 }
 
 fn is_report(request: &Request) -> bool {
@@ -52,7 +66,7 @@ fn writes_the_report_to_a_directory() {
     let arguments = ["run", "--report-dir", "reports", "--test-command", PASSING];
     let (ended, bktec) = Bktec::against(&arguments, &server).run_and_keep();
     assert_eq!(ended.code, 0, "{ended}");
-    insta::assert_json_snapshot!(report_in(&bktec, REPORT), {
+    insta::assert_json_snapshot!(report_in(&bktec, "reports"), {
         ".started_at" => "(time)",
         ".finished_at" => "(time)",
     }, @r#"
@@ -94,17 +108,14 @@ fn writes_the_report_to_a_directory() {
       ]
     }
     "#);
-    let files: Vec<_> = fs_err::read_dir(bktec.path().join("reports"))
-        .unwrap()
-        .collect();
-    assert_eq!(files.len(), 1, "{files:?}");
     assert_eq!(server.lines(), "GET /test_plan\nPOST /test_plan_metadata");
 }
 
 #[test]
 fn sends_the_start_and_the_end() {
     let server = with_plan(&with_reports());
-    let ended = Bktec::against(&["run", "--test-command", PASSING], &server).run();
+    let arguments = ["run", "--allow-missing-results", "--test-command", SLOW];
+    let ended = Bktec::against(&arguments, &server).run();
     assert_eq!(ended.code, 0, "{ended}");
     let reports = reports_of(&server);
     assert_eq!(reports.len(), 2, "{reports:?}");
@@ -144,7 +155,7 @@ fn a_node_without_a_plan_reports_its_end(#[case] base: Option<&str>, #[case] cou
     let (ended, bktec) = bktec.run_and_keep();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(reports_of(&server).len(), count);
-    let report = report_in(&bktec, REPORT);
+    let report = report_in(&bktec, "reports");
     assert_eq!(report["plan_source"], "fallback");
     assert_eq!(report["state"], "finished");
     assert_eq!(report["population"]["digest"], DIGEST);
@@ -159,7 +170,8 @@ fn reports_a_run_that_did_not_finish(#[case] command: &str, #[case] code: i32) {
     let arguments = ["run", "--report-dir", "reports", "--test-command", command];
     let (ended, bktec) = Bktec::against(&arguments, &server).run_and_keep();
     assert_eq!(ended.code, code, "{ended}");
-    for report in [&report_in(&bktec, REPORT), &reports_of(&server)[1]] {
+    let sent = reports_of(&server);
+    for report in [&report_in(&bktec, "reports"), sent.last().unwrap()] {
         assert_eq!(report["state"], "failed");
         assert_eq!(report["exit_code"], code);
         let targets = report["targets"].as_array().unwrap();
@@ -177,8 +189,10 @@ fn a_node_without_tests_reports_its_end() {
     let server = with_plan(&plan);
     let ended = Bktec::against(&["run", "--parallelism", "3"], &server).run();
     assert_eq!(ended.code, 0, "{ended}");
-    assert_eq!(reports_of(&server)[1]["state"], "finished");
-    assert_eq!(reports_of(&server)[1]["targets"], serde_json::json!([]));
+    let sent = reports_of(&server);
+    let end = sent.last().unwrap();
+    assert_eq!(end["state"], "finished");
+    assert_eq!(end["targets"], serde_json::json!([]));
     let ended = Bktec::against(&["run", "--parallelism=3", "--fail-on-no-tests"], &server).run();
     assert_eq!(ended.code, 16, "{ended}");
     let failed = reports_of(&server);
@@ -219,7 +233,7 @@ fn a_directory_that_cannot_be_written_is_a_warning() {
     ];
     let ended = Bktec::against(&arguments, &with_plan(PLAN)).run();
     assert_eq!(ended.code, 0, "{ended}");
-    let warning = "⚠️ failed to write the node report a.test.js/reports/bktec-node-0-0.json: ";
+    let warning = "⚠️ failed to write the node report a.test.js/reports/bktec-node-0-0-";
     assert!(ended.stderr.contains(warning), "{ended}");
 }
 
@@ -234,7 +248,7 @@ fn jobs_of_a_github_matrix_have_different_ids() {
             .env("GITHUB_JOB", "test")
             .env("GITHUB_RUN_ATTEMPT", "2");
         let (_, bktec) = bktec.without("BUILDKITE_BUILD_ID").run_and_keep();
-        let report = report_in(&bktec, "reports/bktec-node-py-3.12-0-1.json");
+        let report = report_in(&bktec, "reports");
         assert_eq!(
             (&report["group"], &report["build_id"]),
             (&"py 3.12".into(), &"99".into())

@@ -1,8 +1,9 @@
 //! What a node runs without a plan, with a plan file, and when its tests are not those of the plan.
 
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::node_reports::report_in;
 use super::{PLAN, creating_plan, with_plan};
 use crate::bktec::{Bktec, Ended};
 use crate::server::{Reply, Server, unused_address};
@@ -209,7 +210,7 @@ fn can_run_tests_that_the_plan_lacks() {
     let (ended, bktec) = unplanned(&["--on-unplanned-targets", "run", "--report-dir", "r"]);
     let ran = "ran a.test.js c.test.js d.test.js e.test.js into";
     assert!(ended.stdout.contains(ran), "{ended}");
-    let report: Value = serde_json::from_str(&bktec.read("r/bktec-node-0-0.json")).unwrap();
+    let report = report_in(&bktec, "r");
     let only_here = json!(["d.test.js", "e.test.js"]);
     assert_eq!(report["population"]["only_here"], only_here);
     let targets = report["targets"].as_array().unwrap().iter();

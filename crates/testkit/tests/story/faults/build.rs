@@ -90,7 +90,7 @@ impl Job {
     }
 
     /// Gives up on the server early.
-    pub(super) fn impatient(self) -> Self {
+    pub(super) fn with_short_timeouts(self) -> Self {
         self.variable("BKTEC_TEST_BUDGET_SCALE", IMPATIENT)
     }
 

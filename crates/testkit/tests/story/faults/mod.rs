@@ -102,7 +102,7 @@ fn every_test_ran_or_something_is_red(
         }
         Fault::ServerDownForAll => {
             build.gate.close();
-            run_all(&mut build, |node| Job::of(node).impatient());
+            run_all(&mut build, |node| Job::of(node).with_short_timeouts());
             Outcome {
                 // It knows neither a plan nor a report.
                 server: 16,
@@ -112,7 +112,7 @@ fn every_test_ran_or_something_is_red(
         Fault::ServerDownForOne => {
             build.run(&Job::of(0));
             build.gate.close();
-            build.run(&Job::of(1).impatient());
+            build.run(&Job::of(1).with_short_timeouts());
             build.gate.open();
             build.run(&Job::of(2));
             LOST
@@ -169,7 +169,7 @@ fn every_test_ran_or_something_is_red(
             });
             build.gate.close();
             for node in 0..NODES {
-                build.run(&Job::retry(node).impatient());
+                build.run(&Job::retry(node).with_short_timeouts());
             }
             RED
         }
@@ -179,7 +179,11 @@ fn every_test_ran_or_something_is_red(
             });
             build.gate.close();
             for node in 0..NODES {
-                build.run(&Job::retry(node).impatient().option("--fallback=all"));
+                build.run(
+                    &Job::retry(node)
+                        .with_short_timeouts()
+                        .option("--fallback=all"),
+                );
             }
             GREEN_BY_FILES
         }
@@ -207,18 +211,20 @@ fn every_test_ran_or_something_is_red(
         Fault::PlanFileWithoutServer => {
             let plan = plan_file(&build);
             build.gate.close();
-            run_all(&mut build, |node| Job::of(node).impatient().option(&plan));
+            run_all(&mut build, |node| {
+                Job::of(node).with_short_timeouts().option(&plan)
+            });
             GREEN_BY_FILES
         }
         Fault::PlanFileAndRetry => {
             let plan = plan_file(&build);
             build.gate.close();
             run_all(&mut build, |node| {
-                let job = Job::of(node).impatient().option(&plan);
+                let job = Job::of(node).with_short_timeouts().option(&plan);
                 job.fault(TestFault::KillInUnit(3))
             });
             for node in 0..NODES {
-                build.run(&Job::retry(node).impatient().option(&plan));
+                build.run(&Job::retry(node).with_short_timeouts().option(&plan));
             }
             GREEN_BY_FILES
         }
@@ -254,7 +260,7 @@ fn every_test_ran_or_something_is_red(
     }
 }
 
-/// Half of the repairs use what the server knows.
+/// The matrix repairs with what files say; these repair with what the server knows.
 #[rstest]
 fn the_server_knows_what_to_run_again(
     #[values(Runner::Pytest, Runner::Rspec)] runner: Runner,
