@@ -4,7 +4,11 @@
 //! `cargo run --release -p test-engine-insights --example quality [HISTORIES [SEED]]`. `bin/bench
 //! flaky` reads the lines of the form `name = value`.
 
-#![expect(clippy::print_stdout, reason = "prints its results")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "prints its results"
+)]
 #![expect(
     clippy::cast_precision_loss,
     reason = "counts and milliseconds fit an f64"
@@ -15,6 +19,7 @@ mod generated;
 #[path = "../tests/measured/mod.rs"]
 mod measured;
 
+use std::process::ExitCode;
 use std::time::Instant;
 
 use generated::World;
@@ -37,12 +42,26 @@ const WORLD: World = World {
     seed: 0,
 };
 
-fn main() {
-    let mut numbers = std::env::args()
-        .skip(1)
-        .map(|text| text.parse().unwrap_or(0));
-    let histories = numbers.next().unwrap_or(HISTORIES).max(1);
-    let seed = numbers.next().unwrap_or(SEED);
+fn main() -> ExitCode {
+    let mut numbers = Vec::new();
+    for text in std::env::args().skip(1) {
+        match text.parse::<u64>() {
+            Ok(number) => numbers.push(number),
+            Err(error) => {
+                eprintln!("invalid number {text:?}: {error}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let [histories, seed] = match numbers[..] {
+        [] => [HISTORIES, SEED],
+        [histories] => [histories.max(1), SEED],
+        [histories, seed] => [histories.max(1), seed],
+        _ => {
+            eprintln!("too many arguments; expected [HISTORIES [SEED]]");
+            return ExitCode::from(2);
+        }
+    };
     let scenarios = [
         ("10_a_day", WORLD),
         (
@@ -77,6 +96,7 @@ fn main() {
         print(name, &mut measured);
     }
     time_preview(seed);
+    ExitCode::SUCCESS
 }
 
 fn print(name: &str, measured: &mut Measured) {

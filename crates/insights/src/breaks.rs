@@ -1,7 +1,7 @@
 //! Breaks of the default branch: stretches of consecutive commits on which every execution failed
 //! (§5 of the design).
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, KEPT_DAYS};
 use crate::group::{Commit, CommitGroup, GroupOutcome};
 use crate::time::day_of;
 
@@ -24,13 +24,13 @@ pub struct Breaks {
 /// A break that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenBreak {
-    /// Its first commit.
+    /// The first commit, at most 88 days ago.
     pub since: Commit,
-    /// When that was first executed.
+    /// When it was first executed.
     pub since_at: i64,
     /// The last commit before it that passed, if known.
     pub last_passed: Option<Commit>,
-    /// Its length.
+    /// Commits on which the test ran.
     pub commits: u32,
     /// Whether at least two runs of its last commit failed.
     pub has_two_failed_runs: bool,
@@ -62,8 +62,11 @@ impl Breaks {
         let mut breaks = Self::default();
         let mut current: Option<Current> = None;
         let mut last_passed = None;
+        // What a store has deleted must not matter to those who still have it.
+        let kept = today.saturating_sub(KEPT_DAYS);
         for group in evidence.main_groups() {
-            if day_of(group.first_at) > today {
+            let day = day_of(group.first_at);
+            if day <= kept || day > today {
                 continue;
             }
             match group.outcome_with_guarded() {

@@ -1,4 +1,5 @@
-//! What the failures of a flaky test depend on, said only when it was tested.
+//! What the failures of a flaky test depend on. A cause is reported only if a statistical test
+//! supports it.
 //!
 //! The first executions of a test in its runs are split in two in many ways: by hour, by tag, by
 //! load and so on. A split is a cause if the p-value of Fisher's exact test, multiplied by the
@@ -70,9 +71,9 @@ pub enum Cause {
     EndOfMonth,
     /// A value of a tag.
     Tag {
-        /// Its key.
+        /// For example `host.type`.
         key: String,
-        /// Its value.
+        /// One of 2 to 20 values that the key has in these executions.
         value: String,
     },
 }

@@ -11,9 +11,9 @@ pub const KEPT_DAYS: i32 = 88;
 pub struct Event {
     /// What happens to the executions.
     pub change: Change,
-    /// Their commit.
+    /// A run without a commit has one of its own.
     pub commit: Commit,
-    /// Number of their run, unique in the suite.
+    /// Unique in the suite.
     pub run: u32,
     /// When they were received.
     pub at: i64,
@@ -84,12 +84,12 @@ impl Evidence {
         Self { groups, days }
     }
 
-    /// By number of commit.
+    /// Sorted by number of commit, which is the order of first receipt.
     pub fn groups(&self) -> &[CommitGroup] {
         &self.groups
     }
 
-    /// By day.
+    /// Sorted, without days on which nothing passed.
     pub fn days(&self) -> &[Day] {
         &self.days
     }
@@ -100,33 +100,62 @@ impl Evidence {
     }
 
     /// Applies an event. Executions may arrive in any order; [`Change::Guard`] and
-    /// [`Change::Unguard`] undo each other exactly.
+    /// [`Change::Unguard`] undo each other exactly, even after [`Self::compact`] removed the group:
+    /// it still counts as one group, whatever is guarded later.
     pub fn update(&mut self, event: &Event) {
         let Event { counts, .. } = *event;
         if counts.is_empty() {
             return;
         }
-        let group = self.group_mut(event.commit, event.at);
         match event.change {
-            Change::Add => group.counted = group.counted.plus(counts),
-            Change::AddGuarded => group.guarded = group.guarded.plus(counts),
-            Change::Guard => {
-                group.counted = group.counted.minus(counts);
-                group.guarded = group.guarded.plus(counts);
-            }
-            Change::Unguard => {
-                group.guarded = group.guarded.minus(counts);
-                group.counted = group.counted.plus(counts);
-            }
+            Change::Add | Change::AddGuarded => self.add(event),
+            Change::Guard | Change::Unguard => self.recount(event),
+        }
+    }
+
+    fn add(&mut self, event: &Event) {
+        let (counts, counts_now) = (event.counts, event.change == Change::Add);
+        let group = self.group_mut(event.commit, event.at);
+        if counts_now {
+            group.counted = group.counted.plus(counts);
+        } else {
+            group.guarded = group.guarded.plus(counts);
         }
         if counts.failed > 0 {
             group.add_failed_run(event.run);
         }
-        let day = self.day_mut(day_of(event.at));
-        match event.change {
-            Change::Add | Change::Unguard => day.passed = day.passed.saturating_add(counts.passed),
-            Change::Guard => day.passed = day.passed.saturating_sub(counts.passed),
-            Change::AddGuarded => {}
+        if counts_now && counts.passed > 0 {
+            let day = self.day_mut(day_of(event.at));
+            day.passed = day.passed.saturating_add(counts.passed);
+        }
+    }
+
+    /// Changes how executions count that were added earlier.
+    fn recount(&mut self, event: &Event) {
+        let (counts, counts_now) = (event.counts, event.change == Change::Unguard);
+        if let Ok(index) = self.find_group(event.commit) {
+            let group = &mut self.groups[index];
+            if counts_now {
+                group.guarded = group.guarded.minus(counts);
+                group.counted = group.counted.plus(counts);
+            } else {
+                group.counted = group.counted.minus(counts);
+                group.guarded = group.guarded.plus(counts);
+            }
+        }
+        if counts.passed == 0 {
+            return;
+        }
+        let day = day_of(event.at);
+        if counts_now {
+            let day = self.day_mut(day);
+            day.passed = day.passed.saturating_add(counts.passed);
+        } else if let Ok(index) = self.find_day(day) {
+            let found = &mut self.days[index];
+            found.passed = found.passed.saturating_sub(counts.passed);
+            if found.passed == 0 && found.removed_groups == 0 {
+                self.days.remove(index);
+            }
         }
     }
 
@@ -222,10 +251,7 @@ impl Evidence {
     }
 
     fn group_mut(&mut self, commit: Commit, at: i64) -> &mut CommitGroup {
-        let found = self
-            .groups
-            .binary_search_by_key(&commit.number, |group| group.commit.number);
-        let index = found.unwrap_or_else(|index| {
+        let index = self.find_group(commit).unwrap_or_else(|index| {
             self.groups.insert(index, CommitGroup::new(commit, at));
             index
         });
@@ -235,9 +261,17 @@ impl Evidence {
         group
     }
 
+    fn find_group(&self, commit: Commit) -> Result<usize, usize> {
+        self.groups
+            .binary_search_by_key(&commit.number, |group| group.commit.number)
+    }
+
+    fn find_day(&self, day: i32) -> Result<usize, usize> {
+        self.days.binary_search_by_key(&day, |known| known.day)
+    }
+
     fn day_mut(&mut self, day: i32) -> &mut Day {
-        let found = self.days.binary_search_by_key(&day, |known| known.day);
-        let index = found.unwrap_or_else(|index| {
+        let index = self.find_day(day).unwrap_or_else(|index| {
             let empty = Day {
                 day,
                 passed: 0,

@@ -105,12 +105,12 @@ fn last_segment(name: &str) -> &str {
 }
 
 /// The message with everything replaced that differs between occurrences: numbers and times,
-/// hexadecimal identifiers, UUIDs, paths, quoted text, colours and spacing.
+/// hexadecimal identifiers, UUIDs, paths, quoted text and spacing. Colours are no part of a parsed
+/// message.
 pub fn normalized(message: &str) -> String {
     let end = message.floor_char_boundary(MAX_READ);
-    let message = without_colours(&message[..end]);
-    let mut out = String::with_capacity(message.len());
-    let mut rest = message.as_str();
+    let mut rest = &message[..end];
+    let mut out = String::with_capacity(end);
     while let Some(first) = rest.chars().next() {
         if first.is_whitespace() {
             if !out.is_empty() && !out.ends_with(' ') {
@@ -216,18 +216,6 @@ fn number_length(text: &str) -> usize {
     end
 }
 
-/// Removes the escape sequences that colour terminals.
-fn without_colours(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut parts = text.split("\u{1b}[");
-    out.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        let end = part.find(|letter: char| letter.is_ascii_alphabetic());
-        out.push_str(end.map_or("", |end| &part[end + 1..]));
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,7 +244,7 @@ mod tests {
                 "undefined method \"…\" for nil",
             ),
             ("it doesn't work", "it doesn't work"),
-            ("\u{1b}[31mred\u{1b}[0m\n\n text", "red text"),
+            ("red\n\n text", "red text"),
             ("deadbeef and facade", "deadbeef and facade"),
             ("", ""),
             ("grüße 日本 1", "grüße 日本 #"),

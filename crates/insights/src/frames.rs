@@ -11,8 +11,8 @@ pub struct Frame<'a> {
     pub function: Option<&'a str>,
 }
 
-/// Parts of paths, and starts of names, that only libraries and runtimes have.
-const LIBRARIES: [&str; 27] = [
+/// Parts of the paths of libraries and runtimes, wherever they are installed.
+const LIBRARY_PARTS: [&str; 17] = [
     "/gems/",
     "node_modules/",
     "site-packages/",
@@ -28,9 +28,14 @@ const LIBRARIES: [&str; 27] = [
     "/.rbenv/",
     "/.cargo/registry/",
     "/rustc/",
+    "/lib/ruby/",
     "/_pytest/",
+];
+
+/// Starts of the files and functions of runtimes. Not `internal/`, which is a directory of many Go
+/// projects; Node.js writes `node:internal/`.
+const LIBRARY_STARTS: [&str; 10] = [
     "node:",
-    "internal/",
     "<frozen ",
     "<internal:",
     "java.",
@@ -41,6 +46,10 @@ const LIBRARIES: [&str; 27] = [
     "org.testng.",
     "org.gradle.",
 ];
+
+/// Packages of Go's standard library that run tests or panic. Other languages have own directories
+/// with these names, so they count in Go files only.
+const GO_PACKAGES: [&str; 2] = ["/src/runtime/", "/src/testing/"];
 
 /// Finds the first own frame in a backtrace, or in any text with one.
 pub fn own_frame<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Frame<'a>> {
@@ -82,16 +91,13 @@ impl<'a> Frame<'a> {
 
     /// Whether it belongs to a library, a test runner or the language.
     pub fn is_library(&self) -> bool {
+        let contains_any = |parts: &[&str]| parts.iter().any(|part| self.file.contains(part));
         let names = [Some(self.file), self.function];
-        names.into_iter().flatten().any(|name| {
-            LIBRARIES.iter().any(|library| {
-                if library.starts_with('/') || library.ends_with('/') {
-                    name.contains(library)
-                } else {
-                    name.starts_with(library)
-                }
-            })
-        })
+        let starts_with =
+            |start: &&str| names.iter().flatten().any(|name| name.starts_with(*start));
+        contains_any(&LIBRARY_PARTS)
+            || LIBRARY_STARTS.iter().any(starts_with)
+            || self.file.rsplit('.').next() == Some("go") && contains_any(&GO_PACKAGES)
     }
 
     /// What identifies the frame on every machine and after small changes of the file: the end of
@@ -245,7 +251,24 @@ mod tests {
             "at org.junit.Assert.fail(Assert.java:89)",
             "at java.base/java.lang.Thread.run(Thread.java:840)",
             "/usr/local/go/src/testing/testing.go:1690 +0x1",
+            "/opt/hostedtoolcache/go/1.22.0/x64/src/runtime/panic.go:770 +0x1",
+            "/opt/go/src/testing/testing.go:1690 +0x1",
+            "/opt/ruby/lib/ruby/3.3.0/net/http.rb:1603:in `initialize'",
         ];
-        assert_eq!(own_frame(libraries), None);
+        for library in libraries {
+            assert_eq!(own_frame([library]), None, "{library}");
+        }
+    }
+
+    #[test]
+    fn own_directories_named_like_those_of_runtimes_are_own() {
+        for line in [
+            "/app/internal/cart/cart.go:9 +0x1d",
+            "internal/cart/cart_test.go:9: got 1, want 2",
+            "at total (/app/src/runtime/cart.js:5:11)",
+            "at total (/app/src/testing/cart.ts:5:11)",
+        ] {
+            assert!(own_frame([line]).is_some(), "{line}");
+        }
     }
 }

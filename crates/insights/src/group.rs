@@ -42,9 +42,9 @@ pub struct Commit {
 /// All executions of one test on one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitGroup {
-    /// The commit.
+    /// Runs without a commit have one of their own.
     pub commit: Commit,
-    /// Time of the first execution.
+    /// When the first execution was received.
     pub first_at: i64,
     /// Executions that are evidence.
     pub counted: Counts,

@@ -1,7 +1,8 @@
-//! The guard against outages: failures of many tests with one cause are no evidence of flakiness.
+//! The guard against outages: if many tests fail together, their failures are no evidence of
+//! flakiness.
 //!
-//! It only decides which executions count in scores and reliability, never whose fault a failure
-//! is (§2 of the design).
+//! It only decides which executions count in scores and reliability, never who caused a failure
+//! (§2 of the design).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,19 +32,20 @@ impl RunCounts {
     }
 }
 
-/// Results of one upload.
+/// Tests whose first execution in their run is in one upload. Retries are not counted: an upload
+/// that holds nothing but retries has mostly failures, and is no outage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UploadCounts {
-    /// Results that passed or failed.
+    /// Distinct tests that passed or failed.
     pub tests: u32,
-    /// Of those, the failed ones.
+    /// Of those, the tests whose first execution failed.
     pub failed: u32,
     /// Whether the runner reported errors outside tests.
     pub has_errors_outside_tests: bool,
 }
 
 impl UploadCounts {
-    /// Whether so many results failed that the upload tells nothing about single tests.
+    /// Whether so many tests failed that the upload tells nothing about single tests.
     pub fn is_outage(self) -> bool {
         let most = self.tests >= 10 && is_share(self.failed, self.tests, 50);
         most || self.has_errors_outside_tests && is_share(self.failed, self.tests, 20)
@@ -57,7 +59,7 @@ fn is_share(part: u32, whole: u32, percent: u64) -> bool {
 /// A test whose first execution in a run failed and a later one on the same commit passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovered {
-    /// The test.
+    /// Unique in the suite.
     pub test: u32,
     /// The half of the failure's fingerprint that identifies the message.
     pub message: u32,

@@ -147,6 +147,6 @@ fn last_mixed(evidence: &Evidence, today: i32, kept: i32) -> Option<i64> {
         .iter()
         .filter(|group| is_mixed(group.outcome()))
         .map(|group| group.first_at)
-        .filter(|at| (kept..=today).contains(&day_of(*at)))
+        .filter(|at| (kept + 1..=today).contains(&day_of(*at)))
         .max()
 }

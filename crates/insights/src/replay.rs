@@ -3,12 +3,13 @@
 //! A server that stores evidence does the same with one run at a time; both go through
 //! [`Evidence::update`], [`judge`] and [`Alarm::update`], so they agree.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alarm::{Alarm, Transition};
 use crate::evidence::{Change, Event, Evidence};
 use crate::group::{Commit, Counts};
-use crate::guard::{Recovered, RunCounts, shared_cause};
+use crate::guard::{Recovered, RunCounts, UploadCounts, shared_cause};
 use crate::health::{Health, judge};
 use crate::parameters::Parameters;
 use crate::time::{DAY, day_of};
@@ -23,22 +24,31 @@ const RERUNS_WITHIN: i64 = 3 * DAY;
 pub struct Run {
     /// Unique in the suite.
     pub number: u32,
-    /// Its commit.
+    /// A run without a commit has one of its own.
     pub commit: Commit,
     /// When it was received.
     pub at: i64,
+    /// In order of receipt.
+    pub uploads: Vec<Upload>,
+}
+
+/// All results of one upload.
+#[derive(Clone, Debug, Default)]
+pub struct Upload {
+    /// Whether the runner reported errors outside tests.
+    pub has_errors_outside_tests: bool,
     /// One per test that passed or failed.
     pub results: Vec<TestResult>,
 }
 
-/// The executions of one test in one run.
+/// The executions of one test in one upload.
 #[derive(Clone, Copy, Debug)]
 pub struct TestResult {
-    /// The test.
+    /// Unique in the suite.
     pub test: u32,
-    /// How many of its executions passed and failed.
+    /// Attempts and repetitions in this upload.
     pub counts: Counts,
-    /// Whether the first one failed.
+    /// Whether the first one in this upload failed.
     pub failed_first: bool,
     /// The half of the first failure's fingerprint that identifies the message.
     pub message: u32,
@@ -47,11 +57,11 @@ pub struct TestResult {
 /// A change of one test's alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlarmChange {
-    /// The test.
+    /// Unique in the suite.
     pub test: u32,
-    /// When.
+    /// The time of the judgement, which follows an upload or is that of the daily job.
     pub at: i64,
-    /// What.
+    /// Whether the alarm began or ended.
     pub transition: Transition,
 }
 
@@ -66,9 +76,9 @@ pub struct Suite {
 /// One test.
 #[derive(Clone, Debug, Default)]
 pub struct Tracked {
-    /// Its evidence.
+    /// As of the last run, or compacted by the daily job since.
     pub evidence: Evidence,
-    /// Its alarm.
+    /// As of the last judgement.
     pub alarm: Alarm,
 }
 
@@ -88,61 +98,61 @@ impl Suite {
 
     /// Adds a run.
     pub fn record(&mut self, run: &Run) -> Vec<AlarmChange> {
-        let guarded = self.guarded(run);
+        let summary = Summary::of(run);
+        let is_outage = summary.run_counts().is_outage();
+        let with_cause = self.with_shared_cause(run.at, &summary);
+        for (upload, counts) in run.uploads.iter().zip(&summary.uploads) {
+            let all_guarded = is_outage || counts.is_outage();
+            for result in &upload.results {
+                let is_guarded = all_guarded || with_cause.contains(&result.test);
+                let tracked = self.tests.entry(result.test).or_default();
+                tracked.evidence.update(&Event {
+                    change: if is_guarded {
+                        Change::AddGuarded
+                    } else {
+                        Change::Add
+                    },
+                    commit: run.commit,
+                    run: run.number,
+                    at: run.at,
+                    counts: result.counts,
+                });
+            }
+        }
         let mut changes = Vec::new();
-        for result in &run.results {
-            let tracked = self.tests.entry(result.test).or_default();
-            let is_guarded = guarded
-                .as_ref()
-                .is_none_or(|tests| tests.contains(&result.test));
-            tracked.evidence.update(&Event {
-                change: if is_guarded {
-                    Change::AddGuarded
-                } else {
-                    Change::Add
-                },
-                commit: run.commit,
-                run: run.number,
-                at: run.at,
-                counts: result.counts,
-            });
+        for test in summary.tests.keys() {
+            let Some(tracked) = self.tests.get_mut(test) else {
+                continue;
+            };
             if tracked.evidence.has_failures() {
                 let health = judge(&tracked.evidence, run.at, &self.parameters);
-                changes.extend(tracked.follow(result.test, &health, run.at));
+                changes.extend(tracked.follow(*test, &health, run.at));
             }
         }
         if run.commit.main.is_some() {
-            for result in run.results.iter().filter(|result| result.failed_first) {
-                self.messages.insert(result.message, run.at);
+            for test in summary.tests.values().filter(|test| test.failed_first) {
+                self.messages.insert(test.message, run.at);
             }
         }
         changes
     }
 
-    /// The tests whose executions in this run do not count; `None` for all.
-    fn guarded(&self, run: &Run) -> Option<BTreeSet<u32>> {
-        let failed: Vec<&TestResult> = run.results.iter().filter(|one| one.failed_first).collect();
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let counts = RunCounts {
-            tests: count(run.results.len()),
-            failed_first: count(failed.len()),
-        };
-        if counts.is_outage() {
-            return None;
-        }
-        let recovered: Vec<Recovered> = failed
+    /// The tests whose failures in this run have one new cause.
+    fn with_shared_cause(&self, at: i64, summary: &Summary) -> BTreeSet<u32> {
+        let recovered: Vec<Recovered> = summary
+            .tests
             .iter()
-            .filter(|result| result.counts.passed > 0)
-            .map(|result| Recovered {
-                test: result.test,
-                message: result.message,
+            .filter(|(_, test)| test.failed_first && test.counts.passed > 0)
+            .map(|(test, found)| Recovered {
+                test: *test,
+                message: found.message,
             })
             .collect();
         let is_known = |message| {
             let seen = self.messages.get(&message);
-            seen.is_some_and(|seen| run.at.saturating_sub(*seen) <= MESSAGES_KEPT)
+            seen.is_some_and(|seen| at.saturating_sub(*seen) <= MESSAGES_KEPT)
         };
-        Some(shared_cause(&recovered, is_known))
+        shared_cause(&recovered, is_known)
     }
 
     /// What a daily job does: ends alarms, and forgets old evidence.
@@ -159,6 +169,49 @@ impl Suite {
         self.messages
             .retain(|_, seen| now.saturating_sub(*seen) <= MESSAGES_KEPT);
         changes
+    }
+}
+
+/// A run as the guard sees it.
+#[derive(Default)]
+struct Summary {
+    tests: BTreeMap<u32, TestResult>,
+    uploads: Vec<UploadCounts>,
+}
+
+impl Summary {
+    fn of(run: &Run) -> Self {
+        let mut summary = Self::default();
+        for upload in &run.uploads {
+            let mut counts = UploadCounts {
+                has_errors_outside_tests: upload.has_errors_outside_tests,
+                ..UploadCounts::default()
+            };
+            for result in &upload.results {
+                match summary.tests.entry(result.test) {
+                    Entry::Occupied(mut known) => {
+                        let counts = known.get().counts.plus(result.counts);
+                        known.get_mut().counts = counts;
+                    }
+                    Entry::Vacant(first) => {
+                        first.insert(*result);
+                        counts.tests += 1;
+                        counts.failed += u32::from(result.failed_first);
+                    }
+                }
+            }
+            summary.uploads.push(counts);
+        }
+        summary
+    }
+
+    fn run_counts(&self) -> RunCounts {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let failed = self.tests.values().filter(|test| test.failed_first);
+        RunCounts {
+            tests: count(self.tests.len()),
+            failed_first: count(failed.count()),
+        }
     }
 }
 

@@ -89,6 +89,31 @@ impl Rule {
     }
 }
 
+/// Keeps rules from quarantining a whole suite, for example after a change of the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brake {
+    /// Tests of the suite.
+    pub tests: u32,
+    /// Of those, the tests that rules have quarantined and that still are.
+    pub quarantined: u32,
+    /// Tests that rules have quarantined today.
+    pub quarantined_today: u32,
+}
+
+impl Brake {
+    const MAX_PERCENT: u32 = 5;
+    const MAX_PER_DAY: u32 = 20;
+
+    /// How many more tests rules may quarantine today: 5% of the suite in all, at least one test,
+    /// and 20 tests per day.
+    pub fn remaining(&self) -> u32 {
+        let in_all = u64::from(self.tests) * u64::from(Self::MAX_PERCENT);
+        let in_all = u32::try_from(in_all.div_ceil(100)).unwrap_or(u32::MAX);
+        let today = Self::MAX_PER_DAY.saturating_sub(self.quarantined_today);
+        in_all.saturating_sub(self.quarantined).min(today)
+    }
+}
+
 /// Mixed groups of the last `days` days after which the test passed fewer than `executions` times.
 fn mixed_within(evidence: &Evidence, today: i32, days: i32, executions: u32) -> u32 {
     let first = today.saturating_sub(days.clamp(1, KEPT_DAYS)) + 1;
@@ -100,4 +125,35 @@ fn mixed_within(evidence: &Evidence, today: i32, days: i32, executions: u32) -> 
         .filter(|group| group.outcome() == Some(GroupOutcome::Mixed))
         .filter(|group| is_recent(day_of(group.first_at)));
     u32::try_from(mixed.count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_quarantine_a_twentieth_of_a_suite_and_twenty_tests_a_day() {
+        // Tests, quarantined by rules, of those today: how many more.
+        let cases = [
+            (0, 0, 0, 0),
+            (1, 0, 0, 1),
+            (20, 1, 1, 0),
+            (100, 0, 0, 5),
+            (100, 5, 0, 0),
+            (100, 9, 0, 0),
+            (10_000, 0, 0, 20),
+            (10_000, 20, 19, 1),
+            (10_000, 20, 25, 0),
+            (10_000, 495, 0, 5),
+            (u32::MAX, 0, 0, 20),
+        ];
+        for (tests, quarantined, quarantined_today, expected) in cases {
+            let brake = Brake {
+                tests,
+                quarantined,
+                quarantined_today,
+            };
+            assert_eq!(brake.remaining(), expected, "{brake:?}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use test_engine_insights::{
     Alarm, Change, Commit, Counts, DAY, Event, Evidence, Parameters, Run, Suite, Sums, TestResult,
-    Transition, day_of, judge, score,
+    Transition, Upload, day_of, judge, score,
 };
 
 const START: i64 = 20_000 * DAY;
@@ -26,7 +26,7 @@ fn counts() -> impl Strategy<Value = Counts> {
 
 fn step() -> impl Strategy<Value = Step> {
     let guarded = prop_oneof![4 => Just(false), 1 => Just(true)];
-    (0_u16..900, 0_u8..40, any::<bool>(), guarded, counts()).prop_map(
+    (0_u16..3_000, 0_u8..40, any::<bool>(), guarded, counts()).prop_map(
         |(hours, commit, is_main, is_guarded, counts)| Step {
             hours,
             commit,
@@ -114,7 +114,7 @@ proptest! {
     fn the_order_of_arrival_does_not_matter(
         (steps, shuffled) in vec(step(), 0..60)
             .prop_flat_map(|steps| (Just(steps.clone()), Just(steps).prop_shuffle())),
-        days in 20_i64..60,
+        days in 20_i64..150,
     ) {
         let now = START + days * DAY;
         let judged = |steps: Vec<Step>| {
@@ -145,9 +145,25 @@ proptest! {
     }
 
     #[test]
+    fn guarding_after_compaction_can_be_undone(steps in vec(step(), 0..60)) {
+        let mut compacted = evidence(steps.iter().map(|step| step.event(Change::Add)));
+        compacted.compact(i64::MAX);
+        let mut changed = compacted.clone();
+        for step in &steps {
+            changed.update(&step.event(Change::Guard));
+        }
+        let sums = changed.sums(i32::MIN, i32::MAX);
+        prop_assert_eq!((sums.passes, sums.mixed_groups), (0, 0));
+        for step in &steps {
+            changed.update(&step.event(Change::Unguard));
+        }
+        prop_assert_eq!(changed, compacted);
+    }
+
+    #[test]
     fn only_failures_that_count_are_signs(steps in vec(step(), 0..60)) {
         let guarded = evidence(steps.iter().map(|step| step.event(Change::AddGuarded)));
-        let health = judge(&guarded, START + 40 * DAY, &Parameters::default());
+        let health = judge(&guarded, START + 130 * DAY, &Parameters::default());
         prop_assert_eq!(health.sums, Sums::default());
         prop_assert!(!health.should_alarm && !health.is_suspect);
     }
@@ -213,18 +229,21 @@ proptest! {
                 number: u32::from(index),
                 commit: commit(index / (repeats + 1), true),
                 at: START + i64::from(index) * DAY / 2,
-                results: (0_u32..)
-                    .zip(results)
-                    .map(|(test, &counts)| TestResult {
-                        test,
-                        counts,
-                        failed_first: counts.failed > 0,
-                        message: 0,
-                    })
-                    .collect(),
+                uploads: vec![Upload {
+                    results: (0_u32..)
+                        .zip(results)
+                        .map(|(test, &counts)| TestResult {
+                            test,
+                            counts,
+                            failed_first: counts.failed > 0,
+                            message: 0,
+                        })
+                        .collect(),
+                    ..Upload::default()
+                }],
             };
             let changes = suite.record(&run);
-            for (result, (evidence, alarm)) in run.results.iter().zip(&mut single) {
+            for (result, (evidence, alarm)) in run.uploads[0].results.iter().zip(&mut single) {
                 evidence.update(&Event {
                     change: Change::Add,
                     commit: run.commit,

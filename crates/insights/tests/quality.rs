@@ -10,21 +10,28 @@ use generated::World;
 use measured::Measured;
 use test_engine_insights::Parameters;
 
+/// The parameters were chosen on seeds below 1,000.
+const FIRST_SEED: u64 = 1_001;
+/// One history has too few flaky tests for a narrow limit.
+const HISTORIES: u64 = 2;
+
 const WORLD: World = World {
     tests: 2_000,
     days: 60,
     runs_per_day: 10,
     retries: 2,
     outage_day: None,
-    seed: 1,
+    seed: FIRST_SEED,
 };
 
 #[test]
 fn most_flaky_tests_are_found_and_no_others() {
     let mut measured = Measured::default();
-    measured.add(WORLD, Parameters::default());
-    assert!(measured.f1() >= 0.93, "{measured:?}");
-    assert!(measured.frequent_f1() >= 0.96, "{measured:?}");
+    for seed in FIRST_SEED..FIRST_SEED + HISTORIES {
+        measured.add(World { seed, ..WORLD }, Parameters::default());
+    }
+    assert!(measured.f1() >= 0.95, "{measured:?}");
+    assert!(measured.frequent_f1() >= 0.975, "{measured:?}");
     assert!(measured.false_alarms <= 3, "{measured:?}");
 }
 

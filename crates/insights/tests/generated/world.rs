@@ -1,6 +1,6 @@
 //! Runs of a suite over some weeks.
 
-use test_engine_insights::{Commit, Counts, DAY, Run, TestResult};
+use test_engine_insights::{Commit, Counts, DAY, Run, TestResult, Upload};
 
 use super::kinds::Kind;
 use super::numbers::Numbers;
@@ -191,7 +191,10 @@ impl World {
             number: u32::try_from(index).unwrap_or(u32::MAX),
             commit,
             at: START * DAY + millis(moment.day),
-            results,
+            uploads: vec![Upload {
+                results,
+                ..Upload::default()
+            }],
         }
     }
 

@@ -3,28 +3,11 @@
 //! The shapes resemble real suites: mostly short tests and a few very long ones (lognormal), a
 //! heavier tail (Pareto), and no tail (uniform).
 
-/// Random numbers from a seed (SplitMix64). Not cryptographically secure.
-pub(crate) struct Numbers(u64);
+mod numbers;
+
+pub(crate) use numbers::Numbers;
 
 impl Numbers {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Greater than 0, at most 1.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
-    pub(crate) fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
-    }
-
     /// Normally distributed with mean 0 and standard deviation 1 (Box–Muller).
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * self.unit().ln()).sqrt();
