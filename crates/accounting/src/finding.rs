@@ -135,7 +135,7 @@ pub enum Finding {
         /// for vanished tests to fail.
         fails: bool,
     },
-    /// The results of a node contain a focused test (`.only`, `fit`).
+    /// Only focused tests ran, by the results of a node, such as those with RSpec's `fit`.
     Focus {
         /// The node.
         node: u32,

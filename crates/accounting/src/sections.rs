@@ -101,7 +101,7 @@ fn title(finding: &Finding) -> &'static str {
         Finding::PopulationDiffers { .. } => "These nodes discovered other targets",
         Finding::NoTestRan => "No test ran",
         Finding::TestsVanished { .. } => "These tests ran in earlier builds, but not in this one",
-        Finding::Focus { .. } => "The results of these nodes contain a focused test (.only, fit)",
+        Finding::Focus { .. } => "Only focused tests ran on these nodes, by their results",
         Finding::NoTargets => "There are no targets to account for",
         Finding::Other => "Findings that this version does not know",
     }

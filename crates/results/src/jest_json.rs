@@ -10,7 +10,7 @@
 //! An error in a file whose tests failed as well, such as one in `afterAll`, is only in the message
 //! of the file. Jest appends it to the failures of the tests, each after a bullet; Vitest writes no
 //! other message. After a bail, Vitest lists the remaining tests as `pending`, and the remaining
-//! files as passed without tests.
+//! files without tests and message: Vitest 5 as failed, older ones as passed.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -30,6 +30,9 @@ const JEST_BULLET: char = '●';
 
 /// Precedes an error outside of tests in the message of a file.
 const JEST_FILE_ERROR: &str = "Test suite failed to run";
+
+/// A status that Jest's types define for focused tests. It says nothing about the outcome.
+const FOCUSED: &str = "focused";
 
 /// Limits the attempts that a count can create.
 const MAX_EARLIER_ATTEMPTS: usize = 20;
@@ -95,8 +98,8 @@ struct Files {
     explained_suites: u64,
     /// Failed files with failed tests, and their messages.
     messages: Vec<(String, String)>,
-    /// Files that passed without tests.
-    without_tests: Vec<String>,
+    /// Files without tests and message, and whether they failed.
+    without_tests: Vec<(String, bool)>,
 }
 
 impl<'de, L: DetailLevel> ReportObject<'de> for Report<'_, 'de, L> {
@@ -150,10 +153,14 @@ impl<L> Report<'_, '_, L> {
                 self.builder.push_error(outside_tests(&file, error));
             }
         }
-        if self.runtime_errors.is_none() && self.builder.has_failed_since(0) {
-            for file in files.without_tests {
+        let stopped = self.runtime_errors.is_none() && self.builder.has_failed_since(0);
+        for (file, has_failed) in files.without_tests {
+            // A part of a split report may lack the failure at which the runner stopped.
+            if stopped && !(has_failed && self.builder.is_full()) {
                 let reason = format!("{file} has no results: the runner stopped before it");
                 self.builder.push_shortfall(Some(&file), reason);
+            } else if has_failed {
+                self.builder.push_error(outside_tests(&file, ""));
             }
         }
     }
@@ -232,13 +239,17 @@ fn add_file<'a, L: DetailLevel>(
     let name = name.as_deref().unwrap_or("an unnamed test file");
     let message = file.message.non_empty().unwrap_or_default();
     let failed = matches!(&file.status, Text::Is(status) if status == "failed");
+    let has_message = !message.trim().is_empty();
     if failed && failed_suites.is_empty() {
-        builder.push_error(outside_tests(name, &message));
         files.explained_suites += 1;
-    } else if failed && !message.trim().is_empty() {
+    }
+    let is_explained = has_tests || (failed && has_message);
+    if !is_explained {
+        files.without_tests.push((name.to_owned(), failed));
+    } else if failed && failed_suites.is_empty() {
+        builder.push_error(outside_tests(name, &message));
+    } else if failed && has_message {
         files.messages.push((name.to_owned(), message.into_owned()));
-    } else if !failed && !has_tests {
-        files.without_tests.push(name.to_owned());
     }
     files.explained_suites += failed_suites.len() as u64;
 }
@@ -260,11 +271,13 @@ fn add_assertion<'a, L: DetailLevel>(
     let invocations = assertion.invocations.whole().unwrap_or(1);
     let reruns = usize::try_from(invocations.saturating_sub(1)).unwrap_or(usize::MAX);
     let (reasons, failures) = (assertion.retry_reasons, assertion.failure_messages);
+    let mut is_focused = false;
     let result = assertion
         .title
         .required("title")
         .and_then(|title| Ok((title, assertion.status.required("status")?)))
         .and_then(|(title, status)| {
+            is_focused = status == FOCUSED;
             let line = assertion.location.or_default().line.whole();
             Ok(TestResult {
                 scope: assertion.ancestor_titles.joined(),
@@ -281,6 +294,9 @@ fn add_assertion<'a, L: DetailLevel>(
                 ..TestResult::default()
             })
         });
+    if is_focused {
+        builder.set_focus();
+    }
     let passed = matches!(&result, Ok(last) if last.outcome == Outcome::Passed);
     let explained_attempts = reasons.count.max(reruns).min(MAX_EARLIER_ATTEMPTS);
     // Vitest keeps the messages of a test that passed in the end.
@@ -330,9 +346,8 @@ fn outcome_of(status: &str, failures: usize) -> Result<Outcome, String> {
         "passed" => Ok(Outcome::Passed),
         "failed" => Ok(Outcome::Failed),
         "pending" | "skipped" | "todo" | "disabled" => Ok(Outcome::Skipped),
-        // Jest's type for a focused test, which says nothing about its outcome.
-        "focused" if failures > 0 => Ok(Outcome::Failed),
-        "focused" => Ok(Outcome::Unknown),
+        FOCUSED if failures > 0 => Ok(Outcome::Failed),
+        FOCUSED => Ok(Outcome::Unknown),
         other => Err(format!(
             "status is {other:?}, expected passed, failed, pending, skipped, todo or disabled"
         )),

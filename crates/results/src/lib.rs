@@ -20,6 +20,7 @@ mod pytest_class_name;
 mod rspec_json;
 mod streaming;
 
+pub mod go_output;
 pub mod xml;
 
 use std::borrow::Cow;
@@ -31,7 +32,7 @@ use streaming::{FullDetail, OutcomesOnly};
 pub use builder::MAX_DURATION_SECONDS;
 pub use encoding::decode;
 pub use go_jsonl::{GoPrintedEnd, GoTestEnd, go_printed_ends};
-pub use junit::{MAX_XML_DEPTH, has_decimal_comma};
+pub use junit::{JUNIT_ATTEMPTS, MAX_XML_DEPTH, has_decimal_comma};
 pub use model::{
     Extra, Extras, FailureDetail, Format, InvalidResult, Outcome, ParseError, Remark, Report,
     Shortfall, Span, SpanDetail, TestResult,

@@ -93,8 +93,8 @@ impl Outcome {
 /// What a runner reports about an execution beyond its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remark {
-    /// Skipped, but the test did not ask for it. In a run with a failure, the runner stopped early
-    /// or a hook failed.
+    /// Skipped, and nothing in the report says that the code skips it. In a run with a failure, the
+    /// test did not run because the runner stopped early or a hook failed.
     UnexplainedSkip,
     /// A step of the scenario has no definition, and no other step failed.
     UndefinedStep,
@@ -260,9 +260,9 @@ pub struct Report<'a> {
     /// Errors that belong to no test: a file that does not load, a broken build, a failed
     /// collection. A run with such an error has failed, whatever its tests say.
     pub errors_outside_tests: Vec<String>,
-    /// Evidence that tests did not run although they were to.
+    /// Evidence that tests which should have run did not.
     pub shortfalls: Vec<Shortfall>,
-    /// Only focused tests ran.
+    /// Only focused tests ran. RSpec announces it; the reports of other runners do not show it.
     pub has_focus: bool,
     /// What was read differently than it is written, as sentences without the full stop: invalid
     /// bytes that were replaced, an unknown encoding.
@@ -290,11 +290,11 @@ impl Report<'_> {
     }
 }
 
-/// Evidence that tests did not run.
+/// Evidence that tests which should have run did not, such as a crash of the runner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shortfall {
-    /// A file, as in [`TestResult::file_name`], or a Go package. `None` if the report does not
-    /// tell.
+    /// The file of the tests, as in [`TestResult::file_name`], or their Go package. `None` if the
+    /// report does not name it: tests of any file may be missing.
     pub file: Option<String>,
     /// A sentence without the full stop.
     pub reason: String,

@@ -106,7 +106,7 @@ pub(crate) fn read<'a, L: DetailLevel>(
         detail: PhantomData,
     };
     read_object(document, &mut report)?;
-    if report.messages.iter().any(|message| is_focus(message)) {
+    if only_focused_ran(&report.messages) {
         report.builder.set_focus();
     }
     if report.was_cut_off {
@@ -134,23 +134,32 @@ pub(crate) fn read<'a, L: DetailLevel>(
     Ok(())
 }
 
-/// Whether a message announces a filter for focused examples, in the syntax of any Ruby.
-fn is_focus(message: &str) -> bool {
-    message.trim_start().starts_with("Run options:")
-        && message
-            .lines()
-            .filter_map(|line| line.split_once("include {"))
-            .any(|(_, filter)| filter.contains(":focus=>true") || filter.contains("focus: true"))
+/// Whether a message announces a filter for focused examples, in the syntax of any Ruby, and none
+/// takes it back: with `run_all_when_everything_filtered`, RSpec first announces the filter and
+/// then ignores it if no example matches.
+fn only_focused_ran(messages: &[String]) -> bool {
+    let announces = |message: &String| {
+        message.trim_start().starts_with("Run options:")
+            && message
+                .lines()
+                .filter_map(|line| line.split_once("include {"))
+                .any(|(_, filter)| {
+                    filter.contains(":focus=>true") || filter.contains("focus: true")
+                })
+    };
+    let ignores = |message: &String| {
+        let message = message.trim_start();
+        message.starts_with("All examples were filtered out; ignoring {")
+    };
+    messages.iter().any(announces) && !messages.iter().any(ignores)
 }
 
 fn result_of<L: DetailLevel>(example: Example<'_, L>) -> Result<TestResult<'_>, String> {
     let name = example.description.required("description")?;
     let full = example.full_description.or_empty("full_description")?;
-    let group_end = full
-        .strip_suffix(name.as_ref())
-        .map_or(full.len(), |group| {
-            group.strip_suffix(' ').unwrap_or(group).len()
-        });
+    // An example that generates its description has none before it runs.
+    let group = full.strip_suffix(name.as_ref()).unwrap_or(&full);
+    let group_end = group.strip_suffix(' ').unwrap_or(group).len();
     let scope = first_bytes(full, group_end);
     let status = example.status.required("status")?;
     let outcome = match status.as_ref() {

@@ -1,5 +1,6 @@
 //! Evidence in reports that tests did not run, and errors that hide behind failed tests.
 
+use rstest::rstest;
 use test_engine_results::{Detail, Format, Outcome, Remark, Report, parse_with};
 
 use Format::{CucumberJson, GoJsonl, JestJson, Junit, PlaywrightJson, RspecJson};
@@ -63,9 +64,14 @@ fn vitest_errors_of_a_file_with_failed_tests_are_outside_the_tests() {
     );
 }
 
-#[test]
-fn vitest_tests_after_a_bail_did_not_run() {
-    let file = r#"{"name":"/app/b.test.js","status":"passed","message":"","assertionResults":[]}"#;
+#[rstest]
+fn vitest_tests_after_a_bail_did_not_run(
+    // Vitest 5 and older ones.
+    #[values("failed", "passed")] file_status: &str,
+) {
+    let file = format!(
+        r#"{{"name":"/app/b.test.js","status":"{file_status}","message":"","assertionResults":[]}}"#
+    );
     let of_status = |status: &str| {
         format!(
             r#"{{"testResults":[{{"name":"/app/a.test.js","status":"{status}","message":"",
@@ -85,26 +91,112 @@ fn vitest_tests_after_a_bail_did_not_run() {
         ("skipped", None),
     ];
     assert_eq!(remarks(&report), expected);
+    assert_eq!(report.errors_outside_tests, [""; 0]);
     // Without a failure it did not stop.
-    assert_eq!(self::report(JestJson, &of_status("passed")).shortfalls, []);
+    let text = of_status("passed");
+    let report = self::report(JestJson, &text);
+    assert_eq!(report.shortfalls, []);
+    let has_failed = file_status == "failed";
+    assert_eq!(report.errors_outside_tests.len(), usize::from(has_failed));
+}
+
+#[test]
+fn junit_failures_of_every_kind_explain_the_counts_of_their_suite() {
+    for case in [
+        "<testcase name='a' status='error'/>",
+        "<testcase name='a'><rerunFailure/></testcase>",
+        "<testcase name='a'><failure/></testcase>",
+    ] {
+        let text = format!("<testsuite tests='1' errors='1' failures='0'>{case}</testsuite>");
+        let report = report(Junit, &text);
+        assert_eq!(report.errors_outside_tests, [""; 0], "{case}");
+        assert_eq!(report.results[0].outcome, Outcome::Failed, "{case}");
+    }
+    let text = "<testsuite errors='2' failures='0'><testcase name='a' status='error'/></testsuite>";
+    let report = report(Junit, text);
+    assert_eq!(
+        report.errors_outside_tests,
+        ["an unnamed test suite reports 2 errors, but not all of them belong to a test"]
+    );
 }
 
 #[test]
 fn rspec_announces_focus() {
-    let of_message = |message: &str| {
-        let text = format!(r#"{{"examples":[],"messages":["{message}"],"summary":{{}}}}"#);
+    let of_messages = |messages: &str| {
+        let text = format!(r#"{{"examples":[],"messages":[{messages}],"summary":{{}}}}"#);
         report(RspecJson, &text).has_focus
     };
-    assert!(of_message("Run options: include {:focus=>true}"));
-    assert!(of_message("Run options: include {focus: true}"));
-    assert!(of_message(
-        "Run options:\\n  include {:focus=>true}\\n  exclude {:slow=>true}"
-    ));
-    assert!(!of_message("Run options: exclude {:focus=>true}"));
-    assert!(!of_message("Run options: include {:slow=>true}"));
-    assert!(!of_message(
-        "All examples were filtered out; ignoring {:focus=>true}"
-    ));
+    for (messages, has_focus) in [
+        (r#""Run options: include {:focus=>true}""#, true),
+        (r#""Run options: include {focus: true}""#, true),
+        (
+            r#""Run options:\n  include {:focus=>true}\n  exclude {:slow=>true}""#,
+            true,
+        ),
+        (r#""Run options: exclude {:focus=>true}""#, false),
+        (r#""Run options: include {:slow=>true}""#, false),
+        // No example ran.
+        (
+            r#""Run options: include {:focus=>true}", "\nAll examples were filtered out""#,
+            true,
+        ),
+    ] {
+        assert_eq!(of_messages(messages), has_focus, "{messages}");
+    }
+}
+
+#[test]
+fn rspec_ignores_the_filter_for_focused_examples_if_none_is_focused() {
+    let report_with = |messages: &str| {
+        format!(
+            r#"{{"version":"3.12.0",{messages}"examples":[{{"id":"./spec/a_spec.rb[1:1]",
+            "description":"one","full_description":"A one","status":"passed",
+            "file_path":"./spec/a_spec.rb","line_number":2,"run_time":8.4274e-05,
+            "pending_message":null}}],"summary":{{"duration":0.0004,"example_count":1,
+            "failure_count":0,"pending_count":0,"errors_outside_of_examples_count":0}},
+            "summary_line":"1 example, 0 failures"}}"#
+        )
+    };
+    for (messages, has_focus) in [
+        // filter_run focus: true, with run_all_when_everything_filtered
+        (
+            r#""messages":["Run options: include {:focus=>true}",
+            "\nAll examples were filtered out; ignoring {:focus=>true}"],"#,
+            false,
+        ),
+        (
+            r#""messages":["Run options:\n  include {:focus=>true}\n  exclude {:slow=>true}",
+            "\nAll examples were filtered out; ignoring {:focus=>true}"],"#,
+            false,
+        ),
+        (
+            r#""messages":["Run options: include {focus: true}",
+            "\nAll examples were filtered out; ignoring {focus: true}"],"#,
+            false,
+        ),
+        (
+            r#""messages":["Run options: include {:focus=>true}"],"#,
+            true,
+        ),
+        // filter_run_when_matching :focus
+        ("", false),
+    ] {
+        let text = report_with(messages);
+        assert_eq!(report(RspecJson, &text).has_focus, has_focus, "{messages}");
+    }
+}
+
+#[test]
+fn jest_marks_focused_tests() {
+    let of_status = |status: &str| {
+        let text = format!(
+            r#"{{"testResults":[{{"name":"/app/a.test.js","status":"passed","message":"",
+            "assertionResults":[{{"title":"a","ancestorTitles":[],"status":"{status}"}}]}}]}}"#
+        );
+        report(JestJson, &text).has_focus
+    };
+    assert!(of_status("focused"));
+    assert!(!of_status("passed"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct NodeReport {
     pub targets: Vec<TargetReport>,
     /// Tests whose failures do not count or that did not run, with the reason.
     pub excused_tests: Vec<ExcusedTest>,
-    /// The results contain a focused test (`.only`, `fit`), which keeps other tests from running.
+    /// Only focused tests ran, by the results, such as those with RSpec's `fit`.
     pub has_focus: bool,
     /// Exit code of the job; absent in a start report.
     #[serde(skip_serializing_if = "Option::is_none")]

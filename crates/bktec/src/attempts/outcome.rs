@@ -46,7 +46,7 @@ pub struct RunOutcome {
     pub ambiguous_mutes: Vec<String>,
     /// Each target of the node's share, then files that ran without being planned.
     pub targets: Vec<TargetReport>,
-    /// The results show a focused test, which keeps others from running.
+    /// Only focused tests ran, by the results.
     pub has_focus: bool,
     pub retries: u32,
 }

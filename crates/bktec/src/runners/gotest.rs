@@ -245,18 +245,24 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_package_in_junit_is_identified_by_its_output() {
-        let xml = b"<testsuites><testsuite name=\"m/b\">\
+    #[rstest]
+    #[case("[build failed]")]
+    #[case("[setup failed]")]
+    fn a_package_in_junit_is_identified_by_its_output(#[case] failure: &str) {
+        let xml = "<testsuites><testsuite name=\"m/b\">\
             <testcase classname=\"\" name=\"TestMain\"><failure message=\"Failed\">\
-            FAIL&#x9;m/b [build failed]&#xA;</failure></testcase></testsuite>\
+            FAIL&#x9;m/b FAILURE&#xA;</failure></testcase></testsuite>\
             <testsuite name=\"m/c\">\
             <testcase classname=\"\" name=\"TestMain\"><failure message=\"Failed\">\
             exit status 3&#xA;FAIL&#x9;m/c&#x9;0.005s&#xA;</failure></testcase>\
             <testcase classname=\"m/c\" name=\"TestC\"/></testsuite></testsuites>";
         let runner = gotest(Some("gotestsum --junitfile {{resultPath}}"));
-        let parsed = runner.read(xml, &[]).unwrap();
-        assert_eq!(parsed.errors_outside_tests, ["FAIL\tm/b [build failed]"]);
+        let xml = xml.replace("FAILURE", failure);
+        let parsed = runner.read(xml.as_bytes(), &[]).unwrap();
+        assert_eq!(
+            parsed.errors_outside_tests,
+            [format!("FAIL\tm/b {failure}")]
+        );
         let keys: Vec<_> = parsed.tests.into_iter().map(|test| test.key).collect();
         let expected = ["TestMain", "TestC"].map(|name| key("m/c", name, "m/c"));
         assert_eq!(keys, expected);

@@ -73,7 +73,7 @@ pub struct ParsedResults {
     pub deselected: Vec<String>,
     /// Listed as skipped, but they did not run because of a failure. They are not in `tests`.
     pub unrun: Vec<TestKey>,
-    /// A focused test (`.only`, `fit`) kept others from running.
+    /// Only focused tests ran, such as those with RSpec's `fit`.
     pub has_focus: bool,
     /// Failed tests with a step that has no definition, and no other failure.
     pub undefined: Vec<TestKey>,

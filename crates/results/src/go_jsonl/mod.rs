@@ -23,14 +23,15 @@ use serde::Deserialize;
 
 use crate::builder::{ReportBuilder, plausible_duration};
 use crate::document::Document;
+use crate::go_output::{
+    PACKAGE_TEST, first_own_line, is_build_failure, is_crash, is_normal_end, is_own_line,
+    unfinished_binary,
+};
 use crate::lenient::{Item, Number, Text, explained};
 use crate::model::{Outcome, ParseError, Remark, TestResult};
 use verdicts::Verdicts;
 
 pub use printed_end::{GoPrintedEnd, GoTestEnd, go_printed_ends};
-
-/// The name of the result of a package that failed without a failed test.
-const PACKAGE_TEST: &str = "TestMain";
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -172,7 +173,7 @@ impl<'a> Run<'a> {
             "fail" => Outcome::Failed,
             "skip" => Outcome::Skipped,
             "output" if test.is_empty() => {
-                package.has_normal_end |= matches!(output.trim_end(), "PASS" | "FAIL");
+                package.has_normal_end |= is_normal_end(&output);
                 package.note_crash(&output);
                 package.output.push_str(&output);
                 return Ok(());
@@ -183,7 +184,7 @@ impl<'a> Run<'a> {
                 if running.order == 0 {
                     running.order = order;
                 }
-                running.has_own_output |= is_own_output(&output);
+                running.has_own_output |= output.lines().any(is_own_line);
                 running.printed_end.read(&test, &output);
                 if self.keeps_output {
                     running.output.push_str(&output);
@@ -269,10 +270,7 @@ impl<'a> Run<'a> {
         if !failed {
             return self.add_run(results);
         }
-        let not_built = ["[build failed]", "[setup failed]"]
-            .iter()
-            .any(|words| package.output.contains(words));
-        if failed_build.is_some() || not_built {
+        if failed_build.is_some() || is_build_failure(&package.output) {
             let mut error = format!("package {name} did not build");
             if let Some(build) = failed_build.and_then(|path| self.builds.get_mut(&path)) {
                 build.unreported = false;
@@ -284,13 +282,7 @@ impl<'a> Run<'a> {
         }
         // Without output, as in a file of timing events only, nothing shows how it ended.
         if !package.has_normal_end && !package.output.is_empty() {
-            let crash = package
-                .crash
-                .as_deref()
-                .unwrap_or("the process exited early");
-            let reason = format!(
-                "the test binary of {name} did not finish ({crash}), so tests of it did not run"
-            );
+            let reason = unfinished_binary(name, package.crash.as_deref());
             self.cut_off.push((name.to_string(), reason));
         }
         if !package.has_failed_test {
@@ -351,23 +343,10 @@ impl<'a> Run<'a> {
 impl Package<'_> {
     /// Keeps the first line that says why the test binary ended.
     fn note_crash(&mut self, output: &str) {
-        let is_crash = ["panic: ", "fatal error: ", "signal: ", "exit status "]
-            .iter()
-            .any(|start| output.starts_with(start));
-        if is_crash && self.crash.is_none() {
+        if is_crash(output) && self.crash.is_none() {
             self.crash = Some(output.trim_end().to_owned());
         }
     }
-}
-
-/// Whether this output of a test is not from the test framework.
-fn is_own_output(output: &str) -> bool {
-    output.lines().any(is_own_line)
-}
-
-fn is_own_line(line: &str) -> bool {
-    let line = line.trim();
-    !line.is_empty() && !line.starts_with("=== ") && !line.starts_with("--- ")
 }
 
 fn explain(result: &mut TestResult<'_>, output: &str) {
@@ -376,12 +355,4 @@ fn explain(result: &mut TestResult<'_>, output: &str) {
     if !detail.expanded.is_empty() {
         result.extras.failure_expanded.push(detail);
     }
-}
-
-/// The first line of a test's output that is not from the test framework.
-pub(crate) fn first_own_line(output: &str) -> Option<String> {
-    output
-        .lines()
-        .find(|line| is_own_line(line))
-        .map(|line| line.trim().to_owned())
 }

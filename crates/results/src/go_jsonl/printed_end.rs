@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use memchr::memmem;
 
+use crate::go_output::is_normal_end;
 use crate::model::Outcome;
 
 /// An outcome, and seconds if known.
@@ -92,8 +93,10 @@ fn end_in(test: &str, output: &str) -> Option<GoTestEnd> {
 /// Whether the line is the package's, and only seems to be the test's.
 fn is_about_package(output: &str) -> bool {
     let line = output.trim_end();
-    let is_word = matches!(line, "" | "PASS" | "FAIL");
-    is_word || line.starts_with("coverage: ") || line.starts_with("exit status ")
+    line.is_empty()
+        || is_normal_end(line)
+        || line.starts_with("coverage: ")
+        || line.starts_with("exit status ")
 }
 
 #[cfg(test)]

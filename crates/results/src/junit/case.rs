@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::builder::{place_of, plausible_duration};
-use crate::go_jsonl::first_own_line;
+use crate::go_output::{PACKAGE_TEST, first_own_line};
 use crate::lenient::{first_line, split_lines};
 use crate::model::{Extras, FailureDetail, Outcome, TestResult};
 use crate::xml::{Attribute, Tokens};
@@ -66,7 +66,7 @@ fn worse(one: Option<Outcome>, other: Option<Outcome>) -> Option<Outcome> {
 
 /// gotestsum's placeholder for a package that failed as a whole.
 pub(super) fn is_go_package(case: &Case<'_>) -> bool {
-    case.has_no_class() && case.name.as_deref() == Some("TestMain")
+    case.has_no_class() && case.name.as_deref() == Some(PACKAGE_TEST)
 }
 
 impl<'a> Case<'a> {

@@ -13,12 +13,17 @@ use numbers::Numbers;
 use suite::{Counts, Suite, count_of, describe_suite};
 
 use crate::document::Document;
+use crate::go_output::is_build_failure;
 use crate::lenient::split_lines;
 use crate::model::{FailureDetail, ParseError};
 use crate::xml::{Token, Tokens, resolve, with_line_feeds};
 
 /// Real reports nest less than ten deep.
 pub const MAX_XML_DEPTH: usize = 128;
+
+/// The failed attempts of the runner's own retries, inside a case, as Surefire, Gradle and nextest
+/// write them.
+pub const JUNIT_ATTEMPTS: [&str; 4] = ["flakyFailure", "flakyError", "rerunFailure", "rerunError"];
 
 /// The class of every case of node:test.
 const NODE_CLASS: &str = "test";
@@ -32,8 +37,7 @@ enum Open {
     Case,
     /// `failure` or `error`, inside a case or a suite.
     Problem,
-    /// A failed attempt of the runner's own retries, inside a case: `flakyFailure`, `flakyError`,
-    /// `rerunFailure` or `rerunError` of Surefire, Gradle and nextest.
+    /// One of [`JUNIT_ATTEMPTS`].
     Attempt,
     Skipped,
     /// `system-out` or `system-err`.
@@ -183,9 +187,7 @@ impl Parser<'_, '_> {
             "testsuites" | "testsuite" => Open::Suite,
             "testcase" => Open::Case,
             "failure" | "error" => Open::Problem,
-            "flakyFailure" | "flakyError" | "rerunFailure" | "rerunError" if self.is_in_case => {
-                Open::Attempt
-            }
+            _ if self.is_in_case && JUNIT_ATTEMPTS.contains(&name) => Open::Attempt,
             "skipped" => Open::Skipped,
             "system-out" | "system-err" => Open::Output,
             _ => Open::Other,
@@ -375,7 +377,8 @@ impl Parser<'_, '_> {
     #[expect(clippy::cast_precision_loss, reason = "a file has far fewer cases")]
     fn has_unlisted_errors(&self, suite: &Suite<'_>) -> bool {
         let listed = self.counts.error_elements - suite.before.error_elements;
-        let failed = self.counts.failed_cases - suite.before.failed_cases + self.counts.flaky
+        // Attempts are results only with full detail.
+        let failed = self.builder.count_failed_since(suite.before.results) + self.counts.flaky
             - suite.before.flaky;
         // A part of a split report has the counts of the whole.
         !self.builder.is_full()
@@ -403,7 +406,7 @@ impl Parser<'_, '_> {
     fn end_case(&mut self) {
         let case = &mut self.case;
         if is_go_package(case) {
-            let not_built = |problem: &&Problem<'_>| problem.text.contains("[build failed]");
+            let not_built = |problem: &&Problem<'_>| is_build_failure(&problem.text);
             if let Some(problem) = case.problems.iter().find(not_built) {
                 self.counts.errors += 1;
                 self.builder.push_error(problem.text.trim().to_owned());
@@ -438,7 +441,6 @@ impl Parser<'_, '_> {
             .iter()
             .rev()
             .find_map(|suite| suite.file.as_ref());
-        self.counts.failed_cases += usize::from(case.failed);
         let result = case.take_result(suite_file, self.builder.is_full());
         if case.attempts.is_empty() {
             self.builder.push(result);

@@ -21,7 +21,6 @@ pub(super) struct Counts {
     pub(super) results: usize,
     /// Errors outside of tests.
     pub(super) errors: usize,
-    pub(super) failed_cases: usize,
     /// Elements for errors.
     pub(super) error_elements: usize,
     /// Failed attempts of tests that passed in the end.

@@ -119,6 +119,7 @@ const RESULTS: Order = &[
     "document",
     "encoding",
     "lenient",
+    "go_output",
     "go_jsonl",
     "streaming",
     "cucumber_json",

@@ -2,23 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 
+use test_engine_results::go_output::{
+    PACKAGE_TEST, is_build_failure, is_crash, is_normal_end, is_own_line, unfinished_binary,
+};
 use test_engine_results::{
     Detail, Format, Outcome, ParseError, Remark, Shortfall, TestResult, parse_with,
 };
 
 use crate::runners::ParsedResults;
 
-/// The name of the result of a package that failed without a failed test.
-const PACKAGE_TEST: &str = "TestMain";
-
 /// `with_reruns`: gotestsum itself retries failed tests.
 pub(super) fn read(bytes: &[u8], with_reruns: bool) -> Result<ParsedResults, ParseError> {
     let mut report = parse_with(Format::Junit, bytes, Detail::Full)?;
     // A package that does not build is already reported as an error outside the tests.
-    let is_build_failure = |result: &TestResult<'_>| {
-        is_package(result) && lines_of(result).any(|line| line.contains("[build failed]"))
-    };
-    report.results.retain(|result| !is_build_failure(result));
+    let was_not_built =
+        |result: &TestResult<'_>| is_package(result) && lines_of(result).any(is_build_failure);
+    report.results.retain(|result| !was_not_built(result));
     for result in &mut report.results {
         if result.outcome != Outcome::Failed {
             continue;
@@ -26,15 +25,14 @@ pub(super) fn read(bytes: &[u8], with_reruns: bool) -> Result<ParsedResults, Par
         if is_silent(result) {
             result.remark = Some(Remark::SilentFailure);
         }
-        let package = || package_of(result).unwrap_or_else(|| result.scope.to_string());
-        if let Some((crash, package)) = crash_of(result).map(|crash| (crash, package()))
-            && !is_known(&report.shortfalls, &package)
-        {
+        if has_normal_end(result) {
+            continue;
+        }
+        let package = package_of(result).unwrap_or_else(|| result.scope.to_string());
+        if !is_known(&report.shortfalls, &package) {
+            let crash = lines_of(result).find(|line| is_crash(line));
             report.shortfalls.push(Shortfall {
-                reason: format!(
-                    "the test binary of {package} did not finish ({crash}), so tests of it did \
-                     not run"
-                ),
+                reason: unfinished_binary(&package, crash),
                 file: Some(package),
             });
         }
@@ -97,11 +95,8 @@ fn lines_of<'r>(result: &'r TestResult<'_>) -> impl Iterator<Item = &'r str> {
 
 /// Whether there is nothing but lines of the test framework.
 fn is_silent(result: &TestResult<'_>) -> bool {
-    let is_framework = |line: &str| {
-        let line = line.trim();
-        // The message of every failure is "Failed".
-        matches!(line, "" | "Failed") || line.starts_with("=== ") || line.starts_with("--- ")
-    };
+    // The message of every failure is "Failed".
+    let is_framework = |line: &str| line.trim() == "Failed" || !is_own_line(line);
     has_ended(result) && lines_of(result).all(is_framework)
 }
 
@@ -109,16 +104,11 @@ fn has_ended(result: &TestResult<'_>) -> bool {
     lines_of(result).any(|line| line.contains("--- FAIL: "))
 }
 
-/// Why the test binary ended during this failed test, if it did.
-fn crash_of(result: &TestResult<'_>) -> Option<String> {
-    let starting = |start: &str| lines_of(result).find(|line| line.starts_with(start));
-    let panic = starting("panic: ").filter(|_| starting("goroutine ").is_some());
-    let has_normal_end = if is_package(result) {
-        lines_of(result).any(|line| matches!(line.trim(), "PASS" | "FAIL"))
-    } else {
-        has_ended(result) && panic.is_none()
-    };
-    let exit = || starting("exit status ").or_else(|| starting("signal: "));
-    let crash = panic.or_else(exit).unwrap_or("the process exited early");
-    (!has_normal_end).then(|| crash.to_owned())
+/// Whether the test binary went on after this failed test.
+fn has_normal_end(result: &TestResult<'_>) -> bool {
+    if is_package(result) {
+        return lines_of(result).any(|line| is_normal_end(line.trim()));
+    }
+    let starting = |start: &str| lines_of(result).any(|line| line.starts_with(start));
+    has_ended(result) && !(starting("panic: ") && starting("goroutine "))
 }
