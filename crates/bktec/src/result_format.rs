@@ -23,6 +23,15 @@ pub enum ConvertedFormat {
     Tap,
 }
 
+/// How a converted format is chosen and recognized.
+struct Traits {
+    name: &'static str,
+    /// `None` if its files are called `.xml`, like those of JUnit.
+    extension: Option<&'static str>,
+    /// The root elements of its files; none if they are not XML.
+    roots: &'static [&'static str],
+}
+
 impl ConvertedFormat {
     const ALL: [Self; 5] = [
         Self::Trx,
@@ -32,14 +41,32 @@ impl ConvertedFormat {
         Self::Tap,
     ];
 
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Trx => "trx",
-            Self::Nunit3 => "nunit3",
-            Self::Xunit2 => "xunit2",
-            Self::Ctest => "ctest",
-            Self::Tap => "tap",
+    const fn traits(self) -> Traits {
+        let (name, extension, roots): (_, _, &[&str]) = match self {
+            Self::Trx => ("trx", Some("trx"), &["TestRun"]),
+            Self::Nunit3 => ("nunit3", None, &["test-run"]),
+            Self::Xunit2 => ("xunit2", None, &["assemblies", "assembly"]),
+            Self::Ctest => ("ctest", None, &["Site"]),
+            Self::Tap => ("tap", Some("tap"), &[]),
+        };
+        Traits {
+            name,
+            extension,
+            roots,
         }
+    }
+
+    pub const fn name(self) -> &'static str {
+        self.traits().name
+    }
+
+    pub(crate) const fn roots(self) -> &'static [&'static str] {
+        self.traits().roots
+    }
+
+    pub(crate) fn of_root(element: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|format| format.roots().contains(&element))
     }
 }
 
@@ -59,6 +86,29 @@ impl ResultFormat {
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::all().find(|format| format.name() == name)
+    }
+
+    /// The most likely format of files with this extension, which is in lower case.
+    pub(crate) fn of_extension(extension: &str) -> Option<Self> {
+        let mut converted = ConvertedFormat::ALL.into_iter();
+        Some(match extension {
+            "xml" => Self::Uploaded(Format::Junit),
+            "json" => Self::Uploaded(Format::Json),
+            "jsonl" => Self::Uploaded(Format::GoJsonl),
+            _ => Self::Converted(
+                converted.find(|format| format.traits().extension == Some(extension))?,
+            ),
+        })
+    }
+
+    /// The help of an option for the format.
+    pub(crate) fn help() -> String {
+        let mut names: Vec<&str> = Self::all().map(Self::name).collect();
+        let last = names.pop().unwrap_or_default();
+        format!(
+            "Format of the files: {} or {last} [default: by extension and content]",
+            names.join(", ")
+        )
     }
 }
 

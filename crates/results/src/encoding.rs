@@ -1,9 +1,10 @@
 //! Decodes result files to text.
 //!
 //! A file is UTF-8 unless a byte order mark or an XML declaration names another encoding. Bytes
-//! that are not valid in the encoding cost the text that contains them, not the report.
+//! that are not valid in the encoding are replaced by U+FFFD; the rest of the file is unaffected.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
@@ -43,8 +44,20 @@ pub fn decode(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
     (text, note)
 }
 
+/// Adapts the XML declaration of a text that was decoded, if it has one.
+pub(crate) fn declaring_utf_8(mut text: String) -> String {
+    if let Some(label) = declared_range(text.as_bytes()) {
+        text.replace_range(label, UTF_8.name());
+    }
+    text
+}
+
 /// The encoding that the XML declaration names.
 fn declared(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes.get(declared_range(bytes)?)?).ok()
+}
+
+fn declared_range(bytes: &[u8]) -> Option<Range<usize>> {
     if !bytes.starts_with(b"<?xml") {
         return None;
     }
@@ -57,7 +70,9 @@ fn declared(bytes: &[u8]) -> Option<&str> {
         .chars()
         .next()
         .filter(|quote| matches!(quote, '"' | '\''))?;
-    rest.get(1..)?.split(quote).next()
+    let label = rest.get(1..)?.split(quote).next()?;
+    let start = declaration.len() - rest.len() + 1;
+    Some(start..start + label.len())
 }
 
 /// A declaration that can be read byte by byte is not UTF-16, whatever it says: .NET declares the
@@ -153,6 +168,20 @@ mod tests {
         for (bytes, expected, note) in table {
             let (text, found) = decode(bytes);
             assert_eq!((text.as_ref(), found.as_deref()), (expected, Some(note)));
+        }
+    }
+
+    #[test]
+    fn declares_utf_8_where_an_encoding_is_declared() {
+        for (text, expected) in [
+            (
+                "<?xml version='1.1' encoding = \"ISO-8859-1\" ?><é/>",
+                "<?xml version='1.1' encoding = \"UTF-8\" ?><é/>",
+            ),
+            ("<?xml version='1.0'?><é/>", "<?xml version='1.0'?><é/>"),
+            ("[\"encoding='x'\"]", "[\"encoding='x'\"]"),
+        ] {
+            assert_eq!(declaring_utf_8(text.to_owned()), expected);
         }
     }
 

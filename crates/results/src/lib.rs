@@ -97,6 +97,23 @@ pub fn parse_limited(
     Ok(report)
 }
 
+/// The file as it is read: in UTF-8, as its XML declaration then says, and without the damage of
+/// JSON strings that [`parse`] repairs. `None` if the file is that already, apart from a byte order
+/// mark.
+pub fn clean_copy(format: Format, bytes: &[u8]) -> Option<String> {
+    let (text, _) = decode(bytes);
+    let repaired = match format {
+        Format::Junit => None,
+        _ => Document::new(format, &text)
+            .ok()
+            .and_then(|document| document.with_repaired_strings()),
+    };
+    repaired.or_else(|| match text {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(encoding::declaring_utf_8(text)),
+    })
+}
+
 fn read_text(
     format: Format,
     text: &str,

@@ -17,7 +17,7 @@ pub struct UploadReceipt {
     pub queued: u64,
     /// Number of results rejected.
     pub skipped: u64,
-    /// Why, for the first 50 of them.
+    /// Why, and what was read or stored differently than it was sent; at most 50.
     #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub errors: Vec<String>,
     /// URL of the run's page.

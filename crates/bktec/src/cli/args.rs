@@ -344,9 +344,12 @@ pub struct UploadArgs {
     /// Result files, directories, globs, or - for stdin; gzip-compressed files end in .gz
     #[arg(value_name = "FILE", required = true, num_args = 1..)]
     pub files: Vec<PathBuf>,
-    /// Format of the files: json, junit, rspec-json, jest-json, playwright-json, cucumber-json,
-    /// go-jsonl, trx, nunit3, xunit2, ctest or tap [default: by extension and content]
-    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT, value_name = "FORMAT")]
+    #[arg(
+        long,
+        env = var::BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT,
+        value_name = "FORMAT",
+        help = ResultFormat::help()
+    )]
     pub format: Opt<ResultFormat>,
     /// Time limit for all uploads together [default: 5m]
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT, value_name = "DURATION")]

@@ -3,6 +3,7 @@
 //! All files are checked before any is sent. A file that fails does not keep the others from being
 //! sent.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -144,9 +145,14 @@ fn check_all(
     let mut files = Vec::new();
     let mut problems = Vec::new();
     let mut inputs: Vec<Input> = Vec::new();
+    let mut directories: Vec<(&PathBuf, Vec<PathBuf>)> = Vec::new();
     for argument in &settings.files {
         match inputs::expand(argument) {
             Ok(expanded) => {
+                if expanded.iter().all(|input| input.is_from_directory) {
+                    let paths = expanded.iter().map(|input| input.path.clone());
+                    directories.push((argument, paths.collect()));
+                }
                 for input in expanded {
                     // Overlapping arguments must not upload results twice.
                     match inputs.iter_mut().find(|known| known.path == input.path) {
@@ -158,14 +164,21 @@ fn check_all(
             Err(problem) => problems.push((argument.clone(), problem)),
         }
     }
+    let mut skipped = HashSet::new();
     for input in inputs {
         match result_file::check(&input, settings.format) {
             Ok(Some(file)) => files.push(file),
             Ok(None) => {
                 let path = input.path.display();
                 terminal.warning(&format!("{path} is in no known result format. Skipped it."));
+                skipped.insert(input.path);
             }
             Err(problem) => problems.push((input.path, problem)),
+        }
+    }
+    for (directory, paths) in directories {
+        if paths.iter().all(|path| skipped.contains(path)) {
+            problems.push((directory.clone(), FileProblem::EmptyDirectory));
         }
     }
     if problems.is_empty() {
@@ -175,7 +188,7 @@ fn check_all(
     }
 }
 
-/// Prints one line for each upload to stdout, and rejected results to stderr.
+/// Prints one line for each upload to stdout, and what the server says about its results to stderr.
 fn print_receipt(
     file: &ResultFile,
     part: &str,
@@ -188,16 +201,25 @@ fn print_receipt(
     let url = first_of([&receipt.upload_url, &receipt.run_url]).map(|url| format!(" {url}"));
     let (id, url) = (id.unwrap_or_default(), url.unwrap_or_default());
     let written = terminal.data(format!("Uploaded {name}{part}{id}{url}\n").as_bytes());
-    if let Some(first) = receipt.errors.first() {
-        let rejected = receipt.skipped.max(receipt.errors.len() as u64);
-        let more = if receipt.errors.len() > 1 {
-            ", …"
-        } else {
-            ""
-        };
-        terminal.warning(&format!(
-            "The server rejected {rejected} results of {name}{part}: {first}{more}"
-        ));
+    // What this client has said is not repeated.
+    let errors = receipt.errors.iter();
+    let mut errors = errors.filter(|error| !file.notes.contains(error));
+    let mut reasons = errors.next().cloned().unwrap_or_default();
+    if errors.next().is_some() {
+        reasons.push_str(", …");
     }
+    let rejected = receipt.skipped;
+    // The errors are not only about results that are rejected.
+    let message = match (rejected, reasons.is_empty()) {
+        (0, true) => return written,
+        (0, false) => format!("The server's note on {name}{part}"),
+        (1, _) => format!("The server rejected 1 result of {name}{part}"),
+        _ => format!("The server rejected {rejected} results of {name}{part}"),
+    };
+    terminal.warning(&if reasons.is_empty() {
+        format!("{message}.")
+    } else {
+        format!("{message}: {reasons}")
+    });
     written
 }

@@ -22,7 +22,6 @@ pub(crate) fn by_content(bytes: &[u8]) -> Option<ResultFormat> {
 }
 
 fn by_root(text: &str) -> Option<ResultFormat> {
-    use ConvertedFormat::{Ctest, Nunit3, Trx, Xunit2};
     let mut tokens = Tokens::new(text);
     let root = loop {
         match tokens.next_token().ok()? {
@@ -31,14 +30,10 @@ fn by_root(text: &str) -> Option<ResultFormat> {
             _ => {}
         }
     };
-    Some(ResultFormat::Converted(match root {
-        "testsuites" | "testsuite" => return Some(ResultFormat::Uploaded(Format::Junit)),
-        "TestRun" => Trx,
-        "test-run" => Nunit3,
-        "assemblies" | "assembly" => Xunit2,
-        "Site" => Ctest,
-        _ => return None,
-    }))
+    if matches!(root, "testsuites" | "testsuite") {
+        return Some(ResultFormat::Uploaded(Format::Junit));
+    }
+    ConvertedFormat::of_root(root).map(ResultFormat::Converted)
 }
 
 /// The arrays among the formats are those of Cucumber and of Test Engine JSON.

@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::result_file::FileProblem;
 use crate::discovery::{Pattern, walk};
+use crate::result_format::ResultFormat;
 
 /// What stdin is called on the command line.
 pub(crate) const STDIN: &str = "-";
 
 const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
-
-/// The endings of files that are taken from directories.
-const EXTENSIONS: [&str; 5] = ["xml", "json", "jsonl", "trx", "tap"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
@@ -83,7 +81,7 @@ fn is_file(kind: FileType, path: &Path) -> bool {
 
 fn has_extension(path: &Path) -> bool {
     let extension = extension_of(path);
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+    extension.is_some_and(|extension| ResultFormat::of_extension(&extension).is_some())
 }
 
 /// In lower case, and without `.gz`.

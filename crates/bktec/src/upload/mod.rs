@@ -143,14 +143,14 @@ impl<'a> Uploader<'a> {
 
     /// The receipt is that of the last part, and empty if the server's response has no details.
     pub fn upload(&self, path: &Path, format: Format) -> Result<UploadReceipt, UploadError> {
-        let parts = result_file::parts_of(path, format).map_err(UploadError::File)?;
+        let uploads = result_file::uploads_of(path, format).map_err(UploadError::File)?;
         let mut last = UploadReceipt::default();
         let source = Source {
             shown: path,
-            content: path,
+            content: uploads.content(path),
             format,
         };
-        self.upload_parts(source, &parts, Instant::now(), |_, receipt| {
+        self.upload_parts(source, &uploads.parts, Instant::now(), |_, receipt| {
             last = receipt;
         })?;
         Ok(last)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use tempfile::NamedTempFile;
-use test_engine_results::{Detail, Format, ParseError, parse_limited};
+use test_engine_results::{Detail, Format, ParseError, clean_copy, parse_limited};
 
 use super::convert::{ConversionError, convert};
 use super::detect::by_content;
@@ -110,17 +110,16 @@ pub(crate) fn check(
         },
         None => by_name(path, &bytes).ok_or(FileProblem::UnknownFormat)?,
     };
-    let mut file = match known {
+    let file = match known {
         ResultFormat::Uploaded(known) => {
             let mut file = checked(path, known, &bytes, format.is_none())?;
-            if is_stdin || is_compressed {
+            if file.content.is_none() && (is_stdin || is_compressed) {
                 file.content = Some(temporary(&bytes).map_err(FileProblem::Unreadable)?);
             }
             file
         }
         ResultFormat::Converted(known) => converted(path, known, &bytes)?,
     };
-    file.notes.dedup();
     Ok(Some(file))
 }
 
@@ -167,17 +166,18 @@ fn checked(
             None
         },
     })?;
+    let uploads = if results > MAX_RESULTS {
+        Uploads::of_large_file(format, bytes, MAX_RESULTS).map_err(FileProblem::Unreadable)?
+    } else {
+        Uploads::whole(bytes.len())
+    };
     Ok(ResultFile {
         path: path.to_owned(),
         format,
         results,
-        parts: if results > MAX_RESULTS {
-            parts::parts(format, bytes, MAX_RESULTS)
-        } else {
-            vec![Part::whole(bytes.len() as u64)]
-        },
+        parts: uploads.parts,
         notes,
-        content: None,
+        content: uploads.content,
     })
 }
 
@@ -193,18 +193,57 @@ fn converted(
     Ok(file)
 }
 
+/// How a file is sent.
+pub(crate) struct Uploads {
+    pub(crate) parts: Vec<Part>,
+    /// What the parts are parts of, if it is not the file itself.
+    content: Option<NamedTempFile>,
+}
+
+impl Uploads {
+    fn whole(length: usize) -> Self {
+        Self {
+            parts: vec![Part::whole(length as u64)],
+            content: None,
+        }
+    }
+
+    /// A file that is damaged or not in UTF-8 is split as a copy, because a part must be readable
+    /// without what is before it, such as the declaration of the encoding.
+    fn of_large_file(format: Format, bytes: &[u8], max: usize) -> io::Result<Self> {
+        let copy = clean_copy(format, bytes);
+        let text = copy.as_ref().map_or(bytes, String::as_bytes);
+        let parts = parts::parts(format, text, max);
+        if parts.len() == 1 {
+            return Ok(Self::whole(bytes.len()));
+        }
+        let content = copy.map(|copy| temporary(copy.as_bytes())).transpose()?;
+        Ok(Self { parts, content })
+    }
+
+    /// The file to send for `path`.
+    pub(crate) fn content<'p>(&'p self, path: &'p Path) -> &'p Path {
+        self.content.as_ref().map_or(path, NamedTempFile::path)
+    }
+}
+
 /// The uploads for a result file of `run`. A file that cannot be parsed stays whole, because the
 /// server's response about it is the better error; a small file is not parsed at all.
-pub(crate) fn parts_of(path: &Path, format: Format) -> io::Result<Vec<Part>> {
+pub(crate) fn uploads_of(path: &Path, format: Format) -> io::Result<Uploads> {
     let length = fs_err::metadata(path)?.len();
     if length > MAX_RESULT_BYTES || parts::surely_fits(format, length, MAX_RESULTS) {
-        return Ok(vec![Part::whole(length)]);
+        return Ok(Uploads {
+            parts: vec![Part::whole(length)],
+            content: None,
+        });
     }
     let bytes = fs_err::read(path)?;
-    Ok(match count(format, &bytes) {
-        Ok((results, _)) if results > MAX_RESULTS => parts::parts(format, &bytes, MAX_RESULTS),
-        _ => vec![Part::whole(bytes.len() as u64)],
-    })
+    match count(format, &bytes) {
+        Ok((results, _)) if results > MAX_RESULTS => {
+            Uploads::of_large_file(format, &bytes, MAX_RESULTS)
+        }
+        _ => Ok(Uploads::whole(bytes.len())),
+    }
 }
 
 /// The number of results, including invalid ones, as the server counts them; and notes.
@@ -215,15 +254,7 @@ fn count(format: Format, bytes: &[u8]) -> Result<(usize, Vec<String>), ParseErro
 
 /// The content decides between the formats that an extension may have.
 fn by_name(path: &Path, bytes: &[u8]) -> Option<ResultFormat> {
-    let extension = extension_of(path)?;
-    let default = match extension.as_str() {
-        "xml" => ResultFormat::Uploaded(Format::Junit),
-        "json" => ResultFormat::Uploaded(Format::Json),
-        "jsonl" => ResultFormat::Uploaded(Format::GoJsonl),
-        "trx" => ResultFormat::Converted(ConvertedFormat::Trx),
-        "tap" => ResultFormat::Converted(ConvertedFormat::Tap),
-        _ => return None,
-    };
+    let default = ResultFormat::of_extension(&extension_of(path)?)?;
     Some(by_content(bytes).unwrap_or(default))
 }
 
@@ -238,146 +269,4 @@ pub(super) fn uncompressed(path: &Path) -> Cow<'_, Path> {
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    fn checked(name: &str, content: &str, format: Option<Format>) -> String {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(name);
-        fs_err::write(&path, content).unwrap();
-        check_as(&path, format.map(ResultFormat::Uploaded), false)
-    }
-
-    fn check_as(path: &Path, format: Option<ResultFormat>, is_from_directory: bool) -> String {
-        let input = Input {
-            path: path.to_owned(),
-            is_from_directory,
-        };
-        match check(&input, format) {
-            Ok(Some(file)) => format!("{} of {}", file.results, file.format),
-            Ok(None) => "no results".to_owned(),
-            Err(problem) => problem.to_string(),
-        }
-    }
-
-    #[rstest]
-    #[case("a.xml", "<testsuite><testcase name='a'/></testsuite>", "1 of junit")]
-    #[case("A.JSON", r#"[{"name":"a"},{"name":"b"}]"#, "2 of json")]
-    #[case("a.json", "[]", "0 of json")]
-    #[case(
-        "a.jsonl",
-        r#"{"Action":"pass","Package":"p","Test":"T"}"#,
-        "1 of go-jsonl"
-    )]
-    #[case("results", "[]", "unknown file type; choose one with --format")]
-    #[case("a.xml", "", "not valid junit at the start: the file is empty")]
-    #[case(
-        "a.json",
-        r#"[{"name":"a"}"#,
-        "not valid json at line 1, column 13: unexpected end of file (EOF while parsing a list)"
-    )]
-    #[case("a.json", r#"{"examples":[]}"#, "0 of rspec-json")]
-    #[case("a.json", r#"{"testResults":[]}"#, "0 of jest-json")]
-    #[case("a.json", r#"{"suites":[]}"#, "0 of playwright-json")]
-    #[case("a.json", r#"[{"name":"f","elements":[]}]"#, "0 of cucumber-json")]
-    #[case(
-        "a.json",
-        r#"{"testResults":["#,
-        "not valid jest-json at line 1, column 16: unexpected end of file (EOF while parsing a \
-         list)"
-    )]
-    #[case("a.tap", "1..1\nok 1", "1 of json")]
-    #[case("a.xml", "<test-run><test-case name='a'/></test-run>", "1 of json")]
-    #[case(
-        "a.trx",
-        "<TestRun>",
-        "not valid trx at line 1: unexpected end of file inside TestRun"
-    )]
-    fn checks_a_file_by_its_extension(
-        #[case] name: &str,
-        #[case] content: &str,
-        #[case] expected: &str,
-    ) {
-        assert_eq!(checked(name, content, None), expected);
-    }
-
-    #[test]
-    fn the_chosen_format_wins() {
-        assert_eq!(
-            checked("a.xml", r#"{"examples":[]}"#, Some(Format::RspecJson)),
-            "0 of rspec-json"
-        );
-        assert_eq!(
-            checked("a.json", "{}", Some(Format::Json)),
-            "not valid json at line 1, column 1: expected an array of results, found an object"
-        );
-    }
-
-    #[test]
-    fn rejects_what_is_not_a_regular_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let missing = directory.path().join("a.xml");
-        assert_eq!(check_as(&missing, None, false), "no such file");
-        let device = check_as(Path::new("/dev/null"), None, false);
-        assert!(device.contains("not a regular file"), "{device}");
-    }
-
-    #[test]
-    fn passes_over_files_in_directories_that_are_no_results() {
-        let directory = tempfile::tempdir().unwrap();
-        let checked = |name: &str, content: &str| {
-            let path = directory.path().join(name);
-            fs_err::write(&path, content).unwrap();
-            check_as(&path, None, true)
-        };
-        assert_eq!(checked("package.json", r#"{"name":"app"}"#), "no results");
-        assert_eq!(checked("coverage.xml", "<coverage/>"), "no results");
-        let cut_off = checked("a.xml", "<testsuite>");
-        assert!(cut_off.contains("unexpected end of file"), "{cut_off}");
-        assert_eq!(
-            checked("b.xml", "<testsuite><testcase name='a'/></testsuite>"),
-            "1 of junit"
-        );
-    }
-
-    #[test]
-    fn decompresses_files() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.xml.gz");
-        let xml = b"<testsuite><testcase name='a'/></testsuite>";
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        io::Write::write_all(&mut encoder, xml).unwrap();
-        let compressed = encoder.finish().unwrap();
-        fs_err::write(&path, &compressed).unwrap();
-        let input = Input {
-            path: path.clone(),
-            is_from_directory: false,
-        };
-        let file = check(&input, None).unwrap().unwrap();
-        assert_eq!(fs_err::read(file.content()).unwrap(), xml);
-        assert_eq!(uncompressed(&path), directory.path().join("a.xml"));
-        fs_err::write(&path, &compressed[..compressed.len() - 9]).unwrap();
-        let cut_off = check_as(&path, None, false);
-        assert!(cut_off.starts_with("not valid gzip: "), "{cut_off}");
-    }
-
-    #[test]
-    fn splits_a_file_of_a_run_if_it_has_too_many_results() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.json");
-        let write = |results: usize| {
-            let results = vec![r#"{"name":"a test"}"#; results];
-            fs_err::write(&path, format!("[{}]", results.join(","))).unwrap();
-            parts_of(&path, Format::Json).unwrap().len()
-        };
-        assert_eq!(write(1), 1);
-        assert_eq!(write(5_000), 1);
-        assert_eq!(write(5_001), 2);
-        assert_eq!(write(15_001), 4);
-        fs_err::write(&path, "x".repeat(1_000_000)).unwrap();
-        let parts = parts_of(&path, Format::Json).unwrap();
-        assert_eq!(parts, [Part::whole(1_000_000)]);
-    }
-}
+mod tests;

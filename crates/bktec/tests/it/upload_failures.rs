@@ -249,6 +249,37 @@ fn warns_about_rejected_results() {
 }
 
 #[test]
+fn does_not_call_notes_of_the_server_rejected_results() {
+    let server = Server::start(|_, before| {
+        Reply::Body(
+            202,
+            match before {
+                0 => r#"{"id":"u","queued":2,"skipped":0,"errors":["tag \"x y\" was dropped"]}"#,
+                1 => r#"{"id":"u","queued":1,"skipped":1,"errors":["result 1: blank","note"]}"#,
+                _ => r#"{"id":"u","queued":1,"skipped":3}"#,
+            }
+            .to_owned(),
+        )
+    });
+    let ended = Bktec::uploading(&["a.xml", "b.xml", "c.xml"], &server.base())
+        .file("a.xml", JUNIT)
+        .file("b.xml", JUNIT)
+        .file("c.xml", JUNIT)
+        .run();
+    insta::assert_snapshot!(ended, @r#"
+    exit code: 0
+    ----- stdout -----
+    Uploaded a.xml: u
+    Uploaded b.xml: u
+    Uploaded c.xml: u
+    ----- stderr -----
+    ⚠️ The server's note on a.xml: tag "x y" was dropped
+    ⚠️ The server rejected 1 result of b.xml: result 1: blank, …
+    ⚠️ The server rejected 3 results of c.xml.
+    "#);
+}
+
+#[test]
 fn names_the_part_that_failed() {
     let server = Server::start(|_, before| match before {
         0 => Reply::Body(202, r#"{"id":"u"}"#.to_owned()),

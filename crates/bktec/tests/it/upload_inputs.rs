@@ -64,6 +64,37 @@ fn uploads_stdin_directories_and_globs() {
 }
 
 #[test]
+fn a_directory_without_results_is_an_error() {
+    let server = accepting();
+    let ended = Bktec::uploading(&["reports", "logs", "a.xml"], &server.base())
+        .directory("reports")
+        .directory("reports/web")
+        .directory("logs")
+        .file("a.xml", JUNIT)
+        .file("reports/coverage.xml", "<coverage/>")
+        .file("reports/web/package.json", r#"{"name":"app"}"#)
+        .run();
+    insta::assert_snapshot!(ended, @r"
+    exit code: 16
+    ----- stdout -----
+    ----- stderr -----
+    ⚠️ reports/coverage.xml is in no known result format. Skipped it.
+    ⚠️ reports/web/package.json is in no known result format. Skipped it.
+    ❌ failed to read the results, so nothing was uploaded:
+    logs: is a directory without result files
+    reports: is a directory without result files
+    ");
+    assert_eq!(server.requests().len(), 0);
+    // A file that is named itself is no file of the directory.
+    let ended = Bktec::uploading(&["reports", "reports/a.xml"], &server.base())
+        .directory("reports")
+        .file("reports/a.xml", JUNIT)
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
 fn uploads_compressed_and_converted_files() {
     let server = accepting();
     let ended = Bktec::uploading(&["a.xml.gz", "tests.trx", "nunit.xml"], &server.base())

@@ -5,15 +5,21 @@ use test_engine_results::Outcome;
 use super::Read;
 use super::elements::{self, Element};
 use super::result::{Converted, Failure};
+use crate::result_format::ConvertedFormat;
 
 pub(super) fn read(text: &str) -> Read {
     let mut results = Vec::new();
-    elements::read(text, &["Site"], &["Test"], |around, element| {
-        // The list of tests has the same element without a status.
-        if around.last().is_some_and(|parent| parent.name == "Testing") {
-            results.push(result_of(&element));
-        }
-    })?;
+    elements::read(
+        text,
+        ConvertedFormat::Ctest,
+        &["Test"],
+        |around, element| {
+            // The list of tests has the same element without a status.
+            if around.last().is_some_and(|parent| parent.name == "Testing") {
+                results.push(result_of(&element));
+            }
+        },
+    )?;
     Ok(results)
 }
 

@@ -4,6 +4,7 @@ use test_engine_results::MAX_XML_DEPTH;
 use test_engine_results::xml::{Token, Tokens, resolve, with_line_feeds};
 
 use super::Problem;
+use crate::result_format::ConvertedFormat;
 
 #[derive(Debug, Default)]
 pub(super) struct Element {
@@ -49,10 +50,11 @@ impl Element {
 /// text.
 pub(super) fn read(
     text: &str,
-    roots: &[&str],
+    format: ConvertedFormat,
     records: &[&str],
     mut on_record: impl FnMut(&[Element], Element),
 ) -> Result<(), Problem> {
+    let roots = format.roots();
     let mut tokens = Tokens::new(text);
     // Around a record, then a record and the open elements in it.
     let mut open: Vec<Element> = Vec::new();

@@ -5,17 +5,23 @@ use test_engine_results::Outcome;
 use super::Read;
 use super::elements::{self, Element};
 use super::result::{Converted, Failure, without_prefix};
+use crate::result_format::ConvertedFormat;
 
 pub(super) fn read(text: &str) -> Read {
     let mut results = Vec::new();
     let records = ["test-case", "failure"];
-    elements::read(text, &["test-run"], &records, |around, element| {
-        if element.name == "test-case" {
-            results.push(result_of(&element));
-        } else if let Some(suite) = around.last() {
-            results.extend(suite_failure(suite, &element));
-        }
-    })?;
+    elements::read(
+        text,
+        ConvertedFormat::Nunit3,
+        &records,
+        |around, element| {
+            if element.name == "test-case" {
+                results.push(result_of(&element));
+            } else if let Some(suite) = around.last() {
+                results.extend(suite_failure(suite, &element));
+            }
+        },
+    )?;
     Ok(results)
 }
 

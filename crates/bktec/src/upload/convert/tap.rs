@@ -39,61 +39,114 @@ enum Directive {
     Todo,
 }
 
+/// The YAML block of a result. It directly follows the result and is indented more; `---` anywhere
+/// else is output.
+struct Block<'t> {
+    indent: usize,
+    lines: Vec<&'t str>,
+}
+
 pub(super) fn read(text: &str) -> Read {
-    let mut levels = vec![Level::default()];
-    let mut diagnostics: Option<Vec<&str>> = None;
-    let mut is_tap = false;
+    let mut reader = Reader::default();
     for line in text.lines() {
-        let line = line.trim_end();
+        reader.read_line(line.trim_end());
+    }
+    reader.finish()
+}
+
+struct Reader<'t> {
+    levels: Vec<Level>,
+    block: Option<Block<'t>>,
+    /// The indentation of the line before, if it is a result.
+    after_result: Option<usize>,
+    is_tap: bool,
+    has_bailed_out: bool,
+}
+
+impl Default for Reader<'_> {
+    fn default() -> Self {
+        Self {
+            levels: vec![Level::default()],
+            block: None,
+            after_result: None,
+            is_tap: false,
+            has_bailed_out: false,
+        }
+    }
+}
+
+impl<'t> Reader<'t> {
+    fn read_line(&mut self, line: &'t str) {
         let content = line.trim_start();
         let indent = line.len() - content.len();
-        if let Some(lines) = &mut diagnostics {
-            if content == "..." {
-                explain(&mut levels, &std::mem::take(lines));
-                diagnostics = None;
-            } else {
-                lines.push(content);
+        if let Some(block) = &mut self.block {
+            // A block that is cut off ends with its indentation.
+            let belongs_to_it = content.is_empty() || indent >= block.indent;
+            if belongs_to_it && (content, indent) != ("...", block.indent) {
+                block.lines.push(content);
+                return;
             }
-        } else if content == "---" {
-            diagnostics = Some(Vec::new());
+            self.end_block();
+            if belongs_to_it {
+                return;
+            }
+        }
+        let after_result = self.after_result.take();
+        if content == "---" && after_result.is_some_and(|result| indent > result) {
+            let lines = Vec::new();
+            self.block = Some(Block { indent, lines });
         } else if let Some(reason) = content.strip_prefix("Bail out!") {
-            is_tap = true;
+            self.is_tap = true;
+            self.has_bailed_out = true;
             let message = format!("Bail out!{reason}");
-            close(&mut levels, 0);
+            close(&mut self.levels, 0);
             let bail_out = Converted::failed_outside_tests("", "Bail out!", message);
-            if let Some(level) = levels.last_mut() {
+            if let Some(level) = self.levels.last_mut() {
                 level.results.push(bail_out);
             }
         } else if content.starts_with("TAP version ") {
-            is_tap = true;
+            self.is_tap = true;
         } else if let Some(plan) = plan_of(content) {
-            is_tap = true;
-            enter(&mut levels, indent);
-            close(&mut levels, indent);
-            if let Some(level) = levels.last_mut() {
+            self.is_tap = true;
+            enter(&mut self.levels, indent);
+            close(&mut self.levels, indent);
+            if let Some(level) = self.levels.last_mut() {
                 level.planned = Some(plan);
             }
         } else if let Some(point) = Point::parse(content) {
-            is_tap = true;
-            enter(&mut levels, indent);
-            add(&mut levels, indent, point);
+            self.is_tap = true;
+            enter(&mut self.levels, indent);
+            add(&mut self.levels, indent, point);
+            self.after_result = Some(indent);
         } else if content == "}" {
-            close(&mut levels, indent);
+            close(&mut self.levels, indent);
         }
     }
-    if let Some(lines) = diagnostics {
-        explain(&mut levels, &lines);
+
+    fn end_block(&mut self) {
+        if let Some(block) = self.block.take() {
+            explain(&mut self.levels, &block.lines);
+        }
     }
-    close(&mut levels, 0);
-    if !is_tap {
-        return Err(Problem::at_start("no plan and no result found"));
+
+    fn finish(mut self) -> Read {
+        self.end_block();
+        close(&mut self.levels, 0);
+        if !self.is_tap {
+            return Err(Problem::at_start("no plan and no result found"));
+        }
+        let Some(mut top) = self.levels.pop() else {
+            return Ok(Vec::new());
+        };
+        if top.planned.is_none() && !self.has_bailed_out {
+            let message = "there is no plan (1..N), so tests may be missing".to_owned();
+            let missing = Converted::failed_outside_tests("", "plan", message);
+            top.results.push(missing);
+        }
+        let missing = missing(&top);
+        top.results.extend(missing);
+        Ok(top.results)
     }
-    let Some(top) = levels.pop() else {
-        return Ok(Vec::new());
-    };
-    let missing = missing(&top);
-    let results = top.results.into_iter();
-    Ok(results.chain(missing).collect())
 }
 
 /// `1..N`

@@ -157,6 +157,67 @@ fn converts_tap() {
     ");
 }
 
+/// As `bats --tap` and `node --test --test-reporter=tap` print them.
+#[test]
+fn converts_tap_of_bats_and_node() {
+    let bats = r#"1..3
+ok 1 adds
+not ok 2 fails
+# (in test file a.bats, line 2)
+#   `@test "fails" { echo hello; echo ---; [ 1 -eq 2 ]; }' failed
+# hello
+# ---
+ok 3 skips # skip later
+"#;
+    insta::assert_snapshot!(converted(ConvertedFormat::Tap, bats), @r"
+     | adds | passed |  |  |
+     | fails | failed |  |  |
+     | skips | skipped |  |  |
+    ");
+    let node = r"TAP version 13
+# ---
+# Subtest: cart
+    # Subtest: adds
+    ok 1 - adds
+      ---
+      duration_ms: 1.232265
+      ...
+    # Subtest: fails
+    not ok 2 - fails
+      ---
+      duration_ms: 5.876711
+      error: '1 == 2'
+      stack: |-
+        TestContext.<anonymous> (file:///tmp/a.test.mjs:2:69)
+      ...
+    # Subtest: later
+    ok 3 - later # SKIP
+      ---
+      duration_ms: 0.320113
+      ...
+    1..3
+not ok 1 - cart
+  ---
+  duration_ms: 14.648294
+  type: 'suite'
+  error: '1 subtest failed'
+  ...
+# Subtest: top
+ok 2 - top
+  ---
+  duration_ms: 7.364418
+  ...
+1..2
+# tests 4
+";
+    insta::assert_snapshot!(converted(ConvertedFormat::Tap, node), @r"
+    cart | adds | passed | 1232 |  |
+    cart | fails | failed | 5877 | 1 == 2 |
+    cart | later | skipped | 320 |  |
+     | top | passed | 7364 |  |
+    ");
+}
+
 #[test]
 fn missing_tap_tests_are_failures() {
     for (text, reason) in [
@@ -170,6 +231,14 @@ fn missing_tap_tests_are_failures() {
             "    1..2\n    ok 1\nok 1 - group\n1..1\n",
             "planned 2 tests, found 1",
         ),
+        (
+            "TAP version 13\nok 1\nok 2\n",
+            "there is no plan (1..N), so tests may be missing",
+        ),
+        (
+            "ok 1\n    1..1\n    ok 1\n",
+            "there is no plan (1..N), so tests may be missing",
+        ),
     ] {
         let results = converted(ConvertedFormat::Tap, text);
         assert!(
@@ -179,6 +248,45 @@ fn missing_tap_tests_are_failures() {
     }
     let skipped = converted(ConvertedFormat::Tap, "1..0 # SKIP no database\n");
     assert_eq!(skipped, "");
+    // A bail-out explains why there is no plan.
+    let aborted = converted(ConvertedFormat::Tap, "ok 1\nBail out!\n");
+    assert_eq!(aborted.lines().count(), 2, "{aborted}");
+}
+
+#[test]
+fn only_an_indented_block_directly_after_a_tap_result_is_yaml() {
+    for (text, expected) in [
+        // Output of a test, such as a front matter or a diff.
+        (
+            "ok 1 - a\n---\nnot ok 2 - b\n1..2\n",
+            ["a passed", "b failed"],
+        ),
+        (
+            "---\nok 1 - a\n---\nnot ok 2 - b\n1..2\n",
+            ["a passed", "b failed"],
+        ),
+        (
+            "ok 1 - a\n# log\n  ---\nnot ok 2 - b\n1..2\n",
+            ["a passed", "b failed"],
+        ),
+        // Cut off.
+        (
+            "ok 1 - a\n  ---\n  duration_ms: 1\nnot ok 2 - b\n1..2\n",
+            ["a passed", "b failed"],
+        ),
+        // A document inside the block.
+        (
+            "ok 1 - a\n  ---\n  output: |\n    ---\n    ok 7 - x\n    ...\n\n  ...\n\
+             ok 2 - b\n1..2\n",
+            ["a passed", "b passed"],
+        ),
+    ] {
+        let (json, _) = convert(ConvertedFormat::Tap, text.as_bytes()).unwrap();
+        let report = parse(Format::Json, &json).unwrap();
+        let found = report.results.iter();
+        let found = found.map(|result| format!("{} {}", result.name, result.outcome.name()));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{text}");
+    }
 }
 
 #[test]

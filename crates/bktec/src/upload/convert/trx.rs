@@ -7,6 +7,7 @@ use test_engine_results::Outcome;
 use super::Read;
 use super::elements::{self, Element};
 use super::result::{Converted, Failure, dotnet_seconds, without_prefix};
+use crate::result_format::ConvertedFormat;
 
 /// A result, and the id of its definition, which follows in the file.
 struct Unnamed {
@@ -19,7 +20,7 @@ pub(super) fn read(text: &str) -> Read {
     let mut classes: HashMap<String, String> = HashMap::new();
     let mut errors = Vec::new();
     let records = ["UnitTestResult", "UnitTest", "RunInfo"];
-    elements::read(text, &["TestRun"], &records, |_, element| {
+    elements::read(text, ConvertedFormat::Trx, &records, |_, element| {
         match element.name.as_str() {
             "UnitTestResult" => add_result(&element, &mut unnamed),
             "UnitTest" => {

@@ -5,19 +5,25 @@ use test_engine_results::Outcome;
 use super::Read;
 use super::elements::{self, Element};
 use super::result::{Converted, Failure, without_prefix};
+use crate::result_format::ConvertedFormat;
 
 pub(super) fn read(text: &str) -> Read {
     let mut results = Vec::new();
-    let roots = ["assemblies", "assembly"];
-    elements::read(text, &roots, &["test", "error"], |around, element| {
-        if element.name == "test" {
-            results.push(result_of(&element));
-        } else {
-            let assembly = around.iter().find(|element| element.name == "assembly");
-            let assembly = assembly.map(|assembly| assembly.get("name"));
-            results.push(error_of(&assembly.unwrap_or_default(), &element));
-        }
-    })?;
+    let records = ["test", "error"];
+    elements::read(
+        text,
+        ConvertedFormat::Xunit2,
+        &records,
+        |around, element| {
+            if element.name == "test" {
+                results.push(result_of(&element));
+            } else {
+                let assembly = around.iter().find(|element| element.name == "assembly");
+                let assembly = assembly.map(|assembly| assembly.get("name"));
+                results.push(error_of(&assembly.unwrap_or_default(), &element));
+            }
+        },
+    )?;
     Ok(results)
 }
 

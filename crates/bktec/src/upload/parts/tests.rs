@@ -60,6 +60,16 @@ fn check(format: Format, file: &[u8], max: usize) -> usize {
     parts.len()
 }
 
+#[test]
+fn parts_of_node_tests_keep_their_scopes() {
+    let cases = "<testcase name=\"works\" classname=\"test\"/>".repeat(3);
+    let file = format!(
+        "<testsuites><testsuite name=\"cart\" disabled=\"0\" tests=\"6\"><testsuite name=\"adds\" \
+         disabled=\"0\">{cases}</testsuite>{cases}</testsuite></testsuites>"
+    );
+    assert_eq!(check(Format::Junit, file.as_bytes(), 2), 3);
+}
+
 #[rstest]
 #[case(Format::Json, "pytest/collector.json")]
 #[case(Format::Json, "pytest/collector-does-not-load.json")]
