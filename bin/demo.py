@@ -186,7 +186,8 @@ class Server:
         # No proxy for a server on this machine.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self.url = self._wait_until_ready()
-        self.suite_token = self._command("suite", "create", f"{ORGANIZATION}/{SUITE}")["suite_token"]
+        suite = self._command("suite", "create", f"{ORGANIZATION}/{SUITE}")
+        self.suite_token = suite["suite_token"]
         self.token = self._command("token", "create", "--organization", ORGANIZATION)["token"]
         self.suite_url = f"{self.url}/v2/analytics/organizations/{ORGANIZATION}/suites/{SUITE}"
 
@@ -224,7 +225,8 @@ class Server:
             with self.opener.open(request, timeout=30) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
-            raise Failure(f"{method} {path} failed with {error.code}: {error.read().decode()}") from error
+            details = f"{error.code}: {error.read().decode()}"
+            raise Failure(f"{method} {path} failed with {details}") from error
         except (OSError, ValueError) as error:
             raise Failure(f"{method} {path} failed: {error}") from error
 
@@ -259,7 +261,10 @@ class Node:
         self.seconds = None
         self.process = processes.start(
             self.name,
-            [program, "run", "--test-runner", "pytest", "--test-engine-retry-count", "1", "--upload-results"],
+            [
+                program, "run", "--test-runner", "pytest", "--test-engine-retry-count", "1",
+                "--upload-results",
+            ],
             self.log, self.environment, project,
         )
 
@@ -299,17 +304,23 @@ def run_build(number, processes, program, server, python, data, expected):
             thread.join(timeout=0.2)
     for node in nodes:
         if node.seconds is None:
-            raise Failure(f"{node.name} did not finish within {NODE_LIMIT} s; the end of {node.log}:\n{tail(node.log)}")
+            raise Failure(
+                f"{node.name} did not finish within {NODE_LIMIT} s; the end of {node.log}:\n"
+                f"{tail(node.log)}"
+            )
     check_build(number, nodes, expected)
     for node in nodes:
         files = len(node_files(node))
         bar = "#" * round(node.seconds * 2)
-        say(f"  node {node.index}   {files} files   {node.seconds:5.1f} s   exit {node.process.returncode}   {bar}")
+        say(
+            f"  node {node.index}   {files} files   {node.seconds:5.1f} s   "
+            f"exit {node.process.returncode}   {bar}"
+        )
     return nodes
 
 
 def verify(program, nodes):
-    """Verifies that every test of a build ran, as the last step of a pipeline does, and prints it."""
+    """Verifies that every test of a build ran, as a pipeline's last step does, and prints it."""
     verification = subprocess.run(
         [str(program), "verify"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -323,7 +334,8 @@ def verify(program, nodes):
 
 def node_files(node):
     """The test files of a node's share, from the command line that it printed."""
-    command = next((line for line in node.output().splitlines() if "pytest " in line and "--junit-xml" in line), "")
+    lines = node.output().splitlines()
+    command = next((line for line in lines if "pytest " in line and "--junit-xml" in line), "")
     return sorted(set(re.findall(r"tests/test_\w+\.py", command)))
 
 
@@ -335,7 +347,9 @@ def check_build(number, nodes, expected):
 
     given = sorted(file for node in nodes for file in node_files(node))
     if given != sorted({test["file"] for test in expected}):
-        raise failed(f"the nodes together got {len(given)} files, not every file exactly once: {given}")
+        raise failed(
+            f"the nodes together got {len(given)} files, not every file exactly once: {given}"
+        )
     broken = only(expected, "failed")
     for node in nodes:
         holds_broken = number == 1 and broken["file"] in node_files(node)
@@ -361,7 +375,8 @@ def compare(builds, expected):
     say()
     say("Seconds per node          build 1   build 2")
     for index in range(NODES):
-        say(f"  node {index}                {builds[0][index].seconds:7.1f}   {builds[1][index].seconds:7.1f}")
+        first, second = (nodes[index].seconds for nodes in builds)
+        say(f"  node {index}                {first:7.1f}   {second:7.1f}")
     slowest = [max(node.seconds for node in nodes) for nodes in builds]
     mean = [sum(node.seconds for node in nodes) / NODES for nodes in builds]
     say(f"  slowest               {slowest[0]:7.1f}   {slowest[1]:7.1f}")
@@ -380,7 +395,9 @@ def compare(builds, expected):
             f"{limit:.1f} s (mean + 10 % + the longest file, {longest:.1f} s)"
         )
     if slowest[1] > allowed[1]:
-        raise Failure("the second build is not balanced, although the server has timings of the first")
+        raise Failure(
+            "the second build is not balanced, although the server has timings of the first"
+        )
 
 
 def run_demo(data, keep, processes):
@@ -388,12 +405,19 @@ def run_demo(data, keep, processes):
     started = time.monotonic()
     python = install_pytest(data)
     expected = json.loads((PROJECT / "expected.json").read_text(encoding="utf-8"))["tests"]
-    shutil.copytree(PROJECT, data / "project", ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+    caches = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+    shutil.copytree(PROJECT, data / "project", ignore=caches)
     server = Server(processes, test_engine, data)
-    say(f"The server listens on {server.url}, with an empty data directory and a new suite '{SUITE}'")
+    say(
+        f"The server listens on {server.url}, with an empty data directory and a new suite "
+        f"'{SUITE}'"
+    )
     broken, flaky = only(expected, "failed"), only(expected, "flaky")
     files = {test["file"] for test in expected}
-    say(f"The project has {len(files)} test files with {len(expected)} tests; one is flaky, one is broken")
+    say(
+        f"The project has {len(files)} test files with {len(expected)} tests; one is flaky, one is "
+        "broken"
+    )
 
     builds = []
     say()
@@ -433,7 +457,8 @@ def run_demo(data, keep, processes):
     say(f"  {data}/build-2/node-0.log   the output of bktec on a node (also build-1 and node-1)")
     say(f"  {server.log}   the log of the server, one line per request")
     if keep:
-        say(f"  {server.url}/organizations/{ORGANIZATION}/analytics/suites/{SUITE}   the suite's pages")
+        suite = f"{server.url}/organizations/{ORGANIZATION}/analytics/suites/{SUITE}"
+        say(f"  {suite}   the suite's pages")
         say(f"  {server.token}   an access token to sign in with")
         say("The server keeps running. Ctrl-C stops it.")
         try:
@@ -443,14 +468,20 @@ def run_demo(data, keep, processes):
             # The expected end.
             return
         raise Failure(f"the server exited on its own; the end of {server.log}:\n{tail(server.log)}")
-    say("  bin/demo --keep   runs this again and leaves the server running, so that you can look at its pages")
+    say(
+        "  bin/demo --keep   runs this again and leaves the server running, so that you can look "
+        "at its pages"
+    )
 
 
 def main():
     options = argparse.ArgumentParser(
-        prog="bin/demo", description="Runs the whole product on a sample project; see the first lines of bin/demo."
+        prog="bin/demo",
+        description="Runs the whole product on a sample project; see the first lines of bin/demo.",
     )
-    options.add_argument("--keep", action="store_true", help="leave the server running at the end, until Ctrl-C")
+    options.add_argument(
+        "--keep", action="store_true", help="leave the server running at the end, until Ctrl-C"
+    )
     keep = options.parse_args().keep
 
     def stop(number, _frame):

@@ -260,32 +260,6 @@ async fn lock(session: &mut Session, report: &NewJobReport) -> Result<Row> {
         .map_err(|error| error.or_gone("the suite"))
 }
 
-/// Deletes at most `limit` accountings with their reports; returns how many.
-pub(crate) async fn delete_expired(
-    session: &mut Session,
-    now: Timestamp,
-    limit: u32,
-) -> Result<u64> {
-    let expired = session
-        .rows(
-            "SELECT suite_id, identifier FROM accountings WHERE expires_at <= $1 \
-             ORDER BY expires_at LIMIT $2",
-            values![now, i64::from(limit)],
-        )
-        .await?;
-    let mut deleted = 0;
-    for row in expired {
-        deleted += session
-            .execute(
-                "DELETE FROM accountings \
-                 WHERE suite_id = $1 AND identifier = $2 AND expires_at <= $3",
-                values![row.integer("suite_id")?, row.text("identifier")?, now],
-            )
-            .await?;
-    }
-    Ok(deleted)
-}
-
 fn check_limit(what: &'static str, size: u64, limit: u64) -> Result<()> {
     if size > limit {
         return Err(StoreError::TooLarge { what, size, limit });

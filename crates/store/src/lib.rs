@@ -14,6 +14,7 @@ mod deletion;
 mod error;
 mod executed;
 mod execution_tags;
+mod expired;
 mod filters;
 mod history;
 mod identity;

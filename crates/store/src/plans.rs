@@ -1,7 +1,7 @@
 //! Plans and the reports of their nodes. The first plan stored for an identifier wins.
 
-use crate::accounting;
 use crate::error::StoreError;
+use crate::expired::delete_expired;
 use crate::records::{
     Listed, NewPlan, NodeReport, Page, PlanOrigin, PlanSummary, StoredPlan, SuiteId, Timestamp,
 };
@@ -223,22 +223,9 @@ impl Store {
     /// how many. Small steps let uploads proceed in between.
     pub async fn delete_expired_plans(&self, now: Timestamp, limit: u32) -> Result<u64> {
         let mut session = self.write().await?;
-        let expired = session
-            .rows(
-                "SELECT suite_id, identifier FROM plans WHERE expires_at <= $1 \
-                 ORDER BY expires_at LIMIT $2",
-                values![now, i64::from(limit)],
-            )
-            .await?;
-        let mut deleted = accounting::delete_expired(&mut session, now, limit).await?;
-        for row in expired {
-            deleted += session
-                .execute(
-                    "DELETE FROM plans \
-                     WHERE suite_id = $1 AND identifier = $2 AND expires_at <= $3",
-                    values![row.integer("suite_id")?, row.text("identifier")?, now],
-                )
-                .await?;
+        let mut deleted = 0;
+        for table in ["plans", "accountings"] {
+            deleted += delete_expired(&mut session, table, now, limit).await?;
         }
         session.commit().await?;
         Ok(deleted)

@@ -58,18 +58,29 @@ impl Attempt {
     /// outside the tests.
     #[track_caller]
     pub(crate) fn assert_with_policy(&self, code: i32, policy: &StopPolicy, expected: &[&str]) {
-        let shortfalls = self.parsed.shortfalls.iter().map(|shortfall| {
-            let path = shortfall.path.as_deref().unwrap_or("-");
-            format!("{path} | {}", shortfall.reason)
-        });
-        let errors = self.parsed.errors_outside_tests.iter().cloned();
-        let seen: Vec<String> = shortfalls.chain(errors).collect();
+        let seen = self.evidence();
         let details = || format!("{seen:#?}\n{:#?}\n{}", self.parsed, self.log);
         assert_eq!(seen.len(), expected.len(), "{}", details());
         for (seen, expected) in seen.iter().zip(expected) {
             assert!(seen.starts_with(expected), "{expected}: {}", details());
         }
         assert_eq!((self.code, &self.policy), (code, policy), "{}", details());
+    }
+
+    /// Like [`Self::assert_with_policy`], with complete texts.
+    #[track_caller]
+    pub(crate) fn assert_exactly(&self, code: i32, policy: &StopPolicy, expected: &[&str]) {
+        assert_eq!(self.evidence(), expected, "{}", self.log);
+        assert_eq!((self.code, &self.policy), (code, policy), "{}", self.log);
+    }
+
+    fn evidence(&self) -> Vec<String> {
+        let shortfalls = self.parsed.shortfalls.iter().map(|shortfall| {
+            let path = shortfall.path.as_deref().unwrap_or("-");
+            format!("{path} | {}", shortfall.reason)
+        });
+        let errors = self.parsed.errors_outside_tests.iter().cloned();
+        shortfalls.chain(errors).collect()
     }
 
     /// The names of the tests with a result.

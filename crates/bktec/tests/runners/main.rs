@@ -24,6 +24,7 @@ mod proof;
 mod pytest;
 mod pytest_evidence;
 mod pytest_proof;
+mod pytest_samples;
 mod retry_proof;
 mod rspec;
 mod signals;

@@ -1,29 +1,17 @@
 //! What one attempt of the real pytest proves about tests that did not run, with our plugin loaded
 //! and without it.
 
-use std::process::Command;
-
-use bktec::internals::{ParsedResults, RunnerSettings, StopPolicy};
+use bktec::internals::{RunnerSettings, StopPolicy};
 use rstest::rstest;
 use test_engine_wire::Case;
 
+use crate::attempt::Attempt;
 use crate::project::{Project, selector, settings};
+use crate::pytest_samples::{COLLECTOR, COMMAND, JUNIT, SHOULDFAIL, STEPWISE, XDIST};
 use crate::tools;
-
-const JUNIT: &str = ".tools/pytest/bin/pytest";
-const COLLECTOR: &str = ".tools/pytest-collector/bin/pytest";
-const XDIST: &str = ".tools/pytest-xdist/bin/pytest";
 
 const FAILS_THEN_PASSES: &str = "def test_a():\n    assert 0\n\ndef test_b():\n    pass\n";
 const PASSES: &str = "def test_a():\n    pass\n";
-
-/// An attempt with the fail-fast settings overridden.
-struct Attempt {
-    code: i32,
-    policy: StopPolicy,
-    parsed: ParsedResults,
-    log: String,
-}
 
 fn project(tool: &str, files: &[(&str, &str)]) -> Project {
     Project::new(files).tool("pytest", &tools::installed(tool))
@@ -33,54 +21,12 @@ fn attempt(project: &Project, settings: RunnerSettings) -> Attempt {
     let runner = project.runner("pytest", settings);
     let files = runner.discover(&mut |_| ()).unwrap();
     let cases: Vec<Case> = files.iter().map(|file| selector(file)).collect();
-    runner.prepare_attempt();
-    let command = runner.command(&cases).unwrap();
-    let (command, policy) = runner.override_fail_fast(command);
-    let execution_env = runner.execution_env();
-    #[expect(clippy::disallowed_methods, reason = "a test runs a single attempt")]
-    let status = Command::new(&command.program)
-        .args(&command.arguments)
-        .current_dir(&execution_env.directory)
-        .envs(execution_env.environment.iter().cloned())
-        .status()
-        .unwrap();
-    let code = status.code().unwrap();
-    let result = execution_env.directory.join(runner.result_path().unwrap());
-    let log = format!("{command}\n{}", project.log());
-    let bytes = fs_err::read(result).unwrap_or_else(|error| panic!("{error}\n{log}"));
-    let mut parsed = runner.read(&bytes, &cases).unwrap();
-    runner.add_evidence(&mut parsed, code);
-    Attempt {
-        code,
-        policy,
-        parsed,
-        log,
-    }
-}
-
-impl Attempt {
-    /// `path | reason` of each shortfall, then each error outside the tests.
-    #[track_caller]
-    fn assert(&self, code: i32, policy: &StopPolicy, expected: &[&str]) {
-        let shortfalls = self.parsed.shortfalls.iter().map(|shortfall| {
-            format!(
-                "{} | {}",
-                shortfall.path.as_deref().unwrap_or("-"),
-                shortfall.reason
-            )
-        });
-        let errors = self.parsed.errors_outside_tests.iter().cloned();
-        let seen: Vec<String> = shortfalls.chain(errors).collect();
-        assert_eq!(seen, expected, "{}", self.log);
-        assert_eq!((self.code, &self.policy), (code, policy), "{}", self.log);
-    }
+    Attempt::of(project, &*runner, &cases)
 }
 
 fn run(tool: &str, command: &str, files: &[(&str, &str)]) -> Attempt {
     attempt(&project(tool, files), settings(command, "out.xml"))
 }
-
-const COMMAND: &str = "pytest {{testExamples}} --junit-xml={{resultPath}}";
 
 #[rstest]
 #[case(COMMAND, &[("pytest.ini", "[pytest]\naddopts = -x\n")])]
@@ -97,7 +43,7 @@ fn fail_fast_settings_are_overridden(#[case] command: &str, #[case] files: &[(&s
     let mut all = vec![("test_a.py", FAILS_THEN_PASSES)];
     all.extend_from_slice(files);
     let attempt = run(JUNIT, command, &all);
-    attempt.assert(1, &StopPolicy::Overridden, &[]);
+    attempt.assert_exactly(1, &StopPolicy::Overridden, &[]);
     assert_eq!(attempt.parsed.tests.len(), 2);
 }
 
@@ -112,7 +58,7 @@ fn a_requested_stop_is_a_shortfall(#[case] command: &str, #[case] option: &str) 
     let requested = StopPolicy::Requested {
         option: option.to_owned(),
     };
-    attempt.assert(
+    attempt.assert_exactly(
         1,
         &requested,
         &["test_a.py | 1 collected test has no result; pytest stopped: stopping after 1 failures"],
@@ -126,20 +72,9 @@ fn a_script_gets_neither_plugin_nor_override() {
     let files = [("test_a.py", FAILS_THEN_PASSES), ("run.sh", script)];
     let command = "sh run.sh {{testExamples}} --junit-xml={{resultPath}}";
     let attempt = run(JUNIT, command, &files);
-    attempt.assert(1, &StopPolicy::Possible, &[]);
+    attempt.assert_exactly(1, &StopPolicy::Possible, &[]);
     assert_eq!(attempt.parsed.tests.len(), 1);
 }
-
-const STEPWISE: &str = "[pytest]\naddopts = --stepwise\n";
-const SHOULDFAIL: &str = "
-def pytest_sessionstart(session):
-    global current
-    current = session
-
-def pytest_runtest_logreport(report):
-    if report.failed:
-        current.shouldfail = 'enough'
-";
 
 #[rstest]
 #[case(
@@ -156,7 +91,7 @@ fn what_cannot_be_overridden_is_a_shortfall(
     let attempt = attempt(&project, RunnerSettings::default());
     let reason = format!("test_a.py | 1 collected test has no result{stopped}");
     let code = attempt.code;
-    attempt.assert(code, &StopPolicy::Overridden, &[&reason]);
+    attempt.assert_exactly(code, &StopPolicy::Overridden, &[&reason]);
 }
 
 #[rstest]
@@ -174,7 +109,7 @@ fn pytest_exit_with_code_0_is_a_shortfall(#[case] tool: &str) {
         ),
     ];
     let project = project(tool, &files);
-    attempt(&project, RunnerSettings::default()).assert(
+    attempt(&project, RunnerSettings::default()).assert_exactly(
         0,
         &StopPolicy::Overridden,
         &[
@@ -197,7 +132,7 @@ fn pytest_exit_while_collecting_is_a_shortfall(#[case] hook: &str, #[case] expec
     let conftest = format!("import pytest\ndef {hook}(): pytest.exit('bye', returncode=0)\n");
     let files = [("test_a.py", PASSES), ("conftest.py", &conftest)];
     let attempt = run(JUNIT, COMMAND, &files);
-    attempt.assert(0, &StopPolicy::Overridden, &[expected]);
+    attempt.assert_exactly(0, &StopPolicy::Overridden, &[expected]);
 }
 
 #[test]
@@ -210,10 +145,10 @@ def test_c(): assert False
     let command = "pytest -n1 --max-worker-restart=0 {{testExamples}} --junit-xml={{resultPath}}";
     let attempt = run(XDIST, command, &[("test_a.py", crashes)]);
     let expected = ["test_a.py | 2 collected tests have no result"];
-    attempt.assert(1, &StopPolicy::Overridden, &expected);
+    attempt.assert_exactly(1, &StopPolicy::Overridden, &expected);
     let command = "pytest -n1 {{testExamples}} --junit-xml={{resultPath}}";
     let attempt = run(XDIST, command, &[("test_a.py", crashes)]);
-    attempt.assert(1, &StopPolicy::Overridden, &[]);
+    attempt.assert_exactly(1, &StopPolicy::Overridden, &[]);
     assert_eq!(attempt.parsed.tests.len(), 3);
 }
 
@@ -241,7 +176,7 @@ fn a_teardown_error_is_no_failure_of_a_test(#[case] tool: &str) {
     let expected = "test_a.py | the teardown after test_a.py::test_last failed: RuntimeError: \
                     database dirty";
     let attempt = attempt(&project, RunnerSettings::default());
-    attempt.assert(1, &StopPolicy::Overridden, &[expected]);
+    attempt.assert_exactly(1, &StopPolicy::Overridden, &[expected]);
 }
 
 /// JUnit XML alone shows a teardown error.
@@ -251,7 +186,7 @@ fn a_teardown_error_is_found_without_the_plugin() {
     let command = "sh -c 'pytest \"$@\"' - {{testExamples}} --junit-xml={{resultPath}}";
     let expected = "test_a.py | the teardown after test_a.py::test_last failed: RuntimeError: \
                     database dirty";
-    run(JUNIT, command, &files).assert(1, &StopPolicy::Possible, &[expected]);
+    run(JUNIT, command, &files).assert_exactly(1, &StopPolicy::Possible, &[expected]);
 }
 
 const COVERAGE_LIMIT: &str = "
@@ -284,7 +219,7 @@ fn failures_beyond_the_tests_are_errors(
     let files = [("test_a.py", tests), ("conftest.py", conftest)];
     let project = project(tool, &files);
     let attempt = attempt(&project, RunnerSettings::default());
-    attempt.assert(1, &StopPolicy::Overridden, &[error]);
+    attempt.assert_exactly(1, &StopPolicy::Overridden, &[error]);
 }
 
 /// The plugin must not add to healthy runs, whatever their options are.
@@ -324,7 +259,7 @@ class TestU(unittest.TestCase):
     ];
     let command = format!("pytest {options} {{{{testExamples}}}} --junit-xml={{{{resultPath}}}}");
     let attempt = run(tool, &command, &files);
-    attempt.assert(0, &StopPolicy::Overridden, &[]);
+    attempt.assert_exactly(0, &StopPolicy::Overridden, &[]);
     let skipped = attempt
         .parsed
         .tests

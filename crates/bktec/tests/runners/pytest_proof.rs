@@ -6,12 +6,8 @@ use rstest::rstest;
 use test_engine_wire::Case;
 
 use crate::project::{FinishedRun, Project, selector, settings};
+use crate::pytest_samples::{COLLECTOR, COMMAND, JUNIT, SHOULDFAIL, STEPWISE, XDIST};
 use crate::tools;
-
-const JUNIT: &str = ".tools/pytest/bin/pytest";
-const COLLECTOR: &str = ".tools/pytest-collector/bin/pytest";
-const XDIST: &str = ".tools/pytest-xdist/bin/pytest";
-const COMMAND: &str = "pytest {{testExamples}} --junit-xml={{resultPath}}";
 
 /// Fails in the first attempt only.
 const FAILS_ONCE: &str = "import os
@@ -42,17 +38,6 @@ fn assert_code(ran: &FinishedRun, code: i32, project: &Project) {
     let details = || format!("{:#?}\n{:#?}\n{}", ran.events, ran.outcome, project.log());
     assert_eq!(ran.outcome.exit_code, code, "{}", details());
 }
-
-const STEPWISE: &str = "[pytest]\naddopts = --stepwise\n";
-const SHOULDFAIL: &str = "
-def pytest_sessionstart(session):
-    global current
-    current = session
-
-def pytest_runtest_logreport(report):
-    if report.failed:
-        current.shouldfail = 'enough'
-";
 
 /// `test_b` does not run in the first attempt unless the setting is overridden.
 #[rstest]

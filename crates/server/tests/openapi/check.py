@@ -61,12 +61,14 @@ def check_exchange(document, responses, place, exchange):
     if kind not in content:
         yield f"has the type {kind!r}; documented are {sorted(content)}"
         return
-    yield from document.errors(exchange["body"], response_place + pointer("content", kind, "schema"))
+    schema_place = response_place + pointer("content", kind, "schema")
+    yield from document.errors(exchange["body"], schema_place)
 
 
 def main(document_path, directory):
     document = Document(document_path)
-    problems = [str(error)[:500] for error in OpenAPIV31SpecValidator(document.content).iter_errors()]
+    validator = OpenAPIV31SpecValidator(document.content)
+    problems = [str(error)[:500] for error in validator.iter_errors()]
     names, by_default = set(), 0
     for path, item in document.content["paths"].items():
         for method in sorted(METHODS & set(item)):

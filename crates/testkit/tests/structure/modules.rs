@@ -175,6 +175,7 @@ const STORE: Order = &[
     "memory",
     "sums",
     "store",
+    "expired",
     "accounting",
     "backfills",
     "commits",
