@@ -49,10 +49,15 @@ pub(super) struct Jest {
     /// Without this option a path on the command line is a regular expression; `None` where it
     /// never is one.
     by_path: Option<&'static str>,
+    /// Matches what the runner puts between the titles of a full name.
+    joint: &'static str,
 }
 
+/// Jest's, as in its report.
+const SPACE: &str = " ";
+
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
-    let jest = Jest::new(&DEFINITION, settings, Some("--runTestsByPath"))?;
+    let jest = Jest::new(&DEFINITION, settings, Some("--runTestsByPath"), SPACE)?;
     Ok(Box::new(jest))
 }
 
@@ -61,9 +66,14 @@ impl Jest {
         definition: &'static Definition,
         settings: RunnerSettings,
         by_path: Option<&'static str>,
+        joint: &'static str,
     ) -> Result<Self> {
         let base = RunnerBase::new(definition, settings)?;
-        Ok(Self { base, by_path })
+        Ok(Self {
+            base,
+            by_path,
+            joint,
+        })
     }
 
     fn fill_names<'t>(
@@ -150,7 +160,7 @@ impl Runner for Jest {
     fn retry_command(&self, failed: &[TestKey], _cases: &[Case]) -> Result<Option<CommandLine>> {
         self.check_retry()?;
         let files = failed.iter().map(|key| key.path.as_str());
-        let command = self.fill_names(&self.base.retry, files, &name_pattern(failed));
+        let command = self.fill_names(&self.base.retry, files, &name_pattern(failed, self.joint));
         command.map(Some)
     }
 
@@ -160,8 +170,9 @@ impl Runner for Jest {
     }
 }
 
-/// `(A|B|…)`, with the full name of each test as the runner composes it.
-fn name_pattern(failed: &[TestKey]) -> String {
+/// `(A|B|…)`, with the full name of each test as the runner composes it. A scope does not show
+/// where a title ends, so any space may be a joint.
+fn name_pattern(failed: &[TestKey], joint: &str) -> String {
     let names = failed.iter().map(|key| {
         if key.scope.is_empty() {
             escape(&key.name)
@@ -169,6 +180,7 @@ fn name_pattern(failed: &[TestKey]) -> String {
             escape(&format!("{} {}", key.scope, key.name))
         }
     });
+    let names = names.map(|name| name.replace(' ', joint));
     format!("({})", sorted(names).join("|"))
 }
 

@@ -43,6 +43,10 @@ pub(super) static DEFINITION: Definition = Definition {
     ..Definition::defaults("vitest", build)
 };
 
+/// Vitest 5 matches a pattern with `a > b > c`, Vitest 3 and 4 with `a b c`. All of them report
+/// `a b c`.
+const JOINT: &str = "( >)? ";
+
 struct Vitest {
     jest: Jest,
     recorder: Recorder,
@@ -50,7 +54,7 @@ struct Vitest {
 
 fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
     Ok(Box::new(Vitest {
-        jest: Jest::new(&DEFINITION, settings, None)?,
+        jest: Jest::new(&DEFINITION, settings, None, JOINT)?,
         recorder: Recorder::new()?,
     }))
 }
@@ -106,7 +110,7 @@ mod tests {
         assert_eq!(first.arguments[2], argument);
         let failed = [key("A (b)", "c", path)];
         let retry = runner.retry_command(&failed, &[]).unwrap().unwrap();
-        let expected = [argument, "--testNamePattern", r"(A \(b\) c)"];
+        let expected = [argument, "--testNamePattern", r"(A( >)? \(b\)( >)? c)"];
         assert_eq!(retry.arguments[2..5], expected);
     }
 }

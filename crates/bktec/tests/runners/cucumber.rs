@@ -1,4 +1,4 @@
-//! Cucumber for Ruby from Debian, and for JavaScript from `.tools/node`.
+//! Cucumber for Ruby from Debian, and for JavaScript from `.tools/node` and `.tools/node-22`.
 
 use rstest::rstest;
 
@@ -60,7 +60,12 @@ const RUBY: &str = "cucumber --format pretty --format json --out {{resultPath}} 
 const JAVASCRIPT: &str = "npx cucumber-js --require features/support/steps.cjs \
                           --format progress --format json:{{resultPath}} {{testExamples}}";
 
-fn project(command: &str) -> Project {
+/// The packages of each version of Cucumber for JavaScript.
+const CUCUMBER_12: &str = ".tools/node/node_modules";
+const CUCUMBER_13: &str = ".tools/node-22/node_modules";
+
+/// For Cucumber for JavaScript, if `modules` are given.
+fn project(modules: &str) -> Project {
     let files = [
         ("features/a.feature", FEATURE),
         (
@@ -69,22 +74,23 @@ fn project(command: &str) -> Project {
         ),
     ];
     let project = Project::new(&files);
-    if command == RUBY {
+    if modules.is_empty() {
         project.write("features/step_definitions/steps.rb", RUBY_STEPS);
         project.tool("cucumber", &tools::on_path("cucumber"))
     } else {
         project.write("features/support/steps.cjs", JAVASCRIPT_STEPS);
         project.write("package.json", r#"{"name": "sample"}"#);
-        project.link_node_modules();
+        let project = project.node_modules(modules);
         project.tool("npx", &tools::on_path("npx"))
     }
 }
 
 #[rstest]
-#[case(RUBY)]
-#[case(JAVASCRIPT)]
-fn results_are_read_and_failed_scenarios_rerun(#[case] command: &str) {
-    let project = project(command);
+#[case(RUBY, "")]
+#[case(JAVASCRIPT, CUCUMBER_12)]
+#[case(JAVASCRIPT, CUCUMBER_13)]
+fn results_are_read_and_failed_scenarios_rerun(#[case] command: &str, #[case] modules: &str) {
+    let project = project(modules);
     let runner = project.runner("cucumber", settings(command, "result.json"));
     let ran = project.run_all(&*runner, &[], 1);
     ran.assert(
@@ -102,10 +108,11 @@ fn results_are_read_and_failed_scenarios_rerun(#[case] command: &str) {
 }
 
 #[rstest]
-#[case(RUBY)]
-#[case(JAVASCRIPT)]
-fn rows_are_separate_scenarios(#[case] command: &str) {
-    let project = project(command);
+#[case(RUBY, "")]
+#[case(JAVASCRIPT, CUCUMBER_12)]
+#[case(JAVASCRIPT, CUCUMBER_13)]
+fn rows_are_separate_scenarios(#[case] command: &str, #[case] modules: &str) {
+    let project = project(modules);
     let runner = project.runner("cucumber", settings(command, "result.json"));
     let examples = runner.examples(&discover(&*runner)).unwrap();
     assert_eq!(examples.len(), 7);
@@ -141,9 +148,11 @@ const PATTERNS: [(&str, &str); 9] = [
     ("features/[n].feature", "features/n.feature"),
 ];
 
-#[test]
-fn paths_with_pattern_characters_run_only_their_file() {
-    let project = project(JAVASCRIPT);
+#[rstest]
+fn paths_with_pattern_characters_run_only_their_file(
+    #[values(CUCUMBER_12, CUCUMBER_13)] modules: &str,
+) {
+    let project = project(modules);
     let feature = "Feature: F
   Scenario: one
     When it fails once
@@ -201,9 +210,9 @@ fn paths_with_pattern_characters_run_only_their_file() {
     project.run(&*runner, &second, &[], 0).assert(0, &two);
 }
 
-#[test]
-fn a_backslash_is_rejected_before_anything_runs() {
-    let project = project(JAVASCRIPT);
+#[rstest]
+fn a_backslash_is_rejected_before_anything_runs(#[values(CUCUMBER_12, CUCUMBER_13)] modules: &str) {
+    let project = project(modules);
     project.write("features/a\\b.feature", "");
     let runner = project.runner("cucumber", settings(JAVASCRIPT, "result.json"));
     let error = runner.discover(&mut |_| {}).unwrap_err();

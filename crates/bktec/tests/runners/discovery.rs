@@ -4,12 +4,10 @@ use bktec::internals::RunnerSettings;
 use rstest::rstest;
 
 use crate::project::{Project, discover, settings};
+use crate::pytest_samples::{COMMAND, JUNIT, XDIST};
 use crate::tools;
 
-const PYTEST: &str = ".tools/pytest/bin/pytest";
-const XDIST: &str = ".tools/pytest-xdist/bin/pytest";
 const PASSES: &str = "def test_passes():\n    pass\n";
-const COMMAND: &str = "pytest {{testExamples}} --junit-xml={{resultPath}}";
 
 /// Files that pytest takes tests from by default, and others.
 fn project(tool: &str, files: &[(&str, &str)]) -> Project {
@@ -68,7 +66,7 @@ fn pytest_decides_which_files_have_tests(
     #[case] expected: &[&str],
 ) {
     let files = [(file, content)];
-    let project = project(PYTEST, if file.is_empty() { &[] } else { &files });
+    let project = project(JUNIT, if file.is_empty() { &[] } else { &files });
     let runner = project.runner("pytest", RunnerSettings::default());
     assert_eq!(discover(&*runner), expected, "{}", project.log());
 }
@@ -91,7 +89,7 @@ fn pytest_decides_with_xdist_and_an_excluding_pattern() {
 #[test]
 fn a_suite_with_its_own_file_names_runs_completely() {
     let project = project(
-        PYTEST,
+        JUNIT,
         &[
             (
                 "pytest.ini",
@@ -124,7 +122,7 @@ fn the_pattern_is_used_where_pytest_cannot_be_asked(
     #[case] conftest: Option<&str>,
     #[case] expected_warnings: usize,
 ) {
-    let project = project(PYTEST, &[]);
+    let project = project(JUNIT, &[]);
     if let Some(conftest) = conftest {
         project.write("conftest.py", conftest);
     }
@@ -149,7 +147,7 @@ fn strict_discovery_compares_the_pattern_with_pytest(
     #[case] pattern: Option<&str>,
     #[case] missed: Option<&str>,
 ) {
-    let project = project(PYTEST, &[]);
+    let project = project(JUNIT, &[]);
     let settings = RunnerSettings {
         file_pattern: pattern.map(str::to_owned),
         strict_discovery: true,
@@ -166,9 +164,7 @@ fn strict_discovery_compares_the_pattern_with_pytest(
 
 /// `npx` on the path, and the packages that `modules` names.
 fn node_project(modules: &str, files: &[(&str, &str)]) -> Project {
-    let project = Project::new(files);
-    let modules = tools::installed(modules);
-    std::os::unix::fs::symlink(modules, project.root().join("node_modules")).unwrap();
+    let project = Project::new(files).node_modules(modules);
     project.tool("npx", &tools::on_path("npx"))
 }
 

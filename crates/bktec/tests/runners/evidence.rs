@@ -14,6 +14,8 @@ use crate::tools;
 const MOCHA: &str = ".tools/javascript-collectors/node_modules";
 const JEST: &str = "examples/jest/node_modules";
 const NODE: &str = ".tools/node/node_modules";
+/// Newer runners.
+const NODE_22: &str = ".tools/node-22/node_modules";
 
 fn attempt(project: &Project, runner: &str, settings: RunnerSettings, targets: &[&str]) -> Attempt {
     let runner = project.runner(runner, settings);
@@ -22,9 +24,7 @@ fn attempt(project: &Project, runner: &str, settings: RunnerSettings, targets: &
 }
 
 fn node(modules: &str, files: &[(&str, &str)]) -> Project {
-    let project = Project::new(files);
-    let modules = tools::installed(modules);
-    std::os::unix::fs::symlink(modules, project.root().join("node_modules")).unwrap();
+    let project = Project::new(files).node_modules(modules);
     project.tool("npx", &tools::on_path("npx"))
 }
 
@@ -95,20 +95,26 @@ test.skip('is skipped', () => {});
 describe('cart', () => { test('pays', () => {}); });
 ";
 
-fn vitest(settings: RunnerSettings, files: &[(&str, &str)], targets: &[&str]) -> Attempt {
-    let project = node(NODE, files);
+fn vitest(
+    modules: &str,
+    settings: RunnerSettings,
+    files: &[(&str, &str)],
+    targets: &[&str],
+) -> Attempt {
+    let project = node(modules, files);
     project.write(VITEST_PACKAGE.0, VITEST_PACKAGE.1);
     attempt(&project, "vitest", settings, targets)
 }
 
-#[test]
-fn vitest_overrides_bail() {
+#[rstest]
+fn vitest_overrides_bail(#[values(NODE, NODE_22)] modules: &str) {
     let files = [
         VITEST_BAIL,
         ("a.test.js", VITEST_FAILS),
         ("b.test.js", VITEST_FAILS),
     ];
     let attempt = vitest(
+        modules,
         default_settings("out.json"),
         &files,
         &["a.test.js", "b.test.js"],
@@ -118,8 +124,8 @@ fn vitest_overrides_bail() {
 }
 
 /// A script may not pass on an option, so there is only what the results show.
-#[test]
-fn vitest_lists_what_did_not_run_after_a_bail() {
+#[rstest]
+fn vitest_lists_what_did_not_run_after_a_bail(#[values(NODE, NODE_22)] modules: &str) {
     let files = [
         VITEST_BAIL,
         ("a.test.js", VITEST_FAILS),
@@ -128,6 +134,7 @@ fn vitest_lists_what_did_not_run_after_a_bail() {
     let command = "sh -c 'npx vitest run {{testExamples}} --reporter=json \
                    --outputFile {{resultPath}}'";
     let attempt = vitest(
+        modules,
         settings(command, "out.json"),
         &files,
         &["a.test.js", "b.test.js"],
@@ -167,11 +174,16 @@ fn vitest_lists_what_did_not_run_after_a_bail() {
     1
 )]
 #[case("TESTS", 0)]
-fn vitest_errors_outside_the_tests_are_recorded(#[case] code: &str, #[case] errors: usize) {
+fn vitest_errors_outside_the_tests_are_recorded(
+    #[case] code: &str,
+    #[case] errors: usize,
+    #[values(NODE, NODE_22)] modules: &str,
+) {
     let tests = "test('fails', () => { throw new Error('no'); }); test('adds', () => {});";
     let code = code.replace("TESTS", tests);
     let code = format!("import {{ test, describe, afterAll }} from 'vitest';\n{code}\n");
     let attempt = vitest(
+        modules,
         default_settings("out.json"),
         &[("a.test.js", &code)],
         &["a.test.js"],
@@ -317,13 +329,23 @@ fn rspec_errors_in_hooks_are_outside_the_tests(#[case] code: &str) {
     rspec(RSPEC, &[("spec/a_spec.rb", &code)]).assert(1, &["An error occurred in an `after(:"]);
 }
 
+const RSPEC_ALL_UNLESS_FOCUSED: &str =
+    "c.filter_run focus: true; c.run_all_when_everything_filtered = true";
+
 #[test]
 fn rspec_shows_focus() {
-    let helper = "RSpec.configure { |c| c.filter_run_when_matching :focus }\n";
-    for (example, has_focus) in [("fit", true), ("it", false)] {
+    for (filter, example, has_focus) in [
+        ("c.filter_run_when_matching :focus", "fit", true),
+        ("c.filter_run_when_matching :focus", "it", false),
+        (RSPEC_ALL_UNLESS_FOCUSED, "fit", true),
+        (RSPEC_ALL_UNLESS_FOCUSED, "it", false),
+    ] {
+        let helper = format!("RSpec.configure {{ |c| {filter} }}\n");
         let code = format!("{helper}RSpec.describe('S') {{ {example}('a') {{}}; it('b') {{}} }}\n");
         let attempt = rspec(RSPEC, &[("spec/a_spec.rb", &code)]);
         assert_eq!(attempt.parsed.has_focus, has_focus, "{}", attempt.log);
+        let ran: &[&str] = if has_focus { &["a"] } else { &["a", "b"] };
+        assert_eq!(attempt.names(), ran);
     }
 }
 

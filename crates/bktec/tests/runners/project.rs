@@ -47,8 +47,23 @@ impl Project {
 
     /// Links the packages that the Node runners share.
     pub(crate) fn link_node_modules(&self) {
-        let modules = tools::installed(".tools/node/node_modules");
+        self.link(&tools::installed(".tools/node/node_modules"));
+    }
+
+    fn link(&self, modules: &Path) {
         std::os::unix::fs::symlink(modules, self.root().join("node_modules")).unwrap();
+    }
+
+    /// Links these packages, and puts the Node among them on the path, if there is one.
+    pub(crate) fn node_modules(self, modules: &str) -> Self {
+        let modules = tools::installed(modules);
+        self.link(&modules);
+        let node = modules.join(".bin/node");
+        if node.exists() {
+            self.unwrapped_tool(&node)
+        } else {
+            self
+        }
     }
 
     /// Puts a tool on the path, with its output in the log unless Jest lists its files.
@@ -142,6 +157,20 @@ impl Project {
                 path: String::new(),
             })
             .collect();
+        let managed = Managed {
+            muted: &muted,
+            skipped: &[],
+        };
+        self.run_managed(runner, cases, managed, retries)
+    }
+
+    pub(crate) fn run_managed(
+        &self,
+        runner: &dyn Runner,
+        cases: &[Case],
+        managed: Managed<'_>,
+        retries: u32,
+    ) -> FinishedRun {
         let mut events = Vec::new();
         let options = AttemptOptions {
             retries,
@@ -149,10 +178,6 @@ impl Project {
             require_results: false,
             verdict: VerdictOptions::default(),
             capacity: Capacity::of_system(runner.execution_env()),
-        };
-        let managed = Managed {
-            muted: &muted,
-            skipped: &[],
         };
         let outcome = internals::run(runner, cases, managed, &options, &mut |event| match event {
             RunEvent::AttemptStarted { command, .. } => events.push(command.to_string()),

@@ -2,6 +2,8 @@
 
 use bktec::internals::{Capacity, Managed, RunStatus, VerdictOptions};
 
+use test_engine_wire::TestIdentity;
+
 use crate::project::{Project, discover, named, selector, settings};
 use crate::tools;
 
@@ -119,6 +121,45 @@ fn listed_examples_have_the_names_of_results() {
         &[
             "./spec/b_spec.rb[1:1] | B | x | passed",
             "./spec/a_spec.rb[1:1] | Clinic | passes | passed",
+        ],
+    );
+}
+
+/// The name of a one-liner depends on the matcher that it calls, so the list of examples does not
+/// have it.
+#[test]
+fn a_skipped_one_liner_runs_and_is_muted() {
+    let code = "RSpec.describe('one') { subject { 1 }
+  it { is_expected.to eq(2) }
+  it('fine') { }
+}
+";
+    let project = project(&[("spec/a_spec.rb", code)]);
+    let runner = project.runner("rspec", settings(COMMAND, RESULTS));
+    let examples = runner.examples(&discover(&*runner)).unwrap();
+    let listed = examples.iter().map(|case| (&*case.scope, &*case.name));
+    assert_eq!(
+        listed.collect::<Vec<_>>(),
+        [("one", "example at ./spec/a_spec.rb:2"), ("one", "fine")]
+    );
+    let skipped = [TestIdentity {
+        scope: "one".to_owned(),
+        name: "is expected to eq 2".to_owned(),
+        path: String::new(),
+    }];
+    let managed = Managed {
+        muted: &[],
+        skipped: &skipped,
+    };
+    let ran = project.run_managed(&*runner, &examples, managed, 1);
+    let mut tests = ran.outcome.tests.iter();
+    let one_liner = tests.find(|test| test.key.name == skipped[0].name);
+    assert!(one_liner.unwrap().ran_despite_skip());
+    ran.assert(
+        0,
+        &[
+            "./spec/a_spec.rb[1:2] | one | fine | passed",
+            "./spec/a_spec.rb[1:1] | one | is expected to eq 2 | failed failed (muted)",
         ],
     );
 }

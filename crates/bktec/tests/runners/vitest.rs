@@ -1,9 +1,14 @@
-//! Vitest from `.tools/node`.
+//! Vitest 3, 4 and 5.
 
 use bktec::internals::{RunStatus, RunnerSettings};
+use rstest::rstest;
 
 use crate::project::Project;
 use crate::tools;
+
+const VITEST_3: &str = ".tools/vitest-3/node_modules";
+const VITEST_4: &str = ".tools/node/node_modules";
+const VITEST_5: &str = ".tools/node-22/node_modules";
 
 const MIXED: &str = r#"
 import fs from "node:fs";
@@ -23,10 +28,9 @@ describe("Weather (now)", () => {
 test("fails", () => { expect(1).toBe(2); });
 "#;
 
-fn project(files: &[(&str, &str)]) -> Project {
-    let project = Project::new(files);
+fn project(modules: &str, files: &[(&str, &str)]) -> Project {
+    let project = Project::new(files).node_modules(modules);
     project.write("package.json", r#"{"name": "sample", "type": "module"}"#);
-    project.link_node_modules();
     project.tool("npx", &tools::on_path("npx"))
 }
 
@@ -37,9 +41,9 @@ fn defaults() -> RunnerSettings {
     }
 }
 
-#[test]
-fn results_are_read_and_failed_tests_rerun() {
-    let project = project(&[("src/a.test.js", MIXED)]);
+#[rstest]
+fn results_are_read_and_failed_tests_rerun(#[values(VITEST_3, VITEST_4, VITEST_5)] modules: &str) {
+    let project = project(modules, &[("src/a.test.js", MIXED)]);
     let runner = project.runner("vitest", defaults());
     project.run_all(&*runner, &[], 1).assert(
         1,
@@ -53,8 +57,31 @@ fn results_are_read_and_failed_tests_rerun() {
     );
 }
 
-#[test]
-fn odd_paths_are_run_and_rerun() {
+/// Vitest 5 matches patterns with other names than it reports.
+#[rstest]
+fn nested_tests_are_rerun(#[values(VITEST_3, VITEST_4, VITEST_5)] modules: &str) {
+    let code = "import fs from 'node:fs';
+import { describe, test } from 'vitest';
+describe('cart (x)', () => { describe('totals of all', () => {
+  test('is flaky', () => {
+    if (!fs.existsSync('seen')) { fs.writeFileSync('seen', ''); throw new Error('flaky'); }
+  });
+  test('adds', () => {});
+}); });
+";
+    let project = project(modules, &[("a.test.js", code)]);
+    let runner = project.runner("vitest", defaults());
+    project.run_all(&*runner, &[], 1).assert(
+        0,
+        &[
+            "a.test.js | cart (x) totals of all | adds | passed",
+            "a.test.js | cart (x) totals of all | is flaky | failed passed",
+        ],
+    );
+}
+
+#[rstest]
+fn odd_paths_are_run_and_rerun(#[values(VITEST_3, VITEST_4, VITEST_5)] modules: &str) {
     let fails_once = "import fs from 'node:fs';
 import { expect, test } from 'vitest';
 import { fileURLToPath } from 'node:url';
@@ -71,7 +98,7 @@ test('t', () => {
         ("sp ace/c+d.test.js", fails_once),
         ("ünï/e.test.js", fails_once),
     ];
-    let project = project(&files);
+    let project = project(modules, &files);
     let runner = project.runner("vitest", defaults());
     let ran = project.run_all(&*runner, &[], 1);
     assert_eq!(
@@ -84,10 +111,12 @@ test('t', () => {
     assert_eq!(ran.outcome.statistics().passed_on_retry, 4);
 }
 
-#[test]
-fn a_file_that_does_not_load_is_an_error_despite_mutes() {
+#[rstest]
+fn a_file_that_does_not_load_is_an_error_despite_mutes(
+    #[values(VITEST_3, VITEST_4, VITEST_5)] modules: &str,
+) {
     let files = [("a.test.js", MIXED), ("b.test.js", "import './nothere';\n")];
-    let project = project(&files);
+    let project = project(modules, &files);
     let runner = project.runner("vitest", defaults());
     let ran = project.run_all(&*runner, &[("", "fails")], 1);
     assert_eq!(
