@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use test_engine_wire::{ExcusedTest, NodeReport, NodeState};
+use test_engine_wire::{ExcusedTest, NodeReport};
 
 use crate::coverage::{node_findings, parallelism, population_findings};
 use crate::finding::Finding;
@@ -86,8 +86,7 @@ impl GroupAccounting {
     }
 
     pub(crate) fn has_all_reports(&self) -> bool {
-        let is_over = |row: &NodeRow| !matches!(row.state, None | Some(NodeState::Started));
-        !self.nodes.is_empty() && self.nodes.iter().all(is_over)
+        !self.nodes.is_empty() && self.nodes.iter().all(NodeRow::has_ended)
     }
 }
 

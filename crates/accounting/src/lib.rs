@@ -5,6 +5,7 @@
 //! given is known to have run to its end; whatever cannot be proven is a [`Finding`] that fails.
 
 mod account;
+mod counts;
 mod coverage;
 mod finding;
 mod group;
@@ -19,6 +20,7 @@ mod vanished;
 mod verdict;
 
 pub use account::{Accounting, Accountings, account};
+pub use counts::test_counts;
 pub use finding::{Finding, VanishedTest};
 pub use group::{GroupAccounting, MissingTargets};
 

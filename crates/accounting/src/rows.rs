@@ -39,6 +39,13 @@ pub struct NodeRow {
     pub finished_at: Option<String>,
 }
 
+impl NodeRow {
+    /// Whether the node has reported its end.
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.state, None | Some(NodeState::Started))
+    }
+}
+
 /// By node index; nodes that no job reported for included.
 pub(crate) fn rows(input: &Input<'_>, nodes: &BTreeMap<u32, Vec<&NodeReport>>) -> Vec<NodeRow> {
     let task = |node: u32| input.plan?.tasks.get(&node.to_string());

@@ -1,166 +1,86 @@
-//! The reports of jobs about the targets they ran, and a summary per plan.
+//! A summary per plan that a job has reported on.
 //!
-//! The row in `accountings` serializes the reports of one plan. It counts their changes, so that a
+//! The row in `accountings` counts the changes of what its summary is computed from, so that a
 //! summary never replaces a later one, and none is forgotten after a crash.
 
 use std::collections::BTreeSet;
 
 use crate::error::StoreError;
-use crate::records::{AccountingSummary, NewJobReport, PendingAccounting, SuiteId, Timestamp};
+use crate::records::{AccountingSummary, AccountingVerdict, PendingAccounting, SuiteId, Timestamp};
 use crate::sql::{Row, Session, Value, values};
 use crate::store::{Store, check_key};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// Jobs per plan: 1,000 nodes in ten matrix legs.
-const MAX_REPORTS: u64 = 10_000;
-/// Bytes of the reports of one plan before compression. Accounting reads them together.
-const MAX_SIZE: u64 = 128 * 1024 * 1024;
-/// Groups, nodes and jobs are in one index entry with the identifier.
-const MAX_GROUP_BYTES: u64 = 256;
+/// Codes of verdicts in the database; 0 stands for a plan without summary. Queries contain them.
+const COMPLETE: i64 = 1;
+const INCOMPLETE: i64 = 2;
+const UNKNOWN: i64 = 3;
 
-const SELECT_SUMMARY: &str = "SELECT identifier, build_id, run_key, complete, targets, \
-     complete_targets, nodes, pending_nodes, fallback_nodes, updated_at FROM accountings ";
+const SELECT_SUMMARY: &str = "SELECT accountings.identifier, build_id, accounting_runs.run_key, \
+     verdict, targets, complete_targets, nodes, pending_nodes, fallback_nodes, updated_at \
+     FROM accounting_runs JOIN accountings \
+     ON accountings.suite_id = accounting_runs.suite_id \
+     AND accountings.identifier = accounting_runs.identifier ";
 
 impl Store {
-    /// Stores the report of a job, with or without a plan. False if a later report of the job is
-    /// stored already: one of a later retry, or one with more progress.
-    pub async fn insert_job_report(&self, report: NewJobReport) -> Result<bool> {
-        check_key("plan identifier", &report.identifier)?;
-        check_key("build id", &report.build_id)?;
-        check_key("run key", &report.run_key)?;
-        check_key("job id", &report.job_id)?;
-        check_limit("group", report.group.len() as u64, MAX_GROUP_BYTES)?;
-        let mut session = self.write().await?;
-        let total = lock(&mut session, &report).await?;
-        let key = values![
-            report.suite.get(),
-            &report.identifier,
-            &report.group,
-            i64::from(report.node),
-            &report.job_id,
-        ];
-        let previous = session
-            .optional(
-                "SELECT retry_count, progress, size FROM job_reports \
-                 WHERE suite_id = $1 AND identifier = $2 AND group_name = $3 AND node = $4 \
-                 AND job_id = $5",
-                key.clone(),
-            )
-            .await?;
-        let mut reports = total.count("reports")?;
-        let mut size = total.count("size")? + report.size;
-        if let Some(previous) = previous {
-            let rank = (
-                previous.integer("retry_count")?,
-                previous.integer("progress")?,
-            );
-            if rank > (i64::from(report.retry_count), i64::from(report.progress)) {
-                return Ok(false);
-            }
-            size = size.saturating_sub(previous.count("size")?);
-        } else {
-            reports += 1;
-        }
-        check_limit("number of node reports of this plan", reports, MAX_REPORTS)?;
-        check_limit("size of the node reports of this plan", size, MAX_SIZE)?;
-        let mut row = key.to_vec();
-        row.extend(values![
-            i64::from(report.retry_count),
-            i64::from(report.progress),
-            whole(report.size),
-            report.body.as_slice(),
-        ]);
-        session
-            .execute(
-                "INSERT INTO job_reports (suite_id, identifier, group_name, node, job_id, \
-                 retry_count, progress, size, body) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-                 ON CONFLICT (suite_id, identifier, group_name, node, job_id) DO UPDATE SET \
-                 retry_count = excluded.retry_count, progress = excluded.progress, \
-                 size = excluded.size, body = excluded.body",
-                row,
-            )
-            .await?;
-        session
-            .execute(
-                "UPDATE accountings SET reports = $3, size = $4, changes = changes + 1 \
-                 WHERE suite_id = $1 AND identifier = $2",
-                values![
-                    report.suite.get(),
-                    &report.identifier,
-                    whole(reports),
-                    whole(size),
-                ],
-            )
-            .await?;
-        session.commit().await?;
-        Ok(true)
-    }
-
-    /// The bodies of all reports on a plan.
-    pub async fn job_reports(&self, suite: SuiteId, identifier: &str) -> Result<Vec<Vec<u8>>> {
-        let mut session = self.read().await?;
-        let rows = session
-            .rows(
-                "SELECT body FROM job_reports WHERE suite_id = $1 AND identifier = $2 \
-                 ORDER BY group_name, node, job_id",
-                values![suite.get(), identifier],
-            )
-            .await?;
-        rows.iter().map(|row| row.bytes("body")).collect()
-    }
-
     /// The identifiers of plans of a build, in order: those on which a job of the build has
-    /// reported, and those that begin with one of these texts.
+    /// reported, and those with the build's id as their first or second part. Parts end with `/`.
     pub async fn identifiers_of_build(
         &self,
         suite: SuiteId,
         build_id: &str,
-        beginnings: &[String],
     ) -> Result<Vec<String>> {
+        check_key("build id", build_id)?;
         let mut session = self.read().await?;
-        let rows = session
+        let reported = session
             .rows(
                 "SELECT identifier FROM accountings WHERE suite_id = $1 AND build_id = $2",
                 values![suite.get(), build_id],
             )
             .await?;
-        let mut identifiers = rows
+        let mut identifiers = reported
             .iter()
             .map(|row| row.text("identifier"))
             .collect::<Result<BTreeSet<String>>>()?;
-        if beginnings.is_empty() {
-            return Ok(identifiers.into_iter().collect());
-        }
-        let any = vec!["identifier LIKE ? ESCAPE '!'"; beginnings.len()].join(" OR ");
-        let mut bound = values![suite.get()].to_vec();
-        bound.extend(beginnings.iter().map(|text| Value::from(like(text))));
-        let rows = session
+        let part = format!("{build_id}/");
+        let planned = session
             .rows(
-                format!("SELECT identifier FROM plans WHERE suite_id = ? AND ({any})"),
-                bound,
+                "SELECT identifier FROM plans WHERE suite_id = $1 \
+                 AND (identifier LIKE $2 ESCAPE '!' OR identifier LIKE $3 ESCAPE '!')",
+                values![
+                    suite.get(),
+                    like(&[&part]),
+                    like(&["", &format!("/{part}")])
+                ],
             )
             .await?;
-        for row in rows {
+        for row in planned {
             let identifier = row.text("identifier")?;
-            // LIKE ignores case on SQLite.
-            if beginnings.iter().any(|text| identifier.starts_with(text)) {
+            // LIKE ignores case on SQLite, and finds later parts.
+            let rest = identifier.split_once('/').map(|(_, rest)| rest);
+            let starts = |text: &str| text.starts_with(&part);
+            if starts(&identifier) || rest.is_some_and(starts) {
                 identifiers.insert(identifier);
             }
         }
         Ok(identifiers.into_iter().collect())
     }
 
-    /// Plans whose summaries are outdated; at most `limit`.
-    pub async fn pending_accountings(&self, limit: u32) -> Result<Vec<PendingAccounting>> {
+    /// Plans whose summaries are outdated, longest unchanged first; at most `limit`.
+    pub async fn pending_accountings(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PendingAccounting>> {
         let mut session = self.read().await?;
         let rows = session
             .rows(
                 "SELECT suite_id, identifier, changes FROM accountings \
                  JOIN suites ON suites.id = suite_id \
-                 WHERE summarized < changes AND NOT suites.deleted LIMIT $1",
-                values![i64::from(limit)],
+                 WHERE summarized < changes AND retry_at <= $1 AND NOT suites.deleted \
+                 ORDER BY updated_at, suite_id, identifier LIMIT $2",
+                values![now, i64::from(limit)],
             )
             .await?;
         let pending = |row: &Row| {
@@ -183,14 +103,14 @@ impl Store {
         let mut session = self.write().await?;
         session
             .execute(
-                "UPDATE accountings SET summarized = $3, complete = $4, targets = $5, \
+                "UPDATE accountings SET summarized = $3, verdict = $4, targets = $5, \
                  complete_targets = $6, nodes = $7, pending_nodes = $8, fallback_nodes = $9 \
                  WHERE suite_id = $1 AND identifier = $2 AND summarized < $3",
                 values![
                     pending.suite.get(),
                     &pending.identifier,
                     pending.changes,
-                    summary.complete,
+                    code_of(summary.verdict),
                     whole(summary.targets),
                     whole(summary.complete_targets),
                     whole(summary.nodes),
@@ -202,28 +122,48 @@ impl Store {
         session.commit().await
     }
 
+    /// Leaves a plan without a new summary until then.
+    pub async fn defer_accounting(
+        &self,
+        pending: &PendingAccounting,
+        retry_at: Timestamp,
+    ) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "UPDATE accountings SET retry_at = $3 WHERE suite_id = $1 AND identifier = $2",
+                values![pending.suite.get(), &pending.identifier, retry_at],
+            )
+            .await?;
+        session.commit().await
+    }
+
     /// The number of incomplete plans whose nodes have all ended, or have sent no report since
     /// `lost_before`.
     pub async fn count_incomplete_accountings(&self, lost_before: Timestamp) -> Result<u64> {
         let mut session = self.read().await?;
         session
             .count(
-                "SELECT COUNT(*) FROM accountings WHERE summarized > 0 AND NOT complete \
+                "SELECT COUNT(*) FROM accountings JOIN suites ON suites.id = suite_id \
+                 WHERE verdict = 2 AND NOT suites.deleted \
                  AND (pending_nodes = 0 OR updated_at < $1)",
                 values![lost_before],
             )
             .await
     }
 
-    /// The summaries of the plans that these runs executed, by the keys of the runs. A plan whose
-    /// first summary is pending is left out.
+    /// The summaries of the plans that these runs executed, by the keys of the runs; one per run and
+    /// plan. A plan whose first summary is pending is left out.
     pub async fn accountings_of_runs(
         &self,
         suite: SuiteId,
         run_keys: &[&str],
     ) -> Result<Vec<AccountingSummary>> {
         let mut session = self.read().await?;
-        let select = format!("{SELECT_SUMMARY} WHERE summarized > 0 AND suite_id = ? AND run_key");
+        let select = format!(
+            "{SELECT_SUMMARY} WHERE summarized > 0 AND accounting_runs.suite_id = ? \
+             AND accounting_runs.run_key"
+        );
         let keys = run_keys.iter().map(|key| Value::from(*key)).collect();
         let rows = session
             .look_up(&select, &values![suite.get()], keys, "")
@@ -234,37 +174,39 @@ impl Store {
     }
 }
 
-/// Inserts or updates the row of the plan, which locks it. Returns its `reports` and `size`.
-async fn lock(session: &mut Session, report: &NewJobReport) -> Result<Row> {
+/// Notes that results of a run were stored. A plan with running nodes gets a new summary with their
+/// next reports anyway.
+pub(crate) async fn results_stored(
+    session: &mut Session,
+    suite: SuiteId,
+    run_key: &str,
+) -> Result<()> {
     session
-        .one(
-            "INSERT INTO accountings (suite_id, identifier, build_id, run_key, reports, size, \
-             changes, updated_at, expires_at) VALUES ($1, $2, $3, $4, 0, 0, 0, $5, $6) \
-             ON CONFLICT (suite_id, identifier) DO UPDATE SET \
-             build_id = CASE WHEN excluded.build_id = '' THEN accountings.build_id \
-             ELSE excluded.build_id END, \
-             run_key = CASE WHEN excluded.run_key = '' THEN accountings.run_key \
-             ELSE excluded.run_key END, \
-             updated_at = excluded.updated_at, expires_at = excluded.expires_at \
-             RETURNING reports, size",
-            values![
-                report.suite.get(),
-                &report.identifier,
-                &report.build_id,
-                &report.run_key,
-                report.received_at,
-                report.expires_at,
-            ],
+        .execute(
+            "UPDATE accountings SET changes = changes + 1 WHERE suite_id = $1 AND identifier IN \
+             (SELECT identifier FROM accounting_runs WHERE suite_id = $1 AND run_key = $2) \
+             AND (pending_nodes = 0 OR summarized < changes)",
+            values![suite.get(), run_key],
         )
-        .await
-        .map_err(|error| error.or_gone("the suite"))
+        .await?;
+    Ok(())
 }
 
-fn check_limit(what: &'static str, size: u64, limit: u64) -> Result<()> {
-    if size > limit {
-        return Err(StoreError::TooLarge { what, size, limit });
+fn code_of(verdict: AccountingVerdict) -> i64 {
+    match verdict {
+        AccountingVerdict::Complete => COMPLETE,
+        AccountingVerdict::Incomplete => INCOMPLETE,
+        AccountingVerdict::Unknown => UNKNOWN,
     }
-    Ok(())
+}
+
+fn verdict(code: i64) -> Result<AccountingVerdict> {
+    Ok(match code {
+        COMPLETE => AccountingVerdict::Complete,
+        INCOMPLETE => AccountingVerdict::Incomplete,
+        UNKNOWN => AccountingVerdict::Unknown,
+        _ => return Err(StoreError::Damaged { what: "verdict" }),
+    })
 }
 
 fn summary(row: &Row) -> Result<AccountingSummary> {
@@ -272,7 +214,7 @@ fn summary(row: &Row) -> Result<AccountingSummary> {
         identifier: row.text("identifier")?,
         build_id: row.text("build_id")?,
         run_key: row.text("run_key")?,
-        complete: row.boolean("complete")?,
+        verdict: verdict(row.integer("verdict")?)?,
         targets: row.count("targets")?,
         complete_targets: row.count("complete_targets")?,
         nodes: row.count("nodes")?,
@@ -282,16 +224,18 @@ fn summary(row: &Row) -> Result<AccountingSummary> {
     })
 }
 
-/// A pattern for texts that begin with this one.
-fn like(beginning: &str) -> String {
-    let mut pattern = String::with_capacity(beginning.len() + 1);
-    for character in beginning.chars() {
-        if matches!(character, '!' | '%' | '_') {
-            pattern.push('!');
+/// A pattern for texts that begin with the first part and contain the others in this order.
+fn like(parts: &[&str]) -> String {
+    let mut pattern = String::new();
+    for part in parts {
+        for character in part.chars() {
+            if matches!(character, '!' | '%' | '_') {
+                pattern.push('!');
+            }
+            pattern.push(character);
         }
-        pattern.push(character);
+        pattern.push('%');
     }
-    pattern.push('%');
     pattern
 }
 

@@ -7,6 +7,7 @@
 mod accounting;
 mod backfills;
 mod backup;
+mod build_runs;
 mod commits;
 mod day_sums;
 mod deletion;
@@ -19,6 +20,7 @@ mod filters;
 mod history;
 mod identity;
 mod ingest;
+mod job_reports;
 mod known_tests;
 mod labels;
 mod leases;
@@ -54,15 +56,15 @@ pub use identity::test_uuid;
 pub use known_tests::{FilePredicate, MetricsPredicate, TestPredicates};
 pub use open::{DEFAULT_CONNECTIONS, without_secrets};
 pub use records::{
-    AccountingSummary, AttemptState, Backfill, BackfillOutcome, BackfillState, BranchFilter,
-    BranchId, BranchKind, CommitRecord, Execution, Expired, FailedExecution, LabelChange,
-    LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewJobReport, NewPlan,
-    NewRejectedUpload, NewRun, NewSuite, NewTestCounts, NewToken, NewUpload, NodeReport,
+    AccountingSummary, AccountingVerdict, AttemptState, Backfill, BackfillOutcome, BackfillState,
+    BranchFilter, BranchId, BranchKind, CommitRecord, Execution, Expired, FailedExecution,
+    LabelChange, LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewJobReport,
+    NewPlan, NewRejectedUpload, NewRun, NewSuite, NewTestCounts, NewToken, NewUpload, NodeReport,
     Organization, OrganizationId, OutcomeCounts, OwnershipFile, Page, PendingAccounting,
     PendingBackfill, Period, PlanBranches, PlanOrigin, PlanSummary, Recorded, RetentionStart, Run,
-    RunId, RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite,
+    RunCommit, RunId, RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite,
     SuiteChanges, SuiteId, Test, TestCount, TestId, TestOrder, TestQuery, TestState, TestTiming,
-    TestWithMetrics, Timestamp, Token, TokenId, TokenKind, Upload, UploadAttempt,
+    TestWithMetrics, Timestamp, Token, TokenId, TokenKind, Upload, UploadAttempt, Vanished,
 };
 pub use rings::RECENT_RUNS;
 pub use store::Store;

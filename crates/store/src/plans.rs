@@ -20,13 +20,13 @@ impl Store {
         let won = session
             .optional(
                 "INSERT INTO plans (suite_id, identifier, created_at, expires_at, digest, body, \
-                 branch, location_prefix, files_changed) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+                 branch, location_prefix, files_changed, diff_base) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
                  ON CONFLICT (suite_id, identifier) DO UPDATE SET \
                  created_at = excluded.created_at, expires_at = excluded.expires_at, \
                  digest = excluded.digest, body = excluded.body, branch = excluded.branch, \
                  location_prefix = excluded.location_prefix, \
-                 files_changed = excluded.files_changed \
+                 files_changed = excluded.files_changed, diff_base = excluded.diff_base \
                  WHERE plans.expires_at <= excluded.created_at RETURNING suite_id",
                 values![
                     suite_id,
@@ -38,6 +38,7 @@ impl Store {
                     &plan.origin.branch,
                     &plan.origin.location_prefix,
                     &plan.origin.files_changed,
+                    &plan.origin.diff_base,
                 ],
             )
             .await
@@ -71,8 +72,8 @@ impl Store {
         }
         let row = session
             .one(
-                "SELECT body, digest, branch, location_prefix, files_changed, created_at, \
-                 expires_at FROM plans WHERE suite_id = $1 AND identifier = $2",
+                "SELECT body, digest, branch, location_prefix, files_changed, diff_base, \
+                 created_at, expires_at FROM plans WHERE suite_id = $1 AND identifier = $2",
                 values![suite_id, &plan.identifier],
             )
             .await?;
@@ -89,30 +90,12 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                "SELECT body, digest, branch, location_prefix, files_changed, created_at, \
-                 expires_at FROM plans WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
+                "SELECT body, digest, branch, location_prefix, files_changed, diff_base, \
+                 created_at, expires_at FROM plans WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
                 values![suite.get(), identifier, now],
             )
             .await?;
         row.as_ref().map(stored_plan).transpose()
-    }
-
-    /// What the request that created a plan said; `None` also if the plan has expired.
-    pub async fn plan_origin(
-        &self,
-        suite: SuiteId,
-        identifier: &str,
-        now: Timestamp,
-    ) -> Result<Option<PlanOrigin>> {
-        let mut session = self.read().await?;
-        let row = session
-            .optional(
-                "SELECT branch, location_prefix, files_changed FROM plans \
-                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
-                values![suite.get(), identifier, now],
-            )
-            .await?;
-        row.as_ref().map(origin).transpose()
     }
 
     /// Newest first.
@@ -247,5 +230,6 @@ fn origin(row: &Row) -> Result<PlanOrigin> {
         branch: row.text("branch")?,
         location_prefix: row.text("location_prefix")?,
         files_changed: row.text_or_null("files_changed")?,
+        diff_base: row.text_or_null("diff_base")?,
     })
 }

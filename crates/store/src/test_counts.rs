@@ -1,6 +1,8 @@
-//! The number of tests of each selector, by branch, as nodes report it.
+//! The number of tests of each selector, by branch, in the latest complete builds.
 //!
-//! A count is written only when it changes, so most reports write nothing.
+//! Several plans of a build may run the same selector with different tests, such as a step `unit`
+//! and a step `slow`. While the later one has not been counted, the smallest count of the previous
+//! build stands for it, so the smaller one of both builds is expected.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,35 +18,46 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// Branches per selector, of which the default branch is one.
 const MAX_BRANCHES: usize = 8;
 
-/// The count of one branch, and a hash of the key of its run.
+/// The counts of one branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     branch: i64,
-    run: u64,
+    /// A hash that identifies the latest build.
+    build: u64,
+    /// The smallest count of the latest build.
     tests: u64,
+    /// The smallest count of the build before it; the first build stands for itself.
+    before: u64,
+}
+
+impl Entry {
+    fn expected(self) -> u64 {
+        self.tests.min(self.before)
+    }
+}
+
+/// The counts of one plan.
+#[derive(Clone, Copy)]
+struct Counting {
+    branch: Option<i64>,
+    default_branch: Option<i64>,
+    build: u64,
 }
 
 impl Store {
-    /// Records how many tests ran to the end in each selector. Within a run the smallest count is
-    /// kept: legs of a matrix may have fewer tests than others. Returns how many counts changed.
+    /// Records how many tests of each selector a complete plan ran. Within a build the smallest
+    /// count is kept. Returns how many selectors changed.
     pub async fn record_test_counts(&self, suite: &Suite, new: &NewTestCounts) -> Result<usize> {
         check_key("branch name", &new.branch)?;
         if new.branch.is_empty() || new.counts.is_empty() {
             return Ok(0);
         }
-        let known = self.branch(suite.id, &new.branch).await?;
-        let run = result_key(&new.run_key);
-        let is_changed = |entries: &[Entry], tests: u64| match known {
-            Some(branch) => updated(
-                entries,
-                Entry {
-                    branch: branch.get(),
-                    run,
-                    tests,
-                },
-            )
-            .is_some(),
-            None => true,
+        let branch = self.branch(suite.id, &new.branch).await?;
+        let default_branch = self.branch(suite.id, &suite.default_branch).await?;
+        let counting = Counting {
+            branch: branch.map(BranchId::get),
+            default_branch: default_branch.map(BranchId::get),
+            build: result_key(&new.build),
         };
         let mut session = self.read().await?;
         let entries = read(&mut session, suite, new.counts.keys()).await?;
@@ -54,7 +67,8 @@ impl Store {
             .counts
             .iter()
             .filter(|(value, tests)| {
-                is_changed(entries.get(value.as_str()).unwrap_or(&none), **tests)
+                let entries = entries.get(value.as_str()).unwrap_or(&none);
+                counting.updated(entries, **tests).is_some()
             })
             .map(|(value, tests)| (value, *tests))
             .collect();
@@ -91,17 +105,16 @@ impl Store {
                 .await?;
             row.map(|row| row.integer("id")).transpose()?
         };
-        let run = result_key(&new.run_key);
+        let counting = Counting {
+            branch: Some(branch),
+            default_branch: default,
+            build: result_key(&new.build),
+        };
         let mut entries = read(&mut session, suite, changed.keys().copied()).await?;
         let mut cells = Vec::with_capacity(changed.len() * 6);
         for (value, tests) in changed {
             let before = entries.remove(value.as_str()).unwrap_or_default();
-            let entry = Entry {
-                branch,
-                run,
-                tests: *tests,
-            };
-            if let Some(after) = updated(&before, entry) {
+            if let Some(after) = counting.updated(&before, *tests) {
                 cells.extend(values![
                     suite.id.get(),
                     selector_hash(value).to_vec(),
@@ -176,18 +189,43 @@ async fn read(
     Ok(found)
 }
 
-/// The entries with a new count; `None` if that changes nothing.
-fn updated(entries: &[Entry], new: Entry) -> Option<Vec<Entry>> {
-    let old = entries.iter().find(|entry| entry.branch == new.branch);
-    let tests = match old {
-        Some(old) if old.run == new.run => old.tests.min(new.tests),
-        _ => new.tests,
-    };
-    if old.is_some_and(|old| old.tests == tests) {
-        return None;
+impl Counting {
+    /// The entries with a new count; `None` if that changes nothing.
+    fn updated(self, entries: &[Entry], tests: u64) -> Option<Vec<Entry>> {
+        let on = |branch: Option<i64>| {
+            let entry = |entry: &&Entry| Some(entry.branch) == branch;
+            entries.iter().find(entry).copied()
+        };
+        let old = on(self.branch);
+        let new = match old {
+            Some(old) if old.build == self.build => Entry {
+                tests: old.tests.min(tests),
+                ..old
+            },
+            Some(old) => Entry {
+                build: self.build,
+                tests,
+                before: old.tests,
+                ..old
+            },
+            // The default branch stands for branches without an entry of their own.
+            None if on(self.default_branch).is_some_and(|entry| entry.expected() == tests) => {
+                return None;
+            }
+            None => Entry {
+                // Without a branch there are no entries of it: it is about to be created.
+                branch: self.branch.unwrap_or(0),
+                build: self.build,
+                tests,
+                before: tests,
+            },
+        };
+        if old == Some(new) {
+            return None;
+        }
+        let others = entries.iter().filter(|entry| entry.branch != new.branch);
+        Some(others.copied().chain([new]).collect())
     }
-    let others = entries.iter().filter(|entry| entry.branch != new.branch);
-    Some(others.copied().chain([Entry { tests, ..new }]).collect())
 }
 
 /// Drops the oldest branches; never the default branch, nor the newest one.
@@ -201,13 +239,14 @@ fn limited(mut entries: Vec<Entry>, default: Option<i64>) -> Vec<Entry> {
     entries
 }
 
-/// Branch, run and count of each entry, as varints.
+/// The fields of each entry, as varints.
 fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(entries.len() * 14);
+    let mut bytes = Vec::with_capacity(entries.len() * 16);
     for entry in entries {
         varint::put(&mut bytes, entry.branch.cast_unsigned());
-        varint::put(&mut bytes, entry.run);
+        varint::put(&mut bytes, entry.build);
         varint::put(&mut bytes, entry.tests);
+        varint::put(&mut bytes, entry.before);
     }
     bytes
 }
@@ -220,8 +259,9 @@ fn decode(mut bytes: &[u8]) -> Result<Vec<Entry>> {
         let entry = (|| {
             Some(Entry {
                 branch: next()?.cast_signed(),
-                run: next()?,
+                build: next()?,
                 tests: next()?,
+                before: next()?,
             })
         })();
         entries.push(entry.ok_or(damaged)?);
@@ -235,7 +275,7 @@ pub(crate) fn counts(bytes: Option<&[u8]>) -> Result<Vec<TestCount>> {
     Ok(entries
         .map(|entry| TestCount {
             branch: BranchId::new(entry.branch),
-            tests: entry.tests,
+            tests: entry.expected(),
         })
         .collect())
 }
@@ -244,30 +284,81 @@ pub(crate) fn counts(bytes: Option<&[u8]>) -> Result<Vec<TestCount>> {
 mod tests {
     use super::*;
 
-    const fn entry(branch: i64, run: u64, tests: u64) -> Entry {
-        Entry { branch, run, tests }
+    const fn entry(branch: i64, build: u64, tests: u64, before: u64) -> Entry {
+        Entry {
+            branch,
+            build,
+            tests,
+            before,
+        }
+    }
+
+    const fn counting(branch: i64, build: u64) -> Counting {
+        Counting {
+            branch: Some(branch),
+            default_branch: Some(1),
+            build,
+        }
     }
 
     #[test]
-    fn a_new_run_replaces_the_count_and_one_run_keeps_the_smallest() {
-        let before = [entry(1, 10, 50), entry(2, 20, 5)];
-        for (new, expected) in [
-            (entry(1, 11, 50), None),
-            (entry(1, 11, 40), Some(entry(1, 11, 40))),
-            (entry(1, 11, 60), Some(entry(1, 11, 60))),
-            (entry(1, 10, 60), None),
-            (entry(1, 10, 40), Some(entry(1, 10, 40))),
+    fn a_new_build_moves_the_count_and_one_build_keeps_the_smallest() {
+        let before = [entry(1, 10, 50, 50), entry(2, 20, 5, 5)];
+        for (build, tests, expected) in [
+            // An equal count is one of the new build all the same.
+            (11, 50, Some(entry(1, 11, 50, 50))),
+            (11, 40, Some(entry(1, 11, 40, 50))),
+            (11, 60, Some(entry(1, 11, 60, 50))),
+            (10, 60, None),
+            (10, 50, None),
+            (10, 40, Some(entry(1, 10, 40, 50))),
         ] {
             let expected = expected.map(|entry| vec![before[1], entry]);
-            assert_eq!(updated(&before, new), expected, "{new:?}");
+            let updated = counting(1, build).updated(&before, tests);
+            assert_eq!(updated, expected, "{build} {tests}");
         }
-        let added = updated(&before, entry(3, 1, 7)).unwrap();
-        assert_eq!(added, [before[0], before[1], entry(3, 1, 7)]);
+    }
+
+    #[test]
+    fn two_steps_of_a_build_never_expect_the_count_of_the_larger_one() {
+        let mut entries = Vec::new();
+        for build in 1..=6 {
+            // Either may end first.
+            let counts = if build % 2 == 0 { [50, 1] } else { [1, 50] };
+            for count in counts {
+                entries = counting(1, build)
+                    .updated(&entries, count)
+                    .unwrap_or(entries);
+                if build > 1 || count == 1 {
+                    assert_eq!(entries[0].expected(), 1, "{build} {count} {entries:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_branch_has_an_entry_only_if_it_differs_from_the_default_branch() {
+        let default = entry(1, 10, 50, 40);
+        assert_eq!(counting(2, 20).updated(&[default], 40), None);
+        let own = entry(2, 20, 50, 50);
+        assert_eq!(
+            counting(2, 20).updated(&[default], 50),
+            Some(vec![default, own])
+        );
+        // Once it has one, equal counts are written: the default branch may change later.
+        let back = counting(2, 21).updated(&[default, own], 40).unwrap();
+        assert_eq!(back[1], entry(2, 21, 40, 50));
+        let unknown = Counting {
+            branch: None,
+            ..counting(2, 20)
+        };
+        assert_eq!(unknown.updated(&[default], 40), None);
+        assert!(unknown.updated(&[default], 41).is_some());
     }
 
     #[test]
     fn keeps_the_default_branch_and_the_newest_ones() {
-        let entries: Vec<Entry> = (1..=10).map(|branch| entry(branch, 0, 1)).collect();
+        let entries: Vec<Entry> = (1..=10).map(|branch| entry(branch, 0, 1, 1)).collect();
         let kept: Vec<i64> = limited(entries, Some(1))
             .iter()
             .map(|entry| entry.branch)
@@ -277,7 +368,7 @@ mod tests {
 
     #[test]
     fn decodes_encoded_entries() {
-        let entries = [entry(1, u64::MAX, 0), entry(900_000, 7, 12_345)];
+        let entries = [entry(1, u64::MAX, 0, 1), entry(900_000, 7, 12_345, 3)];
         assert_eq!(decode(&encode(&entries)).unwrap(), entries);
         assert!(decode(&[1, 2]).is_err());
     }

@@ -15,6 +15,10 @@ pub struct NodeReport {
     /// `run_env[key]` of the uploads of the job's results, if it differs from the build.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub run_key: String,
+    /// The path from the repository root to the project, as in plan requests. Names of targets are
+    /// looked up with it if there is no plan.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub location_prefix: String,
     /// Separates the legs of a matrix build that share a plan; empty if there is no matrix.
     pub group: String,
     /// Index of the node, from 0. A job that runs missing targets afterwards uses `parallelism`.
@@ -103,7 +107,7 @@ pub struct Population {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TargetReport {
-    /// As in the plan, with the location prefix.
+    /// As in the plan: paths of files with the location prefix, selectors without.
     pub value: String,
     /// Whether the plan gave it to this node.
     pub planned: bool,

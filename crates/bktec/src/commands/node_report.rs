@@ -251,6 +251,12 @@ fn first_report(settings: &RunSettings, share: &Share) -> NodeReport {
             .filter(|key| **key != build.build_id)
             .cloned()
             .unwrap_or_default(),
+        location_prefix: settings
+            .common
+            .runner
+            .location_prefix
+            .clone()
+            .unwrap_or_default(),
         group: settings.report.group.clone(),
         node: u32::try_from(settings.node).unwrap_or(u32::MAX),
         parallelism: u32::try_from(settings.nodes).unwrap_or(u32::MAX),

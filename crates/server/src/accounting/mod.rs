@@ -1,9 +1,9 @@
 //! The accounting of builds: did every test run? Stores the reports of nodes and computes verdicts.
 
-mod build_ids;
 mod compute;
+mod plan_and_reports;
+mod running;
 mod summary;
-mod test_counts;
 mod validate;
 
 use std::io::Write as _;
@@ -11,12 +11,13 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use test_engine_store::{NewJobReport, Store, StoreError, Suite, Timestamp};
-use test_engine_wire::{NodeReport, NodeState, PlanSource};
+use test_engine_wire::{ExcuseReason, NodeReport, NodeState, PlanSource};
 use tokio::sync::Notify;
 
 use crate::metrics::NodeCounts;
+use plan_and_reports::run_key;
 
-pub(crate) use summary::LOST_AFTER_MS;
+pub(crate) use running::{is_recent, pending_nodes};
 
 /// Bytes of one report after decompression: about 200,000 targets.
 pub(crate) const MAX_REPORT_BYTES: usize = 32 * 1024 * 1024;
@@ -43,7 +44,7 @@ pub(crate) struct Accountant {
     store: Store,
     retention_days: i64,
     counts: NodeCounts,
-    /// Notified after each stored report.
+    /// Notified after each stored report or upload.
     wake: Notify,
 }
 
@@ -61,10 +62,15 @@ impl Accountant {
     pub(crate) async fn record(
         &self,
         suite: &Suite,
-        report: NodeReport,
+        mut report: NodeReport,
         now: Timestamp,
     ) -> Result<bool, AccountingError> {
         validate::report(&report).map_err(AccountingError::Invalid)?;
+        if report.plan_source == PlanSource::Server {
+            // The plan has them, and every node reports all of them.
+            let tests = &mut report.excused_tests;
+            tests.retain(|test| test.reason != ExcuseReason::Skipped);
+        }
         let (report, body, size) = tokio::task::spawn_blocking(move || {
             let json = serde_json::to_vec(&report)?;
             let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -72,16 +78,8 @@ impl Accountant {
             Ok::<_, std::io::Error>((report, encoder.finish()?, json.len() as u64))
         })
         .await??;
-        let run_key = if report.run_key.is_empty() {
-            report.build_id.clone()
-        } else {
-            report.run_key.clone()
-        };
-        let origin = self.store.plan_origin(suite.id, &report.identifier, now);
-        // Without a plan, the branch is not known.
-        let counts = origin
-            .await?
-            .map(|origin| test_counts::of_report(&report, &origin, &run_key));
+        let run_key = run_key(&report).to_owned();
+        let started_at = start_of_extra_job(&report);
         let has_ended = report.state != NodeState::Started;
         let used_fallback = report.plan_source == PlanSource::Fallback;
         let report = NewJobReport {
@@ -92,6 +90,7 @@ impl Accountant {
             group: report.group,
             node: report.node,
             job_id: report.job_id,
+            started_at,
             retry_count: report.job_retry_count,
             progress: progress(report.state),
             body,
@@ -104,13 +103,23 @@ impl Accountant {
             if has_ended && used_fallback {
                 self.counts.fallback();
             }
-            if let Some(counts) = counts {
-                self.store.record_test_counts(suite, &counts).await?;
-            }
             self.wake.notify_one();
         }
         Ok(stored)
     }
+
+    /// Tells that results were stored: they may complete the accounting of their run.
+    pub(crate) fn results_stored(&self) {
+        self.wake.notify_one();
+    }
+}
+
+/// The start of a job that runs what the nodes of the step have missed. It may be retried, or do so
+/// more than once, and each time it runs other targets.
+fn start_of_extra_job(report: &NodeReport) -> Option<Timestamp> {
+    let time: jiff::Timestamp = report.started_at.parse().ok()?;
+    let is_extra = report.node >= report.parallelism;
+    is_extra.then(|| Timestamp::from_millis(time.as_millisecond()))
 }
 
 /// An end report replaces the start report of the same run of a job.

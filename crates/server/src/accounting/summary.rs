@@ -1,85 +1,101 @@
 //! Summaries of accountings for lists of runs, kept up to date in the background.
 
-use test_engine_accounting::{Accounting, NodeRow, Verdict};
-use test_engine_store::{AccountingSummary, PendingAccounting, Timestamp};
-use test_engine_wire::{NodeState, PlanSource};
+use test_engine_accounting::{Accounting, Verdict};
+use test_engine_store::{
+    AccountingSummary, AccountingVerdict, PendingAccounting, StoreError, Timestamp,
+};
+use test_engine_wire::PlanSource;
 
+use super::running::{lost_before, pending_nodes};
 use super::{Accountant, AccountingError};
+use crate::error_chain::ErrorChain;
 
-/// Plans per step.
-const STEP: u32 = 20;
-/// Without news for this long, nodes without an end report count as lost.
-pub(crate) const LOST_AFTER_MS: i64 = 60 * 60 * 1000;
+const PLANS_PER_STEP: u32 = 20;
+/// A summary that failed, for example because a report is damaged, must not delay the others.
+const RETRY_AFTER_MS: i64 = 10 * 60 * 1000;
 
 impl Accountant {
-    /// Completes when a report has been stored since the last call.
-    pub(crate) async fn report_stored(&self) {
+    /// Completes when a report or an upload has been stored since the last call.
+    pub(crate) async fn news(&self) {
         self.wake.notified().await;
     }
 
-    /// Updates the outdated summaries of some plans. True if there may be more.
+    /// Updates the outdated summaries of some plans. True if there may be more. What fails is
+    /// logged and tried again later.
     pub(crate) async fn summarize_some(&self, now: Timestamp) -> Result<bool, AccountingError> {
-        let pending = self.store.pending_accountings(STEP).await?;
-        for one in &pending {
-            self.summarize(one, now).await?;
+        let outdated = self.store.pending_accountings(now, PLANS_PER_STEP).await?;
+        for plan in &outdated {
+            if let Err(error) = self.summarize(plan, now).await {
+                if let AccountingError::Store(StoreError::Unavailable(_)) = error {
+                    return Err(error);
+                }
+                log(&plan.identifier, &error);
+                let retry_at = now.plus_millis(RETRY_AFTER_MS);
+                self.store.defer_accounting(plan, retry_at).await?;
+            }
         }
-        Ok(pending.len() == STEP as usize)
+        Ok(outdated.len() == PLANS_PER_STEP as usize)
     }
 
     async fn summarize(
         &self,
-        pending: &PendingAccounting,
+        plan: &PendingAccounting,
         now: Timestamp,
     ) -> Result<(), AccountingError> {
         // A deleted suite is purged with its accountings.
-        let Some(suite) = self.store.suite_by_id(pending.suite).await? else {
+        let Some(suite) = self.store.suite_by_id(plan.suite).await? else {
             return Ok(());
         };
-        if let Some(accounting) = self.of_plan(&suite, &pending.identifier, now).await? {
-            let summary = summary(&accounting);
-            self.store.set_accounting_summary(pending, &summary).await?;
+        let Some(computed) = self.compute(&suite, &plan.identifier, now).await? else {
+            return Ok(());
+        };
+        if let Some(counts) = computed.counts {
+            self.store.record_test_counts(&suite, &counts).await?;
         }
-        Ok(())
+        let summary = summary(&computed.accounting);
+        Ok(self.store.set_accounting_summary(plan, &summary).await?)
     }
 
-    /// The number of plans that are not complete although their nodes ended or are lost.
+    /// The number of plans that are incomplete although their nodes ended or are lost.
     pub(crate) async fn count_incomplete(&self, now: Timestamp) -> Result<u64, AccountingError> {
-        let lost_before = now.plus_millis(-LOST_AFTER_MS);
+        let lost_before = lost_before(now);
         Ok(self.store.count_incomplete_accountings(lost_before).await?)
     }
+}
+
+fn log(identifier: &str, error: &AccountingError) {
+    let cause = ErrorChain(error);
+    tracing::error!(%cause, identifier, "failed to summarize the accounting of a plan");
 }
 
 /// The numbers of an accounting.
 fn summary(accounting: &Accounting) -> AccountingSummary {
     let groups = &accounting.groups;
-    let nodes = || {
-        let rows = groups.iter().flat_map(|group| &group.nodes);
-        rows.filter(|row| !row.runs_missing_targets)
-    };
-    let count = |matches: fn(&NodeRow) -> bool| nodes().filter(|row| matches(row)).count() as u64;
+    let rows = groups.iter().flat_map(|group| &group.nodes);
+    let shares = rows.filter(|row| !row.runs_missing_targets);
+    let fallbacks = shares.filter(|row| row.source == Some(PlanSource::Fallback));
     AccountingSummary {
-        complete: accounting.verdict == Verdict::Complete,
+        verdict: match accounting.verdict {
+            Verdict::Complete => AccountingVerdict::Complete,
+            Verdict::Incomplete => AccountingVerdict::Incomplete,
+            Verdict::Unknown => AccountingVerdict::Unknown,
+        },
         targets: groups.iter().map(|group| group.targets).sum(),
         complete_targets: groups.iter().map(|group| group.complete_targets).sum(),
         nodes: groups
             .iter()
             .map(|group| u64::from(group.parallelism))
             .sum(),
-        pending_nodes: count(is_pending),
-        fallback_nodes: count(|row| row.source == Some(PlanSource::Fallback)),
+        pending_nodes: groups.iter().map(pending_nodes).sum(),
+        fallback_nodes: fallbacks.count() as u64,
         ..AccountingSummary::default()
     }
-}
-
-/// Whether a node has not reported its end.
-fn is_pending(row: &NodeRow) -> bool {
-    matches!(row.state, None | Some(NodeState::Started))
 }
 
 #[cfg(test)]
 mod tests {
     use test_engine_accounting::{Accounting, GroupAccounting, NodeRow, Verdict};
-    use test_engine_store::AccountingSummary;
+    use test_engine_store::{AccountingSummary, AccountingVerdict};
     use test_engine_wire::{NodeState, PlanSource};
 
     use super::summary;
@@ -119,7 +135,7 @@ mod tests {
             ],
         };
         let expected = AccountingSummary {
-            complete: false,
+            verdict: AccountingVerdict::Incomplete,
             targets: 20,
             complete_targets: 18,
             nodes: 4,

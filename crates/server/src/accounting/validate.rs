@@ -3,15 +3,19 @@
 use std::collections::HashSet;
 
 use test_engine_accounting::node_problem;
-use test_engine_wire::{NodeReport, NodeState};
+use test_engine_wire::{NodeReport, NodeState, TargetReport};
 
 const MAX_KEY_BYTES: usize = 1_024;
 const MAX_GROUP_BYTES: usize = 256;
 const MAX_TARGETS: usize = 200_000;
 const MAX_EXCUSED: usize = 200_000;
 const MAX_NAMED_TARGETS: usize = 1_000;
-/// Targets that occur twice, in a message.
+/// Tests of one target; sums over all targets and groups stay far from overflow.
+const MAX_TESTS: u64 = 1_000_000_000;
+/// Targets in a message.
 const MAX_SHOWN: usize = 3;
+/// Characters of each of them.
+const MAX_SHOWN_CHARS: usize = 100;
 
 pub(super) fn report(report: &NodeReport) -> Result<(), Vec<String>> {
     let mut problems = Vec::new();
@@ -40,6 +44,7 @@ fn texts(report: &NodeReport, problems: &mut Vec<String>) {
         ("build_id", &report.build_id, MAX_KEY_BYTES),
         ("run_key", &report.run_key, MAX_KEY_BYTES),
         ("job_id", &report.job_id, MAX_KEY_BYTES),
+        ("location_prefix", &report.location_prefix, MAX_KEY_BYTES),
         ("group", &report.group, MAX_GROUP_BYTES),
     ] {
         if value.len() > limit {
@@ -95,7 +100,7 @@ fn targets(report: &NodeReport, problems: &mut Vec<String>) {
             return;
         }
         if !seen.insert(target.value.as_str()) && repeated.len() < MAX_SHOWN {
-            repeated.push(format!("{:?}", target.value));
+            repeated.push(shown(&target.value));
         }
     }
     if !repeated.is_empty() {
@@ -104,6 +109,28 @@ fn targets(report: &NodeReport, problems: &mut Vec<String>) {
             repeated.join(", ")
         ));
     }
+    let has_too_many = |target: &&TargetReport| {
+        let counts = [
+            target.tests,
+            target.failed,
+            target.expected_tests.unwrap_or(0),
+        ];
+        counts.iter().any(|count| *count > MAX_TESTS)
+    };
+    if let Some(target) = report.targets.iter().find(has_too_many) {
+        problems.push(format!(
+            "target {} has more than {MAX_TESTS} tests",
+            shown(&target.value)
+        ));
+    }
+}
+
+/// A quoted value, cut if it is long.
+fn shown(value: &str) -> String {
+    let mut chars = value.chars();
+    let start: String = chars.by_ref().take(MAX_SHOWN_CHARS).collect();
+    let rest = if chars.next().is_some() { "…" } else { "" };
+    format!("{start:?}{rest}")
 }
 
 #[cfg(test)]
@@ -147,7 +174,7 @@ mod tests {
     #[test]
     fn rejects_each_invalid_field() {
         type Change = fn(&mut NodeReport);
-        let changes: [(&str, Change); 13] = [
+        let changes: [(&str, Change); 17] = [
             ("identifier is required", |it| it.identifier.clear()),
             ("identifier must be", |it| it.identifier = "i".repeat(1025)),
             ("job_id is required", |it| it.job_id = " ".to_owned()),
@@ -170,6 +197,18 @@ mod tests {
             ("targets has \"b\" more than once", |it| {
                 it.targets[0] = target("b");
             }),
+            ("location_prefix must be", |it| {
+                it.location_prefix = "p".repeat(1025);
+            }),
+            ("target \"a\" has more than 1000000000 tests", |it| {
+                it.targets[0].tests = u64::MAX;
+            }),
+            ("target \"b\" has more than 1000000000 tests", |it| {
+                it.targets[1].failed = 1_000_000_001;
+            }),
+            ("target \"b\" has more than 1000000000 tests", |it| {
+                it.targets[1].expected_tests = Some(u64::MAX);
+            }),
         ];
         for (expected, change) in changes {
             let mut invalid = valid();
@@ -178,6 +217,18 @@ mod tests {
             assert_eq!(problems.len(), 1, "{problems:?}");
             assert!(problems[0].starts_with(expected), "{problems:?}");
         }
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let long = "é".repeat(100_000);
+        let invalid = NodeReport {
+            targets: vec![target(&long), target(&long)],
+            ..valid()
+        };
+        let problems = report(&invalid).unwrap_err();
+        let expected = format!("targets has \"{}\"… more than once", "é".repeat(100));
+        assert_eq!(problems, [expected]);
     }
 
     #[test]

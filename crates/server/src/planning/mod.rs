@@ -314,12 +314,18 @@ fn bare(branch: &str) -> &str {
 
 /// What the accounting of the build needs to know of its request.
 fn origin(request: &PlanRequest) -> PlanOrigin {
-    let metadata = request.metadata.as_ref();
-    let files_changed = metadata.and_then(|metadata| metadata.get("files_changed")?.as_str());
+    let fact = |name: &str| request.metadata.as_ref()?.get(name)?.as_str();
+    let branch = bare(&request.branch);
+    // A commit on the base branch is compared with its first parent. Where another commit left that
+    // branch, the request does not say.
+    let is_on_base = fact("base_branch").is_some_and(|base| base == branch);
+    let parents = fact("parent_shas").filter(|_| is_on_base);
+    let parent = parents.and_then(|parents| parents.split_whitespace().next());
     PlanOrigin {
-        branch: bare(&request.branch).to_owned(),
+        branch: branch.to_owned(),
         location_prefix: request.location_prefix.clone(),
-        files_changed: files_changed.map(str::to_owned),
+        files_changed: fact("files_changed").map(str::to_owned),
+        diff_base: parent.map(str::to_owned),
     }
 }
 

@@ -132,10 +132,12 @@ impl Known {
         branch: Option<BranchId>,
     ) -> Forecast {
         let mut forecast = Forecast::default();
-        // A name may have timings, and another one the counts.
-        for name in selectors::candidates(location_prefix, value)
+        // The second name may be another project's file: good enough for an estimate, but no test is
+        // expected because of it.
+        for (place, name) in selectors::candidates(location_prefix, value)
             .iter()
             .flatten()
+            .enumerate()
         {
             let Some(history) = self.selectors.get(name.as_str()) else {
                 continue;
@@ -143,9 +145,9 @@ impl Known {
             forecast.estimate = forecast
                 .estimate
                 .or_else(|| history.estimate(branch, self.default_branch));
-            forecast.expected_tests = forecast
-                .expected_tests
-                .or_else(|| history.expected_tests(branch, self.default_branch));
+            if place == 0 {
+                forecast.expected_tests = history.expected_tests(branch, self.default_branch);
+            }
         }
         forecast
     }

@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
+use test_engine_store::AccountingVerdict::{self, Complete, Incomplete, Unknown};
+use test_engine_store::{NewJobReport, Timestamp};
 
 use super::TestServer;
 use crate::support::{SUITE, result};
 
-fn plan(server: &TestServer, identifier: &str, selectors: &[&str]) -> Value {
+pub(super) fn plan(server: &TestServer, identifier: &str, selectors: &[&str]) -> Value {
     let selectors: Vec<Value> = selectors
         .iter()
         .map(|value| json!({"value": value}))
@@ -21,7 +23,7 @@ fn plan(server: &TestServer, identifier: &str, selectors: &[&str]) -> Value {
 }
 
 /// The report of a node that ran these targets, with a number of tests each, to their end.
-fn report(build: &str, node: u32, targets: &[(&str, u32)]) -> Value {
+pub(super) fn report(build: &str, node: u32, targets: &[(&str, u32)]) -> Value {
     let targets: Vec<Value> = targets
         .iter()
         .map(|(value, tests)| {
@@ -37,12 +39,12 @@ fn report(build: &str, node: u32, targets: &[(&str, u32)]) -> Value {
     })
 }
 
-fn send(server: &TestServer, report: &Value) {
+pub(super) fn send(server: &TestServer, report: &Value) {
     let stored = server.post(&format!("{SUITE}/test_plan/node_reports"), report);
     assert_eq!(stored.ok(), json!({"stored": true}));
 }
 
-fn get(server: &TestServer, query: &str) -> Vec<Value> {
+pub(super) fn get(server: &TestServer, query: &str) -> Vec<Value> {
     let answer = server
         .get(&format!("{SUITE}/test_plan/accounting?{query}"))
         .ok();
@@ -50,7 +52,7 @@ fn get(server: &TestServer, query: &str) -> Vec<Value> {
 }
 
 /// The targets of each node, as planned.
-fn shares(plan: &Value) -> [Vec<String>; 2] {
+pub(super) fn shares(plan: &Value) -> [Vec<String>; 2] {
     ["0", "1"].map(|node| {
         let tests = plan["tasks"][node]["tests"].as_array().unwrap();
         let values = tests
@@ -61,7 +63,7 @@ fn shares(plan: &Value) -> [Vec<String>; 2] {
 }
 
 /// Runs a plan of both nodes completely.
-fn run_completely(server: &TestServer, build: &str, targets: &[(&str, u32)]) {
+pub(super) fn run_completely(server: &TestServer, build: &str, targets: &[(&str, u32)]) {
     let names: Vec<&str> = targets.iter().map(|(name, _)| *name).collect();
     let plan = plan(server, &format!("{build}/step"), &names);
     for (node, share) in (0..).zip(shares(&plan)) {
@@ -73,7 +75,7 @@ fn run_completely(server: &TestServer, build: &str, targets: &[(&str, u32)]) {
     }
 }
 
-fn kinds(findings: &Value) -> Vec<&str> {
+pub(super) fn kinds(findings: &Value) -> Vec<&str> {
     let findings = findings.as_array().unwrap();
     findings
         .iter()
@@ -81,20 +83,24 @@ fn kinds(findings: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// Waits until the summary of a build's plan is up to date with this verdict.
-fn await_summary(server: &TestServer, build: &str, complete: bool) {
+/// Waits until the summaries of the plans of a run are up to date, and one has this verdict.
+pub(super) fn await_summary(server: &TestServer, run_key: &str, verdict: AccountingVerdict) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let found = server.with_store(async |store| {
+        let (is_pending, found) = server.with_store(async |store| {
             let suite = store.suite("acme", "web").await.unwrap().unwrap();
-            let pending = store.pending_accountings(10).await.unwrap();
-            let found = store.accountings_of_runs(suite.id, &[build]).await.unwrap();
-            (pending.is_empty(), found)
+            let far = Timestamp::from_millis(i64::MAX);
+            let pending = store.pending_accountings(far, 10).await.unwrap();
+            let found = store
+                .accountings_of_runs(suite.id, &[run_key])
+                .await
+                .unwrap();
+            (!pending.is_empty(), found)
         });
-        if found.0 && found.1.iter().all(|one| one.complete == complete) {
+        if !is_pending && found.iter().any(|one| one.verdict == verdict) {
             return;
         }
-        assert!(Instant::now() < deadline, "{found:?}");
+        assert!(Instant::now() < deadline, "{is_pending} {found:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -192,7 +198,7 @@ fn nodes_without_a_plan_are_accounted_for() {
         let expected = if node == 0 { "incomplete" } else { "complete" };
         assert_eq!(get(&server, "build_id=b")[0]["verdict"], expected);
     }
-    await_summary(&server, "b", true);
+    await_summary(&server, "b", Complete);
 }
 
 #[test]
@@ -216,133 +222,6 @@ fn a_target_that_had_results_must_have_results() {
     };
     assert!(findings("failures", "known.py"), "{group}");
     assert!(findings("warnings", "new.py"), "{group}");
-}
-
-#[test]
-fn vanished_tests_are_named() {
-    let server = TestServer::start();
-    let upload = |build: &str, tests: &[(&str, &str, &str)]| {
-        let results: Vec<Value> = tests
-            .iter()
-            .map(|(file, name, outcome)| result("T", name, file, 1.0, outcome))
-            .collect();
-        server.upload(build, "main", &json!(results));
-    };
-    let all = [
-        ("a.py", "one", "passed"),
-        ("a.py", "two", "passed"),
-        ("a.py", "three", "failed"),
-        ("a.py", "optional", "passed"),
-        ("b.py", "other", "passed"),
-    ];
-    for build in ["b1", "b2", "b3"] {
-        upload(build, &all);
-        run_completely(&server, build, &[("a.py", 4), ("b.py", 1)]);
-        await_summary(&server, build, true);
-    }
-    // A run that is not complete proves nothing about its tests.
-    upload("b4", &all[..1]);
-    send(&server, &report("b4", 0, &[("a.py", 1)]));
-    await_summary(&server, "b4", false);
-
-    // One is skipped, two have no result, and no result of b.py was uploaded.
-    upload(
-        "b5",
-        &[("a.py", "one", "passed"), ("a.py", "optional", "skipped")],
-    );
-    run_completely(&server, "b5", &[("a.py", 1), ("b.py", 1)]);
-    let found = &get(&server, "build_id=b5")[0];
-    assert_eq!(found["verdict"], "complete");
-    let warnings = found["groups"][0]["warnings"].as_array().unwrap();
-    let vanished = warnings
-        .iter()
-        .find(|one| one["kind"] == "tests_vanished")
-        .unwrap();
-    assert_eq!(
-        (&vanished["target"], &vanished["tests"]),
-        (
-            &json!("a.py"),
-            &json!([
-                {"target": "a.py", "scope": "T", "name": "three"},
-                {"target": "a.py", "scope": "T", "name": "two"},
-            ])
-        )
-    );
-}
-
-#[test]
-fn most_tests_of_an_unchanged_file_must_not_vanish() {
-    let server = TestServer::start();
-    let tests = ["one", "two", "three"];
-    for (build, count) in [("b1", 3), ("b2", 1)] {
-        let results: Vec<Value> = tests[..count]
-            .iter()
-            .map(|name| result("T", name, "a.py", 1.0, "passed"))
-            .collect();
-        server.upload(build, "main", &json!(results));
-        let body = json!({
-            "runner": "pytest", "identifier": format!("{build}/step"), "parallelism": 1,
-            "branch": "main", "tests": {"selectors": [{"value": "a.py"}]},
-            "metadata": {"files_changed": "conftest.py\n"},
-        });
-        server.post(&format!("{SUITE}/test_plan"), &body).ok();
-        let mut report = report(build, 0, &[("a.py", u32::try_from(count).unwrap())]);
-        report["parallelism"] = json!(1);
-        send(&server, &report);
-        await_summary(&server, build, count == 3);
-    }
-    let found = &get(&server, "build_id=b2")[0];
-    assert_eq!(kinds(&found["groups"][0]["failures"]), ["tests_vanished"]);
-}
-
-#[test]
-fn plans_say_how_many_tests_are_expected() {
-    let server = TestServer::start();
-    let expected = |identifier: &str, branch: &str| {
-        let body = json!({
-            "runner": "pytest", "identifier": identifier, "parallelism": 1, "branch": branch,
-            "tests": {"selectors": [{"value": "./a.py"}, {"value": "new.py"}]},
-        });
-        let plan = server.post(&format!("{SUITE}/test_plan"), &body).ok();
-        let tests = plan["tasks"]["0"]["tests"].as_array().unwrap().clone();
-        let of = |value: &str| {
-            let case = tests.iter().find(|test| test["value"] == value).unwrap();
-            case.get("expected_tests").cloned()
-        };
-        assert_eq!(of("new.py"), None);
-        of("./a.py").map(|count| count.as_u64().unwrap())
-    };
-    let run = |build: &str, branch: &str, tests: u32, outcome: &str| {
-        expected(&format!("{build}/step"), branch);
-        let mut report = report(build, 0, &[("./a.py", tests)]);
-        report["parallelism"] = json!(1);
-        report["targets"][0]["outcome"] = json!(outcome);
-        send(&server, &report);
-    };
-    assert_eq!(expected("1", "main"), None);
-    run("b1", "main", 5, "complete");
-    assert_eq!(expected("2", "main"), Some(5));
-    assert_eq!(expected("3", "feature"), Some(5), "of the default branch");
-    // What was incomplete proves nothing.
-    run("b2", "main", 2, "incomplete");
-    assert_eq!(expected("4", "main"), Some(5));
-    run("b3", "feature", 3, "complete");
-    assert_eq!(expected("5", "refs/heads/feature"), Some(3));
-    assert_eq!(expected("6", "main"), Some(5));
-    // Another leg of the same build has fewer tests, and a later build more.
-    run("b4", "main", 8, "complete");
-    assert_eq!(expected("7", "main"), Some(8));
-    let mut leg = report("b4", 0, &[("./a.py", 6)]);
-    leg["group"] = json!("python 3.9");
-    send(&server, &leg);
-    assert_eq!(expected("8", "main"), Some(6));
-    // Timings and counts of a selector are independent of each other.
-    server.upload(
-        "b5",
-        "main",
-        &json!([result("A", "one", "a.py", 2.0, "passed")]),
-    );
-    assert_eq!(expected("9", "main"), Some(6));
 }
 
 const SUITE_PAGE: &str = "/organizations/acme/analytics/suites/web";
@@ -372,7 +251,7 @@ fn pages_show_whether_every_test_ran() {
 
     upload("b1");
     run_completely(&server, "b1", &[("a.py", 3), ("b.py", 2)]);
-    await_summary(&server, "b1", true);
+    await_summary(&server, "b1", Complete);
     let [suite, run] = pages(&server, "b1");
     assert!(suite.contains("2 of 2 targets · 2 nodes"), "{suite}");
     for part in [
@@ -393,7 +272,7 @@ fn pages_show_whether_every_test_ran() {
     failed["state"] = json!("failed");
     failed["exit_code"] = json!(16);
     send(&server, &failed);
-    await_summary(&server, "b2", false);
+    await_summary(&server, "b2", Incomplete);
     let [suite, run] = pages(&server, "b2");
     assert!(
         suite.contains("<div class=\"small failed\" title=\"1 of 2 targets"),
@@ -414,20 +293,108 @@ fn pages_show_whether_every_test_ran() {
 }
 
 #[test]
+fn running_builds_are_not_red() {
+    let server = TestServer::with(|config| config.web.open = true, Clock::System);
+    server.upload(
+        "b",
+        "main",
+        &json!([result("A", "one", "a.py", 1.0, "passed")]),
+    );
+    plan(&server, "b/step", &["a.py", "b.py"]);
+    // The other node is waiting for an agent.
+    send(&server, &report("b", 0, &[("a.py", 3)]));
+    await_summary(&server, "b", Incomplete);
+    let [suite, run] = pages(&server, "b");
+    assert!(suite.contains("1 of 2 nodes ended"), "{suite}");
+    assert!(!suite.contains("missing"), "{suite}");
+    assert!(
+        run.contains("running") && run.contains("no report yet"),
+        "{run}"
+    );
+    assert!(!run.contains("</span> incomplete</span>"), "{run}");
+}
+
+#[test]
+fn a_damaged_report_spoils_neither_pages_nor_other_summaries() {
+    let server = TestServer::with(|config| config.web.open = true, Clock::System);
+    let upload = |build: &str| {
+        let results = json!([result("A", "one", "a.py", 1.0, "passed")]);
+        server.upload(build, "main", &results);
+    };
+    upload("b1");
+    run_completely(&server, "b1", &[("a.py", 3), ("b.py", 2)]);
+    await_summary(&server, "b1", Complete);
+    let damaged = NewJobReport {
+        suite: server.with_store(async |store| {
+            let suite = store.suite("acme", "web").await.unwrap().unwrap();
+            suite.id
+        }),
+        identifier: "b1/step".to_owned(),
+        build_id: "b1".to_owned(),
+        run_key: "b1".to_owned(),
+        group: String::new(),
+        node: 0,
+        job_id: "damaged".to_owned(),
+        started_at: None,
+        retry_count: 0,
+        progress: 0,
+        body: b"not gzip".to_vec(),
+        size: 8,
+        // The first of the outdated ones.
+        received_at: Timestamp::from_millis(0),
+        expires_at: Timestamp::from_millis(i64::MAX),
+    };
+    server.with_store(async |store| store.insert_job_report(damaged.clone()).await.unwrap());
+
+    upload("b2");
+    run_completely(&server, "b2", &[("a.py", 3), ("b.py", 2)]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let found = server.with_store(async |store| {
+            let found = store.accountings_of_runs(damaged.suite, &["b2"]).await;
+            found.unwrap()
+        });
+        if found.iter().any(|one| one.verdict == Complete) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{found:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let [_, run] = pages(&server, "b1");
+    assert!(!run.contains("Did every test run?"), "{run}");
+    let [_, run] = pages(&server, "b2");
+    assert!(run.contains("Did every test run?"), "{run}");
+}
+
+#[test]
 fn metrics_count_incomplete_plans_and_nodes_without_a_plan() {
-    let server = TestServer::with(|config| config.metrics.open = true, Clock::System);
+    let mut server = TestServer::with(|config| config.metrics.open = true, Clock::System);
     let mut fallback = report("b", 0, &[("a.py", 3)]);
     fallback["plan_source"] = json!("fallback");
     send(&server, &fallback);
     let mut failed = report("b", 1, &[("b.py", 0)]);
     failed["state"] = json!("failed");
     send(&server, &failed);
+    // A runner that names no targets.
+    let mut unknown = report("b", 0, &[]);
+    unknown["identifier"] = json!("b/without targets");
+    unknown["parallelism"] = json!(1);
+    // From `printf '' | sha256sum`.
+    let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    unknown["population"] = json!({"digest": digest, "count": 0});
+    send(&server, &unknown);
+    await_summary(&server, "b", Incomplete);
+    await_summary(&server, "b", Unknown);
+    let metrics = |server: &TestServer| server.ask("GET", "/metrics").send().text();
+    let has = |text: &str, line: &str| text.lines().any(|it| it == line);
+    let text = metrics(&server);
+    assert!(has(&text, "test_engine_fallback_nodes_total 1"), "{text}");
+    // Counted once a minute, and after the start.
+    server.restart(Clock::System);
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let text = server.ask("GET", "/metrics").send().text();
-        let has = |line: &str| text.lines().any(|it| it == line);
-        assert!(has("test_engine_fallback_nodes_total 1"), "{text}");
-        if has("test_engine_incomplete_plans 1") {
+        let text = metrics(&server);
+        if has(&text, "test_engine_incomplete_plans 1") {
             return;
         }
         assert!(Instant::now() < deadline, "{text}");

@@ -8,6 +8,7 @@
 
 mod access;
 mod accounting;
+mod accounting_history;
 mod attacks;
 mod auth;
 mod backfills;

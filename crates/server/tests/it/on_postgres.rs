@@ -11,6 +11,9 @@ use crate::support;
 #[path = "accounting.rs"]
 mod accounting;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "accounting_history.rs"]
+mod accounting_history;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "estimates.rs"]
 mod estimates;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]

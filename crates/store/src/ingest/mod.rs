@@ -14,6 +14,7 @@ use test_engine_duration::Micros;
 use uuid::Uuid;
 
 use self::known::Selectors;
+use crate::accounting;
 use crate::day_sums;
 use crate::error::StoreError;
 use crate::identity::{result_key, test_uuid};
@@ -195,6 +196,7 @@ impl Ingest<'_> {
             selectors.save(self.session).await?;
         }
         self.update_run(run.id, &kept).await?;
+        accounting::results_stored(self.session, upload.suite, &upload.run.key).await?;
 
         run_memory.add(upload_id, &kept);
         self.memory.put_run(run.id, run_memory);

@@ -1,5 +1,6 @@
 //! The accounting of builds: reports of jobs, and a summary per plan.
 
+use super::tests::Test;
 use super::values::{SuiteId, Timestamp};
 
 /// The report of a job to store. On the wire it is called a node report.
@@ -17,6 +18,9 @@ pub struct NewJobReport {
     /// From 0.
     pub node: u32,
     pub job_id: String,
+    /// Of a job that runs what the nodes of the step have missed: each start ran other targets, so
+    /// all reports count. Other jobs leave it out; the report of their latest retry counts.
+    pub started_at: Option<Timestamp>,
     /// 0 for the job's first run, then counts its retries.
     pub retry_count: u32,
     /// Larger is later within one run of the job.
@@ -29,13 +33,24 @@ pub struct NewJobReport {
     pub expires_at: Timestamp,
 }
 
-/// A plan whose reports changed after its last summary.
+/// A plan whose reports or results changed after its last summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingAccounting {
     pub suite: SuiteId,
     pub identifier: String,
-    /// Number of changes so far. Read the reports afterwards: they include all of these changes.
+    /// Number of changes so far. Read the reports and results afterwards: they include all of these
+    /// changes.
     pub changes: i64,
+}
+
+/// Whether every test of a plan is accounted for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccountingVerdict {
+    Complete,
+    Incomplete,
+    /// The runner chooses its tests itself.
+    #[default]
+    Unknown,
 }
 
 /// The accounting of one plan in numbers, for lists.
@@ -44,10 +59,9 @@ pub struct AccountingSummary {
     pub identifier: String,
     /// May be empty.
     pub build_id: String,
-    /// `run_env[key]` of the uploads; may be empty.
+    /// `run_env[key]` of uploads.
     pub run_key: String,
-    /// Every test is accounted for.
-    pub complete: bool,
+    pub verdict: AccountingVerdict,
     /// Number of targets, over all groups.
     pub targets: u64,
     pub complete_targets: u64,
@@ -58,4 +72,22 @@ pub struct AccountingSummary {
     pub fallback_nodes: u64,
     /// Time of the latest report.
     pub updated_at: Timestamp,
+}
+
+/// Tests without results in a build, and what it is compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vanished {
+    /// By selector, scope and name.
+    pub tests: Vec<Test>,
+    /// The first run of the build that has a branch.
+    pub run: Option<RunCommit>,
+    /// The newest of the earlier complete builds, possibly on another branch.
+    pub newest: Option<RunCommit>,
+}
+
+/// The commit of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunCommit {
+    pub branch: String,
+    pub commit_sha: Option<String>,
 }

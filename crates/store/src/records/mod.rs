@@ -12,7 +12,9 @@ mod tenants;
 mod tests;
 mod values;
 
-pub use accounting::{AccountingSummary, NewJobReport, PendingAccounting};
+pub use accounting::{
+    AccountingSummary, AccountingVerdict, NewJobReport, PendingAccounting, RunCommit, Vanished,
+};
 pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, PendingBackfill};
 pub use planning::{
     BranchKind, NewPlan, NewTestCounts, NodeReport, PlanBranches, PlanOrigin, PlanSummary,

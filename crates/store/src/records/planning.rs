@@ -23,7 +23,7 @@ pub struct Selector {
     pub value: String,
     /// At most [`crate::RECENT_RUNS`], oldest first.
     pub recent: Vec<RunTiming>,
-    /// By branch, the number of tests in the latest run that ran all of them.
+    /// By branch, the number of tests in the latest complete builds.
     pub test_counts: Vec<TestCount>,
 }
 
@@ -34,13 +34,13 @@ pub struct TestCount {
     pub tests: u64,
 }
 
-/// How many tests of each selector a run executed to the end.
+/// How many tests of each selector a complete plan has run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewTestCounts {
     /// Without `refs/heads/`; nothing is recorded if it is empty.
     pub branch: String,
-    /// `run_env[key]`, or anything else that tells runs apart.
-    pub run_key: String,
+    /// Identifies the build. Its plans may count the same selector.
+    pub build: String,
     /// By canonical selector.
     pub counts: BTreeMap<String, u64>,
 }
@@ -108,6 +108,8 @@ pub struct PlanOrigin {
     pub location_prefix: String,
     /// The files that differ from the merge base with the default branch, one per line, if known.
     pub files_changed: Option<String>,
+    /// The commit they are compared with, if known.
+    pub diff_base: Option<String>,
 }
 
 /// A stored plan.

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod accounting;
+mod accounting_runs;
+mod accounting_upgrade;
 mod backfills;
 mod backup;
 mod daily_sums;

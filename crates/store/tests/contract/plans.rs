@@ -14,6 +14,7 @@ fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> New
             branch: "main".to_owned(),
             location_prefix: "web".to_owned(),
             files_changed: Some("a.py\nb.py".to_owned()),
+            diff_base: Some("c0ffee".to_owned()),
         },
         created_at: NOON,
         expires_at: NOON.plus_days(7),

@@ -124,6 +124,7 @@ async fn store_upload(
         body::run_blocking(size, move || Ok(ingest::derive(&submission, context)?)).await?;
     let recorded = app.store.record_upload(upload).await?;
     app.metrics.upload_stored(&recorded, began.elapsed());
+    app.accountant.results_stored();
     if let Some(file) = raw {
         let key = Key::raw_upload(suite.uuid, recorded.run_uuid, recorded.upload_uuid);
         app.raw_uploads.keep(key, file);

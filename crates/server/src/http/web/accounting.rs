@@ -1,98 +1,18 @@
-//! "Did every test run?" on the page of a run, and in short in lists of runs.
-
-use std::collections::HashMap;
+//! "Did every test run?" on the page of a run.
 
 use jiff::Timestamp as Time;
 use test_engine_accounting::{Accounting, GroupAccounting, Level, NodeRow, Verdict, sections};
 use test_engine_duration::Micros;
-use test_engine_store::{AccountingSummary, Run, Suite, Timestamp};
+use test_engine_store::{Run, Suite};
 use test_engine_wire::{NodeState, PlanSource};
 
 use super::format;
-use super::page::PageError;
 use crate::App;
-use crate::accounting::LOST_AFTER_MS;
-use crate::http::error::ApiError;
+use crate::accounting::{AccountingError, is_recent, pending_nodes};
+use crate::error_chain::ErrorChain;
 
 /// Plans on the page of a run.
 const MAX_PLANS: usize = 20;
-
-/// The accountings of the plans that a run executed, as one entry in a list.
-pub(super) struct RunAccounting {
-    /// Of the text: `failed`, or `muted-text`.
-    pub(super) class: &'static str,
-    pub(super) text: String,
-    /// A sentence.
-    pub(super) title: String,
-}
-
-/// By the keys of the runs.
-pub(super) async fn of_runs(
-    app: &App,
-    suite: &Suite,
-    runs: &[Run],
-) -> Result<HashMap<String, RunAccounting>, PageError> {
-    let keys: Vec<&str> = runs.iter().map(|run| run.key.as_str()).collect();
-    let now = app.clock.now();
-    let mut by_run: HashMap<String, AccountingSummary> = HashMap::new();
-    for one in app.store.accountings_of_runs(suite.id, &keys).await? {
-        match by_run.get_mut(&one.run_key) {
-            Some(all) => add(all, &one),
-            None => {
-                by_run.insert(one.run_key.clone(), one);
-            }
-        }
-    }
-    let short = by_run.into_iter();
-    Ok(short
-        .map(|(key, one)| (key, RunAccounting::new(&one, now)))
-        .collect())
-}
-
-/// Whether nodes without an end report may still be running.
-fn is_recent(summary: &AccountingSummary, now: Timestamp) -> bool {
-    now.millis() - summary.updated_at.millis() < LOST_AFTER_MS
-}
-
-fn add(all: &mut AccountingSummary, one: &AccountingSummary) {
-    all.complete &= one.complete;
-    all.targets += one.targets;
-    all.complete_targets += one.complete_targets;
-    all.nodes += one.nodes;
-    all.pending_nodes += one.pending_nodes;
-    all.fallback_nodes += one.fallback_nodes;
-    all.updated_at = all.updated_at.max(one.updated_at);
-}
-
-impl RunAccounting {
-    fn new(summary: &AccountingSummary, now: Timestamp) -> Self {
-        let nodes = format::counted(summary.nodes, "node");
-        let targets = format!(
-            "{} of {}",
-            format::count(summary.complete_targets),
-            format::count(summary.targets)
-        );
-        let title = format!("{targets} targets ran to the end on {nodes}");
-        let missing = summary.targets.saturating_sub(summary.complete_targets);
-        let (class, text) = if summary.complete {
-            ("muted-text", format!("{targets} targets · {nodes}"))
-        } else if summary.pending_nodes > 0 && is_recent(summary, now) {
-            let ended = summary.nodes.saturating_sub(summary.pending_nodes);
-            (
-                "muted-text",
-                format!("{} of {nodes} ended", format::count(ended)),
-            )
-        } else if missing > 0 {
-            (
-                "failed",
-                format!("✗ {} missing", format::counted(missing, "target")),
-            )
-        } else {
-            ("failed", "✗ incomplete".to_owned())
-        };
-        Self { class, text, title }
-    }
-}
 
 /// The accounting of one group of a plan.
 pub(super) struct GroupSection {
@@ -131,19 +51,34 @@ pub(super) struct List {
     pub(super) rest: String,
 }
 
-/// For the page of a run; empty if no node reported.
-pub(super) async fn of_run(
-    app: &App,
-    suite: &Suite,
-    run: &Run,
-) -> Result<Vec<GroupSection>, PageError> {
+/// For the page of a run; empty if no node reported. A plan whose accounting fails is left out: the
+/// rest of the page is useful without it.
+pub(super) async fn of_run(app: &App, suite: &Suite, run: &Run) -> Vec<GroupSection> {
+    match read(app, suite, run).await {
+        Ok(sections) => sections,
+        Err(error) => {
+            log(&run.key, &error);
+            Vec::new()
+        }
+    }
+}
+
+fn log(key: &str, error: &AccountingError) {
+    tracing::error!(cause = %ErrorChain(error), key, "failed to account for a run");
+}
+
+async fn read(app: &App, suite: &Suite, run: &Run) -> Result<Vec<GroupSection>, AccountingError> {
     let now = app.clock.now();
     let plans = app.store.accountings_of_runs(suite.id, &[&run.key]).await?;
     let mut accountings = Vec::new();
     for plan in plans.iter().take(MAX_PLANS) {
-        let accounting = app.accountant.of_plan(suite, &plan.identifier, now).await;
-        let accounting = accounting.map_err(ApiError::from)?;
-        accountings.extend(accounting.map(|one| (one, is_recent(plan, now))));
+        match app.accountant.of_plan(suite, &plan.identifier, now).await {
+            Ok(accounting) => {
+                let is_recent = is_recent(plan.updated_at, now);
+                accountings.extend(accounting.map(|one| (one, is_recent)));
+            }
+            Err(error) => log(&run.key, &error),
+        }
     }
     let groups: usize = accountings.iter().map(|(one, _)| one.groups.len()).sum();
     let all = accountings.iter().flat_map(|(one, is_recent)| {
@@ -165,7 +100,7 @@ fn name(accounting: &Accounting, group: &GroupAccounting) -> String {
 
 impl GroupSection {
     fn new(name: String, group: &GroupAccounting, is_recent: bool) -> Self {
-        let is_running = is_recent && group.nodes.iter().any(is_started);
+        let is_running = is_recent && pending_nodes(group) > 0;
         let (class, sign, word) = match group.verdict {
             Verdict::Complete => ("passed", "✓", "complete"),
             Verdict::Incomplete if is_running => ("unknown", "…", "running"),
@@ -195,13 +130,10 @@ impl GroupSection {
     }
 }
 
-fn is_started(row: &NodeRow) -> bool {
-    row.state == Some(NodeState::Started)
-}
-
 impl NodeLine {
     fn new(row: &NodeRow, is_recent: bool) -> Self {
         let (class, sign, state) = match (row.state, row.exit_code) {
+            (None, _) if is_recent => ("unknown", "…", "no report yet".to_owned()),
             (None, _) => ("failed", "✗", "no report".to_owned()),
             (Some(NodeState::Started), _) if is_recent => ("unknown", "…", "running".to_owned()),
             (Some(NodeState::Started), _) => ("failed", "✗", "no end report".to_owned()),
@@ -271,55 +203,31 @@ impl List {
 
 #[cfg(test)]
 mod tests {
-    use test_engine_accounting::NodeRow;
-    use test_engine_store::{AccountingSummary, Timestamp};
+    use test_engine_accounting::{GroupAccounting, NodeRow, Verdict};
     use test_engine_wire::NodeState;
 
-    use super::{NodeLine, RunAccounting};
+    use super::{GroupSection, NodeLine};
 
     #[test]
-    fn a_list_shows_what_matters() {
-        let summary = |complete, complete_targets, pending_nodes| AccountingSummary {
-            complete,
-            targets: 1204,
-            complete_targets,
-            nodes: 4,
-            pending_nodes,
-            updated_at: Timestamp::from_millis(0),
-            ..AccountingSummary::default()
+    fn a_group_is_running_while_a_node_may_report() {
+        let row = |state| NodeRow {
+            state,
+            ..NodeRow::default()
         };
-        let minute = Timestamp::from_millis(60_000);
-        let day = Timestamp::from_millis(86_400_000);
-        for (summary, now, class, text) in [
-            (
-                summary(true, 1204, 0),
-                day,
-                "muted-text",
-                "1\u{202f}204 of 1\u{202f}204 targets · 4 nodes",
-            ),
-            (
-                summary(false, 1201, 0),
-                minute,
-                "failed",
-                "✗ 3 targets missing",
-            ),
-            (summary(false, 1204, 0), minute, "failed", "✗ incomplete"),
-            (
-                summary(false, 300, 3),
-                minute,
-                "muted-text",
-                "1 of 4 nodes ended",
-            ),
-            // The other nodes are lost.
-            (
-                summary(false, 1000, 1),
-                day,
-                "failed",
-                "✗ 204 targets missing",
-            ),
+        for (state, is_recent, word) in [
+            (None, true, "running"),
+            (Some(NodeState::Started), true, "running"),
+            (None, false, "incomplete"),
+            (Some(NodeState::Started), false, "incomplete"),
+            (Some(NodeState::Failed), true, "incomplete"),
         ] {
-            let short = RunAccounting::new(&summary, now);
-            assert_eq!((short.class, short.text.as_str()), (class, text));
+            let group = GroupAccounting {
+                verdict: Verdict::Incomplete,
+                nodes: vec![row(Some(NodeState::Finished)), row(state)],
+                ..GroupAccounting::default()
+            };
+            let section = GroupSection::new(String::new(), &group, is_recent);
+            assert_eq!(section.word, word, "{state:?} {is_recent}");
         }
     }
 
@@ -331,7 +239,8 @@ mod tests {
             ..NodeRow::default()
         };
         for (state, exit_code, is_recent, class, text) in [
-            (None, None, true, "failed", "no report"),
+            (None, None, true, "unknown", "no report yet"),
+            (None, None, false, "failed", "no report"),
             (Some(NodeState::Started), None, true, "unknown", "running"),
             (
                 Some(NodeState::Started),

@@ -4,6 +4,7 @@
 //! executing any of it.
 
 mod accounting;
+mod accounting_in_lists;
 mod assets;
 mod bars;
 mod commit;

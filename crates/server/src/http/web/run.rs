@@ -121,7 +121,7 @@ pub(super) async fn get(
         Some(sha) => app.store.commit(suite.id, &sha.to_lowercase()).await?,
         None => None,
     };
-    let accounting = accounting::of_run(&app, &suite, &run).await?;
+    let accounting = accounting::of_run(&app, &suite, &run).await;
     let title = run.number.as_ref().map_or_else(
         || format!("Run {}", run.key),
         |number| format!("Run #{number}"),

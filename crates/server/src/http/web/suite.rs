@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use test_engine_store::{Backfill, BackfillState, Page as ListPage, Run, TestState, Timestamp};
 
-use super::accounting::{self, RunAccounting};
+use super::accounting_in_lists::{self, RunAccounting};
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
 use super::run::ResultMark;
@@ -110,7 +110,7 @@ pub(super) async fn get(
     let now = app.clock.now();
     let address = Links::suite_path(&suite);
     let listed = app.store.runs(suite.id, None, page).await?;
-    let mut accountings = accounting::of_runs(&app, &suite, &listed.items).await?;
+    let mut accountings = accounting_in_lists::of_runs(&app, &suite, &listed.items).await;
     let muted = app
         .store
         .tests_in_state(suite.id, TestState::Muted)
