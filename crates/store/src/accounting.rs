@@ -152,8 +152,8 @@ impl Store {
             .await
     }
 
-    /// The summaries of the plans that these runs executed, by the keys of the runs; one per run and
-    /// plan. A plan whose first summary is pending is left out.
+    /// The summaries of the plans that these runs executed, by the keys of the runs; one per run
+    /// and plan. A plan whose first summary is pending is left out.
     pub async fn accountings_of_runs(
         &self,
         suite: SuiteId,

@@ -1,9 +1,10 @@
-//! Plans and the reports of their nodes. The first plan stored for an identifier wins.
+//! Plans, and the metadata of the runs of their nodes in the table `node_reports`. The first plan
+//! stored for an identifier wins.
 
 use crate::error::StoreError;
 use crate::expired::delete_expired;
 use crate::records::{
-    Listed, NewPlan, NodeReport, Page, PlanOrigin, PlanSummary, StoredPlan, SuiteId, Timestamp,
+    Listed, NewPlan, Page, PlanMetadata, PlanOrigin, PlanSummary, StoredPlan, SuiteId, Timestamp,
 };
 use crate::sql::{Row, values};
 use crate::store::{Store, check_key};
@@ -45,7 +46,7 @@ impl Store {
             .map_err(|error| error.or_gone("the suite"))?
             .is_some();
         if won {
-            // Remove the reports of an expired plan.
+            // Remove the metadata of an expired plan.
             session
                 .execute(
                     "DELETE FROM node_reports WHERE suite_id = $1 AND identifier = $2",
@@ -91,7 +92,8 @@ impl Store {
         let row = session
             .optional(
                 "SELECT body, digest, branch, location_prefix, files_changed, diff_base, \
-                 created_at, expires_at FROM plans WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
+                 created_at, expires_at FROM plans \
+                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
                 values![suite.get(), identifier, now],
             )
             .await?;
@@ -131,19 +133,19 @@ impl Store {
         })
     }
 
-    /// Inserts or replaces the report of a node's run. False if there is no such plan.
-    pub async fn insert_node_report(
+    /// Inserts or replaces the metadata of a node's run. False if there is no such plan.
+    pub async fn insert_plan_metadata(
         &self,
         suite: SuiteId,
         identifier: &str,
-        report: NodeReport,
+        metadata: PlanMetadata,
     ) -> Result<bool> {
         let mut session = self.write().await?;
         let known = session
             .optional(
                 "SELECT suite_id FROM plans \
                  WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
-                values![suite.get(), identifier, report.received_at],
+                values![suite.get(), identifier, metadata.received_at],
             )
             .await?;
         if known.is_none() {
@@ -160,11 +162,11 @@ impl Store {
                 values![
                     suite.get(),
                     identifier,
-                    report.node,
-                    report.retry_count,
-                    &report.version,
-                    report.received_at,
-                    &report.body,
+                    metadata.node,
+                    metadata.retry_count,
+                    &metadata.version,
+                    metadata.received_at,
+                    &metadata.body,
                 ],
             )
             .await
@@ -181,7 +183,11 @@ impl Store {
     }
 
     /// Ordered by node and retry.
-    pub async fn node_reports(&self, suite: SuiteId, identifier: &str) -> Result<Vec<NodeReport>> {
+    pub async fn plan_metadata(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+    ) -> Result<Vec<PlanMetadata>> {
         let mut session = self.read().await?;
         let rows = session
             .rows(
@@ -190,8 +196,8 @@ impl Store {
                 values![suite.get(), identifier],
             )
             .await?;
-        let report = |row: &Row| {
-            Ok(NodeReport {
+        let metadata = |row: &Row| {
+            Ok(PlanMetadata {
                 node: row.integer("node")?,
                 retry_count: row.integer("retry_count")?,
                 version: row.text("version")?,
@@ -199,7 +205,7 @@ impl Store {
                 received_at: row.time("received_at")?,
             })
         };
-        rows.iter().map(report).collect()
+        rows.iter().map(metadata).collect()
     }
 
     /// Deletes at most `limit` expired plans and as many accountings, with their reports; returns

@@ -169,11 +169,7 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, app.config.limits).await?;
-        run_blocking(bytes.len(), move || decode(&bytes))
-            .await
-            .map(Self)
+        read_json(request, app.config.limits.into()).await.map(Self)
     }
 }
 
@@ -187,14 +183,19 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
         let mut limits = BodyLimits::from(app.config.limits);
         limits.bytes = limits.bytes.min(BYTES);
-        let bytes = read(&parts.headers, body, limits).await?;
-        run_blocking(bytes.len(), move || decode(&bytes))
-            .await
-            .map(Self)
+        read_json(request, limits).await.map(Self)
     }
+}
+
+async fn read_json<T>(request: Request, limits: BodyLimits) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let (parts, body) = request.into_parts();
+    let bytes = read(&parts.headers, body, limits).await?;
+    run_blocking(bytes.len(), move || decode(&bytes)).await
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {

@@ -246,8 +246,13 @@ impl Metrics {
         self.ingest_seconds.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn node_report(&self, is_known: bool) {
+    pub(crate) fn plan_metadata(&self, is_known: bool) {
         let outcome = if is_known { "kept" } else { "unknown_plan" };
+        count(&self.node_reports, outcome, 1);
+    }
+
+    pub(crate) fn node_report(&self, stored: bool) {
+        let outcome = if stored { "stored" } else { "outdated" };
         count(&self.node_reports, outcome, 1);
     }
 

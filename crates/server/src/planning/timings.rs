@@ -132,8 +132,8 @@ impl Known {
         branch: Option<BranchId>,
     ) -> Forecast {
         let mut forecast = Forecast::default();
-        // The second name may be another project's file: good enough for an estimate, but no test is
-        // expected because of it.
+        // The second name may be another project's file: good enough for an estimate, but no test
+        // is expected because of it.
         for (place, name) in selectors::candidates(location_prefix, value)
             .iter()
             .flatten()

@@ -388,7 +388,12 @@ fn metrics_count_incomplete_plans_and_nodes_without_a_plan() {
     let metrics = |server: &TestServer| server.ask("GET", "/metrics").send().text();
     let has = |text: &str, line: &str| text.lines().any(|it| it == line);
     let text = metrics(&server);
-    assert!(has(&text, "test_engine_fallback_nodes_total 1"), "{text}");
+    for line in [
+        "test_engine_fallback_nodes_total 1",
+        "test_engine_node_reports_total{outcome=\"stored\"} 3",
+    ] {
+        assert!(has(&text, line), "{text}");
+    }
     // Counted once a minute, and after the start.
     server.restart(Clock::System);
     let deadline = Instant::now() + Duration::from_secs(20);

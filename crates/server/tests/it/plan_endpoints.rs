@@ -98,7 +98,7 @@ fn stores_reports_of_nodes_if_the_plan_exists() {
     );
     let reports = server.with_store(async |store| {
         let suite = store.suite("acme", "web").await.unwrap().unwrap();
-        store.node_reports(suite.id, "b/s").await.unwrap()
+        store.plan_metadata(suite.id, "b/s").await.unwrap()
     });
     assert_eq!(
         (reports.len(), reports[0].node, reports[0].version.as_str()),

@@ -283,7 +283,7 @@ fn several_servers_return_one_plan_and_store_its_reports() {
         });
         let nodes: Vec<i64> = servers.with_store(async |store| {
             let suite = store.suite("default", "web").await.unwrap().unwrap();
-            let reports = store.node_reports(suite.id, &identifier).await.unwrap();
+            let reports = store.plan_metadata(suite.id, &identifier).await.unwrap();
             reports.iter().map(|report| report.node).collect()
         });
         assert_eq!(nodes, (0..9).collect::<Vec<_>>());

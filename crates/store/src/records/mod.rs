@@ -17,7 +17,7 @@ pub use accounting::{
 };
 pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, PendingBackfill};
 pub use planning::{
-    BranchKind, NewPlan, NewTestCounts, NodeReport, PlanBranches, PlanOrigin, PlanSummary,
+    BranchKind, NewPlan, NewTestCounts, PlanBranches, PlanMetadata, PlanOrigin, PlanSummary,
     RunTiming, Selector, SelectorChanges, StoredPlan, TestCount, TestTiming,
 };
 pub use retention::{Expired, RetentionStart};

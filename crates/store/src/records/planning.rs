@@ -130,13 +130,13 @@ pub struct PlanSummary {
     pub identifier: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Number of nodes that have sent a report.
+    /// Number of nodes that have sent metadata.
     pub reports: u64,
 }
 
-/// A node's report about its run.
+/// What a node with a plan says about its run: versions, settings, times and statistics.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeReport {
+pub struct PlanMetadata {
     /// From 0.
     pub node: i64,
     /// 0 for the job's first run, then counts its retries.

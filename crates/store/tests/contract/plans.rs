@@ -1,6 +1,6 @@
 //! Plans: the first one stored wins until it expires.
 
-use test_engine_store::{NewPlan, NodeReport, Page, PlanOrigin};
+use test_engine_store::{NewPlan, Page, PlanMetadata, PlanOrigin};
 
 use crate::support::{NOON, create_suite, on_every_engine};
 
@@ -21,8 +21,8 @@ fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> New
     }
 }
 
-fn report(node: i64, retry_count: i64, body: &str) -> NodeReport {
-    NodeReport {
+fn report(node: i64, retry_count: i64, body: &str) -> PlanMetadata {
+    PlanMetadata {
         node,
         retry_count,
         version: "3.0.0".to_owned(),
@@ -121,7 +121,7 @@ async fn replaces_expired_plans() {
             .unwrap();
         assert!(
             db.store
-                .insert_node_report(db.suite.id, "a", report(0, 0, "{}"))
+                .insert_plan_metadata(db.suite.id, "a", report(0, 0, "{}"))
                 .await
                 .unwrap()
         );
@@ -152,7 +152,7 @@ async fn replaces_expired_plans() {
         assert_eq!(stored, kept);
         assert!(
             db.store
-                .node_reports(db.suite.id, "a")
+                .plan_metadata(db.suite.id, "a")
                 .await
                 .unwrap()
                 .is_empty()
@@ -172,7 +172,7 @@ async fn deletes_expired_plans_with_reports_in_steps() {
         let report = report(0, 0, "{}");
         assert!(
             db.store
-                .insert_node_report(db.suite.id, "plan 2", report)
+                .insert_plan_metadata(db.suite.id, "plan 2", report)
                 .await
                 .unwrap()
         );
@@ -185,7 +185,7 @@ async fn deletes_expired_plans_with_reports_in_steps() {
         assert_eq!(left.items[0].identifier, "plan 4");
         assert!(
             db.store
-                .node_reports(db.suite.id, "plan 2")
+                .plan_metadata(db.suite.id, "plan 2")
                 .await
                 .unwrap()
                 .is_empty()
@@ -210,20 +210,20 @@ async fn stores_one_report_per_node_and_retry() {
         ] {
             assert!(
                 db.store
-                    .insert_node_report(suite, "a", given)
+                    .insert_plan_metadata(suite, "a", given)
                     .await
                     .unwrap()
             );
         }
         assert!(
             !db.store
-                .insert_node_report(suite, "other", report(0, 0, ""))
+                .insert_plan_metadata(suite, "other", report(0, 0, ""))
                 .await
                 .unwrap()
         );
         let bodies: Vec<String> = db
             .store
-            .node_reports(suite, "a")
+            .plan_metadata(suite, "a")
             .await
             .unwrap()
             .into_iter()

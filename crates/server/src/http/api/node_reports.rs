@@ -26,7 +26,7 @@ pub(super) struct Stored {
 /// Report which targets a node was given and which it ran
 ///
 /// Send one report when tests start, and one when they have ended or after a fatal error. The plan
-/// need not exist. Reports are kept as long as plans.
+/// need not exist. Reports are kept as long as plans, after the last report on their plan.
 #[utoipa::path(
     post, path = "/test_plan/node_reports", tag = "Plans",
     params(SuiteAccess<WritePlans>), request_body = NodeReport,
@@ -42,6 +42,7 @@ pub(super) async fn report_node(
 ) -> Result<Json<Stored>, ApiError> {
     let now = app.clock.now();
     let stored = app.accountant.record(&access.suite, report, now).await?;
+    app.metrics.node_report(stored);
     Ok(Json(Stored { stored }))
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use test_engine_store::NodeReport;
+use test_engine_store::PlanMetadata;
 use test_engine_wire::{
     FilterTestsRequest, FilterTestsResponse, Plan, PlanMetadataRequest, PlanRequest,
     TestFilesRequest,
@@ -133,8 +133,8 @@ pub(super) async fn report_plan_run(
 ) -> Result<Json<Head>, ApiError> {
     let identifier = &report.env.buildkite_test_engine_identifier;
     let body = serde_json::to_string(&report)
-        .map_err(|error| ApiError::internal("encode the node report", &error))?;
-    let node_report = NodeReport {
+        .map_err(|error| ApiError::internal("encode the plan metadata", &error))?;
+    let metadata = PlanMetadata {
         node: report.env.buildkite_parallel_job,
         retry_count: report.env.buildkite_retry_count,
         version: report.version.clone(),
@@ -143,9 +143,9 @@ pub(super) async fn report_plan_run(
     };
     let has_plan = app
         .store
-        .insert_node_report(access.suite.id, identifier, node_report)
+        .insert_plan_metadata(access.suite.id, identifier, metadata)
         .await?;
-    app.metrics.node_report(has_plan);
+    app.metrics.plan_metadata(has_plan);
     if !has_plan {
         return Err(ApiError::not_found(format!(
             "Test plan not found: there is no plan with the identifier {identifier:?}."
