@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use test_engine_duration::Micros;
-use test_engine_results::{Detail, Format, Outcome, parse, parse_with};
+use test_engine_results::{Detail, Format, Outcome, Remark, parse, parse_with};
 
 use Format::{CucumberJson, GoJsonl, JestJson, Junit, PlaywrightJson};
 
@@ -193,4 +193,27 @@ fn a_suite_with_more_failures_than_flaky_attempts_has_failed() {
                 .any(|result| result.outcome == Outcome::Passed)
         );
     }
+}
+
+/// A failure without output may be that of a subtest, so it must not hide one of the test itself.
+#[rstest]
+#[case(&["", "own"], None)]
+#[case(&["own", ""], None)]
+#[case(&["", ""], Some(Remark::SilentFailure))]
+fn a_go_test_that_failed_by_itself_once_did_so(
+    #[case] outputs: &[&str],
+    #[case] expected: Option<Remark>,
+) {
+    let lines = outputs.iter().map(|output| {
+        format!(
+            r#"{{"Action":"output","Package":"p","Test":"TestA","Output":"{output}"}}
+{{"Action":"fail","Package":"p","Test":"TestA"}}
+"#
+        )
+    });
+    let mut text = lines.collect::<String>();
+    text.push_str(r#"{"Action":"fail","Package":"p"}"#);
+    let report = parse_with(GoJsonl, text.as_bytes(), Detail::Outcomes).expect("a report");
+    let remarks: Vec<_> = report.results.iter().map(|result| result.remark).collect();
+    assert_eq!(remarks, [expected]);
 }

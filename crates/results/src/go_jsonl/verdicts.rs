@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::model::{Outcome, TestResult};
+use crate::model::{Outcome, Remark, TestResult};
 
 #[derive(Default)]
 pub(super) struct Verdicts<'a> {
@@ -38,7 +38,7 @@ impl<'a> Verdicts<'a> {
                     };
                     if is_rerun && index < known_before {
                         retry(known, result);
-                    } else if known.outcome != Outcome::Failed {
+                    } else if known.outcome != Outcome::Failed || explains(&result, known) {
                         *known = result;
                     }
                 }
@@ -59,6 +59,12 @@ impl<'a> Verdicts<'a> {
                 known.is_some_and(|known| known.outcome == Outcome::Failed)
             })
     }
+}
+
+/// Whether this is the test's own failure, and the known one may be that of a subtest.
+fn explains(result: &TestResult<'_>, known: &TestResult<'_>) -> bool {
+    let is_silent = |result: &TestResult<'_>| result.remark == Some(Remark::SilentFailure);
+    result.outcome == Outcome::Failed && is_silent(known) && !is_silent(result)
 }
 
 /// A failure counts until a retry passes.
