@@ -78,6 +78,17 @@ impl CommandTemplate {
         extended
     }
 
+    /// Whether the command may be this template, filled and with further options: it has the words
+    /// before and between the placeholders, in order.
+    pub fn may_become(&self, command: &CommandLine) -> bool {
+        let mut words = command.words();
+        self.words.iter().all(|word| match word.split_once("{{") {
+            None => words.any(|other| other == word),
+            Some(("", _)) => true,
+            Some((start, _)) => words.any(|other| other.starts_with(start)),
+        })
+    }
+
     /// Replaces each placeholder. Placeholders inside values are not replaced: a test may be named
     /// `{{resultPath}}`.
     pub fn fill(&self, values: &[(&str, Value<'_>)]) -> CommandLine {

@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use super::NoResults;
 use crate::process::{Ended, Exit};
-use crate::runners::{Observed, ParsedResults, ResultTrust, Shortfall, StopPolicy, TestKey};
+use crate::runners::{
+    Observed, ParsedResults, ResultTrust, RunnerError, Shortfall, StopPolicy, TestKey,
+};
 
 /// The exit code of most runners for failed tests.
 pub(super) const TESTS_FAILED: i32 = 1;
@@ -21,6 +23,8 @@ const KILLED_CODES: std::ops::RangeInclusive<i32> = 129..=165;
 pub(super) struct Attempt {
     pub(super) parts: Vec<Part>,
     pub(super) exit: Exit,
+    /// Further parts should have followed.
+    pub(super) is_cut_short: bool,
     pub(super) results: AttemptResults,
 }
 
@@ -93,8 +97,6 @@ pub(super) struct AttemptResults {
     pub(super) deselected: Vec<String>,
     /// Failed tests that failed only because a subtest did.
     pub(super) failed_by_subtest: Vec<TestKey>,
-    /// Tests with a step that has no definition.
-    pub(super) undefined: Vec<TestKey>,
     /// Planned tests are known not to have run, whatever the exit code is.
     pub(super) lacks_tests: bool,
 }
@@ -113,6 +115,7 @@ impl Attempt {
         Self {
             parts: Vec::new(),
             exit: Exit::Code(0),
+            is_cut_short: false,
             results: AttemptResults::default(),
         }
     }
@@ -121,21 +124,34 @@ impl Attempt {
     /// must not pass for that of the attempt.
     pub(super) fn add_part(&mut self, part: Part, is_cut_short: bool) {
         self.exit = worse(self.exit, part.exit);
+        self.is_cut_short |= is_cut_short;
         if let Some(signal) = part.interrupted_by.filter(|_| is_cut_short) {
             self.exit = Exit::Signal(signal);
         }
         self.parts.push(part);
     }
 
+    /// The next part cannot be started.
+    pub(super) fn cut_short(&mut self, why: &RunnerError) {
+        self.is_cut_short = true;
+        self.results.no_results = Some(NoResults::NotStarted {
+            reason: why.to_string(),
+        });
+    }
+
     /// Merges the results of the part added last. `retry_covers_unrun_tests`: after an early stop,
     /// a retry also runs the tests that did not run.
     pub(super) fn add_results(
         &mut self,
-        parsed: ParsedResults,
+        mut parsed: ParsedResults,
         trust: ResultTrust,
         meaning: CodeMeaning,
         retry_covers_unrun_tests: bool,
     ) {
+        let policy = self.parts.last().and_then(|part| part.policy.as_ref());
+        if let Some(policy) = policy {
+            policy.note_stop(&mut parsed);
+        }
         let results = &mut self.results;
         let start = results.tests.len();
         results.rules_out_retry |= trust != ResultTrust::Complete;
@@ -156,7 +172,6 @@ impl Attempt {
         }
         results.deselected.extend(parsed.deselected);
         results.failed_by_subtest.extend(parsed.failed_by_subtest);
-        results.undefined.extend(parsed.undefined);
         results
             .errors_outside_tests
             .extend(parsed.errors_outside_tests);
@@ -176,15 +191,21 @@ impl Attempt {
         }
     }
 
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.parts.iter().any(|part| part.interrupted_by.is_some())
+    /// The first stop signal that arrived while the runner ran.
+    pub(super) fn interrupted_by(&self) -> Option<i32> {
+        self.parts.iter().find_map(|part| part.interrupted_by)
+    }
+
+    /// Every command of the attempt ran, and each ran everything.
+    pub(super) fn ended_normally(&self) -> bool {
+        !self.is_cut_short && self.parts.iter().all(Part::ended_normally)
     }
 
     pub(super) fn allows_retry(&self) -> bool {
         self.results.no_results.is_none()
             && self.results.errors_outside_tests.is_empty()
             && !self.results.rules_out_retry
-            && !self.is_interrupted()
+            && self.interrupted_by().is_none()
             && !self.parts.iter().any(|part| looks_killed(part.exit))
     }
 
@@ -221,11 +242,19 @@ impl Part {
         match &self.results {
             None => false,
             Some(results) => {
-                self.exit == Exit::Code(0)
-                    || results.selected_nothing
-                    || has_documented_failures(results)
+                self.interrupted_by.is_none()
+                    && (self.exit == Exit::Code(0)
+                        || results.selected_nothing
+                        || has_documented_failures(results))
             }
         }
+    }
+
+    /// Neither failed tests nor tests that did not run account for the exit code.
+    pub(super) fn has_unexplained_exit(&self) -> bool {
+        let is_shortfall =
+            |results: &PartResults| results.is_documented && !results.shortfalls.is_empty();
+        !self.ended_normally() && !self.results.as_ref().is_some_and(is_shortfall)
     }
 
     /// Whether the exit code reports nothing but failed muted tests, or that nothing was selected.

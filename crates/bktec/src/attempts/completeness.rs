@@ -3,7 +3,9 @@
 //! Evidence from the runner that tests did not run counts at any exit code. Numbers of results
 //! count only where the runner may have stopped early, because branches delete tests: the part has
 //! a failed test, and nothing overrides fail-fast settings or the exit code is not that of failed
-//! tests.
+//! tests. Even where they are overridden, the code of a test may stop some runners, so a missing
+//! test raises a doubt that a listing of the tests settles. After an unexplained exit code, no
+//! result proves that the other tests ran.
 //!
 //! Where the number of tests is unknown, the order of the results decides: after a stop at a failed
 //! test no other test is executed. So an executed test after the last failed one shows that the
@@ -13,8 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use test_engine_results::Outcome;
 
-use super::targets::{TargetIndex, TargetLookup};
-use crate::runners::{Naming, Observed, Shortfall, StopPolicy, TestKey};
+use crate::runners::{Observed, Shortfall, StopPolicy, TargetIndex, TestKey};
 
 /// Gaps by target number; `None` stands for all targets of the node.
 pub(super) type Gaps = BTreeMap<Option<usize>, Gap>;
@@ -51,6 +52,9 @@ pub(super) struct PartFacts<'p, 'c> {
     pub(super) policy: Option<&'p StopPolicy>,
     /// The exit code is that of a runner that ran everything.
     pub(super) ended_normally: bool,
+    pub(super) has_unexplained_exit: bool,
+    /// The runner can list the tests of a target.
+    pub(super) can_list: bool,
 }
 
 /// The gaps of a part, and which targets have results.
@@ -58,6 +62,7 @@ pub(super) fn judge(facts: &PartFacts<'_, '_>) -> (Gaps, TargetResults) {
     let results = TargetResults::of(facts.index, facts.tests);
     let mut judge = Judge {
         facts,
+        given: facts.given.iter().copied().collect(),
         results: &results,
         gaps: Gaps::new(),
     };
@@ -65,13 +70,18 @@ pub(super) fn judge(facts: &PartFacts<'_, '_>) -> (Gaps, TargetResults) {
     if let Some(reason) = facts.stopped_early {
         judge.add_requested_stop(reason);
     }
-    let may_have_stopped = match facts.policy {
-        None => false,
-        Some(StopPolicy::Possible) => true,
-        Some(StopPolicy::Overridden | StopPolicy::Requested { .. }) => !facts.ended_normally,
-    };
-    if may_have_stopped && facts.is_whole && facts.tests.iter().any(Observed::has_failed) {
-        judge.add_possible_stop();
+    if let Some(policy) = facts.policy {
+        let may_have_stopped = *policy != StopPolicy::Overridden || !facts.ended_normally;
+        if facts.is_whole && facts.tests.iter().any(Observed::has_failed) {
+            if may_have_stopped {
+                judge.add_possible_stop();
+            } else if facts.can_list {
+                judge.add_doubts();
+            }
+        }
+        if facts.has_unexplained_exit {
+            judge.add_unexplained_exit();
+        }
     }
     let gaps = judge.gaps;
     (gaps, results)
@@ -92,29 +102,32 @@ pub(super) struct TargetResults {
 
 impl TargetResults {
     fn of(index: &TargetIndex<'_>, tests: &[Observed]) -> Self {
-        let mut results = Self {
-            seen: vec![0; index.targets.len()],
-            has_failed: vec![false; index.targets.len()],
-            are_comparable: index.naming == Naming::AsTargets || tests.is_empty(),
-            ends_with_failure_in: None,
-        };
+        let mut seen = vec![0; index.targets.len()];
+        let mut has_failed = vec![false; index.targets.len()];
+        let mut ends_with_failure_in = None;
         let mut known: HashSet<&TestKey> = HashSet::with_capacity(tests.len());
-        let mut lookup = TargetLookup::new(index);
-        for test in tests {
-            let targets = lookup.of_test(&test.key);
-            results.are_comparable |= !targets.is_empty();
-            let is_new = test.outcome != Outcome::Unknown && known.insert(&test.key);
-            for &number in targets {
-                results.seen[number] += u64::from(is_new);
-                results.has_failed[number] |= test.has_failed();
-            }
-            match test.outcome {
-                Outcome::Failed => results.ends_with_failure_in = Some(targets.to_vec()),
-                Outcome::Passed => results.ends_with_failure_in = None,
-                Outcome::Skipped | Outcome::Unknown => {}
-            }
+        let are_comparable = index.attribute(
+            tests,
+            |test| &test.key,
+            |test, targets| {
+                let is_new = test.outcome != Outcome::Unknown && known.insert(&test.key);
+                for &number in targets {
+                    seen[number] += u64::from(is_new);
+                    has_failed[number] |= test.has_failed();
+                }
+                match test.outcome {
+                    Outcome::Failed => ends_with_failure_in = Some(targets.to_vec()),
+                    Outcome::Passed => ends_with_failure_in = None,
+                    Outcome::Skipped | Outcome::Unknown => {}
+                }
+            },
+        );
+        Self {
+            seen,
+            has_failed,
+            are_comparable,
+            ends_with_failure_in,
         }
-        results
     }
 
     pub(super) fn has_results(&self, number: usize) -> bool {
@@ -122,8 +135,11 @@ impl TargetResults {
     }
 }
 
+const MAY_HAVE_STOPPED: &str = "the runner may have stopped at a failed test";
+
 struct Judge<'j, 'p, 'c> {
     facts: &'j PartFacts<'p, 'c>,
+    given: HashSet<usize>,
     results: &'j TargetResults,
     gaps: Gaps,
 }
@@ -142,7 +158,7 @@ impl Judge<'_, '_, '_> {
         let given = self.facts.given;
         let mut found: Vec<usize> =
             path.map_or_else(Vec::new, |path| self.facts.index.of_path(path));
-        found.retain(|number| given.contains(number));
+        found.retain(|number| self.given.contains(number));
         match (found.is_empty(), given) {
             (false, _) => found.into_iter().map(Some).collect(),
             (true, []) => vec![None],
@@ -162,7 +178,6 @@ impl Judge<'_, '_, '_> {
     fn add_possible_stop(&mut self) {
         const NO_END: &str = "no test was executed after the last failed one, so the runner may \
                               have stopped there";
-        const MAY_HAVE_STOPPED: &str = "the runner may have stopped at a failed test";
         let results = self.results;
         let last_failure = results.ends_with_failure_in.as_deref();
         if !results.are_comparable {
@@ -171,9 +186,7 @@ impl Judge<'_, '_, '_> {
             }
             return;
         }
-        let deselected = self.facts.deselected;
-        let given = self.facts.given.iter();
-        for &number in given.filter(|number| !deselected.contains(number)) {
+        for number in self.selected() {
             let seen = results.seen[number];
             match self.facts.index.targets[number].expected {
                 Some(expected) if seen < expected => {
@@ -189,9 +202,43 @@ impl Judge<'_, '_, '_> {
         }
     }
 
+    /// The given targets without those whose tests were all deselected.
+    fn selected(&self) -> Vec<usize> {
+        let given = self.facts.given.iter().copied();
+        let deselected = self.facts.deselected;
+        given
+            .filter(|number| !deselected.contains(number))
+            .collect()
+    }
+
+    /// Targets that lack tests although no setting stops the runner.
+    fn add_doubts(&mut self) {
+        if !self.results.are_comparable {
+            return;
+        }
+        for number in self.selected() {
+            let expected = self.facts.index.targets[number].expected;
+            if expected.is_some_and(|expected| self.results.seen[number] < expected) {
+                self.add(Some(number), MAY_HAVE_STOPPED, false);
+            }
+        }
+    }
+
+    fn add_unexplained_exit(&mut self) {
+        const REASON: &str = "the runner's exit code is not that of failed tests, so it may have \
+                              stopped early";
+        if self.facts.given.is_empty() {
+            self.add(None, REASON, false);
+        }
+        for number in self.selected() {
+            self.add(Some(number), REASON, false);
+        }
+    }
+
+    /// The first reason stands, except that a certain gap replaces another.
     fn add(&mut self, target: Option<usize>, reason: &str, is_certain: bool) {
-        let known = self.gaps.get(&target).is_some_and(|gap| gap.is_certain);
-        if known {
+        let known = self.gaps.get(&target);
+        if known.is_some_and(|gap| gap.is_certain || !is_certain) {
             return;
         }
         let gap = Gap {

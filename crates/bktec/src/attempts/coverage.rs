@@ -9,10 +9,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use test_engine_results::Outcome;
 
-use super::targets::{TargetIndex, TargetLookup};
 use crate::discovery::Pattern;
 use crate::runners::paths::{file_of, without_dot_slash};
-use crate::runners::{Naming, Observed, Runner};
+use crate::runners::{Naming, Observed, Runner, TargetIndex};
 
 #[derive(Debug)]
 pub(super) struct Coverage<'c, 't> {
@@ -36,16 +35,15 @@ impl<'c, 't> Coverage<'c, 't> {
             )
         });
         // A file may have run although only some of its tests are planned.
-        let files: HashSet<&str> = tests.iter().map(|test| file_of(&test.key.path)).collect();
         let mut missed = runner.covered_by_directories(index.cases);
-        missed.retain(|target| {
-            let file = file_of(target);
-            let is_file = |ran: &&str| {
-                let rest = ran.strip_suffix(file);
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
-            };
-            found.without_results.contains(target) && !files.iter().any(is_file)
-        });
+        if !missed.is_empty() {
+            let files: HashSet<&str> = tests.iter().map(|test| file_of(&test.key.path)).collect();
+            let ran: HashSet<&str> = files.into_iter().flat_map(ends).collect();
+            let without_results: HashSet<&str> = found.without_results.iter().copied().collect();
+            missed.retain(|target| {
+                without_results.contains(target) && !ran.contains(file_of(target))
+            });
+        }
         let missed = missed.into_iter().map(|target| {
             format!(
                 "{target} has no results: it was covered by a parent directory in the plan, but \
@@ -60,6 +58,12 @@ impl<'c, 't> Coverage<'c, 't> {
     }
 }
 
+/// The path, and what follows each slash of it.
+fn ends(path: &str) -> impl Iterator<Item = &str> {
+    let after_slash = path.match_indices('/').map(|(at, _)| &path[at + 1..]);
+    std::iter::once(path).chain(after_slash)
+}
+
 struct Found<'c, 't> {
     without_results: Vec<&'c str>,
     unplanned_files: BTreeSet<&'t str>,
@@ -69,20 +73,19 @@ impl<'c, 't> Found<'c, 't> {
     fn of(index: &TargetIndex<'c>, tests: &'t [Observed]) -> Self {
         let mut has_results = vec![false; index.targets.len()];
         let mut unplanned_files = BTreeSet::new();
-        let mut is_comparable = false;
-        let mut lookup = TargetLookup::new(index);
-        for test in tests {
-            let targets = lookup.of_test(&test.key);
-            is_comparable |= !targets.is_empty();
-            let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
-            if targets.is_empty() && has_run && index.naming == Naming::AsTargets {
-                unplanned_files.insert(file_of(&test.key.path));
-            }
-            for &number in targets {
-                has_results[number] = true;
-            }
-        }
-        is_comparable |= index.naming == Naming::AsTargets || tests.is_empty();
+        let is_comparable = index.attribute(
+            tests,
+            |test| &test.key,
+            |test, targets| {
+                let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
+                if targets.is_empty() && has_run && index.naming == Naming::AsTargets {
+                    unplanned_files.insert(file_of(&test.key.path));
+                }
+                for &number in targets {
+                    has_results[number] = true;
+                }
+            },
+        );
         let without_results = index.targets.iter().enumerate();
         let without_results = without_results
             .filter(|(number, _)| !has_results[*number] && !index.contains_everything(*number))
@@ -192,7 +195,6 @@ mod tests {
     #[case("m/a", "m/a")]
     #[case("tests/", "tests/unit/test_a.py::test_y")]
     #[case("./tests", "tests/unit/test_a.py::test_y")]
-    #[case("./...", "m/a")]
     fn a_result_belongs_to_its_target(#[case] target: &str, #[case] path: &str) {
         assert_eq!(missing(&[target, "other"], &[path]), ["other"]);
     }

@@ -1,8 +1,8 @@
 //! All attempts of a run. Each feeds the records of tests and targets. Pure.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use super::attempt::{Attempt, Part, PartResults};
+use super::attempt::{Attempt, PartResults};
 use super::record::Record;
 use super::target_ledger::TargetLedger;
 use super::verdict::{Evidence, Verdict, VerdictOptions};
@@ -57,7 +57,6 @@ impl<'c> Ledger<'c> {
     pub(super) fn add_first(&mut self, mut attempt: Attempt) {
         let tests = self.judge(&mut attempt, true);
         self.record.add_first(tests);
-        self.record.mark_undefined(&attempt.results.undefined);
         self.attempts.push(attempt);
     }
 
@@ -74,7 +73,6 @@ impl<'c> Ledger<'c> {
         let is_whole = |key: &TestKey| self.targets.is_whole(&attempt.parts, key);
         self.record
             .add_retry(retry.failed(), tests, unproven, is_whole);
-        self.record.mark_undefined(&attempt.results.undefined);
         self.attempts.push(attempt);
     }
 
@@ -98,12 +96,12 @@ impl<'c> Ledger<'c> {
                 results.failed = counted.len();
             }
         }
-        if is_everything && attempt.parts.iter().all(Part::ended_normally) {
+        if is_everything && attempt.ended_normally() {
             self.targets.start_over();
         }
         // Attributing many tests to targets takes time, and proves nothing if all is well.
-        let is_clean = |part: &Part| part.results.as_ref().is_none_or(PartResults::is_clean);
-        if !self.attempts.is_empty() || !attempt.parts.iter().all(is_clean) {
+        let is_clean = attempt.part_results().all(PartResults::is_clean);
+        if !self.attempts.is_empty() || !is_clean {
             for part in &attempt.parts {
                 let range = part.results.as_ref().map(|results| results.tests.clone());
                 let tests = &tests[range.unwrap_or_default()];
@@ -187,13 +185,8 @@ impl<'c> Ledger<'c> {
             };
             (killed_by, last.results.no_results.take())
         });
-        let (mut errors, mut targets) = (Vec::new(), Vec::new());
-        for attempt in self.attempts {
-            errors.extend(attempt.results.errors_outside_tests);
-            targets.extend(attempt.results.targets_without_results);
-        }
-        let mut seen = HashSet::new();
-        errors.retain(|error| seen.insert(error.clone()));
+        let results = self.attempts.into_iter().map(|attempt| attempt.results);
+        let targets = results.flat_map(|results| results.targets_without_results);
         RunOutcome {
             exit_code: verdict.exit_code,
             status: verdict.status,
@@ -201,9 +194,9 @@ impl<'c> Ledger<'c> {
             is_by_trust: verdict.is_by_trust,
             killed_by,
             tests,
-            errors_outside_tests: errors,
+            errors_outside_tests: verdict.errors,
             no_results,
-            targets_without_results: targets,
+            targets_without_results: targets.collect(),
             incomplete: self.targets.incomplete(),
             ambiguous_mutes,
             targets: target_reports,

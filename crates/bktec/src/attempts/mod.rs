@@ -7,13 +7,14 @@
 //! - A result file counts only if this attempt wrote it.
 //! - An error outside the tests ends the run, and no mute excuses it.
 //!
-//! `run` starts the runner and reads result files, and `proof` lists tests. The rest is pure: an
-//! [`attempt::Attempt`] goes into the `ledger`, which keeps the `record` of each test and, with
-//! `completeness`, of each target. The `verdict` follows from both. `coverage` compares results
-//! with the plan. Log lines are up to `report`; uploads and timestamps are up to the caller, which
-//! gets a [`RunEvent`] for each step.
+//! `run` starts the runner with `commands` and reads result files, and `proof` lists tests. The
+//! rest is pure: an [`attempt::Attempt`] goes into the `ledger`, which keeps the `record` of each
+//! test and, with `completeness`, of each target. The `verdict` follows from both. `coverage`
+//! compares results with the plan. Log lines are up to `report`; uploads and timestamps are up to
+//! the caller, which gets a [`RunEvent`] for each step.
 
 mod attempt;
+mod commands;
 mod completeness;
 mod coverage;
 mod event;
@@ -25,7 +26,6 @@ mod record;
 mod result_file;
 mod run;
 mod target_ledger;
-mod targets;
 mod verdict;
 
 use test_engine_wire::{Case, TestIdentity};
@@ -70,7 +70,8 @@ pub fn run(
     options: &AttemptOptions,
     on_event: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<RunOutcome, RunnerError> {
-    let targets = TargetLedger::new(cases, runner.naming());
+    let mut targets = TargetLedger::new(cases, runner.naming());
+    targets.can_list = runner.can_list();
     let mut run = Run {
         runner,
         cases,

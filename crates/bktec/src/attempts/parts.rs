@@ -3,11 +3,11 @@
 use crate::process::{Capacity, CommandLine};
 use crate::runners::StopPolicy;
 
-/// A command line, and whether a fail-fast setting may stop it.
+/// A command line, and what can stop it after a failed test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Invocation {
     pub(super) command: CommandLine,
-    /// `None` if nothing depends on it.
+    /// `None` if nothing depends on it, unless the user's own option stops the runner.
     pub(super) policy: Option<StopPolicy>,
     /// The option that was added to override fail-fast settings.
     pub(super) added_option: Option<String>,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::RunEvent;
 use super::run::Run;
+use super::target_ledger::Listed;
 use crate::runners::{RunnerError, TestKey};
 
 impl Run<'_> {
@@ -23,9 +24,8 @@ impl Run<'_> {
         };
         match listed {
             Ok(listed) => {
-                let seen = self.ledger.targets.counts(&self.ledger.record.tests);
                 for (number, listed) in numbers.into_iter().zip(listed) {
-                    self.ledger.targets.compare(number, listed, seen[number]);
+                    self.ledger.targets.compare(number, &listed);
                 }
             }
             Err(why) => {
@@ -44,13 +44,13 @@ impl Run<'_> {
     }
 
     /// The distinct tests that the runner lists for each of these targets.
-    fn list(&mut self, numbers: &[usize]) -> Result<Vec<u64>, String> {
+    fn list(&mut self, numbers: &[usize]) -> Result<Vec<Listed>, String> {
         let index = &self.ledger.targets.index;
         let targets: Vec<String> = numbers
             .iter()
             .map(|&number| index.targets[number].value.to_owned())
             .collect();
-        if !self.runner.definition().features.split_by_example {
+        if !self.runner.can_list() {
             return Err(CANNOT_LIST.to_owned());
         }
         (self.on_event)(RunEvent::ListingTests { targets: &targets });
@@ -62,14 +62,19 @@ impl Run<'_> {
                 error => format!("the tests cannot be listed: {error}"),
             })?;
         let mut known = HashSet::new();
-        let mut counts = vec![0; index.targets.len()];
+        let mut listed = vec![Listed::default(); index.targets.len()];
         for example in &examples {
             let key = TestKey::new(&*example.scope, &*example.name, &*example.path);
+            if !known.insert(key.clone()) {
+                continue;
+            }
+            let has_result = self.ledger.record.has_result(&key);
             for number in index.of_test(&key) {
-                counts[number] += u64::from(known.insert((number, key.clone())));
+                listed[number].tests += 1;
+                listed[number].without_results += u64::from(!has_result);
             }
         }
-        Ok(numbers.iter().map(|&number| counts[number]).collect())
+        Ok(numbers.iter().map(|&number| listed[number]).collect())
     }
 }
 

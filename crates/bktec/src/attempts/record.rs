@@ -3,7 +3,7 @@
 //! A test is identified by scope, name and path together, so a pass at one path proves nothing
 //! about a test of the same name at another. A failure stands until a retry proves the test passed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
@@ -76,6 +76,7 @@ impl TestRecord {
         self.outcomes
             .extend(outcomes(seen.outcome, seen.failed_before));
         self.outcome = seen.outcome;
+        self.is_undefined |= seen.is_undefined;
         self.unproven = None;
         let lists_all = seen.copies >= self.copies || is_whole || addresses_one_test(&self.key);
         self.copies = self.copies.max(seen.copies);
@@ -195,18 +196,20 @@ impl Record {
         for test in observed {
             self.excused_parents.remove(&test.key);
         }
-        let own_failures: Vec<&TestKey> = observed
+        // By path and name of a parent: whether the mutes cover all its subtests that failed.
+        let mut are_muted: HashMap<(&str, &str), bool> = HashMap::new();
+        let own_failures = observed
             .iter()
-            .filter(|test| test.has_failed() && !by_subtest.contains(&test.key))
-            .map(|test| &test.key)
-            .collect();
+            .filter(|test| test.has_failed() && !by_subtest.contains(&test.key));
+        for key in own_failures.map(|test| &test.key) {
+            let is_muted = self.has_mute(key);
+            for (end, _) in key.name.match_indices('/') {
+                let are_muted = are_muted.entry((&key.path, &key.name[..end]));
+                *are_muted.or_insert(true) &= is_muted;
+            }
+        }
         for parent in by_subtest {
-            let is_subtest = |key: &&&TestKey| {
-                let rest = key.name.strip_prefix(&parent.name);
-                key.path == parent.path && rest.is_some_and(|rest| rest.starts_with('/'))
-            };
-            let mut subtests = own_failures.iter().filter(is_subtest).peekable();
-            if subtests.peek().is_some() && subtests.all(|key| self.has_mute(key)) {
+            if are_muted.get(&(&*parent.path, &*parent.name)) == Some(&true) {
                 self.excused_parents.insert(parent.clone());
             }
         }
@@ -219,14 +222,6 @@ impl Record {
             test.muted = self.is_muted(&test.key);
         }
         self.tests = tests;
-    }
-
-    pub(super) fn mark_undefined(&mut self, keys: &[TestKey]) {
-        for key in keys {
-            if let Some(test) = self.find(key) {
-                test.is_undefined = true;
-            }
-        }
     }
 
     /// A line for each mute that excuses no test because it matches tests of several files.
@@ -269,21 +264,28 @@ impl Record {
         let mut new = Vec::new();
         for test in observed {
             let ran = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
-            if !ran && !retried.contains(&test.key) {
-                continue;
-            }
+            let is_retried = retried.contains(&test.key);
+            let is_whole = is_whole(&test.key);
             match self.find(&test.key) {
-                None => new.push(self.begin(test)),
-                Some(known) => {
-                    known.observe(&test, is_whole(&test.key));
-                    if !ran {
+                Some(known) if ran || is_retried => {
+                    known.observe(&test, is_whole);
+                    if !ran && !test.is_accepted() {
                         known.keep_failed(UnprovenRetry::NotRun);
                     }
                 }
+                Some(_) => {}
+                None if ran || is_whole => new.push(self.begin(test)),
+                None => {}
             }
         }
         self.tests.append(&mut new);
         self.tests.sort_by(|one, other| one.key.cmp(&other.key));
+    }
+
+    /// Whether an attempt has an outcome of this test.
+    pub(super) fn has_result(&self, key: &TestKey) -> bool {
+        let found = self.tests.binary_search_by(|test| test.key.cmp(key));
+        found.is_ok_and(|index| self.tests[index].outcome != Outcome::Unknown)
     }
 
     fn find(&mut self, key: &TestKey) -> Option<&mut TestRecord> {
@@ -297,6 +299,7 @@ impl Record {
             outcome,
             failed_before,
             copies,
+            is_undefined,
         } = seen;
         TestRecord {
             muted: self.is_muted(&key),
@@ -305,7 +308,7 @@ impl Record {
             outcome,
             unproven: None,
             copies,
-            is_undefined: false,
+            is_undefined,
             key,
         }
     }
@@ -332,6 +335,14 @@ struct Seen {
     outcome: Outcome,
     failed_before: u32,
     copies: usize,
+    is_undefined: bool,
+}
+
+impl Seen {
+    /// The runner accepts that a step has no definition, so the test counts as skipped.
+    fn is_accepted(&self) -> bool {
+        self.is_undefined && self.outcome == Outcome::Skipped
+    }
 }
 
 /// Sorts by key and merges duplicates. A test that an attempt lists more than once, because it was
@@ -343,6 +354,7 @@ fn merged(mut observed: Vec<Observed>) -> Vec<Seen> {
         match all.last_mut().filter(|last| last.key == test.key) {
             Some(last) => {
                 last.copies += 1;
+                last.is_undefined |= test.is_undefined;
                 last.failed_before = last.failed_before.max(test.failed_before);
                 if severity(test.outcome) > severity(last.outcome) {
                     last.outcome = test.outcome;
@@ -353,6 +365,7 @@ fn merged(mut observed: Vec<Observed>) -> Vec<Seen> {
                 outcome: test.outcome,
                 failed_before: test.failed_before,
                 copies: 1,
+                is_undefined: test.is_undefined,
             }),
         }
     }

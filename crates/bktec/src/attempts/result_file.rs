@@ -21,6 +21,9 @@ pub enum NoResults {
     NotConfigured,
     #[error("The runner was killed by signal {signal}")]
     Killed { signal: i32 },
+    /// A further part of the attempt.
+    #[error("A part of the tests did not run: {reason}")]
+    NotStarted { reason: String },
     /// By its exit code, the runner did not finish. The reason is the runner's own.
     #[error("{reason}")]
     RunnerStopped { reason: String },

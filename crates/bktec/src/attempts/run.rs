@@ -1,16 +1,17 @@
 //! Starts the runner for each attempt and reads the results it writes.
 
+use std::collections::HashSet;
+
 use test_engine_wire::Case;
 
-use super::attempt::{Attempt, AttemptResults, CodeMeaning, Given, Part, stops_attempt};
+use super::attempt::{Attempt, AttemptResults, CodeMeaning, Part, stops_attempt};
+use super::commands::Commands;
 use super::coverage::Coverage;
-use super::event::AttemptKind;
 use super::ledger::{Ledger, Retry};
-use super::parts::{Invocation, PartCommand};
 use super::result_file::ResultFile;
-use super::{AttemptOptions, NoResults, RunEvent, parts};
+use super::{AttemptOptions, NoResults, RunEvent};
 use crate::process::{self, CommandLine, Exit};
-use crate::runners::{ParsedResults, ResultTrust, Runner, RunnerError, TestKey};
+use crate::runners::{Naming, ParsedResults, ResultTrust, Runner, RunnerError};
 
 pub(super) struct Run<'r> {
     pub(super) runner: &'r dyn Runner,
@@ -23,25 +24,10 @@ pub(super) struct Run<'r> {
     pub(super) on_event: &'r mut dyn FnMut(RunEvent<'_>),
 }
 
-/// Creates the command that runs some items; `None` if the runner cannot.
-type MakeCommand<'f, T> = dyn Fn(&[T]) -> Result<Option<CommandLine>, RunnerError> + 'f;
-
-/// The commands of an attempt.
-struct Commands {
-    kind: AttemptKind,
-    parts: Vec<(Invocation, Given)>,
-    /// What the attempt runs, in number: targets or tests.
-    targets: usize,
-}
-
 impl Run<'_> {
     /// Returns whether failed tests may be retried.
     pub(super) fn first_attempt(&mut self) -> Result<bool, RunnerError> {
-        let commands = Commands {
-            kind: AttemptKind::First,
-            parts: self.whole(self.cases, &|cases| self.runner.command(cases).map(Some))?,
-            targets: self.cases.len(),
-        };
+        let commands = self.first_commands()?;
         if let Some(option) = commands.option_added_to(self.runner) {
             (self.on_event)(RunEvent::FailFastOverridden { option });
         }
@@ -63,13 +49,7 @@ impl Run<'_> {
         };
         let retried = match self.retry_commands(&retry) {
             Ok(commands) if commands.parts.is_empty() => return false,
-            Ok(commands) => {
-                let mut attempt = Attempt::new();
-                let started = self.run_parts(number, &commands, &mut attempt);
-                self.ledger.add_retry(attempt, &retry);
-                let may_retry = self.conclude(number);
-                started.map(|()| may_retry)
-            }
+            Ok(commands) => self.run_retry(number, &retry, &commands),
             Err(why) => Err(why),
         };
         retried.unwrap_or_else(|why| {
@@ -78,109 +58,24 @@ impl Run<'_> {
         })
     }
 
-    /// Without parts if this runner cannot retry.
-    fn retry_commands(&self, retry: &Retry) -> Result<Commands, RunnerError> {
-        let targets = match retry {
-            Retry::Tests(failed) => return self.test_commands(failed),
-            Retry::Targets { targets, .. } => targets,
-        };
-        let index = &self.ledger.targets.index;
-        let cases: Vec<Case> = targets
-            .iter()
-            .map(|&number| index.targets[number].case.clone())
-            .collect();
-        let rerun = |cases: &[Case]| self.runner.rerun_command(cases);
-        let is_single = self.runner.reruns_targets_one_by_one();
-        let parts = if is_single {
-            let mut parts = Vec::new();
-            for case in cases.chunks(1) {
-                parts.extend(self.whole(case, &rerun)?);
-            }
-            parts
-        } else {
-            self.whole(&cases, &rerun)?
-        };
-        Ok(Commands {
-            kind: if is_single {
-                AttemptKind::SingleTargets
-            } else {
-                AttemptKind::Targets
-            },
-            parts,
-            targets: cases.len(),
-        })
-    }
-
-    fn test_commands(&self, failed: &[TestKey]) -> Result<Commands, RunnerError> {
-        let parts = self.split(failed, &|part| self.runner.retry_command(part, self.cases))?;
-        let parts = parts.into_iter().map(|part| {
-            let given = Given {
-                targets: self.ledger.targets.of_tests(part.items),
-                is_whole: self.runner.retry_runs_whole_targets(part.items, self.cases),
-            };
-            (part.invocation, given)
-        });
-        Ok(Commands {
-            kind: AttemptKind::FailedTests,
-            parts: parts.collect(),
-            targets: failed.len(),
-        })
-    }
-
-    /// The commands that run all tests of these targets.
-    fn whole(
-        &self,
-        cases: &[Case],
-        command: &MakeCommand<'_, Case>,
-    ) -> Result<Vec<(Invocation, Given)>, RunnerError> {
-        let parts = self.split(cases, command)?;
-        let parts = parts.into_iter().map(|part| {
-            let given = Given {
-                targets: self.ledger.targets.of_cases(part.items),
-                is_whole: true,
-            };
-            (part.invocation, given)
-        });
-        Ok(parts.collect())
-    }
-
-    /// Empty if `command` returns `None`.
-    fn split<'i, T>(
-        &self,
-        items: &'i [T],
-        command: &MakeCommand<'_, T>,
-    ) -> Result<Vec<PartCommand<'i, T>>, RunnerError> {
-        let parts = parts::split(items, &self.options.capacity, &mut |items| {
-            let command = command(items).map_err(Some)?.ok_or(None)?;
-            Ok(self.invocation(command))
-        });
-        match parts {
-            Err(Some(why)) => Err(why),
-            parts => Ok(parts.unwrap_or_default()),
+    fn run_retry(
+        &mut self,
+        number: u32,
+        retry: &Retry,
+        commands: &Commands,
+    ) -> Result<bool, RunnerError> {
+        let mut attempt = Attempt::new();
+        let started = self.run_parts(number, commands, &mut attempt);
+        if let Err(why) = &started {
+            attempt.cut_short(why);
         }
-    }
-
-    fn invocation(&self, command: CommandLine) -> Invocation {
-        if !self.is_stop_relevant {
-            return Invocation {
-                command,
-                policy: None,
-                added_option: None,
-            };
+        let mut may_retry = false;
+        // A retry that never started is no attempt, and changes nothing.
+        if !attempt.parts.is_empty() {
+            self.ledger.add_retry(attempt, retry);
+            may_retry = self.conclude(number);
         }
-        let before = command.clone();
-        let (command, policy) = self.runner.override_fail_fast(command);
-        let mut words = command.arguments.iter().zip(&before.arguments);
-        let added_option = (command.arguments.len() > before.arguments.len()).then(|| {
-            let differs = words.position(|(after, before)| after != before);
-            let at = differs.unwrap_or(before.arguments.len());
-            command.arguments[at].clone()
-        });
-        Invocation {
-            added_option,
-            policy: Some(policy),
-            command,
-        }
+        started.map(|()| may_retry)
     }
 
     /// Runs the commands in order. A runner that was killed or interrupted gets no further part.
@@ -225,7 +120,7 @@ impl Run<'_> {
                     result_file,
                 }
             });
-            self.add_results(number, ended.exit, file.as_ref(), attempt);
+            self.add_results(number, command, ended.exit, file.as_ref(), attempt);
             if is_last {
                 break;
             }
@@ -239,11 +134,12 @@ impl Run<'_> {
     fn add_results(
         &mut self,
         number: u32,
+        command: &CommandLine,
         exit: Exit,
         file: Option<&ResultFile>,
         attempt: &mut Attempt,
     ) {
-        match self.read(exit, file) {
+        match self.read(command, exit, file) {
             Ok((meaning, parsed, trust)) => {
                 // What a retry leaves out is still failed. What the first attempt leaves out is
                 // not.
@@ -264,6 +160,7 @@ impl Run<'_> {
 
     fn read(
         &self,
+        command: &CommandLine,
         exit: Exit,
         file: Option<&ResultFile>,
     ) -> Result<(CodeMeaning, ParsedResults, ResultTrust), NoResults> {
@@ -281,11 +178,15 @@ impl Run<'_> {
         let bytes = file.read(code)?;
         match self.runner.read(&bytes, self.cases) {
             Ok(mut parsed) => {
-                self.runner.add_evidence(&mut parsed, code);
+                let runner = self.runner;
+                if runner.naming() == Naming::AsTargets {
+                    parsed.strip_foreign_prefix(self.cases);
+                }
+                runner.add_evidence(&mut parsed, command, code);
                 let failed = parsed.tests.iter().filter(|test| test.has_failed());
                 let meaning = CodeMeaning {
-                    is_documented: self.runner.reports_failed_tests(code, failed.count()),
-                    selected_nothing: self.runner.selected_nothing(code, &parsed),
+                    is_documented: runner.reports_failed_tests(command, code, failed.count()),
+                    selected_nothing: runner.selected_nothing(code, &parsed),
                 };
                 Ok((meaning, parsed, trust))
             }
@@ -321,11 +222,14 @@ impl Run<'_> {
         }
         let index = &self.ledger.targets.index;
         let deselected = self.ledger.targets.of_paths(&results.deselected);
-        let is_deselected = |target: &&&str| {
-            let mut deselected = deselected.iter().copied();
-            deselected.any(|number| index.targets[number].value == **target)
-        };
-        let missing = targets.len() - targets.iter().filter(is_deselected).count();
+        let deselected: HashSet<&str> = deselected
+            .iter()
+            .map(|&number| index.targets[number].value)
+            .collect();
+        let missing = targets.iter();
+        let missing = missing
+            .filter(|target| !deselected.contains(*target))
+            .count();
         let required = (requires_results && missing > 0).then(|| {
             let all = index.targets.len();
             format!("results are required, and {missing} of {all} targets have none")
@@ -354,43 +258,5 @@ impl Run<'_> {
             });
         }
         last.allows_retry()
-    }
-}
-
-impl Commands {
-    /// The option that was added to a command of the user's own.
-    fn option_added_to(&self, runner: &dyn Runner) -> Option<&str> {
-        let mut added = self.parts.iter().map(|(invocation, _)| invocation);
-        let added = added.find_map(|invocation| invocation.added_option.as_deref());
-        added.filter(|_| runner.has_custom_command())
-    }
-
-    fn started<'c>(
-        &self,
-        attempt: u32,
-        of: u32,
-        part: usize,
-        command: &'c CommandLine,
-    ) -> RunEvent<'c> {
-        let (kind, parts, targets) = (self.kind, self.parts.len(), self.targets);
-        if part == 1 {
-            RunEvent::AttemptStarted {
-                attempt,
-                of,
-                kind,
-                command,
-                parts,
-                targets,
-            }
-        } else {
-            RunEvent::PartStarted {
-                attempt,
-                kind,
-                part,
-                parts,
-                command,
-                targets,
-            }
-        }
     }
 }

@@ -9,9 +9,8 @@ use super::TestRecord;
 use super::attempt::{Given, Part};
 use super::completeness::{self, Gap, Gaps, PartFacts};
 use super::outcome::IncompleteTarget;
-use super::targets::{TargetIndex, TargetLookup};
 use crate::runners::paths::file_of;
-use crate::runners::{Naming, Observed, TestKey};
+use crate::runners::{Naming, Observed, TargetIndex, TestKey};
 
 #[derive(Debug)]
 pub(super) struct TargetLedger<'c> {
@@ -22,8 +21,18 @@ pub(super) struct TargetLedger<'c> {
     had_results: Vec<bool>,
     /// What later attempts have not closed.
     gaps: Gaps,
+    /// The runner can list the tests of a target.
+    pub(super) can_list: bool,
     /// Only the exit code is known, or results cannot be attributed to targets.
     is_by_exit_code: bool,
+}
+
+/// The distinct tests that the runner lists for a target, in number.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Listed {
+    pub(super) tests: u64,
+    /// Those of them that no attempt has a result of.
+    pub(super) without_results: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +63,7 @@ impl<'c> TargetLedger<'c> {
             ended: vec![false; index.targets.len()],
             had_results: vec![false; index.targets.len()],
             gaps: Gaps::new(),
+            can_list: false,
             is_by_exit_code: false,
             index,
         }
@@ -152,6 +162,8 @@ impl<'c> TargetLedger<'c> {
             stopped_early: results.stopped_early.as_deref(),
             policy: part.policy.as_ref(),
             ended_normally,
+            has_unexplained_exit: part.has_unexplained_exit(),
+            can_list: self.can_list,
         });
         for &number in given.targets.iter().filter(|_| given.is_whole) {
             if ended_normally {
@@ -197,18 +209,21 @@ impl<'c> TargetLedger<'c> {
         gaps.map(|(number, _)| *number).collect()
     }
 
-    /// Closes an uncertain gap if the target has as many results as the runner lists tests. Else
+    /// Closes an uncertain gap if every test that the runner lists has a result, or, for names that
+    /// change from attempt to attempt, if the attempt that left the gap had as many results. Else
     /// the gap counts from now on.
-    pub(super) fn compare(&mut self, number: usize, listed: u64, seen: u64) {
+    pub(super) fn compare(&mut self, number: usize, listed: &Listed) {
         let target = Some(number);
-        if listed == 0 && seen > 0 {
+        let Some(gap) = self.gaps.get_mut(&target) else {
+            return;
+        };
+        if listed.tests == 0 && gap.seen > 0 {
             self.confirm(target, "the runner lists no tests for it");
-        } else if listed <= seen {
+        } else if listed.without_results == 0 || listed.tests <= gap.seen {
             self.gaps.remove(&target);
-        } else if let Some(gap) = self.gaps.get_mut(&target) {
+        } else {
             gap.is_certain = true;
-            gap.seen = seen;
-            gap.expected = Some(listed);
+            gap.expected = Some(listed.tests);
         }
     }
 
@@ -234,32 +249,28 @@ impl<'c> TargetLedger<'c> {
         .collect()
     }
 
-    /// Distinct tests with a result, by target.
-    pub(super) fn counts(&self, tests: &[TestRecord]) -> Vec<u64> {
-        let counts = self.counted(tests).targets.into_iter();
-        counts.map(|counts| counts.tests).collect()
-    }
-
     fn counted<'t>(&self, tests: &'t [TestRecord]) -> Counted<'t> {
-        let mut counted = Counted {
-            targets: vec![Counts::default(); self.index.targets.len()],
-            unplanned: BTreeMap::new(),
-            are_comparable: self.index.naming == Naming::AsTargets || tests.is_empty(),
-        };
-        let mut lookup = TargetLookup::new(&self.index);
-        for test in tests {
-            let targets = lookup.of_test(&test.key);
-            counted.are_comparable |= !targets.is_empty();
-            for &number in targets {
-                counted.targets[number].add(test);
-            }
-            let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
-            if targets.is_empty() && has_run && self.index.naming == Naming::AsTargets {
-                let file = file_of(&test.key.path);
-                counted.unplanned.entry(file).or_default().add(test);
-            }
+        let mut targets = vec![Counts::default(); self.index.targets.len()];
+        let mut unplanned: BTreeMap<&str, Counts> = BTreeMap::new();
+        let are_comparable = self.index.attribute(
+            tests,
+            |test| &test.key,
+            |test, numbers| {
+                for &number in numbers {
+                    targets[number].add(test);
+                }
+                let has_run = matches!(test.outcome, Outcome::Passed | Outcome::Failed);
+                if numbers.is_empty() && has_run && self.index.naming == Naming::AsTargets {
+                    let file = file_of(&test.key.path);
+                    unplanned.entry(file).or_default().add(test);
+                }
+            },
+        );
+        Counted {
+            targets,
+            unplanned,
+            are_comparable,
         }
-        counted
     }
 
     /// The runner has no result file, and exited with code 0.

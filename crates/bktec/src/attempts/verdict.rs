@@ -3,6 +3,8 @@
 //! One function decides both: the exit code is 0 if and only if nothing is wrong. Otherwise it is
 //! the runner's own failing code, or 1 if the runner reported success.
 
+use std::collections::HashSet;
+
 use test_engine_results::Outcome;
 
 use super::attempt::{Attempt, Part, PartResults, TESTS_FAILED};
@@ -38,11 +40,14 @@ pub(super) struct Verdict {
     pub(super) reasons: Vec<String>,
     /// The run passes only because of `trust_exit_code`.
     pub(super) is_by_trust: bool,
+    /// Errors outside the tests, each once.
+    pub(super) errors: Vec<String>,
 }
 
 impl Evidence<'_> {
     pub(super) fn verdict(&self) -> Verdict {
-        let (status, reasons) = self.status();
+        let errors = self.errors();
+        let (status, reasons) = self.status(&errors);
         let code = self.failing_code();
         let is_failure = match status {
             RunStatus::Passed => false,
@@ -54,13 +59,15 @@ impl Evidence<'_> {
         let is_by_trust = self.options.trust_exit_code
             && code == 0
             && matches!(status, RunStatus::Failed | RunStatus::Error)
-            && !self.lacks_tests();
+            && !self.lacks_tests()
+            && self.doubts().is_empty();
         if is_by_trust {
             return Verdict {
                 status: RunStatus::Passed,
                 exit_code: 0,
                 reasons,
                 is_by_trust,
+                errors,
             };
         }
         let exit_code = match code {
@@ -73,16 +80,16 @@ impl Evidence<'_> {
             exit_code,
             reasons,
             is_by_trust,
+            errors,
         }
     }
 
-    fn status(&self) -> (RunStatus, Vec<String>) {
+    fn status(&self, errors: &[String]) -> (RunStatus, Vec<String>) {
         let Some(last) = self.attempts.last() else {
             return (RunStatus::Unknown, Vec::new());
         };
-        let errors = self.errors();
         if !errors.is_empty() {
-            return (RunStatus::Error, errors);
+            return (RunStatus::Error, errors.to_vec());
         }
         let mut reasons: Vec<String> = self
             .incomplete
@@ -90,8 +97,7 @@ impl Evidence<'_> {
             .map(IncompleteTarget::to_string)
             .collect();
         let has_gaps = !reasons.is_empty();
-        reasons.extend(self.missing_results(last));
-        reasons.extend(self.incomplete_results(last));
+        reasons.extend(self.doubts());
         // A failing exit code says all there is.
         if self.tests.is_empty() && !has_gaps && (last.exit != Exit::Code(0) || reasons.is_empty())
         {
@@ -113,19 +119,12 @@ impl Evidence<'_> {
         }
     }
 
-    /// Each error outside the tests once.
     fn errors(&self) -> Vec<String> {
-        let mut errors: Vec<String> = Vec::new();
-        for error in self
-            .attempts
-            .iter()
-            .flat_map(|attempt| &attempt.results.errors_outside_tests)
-        {
-            if !errors.contains(error) {
-                errors.push(error.clone());
-            }
-        }
-        errors
+        let results = self.attempts.iter().map(|attempt| &attempt.results);
+        let errors = results.flat_map(|results| &results.errors_outside_tests);
+        let mut seen = HashSet::new();
+        let new = errors.filter(|error| seen.insert(*error));
+        new.cloned().collect()
     }
 
     /// Whether planned tests are known not to have run, which no exit code excuses.
@@ -134,10 +133,26 @@ impl Evidence<'_> {
         attempts.any(|attempt| attempt.results.lacks_tests) || !self.incomplete.is_empty()
     }
 
+    /// Why the results may lack tests, apart from incomplete targets.
+    fn doubts(&self) -> Vec<String> {
+        let last = self.attempts.last().into_iter();
+        last.flat_map(|last| {
+            let missing = self.missing_results(last).into_iter();
+            missing.chain(self.incomplete_results(last))
+        })
+        .collect()
+    }
+
     fn missing_results(&self, last: &Attempt) -> Option<String> {
         if let Exit::Signal(signal) = last.exit {
             return Some(format!(
                 "The runner was killed by signal {signal} ({}), so some tests may not have run",
+                signal_name(signal)
+            ));
+        }
+        if let Some(signal) = last.interrupted_by() {
+            return Some(format!(
+                "{} arrived while the tests ran, so some tests may not have run",
                 signal_name(signal)
             ));
         }
@@ -203,13 +218,6 @@ fn unexplained_exit(last: &Attempt) -> Option<String> {
     };
     if code == 0 {
         return None;
-    }
-    let signal = last.parts.iter().find_map(|part| part.interrupted_by);
-    if let Some(signal) = signal {
-        return Some(format!(
-            "{} arrived while the tests ran, so some tests may not have run",
-            signal_name(signal)
-        ));
     }
     let is_excused = last.parts.iter().all(Part::is_excused);
     (!is_excused).then(|| {

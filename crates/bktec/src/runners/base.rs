@@ -3,13 +3,12 @@
 //! Holds the parsed commands and the steps that all runners share: discovery by pattern, running
 //! helper commands, filling command templates.
 
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::fail_fast::{FailFast, Limit};
+use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
-use super::{Definition, ParsedResults, Result, RunnerError, StopPolicy, targets};
+use super::{Definition, GuardedCommand, Result, RunnerError, StopPolicy, targets};
 use crate::command_template::{CommandTemplate, NODE_COUNT, NODE_INDEX, RESULT_PATH, Value};
 use crate::discovery::{self, Pattern};
 use crate::process::{self, Captured, CommandLine, ExecutionEnv};
@@ -43,8 +42,6 @@ pub struct RunnerBase {
     pub(super) result_path: Option<PathBuf>,
     /// The working directory without symbolic links, as Node.js reports it.
     pub(super) real_directory: Option<PathBuf>,
-    /// Fail-fast settings of files and variables are overridden.
-    overrides_fail_fast: Cell<bool>,
     pub(super) pattern: Option<String>,
     /// The pattern is the user's own.
     pub(super) has_own_pattern: bool,
@@ -81,7 +78,6 @@ impl RunnerBase {
                 directory: settings.working_directory,
                 environment: settings.environment,
             },
-            overrides_fail_fast: Cell::new(false),
             has_own_pattern: settings.file_pattern.is_some(),
             strict_discovery: settings.strict_discovery,
             pattern: settings.file_pattern.or_else(default_pattern),
@@ -91,21 +87,28 @@ impl RunnerBase {
         })
     }
 
-    /// Notes in results that reach the fail-fast limit that other tests may not have run.
-    pub(super) fn with_early_stop(&self, mut parsed: ParsedResults) -> ParsedResults {
-        let options = &self.definition.fail_fast;
-        let limit = if self.overrides_fail_fast.get() {
-            options.on_command_line(self.test.words())
-        } else {
-            options.limit(self.test.words(), &self.execution_env)
-        };
-        if let Some(limit) = limit {
-            limit.note(&mut parsed);
-        }
-        parsed
+    /// The user's own limit, by the options `fail_fast`; its number of failures is 0 if an option
+    /// turns fail-fast off.
+    fn requested(&self, command: &CommandLine, fail_fast: &FailFast) -> Option<StopPolicy> {
+        let words: Vec<String> = command.words().map(str::to_owned).collect();
+        let limit = fail_fast.limit(&words, &self.execution_env)?;
+        Some(StopPolicy::Requested {
+            option: limit.option,
+            failures: limit.failures,
+        })
     }
 
-    pub(super) fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+    /// The user's own limit, if this command has one.
+    pub(super) fn requested_stop(
+        &self,
+        command: &CommandLine,
+        fail_fast: &FailFast,
+    ) -> Option<StopPolicy> {
+        self.requested(command, fail_fast)
+            .filter(|policy| !matches!(policy, StopPolicy::Requested { failures: 0, .. }))
+    }
+
+    pub(super) fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
         let Definition {
             fail_fast,
             fail_fast_override,
@@ -120,19 +123,16 @@ impl RunnerBase {
         command: CommandLine,
         fail_fast: &FailFast,
         option: Option<&FailFastOverride>,
-    ) -> (CommandLine, StopPolicy) {
-        let words: Vec<String> = command.words().map(str::to_owned).collect();
-        let (command, policy) = match fail_fast.on_command_line(&words) {
-            Some(Limit { failures: 0, .. }) => (command, StopPolicy::Overridden),
-            Some(Limit { option, .. }) => (command, StopPolicy::Requested { option }),
-            None => match option.and_then(|option| option.insert(&command)) {
-                Some(command) => (command, StopPolicy::Overridden),
-                None => (command, StopPolicy::Possible),
-            },
-        };
-        self.overrides_fail_fast
-            .set(policy == StopPolicy::Overridden);
-        (command, policy)
+    ) -> GuardedCommand {
+        match self.requested(&command, fail_fast) {
+            Some(StopPolicy::Requested { failures: 0, .. }) => {
+                GuardedCommand::unchanged(command, StopPolicy::Overridden)
+            }
+            Some(requested) => GuardedCommand::unchanged(command, requested),
+            None => option
+                .and_then(|option| option.insert(&command))
+                .unwrap_or_else(|| GuardedCommand::unchanged(command, StopPolicy::Possible)),
+        }
     }
 
     pub(super) fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {

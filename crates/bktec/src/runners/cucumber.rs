@@ -6,17 +6,15 @@
 mod flavour;
 mod pattern;
 
-use std::collections::HashSet;
-
 use test_engine_results::{Format, Outcome};
 
 use self::flavour::Flavour;
 use super::fail_fast::FailFast;
-use super::launcher::program_index;
+use super::launcher::runs_only;
 use super::paths::collapse_into_files;
 use super::{
-    Definition, Features, ParsedResults, Result, Runner, RunnerBase, RunnerError, RunnerSettings,
-    Shortfall, StopPolicy, TestKey, targets,
+    Definition, Features, GuardedCommand, ParsedResults, Result, Runner, RunnerBase, RunnerError,
+    RunnerSettings, Shortfall, StopPolicy, targets,
 };
 use crate::command_template::CommandTemplate;
 use crate::process::CommandLine;
@@ -35,6 +33,9 @@ pub(super) static DEFINITION: Definition = Definition {
     upload_formats: &[Format::CucumberJson],
     ..Definition::defaults("cucumber", build)
 };
+
+/// The programs of both flavours.
+const PROGRAMS: &[&str] = &["cucumber", "cucumber-js", "cucumber.js"];
 
 /// Ruby's exit code after `--fail-fast` or an interrupt.
 const RUBY_STOPPED: i32 = 2;
@@ -79,35 +80,35 @@ impl Runner for Cucumber {
         Ok(arguments)
     }
 
-    /// Ruby exits with code 2 if it stopped early. It accepts steps without a definition unless it
-    /// is strict.
-    fn add_evidence(&self, parsed: &mut ParsedResults, code: i32) {
+    /// Ruby exits with code 2 if it stopped early. With code 0 it accepts steps without a
+    /// definition; if something else failed, it is not Cucumber's own code.
+    fn add_evidence(&self, parsed: &mut ParsedResults, _command: &CommandLine, code: i32) {
         if code == RUBY_STOPPED && self.flavour != Flavour::JavaScript {
             parsed.shortfalls.push(Shortfall {
                 path: None,
                 reason: "Cucumber stopped early, so scenarios did not run".to_owned(),
             });
         }
-        if code == 0 {
-            let undefined: HashSet<&TestKey> = parsed.undefined.iter().collect();
-            for test in &mut parsed.tests {
-                if undefined.contains(&test.key) {
-                    test.outcome = Outcome::Skipped;
-                }
+        let mut tests = parsed.tests.iter();
+        let is_accepted = code == 0
+            && self.flavour != Flavour::JavaScript
+            && !tests.any(|test| test.has_failed() && !test.is_undefined);
+        for test in &mut parsed.tests {
+            if is_accepted && test.is_undefined {
+                test.outcome = Outcome::Skipped;
             }
         }
     }
 
     /// No option overrides fail-fast settings, but an early stop shows: in JavaScript's results,
-    /// and in Ruby's exit code where nothing replaces it.
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        let (command, policy) = self.base.override_fail_fast(command);
-        let words: Vec<&str> = command.words().collect();
-        let is_direct = || program_index(&words, &["cucumber"]).is_some();
-        let shows_stops = self.flavour == Flavour::JavaScript || is_direct();
-        match policy {
-            StopPolicy::Possible if shows_stops => (command, StopPolicy::Overridden),
-            policy => (command, policy),
+    /// and in Ruby's exit code. A script may stop by itself, or replace the exit code.
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
+        let guarded = self.base.override_fail_fast(command);
+        let words: Vec<&str> = guarded.command.words().collect();
+        if runs_only(&words, PROGRAMS) {
+            guarded.with_policy(&StopPolicy::Possible, StopPolicy::Overridden)
+        } else {
+            guarded
         }
     }
 
@@ -150,6 +151,55 @@ mod tests {
             retry(&*runner, &failed, &[]),
             format!("{options} f/a.feature:12 f/a.feature:9")
         );
+    }
+
+    /// JavaScript never accepts a step without a definition, and neither exits with 0 if a test
+    /// failed: something replaced the exit code.
+    #[rstest]
+    #[case("cucumber", "passed", 0, Outcome::Skipped)]
+    #[case("cucumber", "passed", 1, Outcome::Failed)]
+    #[case("cucumber", "failed", 0, Outcome::Failed)]
+    #[case("npx cucumber-js", "passed", 0, Outcome::Failed)]
+    fn an_undefined_step_is_accepted_only_with_the_runners_own_exit_code(
+        #[case] test: &str,
+        #[case] other: &str,
+        #[case] code: i32,
+        #[case] expected: Outcome,
+    ) {
+        let scenario = |line: u32, status: &str| {
+            format!(
+                r#"{{"type":"scenario","keyword":"Scenario","name":"{status}","line":{line},
+                    "steps":[{{"keyword":"Given ","name":"x","result":{{"status":"{status}"}}}}]}}"#
+            )
+        };
+        let json = format!(
+            r#"[{{"uri":"a.feature","name":"F","keyword":"Feature","elements":[{},{}]}}]"#,
+            scenario(2, "undefined"),
+            scenario(4, other)
+        );
+        let runner = cucumber(Some(test));
+        let command = runner.command(&[case("a.feature")]).unwrap();
+        let mut parsed = runner.read(json.as_bytes(), &[]).unwrap();
+        runner.add_evidence(&mut parsed, &command, code);
+        assert_eq!(parsed.tests[0].outcome, expected, "{parsed:?}");
+    }
+
+    #[rstest]
+    #[case("cucumber -p ci", StopPolicy::Overridden)]
+    #[case("npx cucumber-js", StopPolicy::Overridden)]
+    #[case(
+        "sh -c 'npx cucumber-js {{testExamples}} > log'",
+        StopPolicy::Overridden
+    )]
+    #[case(
+        "sh -c 'for f in {{testExamples}}; do npx cucumber-js $f || exit 1; done'",
+        StopPolicy::Possible
+    )]
+    #[case("yarn e2e", StopPolicy::Possible)]
+    fn a_script_may_stop_early(#[case] test: &str, #[case] policy: StopPolicy) {
+        let runner = cucumber(Some(test));
+        let command = runner.command(&[case("a.feature")]).unwrap();
+        assert_eq!(runner.override_fail_fast(command).policy, policy);
     }
 
     #[test]

@@ -11,12 +11,13 @@ use std::collections::HashSet;
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
-use self::programs::Program;
+use self::programs::{Program, Stops};
+use super::launcher::runs_only;
 use super::paths::without_lines;
 use super::targets::{self, sorted, target};
 use super::{
-    Definition, ParsedResults, Result, Runner, RunnerBase, RunnerSettings, StopPolicy, TestKey,
-    shell_expansion,
+    Definition, GuardedCommand, ParsedResults, Result, Runner, RunnerBase, RunnerSettings,
+    StopPolicy, TargetIndex, TestKey, shell_expansion,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES, Value};
 use crate::process::CommandLine;
@@ -37,8 +38,18 @@ pub(super) static DEFINITION: Definition = Definition {
 struct Custom(RunnerBase);
 
 impl Custom {
-    fn program(&self) -> &'static Program {
-        Program::of(&self.0.test)
+    /// The template of a command: the retry command's only if it is not the test command's.
+    fn template(&self, command: &CommandLine) -> &CommandTemplate {
+        let RunnerBase { test, retry, .. } = &self.0;
+        if test.may_become(command) {
+            test
+        } else {
+            retry
+        }
+    }
+
+    fn program(&self, command: &CommandLine) -> &'static Program {
+        Program::of(self.template(command))
     }
 }
 
@@ -64,37 +75,36 @@ impl Runner for Custom {
         let report = parse_with(format, bytes, Detail::Outcomes)?;
         let mut parsed = ParsedResults::of(report, |result| self.key(result));
         hooks::note_unrun_tests(&mut parsed);
-        let limit = self
-            .program()
-            .fail_fast
-            .on_command_line(self.0.test.words());
-        if let Some(limit) = limit {
-            limit.note(&mut parsed);
-        }
         Ok(parsed)
     }
 
-    fn reports_failed_tests(&self, code: i32, failed: usize) -> bool {
-        self.program()
-            .reports_failed_tests(&self.0.test, code, failed)
+    fn requested_stop(&self, command: &CommandLine) -> Option<StopPolicy> {
+        let fail_fast = &self.program(command).fail_fast;
+        self.0.requested_stop(command, fail_fast)
     }
 
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+    fn reports_failed_tests(&self, command: &CommandLine, code: i32, failed: usize) -> bool {
+        let template = self.template(command);
+        Program::of(template).reports_failed_tests(template, code, failed)
+    }
+
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
         let Program {
             fail_fast,
             fail_fast_override,
-            has_no_settings,
+            stops,
             ..
-        } = self.program();
-        let fail_fast_override = fail_fast_override.as_ref();
-        match self
-            .0
-            .override_options(command, fail_fast, fail_fast_override)
-        {
-            (command, StopPolicy::Possible) if *has_no_settings => {
-                (command, StopPolicy::Overridden)
+        } = self.program(&command);
+        let option = fail_fast_override.as_ref();
+        let guarded = self.0.override_options(command, fail_fast, option);
+        let words: Vec<&str> = guarded.command.words().collect();
+        match stops {
+            Stops::BySettings => guarded,
+            Stops::InCode => guarded.with_policy(&StopPolicy::Overridden, StopPolicy::Possible),
+            Stops::ByOption(programs) if runs_only(&words, programs) => {
+                guarded.with_policy(&StopPolicy::Possible, StopPolicy::Overridden)
             }
-            other => other,
+            Stops::ByOption(_) => guarded,
         }
     }
 
@@ -114,9 +124,8 @@ impl Runner for Custom {
         if !self.0.has_own_retry {
             return None;
         }
-        let of_failed = failed
-            .iter()
-            .map(|key| target_of(key, cases).map(str::to_owned));
+        let index = TargetIndex::new(cases, self.naming());
+        let of_failed = failed.iter().map(|key| rerun_target(key, &index));
         let of_failed: Option<Vec<String>> = of_failed.collect();
         Some(of_failed.map_or_else(|| targets::of_cases(cases), sorted))
     }
@@ -143,32 +152,15 @@ impl Runner for Custom {
     }
 }
 
-/// The target that a test belongs to. Reports may shorten a path to its end, and JUnit dialects
-/// without a location put the file's name into the class name.
-fn target_of<'k>(key: &'k TestKey, cases: &'k [Case]) -> Option<&'k str> {
-    let is_end = |whole: &str, end: &str| {
-        !end.is_empty()
-            && whole
-                .strip_suffix(end)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
-    };
-    let targets = || cases.iter().map(target);
-    let file = without_lines(&key.path);
-    if let Some(found) = targets().find(|target| *target == key.path || *target == file) {
-        return Some(found);
-    }
-    // A name that matches two targets is ambiguous.
-    let only = |name: &str| {
-        let mut matches = targets().filter(|target| is_end(target, name) || is_end(name, target));
-        matches.next().filter(|_| matches.next().is_none())
-    };
-    if let Some(found) = only(file).or_else(|| only(&key.scope)) {
-        return Some(found);
-    }
-    // An identifier of a part of a target.
-    targets()
-        .any(|target| !target.is_empty() && key.path.starts_with(target))
-        .then_some(&key.path)
+/// What reruns a failed test: its target, or the test's own identifier if that begins with the
+/// target. `None` if its target is unknown.
+fn rerun_target(key: &TestKey, index: &TargetIndex<'_>) -> Option<String> {
+    let targets = index.of_test(key).into_iter();
+    let targets = targets.map(|number| index.targets[number].value);
+    let innermost = targets.max_by_key(|target| target.len())?;
+    let rest = key.path.strip_prefix(innermost);
+    let is_part = rest.is_some_and(|rest| !without_lines(rest).is_empty());
+    Some(if is_part { &key.path } else { innermost }.to_owned())
 }
 
 #[cfg(test)]
@@ -176,7 +168,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::runners::testing::{command, key, retry, settings};
+    use crate::runners::testing::{case, command, key, retry, settings};
 
     fn custom(test: &str, retry: Option<&str>, result_path: Option<&str>) -> Box<dyn Runner> {
         build(RunnerSettings {
@@ -210,6 +202,60 @@ mod tests {
         let runner = custom("x", None, path);
         assert_eq!(runner.upload_format(), format);
         assert_eq!(runner.result_path().is_some(), path.is_some());
+    }
+
+    #[rstest]
+    // The code of a Mocha test may stop it.
+    #[case("npx mocha {{testExamples}}", Some("--no-bail"), StopPolicy::Possible)]
+    #[case("npx mocha --no-bail {{testExamples}}", None, StopPolicy::Possible)]
+    #[case(
+        "cargo test {{testExamples}}",
+        Some("--no-fail-fast"),
+        StopPolicy::Overridden
+    )]
+    #[case("bats {{testExamples}}", None, StopPolicy::Overridden)]
+    #[case(
+        "sh -c 'bats {{testExamples}} > {{resultPath}}'",
+        None,
+        StopPolicy::Overridden
+    )]
+    #[case(
+        "sh -c 'for f in {{testExamples}}; do bats $f || exit 1; done'",
+        None,
+        StopPolicy::Possible
+    )]
+    fn an_early_stop_is_excluded_where_nothing_causes_it(
+        #[case] command: &str,
+        #[case] option: Option<&str>,
+        #[case] policy: StopPolicy,
+    ) {
+        let runner = custom(command, None, Some("out.xml"));
+        let command = runner.command(&[case("a b")]).unwrap();
+        let guarded = runner.override_fail_fast(command);
+        assert_eq!(guarded.policy, policy);
+        assert_eq!(guarded.added_option.as_deref(), option);
+    }
+
+    /// The retry command may run another program than the test command.
+    #[test]
+    fn options_and_exit_codes_of_the_retry_command_count() {
+        let again = "npx mocha --bail {{testExamples}}";
+        let runner = custom(
+            "make test TESTS={{testExamples}}",
+            Some(again),
+            Some("out.xml"),
+        );
+        let first = runner.command(&[case("a")]).unwrap();
+        let retry = runner.rerun_command(&[case("a")]).unwrap().unwrap();
+        let bail = StopPolicy::Requested {
+            option: "--bail".to_owned(),
+            failures: 1,
+        };
+        for (command, requested, code) in [(first, None, 1), (retry, Some(bail), 3)] {
+            assert_eq!(runner.requested_stop(&command), requested);
+            let codes = (0..=255).filter(|code| runner.reports_failed_tests(&command, *code, 3));
+            assert_eq!(codes.collect::<Vec<i32>>(), [code]);
+        }
     }
 
     #[test]

@@ -80,6 +80,8 @@ impl Features {
 pub enum Naming {
     /// As targets do: relative to the working directory.
     AsTargets,
+    /// Not at all: targets are packages, which are independent of packages below them.
+    Packages,
     /// Relative to another directory, or not at all.
     RunnerSpecific,
 }

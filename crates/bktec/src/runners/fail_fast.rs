@@ -3,11 +3,10 @@
 //! The tests after that do not run, and most reports omit them. If a retry passed the failed tests,
 //! or a mute excused them, the build would pass although the other tests never ran. So results that
 //! reach the limit are incomplete. The limit is read from the command, and from a variable that the
-//! runner reads options from. Settings elsewhere are overridden, or evidence shows their effect.
+//! runner reads after its command. Settings elsewhere are overridden, or evidence shows their
+//! effect.
 
-use test_engine_results::Outcome;
-
-use super::ParsedResults;
+use super::launcher::is_shell;
 use crate::process::ExecutionEnv;
 
 /// The fail-fast options of a runner, and where it reads them.
@@ -34,20 +33,19 @@ impl FailFast {
         }
     }
 
-    /// The command takes precedence over the variable.
+    /// By the variable, which takes precedence, or the last fail-fast option of the command; 0
+    /// failures if it turns fail-fast off.
     pub(super) fn limit(&self, command: &[String], execution_env: &ExecutionEnv) -> Option<Limit> {
-        self.on_command_line(command)
-            .or_else(|| self.in_variable(execution_env))
-            .filter(|limit| limit.failures > 0)
+        self.in_variable(execution_env)
+            .or_else(|| self.on_command_line(command))
     }
 
-    pub(super) fn in_variable(&self, execution_env: &ExecutionEnv) -> Option<Limit> {
+    fn in_variable(&self, execution_env: &ExecutionEnv) -> Option<Limit> {
         let value = execution_env.variable(self.variable?)?;
         self.of_words(&words(&value.to_string_lossy()))
     }
 
-    /// By the last fail-fast option of the command; 0 failures if it turns fail-fast off.
-    pub(super) fn on_command_line(&self, command: &[String]) -> Option<Limit> {
+    fn on_command_line(&self, command: &[String]) -> Option<Limit> {
         // A shell has its command in a single word.
         let begins_with_shell = command.first().is_some_and(|program| is_shell(program));
         if begins_with_shell {
@@ -72,6 +70,7 @@ impl FailFast {
                     text => text.and_then(|text| text.parse().ok()).unwrap_or(1),
                 }
             } else if self.is_letter(word) {
+                // For a shell, `-x` means tracing.
                 if index > 0 && is_shell(&words[index - 1]) {
                     continue;
                 }
@@ -107,33 +106,6 @@ pub(super) struct Limit {
     pub(super) option: String,
 }
 
-impl Limit {
-    /// Marks results that reach the limit as stopped early.
-    pub(super) fn note(&self, parsed: &mut ParsedResults) {
-        if self.failures == 0 {
-            return;
-        }
-        let failed = |test: &&super::Observed| test.outcome == Outcome::Failed;
-        if parsed.tests.iter().filter(failed).count() < self.failures {
-            return;
-        }
-        let when = match self.failures {
-            1 => "the first failed test".to_owned(),
-            failures => format!("{failures} failed tests"),
-        };
-        parsed.stopped_early = Some(format!(
-            "{} stops the runner at {when}, so other tests may not have run",
-            self.option
-        ));
-    }
-}
-
-/// For a shell, `-x` has another meaning: tracing.
-fn is_shell(word: &str) -> bool {
-    let name = word.rsplit('/').next().unwrap_or(word);
-    matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash")
-}
-
 fn words(text: &str) -> Vec<String> {
     text.split(|character: char| character.is_whitespace() || "\"',[]".contains(character))
         .filter(|word| !word.is_empty())
@@ -164,7 +136,8 @@ mod tests {
         };
         let command = shell_words::split(command).unwrap();
         let limit = OPTIONS.limit(&command, &execution_env);
-        limit.map(|limit| limit.failures)
+        let failures = limit.map(|limit| limit.failures);
+        failures.filter(|failures| *failures > 0)
     }
 
     #[rstest]
@@ -189,7 +162,9 @@ mod tests {
     #[rstest]
     #[case("run", Some("-q -x"), Some(1))]
     #[case("run", Some("--maxfail=4"), Some(4))]
-    #[case("run --no-fail-fast", Some("-x"), None)]
+    #[case("run --no-fail-fast", Some("-x"), Some(1))]
+    #[case("run -x", Some("--no-fail-fast"), None)]
+    #[case("run -x", Some("--maxfail=4"), Some(4))]
     #[case("run", None, None)]
     fn the_variable_sets_the_limit(
         #[case] command: &str,

@@ -5,6 +5,7 @@
 //! certain to reach the runner; see `launcher`.
 
 use super::launcher::program_index;
+use super::{GuardedCommand, StopPolicy};
 use crate::process::CommandLine;
 
 #[derive(Debug)]
@@ -29,8 +30,13 @@ impl FailFastOverride {
     }
 
     /// `None` if it is not certain that the option would reach the runner.
-    pub(super) fn insert(&self, command: &CommandLine) -> Option<CommandLine> {
-        insert_options(command, &[self.option], |words| self.place(words))
+    pub(super) fn insert(&self, command: &CommandLine) -> Option<GuardedCommand> {
+        let place = |words: &[&str]| self.place(words);
+        Some(GuardedCommand {
+            command: insert_options(command, &[self.option], place)?,
+            policy: StopPolicy::Overridden,
+            added_option: Some(self.option.to_owned()),
+        })
     }
 
     pub(super) fn place(&self, words: &[&str]) -> Option<usize> {
@@ -99,7 +105,8 @@ mod tests {
     ) {
         let mut words = shell_words::split(command).unwrap().into_iter();
         let command = CommandLine::new(words.next().unwrap(), words);
-        let inserted = option.insert(&command).map(|command| command.to_string());
+        let inserted = option.insert(&command);
+        let inserted = inserted.map(|guarded| guarded.command.to_string());
         assert_eq!(inserted.as_deref(), expected);
     }
 }

@@ -13,8 +13,8 @@ use test_engine_wire::Case;
 use self::fail_fast::GoFlags;
 use super::fail_fast::FailFast;
 use super::{
-    Definition, Features, ParsedResults, Result, Runner, RunnerBase, RunnerError, RunnerSettings,
-    StopPolicy, TestKey, base, targets,
+    Definition, Features, GuardedCommand, Naming, ParsedResults, Result, Runner, RunnerBase,
+    RunnerError, RunnerSettings, StopPolicy, TestKey, base, targets,
 };
 use crate::command_template::{PACKAGES, TEST_EXAMPLES};
 use crate::process::{CommandLine, Output};
@@ -40,6 +40,7 @@ pub(super) static DEFINITION: Definition = Definition {
     retries_whole_targets: true,
     fail_fast: FailFast::options(&["-failfast", "--failfast", "-test.failfast", "--max-fails"]),
     result_exit_codes: Some(&[0, 1]),
+    naming: Naming::Packages,
     upload_formats: &[Format::GoJsonl, Format::Junit],
     target_noun: "package",
     ..Definition::defaults("gotest", build)
@@ -77,18 +78,14 @@ impl Runner for Gotest {
         &self.base
     }
 
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        match self.base.override_fail_fast(command) {
-            (command, StopPolicy::Possible) if fail_fast::is_direct(&command) => {
-                if !self.flags.may_fail_fast(self.execution_env()) {
-                    return (command, StopPolicy::Overridden);
-                }
-                match fail_fast::with_override(&command) {
-                    Some(command) => (command, StopPolicy::Overridden),
-                    None => (command, StopPolicy::Possible),
-                }
-            }
-            other => other,
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
+        let guarded = self.base.override_fail_fast(command);
+        if guarded.policy != StopPolicy::Possible || !fail_fast::is_direct(&guarded.command) {
+            guarded
+        } else if self.flags.may_fail_fast(self.execution_env()) {
+            fail_fast::with_override(&guarded.command).unwrap_or(guarded)
+        } else {
+            GuardedCommand::unchanged(guarded.command, StopPolicy::Overridden)
         }
     }
 
@@ -135,15 +132,12 @@ impl Runner for Gotest {
     }
 
     fn read(&self, bytes: &[u8], _cases: &[Case]) -> Result<ParsedResults, ParseError> {
-        let parsed = if self.writes_json() {
-            ParsedResults::of(
-                parse_with(Format::GoJsonl, bytes, Detail::Outcomes)?,
-                key_of,
-            )
+        if self.writes_json() {
+            let report = parse_with(Format::GoJsonl, bytes, Detail::Outcomes)?;
+            Ok(ParsedResults::of(report, key_of))
         } else {
-            junit::read(bytes, self.reruns_failures())?
-        };
-        Ok(self.base.with_early_stop(parsed))
+            junit::read(bytes, self.reruns_failures())
+        }
     }
 }
 
@@ -243,6 +237,37 @@ mod tests {
             observed("gotestsum --junitfile {{resultPath}}"),
             [flaky(Failed, 0), bad(), bad(), flaky(Passed, 0)]
         );
+    }
+
+    /// With `-count=2`: the test fails by itself in one execution, and by its subtest in the other.
+    #[rstest]
+    #[case("    a_test.go:3: own&#xA;", &[])]
+    #[case("", &["TestA"])]
+    fn a_failure_with_output_is_not_hidden_by_one_without(
+        #[case] output: &str,
+        #[case] expected: &[&str],
+    ) {
+        let case = |name: &str, output: &str| {
+            format!(
+                "<testcase classname=\"m\" name=\"{name}\"><failure message=\"Failed\">\
+                 {output}--- FAIL: {name} (0.00s)&#xA;</failure></testcase>"
+            )
+        };
+        let xml = format!(
+            "<testsuites><testsuite name=\"m\">{}{}{}</testsuite></testsuites>",
+            case("TestA", output),
+            case("TestA/b", "x&#xA;"),
+            case("TestA", "")
+        );
+        let runner = gotest(Some("gotestsum --junitfile {{resultPath}}"));
+        let parsed = runner.read(xml.as_bytes(), &[]).unwrap();
+        let mut by_subtest: Vec<_> = parsed
+            .failed_by_subtest
+            .iter()
+            .map(|key| key.name.as_str())
+            .collect();
+        by_subtest.dedup();
+        assert_eq!(by_subtest, expected);
     }
 
     #[rstest]

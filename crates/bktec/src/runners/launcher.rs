@@ -243,6 +243,40 @@ fn is_attached(word: &str, option: &str) -> bool {
     option.len() == 2 && word.len() > 2 && word.starts_with(option)
 }
 
+/// Whether the command runs one of these programs and nothing else, so that both end together: by
+/// itself, behind a launcher, or as the only command of a shell.
+pub(super) fn runs_only<W: AsRef<str>>(words: &[W], programs: &[&str]) -> bool {
+    if program_index(words, programs).is_some() {
+        return true;
+    }
+    let [shell, option, script, ..] = words else {
+        return false;
+    };
+    let runs_script = option.as_ref().starts_with('-') && option.as_ref().ends_with('c');
+    is_shell(shell.as_ref())
+        && runs_script
+        && single_command(script.as_ref())
+            .is_some_and(|words| program_index(&words, programs).is_some())
+}
+
+/// The words of a script that is one command, which may have redirections.
+fn single_command(script: &str) -> Option<Vec<String>> {
+    let script = script.replace(">&", ">").replace("&>", ">");
+    if script.contains([';', '&', '|', '\n']) {
+        return None;
+    }
+    let mut words = shell_words::split(&script).ok()?;
+    if words.first().is_some_and(|word| word == "exec") {
+        words.remove(0);
+    }
+    Some(words)
+}
+
+pub(super) fn is_shell(word: &str) -> bool {
+    let name = base_name(word);
+    matches!(name, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash")
+}
+
 pub(super) fn base_name(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
@@ -299,5 +333,25 @@ mod tests {
     fn jest_is_found(#[case] command: &str, #[case] expected: Option<usize>) {
         let words = shell_words::split(command).unwrap();
         assert_eq!(program_index(&words, &["jest"]), expected);
+    }
+
+    #[rstest]
+    #[case("bats a.bats", true)]
+    #[case("npx bats a.bats", true)]
+    #[case("sh -c 'bats --formatter junit a.bats > out.xml'", true)]
+    #[case("bash -ec 'exec bats \"$@\" >out.xml 2>&1' -", true)]
+    #[case("sh run-bats.sh a.bats", false)]
+    #[case("sh -x bats", false)]
+    #[case("make bats", false)]
+    #[case("sh -c 'for f in a.bats; do bats $f || exit 1; done'", false)]
+    #[case("sh -c 'bats a.bats && bats b.bats'", false)]
+    #[case("sh -c 'bats a.bats; true'", false)]
+    #[case("sh -c 'bats a.bats | tee log'", false)]
+    #[case("sh -c 'bats a.bats & wait'", false)]
+    #[case("sh -c 'bats a.bats\nbats b.bats'", false)]
+    #[case("sh -c 'xargs bats < list'", false)]
+    fn bats_is_all_that_runs(#[case] command: &str, #[case] expected: bool) {
+        let words = shell_words::split(command).unwrap();
+        assert_eq!(runs_only(&words, &["bats"]), expected);
     }
 }

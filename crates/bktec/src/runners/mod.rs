@@ -15,6 +15,7 @@ mod error;
 mod fail_fast;
 mod fail_fast_override;
 mod feature_table;
+mod foreign_paths;
 mod gotest;
 mod jest;
 mod launcher;
@@ -26,6 +27,8 @@ mod pytest_pants;
 mod rspec;
 mod runner;
 mod shell_expansion;
+mod stop_policy;
+mod target_index;
 mod targets;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -35,8 +38,10 @@ pub use base::{RunnerBase, RunnerSettings};
 pub use definition::{Definition, Features, Naming};
 pub use error::{Result, RunnerError};
 pub use feature_table::{at_a_glance, feature_table};
-pub use parsed_results::{Observed, ParsedResults, ResultTrust, Shortfall, StopPolicy, TestKey};
+pub use parsed_results::{Observed, ParsedResults, ResultTrust, Shortfall, TestKey};
 pub use runner::Runner;
+pub use stop_policy::{GuardedCommand, StopPolicy};
+pub(crate) use target_index::TargetIndex;
 pub(crate) use targets::target;
 
 /// In the order of help and docs.

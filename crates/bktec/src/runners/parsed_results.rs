@@ -1,6 +1,6 @@
 //! Results of one attempt, as runners report them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use test_engine_results::{Outcome, Remark, Report, TestResult};
 
@@ -42,6 +42,8 @@ pub struct Observed {
     pub outcome: Outcome,
     /// How often the runner itself retried the test after a failure before this outcome.
     pub failed_before: u32,
+    /// A step of it has no definition, and nothing else failed.
+    pub is_undefined: bool,
 }
 
 impl Observed {
@@ -50,6 +52,7 @@ impl Observed {
             key,
             outcome,
             failed_before: 0,
+            is_undefined: false,
         }
     }
 
@@ -75,8 +78,6 @@ pub struct ParsedResults {
     pub unrun: Vec<TestKey>,
     /// Only focused tests ran, such as those with RSpec's `fit`.
     pub has_focus: bool,
-    /// Failed tests with a step that has no definition, and no other failure.
-    pub undefined: Vec<TestKey>,
     /// Failed tests that failed only because a subtest of theirs did, such as `TestA` because of
     /// `TestA/b`.
     pub failed_by_subtest: Vec<TestKey>,
@@ -101,10 +102,16 @@ impl ParsedResults {
             report.results.iter().any(failed) || !report.errors_outside_tests.is_empty();
         let mut parsed = Self {
             errors_outside_tests: report.errors_outside_tests,
-            unusable: report.invalid.into_iter().map(|bad| bad.message).collect(),
             has_focus: report.has_focus,
             ..Self::default()
         };
+        // A rerun can make up for a shortfall, but not for an unusable result.
+        let is_shortfall = |message: &String| {
+            let mut shortfalls = report.shortfalls.iter();
+            shortfalls.any(|shortfall| shortfall.reason == *message)
+        };
+        let invalid = report.invalid.into_iter().map(|bad| bad.message);
+        parsed.unusable = invalid.filter(|message| !is_shortfall(message)).collect();
         for shortfall in report.shortfalls {
             parsed.shortfalls.push(Shortfall {
                 path: shortfall.file.map(|file| path_of(file, &mut key)),
@@ -121,14 +128,14 @@ impl ParsedResults {
                     parsed.unrun.push(key);
                     continue;
                 }
-                Some(Remark::UndefinedStep) => parsed.undefined.push(key.clone()),
                 Some(Remark::SilentFailure) => silent.push(key.clone()),
-                Some(Remark::UnexplainedSkip) | None => {}
+                Some(Remark::UnexplainedSkip | Remark::UndefinedStep) | None => {}
             }
             parsed.tests.push(Observed {
                 key,
                 outcome,
                 failed_before,
+                is_undefined: remark == Some(Remark::UndefinedStep),
             });
         }
         parsed.note_unrun();
@@ -146,18 +153,35 @@ impl ParsedResults {
         self.shortfalls.extend(shortfalls);
     }
 
-    /// Keeps those of the tests that failed without output which have a failed subtest.
+    /// Keeps those of the tests that failed without output which have a failed subtest. A test that
+    /// also failed with output, in another execution, failed by itself.
     fn note_failed_by_subtest(&mut self, mut silent: Vec<TestKey>) {
+        if silent.is_empty() {
+            return;
+        }
         let failed = |test: &&Observed| test.outcome == Outcome::Failed;
-        let failed = self.tests.iter().filter(failed);
+        let failed: Vec<&Observed> = self.tests.iter().filter(failed).collect();
+        let mut with_output: HashMap<&TestKey, usize> = HashMap::new();
+        for test in &failed {
+            *with_output.entry(&test.key).or_default() += 1;
+        }
+        for key in &silent {
+            if let Some(count) = with_output.get_mut(key) {
+                *count -= 1;
+            }
+        }
+        let with_output = with_output.into_iter().filter(|(_, count)| *count > 0);
+        let with_output: HashSet<&TestKey> = with_output.map(|(key, _)| key).collect();
         let parents: HashSet<(&str, &str)> = failed
+            .iter()
             .flat_map(|test| {
                 let name = &test.key.name;
                 let ends = name.match_indices('/').map(|(at, _)| at);
                 ends.map(|end| (test.key.path.as_str(), &name[..end]))
             })
             .collect();
-        silent.retain(|key| parents.contains(&(&key.path, &key.name)));
+        silent
+            .retain(|key| parents.contains(&(&key.path, &key.name)) && !with_output.contains(key));
         self.failed_by_subtest = silent;
     }
 }
@@ -180,18 +204,6 @@ fn path_of(file: String, key: &mut impl FnMut(TestResult<'_>) -> TestKey) -> Str
         ..TestResult::default()
     };
     key(result).path
-}
-
-/// Whether a fail-fast setting can keep tests from running after a failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StopPolicy {
-    /// The user's command line has such an option.
-    Requested { option: String },
-    /// The command line has an option that overrides every setting, there is no such setting, or
-    /// an early stop always shows in the results.
-    Overridden,
-    /// A setting somewhere may be in effect.
-    Possible,
 }
 
 /// How far a result file can be trusted, given the runner's exit code.

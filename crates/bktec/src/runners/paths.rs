@@ -88,7 +88,8 @@ fn normalised(targets: impl IntoIterator<Item = impl AsRef<str>>) -> HashSet<Str
         .collect()
 }
 
-fn normalise(target: &str) -> &str {
+/// Without leading `./` and trailing slashes; `.` for the working directory.
+pub(crate) fn normalise(target: &str) -> &str {
     match without_dot_slash(target).trim_end_matches('/') {
         "" => ".",
         name => name,

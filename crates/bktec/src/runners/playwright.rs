@@ -121,7 +121,7 @@ impl Runner for Playwright {
                 reason: format!("maxFailures ({}) was reached", config.max_failures),
             });
         }
-        Ok(self.0.with_early_stop(parsed))
+        Ok(parsed)
     }
 }
 

@@ -29,8 +29,8 @@ use super::fail_fast_override::FailFastOverride;
 use super::paths::{covered_by_directories, outermost};
 use super::targets::{self, sorted, target};
 use super::{
-    Definition, Features, Observed, ParsedResults, Result, ResultTrust, Runner, RunnerBase,
-    RunnerError, RunnerSettings, StopPolicy, TestKey,
+    Definition, Features, GuardedCommand, Observed, ParsedResults, Result, ResultTrust, Runner,
+    RunnerBase, RunnerError, RunnerSettings, Shortfall, StopPolicy, TestKey,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES};
 use crate::process::{Capacity, CommandLine, ExecutionEnv, Exit, capture};
@@ -149,10 +149,12 @@ impl Mode {
         let report = parse_with(format, bytes, Detail::Outcomes)?;
         let mut parsed = ParsedResults::of(report, |result| self.key(result, known));
         // When a test makes pytest stop, pytest writes a test case without a name for it.
-        for message in &mut parsed.unusable {
-            if self == Self::Junit && message == "name is missing" {
-                "pytest stopped before it finished".clone_into(message);
-            }
+        let is_cut_off = |message: &mut String| self == Self::Junit && message == "name is missing";
+        if parsed.unusable.extract_if(.., is_cut_off).count() > 0 {
+            parsed.shortfalls.push(Shortfall {
+                path: None,
+                reason: "pytest stopped before it finished".to_owned(),
+            });
         }
         // A file that could not be collected is listed as a test without class and name.
         let uncollected = parsed.tests.extract_if(.., |test| {
@@ -411,12 +413,12 @@ impl Runner for Pytest {
     }
 
     /// `--maxfail=0` overrides neither `--stepwise` nor plugins. Only our plugin notices those.
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        match self.base.override_fail_fast(command) {
-            (command, StopPolicy::Overridden) if !plugin::is_loaded_by(&command) => {
-                (command, StopPolicy::Possible)
-            }
-            other => other,
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
+        let guarded = self.base.override_fail_fast(command);
+        if plugin::is_loaded_by(&guarded.command) {
+            guarded
+        } else {
+            guarded.with_policy(&StopPolicy::Overridden, StopPolicy::Possible)
         }
     }
 
@@ -426,9 +428,13 @@ impl Runner for Pytest {
         }
     }
 
-    fn add_evidence(&self, parsed: &mut ParsedResults, code: i32) {
-        if let Some(evidence) = self.plugin.as_ref().and_then(Plugin::evidence) {
-            evidence.add_to(parsed, &self.known.borrow(), code);
+    fn add_evidence(&self, parsed: &mut ParsedResults, command: &CommandLine, code: i32) {
+        if let Some(plugin) = self
+            .plugin
+            .as_ref()
+            .filter(|_| plugin::is_loaded_by(command))
+        {
+            plugin.add_evidence(parsed, &self.known.borrow(), code);
         }
     }
 
@@ -436,7 +442,7 @@ impl Runner for Pytest {
         let known = KnownFiles::new(cases.iter().map(target));
         let parsed = self.mode.read(bytes, &known)?;
         *self.known.borrow_mut() = known;
-        Ok(self.base.with_early_stop(parsed))
+        Ok(parsed)
     }
 
     /// pytest cuts an argument off at the first bracket to find its file: `[id]/test_a.py` would be

@@ -11,8 +11,8 @@ use super::fail_fast_override::insert_options;
 use super::pytest::{self, KnownFiles, Mode};
 use super::targets::target;
 use super::{
-    Definition, Features, ParsedResults, Result, ResultTrust, Runner, RunnerBase, RunnerError,
-    RunnerSettings, StopPolicy,
+    Definition, Features, GuardedCommand, ParsedResults, Result, ResultTrust, Runner, RunnerBase,
+    RunnerError, RunnerSettings, StopPolicy,
 };
 use crate::command_template::{CommandTemplate, RESULT_PATH, TEST_EXAMPLES};
 use crate::process::CommandLine;
@@ -124,25 +124,24 @@ impl Runner for PytestPants {
     }
 
     /// Our pytest plugin, which would notice other causes of an early stop, cannot be loaded.
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        let (command, policy) = self.base.override_fail_fast(command);
-        if policy != StopPolicy::Possible {
-            let is_requested = matches!(policy, StopPolicy::Requested { .. });
-            return (
-                command,
-                if is_requested {
-                    policy
-                } else {
-                    StopPolicy::Possible
-                },
-            );
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
+        const OPTION: &str = "--maxfail=0";
+        let guarded = self.base.override_fail_fast(command);
+        if guarded.policy != StopPolicy::Possible {
+            return guarded.with_policy(&StopPolicy::Overridden, StopPolicy::Possible);
         }
         let after_dashes = |words: &[&str]| {
             let dashes = words.iter().position(|word| *word == "--");
             dashes.map(|dashes| dashes + 1)
         };
-        let overridden = insert_options(&command, &["--maxfail=0"], after_dashes);
-        (overridden.unwrap_or(command), StopPolicy::Possible)
+        match insert_options(&guarded.command, &[OPTION], after_dashes) {
+            Some(command) => GuardedCommand {
+                command,
+                added_option: Some(OPTION.to_owned()),
+                ..guarded
+            },
+            None => guarded,
+        }
     }
 
     fn upload_format(&self) -> Option<Format> {
@@ -159,7 +158,7 @@ impl Runner for PytestPants {
 
     fn read(&self, bytes: &[u8], cases: &[Case]) -> Result<ParsedResults, ParseError> {
         let known = KnownFiles::new(cases.iter().map(target));
-        Ok(self.base.with_early_stop(self.mode.read(bytes, &known)?))
+        self.mode.read(bytes, &known)
     }
 }
 
@@ -197,7 +196,7 @@ mod tests {
     #[rstest]
     #[case("-v", "--maxfail=0 -v", StopPolicy::Possible)]
     #[case("--maxfail=0", "--maxfail=0", StopPolicy::Possible)]
-    #[case("-x", "-x", StopPolicy::Requested { option: "-x".to_owned() })]
+    #[case("-x", "-x", StopPolicy::Requested { option: "-x".to_owned(), failures: 1 })]
     fn fail_fast_settings_are_overridden(
         #[case] options: &str,
         #[case] expected: &str,
@@ -207,7 +206,12 @@ mod tests {
             "pants test :: -- {options} --junit-xml={{{{resultPath}}}}"
         ));
         let runner = runner.unwrap();
-        let (command, seen) = runner.override_fail_fast(runner.command(&[]).unwrap());
+        let guarded = runner.override_fail_fast(runner.command(&[]).unwrap());
+        let GuardedCommand {
+            command,
+            policy: seen,
+            ..
+        } = guarded;
         let expected = format!("pants test :: -- {expected} --junit-xml=/app/out.xml");
         assert_eq!((command.to_string(), seen), (expected, policy));
     }

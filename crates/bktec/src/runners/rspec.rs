@@ -5,12 +5,10 @@
 
 use test_engine_results::Format;
 
-use super::fail_fast::{FailFast, Limit};
+use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::paths::collapse_into_files;
-use super::{
-    Definition, Features, Result, Runner, RunnerBase, RunnerSettings, StopPolicy, targets,
-};
+use super::{Definition, Features, Result, Runner, RunnerBase, RunnerSettings, targets};
 use crate::command_template::CommandTemplate;
 use crate::process::CommandLine;
 
@@ -46,9 +44,9 @@ struct Rspec(RunnerBase);
 
 impl Rspec {
     /// From `SPEC_OPTS`, the command or a file, in RSpec's order.
-    fn failure_exit_code(&self) -> i32 {
+    fn failure_exit_code(&self, command: &CommandLine) -> i32 {
         let environment = self.execution_env();
-        let command = self.0.test.words().join(" ");
+        let command = command.words().collect::<Vec<_>>().join(" ");
         let variable = environment.variable(OPTIONS_VARIABLE);
         let variable = variable.map(|value| value.to_string_lossy().into_owned());
         let files = [".rspec-local", ".rspec"].into_iter();
@@ -80,17 +78,8 @@ impl Runner for Rspec {
         Ok(collapse_into_files(targets::arguments(targets)?))
     }
 
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        match DEFINITION.fail_fast.in_variable(self.execution_env()) {
-            Some(Limit { option, failures }) if failures > 0 => {
-                (command, StopPolicy::Requested { option })
-            }
-            _ => self.0.override_fail_fast(command),
-        }
-    }
-
-    fn reports_failed_tests(&self, code: i32, _failed: usize) -> bool {
-        code == self.failure_exit_code()
+    fn reports_failed_tests(&self, command: &CommandLine, code: i32, _failed: usize) -> bool {
+        code == self.failure_exit_code(command)
     }
 
     fn list_options(&self, list: &str) -> Option<Vec<String>> {
@@ -112,7 +101,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::runners::testing::{command, key, retry, settings};
+    use crate::runners::testing::{case, command, key, retry, settings};
+    use crate::runners::{GuardedCommand, StopPolicy};
 
     fn rspec(test_command: Option<&str>, retry_command: Option<&str>) -> Box<dyn Runner> {
         build(RunnerSettings {
@@ -179,10 +169,41 @@ mod tests {
             ..settings(Some(test), Some("tmp/rspec.json"))
         });
         let runner = runner.unwrap();
+        let command = runner.command(&[case("spec/a_spec.rb")]).unwrap();
         let codes: Vec<i32> = (0..=255)
-            .filter(|code| runner.reports_failed_tests(*code, 1))
+            .filter(|code| runner.reports_failed_tests(&command, *code, 1))
             .collect();
         assert_eq!(codes, expected);
+    }
+
+    /// RSpec reads the variable after the command.
+    #[rstest]
+    #[case("--no-fail-fast", "--fail-fast", 1)]
+    #[case("--no-fail-fast", "--fail-fast=3", 3)]
+    #[case("--fail-fast", "--no-fail-fast", 0)]
+    #[case("--fail-fast", "", 1)]
+    fn the_variable_takes_precedence(
+        #[case] option: &str,
+        #[case] variable: &str,
+        #[case] failures: usize,
+    ) {
+        let runner = build(RunnerSettings {
+            environment: vec![("SPEC_OPTS".into(), variable.into())],
+            ..settings(Some(&format!("rspec {option}")), Some("tmp/rspec.json"))
+        });
+        let runner = runner.unwrap();
+        let command = runner.command(&[case("spec/a_spec.rb")]).unwrap();
+        let expected = match failures {
+            0 => StopPolicy::Overridden,
+            _ => StopPolicy::Requested {
+                option: "--fail-fast".to_owned(),
+                failures,
+            },
+        };
+        let requested = runner.requested_stop(&command);
+        assert_eq!(requested, Some(expected.clone()).filter(|_| failures > 0));
+        let guarded = runner.override_fail_fast(command.clone());
+        assert_eq!(guarded, GuardedCommand::unchanged(command, expected));
     }
 
     #[test]
@@ -210,9 +231,14 @@ mod tests {
         let json = br#"{"examples":[{"id":"./a_spec.rb[1:1]","description":"exits",
             "full_description":"A exits","status":""}]}"#;
         let parsed = rspec(None, None).read(json, &[]).unwrap();
-        assert_eq!(
-            parsed.unusable,
-            ["RSpec stopped inside an example; later examples did not run"]
-        );
+        // A rerun can make up for it.
+        assert_eq!(parsed.unusable, [""; 0]);
+        let reasons: Vec<_> = parsed
+            .shortfalls
+            .iter()
+            .map(|shortfall| &shortfall.reason)
+            .collect();
+        let expected = ["RSpec stopped inside an example; later examples did not run"];
+        assert_eq!(reasons, expected);
     }
 }

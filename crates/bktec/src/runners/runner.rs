@@ -7,8 +7,8 @@ use test_engine_wire::Case;
 
 use super::targets::{self, sorted, unique};
 use super::{
-    Definition, Naming, ParsedResults, Result, ResultTrust, RunnerBase, RunnerError, StopPolicy,
-    TestKey, base, discovery_check,
+    Definition, GuardedCommand, Naming, ParsedResults, Result, ResultTrust, RunnerBase,
+    RunnerError, StopPolicy, TestKey, base, discovery_check,
 };
 use crate::command_template::CommandTemplate;
 use crate::process::{CommandLine, ExecutionEnv, Output};
@@ -144,17 +144,29 @@ pub trait Runner {
     fn prepare_attempt(&self) {}
 
     /// Adds evidence from beside the result file, or from the exit code, that tests did not run.
-    fn add_evidence(&self, _parsed: &mut ParsedResults, _code: i32) {}
+    fn add_evidence(&self, _parsed: &mut ParsedResults, _command: &CommandLine, _code: i32) {}
 
     /// `command`, with an option that overrides fail-fast settings where the runner has one and the
     /// command line can take it.
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
         self.base().override_fail_fast(command)
     }
 
-    /// Whether the runner documents this exit code for `failed` failed tests and nothing else.
-    fn reports_failed_tests(&self, code: i32, _failed: usize) -> bool {
+    /// The user's own fail-fast limit of this command, if it has one.
+    fn requested_stop(&self, command: &CommandLine) -> Option<StopPolicy> {
+        let base = self.base();
+        base.requested_stop(command, &base.definition.fail_fast)
+    }
+
+    /// Whether the runner documents that this command exits with this code for `failed` failed
+    /// tests and nothing else.
+    fn reports_failed_tests(&self, _command: &CommandLine, code: i32, _failed: usize) -> bool {
         code == 1
+    }
+
+    /// Whether `examples` can list the tests of a target.
+    fn can_list(&self) -> bool {
+        self.definition().features.split_by_example
     }
 
     /// Whether this exit code only says that none of the tests of this node's share were selected.
@@ -190,8 +202,7 @@ pub trait Runner {
             return Ok(ParsedResults::default());
         };
         let report = parse_with(format, bytes, Detail::Outcomes)?;
-        let parsed = ParsedResults::of(report, |result| self.key(result));
-        Ok(self.base().with_early_stop(parsed))
+        Ok(ParsedResults::of(report, |result| self.key(result)))
     }
 
     // Steps of the methods above that a runner may replace.

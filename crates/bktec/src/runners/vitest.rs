@@ -15,7 +15,7 @@ use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::jest::{FILE_PATTERN, Jest};
 use super::{
-    Definition, Naming, ParsedResults, Result, Runner, RunnerBase, RunnerSettings, StopPolicy,
+    Definition, GuardedCommand, Naming, ParsedResults, Result, Runner, RunnerBase, RunnerSettings,
     TestKey,
 };
 use crate::process::CommandLine;
@@ -80,17 +80,18 @@ impl Runner for Vitest {
         self.jest.key(result)
     }
 
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        let (command, policy) = self.base().override_fail_fast(command);
-        (self.recorder.add_to(command, &OVERRIDE), policy)
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
+        let mut guarded = self.base().override_fail_fast(command);
+        guarded.command = self.recorder.add_to(guarded.command, &OVERRIDE);
+        guarded
     }
 
     fn prepare_attempt(&self) {
         self.recorder.remove_record();
     }
 
-    fn add_evidence(&self, parsed: &mut ParsedResults, code: i32) {
-        self.recorder.add_evidence(parsed, code);
+    fn add_evidence(&self, parsed: &mut ParsedResults, command: &CommandLine, code: i32) {
+        self.recorder.add_evidence(parsed, command, code);
     }
 }
 

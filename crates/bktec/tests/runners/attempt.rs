@@ -20,7 +20,8 @@ impl Attempt {
     pub(crate) fn of(project: &Project, runner: &dyn Runner, cases: &[Case]) -> Self {
         runner.prepare_attempt();
         let command = runner.command(cases).unwrap();
-        let (command, policy) = runner.override_fail_fast(command);
+        let guarded = runner.override_fail_fast(command);
+        let (command, policy) = (guarded.command, guarded.policy);
         let execution_env = runner.execution_env();
         #[expect(clippy::disallowed_methods, reason = "a test runs a single attempt")]
         let output = Command::new(&command.program)
@@ -39,7 +40,8 @@ impl Attempt {
         let bytes = fs_err::read(result).unwrap_or_else(|error| panic!("{error}\n{log}"));
         let parsed = runner.read(&bytes, cases);
         let mut parsed = parsed.unwrap_or_else(|error| panic!("{error}\n{log}"));
-        runner.add_evidence(&mut parsed, code);
+        runner.add_evidence(&mut parsed, &command, code);
+        policy.note_stop(&mut parsed);
         Self {
             code,
             policy,

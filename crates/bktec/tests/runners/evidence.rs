@@ -301,19 +301,6 @@ fn rspec_overrides_fail_fast(#[case] file: &str, #[case] content: &str) {
 }
 
 #[test]
-fn rspec_options_in_the_variable_cannot_be_overridden() {
-    let project = Project::new(&[("spec/a_spec.rb", RSPEC_FAILS)]);
-    let project = project.tool("rspec", &tools::on_path("rspec"));
-    let mut settings = settings(RSPEC, "out.json");
-    settings.environment = vec![("SPEC_OPTS".into(), "--fail-fast".into())];
-    let attempt = attempt(&project, "rspec", settings, &["spec/a_spec.rb"]);
-    let option = "--fail-fast".to_owned();
-    assert_eq!(attempt.policy, StopPolicy::Requested { option });
-    assert_eq!(attempt.names(), ["fails"]);
-    assert!(attempt.parsed.stopped_early.is_some());
-}
-
-#[test]
 fn rspec_that_exits_inside_an_example_is_incomplete() {
     let code = "RSpec.describe('S') { it('passes') {}; it('exits') { exit 0 }; it('unrun') {} }\n";
     let attempt = rspec(RSPEC, &[("spec/a_spec.rb", code)]);
@@ -452,7 +439,8 @@ fn undefined_steps_follow_the_strictness_of_the_runner(
     let attempt = attempt(&project, "cucumber", settings, &["features/a.feature"]);
     let outcome = attempt.parsed.tests[1].outcome.name();
     assert_eq!(outcome, expected, "{}", attempt.log);
-    assert_eq!(attempt.parsed.undefined.len(), 1);
+    let undefined = attempt.parsed.tests.iter().filter(|test| test.is_undefined);
+    assert_eq!(undefined.count(), 1);
     assert_eq!(attempt.code == 0, expected == "skipped");
 }
 
@@ -475,7 +463,8 @@ fn mocha_overrides_bail() {
         (".mocharc.json", r#"{"bail": true}"#),
         ("test/a.test.js", tests),
     ]);
-    attempt.assert(1, &[]);
+    // The code of a test may still stop it.
+    attempt.assert_with_policy(1, &StopPolicy::Possible, &[]);
     assert_eq!(attempt.names().len(), 2);
 }
 

@@ -93,6 +93,32 @@ fn a_go_package_that_fails_and_finishes_is_complete(
     go(command, &[], tests).assert(1, &[]);
 }
 
+/// The second execution fails only in the subtest.
+#[rstest]
+#[case("go test -json -count=2 {{packages}}")]
+#[case("gotestsum --jsonfile={{resultPath}} -- -count=2 {{packages}}")]
+#[case("gotestsum --junitfile={{resultPath}} -- -count=2 {{packages}}")]
+fn a_go_test_that_fails_by_itself_once_is_recognized(
+    #[case] command: &str,
+    #[values(0, 1)] own: u8,
+) {
+    let tests = format!(
+        "var runs = -1
+func TestA(t *testing.T) {{
+	runs++
+	t.Run(\"b\", func(t *testing.T) {{ t.Error(\"no\") }})
+	if runs == {own} {{ t.Error(\"own\") }}
+}}"
+    );
+    let attempt = go(command, &[], &tests);
+    assert_eq!(
+        attempt.parsed.failed_by_subtest,
+        [],
+        "{:#?}",
+        attempt.parsed
+    );
+}
+
 #[rstest]
 #[case("t.Run(\"b\", func(t *testing.T) { t.Error(\"no\") })", true)]
 #[case(

@@ -9,6 +9,7 @@ mod attempt;
 mod cucumber;
 mod custom;
 mod discovery;
+mod early_stops;
 mod evidence;
 mod fail_fast;
 mod fail_fast_samples;

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use bktec::internals::{
-    self, AttemptOptions, Capacity, Managed, RunEvent, RunOutcome, Runner, RunnerSettings,
-    VerdictOptions,
+    self, AttemptOptions, Capacity, Managed, RunEvent, RunOutcome, RunStatus, Runner,
+    RunnerSettings, VerdictOptions,
 };
 use tempfile::TempDir;
 use test_engine_wire::{Case, CaseFormat, TestIdentity};
@@ -240,6 +240,13 @@ impl FinishedRun {
         assert_eq!(seen, tests, "{}", details());
         assert_eq!(self.outcome.exit_code, code, "{}", details());
     }
+}
+
+#[track_caller]
+pub(crate) fn assert_ended(ran: &FinishedRun, code: i32, status: RunStatus) {
+    let details = || format!("{:#?}\n{:#?}", ran.events, ran.outcome);
+    assert_eq!(ran.outcome.exit_code, code, "{}", details());
+    assert_eq!(ran.outcome.status(), status, "{}", details());
 }
 
 #[track_caller]

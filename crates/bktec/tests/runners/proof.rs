@@ -4,15 +4,8 @@
 use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
 
-use crate::project::{FinishedRun, Project, settings};
+use crate::project::{FinishedRun, Project, assert_ended, settings};
 use crate::tools;
-
-#[track_caller]
-fn assert_ended(ran: &FinishedRun, code: i32, status: RunStatus) {
-    let details = || format!("{:#?}\n{:#?}", ran.events, ran.outcome);
-    assert_eq!(ran.outcome.exit_code, code, "{}", details());
-    assert_eq!(ran.outcome.status(), status, "{}", details());
-}
 
 /// Runs all tests with a custom command.
 fn run_custom(files: &[(&str, &str)], command: &str, muted: &[(&str, &str)]) -> FinishedRun {

@@ -57,6 +57,7 @@ fn a_requested_stop_is_a_shortfall(#[case] command: &str, #[case] option: &str) 
     let attempt = run(JUNIT, command, &[("test_a.py", FAILS_THEN_PASSES)]);
     let requested = StopPolicy::Requested {
         option: option.to_owned(),
+        failures: 1,
     };
     attempt.assert_exactly(
         1,
@@ -74,6 +75,34 @@ fn a_script_gets_neither_plugin_nor_override() {
     let attempt = run(JUNIT, command, &files);
     attempt.assert_exactly(1, &StopPolicy::Possible, &[]);
     assert_eq!(attempt.parsed.tests.len(), 1);
+}
+
+/// A test that removes all temporary files removes the record, or the place to write it to.
+#[rstest]
+#[case("os.remove(record)")]
+#[case("shutil.rmtree(os.path.dirname(record))")]
+fn a_session_without_a_record_is_a_shortfall(
+    #[case] removal: &str,
+    #[values(JUNIT, COLLECTOR)] tool: &str,
+) {
+    let tests = format!(
+        "import os, pytest, shutil
+def test_a():
+    record = os.environ['BUILDKITE_TEST_ENGINE_PYTEST_EVIDENCE']
+    {removal}
+def test_b(request):
+    request.config.pluginmanager.unregister(name='bktec-evidence')
+    pytest.exit('enough', returncode=0)
+def test_c():
+    assert 0
+"
+    );
+    let project = project(tool, &[("test_a.py", &tests)]);
+    let attempt = attempt(&project, RunnerSettings::default());
+    let shortfalls = attempt.parsed.shortfalls.iter();
+    let reasons: Vec<&str> = shortfalls.map(|shortfall| &*shortfall.reason).collect();
+    let expected = "bktec's plugin left no record of the pytest session";
+    assert!(reasons.contains(&expected), "{reasons:?}\n{}", attempt.log);
 }
 
 #[rstest]
@@ -95,9 +124,9 @@ fn what_cannot_be_overridden_is_a_shortfall(
 }
 
 #[rstest]
-#[case(JUNIT)]
-#[case(COLLECTOR)]
-fn pytest_exit_with_code_0_is_a_shortfall(#[case] tool: &str) {
+#[case(JUNIT, &["- | pytest stopped before it finished"])]
+#[case(COLLECTOR, &[])]
+fn pytest_exit_with_code_0_is_a_shortfall(#[case] tool: &str, #[case] by_report: &[&str]) {
     let files = [
         (
             "test_a.py",
@@ -109,13 +138,15 @@ fn pytest_exit_with_code_0_is_a_shortfall(#[case] tool: &str) {
         ),
     ];
     let project = project(tool, &files);
+    let by_plugin = [
+        "test_a.py | 1 collected test has no result",
+        "test_b.py | 2 collected tests have no result",
+    ];
+    let expected = [by_report, &by_plugin].concat();
     attempt(&project, RunnerSettings::default()).assert_exactly(
         0,
         &StopPolicy::Overridden,
-        &[
-            "test_a.py | 1 collected test has no result",
-            "test_b.py | 2 collected tests have no result",
-        ],
+        &expected,
     );
 }
 

@@ -3,21 +3,15 @@
 
 use bktec::internals::{RunStatus, RunnerSettings};
 use rstest::rstest;
+use test_engine_wire::Case;
 
 use crate::fail_fast_samples::{Options, sample};
-use crate::project::{FinishedRun, Project, settings};
+use crate::project::{FinishedRun, Project, assert_ended, selector, settings};
 use crate::tools;
 
 const JEST: &str = "examples/jest/node_modules";
 const NODE: &str = ".tools/node/node_modules";
 const MOCHA: &str = ".tools/javascript-collectors/node_modules";
-
-#[track_caller]
-fn assert_ended(ran: &FinishedRun, code: i32, status: RunStatus) {
-    let details = || format!("{:#?}\n{:#?}", ran.events, ran.outcome);
-    assert_eq!(ran.outcome.exit_code, code, "{}", details());
-    assert_eq!(ran.outcome.status(), status, "{}", details());
-}
 
 const SAMPLES: [&str; 8] = [
     "rspec",
@@ -251,6 +245,7 @@ test.describe.serial('cart', () => {
     assert_ended(&ran, 1, RunStatus::Incomplete);
 }
 
+/// The server knows the number of tests, so it is known that Mocha ran all of them.
 fn mocha(test: &str, muted: &[(&str, &str)]) -> FinishedRun {
     let command = "npx mocha --reporter xunit --reporter-option output={{resultPath}} \
                    {{testExamples}}";
@@ -258,13 +253,16 @@ fn mocha(test: &str, muted: &[(&str, &str)]) -> FinishedRun {
         file_pattern: Some("test/*.js".to_owned()),
         ..settings(command, "out.xml")
     };
-    run_one(
-        "custom",
-        Some(MOCHA),
-        settings,
-        &[("test/a.test.js", test)],
-        muted,
-    )
+    let project = Project::new(&[("test/a.test.js", test)]);
+    let modules = tools::installed(MOCHA);
+    std::os::unix::fs::symlink(modules, project.root().join("node_modules")).unwrap();
+    let project = project.tool("npx", &tools::on_path("npx"));
+    let runner = project.runner("custom", settings);
+    let case = Case {
+        expected_tests: Some(2),
+        ..selector("test/a.test.js")
+    };
+    project.run(&*runner, &[case], muted, 0)
 }
 
 #[test]
@@ -277,6 +275,17 @@ fn a_mute_of_a_mocha_hook_does_not_excuse_its_tests() {
 ";
     let ran = mocha(test, &[("cart", "\"before each\" hook for \"adds\"")]);
     assert_ended(&ran, 1, RunStatus::Incomplete);
+}
+
+/// The code of a test may stop it whatever its options are.
+#[test]
+fn a_mute_does_not_excuse_a_mocha_test_that_stops_the_others() {
+    let test = "describe('cart', () => {
+  it('one', function () { this.test.parent.bail(true); throw new Error('x'); });
+  it('two', () => { throw new Error('broken'); });
+});
+";
+    assert_ended(&mocha(test, &[("cart", "one")]), 1, RunStatus::Incomplete);
 }
 
 /// Mocha exits with the number of failures.

@@ -120,6 +120,43 @@ fn both_tests_of_one_key_must_pass(
     }
 }
 
+/// A whole target is only complete with the tests that did not run in the first attempt.
+#[rstest]
+#[case(true, &["failed", "later"])]
+#[case(false, &["failed"])]
+fn a_whole_rerun_adds_skipped_tests(#[case] is_whole: bool, #[case] expected: &[&str]) {
+    let mut record = Record::new(Managed::default());
+    record.add_first(seen(&[("failed", Failed)]));
+    let failed = record.failed(false);
+    let retry = seen(&[("failed", Passed), ("later", Skipped)]);
+    record.add_retry(&failed, retry, UnprovenRetry::NotListed, |_| is_whole);
+    let names: Vec<&str> = record.tests.iter().map(|test| &*test.key.name).collect();
+    assert_eq!(names, expected);
+}
+
+/// The runner fails an undefined step beside a failed test, and accepts it without one.
+#[rstest]
+#[case(Skipped, Skipped, None)]
+#[case(Failed, Failed, None)]
+fn a_retry_may_accept_an_undefined_step(
+    #[case] retry: Outcome,
+    #[case] expected: Outcome,
+    #[case] unproven: Option<UnprovenRetry>,
+) {
+    let undefined = |outcome| Observed {
+        is_undefined: true,
+        ..Observed::new(key("S", "t", "p"), outcome)
+    };
+    let mut record = Record::new(Managed::default());
+    record.add_first(vec![undefined(Failed)]);
+    let failed = record.failed(false);
+    let retry = vec![undefined(retry)];
+    record.add_retry(&failed, retry, UnprovenRetry::NotListed, |_| false);
+    let test = outcome_of(&record, "t");
+    assert_eq!((test.outcome, test.unproven), (expected, unproven));
+    assert!(test.is_undefined);
+}
+
 #[rstest]
 #[case(&["a.rb[1:1]", "a.rb[1:2]"], true)]
 #[case(&["a.rb[1:1]", "b.rb[1:1]"], false)]

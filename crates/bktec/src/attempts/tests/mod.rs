@@ -2,6 +2,7 @@
 
 mod parts;
 mod proof;
+mod retries;
 mod simulation;
 mod targets;
 
@@ -14,7 +15,9 @@ use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use super::RunStatus::{Error, Failed, Incomplete, Passed, UnexplainedExit, Unknown};
 use super::*;
 use crate::process::CommandLine;
-use crate::runners::{ParsedResults, ResultTrust, RunnerBase, StopPolicy, TestKey, testing};
+use crate::runners::{
+    GuardedCommand, Naming, ParsedResults, ResultTrust, RunnerBase, StopPolicy, TestKey, testing,
+};
 
 const UNLIMITED: Capacity = Capacity {
     words: 100_000,
@@ -33,6 +36,13 @@ struct FakeRunner {
     retry_command: Command,
     retried: RefCell<Vec<Vec<String>>>,
     policy: StopPolicy,
+    /// Replaces `policy` in retries.
+    retry_policy: Option<StopPolicy>,
+    naming: Naming,
+    /// Targets are rerun in parts of one each.
+    one_by_one: bool,
+    /// The tests that it lists, as in [`expand`]; `None` if it cannot.
+    listed: Option<&'static [&'static str]>,
 }
 
 impl FakeRunner {
@@ -45,6 +55,10 @@ impl FakeRunner {
             retry_command,
             retried: RefCell::default(),
             policy: StopPolicy::Overridden,
+            retry_policy: None,
+            naming: Naming::RunnerSpecific,
+            one_by_one: false,
+            listed: None,
         }
     }
 
@@ -102,8 +116,38 @@ impl Runner for FakeRunner {
         Ok(Some((self.retry_command)(&names)))
     }
 
-    fn override_fail_fast(&self, command: CommandLine) -> (CommandLine, StopPolicy) {
-        (command, self.policy.clone())
+    fn override_fail_fast(&self, command: CommandLine) -> GuardedCommand {
+        let is_retry = !self.retried.borrow().is_empty();
+        let retry_policy = self.retry_policy.as_ref().filter(|_| is_retry);
+        GuardedCommand {
+            command,
+            policy: retry_policy.unwrap_or(&self.policy).clone(),
+            added_option: None,
+        }
+    }
+
+    fn naming(&self) -> Naming {
+        self.naming
+    }
+
+    fn reruns_targets_one_by_one(&self) -> bool {
+        self.one_by_one
+    }
+
+    fn can_list(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    fn examples(&self, _files: &[String]) -> Result<Vec<Case>, RunnerError> {
+        let tests = self.listed.unwrap_or_default().iter();
+        let tests = tests.map(|test| test.split_once('@').unwrap());
+        let example = |(name, path): (&str, &str)| Case {
+            scope: "S".to_owned(),
+            name: name.to_owned(),
+            path: path.to_owned(),
+            ..Case::default()
+        };
+        Ok(tests.map(example).collect())
     }
 
     fn rerun_command(&self, cases: &[Case]) -> Result<Option<CommandLine>, RunnerError> {
@@ -320,36 +364,6 @@ fn exit_code_and_outcomes(
 }
 
 #[test]
-fn a_retry_without_results_proves_nothing() {
-    for (retry, code, why) in [
-        (
-            "exit 0",
-            1,
-            "unreadable 1: The runner exited with code 0 but wrote no results to ./result",
-        ),
-        (
-            "printf '[{' > result",
-            1,
-            "unreadable 1: The results in ./result are not valid json",
-        ),
-        (
-            "A=passed; exit 42",
-            42,
-            "unreadable 1: The runner exited with code 42 before it finished",
-        ),
-    ] {
-        let ran = run_scripts(&["A=failed; exit 1", retry, "A=passed; exit 0"], &[], true);
-        assert_eq!(ran.statuses(), "A=failed?", "{retry}");
-        assert_eq!(ran.outcome.exit_code, code, "{retry}");
-        assert!(
-            ran.events.last().unwrap().starts_with(why),
-            "{:?}",
-            ran.events
-        );
-    }
-}
-
-#[test]
 fn does_not_read_an_old_result_file() {
     let runner = FakeRunner::scripted(&["exit 0"]);
     let stale = r#"[{"scope":"S","name":"A","result":"passed"}]"#;
@@ -361,43 +375,6 @@ fn does_not_read_an_old_result_file() {
         ran.outcome.no_results,
         Some(NoResults::NotWritten { .. })
     ));
-}
-
-#[test]
-fn retries_muted_tests_only_with_the_option() {
-    let scripts = ["A=failed B=failed; exit 1", "B=passed A=passed; exit 0"];
-    let ran = run_scripts(&scripts, &["A"], true);
-    assert_eq!(ran.retried, [vec!["A", "B"]]);
-    assert_eq!(ran.outcome.statistics().muted_passed, 1);
-
-    let ran = run_scripts(
-        &["A=failed B=failed; exit 1", "B=passed; exit 0"],
-        &["A"],
-        false,
-    );
-    assert_eq!(ran.retried, [vec!["B"]]);
-    assert_eq!(ran.outcome.exit_code, 0);
-    assert_eq!(ran.outcome.statistics().muted_failed, 1);
-
-    let ran = run_scripts(&["A=failed; exit 1", "exit 99"], &["A"], false);
-    assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (0, 0));
-}
-
-#[test]
-fn a_retry_that_cannot_start_keeps_the_outcome() {
-    let ran = run_scripts(&["A=failed; rm -rf \"$PWD\"\nexit 1", "exit 0"], &[], true);
-    // The results are removed with the directory, so the run ends before the retry.
-    assert_eq!((ran.outcome.exit_code, ran.outcome.retries), (1, 0));
-
-    let first = shell(expand("A=failed; exit 1"));
-    let runner = FakeRunner::new(
-        Box::new(move |_| first.clone()),
-        Box::new(|_| CommandLine::new("/no/such/program", [])),
-    );
-    let ran = run_runner(&runner, &[], &[], &options(2));
-    let last = ran.events.last().unwrap();
-    assert!(last.contains("no retry: ") && last.contains("/no/such/program"));
-    assert_eq!((ran.outcome.exit_code, ran.outcome.status()), (1, Failed));
 }
 
 #[test]

@@ -5,8 +5,16 @@ use super::*;
 /// Runs these targets with a runner that a fail-fast setting may stop. The expected number of tests
 /// follows a target after `=`.
 fn run_stoppable(targets: &[&str], scripts: &[&str], muted: &[&str]) -> Ran {
+    run_with(StopPolicy::Possible, targets, scripts, muted)
+}
+
+fn run_with(policy: StopPolicy, targets: &[&str], scripts: &[&str], muted: &[&str]) -> Ran {
     let mut runner = FakeRunner::scripted(scripts);
-    runner.policy = StopPolicy::Possible;
+    runner.policy = policy;
+    run_targets(&runner, targets, muted, scripts.len() - 1)
+}
+
+fn run_targets(runner: &FakeRunner, targets: &[&str], muted: &[&str], retries: usize) -> Ran {
     let cases = targets.iter().map(|target| {
         let (target, expected) = target.split_once('=').unwrap_or((target, ""));
         Case {
@@ -17,9 +25,9 @@ fn run_stoppable(targets: &[&str], scripts: &[&str], muted: &[&str]) -> Ran {
     let cases: Vec<Case> = cases.collect();
     let options = AttemptOptions {
         retry_muted: false,
-        ..options(scripts.len() - 1)
+        ..options(retries)
     };
-    run_runner(&runner, &cases, muted, &options)
+    run_runner(runner, &cases, muted, &options)
 }
 
 /// Targets, scripts; what is retried, exit code, events about gaps.
@@ -74,6 +82,35 @@ fn whole_targets_are_rerun_after_an_early_stop(
     assert_eq!(seen, gaps);
 }
 
+/// After such a code, a test that was executed after the failure proves nothing, nor does the
+/// number of tests.
+#[rstest]
+#[case::continues(
+    &["a.rb"], &["A@a.rb=failed B@a.rb=passed; exit 3", "A@a.rb=passed B@a.rb=passed; exit 0"],
+    &["a.rb"])]
+#[case::has_the_expected_tests(
+    &["a.rb=2", "b.rb=1"],
+    &["A@a.rb=failed B@a.rb=passed C@b.rb=passed; exit 3",
+      "A@a.rb=passed B@a.rb=passed C@b.rb=passed; exit 0"],
+    &["a.rb b.rb"])]
+#[case::of_a_retry(
+    &["a.rb"],
+    &["A@a.rb=failed B@a.rb=failed C@a.rb=passed; exit 1",
+      "A@a.rb=passed B@a.rb=failed; exit 3",
+      "A@a.rb=passed B@a.rb=passed C@a.rb=passed; exit 0"],
+    &["A B", "a.rb"])]
+fn whole_targets_are_rerun_after_an_undocumented_exit_code(
+    #[case] targets: &[&str],
+    #[case] scripts: &[&str],
+    #[case] retried: &[&str],
+    #[values(StopPolicy::Possible, StopPolicy::Overridden)] policy: StopPolicy,
+) {
+    let ran = run_with(policy, targets, scripts, &[]);
+    let seen: Vec<String> = ran.retried.iter().map(|tests| tests.join(" ")).collect();
+    assert_eq!(seen, retried, "{:?}", ran.events);
+    assert_eq!(ran.outcome.exit_code, 0, "{:?}", ran.outcome);
+}
+
 /// Targets, script; exit code and status with A muted. This runner cannot list tests.
 #[rstest]
 #[case::continues(&["a.rb"], "A@a.rb=failed B@a.rb=passed; exit 1", 0, Passed)]
@@ -111,6 +148,40 @@ fn the_number_of_tests_does_not_matter_where_no_early_stop_is_possible() {
     case.expected_tests = Some(7);
     let ran = run_runner(&runner, &[case], &["A"], &options(0));
     assert_eq!((ran.outcome.exit_code, ran.outcome.status()), (0, Passed));
+}
+
+/// Where no setting can stop the runner, the code of a test may. A listing decides. `-`: the runner
+/// cannot list tests.
+#[rstest]
+#[case(&["A@a.rb"], 0)]
+#[case(&["A@a.rb", "B@a.rb"], 1)]
+#[case(&["-"], 0)]
+fn a_listing_settles_whether_missing_tests_were_deleted(
+    #[case] listed: &'static [&'static str],
+    #[case] code: i32,
+) {
+    let mut runner = FakeRunner::scripted(&["A@a.rb=failed; exit 1"]);
+    runner.listed = Some(listed).filter(|listed| *listed != ["-"]);
+    let ran = run_targets(&runner, &["a.rb=2"], &["A"], 0);
+    assert_eq!(ran.outcome.exit_code, code, "{:?}", ran.outcome);
+}
+
+/// The name of R changes from attempt to attempt, so two of its results are one test.
+#[rstest]
+#[case(&["R3@a.rb", "A@a.rb"], 0)]
+#[case(&["R3@a.rb", "A@a.rb", "B@a.rb"], 1)]
+fn a_listing_is_not_compared_with_the_results_of_several_attempts(
+    #[case] listed: &'static [&'static str],
+    #[case] code: i32,
+) {
+    let mut runner = FakeRunner::scripted(&[
+        "C@b.rb=failed R1@a.rb=passed A@a.rb=failed; exit 1",
+        "C@b.rb=passed R2@a.rb=passed A@a.rb=failed; exit 1",
+    ]);
+    runner.policy = StopPolicy::Possible;
+    runner.listed = Some(listed);
+    let ran = run_targets(&runner, &["a.rb", "b.rb"], &["A"], 1);
+    assert_eq!(ran.outcome.exit_code, code, "{:?}", ran.outcome);
 }
 
 #[test]

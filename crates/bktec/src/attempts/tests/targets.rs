@@ -45,7 +45,42 @@ fn counts_the_tests_of_each_target_over_all_attempts() {
 }
 
 #[test]
+fn a_package_is_not_a_directory_of_those_below_it() {
+    let mut runner = FakeRunner::scripted(&["A@m/sub=passed; exit 0"]);
+    runner.naming = Naming::Packages;
+    let cases = ["m", "m/sub"].map(testing::case);
+    let ran = run_runner(&runner, &cases, &[], &options(0));
+    assert_eq!(
+        targets(&ran),
+        [
+            "m: no results, 0 tests, 0 failed",
+            "m/sub: complete, 1 tests, 0 failed",
+        ]
+    );
+}
+
+#[test]
 fn a_killed_runner_ran_no_target_to_its_end() {
     let ran = run_targets(&["a.rb"], &["A@a.rb=passed; kill -KILL $$"]);
     assert_eq!(targets(&ran), ["a.rb: not run, 0 tests, 0 failed"]);
+}
+
+/// The runner reports paths of a container, where the working directory has another name.
+#[rstest]
+#[case(&["/app/a.js", "/app/src/b.js"], 0)]
+// One of them is not below the directory.
+#[case(&["/app/a.js", "/lib/b.js"], 1)]
+// These paths cannot be compared with targets, and the last test failed.
+#[case(&["/app/x.js", "/app/src/y.js"], 1)]
+fn paths_of_another_system_are_compared_with_targets(#[case] files: &[&str], #[case] code: i32) {
+    let script = format!("B@{}=passed A@{}=failed; exit 1", files[1], files[0]);
+    let mut runner = FakeRunner::scripted(&[&script]);
+    runner.naming = Naming::AsTargets;
+    runner.policy = StopPolicy::Possible;
+    let cases = ["a.js", "src/b.js"].map(|target| Case {
+        expected_tests: Some(1),
+        ..testing::case(target)
+    });
+    let ran = run_runner(&runner, &cases, &["A"], &options(0));
+    assert_eq!(ran.outcome.exit_code, code, "{:?}", ran.outcome);
 }

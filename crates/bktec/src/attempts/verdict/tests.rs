@@ -170,17 +170,22 @@ fn parts_are_as_bad_as_the_worst_of_them(
 }
 
 #[test]
-fn an_attempt_that_was_cut_short_never_passes() {
+fn an_interrupted_attempt_never_passes() {
     let ended = Ended {
         exit: Exit::Code(0),
         interrupted_by: Some(15),
     };
     assert!(stops_attempt(ended));
-    for (is_cut_short, code) in [(false, 0), (true, 143)] {
+    for (is_cut_short, code) in [(false, 1), (true, 143)] {
         let mut attempt = Attempt::new();
-        let part = Part::new(Given::default(), None, ended);
+        let mut part = Part::new(Given::default(), None, ended);
+        part.results = Some(PartResults::default());
         attempt.add_part(part, is_cut_short);
-        assert_eq!(exit_code(&[attempt], &[]), code);
+        let mut tests = tests(0, 1);
+        tests[0].outcome = Outcome::Passed;
+        let verdict = verdict(&[attempt], &tests, VerdictOptions::default());
+        let seen = (verdict.exit_code, verdict.status);
+        assert_eq!(seen, (code, RunStatus::Incomplete), "{verdict:?}");
     }
 }
 
@@ -219,6 +224,11 @@ fn a_muted_failure_does_not_excuse_tests_that_did_not_run() {
 // The runner reported a failure once.
 #[case(&[(1, 2, 0, ""), (0, 0, 0, "")], 1, 1)]
 #[case(&[(0, 0, 0, "g")], 0, 1)]
+// Not if tests may be missing besides.
+#[case(&[(0, 1, 0, "g")], 1, 1)]
+#[case(&[(0, 0, 0, "eg")], 0, 1)]
+#[case(&[(0, 1, 0, "i")], 1, 1)]
+#[case(&[(0, 1, 0, ""), (0, 0, 0, "u")], 1, 1)]
 fn the_exit_code_is_trusted_with_the_option(
     #[case] attempts: &[Short<'_>],
     #[case] failed: usize,
@@ -231,7 +241,14 @@ fn the_exit_code_is_trusted_with_the_option(
     // A passed test, so that the status is known.
     let mut tests = tests(failed, 1);
     tests[failed].outcome = Outcome::Passed;
-    let verdict = verdict(&self::attempts(attempts), &tests, options);
+    let mut attempts = self::attempts(attempts);
+    for attempt in &mut attempts {
+        if attempt.part_results().count() == 0 {
+            let path = "out".into();
+            attempt.results.no_results = Some(NoResults::NotAFile { path });
+        }
+    }
+    let verdict = verdict(&attempts, &tests, options);
     assert_eq!(verdict.exit_code, expected);
     assert_eq!(verdict.is_by_trust, expected == 0);
 }

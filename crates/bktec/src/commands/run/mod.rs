@@ -202,7 +202,10 @@ impl Session<'_> {
             reports.end(executed.end);
             return Ok(executed.code);
         }
-        promise_failure(settings, executed.hard_failures, self.terminal);
+        // With --trust-exit-code, the job passes in spite of failures.
+        if executed.code != exit_code::SUCCESS {
+            promise_failure(settings, executed.hard_failures, self.terminal);
+        }
         let metadata = self.metadata(share, executed.timeline, executed.statistics);
         self.finish(metadata.as_ref(), reports, executed.end);
         Ok(executed.code)

@@ -15,8 +15,18 @@ pub(super) struct Program {
     codes: Codes,
     pub(super) fail_fast: FailFast,
     pub(super) fail_fast_override: Option<FailFastOverride>,
-    /// Only an option on its command line makes it stop at failures.
-    pub(super) has_no_settings: bool,
+    pub(super) stops: Stops,
+}
+
+/// What makes a program stop at failures, apart from its fail-fast options.
+#[derive(Debug)]
+pub(super) enum Stops {
+    /// Settings, which its option overrides.
+    BySettings,
+    /// Also the code of a test, such as Mocha's `this.bail(true)`, which no option overrides.
+    InCode,
+    /// Nothing, if the command runs only one of these programs.
+    ByOption(&'static [&'static str]),
 }
 
 /// Exit codes that mean failed tests and nothing else.
@@ -43,7 +53,7 @@ const OTHER: Program = Program {
         "--stop-on-failure",
     ]),
     fail_fast_override: None,
-    has_no_settings: false,
+    stops: Stops::BySettings,
 };
 
 const MOCHA: Program = Program {
@@ -56,7 +66,7 @@ const MOCHA: Program = Program {
         ..FailFast::options(&["--bail", "-b"])
     },
     fail_fast_override: Some(FailFastOverride::of("--no-bail", &["mocha", "_mocha"])),
-    has_no_settings: false,
+    stops: Stops::InCode,
 };
 
 const CARGO_FAIL_FAST: FailFast = FailFast {
@@ -85,7 +95,7 @@ static PROGRAMS: [Program; 10] = [
             requires_subcommand: true,
             ..FailFastOverride::of("--no-fail-fast", &["cargo"])
         }),
-        has_no_settings: false,
+        stops: Stops::BySettings,
     },
     Program {
         names: &["cargo", "test"],
@@ -96,7 +106,7 @@ static PROGRAMS: [Program; 10] = [
             requires_subcommand: true,
             ..FailFastOverride::of("--no-fail-fast", &["cargo"])
         }),
-        has_no_settings: false,
+        stops: Stops::BySettings,
     },
     Program {
         names: &["mix", "test"],
@@ -116,7 +126,7 @@ static PROGRAMS: [Program; 10] = [
     Program {
         names: &["bats"],
         fail_fast: FailFast::options(&["--abort"]),
-        has_no_settings: true,
+        stops: Stops::ByOption(&["bats"]),
         ..OTHER
     },
     Program {
@@ -209,7 +219,7 @@ mod tests {
         let command = CommandLine::new(words.next().unwrap(), words);
         let option = program.fail_fast_override.as_ref();
         let overridden = option.and_then(|option| option.insert(&command));
-        let overridden = overridden.map(|command| command.to_string());
+        let overridden = overridden.map(|guarded| guarded.command.to_string());
         assert_eq!(overridden.as_deref(), expected);
     }
 }

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use crate::process::{CommandLine, ExecutionEnv, capture};
 use crate::runners::fail_fast_override::insert_options;
 use crate::runners::launcher::program_index;
+use crate::runners::{GuardedCommand, StopPolicy};
 
 const OPTION: &str = "-failfast=false";
 
@@ -32,13 +33,17 @@ pub(super) fn is_direct(command: &CommandLine) -> bool {
 }
 
 /// `None` if it is not certain that the option would reach `go test`.
-pub(super) fn with_override(command: &CommandLine) -> Option<CommandLine> {
+pub(super) fn with_override(command: &CommandLine) -> Option<GuardedCommand> {
     let place = place(&words(command))?;
     let options: &[&str] = match place {
         Place::Before(_) => &[OPTION],
         Place::Packages(_) => &["--", OPTION],
     };
-    insert_options(command, options, |_| Some(place.index()))
+    Some(GuardedCommand {
+        command: insert_options(command, options, |_| Some(place.index()))?,
+        policy: StopPolicy::Overridden,
+        added_option: Some(OPTION.to_owned()),
+    })
 }
 
 fn words(command: &CommandLine) -> Vec<&str> {
@@ -110,7 +115,7 @@ mod tests {
     fn the_option_reaches_go_test(#[case] command: &str, #[case] expected: Option<&str>) {
         let mut words = shell_words::split(command).unwrap().into_iter();
         let command = CommandLine::new(words.next().unwrap(), words);
-        let overridden = with_override(&command).map(|command| command.to_string());
+        let overridden = with_override(&command).map(|guarded| guarded.command.to_string());
         assert_eq!(overridden.as_deref(), expected);
         assert_eq!(is_direct(&command), expected.is_some());
     }

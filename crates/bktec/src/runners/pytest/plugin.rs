@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::evidence::Evidence;
+use super::node_id::KnownFiles;
 use super::{PROGRAMS, python};
 use crate::process::{CommandLine, ExecutionEnv, capture};
 use crate::runners::fail_fast_override::insert_options;
 use crate::runners::launcher::{base_name, program_index};
-use crate::runners::{Result, RunnerError};
+use crate::runners::{ParsedResults, Result, RunnerError, Shortfall};
 
 const SOURCE: &str = include_str!("bktec_evidence.py");
 const MODULE: &str = "bktec_evidence";
@@ -98,9 +99,17 @@ impl Plugin {
         })
     }
 
-    /// `None` if the plugin did not run.
-    pub(super) fn evidence(&self) -> Option<Evidence> {
-        Evidence::parse(&fs_err::read(self.file()).ok()?)
+    /// Adds what the plugin recorded. Without a record, a test may have removed it, or the process
+    /// ended before it was written.
+    pub(super) fn add_evidence(&self, parsed: &mut ParsedResults, known: &KnownFiles, code: i32) {
+        let record = fs_err::read(self.file()).ok();
+        match record.and_then(|bytes| Evidence::parse(&bytes)) {
+            Some(evidence) => evidence.add_to(parsed, known, code),
+            None => parsed.shortfalls.push(Shortfall {
+                path: None,
+                reason: "bktec's plugin left no record of the pytest session".to_owned(),
+            }),
+        }
     }
 }
 

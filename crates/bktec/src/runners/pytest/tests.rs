@@ -201,12 +201,12 @@ fn failed_tests_are_rerun_by_node_id() {
 #[case(
     "python -m pytest -qx",
     "python -m pytest -p bktec_evidence -qx a.py",
-    StopPolicy::Requested { option: "-qx".to_owned() }
+    StopPolicy::Requested { option: "-qx".to_owned(), failures: 1 }
 )]
 #[case(
     "bin/test --maxfail=2",
     "bin/test --maxfail=2 a.py",
-    StopPolicy::Requested { option: "--maxfail".to_owned() }
+    StopPolicy::Requested { option: "--maxfail".to_owned(), failures: 2 }
 )]
 // Without our plugin, other causes of an early stop cannot be excluded.
 #[case(
@@ -229,8 +229,9 @@ fn fail_fast_settings_are_overridden_where_that_is_possible(
     let settings = settings(Some(test), Some("out.xml"));
     let runner = environment.build(settings).unwrap();
     let command = runner.command(&[case("a.py")]).unwrap();
-    let (command, seen) = runner.override_fail_fast(command);
-    assert_eq!((command.to_string().as_str(), seen), (expected, policy));
+    let guarded = runner.override_fail_fast(command);
+    let command = guarded.command.to_string();
+    assert_eq!((command.as_str(), guarded.policy), (expected, policy));
 }
 
 #[test]
@@ -275,7 +276,11 @@ fn explains_a_test_case_without_a_name() {
     let xml =
         br#"<testsuites><testsuite name="pytest"><testcase time="0.1"/></testsuite></testsuites>"#;
     let parsed = runner.read(xml, &[case("test_a.py")]).unwrap();
-    assert_eq!(parsed.unusable, ["pytest stopped before it finished"]);
+    assert_eq!(parsed.unusable, [""; 0]);
+    assert_eq!(
+        parsed.shortfalls[0].reason,
+        "pytest stopped before it finished"
+    );
 }
 
 #[test]

@@ -41,28 +41,48 @@ impl Recorder {
         if !command.words().any(|word| word.starts_with("--reporter")) {
             return command;
         }
-        let path = self.directory.path().join("reporter.mjs");
         let record = serde_json::Value::from(self.record().to_string_lossy());
         let script = REPORTER.replacen("PATH", &record.to_string(), 1);
         // Without the reporter, its evidence is missing, and nothing else.
-        if fs_err::write(&path, script).is_err() {
+        if fs_err::write(self.reporter(), script).is_err() {
             return command;
         }
-        let option = format!("--reporter={}", path.display());
+        let option = self.option();
         insert_options(&command, &[&option], |words| place.place(words)).unwrap_or(command)
+    }
+
+    fn reporter(&self) -> PathBuf {
+        self.directory.path().join("reporter.mjs")
+    }
+
+    fn option(&self) -> String {
+        format!("--reporter={}", self.reporter().display())
     }
 
     pub(super) fn remove_record(&self) {
         drop(fs_err::remove_file(self.record()));
     }
 
-    pub(super) fn add_evidence(&self, parsed: &mut ParsedResults, code: i32) {
-        let bytes = fs_err::read(self.record()).unwrap_or_default();
-        let record: Record = serde_json::from_slice(&bytes).unwrap_or_default();
+    pub(super) fn add_evidence(
+        &self,
+        parsed: &mut ParsedResults,
+        command: &CommandLine,
+        code: i32,
+    ) {
         // Vitest exits with 0 if it is to ignore them.
-        if code == 0 {
+        let option = self.option();
+        if code == 0 || !command.words().any(|word| word == option) {
             return;
         }
+        let record = fs_err::read(self.record()).ok();
+        let Some(record) = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok())
+        else {
+            parsed.shortfalls.push(Shortfall {
+                path: None,
+                reason: "bktec's reporter left no record of the Vitest run".to_owned(),
+            });
+            return;
+        };
         for error in record.errors {
             if !parsed.errors_outside_tests.contains(&error) {
                 parsed.errors_outside_tests.push(error);

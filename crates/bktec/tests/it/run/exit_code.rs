@@ -12,6 +12,12 @@ const FAILING: &str = concat!(
     " > result.json; exit 1' {{testExamples}} {{resultPath}}"
 );
 
+const FAILING_WITH_CODE_0: &str = concat!(
+    r#"sh -c 'echo "{\"testResults\":[{\"name\":\"$PWD/a.test.js\",\"status\":\"failed\","#,
+    r#"\"assertionResults\":[{\"title\":\"t\",\"ancestorTitles\":[],\"status\":\"failed\"}]}]}""#,
+    " > result.json' {{testExamples}} {{resultPath}}"
+);
+
 const MUTED: &str = r#""muted_tests":[{"scope":"","name":"t","path":"elsewhere:3"}]"#;
 
 #[rstest]
@@ -102,6 +108,11 @@ fn promises_a_failure() {
 #[case::without_the_option(&["run", "--test-command", FAILING], false, 1)]
 #[case::all_passed(&["run", "--promise-failure", "--test-command", PASSING], false, 0)]
 #[case::only_muted_tests_failed(&["run", "--promise-failure", "--test-command", FAILING], true, 0)]
+#[case::exit_code_is_trusted(
+    &["run", "--promise-failure", "--trust-exit-code", "--test-command", FAILING_WITH_CODE_0],
+    false,
+    0
+)]
 fn promises_nothing_without_the_option_or_a_failure(
     #[case] arguments: &[&str],
     #[case] muted: bool,
