@@ -158,6 +158,7 @@ impl<'a> Coverage<'a> {
             .iter()
             .filter(|report| !runs_missing_targets(report));
         let digests: BTreeSet<&str> = shares
+            .filter(|report| !discovered_nothing(report))
             .map(|report| report.population.digest.as_str())
             .collect();
         let only_on_one: BTreeSet<&str> = reports
@@ -203,8 +204,14 @@ impl<'a> Coverage<'a> {
         // request lacked could be lost. A node without the plan cannot know what that is.
         let names_all = report.plan_source != PlanSource::Fallback
             && population.only_here_count == population.only_here.len() as u64;
-        self.all_agree_on_plan
+        discovered_nothing(report)
+            || self.all_agree_on_plan
             || self.knows_all_of(digest)
             || (self.plan_digest.is_some() && names_all)
     }
+}
+
+/// The node only took its share of a plan, so it has no target of its own that could be lost.
+fn discovered_nothing(report: &NodeReport) -> bool {
+    report.plan_source != PlanSource::Fallback && report.population.digest.is_empty()
 }

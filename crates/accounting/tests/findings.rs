@@ -9,8 +9,8 @@ use test_engine_accounting::{
     population_digest,
 };
 use test_engine_wire::{
-    Case, CaseFormat, ExcuseReason, ExcusedTest, NodeReport, NodeState, Plan, Population,
-    TargetOutcome, TargetReport, Task,
+    Case, CaseFormat, ExcuseReason, ExcusedTest, NodeReport, NodeState, Plan, PlanSource,
+    Population, TargetOutcome, TargetReport, Task,
 };
 
 fn selector(value: &str, expected_tests: Option<u64>) -> Case {
@@ -221,6 +221,35 @@ fn targets_that_were_not_selected_are_counted() {
     let group = group(Some(&plan), &reports);
     assert_eq!(group.verdict, Verdict::Complete);
     assert_eq!(group.warnings, [Finding::TargetsNotPlanned { count: 2 }]);
+}
+
+/// As retried jobs and nodes with a plan file do, if discovery would start the runner.
+#[test]
+fn nodes_that_discover_nothing_leave_the_build_complete() {
+    let planned = plan(
+        &[vec![selector("a", None)], vec![selector("b", None)]],
+        &["a", "b"],
+    );
+    let without_population = Plan {
+        population: None,
+        ..planned.clone()
+    };
+    let mut reports = [
+        report(0, vec![ran("a", 1)], &["a", "b"]),
+        report(1, vec![ran("b", 1)], &["a", "b"]),
+    ];
+    reports[1].population = Population::default();
+    for plan in [Some(&planned), Some(&without_population), None] {
+        let group = group(plan, &reports);
+        assert_eq!(
+            (group.verdict, &group.failures[..]),
+            (Verdict::Complete, &[][..])
+        );
+    }
+    // A node that split the tests itself must have discovered them.
+    reports[1].plan_source = PlanSource::Fallback;
+    let group = group(Some(&without_population), &reports);
+    assert_eq!(group.failures.len(), 1, "{:?}", group.failures);
 }
 
 #[test]

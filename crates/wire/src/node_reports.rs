@@ -90,7 +90,8 @@ pub enum PlanSource {
 #[serde(default)]
 pub struct Population {
     /// SHA-256 in hexadecimal over the distinct values in byte order, without location prefix and
-    /// leading `./`, each followed by a line feed.
+    /// leading `./`, each followed by a line feed. Empty if the node discovered nothing because it
+    /// took its share of an existing plan.
     pub digest: String,
     /// Number of targets.
     pub count: u64,
