@@ -39,6 +39,7 @@ pub(super) fn runner(
             result_path: choice.result_path.clone(),
             tag_filters: choice.tag_filters.clone(),
             strict_discovery: choice.strict_discovery,
+            discovery_timeout: None,
             node_index: node,
             node_count: nodes,
             working_directory: directory,

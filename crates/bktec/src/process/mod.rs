@@ -5,6 +5,7 @@
 //! run, `attempts` what its exit means. Git and the CI agent are not started here.
 
 mod capacity;
+mod capture;
 mod error;
 mod pipe;
 mod sentinel;
@@ -13,15 +14,16 @@ mod signals;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use capacity::Capacity;
 pub(crate) use capacity::passes_through_shell;
+pub use capture::{Captured, capture, capture_within};
 pub use error::SpawnError;
 use error::StartError;
+use rustix::process::Pid;
 
 /// A program and its arguments; no shell reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,25 +144,6 @@ pub struct Ended {
     pub interrupted_by: Option<i32>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Captured {
-    pub exit: Exit,
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-}
-
-impl Captured {
-    /// Standard output, then standard error, for people.
-    pub fn text(&self) -> String {
-        let mut text = String::from_utf8_lossy(&self.stdout).into_owned();
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(&String::from_utf8_lossy(&self.stderr));
-        text
-    }
-}
-
 /// Runs a command in the foreground until it exits, and forwards signals to it.
 pub fn run(
     command: &CommandLine,
@@ -197,48 +180,6 @@ pub fn run(
     Ok(Ended {
         exit,
         interrupted_by: forwarder.interrupted_by(),
-    })
-}
-
-/// Runs a helper command without input and captures its output. A stop signal ends the helper and
-/// this process: there is nothing to report yet.
-pub fn capture(
-    command: &CommandLine,
-    execution_env: &ExecutionEnv,
-) -> Result<Captured, SpawnError> {
-    let mut prepared = prepare(command, execution_env);
-    prepared
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut forwarder = signals::Forwarder::start();
-    let mut child = spawn(&mut prepared, command, execution_env)?;
-    forwarder.forward_to(&child);
-    let (stdout_pipe, stderr_pipe) = (child.stdout.take(), child.stderr.take());
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let has_ended = AtomicBool::new(false);
-    let exit = std::thread::scope(|scope| {
-        let has_ended = &has_ended;
-        let out = stdout_pipe.map(|pipe| {
-            let kept = &mut stdout;
-            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| kept.write_all(bytes)))
-        });
-        let err = stderr_pipe.map(|pipe| {
-            let kept = &mut stderr;
-            scope.spawn(move || pipe::read_all(pipe, has_ended, |bytes| kept.write_all(bytes)))
-        });
-        let exit = wait(&mut child, &mut forwarder, command);
-        has_ended.store(true, Ordering::Release);
-        for reading in [out, err].into_iter().flatten() {
-            finish(reading, command)?;
-        }
-        exit
-    })?;
-    forwarder.die_if_interrupted();
-    Ok(Captured {
-        exit,
-        stdout,
-        stderr,
     })
 }
 
@@ -283,13 +224,21 @@ fn wait(
     forwarder: &mut signals::Forwarder,
     command: &CommandLine,
 ) -> Result<Exit, SpawnError> {
-    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-    let pid = Pid::from_child(child);
+    wait_for_exit(Pid::from_child(child));
+    forwarder.stop_forwarding();
+    reap(child, command)
+}
+
+/// Does not reap the child.
+fn wait_for_exit(pid: Pid) {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
     while let Err(rustix::io::Errno::INTR) = waitid(
         WaitId::Pid(pid),
         WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
     ) {}
-    forwarder.stop_forwarding();
+}
+
+fn reap(child: &mut Child, command: &CommandLine) -> Result<Exit, SpawnError> {
     let status = child.wait().map_err(|source| SpawnError::Wait {
         program: command.program.clone(),
         source,

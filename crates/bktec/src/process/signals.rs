@@ -10,7 +10,7 @@ use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use signal_hook::consts::signal::{
     SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
     SIGWINCH,
@@ -61,6 +61,22 @@ struct State {
     sentinel: Option<Sentinel>,
     /// Differs for each child.
     generation: u64,
+    /// The child has a process group of its own, which no signal to this process's group reaches.
+    has_own_group: bool,
+}
+
+impl State {
+    fn send(&self, child: Pid, signal: i32) {
+        let Some(signal) = Signal::from_named_raw(signal) else {
+            return;
+        };
+        // An error means that the child is gone.
+        let _ = if self.has_own_group {
+            kill_process_group(child, signal)
+        } else {
+            kill_process(child, signal)
+        };
+    }
 }
 
 impl Shared {
@@ -81,9 +97,9 @@ impl Shared {
         if STOP_SIGNALS.contains(&signal) && state.interrupted_by.is_none() {
             state.interrupted_by = Some(signal);
         }
-        if !reached_whole_group(origin, state.sentinel.as_mut()) {
+        if state.has_own_group || !reached_whole_group(origin, state.sentinel.as_mut()) {
             match state.child {
-                Some(child) => send(child, signal),
+                Some(child) => state.send(child, signal),
                 None => state.pending.push(signal),
             }
         }
@@ -94,7 +110,7 @@ impl Shared {
             state.terms += 1;
             match (state.terms, state.child) {
                 (2, Some(_)) => self.kill_after_timeout(state.generation),
-                (3.., Some(child)) => send(child, signal_hook::consts::signal::SIGKILL),
+                (3.., Some(child)) => state.send(child, signal_hook::consts::signal::SIGKILL),
                 _ => {}
             }
         }
@@ -108,7 +124,7 @@ impl Shared {
             if let Some(child) = state.child
                 && state.generation == generation
             {
-                send(child, signal_hook::consts::signal::SIGKILL);
+                state.send(child, signal_hook::consts::signal::SIGKILL);
             }
         });
     }
@@ -125,6 +141,16 @@ impl Forwarder {
         forwarder
     }
 
+    /// As [`Forwarder::start`], for a child in a process group of its own: the whole group gets
+    /// every signal.
+    pub(super) fn start_for_group() -> Self {
+        let forwarder = Self::start();
+        if let Some(shared) = &forwarder.shared {
+            shared.state().has_own_group = true;
+        }
+        forwarder
+    }
+
     /// Keeps signals for the child that is about to start.
     pub(super) fn start() -> Self {
         let shared = install();
@@ -136,6 +162,7 @@ impl Forwarder {
             state.interrupted_by = None;
             state.terms = 0;
             state.generation += 1;
+            state.has_own_group = false;
         }
         Self { shared }
     }
@@ -147,7 +174,7 @@ impl Forwarder {
             let mut state = shared.state();
             state.child = Some(pid);
             for signal in std::mem::take(&mut state.pending) {
-                send(pid, signal);
+                state.send(pid, signal);
             }
         }
     }
@@ -231,11 +258,4 @@ fn reached_whole_group(origin: &Origin, sentinel: Option<&mut Sentinel>) -> bool
     kills_sentinel
         || origin.cause == Cause::Kernel
         || origin.process.is_some_and(|process| process.pid == 0)
-}
-
-fn send(child: Pid, signal: i32) {
-    if let Some(signal) = Signal::from_named_raw(signal) {
-        // An error means that the child is gone.
-        let _ = kill_process(child, signal);
-    }
 }

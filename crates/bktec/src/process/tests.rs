@@ -105,9 +105,32 @@ fn does_not_wait_for_orphaned_processes() {
         .trim()
         .parse()
         .unwrap();
-    let left = rustix::process::Pid::from_raw(left).unwrap();
+    let left = Pid::from_raw(left).unwrap();
     rustix::process::kill_process(left, rustix::process::Signal::KILL).unwrap();
     assert!(started.elapsed() < std::time::Duration::from_secs(50));
+}
+
+#[test]
+fn kills_a_slow_command_with_its_children() {
+    let timeout = std::time::Duration::from_millis(300);
+    let started = std::time::Instant::now();
+    let script = shell("sleep 1000 & echo $!; wait");
+    let captured = capture_within(timeout, &script, &here()).unwrap();
+    assert_eq!((captured.timed_out, captured.exit), (true, Exit::Signal(9)));
+    let child = String::from_utf8(captured.stdout).unwrap();
+    let status = fs_err::read_to_string(format!("/proc/{}/stat", child.trim()));
+    assert!(status.is_err() || status.is_ok_and(|status| status.contains(") Z ")));
+    assert!(started.elapsed() < std::time::Duration::from_secs(50));
+}
+
+#[test]
+fn a_command_that_ends_in_time_is_not_killed() {
+    let timeout = std::time::Duration::from_mins(1);
+    let started = std::time::Instant::now();
+    let captured = capture_within(timeout, &shell("echo a; exit 3"), &here()).unwrap();
+    assert_eq!((captured.timed_out, captured.exit), (false, Exit::Code(3)));
+    assert_eq!(captured.stdout, b"a\n");
+    assert!(started.elapsed() < timeout);
 }
 
 #[test]

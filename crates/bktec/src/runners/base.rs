@@ -5,13 +5,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::{Definition, GuardedCommand, Result, RunnerError, StopPolicy, targets};
 use crate::command_template::{CommandTemplate, NODE_COUNT, NODE_INDEX, RESULT_PATH, Value};
 use crate::discovery::{self, Pattern};
-use crate::process::{self, Captured, CommandLine, ExecutionEnv};
+use crate::process::{CommandLine, ExecutionEnv};
 
 /// The user's settings for a runner. What is `None` is left to the runner.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub struct RunnerSettings {
     pub tag_filters: Option<String>,
     /// Fail if the file pattern misses files that the runner takes tests from.
     pub strict_discovery: bool,
+    /// How long the runner may take to list its files.
+    pub discovery_timeout: Option<Duration>,
     /// From 0.
     pub node_index: usize,
     pub node_count: usize,
@@ -46,6 +49,7 @@ pub struct RunnerBase {
     /// The pattern is the user's own.
     pub(super) has_own_pattern: bool,
     pub(super) strict_discovery: bool,
+    pub(super) discovery_timeout: Duration,
     exclude: Option<String>,
     node_index: String,
     node_count: String,
@@ -80,6 +84,9 @@ impl RunnerBase {
             },
             has_own_pattern: settings.file_pattern.is_some(),
             strict_discovery: settings.strict_discovery,
+            discovery_timeout: settings
+                .discovery_timeout
+                .unwrap_or(definition.discovery_timeout),
             pattern: settings.file_pattern.or_else(default_pattern),
             exclude: settings.file_exclude_pattern,
             node_index: settings.node_index.to_string(),
@@ -246,19 +253,6 @@ impl RunnerBase {
         };
         let values = placeholders.iter().map(|name| (*name, Value::Many(tests)));
         (template, values.collect())
-    }
-}
-
-/// Runs a helper command that must exit with code 0.
-pub(super) fn capture_success(
-    command: &CommandLine,
-    execution_env: &ExecutionEnv,
-) -> Result<Captured> {
-    let captured = process::capture(command, execution_env)?;
-    if captured.exit.is_success() {
-        Ok(captured)
-    } else {
-        Err(RunnerError::helper(command, &captured))
     }
 }
 

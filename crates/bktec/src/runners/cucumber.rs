@@ -9,12 +9,13 @@ mod pattern;
 use test_engine_results::{Format, Outcome};
 
 use self::flavour::Flavour;
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
-use super::launcher::runs_only;
+use super::launcher::{program_index, runs_only};
 use super::paths::collapse_into_files;
 use super::{
     Definition, Features, GuardedCommand, ParsedResults, Result, Runner, RunnerBase, RunnerError,
-    RunnerSettings, Shortfall, StopPolicy, targets,
+    RunnerSettings, Shortfall, StopPolicy, listing, targets,
 };
 use crate::command_template::CommandTemplate;
 use crate::process::CommandLine;
@@ -29,6 +30,7 @@ pub(super) static DEFINITION: Definition = Definition {
         "cucumber --format pretty --format json --out {{resultPath}} {{testExamples}}",
     ),
     file_pattern: Some("features/**/*.feature"),
+    discovery_by: DiscoveryBy::Runner,
     fail_fast: FailFast::options(&["--fail-fast"]),
     upload_formats: &[Format::CucumberJson],
     ..Definition::defaults("cucumber", build)
@@ -54,6 +56,14 @@ fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
 impl Runner for Cucumber {
     fn base(&self) -> &RunnerBase {
         &self.base
+    }
+
+    fn own_discovery(&self) -> Result<Option<Vec<String>>> {
+        if self.flavour == Flavour::Unknown {
+            return Ok(None);
+        }
+        let is_direct = |words: &[&str]| program_index(words, PROGRAMS).is_some();
+        listing::files(self, &[], is_direct)
     }
 
     fn check_target(&self, target: &str) -> Result<()> {
@@ -114,6 +124,12 @@ impl Runner for Cucumber {
 
     fn reruns_targets_one_by_one(&self) -> bool {
         true
+    }
+
+    /// Ruby's exit code with `--strict` and undefined steps; code 2 would be an error. JavaScript
+    /// exits with code 1 after errors.
+    fn lists_despite(&self, code: i32) -> bool {
+        code == 1 && self.flavour == Flavour::Ruby
     }
 
     fn list_options(&self, list: &str) -> Option<Vec<String>> {

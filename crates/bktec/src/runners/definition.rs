@@ -4,6 +4,8 @@
 //! a runner states facts about its program: options, exit codes, formats. Behaviour that needs code
 //! is in the runner's implementation of [`Runner`].
 
+use std::time::Duration;
+
 use test_engine_results::Format;
 
 use super::discovery_check::DiscoveryBy;
@@ -25,6 +27,8 @@ pub struct Definition {
     pub retry_command: Option<&'static str>,
     pub file_pattern: Option<&'static str>,
     pub(super) discovery_by: DiscoveryBy,
+    /// How long the runner may take to list its files.
+    pub(super) discovery_timeout: Duration,
     /// Placeholders for the targets. The first one is appended to a command that has none of them.
     pub(super) placeholders: &'static [&'static str],
     pub requires_result_path: bool,
@@ -101,6 +105,7 @@ impl Definition {
             retry_command: None,
             file_pattern: None,
             discovery_by: DiscoveryBy::Pattern,
+            discovery_timeout: Duration::from_mins(1),
             placeholders: &[TEST_EXAMPLES],
             requires_result_path: true,
             requires_test_command: false,

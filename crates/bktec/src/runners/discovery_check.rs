@@ -21,29 +21,54 @@ pub(super) fn discover<R: Runner + ?Sized>(
     runner: &R,
     on_warning: &mut dyn FnMut(String),
 ) -> Result<Vec<String>> {
-    let (base, definition) = (runner.base(), runner.definition());
-    if !base.has_own_pattern && definition.discovery_by == DiscoveryBy::Runner {
-        match own_files(runner) {
-            Ok(Some(files)) if !files.is_empty() => return Ok(files),
-            Ok(_) => {}
-            Err(error) => on_warning(format!(
-                "{} could not list its test files, so the pattern {:?} is used: {error}",
-                definition.name,
-                base.pattern.as_deref().unwrap_or_default(),
-            )),
+    let (base, name) = (runner.base(), runner.definition().name);
+    let own = if asks_runner(runner) {
+        own_files(runner)
+    } else {
+        Ok(None)
+    };
+    let own = match own {
+        Err(error) if !base.strict_discovery => {
+            let pattern = base.pattern.as_deref().unwrap_or_default();
+            on_warning(format!(
+                "{name} could not list its test files, so the pattern {pattern:?} is used: {error}"
+            ));
+            None
         }
+        own => own?,
+    };
+    if runner_decides(runner)
+        && let Some(files) = &own
+    {
+        if !files.is_empty() {
+            return Ok(files.clone());
+        }
+        let pattern = base.pattern.as_deref().unwrap_or_default();
+        on_warning(format!(
+            "{name} found no test files, so the pattern {pattern:?} is used."
+        ));
     }
     let files = base.discover(on_warning)?;
     if base.strict_discovery {
-        match own_files(runner)? {
+        match own {
             Some(own) => check(runner, &files, own)?,
             None => on_warning(format!(
-                "--strict-discovery has no effect: {} cannot list its test files with this command",
-                definition.name
+                "--strict-discovery has no effect: {name} cannot list its test files with this \
+                 command"
             )),
         }
     }
     Ok(files)
+}
+
+/// Whether the runner is asked, at least to compare its files with those of the pattern.
+pub(super) fn asks_runner<R: Runner + ?Sized>(runner: &R) -> bool {
+    runner_decides(runner) || runner.base().strict_discovery
+}
+
+fn runner_decides<R: Runner + ?Sized>(runner: &R) -> bool {
+    let is_asked = runner.definition().discovery_by == DiscoveryBy::Runner;
+    is_asked && !runner.base().has_own_pattern
 }
 
 /// The runner's own files without those that the user excludes, sorted as a walk would find them.
@@ -94,7 +119,7 @@ mod tests {
     use crate::runners::testing::settings;
     use crate::runners::{RunnerBase, RunnerSettings};
 
-    /// Lists these files; `None` if it cannot, empty if that fails.
+    /// Lists these files; `None` if it cannot, empty if that fails, `-` for none.
     struct Listing {
         base: RunnerBase,
         own: Option<&'static str>,
@@ -109,9 +134,11 @@ mod tests {
             if self.own == Some("") {
                 return Err(RunnerError::NoExamples { runner: "x" });
             }
-            Ok(self
-                .own
-                .map(|own| own.split(' ').map(str::to_owned).collect()))
+            let files = |own: &str| own.split(' ').map(str::to_owned).collect();
+            Ok(self.own.map(|own| match own {
+                "-" => Vec::new(),
+                own => files(own),
+            }))
         }
     }
 
@@ -143,6 +170,7 @@ mod tests {
     // It cannot, or fails to.
     #[case(None, "b/test_b.py test_a.py", 0)]
     #[case(Some(""), "b/test_b.py test_a.py", 1)]
+    #[case(Some("-"), "b/test_b.py test_a.py", 1)]
     fn the_runner_is_asked_without_a_pattern(
         #[case] own: Option<&'static str>,
         #[case] expected: &str,
@@ -193,6 +221,22 @@ mod tests {
             )
         };
         assert_eq!(found, expected);
+    }
+
+    #[rstest]
+    #[case(None)]
+    #[case(Some("**/test_*.py"))]
+    fn strict_discovery_fails_if_the_runner_cannot_list_its_files(#[case] pattern: Option<&str>) {
+        let settings = RunnerSettings {
+            file_pattern: pattern.map(str::to_owned),
+            strict_discovery: true,
+            ..settings(None, None)
+        };
+        let (found, warnings) = found(settings, Some(""));
+        assert_eq!(
+            (found.as_str(), warnings.len()),
+            ("x cannot split files by example", 0)
+        );
     }
 
     #[test]

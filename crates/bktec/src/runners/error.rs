@@ -4,6 +4,7 @@
 //! "failed to …: ".
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::command_template::TemplateError;
 use crate::discovery::{ListError, PatternError};
@@ -103,6 +104,17 @@ pub enum RunnerError {
         command: Box<CommandLine>,
         exit: Exit,
         output: String,
+    },
+    #[error(
+        "`{command}` did not end within {} s{}\nhint: {hint}",
+        timeout.as_secs_f64(),
+        tail(output)
+    )]
+    TimedOut {
+        command: Box<CommandLine>,
+        timeout: Duration,
+        output: String,
+        hint: &'static str,
     },
     #[error("cannot read the tests listed by `{command}`: {reason}")]
     Listing {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::discovery_check::DiscoveryBy;
 use super::{Definition, RUNNERS};
 
 type Cell = fn(&Definition) -> String;
@@ -89,10 +90,17 @@ pub fn at_a_glance(definition: &Definition) -> String {
     };
     let test = or_required(definition.requires_test_command);
     let pattern = or_required(definition.requires_file_pattern);
+    let decides = match (definition.discovery_by, definition.file_pattern) {
+        _ if definition.chooses_tests => "by the runner, when it runs",
+        (DiscoveryBy::Pattern, _) => "by the pattern",
+        (DiscoveryBy::Runner, None) => "by the runner",
+        (DiscoveryBy::Runner, Some(_)) => "by the runner; by the pattern where it cannot be asked",
+    };
     let mut rows = vec![
         ("Test command", code(definition.test_command, test)),
         ("Retry command", retry),
         ("File pattern", code(definition.file_pattern, pattern)),
+        ("Test files are found", decides.to_owned()),
         ("Result path", result_path.to_owned()),
     ];
     rows.extend(ROWS.iter().map(|(feature, cell)| {

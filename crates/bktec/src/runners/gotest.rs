@@ -1,30 +1,29 @@
 //! Go tests, with gotestsum or `go test -json`.
 //!
-//! Targets are packages, and retries rerun whole packages. Results are test2json lines or JUnit
-//! XML, depending on the command. `go test -json` writes to its standard output, which is copied to
-//! the log and to the result file.
+//! Targets are packages, found by `gotest/packages.rs`; retries rerun whole packages. Results are
+//! test2json lines or JUnit XML, depending on the command. `go test -json` writes to its standard
+//! output, which is copied to the log and to the result file.
 
 mod fail_fast;
 mod junit;
+mod packages;
+
+use std::time::Duration;
 
 use test_engine_results::{Detail, Format, ParseError, TestResult, parse_with};
 use test_engine_wire::Case;
 
 use self::fail_fast::GoFlags;
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
+use super::launcher::runs_only;
+use super::listing::ask_successfully;
 use super::{
     Definition, Features, GuardedCommand, Naming, ParsedResults, Result, Runner, RunnerBase,
-    RunnerError, RunnerSettings, StopPolicy, TestKey, base, targets,
+    RunnerError, RunnerSettings, StopPolicy, TestKey, targets,
 };
 use crate::command_template::{PACKAGES, TEST_EXAMPLES};
 use crate::process::{CommandLine, Output};
-
-const LIST: [&str; 4] = [
-    "list",
-    "-f",
-    "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}",
-    "./...",
-];
 
 pub(super) static DEFINITION: Definition = Definition {
     features: Features {
@@ -36,6 +35,9 @@ pub(super) static DEFINITION: Definition = Definition {
          the command writes test2json, else JUnit XML.",
     ),
     test_command: Some("gotestsum --jsonfile={{resultPath}} {{packages}}"),
+    discovery_by: DiscoveryBy::Runner,
+    // `go list` may have to download modules, and no pattern can replace it.
+    discovery_timeout: Duration::from_mins(10),
     placeholders: &[PACKAGES, TEST_EXAMPLES],
     retries_whole_targets: true,
     fail_fast: FailFast::options(&["-failfast", "--failfast", "-test.failfast", "--max-fails"]),
@@ -89,9 +91,17 @@ impl Runner for Gotest {
         }
     }
 
-    fn discover(&self, _on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
-        let command = CommandLine::new("go", LIST.map(str::to_owned));
-        let listed = base::capture_success(&command, self.execution_env())?;
+    fn discover(&self, on_warning: &mut dyn FnMut(String)) -> Result<Vec<String>> {
+        let words = self.base.test.words();
+        if self.base.strict_discovery && !runs_only(words, &["go", "gotestsum"]) {
+            on_warning(
+                "--strict-discovery has no effect: a command that does not call go or gotestsum \
+                 itself may pass other build tags to it"
+                    .to_owned(),
+            );
+        }
+        let command = packages::list_command(words);
+        let listed = ask_successfully(&self.base, &command, self.execution_env())?;
         let text = String::from_utf8_lossy(&listed.stdout);
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let packages: Vec<String> = lines.map(str::to_owned).collect();

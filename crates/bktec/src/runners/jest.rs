@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 use test_engine_results::{Format, TestResult};
 use test_engine_wire::Case;
 
-pub(super) use self::listing::has_shard;
 use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;

@@ -19,6 +19,7 @@ mod foreign_paths;
 mod gotest;
 mod jest;
 mod launcher;
+mod listing;
 mod parsed_results;
 pub(crate) mod paths;
 mod playwright;

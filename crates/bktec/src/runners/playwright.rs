@@ -11,6 +11,7 @@ use serde::Deserialize;
 use test_engine_results::{Detail, Format, Outcome, ParseError, parse_with};
 use test_engine_wire::Case;
 
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::jest::{escape, escape_path};
@@ -18,7 +19,7 @@ use super::paths::without_lines;
 use super::targets::{self, sorted};
 use super::{
     Definition, Features, Naming, ParsedResults, Result, Runner, RunnerBase, RunnerSettings,
-    Shortfall, TestKey,
+    Shortfall, TestKey, listing,
 };
 use crate::command_template::CommandTemplate;
 
@@ -29,19 +30,22 @@ pub(super) static DEFINITION: Definition = Definition {
     },
     test_command: Some("npx playwright test {{testExamples}}"),
     file_pattern: Some("**/{*.spec,*.test}.{ts,js}"),
+    discovery_by: DiscoveryBy::Runner,
     fail_fast: FailFast {
         letter: Some(('x', "")),
         ..FailFast::options(&["--max-failures"])
     },
-    fail_fast_override: Some(FailFastOverride {
-        subcommands: &["test"],
-        requires_subcommand: true,
-        ..FailFastOverride::of("--max-failures=0", &["playwright"])
-    }),
+    fail_fast_override: Some(OVERRIDE),
     list_variable: Some("PLAYWRIGHT_JSON_OUTPUT_NAME"),
     naming: Naming::AsTargets,
     upload_formats: &[Format::PlaywrightJson],
     ..Definition::defaults("playwright", build)
+};
+
+const OVERRIDE: FailFastOverride = FailFastOverride {
+    subcommands: &["test"],
+    requires_subcommand: true,
+    ..FailFastOverride::of("--max-failures=0", &["playwright"])
 };
 
 /// Programs that run Playwright on this machine if its name is in the command.
@@ -92,6 +96,13 @@ impl Runner for Playwright {
             .into_iter()
             .map(|target| argument(target, directory));
         arguments.collect::<Result<Vec<_>, _>>().map(sorted)
+    }
+
+    /// With `test.only` in a file, the list would lack all other files.
+    fn own_discovery(&self) -> Result<Option<Vec<String>>> {
+        listing::files(self, &["--forbid-only"], |words| {
+            OVERRIDE.place(words).is_some()
+        })
     }
 
     fn list_options(&self, _list: &str) -> Option<Vec<String>> {

@@ -359,7 +359,7 @@ impl Runner for Pytest {
         let directory = tempfile::tempdir().map_err(RunnerError::Temporary)?;
         let unused = directory.path().join("unused");
         let command = self.collecting_command(&[], &unused.to_string_lossy());
-        let files = plugin.list_files(command, &self.base.execution_env)?;
+        let files = plugin.list_files(command, &self.base)?;
         Ok(Some(
             files.iter().map(|file| self.base.relative(file)).collect(),
         ))

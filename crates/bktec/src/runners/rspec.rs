@@ -3,8 +3,11 @@
 //! Examples are identified by their id (`./spec/a_spec.rb[1:2]`), which reruns exactly that example
 //! even where several share a description.
 
+mod discovery;
+
 use test_engine_results::Format;
 
+use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
 use super::paths::collapse_into_files;
@@ -22,6 +25,7 @@ pub(super) static DEFINITION: Definition = Definition {
         "bundle exec rspec --format progress --format json --out {{resultPath}} {{testExamples}}",
     ),
     file_pattern: Some("spec/**/*_spec.rb"),
+    discovery_by: DiscoveryBy::Runner,
     // RSpec itself writes paths like this, so files and results have equal names.
     location_prefix: "./",
     fail_fast: FailFast {
@@ -72,6 +76,10 @@ fn build(settings: RunnerSettings) -> Result<Box<dyn Runner>> {
 impl Runner for Rspec {
     fn base(&self) -> &RunnerBase {
         &self.0
+    }
+
+    fn own_discovery(&self) -> Result<Option<Vec<String>>> {
+        discovery::files(&self.0)
     }
 
     fn arguments(&self, _template: &CommandTemplate, targets: Vec<String>) -> Result<Vec<String>> {

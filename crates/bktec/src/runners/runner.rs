@@ -7,8 +7,8 @@ use test_engine_wire::Case;
 
 use super::targets::{self, sorted, unique};
 use super::{
-    Definition, GuardedCommand, Naming, ParsedResults, Result, ResultTrust, RunnerBase,
-    RunnerError, StopPolicy, TestKey, base, discovery_check,
+    Definition, GuardedCommand, Naming, ParsedResults, Result, ResultTrust, RunnerBase, StopPolicy,
+    TestKey, discovery_check, listing,
 };
 use crate::command_template::CommandTemplate;
 use crate::process::{CommandLine, ExecutionEnv, Output};
@@ -45,35 +45,14 @@ pub trait Runner {
         Ok(None)
     }
 
+    /// Whether `discover` starts the runner, which takes longer than a walk through the project.
+    fn discovery_asks_runner(&self) -> bool {
+        discovery_check::asks_runner(self)
+    }
+
     /// The examples of these files, listed by the runner.
     fn examples(&self, files: &[String]) -> Result<Vec<Case>> {
-        let directory = tempfile::tempdir().map_err(RunnerError::Temporary)?;
-        let list = directory.path().join("examples.json");
-        let Some(options) = self.list_options(&list.to_string_lossy()) else {
-            return Err(RunnerError::NoExamples {
-                runner: self.definition().name,
-            });
-        };
-        let unused = directory.path().join("unused.json");
-        let base = self.base();
-        let files = self.checked_arguments(&base.test, files.to_vec())?;
-        let mut command = base.fill_listing(&base.test, &files, &unused.to_string_lossy());
-        command.arguments.extend(options);
-        let mut execution_env = base.execution_env.clone();
-        let variable = self.definition().list_variable;
-        let variable = variable.map(|variable| (variable.into(), list.clone().into()));
-        execution_env.environment.extend(variable);
-        base::capture_success(&command, &execution_env)?;
-        let unreadable = |reason: String| RunnerError::Listing {
-            command: Box::new(command.clone()),
-            reason,
-        };
-        let bytes = fs_err::read(&list).map_err(|error| unreadable(error.to_string()))?;
-        let parsed = self.read(&bytes, &[]);
-        let parsed = parsed.map_err(|error| unreadable(error.to_string()))?;
-        // When it lists tests, a runner skips them all.
-        let tests = parsed.tests.into_iter().map(|test| test.key);
-        Ok(tests.chain(parsed.unrun).map(targets::example).collect())
+        listing::examples(self, files)
     }
 
     fn command(&self, cases: &[Case]) -> Result<CommandLine> {
@@ -232,6 +211,11 @@ pub trait Runner {
     /// running them; `None` when this runner cannot list examples.
     fn list_options(&self, _list: &str) -> Option<Vec<String>> {
         None
+    }
+
+    /// Whether a list of examples is complete although the command exited with this code.
+    fn lists_despite(&self, _code: i32) -> bool {
+        false
     }
 
     fn key(&self, result: TestResult<'_>) -> TestKey {

@@ -213,7 +213,7 @@ fn paths_with_pattern_characters_run_only_their_file(
 #[rstest]
 fn a_backslash_is_rejected_before_anything_runs(#[values(CUCUMBER_12, CUCUMBER_13)] modules: &str) {
     let project = project(modules);
-    project.write("features/a\\b.feature", "");
+    project.write("features/a\\b.feature", FEATURE);
     let runner = project.runner("cucumber", settings(JAVASCRIPT, "result.json"));
     let error = runner.discover(&mut |_| {}).unwrap_err();
     assert!(

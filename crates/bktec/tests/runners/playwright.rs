@@ -1,6 +1,6 @@
 //! Playwright from `.tools/node`, with Debian's Chromium.
 
-use bktec::internals::RunStatus;
+use bktec::internals::{RunStatus, RunnerSettings};
 
 use crate::project::{Project, discover, named, settings};
 use crate::tools;
@@ -91,7 +91,11 @@ fn a_file_that_does_not_load_is_an_error_despite_mutes() {
         ("a.spec.js", MIXED),
         ("b.spec.js", "require('./nothere');\n"),
     ]);
-    let runner = project.runner("playwright", settings(COMMAND, "result.json"));
+    let settings = RunnerSettings {
+        file_pattern: Some("*.spec.js".to_owned()),
+        ..settings(COMMAND, "result.json")
+    };
+    let runner = project.runner("playwright", settings);
     let ran = project.run_all(&*runner, &[], 1);
     assert_eq!(
         (ran.outcome.exit_code, ran.outcome.status()),

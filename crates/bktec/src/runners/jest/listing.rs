@@ -4,7 +4,8 @@
 use super::DEFINITION;
 use crate::runners::fail_fast_override::insert_options;
 use crate::runners::launcher::program_index;
-use crate::runners::{Result, RunnerBase, RunnerError, base};
+use crate::runners::listing::{ask_successfully, has_shard};
+use crate::runners::{Result, RunnerBase, RunnerError};
 
 const PROGRAMS: &[&str] = &["jest", "jest.js"];
 
@@ -25,17 +26,12 @@ pub(super) fn files(base: &RunnerBase) -> Result<Option<Vec<String>>> {
     let Some(command) = insert_options(&command, &options, place) else {
         return Ok(None);
     };
-    let listed = base::capture_success(&command, &base.execution_env)?;
+    let listed = ask_successfully(base, &command, &base.execution_env)?;
     let files = parse(&listed.stdout).ok_or_else(|| RunnerError::Listing {
         command: Box::new(command),
         reason: format!("{} printed no list", DEFINITION.name),
     })?;
     Ok(Some(files.iter().map(|file| base.relative(file)).collect()))
-}
-
-/// A node that lists only its shard would plan only that.
-pub(in crate::runners) fn has_shard(words: &[String]) -> bool {
-    words.iter().any(|word| word.starts_with("--shard"))
 }
 
 /// A launcher may print lines of its own.

@@ -14,10 +14,11 @@ use tempfile::TempDir;
 use super::evidence::Evidence;
 use super::node_id::KnownFiles;
 use super::{PROGRAMS, python};
-use crate::process::{CommandLine, ExecutionEnv, capture};
+use crate::process::{CommandLine, ExecutionEnv};
 use crate::runners::fail_fast_override::insert_options;
 use crate::runners::launcher::{base_name, program_index};
-use crate::runners::{ParsedResults, Result, RunnerError, Shortfall};
+use crate::runners::listing::ask;
+use crate::runners::{ParsedResults, Result, RunnerBase, RunnerError, Shortfall};
 
 const SOURCE: &str = include_str!("bktec_evidence.py");
 const MODULE: &str = "bktec_evidence";
@@ -80,15 +81,15 @@ impl Plugin {
     pub(super) fn list_files(
         &self,
         command: CommandLine,
-        execution_env: &ExecutionEnv,
+        base: &RunnerBase,
     ) -> Result<Vec<String>> {
         let command = with_module(command, DISCOVERY_MODULE);
         let list = self.directory.path().join("files.json");
-        let mut execution_env = execution_env.clone();
+        let mut execution_env = base.execution_env.clone();
         let variable = (DISCOVERY_VARIABLE.into(), list.clone().into());
         execution_env.environment.push(variable);
         drop(fs_err::remove_file(&list));
-        let captured = capture(&command, &execution_env)?;
+        let captured = ask(base, &command, &execution_env)?;
         // A session hook may set any exit status, but the list is written only without errors.
         let Ok(bytes) = fs_err::read(&list) else {
             return Err(RunnerError::helper(&command, &captured));

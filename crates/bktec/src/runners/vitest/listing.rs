@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 use super::OVERRIDE;
 use crate::process::CommandLine;
-use crate::runners::jest::has_shard;
 use crate::runners::launcher::program_index;
-use crate::runners::{Result, RunnerBase, RunnerError, base};
+use crate::runners::listing::{ask_successfully, has_shard};
+use crate::runners::{Result, RunnerBase, RunnerError};
 
 #[derive(Deserialize)]
 struct Listed {
@@ -26,7 +26,7 @@ pub(super) fn files(base: &RunnerBase) -> Result<Option<Vec<String>>> {
     let Some(command) = listing(command, &list.to_string_lossy()) else {
         return Ok(None);
     };
-    base::capture_success(&command, &base.execution_env)?;
+    ask_successfully(base, &command, &base.execution_env)?;
     let listed = fs_err::read(&list)
         .map_err(|error| error.to_string())
         .and_then(|bytes| {
