@@ -74,7 +74,8 @@ pub(super) fn fetch_or_create(inputs: &PlanInputs<'_>) -> Result<Obtained, Comma
 
 /// Creates the plan; if another node was faster, this is that node's plan.
 pub(super) fn create(inputs: &PlanInputs<'_>) -> Result<Obtained, CommandError> {
-    let created = request::plan_request(inputs)
+    let targets = inputs.targets.get()?;
+    let created = request::plan_request(inputs, targets)
         .and_then(|request| Ok(inputs.client.create_plan(&request)?));
     match created {
         Ok(response) => Ok(Obtained::Plan(Box::new(response))),

@@ -13,7 +13,8 @@ use super::json_indent::indented;
 use super::obtain::{self, Obtained};
 use super::plan_for_ci::{self, Size};
 use super::request::PlanInputs;
-use super::{header, prepare, targets};
+use super::targets::Targets;
+use super::{header, prepare};
 use crate::commands::CommandError;
 use crate::fallback;
 use crate::server_api::{Client, PlanResponse, SuiteAccess, Transport};
@@ -33,8 +34,8 @@ pub(super) fn plan(
     let template = job_template(&settings.output)?;
     let directory = prepare::working_directory()?;
     let runner = prepare::runner(&common.runner, (0, 1), None, directory, terminal)?;
-    let targets = targets::collect(&common.runner, &*runner, terminal)
-        .map_err(CommandError::runner("find the tests"))?;
+    let targets = Targets::new(&common.runner, &*runner, terminal);
+    let has_no_targets = targets.get()?.is_empty();
     let obtained = obtain::create(&PlanInputs {
         settings: common,
         runner: &*runner,
@@ -44,7 +45,7 @@ pub(super) fn plan(
         client: &Client::new(suite, &Transport::new(), terminal),
         terminal,
     })?;
-    let created = created_plan(settings, obtained, targets.is_empty(), terminal);
+    let created = created_plan(settings, obtained, has_no_targets, terminal);
     write_plan(settings, &created, template.as_deref(), terminal)
 }
 

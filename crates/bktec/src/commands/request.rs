@@ -9,6 +9,7 @@ use test_engine_wire::{
     Case, FilePath, FilterTestsRequest, PlanRequest, PlanTests, Selection, SelectorValue,
 };
 
+use super::targets::Targets;
 use super::{git_metadata, location_prefix};
 use crate::runners::{Runner, RunnerError};
 use crate::server_api::{ApiError, Client};
@@ -20,7 +21,7 @@ use crate::terminal::Terminal;
 pub(super) struct PlanInputs<'a> {
     pub settings: &'a CommonSettings,
     pub runner: &'a dyn Runner,
-    pub targets: &'a [String],
+    pub targets: &'a Targets<'a>,
     /// Lets the server choose the number of nodes, up to this many.
     pub max_parallelism: Option<i64>,
     /// How long each node should take.
@@ -38,13 +39,16 @@ pub(super) enum RequestError {
     Runner(#[from] RunnerError),
 }
 
-pub(super) fn plan_request(inputs: &PlanInputs<'_>) -> Result<PlanRequest, RequestError> {
+pub(super) fn plan_request(
+    inputs: &PlanInputs<'_>,
+    targets: &[String],
+) -> Result<PlanRequest, RequestError> {
     let settings = inputs.settings;
     let prefix = prefix(settings);
     let Split {
         whole,
         mut examples,
-    } = split(inputs)?;
+    } = split(inputs, targets)?;
     for example in &mut examples {
         example.path = location_prefix::add(prefix, &example.path).into_owned();
     }
@@ -98,12 +102,9 @@ struct Split {
     examples: Vec<Case>,
 }
 
-fn split(inputs: &PlanInputs<'_>) -> Result<Split, RequestError> {
+fn split(inputs: &PlanInputs<'_>, targets: &[String]) -> Result<Split, RequestError> {
     let PlanInputs {
-        settings,
-        runner,
-        targets,
-        ..
+        settings, runner, ..
     } = *inputs;
     let choice = &settings.runner;
     if choice.tag_filters.is_some() && !targets.is_empty() {
@@ -115,7 +116,7 @@ fn split(inputs: &PlanInputs<'_>) -> Result<Split, RequestError> {
     }
     let features = &choice.definition.features;
     let to_expand = if features.split_by_example && (choice.split_by_example || features.skip) {
-        files_to_expand(inputs)?
+        files_to_expand(inputs, targets)?
     } else {
         Vec::new()
     };
@@ -130,8 +131,7 @@ fn split(inputs: &PlanInputs<'_>) -> Result<Split, RequestError> {
 }
 
 /// Asks the server which files are worth expanding: slow files and files with skipped tests.
-fn files_to_expand(inputs: &PlanInputs<'_>) -> Result<Vec<String>, ApiError> {
-    let targets = inputs.targets;
+fn files_to_expand(inputs: &PlanInputs<'_>, targets: &[String]) -> Result<Vec<String>, ApiError> {
     if targets.is_empty() {
         return Ok(Vec::new());
     }

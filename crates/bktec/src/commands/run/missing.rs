@@ -44,10 +44,11 @@ impl Session<'_> {
         let mut targets = missing.targets;
         let mut population = Population::default();
         if let Some(except) = &missing.discover_except {
-            let discovered = self.discover()?;
-            population = population::reported(&discovered, None);
-            let is_open = |target: &String| !except.contains(bare(target));
-            targets.extend(discovered.into_iter().filter(is_open));
+            let all = self.targets();
+            let discovered = all.get()?;
+            population = population::reported(discovered, None);
+            let is_open = |target: &&String| !except.contains(bare(target));
+            targets.extend(discovered.iter().filter(is_open).cloned());
         }
         let source = match (&missing.plan, missing.takes_reports) {
             (None, _) => PlanSource::Fallback,

@@ -21,7 +21,8 @@ pub(super) use self::plan_file::read as read_plan_file;
 pub(super) use self::planning::Share;
 use super::node_report::{NodeEnd, NodeReports, runs_missing_targets};
 use super::request::PlanInputs;
-use super::{header, prepare, request, targets};
+use super::targets::Targets;
+use super::{header, prepare, request};
 use crate::commands::CommandError;
 use crate::report::{self, Event, PlanReady, RunFailed, RunFinished, RunResult, RunStarted};
 use crate::runners::Runner;
@@ -160,19 +161,15 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn discover(&self) -> Result<Vec<String>, CommandError> {
-        let runner = &self.settings.common.runner;
-        let targets = targets::collect(runner, self.runner, self.terminal)
-            .map_err(CommandError::runner("find the tests"))?;
-        self.terminal.debug(|| format!("{} targets", targets.len()));
-        Ok(targets)
+    fn targets(&self) -> Targets<'_> {
+        Targets::new(&self.settings.common.runner, self.runner, self.terminal)
     }
 
     fn planned_share(&self) -> Result<Share, CommandError> {
         let inputs = PlanInputs {
             settings: &self.settings.common,
             runner: self.runner,
-            targets: &self.discover()?,
+            targets: &self.targets(),
             max_parallelism: None,
             target_time: None,
             client: self.client,

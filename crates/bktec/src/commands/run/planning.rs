@@ -10,6 +10,7 @@ use crate::cli::{Fallback, UnplannedTargets};
 use crate::commands::CommandError;
 use crate::commands::obtain::{self, Extent, NoPlan, Obtained};
 use crate::commands::request::{self, PlanInputs};
+use crate::commands::targets::Targets;
 use crate::fallback;
 use crate::settings::RunSettings;
 use crate::split_summary::{counted, split_summary};
@@ -55,6 +56,7 @@ pub(super) fn share(
     settings: &RunSettings,
     inputs: &PlanInputs<'_>,
 ) -> Result<Share, CommandError> {
+    let own = targets_to_compare(settings, inputs.targets)?;
     if let Some(path) = &settings.share.plan_file {
         let expected = settings.share.plan_file_identifier.as_deref();
         let plan = plan_file::read(path, expected)?;
@@ -66,18 +68,39 @@ pub(super) fn share(
                 plan.identifier
             ));
         }
-        return of_plan(settings, plan, PlanSource::File, inputs);
+        return of_plan(settings, plan, PlanSource::File, own, inputs);
     }
     match obtain::fetch_or_create(inputs)? {
-        Obtained::Plan(response) => of_plan(settings, response.plan, PlanSource::Server, inputs),
+        Obtained::Plan(response) => {
+            of_plan(settings, response.plan, PlanSource::Server, own, inputs)
+        }
         Obtained::Unavailable(why) => without_plan(settings, &why, inputs),
     }
 }
 
+/// This node's targets, to be compared with those of the plan. `None` if the runner would be
+/// started for them although the plan exists: as a file, or since the first run of this job. Who
+/// made the plan discovered its targets, and the first run compared its own.
+fn targets_to_compare<'t>(
+    settings: &RunSettings,
+    targets: &'t Targets<'_>,
+) -> Result<Option<&'t [String]>, CommandError> {
+    let is_planned =
+        settings.share.plan_file.is_some() || settings.common.build.job_retry_count > 0;
+    let is_requested = settings.common.runner.strict_discovery
+        || settings.share.unplanned_targets != UnplannedTargets::Warn;
+    if is_planned && !is_requested && targets.need_runner() {
+        return Ok(None);
+    }
+    targets.get().map(Some)
+}
+
+/// `own` are this node's targets, if it discovered them.
 fn of_plan(
     settings: &RunSettings,
     plan: Plan,
     source: PlanSource,
+    own: Option<&[String]>,
     inputs: &PlanInputs<'_>,
 ) -> Result<Share, CommandError> {
     let definition = settings.common.runner.definition;
@@ -112,8 +135,9 @@ fn of_plan(
             names.in_plan.insert(case.target().to_owned(), name);
         }
     }
-    let difference = population::compare(inputs.targets, &plan, prefix, names_are_known(settings));
-    let unplanned = unplanned(settings, difference.as_ref(), inputs)?;
+    let difference =
+        own.and_then(|own| population::compare(own, &plan, prefix, names_are_known(settings)));
+    let unplanned = unplanned(settings, difference.as_ref(), own, inputs)?;
     names.unplanned.extend(unplanned.iter().cloned());
     cases.extend(unplanned.into_iter().map(fallback::case));
     Ok(Share {
@@ -123,7 +147,9 @@ fn of_plan(
         names,
         muted: plan.muted_tests,
         skipped: plan.skipped_tests,
-        population: population::reported(inputs.targets, difference),
+        population: own
+            .map(|own| population::reported(own, difference))
+            .unwrap_or_default(),
         plan_digest: plan.population.map_or_else(String::new, |all| all.digest),
         takes_reports: plan.features.iter().any(|feature| feature == NODE_REPORTS),
     })
@@ -146,14 +172,15 @@ fn non_empty(text: String, otherwise: &str) -> String {
 fn unplanned(
     settings: &RunSettings,
     difference: Option<&Difference>,
+    own: Option<&[String]>,
     inputs: &PlanInputs<'_>,
 ) -> Result<Vec<String>, CommandError> {
-    let Some(difference) = difference else {
+    let (Some(difference), Some(own)) = (difference, own) else {
         return Ok(Vec::new());
     };
     let action = settings.share.unplanned_targets;
     let noun = settings.common.runner.definition.target_noun;
-    let text = difference.describe(noun, inputs.targets.len());
+    let text = difference.describe(noun, own.len());
     if !difference.may_have_unplanned() {
         inputs.terminal.warning(&text);
         return Ok(Vec::new());
@@ -228,7 +255,7 @@ fn without_plan(
             (settings.node, settings.nodes)
         }
         WithoutPlan::RunAll => {
-            let all = counted(inputs.targets.len(), definition.target_noun);
+            let all = counted(inputs.targets.get()?.len(), definition.target_noun);
             inputs.terminal.warning(&format!(
                 "{} Without a plan, this node runs all {all} (--fallback all).",
                 why.reason
@@ -237,14 +264,15 @@ fn without_plan(
         }
         WithoutPlan::Stop(stop) => return Err(stopped(stop, why)),
     };
+    let targets = inputs.targets.get()?;
     Ok(Share {
         identifier: settings.common.identifier.clone(),
         source: PlanSource::Fallback,
-        cases: fallback::cases(inputs.targets, node, nodes),
+        cases: fallback::cases(targets, node, nodes),
         names: TargetNames::default(),
         muted: Vec::new(),
         skipped: Vec::new(),
-        population: population::reported(inputs.targets, None),
+        population: population::reported(targets, None),
         plan_digest: String::new(),
         takes_reports: !settings.common.engine.is_hosted(),
     })

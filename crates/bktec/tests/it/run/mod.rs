@@ -1,5 +1,6 @@
 //! `bktec run` with a server that works.
 
+mod discovery;
 mod exit_code;
 mod node_reports;
 mod output;
