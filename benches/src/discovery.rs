@@ -1,7 +1,10 @@
-//! The time to find test files in a large JavaScript tree, compared with `find`.
+//! The time to find test files in a large JavaScript tree, compared with `find`; and the time of
+//! real runners that are asked for their files, in `discovery/asked.rs`.
 //!
 //! 200,000 files in 20,000 directories; 130,000 of the files are in four `node_modules`. All are in
 //! the file cache: both programs run once before the measurement.
+
+mod asked;
 
 use std::path::Path;
 
@@ -43,12 +46,14 @@ pub(crate) fn measure(_: Programs) -> anyhow::Result<Vec<Figure>> {
         ours.push(time);
         theirs.push(run_time(&mut find)?);
     }
-    Ok(vec![
+    let mut figures = vec![
         Figure::of("discovery of 200,000 files", milliseconds(median(ours)))
             .beside("find . -type f", milliseconds(median(theirs)))
             .judged_by_share()
             .must_goal(0.6, 0.3),
-    ])
+    ];
+    figures.extend(asked::measure()?);
+    Ok(figures)
 }
 
 /// Creates the tree and returns the number of its test files.
