@@ -9,7 +9,7 @@ use crate::input::Input;
 use crate::jobs::runs_missing_targets;
 use crate::limits::MAX_NODES;
 use crate::population::population_digest;
-use crate::targets::{Targets, bare};
+use crate::targets::{Targets, bare, location_prefix, without_prefix};
 
 pub(crate) fn node_findings(
     input: &Input<'_>,
@@ -49,11 +49,19 @@ pub(crate) fn node_findings(
 }
 
 /// Without a plan, only a digest equal to that of the targets seen proves that a silent node had no
-/// target of its own.
+/// target of its own: the digest of the request behind the plan where nodes know it.
 fn are_all_targets_known(nodes: &BTreeMap<u32, Vec<&NodeReport>>, targets: &Targets<'_>) -> bool {
-    let digest = population_digest(targets.keys().copied());
-    let mut reports = nodes.values().flatten();
-    reports.any(|report| report.population.digest == digest)
+    let all: Vec<&NodeReport> = nodes.values().flatten().copied().collect();
+    let digests = Digests::of(targets.keys().copied(), location_prefix(&all));
+    let mut planned = shares(nodes)
+        .map(|report| &report.plan_digest)
+        .filter(|planned| !planned.is_empty())
+        .peekable();
+    if planned.peek().is_some() {
+        return planned.all(|planned| digests.have(planned));
+    }
+    let mut reports = all.iter();
+    reports.any(|report| digests.have(&report.population.digest))
 }
 
 /// Nodes that discovered other targets than the plan has. A retry does not supersede what its
@@ -139,11 +147,23 @@ struct Coverage<'a> {
     has_plan: bool,
     /// Of the request that created the plan, if each of its targets is in a known share.
     plan_digest: Option<&'a str>,
-    targets_digest: String,
+    all: Digests,
     /// Of the targets that no node reports as its own.
-    shared_digest: String,
-    /// There is a plan, its population is unknown, and all nodes discovered the same.
-    all_agree_on_plan: bool,
+    shared: Digests,
+}
+
+/// Of a list as plans name targets: as it is, and relative to the project, as nodes discover them.
+struct Digests([String; 2]);
+
+impl Digests {
+    fn of<'t>(targets: impl Iterator<Item = &'t str> + Clone, prefix: &str) -> Self {
+        let relative = targets.clone().map(|target| without_prefix(target, prefix));
+        Self([population_digest(relative), population_digest(targets)])
+    }
+
+    fn have(&self, digest: &str) -> bool {
+        self.0.iter().any(|one| one == digest)
+    }
 }
 
 impl<'a> Coverage<'a> {
@@ -154,29 +174,21 @@ impl<'a> Coverage<'a> {
         targets: &Targets<'_>,
     ) -> Self {
         let population = plan.and_then(|plan| plan.population.as_ref());
-        let shares = reports
-            .iter()
-            .filter(|report| !runs_missing_targets(report));
-        let digests: BTreeSet<&str> = shares
-            .filter(|report| !discovered_nothing(report))
-            .map(|report| report.population.digest.as_str())
-            .collect();
+        let from_plan = population.map(|population| population.digest.as_str());
+        let from_plan = from_plan.filter(|digest| !digest.is_empty());
         let only_on_one: BTreeSet<&str> = reports
             .iter()
             .flat_map(|report| &report.population.only_here)
             .map(|target| bare(target))
             .collect();
-        let shared = targets.keys().copied();
-        let shared = shared.filter(|target| !only_on_one.contains(target));
+        let all = targets.keys().copied();
+        let shared = all.clone().filter(|target| !only_on_one.contains(target));
+        let prefix = location_prefix(reports);
         Self {
             has_plan: plan.is_some(),
-            shared_digest: population_digest(shared),
-            plan_digest: match plan {
-                Some(_) => population.map(|population| population.digest.as_str()),
-                None => digest_of_all_shares(nodes),
-            },
-            targets_digest: population_digest(targets.keys().copied()),
-            all_agree_on_plan: plan.is_some() && population.is_none() && digests.len() <= 1,
+            shared: Digests::of(shared, prefix),
+            plan_digest: from_plan.or_else(|| digest_of_all_shares(nodes)),
+            all: Digests::of(all, prefix),
         }
     }
 
@@ -187,9 +199,7 @@ impl<'a> Coverage<'a> {
     }
 
     fn knows_all_of(&self, digest: &str) -> bool {
-        self.plan_digest == Some(digest)
-            || self.targets_digest == digest
-            || self.shared_digest == digest
+        self.plan_digest == Some(digest) || self.all.have(digest) || self.shared.have(digest)
     }
 
     fn differs(&self, population: &Population) -> bool {
@@ -202,16 +212,16 @@ impl<'a> Coverage<'a> {
         let digest = population.digest.as_str();
         // The plan holds each target of the request that created it exactly once, so only what the
         // request lacked could be lost. A node without the plan cannot know what that is.
+        let compared_with = Some(report.plan_digest.as_str());
         let names_all = report.plan_source != PlanSource::Fallback
+            && self.plan_digest == compared_with
             && population.only_here_count == population.only_here.len() as u64;
-        discovered_nothing(report)
-            || self.all_agree_on_plan
-            || self.knows_all_of(digest)
-            || (self.plan_digest.is_some() && names_all)
+        discovered_nothing(report) || names_all || self.knows_all_of(digest)
     }
 }
 
-/// The node only took its share of a plan, so it has no target of its own that could be lost.
+/// The node only took its share of a plan, so it has no target of its own that could be lost; or
+/// with tag filters, it cannot compare what it discovered.
 fn discovered_nothing(report: &NodeReport) -> bool {
     report.plan_source != PlanSource::Fallback && report.population.digest.is_empty()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use test_engine_wire::{ExcusedTest, NodeReport};
+use test_engine_wire::{ExcuseReason, ExcusedTest, NodeReport};
 
 use crate::coverage::{node_findings, parallelism, population_findings};
 use crate::finding::Finding;
@@ -26,7 +26,7 @@ pub struct GroupAccounting {
     pub parallelism: u32,
     /// Number of distinct targets expected to run.
     pub targets: u64,
-    /// Number of those with complete results.
+    /// Number of those that ran to the end, including those of which every test was deselected.
     pub complete_targets: u64,
     /// Number of tests with a result.
     pub tests: u64,
@@ -107,7 +107,8 @@ pub(crate) fn account_group(group: &str, input: &Input<'_>) -> GroupAccounting {
     let has_nothing_to_prove = has_no_targets(&nodes, &targets);
     if has_nothing_to_prove {
         findings.push(Finding::NoTargets);
-    } else if tests == 0 {
+    // Results that do not name their targets prove them complete without counting their tests.
+    } else if tests == 0 && !targets.values().any(TargetFacts::has_complete_results) {
         findings.push(Finding::NoTestRan);
     }
     let (failures, warnings): (Vec<_>, Vec<_>) =
@@ -132,7 +133,7 @@ pub(crate) fn account_group(group: &str, input: &Input<'_>) -> GroupAccounting {
         nodes: rows(input, &nodes),
         failures,
         warnings,
-        excused_tests: excused_tests(&nodes),
+        excused_tests: excused_tests(input, &nodes),
         known_complete: BTreeSet::new(),
     };
     if group.missing_targets().may_be_more {
@@ -147,12 +148,16 @@ fn has_no_targets(nodes: &BTreeMap<u32, Vec<&NodeReport>>, targets: &Targets<'_>
     targets.is_empty() && reports.all(|report| report.population.count == 0)
 }
 
-/// Each once; every node reports the tests that the plan skips.
-fn excused_tests(nodes: &BTreeMap<u32, Vec<&NodeReport>>) -> Vec<ExcusedTest> {
-    let all = nodes
-        .values()
-        .flatten()
-        .flat_map(|report| &report.excused_tests);
-    let distinct: BTreeSet<&ExcusedTest> = all.collect();
-    distinct.into_iter().cloned().collect()
+/// Each once: those that the plan skips, and those that the nodes report.
+fn excused_tests(input: &Input<'_>, nodes: &BTreeMap<u32, Vec<&NodeReport>>) -> Vec<ExcusedTest> {
+    let skipped = input.plan.iter().flat_map(|plan| &plan.skipped_tests);
+    let skipped = skipped.map(|test| ExcusedTest {
+        scope: test.scope.clone(),
+        name: test.name.clone(),
+        reason: ExcuseReason::Skipped,
+    });
+    let reports = nodes.values().flatten();
+    let reported = reports.flat_map(|report| &report.excused_tests).cloned();
+    let distinct: BTreeSet<ExcusedTest> = skipped.chain(reported).collect();
+    distinct.into_iter().collect()
 }

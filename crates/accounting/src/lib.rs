@@ -23,10 +23,9 @@ pub use account::{Accounting, Accountings, account};
 pub use counts::test_counts;
 pub use finding::{Finding, VanishedTest};
 pub use group::{GroupAccounting, MissingTargets};
-
 pub use input::Input;
 pub use limits::node_problem;
-pub use population::population_digest;
+pub use population::{population, population_digest};
 pub use rows::NodeRow;
 pub use sections::{Level, Section, sections};
 pub use verdict::Verdict;

@@ -1,10 +1,13 @@
 //! Compares what nodes discovered without sending the whole list.
 
 use sha2::{Digest as _, Sha256};
+use test_engine_wire::Population;
 
-/// SHA-256 in hexadecimal over the distinct values in byte order, each followed by a line feed. A
-/// leading `./` does not count.
-pub fn population_digest<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+/// The number and the digest of the distinct values, without names. A leading `./` does not count.
+///
+/// The digest is SHA-256 in hexadecimal over the values in byte order, each followed by a line
+/// feed.
+pub fn population<'a>(values: impl IntoIterator<Item = &'a str>) -> Population {
     let mut sorted: Vec<&str> = values
         .into_iter()
         .map(|value| value.strip_prefix("./").unwrap_or(value))
@@ -12,11 +15,20 @@ pub fn population_digest<'a>(values: impl IntoIterator<Item = &'a str>) -> Strin
     sorted.sort_unstable();
     sorted.dedup();
     let mut hash = Sha256::new();
-    for value in sorted {
+    for value in &sorted {
         hash.update(value.as_bytes());
         hash.update(b"\n");
     }
-    hex::encode(hash.finalize())
+    Population {
+        digest: hex::encode(hash.finalize()),
+        count: sorted.len() as u64,
+        ..Population::default()
+    }
+}
+
+/// The digest of a [`population`].
+pub fn population_digest<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+    population(values).digest
 }
 
 #[cfg(test)]

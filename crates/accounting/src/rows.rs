@@ -8,6 +8,7 @@ use test_engine_wire::{NodeReport, NodeState, PlanSource};
 use crate::coverage::parallelism;
 use crate::input::Input;
 use crate::jobs::runs_missing_targets;
+use crate::targets::was_given;
 
 /// One node in the table of a group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,9 +25,10 @@ pub struct NodeRow {
     pub source: Option<PlanSource>,
     /// How far it got; absent if no job reported.
     pub state: Option<NodeState>,
-    /// Number of targets in its share.
+    /// Number of targets it was given: those of the plan, and those it ran in addition because the
+    /// plan lacks them.
     pub planned: u64,
-    /// Number of targets with results.
+    /// Number of those with results.
     pub ran: u64,
     /// Sum of the plan's estimates, in milliseconds, if the plan is known.
     pub estimated_ms: Option<u64>,
@@ -66,14 +68,15 @@ pub(crate) fn rows(input: &Input<'_>, nodes: &BTreeMap<u32, Vec<&NodeReport>>) -
         .iter()
         .flat_map(|(&node, reports)| reports.iter().map(move |report| (node, *report)));
     let reported = reported.map(|(node, report)| {
-        let ran = report.targets.iter().filter(|target| target.tests > 0);
+        let given = report.targets.iter().filter(|target| was_given(target));
+        let ran = given.clone().filter(|target| target.tests > 0);
         NodeRow {
             node,
             job_id: report.job_id.clone(),
             runs_missing_targets: runs_missing_targets(report),
             source: Some(report.plan_source),
             state: Some(report.state),
-            planned: report.targets.len() as u64,
+            planned: given.count() as u64,
             ran: ran.count() as u64,
             estimated_ms: estimated_ms(node),
             exit_code: report.exit_code,

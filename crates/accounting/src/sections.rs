@@ -1,5 +1,7 @@
 //! Findings of an accounting as titled lists, for terminals, Markdown and pages.
 
+use std::collections::BTreeSet;
+
 use test_engine_wire::{ExcuseReason, ExcusedTest};
 
 use crate::finding::{Finding, VanishedTest};
@@ -212,14 +214,26 @@ fn scoped(scope: &str, name: &str) -> String {
 }
 
 fn listed(nodes: &[u32]) -> String {
-    let numbers: Vec<String> = nodes.iter().map(u32::to_string).collect();
-    let noun = if nodes.len() == 1 { "node" } else { "nodes" };
-    format!("{noun} {}", numbers.join(", "))
+    let distinct: BTreeSet<&u32> = nodes.iter().collect();
+    let numbers: Vec<String> = distinct.iter().map(ToString::to_string).collect();
+    match numbers.len() {
+        // Several jobs used its index.
+        1 if nodes.len() > 1 => format!("node {}, {} times", numbers[0], nodes.len()),
+        1 => format!("node {}", numbers[0]),
+        _ => format!("nodes {}", numbers.join(", ")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_is_listed_once() {
+        assert_eq!(listed(&[0]), "node 0");
+        assert_eq!(listed(&[1, 0, 1]), "nodes 0, 1");
+        assert_eq!(listed(&[0, 0]), "node 0, 2 times");
+    }
 
     #[test]
     fn findings_of_one_kind_form_one_list_and_long_lists_are_counted() {

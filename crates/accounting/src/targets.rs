@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use test_engine_wire::{Case, CaseFormat, NodeReport, NodeState, TargetOutcome, TargetReport};
+use test_engine_wire::{
+    Case, CaseFormat, NodeReport, NodeState, TargetOutcome, TargetReport, file_of_target,
+};
 
 use crate::finding::Finding;
 use crate::input::Input;
@@ -22,6 +24,11 @@ pub(crate) struct TargetFacts<'a> {
     expected_tests: Option<u64>,
     /// The plan's estimate is based on earlier results.
     has_timings: bool,
+    is_planned: bool,
+    /// The plan holds a part of a file under this name.
+    is_example: bool,
+    /// The plan's examples of it, or its file as a whole, ran to the end.
+    is_covered: bool,
 }
 
 struct Run<'a> {
@@ -42,11 +49,11 @@ impl Run<'_> {
 impl<'a> TargetFacts<'a> {
     /// The run that proves most.
     pub(crate) fn best(&self) -> Option<(u32, &'a TargetReport)> {
-        let best = self
+        let proofs = self
             .ran
             .iter()
-            .filter(|run| run.proves())
-            .max_by_key(|run| (run.report.outcome, run.report.tests));
+            .filter(|run| run.proves() && was_given(run.report));
+        let best = proofs.max_by_key(|run| (run.report.outcome, run.report.tests));
         best.map(|run| (run.node, run.report))
     }
 
@@ -57,8 +64,21 @@ impl<'a> TargetFacts<'a> {
     }
 
     pub(crate) fn is_complete(&self) -> bool {
+        self.is_covered
+            || self
+                .best()
+                .is_some_and(|(_, report)| ran_to_its_end(report))
+    }
+
+    /// Its tests have results.
+    pub(crate) fn has_complete_results(&self) -> bool {
         let best = self.best();
         best.is_some_and(|(_, report)| report.outcome == TargetOutcome::Complete)
+    }
+
+    /// The run that says why it is not complete.
+    fn incomplete_run(&self) -> Option<(u32, &'a TargetReport)> {
+        self.best().filter(|_| !self.is_complete())
     }
 
     pub(crate) fn expected_tests(&self) -> Option<u64> {
@@ -75,24 +95,43 @@ impl<'a> TargetFacts<'a> {
         let Some((_, report)) = self.best() else {
             return false;
         };
+        let known = report.tests + report.not_selected;
         match self.expected_tests() {
-            Some(expected) => report.tests < expected.div_ceil(2),
-            None => vanished as u64 > report.tests,
+            Some(expected) => known < expected.div_ceil(2),
+            None => vanished as u64 > known,
         }
     }
 
     fn add_case(&mut self, node: i64, case: &Case) {
+        self.is_planned = true;
         self.nodes.extend(u32::try_from(node));
         self.has_timings |= case.timing_sample_size.is_some_and(|size| size > 0);
-        if case.format != CaseFormat::Example && case.format != CaseFormat::Test {
+        if matches!(case.format, CaseFormat::Example | CaseFormat::Test) {
+            self.is_example = true;
+        } else {
             self.expected_tests = self.expected_tests.max(case.expected_tests);
         }
+    }
+}
+
+/// A target of which every test was deselected has nothing left to run.
+fn ran_to_its_end(report: &TargetReport) -> bool {
+    match report.outcome {
+        TargetOutcome::Complete => true,
+        TargetOutcome::NoResults => report.not_selected > 0,
+        TargetOutcome::NotRun | TargetOutcome::RanUnplanned | TargetOutcome::Incomplete => false,
     }
 }
 
 /// A leading `./` means nothing: `./a.rb` and `a.rb` are one target.
 pub(crate) fn bare(value: &str) -> &str {
     value.strip_prefix("./").unwrap_or(value)
+}
+
+/// Whether the runner was started with it, or was to be. A runner that takes a path for a pattern
+/// also runs files of other nodes, and some that no node discovered; those need not run.
+pub(crate) fn was_given(report: &TargetReport) -> bool {
+    report.outcome != TargetOutcome::RanUnplanned
 }
 
 /// The targets of the plan, of every share, and those that only one node found. Reports that a
@@ -115,23 +154,94 @@ pub(crate) fn collect_targets<'a>(
         }
     }
     for report in reports {
-        let shares = report.targets.iter().map(|target| &target.value);
-        for value in report.population.only_here.iter().chain(shares) {
+        let given = report.targets.iter().filter(|target| was_given(target));
+        let given = given.map(|target| &target.value);
+        for value in report.population.only_here.iter().chain(given) {
             targets.entry(bare(value)).or_default();
         }
     }
+    for (node, reports) in nodes {
+        for report in reports {
+            add_unplanned_runs(&mut targets, *node, report);
+        }
+    }
+    cover_parts(&mut targets, location_prefix(reports));
     targets
+}
+
+/// Nodes without the plan, or with another one, may have run a file whole that the plan holds as
+/// examples, and the reverse.
+fn cover_parts(targets: &mut Targets<'_>, prefix: &str) {
+    let mut examples: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (&target, _) in targets.iter().filter(|(_, facts)| facts.is_example) {
+        examples
+            .entry(file_of_target(target))
+            .or_default()
+            .push(target);
+    }
+    for (path, examples) in examples {
+        // A plan names whole files without the prefix if it takes them as selectors.
+        for file in BTreeSet::from([path, without_prefix(path, prefix)]) {
+            let Some(whole) = targets.get(file).filter(|facts| !facts.is_example) else {
+                continue;
+            };
+            let is_whole_complete = whole.is_complete();
+            let mut parts = examples.iter().filter_map(|&example| targets.get(example));
+            let are_parts_complete = parts.all(TargetFacts::is_complete);
+            let covered = match (is_whole_complete, are_parts_complete) {
+                (true, false) => &examples[..],
+                // A whole file in the plan has tests that its examples in the plan are not.
+                (false, true) if !whole.is_planned => &[file][..],
+                _ => continue,
+            };
+            for target in covered {
+                if let Some(facts) = targets.get_mut(target) {
+                    facts.is_covered = true;
+                }
+            }
+        }
+    }
+}
+
+/// All nodes of a plan have the same.
+pub(crate) fn location_prefix<'r>(reports: &[&'r NodeReport]) -> &'r str {
+    let mut prefixes = reports.iter().map(|report| report.location_prefix.as_str());
+    prefixes
+        .find(|prefix| !prefix.is_empty())
+        .unwrap_or_default()
+}
+
+/// The path relative to the project; the path itself if it has no such prefix.
+pub(crate) fn without_prefix<'p>(path: &'p str, prefix: &str) -> &'p str {
+    let prefix = bare(prefix).trim_end_matches('/');
+    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty());
+    rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or(path)
 }
 
 fn add_report<'a>(targets: &mut Targets<'a>, node: u32, report: &'a NodeReport) {
     let is_extra = runs_missing_targets(report);
-    for target in &report.targets {
+    for target in report.targets.iter().filter(|target| was_given(target)) {
         let facts = targets.entry(bare(&target.value)).or_default();
         if target.planned && !is_extra {
             facts.nodes.insert(node);
         }
         // A job that did not report its end proves nothing.
         if report.state != NodeState::Started && target.outcome != TargetOutcome::NotRun {
+            facts.ran.push(Run {
+                node,
+                is_extra,
+                job: report,
+                report: target,
+            });
+        }
+    }
+}
+
+/// They prove nothing, but tell which targets ran more than once.
+fn add_unplanned_runs<'a>(targets: &mut Targets<'a>, node: u32, report: &'a NodeReport) {
+    let is_extra = runs_missing_targets(report);
+    for target in report.targets.iter().filter(|target| !was_given(target)) {
+        if let Some(facts) = targets.get_mut(bare(&target.value)) {
             facts.ran.push(Run {
                 node,
                 is_extra,
@@ -161,6 +271,9 @@ pub(crate) fn target_findings(targets: &Targets<'_>, input: &Input<'_>) -> Vec<F
             continue;
         }
         let Some((node, report)) = facts.best() else {
+            if facts.is_complete() {
+                continue;
+            }
             findings.push(Finding::TargetNotRun {
                 target: target.to_owned(),
                 nodes: facts.nodes.iter().copied().collect(),
@@ -174,8 +287,11 @@ pub(crate) fn target_findings(targets: &Targets<'_>, input: &Input<'_>) -> Vec<F
                 failed: report.failed,
             });
         }
+        let Some((node, report)) = facts.incomplete_run() else {
+            continue;
+        };
         match report.outcome {
-            TargetOutcome::NotRun | TargetOutcome::Complete => {}
+            TargetOutcome::NotRun | TargetOutcome::RanUnplanned | TargetOutcome::Complete => {}
             TargetOutcome::Incomplete => findings.push(Finding::TargetIncomplete {
                 target: target.to_owned(),
                 node,

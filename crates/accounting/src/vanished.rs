@@ -26,6 +26,13 @@ pub(crate) fn vanished_findings(input: &Input<'_>, targets: &Targets<'_>) -> Vec
             continue;
         };
         let named = by_target.remove(target).unwrap_or_default();
+        // Their number explains those without results, and their names are not known.
+        let not_selected = report.not_selected;
+        let named = if named.len() as u64 > not_selected {
+            named
+        } else {
+            Vec::new()
+        };
         let fails = unchanged.contains(target) && facts.lost_most(named.len());
         if !named.is_empty() {
             findings.push(Finding::TestsVanished {
@@ -36,7 +43,7 @@ pub(crate) fn vanished_findings(input: &Input<'_>, targets: &Targets<'_>) -> Vec
             continue;
         }
         let expected = facts.expected_tests().unwrap_or_default();
-        if report.outcome == TargetOutcome::Complete && report.tests < expected {
+        if report.outcome == TargetOutcome::Complete && report.tests + not_selected < expected {
             findings.push(Finding::TargetShrank {
                 target: target.to_owned(),
                 node,

@@ -9,6 +9,7 @@ mod errors;
 mod node_reports;
 mod plans;
 mod suites;
+mod target_path;
 mod tests_api;
 mod uploads;
 
@@ -25,5 +26,6 @@ pub use plans::{
     TestFilesRequest, TestIdentity, TimelineEvent, TimingDefaults, TimingMetadata,
 };
 pub use suites::{AccessToken, Run, Suite};
+pub use target_path::{file_of_target, without_dot_slash, without_example_id, without_lines};
 pub use tests_api::{FindTest, Test};
 pub use uploads::UploadReceipt;

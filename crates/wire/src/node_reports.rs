@@ -42,7 +42,8 @@ pub struct NodeReport {
     pub plan_digest: String,
     /// The node's share, each target once.
     pub targets: Vec<TargetReport>,
-    /// Tests whose failures do not count or that did not run, with the reason.
+    /// Tests whose failures do not count or that did not run, with the reason. Of those that the
+    /// plan skips, which every node knows, only node 0 reports any.
     pub excused_tests: Vec<ExcusedTest>,
     /// Only focused tests ran, by the results, such as those with RSpec's `fit`.
     pub has_focus: bool,
@@ -91,11 +92,13 @@ pub enum PlanSource {
 pub struct Population {
     /// SHA-256 in hexadecimal over the distinct values in byte order, without location prefix and
     /// leading `./`, each followed by a line feed. Empty if the node discovered nothing because it
-    /// took its share of an existing plan.
+    /// took its share of an existing plan, or cannot compare its targets: with tag filters, the
+    /// request holds examples.
     pub digest: String,
     /// Number of targets.
     pub count: u64,
-    /// Targets that the request which created the plan lacked; at most 1,000 are named.
+    /// Targets that the request which created the plan lacked, as the plan would name them; at most
+    /// 1,000 are named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only_here: Vec<String>,
     /// Number of targets that the request lacked, including those that are not named.
@@ -108,7 +111,7 @@ pub struct Population {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct TargetReport {
-    /// As in the plan: paths of files with the location prefix, selectors without.
+    /// As the plan names it, or would name it: files and examples with the location prefix.
     pub value: String,
     /// Whether the plan gave it to this node.
     pub planned: bool,
@@ -121,6 +124,9 @@ pub struct TargetReport {
     pub outcome: TargetOutcome,
     /// Number of tests that failed in the last attempt and are not muted.
     pub failed: u64,
+    /// Number of tests that a filter of the test command deselected.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_selected: u64,
 }
 
 /// How a target ended, all attempts considered.
@@ -131,6 +137,9 @@ pub enum TargetOutcome {
     /// The runner was not started with it, or not to its end.
     #[default]
     NotRun,
+    /// The runner was not started with it and ran it nevertheless. Nothing says which of its tests
+    /// should have run, so these results prove nothing.
+    RanUnplanned,
     /// It ran and left no results.
     NoResults,
     /// It has results, but fewer than expected and an early stop cannot be excluded.
@@ -162,7 +171,7 @@ pub enum ExcuseReason {
     Muted,
     /// The plan left it out.
     Skipped,
-    /// Test selection left it out.
+    /// A filter of the test command deselected it; at most 1,000 per node are named.
     NotSelected,
 }
 

@@ -95,6 +95,8 @@ pub(super) struct AttemptResults {
     pub(super) has_focus: bool,
     /// Files whose tests were all deselected.
     pub(super) deselected: Vec<String>,
+    /// Moved into the ledger of targets when the attempt is added.
+    pub(super) deselected_tests: Vec<TestKey>,
     /// Failed tests that failed only because a subtest did.
     pub(super) failed_by_subtest: Vec<TestKey>,
     /// Planned tests are known not to have run, whatever the exit code is.
@@ -171,6 +173,7 @@ impl Attempt {
             });
         }
         results.deselected.extend(parsed.deselected);
+        results.deselected_tests.extend(parsed.deselected_tests);
         results.failed_by_subtest.extend(parsed.failed_by_subtest);
         results
             .errors_outside_tests

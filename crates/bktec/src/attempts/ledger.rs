@@ -80,6 +80,8 @@ impl<'c> Ledger<'c> {
     fn judge(&mut self, attempt: &mut Attempt, is_everything: bool) -> Vec<Observed> {
         let tests = std::mem::take(&mut attempt.results.tests);
         let deselected = std::mem::take(&mut attempt.results.deselected);
+        let deselected_tests = std::mem::take(&mut attempt.results.deselected_tests);
+        self.targets.add_deselected(deselected_tests);
         self.record.find_ambiguous_mutes(&tests);
         self.record
             .excuse_parents(&attempt.results.failed_by_subtest, &tests);
@@ -177,6 +179,7 @@ impl<'c> Ledger<'c> {
             .iter()
             .any(|attempt| attempt.results.has_focus);
         let target_reports = self.targets.reports(&tests);
+        let deselected = self.targets.take_deselected();
         let last = self.attempts.last_mut();
         let (killed_by, no_results) = last.map_or((None, None), |last| {
             let killed_by = match last.exit {
@@ -200,6 +203,7 @@ impl<'c> Ledger<'c> {
             incomplete: self.targets.incomplete(),
             ambiguous_mutes,
             targets: target_reports,
+            deselected,
             has_focus,
             retries,
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use test_engine_wire::{Statistics, TargetReport};
 
 use super::{NoResults, TestRecord, record};
+use crate::runners::TestKey;
 
 /// Only `Passed`, and `Unknown` if the runner exited with code 0, go with exit code 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct RunOutcome {
     pub ambiguous_mutes: Vec<String>,
     /// Each target of the node's share, then files that ran without being planned.
     pub targets: Vec<TargetReport>,
+    /// Tests that a filter of the command deselected, sorted.
+    pub deselected: Vec<TestKey>,
     /// Only focused tests ran, by the results.
     pub has_focus: bool,
     pub retries: u32,

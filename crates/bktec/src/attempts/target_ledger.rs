@@ -23,6 +23,8 @@ pub(super) struct TargetLedger<'c> {
     gaps: Gaps,
     /// The runner can list the tests of a target.
     pub(super) can_list: bool,
+    /// Tests that a filter of the command deselected, in any attempt.
+    deselected: BTreeSet<TestKey>,
     /// Only the exit code is known, or results cannot be attributed to targets.
     is_by_exit_code: bool,
 }
@@ -39,6 +41,7 @@ pub(super) struct Listed {
 struct Counts {
     tests: u64,
     failed: u64,
+    not_selected: u64,
 }
 
 /// The tests of all attempts, by target.
@@ -64,6 +67,7 @@ impl<'c> TargetLedger<'c> {
             had_results: vec![false; index.targets.len()],
             gaps: Gaps::new(),
             can_list: false,
+            deselected: BTreeSet::new(),
             is_by_exit_code: false,
             index,
         }
@@ -137,6 +141,14 @@ impl<'c> TargetLedger<'c> {
         for &number in &given.targets {
             self.ended[number] = true;
         }
+    }
+
+    pub(super) fn add_deselected(&mut self, tests: Vec<TestKey>) {
+        self.deselected.extend(tests);
+    }
+
+    pub(super) fn take_deselected(&mut self) -> Vec<TestKey> {
+        std::mem::take(&mut self.deselected).into_iter().collect()
     }
 
     /// Everything is run again.
@@ -266,6 +278,11 @@ impl<'c> TargetLedger<'c> {
                 }
             },
         );
+        for test in &self.deselected {
+            for number in self.index.of_test(test) {
+                targets[number].not_selected += 1;
+            }
+        }
         Counted {
             targets,
             unplanned,
@@ -278,7 +295,9 @@ impl<'c> TargetLedger<'c> {
         self.is_by_exit_code = true;
     }
 
-    /// Each target of the node's share, then files that ran without being planned.
+    /// Each target of the node's share, then files that ran without being planned. Of those, it is
+    /// not known how many tests they have: the runner may have stopped in one, and no attempt
+    /// repeats it.
     pub(super) fn reports(&self, tests: &[TestRecord]) -> Vec<TargetReport> {
         let counted = self.counted(tests);
         let is_by_exit_code = self.is_by_exit_code || !counted.are_comparable;
@@ -305,7 +324,7 @@ impl<'c> TargetLedger<'c> {
         });
         let unplanned = counted.unplanned.into_iter();
         let unplanned =
-            unplanned.map(|(file, counts)| report(file, counts, TargetOutcome::Complete));
+            unplanned.map(|(file, counts)| report(file, counts, TargetOutcome::RanUnplanned));
         planned.chain(unplanned).collect()
     }
 }
@@ -315,6 +334,7 @@ fn report(value: &str, counts: Counts, outcome: TargetOutcome) -> TargetReport {
         value: value.to_owned(),
         tests: counts.tests,
         failed: counts.failed,
+        not_selected: counts.not_selected,
         outcome,
         ..TargetReport::default()
     }

@@ -22,6 +22,9 @@ use crate::server_api::{Client, FirstReport};
 use crate::settings::RunSettings;
 use crate::terminal::Terminal;
 
+/// Deselected tests in a report; their number is known for each target.
+const MAX_NAMED: usize = 1000;
+
 /// The reports of one job, from its first to its last.
 pub(super) struct NodeReports<'a> {
     /// As at the start.
@@ -93,8 +96,11 @@ fn excused(outcome: &RunOutcome, skipped: &[TestIdentity]) -> Vec<ExcusedTest> {
     let muted = muted.map(|test| (&test.key.scope, &test.key.name, ExcuseReason::Muted));
     let skipped = skipped.iter();
     let skipped = skipped.map(|test| (&test.scope, &test.name, ExcuseReason::Skipped));
+    let deselected = outcome.deselected.iter().take(MAX_NAMED);
+    let deselected = deselected.map(|test| (&test.scope, &test.name, ExcuseReason::NotSelected));
     let mut excused: Vec<ExcusedTest> = muted
         .chain(skipped)
+        .chain(deselected)
         .map(|(scope, name, reason)| ExcusedTest {
             scope: scope.clone(),
             name: name.clone(),
@@ -116,12 +122,11 @@ struct Names<'a> {
 impl Names<'_> {
     fn in_plan(&self, mut target: TargetReport) -> TargetReport {
         let (name, is_planned) = self.share.names.planned_name(&target.value);
-        if is_planned && target.planned {
-            target.value = name.to_owned();
-        } else {
-            target.planned = false;
-            target.value = location_prefix::add(self.prefix, &target.value).into_owned();
-        }
+        target.planned &= is_planned;
+        target.value = match name {
+            Some(name) if target.planned => name.to_owned(),
+            _ => location_prefix::add(self.prefix, &target.value).into_owned(),
+        };
         target
     }
 }
@@ -138,7 +143,7 @@ impl<'a> NodeReports<'a> {
             report: first_report(settings, share),
             names: Names {
                 share,
-                prefix: name_prefix(settings),
+                prefix: request::name_prefix(&settings.common),
             },
             file: report_path(settings),
             delivery: match (share.takes_reports, share.source) {
@@ -189,10 +194,10 @@ impl<'a> NodeReports<'a> {
         self.send(&report, end.killed);
     }
 
-    fn send(&self, report: &NodeReport, in_a_hurry: bool) {
+    fn send(&self, report: &NodeReport, single_try: bool) {
         match self.delivery {
             Delivery::None => {}
-            Delivery::FirstAndLast if !in_a_hurry => {
+            Delivery::FirstAndLast if !single_try => {
                 if let Err(error) = self.client.send_node_report(report) {
                     self.terminal.warning(&error.to_string());
                 }
@@ -244,6 +249,11 @@ pub(super) fn report_path(settings: &RunSettings) -> Option<PathBuf> {
 
 fn first_report(settings: &RunSettings, share: &Share) -> NodeReport {
     let build = &settings.common.build;
+    let mut population = share.population.clone();
+    let prefix = request::name_prefix(&settings.common);
+    for target in &mut population.only_here {
+        *target = location_prefix::add(prefix, target).into_owned();
+    }
     NodeReport {
         identifier: share.identifier.clone(),
         build_id: build.build_id.clone(),
@@ -265,7 +275,7 @@ fn first_report(settings: &RunSettings, share: &Share) -> NodeReport {
         state: NodeState::Started,
         plan_source: share.source,
         runner: settings.common.runner.definition.name.to_owned(),
-        population: share.population.clone(),
+        population,
         plan_digest: share.plan_digest.clone(),
         started_at: clock::now_rfc3339(),
         ..NodeReport::default()
@@ -292,15 +302,6 @@ fn job_id(settings: &RunSettings) -> String {
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join("/")
-}
-
-/// What plans add to the names of targets: nothing, unless they are sent as files.
-fn name_prefix(settings: &RunSettings) -> &str {
-    if settings.common.runner.selector_splitting {
-        ""
-    } else {
-        request::prefix(&settings.common)
-    }
 }
 
 /// Reports of different plans, groups, nodes and retries have different names, because CIs download

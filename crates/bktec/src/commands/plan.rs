@@ -2,11 +2,15 @@
 //!
 //! stdout is for the plan alone; everything for people goes to stderr.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitStatus;
 
 use serde_json::json;
+use serde_json::value::RawValue;
+use test_engine_accounting::population;
+use test_engine_wire::Population;
 use uuid::Uuid;
 
 use super::json_indent::indented;
@@ -45,7 +49,11 @@ pub(super) fn plan(
         client: &Client::new(suite, &Transport::new(), terminal),
         terminal,
     })?;
-    let created = created_plan(settings, obtained, has_no_targets, terminal);
+    let mut created = created_plan(settings, obtained, has_no_targets, terminal);
+    // With tag filters, the request holds examples instead.
+    if common.runner.tag_filters.is_none() {
+        created.population = population(targets.get()?.iter().map(String::as_str));
+    }
     write_plan(settings, &created, template.as_deref(), terminal)
 }
 
@@ -66,6 +74,8 @@ struct CreatedPlan {
     identifier: String,
     parallelism: i64,
     response: Option<Box<PlanResponse>>,
+    /// What the plan was made from; empty if that is not the list that nodes discover.
+    population: Population,
 }
 
 fn created_plan(
@@ -80,6 +90,7 @@ fn created_plan(
         identifier: common.identifier.clone(),
         parallelism: settings.max_parallelism.unwrap_or(common.build.parallelism),
         response,
+        population: Population::default(),
     };
     let response = match obtained {
         Obtained::Plan(response) => response,
@@ -113,6 +124,7 @@ fn created_plan(
         },
         parallelism: plan.parallelism,
         response: Some(response),
+        population: Population::default(),
     }
 }
 
@@ -210,10 +222,20 @@ fn variables(created: &CreatedPlan) -> String {
     )
 }
 
-/// The server's response, or a minimal plan if there was none.
+/// The server's response, or a minimal plan if there was none. If the server does not say what the
+/// plan was made from, this does: nodes compare their own targets with it.
 fn full_plan(created: &CreatedPlan) -> String {
     let text = match &created.response {
-        Some(response) => indented(&String::from_utf8_lossy(&response.text)),
+        Some(response) => {
+            let text = String::from_utf8_lossy(&response.text);
+            let plan = &response.plan;
+            let is_incomplete = !has_population(&text) && !plan.tasks.is_empty();
+            if is_incomplete && !created.population.digest.is_empty() {
+                indented(&with_population(&text, &created.population))
+            } else {
+                indented(&text)
+            }
+        }
         None => indented(
             &json!({
                 "identifier": created.identifier,
@@ -224,6 +246,18 @@ fn full_plan(created: &CreatedPlan) -> String {
         ),
     };
     text + "\n"
+}
+
+/// Whether the key is there, even if its value is `null`.
+fn has_population(plan: &str) -> bool {
+    let keys = serde_json::from_str::<BTreeMap<String, &RawValue>>(plan);
+    keys.is_ok_and(|keys| keys.contains_key("population"))
+}
+
+/// Appends the key, so that everything else stays as the server wrote it.
+fn with_population(plan: &str, population: &Population) -> String {
+    let open = plan.trim_end().strip_suffix('}').unwrap_or(plan);
+    format!(r#"{open},"population":{}}}"#, json!(population))
 }
 
 fn upload_pipeline(

@@ -95,6 +95,15 @@ pub(super) fn prefix(settings: &CommonSettings) -> &str {
         .unwrap_or(settings.runner.definition.location_prefix)
 }
 
+/// What plans add to the names of targets: nothing, unless they are sent as files.
+pub(super) fn name_prefix(settings: &CommonSettings) -> &str {
+    if settings.runner.selector_splitting {
+        ""
+    } else {
+        prefix(settings)
+    }
+}
+
 /// Targets, some of which are replaced by their examples.
 #[derive(Debug, Default, PartialEq)]
 struct Split {

@@ -74,6 +74,8 @@ pub struct ParsedResults {
     pub shortfalls: Vec<Shortfall>,
     /// Files whose tests were all deselected. They have no results.
     pub deselected: Vec<String>,
+    /// Tests that a filter of the command deselected, in any file.
+    pub deselected_tests: Vec<TestKey>,
     /// Listed as skipped, but they did not run because of a failure. They are not in `tests`.
     pub unrun: Vec<TestKey>,
     /// Only focused tests ran, such as those with RSpec's `fit`.

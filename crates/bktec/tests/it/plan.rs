@@ -98,9 +98,22 @@ fn plan_out_keeps_the_order_of_keys_and_numbers() {
       "unknown_field": [
         1e3,
         {}
-      ]
+      ],
+      "population": {
+        "count": 3,
+        "digest": "216f043449a22868716172038e6afb7cf0b7c66b6afa90b2f3dff075a2229f26"
+      }
     }
     "#);
+}
+
+#[rstest]
+#[case::of_the_server(r#"{"population":{"digest":"aa","count":9},"tasks":{"0":{"tests":[]}}}"#)]
+#[case::null(r#"{"population":null,"tasks":{"0":{"tests":[]}}}"#)]
+fn plan_out_keeps_what_the_server_says_the_plan_was_made_from(#[case] plan: &'static str) {
+    let ended = Bktec::against(&["plan", "--plan-out", "-"], &planning(plan)).run();
+    let written = ended.stdout.split_whitespace().collect::<String>();
+    assert_eq!(written, plan, "{ended}");
 }
 
 #[test]

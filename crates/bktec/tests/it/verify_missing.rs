@@ -119,6 +119,30 @@ fn a_lost_node_of_a_plan_file_is_repaired_and_stays_so() {
 }
 
 #[test]
+fn only_what_is_missing_runs_again_below_a_location_prefix() {
+    let (server, reports) = (without_plan(), tempfile::tempdir().unwrap());
+    let below_web = |bktec: Bktec| {
+        bktec
+            .env("BUILDKITE_TEST_ENGINE_SELECTOR_SPLITTING", "false")
+            .env("BUILDKITE_TEST_ENGINE_LOCATION_PREFIX", "web")
+    };
+    let ended = below_web(in_project(&["run"], &server))
+        .argument("--report-dir")
+        .argument(reports.path())
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let verify = in_project(&["verify", "--run-missing"], &server)
+        .argument("--reports")
+        .argument(reports.path());
+    let (ended, ran) = ended_and_ran(below_web(verify));
+    assert_eq!((ended.code, ran.as_str()), (0, "b.test.js\n"), "{ended}");
+    assert!(
+        ended.stdout.contains("✅ Complete: 3 of 3 targets"),
+        "{ended}"
+    );
+}
+
+#[test]
 fn missing_tests_that_fail_have_the_code_of_the_runner() {
     let (server, reports) = (without_plan(), tempfile::tempdir().unwrap());
     run_node("0", reports.path(), &server);

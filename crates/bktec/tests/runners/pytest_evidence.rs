@@ -183,6 +183,25 @@ def test_c(): assert False
     assert_eq!(attempt.parsed.tests.len(), 3);
 }
 
+#[rstest]
+#[case::junit(JUNIT, "pytest")]
+#[case::collector(COLLECTOR, "pytest")]
+#[case::xdist(XDIST, "pytest -n2")]
+fn deselected_tests_are_named(#[case] tool: &str, #[case] pytest: &str) {
+    let files = [("test_a.py", FAILS_THEN_PASSES), ("test_c.py", PASSES)];
+    let command = format!("{pytest} -k test_b {{{{testExamples}}}} --junit-xml={{{{resultPath}}}}");
+    let attempt = run(tool, &command, &files);
+    attempt.assert_exactly(0, &StopPolicy::Overridden, &[]);
+    let parsed = &attempt.parsed;
+    assert_eq!(parsed.deselected, ["test_c.py"]);
+    let tests: Vec<&str> = parsed
+        .deselected_tests
+        .iter()
+        .map(|test| &*test.path)
+        .collect();
+    assert_eq!(tests, ["test_a.py::test_a", "test_c.py::test_a"]);
+}
+
 const BROKEN_TEARDOWN: &str = "
 import pytest
 

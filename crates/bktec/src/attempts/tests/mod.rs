@@ -172,11 +172,19 @@ impl Runner for FakeRunner {
             .extract_if(.., |result| result.name == "ERROR");
         let errors: Vec<_> = errors.map(|_| "broken".to_owned()).collect();
         report.errors_outside_tests.extend(errors);
+        let is_deselected = |result: &TestResult<'_>| result.name.starts_with("deselected");
+        let (deselected, results) = report.results.into_iter().partition(is_deselected);
+        report.results = results;
         let key = |result: TestResult<'_>| {
             let file = result.file_name.unwrap_or_default();
             TestKey::new(result.scope, result.name, file)
         };
-        Ok(ParsedResults::of(report, key))
+        let deselected: Vec<TestResult<'_>> = deselected;
+        let deselected_tests = deselected.into_iter().map(key).collect();
+        Ok(ParsedResults {
+            deselected_tests,
+            ..ParsedResults::of(report, key)
+        })
     }
 }
 

@@ -15,6 +15,7 @@ fn targets(ran: &Ran) -> Vec<String> {
     let line = |target: &test_engine_wire::TargetReport| {
         let outcome = match target.outcome {
             TargetOutcome::NotRun => "not run",
+            TargetOutcome::RanUnplanned => "ran unplanned",
             TargetOutcome::NoResults => "no results",
             TargetOutcome::Incomplete => "incomplete",
             TargetOutcome::Complete => "complete",
@@ -83,4 +84,42 @@ fn paths_of_another_system_are_compared_with_targets(#[case] files: &[&str], #[c
     });
     let ran = run_runner(&runner, &cases, &["A"], &options(0));
     assert_eq!(ran.outcome.exit_code, code, "{:?}", ran.outcome);
+}
+
+#[test]
+fn an_unplanned_file_is_not_complete_even_if_a_retry_repairs_its_failure() {
+    let runner = FakeRunner {
+        naming: Naming::AsTargets,
+        ..FakeRunner::scripted(&[
+            "A@cart.test.ts=passed B@cart.test.tsx=failed; exit 1",
+            "B@cart.test.tsx=passed; exit 0",
+        ])
+    };
+    let ran = run_runner(&runner, &[testing::case("cart.test.ts")], &[], &options(1));
+    assert_eq!(ran.outcome.exit_code, 0);
+    assert_eq!(
+        targets(&ran),
+        [
+            "cart.test.ts: complete, 1 tests, 0 failed",
+            "cart.test.tsx: ran unplanned, 1 tests, 0 failed",
+        ]
+    );
+}
+
+#[test]
+fn counts_the_deselected_tests_of_each_target() {
+    let script = "A@a.rb=passed deselected1@a.rb=passed deselected2@b.rb=passed";
+    let ran = run_targets(&["a.rb", "b.rb"], &[&format!("{script}; exit 0")]);
+    let not_selected = ran.outcome.targets.iter();
+    let not_selected: Vec<_> = not_selected
+        .map(|target| (target.tests, target.not_selected, target.outcome))
+        .collect();
+    assert_eq!(
+        not_selected,
+        [
+            (1, 1, TargetOutcome::Complete),
+            (0, 1, TargetOutcome::NoResults)
+        ]
+    );
+    assert_eq!(ran.outcome.deselected.len(), 2);
 }

@@ -72,13 +72,19 @@ impl Execution<'_> {
         for event in report::of_outcome(&outcome, code) {
             self.events.write(|| event);
         }
+        // Every node knows all of them, and one list is enough.
+        let skipped = if self.settings.node == 0 {
+            self.skipped
+        } else {
+            &[]
+        };
         Ok(Executed {
             code,
             killed: outcome.killed_by.is_some(),
             hard_failures: outcome.failed().count(),
             timeline,
             statistics: outcome.statistics(),
-            end: NodeEnd::of(outcome, code, self.skipped),
+            end: NodeEnd::of(outcome, code, skipped),
         })
     }
 

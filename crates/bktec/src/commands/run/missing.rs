@@ -1,12 +1,12 @@
 //! Runs targets that the nodes of a build missed, for `bktec verify --run-missing`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use test_engine_wire::{Case, Plan, PlanSource, Population};
+use test_engine_wire::{Case, CaseFormat, Plan, PlanSource, Population, file_of_target};
 
 use super::event_log::EventLog;
 use super::planning::{Share, TargetNames};
-use super::{Session, Tokens, population, run_share, share};
+use super::{Session, Tokens, run_share, share};
 use crate::commands::{CommandError, location_prefix, request};
 use crate::fallback;
 use crate::settings::RunSettings;
@@ -46,9 +46,15 @@ impl Session<'_> {
         if let Some(except) = &missing.discover_except {
             let all = self.targets();
             let discovered = all.get()?;
-            population = population::reported(discovered, None);
-            let is_open = |target: &&String| !except.contains(bare(target));
-            targets.extend(discovered.iter().filter(is_open).cloned());
+            population = test_engine_accounting::population(discovered.iter().map(String::as_str));
+            let split = split_files(missing.plan.as_ref(), self.settings);
+            let prefix = request::name_prefix(&self.settings.common);
+            for target in discovered {
+                let name = location_prefix::add(prefix, target);
+                if !except.contains(bare(&name)) && !split.contains(bare(target)) {
+                    targets.insert(bare(&name).to_owned());
+                }
+            }
         }
         let source = match (&missing.plan, missing.takes_reports) {
             (None, _) => PlanSource::Fallback,
@@ -69,6 +75,20 @@ impl Session<'_> {
             takes_reports: missing.takes_reports,
         })
     }
+}
+
+/// The files that the plan holds as examples, each of which is a target of its own.
+fn split_files<'p>(plan: Option<&'p Plan>, settings: &RunSettings) -> HashSet<&'p str> {
+    let prefix = request::prefix(&settings.common);
+    let cases = plan.into_iter().flat_map(|plan| plan.tasks.values());
+    let cases = cases.flat_map(|task| &task.tests);
+    let examples =
+        cases.filter(|case| matches!(case.format, CaseFormat::Example | CaseFormat::Test));
+    let files = examples.map(|case| {
+        let path = location_prefix::remove(prefix, case.target()).unwrap_or(case.target());
+        bare(file_of_target(path))
+    });
+    files.collect()
 }
 
 fn bare(target: &str) -> &str {
@@ -92,21 +112,16 @@ fn cases(
     let mut cases = Vec::with_capacity(targets.len());
     for target in targets {
         let Some(planned) = planned.get(bare(&target)) else {
-            let own = if settings.common.runner.selector_splitting {
-                &target
-            } else {
-                location_prefix::remove(prefix, &target).unwrap_or(&target)
-            };
+            let name_prefix = request::name_prefix(&settings.common);
+            let own = location_prefix::remove(name_prefix, &target).unwrap_or(&target);
             names.unplanned.insert(own.to_owned());
             cases.push(fallback::case(own.to_owned()));
             continue;
         };
         let case = share::for_runner(planned, prefix)
             .map_err(|error| CommandError::Plan(error.to_string()))?;
-        if case.target() != planned.target() {
-            let name = planned.target().to_owned();
-            names.in_plan.insert(case.target().to_owned(), name);
-        }
+        let name = planned.target().to_owned();
+        names.in_plan.insert(case.target().to_owned(), name);
         cases.push(case);
     }
     Ok((cases, names))

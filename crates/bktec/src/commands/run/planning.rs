@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use test_engine_wire::{Case, Plan, PlanSource, Population, TestIdentity};
 
-use super::population::{self, Difference};
+use super::population::{Comparison, Difference};
 use super::{plan_file, share};
 use crate::cli::{Fallback, UnplannedTargets};
 use crate::commands::CommandError;
@@ -38,16 +38,17 @@ pub(in crate::commands) struct Share {
 /// How the plan names the targets of this node.
 #[derive(Debug, Default)]
 pub(in crate::commands) struct TargetNames {
-    /// Names in the plan, where they differ, by target.
+    /// Names in the plan by target.
     pub(super) in_plan: HashMap<String, String>,
     /// Targets that are not in the plan.
     pub(super) unplanned: HashSet<String>,
 }
 
 impl TargetNames {
-    /// The name in the plan, and whether the plan gave the target to this node.
-    pub(in crate::commands) fn planned_name<'t>(&'t self, target: &'t str) -> (&'t str, bool) {
-        let name = self.in_plan.get(target).map_or(target, String::as_str);
+    /// The name in the plan if it is known, and whether the plan, or the split that replaces it,
+    /// gave the target to this node.
+    pub(in crate::commands) fn planned_name(&self, target: &str) -> (Option<&str>, bool) {
+        let name = self.in_plan.get(target).map(String::as_str);
         (name, !self.unplanned.contains(target))
     }
 }
@@ -130,13 +131,17 @@ fn of_plan(
         .iter()
         .zip(planned.iter().flat_map(|task| &task.tests))
     {
-        if case.target() != own.target() {
-            let name = own.target().to_owned();
-            names.in_plan.insert(case.target().to_owned(), name);
-        }
+        let name = own.target().to_owned();
+        names.in_plan.insert(case.target().to_owned(), name);
     }
-    let difference =
-        own.and_then(|own| population::compare(own, &plan, prefix, names_are_known(settings)));
+    let Comparison {
+        difference,
+        population,
+    } = match own {
+        None => Comparison::impossible(&[]),
+        Some(own) if settings.common.runner.tag_filters.is_some() => Comparison::impossible(own),
+        Some(own) => Comparison::with_plan(own, &plan, prefix),
+    };
     let unplanned = unplanned(settings, difference.as_ref(), own, inputs)?;
     names.unplanned.extend(unplanned.iter().cloned());
     cases.extend(unplanned.into_iter().map(fallback::case));
@@ -147,17 +152,10 @@ fn of_plan(
         names,
         muted: plan.muted_tests,
         skipped: plan.skipped_tests,
-        population: own
-            .map(|own| population::reported(own, difference))
-            .unwrap_or_default(),
+        population,
         plan_digest: plan.population.map_or_else(String::new, |all| all.digest),
         takes_reports: plan.features.iter().any(|feature| feature == NODE_REPORTS),
     })
-}
-
-/// Whether the plan holds every target of its request.
-fn names_are_known(settings: &RunSettings) -> bool {
-    settings.common.selection.is_none()
 }
 
 fn non_empty(text: String, otherwise: &str) -> String {
@@ -272,7 +270,7 @@ fn without_plan(
         names: TargetNames::default(),
         muted: Vec::new(),
         skipped: Vec::new(),
-        population: population::reported(targets, None),
+        population: Comparison::without_plan(targets).population,
         plan_digest: String::new(),
         takes_reports: !settings.common.engine.is_hosted(),
     })

@@ -3,9 +3,9 @@
 //! The server sends the digest of the request's targets. Their names are known from the plan, which
 //! holds all of them unless tests were selected or skipped.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use test_engine_accounting::population_digest;
+use test_engine_accounting::{population, population_digest};
 use test_engine_wire::{CaseFormat, Plan, Population};
 
 use crate::commands::location_prefix;
@@ -16,6 +16,15 @@ use crate::split_summary::counted;
 const MAX_SHOWN: usize = 20;
 /// Names in a report.
 const MAX_REPORTED: usize = 1000;
+
+/// The node's targets beside those of the plan's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Comparison {
+    /// `None` if the lists are equal, or if it is not known what the plan was made from.
+    pub(super) difference: Option<Difference>,
+    /// The node's targets as its report has them.
+    pub(super) population: Population,
+}
 
 /// How the node's targets differ from those of the plan's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +66,8 @@ impl Difference {
             }
             Self::Unnamed { planned } => format!(
                 "This node's list of {noun}s differs from the plan's: it has {}, and the plan was \
-                 made from {planned}. Which ones differ is not known, because the plan holds only \
-                 a selection.",
+                 made from {planned}. Which ones differ is not known, because the plan does not \
+                 hold all of them.",
                 counted(own, noun)
             ),
         }
@@ -78,260 +87,163 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// `None` if the lists are equal, or if the server does not say what the plan was made from.
-/// `holds_all`: no tests were selected.
-pub(super) fn compare(
-    own: &[String],
-    plan: &Plan,
-    prefix: &str,
-    holds_all: bool,
-) -> Option<Difference> {
-    let population = plan.population.as_ref()?;
-    let digest = population_digest(own.iter().map(String::as_str));
-    if population.digest.is_empty() || population.digest == digest {
-        return None;
+impl Comparison {
+    /// For a node that has nothing to compare its targets with.
+    pub(super) fn without_plan(own: &[String]) -> Self {
+        Self {
+            difference: None,
+            population: population(own.iter().map(String::as_str)),
+        }
     }
-    let planned = planned(plan, prefix);
-    let names = planned.files.iter().copied();
-    let is_exact = population_digest(names) == population.digest;
-    if !is_exact && !holds_all {
-        return Some(Difference::Unnamed {
-            planned: population.count,
-        });
+
+    /// For a request that holds other targets than nodes discover: with tag filters, examples of
+    /// some of the files.
+    pub(super) fn impossible(own: &[String]) -> Self {
+        let mut comparison = Self::without_plan(own);
+        comparison.population.digest.clear();
+        comparison
     }
-    let only_here: BTreeSet<&String> = own.iter().filter(|target| !planned.has(target)).collect();
-    let only_planned = planned.not_among(own);
-    // Skipped tests and examples can make the digests of equal lists differ.
-    (!only_here.is_empty() || !only_planned.is_empty()).then(|| Difference::Named {
-        only_here: only_here.into_iter().cloned().collect(),
-        only_planned: only_planned.into_iter().map(str::to_owned).collect(),
-    })
+
+    pub(super) fn with_plan(own: &[String], plan: &Plan, prefix: &str) -> Self {
+        let mut comparison = Self::without_plan(own);
+        let Some(requested) = &plan.population else {
+            return comparison;
+        };
+        let reported = &mut comparison.population;
+        if requested.digest.is_empty() || requested.digest == reported.digest {
+            return comparison;
+        }
+        let matched = Planned::of(plan, prefix).matched(own, requested);
+        match &matched {
+            Matched::Equal => reported.clone_from(requested),
+            Matched::Differs(Difference::Named { only_here, .. }) => {
+                reported.only_here_count = only_here.len() as u64;
+                let named = only_here.iter().take(MAX_REPORTED);
+                reported.only_here = named.cloned().collect();
+            }
+            // At least one, since none of them can be named.
+            Matched::Differs(Difference::Unnamed { planned }) => {
+                reported.only_here_count = reported.count.saturating_sub(*planned).max(1);
+            }
+        }
+        comparison.difference = match matched {
+            Matched::Equal => None,
+            Matched::Differs(difference) => Some(difference),
+        };
+        comparison
+    }
 }
 
 /// The files and other targets of a plan, without the location prefix.
 #[derive(Default)]
 struct Planned<'a> {
     files: HashSet<&'a str>,
-    /// Files of examples, which some runners name relative to a subdirectory.
+    /// Those of examples, which some runners name relative to a subdirectory.
     of_examples: HashSet<&'a str>,
+    /// Files of skipped tests, of which the plan may hold no other test.
+    of_skipped: HashSet<&'a str>,
+}
+
+enum Matched {
+    /// Apart from how the plan names the files of examples.
+    Equal,
+    Differs(Difference),
 }
 
 impl<'a> Planned<'a> {
-    fn has(&self, target: &str) -> bool {
-        let target = clean(target);
-        self.files.contains(target)
-            || endings(target).any(|ending| self.of_examples.contains(ending))
+    fn of(plan: &'a Plan, prefix: &str) -> Self {
+        let without_prefix = |path: &'a str| location_prefix::remove(prefix, path).unwrap_or(path);
+        let mut planned = Self::default();
+        for case in plan.tasks.values().flat_map(|task| &task.tests) {
+            let target = case.target();
+            let file = match case.format {
+                CaseFormat::Selector => clean(target),
+                CaseFormat::File => clean(without_prefix(target)),
+                CaseFormat::Example | CaseFormat::Test => {
+                    let file = clean(file_part(without_prefix(target)));
+                    planned.of_examples.insert(file);
+                    file
+                }
+            };
+            planned.files.insert(file);
+        }
+        let skipped = plan.skipped_tests.iter();
+        let skipped = skipped.map(|test| clean(file_part(without_prefix(&test.path))));
+        planned.of_skipped = skipped.filter(|file| !file.is_empty()).collect();
+        planned
     }
 
-    /// Its files that are not among these targets.
-    fn not_among(self, targets: &[String]) -> BTreeSet<&'a str> {
-        let targets = targets.iter().map(|target| clean(target));
-        let mut exact = HashSet::new();
-        let mut ends = HashSet::new();
-        for target in targets {
-            exact.insert(target);
-            if !self.of_examples.is_empty() {
-                ends.extend(endings(target));
+    /// Compares with the node's targets, whose digest differs from that of the request.
+    fn matched(&self, own: &[String], requested: &Population) -> Matched {
+        let own: BTreeSet<&str> = own.iter().map(|target| clean(target)).collect();
+        let renamed = self.renamed(&own);
+        let in_plan = |target: &&str| self.files.contains(target) || renamed.contains_key(target);
+        let (planned, others): (Vec<&str>, Vec<&str>) = own.iter().partition(|one| in_plan(one));
+        // Skipped tests hide a file that only this node has if the request lacked it.
+        let (skipped, only_here): (Vec<&str>, Vec<&str>) = others
+            .iter()
+            .partition(|file| self.of_skipped.contains(*file));
+        let planned: HashSet<&str> = planned
+            .into_iter()
+            .map(|target| renamed.get(target).copied().unwrap_or(target))
+            .collect();
+        let only_planned = self.files.iter().filter(|file| !planned.contains(*file));
+        let only_planned: BTreeSet<&str> = only_planned.copied().collect();
+        let is_requested =
+            |names: &mut dyn Iterator<Item = &str>| population_digest(names) == requested.digest;
+        if only_here.is_empty() && only_planned.is_empty() {
+            let mut names = planned.iter().chain(&skipped).copied();
+            if is_requested(&mut names) {
+                return Matched::Equal;
+            }
+        } else if self.files.len() as u64 == requested.count
+            || is_requested(&mut self.files.iter().copied())
+            || is_requested(&mut self.files.union(&self.of_skipped).copied())
+        {
+            return Matched::Differs(Difference::Named {
+                only_here: owned(only_here),
+                only_planned: owned(only_planned),
+            });
+        }
+        Matched::Differs(Difference::Unnamed {
+            planned: requested.count,
+        })
+    }
+
+    /// The targets that the plan names by their ends. A name that is a target of the node itself
+    /// stands for no other, and one that several targets end with for none.
+    fn renamed<'o>(&self, own: &BTreeSet<&'o str>) -> HashMap<&'o str, &'a str> {
+        let mut by_name: HashMap<&str, Vec<&str>> = HashMap::new();
+        if !self.of_examples.is_empty() {
+            for target in own.iter().filter(|target| !self.files.contains(*target)) {
+                let name = ends(target).find_map(|end| self.of_examples.get(end));
+                if let Some(name) = name.filter(|name| !own.contains(*name)) {
+                    by_name.entry(name).or_default().push(target);
+                }
             }
         }
-        let of_examples = self.of_examples;
-        let is_among = |file: &str| {
-            exact.contains(file) || (of_examples.contains(file) && ends.contains(file))
-        };
-        let files = self.files.into_iter();
-        files.filter(|file| !is_among(file)).collect()
+        let names = by_name.into_iter();
+        names
+            .filter_map(|(name, targets)| match targets[..] {
+                [target] => Some((target, name)),
+                _ => None,
+            })
+            .collect()
     }
 }
 
-/// The path itself, and relative to each of its parent directories.
-fn endings(path: &str) -> impl Iterator<Item = &str> {
-    let inner = path.match_indices('/').map(|(at, _)| &path[at + 1..]);
-    std::iter::once(path).chain(inner)
+fn owned<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
+    names.into_iter().map(str::to_owned).collect()
 }
 
-fn planned<'a>(plan: &'a Plan, prefix: &str) -> Planned<'a> {
-    let without_prefix = |path: &'a str| location_prefix::remove(prefix, path).unwrap_or(path);
-    let mut planned = Planned::default();
-    for case in plan.tasks.values().flat_map(|task| &task.tests) {
-        match case.format {
-            CaseFormat::Selector => _ = planned.files.insert(clean(case.target())),
-            CaseFormat::File => _ = planned.files.insert(clean(without_prefix(case.target()))),
-            CaseFormat::Example | CaseFormat::Test => {
-                let file = clean(file_part(without_prefix(case.target())));
-                planned.files.insert(file);
-                planned.of_examples.insert(file);
-            }
-        }
-    }
-    for test in &plan.skipped_tests {
-        // The plan may hold no other test of the file.
-        let file = clean(file_part(without_prefix(&test.path)));
-        if !file.is_empty() {
-            planned.of_examples.insert(file);
-        }
-    }
-    planned
+/// The path relative to each of its parent directories, the longest first.
+fn ends(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[at + 1..])
 }
 
 fn clean(target: &str) -> &str {
     target.strip_prefix("./").unwrap_or(target)
 }
 
-/// The node's targets as its report has them.
-pub(super) fn reported(own: &[String], difference: Option<Difference>) -> Population {
-    let count = own
-        .iter()
-        .map(|target| clean(target))
-        .collect::<HashSet<_>>();
-    let count = count.len() as u64;
-    let (mut only_here, only_here_count) = match difference {
-        None => (Vec::new(), 0),
-        Some(Difference::Named { only_here, .. }) => {
-            let count = only_here.len() as u64;
-            (only_here, count)
-        }
-        // At least one, since none of them can be named.
-        Some(Difference::Unnamed { planned }) => (Vec::new(), count.saturating_sub(planned).max(1)),
-    };
-    only_here.truncate(MAX_REPORTED);
-    Population {
-        digest: population_digest(own.iter().map(String::as_str)),
-        count,
-        only_here,
-        only_here_count,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use test_engine_wire::{Case, Task, TestIdentity};
-
-    use super::*;
-
-    fn owned(values: &[&str]) -> Vec<String> {
-        values.iter().map(|value| (*value).to_owned()).collect()
-    }
-
-    fn selector(value: &str) -> Case {
-        Case {
-            value: value.to_owned(),
-            format: CaseFormat::Selector,
-            ..Case::default()
-        }
-    }
-
-    fn path(path: &str, format: CaseFormat) -> Case {
-        Case {
-            path: path.to_owned(),
-            format,
-            ..Case::default()
-        }
-    }
-
-    /// A plan with these cases, made from `requested`.
-    fn plan(cases: Vec<Case>, requested: &[&str]) -> Plan {
-        let task = Task {
-            tests: cases,
-            ..Task::default()
-        };
-        Plan {
-            tasks: [("0".to_owned(), task)].into(),
-            population: Some(Population {
-                digest: population_digest(requested.iter().copied()),
-                count: requested.len() as u64,
-                ..Population::default()
-            }),
-            ..Plan::default()
-        }
-    }
-
-    fn named(only_here: &[&str], only_planned: &[&str]) -> Difference {
-        Difference::Named {
-            only_here: owned(only_here),
-            only_planned: owned(only_planned),
-        }
-    }
-
-    #[rstest]
-    #[case::equal(&["./a", "b"], None)]
-    #[case::more(&["a", "b", "d", "c"], Some(named(&["c", "d"], &[])))]
-    #[case::fewer(&["b"], Some(named(&[], &["a"])))]
-    #[case::other(&["b", "c"], Some(named(&["c"], &["a"])))]
-    fn names_what_differs(#[case] own: &[&str], #[case] expected: Option<Difference>) {
-        let selectors = plan(vec![selector("b"), selector("a")], &["a", "b"]);
-        for holds_all in [true, false] {
-            assert_eq!(compare(&owned(own), &selectors, "", holds_all), expected);
-        }
-        let files = vec![
-            path("web/a", CaseFormat::File),
-            path("web/b", CaseFormat::File),
-        ];
-        let files = plan(files, &["a", "b"]);
-        assert_eq!(compare(&owned(own), &files, "web", true), expected);
-    }
-
-    #[test]
-    fn a_server_that_sends_no_digest_is_not_compared() {
-        let mut plan = plan(vec![selector("a")], &["a"]);
-        plan.population = None;
-        assert_eq!(compare(&owned(&["b"]), &plan, "", true), None);
-    }
-
-    #[test]
-    fn a_selection_hides_the_names() {
-        let plan = plan(vec![selector("a")], &["a", "b"]);
-        let difference = compare(&owned(&["a", "b", "c"]), &plan, "", false);
-        assert_eq!(difference, Some(Difference::Unnamed { planned: 2 }));
-        let reported = reported(&owned(&["a", "b", "c"]), difference);
-        assert_eq!((reported.count, reported.only_here_count), (3, 1));
-        assert!(reported.only_here.is_empty());
-    }
-
-    #[test]
-    fn examples_and_skipped_tests_count_as_their_files() {
-        let mut plan = plan(
-            vec![
-                selector("spec/a_spec.rb"),
-                path("./spec/b_spec.rb[1:2]", CaseFormat::Example),
-                path("tests/test_c.py::T::test_x[a/b]", CaseFormat::Example),
-            ],
-            &["spec/a_spec.rb", "something else"],
-        );
-        plan.skipped_tests = vec![TestIdentity {
-            path: "spec/d_spec.rb:7".to_owned(),
-            ..TestIdentity::default()
-        }];
-        let own = [
-            "spec/a_spec.rb",
-            "spec/b_spec.rb",
-            "backend/tests/test_c.py",
-            "spec/d_spec.rb",
-        ];
-        assert_eq!(compare(&owned(&own), &plan, "", true), None);
-        assert_eq!(
-            compare(&owned(&own[1..]), &plan, "", true),
-            Some(named(&[], &["spec/a_spec.rb"]))
-        );
-        assert_eq!(
-            compare(&owned(&[&own[..], &["e"]].concat()), &plan, "", true),
-            Some(named(&["e"], &[]))
-        );
-    }
-
-    #[test]
-    fn a_message_names_at_most_twenty_targets() {
-        let many: Vec<String> = (0..23).map(|number| format!("t{number:02}")).collect();
-        let difference = Difference::Named {
-            only_here: many,
-            only_planned: owned(&["gone"]),
-        };
-        let text = difference.describe("test file", 23);
-        assert!(text.contains("t00, t01"), "{text}");
-        assert!(
-            text.contains("t19 and 3 more\nOnly in the plan, not on this node: gone"),
-            "{text}"
-        );
-        assert!(!text.contains("t20"), "{text}");
-    }
-}
+mod tests;

@@ -35,6 +35,7 @@ fn outcome(tests: Vec<TestRecord>) -> RunOutcome {
         targets_without_results: Vec::new(),
         incomplete: Vec::new(),
         ambiguous_mutes: Vec::new(),
+        deselected: Vec::new(),
         targets: Vec::new(),
         has_focus: false,
         retries: 0,

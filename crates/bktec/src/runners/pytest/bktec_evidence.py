@@ -40,15 +40,17 @@ def first_line(text):
 
 
 class LeftOut:
-    """The files with tests that were deselected, and those skipped as a whole."""
+    """The tests that were deselected, their files, and files skipped as a whole."""
 
     def __init__(self):
         self.deselected = set()
+        self.deselected_files = set()
         self.skipped = set()
 
     def pytest_deselected(self, items):
         for item in items:
-            self.deselected.add(file_of(item.nodeid))
+            self.deselected.add(item.nodeid)
+            self.deselected_files.add(file_of(item.nodeid))
 
     def pytest_collectreport(self, report):
         if report.skipped:
@@ -64,7 +66,13 @@ class Worker(LeftOut):
     def pytest_sessionfinish(self):
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
-            output[WORKER_KEY] = [sorted(self.deselected), sorted(self.skipped)]
+            # All workers collect the same tests, so one of them names them.
+            names = self.config.workerinput.get("workerid") == "gw0"
+            output[WORKER_KEY] = [
+                sorted(self.deselected) if names else [],
+                sorted(self.deselected_files),
+                sorted(self.skipped),
+            ]
 
 
 class StatusWatch:
@@ -121,8 +129,9 @@ class Controller(LeftOut):
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node, error):
         output = getattr(node, "workeroutput", None) or {}
-        deselected, skipped = output.get(WORKER_KEY) or ((), ())
+        deselected, files, skipped = output.get(WORKER_KEY) or ((), (), ())
         self.deselected.update(deselected)
+        self.deselected_files.update(files)
         self.skipped.update(skipped)
 
     def pytest_collectreport(self, report):
@@ -196,5 +205,6 @@ class Controller(LeftOut):
             "exit_status": int(session.exitstatus),
             # Without the files that have other tests.
             "skipped_files": sorted(self.skipped - files),
-            "deselected_files": sorted(self.deselected - files),
+            "deselected_files": sorted(self.deselected_files - files),
+            "deselected": sorted(self.deselected),
         }

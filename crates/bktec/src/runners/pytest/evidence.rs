@@ -31,6 +31,8 @@ pub(super) struct Evidence {
     exit_status: i32,
     skipped_files: Vec<String>,
     deselected_files: Vec<String>,
+    /// Node IDs.
+    deselected: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -147,6 +149,13 @@ impl Evidence {
         parsed
             .deselected
             .extend(deselected.map(|file| known.relative(file)));
+        let tests = self.deselected.iter().map(|node_id| {
+            let path = known.relative(node_id);
+            let file = file_of(&path);
+            let name = path[file.len()..].trim_start_matches("::");
+            TestKey::new(file, name, path.as_str())
+        });
+        parsed.deselected_tests.extend(tests);
     }
 }
 
@@ -251,7 +260,8 @@ mod tests {
 
     #[test]
     fn files_without_tests_to_run_are_named() {
-        let fields = r#""skipped_files":["root/test_a.py"],"deselected_files":["test_c.py"]"#;
+        let fields = r#""skipped_files":["root/test_a.py"],"deselected_files":["test_c.py"],
+            "deselected":["root/test_a.py::T::t[x::y]"]"#;
         let evidence = Evidence::parse(ended(fields).as_bytes()).unwrap();
         let known = KnownFiles::new(["test_a.py"]);
         let mut parsed = ParsedResults::default();
@@ -261,7 +271,10 @@ mod tests {
             assert_eq!(parsed.tests[0].key.path, "test_a.py");
             assert_eq!(parsed.tests[0].outcome, Outcome::Skipped);
             assert_eq!(parsed.deselected, ["test_c.py"]);
+            let key = TestKey::new("test_a.py", "T::t[x::y]", "test_a.py::T::t[x::y]");
+            assert_eq!(parsed.deselected_tests, [key]);
             parsed.deselected.clear();
+            parsed.deselected_tests.clear();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod exit_code;
+mod names;
 mod node_reports;
 mod output;
 mod plan;
@@ -24,6 +25,9 @@ const PLAN: &str = r#"{"identifier":"build-1/step-1","parallelism":2,"experiment
                 "estimated_duration":4000,"timing_sample_size":2}]}},
     "muted_tests":[],"skipped_tests":null,"known_timings_ratio":0.66,
     "timing_metadata":{"selector":{"median_duration":1000,"default_duration":1000}}}"#;
+
+/// The digest of the three test files of [`Bktec::configured`].
+const DIGEST: &str = "216f043449a22868716172038e6afb7cf0b7c66b6afa90b2f3dff075a2229f26";
 
 /// Writes a Jest report with a passed test and exits with 0.
 const PASSING: &str = concat!(

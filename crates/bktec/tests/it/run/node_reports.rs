@@ -6,12 +6,10 @@ use flate2::read::GzDecoder;
 use rstest::rstest;
 use serde_json::Value;
 
-use super::{PASSING, PLAN, with_plan};
+use super::{DIGEST, PASSING, PLAN, with_plan};
 use crate::bktec::Bktec;
 use crate::server::{Reply, Request, Server, unused_address};
 
-/// The digest of the three test files of [`Bktec::configured`].
-const DIGEST: &str = "216f043449a22868716172038e6afb7cf0b7c66b6afa90b2f3dff075a2229f26";
 /// Long enough for the first report, which short runs do not send.
 const SLOW: &str = "sh -c 'sleep 0.5; exit 0' {{testExamples}} {{resultPath}}";
 

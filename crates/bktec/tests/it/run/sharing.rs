@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::node_reports::report_in;
-use super::{PLAN, creating_plan, with_plan};
+use super::{DIGEST, PLAN, creating_plan, with_plan};
 use crate::bktec::{Bktec, Ended};
 use crate::server::{Reply, Server, unused_address};
 
@@ -135,6 +135,49 @@ fn a_plan_file_replaces_the_plan_request() {
     assert_eq!(server.lines(), "POST /test_plan_metadata");
 }
 
+#[test]
+fn a_plan_file_says_what_the_planner_lacked_even_if_the_server_does_not() {
+    let server = creating_plan(PLAN);
+    let (_, bktec) = Bktec::against(&["plan", "--plan-out", "plan.json"], &server).run_and_keep();
+    let arguments = ["run", "--plan-file", "plan.json", "--report-dir", "r"];
+    let (ended, bktec) = Bktec::configured(&arguments, &unused_address())
+        .file("plan.json", &bktec.read("plan.json"))
+        .env("BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN", "*.test.js")
+        .file("d.test.js", "")
+        .run_and_keep();
+    assert!(
+        ended.stderr.contains("Not in the plan: d.test.js"),
+        "{ended}"
+    );
+    let report = report_in(&bktec, "r");
+    assert_eq!(report["population"]["only_here"], json!(["d.test.js"]));
+    assert_eq!(report["plan_digest"], DIGEST);
+}
+
+#[test]
+fn with_tag_filters_nothing_is_compared() {
+    let plan = r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
+        "0":{"node_number":0,"tests":[
+            {"path":"test_a.py::test_x","identifier":"test_a.py::test_x","format":"example"}]},
+        "1":{"node_number":1,"tests":[]}},"population":{"digest":"aa","count":1}}"#;
+    let runner = "sh -c 'exit 1' {{testExamples}} {{resultPath}}";
+    let (ended, bktec) = Bktec::against(&["run", "--report-dir", "r"], &with_plan(plan))
+        .env("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "pytest")
+        .env("BUILDKITE_TEST_ENGINE_TAG_FILTERS", "team:x")
+        .env("BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN", "test_*.py")
+        .env("BUILDKITE_TEST_ENGINE_TEST_CMD", runner)
+        .env("BUILDKITE_TEST_ENGINE_RESULT_PATH", "result.xml")
+        .program("python", "echo 1.3.0")
+        .program("python3", "echo 1.3.0")
+        .file("test_a.py", "")
+        .file("test_b.py", "")
+        .run_and_keep();
+    assert!(!ended.stderr.contains("differs from the plan"), "{ended}");
+    let report = report_in(&bktec, "r");
+    assert_eq!(report["population"], json!({"digest": "", "count": 2}));
+    assert_eq!(report["plan_digest"], "aa");
+}
+
 #[rstest]
 #[case::missing(&[], None)]
 #[case::empty(&[], Some(""))]
@@ -181,10 +224,7 @@ fn a_plan_file_of_another_build_is_a_warning() {
 
 /// A plan made from `a`, `b` and `c`, for a node that also has `d` and `e`.
 fn unplanned(options: &[&str]) -> (Ended, Bktec) {
-    let population = r#"{"population":{"digest":"DIGEST","count":3},"#.replace(
-        "DIGEST",
-        "216f043449a22868716172038e6afb7cf0b7c66b6afa90b2f3dff075a2229f26",
-    );
+    let population = r#"{"population":{"digest":"DIGEST","count":3},"#.replace("DIGEST", DIGEST);
     let server = with_plan(&PLAN.replacen('{', &population, 1));
     let arguments = [&["run"], options].concat();
     Bktec::against(&arguments, &server)

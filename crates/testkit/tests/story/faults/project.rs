@@ -1,4 +1,4 @@
-//! A generated project whose tests pass, and that can injure the client which runs it.
+//! A generated project whose tests pass, and that can kill the client which runs it.
 //!
 //! Each test appends its ID to the file of the variable `RAN`. Variables make the tests kill the
 //! client or cut off its server at a known moment.

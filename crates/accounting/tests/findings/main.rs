@@ -2,104 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod lists;
+mod parts;
+mod support;
+
 use std::collections::BTreeSet;
 
-use test_engine_accounting::{
-    Accounting, Accountings, Finding, GroupAccounting, Input, VanishedTest, Verdict, account,
-    population_digest,
-};
-use test_engine_wire::{
-    Case, CaseFormat, ExcuseReason, ExcusedTest, NodeReport, NodeState, Plan, PlanSource,
-    Population, TargetOutcome, TargetReport, Task,
-};
+use test_engine_accounting::{Accountings, Finding, VanishedTest, Verdict};
+use test_engine_wire::{ExcuseReason, ExcusedTest, NodeReport, TargetOutcome, TargetReport};
 
-fn selector(value: &str, expected_tests: Option<u64>) -> Case {
-    Case {
-        value: value.to_owned(),
-        format: CaseFormat::Selector,
-        expected_tests,
-        ..Case::default()
-    }
-}
-
-/// One node per list of cases.
-fn plan(shares: &[Vec<Case>], requested: &[&str]) -> Plan {
-    let tasks = shares.iter().zip(0_i64..).map(|(tests, node_number)| {
-        let tests = tests.clone();
-        (node_number.to_string(), Task { node_number, tests })
-    });
-    Plan {
-        tasks: tasks.collect(),
-        population: Some(population(requested)),
-        ..Plan::default()
-    }
-}
-
-fn population(values: &[&str]) -> Population {
-    Population {
-        digest: population_digest(values.iter().copied()),
-        count: values.len() as u64,
-        ..Population::default()
-    }
-}
-
-fn ran(value: &str, tests: u64) -> TargetReport {
-    TargetReport {
-        value: value.to_owned(),
-        planned: true,
-        tests,
-        outcome: if tests == 0 {
-            TargetOutcome::NoResults
-        } else {
-            TargetOutcome::Complete
-        },
-        ..TargetReport::default()
-    }
-}
-
-fn report(node: u32, targets: Vec<TargetReport>, discovered: &[&str]) -> NodeReport {
-    NodeReport {
-        node,
-        parallelism: 2,
-        job_id: format!("job-{node}"),
-        state: NodeState::Finished,
-        targets,
-        population: population(discovered),
-        ..NodeReport::default()
-    }
-}
-
-struct Known<'a> {
-    plan: Option<&'a Plan>,
-    reports: &'a [NodeReport],
-    vanished: &'a [VanishedTest],
-    unchanged: &'a [&'a str],
-}
-
-fn judge(known: &Known<'_>) -> Accounting {
-    account(&Input {
-        identifier: "b/s",
-        plan: known.plan,
-        reports: known.reports,
-        targets_with_history: &BTreeSet::new(),
-        vanished: known.vanished,
-        unchanged_targets: &known.unchanged.iter().map(|&one| one.to_owned()).collect(),
-    })
-}
-
-fn only_group(accounting: Accounting) -> GroupAccounting {
-    let [group] = <[GroupAccounting; 1]>::try_from(accounting.groups).unwrap();
-    group
-}
-
-fn group(plan: Option<&Plan>, reports: &[NodeReport]) -> GroupAccounting {
-    only_group(judge(&Known {
-        plan,
-        reports,
-        vanished: &[],
-        unchanged: &[],
-    }))
-}
+use self::support::{Known, group, judge, only_group, plan, ran, report, selector};
 
 #[test]
 fn a_target_with_expected_tests_must_have_results() {
@@ -144,6 +56,77 @@ fn a_target_with_expected_tests_must_have_results() {
             fails: false
         }]
     );
+}
+
+#[test]
+fn a_target_that_ran_without_being_planned_is_not_proven() {
+    let unplanned = |value: &str| TargetReport {
+        planned: false,
+        outcome: TargetOutcome::RanUnplanned,
+        ..ran(value, 1)
+    };
+    // The runner took `cart.test.ts` for a pattern and stopped after one of ten tests of `.tsx`.
+    let first = report(
+        0,
+        vec![
+            ran("cart.test.ts", 2),
+            unplanned("cart.test.tsx"),
+            unplanned("else.ts"),
+        ],
+        &["cart.test.ts", "cart.test.tsx"],
+    );
+    let plan = plan(
+        &[
+            vec![selector("cart.test.ts", None)],
+            vec![selector("cart.test.tsx", Some(10))],
+        ],
+        &["cart.test.ts", "cart.test.tsx"],
+    );
+    let lost = group(Some(&plan), std::slice::from_ref(&first));
+    assert_eq!(
+        lost.failures,
+        [Finding::TargetNotRun {
+            target: "cart.test.tsx".to_owned(),
+            nodes: vec![1]
+        }]
+    );
+    let second = report(
+        1,
+        vec![ran("cart.test.tsx", 10)],
+        &["cart.test.ts", "cart.test.tsx"],
+    );
+    let complete = group(Some(&plan), &[first, second]);
+    assert_eq!((complete.verdict, complete.tests), (Verdict::Complete, 12));
+    assert_eq!(
+        complete.warnings,
+        [Finding::TargetRanTwice {
+            target: "cart.test.tsx".to_owned(),
+            nodes: vec![1, 0]
+        }]
+    );
+    assert_eq!((complete.nodes[0].planned, complete.nodes[0].ran), (1, 1));
+}
+
+#[test]
+fn results_that_name_no_targets_prove_them_all_the_same() {
+    let unnamed = |value: &str| TargetReport {
+        tests: 0,
+        ..ran(value, 1)
+    };
+    let reports = [
+        report(0, vec![unnamed("a")], &["a", "b"]),
+        report(1, vec![unnamed("b")], &["a", "b"]),
+    ];
+    let complete = group(None, &reports);
+    assert_eq!(
+        (complete.verdict, complete.failures),
+        (Verdict::Complete, vec![])
+    );
+    let nothing = [
+        report(0, vec![ran("a", 0)], &["a", "b"]),
+        report(1, vec![ran("b", 0)], &["a", "b"]),
+    ];
+    assert_eq!(group(None, &nothing).failures, [Finding::NoTestRan]);
 }
 
 #[test]
@@ -195,81 +178,6 @@ fn vanished_tests_fail_if_most_are_gone_from_an_unchanged_file_or_on_request() {
     assert_eq!(strict.verdict, Verdict::Incomplete);
     let strict = only_group(strict);
     assert_eq!((strict.failures.len(), strict.warnings.len()), (2, 0));
-}
-
-#[test]
-fn a_plan_without_shares_says_nothing_about_a_silent_node() {
-    let plan = Plan {
-        parallelism: 2,
-        ..Plan::default()
-    };
-    let reports = [report(0, vec![ran("a", 1)], &["a", "b"])];
-    let group = group(Some(&plan), &reports);
-    assert!(group.failures.contains(&Finding::NodeSilent {
-        node: 1,
-        is_share_known: false
-    }));
-}
-
-#[test]
-fn targets_that_were_not_selected_are_counted() {
-    let plan = plan(&[vec![selector("a", None)], vec![]], &["a", "b", "c"]);
-    let reports = [
-        report(0, vec![ran("a", 1)], &["a", "b", "c"]),
-        report(1, vec![], &["a", "b", "c"]),
-    ];
-    let group = group(Some(&plan), &reports);
-    assert_eq!(group.verdict, Verdict::Complete);
-    assert_eq!(group.warnings, [Finding::TargetsNotPlanned { count: 2 }]);
-}
-
-/// As retried jobs and nodes with a plan file do, if discovery would start the runner.
-#[test]
-fn nodes_that_discover_nothing_leave_the_build_complete() {
-    let planned = plan(
-        &[vec![selector("a", None)], vec![selector("b", None)]],
-        &["a", "b"],
-    );
-    let without_population = Plan {
-        population: None,
-        ..planned.clone()
-    };
-    let mut reports = [
-        report(0, vec![ran("a", 1)], &["a", "b"]),
-        report(1, vec![ran("b", 1)], &["a", "b"]),
-    ];
-    reports[1].population = Population::default();
-    for plan in [Some(&planned), Some(&without_population), None] {
-        let group = group(plan, &reports);
-        assert_eq!(
-            (group.verdict, &group.failures[..]),
-            (Verdict::Complete, &[][..])
-        );
-    }
-    // A node that split the tests itself must have discovered them.
-    reports[1].plan_source = PlanSource::Fallback;
-    let group = group(Some(&without_population), &reports);
-    assert_eq!(group.failures.len(), 1, "{:?}", group.failures);
-}
-
-#[test]
-fn without_a_plan_a_target_of_one_node_does_not_hide_that_the_others_are_covered() {
-    let judge = |own_target: TargetReport| {
-        let mut second = report(1, vec![ran("b", 1), own_target], &["a", "b", "own"]);
-        second.population.only_here = vec!["own".to_owned()];
-        second.population.only_here_count = 1;
-        let reports = [report(0, vec![ran("a", 1)], &["a", "b"]), second];
-        group(None, &reports).failures
-    };
-    assert_eq!(judge(ran("own", 1)), []);
-    let not_run = TargetReport {
-        value: "own".to_owned(),
-        ..TargetReport::default()
-    };
-    assert!(
-        matches!(judge(not_run)[..], [Finding::TargetNotRun { .. }]),
-        "no node ran it"
-    );
 }
 
 #[test]
