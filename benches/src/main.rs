@@ -4,6 +4,7 @@
 //! running programs (`programs`), starting a server (`server`) and HTTP (`http`). Figures from
 //! different machines or days are not comparable; ratios are, roughly.
 
+mod accounting;
 mod backfill;
 mod binary;
 mod discovery;
@@ -67,7 +68,7 @@ enum Subcommand {
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
 /// All benchmarks by name, in the order they run.
-const MEASURES: [(&str, Measure); 12] = [
+const MEASURES: [(&str, Measure); 13] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
     ("binary", binary::measure),
@@ -77,6 +78,7 @@ const MEASURES: [(&str, Measure); 12] = [
     ("memory", memory::measure),
     ("plan-100k", plan::measure),
     ("verify", verify::measure),
+    ("accounting", accounting::measure),
     ("ingest", ingest::measure),
     ("discovery", discovery::measure),
     ("backfill", backfill::measure),

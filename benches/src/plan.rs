@@ -37,21 +37,9 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let path = format!("{}/test_plan", Server::suite_path());
     let mut connection = Connection::open(&server.host)?;
 
-    let selectors: Vec<String> = (0..SELECTORS)
-        .map(|number| format!(r#"{{"value":"{}"}}"#, results::path(number)))
-        .collect();
-    let selectors = selectors.join(",");
     let mut created = Vec::new();
     for number in 0..PLANS {
-        let body = format!(
-            concat!(
-                r#"{{"runner":"rspec","identifier":"plan-{number}","parallelism":{nodes},"#,
-                r#""branch":"main","tests":{{"selectors":[{selectors}]}}}}"#
-            ),
-            number = number,
-            nodes = NODES,
-            selectors = selectors
-        );
+        let body = request(&format!("plan-{number}"), SELECTORS, NODES);
         let (time, response) = timed(|| connection.send("POST", &path, &post, body.as_bytes()));
         let response = response?.expect(200)?;
         if number == 0 {
@@ -101,6 +89,22 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         Figure::of("plan-100k GET gzip, p50", milliseconds(median(read))).must_goal(10.0, 2.0),
         Figure::of("plan-100k GET gzip", per_second(rate)).must_goal(500.0, 2_000.0),
     ])
+}
+
+/// A plan request for the first files.
+pub(crate) fn request(identifier: &str, selectors: usize, nodes: usize) -> String {
+    let selectors: Vec<String> = (0..selectors)
+        .map(|number| format!(r#"{{"value":"{}"}}"#, results::path(number)))
+        .collect();
+    format!(
+        concat!(
+            r#"{{"runner":"rspec","identifier":"{identifier}","parallelism":{nodes},"#,
+            r#""branch":"main","tests":{{"selectors":[{selectors}]}}}}"#
+        ),
+        identifier = identifier,
+        nodes = nodes,
+        selectors = selectors.join(",")
+    )
 }
 
 /// Checks that the plan contains all tests and uses their history.

@@ -115,10 +115,19 @@ impl Server {
 
     /// Its resident memory, in bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The maximum of its resident memory so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> anyhow::Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> anyhow::Result<u64> {
         let status = fs_err::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let kilobytes = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(field))
             .and_then(|rest| rest.split_whitespace().next())
             .context("read the memory use of the server: it has exited")?;
         Ok(kilobytes.parse::<u64>()? * 1024)
@@ -135,10 +144,15 @@ impl Server {
         for run in 0..runs {
             for first in (0..tests).step_by(UPLOAD) {
                 let data = results::upload_data(run, first, UPLOAD.min(tests - first), files);
-                self.upload(&mut connection, &upload(&format!("history-{run}"), &data))?;
+                self.upload(&mut connection, &upload(&Self::run_key(run), &data))?;
             }
         }
         Ok(())
+    }
+
+    /// The key of a run of [`Self::upload_history`].
+    pub(crate) fn run_key(run: usize) -> String {
+        format!("history-{run}")
     }
 
     /// Sends an upload and waits until the server has acknowledged it.

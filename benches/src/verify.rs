@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use test_engine_accounting::population_digest;
+use test_engine_accounting::population;
 use test_engine_wire::{
     Case, CaseFormat, NodeReport, NodeState, Plan, Population, TargetOutcome, TargetReport, Task,
 };
@@ -14,11 +14,13 @@ use crate::programs::{Programs, command, run_time};
 use crate::results;
 use crate::timing::median;
 
-const NODES: u32 = 200;
+pub(crate) const NODES: u32 = 200;
 
-const TARGETS: usize = 100_000;
+pub(crate) const TARGETS: usize = 100_000;
 
 const RUNS: usize = 5;
+
+const IDENTIFIER: &str = "build/step";
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let bktec = programs.path("bktec")?;
@@ -41,19 +43,8 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
 }
 
 fn write_build(directory: &Path) -> anyhow::Result<()> {
-    let targets: Vec<String> = (0..TARGETS).map(results::path).collect();
-    let population = Population {
-        digest: population_digest(targets.iter().map(String::as_str)),
-        count: targets.len() as u64,
-        ..Population::default()
-    };
-    let all = || targets.iter().map(String::as_str);
-    let shares = || {
-        let nodes = (0..NODES).zip(0_usize..);
-        nodes.map(|(node, skip)| (node, all().skip(skip).step_by(NODES as usize)))
-    };
     let plan = Plan {
-        identifier: "build/step".to_owned(),
+        identifier: IDENTIFIER.to_owned(),
         parallelism: i64::from(NODES),
         tasks: shares()
             .map(|(node, share)| {
@@ -64,32 +55,48 @@ fn write_build(directory: &Path) -> anyhow::Result<()> {
                 (node.to_string(), task)
             })
             .collect(),
-        population: Some(population.clone()),
+        population: Some(everything()),
         ..Plan::default()
     };
     fs_err::write(directory.join("plan.json"), serde_json::to_vec(&plan)?)?;
     fs_err::create_dir(directory.join("reports"))?;
-    for (node, share) in shares() {
-        let report = NodeReport {
-            identifier: plan.identifier.clone(),
-            node,
-            parallelism: NODES,
-            job_id: format!("job-{node}"),
-            state: NodeState::Finished,
-            population: population.clone(),
-            targets: share.map(ran).collect(),
-            exit_code: Some(0),
-            ..NodeReport::default()
-        };
-        let path = directory.join(format!("reports/bktec-node-{node}-0.json"));
+    for report in node_reports() {
+        let path = directory.join(format!("reports/bktec-node-{}-0.json", report.node));
         fs_err::write(path, serde_json::to_vec(&report)?)?;
     }
     Ok(())
 }
 
-fn case(target: &str) -> Case {
+/// The reports of all nodes of a build in which every target ran.
+pub(crate) fn node_reports() -> impl Iterator<Item = NodeReport> {
+    let population = everything();
+    shares().map(move |(node, share)| NodeReport {
+        identifier: IDENTIFIER.to_owned(),
+        node,
+        parallelism: NODES,
+        job_id: format!("job-{node}"),
+        state: NodeState::Finished,
+        population: population.clone(),
+        targets: share.map(ran).collect(),
+        exit_code: Some(0),
+        ..NodeReport::default()
+    })
+}
+
+fn everything() -> Population {
+    let targets: Vec<String> = (0..TARGETS).map(results::path).collect();
+    population(targets.iter().map(String::as_str))
+}
+
+/// The targets of each node.
+fn shares() -> impl Iterator<Item = (u32, impl Iterator<Item = String>)> {
+    let share = |first| (first..TARGETS).step_by(NODES as usize).map(results::path);
+    (0..NODES).zip((0..).map(share))
+}
+
+fn case(target: String) -> Case {
     Case {
-        value: target.to_owned(),
+        value: target,
         format: CaseFormat::Selector,
         estimated_duration: Some(1_000),
         timing_sample_size: Some(10),
@@ -98,9 +105,9 @@ fn case(target: &str) -> Case {
     }
 }
 
-fn ran(target: &str) -> TargetReport {
+fn ran(target: String) -> TargetReport {
     TargetReport {
-        value: target.to_owned(),
+        value: target,
         planned: true,
         tests: 12,
         expected_tests: Some(12),

@@ -20,13 +20,12 @@ impl Defaults {
     /// From the known estimates of one kind: files, examples or selectors.
     pub fn from_known(known: impl IntoIterator<Item = Micros>) -> Self {
         let mut known: Vec<u64> = known.into_iter().map(Micros::get).collect();
-        known.sort_unstable();
-        let middle = known.len() / 2;
-        let median = match known.len() {
-            0 => None,
-            count if count % 2 == 1 => Some(known[middle]),
-            _ => Some(known[middle - 1].midpoint(known[middle])),
-        };
+        let (middle, is_even) = (known.len() / 2, known.len().is_multiple_of(2));
+        let median = (!known.is_empty()).then(|| {
+            let (below, &mut upper, _) = known.select_nth_unstable(middle);
+            let lower = below.iter().max().filter(|_| is_even);
+            lower.map_or(upper, |lower| lower.midpoint(upper))
+        });
         Self {
             median: median.map(Micros::new),
             fallback: UNKNOWN_DURATION,

@@ -8,11 +8,14 @@
 //! Selectors that are not paths, such as Go packages, go through the same rules on both sides, so
 //! equal selectors stay equal.
 
-/// Removes `.` parts, repeated slashes and resolvable `..` parts.
-pub(crate) fn canonical(path: &str) -> String {
+use std::borrow::Cow;
+
+/// Removes `.` parts, repeated slashes and resolvable `..` parts. Borrows if there are none, since
+/// most paths are canonical, and a large plan has a hundred thousand of them.
+pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
     let path = path.trim();
     if is_canonical(path) {
-        return path.to_owned();
+        return Cow::Borrowed(path);
     }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -25,26 +28,28 @@ pub(crate) fn canonical(path: &str) -> String {
         }
     }
     let joined = parts.join("/");
-    if path.starts_with('/') {
+    Cow::Owned(if path.starts_with('/') {
         format!("/{joined}")
     } else {
         joined
-    }
+    })
 }
 
-/// A shortcut: most paths are canonical, and a large plan has a hundred thousand of them.
 fn is_canonical(path: &str) -> bool {
     !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 /// The path relative to the repository of a path relative to the project.
 pub(crate) fn with_prefix(prefix: &str, path: &str) -> String {
-    let prefix = canonical(prefix);
-    let path = canonical(path);
+    joined(&canonical(prefix), canonical(path)).into_owned()
+}
+
+/// [`with_prefix`] for a prefix and a path that are canonical.
+fn joined<'p>(prefix: &str, path: Cow<'p, str>) -> Cow<'p, str> {
     if prefix.is_empty() || path.starts_with('/') {
         path
     } else {
-        canonical(&format!("{prefix}/{path}"))
+        Cow::Owned(canonical(&format!("{prefix}/{path}")).into_owned())
     }
 }
 
@@ -53,13 +58,10 @@ pub(crate) fn with_prefix_once(prefix: &str, path: &str) -> String {
     let prefix = canonical(prefix);
     let path = canonical(path);
     let has_it = path
-        .strip_prefix(prefix.as_str())
+        .strip_prefix(&*prefix)
         .is_some_and(|rest| rest.starts_with('/'));
-    if has_it {
-        path
-    } else {
-        with_prefix(&prefix, &path)
-    }
+    let whole = if has_it { path } else { joined(&prefix, path) };
+    whole.into_owned()
 }
 
 /// Makes an absolute path below `cwd` relative. Leaves any other path as it is, except that Windows
@@ -87,16 +89,26 @@ fn is_windows_path(path: &str) -> bool {
     matches!(path.as_bytes(), [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic())
 }
 
-/// The names under which a selector may be stored, the most likely first.
-///
-/// Not every collector knows the location prefix; its selectors are stored without it.
-pub(crate) fn candidates(prefix: &str, value: &str) -> [Option<String>; 2] {
-    let whole = with_prefix(prefix, value);
-    let bare = canonical(value);
-    if whole == bare {
-        [Some(bare), None]
-    } else {
-        [Some(whole), Some(bare)]
+/// The names under which the selectors of a project may be stored.
+pub(crate) struct StoredNames<'p> {
+    prefix: Cow<'p, str>,
+}
+
+impl<'p> StoredNames<'p> {
+    /// For selectors without this location prefix.
+    pub(crate) fn new(location_prefix: &'p str) -> Self {
+        Self {
+            prefix: canonical(location_prefix),
+        }
+    }
+
+    /// One or two names, the most likely first: not every collector knows the location prefix, and
+    /// the selectors of the others are stored without it.
+    pub(crate) fn of<'v>(&self, value: &'v str) -> impl Iterator<Item = Cow<'v, str>> + use<'v> {
+        let bare = canonical(value);
+        let whole = joined(&self.prefix, bare.clone());
+        let bare = (bare != whole).then_some(bare);
+        std::iter::once(whole).chain(bare)
     }
 }
 
@@ -111,7 +123,9 @@ pub(crate) fn suffixes(canonical: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{candidates, canonical, relative_to, suffixes, with_prefix, with_prefix_once};
+    use std::borrow::Cow;
+
+    use super::{StoredNames, canonical, relative_to, suffixes, with_prefix, with_prefix_once};
 
     #[test]
     fn different_spellings_have_one_canonical_name() {
@@ -171,13 +185,28 @@ mod tests {
     }
 
     #[test]
-    fn candidates_include_the_uploaded_selector() {
+    fn stored_names_include_the_uploaded_selector() {
+        let names = |prefix, value| -> Vec<String> {
+            let names = StoredNames::new(prefix).of(value);
+            names.map(Cow::into_owned).collect()
+        };
         // What the client uploads for a project in a subdirectory, and what it requests.
         let stored = with_prefix("apps/web", &relative_to("/b", "/b/src/a.test.js"));
-        assert_eq!(candidates("apps/web", "src/a.test.js")[0], Some(stored));
+        assert_eq!(
+            names("apps/web", "src/a.test.js"),
+            [&stored, "src/a.test.js"]
+        );
         // A collector that does not know the prefix.
         let stored = canonical("./tests/test_a.py");
-        assert_eq!(candidates("apps/api", "tests/test_a.py")[1], Some(stored));
+        assert_eq!(names("apps/api", "tests/test_a.py")[1], stored);
+        for (prefix, value, only) in [
+            ("", "./tests/test_a.py", "tests/test_a.py"),
+            ("./", "tests/test_a.py", "tests/test_a.py"),
+            ("apps/api", "/abs/test_a.py", "/abs/test_a.py"),
+        ] {
+            assert_eq!(names(prefix, value), [only], "{prefix} {value}");
+        }
+        assert_eq!(names("apps/api", "../test_b.py")[0], "apps/test_b.py");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
@@ -20,6 +21,10 @@ use crate::config::Limits;
 
 /// Larger bodies, in bytes, are decoded outside the threads that serve connections.
 const MAX_INLINE_DECODE: usize = 128 * 1024;
+
+/// Bytes allocated in advance for a body that announces its length. A larger one is copied as it
+/// grows.
+const MAX_RESERVED: usize = 16 * 1024 * 1024;
 
 /// Limits of a body.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +71,10 @@ pub(crate) async fn read(
 }
 
 async fn collect(mut body: Body, limit: usize, silence: Duration) -> Result<Bytes, ApiError> {
-    let mut first: Option<Bytes> = None;
-    let mut rest: Vec<u8> = Vec::new();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    // Small bodies have a single frame, which is not copied.
+    let mut only = Bytes::new();
+    let mut whole: Vec<u8> = Vec::new();
     loop {
         let frame = tokio::time::timeout(silence, body.frame())
             .await
@@ -78,24 +85,20 @@ async fn collect(mut body: Body, limit: usize, silence: Duration) -> Result<Byte
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        let so_far = first.as_ref().map_or(0, Bytes::len) + rest.len();
-        if so_far + data.len() > limit {
+        if only.len() + whole.len() + data.len() > limit {
             return Err(ApiError::too_large(limit));
         }
-        if first.is_none() {
-            first = Some(data);
-        } else {
-            rest.extend_from_slice(&data);
+        if only.is_empty() && whole.is_empty() {
+            only = data;
+            continue;
         }
+        if whole.is_empty() {
+            whole.reserve(announced.min(limit).min(MAX_RESERVED));
+            whole.extend_from_slice(&std::mem::take(&mut only));
+        }
+        whole.extend_from_slice(&data);
     }
-    let first = first.unwrap_or_default();
-    if rest.is_empty() {
-        return Ok(first);
-    }
-    let mut whole = Vec::with_capacity(first.len() + rest.len());
-    whole.extend_from_slice(&first);
-    whole.append(&mut rest);
-    Ok(whole.into())
+    Ok(if whole.is_empty() { only } else { whole.into() })
 }
 
 fn too_slow() -> ApiError {
@@ -198,7 +201,11 @@ where
     run_blocking(bytes.len(), move || decode(&bytes)).await
 }
 
+/// Decodes invalid JSON a second time to name the field: to track it takes as long as decoding.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if let Ok(decoded) = serde_json::from_slice(bytes) {
+        return Ok(decoded);
+    }
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let decoded = serde_path_to_error::deserialize(&mut source).map_err(|error| {
         let field = error.path().to_string();
@@ -217,6 +224,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::io::Write as _;
 
     use axum::body::Body;
@@ -257,6 +265,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn frames_are_joined_in_order() {
+        for (frames, expected) in [
+            (&[][..], ""),
+            (&["whole"], "whole"),
+            (&["", "a", "", "bc", "d"], "abcd"),
+        ] {
+            let frames = frames.iter().map(|frame| Ok::<_, Infallible>(*frame));
+            let body = Body::from_stream(futures_util::stream::iter(frames));
+            assert_eq!(
+                read(&HeaderMap::new(), body, 4.max(expected.len()))
+                    .await
+                    .unwrap(),
+                expected
+            );
+        }
+        let frames = ["abc", "de"].map(Ok::<_, Infallible>);
+        let body = Body::from_stream(futures_util::stream::iter(frames));
+        let error = read(&HeaderMap::new(), body, 4).await.unwrap_err();
+        assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
     async fn plain_bodies_over_the_limit_are_rejected() {
         let error = read(&HeaderMap::new(), Body::from("12345"), 4)
             .await
@@ -270,7 +300,7 @@ mod tests {
 
     impl hyper::body::Body for Silent {
         type Data = axum::body::Bytes;
-        type Error = std::convert::Infallible;
+        type Error = Infallible;
 
         fn poll_frame(
             self: std::pin::Pin<&mut Self>,

@@ -109,7 +109,7 @@ impl Source<'_> {
             match self.format {
                 Format::Json => selectors::with_prefix_once(self.prefix, file),
                 // `resolve_paths` has added the prefix.
-                _ => selectors::canonical(file),
+                _ => selectors::canonical(file).into_owned(),
             }
         };
         (!selector.is_empty()).then_some(selector)

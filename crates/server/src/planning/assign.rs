@@ -30,7 +30,10 @@ impl WeightedCases {
         let files = cases
             .iter()
             .map(|case| {
-                let file = examples::file_of(case).filter(|_| kind(case) == Kind::Example)?;
+                if kind(case) != Kind::Example {
+                    return None;
+                }
+                let file = examples::file_of(case)?;
                 let next = numbers.len();
                 Some(*numbers.entry(file).or_insert(next))
             })

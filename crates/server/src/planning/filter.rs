@@ -4,6 +4,7 @@
 //! those with skipped tests, which can only be omitted by example, and those that would make a node
 //! too slow.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use test_engine_duration::Micros;
@@ -23,7 +24,7 @@ pub(super) fn filter(
     with_skipped: &[String],
     known: &Known,
 ) -> Vec<FilteredTest> {
-    let with_skipped: HashSet<String> = with_skipped
+    let with_skipped: HashSet<Cow<'_, str>> = with_skipped
         .iter()
         .map(|file| selectors::canonical(file))
         .collect();
@@ -61,7 +62,7 @@ pub(super) fn filter(
 
 /// Compares suffixes, because requested paths have a location prefix and uploaded ones may not. A
 /// file selected by mistake only costs time.
-fn has_skipped_tests(path: &str, with_skipped: &HashSet<String>) -> bool {
+fn has_skipped_tests(path: &str, with_skipped: &HashSet<Cow<'_, str>>) -> bool {
     selectors::suffixes(path).any(|end| with_skipped.contains(end))
 }
 

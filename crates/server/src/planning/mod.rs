@@ -30,10 +30,14 @@ pub(crate) use cache::PlanBytes;
 
 use crate::config::Planning;
 use crate::metrics::PlanCounts;
+use crate::selectors::StoredNames;
 
 use build::{Cases, Kind, PlanInputs, kind};
 use cache::PlanCache;
 use timings::Timings;
+
+/// Reserved per case in the JSON of a plan.
+const CASE_BYTES: usize = 128;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
@@ -185,13 +189,15 @@ impl Planner {
             let mut cases = cases;
             let estimates = {
                 let known = timings.read();
+                let selectors = StoredNames::new(&location_prefix);
+                // Paths of files include the prefix.
+                let files = StoredNames::new("");
                 let mut examples = examples.into_iter();
                 let mut estimate = |case: &mut Case| {
                     let forecast = match kind(case) {
                         Kind::Example => return examples.next().flatten(),
-                        Kind::Selector => known.forecast(&location_prefix, &case.value, branch),
-                        // Paths of files include the prefix.
-                        Kind::File => known.forecast("", &case.path, branch),
+                        Kind::Selector => known.forecast(&selectors, &case.value, branch),
+                        Kind::File => known.forecast(&files, &case.path, branch),
                     };
                     case.expected_tests = forecast.expected_tests;
                     forecast.estimate
@@ -200,8 +206,10 @@ impl Planner {
                     cases.iter_mut().map(&mut estimate).collect();
                 estimates
             };
+            let mut json = Vec::with_capacity(cases.len() * CASE_BYTES);
             let plan = build::plan(cases, &estimates, inputs);
-            Ok(PlanBytes::from_json(serde_json::to_vec(&plan)?)?)
+            serde_json::to_writer(&mut json, &plan)?;
+            Ok(PlanBytes::from_json(json)?)
         })
         .await?
     }

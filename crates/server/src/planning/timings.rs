@@ -10,7 +10,7 @@ use test_engine_duration::Micros;
 use test_engine_planner::{Estimate, Histories, MIN_BRANCH_SAMPLES, Sample, choose};
 use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId, TestCount};
 
-use crate::selectors;
+use crate::selectors::{self, StoredNames};
 
 pub(crate) struct Timings {
     store: Store,
@@ -127,19 +127,15 @@ impl Known {
     /// For a selector of a plan request.
     pub(crate) fn forecast(
         &self,
-        location_prefix: &str,
+        names: &StoredNames<'_>,
         value: &str,
         branch: Option<BranchId>,
     ) -> Forecast {
         let mut forecast = Forecast::default();
         // The second name may be another project's file: good enough for an estimate, but no test
         // is expected because of it.
-        for (place, name) in selectors::candidates(location_prefix, value)
-            .iter()
-            .flatten()
-            .enumerate()
-        {
-            let Some(history) = self.selectors.get(name.as_str()) else {
+        for (place, name) in names.of(value).enumerate() {
+            let Some(history) = self.selectors.get(&*name) else {
                 continue;
             };
             forecast.estimate = forecast
