@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use test_engine_wire::{CaseFormat, NodeReport, NodeState, Plan, PlanSource, Population};
+use test_engine_wire::{
+    CaseFormat, NodeReport, NodeState, Plan, PlanSource, Population, without_dot_slash,
+    without_location_prefix,
+};
 
 use crate::finding::Finding;
 use crate::input::Input;
 use crate::jobs::runs_missing_targets;
 use crate::limits::MAX_NODES;
 use crate::population::population_digest;
-use crate::targets::{Targets, bare, location_prefix, without_prefix};
+use crate::targets::{Targets, location_prefix};
 
 pub(crate) fn node_findings(
     input: &Input<'_>,
@@ -157,7 +160,9 @@ struct Digests([String; 2]);
 
 impl Digests {
     fn of<'t>(targets: impl Iterator<Item = &'t str> + Clone, prefix: &str) -> Self {
-        let relative = targets.clone().map(|target| without_prefix(target, prefix));
+        let relative = targets
+            .clone()
+            .map(|target| without_location_prefix(target, prefix));
         Self([population_digest(relative), population_digest(targets)])
     }
 
@@ -179,7 +184,7 @@ impl<'a> Coverage<'a> {
         let only_on_one: BTreeSet<&str> = reports
             .iter()
             .flat_map(|report| &report.population.only_here)
-            .map(|target| bare(target))
+            .map(|target| without_dot_slash(target))
             .collect();
         let all = targets.keys().copied();
         let shared = all.clone().filter(|target| !only_on_one.contains(target));

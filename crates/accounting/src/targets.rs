@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use test_engine_wire::{
     Case, CaseFormat, NodeReport, NodeState, TargetOutcome, TargetReport, file_of_target,
+    without_dot_slash, without_location_prefix,
 };
 
 use crate::finding::Finding;
@@ -123,11 +124,6 @@ fn ran_to_its_end(report: &TargetReport) -> bool {
     }
 }
 
-/// A leading `./` means nothing: `./a.rb` and `a.rb` are one target.
-pub(crate) fn bare(value: &str) -> &str {
-    value.strip_prefix("./").unwrap_or(value)
-}
-
 /// Whether the runner was started with it, or was to be. A runner that takes a path for a pattern
 /// also runs files of other nodes, and some that no node discovered; those need not run.
 pub(crate) fn was_given(report: &TargetReport) -> bool {
@@ -144,7 +140,7 @@ pub(crate) fn collect_targets<'a>(
     let mut targets = Targets::new();
     for task in input.plan.iter().flat_map(|plan| plan.tasks.values()) {
         for case in &task.tests {
-            let facts = targets.entry(bare(case.target())).or_default();
+            let facts = targets.entry(without_dot_slash(case.target())).or_default();
             facts.add_case(task.node_number, case);
         }
     }
@@ -157,7 +153,7 @@ pub(crate) fn collect_targets<'a>(
         let given = report.targets.iter().filter(|target| was_given(target));
         let given = given.map(|target| &target.value);
         for value in report.population.only_here.iter().chain(given) {
-            targets.entry(bare(value)).or_default();
+            targets.entry(without_dot_slash(value)).or_default();
         }
     }
     for (node, reports) in nodes {
@@ -181,7 +177,7 @@ fn cover_parts(targets: &mut Targets<'_>, prefix: &str) {
     }
     for (path, examples) in examples {
         // A plan names whole files without the prefix if it takes them as selectors.
-        for file in BTreeSet::from([path, without_prefix(path, prefix)]) {
+        for file in BTreeSet::from([path, without_location_prefix(path, prefix)]) {
             let Some(whole) = targets.get(file).filter(|facts| !facts.is_example) else {
                 continue;
             };
@@ -211,17 +207,10 @@ pub(crate) fn location_prefix<'r>(reports: &[&'r NodeReport]) -> &'r str {
         .unwrap_or_default()
 }
 
-/// The path relative to the project; the path itself if it has no such prefix.
-pub(crate) fn without_prefix<'p>(path: &'p str, prefix: &str) -> &'p str {
-    let prefix = bare(prefix).trim_end_matches('/');
-    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty());
-    rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or(path)
-}
-
 fn add_report<'a>(targets: &mut Targets<'a>, node: u32, report: &'a NodeReport) {
     let is_extra = runs_missing_targets(report);
     for target in report.targets.iter().filter(|target| was_given(target)) {
-        let facts = targets.entry(bare(&target.value)).or_default();
+        let facts = targets.entry(without_dot_slash(&target.value)).or_default();
         if target.planned && !is_extra {
             facts.nodes.insert(node);
         }
@@ -241,7 +230,7 @@ fn add_report<'a>(targets: &mut Targets<'a>, node: u32, report: &'a NodeReport) 
 fn add_unplanned_runs<'a>(targets: &mut Targets<'a>, node: u32, report: &'a NodeReport) {
     let is_extra = runs_missing_targets(report);
     for target in report.targets.iter().filter(|target| !was_given(target)) {
-        if let Some(facts) = targets.get_mut(bare(&target.value)) {
+        if let Some(facts) = targets.get_mut(without_dot_slash(&target.value)) {
             facts.ran.push(Run {
                 node,
                 is_extra,
@@ -256,7 +245,7 @@ pub(crate) fn target_findings(targets: &Targets<'_>, input: &Input<'_>) -> Vec<F
     let with_history: BTreeSet<&str> = input
         .targets_with_history
         .iter()
-        .map(|target| bare(target))
+        .map(|target| without_dot_slash(target))
         .collect();
     let mut findings = Vec::new();
     for (&target, facts) in targets {

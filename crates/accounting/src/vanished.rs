@@ -2,22 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use test_engine_wire::TargetOutcome;
+use test_engine_wire::{TargetOutcome, without_dot_slash};
 
 use crate::finding::{Finding, VanishedTest};
 use crate::input::Input;
-use crate::targets::{Targets, bare};
+use crate::targets::Targets;
 
 /// By name where names are known, else by number.
 pub(crate) fn vanished_findings(input: &Input<'_>, targets: &Targets<'_>) -> Vec<Finding> {
     let unchanged: BTreeSet<&str> = input
         .unchanged_targets
         .iter()
-        .map(|target| bare(target))
+        .map(|target| without_dot_slash(target))
         .collect();
     let mut by_target: BTreeMap<&str, Vec<VanishedTest>> = BTreeMap::new();
     for test in input.vanished {
-        let tests = by_target.entry(bare(&test.target)).or_default();
+        let tests = by_target
+            .entry(without_dot_slash(&test.target))
+            .or_default();
         tests.push(test.clone());
     }
     let mut findings = Vec::new();

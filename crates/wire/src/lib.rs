@@ -26,6 +26,8 @@ pub use plans::{
     TestFilesRequest, TestIdentity, TimelineEvent, TimingDefaults, TimingMetadata,
 };
 pub use suites::{AccessToken, Run, Suite};
-pub use target_path::{file_of_target, without_dot_slash, without_example_id, without_lines};
+pub use target_path::{
+    file_of_target, without_dot_slash, without_example_id, without_lines, without_location_prefix,
+};
 pub use tests_api::{FindTest, Test};
 pub use uploads::UploadReceipt;

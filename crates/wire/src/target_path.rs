@@ -6,6 +6,16 @@ pub fn without_dot_slash(target: &str) -> &str {
     target.strip_prefix("./").unwrap_or(target)
 }
 
+/// The path relative to the project of a path relative to the repository; the path itself if it
+/// does not begin with the location prefix.
+pub fn without_location_prefix<'p>(path: &'p str, prefix: &str) -> &'p str {
+    let prefix = without_dot_slash(prefix).trim_end_matches('/');
+    let rest = without_dot_slash(path)
+        .strip_prefix(prefix)
+        .filter(|_| !prefix.is_empty());
+    rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or(path)
+}
+
 /// The file of an example. Any other target is returned as it is, including files whose names
 /// contain brackets, such as `pages/[id].test.js`.
 pub fn file_of_target(target: &str) -> &str {
@@ -38,7 +48,7 @@ pub fn without_lines(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{file_of_target, without_dot_slash};
+    use super::{file_of_target, without_dot_slash, without_location_prefix};
 
     #[test]
     fn the_file_is_before_the_mark_of_an_example() {
@@ -69,6 +79,24 @@ mod tests {
             "",
         ] {
             assert_eq!(file_of_target(whole), whole);
+        }
+    }
+
+    #[test]
+    fn only_a_whole_prefix_is_removed() {
+        for (prefix, path, rest) in [
+            ("", "api/a.py", "api/a.py"),
+            ("./", "./a.py", "./a.py"),
+            ("./api/", "api/a.py", "a.py"),
+            ("api", "./api/a.py", "a.py"),
+            ("api", "apis/a.py", "apis/a.py"),
+            ("api", "api", "api"),
+        ] {
+            assert_eq!(
+                without_location_prefix(path, prefix),
+                rest,
+                "{prefix} {path}"
+            );
         }
     }
 

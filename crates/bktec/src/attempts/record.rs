@@ -9,7 +9,7 @@ use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
 
 use super::Managed;
-use crate::runners::paths::file_of;
+use crate::runners::paths::{file_of, without_dot_slash};
 use crate::runners::{Observed, TestKey};
 
 /// Limits the memory that the count in a report can claim.
@@ -94,7 +94,7 @@ impl TestRecord {
 /// Whether the path is more than a file, as a line, an RSpec id or a node id is. Several results of
 /// such a test are repetitions.
 fn addresses_one_test(key: &TestKey) -> bool {
-    let path = key.path.strip_prefix("./").unwrap_or(&key.path);
+    let path = without_dot_slash(&key.path);
     file_of(path) != path
 }
 

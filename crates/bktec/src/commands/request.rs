@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use test_engine_wire::{
     Case, FilePath, FilterTestsRequest, PlanRequest, PlanTests, Selection, SelectorValue,
+    file_of_target,
 };
 
 use super::targets::Targets;
@@ -173,7 +174,7 @@ fn replace_with_examples(targets: &[String], expanded: &[String], examples: Vec<
     // By file name, which keeps the search below short however many examples there are.
     let mut by_name: HashMap<&str, Vec<&str>> = HashMap::new();
     for example in &examples {
-        let file = file_part(&example.path);
+        let file = file_of_target(&example.path);
         by_name.entry(file_name(file)).or_default().push(file);
     }
     let replaced: HashSet<&String> = expanded
@@ -192,22 +193,6 @@ fn replace_with_examples(targets: &[String], expanded: &[String], examples: Vec<
             .collect(),
         examples,
     }
-}
-
-/// The file of an example's path: `a.rb[1:2]`, `a.py::test`, `a.feature:3` and `a.ts:3` all belong
-/// to the file before the mark. If the file name itself contains a mark, the file seems to have no
-/// examples, which is safe: it is sent whole.
-pub(super) fn file_part(path: &str) -> &str {
-    let name_start = path
-        .split("::")
-        .next()
-        .unwrap_or(path)
-        .rfind('/')
-        .map_or(0, |at| at + 1);
-    let end = path[name_start..]
-        .find([':', '['])
-        .map_or(path.len(), |at| name_start + at);
-    &path[..end]
 }
 
 fn file_name(path: &str) -> &str {
@@ -234,8 +219,6 @@ fn files(prefix: &str, paths: &[String]) -> Vec<FilePath> {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
 
     fn example(path: &str) -> Case {
@@ -269,13 +252,11 @@ mod tests {
         assert_eq!(split.whole, ["a/x_spec.rb"]);
     }
 
-    #[rstest]
-    #[case("./spec/a_spec.rb[1:2]", "./spec/a_spec.rb")]
-    #[case("tests/test_a.py::TestB::test_c[x/y:z]", "tests/test_a.py")]
-    #[case("features/a.feature:3", "features/a.feature")]
-    #[case("a.spec.ts:12", "a.spec.ts")]
-    #[case("plain", "plain")]
-    fn file_parts(#[case] path: &str, #[case] file: &str) {
-        assert_eq!(file_part(path), file);
+    #[test]
+    fn brackets_in_a_file_name_are_no_mark_of_an_example() {
+        let targets = owned(&["app/[id].spec.ts", "app/[slug].spec.ts"]);
+        let examples = vec![example("app/[id].spec.ts:7"), example("app/[id].spec.ts:9")];
+        let split = replace_with_examples(&targets, &targets, examples);
+        assert_eq!(split.whole, ["app/[slug].spec.ts"]);
     }
 }

@@ -5,36 +5,12 @@
 
 use std::collections::HashSet;
 
-pub(crate) fn without_dot_slash(path: &str) -> &str {
-    path.strip_prefix("./").unwrap_or(path)
-}
+use test_engine_wire::file_of_target;
+pub(crate) use test_engine_wire::{without_dot_slash, without_example_id, without_lines};
 
 /// Without node id, RSpec id, lines and leading `./`.
 pub(crate) fn file_of(path: &str) -> &str {
-    without_dot_slash(file_part(path))
-}
-
-/// Without an RSpec id, such as `[1:2]`.
-pub(crate) fn without_example_id(path: &str) -> &str {
-    path.strip_suffix(']')
-        .and_then(|rest| rest.rsplit_once('['))
-        .filter(|(_, id)| {
-            let is_id = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b',');
-            !id.is_empty() && id.bytes().all(is_id)
-        })
-        .map_or(path, |(file, _)| file)
-}
-
-/// Without a line and a column, such as `:3:7`.
-pub(crate) fn without_lines(path: &str) -> &str {
-    let mut file = path;
-    while let Some((before, number)) = file.rsplit_once(':') {
-        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            break;
-        }
-        file = before;
-    }
-    file
+    without_dot_slash(file_of_target(path))
 }
 
 /// Targets of which none is a part of another. Given a file and one of its tests, RSpec, pytest and
@@ -44,12 +20,12 @@ pub(crate) fn without_lines(path: &str) -> &str {
 pub(super) fn collapse_into_files(targets: Vec<String>) -> Vec<String> {
     let files = targets
         .iter()
-        .filter(|target| file_part(target) == target.as_str());
+        .filter(|target| file_of_target(target) == target.as_str());
     let whole = normalised(files);
     let mut seen = HashSet::new();
     let mut kept = Vec::with_capacity(targets.len());
     for target in targets {
-        let path = file_part(&target);
+        let path = file_of_target(&target);
         let is_covered = whole.contains(without_dot_slash(path)) || is_below_one_of(path, &whole);
         let target = if is_covered { path } else { &target };
         if seen.insert(without_dot_slash(target).to_owned()) {
@@ -76,11 +52,6 @@ pub(super) fn covered_by_directories<'t>(targets: impl Iterator<Item = &'t str>)
     targets
 }
 
-fn file_part(path: &str) -> &str {
-    let in_file = path.split_once("::").map_or(path, |(file, _)| file);
-    without_lines(without_example_id(in_file))
-}
-
 fn normalised(targets: impl IntoIterator<Item = impl AsRef<str>>) -> HashSet<String> {
     let names = targets.into_iter();
     names
@@ -97,7 +68,7 @@ pub(crate) fn normalise(target: &str) -> &str {
 }
 
 fn is_below_one_of(path: &str, directories: &HashSet<String>) -> bool {
-    let path = normalise(file_part(path));
+    let path = normalise(file_of_target(path));
     let is_below_here = !path.starts_with('/') && !path.starts_with("..") && path != ".";
     (is_below_here && directories.contains("."))
         || path

@@ -8,6 +8,7 @@ use test_engine_accounting::{Accounting, Input, VanishedTest, account, test_coun
 use test_engine_store::{NewTestCounts, PlanOrigin, StoredPlan, Test};
 use test_engine_wire::{
     CaseFormat, ExcuseReason, ExcusedTest, NodeReport, Plan, TargetOutcome, TargetReport,
+    without_dot_slash,
 };
 
 use super::AccountingError;
@@ -96,9 +97,8 @@ impl PlanAndReports {
                     selectors::with_prefix(&self.origin.location_prefix, case.target())
                 }
             };
-            let target = case.target();
-            let bare = target.strip_prefix("./").unwrap_or(target);
-            counts.extend(by_target.get(bare).map(|count| (name, *count)));
+            let count = by_target.get(without_dot_slash(case.target()));
+            counts.extend(count.map(|count| (name, *count)));
         }
         let mut builds = self.reports.iter().map(|report| &report.build_id);
         let build = builds.find(|build| !build.is_empty()).cloned();

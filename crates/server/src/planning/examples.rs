@@ -8,7 +8,7 @@ use test_engine_planner::{Estimate, Histories, Sample, choose};
 use test_engine_store::{
     BranchKind, Period, PlanBranches, Store, StoreError, Suite, TestTiming, Timestamp,
 };
-use test_engine_wire::Case;
+use test_engine_wire::{Case, file_of_target};
 
 /// Days of each period, the newest first: four weeks in total.
 const PERIOD_DAYS: [i64; 7] = [1, 1, 1, 2, 3, 6, 14];
@@ -71,26 +71,8 @@ fn samples<'a>(timings: impl Iterator<Item = &'a TestTiming>) -> Vec<Sample> {
 }
 
 /// The file of an example; `None` if its path is empty.
-///
-/// Runners address an example by its file and a location in it: `a_spec.rb:4`, `a_spec.rb[1:2]`,
-/// `a.feature:3:9`, `a.py::TestBasket::test_add`.
 pub(super) fn file_of(case: &Case) -> Option<&str> {
-    let path = case.path.as_str();
-    let mut file = path.split_once("::").map_or(path, |(file, _)| file);
-    if let Some((before, ids)) = file.rsplit_once('[')
-        && let Some(ids) = ids.strip_suffix(']')
-        && !ids.is_empty()
-        && ids.chars().all(|c| c.is_ascii_digit() || ":,".contains(c))
-    {
-        file = before;
-    }
-    while let Some((before, line)) = file.rsplit_once(':')
-        && !line.is_empty()
-        && line.bytes().all(|it| it.is_ascii_digit())
-    {
-        file = before;
-    }
-    (!file.is_empty()).then_some(file)
+    Some(file_of_target(&case.path)).filter(|file| !file.is_empty())
 }
 
 #[cfg(test)]
@@ -183,14 +165,7 @@ mod tests {
     #[test]
     fn finds_the_file_of_an_example() {
         for (path, file) in [
-            ("spec/a_spec.rb:4", Some("spec/a_spec.rb")),
             ("./spec/a_spec.rb[1:2,1:3]", Some("./spec/a_spec.rb")),
-            ("features/a.feature:3:9", Some("features/a.feature")),
-            ("a.py::TestBasket::test_add[x::1]", Some("a.py")),
-            ("app/[id]/a.spec.js", Some("app/[id]/a.spec.js")),
-            ("app/a[id]", Some("app/a[id]")),
-            ("C:\\a_spec.rb:4", Some("C:\\a_spec.rb")),
-            ("spec/a_spec.rb", Some("spec/a_spec.rb")),
             ("", None),
             (":4", None),
         ] {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use test_engine_wire::{Case, CaseFormat, Plan, PlanSource, Population, file_of_target};
+use test_engine_wire::{
+    Case, CaseFormat, Plan, PlanSource, Population, file_of_target, without_dot_slash,
+};
 
 use super::event_log::EventLog;
 use super::planning::{Share, TargetNames};
@@ -51,8 +53,10 @@ impl Session<'_> {
             let prefix = request::name_prefix(&self.settings.common);
             for target in discovered {
                 let name = location_prefix::add(prefix, target);
-                if !except.contains(bare(&name)) && !split.contains(bare(target)) {
-                    targets.insert(bare(&name).to_owned());
+                if !except.contains(without_dot_slash(&name))
+                    && !split.contains(without_dot_slash(target))
+                {
+                    targets.insert(without_dot_slash(&name).to_owned());
                 }
             }
         }
@@ -86,13 +90,9 @@ fn split_files<'p>(plan: Option<&'p Plan>, settings: &RunSettings) -> HashSet<&'
         cases.filter(|case| matches!(case.format, CaseFormat::Example | CaseFormat::Test));
     let files = examples.map(|case| {
         let path = location_prefix::remove(prefix, case.target()).unwrap_or(case.target());
-        bare(file_of_target(path))
+        without_dot_slash(file_of_target(path))
     });
     files.collect()
-}
-
-fn bare(target: &str) -> &str {
-    target.strip_prefix("./").unwrap_or(target)
 }
 
 /// The cases of the plan, or selectors for targets that it does not have.
@@ -106,12 +106,12 @@ fn cases(
         .tasks
         .values()
         .flat_map(|task| &task.tests)
-        .map(|case| (bare(case.target()), case))
+        .map(|case| (without_dot_slash(case.target()), case))
         .collect();
     let mut names = TargetNames::default();
     let mut cases = Vec::with_capacity(targets.len());
     for target in targets {
-        let Some(planned) = planned.get(bare(&target)) else {
+        let Some(planned) = planned.get(without_dot_slash(&target)) else {
             let name_prefix = request::name_prefix(&settings.common);
             let own = location_prefix::remove(name_prefix, &target).unwrap_or(&target);
             names.unplanned.insert(own.to_owned());

@@ -6,10 +6,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use test_engine_accounting::{population, population_digest};
-use test_engine_wire::{CaseFormat, Plan, Population};
+use test_engine_wire::{CaseFormat, Plan, Population, file_of_target, without_dot_slash};
 
 use crate::commands::location_prefix;
-use crate::commands::request::file_part;
 use crate::split_summary::counted;
 
 /// Names in a message.
@@ -157,10 +156,10 @@ impl<'a> Planned<'a> {
         for case in plan.tasks.values().flat_map(|task| &task.tests) {
             let target = case.target();
             let file = match case.format {
-                CaseFormat::Selector => clean(target),
-                CaseFormat::File => clean(without_prefix(target)),
+                CaseFormat::Selector => without_dot_slash(target),
+                CaseFormat::File => without_dot_slash(without_prefix(target)),
                 CaseFormat::Example | CaseFormat::Test => {
-                    let file = clean(file_part(without_prefix(target)));
+                    let file = without_dot_slash(file_of_target(without_prefix(target)));
                     planned.of_examples.insert(file);
                     file
                 }
@@ -168,14 +167,15 @@ impl<'a> Planned<'a> {
             planned.files.insert(file);
         }
         let skipped = plan.skipped_tests.iter();
-        let skipped = skipped.map(|test| clean(file_part(without_prefix(&test.path))));
+        let skipped =
+            skipped.map(|test| without_dot_slash(file_of_target(without_prefix(&test.path))));
         planned.of_skipped = skipped.filter(|file| !file.is_empty()).collect();
         planned
     }
 
     /// Compares with the node's targets, whose digest differs from that of the request.
     fn matched(&self, own: &[String], requested: &Population) -> Matched {
-        let own: BTreeSet<&str> = own.iter().map(|target| clean(target)).collect();
+        let own: BTreeSet<&str> = own.iter().map(|target| without_dot_slash(target)).collect();
         let renamed = self.renamed(&own);
         let in_plan = |target: &&str| self.files.contains(target) || renamed.contains_key(target);
         let (planned, others): (Vec<&str>, Vec<&str>) = own.iter().partition(|one| in_plan(one));
@@ -239,10 +239,6 @@ fn owned<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
 /// The path relative to each of its parent directories, the longest first.
 fn ends(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[at + 1..])
-}
-
-fn clean(target: &str) -> &str {
-    target.strip_prefix("./").unwrap_or(target)
 }
 
 #[cfg(test)]
