@@ -118,15 +118,18 @@ impl Node {
         _ = installed("curl");
         let directory = example.temporary_path("agent");
         fs_err::create_dir_all(&directory).expect("a directory can be created");
-        let script = directory.join("buildkite-agent.sh");
-        fs_err::write(&script, issuer.agent_script()).expect("a file can be written");
-        // Copied by another process: a process that another thread starts inherits files that are
-        // open for writing here, and a script that is open for writing cannot be run.
-        let mut install = clean_command("install", &directory);
-        install.args(["-m", "755"]).arg(&script);
-        install.arg(directory.join("buildkite-agent"));
-        let installed = wait_within(start(install), NODE_TIMEOUT);
-        assert!(installed.status.success(), "{installed:?}");
+        let agent = directory.join("buildkite-agent");
+        // A node that has been started may be using it.
+        if !agent.exists() {
+            let script = directory.join("buildkite-agent.sh");
+            fs_err::write(&script, issuer.agent_script()).expect("a file can be written");
+            // Copied by another process: a process that another thread starts inherits files that
+            // are open for writing here, and a script that is open for writing cannot be run.
+            let mut install = clean_command("install", &directory);
+            install.args(["-m", "755"]).arg(&script).arg(&agent);
+            let installed = wait_within(start(install), NODE_TIMEOUT);
+            assert!(installed.status.success(), "{installed:?}");
+        }
         self.command.env("PATH", search_path_after(&directory));
         self
     }

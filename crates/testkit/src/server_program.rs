@@ -3,7 +3,7 @@
 //! For the story, and for tests of output, signals and crashes. All other tests use the faster
 //! [`TestServer`](crate::TestServer).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -166,6 +166,18 @@ impl ServerProgram {
         match self.database() {
             Some((_, url)) => StoredResults::at_url(url),
             None => StoredResults::in_database(&self.data_directory().join("test-engine.db")),
+        }
+    }
+
+    /// Waits until the accountings of all builds are up to date, for at most 30 s.
+    #[track_caller]
+    pub fn wait_until_summarized(&self) {
+        let stored = self.stored_results();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while stored.has_outdated_accountings() {
+            let is_late = Instant::now() > deadline;
+            assert!(!is_late, "an accounting is outdated");
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

@@ -72,6 +72,16 @@ impl StoredResults {
         Self::opened(Store::open(url))
     }
 
+    /// Whether the server has not summarized all reports of nodes yet.
+    #[track_caller]
+    pub(crate) fn has_outdated_accountings(&self) -> bool {
+        let now = Timestamp::from_millis(i64::MAX / 2);
+        let outdated = self
+            .runtime
+            .block_on(self.store.pending_accountings(now, 1));
+        !outdated.expect("the database can be read").is_empty()
+    }
+
     #[track_caller]
     fn opened(opening: impl Future<Output = Result<Store, StoreError>>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()

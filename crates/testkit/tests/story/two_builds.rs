@@ -84,6 +84,8 @@ fn run_three_builds(project: &str, identity: Identity, arrange: fn(Node, &Connec
 
     // No history yet. The failing test fails its node; the flaky one passes on retry.
     let first = run("build-1");
+    // The numbers of tests of a build are known to the next one a moment later.
+    server.wait_until_summarized();
     first.ran_everything_once(&example);
     let mut codes = vec![0; NODES];
     codes[first.node_of(failing)] = 1;
