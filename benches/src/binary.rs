@@ -4,7 +4,7 @@ use crate::figure::{Figure, megabytes};
 use crate::programs::Programs;
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
-    let shipped = [("bktec", 10.0, 5.0), ("test-engine", 60.0, 30.0)];
+    let shipped = [("bktec", 9.0, 5.0), ("test-engine", 60.0, 30.0)];
     shipped
         .into_iter()
         .map(|(name, must, goal)| {

@@ -61,7 +61,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         Figure::of("memory of run", in_megabytes(peak(&mut run)?))
             .beside("its result file", in_megabytes(report.len() as u64))
             .judged_by_share()
-            .must_goal(3.0, 1.5),
+            .must_goal(2.5, 1.3),
     ])
 }
 

@@ -18,6 +18,6 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         Figure::of("startup", milliseconds(median(ours)))
             .beside("/bin/true", milliseconds(median(theirs)))
             .judged_by_distance()
-            .must_goal(3.0, 1.0),
+            .must_goal(1.5, 0.6),
     ])
 }

@@ -37,7 +37,7 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let times = (0..RUNS).map(|_| run_time(&mut verify()));
     let times: Vec<f64> = times.collect::<anyhow::Result<_>>()?;
     Ok(vec![
-        Figure::of("verify", milliseconds(median(times))).must_goal(1_000.0, 500.0),
+        Figure::of("verify", milliseconds(median(times))).must_goal(1_000.0, 200.0),
         Figure::of("memory of verify", in_megabytes(peak(&mut verify())?)).must_goal(200.0, 100.0),
     ])
 }
