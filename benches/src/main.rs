@@ -21,6 +21,7 @@ mod planner;
 mod programs;
 mod results;
 mod server;
+mod split;
 mod startup;
 mod timing;
 mod verify;
@@ -68,7 +69,7 @@ enum Subcommand {
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
 /// All benchmarks by name, in the order they run.
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
     ("binary", binary::measure),
@@ -81,6 +82,7 @@ const MEASURES: [(&str, Measure); 13] = [
     ("accounting", accounting::measure),
     ("ingest", ingest::measure),
     ("discovery", discovery::measure),
+    ("split", split::measure),
     ("backfill", backfill::measure),
 ];
 

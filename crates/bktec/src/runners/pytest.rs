@@ -2,27 +2,30 @@
 //!
 //! The command decides the mode, or, without a command, whether the collector is installed. A test
 //! is identified by its node id. JUnit XML has no node ids: `pytest/node_id.rs` derives them.
-//! `pytest/python.rs` queries the installation, and `pytest/argument_file.rs` is for command lines
-//! that are too long. `pytest/plugin.rs` loads our own plugin, whose record of the session
-//! `pytest/evidence.rs` judges.
+//! `pytest/python.rs` queries the installation; `pytest/argument_file.rs` is for command lines that
+//! are too long, `pytest/selection.rs` for many tests of one file. `pytest/plugin.rs` loads our own
+//! plugins; `pytest/evidence.rs` judges what one of them recorded of the session.
 
 mod argument_file;
 mod evidence;
+mod mode;
 mod node_id;
 mod plugin;
 mod python;
+mod selection;
 mod teardown;
 
 use std::cell::{LazyCell, RefCell};
-use std::path::Path;
 
 use tempfile::{NamedTempFile, TempDir};
-use test_engine_results::{Detail, Format, Outcome, ParseError, TestResult, parse_with};
+use test_engine_results::{Format, Outcome, ParseError};
 use test_engine_wire::Case;
 
+pub(super) use self::mode::Mode;
 pub(super) use self::node_id::KnownFiles;
 use self::plugin::Plugin;
 use self::python::Collector;
+use self::selection::Selection;
 use super::discovery_check::DiscoveryBy;
 use super::fail_fast::FailFast;
 use super::fail_fast_override::FailFastOverride;
@@ -30,13 +33,11 @@ use super::paths::{covered_by_directories, outermost};
 use super::targets::{self, sorted, target};
 use super::{
     Definition, Features, GuardedCommand, Observed, ParsedResults, Result, ResultTrust, Runner,
-    RunnerBase, RunnerError, RunnerSettings, Shortfall, StopPolicy, TestKey,
+    RunnerBase, RunnerError, RunnerSettings, StopPolicy, TestKey,
 };
 use crate::command_template::{CommandTemplate, TEST_EXAMPLES};
 use crate::process::{Capacity, CommandLine, ExecutionEnv, Exit, capture};
 
-/// Exit code: interrupted, by collection errors among other things.
-const INTERRUPTED: i32 = 2;
 /// Exit code: no tests collected.
 const NOTHING_COLLECTED: i32 = 5;
 
@@ -68,129 +69,6 @@ pub(super) static DEFINITION: Definition = Definition {
     upload_formats: &[Format::Junit],
     ..Definition::defaults("pytest", build)
 };
-
-/// The format of the result file, and what depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// pytest's own JUnit XML.
-    Junit,
-    /// The collector's JSON.
-    Json,
-}
-
-impl Mode {
-    const fn command(self) -> &'static str {
-        match self {
-            Self::Junit => "pytest {{testExamples}} --junit-xml={{resultPath}}",
-            Self::Json => "pytest {{testExamples}} --json={{resultPath}}",
-        }
-    }
-
-    fn result_file(self) -> &'static str {
-        match self {
-            Self::Junit => "result.xml",
-            Self::Json => "result.json",
-        }
-    }
-
-    /// By the options of a command.
-    pub(super) fn of_words(words: &[String]) -> Option<Self> {
-        words.iter().find_map(|word| {
-            if is_option(word, "--junit-xml") || is_option(word, "--junitxml") {
-                Some(Self::Junit)
-            } else {
-                is_option(word, "--json").then_some(Self::Json)
-            }
-        })
-    }
-
-    /// By the result path, for a command with its options elsewhere, such as in `pyproject.toml`.
-    fn of_path(path: &str) -> Option<Self> {
-        match Path::new(path).extension()?.to_str()? {
-            "xml" => Some(Self::Junit),
-            "json" => Some(Self::Json),
-            _ => None,
-        }
-    }
-
-    /// The collector uploads its results itself.
-    pub(super) fn upload_format(self) -> Option<Format> {
-        (self == Self::Junit).then_some(Format::Junit)
-    }
-
-    pub(super) fn result_trust(self, code: i32) -> ResultTrust {
-        match (code, self) {
-            (0 | 1, _) => ResultTrust::Complete,
-            (INTERRUPTED, Self::Json) => ResultTrust::Partial,
-            _ => ResultTrust::Unusable,
-        }
-    }
-
-    pub(super) fn unusable_reason(code: i32) -> String {
-        let what = match code {
-            INTERRUPTED => "was interrupted, for example by a collection error",
-            3 => "stopped because of an internal error",
-            4 => "rejected its command line",
-            NOTHING_COLLECTED => "collected no tests from this node's files",
-            _ => "stopped before it finished",
-        };
-        format!("pytest {what} (exit code {code})")
-    }
-
-    pub(super) fn read(
-        self,
-        bytes: &[u8],
-        known: &KnownFiles,
-    ) -> Result<ParsedResults, ParseError> {
-        let format = match self {
-            Self::Junit => Format::Junit,
-            Self::Json => Format::Json,
-        };
-        let report = parse_with(format, bytes, Detail::Outcomes)?;
-        let mut parsed = ParsedResults::of(report, |result| self.key(result, known));
-        // When a test makes pytest stop, pytest writes a test case without a name for it.
-        let is_cut_off = |message: &mut String| self == Self::Junit && message == "name is missing";
-        if parsed.unusable.extract_if(.., is_cut_off).count() > 0 {
-            parsed.shortfalls.push(Shortfall {
-                path: None,
-                reason: "pytest stopped before it finished".to_owned(),
-            });
-        }
-        // A file that could not be collected is listed as a test without class and name.
-        let uncollected = parsed.tests.extract_if(.., |test| {
-            test.outcome == Outcome::Failed
-                && test.key.scope.is_empty()
-                && !test.key.name.contains("::")
-        });
-        for test in uncollected {
-            let error = format!("pytest could not collect {}", test.key.name);
-            let mut errors = parsed.errors_outside_tests.iter();
-            if !errors.any(|other| other.starts_with(&error)) {
-                parsed.errors_outside_tests.push(error);
-            }
-        }
-        if self == Self::Junit {
-            let path = |result: TestResult<'_>| self.key(result, known).path;
-            teardown::note_junit(&mut parsed, known, bytes, path)?;
-        }
-        Ok(parsed)
-    }
-
-    fn key(self, result: TestResult<'_>, files: &KnownFiles) -> TestKey {
-        let (scope, name) = (result.scope.into_owned(), result.name.into_owned());
-        let path = match self {
-            Self::Json if scope.is_empty() => name.clone(),
-            Self::Json => format!("{scope}::{name}"),
-            Self::Junit => node_id::from_junit(&scope, &name, result.file_name.as_deref(), files),
-        };
-        TestKey { scope, name, path }
-    }
-}
-
-fn is_option(word: &str, name: &str) -> bool {
-    word.strip_prefix(name)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-}
 
 struct Pytest {
     base: RunnerBase,
@@ -315,10 +193,13 @@ impl Pytest {
         command
     }
 
+    fn loads_plugin(&self, template: &CommandTemplate) -> bool {
+        self.plugin.is_some() && plugin::is_loadable(template.words(), &self.base.execution_env)
+    }
+
     fn fill_tests(&self, template: &CommandTemplate, tests: &[String]) -> CommandLine {
         let command = self.base.fill_tests(template, tests);
-        let loads = || plugin::is_loadable(template.words(), &self.base.execution_env);
-        if self.plugin.is_some() && loads() {
+        if self.loads_plugin(template) {
             plugin::with_plugin(command)
         } else {
             command
@@ -462,19 +343,32 @@ impl Runner for Pytest {
         targets::arguments(targets).map(outermost)
     }
 
-    /// Puts the tests into a file if the command line would be too long.
+    /// Puts the tests into a file if the command line would be too long, and those of one file that
+    /// pytest would search for too long.
     fn fill(&self, template: &CommandTemplate, tests: &[String]) -> Result<CommandLine> {
-        let command = self.fill_tests(template, tests);
+        let selection = Selection::of(tests).filter(|_| self.loads_plugin(template));
+        let list = selection.as_ref().map(Selection::write).transpose()?;
+        let with_arguments = |arguments: &[String]| {
+            let command = self.fill_tests(template, arguments);
+            match &list {
+                Some(list) => plugin::with_selection(command, list.path()),
+                None => command,
+            }
+        };
+        let arguments = selection
+            .as_ref()
+            .map_or(tests, |selection| &selection.arguments);
+        let mut command = with_arguments(arguments);
         let execution_env = &self.base.execution_env;
-        if Capacity::of_system(execution_env).parts(&command) < 2
-            || !argument_file::is_supported(template.words(), tests, execution_env)
+        if Capacity::of_system(execution_env).parts(&command) > 1
+            && argument_file::is_supported(template.words(), arguments, execution_env)
         {
-            return Ok(command);
+            let file = argument_file::write(arguments)?;
+            command = with_arguments(&[format!("@{}", file.path().display())]);
+            self.argument_files.borrow_mut().push(file);
         }
-        let file = argument_file::write(tests)?;
-        let argument = format!("@{}", file.path().display());
-        self.argument_files.borrow_mut().push(file);
-        Ok(self.fill_tests(template, &[argument]))
+        self.argument_files.borrow_mut().extend(list);
+        Ok(command)
     }
 
     fn retry_targets(&self, failed: &[TestKey], cases: &[Case]) -> Option<Vec<String>> {

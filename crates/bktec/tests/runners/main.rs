@@ -26,6 +26,7 @@ mod pytest;
 mod pytest_evidence;
 mod pytest_proof;
 mod pytest_samples;
+mod pytest_selection;
 mod retry_proof;
 mod rspec;
 mod signals;

@@ -49,8 +49,10 @@ class LeftOut:
 
     def pytest_deselected(self, items):
         for item in items:
-            self.deselected.add(item.nodeid)
-            self.deselected_files.add(file_of(item.nodeid))
+            # By bktec_selection: another node or attempt runs it.
+            if not getattr(item, "bktec_left_to_others", False):
+                self.deselected.add(item.nodeid)
+                self.deselected_files.add(file_of(item.nodeid))
 
     def pytest_collectreport(self, report):
         if report.skipped:

@@ -1,5 +1,6 @@
 //! Loads our pytest plugins into the user's pytest: `-p bktec_evidence` right after the program,
-//! with the plugin's directory on `PYTHONPATH`; and `-p bktec_discovery` to list test files.
+//! with the plugin's directory on `PYTHONPATH`; `-p bktec_discovery` to list test files; and
+//! `-p bktec_selection` to run many tests of a file.
 //!
 //! A plugin that pytest cannot import ends the run. So it is loaded only where `PYTHONPATH` is
 //! certain to reach pytest's Python: not into containers, shell scripts or isolated interpreters.
@@ -29,6 +30,11 @@ const DISCOVERY_SOURCE: &str = include_str!("bktec_discovery.py");
 const DISCOVERY_MODULE: &str = "bktec_discovery";
 const DISCOVERY_VARIABLE: &str = "BUILDKITE_TEST_ENGINE_PYTEST_FILES";
 
+/// Runs only some tests of a file.
+const SELECTION_SOURCE: &str = include_str!("bktec_selection.py");
+const SELECTION_MODULE: &str = "bktec_selection";
+const SELECTION_OPTION: &str = "--bktec-selection";
+
 /// Launchers that are known to keep `PYTHONPATH`.
 const LAUNCHERS: [&str; 4] = ["coverage", "env", "poetry", "uv"];
 
@@ -44,7 +50,11 @@ impl Plugin {
             let directory = tempfile::Builder::new()
                 .prefix("bktec-pytest-plugin-")
                 .tempdir()?;
-            for (module, source) in [(MODULE, SOURCE), (DISCOVERY_MODULE, DISCOVERY_SOURCE)] {
+            for (module, source) in [
+                (MODULE, SOURCE),
+                (DISCOVERY_MODULE, DISCOVERY_SOURCE),
+                (SELECTION_MODULE, SELECTION_SOURCE),
+            ] {
                 fs_err::write(directory.path().join(format!("{module}.py")), source)?;
             }
             Ok(Self { directory })
@@ -83,7 +93,7 @@ impl Plugin {
         command: CommandLine,
         base: &RunnerBase,
     ) -> Result<Vec<String>> {
-        let command = with_module(command, DISCOVERY_MODULE);
+        let command = with_options(command, &["-p", DISCOVERY_MODULE]);
         let list = self.directory.path().join("files.json");
         let mut execution_env = base.execution_env.clone();
         let variable = (DISCOVERY_VARIABLE.into(), list.clone().into());
@@ -116,12 +126,19 @@ impl Plugin {
 
 /// `command` with the options that load the plugin.
 pub(super) fn with_plugin(command: CommandLine) -> CommandLine {
-    with_module(command, MODULE)
+    with_options(command, &["-p", MODULE])
 }
 
-fn with_module(command: CommandLine, module: &str) -> CommandLine {
+/// `command` with the options that select the tests in the file `selection`.
+pub(super) fn with_selection(command: CommandLine, selection: &Path) -> CommandLine {
+    let option = format!("{SELECTION_OPTION}={}", selection.display());
+    with_options(command, &["-p", SELECTION_MODULE, &option])
+}
+
+/// The options stand right after the program.
+fn with_options(command: CommandLine, options: &[&str]) -> CommandLine {
     let place = |words: &[&str]| Some(program_index(words, PROGRAMS)? + 1);
-    insert_options(&command, &["-p", module], place).unwrap_or(command)
+    insert_options(&command, options, place).unwrap_or(command)
 }
 
 pub(super) fn is_loaded_by(command: &CommandLine) -> bool {
