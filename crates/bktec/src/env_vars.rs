@@ -6,12 +6,22 @@
 
 macro_rules! variables {
     ($(#[$table_doc:meta])+ $table:ident:
-     $($prefix:literal { $($name:ident $(: $description:literal)?;)+ })+) => {
-        $($(pub const $name: &str = stringify!($name);)+)+
+     $($prefix:literal { $($name:ident $(= $text:literal)? $(: $description:literal)?;)+ })+) => {
+        $($(pub const $name: &str = text!($name $($text)?);)+)+
 
         $(#[$table_doc])+
         pub const $table: &[(&str, &str)] =
-            &[$($((stringify!($name), concat!($prefix $(, $description)?))),+),+];
+            &[$($(($name, concat!($prefix $(, $description)?))),+),+];
+    };
+}
+
+/// The name of a variable: that of its constant, unless another is given.
+macro_rules! text {
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident $text:literal) => {
+        $text
     };
 }
 
@@ -85,6 +95,12 @@ variables! {
         BUILDKITE_TEST_ENGINE_BACKFILL_CONCURRENCY;
         BUILDKITE_TEST_ENGINE_SKIP_DIFFS;
         BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA;
+        BUILDKITE_TEST_ENGINE_PYTEST_EVIDENCE: "Set by `bktec run` for its pytest plugin: the file \
+            that the plugin writes.";
+        BUILDKITE_TEST_ENGINE_PYTEST_FILES: "Set by `bktec` for its pytest plugin that lists test \
+            files: the file that the plugin writes.";
+        BUILDKITE_TEST_ENGINE_RSPEC_FILES: "Set by `bktec` for its RSpec formatter that lists test \
+            files: the file that the formatter writes.";
         BKTEC_PREVIEW_SELECTION: "Turns the preview options on: 1, t, true, y, yes or on.";
         BKTEC_TEST_BUDGET_SCALE: "For this project's own tests, and read only by builds with debug \
             assertions: a factor, at most 1, for API time limits.";
@@ -105,11 +121,12 @@ variables! {
         GITHUB_ACTION: "ID of the step; part of the step ID and of the run key.";
         GITHUB_RUN_NUMBER: "number of the workflow run; the build number, and part of the run key.";
         GITHUB_RUN_ATTEMPT: "attempt of the workflow run, from 1; the retry count plus one, and \
-            part of the run key.";
-        GITHUB_REF: "full ref of the branch or tag; the branch of uploads.";
+            part of the run key and of the build URL.";
+        GITHUB_REF: "full ref of the branch or tag, if `GITHUB_REF_NAME` is not set.";
         GITHUB_REF_NAME: "branch or tag.";
         GITHUB_HEAD_REF: "source branch of a pull request.";
-        GITHUB_SHA: "commit.";
+        GITHUB_SHA: "commit; for a pull request, the merge commit.";
+        GITHUB_EVENT_PATH: "file with the event, which holds the commit of a pull request.";
         GITHUB_REPOSITORY: "owner and name of the repository; part of the build URL.";
         GITHUB_REPOSITORY_OWNER: "owner of the repository; the organization.";
         GITHUB_SERVER_URL: "URL of the GitHub server; part of the build URL.";
@@ -123,6 +140,7 @@ variables! {
         CIRCLE_WORKFLOW_JOB_ID: "job ID.";
         CIRCLE_BUILD_NUM: "build number, and part of the run key.";
         CIRCLE_BRANCH: "branch.";
+        CIRCLE_TAG: "tag, for builds of tags.";
         CIRCLE_SHA1: "commit.";
         CIRCLE_BUILD_URL: "build URL.";
         CIRCLE_PROJECT_USERNAME: "owner of the repository; the organization.";
@@ -135,16 +153,20 @@ variables! {
         CI_PIPELINE_ID: "ID of the pipeline; the build ID and the run key.";
         CI_JOB_NAME: "name of the job; the step ID, without the ` 2/3` of parallel jobs.";
         CI_PIPELINE_IID: "number of the pipeline in its project; the build number.";
-        CI_PIPELINE_URL: "build URL.";
         CI_COMMIT_REF_NAME: "branch or tag.";
         CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: "source branch of a merge request.";
-        CI_COMMIT_SHA: "commit.";
-        CI_COMMIT_MESSAGE: "commit message.";
+        CI_MERGE_REQUEST_SOURCE_BRANCH_SHA: "commit of a merge request whose merge result is \
+            tested.";
         CI_JOB_ID: "job ID.";
         CI_PROJECT_ROOT_NAMESPACE: "top-level group of the project; the organization.";
         CI_NODE_INDEX: "index of the parallel job, from 1.";
         CI_NODE_TOTAL: "number of parallel jobs.";
         CI_PROJECT_DIR: "directory of the repository.";
+    }
+    "GitLab and Woodpecker: " {
+        CI_PIPELINE_URL: "build URL.";
+        CI_COMMIT_SHA: "commit.";
+        CI_COMMIT_MESSAGE: "commit message.";
     }
     "Azure Pipelines: " {
         TF_BUILD: "set to True.";
@@ -156,14 +178,18 @@ variables! {
         SYSTEM_TOTALJOBSINPHASE: "number of parallel jobs.";
         SYSTEM_PARALLELEXECUTIONTYPE: "whether the parallel jobs are those of a matrix.";
         BUILD_BUILDNUMBER: "build number.";
-        BUILD_SOURCEBRANCH: "branch, prefixed with `refs/heads/`.";
-        SYSTEM_PULLREQUEST_SOURCEBRANCH: "source branch of a pull request, prefixed with \
-            `refs/heads/`.";
-        BUILD_SOURCEVERSION: "commit.";
+        BUILD_SOURCEBRANCH: "full ref of the branch or tag.";
+        SYSTEM_PULLREQUEST_SOURCEBRANCH: "source branch of a pull request, as a full ref.";
+        BUILD_SOURCEVERSION: "commit; for a pull request, the merge commit.";
+        SYSTEM_PULLREQUEST_SOURCECOMMITID: "commit of a pull request.";
         BUILD_SOURCEVERSIONMESSAGE: "commit message.";
         SYSTEM_COLLECTIONURI: "URL of the organization; the organization, and part of the build \
             URL.";
-        SYSTEM_TEAMPROJECT: "project; part of the build URL.";
+        SYSTEM_TEAMFOUNDATIONCOLLECTIONURI: "the same, from agents that do not set \
+            `SYSTEM_COLLECTIONURI`.";
+        SYSTEM_TEAMFOUNDATIONSERVERURI: "the same, from agents that set neither of the two.";
+        SYSTEM_TEAMPROJECTID: "ID of the project; part of the build URL.";
+        SYSTEM_TEAMPROJECT: "name of the project, for the build URL without the ID.";
         SYSTEM_JOBID: "job ID.";
         BUILD_SOURCESDIRECTORY: "directory of the repository.";
     }
@@ -186,6 +212,7 @@ variables! {
         BITBUCKET_PIPELINE_UUID: "ID of the pipeline; the build ID and the run key.";
         BITBUCKET_STEP_UUID: "ID of the step; the job ID.";
         BITBUCKET_BRANCH: "branch.";
+        BITBUCKET_TAG: "tag, for builds of tags.";
         BITBUCKET_COMMIT: "commit.";
         BITBUCKET_REPO_FULL_NAME: "owner and name of the repository; part of the build URL.";
         BITBUCKET_WORKSPACE: "workspace; the organization.";
@@ -210,24 +237,36 @@ variables! {
         SEMAPHORE_JOB_COUNT: "number of parallel jobs.";
         SEMAPHORE_GIT_DIR: "directory of the repository.";
     }
+    "Harness: " {
+        HARNESS_BUILD_ID: "build number. Harness is detected by it.";
+        HARNESS_EXECUTION_ID: "ID of the pipeline execution; the build ID and the run key.";
+        HARNESS_NODE_INDEX: "index of the parallel job, from 0.";
+        HARNESS_NODE_TOTAL: "number of parallel jobs.";
+        HARNESS_WORKSPACE: "directory of the repository.";
+        CI_BUILD_LINK: "build URL.";
+        DRONE_COMMIT_BRANCH: "branch; for a pull request, the target branch.";
+    }
     "Drone: " {
         DRONE: "set to true.";
         DRONE_REPO: "owner and name of the repository; part of the build ID and of the run key.";
-        DRONE_REPO_OWNER: "owner of the repository; the organization.";
         DRONE_BUILD_NUMBER: "build number; part of the build ID and of the run key.";
+        DRONE_WORKSPACE: "directory of the repository.";
+    }
+    "Drone and Harness: " {
+        DRONE_REPO_OWNER: "owner of the repository; the organization.";
         DRONE_BUILD_LINK: "build URL.";
         DRONE_BRANCH: "branch; for a pull request, the target branch.";
         DRONE_SOURCE_BRANCH: "source branch of a pull request.";
         DRONE_COMMIT_SHA: "commit.";
         DRONE_COMMIT_MESSAGE: "commit message.";
-        DRONE_WORKSPACE: "directory of the repository.";
     }
     "AppVeyor: " {
         APPVEYOR: "set to True.";
         APPVEYOR_BUILD_ID: "build ID and run key.";
         APPVEYOR_BUILD_NUMBER: "build number.";
         APPVEYOR_JOB_ID: "job ID.";
-        APPVEYOR_URL: "URL of the AppVeyor server; part of the build URL.";
+        APPVEYOR_URL: "URL of the AppVeyor server, if it is not ci.appveyor.com; part of the build \
+            URL.";
         APPVEYOR_ACCOUNT_NAME: "account; the organization.";
         APPVEYOR_PROJECT_SLUG: "project; part of the build URL.";
         APPVEYOR_REPO_BRANCH: "branch; for a pull request, the target branch.";
@@ -251,10 +290,70 @@ variables! {
         CODEBUILD_BATCH_BUILD_IDENTIFIER: "name of the build in a batch; builds of a batch share \
             no ID.";
         CODEBUILD_BUILD_NUMBER: "build number.";
-        CODEBUILD_PUBLIC_BUILD_URL: "build URL.";
-        CODEBUILD_WEBHOOK_HEAD_REF: "branch, prefixed with `refs/heads/`.";
+        CODEBUILD_PUBLIC_BUILD_URL: "build URL, for projects with public builds.";
+        AWS_REGION: "region; part of the build URL of other projects.";
+        CODEBUILD_WEBHOOK_HEAD_REF: "full ref of the branch or tag.";
         CODEBUILD_RESOLVED_SOURCE_VERSION: "commit.";
         CODEBUILD_SRC_DIR: "directory of the repository.";
+    }
+    "Bitrise: " {
+        BITRISE_IO: "set to true.";
+        BITRISEIO_PIPELINE_ID: "ID of the pipeline; the build ID and the run key.";
+        BITRISE_BUILD_SLUG: "ID of the build of one workflow; the job ID, and without a pipeline \
+            the build ID and the run key.";
+        BITRISE_BUILD_NUMBER: "build number.";
+        BITRISE_BUILD_URL: "build URL.";
+        BITRISE_GIT_BRANCH: "branch; for a pull request, the source branch.";
+        BITRISE_GIT_TAG: "tag, for builds of tags.";
+        BITRISE_GIT_COMMIT: "commit.";
+        GIT_CLONE_COMMIT_HASH: "commit, set by the git clone step.";
+        BITRISE_GIT_MESSAGE: "commit message.";
+        BITRISE_IO_PARALLEL_INDEX: "index of the copy of a workflow, from 0.";
+        BITRISE_IO_PARALLEL_TOTAL: "number of copies of the workflow.";
+        BITRISE_SOURCE_DIR: "directory of the repository.";
+    }
+    "Buddy: " {
+        BUDDY: "set to true.";
+        BUDDY_PIPELINE_ID: "ID of the pipeline; part of the build ID and of the run key.";
+        BUDDY_EXECUTION_ID: "number of the execution; the build number, and part of the build ID \
+            and of the run key.";
+        BUDDY_EXECUTION_URL: "build URL.";
+        BUDDY_EXECUTION_BRANCH: "branch.";
+        BUDDY_EXECUTION_TAG: "tag, for builds of tags.";
+        BUDDY_EXECUTION_PULL_REQUEST_HEAD_BRANCH: "source branch of a pull request.";
+        BUDDY_EXECUTION_REVISION: "commit.";
+        BUDDY_EXECUTION_REVISION_MESSAGE: "commit message.";
+        BUDDY_WORKSPACE_DOMAIN: "workspace; the organization.";
+    }
+    "Cirrus CI: " {
+        CIRRUS_CI: "set to true.";
+        CIRRUS_BUILD_ID: "build ID and run key, and part of the build URL.";
+        CIRRUS_TASK_ID: "job ID.";
+        CIRRUS_BRANCH: "branch.";
+        CIRRUS_TAG: "tag, for builds of tags.";
+        CIRRUS_CHANGE_IN_REPO: "commit.";
+        CIRRUS_CHANGE_MESSAGE: "commit message.";
+        CIRRUS_REPO_OWNER: "owner of the repository; the organization.";
+        CIRRUS_WORKING_DIR: "directory of the repository.";
+    }
+    "Woodpecker: " {
+        CI_NAME = "CI": "set to woodpecker.";
+        CI_REPO: "owner and name of the repository; part of the build ID and of the run key.";
+        CI_REPO_OWNER: "owner of the repository; the organization.";
+        CI_PIPELINE_NUMBER: "build number; part of the build ID and of the run key.";
+        CI_COMMIT_BRANCH: "branch; for a pull request, the target branch.";
+        CI_COMMIT_SOURCE_BRANCH: "source branch of a pull request.";
+        CI_COMMIT_TAG: "tag, for builds of tags.";
+        CI_WORKSPACE: "directory of the repository.";
+    }
+    "Google Cloud Build: " {
+        BUILD_ID: "build ID and run key. Detected by it, `LOCATION` and `PROJECT_ID` together.";
+        LOCATION: "region; part of the build URL.";
+        PROJECT_ID: "project; part of the build URL.";
+        REPO_FULL_NAME: "owner and name of the repository; the owner is the organization.";
+        REF_NAME: "branch or tag, if `BRANCH_NAME` is not set.";
+        _HEAD_BRANCH: "source branch of a pull request.";
+        COMMIT_SHA: "commit.";
     }
     "TeamCity: " {
         TEAMCITY_VERSION: "version. TeamCity is detected by it.";
@@ -271,9 +370,18 @@ variables! {
         BUILD_NUMBER: "build number; on TeamCity, part of the run key.";
         BUILD_URL: "build URL.";
     }
+    "Jenkins and Google Cloud Build: " {
+        BRANCH_NAME: "branch; on Jenkins, of a multibranch job.";
+    }
     "Jenkins: " {
-        BRANCH_NAME: "branch of a multibranch job.";
         CHANGE_BRANCH: "source branch of a pull request in a multibranch job.";
+        GHPRB_SOURCE_BRANCH = "ghprbSourceBranch": "source branch, set by the GitHub pull request \
+            builder plugin.";
+        GHPRB_ACTUAL_COMMIT = "ghprbActualCommit": "commit, set by the GitHub pull request builder \
+            plugin.";
+        GITLAB_SOURCE_BRANCH = "gitlabSourceBranch": "source branch, set by the GitLab plugin.";
+        GITLAB_MERGE_REQUEST_LAST_COMMIT = "gitlabMergeRequestLastCommit": "commit, set by the \
+            GitLab plugin.";
         GIT_BRANCH: "branch, set by the git plugin.";
         GIT_COMMIT: "commit, set by the git plugin.";
         WORKSPACE: "directory of the repository.";

@@ -4,10 +4,12 @@
 //! these values. What a CI does not report, or reports differently on different nodes, is left out
 //! rather than guessed: a wrong guess means tests that no node runs.
 
+mod counted_jobs;
 mod providers;
 mod run_env;
 #[cfg(test)]
 mod tests;
+mod uncounted_jobs;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -23,12 +25,30 @@ pub struct Provider {
     pub name: &'static str,
     /// The name in messages.
     pub title: &'static str,
-    /// The variable that identifies this CI, unless it is `false`.
-    pub detected_by: &'static str,
-    /// The variable with the directory of the repository.
+    pub detected_by: Detection,
+    /// The variable with the directory of the repository; empty if there is none.
     pub workspace: &'static str,
     pub folding: Folding,
     read: fn(Variables<'_>) -> BuildDetails,
+}
+
+/// What identifies a CI. A variable that is `false` counts as not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detection {
+    Set(&'static str),
+    /// A variable with this text.
+    Text(&'static str, &'static str),
+    AllSet(&'static [&'static str]),
+}
+
+impl Detection {
+    fn holds(self, variables: Variables<'_>) -> bool {
+        match self {
+            Self::Set(name) => variables.is_set(name),
+            Self::Text(name, text) => variables.text(name).eq_ignore_ascii_case(text),
+            Self::AllSet(names) => names.iter().all(|name| variables.is_set(name)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,8 +78,8 @@ pub struct BuildDetails {
     pub url: Option<Value>,
     /// For a pull request, the source branch.
     pub branch: Option<Value>,
-    /// The branch in uploads, if it differs from `branch`.
-    pub uploaded_branch: Option<Value>,
+    /// For a pull request, the head of the source branch: the merge commit that some CIs check out
+    /// belongs to no branch.
     pub commit: Option<Value>,
     pub message: Option<Value>,
     pub retry_count: Option<Value>,
@@ -92,7 +112,7 @@ pub fn detect(variables: &BTreeMap<&'static str, String>) -> Option<Ci> {
     }
     let provider = PROVIDERS
         .iter()
-        .find(|provider| variables.is_set(provider.detected_by))?;
+        .find(|provider| provider.detected_by.holds(variables))?;
     Some(Ci {
         provider,
         details: (provider.read)(variables),

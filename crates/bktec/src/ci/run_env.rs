@@ -25,12 +25,11 @@ impl RunEnvironment {
             };
         };
         let details = &ci.details;
-        let branch = details.uploaded_branch.as_ref().or(details.branch.as_ref());
         let text = |value: Option<&Value>| value.map_or("", |value| &value.text).to_owned();
         Self {
             ci: ci.provider.name,
             key: details.key.clone(),
-            branch: text(branch),
+            branch: text(details.branch.as_ref()),
             commit_sha: text(details.commit.as_ref()),
             number: text(details.number.as_ref()),
             url: text(details.url.as_ref()),

@@ -56,11 +56,18 @@ impl<'a> Variables<'a> {
         Value::new(names.first()?, texts.join(joint))
     }
 
-    /// The first that is set, without git's prefix.
-    pub(super) fn branch(self, names: &[&'static str], prefix: &str) -> Option<Value> {
+    /// The name of the branch or tag in the first that is set, which may be a full ref.
+    pub(super) fn branch(self, names: &[&'static str]) -> Option<Value> {
         let value = self.first(names)?;
-        let text = value.text.strip_prefix(prefix).unwrap_or(&value.text);
-        Value::new(value.from, text)
+        Value::new(value.from, without_ref_prefix(&value.text))
+    }
+
+    /// Like [`Self::branch`], for CIs that report what git checked out: `origin/main`,
+    /// `origin/tags/v1`.
+    pub(super) fn remote_branch(self, names: &[&'static str]) -> Option<Value> {
+        let value = self.branch(names)?;
+        let name = without_prefixes(&value.text, &["remotes/origin/", "origin/"]);
+        Value::new(value.from, without_prefixes(name, &["tags/"]))
     }
 
     /// A retry count from a number of attempts, which starts at 1.
@@ -68,4 +75,15 @@ impl<'a> Variables<'a> {
         let attempt: u32 = self.text(name).parse().ok()?;
         Value::new(name, attempt.checked_sub(1)?.to_string())
     }
+}
+
+/// Only full refs are cut, since `origin/a` and `tags/a` are also valid names of branches.
+fn without_ref_prefix(text: &str) -> &str {
+    without_prefixes(text, &["refs/heads/", "refs/tags/", "refs/remotes/origin/"])
+}
+
+/// Without the first of the prefixes that the text has.
+fn without_prefixes<'a>(text: &'a str, prefixes: &[&str]) -> &'a str {
+    let rest = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
+    rest.unwrap_or(text)
 }

@@ -93,6 +93,20 @@ const NODE_1_OF_4: &[&str] = &["--parallel-job=1", "--parallelism=4"];
 #[case::codefresh("CF_BUILD_ID=<build>", None)]
 #[case::codebuild("CODEBUILD_BUILD_ID=p:<build>", None)]
 #[case::jenkins("JENKINS_URL=x BUILD_TAG=jenkins-t-<build>", None)]
+#[case::bitrise(
+    "BITRISE_IO=true BITRISEIO_PIPELINE_ID=<build> BITRISE_BUILD_SLUG=<index><attempt> \
+     BITRISE_IO_PARALLEL_INDEX=<index> BITRISE_IO_PARALLEL_TOTAL=4",
+    Some(0)
+)]
+#[case::buddy("BUDDY=true BUDDY_PIPELINE_ID=1 BUDDY_EXECUTION_ID=<build>", None)]
+#[case::cirrus(
+    "CIRRUS_CI=true CIRRUS_BUILD_ID=<build> CIRRUS_TASK_ID=<index> CI_NODE_INDEX=<index> \
+     CI_NODE_TOTAL=9",
+    None
+)]
+#[case::google_cloud_build("BUILD_ID=<build> LOCATION=l PROJECT_ID=p", None)]
+#[case::harness("HARNESS_BUILD_ID=1 DRONE=true HARNESS_EXECUTION_ID=<build>", None)]
+#[case::woodpecker("CI=woodpecker CI_REPO=o/r CI_PIPELINE_NUMBER=<build>", None)]
 fn nodes_of_a_build_share_a_plan(#[case] template: &str, #[case] first: Option<usize>) {
     let resolved = |build: &str, node: usize, is_rerun: bool| {
         let environment = template
@@ -290,6 +304,9 @@ fn jobs_that_may_run_other_tests_need_an_explicit_count() {
     let alone =
         "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PARALLEL_STEP=0 BITBUCKET_PARALLEL_STEP_COUNT=1";
     assert_eq!(problems(alone, "", ""), "node 0 of 1");
+    let harness = "HARNESS_BUILD_ID=1 HARNESS_NODE_INDEX=2 HARNESS_NODE_TOTAL=3";
+    assert!(problems(harness, "", "").contains("may also be a matrix of different tests"));
+    assert_eq!(problems(harness, "", "3"), "node 2 of 3");
     let azure = "TF_BUILD=True SYSTEM_JOBPOSITIONINPHASE=2 SYSTEM_TOTALJOBSINPHASE=2 \
         SYSTEM_PARALLELEXECUTIONTYPE=MultiConfiguration";
     insta::assert_snapshot!(problems(azure, "", ""), @"

@@ -281,3 +281,40 @@ fn sections_use_the_syntax_of_the_ci() {
     ========== Buildkite Test Engine Report  ==========
     ");
 }
+
+/// `GITHUB_SHA` of a pull request is a merge commit that no other build has.
+#[test]
+fn github_pull_requests_are_uploaded_with_their_own_commit() {
+    let commit = |event: &str| {
+        let server = with_plan();
+        let ended = on_other_ci(
+            &["run", "--upload-results", "--test-command", PASSING],
+            &server,
+            &[
+                ("GITHUB_ACTIONS", "true"),
+                ("GITHUB_RUN_ID", "9"),
+                ("GITHUB_JOB", "test"),
+                ("GITHUB_ACTION", "__run"),
+                ("GITHUB_HEAD_REF", "topic"),
+                ("GITHUB_REF", "refs/pull/7/merge"),
+                ("GITHUB_SHA", "merge"),
+                ("GITHUB_EVENT_PATH", "event.json"),
+                ("BUILDKITE_ORGANIZATION_SLUG", "acme"),
+                ("BUILDKITE_ANALYTICS_TOKEN", "upload-secret"),
+                ("BUILDKITE_PARALLEL_JOB", "0"),
+                ("BUILDKITE_PARALLEL_JOB_COUNT", "2"),
+            ],
+        )
+        .file("event.json", event)
+        .run();
+        assert_eq!(ended.code, 0, "{ended}");
+        let requests = server.requests();
+        let upload = posted_to(&requests, "/v1/uploads");
+        assert_eq!(upload.field("run_env[branch]").as_deref(), Some("topic"));
+        upload.field("run_env[commit_sha]").unwrap()
+    };
+    let event = r#"{"action": "opened", "pull_request": {"number": 7, "head": {"sha": "abc"}}}"#;
+    assert_eq!(commit(event), "abc");
+    assert_eq!(commit(r#"{"ref": "refs/heads/topic"}"#), "merge");
+    assert_eq!(commit("{"), "merge");
+}

@@ -15,6 +15,10 @@ use tempfile::TempDir;
 use super::evidence::Evidence;
 use super::node_id::KnownFiles;
 use super::{PROGRAMS, python};
+use crate::env_vars::{
+    BUILDKITE_TEST_ENGINE_PYTEST_EVIDENCE as VARIABLE,
+    BUILDKITE_TEST_ENGINE_PYTEST_FILES as DISCOVERY_VARIABLE,
+};
 use crate::process::{CommandLine, ExecutionEnv};
 use crate::runners::fail_fast_override::insert_options;
 use crate::runners::launcher::{base_name, program_index};
@@ -23,12 +27,10 @@ use crate::runners::{ParsedResults, Result, RunnerBase, RunnerError, Shortfall};
 
 const SOURCE: &str = include_str!("bktec_evidence.py");
 const MODULE: &str = "bktec_evidence";
-const VARIABLE: &str = "BUILDKITE_TEST_ENGINE_PYTEST_EVIDENCE";
 
 /// Lists test files without importing them.
 const DISCOVERY_SOURCE: &str = include_str!("bktec_discovery.py");
 const DISCOVERY_MODULE: &str = "bktec_discovery";
-const DISCOVERY_VARIABLE: &str = "BUILDKITE_TEST_ENGINE_PYTEST_FILES";
 
 /// Runs only some tests of a file.
 const SELECTION_SOURCE: &str = include_str!("bktec_selection.py");

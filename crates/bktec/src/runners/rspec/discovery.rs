@@ -2,12 +2,12 @@
 //! RSpec's own list in place of loading the files, whose helpers may load a whole application.
 
 use super::DEFINITION;
+use crate::env_vars::BUILDKITE_TEST_ENGINE_RSPEC_FILES as VARIABLE;
 use crate::runners::fail_fast_override::insert_options;
 use crate::runners::listing::ask;
 use crate::runners::{Result, RunnerBase, RunnerError};
 
 const SOURCE: &str = include_str!("bktec_discovery.rb");
-const VARIABLE: &str = "BUILDKITE_TEST_ENGINE_RSPEC_FILES";
 
 /// Lets another process run the examples, which need not see the hook.
 const REMOTE: &[&str] = &["--drb", "-X"];
