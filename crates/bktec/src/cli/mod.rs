@@ -7,6 +7,7 @@ mod args;
 mod choices;
 mod ci_environment;
 mod option;
+mod unknown_variables;
 mod values;
 
 use std::any::TypeId;
@@ -25,6 +26,7 @@ pub use ci_environment::CiEnvironment;
 pub use option::{Opt, Problem};
 
 use self::ci_environment::variable;
+pub(crate) use self::unknown_variables::unknown_variables_warning;
 use crate::env_vars;
 
 const BACKFILL: &str = "backfill-commit-metadata";
@@ -39,6 +41,13 @@ pub enum Invocation {
     Backfill(Box<Typed<BackfillArgs>>),
     Completions { shell: Shell, command: Box<Command> },
     Manual { command: Box<Command> },
+}
+
+impl Invocation {
+    /// Whether the command can be configured by variables.
+    pub fn reads_variables(&self) -> bool {
+        !matches!(self, Self::Completions { .. } | Self::Manual { .. })
+    }
 }
 
 /// The options of a subcommand, and the environment it was started in.

@@ -42,7 +42,15 @@ use crate::terminal::Terminal;
 /// The whole program: from its arguments to its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let terminal = Terminal::for_data(false);
-    let outcome = match cli::parse(arguments) {
+    let invocation = cli::parse(arguments);
+    // Before anything else: a missing setting may be a misspelt one.
+    if let Ok(invocation) = &invocation
+        && invocation.reads_variables()
+        && let Some(warning) = cli::unknown_variables_warning()
+    {
+        terminal.warning(&warning);
+    }
+    let outcome = match invocation {
         Ok(Invocation::Run(typed)) => run_command(&typed),
         Ok(Invocation::Plan(typed)) => plan_command(&typed),
         Ok(Invocation::Upload(typed)) => upload_command(&typed),

@@ -4,6 +4,7 @@
 //! The options are read from the program itself, so that none is forgotten.
 
 use clap::{Arg, Command};
+use rstest::rstest;
 
 use crate::bktec::{Bktec, Ended};
 
@@ -192,4 +193,30 @@ fn empty_variable_counts_as_not_set() {
         }
         assert_eq!(all.run().stderr, without.stderr);
     }
+}
+
+/// Also before a problem that the misspelling causes, and never with the value.
+#[rstest]
+#[case::run(&["run"], 16)]
+#[case::plan(&["plan"], 16)]
+#[case::upload(&["upload", "a.xml"], 16)]
+#[case::verify(&["verify"], 16)]
+#[case::help(&["run", "--help"], 0)]
+#[case::completions(&["completions", "bash"], 0)]
+fn misspelt_variables_are_named_once(#[case] arguments: &[&str], #[case] code: i32) {
+    let ended = Bktec::bare(arguments)
+        .env("BUILDKITE_TEST_ENGINE_SUIT_SLUG", "hidden-value")
+        .env("BUILDKITE_TEST_ENGINE_SUITE_SLUGS", "")
+        .run();
+    assert_eq!(ended.code, code, "{ended}");
+    let warning = "⚠️ BUILDKITE_TEST_ENGINE_SUIT_SLUG is not a variable of bktec; did you mean \
+        BUILDKITE_TEST_ENGINE_SUITE_SLUG?\n";
+    let is_first = ended.stderr.starts_with(warning);
+    assert_eq!(is_first, code == 16, "{ended}");
+    assert_eq!(
+        ended.stderr.matches("⚠️").count(),
+        usize::from(is_first),
+        "{ended}"
+    );
+    assert!(!ended.stderr.contains("hidden-value"), "{ended}");
 }
