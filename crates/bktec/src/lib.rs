@@ -29,6 +29,7 @@ mod discovery;
 mod env_vars;
 mod exit_code;
 mod fallback;
+mod headline;
 mod process;
 mod report;
 mod result_format;

@@ -18,10 +18,6 @@ const MAX_TYPO_EDITS: usize = 3;
 /// One line that names each unknown variable and the most similar known one; values are not shown.
 /// `None` if there is none.
 pub(crate) fn unknown_variables_warning() -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "`cli` is where the environment is read"
-    )]
     let names = std::env::vars_os().map(|(name, _)| name);
     let is_set = |name: &String| variable(name).is_some_and(|value| !value.trim().is_empty());
     let names = names.filter_map(|name: OsString| name.into_string().ok());

@@ -29,7 +29,7 @@ pub enum CommandError {
     PlanFile(#[from] PlanFileError),
     /// There is no plan, and this node must not split the tests itself.
     #[error("{message}")]
-    NoPlan { message: String, hint: &'static str },
+    NoPlan { message: String, hint: String },
     /// With `--on-unplanned-targets fail`.
     #[error("{0}")]
     UnplannedTargets(String),
@@ -70,7 +70,7 @@ impl CommandError {
                  --on-unplanned-targets run",
             ),
             Self::PlanFile(_) => Some(PlanFileError::HINT),
-            Self::NoPlan { hint, .. } => Some(*hint),
+            Self::NoPlan { hint, .. } => Some(hint.as_str()),
             Self::Verify(error) => error.hint(),
             _ => None,
         };

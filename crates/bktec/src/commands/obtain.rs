@@ -17,6 +17,8 @@ pub(super) enum Obtained {
 pub(super) struct NoPlan {
     /// A sentence.
     pub reason: String,
+    /// What to check, if the reason is a wrong setting.
+    pub hint: Option<String>,
     pub extent: Extent,
 }
 
@@ -40,6 +42,12 @@ impl NoPlan {
             }
         };
         format!("{}{risk}", self.reason)
+    }
+
+    /// The end of a warning: the hint on a line of its own.
+    pub(super) fn hint_line(&self) -> String {
+        let hint = self.hint.as_ref();
+        hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"))
     }
 }
 
@@ -66,6 +74,7 @@ pub(super) fn fetch_or_create(inputs: &PlanInputs<'_>) -> Result<Obtained, Comma
                 "This job is a retry, but the server no longer has the plan {:?}.",
                 settings.identifier
             ),
+            hint: None,
             extent: Extent::ThisNode,
         }));
     }
@@ -93,8 +102,10 @@ fn unavailable(error: ApiError) -> Result<Obtained, CommandError> {
     };
     Ok(Obtained::Unavailable(NoPlan {
         reason: format!("{error}."),
+        hint: error.hint().map(str::to_owned),
         extent: match reason {
-            Reason::BudgetSpent => Extent::ThisNode,
+            // Another try, or another node, may get through.
+            Reason::BudgetSpent | Reason::WrongScheme => Extent::ThisNode,
             Reason::Billing | Reason::NotFound | Reason::Unprocessable => Extent::EveryNode,
         },
     }))

@@ -96,9 +96,10 @@ fn created_plan(
         Obtained::Plan(response) => response,
         Obtained::Unavailable(why) => {
             terminal.warning(&format!(
-                "{} {}: the nodes will split the tests without the server.",
+                "{} {}: the nodes will split the tests without the server.{}",
                 why.warning(),
-                fallback::WARNING
+                fallback::WARNING,
+                why.hint_line()
             ));
             return fallback(None);
         }

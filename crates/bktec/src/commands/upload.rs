@@ -64,6 +64,17 @@ fn hint(error: &UploadError) -> Option<&'static str> {
                 },
             ..
         } => Some("check the suite's token: BUILDKITE_ANALYTICS_TOKEN or --suite-token"),
+        UploadError::Server {
+            gave_up:
+                GaveUp {
+                    failure: Failure::WrongScheme(_) | Failure::Status { status: 404, .. },
+                    ..
+                },
+            ..
+        } => Some(
+            "check the address: BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL (--upload-base-url), or \
+             BUILDKITE_TEST_ENGINE_UPLOAD_URL (--upload-url)",
+        ),
         _ => None,
     }
 }

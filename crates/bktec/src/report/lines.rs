@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::attempts::{AttemptKind, NoResults, RunEvent};
+use crate::headline::headline;
 use crate::process::{CommandLine, Exit, signal_name};
 
 /// Begins the header of every retry; scripts look for it.
@@ -94,10 +95,13 @@ pub fn lines(event: &RunEvent<'_>) -> Option<String> {
         RunEvent::ResultsIncomplete { reasons, .. } => {
             format!("⚠️ The result file is incomplete:\n{}", listed(reasons))
         }
-        RunEvent::ErrorsOutsideTests { errors, .. } => format!(
-            "Errors outside the tests, so nothing is retried:\n{}",
-            listed(errors)
-        ),
+        RunEvent::ErrorsOutsideTests { errors, .. } => {
+            let errors: Vec<String> = errors.iter().map(|error| headline(error)).collect();
+            format!(
+                "Errors outside the tests, so nothing is retried:\n{}",
+                listed(&errors)
+            )
+        }
         RunEvent::RetryImpossible { why } => format!("Failed tests cannot be retried: {why}"),
     })
 }

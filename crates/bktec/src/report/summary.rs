@@ -10,6 +10,8 @@ use test_engine_results::Outcome;
 use test_engine_wire::{Statistics, TestIdentity};
 
 use crate::attempts::{IncompleteTarget, NoResults, RunOutcome, RunStatus, TestRecord};
+use crate::headline::headline;
+use crate::runners::coverage_limit::COVERAGE_LIMIT;
 
 const TRUST_OPTION: &str = "--trust-exit-code";
 const ALLOW_OPTION: &str = "--allow-missing-results";
@@ -21,10 +23,14 @@ const MAX_TARGETS: usize = 100;
 pub struct ReportContext<'a> {
     pub runner: &'a str,
     pub skipped_by_engine: &'a [TestIdentity],
+    /// Why this node had no plan; the warning at the start is far away by now.
+    pub no_plan: Option<&'a str>,
+    /// A coverage limit that may explain an exit code, and what to do about it.
+    pub coverage_limit: Option<&'a str>,
 }
 
-/// The report. If no test is known to have run, it is only the list of targets without results, or
-/// `None` if there are none either.
+/// The report. If no test is known to have run, it is only the list of targets without results and
+/// why there was no plan, or `None` if there is neither.
 pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<String> {
     let mut text = String::new();
     if let Some(status) = status_line(outcome) {
@@ -33,7 +39,7 @@ pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<Strin
             text,
             "+++ ========== Buildkite Test Engine Report  ==========\n{status}"
         );
-        if let Some(remark) = remark(outcome) {
+        if let Some(remark) = remark(outcome, context) {
             let _ = writeln!(text, "{remark}");
         }
         let _ = writeln!(text, "\n{}", table(&outcome.statistics()));
@@ -54,6 +60,9 @@ pub fn report(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<Strin
         "No results for these files (all tests skipped or deselected, or they did not run)",
         targets_without_results(outcome),
     );
+    if let Some(why) = context.no_plan {
+        let _ = write!(text, "\n⚠️ There was no test plan: {why}\n");
+    }
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -135,7 +144,8 @@ fn status_line(outcome: &RunOutcome) -> Option<String> {
     Some(match outcome.status {
         RunStatus::Unknown => return None,
         RunStatus::Error | RunStatus::Incomplete | RunStatus::UnexplainedExit => {
-            let first = outcome.reasons.first().map_or("", |reason| reason.trim());
+            let first = outcome.reasons.first().map(|reason| headline(reason));
+            let first = first.unwrap_or_default();
             let more = match outcome.reasons.len() {
                 0 | 1 => String::new(),
                 count => format!(" (and {} more)", count - 1),
@@ -146,7 +156,7 @@ fn status_line(outcome: &RunOutcome) -> Option<String> {
         RunStatus::Passed if outcome.is_by_trust => format!(
             "✅ Build passed, because the runner exited with code 0 and {TRUST_OPTION} is set: {}.",
             match (outcome.failed().count(), outcome.reasons.first()) {
-                (_, Some(error)) => error.trim().to_owned(),
+                (_, Some(error)) => headline(error),
                 (1, None) => "1 test failed".to_owned(),
                 (count, None) => format!("{count} tests failed"),
             }
@@ -159,7 +169,12 @@ fn status_line(outcome: &RunOutcome) -> Option<String> {
 }
 
 /// More about the status, if anything.
-fn remark(outcome: &RunOutcome) -> Option<String> {
+fn remark(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<String> {
+    if may_be_coverage(outcome)
+        && let Some(limit) = context.coverage_limit
+    {
+        return Some(format!("hint: {limit}"));
+    }
     if let Some(signal) = outcome
         .killed_by
         .filter(|_| outcome.status == RunStatus::Failed)
@@ -185,6 +200,18 @@ fn remark(outcome: &RunOutcome) -> Option<String> {
              with code 0"
         )),
         _ => None,
+    }
+}
+
+/// Whether a coverage limit may be why the run failed.
+fn may_be_coverage(outcome: &RunOutcome) -> bool {
+    match outcome.status {
+        RunStatus::UnexplainedExit => true,
+        RunStatus::Error => outcome
+            .reasons
+            .first()
+            .is_some_and(|reason| reason.contains(COVERAGE_LIMIT)),
+        _ => false,
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) fn discover<R: Runner + ?Sized>(
         Err(error) if !base.strict_discovery => {
             let pattern = base.pattern.as_deref().unwrap_or_default();
             on_warning(format!(
-                "{name} could not list its test files, so the pattern {pattern:?} is used: {error}"
+                "{name} could not list its test files, so the pattern {pattern:?} is used: {}",
+                error.in_one_line()
             ));
             None
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::command_template::TemplateError;
 use crate::discovery::{ListError, PatternError};
+use crate::headline::reason;
 use crate::process::{Captured, CommandLine, Exit, SpawnError};
 
 pub type Result<T, E = RunnerError> = std::result::Result<T, E>;
@@ -135,6 +136,18 @@ impl RunnerError {
             command: Box::new(command.clone()),
             exit: captured.exit,
             output: captured.text(),
+        }
+    }
+
+    /// The message, with only the error in the output of a command that the runner repeats anyway.
+    pub(super) fn in_one_line(&self) -> String {
+        match self {
+            Self::Helper {
+                command,
+                exit,
+                output,
+            } => format!("`{command}` ended with {exit}: {}", reason(output)),
+            _ => self.to_string(),
         }
     }
 }

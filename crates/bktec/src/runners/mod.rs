@@ -6,6 +6,7 @@
 //! docs are generated from that table.
 
 mod base;
+pub(crate) mod coverage_limit;
 mod cucumber;
 mod custom;
 mod cypress;

@@ -20,12 +20,17 @@ pub enum Failure {
         /// What usually causes this, as a sentence.
         explanation: Option<&'static str>,
     },
+    /// The other side speaks TLS and this side does not, or the other way around.
+    #[error("{0}")]
+    WrongScheme(&'static str),
     /// A response with a status other than success.
     #[error("{message} (status {status})")]
     Status {
         status: u16,
         /// From the body, or a description of a body that is not JSON.
         message: String,
+        /// The message is that of an error body of the API.
+        is_from_api: bool,
         /// The wait that the server requested; only with 429.
         retry_after: Option<Duration>,
     },
@@ -55,12 +60,15 @@ pub enum Reason {
     Billing,
     NotFound,
     Unprocessable,
+    /// See [`Failure::WrongScheme`].
+    WrongScheme,
 }
 
 impl Failure {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Network { .. } => Verdict::Retry,
+            Self::WrongScheme(_) => Verdict::Continue(Reason::WrongScheme),
             Self::Unreadable(_) | Self::Request(_) => Verdict::Fatal,
             Self::Status {
                 status, message, ..
@@ -130,21 +138,23 @@ impl Failure {
             .filter(|_| status == 429)
             .and_then(|seconds| seconds.trim().parse().ok())
             .map(Duration::from_secs);
+        let from_api = message_of_api(body);
         Self::Status {
             status,
-            message: message(body),
+            is_from_api: from_api.is_some(),
+            message: from_api.unwrap_or_else(|| description(body)),
             retry_after,
         }
     }
 }
 
-/// The `message` of an error body, or a description of a body without one.
-fn message(body: &[u8]) -> String {
-    if let Ok(error) = serde_json::from_slice::<test_engine_wire::ErrorBody>(body)
-        && !error.message.trim().is_empty()
-    {
-        return error.message;
-    }
+fn message_of_api(body: &[u8]) -> Option<String> {
+    let error: test_engine_wire::ErrorBody = serde_json::from_slice(body).ok()?;
+    Some(error.message).filter(|message| !message.trim().is_empty())
+}
+
+/// Of a body that is no error body of the API.
+fn description(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_SHOWN)]);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() {
@@ -195,6 +205,8 @@ mod tests {
         assert_eq!(Failure::network("reset").verdict(), Verdict::Retry);
         assert_eq!(Failure::Unreadable("eof".into()).verdict(), Verdict::Fatal);
         assert_eq!(Failure::Request("uri".into()).verdict(), Verdict::Fatal);
+        let scheme = Failure::WrongScheme("no TLS");
+        assert_eq!(scheme.verdict(), Verdict::Continue(Reason::WrongScheme));
     }
 
     #[rstest]

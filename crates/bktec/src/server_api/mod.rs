@@ -7,6 +7,7 @@ mod accounting;
 mod backfill;
 mod budget;
 mod failure;
+mod hints;
 pub(crate) mod multipart;
 mod node_reports;
 mod transport;
@@ -20,6 +21,7 @@ use test_engine_wire::{
 pub use accounting::AccountingOf;
 pub use budget::Budget;
 pub use failure::{Failure, Reason, Verdict};
+use hints::Hints;
 pub use node_reports::FirstReport;
 pub(crate) use transport::{GaveUp, Request, Transport, with_retries};
 
@@ -55,6 +57,8 @@ pub struct PlanResponse {
 pub struct ApiError {
     doing: &'static str,
     gave_up: GaveUp,
+    /// What to check.
+    hint: Option<String>,
 }
 
 impl ApiError {
@@ -67,19 +71,8 @@ impl ApiError {
         }
     }
 
-    pub fn hint(&self) -> Option<&'static str> {
-        match &self.gave_up.failure {
-            Failure::Status { status: 401, .. } => Some(
-                "check the access token: BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN or --access-token",
-            ),
-            Failure::Status { status: 403, .. } => {
-                Some("check that the access token may read and write test plans of this suite")
-            }
-            Failure::Unreadable(_) | Failure::Request(_) => Some(
-                "check that BUILDKITE_TEST_ENGINE_BASE_URL (--base-url) is a Test Engine server",
-            ),
-            _ => None,
-        }
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 }
 
@@ -99,6 +92,7 @@ pub struct SuiteAccess {
 pub struct Client<'a> {
     transport: Transport,
     suite_url: String,
+    hints: Hints,
     authorization: SecretString,
     time_scale: f64,
     terminal: &'a Terminal,
@@ -127,6 +121,7 @@ impl<'a> Client<'a> {
                 percent_encoded(&suite.organization_slug, false),
                 percent_encoded(&suite.suite_slug, false)
             ),
+            hints: Hints::new(suite),
             authorization: format!("Bearer {}", suite.access_token.expose_secret()).into(),
             time_scale: suite.time_scale,
             terminal,
@@ -246,6 +241,7 @@ impl<'a> Client<'a> {
         )
         .map_err(|gave_up| ApiError {
             doing: call.doing,
+            hint: self.hints.hint(&gave_up.failure),
             gave_up,
         })
     }

@@ -175,6 +175,7 @@ fn read_response(
                 "the server redirects to {}; check the base URL",
                 header("Location").as_deref().unwrap_or("nowhere")
             ),
+            is_from_api: false,
             retry_after: None,
         });
     }
@@ -221,6 +222,15 @@ fn failure(error: ureq::Error, limit: Duration) -> Failure {
         | ureq::Error::Http(_)
         | ureq::Error::InvalidProxyUrl
         | ureq::Error::RequireHttpsOnly(_) => Failure::Request(error.to_string()),
+        ureq::Error::Protocol(error) if error.to_string().starts_with("http parse fail") => {
+            Failure::WrongScheme(
+                "the response is not HTTP; if the server uses TLS, its URL starts with https://",
+            )
+        }
+        other if is_not_tls(&other) => Failure::WrongScheme(
+            "the server does not use TLS at this port, so its URL starts with http://, or the port \
+             is another",
+        ),
         other if is_distrust(&other) => Failure::network(format!(
             "the server's certificate is not trusted by this machine ({other}); check the base \
              URL, or add the authority that signed it to the system's certificates"
@@ -234,13 +244,23 @@ fn failure(error: ureq::Error, limit: Duration) -> Failure {
     }
 }
 
-/// Whether this machine does not accept the server's certificate. The TLS library's error is
-/// wrapped in one or more I/O errors.
+/// Whether this machine does not accept the server's certificate.
 fn is_distrust(error: &ureq::Error) -> bool {
+    matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// Whether the server's first bytes are not TLS, such as an HTTP response to the TLS greeting.
+fn is_not_tls(error: &ureq::Error) -> bool {
+    let not_tls = rustls::InvalidMessage::InvalidContentType;
+    tls_error(error) == Some(&rustls::Error::InvalidMessage(not_tls))
+}
+
+/// The TLS library's error, which is wrapped in one or more I/O errors.
+fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     let mut inner: &(dyn std::error::Error + 'static) = error;
     loop {
         if let Some(error) = inner.downcast_ref::<rustls::Error>() {
-            return matches!(error, rustls::Error::InvalidCertificate(_));
+            return Some(error);
         }
         let next = match (
             inner.downcast_ref::<ureq::Error>(),
@@ -252,10 +272,7 @@ fn is_distrust(error: &ureq::Error) -> bool {
             (_, Some(error)) => error.get_ref().map(|error| error as _),
             _ => inner.source(),
         };
-        match next {
-            Some(next) => inner = next,
-            None => return false,
-        }
+        inner = next?;
     }
 }
 

@@ -72,6 +72,8 @@ impl Request {
 pub(crate) enum Reply {
     Body(u16, String),
     WithHeader(u16, &'static str, String, String),
+    /// Not HTTP.
+    Raw(&'static str),
     /// Closes the connection before the end of the body.
     Truncated,
     /// Never responds.
@@ -149,7 +151,11 @@ fn serve(
     script: &dyn Fn(&Request, usize) -> Reply,
     recorded: &Mutex<Vec<Request>>,
 ) {
-    let Some(request) = read(&stream) else { return };
+    let Some(request) = read(&stream) else {
+        // As web servers do, among other things if a client speaks TLS.
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+        return;
+    };
     let before = {
         let mut recorded = recorded.lock().unwrap();
         recorded.push(request.clone());
@@ -168,6 +174,7 @@ fn serve(
         Reply::WithHeader(status, name, value, body) => {
             response(status, &format!("{name}: {value}\r\n"), &body)
         }
+        Reply::Raw(text) => text.to_owned(),
         Reply::Truncated => "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"tasks\":".to_owned(),
         Reply::Silence => {
             // Waits until the client gives up.

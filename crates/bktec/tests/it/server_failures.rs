@@ -199,12 +199,69 @@ fn does_not_follow_redirects_of_a_post() {
     assert_eq!(server.lines(), "GET /test_plan\nPOST /test_plan");
 }
 
-#[test]
-fn falls_back_if_the_server_does_not_speak_tls() {
-    let server = Server::start(|_, _| Reply::ok("{}"));
-    let base = server.base().replace("http://", "https://");
+/// What a TLS server sends if the first bytes are not TLS: an alert.
+const TLS_ALERT: Reply = Reply::Raw("\x15\x03\x01\x00\x02\x02\x46");
+
+#[rstest]
+#[case::https_to_plain_http(
+    Reply::ok("{}"),
+    "https://",
+    "the server does not use TLS at this port"
+)]
+#[case::http_to_tls(
+    TLS_ALERT,
+    "http://",
+    "if the server uses TLS, its URL starts with https://"
+)]
+fn a_wrong_scheme_is_named_after_one_try(
+    #[case] reply: Reply,
+    #[case] scheme: &str,
+    #[case] text: &str,
+) {
+    let server = Server::start(move |_, _| reply.clone());
+    let base = server.base().replace("http://", scheme);
     let ended = Bktec::configured(&["run"], &base).run();
     assert_fell_back(&ended);
+    assert!(ended.took < SLACK, "{:?}", ended.took);
+    assert!(!ended.stderr.contains("Retrying"), "{ended}");
+    let hint = "hint: check BUILDKITE_TEST_ENGINE_BASE_URL (--base-url), now ";
+    for part in [text, hint] {
+        // At the start, and after the tests.
+        assert_eq!(ended.stderr.matches(part).count(), 1, "{ended}");
+        assert_eq!(ended.stdout.matches(part).count(), 1, "{ended}");
+    }
+}
+
+#[rstest]
+#[case::suite(
+    Reply::message(
+        404,
+        "There is no suite \"web\" in this organization. Check the suite slug."
+    ),
+    "hint: check BUILDKITE_TEST_ENGINE_SUITE_SLUG (--suite-slug), now \"web\""
+)]
+#[case::organization(
+    Reply::message(404, "There is no organization \"acme\" for this access token."),
+    "hint: check BUILDKITE_ORGANIZATION_SLUG (--organization-slug), now \"acme\""
+)]
+#[case::base_path(
+    Reply::Body(404, "<html>404</html>".into()),
+    "hint: there is no Test Engine API at SERVER: check BUILDKITE_TEST_ENGINE_BASE_URL"
+)]
+fn what_was_not_found_is_repeated_after_the_report(#[case] reply: Reply, #[case] hint: &str) {
+    let server = Server::start(move |_, _| reply.clone());
+    let ended = Bktec::against(&["run"], &server).run();
+    assert_fell_back(&ended);
+    assert_eq!(ended.stderr.matches(hint).count(), 1, "{ended}");
+    let (_, after_tests) = ended.stdout.split_once("ran a.test.js").unwrap();
+    let repeated = "⚠️ There was no test plan: failed to create the test plan: ";
+    assert!(after_tests.contains(repeated), "{ended}");
+    assert!(after_tests.contains(hint), "{ended}");
+    let stopped = Bktec::against(&["run", "--fallback", "fail"], &server).run();
+    assert_stopped(&stopped);
+    assert!(stopped.stderr.contains(hint), "{stopped}");
+    let planned = Bktec::against(&["plan", "--json"], &server).run();
+    assert!(planned.stderr.contains(hint), "{planned}");
 }
 
 #[test]

@@ -34,6 +34,7 @@ const BKTEC: Order = &[
     "env_vars",
     "exit_code",
     "fallback",
+    "headline",
     "process",
     "result_format",
     "result_size",

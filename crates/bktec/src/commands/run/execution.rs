@@ -12,7 +12,7 @@ use crate::commands::CommandError;
 use crate::commands::node_report::NodeEnd;
 use crate::process::{Capacity, Exit};
 use crate::report::{self, Event, ReportContext, UploadFinished};
-use crate::runners::Runner;
+use crate::runners::{Runner, coverage_limit};
 use crate::settings::RunSettings;
 use crate::terminal::Terminal;
 use crate::upload::Uploader;
@@ -24,6 +24,8 @@ pub(super) struct Execution<'a> {
     pub cases: &'a [Case],
     pub muted: &'a [TestIdentity],
     pub skipped: &'a [TestIdentity],
+    /// Why there is no plan.
+    pub no_plan: Option<&'a str>,
     pub uploader: Option<&'a Uploader<'a>>,
     pub events: &'a EventLog<'a>,
     pub terminal: &'a Terminal,
@@ -61,9 +63,18 @@ impl Execution<'_> {
             self.handle(&event, &mut timeline);
         })
         .map_err(CommandError::runner("run the tests"))?;
+        let scope = match (outcome.retries, self.settings.nodes) {
+            (1.., _) => Some(coverage_limit::Scope::Retry),
+            (0, 2..) => Some(coverage_limit::Scope::Node),
+            (0, _) => None,
+        };
+        let coverage_limit =
+            scope.and_then(|scope| coverage_limit::find(self.runner.base(), scope));
         let context = ReportContext {
             runner: self.runner.definition().name,
             skipped_by_engine: self.skipped,
+            no_plan: self.no_plan,
+            coverage_limit: coverage_limit.as_deref(),
         };
         if let Some(report) = report::report(&outcome, &context) {
             self.terminal.line(&report);

@@ -76,6 +76,7 @@ impl Session<'_> {
             skipped: plan.skipped_tests,
             population,
             plan_digest: plan.population.map_or_else(String::new, |all| all.digest),
+            no_plan: None,
             takes_reports: missing.takes_reports,
         })
     }

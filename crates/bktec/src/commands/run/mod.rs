@@ -236,6 +236,7 @@ impl Session<'_> {
             cases: &share.cases,
             muted: &share.muted,
             skipped: &share.skipped,
+            no_plan: share.no_plan.as_deref(),
             uploader: uploader.as_ref(),
             events: self.events,
             terminal: self.terminal,

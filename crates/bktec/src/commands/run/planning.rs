@@ -23,6 +23,8 @@ pub(in crate::commands) struct Share {
     /// Of the plan.
     pub(in crate::commands) identifier: String,
     pub(in crate::commands) source: PlanSource,
+    /// Why there is no plan, for a fallback.
+    pub(in crate::commands) no_plan: Option<String>,
     /// Without the location prefix.
     pub(in crate::commands) cases: Vec<Case>,
     pub(in crate::commands) names: TargetNames,
@@ -112,6 +114,7 @@ fn of_plan(
         };
         let why = NoPlan {
             reason: planner.to_owned(),
+            hint: None,
             extent: Extent::EveryNode,
         };
         return without_plan(settings, &why, inputs);
@@ -148,6 +151,7 @@ fn of_plan(
     Ok(Share {
         identifier: non_empty(plan.identifier, &settings.common.identifier),
         source,
+        no_plan: None,
         cases,
         names,
         muted: plan.muted_tests,
@@ -245,18 +249,21 @@ fn without_plan(
     let (node, nodes) = match decide(mode, why.extent, is_retry, divides_tests) {
         WithoutPlan::Split => {
             inputs.terminal.warning(&format!(
-                "{} {}: each node runs every Nth {} of the sorted list. The build may take longer.",
+                "{} {}: each node runs every Nth {} of the sorted list. The build may take \
+                 longer.{}",
                 why.warning(),
                 fallback::WARNING,
-                definition.target_noun.trim_start_matches("test ")
+                definition.target_noun.trim_start_matches("test "),
+                why.hint_line()
             ));
             (settings.node, settings.nodes)
         }
         WithoutPlan::RunAll => {
             let all = counted(inputs.targets.get()?.len(), definition.target_noun);
             inputs.terminal.warning(&format!(
-                "{} Without a plan, this node runs all {all} (--fallback all).",
-                why.reason
+                "{} Without a plan, this node runs all {all} (--fallback all).{}",
+                why.reason,
+                why.hint_line()
             ));
             (0, 1)
         }
@@ -266,6 +273,7 @@ fn without_plan(
     Ok(Share {
         identifier: settings.common.identifier.clone(),
         source: PlanSource::Fallback,
+        no_plan: Some(format!("{}{}", why.reason, why.hint_line())),
         cases: fallback::cases(targets, node, nodes),
         names: TargetNames::default(),
         muted: Vec::new(),
@@ -280,7 +288,9 @@ fn stopped(stop: Stop, why: &NoPlan) -> CommandError {
     let (consequence, hint) = match stop {
         Stop::Requested => (
             "Without a plan, this node runs no tests (--fallback fail).",
-            "retry this job when the server is available",
+            why.hint
+                .as_deref()
+                .unwrap_or("retry this job when the server is available"),
         ),
         Stop::Retry => (
             "A retried job must run the tests of its first run, which only the plan says.",
@@ -290,7 +300,7 @@ fn stopped(stop: Stop, why: &NoPlan) -> CommandError {
     };
     CommandError::NoPlan {
         message: format!("{} {consequence}", why.reason),
-        hint,
+        hint: hint.to_owned(),
     }
 }
 

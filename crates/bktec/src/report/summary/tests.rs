@@ -45,6 +45,8 @@ fn outcome(tests: Vec<TestRecord>) -> RunOutcome {
 const CONTEXT: ReportContext<'_> = ReportContext {
     runner: "rspec",
     skipped_by_engine: &[],
+    no_plan: None,
+    coverage_limit: None,
 };
 
 #[test]
@@ -65,6 +67,8 @@ fn lists_every_kind_of_test() {
     let context = ReportContext {
         runner: "rspec",
         skipped_by_engine: &[identity("S", "left out", "s.rb:3")],
+        no_plan: None,
+        coverage_limit: None,
     };
     insta::assert_snapshot!(report(&outcome, &context).unwrap(), @"
     +++ ========== Buildkite Test Engine Report  ==========
@@ -114,6 +118,8 @@ fn lists_skipped_tests_by_what_skipped_them() {
     let context = ReportContext {
         runner: "jest",
         skipped_by_engine: &skipped,
+        no_plan: None,
+        coverage_limit: None,
     };
     let text = report(&outcome, &context).unwrap();
     let lists = text.split_once("\n\n+++ ").unwrap().1;
@@ -255,4 +261,53 @@ fn without_tests_only_targets_without_results_are_listed() {
     +++ No results for these files (all tests skipped or deselected, or they did not run):
     - a.rb
     ");
+}
+
+#[test]
+fn errors_are_one_line_because_the_runner_printed_them() {
+    let error = "could not collect a.py: ImportError\nTraceback:\na.py:1: in <module>\n\
+        E   ModuleNotFoundError: No module named 'x'";
+    let outcome = RunOutcome {
+        status: RunStatus::Error,
+        reasons: vec![error.to_owned(), "other".to_owned()],
+        ..outcome(vec![test("a", false, &[Outcome::Passed])])
+    };
+    let text = report(&outcome, &CONTEXT).unwrap();
+    let line = "🚨 could not collect a.py: ImportError: ModuleNotFoundError: No module named 'x' \
+        (and 1 more)\n";
+    assert!(text.contains(line), "{text}");
+    assert!(!text.contains("Traceback"), "{text}");
+}
+
+#[test]
+fn the_coverage_limit_and_the_lack_of_a_plan_are_named() {
+    let context = ReportContext {
+        no_plan: Some("not found\nhint: check it"),
+        coverage_limit: Some("pytest.ini sets a limit"),
+        ..CONTEXT
+    };
+    let text = |status, reason: &str| {
+        let outcome = RunOutcome {
+            status,
+            reasons: vec![reason.to_owned()],
+            ..outcome(vec![test("a", false, &[Outcome::Passed])])
+        };
+        report(&outcome, &context).unwrap()
+    };
+    let hint = "\nhint: pytest.ini sets a limit\n";
+    for (status, reason, is_named) in [
+        (RunStatus::UnexplainedExit, "exited with code 1", true),
+        (
+            RunStatus::Error,
+            "a failure, for example a coverage limit",
+            true,
+        ),
+        (RunStatus::Error, "could not collect a.py", false),
+        (RunStatus::Passed, "", false),
+    ] {
+        let text = text(status, reason);
+        assert_eq!(text.contains(hint), is_named, "{text}");
+        let end = "\n⚠️ There was no test plan: not found\nhint: check it";
+        assert!(text.ends_with(end), "{text}");
+    }
 }

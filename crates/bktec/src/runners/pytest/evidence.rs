@@ -10,6 +10,7 @@ use test_engine_results::Outcome;
 
 use super::node_id::{KnownFiles, file_of};
 use super::teardown;
+use crate::runners::coverage_limit::COVERAGE_LIMIT;
 use crate::runners::{Observed, ParsedResults, Shortfall, TestKey};
 
 /// The content of the plugin's file. All but the stage is missing if the session did not finish.
@@ -104,11 +105,11 @@ impl Evidence {
         let mut errors = Vec::new();
         match self.unexplained_failures {
             0 => {}
-            1 => errors.push(
-                "pytest counts a failure that is no test, for example a coverage limit".to_owned(),
-            ),
+            1 => errors.push(format!(
+                "pytest counts a failure that is no test, for example {COVERAGE_LIMIT}"
+            )),
             count => errors.push(format!(
-                "pytest counts {count} failures that are no tests, for example a coverage limit"
+                "pytest counts {count} failures that are no tests, for example {COVERAGE_LIMIT}"
             )),
         }
         if self.stage != Stage::Ended {

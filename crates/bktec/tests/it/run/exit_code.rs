@@ -140,3 +140,38 @@ fn an_agent_that_hangs_does_not_delay_the_failure() {
     assert_eq!(ended.code, 1, "{ended}");
     assert!(ended.stderr.contains("timed out after 5 s"), "{ended}");
 }
+
+/// Fails first; then passes, but exits with 1 as for a coverage limit.
+const COVERED_TOO_LITTLE: &str = concat!(
+    "sh -c 'outcome=failed; [ -e ran ] && outcome=passed; touch ran; ",
+    r#"echo "{\"testResults\":[{\"name\":\"$PWD/a.test.js\",\"status\":\"$outcome\","#,
+    r#"\"assertionResults\":[{\"title\":\"t\",\"ancestorTitles\":[],\"status\":\"$outcome\"}]}]}""#,
+    " > result.json; exit 1' {{testExamples}} {{testNamePattern}} {{resultPath}}"
+);
+
+/// A retry measures only the retried tests, so it cannot reach the limit of the whole suite.
+#[rstest]
+#[case::with_a_limit("module.exports = {coverageThreshold: {global: {lines: 80}}};", true)]
+#[case::without("module.exports = {};", false)]
+fn a_coverage_limit_that_a_retry_cannot_reach_is_named(
+    #[case] config: &str,
+    #[case] is_named: bool,
+) {
+    let commands = [
+        "--test-command",
+        COVERED_TOO_LITTLE,
+        "--retry-command",
+        COVERED_TOO_LITTLE,
+    ];
+    let arguments = [&["run", "--test-engine-retry-count", "1"], &commands[..]].concat();
+    let ended = Bktec::against(&arguments, &with_plan(PLAN))
+        .file("jest.config.js", config)
+        .run();
+    assert_eq!(ended.code, 1, "{ended}");
+    let status =
+        "🚨 The runner exited with code 1, which no failed test explains; see its output\n";
+    assert!(ended.stdout.contains(status), "{ended}");
+    let hint = "hint: jest.config.js sets a coverage limit (coverageThreshold), which saw only the \
+        retried tests; turn it off in the retry command with --coverage=false";
+    assert_eq!(ended.stdout.contains(hint), is_named, "{ended}");
+}

@@ -134,6 +134,8 @@ fn the_pattern_is_used_where_pytest_cannot_be_asked(
     let texts = ["pytest could not list its test files", "broken"];
     for warning in warnings {
         assert!(texts.iter().all(|text| warning.contains(text)), "{warning}");
+        // pytest prints the traceback itself when it runs.
+        assert_eq!(warning.lines().count(), 1, "{warning}");
     }
 }
 
