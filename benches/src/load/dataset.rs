@@ -11,8 +11,8 @@ use clap::builder::RangedU64ValueParser;
 use test_engine_duration::Micros;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{
-    CommitRecord, LabelChange, NewExecution, NewRun, NewSuite, NewUpload, Page, Store, Suite,
-    TestState, Timestamp, test_uuid,
+    Change, CommitRecord, LabelChange, NewExecution, NewRun, NewSuite, NewUpload, Page, Store,
+    Suite, TestState, Timestamp, test_uuid,
 };
 use uuid::Uuid;
 
@@ -116,7 +116,7 @@ async fn fill(size: Size, file: &Path) -> anyhow::Result<()> {
     let store = Store::open_file(file).await?;
     let now = now()?;
     let organization = store
-        .create_organization(Uuid::new_v4(), ORGANIZATION, now)
+        .create_organization(Uuid::new_v4(), ORGANIZATION, &Change::by_server(now))
         .await?;
     for number in 0..size.suites {
         let suite = NewSuite {
@@ -126,7 +126,9 @@ async fn fill(size: Size, file: &Path) -> anyhow::Result<()> {
             default_branch: "main".to_owned(),
             ..NewSuite::default()
         };
-        let suite = store.create_suite(organization.id, suite, now).await?;
+        let suite = store
+            .create_suite(organization.id, suite, &Change::by_server(now))
+            .await?;
         for run in 0..size.runs {
             let at = now.plus_days(-size.days_ago(run));
             for first in (0..size.tests()).step_by(UPLOAD) {
@@ -144,20 +146,30 @@ async fn fill(size: Size, file: &Path) -> anyhow::Result<()> {
 /// Adds owners, labels, states, and commits.
 async fn describe(size: Size, store: &Store, suite: &Suite, now: Timestamp) -> anyhow::Result<()> {
     let owners = "* team-0\nspec/models/area_0/ team-1\nspec/models/area_1/ team-1 team-2\n";
-    store.set_ownership(suite.id, owners, now).await?;
+    store
+        .set_ownership(suite.id, owners, &Change::by_server(now))
+        .await?;
     for number in 0..SPECIAL.min(size.tests()) {
         let result = results::GeneratedResult::new(0, number, size.files());
         let test = test_uuid(suite.uuid, &result.scope, &result.name);
         let labels = ["slow".to_owned(), format!("label-{}", number % 5)];
         store
-            .change_labels(suite.id, test, LabelChange::Add, &labels)
+            .change_labels(
+                suite.id,
+                test,
+                LabelChange::Add,
+                &labels,
+                &Change::by_server(now),
+            )
             .await?;
         let state = match number % 4 {
             0 => TestState::Muted,
             1 => TestState::Skipped,
             _ => TestState::Enabled,
         };
-        store.set_test_state(suite.id, test, state, now).await?;
+        store
+            .set_test_state(suite.id, test, state, &Change::by_server(now))
+            .await?;
     }
     let commits: Vec<CommitRecord> = (0..size.runs).map(commit).collect();
     store.record_commits(suite.id, &commits).await?;

@@ -4,8 +4,8 @@
 
 use secrecy::SecretString;
 use test_engine_store::{
-    Conflict, NewSuite, NewToken, Organization, Store, StoreError, Suite, SuiteChanges, Timestamp,
-    Token, TokenKind,
+    Change, Conflict, NewSuite, NewToken, Organization, Store, StoreError, Suite, SuiteChanges,
+    Timestamp, Token, TokenKind,
 };
 use uuid::Uuid;
 
@@ -108,10 +108,12 @@ pub fn slug_of(name: &str) -> String {
 pub async fn create_organization(
     store: &Store,
     slug: &str,
-    now: Timestamp,
+    change: &Change,
 ) -> Result<Organization, AdminError> {
     let slug = check_slug(slug)?;
-    Ok(store.create_organization(Uuid::now_v7(), slug, now).await?)
+    Ok(store
+        .create_organization(Uuid::now_v7(), slug, change)
+        .await?)
 }
 
 /// Fails if there is none with this slug.
@@ -151,12 +153,14 @@ pub async fn create_suite(
     store: &Store,
     organization: &str,
     suite: NewSuite,
-    now: Timestamp,
+    change: &Change,
 ) -> Result<CreatedSuite, AdminError> {
     check_slug(&suite.slug)?;
     let organization = self::organization(store, organization).await?;
-    let suite = store.create_suite(organization.id, suite, now).await?;
-    let token = create_suite_token(store, &suite, None, now).await?.secret;
+    let suite = store.create_suite(organization.id, suite, change).await?;
+    let token = create_suite_token(store, &suite, None, change)
+        .await?
+        .secret;
     Ok(CreatedSuite { suite, token })
 }
 
@@ -170,6 +174,7 @@ pub async fn set_oidc_policy(
     store: &Store,
     suite: &Suite,
     policy: Option<&str>,
+    change: &Change,
 ) -> Result<Suite, AdminError> {
     policy.map(check_oidc_policy).transpose()?;
     let changes = SuiteChanges {
@@ -177,7 +182,7 @@ pub async fn set_oidc_policy(
         ..SuiteChanges::default()
     };
     store
-        .update_suite(suite.id, changes)
+        .update_suite(suite.id, changes, change)
         .await?
         .ok_or_else(|| AdminError::NoSuite {
             organization: suite.organization_slug.clone(),
@@ -190,7 +195,7 @@ pub async fn create_suite_token(
     store: &Store,
     suite: &Suite,
     description: Option<String>,
-    now: Timestamp,
+    change: &Change,
 ) -> Result<CreatedToken, AdminError> {
     let secret = secrets::generate(TokenKind::Suite);
     let token = NewToken {
@@ -203,7 +208,7 @@ pub async fn create_suite_token(
         description: description.or_else(|| Some(format!("uploads to {}", suite.slug))),
         expires_at: None,
     };
-    let token = store.create_token(token, now).await?;
+    let token = store.create_token(token, change).await?;
     Ok(CreatedToken { token, secret })
 }
 
@@ -212,7 +217,7 @@ pub async fn create_token(
     store: &Store,
     organization: &Organization,
     request: TokenRequest,
-    now: Timestamp,
+    change: &Change,
 ) -> Result<CreatedToken, AdminError> {
     let secret = secrets::generate(TokenKind::Access);
     let token = NewToken {
@@ -225,7 +230,7 @@ pub async fn create_token(
         description: request.description,
         expires_at: request.expires_at,
     };
-    let token = store.create_token(token, now).await?;
+    let token = store.create_token(token, change).await?;
     Ok(CreatedToken { token, secret })
 }
 
@@ -235,12 +240,12 @@ pub async fn create_token(
 pub async fn first_start(
     store: &Store,
     slug: &str,
-    now: Timestamp,
+    change: &Change,
 ) -> Result<Option<SecretString>, AdminError> {
     if !store.organizations().await?.is_empty() {
         return Ok(None);
     }
-    let organization = match create_organization(store, slug, now).await {
+    let organization = match create_organization(store, slug, change).await {
         // Another server on the same database was faster.
         Err(AdminError::Exists(Conflict::Organization)) => return Ok(None),
         created => created?,
@@ -250,7 +255,7 @@ pub async fn first_start(
         description: Some("first admin token".to_owned()),
         expires_at: None,
     };
-    let created = create_token(store, &organization, request, now).await?;
+    let created = create_token(store, &organization, request, change).await?;
     Ok(Some(created.secret))
 }
 

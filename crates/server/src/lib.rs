@@ -7,6 +7,7 @@
 mod access;
 mod accounting;
 mod app;
+mod audit;
 mod backfill_ingest;
 mod backfills;
 mod blobs;

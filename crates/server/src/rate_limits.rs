@@ -215,7 +215,7 @@ fn window_start(now: Timestamp) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use test_engine_store::{OrganizationId, Store, Timestamp};
+    use test_engine_store::{Change, OrganizationId, Store, Timestamp};
     use uuid::Uuid;
 
     use super::{Bucket, RateLimits, RateStatus};
@@ -227,7 +227,9 @@ mod tests {
         let store = Store::open(url).await.unwrap();
         let mut ids = Vec::new();
         for slug in ["one", "two"] {
-            let organization = store.create_organization(Uuid::new_v4(), slug, START).await;
+            let organization = store
+                .create_organization(Uuid::new_v4(), slug, &Change::by_server(START))
+                .await;
             ids.push(organization.unwrap().id);
         }
         (store, [ids[0], ids[1]])

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use test_engine_store::{Store, StoreError, without_secrets};
+use test_engine_store::{Change, Store, StoreError, without_secrets};
 use tokio::net::TcpListener;
 
 use crate::admin::{self, AdminError};
@@ -114,7 +114,8 @@ impl Server {
             .server_secret(FORM_KEY, secrets::random(), clock.now())
             .await
             .map_err(ServeError::Write)?;
-        let first_token = admin::first_start(&store, &storage.organization, clock.now()).await?;
+        let by_server = Change::by_server(clock.now());
+        let first_token = admin::first_start(&store, &storage.organization, &by_server).await?;
         Ok(Self {
             config,
             clock,

@@ -12,7 +12,9 @@ use sqlx::{Connection as _, Executor, IntoArguments, PgConnection, SqliteConnect
 use tempfile::TempDir;
 use test_engine_duration::Micros;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
-use test_engine_store::{NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp};
+use test_engine_store::{
+    Change, NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp,
+};
 use test_engine_test_postgres::{Cluster, Durability};
 use uuid::Uuid;
 
@@ -44,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = place.open().await?;
     let now = Timestamp::from_millis(1_800_000_000_000);
     let organization = store
-        .create_organization(Uuid::new_v4(), "acme", now)
+        .create_organization(Uuid::new_v4(), "acme", &Change::by_server(now))
         .await?;
     let suite = store
         .create_suite(
@@ -54,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 slug: "web".to_owned(),
                 ..NewSuite::default()
             },
-            now,
+            &Change::by_server(now),
         )
         .await?;
 

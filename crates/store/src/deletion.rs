@@ -1,10 +1,12 @@
 //! Deletes suites: hides them immediately, then deletes their rows in small transactions, so that
 //! uploads to other suites do not wait for long.
 
+use crate::audit::{self, Event, Place};
 use crate::error::StoreError;
-use crate::records::SuiteId;
+use crate::records::{Change, SuiteId};
 use crate::sql::{Session, values};
 use crate::store::Store;
+use crate::{suites, tokens};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -73,26 +75,29 @@ fn heavy(rows: u32) -> i64 {
 impl Store {
     /// Hides a suite; false if there is none. Deletes its tokens, frees its slug, and makes uploads
     /// to it fail. [`Self::purge_deleted_suites`] deletes the rest.
-    pub async fn delete_suite(&self, id: SuiteId) -> Result<bool> {
+    pub async fn delete_suite(&self, id: SuiteId, change: &Change) -> Result<bool> {
         let mut session = self.write().await?;
+        let Some(suite) = suites::lock(&mut session, id).await? else {
+            return Ok(false);
+        };
         // No slug contains a space, so this one is never taken.
-        let deleted = session
-            .execute(
-                "UPDATE suites SET deleted = TRUE, slug = 'deleted ' || CAST(id AS TEXT) \
-                 WHERE id = $1 AND NOT deleted",
-                values![id.get()],
-            )
-            .await?;
         session
             .execute(
-                "DELETE FROM tokens WHERE suite_id = $1 AND suite_id IN \
-                 (SELECT id FROM suites WHERE deleted)",
+                "UPDATE suites SET deleted = TRUE, slug = 'deleted ' || CAST(id AS TEXT) \
+                 WHERE id = $1",
                 values![id.get()],
             )
             .await?;
+        let place = Place::of(&suite);
+        tokens::delete_of_suite(&mut session, id, &place, change).await?;
+        let event = Event {
+            before: Some(suites::settings(&suite).into()),
+            ..suites::event("suite.deleted", &suite)
+        };
+        audit::record(&mut session, &place, change, event).await?;
         session.commit().await?;
         self.caches().forget(id);
-        Ok(deleted > 0)
+        Ok(true)
     }
 
     /// Deletes about `rows` rows of deleted suites. True while there are more.

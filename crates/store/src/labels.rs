@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::{self, Event, Place, Subject};
 use crate::error::StoreError;
-use crate::records::{LabelChange, SuiteId, Test, TestId};
-use crate::sql::{Value, values};
+use crate::records::{Change, LabelChange, SuiteId, Test, TestId};
+use crate::sql::{Session, Value, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-const MAX_LABELS: u64 = 100;
+const MAX_LABELS: usize = 100;
 
 impl Store {
     /// Adds labels to a test or removes them; returns the test, or `None` if there is none. Adding
@@ -20,15 +22,24 @@ impl Store {
         &self,
         suite: SuiteId,
         uuid: Uuid,
-        change: LabelChange,
+        operation: LabelChange,
         labels: &[String],
+        change: &Change,
     ) -> Result<Option<Test>> {
         let Some(test) = self.test(suite, uuid).await? else {
             return Ok(None);
         };
         let mut session = self.write().await?;
+        // Locks the test, so that the labels before and after are of this change alone.
+        session
+            .execute(
+                "UPDATE tests SET state = state WHERE id = $1",
+                values![test.id.get()],
+            )
+            .await?;
+        let before = labels_of(&mut session, test.id).await?;
         for label in labels {
-            let text = match change {
+            let text = match operation {
                 LabelChange::Add => {
                     "INSERT INTO test_labels (suite_id, label, test_id) VALUES ($1, $2, $3) \
                      ON CONFLICT (suite_id, label, test_id) DO NOTHING"
@@ -42,18 +53,28 @@ impl Store {
                 .await
                 .map_err(|error| error.or_gone("the test"))?;
         }
-        let count = session
-            .count(
-                "SELECT COUNT(*) FROM test_labels WHERE test_id = $1",
-                values![test.id.get()],
-            )
-            .await?;
-        if count > MAX_LABELS {
+        let after = labels_of(&mut session, test.id).await?;
+        if after.len() > MAX_LABELS {
             return Err(StoreError::TooLarge {
                 what: "number of labels of the test",
-                size: count,
-                limit: MAX_LABELS,
+                size: after.len() as u64,
+                limit: MAX_LABELS as u64,
             });
+        }
+        if before != after
+            && let Some(place) = Place::of_suite(&mut session, suite).await?
+        {
+            let action = match operation {
+                LabelChange::Add => "labels.added",
+                LabelChange::Remove => "labels.removed",
+            };
+            let event = Event {
+                action: action.to_owned(),
+                subject: Subject::test(uuid, &test.scope, &test.name),
+                before: Some(json!({ "labels": before })),
+                after: Some(json!({ "labels": after })),
+            };
+            audit::record(&mut session, &place, change, event).await?;
         }
         session.commit().await?;
         Ok(Some(test))
@@ -75,4 +96,20 @@ impl Store {
         }
         Ok(labels)
     }
+}
+
+/// Sorted.
+async fn labels_of(session: &mut Session, test: TestId) -> Result<Vec<String>> {
+    let rows = session
+        .rows(
+            "SELECT label FROM test_labels WHERE test_id = $1",
+            values![test.get()],
+        )
+        .await?;
+    let mut labels = rows
+        .iter()
+        .map(|row| row.text("label"))
+        .collect::<Result<Vec<_>>>()?;
+    labels.sort_unstable();
+    Ok(labels)
 }

@@ -5,6 +5,7 @@
 //! times and ids.
 
 mod accounting;
+mod audit;
 mod backfills;
 mod backup;
 mod build_runs;
@@ -56,15 +57,16 @@ pub use identity::test_uuid;
 pub use known_tests::{FilePredicate, MetricsPredicate, TestPredicates};
 pub use open::{DEFAULT_CONNECTIONS, without_secrets};
 pub use records::{
-    AccountingSummary, AccountingVerdict, AttemptState, Backfill, BackfillOutcome, BackfillState,
-    BranchFilter, BranchId, BranchKind, CommitRecord, Execution, Expired, FailedExecution,
-    LabelChange, LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewJobReport,
-    NewPlan, NewRejectedUpload, NewRun, NewSuite, NewTestCounts, NewToken, NewUpload, Organization,
-    OrganizationId, OutcomeCounts, OwnershipFile, Page, PendingAccounting, PendingBackfill, Period,
-    PlanBranches, PlanMetadata, PlanOrigin, PlanSummary, Recorded, RetentionStart, Run, RunCommit,
-    RunId, RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite,
-    SuiteChanges, SuiteId, Test, TestCount, TestId, TestOrder, TestQuery, TestState, TestTiming,
-    TestWithMetrics, Timestamp, Token, TokenId, TokenKind, Upload, UploadAttempt, Vanished,
+    AccountingSummary, AccountingVerdict, Actor, ActorKind, AttemptState, AuditEntry, AuditFilter,
+    Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, BranchKind, Change,
+    CommitRecord, Execution, Expired, FailedExecution, LabelChange, LabelFilter, Listed, Metrics,
+    NewExecution, NewExecutionTags, NewJobReport, NewPlan, NewRejectedUpload, NewRun, NewSuite,
+    NewTestCounts, NewToken, NewUpload, Organization, OrganizationId, OutcomeCounts, OwnershipFile,
+    Page, PendingAccounting, PendingBackfill, Period, PlanBranches, PlanMetadata, PlanOrigin,
+    PlanSummary, Recorded, RetentionStart, Run, RunCommit, RunId, RunResult, RunState, RunTiming,
+    Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestCount, TestId,
+    TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token, TokenId,
+    TokenKind, Upload, UploadAttempt, Vanished,
 };
 pub use rings::RECENT_RUNS;
 pub use store::Store;

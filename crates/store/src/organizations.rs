@@ -1,9 +1,11 @@
 //! Organizations: the tenants.
 
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::{self, Event, Place, Subject};
 use crate::error::{Conflict, StoreError};
-use crate::records::{Organization, OrganizationId, Timestamp};
+use crate::records::{Change, Organization, OrganizationId};
 use crate::sql::{Row, values};
 use crate::store::Store;
 
@@ -15,19 +17,32 @@ impl Store {
         &self,
         uuid: Uuid,
         slug: &str,
-        now: Timestamp,
+        change: &Change,
     ) -> Result<Organization> {
         let mut session = self.write().await?;
         let row = session
             .one(
                 "INSERT INTO organizations (uuid, slug, created_at) VALUES ($1, $2, $3) \
                  RETURNING id, uuid, slug, created_at",
-                values![uuid, slug, now],
+                values![uuid, slug, change.at],
             )
             .await
             .map_err(|error| error.or_conflict(Conflict::Organization))?;
+        let created = organization(&row)?;
+        let event = Event {
+            action: "organization.created".to_owned(),
+            subject: Subject {
+                kind: "organization",
+                uuid: created.uuid,
+                name: created.slug.clone(),
+            },
+            before: None,
+            after: Some(json!({ "slug": created.slug })),
+        };
+        let place = Place::of_organization(created.id);
+        audit::record(&mut session, &place, change, event).await?;
         session.commit().await?;
-        organization(&row)
+        Ok(created)
     }
 
     /// Finds an organization by its slug.

@@ -364,6 +364,13 @@ impl Row {
         Uuid::from_slice(&self.bytes(column)?).map_err(|_| StoreError::Damaged { what: "UUID" })
     }
 
+    pub(crate) fn uuid_or_null(&self, column: impl Column) -> Result<Option<Uuid>> {
+        self.bytes_or_null(column)?
+            .map(|bytes| Uuid::from_slice(&bytes))
+            .transpose()
+            .map_err(|_| StoreError::Damaged { what: "UUID" })
+    }
+
     pub(crate) fn time(&self, column: impl Column) -> Result<Timestamp> {
         self.integer(column).map(Timestamp::from_millis)
     }
@@ -395,6 +402,17 @@ impl Row {
         what: &'static str,
     ) -> Result<T> {
         serde_json::from_str(&self.text(column)?).map_err(|_| StoreError::Damaged { what })
+    }
+
+    pub(crate) fn json_or_null<T: serde::de::DeserializeOwned>(
+        &self,
+        column: impl Column,
+        what: &'static str,
+    ) -> Result<Option<T>> {
+        self.text_or_null(column)?
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|_| StoreError::Damaged { what })
     }
 }
 

@@ -140,18 +140,22 @@ mod tests {
     /// SQLite's page limit stands in for a full disk.
     #[tokio::test]
     async fn recovers_from_a_full_disk() {
-        use crate::records::{NewPlan, NewSuite, PlanOrigin, Timestamp};
+        use crate::records::{Change, NewPlan, NewSuite, PlanOrigin, Timestamp};
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open_file(&directory.path().join("test.db"))
             .await
             .unwrap();
         let now = Timestamp::from_millis(0);
         let organization = store
-            .create_organization(uuid::Uuid::nil(), "acme", now)
+            .create_organization(uuid::Uuid::nil(), "acme", &Change::by_server(now))
             .await
             .unwrap();
         let suite = store
-            .create_suite(organization.id, NewSuite::default(), now)
+            .create_suite(
+                organization.id,
+                NewSuite::default(),
+                &Change::by_server(now),
+            )
             .await
             .unwrap();
         let plan = NewPlan {

@@ -1,10 +1,13 @@
 //! Test suites.
 
+use serde_json::{Map, Value, json};
+
+use crate::audit::{self, Event, Place, Subject};
 use crate::error::{Conflict, StoreError};
 use crate::records::{
-    Listed, NewSuite, OrganizationId, Page, Suite, SuiteChanges, SuiteId, Timestamp,
+    Change, Listed, NewSuite, OrganizationId, Page, Suite, SuiteChanges, SuiteId,
 };
-use crate::sql::{Row, values};
+use crate::sql::{Row, Session, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -22,7 +25,7 @@ impl Store {
         &self,
         organization: OrganizationId,
         suite: NewSuite,
-        now: Timestamp,
+        change: &Change,
     ) -> Result<Suite> {
         let mut session = self.write().await?;
         let row = session
@@ -40,7 +43,7 @@ impl Store {
                     &suite.color,
                     &suite.emoji,
                     &suite.oidc_policy,
-                    now,
+                    change.at,
                 ],
             )
             .await
@@ -55,8 +58,14 @@ impl Store {
                 values![row.integer("id")?],
             )
             .await?;
+        let created = self::suite(&inserted)?;
+        let event = Event {
+            after: Some(settings(&created).into()),
+            ..event("suite.created", &created)
+        };
+        audit::record(&mut session, &Place::of(&created), change, event).await?;
         session.commit().await?;
-        self::suite(&inserted)
+        Ok(created)
     }
 
     /// Finds a suite by slugs.
@@ -111,31 +120,26 @@ impl Store {
     }
 
     /// Returns the changed suite, or `None` if there is none.
-    pub async fn update_suite(&self, id: SuiteId, changes: SuiteChanges) -> Result<Option<Suite>> {
+    pub async fn update_suite(
+        &self,
+        id: SuiteId,
+        changes: SuiteChanges,
+        change: &Change,
+    ) -> Result<Option<Suite>> {
         let mut session = self.write().await?;
-        // Locks the row, so that concurrent changes do not undo each other.
-        session
-            .execute(
-                "UPDATE suites SET name = name WHERE id = $1",
-                values![id.get()],
-            )
-            .await?;
-        let Some(row) = session
-            .optional(
-                format!("{SELECT_SUITE} WHERE suites.id = ? AND NOT suites.deleted"),
-                values![id.get()],
-            )
-            .await?
-        else {
+        let Some(mut suite) = lock(&mut session, id).await? else {
             return Ok(None);
         };
-        let mut suite = suite(&row)?;
+        let before = settings(&suite);
         suite.name = changes.name.unwrap_or(suite.name);
         suite.default_branch = changes.default_branch.unwrap_or(suite.default_branch);
         suite.application_name = changes.application_name.unwrap_or(suite.application_name);
         suite.color = changes.color.unwrap_or(suite.color);
         suite.emoji = changes.emoji.unwrap_or(suite.emoji);
         suite.oidc_policy = changes.oidc_policy.unwrap_or(suite.oidc_policy);
+        let Some((before, after)) = audit::differences(before, settings(&suite)) else {
+            return Ok(Some(suite));
+        };
         session
             .execute(
                 "UPDATE suites SET name = $2, default_branch = $3, application_name = $4, \
@@ -151,9 +155,63 @@ impl Store {
                 ],
             )
             .await?;
+        let event = Event {
+            before: Some(before),
+            after: Some(after),
+            ..event("suite.updated", &suite)
+        };
+        audit::record(&mut session, &Place::of(&suite), change, event).await?;
         session.commit().await?;
         Ok(Some(suite))
     }
+}
+
+/// Reads a suite and locks its row, so that concurrent changes do not undo each other. `None` also
+/// if the suite is deleted.
+pub(crate) async fn lock(session: &mut Session, id: SuiteId) -> Result<Option<Suite>> {
+    session
+        .execute(
+            "UPDATE suites SET name = name WHERE id = $1",
+            values![id.get()],
+        )
+        .await?;
+    let row = session
+        .optional(
+            format!("{SELECT_SUITE} WHERE suites.id = ? AND NOT suites.deleted"),
+            values![id.get()],
+        )
+        .await?;
+    row.as_ref().map(suite).transpose()
+}
+
+/// An entry of the audit log about a suite, without before and after.
+pub(crate) fn event(action: &str, suite: &Suite) -> Event {
+    Event {
+        action: action.to_owned(),
+        subject: Subject {
+            kind: "suite",
+            uuid: suite.uuid,
+            name: suite.name.clone(),
+        },
+        before: None,
+        after: None,
+    }
+}
+
+/// The settings of a suite as the audit log shows them.
+pub(crate) fn settings(suite: &Suite) -> Map<String, Value> {
+    [
+        ("slug", json!(suite.slug)),
+        ("name", json!(suite.name)),
+        ("default_branch", json!(suite.default_branch)),
+        ("application_name", json!(suite.application_name)),
+        ("color", json!(suite.color)),
+        ("emoji", json!(suite.emoji)),
+        ("oidc_policy", json!(suite.oidc_policy)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
 }
 
 fn suite(row: &Row) -> Result<Suite> {

@@ -2,9 +2,12 @@
 
 use uuid::Uuid;
 
+use crate::audit::{self, Place};
 use crate::error::{Conflict, StoreError};
-use crate::records::{NewToken, OrganizationId, SuiteId, Timestamp, Token, TokenId, TokenKind};
-use crate::sql::{Row, values};
+use crate::records::{
+    Change, NewToken, OrganizationId, SuiteId, Timestamp, Token, TokenId, TokenKind,
+};
+use crate::sql::{Row, Session, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -21,7 +24,7 @@ const SELECT_TOKEN: &str = "\
 
 impl Store {
     /// Fails with a conflict if the secret or the UUID exists.
-    pub async fn create_token(&self, token: NewToken, now: Timestamp) -> Result<Token> {
+    pub async fn create_token(&self, token: NewToken, change: &Change) -> Result<Token> {
         let mut session = self.write().await?;
         let row = session
             .one(
@@ -36,7 +39,7 @@ impl Store {
                     &token.secret_hash,
                     token.scopes.join(" "),
                     &token.description,
-                    now,
+                    change.at,
                     token.expires_at,
                 ],
             )
@@ -52,8 +55,11 @@ impl Store {
                 values![row.integer("id")?],
             )
             .await?;
+        let created = self::token(&inserted)?;
+        let place = place(&mut session, &created).await?;
+        audit::record_token(&mut session, &place, change, "created", &created).await?;
         session.commit().await?;
-        self::token(&inserted)
+        Ok(created)
     }
 
     /// Includes revoked and expired tokens: see [`Token::is_live`].
@@ -102,19 +108,59 @@ impl Store {
         &self,
         organization: OrganizationId,
         uuid: Uuid,
-        now: Timestamp,
+        change: &Change,
     ) -> Result<bool> {
         let mut session = self.write().await?;
         let revoked = session
-            .execute(
+            .optional(
                 "UPDATE tokens SET revoked_at = $3 \
-                 WHERE organization_id = $1 AND uuid = $2 AND revoked_at IS NULL",
-                values![organization.get(), uuid, now],
+                 WHERE organization_id = $1 AND uuid = $2 AND revoked_at IS NULL RETURNING id",
+                values![organization.get(), uuid, change.at],
             )
             .await?;
+        let Some(revoked) = revoked else {
+            return Ok(false);
+        };
+        let row = session
+            .one(
+                format!("{SELECT_TOKEN} WHERE tokens.id = ?"),
+                values![revoked.integer("id")?],
+            )
+            .await?;
+        let token = token(&row)?;
+        let place = place(&mut session, &token).await?;
+        audit::record_token(&mut session, &place, change, "revoked", &token).await?;
         session.commit().await?;
-        Ok(revoked > 0)
+        Ok(true)
     }
+}
+
+/// Deletes the tokens of a suite that is being deleted.
+pub(crate) async fn delete_of_suite(
+    session: &mut Session,
+    suite: SuiteId,
+    place: &Place,
+    change: &Change,
+) -> Result<()> {
+    let select = format!("{SELECT_TOKEN} WHERE tokens.suite_id = ? ORDER BY tokens.id");
+    for row in session.rows(select, values![suite.get()]).await? {
+        audit::record_token(session, place, change, "deleted", &token(&row)?).await?;
+    }
+    session
+        .execute(
+            "DELETE FROM tokens WHERE suite_id = $1",
+            values![suite.get()],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn place(session: &mut Session, token: &Token) -> Result<Place> {
+    let of_suite = match token.suite {
+        Some(suite) => Place::of_suite(session, suite).await?,
+        None => None,
+    };
+    Ok(of_suite.unwrap_or_else(|| Place::of_organization(token.organization)))
 }
 
 const fn kind_code(kind: TokenKind) -> i64 {

@@ -13,6 +13,7 @@ use test_engine::clock::Clock;
 use test_engine::config::Config;
 use test_engine::open_store;
 use test_engine::scopes::Scope;
+use test_engine_store::Change;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -84,9 +85,14 @@ impl TestServer {
             let store = open_store(&config(&self.data).storage)
                 .await
                 .expect("the database opens");
-            let suite = admin::create_suite(&store, ORGANIZATION, admin::new_suite(slug), now)
-                .await
-                .expect("a suite can be created");
+            let suite = admin::create_suite(
+                &store,
+                ORGANIZATION,
+                admin::new_suite(slug),
+                &Change::by_server(now),
+            )
+            .await
+            .expect("a suite can be created");
             let organization = admin::organization(&store, ORGANIZATION)
                 .await
                 .expect("the organization exists");
@@ -94,9 +100,10 @@ impl TestServer {
                 scopes: Scope::ALL.to_vec(),
                 ..TokenRequest::default()
             };
-            let token = admin::create_token(&store, &organization, everything, now)
-                .await
-                .expect("a token can be created");
+            let token =
+                admin::create_token(&store, &organization, everything, &Change::by_server(now))
+                    .await
+                    .expect("a token can be created");
             store.close().await;
             Connection {
                 base_url: self.base_url.clone(),

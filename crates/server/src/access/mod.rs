@@ -7,7 +7,9 @@
 pub(crate) mod credentials;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use test_engine_store::{OrganizationId, Store, StoreError, Suite, Timestamp, Token, TokenKind};
+use test_engine_store::{
+    Actor, ActorKind, OrganizationId, Store, StoreError, Suite, Timestamp, Token, TokenKind,
+};
 use uuid::Uuid;
 
 use crate::config::Oidc;
@@ -22,6 +24,7 @@ const LAST_USE_INTERVAL: i64 = 60_000;
 /// The holder of a valid token, and what it grants.
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
+    pub(crate) kind: ActorKind,
     pub(crate) token_uuid: Uuid,
     pub(crate) description: Option<String>,
     pub(crate) scopes: Vec<String>,
@@ -36,11 +39,21 @@ impl Principal {
     pub(crate) fn has_scope(&self, scope: Scope) -> bool {
         scope.is_granted_by(&self.scopes)
     }
+
+    /// As the audit log names it.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            kind: self.kind,
+            uuid: Some(self.token_uuid),
+            name: self.description.clone(),
+        }
+    }
 }
 
 impl From<Token> for Principal {
     fn from(token: Token) -> Self {
         Self {
+            kind: ActorKind::Token,
             token_uuid: token.uuid,
             description: token.description,
             scopes: token.scopes,
@@ -54,6 +67,7 @@ impl From<Token> for Principal {
 impl From<Grant> for Principal {
     fn from(grant: Grant) -> Self {
         Self {
+            kind: ActorKind::Oidc,
             token_uuid: grant.uuid,
             description: Some(grant.description),
             scopes: grant.scopes,
@@ -137,12 +151,13 @@ impl Authenticator {
         }
     }
 
-    /// Authenticates an upload: the suite of a suite token, or of the audience of an OIDC token.
+    /// Authenticates an upload: the suite of a suite token, or of the audience of an OIDC token, and
+    /// who sends it.
     pub(crate) async fn upload_suite(
         &self,
         authorization: Option<&str>,
         now: Timestamp,
-    ) -> Result<Suite, AccessError> {
+    ) -> Result<(Suite, Actor), AccessError> {
         let secret = authorization
             .and_then(credentials::any_format)
             .ok_or(AccessError::NoSuiteToken)?;
@@ -150,17 +165,18 @@ impl Authenticator {
             if !Scope::WriteUploads.is_granted_by(&grant.scopes) {
                 return Err(AccessError::MissingScope(Scope::WriteUploads));
             }
-            return Ok(grant.suite);
+            let suite = grant.suite.clone();
+            return Ok((suite, Principal::from(grant).actor()));
         }
-        let suite = match self.live_token(&secret, now).await? {
-            Some(Token {
-                kind: TokenKind::Suite,
-                suite: Some(suite),
-                ..
-            }) => self.store.suite_by_id(suite).await?,
-            _ => None,
+        let token = self.live_token(&secret, now).await?;
+        let token = token.filter(|token| token.kind == TokenKind::Suite);
+        let suite = match token.as_ref().and_then(|token| token.suite) {
+            Some(suite) => self.store.suite_by_id(suite).await?,
+            None => None,
         };
-        suite.ok_or(AccessError::UnknownSuiteToken)
+        suite
+            .zip(token.map(|token| Principal::from(token).actor()))
+            .ok_or(AccessError::UnknownSuiteToken)
     }
 
     /// What an OIDC token grants; `None` when the secret is not an OIDC token.

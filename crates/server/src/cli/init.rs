@@ -8,7 +8,6 @@ use test_engine_store::{NewSuite, Store};
 use super::output;
 use super::suite::split_path;
 use crate::admin::{self, AdminError, TokenRequest};
-use crate::clock::Clock;
 use crate::config::{DEFAULT_LISTEN, Network, Storage};
 use crate::scopes::Scope;
 
@@ -64,10 +63,10 @@ async fn create(
     suite: &str,
     branch: String,
 ) -> Result<(String, String), AdminError> {
-    let now = Clock::System.now();
+    let change = super::change();
     let organization = match admin::organization(store, organization).await {
         Err(AdminError::NoOrganization { slug }) => {
-            admin::create_organization(store, &slug, now).await?
+            admin::create_organization(store, &slug, &change).await?
         }
         found => found?,
     };
@@ -77,12 +76,12 @@ async fn create(
                 default_branch: branch,
                 ..admin::new_suite(suite)
             };
-            let created = admin::create_suite(store, &organization.slug, suite, now);
+            let created = admin::create_suite(store, &organization.slug, suite, &change);
             created.await?.token
         }
         found => {
             let suite = found?;
-            let created = admin::create_suite_token(store, &suite, None, now);
+            let created = admin::create_suite_token(store, &suite, None, &change);
             created.await?.secret
         }
     };
@@ -91,7 +90,7 @@ async fn create(
         description: Some(format!("pipelines of {suite}")),
         expires_at: None,
     };
-    let access = admin::create_token(store, &organization, request, now).await?;
+    let access = admin::create_token(store, &organization, request, &change).await?;
     let exposed = |secret: &SecretString| secret.expose_secret().to_owned();
     Ok((exposed(&access.secret), exposed(&uploads)))
 }

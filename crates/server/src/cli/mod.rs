@@ -4,6 +4,7 @@
 //! [`crate::config::Config`]; the other commands work on the database directly, whether or not a
 //! server is running.
 
+mod audit;
 mod backup;
 mod init;
 mod organization;
@@ -21,7 +22,9 @@ use clap::builder::{OsStr, Resettable};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use settings::settings_table;
+use test_engine_store::{Actor, ActorKind, Change};
 
+use crate::clock::Clock;
 use crate::config::Storage;
 use crate::error_chain::ErrorChain;
 
@@ -48,6 +51,8 @@ enum Command {
     Token(token::Command),
     /// Create an organization, a suite and tokens for a pipeline, and print them as shell exports.
     Init(init::Arguments),
+    /// List who changed what, newest first.
+    Audit(audit::Arguments),
     /// Copy the data directory while the server runs.
     Backup(backup::Arguments),
     /// Remove expired data now instead of waiting for the server's background job.
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
             Command::Suite(command) => suite::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Init(arguments) => init::run(arguments).await,
+            Command::Audit(arguments) => audit::run(arguments).await,
             Command::Backup(arguments) => backup::run(arguments).await,
             Command::Retention(arguments) => retention::run(arguments).await,
         }
@@ -106,6 +112,23 @@ pub fn main() -> ExitCode {
 fn fail(error: &anyhow::Error) -> ExitCode {
     output::print_error(&format!("test-engine: {}", ErrorChain(error.as_ref())));
     ExitCode::FAILURE
+}
+
+/// A change by the user of this command.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where the environment is read"
+)]
+fn change() -> Change {
+    let user = ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| !name.is_empty());
+    let actor = Actor {
+        name: user,
+        ..Actor::of_kind(ActorKind::CommandLine)
+    };
+    Change::new(actor, Clock::System.now())
 }
 
 async fn open(storage: &Storage) -> anyhow::Result<test_engine_store::Store> {

@@ -4,7 +4,6 @@ use anyhow::Context as _;
 
 use super::output;
 use crate::admin;
-use crate::clock::Clock;
 use crate::config::Storage;
 
 #[derive(Debug, clap::Subcommand)]
@@ -27,7 +26,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Create { slug, storage } => {
             let store = super::open(&storage).await?;
-            let created = admin::create_organization(&store, &slug, Clock::System.now())
+            let created = admin::create_organization(&store, &slug, &super::change())
                 .await
                 .context("failed to create the organization")?;
             store.close().await;

@@ -10,7 +10,6 @@ use test_engine_store::{NewSuite, Page};
 
 use super::output;
 use crate::admin;
-use crate::clock::Clock;
 use crate::config::Storage;
 
 const MAX_LISTED: u32 = 10_000;
@@ -110,11 +109,12 @@ async fn create(create: Create) -> anyhow::Result<()> {
         default_branch: create.default_branch,
         ..admin::new_suite(&slug)
     };
-    let created = admin::create_suite(&store, &organization, suite, Clock::System.now())
+    let change = super::change();
+    let created = admin::create_suite(&store, &organization, suite, &change)
         .await
         .context("failed to create the suite")?;
     if let Some(policy) = &policy {
-        admin::set_oidc_policy(&store, &created.suite, Some(policy))
+        admin::set_oidc_policy(&store, &created.suite, Some(policy), &change)
             .await
             .context("failed to store the OIDC policy")?;
     }
@@ -145,7 +145,7 @@ async fn set(set: Set) -> anyhow::Result<()> {
     let store = super::open(&set.storage).await?;
     let change = async {
         let suite = admin::suite(&store, &organization, &slug).await?;
-        admin::set_oidc_policy(&store, &suite, policy.as_deref()).await
+        admin::set_oidc_policy(&store, &suite, policy.as_deref(), &super::change()).await
     };
     let suite = change.await.context("failed to change the suite")?;
     store.close().await;

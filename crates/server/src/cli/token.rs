@@ -116,11 +116,11 @@ async fn create(create: Create) -> anyhow::Result<()> {
 }
 
 async fn create_in(store: &Store, create: Create) -> anyhow::Result<CreatedToken> {
-    let now = Clock::System.now();
+    let change = super::change();
     if let Some(path) = create.suite {
         let (organization, suite) = split_path(&path)?;
         let suite = admin::suite(store, &organization, &suite).await?;
-        return Ok(admin::create_suite_token(store, &suite, create.description, now).await?);
+        return Ok(admin::create_suite_token(store, &suite, create.description, &change).await?);
     }
     let organization = match create.organization {
         Some(slug) => admin::organization(store, &slug).await?,
@@ -131,9 +131,9 @@ async fn create_in(store: &Store, create: Create) -> anyhow::Result<CreatedToken
         description: create.description,
         expires_at: create
             .expires_in_days
-            .map(|days| now.plus_days(i64::from(days))),
+            .map(|days| change.at.plus_days(i64::from(days))),
     };
-    Ok(admin::create_token(store, &organization, request, now).await?)
+    Ok(admin::create_token(store, &organization, request, &change).await?)
 }
 
 async fn only_organization(store: &Store) -> anyhow::Result<Organization> {
@@ -252,9 +252,9 @@ async fn revoke(revoke: &Revoke) -> anyhow::Result<()> {
 
 /// Whether there was such a token in any organization.
 async fn revoke_in(store: &Store, id: Uuid) -> Result<bool, StoreError> {
-    let now = Clock::System.now();
+    let change = super::change();
     for organization in store.organizations().await? {
-        if store.revoke_token(organization.id, id, now).await? {
+        if store.revoke_token(organization.id, id, &change).await? {
             return Ok(true);
         }
     }

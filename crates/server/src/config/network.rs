@@ -24,6 +24,19 @@ pub struct Network {
     )]
     #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
     pub public_url: Option<String>,
+    /// Number of proxies in front of the server that append to X-Forwarded-For; by default none, and
+    /// the header is ignored
+    #[arg(
+        help = "Number of proxies in front of the server that append to X-Forwarded-For; with 0, \
+                  the header is ignored"
+    )]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "TEST_ENGINE_TRUSTED_PROXIES",
+        default_value = "0"
+    )]
+    pub trusted_proxies: u32,
     /// Seconds that requests in progress may take during shutdown
     #[arg(long = "shutdown-seconds", value_name = "SECONDS")]
     #[arg(env = "TEST_ENGINE_SHUTDOWN_SECONDS")]

@@ -8,10 +8,11 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use test_engine_store::Suite;
+use test_engine_store::{Actor, Change, Suite, Timestamp};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, IntoResponses};
 
+use super::client_address::ClientAddress;
 use super::error::ApiError;
 use super::notes::RequestNotes;
 use super::openapi::{self, Responses};
@@ -49,6 +50,7 @@ requirements! {
 /// A token of the organization in the path, with the required scope.
 pub(crate) struct OrganizationAccess<R> {
     pub(crate) principal: Principal,
+    client: ClientAddress,
     requirement: PhantomData<R>,
 }
 
@@ -64,8 +66,16 @@ impl<R: Requirement> FromRequestParts<App> for OrganizationAccess<R> {
         }
         Ok(Self {
             principal,
+            client: ClientAddress::of(parts, app),
             requirement: PhantomData,
         })
+    }
+}
+
+impl<R> OrganizationAccess<R> {
+    /// A change that this request makes.
+    pub(crate) fn change(&self, now: Timestamp) -> Change {
+        change(self.principal.actor(), &self.client, now)
     }
 }
 
@@ -88,7 +98,15 @@ impl<R: Requirement> IntoResponses for OrganizationAccess<R> {
 pub(crate) struct SuiteAccess<R> {
     pub(crate) principal: Principal,
     pub(crate) suite: Suite,
+    client: ClientAddress,
     requirement: PhantomData<R>,
+}
+
+impl<R> SuiteAccess<R> {
+    /// A change that this request makes.
+    pub(crate) fn change(&self, now: Timestamp) -> Change {
+        change(self.principal.actor(), &self.client, now)
+    }
 }
 
 impl<R: Requirement> FromRequestParts<App> for SuiteAccess<R> {
@@ -122,6 +140,7 @@ impl<R: Requirement> FromRequestParts<App> for SuiteAccess<R> {
         Ok(Self {
             principal,
             suite,
+            client: ClientAddress::of(parts, app),
             requirement: PhantomData,
         })
     }
@@ -146,7 +165,17 @@ impl<R: Requirement> IntoResponses for SuiteAccess<R> {
 }
 
 /// Any live access token or OIDC token.
-pub(crate) struct AnyAccess(pub(crate) Principal);
+pub(crate) struct AnyAccess {
+    pub(crate) principal: Principal,
+    client: ClientAddress,
+}
+
+impl AnyAccess {
+    /// A change that this request makes.
+    pub(crate) fn change(&self, now: Timestamp) -> Change {
+        change(self.principal.actor(), &self.client, now)
+    }
+}
 
 impl FromRequestParts<App> for AnyAccess {
     type Rejection = ApiError;
@@ -154,7 +183,10 @@ impl FromRequestParts<App> for AnyAccess {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let principal = principal(parts, app).await?;
         count(parts, app, &principal, Bucket::Rest).await?;
-        Ok(Self(principal))
+        Ok(Self {
+            principal,
+            client: ClientAddress::of(parts, app),
+        })
     }
 }
 
@@ -191,13 +223,24 @@ impl IntoResponses for OrganizationMember {
 }
 
 /// The suite of an upload's token. It is not counted against a rate limit.
-pub(crate) struct UploadSuite(pub(crate) Suite);
+pub(crate) struct UploadSuite {
+    pub(crate) suite: Suite,
+    sender: Actor,
+    client: ClientAddress,
+}
+
+impl UploadSuite {
+    /// A change that this request makes.
+    pub(crate) fn change(&self, now: Timestamp) -> Change {
+        change(self.sender.clone(), &self.client, now)
+    }
+}
 
 impl FromRequestParts<App> for UploadSuite {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let suite = app
+        let (suite, sender) = app
             .authenticator
             .upload_suite(authorization(&parts.headers), app.clock.now())
             .await?;
@@ -205,13 +248,24 @@ impl FromRequestParts<App> for UploadSuite {
             notes.organization(&suite.organization_slug);
             notes.suite(&suite.slug);
         }
-        Ok(Self(suite))
+        Ok(Self {
+            suite,
+            sender,
+            client: ClientAddress::of(parts, app),
+        })
     }
 }
 
 impl IntoResponses for UploadSuite {
     fn responses() -> Responses {
         openapi::errors([401])
+    }
+}
+
+fn change(actor: Actor, client: &ClientAddress, now: Timestamp) -> Change {
+    Change {
+        client_address: client.0.clone(),
+        ..Change::new(actor, now)
     }
 }
 

@@ -13,6 +13,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::client_address::PeerAddress;
+
 /// Of the request line and headers.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
@@ -57,8 +59,8 @@ pub(crate) async fn run(
             // No connection is waiting to be accepted.
             () = std::future::ready(()), if stopping => break,
         };
-        let stream = match accepted {
-            Ok((stream, _address)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, address)) => (stream, PeerAddress(address)),
             Err(error) => {
                 // Out of file descriptors, or the connection was reset. The listener still works.
                 tracing::warn!(cause = %error, "failed to accept a connection");
@@ -72,7 +74,10 @@ pub(crate) async fn run(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(cause = %error, "failed to set TCP_NODELAY on a connection");
         }
-        let service = TowerToHyperService::new(ConnectionService(router.clone()));
+        let service = TowerToHyperService::new(ConnectionService {
+            router: router.clone(),
+            peer,
+        });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -93,9 +98,12 @@ pub(crate) async fn run(
     tracing::warn!("aborting requests in progress");
 }
 
-/// The router as a service for the body type of connections.
+/// The router as a service for the body type of connections. Requests know their connection's peer.
 #[derive(Clone)]
-struct ConnectionService(Router);
+struct ConnectionService {
+    router: Router,
+    peer: PeerAddress,
+}
 
 impl tower::Service<hyper::Request<hyper::body::Incoming>> for ConnectionService {
     type Response = axum::response::Response;
@@ -109,7 +117,8 @@ impl tower::Service<hyper::Request<hyper::body::Incoming>> for ConnectionService
         std::task::Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: hyper::Request<hyper::body::Incoming>) -> Self::Future {
-        self.0.call(request.map(axum::body::Body::new))
+    fn call(&mut self, mut request: hyper::Request<hyper::body::Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request.map(axum::body::Body::new))
     }
 }

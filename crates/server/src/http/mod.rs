@@ -6,6 +6,7 @@
 mod api;
 mod auth;
 mod body;
+mod client_address;
 mod drain;
 mod error;
 pub(crate) mod listen;

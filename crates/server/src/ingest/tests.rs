@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use test_engine_results::Format;
-use test_engine_store::{NewUpload, Timestamp};
+use test_engine_store::{Change, NewUpload, Timestamp};
 use uuid::Uuid;
 
 use super::{Context, Submission, derive};
@@ -17,8 +17,10 @@ fn suite_id() -> test_engine_store::SuiteId {
         let now = Timestamp::from_millis(0);
         let config = crate::config::Config::in_directory(directory.path());
         let store = crate::open_store(&config.storage).await.unwrap();
-        let organization = admin::create_organization(&store, "acme", now).await;
-        let suite = store.create_suite(organization.unwrap().id, admin::new_suite("web"), now);
+        let change = Change::by_server(now);
+        let organization = admin::create_organization(&store, "acme", &change).await;
+        let new = admin::new_suite("web");
+        let suite = store.create_suite(organization.unwrap().id, new, &change);
         let suite = suite.await.unwrap();
         store.close().await;
         suite.id

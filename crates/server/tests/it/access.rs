@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use test_engine::admin::{self, TokenRequest};
 use test_engine::clock::Clock;
 use test_engine::scopes::Scope;
-use test_engine_store::{NewToken, Store, Timestamp, TokenKind};
+use test_engine_store::{Change, NewToken, Store, Timestamp, TokenKind};
 use test_engine_testkit::LocalIssuer;
 
 use self::table::{Accepts, Row, address, pattern, table};
@@ -143,7 +143,7 @@ impl Scene {
 async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind, Option<String>)> {
     let now = Timestamp::from_millis(0);
     let acme = admin::organization(store, "acme").await.unwrap();
-    let other = admin::create_organization(store, "other", now)
+    let other = admin::create_organization(store, "other", &Change::by_server(now))
         .await
         .unwrap();
     let mut tokens = Vec::new();
@@ -152,7 +152,7 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
             scopes: vec![scope],
             ..TokenRequest::default()
         };
-        let made = admin::create_token(store, &acme, request, now)
+        let made = admin::create_token(store, &acme, request, &Change::by_server(now))
             .await
             .unwrap();
         let secret = made.secret.expose_secret().to_owned();
@@ -170,37 +170,47 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
         expires_at: Some(Timestamp::from_millis(1)),
         ..everything()
     };
-    let expired = admin::create_token(store, &acme, expired, now)
+    let expired = admin::create_token(store, &acme, expired, &Change::by_server(now))
         .await
         .unwrap();
-    let revoked = admin::create_token(store, &acme, everything(), now)
+    let revoked = admin::create_token(store, &acme, everything(), &Change::by_server(now))
         .await
         .unwrap();
     assert!(
         store
-            .revoke_token(acme.id, revoked.token.uuid, now)
+            .revoke_token(acme.id, revoked.token.uuid, &Change::by_server(now))
             .await
             .unwrap()
     );
-    let foreign = admin::create_token(store, &other, everything(), now)
+    let foreign = admin::create_token(store, &other, everything(), &Change::by_server(now))
         .await
         .unwrap();
     let web = admin::suite(store, "acme", "web").await.unwrap();
-    let gone = admin::create_suite_token(store, &web, None, now)
+    let gone = admin::create_suite_token(store, &web, None, &Change::by_server(now))
         .await
         .unwrap();
     assert!(
         store
-            .revoke_token(acme.id, gone.token.uuid, now)
+            .revoke_token(acme.id, gone.token.uuid, &Change::by_server(now))
             .await
             .unwrap()
     );
-    let sibling = admin::create_suite(store, "acme", admin::new_suite("api"), now)
-        .await
-        .unwrap();
-    let double = admin::create_suite(store, "other", admin::new_suite("web"), now)
-        .await
-        .unwrap();
+    let sibling = admin::create_suite(
+        store,
+        "acme",
+        admin::new_suite("api"),
+        &Change::by_server(now),
+    )
+    .await
+    .unwrap();
+    let double = admin::create_suite(
+        store,
+        "other",
+        admin::new_suite("web"),
+        &Change::by_server(now),
+    )
+    .await
+    .unwrap();
     // Sessions of browsers are not valid for the API.
     let session = "tew_session";
     let kept = NewToken {
@@ -213,7 +223,10 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
         description: None,
         expires_at: None,
     };
-    store.create_token(kept, now).await.unwrap();
+    store
+        .create_token(kept, &Change::by_server(now))
+        .await
+        .unwrap();
     for suite in [&web, &sibling.suite, &double.suite] {
         let statements: Vec<Value> = Scope::OF_POLICIES
             .iter()
@@ -224,7 +237,7 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
             })
             .collect();
         let policy = Value::Array(statements).to_string();
-        admin::set_oidc_policy(store, suite, Some(&policy))
+        admin::set_oidc_policy(store, suite, Some(&policy), &Change::by_server(now))
             .await
             .unwrap();
     }

@@ -65,7 +65,7 @@ fn revoked_and_expired_tokens_are_rejected_immediately() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
     use test_engine::admin::{self, TokenRequest};
-    use test_engine_store::Timestamp;
+    use test_engine_store::{Change, Timestamp};
 
     let time = Arc::new(AtomicI64::new(1_000));
     let server = TestServer::with(|_| {}, test_engine::clock::Clock::Fixed(Arc::clone(&time)));
@@ -76,9 +76,14 @@ fn revoked_and_expired_tokens_are_rejected_immediately() {
             expires_at: Some(Timestamp::from_millis(5_000)),
             ..TokenRequest::default()
         };
-        let made = admin::create_token(store, &organization, request, Timestamp::from_millis(0))
-            .await
-            .unwrap();
+        let made = admin::create_token(
+            store,
+            &organization,
+            request,
+            &Change::by_server(Timestamp::from_millis(0)),
+        )
+        .await
+        .unwrap();
         (made.secret.expose_secret().to_owned(), made.token.uuid)
     });
     let ask = |token: &str| server.ask("GET", SUITE).bearer(token).send();
@@ -91,7 +96,11 @@ fn revoked_and_expired_tokens_are_rejected_immediately() {
         let organization = store.organization("acme").await.unwrap().unwrap();
         assert!(
             store
-                .revoke_token(organization.id, uuid, Timestamp::from_millis(1))
+                .revoke_token(
+                    organization.id,
+                    uuid,
+                    &Change::by_server(Timestamp::from_millis(1))
+                )
                 .await
                 .unwrap()
         );

@@ -8,7 +8,7 @@ use test_engine::admin;
 use test_engine::clock::Clock;
 use test_engine::config::Config;
 use test_engine::scopes::Scope;
-use test_engine_store::{CommitRecord, Timestamp};
+use test_engine_store::{Change, CommitRecord, Timestamp};
 
 use crate::support::{Answer, Ask, SUITE, TestServer, gzip, result};
 
@@ -302,7 +302,7 @@ fn rejects_changed_and_foreign_forms() {
     server.with_store(async |store| {
         let now = Timestamp::from_millis(0);
         let other = admin::new_suite("other");
-        let created = admin::create_suite(store, "acme", other, now).await;
+        let created = admin::create_suite(store, "acme", other, &Change::by_server(now)).await;
         created.unwrap();
     });
     let mut elsewhere = form(&server);

@@ -10,6 +10,7 @@ mod access;
 mod accounting;
 mod accounting_history;
 mod attacks;
+mod audit;
 mod auth;
 mod backfills;
 mod backfills_on_s3;

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use test_engine::admin;
 use test_engine::clock::Clock;
+use test_engine_store::{Change, Timestamp};
 use test_engine_testkit::{IssuerBehavior, LocalIssuer, SigningKey};
 
 use crate::support::{Answer, SUITE, TestServer, result};
@@ -50,7 +51,8 @@ impl Scene {
         self.server.with_store(async |store| {
             let suite = admin::suite(store, "acme", "web").await.unwrap();
             let text = policy.to_string();
-            admin::set_oidc_policy(store, &suite, Some(&text))
+            let change = Change::by_server(Timestamp::from_millis(0));
+            admin::set_oidc_policy(store, &suite, Some(&text), &change)
                 .await
                 .unwrap();
         });
@@ -187,16 +189,26 @@ fn a_token_has_only_the_scopes_of_its_policy() {
 fn a_token_is_valid_for_one_suite() {
     let scene = Scene::start();
     scene.server.with_store(async |store| {
-        let now = test_engine_store::Timestamp::from_millis(0);
-        admin::create_suite(store, "acme", admin::new_suite("api"), now)
+        let now = Timestamp::from_millis(0);
+        admin::create_suite(
+            store,
+            "acme",
+            admin::new_suite("api"),
+            &Change::by_server(now),
+        )
+        .await
+        .unwrap();
+        admin::create_organization(store, "other", &Change::by_server(now))
             .await
             .unwrap();
-        admin::create_organization(store, "other", now)
-            .await
-            .unwrap();
-        admin::create_suite(store, "other", admin::new_suite("web"), now)
-            .await
-            .unwrap();
+        admin::create_suite(
+            store,
+            "other",
+            admin::new_suite("web"),
+            &Change::by_server(now),
+        )
+        .await
+        .unwrap();
     });
     let token = scene.token();
     let ask = |path: &str| scene.server.ask("GET", path).bearer(&token).send();
@@ -408,7 +420,8 @@ fn rejects_plain_http_by_default() {
         let policy = json!([{
             "iss": issuer.url(), "claims": {"pipeline_slug": "web"}, "scopes": ["read_suites"],
         }]);
-        admin::set_oidc_policy(store, &suite, Some(&policy.to_string()))
+        let change = Change::by_server(Timestamp::from_millis(0));
+        admin::set_oidc_policy(store, &suite, Some(&policy.to_string()), &change)
             .await
             .unwrap();
     });

@@ -14,6 +14,9 @@ mod accounting;
 #[path = "accounting_history.rs"]
 mod accounting_history;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "audit.rs"]
+mod audit;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "estimates.rs"]
 mod estimates;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]

@@ -11,7 +11,7 @@ use test_engine::admin::{self, TokenRequest};
 use test_engine::clock::Clock;
 use test_engine::config::Config;
 use test_engine::scopes::Scope;
-use test_engine_store::{NewSuite, Timestamp};
+use test_engine_store::{Change, NewSuite, Timestamp};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -54,8 +54,9 @@ impl TestServer {
                 name: "Web".to_owned(),
                 ..admin::new_suite("web")
             };
-            let suite = admin::create_suite(&store, "acme", suite, now);
-            let suite = suite.await.unwrap();
+            let suite = admin::create_suite(&store, "acme", suite, &Change::by_server(now))
+                .await
+                .unwrap();
             store.close().await;
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let base = format!("http://{}", listener.local_addr().unwrap());
@@ -133,7 +134,7 @@ impl TestServer {
         self.with_store(async |store| {
             let organization = match store.organization(organization).await.unwrap() {
                 Some(organization) => organization,
-                None => admin::create_organization(store, organization, now)
+                None => admin::create_organization(store, organization, &Change::by_server(now))
                     .await
                     .unwrap(),
             };
@@ -141,7 +142,7 @@ impl TestServer {
                 scopes: scopes.to_vec(),
                 ..TokenRequest::default()
             };
-            let made = admin::create_token(store, &organization, request, now)
+            let made = admin::create_token(store, &organization, request, &Change::by_server(now))
                 .await
                 .unwrap();
             made.secret.expose_secret().to_owned()

@@ -3,6 +3,7 @@
 use serde_json::json;
 use test_engine::clock::Clock;
 use test_engine::scopes::Scope;
+use test_engine_store::{Change, Timestamp};
 
 use crate::support::{Answer, SUITE, TestServer, result};
 
@@ -116,10 +117,10 @@ fn a_session_ends_with_its_token() {
             .iter()
             .find(|token| token.description.as_deref() == Some("first admin token"))
             .unwrap();
-        let now = test_engine_store::Timestamp::from_millis(1);
+        let now = Timestamp::from_millis(1);
         assert!(
             store
-                .revoke_token(organization.id, admin.uuid, now)
+                .revoke_token(organization.id, admin.uuid, &Change::by_server(now))
                 .await
                 .unwrap()
         );

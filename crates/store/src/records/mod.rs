@@ -4,6 +4,7 @@
 //! Ids are internal ones, UUIDs are public.
 
 mod accounting;
+mod audit;
 mod backfills;
 mod planning;
 mod retention;
@@ -15,6 +16,7 @@ mod values;
 pub use accounting::{
     AccountingSummary, AccountingVerdict, NewJobReport, PendingAccounting, RunCommit, Vanished,
 };
+pub use audit::{Actor, ActorKind, AuditEntry, AuditFilter, Change};
 pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, PendingBackfill};
 pub use planning::{
     BranchKind, NewPlan, NewTestCounts, PlanBranches, PlanMetadata, PlanOrigin, PlanSummary,

@@ -1,8 +1,8 @@
 //! Reports of jobs: the latest of each job is kept, with or without a plan.
 
 use test_engine_store::{
-    AccountingSummary, AccountingVerdict, NewJobReport, NewPlan, PlanOrigin, StoreError, SuiteId,
-    Timestamp,
+    AccountingSummary, AccountingVerdict, Change, NewJobReport, NewPlan, PlanOrigin, StoreError,
+    SuiteId, Timestamp,
 };
 
 use crate::support::{NOON, create_suite, on_every_engine};
@@ -356,7 +356,12 @@ async fn reports_for_a_purged_suite_are_rejected() {
             .insert_job_report(report(suite, "a", b"1"))
             .await
             .unwrap();
-        assert!(store.delete_suite(suite).await.unwrap());
+        assert!(
+            store
+                .delete_suite(suite, &Change::by_server(NOON))
+                .await
+                .unwrap()
+        );
         while store.purge_deleted_suites(50).await.unwrap() {}
         assert!(store.job_reports(suite, "b/s").await.unwrap().is_empty());
         let refused = store.insert_job_report(report(suite, "b", b"1")).await;

@@ -2,7 +2,7 @@
 
 use test_engine_store::AccountingVerdict::{self, Complete, Incomplete, Unknown};
 use test_engine_store::{
-    AccountingSummary, NewExecution, NewJobReport, NewUpload, PendingAccounting, RunCommit,
+    AccountingSummary, Change, NewExecution, NewJobReport, NewUpload, PendingAccounting, RunCommit,
     Vanished,
 };
 
@@ -159,7 +159,8 @@ async fn plans_without_targets_neither_prove_nor_prevent_that_a_build_is_complet
         summarize(&db, Incomplete).await;
         let incomplete = db.store.count_incomplete_accountings(NOON.plus_days(1));
         assert_eq!(incomplete.await.unwrap(), 1);
-        db.store.delete_suite(db.suite.id).await.unwrap();
+        let change = Change::by_server(NOON);
+        db.store.delete_suite(db.suite.id, &change).await.unwrap();
         let incomplete = db.store.count_incomplete_accountings(NOON.plus_days(1));
         assert_eq!(incomplete.await.unwrap(), 0);
     })

@@ -3,8 +3,8 @@
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
-    BranchFilter, NewExecution, Page, Period, RetentionStart, Store, TestOrder, TestPredicates,
-    TestQuery, TestState, test_uuid,
+    BranchFilter, Change, NewExecution, Page, Period, RetentionStart, Store, TestOrder,
+    TestPredicates, TestQuery, TestState, test_uuid,
 };
 
 use crate::reading::query;
@@ -119,7 +119,7 @@ async fn sums_match_executions_after_uploads_and_retention() {
             let muted = TestState::Muted;
             let set = db
                 .store
-                .set_test_state(db.suite.id, uuid, muted, NOON)
+                .set_test_state(db.suite.id, uuid, muted, &Change::by_server(NOON))
                 .await;
             set.unwrap().unwrap();
         }

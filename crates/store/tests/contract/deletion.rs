@@ -1,6 +1,6 @@
 //! Deleting suites: hidden immediately, deleted in steps, without affecting other suites.
 
-use test_engine_store::{NewPlan, NewToken, NewUpload, PlanOrigin, StoreError, TokenKind};
+use test_engine_store::{Change, NewPlan, NewToken, NewUpload, PlanOrigin, StoreError, TokenKind};
 use uuid::Uuid;
 
 use crate::support::{
@@ -78,12 +78,25 @@ async fn hides_a_suite_immediately_and_deletes_its_rows_in_steps() {
             description: None,
             expires_at: None,
         };
-        db.store.create_token(token, NOON).await.unwrap();
+        db.store
+            .create_token(token, &Change::by_server(NOON))
+            .await
+            .unwrap();
         let full = rows(&db).await;
         assert!(!db.store.purge_deleted_suites(10).await.unwrap());
 
-        assert!(db.store.delete_suite(db.suite.id).await.unwrap());
-        assert!(!db.store.delete_suite(db.suite.id).await.unwrap());
+        assert!(
+            db.store
+                .delete_suite(db.suite.id, &Change::by_server(NOON))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !db.store
+                .delete_suite(db.suite.id, &Change::by_server(NOON))
+                .await
+                .unwrap()
+        );
         assert_eq!(rows(&db).await, full, "rows are deleted later");
         assert_eq!(db.store.suite("acme", "web").await.unwrap(), None);
         assert_eq!(db.store.suite_by_id(db.suite.id).await.unwrap(), None);

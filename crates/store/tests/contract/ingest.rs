@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use test_engine_duration::Micros;
 use test_engine_results::FailureDetail;
 use test_engine_store::{
-    NewUpload, OutcomeCounts, Page, RunResult, RunState, StoreError, TestState, test_uuid,
+    Change, NewUpload, OutcomeCounts, Page, RunResult, RunState, StoreError, TestState, test_uuid,
 };
 
 use crate::support::{
@@ -203,7 +203,12 @@ async fn muted_failures_do_not_fail_a_run() {
         record(&db, "before", vec![failed("a", 1.0)]).await;
         let test = test_uuid(db.suite.uuid, "Basket", "a");
         db.store
-            .set_test_state(db.suite.id, test, TestState::Muted, NOON)
+            .set_test_state(
+                db.suite.id,
+                test,
+                TestState::Muted,
+                &Change::by_server(NOON),
+            )
             .await
             .unwrap();
         record(&db, "muted", vec![failed("a", 1.0), passed("b", 1.0)]).await;
@@ -354,7 +359,12 @@ async fn rejects_uploads_to_deleted_suites() {
             ..upload(&db.suite, "k")
         };
         db.store.record_upload(new.clone()).await.unwrap();
-        assert!(db.store.delete_suite(db.suite.id).await.unwrap());
+        assert!(
+            db.store
+                .delete_suite(db.suite.id, &Change::by_server(NOON))
+                .await
+                .unwrap()
+        );
         let result = db.store.record_upload(new.clone()).await;
         assert!(
             matches!(result, Err(StoreError::Gone("the suite"))),

@@ -6,6 +6,7 @@
 mod accounting;
 mod accounting_runs;
 mod accounting_upgrade;
+mod audit;
 mod backfills;
 mod backup;
 mod daily_sums;

@@ -3,8 +3,8 @@
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
-    BranchFilter, Metrics, NewUpload, OutcomeCounts, Page, Period, TestOrder, TestQuery, TestState,
-    test_uuid,
+    BranchFilter, Change, Metrics, NewUpload, OutcomeCounts, Page, Period, TestOrder, TestQuery,
+    TestState, test_uuid,
 };
 
 use crate::support::{
@@ -109,7 +109,7 @@ async fn sets_and_lists_states() {
         let set = async |name: &str, state| {
             let uuid = test_uuid(db.suite.uuid, "Basket", name);
             db.store
-                .set_test_state(db.suite.id, uuid, state, NOON)
+                .set_test_state(db.suite.id, uuid, state, &Change::by_server(NOON))
                 .await
                 .unwrap()
         };
@@ -271,7 +271,12 @@ async fn filters_and_pages_tests() {
         db.store.record_upload(old).await.unwrap();
         let uuid = test_uuid(db.suite.uuid, "Basket", "alpha");
         db.store
-            .set_test_state(db.suite.id, uuid, TestState::Muted, NOON)
+            .set_test_state(
+                db.suite.id,
+                uuid,
+                TestState::Muted,
+                &Change::by_server(NOON),
+            )
             .await
             .unwrap();
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use test_engine_store::{
-    AttemptState, BranchFilter, LabelChange, LabelFilter, MAX_REJECTED_UPLOADS, NewExecutionTags,
-    NewRejectedUpload, Page, StoreError, Test, TestOrder, TestQuery, TestState,
+    AttemptState, BranchFilter, Change, LabelChange, LabelFilter, MAX_REJECTED_UPLOADS,
+    NewExecutionTags, NewRejectedUpload, Page, StoreError, Test, TestOrder, TestQuery, TestState,
 };
 use uuid::Uuid;
 
@@ -41,7 +41,13 @@ async fn adds_removes_and_filters_labels() {
         let (a, b) = (known(&db, "a").await, known(&db, "b").await);
         let change = async |test: &Test, change, labels: &[&str]| {
             db.store
-                .change_labels(db.suite.id, test.uuid, change, &words(labels))
+                .change_labels(
+                    db.suite.id,
+                    test.uuid,
+                    change,
+                    &words(labels),
+                    &Change::by_server(NOON),
+                )
                 .await
                 .unwrap()
         };
@@ -85,6 +91,7 @@ async fn adds_removes_and_filters_labels() {
                 Uuid::new_v4(),
                 LabelChange::Add,
                 &words(&["x"]),
+                &Change::by_server(NOON),
             )
             .await;
         assert_eq!(nobody.unwrap(), None);
@@ -100,7 +107,13 @@ async fn limits_labels_per_test() {
         let many: Vec<String> = (0..101).map(|number| format!("label {number}")).collect();
         let result = db
             .store
-            .change_labels(db.suite.id, a.uuid, LabelChange::Add, &many)
+            .change_labels(
+                db.suite.id,
+                a.uuid,
+                LabelChange::Add,
+                &many,
+                &Change::by_server(NOON),
+            )
             .await;
         assert!(
             matches!(result, Err(StoreError::TooLarge { limit: 100, .. })),
@@ -118,14 +131,20 @@ async fn returns_the_latest_ownership_file() {
         for (body, days) in [("*.rb a", 0), ("*.rb b", 1)] {
             let when = NOON.plus_days(days);
             db.store
-                .set_ownership(db.suite.id, body, when)
+                .set_ownership(db.suite.id, body, &Change::by_server(when))
                 .await
                 .unwrap();
             let kept = db.store.ownership(db.suite.id).await.unwrap().unwrap();
             assert_eq!((kept.body.as_str(), kept.updated_at), (body, when));
         }
-        db.store.delete_suite(db.suite.id).await.unwrap();
-        let gone = db.store.set_ownership(db.suite.id, "", NOON).await;
+        db.store
+            .delete_suite(db.suite.id, &Change::by_server(NOON))
+            .await
+            .unwrap();
+        let gone = db
+            .store
+            .set_ownership(db.suite.id, "", &Change::by_server(NOON))
+            .await;
         assert!(matches!(gone, Err(StoreError::Gone(_))), "{gone:?}");
     })
     .await;
@@ -307,7 +326,12 @@ async fn lists_by_executions_match_daily_sums() {
         }
         let muted = known(&db, "c").await;
         db.store
-            .set_test_state(db.suite.id, muted.uuid, TestState::Muted, NOON)
+            .set_test_state(
+                db.suite.id,
+                muted.uuid,
+                TestState::Muted,
+                &Change::by_server(NOON),
+            )
             .await
             .unwrap();
         let mut seen = 0;
@@ -384,7 +408,10 @@ async fn lists_tests_of_a_build_across_suites() {
         assert_eq!(of_build("b1").await, Some(words(&["one", "two"])));
         assert_eq!(of_build("b2").await, Some(words(&["four"])));
         assert_eq!(of_build("b3").await, None);
-        db.store.delete_suite(api.id).await.unwrap();
+        db.store
+            .delete_suite(api.id, &Change::by_server(NOON))
+            .await
+            .unwrap();
         assert_eq!(of_build("b1").await, Some(words(&["one"])));
     })
     .await;

@@ -1,7 +1,7 @@
 //! Retention deletes old rows in small steps, and keeps newer rows and test states.
 
 use test_engine_store::{
-    Expired, NewUpload, Page, Period, RetentionStart, TestState, Timestamp, test_uuid,
+    Change, Expired, NewUpload, Page, Period, RetentionStart, TestState, Timestamp, test_uuid,
 };
 
 use crate::support::{Database, NOON, failed, on_every_engine, passed, run, upload};
@@ -104,7 +104,7 @@ async fn keeps_tests_and_their_states() {
         ] {
             let set = db
                 .store
-                .set_test_state(db.suite.id, id(name), state, NOON)
+                .set_test_state(db.suite.id, id(name), state, &Change::by_server(NOON))
                 .await;
             assert_eq!(set.unwrap().unwrap().state, state);
         }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use test_engine_duration::Micros;
 use test_engine_results::{Format, Outcome, TestResult};
 use test_engine_store::{
-    NewExecution, NewRun, NewSuite, NewUpload, Period, Store, Suite, Timestamp,
+    Change, NewExecution, NewRun, NewSuite, NewUpload, Period, Store, Suite, Timestamp,
 };
 use uuid::Uuid;
 
@@ -100,7 +100,7 @@ pub(crate) async fn create_suite(store: &Store, organization: &str, slug: &str) 
     let organization = match store.organization(organization).await.unwrap() {
         Some(organization) => organization,
         None => store
-            .create_organization(Uuid::new_v4(), organization, NOON)
+            .create_organization(Uuid::new_v4(), organization, &Change::by_server(NOON))
             .await
             .unwrap(),
     };
@@ -112,7 +112,7 @@ pub(crate) async fn create_suite(store: &Store, organization: &str, slug: &str) 
         ..NewSuite::default()
     };
     store
-        .create_suite(organization.id, suite, NOON)
+        .create_suite(organization.id, suite, &Change::by_server(NOON))
         .await
         .unwrap()
 }

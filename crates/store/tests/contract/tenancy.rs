@@ -1,8 +1,8 @@
 //! Organizations, suites and tokens, and their isolation.
 
 use test_engine_store::{
-    Conflict, NewSuite, NewToken, Page, StoreError, SuiteChanges, TestState, Timestamp, TokenKind,
-    test_uuid,
+    Change, Conflict, NewSuite, NewToken, Page, StoreError, SuiteChanges, TestState, Timestamp,
+    TokenKind, test_uuid,
 };
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ async fn rejects_duplicate_slugs() {
     on_every_engine(async |db| {
         let again = db
             .store
-            .create_organization(Uuid::new_v4(), "acme", NOON)
+            .create_organization(Uuid::new_v4(), "acme", &Change::by_server(NOON))
             .await;
         assert!(
             matches!(again, Err(StoreError::Conflict(Conflict::Organization))),
@@ -41,7 +41,7 @@ async fn rejects_duplicate_slugs() {
         };
         let again = db
             .store
-            .create_suite(db.suite.organization, suite(), NOON)
+            .create_suite(db.suite.organization, suite(), &Change::by_server(NOON))
             .await;
         assert!(
             matches!(again, Err(StoreError::Conflict(Conflict::Suite))),
@@ -49,12 +49,12 @@ async fn rejects_duplicate_slugs() {
         );
         let other = db
             .store
-            .create_organization(Uuid::new_v4(), "other", NOON)
+            .create_organization(Uuid::new_v4(), "other", &Change::by_server(NOON))
             .await
             .unwrap();
         let twin = db
             .store
-            .create_suite(other.id, suite(), NOON)
+            .create_suite(other.id, suite(), &Change::by_server(NOON))
             .await
             .unwrap();
         assert_eq!(twin.organization_slug, "other");
@@ -94,7 +94,7 @@ async fn finds_changes_and_deletes_suites() {
         };
         let changed = db
             .store
-            .update_suite(db.suite.id, changes)
+            .update_suite(db.suite.id, changes, &Change::by_server(NOON))
             .await
             .unwrap()
             .unwrap();
@@ -113,7 +113,7 @@ async fn finds_changes_and_deletes_suites() {
         };
         let changed = db
             .store
-            .update_suite(db.suite.id, changes)
+            .update_suite(db.suite.id, changes, &Change::by_server(NOON))
             .await
             .unwrap()
             .unwrap();
@@ -124,14 +124,31 @@ async fn finds_changes_and_deletes_suites() {
             suite: Some(db.suite.id),
             ..token(&db, 1)
         };
-        db.store.create_token(token, NOON).await.unwrap();
-        assert!(db.store.delete_suite(db.suite.id).await.unwrap());
-        assert!(!db.store.delete_suite(db.suite.id).await.unwrap());
+        db.store
+            .create_token(token, &Change::by_server(NOON))
+            .await
+            .unwrap();
+        assert!(
+            db.store
+                .delete_suite(db.suite.id, &Change::by_server(NOON))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !db.store
+                .delete_suite(db.suite.id, &Change::by_server(NOON))
+                .await
+                .unwrap()
+        );
         assert_eq!(db.store.suite("acme", "web").await.unwrap(), None);
         assert_eq!(db.store.token_by_hash(&[1; 32]).await.unwrap(), None);
         let gone = db
             .store
-            .update_suite(db.suite.id, SuiteChanges::default())
+            .update_suite(
+                db.suite.id,
+                SuiteChanges::default(),
+                &Change::by_server(NOON),
+            )
             .await
             .unwrap();
         assert_eq!(gone, None);
@@ -146,7 +163,11 @@ async fn tokens_end_by_revocation_or_expiry() {
             expires_at: Some(NOON.plus_days(1)),
             ..token(&db, 1)
         };
-        let made = db.store.create_token(given.clone(), NOON).await.unwrap();
+        let made = db
+            .store
+            .create_token(given.clone(), &Change::by_server(NOON))
+            .await
+            .unwrap();
         assert_eq!(made.scopes, given.scopes);
         assert_eq!(made.organization_slug, "acme");
         assert_eq!(
@@ -156,7 +177,10 @@ async fn tokens_end_by_revocation_or_expiry() {
         assert_eq!(db.store.token_by_hash(&[2; 32]).await.unwrap(), None);
         assert!(made.is_live(NOON));
         assert!(!made.is_live(NOON.plus_days(1)));
-        let again = db.store.create_token(token(&db, 1), NOON).await;
+        let again = db
+            .store
+            .create_token(token(&db, 1), &Change::by_server(NOON))
+            .await;
         assert!(
             matches!(again, Err(StoreError::Conflict(Conflict::Token))),
             "{again:?}"
@@ -165,7 +189,7 @@ async fn tokens_end_by_revocation_or_expiry() {
         let other = create_suite(&db.store, "other", "web").await;
         let revoke = async |organization| {
             db.store
-                .revoke_token(organization, made.uuid, NOON)
+                .revoke_token(organization, made.uuid, &Change::by_server(NOON))
                 .await
                 .unwrap()
         };
@@ -199,7 +223,11 @@ async fn records_token_use_once_a_minute() {
             scopes: vec![],
             ..token(&db, 1)
         };
-        let made = db.store.create_token(suite_token, NOON).await.unwrap();
+        let made = db
+            .store
+            .create_token(suite_token, &Change::by_server(NOON))
+            .await
+            .unwrap();
         assert_eq!((made.suite, made.scopes.len()), (Some(db.suite.id), 0));
         let used = async |at: Timestamp| {
             let now = db.store.token_by_hash(&[1; 32]).await.unwrap().unwrap();
@@ -241,7 +269,12 @@ async fn separates_organizations() {
         assert_eq!(db.store.test(db.suite.id, their_test).await.unwrap(), None);
         let set = db
             .store
-            .set_test_state(db.suite.id, their_test, TestState::Muted, NOON)
+            .set_test_state(
+                db.suite.id,
+                their_test,
+                TestState::Muted,
+                &Change::by_server(NOON),
+            )
             .await
             .unwrap();
         assert_eq!(set, None);

@@ -3,7 +3,7 @@
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
-    BranchKind, NewUpload, Period, PlanBranches, RECENT_RUNS, RunTiming, Store, StoreError,
+    BranchKind, Change, NewUpload, Period, PlanBranches, RECENT_RUNS, RunTiming, Store, StoreError,
     TestTiming,
 };
 
@@ -136,7 +136,10 @@ async fn ignores_selectors_without_durations() {
 #[tokio::test]
 async fn rejects_deleted_suites() {
     on_every_engine(async |db| {
-        db.store.delete_suite(db.suite.id).await.unwrap();
+        db.store
+            .delete_suite(db.suite.id, &Change::by_server(NOON))
+            .await
+            .unwrap();
         let result = db.store.selectors_changed_since(db.suite.id, 0).await;
         assert!(matches!(result, Err(StoreError::Gone(_))), "{result:?}");
     })

@@ -14,7 +14,7 @@ use crate::http::error::ApiError;
     get, path = "/v2/access-token", tag = "General",
     responses((status = 200, body = AccessToken), AnyAccess),
 )]
-pub(super) async fn get_access_token(AnyAccess(principal): AnyAccess) -> Json<AccessToken> {
+pub(super) async fn get_access_token(AnyAccess { principal, .. }: AnyAccess) -> Json<AccessToken> {
     Json(AccessToken {
         uuid: principal.token_uuid.to_string(),
         scopes: principal.scopes,
@@ -29,8 +29,9 @@ pub(super) async fn get_access_token(AnyAccess(principal): AnyAccess) -> Json<Ac
 )]
 pub(super) async fn revoke_access_token(
     State(app): State<App>,
-    AnyAccess(principal): AnyAccess,
+    access: AnyAccess,
 ) -> Result<StatusCode, ApiError> {
+    let principal = &access.principal;
     if principal.only_suite.is_some() {
         return Err(ApiError::bad_request(
             "OIDC tokens cannot be revoked; they expire on their own.",
@@ -40,7 +41,7 @@ pub(super) async fn revoke_access_token(
         .revoke_token(
             principal.organization,
             principal.token_uuid,
-            app.clock.now(),
+            &access.change(app.clock.now()),
         )
         .await?;
     tracing::info!(token = %principal.token_uuid, "token revoked by its holder");

@@ -6,6 +6,7 @@
 )]
 
 mod access_token;
+mod audit;
 mod backfill_upload;
 mod backfills;
 mod build_tests;
@@ -43,6 +44,7 @@ use utoipa_axum::routes;
 
 use super::openapi;
 use crate::App;
+use crate::audit::AuditEvent;
 
 /// The OpenAPI document of this API, in YAML.
 pub(super) static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
@@ -77,6 +79,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 fn organization_routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(audit::list_audit_events))
         .routes(routes!(build_tests::list_build_tests))
         .routes(routes!(suites::list_suites, suites::create_suite))
         .routes(routes!(
@@ -119,6 +122,7 @@ fn suite_routes() -> OpenApiRouter<App> {
 
 /// Adds the schemas of lists; a [`PageOf`](super::paging::PageOf) only refers to them.
 pub(super) fn add_response_schemas(components: &mut Components) {
+    openapi::add_response_schema::<AuditEvent>(components);
     openapi::add_response_schema::<backfills::BackfillBody>(components);
     openapi::add_response_schema::<failed_executions::FailedExecutionBody>(components);
     openapi::add_response_schema::<flaky_tests::FlakyTest>(components);

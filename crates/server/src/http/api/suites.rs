@@ -76,7 +76,8 @@ pub(super) async fn create_suite(
         oidc_policy: fields.changes.oidc_policy.flatten(),
     };
     let organization = &access.principal.organization_slug;
-    let created = admin::create_suite(&app.store, organization, suite, app.clock.now()).await?;
+    let change = access.change(app.clock.now());
+    let created = admin::create_suite(&app.store, organization, suite, &change).await?;
     tracing::info!(
         organization = access.principal.organization_slug,
         suite = created.suite.slug,
@@ -136,16 +137,16 @@ pub(super) async fn update_suite(
 ) -> Result<Json<Suite>, ApiError> {
     let fields = suite_fields::read(&body, false)?;
     fields.check_grants(&access.principal)?;
+    let change = access.change(app.clock.now());
     let suite = app
         .store
-        .update_suite(access.suite.id, fields.changes)
+        .update_suite(access.suite.id, fields.changes, &change)
         .await?
         .ok_or_else(|| ApiError::not_found("The suite was deleted in the meantime."))?;
     let mut body = resources::suite(&suite, &app.links);
     if fields.show_api_token {
         let description = Some(TOKEN_DESCRIPTION.to_owned());
-        let created =
-            admin::create_suite_token(&app.store, &suite, description, app.clock.now()).await?;
+        let created = admin::create_suite_token(&app.store, &suite, description, &change).await?;
         body.api_token = Some(created.secret.expose_secret().to_owned());
     }
     tracing::info!(suite = suite.slug, "suite changed");
@@ -163,7 +164,8 @@ pub(super) async fn delete_suite(
     access: SuiteAccess<WriteSuites>,
 ) -> Result<StatusCode, ApiError> {
     // Also a success if a concurrent request deleted it first.
-    app.store.delete_suite(access.suite.id).await?;
+    let change = access.change(app.clock.now());
+    app.store.delete_suite(access.suite.id, &change).await?;
     tracing::info!(suite = access.suite.slug, "suite deleted");
     Ok(StatusCode::NO_CONTENT)
 }

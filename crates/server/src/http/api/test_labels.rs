@@ -42,7 +42,7 @@ pub(super) async fn change_labels(
     IdInPath(id): IdInPath,
     JsonBody(body): JsonBody<LabelsChange>,
 ) -> Result<Json<LabelledTest>, ApiError> {
-    let change = match body.operator.as_str() {
+    let operation = match body.operator.as_str() {
         "add" => LabelChange::Add,
         "remove" => LabelChange::Remove,
         other => {
@@ -53,9 +53,10 @@ pub(super) async fn change_labels(
     };
     let labels = validate(&body.labels).map_err(ApiError::unprocessable)?;
     let suite = &access.suite;
+    let change = access.change(app.clock.now());
     let test = app
         .store
-        .change_labels(suite.id, id, change, &labels)
+        .change_labels(suite.id, id, operation, &labels, &change)
         .await?
         .ok_or_else(|| not_found(id))?;
     let details = Details::of(&app, suite, std::iter::once(&test)).await?;

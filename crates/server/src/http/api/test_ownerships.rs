@@ -52,10 +52,9 @@ pub(super) struct OwnershipsReceipt {
 )]
 pub(super) async fn set_test_ownerships(
     State(app): State<App>,
-    UploadSuite(suite): UploadSuite,
+    upload: UploadSuite,
     request: Request,
 ) -> Result<Json<OwnershipsReceipt>, ApiError> {
-    let now = app.clock.now();
     let (parts, body) = request.into_parts();
     let bytes = body::read(&parts.headers, body, MAX_FILE + FORM_OVERHEAD).await?;
     let file = file(parts, bytes).await?;
@@ -71,7 +70,9 @@ pub(super) async fn set_test_ownerships(
     let text = std::str::from_utf8(&file)
         .map_err(|_| ApiError::unprocessable("The file is not UTF-8 text."))?;
     let owners = Owners::parse(text);
-    app.store.set_ownership(suite.id, text, now).await?;
+    let suite = &upload.suite;
+    let change = upload.change(app.clock.now());
+    app.store.set_ownership(suite.id, text, &change).await?;
     tracing::info!(
         suite = suite.slug,
         rules = owners.rules(),

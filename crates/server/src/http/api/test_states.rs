@@ -103,9 +103,9 @@ async fn set(
     state: TestState,
 ) -> Result<Json<Test>, ApiError> {
     let suite = &access.suite;
-    let now = app.clock.now();
-    let test = app.store.set_test_state(suite.id, id, state, now).await?;
-    let test = test.ok_or_else(|| tests::not_found(id))?;
+    let change = access.change(app.clock.now());
+    let test = app.store.set_test_state(suite.id, id, state, &change);
+    let test = test.await?.ok_or_else(|| tests::not_found(id))?;
     tracing::info!(suite = suite.slug, test = %id, state = state.name(), "test state set");
     Ok(Json(resources::test(&test, suite, &app.links)))
 }

@@ -74,7 +74,7 @@ struct UploadForm {
 pub(super) async fn create_upload(
     State(app): State<App>,
     // Authenticated before the body is read.
-    UploadSuite(suite): UploadSuite,
+    UploadSuite { suite, .. }: UploadSuite,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
     let now = app.clock.now();

@@ -140,9 +140,9 @@ pub(super) struct UploadMetadata {
 )]
 pub(super) async fn get_upload_metadata(
     State(app): State<App>,
-    UploadSuite(suite): UploadSuite,
+    upload: UploadSuite,
 ) -> Json<UploadMetadata> {
     Json(UploadMetadata {
-        suite_url: app.links.suite_page(&suite),
+        suite_url: app.links.suite_page(&upload.suite),
     })
 }

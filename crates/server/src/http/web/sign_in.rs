@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use test_engine_store::{NewToken, Token, TokenKind};
+use test_engine_store::{Change, NewToken, Token, TokenKind};
 use uuid::Uuid;
 
 use super::START;
@@ -17,6 +17,7 @@ use super::page::{Frame, PageError, show};
 use super::viewer::{self, COOKIE_NAME, Viewer};
 use crate::App;
 use crate::http::body;
+use crate::http::client_address::ClientAddress;
 use crate::http::error::ApiError;
 use crate::http::params::Params;
 use crate::scopes::Scope;
@@ -71,6 +72,7 @@ fn page(viewer: &Viewer, next: String, problem: Option<&'static str>) -> Page {
 pub(super) async fn post(
     State(app): State<App>,
     viewer: Viewer,
+    client: ClientAddress,
     request: Request,
 ) -> Result<Response, PageError> {
     reject_cross_site(request.headers(), app.links.public_url())?;
@@ -93,7 +95,7 @@ pub(super) async fn post(
     };
     match (token, problem) {
         (Some(token), None) => {
-            let cookie = open_session(&app, &token).await?;
+            let cookie = open_session(&app, &token, client).await?;
             let mut response = Redirect::to(&next).into_response();
             response.headers_mut().insert(SET_COOKIE, cookie);
             Ok(response)
@@ -106,7 +108,11 @@ pub(super) async fn post(
 }
 
 /// Creates a session for an access token, and returns its cookie.
-async fn open_session(app: &App, access: &Token) -> Result<HeaderValue, PageError> {
+async fn open_session(
+    app: &App,
+    access: &Token,
+    client: ClientAddress,
+) -> Result<HeaderValue, PageError> {
     let now = app.clock.now();
     let secret = secrets::generate(TokenKind::Session);
     let session = NewToken {
@@ -119,7 +125,11 @@ async fn open_session(app: &App, access: &Token) -> Result<HeaderValue, PageErro
         description: Some(viewer::session_description(access)),
         expires_at: Some(now.plus_days(SESSION_DAYS)),
     };
-    app.store.create_token(session, now).await?;
+    let change = Change {
+        client_address: client.0,
+        ..Change::new(viewer::person(access), now)
+    };
+    app.store.create_token(session, &change).await?;
     cookie(app, secret.expose_secret(), SESSION_DAYS * 24 * 60 * 60)
 }
 
@@ -134,6 +144,7 @@ fn cookie(app: &App, value: &str, seconds: i64) -> Result<HeaderValue, PageError
 pub(super) async fn sign_out(
     State(app): State<App>,
     viewer: Viewer,
+    client: ClientAddress,
     request: Request,
 ) -> Result<Response, PageError> {
     let form: SignOut = form(request).await?;
@@ -145,9 +156,9 @@ pub(super) async fn sign_out(
     if let Some(secret) = viewer.secret()
         && let Some(token) = app.store.token_by_hash(&secrets::hash_of(secret)).await?
     {
-        let now = app.clock.now();
+        let change = viewer.change(client, app.clock.now());
         app.store
-            .revoke_token(token.organization, token.uuid, now)
+            .revoke_token(token.organization, token.uuid, &change)
             .await?;
     }
     let mut response = Redirect::to(START).into_response();

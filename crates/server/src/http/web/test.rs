@@ -14,6 +14,7 @@ use super::sign_in::form;
 use super::viewer::SuiteViewer;
 use crate::App;
 use crate::clock::rfc3339;
+use crate::http::client_address::ClientAddress;
 use crate::http::params::{IdInPath, Params};
 use crate::links::Links;
 
@@ -195,6 +196,7 @@ pub(super) async fn set_state(
     State(app): State<App>,
     SuiteViewer { viewer, suite }: SuiteViewer,
     IdInPath(id): IdInPath,
+    client: ClientAddress,
     request: Request,
 ) -> Result<Response, PageError> {
     let form: SetState = form(request).await?;
@@ -214,8 +216,9 @@ pub(super) async fn set_state(
         "enabled" => TestState::Enabled,
         _ => return Err(PageError::NotFound),
     };
+    let change = viewer.change(client, app.clock.now());
     app.store
-        .set_test_state(suite.id, id, state, app.clock.now())
+        .set_test_state(suite.id, id, state, &change)
         .await?
         .ok_or(PageError::NotFound)?;
     tracing::info!(suite = suite.slug, test = %id, state = state.name(), "test state set");

@@ -10,11 +10,14 @@ use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use secrecy::{ExposeSecret as _, SecretString};
-use test_engine_store::{Organization, Suite, Token, TokenKind};
+use test_engine_store::{
+    Actor, ActorKind, Change, Organization, Suite, Timestamp, Token, TokenKind,
+};
 
 use super::page::PageError;
 use crate::App;
 use crate::access::Principal;
+use crate::http::client_address::ClientAddress;
 use crate::http::error::ApiError;
 use crate::http::notes::RequestNotes;
 use crate::scopes::Scope;
@@ -29,6 +32,8 @@ pub(super) struct Viewer {
 
 struct Session {
     principal: Principal,
+    /// The access token that the session was opened with.
+    actor: Actor,
     secret: SecretString,
 }
 
@@ -65,6 +70,18 @@ impl Viewer {
     /// Whether a form belongs to this session.
     pub(super) fn owns_form(&self, form_token: &str) -> bool {
         self.is_signed_in() && secrets::equal(self.form_token().as_bytes(), form_token.as_bytes())
+    }
+
+    /// A change that a form of this session makes.
+    pub(super) fn change(&self, client: ClientAddress, now: Timestamp) -> Change {
+        let actor = self.session.as_ref().map_or_else(
+            || Actor::of_kind(ActorKind::Session),
+            |session| session.actor.clone(),
+        );
+        Change {
+            client_address: client.0,
+            ..Change::new(actor, now)
+        }
     }
 
     /// Whether the viewer may change the organization's suites.
@@ -134,12 +151,21 @@ async fn session(app: &App, secret: SecretString) -> Result<Option<Session>, Api
         return Ok(None);
     };
     let parent = app.store.token_by_hash(&parent).await?;
-    let is_live =
-        parent.is_some_and(|parent| parent.kind == TokenKind::Access && parent.is_live(now));
-    Ok(is_live.then(|| Session {
+    let parent = parent.filter(|parent| parent.kind == TokenKind::Access && parent.is_live(now));
+    Ok(parent.map(|parent| Session {
         principal: token.into(),
+        actor: person(&parent),
         secret,
     }))
+}
+
+/// Whoever signs in with an access token.
+pub(super) fn person(access_token: &Token) -> Actor {
+    Actor {
+        kind: ActorKind::Session,
+        uuid: Some(access_token.uuid),
+        name: access_token.description.clone(),
+    }
 }
 
 /// The description of a session, which identifies its access token.

@@ -86,6 +86,7 @@ pub(super) fn table() -> Vec<Row> {
             Accepts::Organization(ReadSuites),
             404,
         ),
+        row("GET", "A/audit", Accepts::Organization(WriteSuites), 200),
         with(
             json!({"executions": []}),
             row("PUT", "S/execution-tags", Accepts::Suite(WriteSuites), 200),

@@ -47,6 +47,20 @@ pub(super) fn suites() -> Vec<Operation> {
         .bad("no name", 422, "", Body::Json(json!({"name": ""})))
         .bad("no object", 400, "", Body::Json(json!(7))),
         operation(
+            "listAuditEvents",
+            "GET",
+            format!("{ORGANIZATION}/audit?suite_slug=web&per_page=2"),
+            write,
+            Body::None,
+            200,
+        )
+        .bad(
+            "no such id",
+            400,
+            &format!("{ORGANIZATION}/audit?subject=x"),
+            Body::None,
+        ),
+        operation(
             "deleteSuite",
             "DELETE",
             format!("{suites}/mobile-app"),
