@@ -14,6 +14,8 @@ use crate::scopes::Scope;
 use crate::secrets;
 
 const MAX_SLUG_BYTES: usize = 100;
+/// The most days that the settings of a suite allow for mutes and skips.
+pub(crate) const MAX_QUARANTINE_DAYS: u32 = 3_650;
 
 /// Reads after "failed to …: ".
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +183,16 @@ pub async fn set_oidc_policy(
         oidc_policy: Some(policy.map(str::to_owned)),
         ..SuiteChanges::default()
     };
+    update_suite(store, suite, changes, change).await
+}
+
+/// Changes settings of a suite. Fails if it has been deleted meanwhile.
+pub async fn update_suite(
+    store: &Store,
+    suite: &Suite,
+    changes: SuiteChanges,
+    change: &Change,
+) -> Result<Suite, AdminError> {
     store
         .update_suite(suite.id, changes, change)
         .await?

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use test_engine_store::{AuditEntry, Timestamp};
+use test_engine_store::{Actor, AuditEntry, Timestamp};
 use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
@@ -30,8 +30,8 @@ pub(crate) struct AuditEvent {
     reason: Option<String>,
 }
 
-#[derive(Default, Serialize, ToSchema)]
-struct AuditActor {
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct AuditActor {
     #[schema(pattern = "^(token|session|oidc|rule|time|command_line|server)$")]
     kind: &'static str,
     /// Of a token or rule.
@@ -49,6 +49,16 @@ struct AuditSubject {
     name: String,
 }
 
+impl From<Actor> for AuditActor {
+    fn from(actor: Actor) -> Self {
+        Self {
+            kind: actor.kind.name(),
+            id: actor.uuid.map(|id| id.to_string()),
+            name: actor.name,
+        }
+    }
+}
+
 impl From<AuditEntry> for AuditEvent {
     fn from(entry: AuditEntry) -> Self {
         let change = entry.change;
@@ -56,11 +66,7 @@ impl From<AuditEntry> for AuditEvent {
             id: entry.uuid.to_string(),
             at: rfc3339(change.at),
             action: entry.action,
-            actor: AuditActor {
-                kind: change.actor.kind.name(),
-                id: change.actor.uuid.map(|id| id.to_string()),
-                name: change.actor.name,
-            },
+            actor: change.actor.into(),
             client_address: change.client_address,
             suite: entry.suite_slug,
             subject: AuditSubject {

@@ -19,6 +19,7 @@ mod metrics;
 mod oidc;
 mod owners;
 mod planning;
+mod quarantine;
 mod rate_limits;
 mod raw_uploads;
 mod secrets;

@@ -1,19 +1,16 @@
-//! Finds and lists tests, and changes their state.
+//! Finds and lists tests.
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::audit::{self, Event, Place, Subject};
 use crate::day_sums;
 use crate::error::StoreError;
 use crate::filters::{IN_STATE, conditions, state_code, state_of};
 use crate::identity::{file_key, test_uuid};
 use crate::ordering;
 use crate::records::{
-    Change, Listed, Metrics, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState,
-    TestWithMetrics,
+    Listed, Metrics, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState, TestWithMetrics,
 };
 use crate::sql::{Row, Session, Value, positions, values};
 use crate::store::Store;
@@ -49,50 +46,6 @@ impl Store {
     pub async fn find_test(&self, suite: &Suite, scope: &str, name: &str) -> Result<Option<Test>> {
         self.test(suite.id, test_uuid(suite.uuid, scope, name))
             .await
-    }
-
-    /// Sets a test's state and returns the test, or `None` if there is none. Setting its present
-    /// state changes nothing, not even the time.
-    pub async fn set_test_state(
-        &self,
-        suite: SuiteId,
-        uuid: Uuid,
-        state: TestState,
-        change: &Change,
-    ) -> Result<Option<Test>> {
-        let mut session = self.write().await?;
-        // Locks the test, so that the state before is the one that this change replaces.
-        let row = session
-            .optional(
-                "UPDATE tests SET state = state WHERE suite_id = $1 AND uuid = $2 \
-                 RETURNING scope, name, state",
-                values![suite.get(), uuid],
-            )
-            .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let before = state_of(row.integer("state")?)?;
-        if before != state
-            && let Some(place) = Place::of_suite(&mut session, suite).await?
-        {
-            session
-                .execute(
-                    "UPDATE tests SET state = $3, state_changed_at = $4 \
-                     WHERE suite_id = $1 AND uuid = $2",
-                    values![suite.get(), uuid, state_code(state), change.at],
-                )
-                .await?;
-            let event = Event {
-                action: state_action(before, state),
-                subject: Subject::test(uuid, &row.text("scope")?, &row.text("name")?),
-                before: Some(json!({ "state": before.name() })),
-                after: Some(json!({ "state": state.name() })),
-            };
-            audit::record(&mut session, &place, change, event).await?;
-        }
-        session.commit().await?;
-        self.test(suite, uuid).await
     }
 
     /// All tests in a state, ordered by scope and name.
@@ -221,16 +174,6 @@ impl Store {
         files.dedup();
         Ok(files)
     }
-}
-
-fn state_action(before: TestState, after: TestState) -> String {
-    match (before, after) {
-        (_, TestState::Muted) => "mute.created",
-        (_, TestState::Skipped) => "skip.created",
-        (TestState::Skipped, TestState::Enabled) => "skip.removed",
-        (_, TestState::Enabled) => "mute.removed",
-    }
-    .to_owned()
 }
 
 /// A predicate on metrics.

@@ -32,6 +32,7 @@ mod ordering;
 mod organizations;
 mod ownership;
 mod plans;
+mod quarantines;
 #[expect(missing_docs, reason = "names and types of most fields say everything")]
 mod records;
 mod request_counts;
@@ -60,13 +61,14 @@ pub use records::{
     AccountingSummary, AccountingVerdict, Actor, ActorKind, AttemptState, AuditEntry, AuditFilter,
     Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, BranchKind, Change,
     CommitRecord, Execution, Expired, FailedExecution, LabelChange, LabelFilter, Listed, Metrics,
-    NewExecution, NewExecutionTags, NewJobReport, NewPlan, NewRejectedUpload, NewRun, NewSuite,
-    NewTestCounts, NewToken, NewUpload, Organization, OrganizationId, OutcomeCounts, OwnershipFile,
-    Page, PendingAccounting, PendingBackfill, Period, PlanBranches, PlanMetadata, PlanOrigin,
-    PlanSummary, Recorded, RetentionStart, Run, RunCommit, RunId, RunResult, RunState, RunTiming,
-    Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestCount, TestId,
-    TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics, Timestamp, Token, TokenId,
-    TokenKind, Upload, UploadAttempt, Vanished,
+    NewExecution, NewExecutionTags, NewJobReport, NewPlan, NewQuarantine, NewRejectedUpload,
+    NewRun, NewSuite, NewTestCounts, NewToken, NewUpload, Organization, OrganizationId,
+    OutcomeCounts, OwnershipFile, Page, PendingAccounting, PendingBackfill, Period, PlanBranches,
+    PlanMetadata, PlanOrigin, PlanSummary, Quarantine, QuarantineEvents, QuarantineScope,
+    QuarantineSettings, QuarantinedTest, Recorded, RetentionStart, Run, RunCommit, RunId,
+    RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges,
+    SuiteId, Test, TestCount, TestId, TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics,
+    TestedCode, Timestamp, Token, TokenId, TokenKind, Upload, UploadAttempt, Vanished,
 };
 pub use rings::RECENT_RUNS;
 pub use store::Store;

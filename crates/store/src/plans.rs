@@ -100,6 +100,24 @@ impl Store {
         row.as_ref().map(stored_plan).transpose()
     }
 
+    /// What the request that created a plan said; `None` also if the plan has expired.
+    pub async fn plan_origin(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<PlanOrigin>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT branch, location_prefix, files_changed, diff_base FROM plans \
+                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
+                values![suite.get(), identifier, now],
+            )
+            .await?;
+        row.as_ref().map(origin).transpose()
+    }
+
     /// Newest first.
     pub async fn plans(&self, suite: SuiteId, page: Page) -> Result<Listed<PlanSummary>> {
         let mut session = self.read().await?;

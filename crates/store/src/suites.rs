@@ -4,8 +4,10 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Event, Place, Subject};
 use crate::error::{Conflict, StoreError};
+use crate::quarantines;
 use crate::records::{
-    Change, Listed, NewSuite, OrganizationId, Page, Suite, SuiteChanges, SuiteId,
+    Change, Listed, NewSuite, OrganizationId, Page, QuarantineSettings, Suite, SuiteChanges,
+    SuiteId,
 };
 use crate::sql::{Row, Session, values};
 use crate::store::Store;
@@ -16,8 +18,9 @@ const SELECT_SUITE: &str = "\
     SELECT suites.id, suites.uuid, suites.organization_id, organizations.uuid AS \
     organization_uuid, organizations.slug AS organization_slug, suites.slug, suites.name, \
     suites.default_branch, suites.application_name, suites.color, suites.emoji, \
-    suites.oidc_policy, suites.created_at FROM suites JOIN organizations ON organizations.id = \
-    suites.organization_id";
+    suites.oidc_policy, suites.quarantine_days, suites.quarantine_max_days, \
+    suites.quarantine_api_days, suites.created_at FROM suites \
+    JOIN organizations ON organizations.id = suites.organization_id";
 
 impl Store {
     /// Fails with a conflict if the organization has a suite with this slug.
@@ -31,8 +34,9 @@ impl Store {
         let row = session
             .one(
                 "INSERT INTO suites (organization_id, uuid, slug, name, default_branch, \
-                 application_name, color, emoji, oidc_policy, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                 application_name, color, emoji, oidc_policy, created_at, quarantine_days, \
+                 quarantine_max_days, quarantine_api_days) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
                 values![
                     organization.get(),
                     suite.uuid,
@@ -44,6 +48,9 @@ impl Store {
                     &suite.emoji,
                     &suite.oidc_policy,
                     change.at,
+                    i64::from(suite.quarantine.days),
+                    i64::from(suite.quarantine.max_days),
+                    suite.quarantine.api_days.map(i64::from),
                 ],
             )
             .await
@@ -137,13 +144,18 @@ impl Store {
         suite.color = changes.color.unwrap_or(suite.color);
         suite.emoji = changes.emoji.unwrap_or(suite.emoji);
         suite.oidc_policy = changes.oidc_policy.unwrap_or(suite.oidc_policy);
+        let quarantine = &mut suite.quarantine;
+        quarantine.days = changes.quarantine_days.unwrap_or(quarantine.days);
+        quarantine.max_days = changes.quarantine_max_days.unwrap_or(quarantine.max_days);
+        quarantine.api_days = changes.quarantine_api_days.unwrap_or(quarantine.api_days);
         let Some((before, after)) = audit::differences(before, settings(&suite)) else {
             return Ok(Some(suite));
         };
         session
             .execute(
                 "UPDATE suites SET name = $2, default_branch = $3, application_name = $4, \
-                 color = $5, emoji = $6, oidc_policy = $7 WHERE id = $1",
+                 color = $5, emoji = $6, oidc_policy = $7, quarantine_days = $8, \
+                 quarantine_max_days = $9, quarantine_api_days = $10 WHERE id = $1",
                 values![
                     id.get(),
                     &suite.name,
@@ -152,9 +164,18 @@ impl Store {
                     &suite.color,
                     &suite.emoji,
                     &suite.oidc_policy,
+                    i64::from(suite.quarantine.days),
+                    i64::from(suite.quarantine.max_days),
+                    suite.quarantine.api_days.map(i64::from),
                 ],
             )
             .await?;
+        if let Some(Some(days)) = changes.quarantine_api_days
+            && after.get("quarantine_api_days").is_some()
+        {
+            let end = change.at.plus_days(i64::from(days));
+            quarantines::end_all(&mut session, &suite, end, change).await?;
+        }
         let event = Event {
             before: Some(before),
             after: Some(after),
@@ -208,6 +229,9 @@ pub(crate) fn settings(suite: &Suite) -> Map<String, Value> {
         ("color", json!(suite.color)),
         ("emoji", json!(suite.emoji)),
         ("oidc_policy", json!(suite.oidc_policy)),
+        ("quarantine_days", json!(suite.quarantine.days)),
+        ("quarantine_max_days", json!(suite.quarantine.max_days)),
+        ("quarantine_api_days", json!(suite.quarantine.api_days)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into_iter()
@@ -228,6 +252,20 @@ fn suite(row: &Row) -> Result<Suite> {
         color: row.text_or_null("color")?,
         emoji: row.text_or_null("emoji")?,
         oidc_policy: row.text_or_null("oidc_policy")?,
+        quarantine: QuarantineSettings {
+            days: days(row.integer("quarantine_days")?)?,
+            max_days: days(row.integer("quarantine_max_days")?)?,
+            api_days: row
+                .integer_or_null("quarantine_api_days")?
+                .map(days)
+                .transpose()?,
+        },
         created_at: row.time("created_at")?,
+    })
+}
+
+fn days(stored: i64) -> Result<u32> {
+    u32::try_from(stored).map_err(|_| StoreError::Damaged {
+        what: "number of days",
     })
 }

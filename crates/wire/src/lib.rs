@@ -25,7 +25,7 @@ pub use plans::{
     PlanMetadataRequest, PlanRequest, PlanTests, Selection, SelectorValue, Statistics, Task,
     TestFilesRequest, TestIdentity, TimelineEvent, TimingDefaults, TimingMetadata,
 };
-pub use suites::{AccessToken, Run, Suite};
+pub use suites::{AccessToken, QuarantineSettings, Run, Suite};
 pub use target_path::{
     file_of_target, without_dot_slash, without_example_id, without_lines, without_location_prefix,
 };

@@ -37,9 +37,24 @@ pub struct Suite {
     pub emoji: Option<String>,
     /// Who may use the suite with an OIDC token.
     pub oidc_policy: Option<serde_json::Value>,
+    /// How long tests are muted and skipped; not in the hosted product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<QuarantineSettings>,
     /// The suite token; only on request, and only for a token that may write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_token: Option<String>,
+}
+
+/// How long a suite mutes and skips tests, in days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct QuarantineSettings {
+    /// Unless a request has an end.
+    pub days: u32,
+    /// The longest that a request can choose.
+    pub max_days: u32,
+    /// For requests without details; by default they have no end.
+    pub api_days: Option<u32>,
 }
 
 /// All uploads with the same key.

@@ -151,8 +151,8 @@ impl Authenticator {
         }
     }
 
-    /// Authenticates an upload: the suite of a suite token, or of the audience of an OIDC token, and
-    /// who sends it.
+    /// Authenticates an upload: the suite of a suite token, or of the audience of an OIDC token,
+    /// and who sends it.
     pub(crate) async fn upload_suite(
         &self,
         authorization: Option<&str>,

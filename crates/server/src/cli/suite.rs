@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use test_engine_store::{NewSuite, Page};
+use test_engine_store::{NewSuite, Page, SuiteChanges};
 
 use super::output;
 use crate::admin;
@@ -52,7 +52,7 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("change").required(true)))]
+#[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
 pub(super) struct Set {
     /// Organization and suite, such as acme/web
     #[arg(value_name = "ORGANIZATION/SUITE")]
@@ -61,8 +61,20 @@ pub(super) struct Set {
     #[arg(long, value_name = "FILE", group = "change")]
     oidc_policy: Option<PathBuf>,
     /// Remove the OIDC policy
-    #[arg(long, group = "change")]
+    #[arg(long, group = "change", conflicts_with = "oidc_policy")]
     no_oidc_policy: bool,
+    /// Days to mute and skip, unless somebody chooses an end
+    #[arg(long, value_name = "DAYS", group = "change", value_parser = quarantine_days())]
+    quarantine_days: Option<u32>,
+    /// The most days that somebody can choose
+    #[arg(long, value_name = "DAYS", group = "change", value_parser = quarantine_days())]
+    quarantine_max_days: Option<u32>,
+    /// Days of mutes and skips by API requests without details, also of present ones without an end
+    #[arg(long, value_name = "DAYS", group = "change", value_parser = quarantine_days())]
+    quarantine_api_days: Option<u32>,
+    /// No end for mutes and skips by API requests without details
+    #[arg(long, group = "change", conflicts_with = "quarantine_api_days")]
+    no_quarantine_api_days: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -142,10 +154,18 @@ async fn create(create: Create) -> anyhow::Result<()> {
 async fn set(set: Set) -> anyhow::Result<()> {
     let (organization, slug) = split_path(&set.path).context("failed to change the suite")?;
     let policy = set.oidc_policy.as_deref().map(read_policy).transpose()?;
+    let changes = SuiteChanges {
+        oidc_policy: (policy.is_some() || set.no_oidc_policy).then_some(policy),
+        quarantine_days: set.quarantine_days,
+        quarantine_max_days: set.quarantine_max_days,
+        quarantine_api_days: (set.quarantine_api_days.is_some() || set.no_quarantine_api_days)
+            .then_some(set.quarantine_api_days),
+        ..SuiteChanges::default()
+    };
     let store = super::open(&set.storage).await?;
     let change = async {
         let suite = admin::suite(&store, &organization, &slug).await?;
-        admin::set_oidc_policy(&store, &suite, policy.as_deref(), &super::change()).await
+        admin::update_suite(&store, &suite, changes, &super::change()).await
     };
     let suite = change.await.context("failed to change the suite")?;
     store.close().await;
@@ -155,9 +175,18 @@ async fn set(set: Set) -> anyhow::Result<()> {
             "organization": suite.organization_slug,
             "slug": suite.slug,
             "oidc_policy": suite.oidc_policy,
+            "quarantine": {
+                "days": suite.quarantine.days,
+                "max_days": suite.quarantine.max_days,
+                "api_days": suite.quarantine.api_days,
+            },
         }));
     }
     output::print(&format!("changed suite {organization}/{slug}"))
+}
+
+fn quarantine_days() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(admin::MAX_QUARANTINE_DAYS))
 }
 
 fn read_policy(path: &Path) -> anyhow::Result<String> {

@@ -24,8 +24,7 @@ pub struct Network {
     )]
     #[arg(long, value_name = "URL", env = "TEST_ENGINE_PUBLIC_URL")]
     pub public_url: Option<String>,
-    /// Number of proxies in front of the server that append to X-Forwarded-For; by default none, and
-    /// the header is ignored
+    /// Number of proxies in front of the server that append to X-Forwarded-For
     #[arg(
         help = "Number of proxies in front of the server that append to X-Forwarded-For; with 0, \
                   the header is ignored"

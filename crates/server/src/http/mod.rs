@@ -15,6 +15,7 @@ mod openapi;
 mod paging;
 mod params;
 mod resources;
+mod test_owners;
 mod web;
 
 use std::any::Any;

@@ -19,7 +19,8 @@ use utoipa::openapi::{Object, OpenApi, Ref, RefOr, Required, Schema, Type};
 use utoipa::{OpenApi as _, ToSchema};
 
 use super::api;
-use super::resources::{LabelledTest, MeasuredTest};
+use super::resources::{LabelledTest, MeasuredTest, QuarantinedTestBody};
+use crate::quarantine::QuarantineBody;
 
 /// What [`errors`] refers to: name, status and description.
 const ERRORS: [(&str, u16, &str); 8] = [
@@ -188,6 +189,9 @@ pub(super) fn document(mut api: OpenApi) -> OpenApi {
         add_response_schema::<wire::Test>,
         add_response_schema::<LabelledTest>,
         add_response_schema::<MeasuredTest>,
+        add_response_schema::<QuarantinedTestBody>,
+        add_response_schema::<QuarantineBody>,
+        add_response_schema::<wire::QuarantineSettings>,
         add_response_schema::<wire::UploadReceipt>,
         add_response_schema::<wire::Plan>,
         add_response_schema::<wire::Task>,

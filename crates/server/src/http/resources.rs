@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use test_engine_duration::Micros;
-use test_engine_store::{Metrics, Run, RunResult, Suite, Test, TestState, Timestamp};
+use test_engine_store::{
+    Metrics, QuarantinedTest, Run, RunResult, Suite, Test, TestState, Timestamp,
+};
 use test_engine_wire as wire;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
@@ -12,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::rfc3339;
 use crate::links::Links;
+use crate::quarantine::QuarantineBody;
 
 /// Milliseconds after which a run without results is stale.
 const STALE_AFTER: i64 = 24 * 60 * 60 * 1_000;
@@ -31,6 +34,11 @@ pub(crate) fn suite(suite: &Suite, links: &Links) -> wire::Suite {
         emoji: suite.emoji.clone(),
         oidc_policy: suite.oidc_policy.as_ref().map(|policy| {
             serde_json::from_str(policy).unwrap_or_else(|_text| policy.clone().into())
+        }),
+        quarantine: Some(wire::QuarantineSettings {
+            days: suite.quarantine.days,
+            max_days: suite.quarantine.max_days,
+            api_days: suite.quarantine.api_days,
         }),
         api_token: None,
     }
@@ -76,6 +84,29 @@ pub(crate) struct LabelledTest {
     #[serde(flatten)]
     pub(crate) test: wire::Test,
     pub(crate) labels: Vec<String>,
+    /// Only if the test is muted or skipped, and the reason is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quarantine: Option<QuarantineBody>,
+}
+
+/// A test, and why it is muted or skipped.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = QuarantinedTest)]
+pub(crate) struct QuarantinedTestBody {
+    #[serde(flatten)]
+    pub(crate) test: wire::Test,
+    /// Only if the test is muted or skipped, and the reason is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quarantine: Option<QuarantineBody>,
+}
+
+impl QuarantinedTestBody {
+    pub(crate) fn new(item: &QuarantinedTest, suite: &Suite, links: &Links) -> Self {
+        Self {
+            test: test(&item.test, suite, links),
+            quarantine: item.quarantine.as_ref().map(QuarantineBody::from),
+        }
+    }
 }
 
 /// A test with its labels and metrics.

@@ -7,6 +7,7 @@ mod accountings;
 mod backfills;
 mod deleted_suites;
 mod expired_plans;
+mod quarantines;
 mod retention;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) async fn run(app: App) {
         backfills::run(Arc::clone(&app)),
         deleted_suites::run(Arc::clone(&app)),
         expired_plans::run(Arc::clone(&app)),
+        quarantines::run(Arc::clone(&app)),
         retention::run(app),
     );
 }

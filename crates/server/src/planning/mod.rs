@@ -22,7 +22,7 @@ use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_store::{
     BranchId, NewPlan, PlanBranches, PlanOrigin, Store, StoreError, Suite, SuiteId, Test,
-    TestState, Timestamp,
+    TestState, TestedCode, Timestamp,
 };
 use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, PlanRequest, TestIdentity};
 
@@ -111,7 +111,9 @@ impl Planner {
         let Some(plan) = self.fetch(suite, identifier, now).await? else {
             return Ok(None);
         };
-        let muted = self.tests_in_state(suite, TestState::Muted).await?;
+        let origin = self.store.plan_origin(suite.id, identifier, now).await?;
+        let code = tested_code(suite, &origin.unwrap_or_default());
+        let muted = self.tests_in_state(suite, TestState::Muted, &code).await?;
         let refreshed = tokio::task::spawn_blocking(move || with_muted(&plan, &muted)).await??;
         Ok(Some(refreshed))
     }
@@ -158,8 +160,11 @@ impl Planner {
         let timings = self.timings.of(suite).await?;
         let branch = self.branch(suite, &request.branch).await?;
         let branches = branches(suite, &request.branch);
-        let muted = self.tests_in_state(suite, TestState::Muted).await?;
-        let skipped = self.tests_in_state(suite, TestState::Skipped).await?;
+        let code = tested_code(suite, &origin(&request));
+        let muted = self.tests_in_state(suite, TestState::Muted, &code).await?;
+        let skipped = self
+            .tests_in_state(suite, TestState::Skipped, &code)
+            .await?;
         let PlanRequest {
             identifier,
             tests,
@@ -261,13 +266,16 @@ impl Planner {
         }
     }
 
+    /// The muted or skipped tests, as far as that applies to the code.
     async fn tests_in_state(
         &self,
         suite: &Suite,
         state: TestState,
+        code: &TestedCode,
     ) -> Result<Vec<TestIdentity>, StoreError> {
-        let tests = self.store.tests_in_state(suite.id, state).await?;
-        Ok(tests.into_iter().map(identity).collect())
+        let mut tests = self.store.quarantined_tests(suite.id, state).await?;
+        tests.retain(|item| item.applies_to(code));
+        Ok(tests.into_iter().map(|item| identity(item.test)).collect())
     }
 
     /// The estimates of those cases that are examples, in their order.
@@ -335,6 +343,12 @@ fn origin(request: &PlanRequest) -> PlanOrigin {
         files_changed: fact("files_changed").map(str::to_owned),
         diff_base: parent.map(str::to_owned),
     }
+}
+
+/// What decides whether a mute or skip applies to a plan.
+fn tested_code(suite: &Suite, origin: &PlanOrigin) -> TestedCode {
+    let files_changed = origin.files_changed.as_deref();
+    TestedCode::new(Some(&origin.branch), &suite.default_branch, files_changed)
 }
 
 /// The branches whose timings are distinguished for a plan of the branch `own`.

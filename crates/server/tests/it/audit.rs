@@ -6,6 +6,7 @@ use test_engine::scopes::Scope;
 use test_engine_store::Timestamp;
 
 use super::TestServer;
+use crate::forms::{cookie, form_token, get, post};
 use crate::support::{SUITE, form, result};
 
 const AUDIT: &str = "/v2/analytics/organizations/acme/audit";
@@ -98,7 +99,7 @@ fn a_suite_and_its_tokens_are_recorded_beyond_their_deletion() {
         .patch(&api, &json!({"color": "#fff", "show_api_token": true}))
         .ok();
     assert_eq!(server.delete(&api).status, 204);
-    let entries = entries(&server, "suite=api");
+    let entries = entries(&server, "suite_slug=api");
     assert_eq!(
         actions(&entries),
         [
@@ -128,7 +129,7 @@ fn test_owners_are_recorded_with_the_suite_token() {
         .body(body)
         .send();
     sent.ok();
-    let entries = entries(&server, "suite=web");
+    let entries = entries(&server, "suite_slug=web");
     let owners = entries.last().unwrap();
     assert_eq!(owners["action"], "owners.updated");
     assert_eq!(owners["actor"]["kind"], "token");
@@ -139,31 +140,14 @@ fn test_owners_are_recorded_with_the_suite_token() {
 fn a_form_is_recorded_with_the_person_who_is_signed_in() {
     let server = seeded(0);
     let id = test_id(&server);
-    let post = |path: &str, cookie: &str, fields: String| {
-        server
-            .ask("POST", path)
-            .header("cookie", cookie)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(fields)
-            .send()
-    };
-    let signed_in = post("/sign-in", "", format!("token={}", server.access));
-    let cookie = signed_in.header("set-cookie").unwrap();
-    let cookie = cookie.split(';').next().unwrap();
+    let cookie = cookie(&server, &server.access);
     let address = format!("/organizations/acme/analytics/suites/web/tests/{id}");
-    let page = server.ask("GET", &address).header("cookie", cookie).send();
-    let text = page.text();
-    let (_, rest) = text
-        .split_once("name=\"form_token\" value=\"")
-        .expect("a form");
-    let token = rest.split_once('"').unwrap().0;
+    let token = form_token(&get(&server, &address, &cookie));
     let fields = format!("form_token={token}&state=skipped&reason=hangs");
-    assert_eq!(
-        post(&format!("{address}/state"), cookie, fields).status,
-        303
-    );
-    let form = format!("form_token={token}");
-    assert_eq!(post("/sign-out", cookie, form).status, 303);
+    let skip = post(&server, &format!("{address}/state"), &cookie, &fields);
+    assert_eq!(skip.status, 303);
+    let fields = format!("form_token={token}");
+    assert_eq!(post(&server, "/sign-out", &cookie, &fields).status, 303);
 
     let entries = entries(&server, "");
     let last = &entries[entries.len() - 3..];

@@ -10,6 +10,7 @@ use test_engine::clock::Clock;
 use test_engine::scopes::Scope;
 use test_engine_testkit::{clean_command, run_within};
 
+use crate::forms::{cookie, form_token, get, post};
 use crate::support::{Answer, SUITE, TestServer, result};
 
 const PAGES: &str = "/organizations/acme/analytics";
@@ -23,33 +24,6 @@ fn sign_in(server: &TestServer, next: &str) -> Answer {
         .header("content-type", FORM)
         .body(format!("token={}&next={next}", server.access))
         .send()
-}
-
-fn cookie(server: &TestServer) -> String {
-    let answer = sign_in(server, "/organizations");
-    let set = answer.header("set-cookie").expect("a cookie").to_owned();
-    set.split(';').next().unwrap().to_owned()
-}
-
-fn get(server: &TestServer, path: &str, cookie: &str) -> Answer {
-    server.ask("GET", path).header("cookie", cookie).send()
-}
-
-fn post(server: &TestServer, path: &str, cookie: &str, fields: &str) -> Answer {
-    server
-        .ask("POST", path)
-        .header("cookie", cookie)
-        .header("content-type", FORM)
-        .body(fields)
-        .send()
-}
-
-fn form_token(page: &Answer) -> String {
-    let text = page.text();
-    let (_, rest) = text
-        .split_once("name=\"form_token\" value=\"")
-        .expect("a form");
-    rest.split_once('"').unwrap().0.to_owned()
 }
 
 /// Uploads one failing and one passing test; the paths of the run's and the test's page.
@@ -103,7 +77,7 @@ fn the_load_test_covers_every_page() {
 fn all_pages_have_security_headers() {
     let server = TestServer::start();
     let (run, test) = run_and_test(&server, "shaky");
-    let cookie = cookie(&server);
+    let cookie = cookie(&server, &server.access);
     let mut pages: Vec<String> = test_engine::page_paths()
         .into_iter()
         .map(|address| match address.split_once("{id}") {
@@ -182,7 +156,10 @@ fn cross_site_forms_are_rejected() {
     let server = TestServer::start();
     let (_, test) = run_and_test(&server, "shaky");
     let state = format!("{test}/state");
-    let (own, others) = (cookie(&server), cookie(&server));
+    let (own, others) = (
+        cookie(&server, &server.access),
+        cookie(&server, &server.access),
+    );
     let good = form_token(&get(&server, &test, &own));
     let foreign = form_token(&get(&server, &test, &others));
     assert_ne!(good, foreign, "each session has its own");
@@ -190,8 +167,11 @@ fn cross_site_forms_are_rejected() {
         for fields in [
             "state=muted".to_owned(),
             "state=muted&form_token=".to_owned(),
-            format!("state=muted&form_token={foreign}"),
-            format!("state=muted&form_token={}", &good[..good.len() - 1]),
+            format!("state=muted&reason=x&form_token={foreign}"),
+            format!(
+                "state=muted&reason=x&form_token={}",
+                &good[..good.len() - 1]
+            ),
         ] {
             let answer = post(&server, path, &own, &fields);
             assert_eq!(answer.status, 403, "{path} {fields}: {}", answer.text());
@@ -201,7 +181,7 @@ fn cross_site_forms_are_rejected() {
             &server,
             path,
             "a=b",
-            &format!("state=muted&form_token={good}"),
+            &format!("state=muted&reason=x&form_token={good}"),
         );
         assert!(
             matches!(answer.status, 303 | 403),
@@ -218,7 +198,7 @@ fn cross_site_forms_are_rejected() {
         &server,
         &state,
         &own,
-        &format!("state=muted&form_token={good}"),
+        &format!("state=muted&reason=x&form_token={good}"),
     );
     assert_eq!(answer.status, 303);
 }
@@ -303,7 +283,7 @@ fn the_session_cookie_is_protected() {
 fn sessions_expire_after_a_week() {
     let time = Arc::new(AtomicI64::new(DAY));
     let server = TestServer::with(|_| {}, Clock::Fixed(Arc::clone(&time)));
-    let cookie = cookie(&server);
+    let cookie = cookie(&server, &server.access);
     for (days, status) in [(0, 200), (6, 200), (8, 303)] {
         time.store(DAY * (1 + days), Ordering::SeqCst);
         assert_eq!(
@@ -336,7 +316,7 @@ fn a_session_has_the_scopes_of_its_token() {
         &server,
         &format!("{test}/state"),
         &cookie,
-        &format!("state=muted&form_token={token}"),
+        &format!("state=muted&reason=x&form_token={token}"),
     );
     assert_eq!(answer.status, 403);
 }

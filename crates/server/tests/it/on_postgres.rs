@@ -29,6 +29,9 @@ mod plan_endpoints;
 #[path = "plans.rs"]
 mod plans;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "quarantine.rs"]
+mod quarantine;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "runs.rs"]
 mod runs;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]

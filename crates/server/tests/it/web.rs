@@ -5,6 +5,7 @@ use test_engine::clock::Clock;
 use test_engine::scopes::Scope;
 use test_engine_store::{Change, Timestamp};
 
+use crate::forms::{cookie, form_token, post};
 use crate::support::{Answer, SUITE, TestServer, result};
 
 const PAGES: &str = "/organizations/acme/analytics";
@@ -29,31 +30,6 @@ fn sign_in(server: &TestServer, token: &str) -> Answer {
             "token={token}&next=%2Forganizations%2Facme%2Fanalytics%3Fpage%3D1"
         ))
         .send()
-}
-
-/// The session cookie after sign-in with this token.
-fn cookie(server: &TestServer, token: &str) -> String {
-    let answer = sign_in(server, token);
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    let set = answer.header("set-cookie").unwrap();
-    set.split(';').next().unwrap().to_owned()
-}
-
-fn post_form(server: &TestServer, path: &str, cookie: &str, fields: &str) -> Answer {
-    server
-        .ask("POST", path)
-        .header("cookie", cookie)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(fields)
-        .send()
-}
-
-fn form_token(page: &Answer) -> String {
-    let text = page.text();
-    let (_, rest) = text
-        .split_once("name=\"form_token\" value=\"")
-        .expect("a form");
-    rest.split_once('"').unwrap().0.to_owned()
 }
 
 #[test]
@@ -157,10 +133,10 @@ fn sign_out_ends_the_session() {
     let cookie = cookie(&server, &server.access);
     let token = form_token(&page(&server, PAGES, Some(&cookie)));
     assert_eq!(
-        post_form(&server, "/sign-out", &cookie, "form_token=wrong").status,
+        post(&server, "/sign-out", &cookie, "form_token=wrong").status,
         403
     );
-    let answer = post_form(
+    let answer = post(
         &server,
         "/sign-out",
         &cookie,
@@ -191,7 +167,7 @@ fn tests_can_be_muted_on_their_page_with_write_suites() {
     let state = format!("{path}/state");
 
     assert_eq!(
-        post_form(&server, &state, &admin, "state=muted").status,
+        post(&server, &state, &admin, "state=muted").status,
         403,
         "without the form's token"
     );
@@ -203,32 +179,32 @@ fn tests_can_be_muted_on_their_page_with_write_suites() {
     );
     let own = form_token(&seen);
     assert_eq!(
-        post_form(
+        post(
             &server,
             &state,
             &reader,
-            &format!("state=muted&form_token={own}")
+            &format!("state=muted&reason=x&form_token={own}")
         )
         .status,
         403
     );
     assert_eq!(
-        post_form(
+        post(
             &server,
             &state,
             &reader,
-            &format!("state=muted&form_token={token}")
+            &format!("state=muted&reason=x&form_token={token}")
         )
         .status,
         403
     );
     assert_eq!(server.get(&format!("{SUITE}/tests/muted")).ok(), json!([]));
 
-    let answer = post_form(
+    let answer = post(
         &server,
         &state,
         &admin,
-        &format!("state=muted&form_token={token}"),
+        &format!("state=muted&reason=x&form_token={token}"),
     );
     assert_eq!(
         (answer.status, answer.header("location")),
@@ -244,7 +220,7 @@ fn tests_can_be_muted_on_their_page_with_write_suites() {
         1
     );
     assert_eq!(
-        post_form(
+        post(
             &server,
             &state,
             &admin,
@@ -286,7 +262,7 @@ fn an_open_server_is_read_only_for_anonymous_viewers() {
         test["id"].as_str().unwrap()
     );
     assert_eq!(
-        post_form(&server, &state, "a=b", "state=muted&form_token=").status,
+        post(&server, &state, "a=b", "state=muted&form_token=").status,
         403
     );
     assert_eq!(

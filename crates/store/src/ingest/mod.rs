@@ -5,6 +5,7 @@
 //! commit.
 
 mod known;
+mod muted;
 mod rows;
 
 use std::collections::{HashMap, HashSet};
@@ -164,7 +165,7 @@ impl Ingest<'_> {
             &selectors,
         )
         .await?;
-        let muted = self.muted_tests().await?;
+        let muted = muted::of_upload(self.session, upload).await?;
 
         let (kept, sources) = drop_duplicates(upload, prepared, &test_ids, &muted, &run_memory);
         let duplicates = upload.executions.len() - kept.len();
@@ -336,17 +337,6 @@ impl Ingest<'_> {
             );
         }
         Ok(memory)
-    }
-
-    async fn muted_tests(&mut self) -> Result<HashSet<i64>> {
-        let rows = self
-            .session
-            .rows(
-                "SELECT id FROM tests WHERE suite_id = $1 AND state = 1 AND state <> 0",
-                values![self.upload.suite.get()],
-            )
-            .await?;
-        rows.iter().map(|row| row.integer("id")).collect()
     }
 }
 

@@ -7,6 +7,7 @@ mod accounting;
 mod audit;
 mod backfills;
 mod planning;
+mod quarantine;
 mod retention;
 mod runs;
 mod tenants;
@@ -21,6 +22,10 @@ pub use backfills::{Backfill, BackfillOutcome, BackfillState, CommitRecord, Pend
 pub use planning::{
     BranchKind, NewPlan, NewTestCounts, PlanBranches, PlanMetadata, PlanOrigin, PlanSummary,
     RunTiming, Selector, SelectorChanges, StoredPlan, TestCount, TestTiming,
+};
+pub use quarantine::{
+    NewQuarantine, Quarantine, QuarantineEvents, QuarantineScope, QuarantineSettings,
+    QuarantinedTest, TestedCode,
 };
 pub use retention::{Expired, RetentionStart};
 pub use runs::{

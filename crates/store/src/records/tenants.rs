@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::quarantine::QuarantineSettings;
 use super::values::{OrganizationId, SuiteId, Timestamp, TokenId};
 
 /// The tenant: organizations share no data.
@@ -31,6 +32,7 @@ pub struct Suite {
     pub emoji: Option<String>,
     /// The text of the policy for OIDC tokens.
     pub oidc_policy: Option<String>,
+    pub quarantine: QuarantineSettings,
     pub created_at: Timestamp,
 }
 
@@ -48,6 +50,7 @@ pub struct NewSuite {
     pub emoji: Option<String>,
     /// The text of the policy for OIDC tokens.
     pub oidc_policy: Option<String>,
+    pub quarantine: QuarantineSettings,
 }
 
 /// Changes to a suite: `None` keeps a value, `Some(None)` clears it.
@@ -59,6 +62,10 @@ pub struct SuiteChanges {
     pub color: Option<Option<String>>,
     pub emoji: Option<Option<String>>,
     pub oidc_policy: Option<Option<String>>,
+    pub quarantine_days: Option<u32>,
+    pub quarantine_max_days: Option<u32>,
+    /// Setting it also gives an end to the muted and skipped tests that have none.
+    pub quarantine_api_days: Option<Option<u32>>,
 }
 
 /// What a token gives access to.

@@ -16,6 +16,7 @@ mod ingest;
 mod leases;
 mod migrations;
 mod plans;
+mod quarantines;
 mod reading;
 mod request_counts;
 mod rest;

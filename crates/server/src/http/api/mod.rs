@@ -19,6 +19,7 @@ mod metrics;
 mod node_reports;
 mod plan_response;
 mod plans;
+mod quarantine_request;
 mod rate_limit;
 mod runs;
 mod suite_fields;
@@ -35,6 +36,8 @@ mod upload_create;
 mod upload_decode;
 mod uploads;
 mod version;
+
+pub(super) use test_query::timestamp;
 
 use std::sync::LazyLock;
 

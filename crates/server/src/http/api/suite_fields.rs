@@ -9,7 +9,7 @@ use test_engine_store::Conflict;
 use utoipa::ToSchema;
 
 use crate::access::Principal;
-use crate::admin::AdminError;
+use crate::admin::{AdminError, MAX_QUARANTINE_DAYS};
 use crate::http::error::ApiError;
 use crate::oidc::Policy;
 use crate::scopes::Scope;
@@ -57,9 +57,28 @@ struct OptionalFields {
     emoji: Option<String>,
     /// YAML or JSON in a string, or a list of statements; null removes the policy.
     oidc_policy: Option<Value>,
+    /// How long tests are muted and skipped; fields that are not sent stay as they are.
+    #[schema(nullable = false, inline)]
+    quarantine: Option<QuarantineFields>,
     /// Whether the response includes a suite token.
     #[schema(nullable = false)]
     show_api_token: Option<bool>,
+}
+
+/// In days.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
+struct QuarantineFields {
+    /// Unless a request has an end.
+    #[schema(nullable = false, minimum = 1, maximum = 3650)]
+    days: Option<u32>,
+    /// The longest that a request can choose.
+    #[schema(nullable = false, minimum = 1, maximum = 3650)]
+    max_days: Option<u32>,
+    /// For requests without details; null for no end. Setting it also gives an end to the tests
+    /// that have none.
+    #[schema(minimum = 1, maximum = 3650)]
+    api_days: Option<u32>,
 }
 
 /// The validated fields.
@@ -104,8 +123,9 @@ pub(super) fn read(body: &Map<String, Value>, is_new: bool) -> Result<Fields, Ap
         application_name: reader.optional_text("application_name", "Application name"),
         color: reader.optional_text("color", "Color"),
         emoji: reader.optional_text("emoji", "Emoji"),
-        oidc_policy: None,
+        ..store::SuiteChanges::default()
     };
+    reader.quarantine(&mut changes);
     let (oidc_policy, policy) = reader.policy().unzip();
     changes.oidc_policy = oidc_policy;
     let slug = if is_new {
@@ -206,6 +226,33 @@ impl Reader<'_> {
         }
     }
 
+    fn quarantine(&mut self, changes: &mut store::SuiteChanges) {
+        let fields = match self.body.get("quarantine") {
+            None | Some(Value::Null) => return,
+            Some(Value::Object(fields)) => fields,
+            Some(_) => {
+                self.problems
+                    .push("Quarantine must be an object".to_owned());
+                return;
+            }
+        };
+        let mut days = |field: &str| {
+            let value = fields.get(field)?;
+            let days = value.as_u64().and_then(|days| u32::try_from(days).ok());
+            let days = days.filter(|days| (1..=MAX_QUARANTINE_DAYS).contains(days));
+            let may_be_null = field == "api_days" && value.is_null();
+            if days.is_none() && !may_be_null {
+                self.problems.push(format!(
+                    "Quarantine {field} must be a number of days from 1 to {MAX_QUARANTINE_DAYS}"
+                ));
+            }
+            Some(days)
+        };
+        changes.quarantine_days = days("days").flatten();
+        changes.quarantine_max_days = days("max_days").flatten();
+        changes.quarantine_api_days = days("api_days");
+    }
+
     fn flag(&mut self, field: &str, label: &str) -> bool {
         match self.body.get(field) {
             None | Some(Value::Null) => false,
@@ -278,6 +325,28 @@ mod tests {
         assert_eq!(read.changes.color, Some(None));
         assert_eq!(read.changes.emoji, Some(Some("🚀".to_owned())));
         assert_eq!(read.changes.oidc_policy, None);
+    }
+
+    #[test]
+    fn days_of_quarantine_are_positive_and_only_those_of_the_api_may_be_null() {
+        let changes = fields(
+            &json!({"quarantine": {"days": 7, "api_days": null, "other": 1}}),
+            false,
+        )
+        .unwrap()
+        .changes;
+        assert_eq!(changes.quarantine_days, Some(7));
+        assert_eq!(changes.quarantine_max_days, None);
+        assert_eq!(changes.quarantine_api_days, Some(None));
+        for bad in [
+            json!({"days": 0}),
+            json!({"max_days": null}),
+            json!({"days": 3651}),
+            json!(7),
+        ] {
+            let message = fields(&json!({ "quarantine": bad }), false).unwrap_err();
+            assert!(message.contains("Quarantine"), "{message}");
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub(super) async fn create_suite(
     fields.check_grants(&access.principal)?;
     let name = fields.changes.name.unwrap_or_default();
     let slug = fields.slug.unwrap_or_else(|| admin::slug_of(&name));
+    let unset = store::QuarantineSettings::default();
     let suite = store::NewSuite {
         uuid: Uuid::now_v7(),
         slug,
@@ -74,6 +75,11 @@ pub(super) async fn create_suite(
         color: fields.changes.color.flatten(),
         emoji: fields.changes.emoji.flatten(),
         oidc_policy: fields.changes.oidc_policy.flatten(),
+        quarantine: store::QuarantineSettings {
+            days: fields.changes.quarantine_days.unwrap_or(unset.days),
+            max_days: fields.changes.quarantine_max_days.unwrap_or(unset.max_days),
+            api_days: fields.changes.quarantine_api_days.flatten(),
+        },
     };
     let organization = &access.principal.organization_slug;
     let change = access.change(app.clock.now());

@@ -1,17 +1,20 @@
-//! Labels and owners of tests, and tests as response bodies with them.
+//! Labels, quarantines and owners of tests, and tests as response bodies with them.
 
 use std::collections::BTreeMap;
 
-use test_engine_store::{Suite, Test, TestId, TestWithMetrics};
+use test_engine_store::{Quarantine, Suite, Test, TestId, TestState, TestWithMetrics};
 
 use crate::App;
 use crate::http::error::ApiError;
 use crate::http::resources::{self, LabelledTest, MeasuredTest, TestBody};
+use crate::http::test_owners::{file_of_test, owners};
 use crate::links::Links;
 use crate::owners::Owners;
+use crate::quarantine::QuarantineBody;
 
 pub(super) struct Details {
     labels: BTreeMap<TestId, Vec<String>>,
+    quarantines: BTreeMap<TestId, Quarantine>,
     owners: Owners,
 }
 
@@ -22,9 +25,16 @@ impl Details {
         suite: &Suite,
         tests: impl Iterator<Item = &'a Test>,
     ) -> Result<Self, ApiError> {
-        let ids: Vec<TestId> = tests.map(|test| test.id).collect();
+        let (mut ids, mut quarantined) = (Vec::new(), Vec::new());
+        for test in tests {
+            ids.push(test.id);
+            if test.state != TestState::Enabled {
+                quarantined.push(test.id);
+            }
+        }
         Ok(Self {
             labels: app.store.labels(&ids).await?,
+            quarantines: app.store.quarantines(&quarantined).await?,
             owners: owners(app, suite).await?,
         })
     }
@@ -33,6 +43,7 @@ impl Details {
         LabelledTest {
             test: resources::test(test, suite, links),
             labels: self.labels.get(&test.id).cloned().unwrap_or_default(),
+            quarantine: self.quarantines.get(&test.id).map(QuarantineBody::from),
         }
     }
 
@@ -65,22 +76,4 @@ impl Details {
     pub(super) fn owners(&self, test: &Test) -> Vec<String> {
         self.owners.of(file_of_test(test)).to_vec()
     }
-}
-
-/// The suite's owners; none until a TESTOWNERS file is sent.
-pub(super) async fn owners(app: &App, suite: &Suite) -> Result<Owners, ApiError> {
-    let file = app.store.ownership(suite.id).await?;
-    Ok(file.map_or_else(Owners::default, |file| Owners::parse(&file.body)))
-}
-
-pub(super) fn file_of_test(test: &Test) -> &str {
-    file_of(test.file_name.as_deref(), test.location.as_deref())
-}
-
-/// The file of a test: its file name or else its location without the line; empty if unknown.
-pub(super) fn file_of<'a>(file_name: Option<&'a str>, location: Option<&'a str>) -> &'a str {
-    let without_line = |location: &'a str| location.split(':').next().unwrap_or(location);
-    file_name
-        .or_else(|| location.map(without_line))
-        .unwrap_or_default()
 }

@@ -8,12 +8,12 @@ use test_engine_store::{
     Timestamp,
 };
 
-use super::test_details::{self, file_of, file_of_test};
 use super::test_query::{PeriodQuery, TestsQuery, present};
 use super::test_terms::{self, ResultTerm, TagTerm, Term};
 use crate::App;
 use crate::http::error::ApiError;
 use crate::http::paging::paginate;
+use crate::http::test_owners::{self, file_of, file_of_test};
 use crate::owners::Owners;
 
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl TestFilter {
         let owners = if self.owners.is_empty() {
             Owners::default()
         } else {
-            test_details::owners(app, suite).await?
+            test_owners::owners(app, suite).await?
         };
         if !self.tags.is_empty() {
             let tests = app
@@ -94,7 +94,7 @@ impl TestFilter {
                 if !owners.contains_key(&id)
                     && let Some(suite) = app.store.suite_by_id(item.test.suite).await?
                 {
-                    owners.insert(id, test_details::owners(app, &suite).await?);
+                    owners.insert(id, test_owners::owners(app, &suite).await?);
                 }
             }
         }

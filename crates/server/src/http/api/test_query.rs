@@ -175,7 +175,8 @@ fn branch(value: Option<&str>) -> Result<Option<BranchFilter>, String> {
     ))
 }
 
-fn timestamp(parameter: &str, text: &str) -> Result<Timestamp, String> {
+/// A time in RFC 3339, or the message of a response.
+pub(in crate::http) fn timestamp(parameter: &str, text: &str) -> Result<Timestamp, String> {
     let parsed: jiff::Timestamp = text.parse().map_err(|_error| {
         format!("Invalid {parameter} {text:?}: use the format 2026-08-01T00:00:00Z.")
     })?;

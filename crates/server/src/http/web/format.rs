@@ -1,7 +1,7 @@
 //! Human-readable numbers, durations and times.
 
 use test_engine_duration::Micros;
-use test_engine_store::Timestamp;
+use test_engine_store::{Actor, ActorKind, Timestamp};
 
 /// With useful precision: `<1 ms`, `250 ms`, `1.2 s`, `3 min 5 s`, `2 h 3 min`.
 pub(super) fn duration(duration: Micros) -> String {
@@ -58,6 +58,52 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
 }
 
+/// A day in UTC, such as `7 December 2026`.
+pub(super) fn date(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.millis()).map_or_else(
+        |_| String::new(),
+        |time| time.strftime("%-d %B %Y").to_string(),
+    )
+}
+
+/// The last millisecond in UTC of a day such as `2026-12-07`.
+pub(super) fn end_of_day(day: &str) -> Option<Timestamp> {
+    let day: jiff::civil::Date = day.parse().ok()?;
+    let end = day
+        .tomorrow()
+        .ok()?
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()?;
+    Some(Timestamp::from_millis(end.timestamp().as_millisecond() - 1))
+}
+
+/// The time until an end: `9 days left`; or since it, if it is past.
+pub(super) fn left(end: Timestamp, now: Timestamp) -> String {
+    if end <= now {
+        return format!("ended {}", ago(end, now));
+    }
+    let minutes = (end.millis() - now.millis()) / 60_000;
+    let (count, unit) = match minutes {
+        0..60 => (minutes, "minute"),
+        60..2_880 => (minutes / 60, "hour"),
+        _ => (minutes / 1_440, "day"),
+    };
+    format!("{count} {unit}{} left", if count == 1 { "" } else { "s" })
+}
+
+/// Whoever changed something, for people.
+pub(super) fn actor(actor: &Actor) -> String {
+    match (&actor.name, actor.kind) {
+        (Some(name), _) => name.clone(),
+        (None, ActorKind::Session) => "somebody".to_owned(),
+        (None, ActorKind::Token | ActorKind::Oidc) => "a token without description".to_owned(),
+        (None, ActorKind::Rule) => "a rule".to_owned(),
+        (None, ActorKind::Time) => "the end of a period".to_owned(),
+        (None, ActorKind::CommandLine) => "a command on the server".to_owned(),
+        (None, ActorKind::Server) => "the server".to_owned(),
+    }
+}
+
 /// A number with spaces as thousands separators.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -100,7 +146,27 @@ mod tests {
 
     use test_engine_store::Timestamp;
 
-    use super::{ago, count, counted, duration, percent, web_address};
+    use super::{ago, count, counted, date, duration, end_of_day, left, percent, web_address};
+
+    #[test]
+    fn ends_have_a_day_and_a_distance() {
+        let end = end_of_day("2026-12-07").unwrap();
+        assert_eq!(end.millis(), 1_796_687_999_999);
+        assert_eq!(date(end), "7 December 2026");
+        assert_eq!(end_of_day("7 December"), None);
+        for (minutes, text) in [
+            (0, "ended just now"),
+            (-180, "ended 3 hours ago"),
+            (1, "1 minute left"),
+            (90, "1 hour left"),
+            (2_879, "47 hours left"),
+            (2_880, "2 days left"),
+            (14 * 1_440, "14 days left"),
+        ] {
+            let now = end.plus_millis(-minutes * 60_000);
+            assert_eq!(left(end, now), text);
+        }
+    }
 
     #[test]
     fn durations_have_useful_precision() {

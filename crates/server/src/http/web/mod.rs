@@ -16,6 +16,8 @@ mod sign_in;
 mod suite;
 mod suites;
 mod test;
+mod test_events;
+mod test_state;
 mod tests_page;
 mod viewer;
 
@@ -46,7 +48,7 @@ pub(super) fn router() -> Router<App> {
         .route("/sign-out", post(sign_in::sign_out))
         .route(
             "/organizations/{organization}/analytics/suites/{suite}/tests/{id}/state",
-            post(test::set_state),
+            post(test_state::set),
         );
     for (path, methods) in pages() {
         router = router.route(path, methods);

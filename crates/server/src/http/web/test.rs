@@ -1,21 +1,22 @@
-//! The page of a test: metrics, history, and buttons to change its state.
+//! The page of a test: its state, metrics and history.
 
 use askama::Template;
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
 use test_engine_results::Outcome;
-use test_engine_store::{Execution, Page as ListPage, Period, TestState, Timestamp};
+use test_engine_store::{Execution, Page as ListPage, Period, Timestamp};
 
 use super::bars::{self, Bar};
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
-use super::sign_in::form;
+use super::test_events::{self, Event};
+use super::test_state::StateSection;
 use super::viewer::SuiteViewer;
 use crate::App;
 use crate::clock::rfc3339;
-use crate::http::client_address::ClientAddress;
 use crate::http::params::{IdInPath, Params};
+use crate::http::test_owners::{file_of_test, owners};
 use crate::links::Links;
 
 /// Days that the metrics cover.
@@ -31,8 +32,8 @@ struct Page {
     scope: String,
     name: String,
     location: String,
-    state: &'static str,
-    choices: Vec<Choice>,
+    section: StateSection,
+    events: Vec<Event>,
     may_write: bool,
     duration: String,
     shortest: String,
@@ -44,12 +45,6 @@ struct Page {
     bars: Vec<Bar>,
     history: Vec<Row>,
     pager: Pager,
-}
-
-struct Choice {
-    state: &'static str,
-    text: &'static str,
-    explanation: &'static str,
 }
 
 struct Row {
@@ -112,16 +107,32 @@ pub(super) async fn get(
         .await?;
     let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
     let executions = app.store.test_executions(&test, page).await?;
+    let owners = owners(&app, &suite).await?;
+    let known = app.store.quarantines(&[test.id]).await?;
+    let shows_people = viewer.is_signed_in();
+    let section = StateSection::new(
+        &test,
+        known.get(&test.id),
+        &suite,
+        owners.of(file_of_test(&test)).first().map(String::as_str),
+        shows_people,
+        now,
+    );
+    let events = if shows_people {
+        test_events::of(&app, &suite, &test, now).await?
+    } else {
+        Vec::new()
+    };
     let mut frame = Frame::of_suite(test.name.clone(), &viewer, &suite);
     frame.crumb("Tests", format!("{base}/tests"));
     show(&Page {
         frame,
         may_write: viewer.may_write(&suite.organization_slug),
-        choices: choices(test.state),
         scope: test.scope,
         name: test.name,
         location: test.location.or(test.file_name).unwrap_or_default(),
-        state: test.state.name(),
+        section,
+        events,
         duration: format::maybe_duration(metrics.duration_mean()),
         shortest: format::maybe_duration(metrics.duration_min),
         longest: format::maybe_duration(metrics.duration_max),
@@ -142,34 +153,6 @@ pub(super) async fn get(
     })
 }
 
-fn choices(current: TestState) -> Vec<Choice> {
-    let all = [
-        (
-            TestState::Muted,
-            "Mute",
-            "It runs, but its failures do not fail the build.",
-        ),
-        (
-            TestState::Skipped,
-            "Skip",
-            "It does not run, if the runner can skip it.",
-        ),
-        (
-            TestState::Enabled,
-            "Enable",
-            "It runs, and its failures fail the build.",
-        ),
-    ];
-    all.into_iter()
-        .filter(|(state, _, _)| *state != current)
-        .map(|(state, text, explanation)| Choice {
-            state: state.name(),
-            text,
-            explanation,
-        })
-        .collect()
-}
-
 fn row(execution: Execution, base: &str, now: Timestamp) -> Row {
     Row {
         outcome: OutcomeMark::of(execution.outcome),
@@ -182,46 +165,4 @@ fn row(execution: Execution, base: &str, now: Timestamp) -> Row {
         time: rfc3339(execution.created_at),
         ago: format::ago(execution.created_at, now),
     }
-}
-
-#[derive(Deserialize)]
-struct SetState {
-    #[serde(default)]
-    form_token: String,
-    #[serde(default)]
-    state: String,
-}
-
-pub(super) async fn set_state(
-    State(app): State<App>,
-    SuiteViewer { viewer, suite }: SuiteViewer,
-    IdInPath(id): IdInPath,
-    client: ClientAddress,
-    request: Request,
-) -> Result<Response, PageError> {
-    let form: SetState = form(request).await?;
-    if !viewer.owns_form(&form.form_token) {
-        return Err(PageError::Forbidden(
-            "This form has expired. Go back and reload the page.".to_owned(),
-        ));
-    }
-    if !viewer.may_write(&suite.organization_slug) {
-        return Err(PageError::Forbidden(
-            "Your token does not have the scope write_suites.".to_owned(),
-        ));
-    }
-    let state = match form.state.as_str() {
-        "muted" => TestState::Muted,
-        "skipped" => TestState::Skipped,
-        "enabled" => TestState::Enabled,
-        _ => return Err(PageError::NotFound),
-    };
-    let change = viewer.change(client, app.clock.now());
-    app.store
-        .set_test_state(suite.id, id, state, &change)
-        .await?
-        .ok_or(PageError::NotFound)?;
-    tracing::info!(suite = suite.slug, test = %id, state = state.name(), "test state set");
-    let address = format!("{}/tests/{id}", Links::suite_path(&suite));
-    Ok(Redirect::to(&address).into_response())
 }

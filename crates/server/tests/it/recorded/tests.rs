@@ -16,8 +16,13 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
     let labels = |labels: &[&str]| Body::Json(json!({"operator": "add", "labels": labels}));
     let tags =
         |tags: &Value| Body::Json(json!({"executions": [{"id": seeds.execution, "tags": tags}]}));
-    let state =
-        |id, word: &str| operation(id, "PUT", format!("{test}/{word}"), write, Body::None, 200);
+    let state = |id, word: &str| {
+        let wrong_type = Body::Json(json!({"reason": 7}));
+        let control_character = Body::Json(json!({"reason": "a\tb"}));
+        operation(id, "PUT", format!("{test}/{word}"), write, Body::None, 200)
+            .bad("a wrong type", 400, "", wrong_type)
+            .bad("a control character", 422, "", control_character)
+    };
     let get = |id, path: String| operation(id, "GET", path, read, Body::None, 200);
     vec![
         operation(

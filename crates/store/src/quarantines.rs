@@ -1,0 +1,349 @@
+//! Mutes and skips tests, and ends mutes when their time has come.
+//!
+//! `tests.state` decides what happens to a test; a row of `quarantines` says why and until when.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use crate::audit::{self, Event, Place, Subject, uuid_or_null};
+use crate::error::StoreError;
+use crate::filters::{state_code, state_of};
+use crate::records::{
+    Change, NewQuarantine, Quarantine, QuarantineScope, QuarantinedTest, SuiteId, Test, TestId,
+    TestState, Timestamp,
+};
+use crate::sql::{Row, Session, Value, values};
+use crate::store::Store;
+
+mod time;
+
+pub(crate) use time::end_all;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+const COLUMNS: &str = "test_id, scope, reason, owner, ticket, since, ends_at, extensions, \
+     actor_kind, actor_uuid, actor_name";
+
+impl Store {
+    /// Sets a test's state without details, as the API of the hosted product does, and returns the
+    /// test, or `None` if there is none. Setting its present state changes nothing.
+    ///
+    /// The reason is that of the change. There is an end only if the suite's settings have one for
+    /// such requests.
+    pub async fn set_test_state(
+        &self,
+        suite: SuiteId,
+        uuid: Uuid,
+        state: TestState,
+        change: &Change,
+    ) -> Result<Option<Test>> {
+        self.change_state(suite, uuid, state, None, change).await
+    }
+
+    /// Mutes or skips a test, or changes why, where and how long it is muted or skipped. Returns
+    /// the test, or `None` if there is none.
+    pub async fn quarantine_test(
+        &self,
+        suite: SuiteId,
+        uuid: Uuid,
+        state: TestState,
+        details: NewQuarantine,
+        change: &Change,
+    ) -> Result<Option<Test>> {
+        self.change_state(suite, uuid, state, Some(details), change)
+            .await
+    }
+
+    async fn change_state(
+        &self,
+        suite: SuiteId,
+        uuid: Uuid,
+        state: TestState,
+        details: Option<NewQuarantine>,
+        change: &Change,
+    ) -> Result<Option<Test>> {
+        let mut session = self.write().await?;
+        let before = LockedTest::find(&mut session, suite, uuid).await?;
+        let place = Place::of_suite(&mut session, suite).await?;
+        let (Some(before), Some(place)) = (before, place) else {
+            return Ok(None);
+        };
+        let is_other_state = before.state != state;
+        if !is_other_state && details.is_none() {
+            return self.test(suite, uuid).await;
+        }
+        let details = match details {
+            _ if state == TestState::Enabled => None,
+            Some(details) => Some(details),
+            None => Some(plain(&mut session, suite, change).await?),
+        };
+        let after = details.map(|details| before.with(state, details, change));
+        let Some(action) = before.action(state, after.as_ref()) else {
+            return self.test(suite, uuid).await;
+        };
+        write(&mut session, suite, &before, state, after.as_ref(), change).await?;
+        let event = Event {
+            action,
+            subject: before.subject(),
+            before: Some(described(before.state, before.quarantine.as_ref())),
+            after: Some(described(state, after.as_ref())),
+        };
+        let reason = change.reason.clone();
+        let change = Change {
+            reason: reason.or_else(|| after.map(|after| after.details.reason)),
+            ..change.clone()
+        };
+        audit::record(&mut session, &place, &change, event).await?;
+        session.commit().await?;
+        self.test(suite, uuid).await
+    }
+
+    /// Why these tests are muted or skipped; tests without details are left out.
+    pub async fn quarantines(&self, tests: &[TestId]) -> Result<BTreeMap<TestId, Quarantine>> {
+        let mut session = self.read().await?;
+        let select = format!("SELECT {COLUMNS} FROM quarantines WHERE test_id");
+        let keys = tests.iter().map(|id| Value::from(id.get())).collect();
+        let rows = session.look_up(&select, &[], keys, "").await?;
+        rows.iter().map(with_id).collect()
+    }
+
+    /// All muted or all skipped tests, ordered by scope and name.
+    pub async fn quarantined_tests(
+        &self,
+        suite: SuiteId,
+        state: TestState,
+    ) -> Result<Vec<QuarantinedTest>> {
+        let tests = self.tests_in_state(suite, state).await?;
+        let mut session = self.read().await?;
+        let select = format!("SELECT {COLUMNS} FROM quarantines WHERE suite_id = ?");
+        let rows = session.rows(select, values![suite.get()]).await?;
+        let mut known: BTreeMap<TestId, Quarantine> =
+            rows.iter().map(with_id).collect::<Result<_>>()?;
+        let with_details = |test: Test| QuarantinedTest {
+            quarantine: known.remove(&test.id),
+            test,
+        };
+        Ok(tests.into_iter().map(with_details).collect())
+    }
+}
+
+/// A test whose row is locked, so that its state is the one that a change replaces.
+struct LockedTest {
+    id: i64,
+    uuid: Uuid,
+    scope: String,
+    name: String,
+    state: TestState,
+    quarantine: Option<Quarantine>,
+}
+
+impl LockedTest {
+    async fn find(session: &mut Session, suite: SuiteId, uuid: Uuid) -> Result<Option<Self>> {
+        let row = session
+            .optional(
+                "UPDATE tests SET state = state WHERE suite_id = $1 AND uuid = $2 \
+                 RETURNING id, scope, name, state",
+                values![suite.get(), uuid],
+            )
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let id = row.integer("id")?;
+        let select = format!("SELECT {COLUMNS} FROM quarantines WHERE test_id = ?");
+        let known = session.optional(select, values![id]).await?;
+        Ok(Some(Self {
+            id,
+            uuid,
+            scope: row.text("scope")?,
+            name: row.text("name")?,
+            state: state_of(row.integer("state")?)?,
+            quarantine: known.as_ref().map(quarantine).transpose()?,
+        }))
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::test(self.uuid, &self.scope, &self.name)
+    }
+
+    /// The quarantine after a change to these details.
+    fn with(&self, state: TestState, details: NewQuarantine, change: &Change) -> Quarantine {
+        let known = self.quarantine.as_ref().filter(|_| self.state == state);
+        Quarantine {
+            since: known.map_or(change.at, |known| known.since),
+            extensions: known.map_or(0, |known| {
+                known.extensions + u64::from(known.details.is_postponed_by(&details))
+            }),
+            actor: change.actor.clone(),
+            details,
+        }
+    }
+
+    /// What the audit log calls a change; `None` if nothing changes.
+    fn action(&self, state: TestState, after: Option<&Quarantine>) -> Option<String> {
+        let before = self.quarantine.as_ref().map(|known| &known.details);
+        let after = after.map(|after| &after.details);
+        let (kind, verb) = match (self.state, state) {
+            (same, state) if same == state && before == after => return None,
+            (same, state) if same == state => match (before, after) {
+                (Some(before), Some(after)) if before.is_postponed_by(after) => (state, "extended"),
+                _ => (state, "changed"),
+            },
+            (before, TestState::Enabled) => (before, "removed"),
+            (_, after) => (after, "created"),
+        };
+        Some(action(kind, verb))
+    }
+}
+
+impl NewQuarantine {
+    fn is_postponed_by(&self, after: &Self) -> bool {
+        let ends = self.ends_at.zip(after.ends_at);
+        ends.is_some_and(|(before, after)| before < after)
+    }
+}
+
+/// `mute.created` and the like.
+fn action(state: TestState, verb: &str) -> String {
+    let kind = match state {
+        TestState::Skipped => "skip",
+        TestState::Muted | TestState::Enabled => "mute",
+    };
+    format!("{kind}.{verb}")
+}
+
+/// What a request without details means.
+async fn plain(session: &mut Session, suite: SuiteId, change: &Change) -> Result<NewQuarantine> {
+    let row = session
+        .one(
+            "SELECT quarantine_api_days FROM suites WHERE id = $1",
+            values![suite.get()],
+        )
+        .await?;
+    let days = row.integer_or_null("quarantine_api_days")?;
+    Ok(NewQuarantine {
+        scope: QuarantineScope::Everywhere,
+        reason: change.reason.clone().unwrap_or_default(),
+        ends_at: days.map(|days| change.at.plus_days(days)),
+        ..NewQuarantine::default()
+    })
+}
+
+async fn write(
+    session: &mut Session,
+    suite: SuiteId,
+    test: &LockedTest,
+    state: TestState,
+    quarantine: Option<&Quarantine>,
+    change: &Change,
+) -> Result<()> {
+    if test.state != state {
+        session
+            .execute(
+                "UPDATE tests SET state = $2, state_changed_at = $3 WHERE id = $1",
+                values![test.id, state_code(state), change.at],
+            )
+            .await?;
+    }
+    session
+        .execute(
+            "DELETE FROM quarantines WHERE test_id = $1",
+            values![test.id],
+        )
+        .await?;
+    if let Some(quarantine) = quarantine {
+        insert(session, suite, test.id, quarantine, change.at).await?;
+    }
+    Ok(())
+}
+
+/// Adds details to a test that has none; does nothing if it has.
+async fn insert(
+    session: &mut Session,
+    suite: SuiteId,
+    test: i64,
+    quarantine: &Quarantine,
+    now: Timestamp,
+) -> Result<u64> {
+    let details = &quarantine.details;
+    let announced = time::announced_from_the_start(details.ends_at, now);
+    session
+        .execute(
+            "INSERT INTO quarantines (test_id, suite_id, scope, reason, owner, ticket, since, \
+             ends_at, announced, extensions, actor_kind, actor_uuid, actor_name) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             ON CONFLICT (test_id) DO NOTHING",
+            [
+                test.into(),
+                suite.get().into(),
+                scope_code(details.scope).into(),
+                (&details.reason).into(),
+                (&details.owner).into(),
+                (&details.ticket).into(),
+                quarantine.since.into(),
+                details.ends_at.into(),
+                announced.into(),
+                i64::try_from(quarantine.extensions)
+                    .unwrap_or(i64::MAX)
+                    .into(),
+                quarantine.actor.kind.name().into(),
+                uuid_or_null(quarantine.actor.uuid),
+                (&quarantine.actor.name).into(),
+            ],
+        )
+        .await
+}
+
+/// A state as the audit log shows it.
+fn described(state: TestState, quarantine: Option<&Quarantine>) -> Json {
+    let Some(details) = quarantine.map(|quarantine| &quarantine.details) else {
+        return json!({ "state": state.name() });
+    };
+    json!({
+        "state": state.name(),
+        "scope": details.scope.name(),
+        "reason": details.reason,
+        "owner": details.owner,
+        "ticket": details.ticket,
+        "ends_at": details.ends_at.map(Timestamp::millis),
+    })
+}
+
+const fn scope_code(scope: QuarantineScope) -> i64 {
+    match scope {
+        QuarantineScope::Everywhere => 0,
+        QuarantineScope::DefaultBranch => 1,
+        QuarantineScope::NotTouched => 2,
+    }
+}
+
+pub(crate) fn scope_of(code: i64) -> Result<QuarantineScope> {
+    QuarantineScope::ALL
+        .into_iter()
+        .find(|scope| scope_code(*scope) == code)
+        .ok_or(StoreError::Damaged {
+            what: "scope of a mute",
+        })
+}
+
+fn with_id(row: &Row) -> Result<(TestId, Quarantine)> {
+    Ok((TestId::new(row.integer("test_id")?), quarantine(row)?))
+}
+
+/// Reads [`COLUMNS`].
+fn quarantine(row: &Row) -> Result<Quarantine> {
+    Ok(Quarantine {
+        details: NewQuarantine {
+            scope: scope_of(row.integer("scope")?)?,
+            reason: row.text("reason")?,
+            owner: row.text_or_null("owner")?,
+            ticket: row.text_or_null("ticket")?,
+            ends_at: row.time_or_null("ends_at")?,
+        },
+        since: row.time("since")?,
+        extensions: row.count("extensions")?,
+        actor: audit::actor(row)?,
+    })
+}
