@@ -1,4 +1,4 @@
-//! Metadata of commits from backfills.
+//! Metadata of commits, from backfills and plan requests.
 
 use crate::error::StoreError;
 use crate::records::{CommitRecord, SuiteId};
@@ -7,15 +7,17 @@ use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+const INSERT: &str = "INSERT INTO commits (suite_id, sha, parents, author_name, author_email, \
+     author_date, committer_name, committer_email, committer_date, message, files_changed, \
+     diff_stat)";
+
 impl Store {
     /// Inserts or replaces commits. A call must not contain a SHA twice.
     pub async fn record_commits(&self, suite: SuiteId, commits: &[CommitRecord]) -> Result<()> {
         let mut session = self.write().await?;
         session
             .write_many(
-                "INSERT INTO commits (suite_id, sha, parents, author_name, author_email, \
-                 author_date, committer_name, committer_email, committer_date, message, \
-                 files_changed, diff_stat)",
+                INSERT,
                 12,
                 commits
                     .iter()
@@ -34,7 +36,23 @@ impl Store {
         session.commit().await
     }
 
-    /// `None` for commits that no backfill contained.
+    /// Inserts a commit unless it is known: what a plan request says never replaces what a backfill
+    /// read from the repository.
+    pub async fn record_new_commit(&self, suite: SuiteId, commit: &CommitRecord) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .write_many(
+                INSERT,
+                12,
+                row(suite, commit).into(),
+                "ON CONFLICT (suite_id, sha) DO NOTHING",
+            )
+            .await
+            .map_err(|error| error.or_gone("the suite"))?;
+        session.commit().await
+    }
+
+    /// `None` for commits that neither a backfill nor a plan request described.
     pub async fn commit(&self, suite: SuiteId, sha: &str) -> Result<Option<CommitRecord>> {
         let mut session = self.read().await?;
         let row = session
@@ -48,7 +66,7 @@ impl Store {
         row.as_ref().map(commit).transpose()
     }
 
-    /// The number of commits known by backfills.
+    /// The number of known commits.
     pub async fn count_commits(&self, suite: SuiteId) -> Result<u64> {
         let mut session = self.read().await?;
         session

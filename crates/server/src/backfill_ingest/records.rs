@@ -10,6 +10,8 @@ use std::io::{self, BufRead};
 use serde::Deserialize;
 use test_engine_store::CommitRecord;
 
+use crate::commits::object_id;
+
 const DIFF_KEYS: [&[u8]; 2] = [b"git_diff", b"git_diff_raw"];
 /// Without diffs: a message, and the names of all files of a commit.
 pub(super) const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
@@ -165,9 +167,9 @@ pub(super) fn parse(line: &[u8]) -> Result<CommitRecord, BadRecord> {
     if version != SCHEMA_VERSION {
         return Err(BadRecord::SchemaVersion(version));
     }
-    let parents = sent.parent_shas.iter().map(|parent| sha(parent));
+    let parents = sent.parent_shas.iter().map(|parent| object_id(parent));
     Ok(CommitRecord {
-        sha: sha(&sent.commit_sha).ok_or(BadRecord::Sha)?,
+        sha: object_id(&sent.commit_sha).ok_or(BadRecord::Sha)?,
         parents: parents.collect::<Option<_>>().ok_or(BadRecord::Parent)?,
         author_name: sent.author_name,
         author_email: sent.author_email,
@@ -179,11 +181,6 @@ pub(super) fn parse(line: &[u8]) -> Result<CommitRecord, BadRecord> {
         files_changed: sent.files_changed,
         diff_stat: sent.diff_stat,
     })
-}
-
-fn sha(text: &str) -> Option<String> {
-    let is_one = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_one.then(|| text.to_ascii_lowercase())
 }
 
 #[cfg(test)]

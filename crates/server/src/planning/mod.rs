@@ -21,14 +21,16 @@ use sha2::{Digest as _, Sha256};
 use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_store::{
-    BranchId, NewPlan, PlanBranches, PlanOrigin, Store, StoreError, Suite, SuiteId, Test,
-    TestState, TestedCode, Timestamp,
+    BranchId, CommitRecord, NewPlan, PlanBranches, PlanOrigin, Store, StoreError, Suite, SuiteId,
+    Test, TestState, TestedCode, Timestamp,
 };
 use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, PlanRequest, TestIdentity};
 
 pub(crate) use cache::PlanBytes;
 
+use crate::commits;
 use crate::config::Planning;
+use crate::error_chain::ErrorChain;
 use crate::metrics::PlanCounts;
 use crate::selectors::StoredNames;
 
@@ -146,8 +148,21 @@ impl Planner {
             created_at: now,
             expires_at: now.plus_days(self.retention_days),
         };
+        let commit = request.metadata.as_ref().and_then(commits::of_plan);
         let plan = Arc::new(self.build(suite, request, nodes, now).await?);
-        self.store_first(new, plan).await
+        let plan = self.store_first(new, plan).await?;
+        if let Some(commit) = commit {
+            self.record_commit(suite, &commit).await;
+        }
+        Ok(plan)
+    }
+
+    /// A build does not depend on it, so an error is only logged.
+    async fn record_commit(&self, suite: &Suite, commit: &CommitRecord) {
+        if let Err(error) = self.store.record_new_commit(suite.id, commit).await {
+            let (cause, suite) = (ErrorChain(&error), &suite.slug);
+            tracing::warn!(%cause, suite, "failed to record the commit of a plan");
+        }
     }
 
     async fn build(

@@ -28,6 +28,7 @@ mod metrics;
 mod node_reports;
 mod oidc;
 mod on_postgres;
+mod plan_commits;
 mod plan_endpoints;
 mod plans;
 mod process;

@@ -23,6 +23,9 @@ mod estimates;
 #[path = "node_reports.rs"]
 mod node_reports;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "plan_commits.rs"]
+mod plan_commits;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "plan_endpoints.rs"]
 mod plan_endpoints;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]

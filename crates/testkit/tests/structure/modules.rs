@@ -137,6 +137,7 @@ const SERVER: Order = &[
     "backfills",
     "clock",
     "audit",
+    "commits",
     "config",
     "error_chain",
     "links",

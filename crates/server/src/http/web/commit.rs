@@ -1,4 +1,4 @@
-//! The commit of a run, from a backfill: a part of the run's page.
+//! The commit of a run, from a backfill or its plan request: a part of the run's page.
 
 use test_engine_store::CommitRecord;
 
@@ -22,6 +22,8 @@ pub(super) struct Commit {
     pub(super) committer: Option<String>,
     /// Such as `3 files`.
     pub(super) file_count: String,
+    /// Whether the numbers of lines are known.
+    pub(super) has_lines: bool,
     pub(super) added: String,
     pub(super) removed: String,
     pub(super) files: Vec<FileRow>,
@@ -31,19 +33,39 @@ pub(super) struct Commit {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileRow {
     pub(super) name: String,
-    /// `None` for a binary file.
-    pub(super) lines: Option<(String, String)>,
+    pub(super) lines: Lines,
+}
+
+/// What a commit does to a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lines {
+    Changed {
+        added: String,
+        removed: String,
+    },
+    Binary,
+    /// Only the names of the changed files are known.
+    Unknown,
 }
 
 impl Commit {
     pub(super) fn new(commit: &CommitRecord) -> Self {
         let message = truncate(commit.message.trim());
         let (subject, body) = message.split_once('\n').unwrap_or((message, ""));
-        let stat: Vec<&str> = commit.diff_stat.lines().collect();
+        let has_stat = !commit.diff_stat.is_empty();
+        let stat: Vec<&str> = if has_stat {
+            commit.diff_stat.lines().collect()
+        } else {
+            commit.files_changed.lines().collect()
+        };
         let (mut added, mut removed) = (0_u64, 0_u64);
         let mut files = Vec::new();
         for line in &stat {
-            let (row, plus, minus) = file_row(line);
+            let (row, plus, minus) = if has_stat {
+                file_row(line)
+            } else {
+                (name_row(line), 0, 0)
+            };
             added += plus;
             removed += minus;
             if files.len() < MAX_FILES {
@@ -60,6 +82,7 @@ impl Commit {
             date: commit.author_date.clone(),
             committer: is_other_person.then(|| commit.committer_name.clone()),
             file_count: format::counted(stat.len() as u64, "file"),
+            has_lines: has_stat,
             added: format::count(added),
             removed: format::count(removed),
             more_files: stat.len() - files.len(),
@@ -84,10 +107,28 @@ fn file_row(line: &str) -> (FileRow, u64, u64) {
     let lines = |part: Option<&str>| part.and_then(|part| part.parse::<u64>().ok());
     match (lines(added), lines(removed)) {
         (Some(added), Some(removed)) => {
-            let shown = Some((format::count(added), format::count(removed)));
-            (FileRow { name, lines: shown }, added, removed)
+            let lines = Lines::Changed {
+                added: format::count(added),
+                removed: format::count(removed),
+            };
+            (FileRow { name, lines }, added, removed)
         }
-        _ => (FileRow { name, lines: None }, 0, 0),
+        _ => (
+            FileRow {
+                name,
+                lines: Lines::Binary,
+            },
+            0,
+            0,
+        ),
+    }
+}
+
+/// A line of `git diff --name-only`.
+fn name_row(line: &str) -> FileRow {
+    FileRow {
+        name: line.to_owned(),
+        lines: Lines::Unknown,
     }
 }
 
@@ -121,9 +162,20 @@ mod tests {
             (shown.file_count.as_str(), shown.more_files),
             ("3 files", 0)
         );
-        assert_eq!(shown.files[1].lines, None);
+        assert_eq!(shown.files[1].lines, Lines::Binary);
         assert_eq!(shown.files[2].name, "{old => new}/\"odd\\tname\"");
         assert_eq!(shown.committer, None);
+    }
+
+    #[test]
+    fn files_without_line_counts_are_listed() {
+        let shown = Commit::new(&CommitRecord {
+            files_changed: "src/a.rs\nsrc/b.rs".to_owned(),
+            ..CommitRecord::default()
+        });
+        assert_eq!(shown.file_count, "2 files");
+        assert!(!shown.has_lines);
+        assert_eq!(shown.files[1], name_row("src/b.rs"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use test_engine_store::{
 };
 
 use super::accounting::{self, GroupSection};
-use super::commit::Commit;
+use super::commit::{Commit, Lines};
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
 use super::viewer::SuiteViewer;
