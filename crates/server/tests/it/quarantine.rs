@@ -329,7 +329,7 @@ fn the_page_takes_and_shows_the_details() {
 fn the_background_job_ends_mutes() {
     let scene = Scene::new();
     scene.put("mute", &json!({"reason": "x", "days": 1})).ok();
-    // Started anew on the same data, after the end: the job runs at the start.
+    // Restarted on the same data, after the end: the job runs at the start.
     let mut server = scene.server;
     server.restart(Clock::fixed_at(Timestamp::from_millis(NOW + 2 * DAY)));
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);

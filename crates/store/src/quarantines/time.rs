@@ -24,7 +24,7 @@ const ANNOUNCED_DAYS: [i64; 2] = [7, 1];
 const NOT_ANNOUNCED: i64 = 1_000;
 
 /// What a quarantine has announced at its start: days that its whole time does not exceed would be
-/// announced immediately, to whoever has just chosen the end.
+/// announced immediately, to the person who has just chosen the end.
 pub(super) fn announced_from_the_start(ends_at: Option<Timestamp>, now: Timestamp) -> i64 {
     let Some(end) = ends_at else {
         return NOT_ANNOUNCED;

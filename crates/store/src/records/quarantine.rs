@@ -87,7 +87,7 @@ pub struct Quarantine {
     pub since: Timestamp,
     /// How often the end has been postponed.
     pub extensions: u64,
-    /// Whoever changed it last.
+    /// The actor of the last change.
     pub actor: Actor,
 }
 

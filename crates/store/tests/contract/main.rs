@@ -16,6 +16,7 @@ mod ingest;
 mod leases;
 mod migrations;
 mod plans;
+mod quarantine_upgrade;
 mod quarantines;
 mod reading;
 mod request_counts;

@@ -50,6 +50,31 @@ pub(crate) async fn on_every_engine(test: impl AsyncFn(Database)) {
     test(Database::postgres().await).await;
 }
 
+/// Upgrades a database that an earlier version has migrated up to `version` and filled with `rows`,
+/// SQL in which binary values are written as for SQLite.
+pub(crate) async fn on_upgraded_databases(version: i64, rows: &str, test: impl AsyncFn(&Store)) {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}/test.db", directory.path().display());
+    let options = format!("{sqlite}?mode=rwc");
+    let mut file = sqlx::SqliteConnection::connect(&options).await.unwrap();
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    migrations.run_to(version, &mut file).await.unwrap();
+    OtherProgram::Sqlite(file).say(rows).await;
+
+    let postgres = test_engine_test_postgres::fresh_database();
+    let mut server = sqlx::PgConnection::connect(&postgres).await.unwrap();
+    let migrations = sqlx::migrate!("migrations/postgres");
+    migrations.run_to(version, &mut server).await.unwrap();
+    let rows = rows.replace("X'", "'\\x");
+    OtherProgram::Postgres(server).say(&rows).await;
+
+    for url in [sqlite, postgres] {
+        let store = Store::open(&url).await.unwrap();
+        test(&store).await;
+        store.close().await;
+    }
+}
+
 /// Another connection to the same database, for raw SQL.
 pub(crate) enum OtherProgram {
     Sqlite(sqlx::SqliteConnection),

@@ -91,7 +91,7 @@ pub(super) fn left(end: Timestamp, now: Timestamp) -> String {
     format!("{count} {unit}{} left", if count == 1 { "" } else { "s" })
 }
 
-/// Whoever changed something, for people.
+/// The name of an actor on pages.
 pub(super) fn actor(actor: &Actor) -> String {
     match (&actor.name, actor.kind) {
         (Some(name), _) => name.clone(),

@@ -12,7 +12,7 @@ use crate::http::error::ApiError;
 const MAX_EVENTS: u32 = 10;
 
 pub(super) struct Event {
-    /// Whoever did it; empty if nobody did.
+    /// The actor; empty if nobody did it.
     pub(super) actor: String,
     /// Reads after the actor.
     pub(super) text: String,

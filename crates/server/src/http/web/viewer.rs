@@ -159,7 +159,7 @@ async fn session(app: &App, secret: SecretString) -> Result<Option<Session>, Api
     }))
 }
 
-/// Whoever signs in with an access token.
+/// The person who signs in with an access token.
 pub(super) fn person(access_token: &Token) -> Actor {
     Actor {
         kind: ActorKind::Session,
