@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::records::{
     Actor, ActorKind, AuditEntry, AuditFilter, Change, Listed, OrganizationId, Page, Suite,
-    SuiteId, Token, TokenKind,
+    SuiteId, Timestamp, Token, TokenKind,
 };
 use crate::sql::{Row, Session, Value, values};
 use crate::store::Store;
@@ -169,7 +169,7 @@ pub(crate) async fn record_token(
             TokenKind::Session => "session",
         },
         "scopes": token.scopes,
-        "expires_at": token.expires_at.map(|end| end.millis()),
+        "expires_at": token.expires_at.map(Timestamp::millis),
     });
     let (before, after) = match verb {
         "created" => (None, Some(described)),
@@ -197,7 +197,7 @@ pub(crate) async fn record_token(
 
 /// Reduces two objects to the fields in which they differ; `None` if they are equal.
 pub(crate) fn differences(
-    before: Map<String, Json>,
+    before: &Map<String, Json>,
     after: Map<String, Json>,
 ) -> Option<(Json, Json)> {
     let (mut old, mut new) = (Map::new(), Map::new());
@@ -251,18 +251,18 @@ mod tests {
 
     use super::differences;
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn only_changed_fields_are_kept() {
-        let before = object(json!({"name": "Web", "color": null, "emoji": "🚀"}));
+        let before = object(&json!({"name": "Web", "color": null, "emoji": "🚀"}));
         let mut after = before.clone();
-        assert_eq!(differences(before.clone(), after.clone()), None);
+        assert_eq!(differences(&before, after.clone()), None);
         after.insert("color".to_owned(), json!("#fff"));
         assert_eq!(
-            differences(before, after),
+            differences(&before, after),
             Some((json!({"color": null}), json!({"color": "#fff"})))
         );
     }

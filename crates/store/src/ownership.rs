@@ -36,7 +36,7 @@ impl Store {
             )
             .await?;
         let before = earlier.as_deref().map_or_else(Map::new, summary);
-        if let Some((before, after)) = audit::differences(before, summary(body)) {
+        if let Some((before, after)) = audit::differences(&before, summary(body)) {
             let event = Event {
                 before: earlier.is_some().then_some(before),
                 after: Some(after),
@@ -69,7 +69,9 @@ impl Store {
 /// Identifies a file, which may be too large for the audit log.
 fn summary(body: &str) -> Map<String, Value> {
     let digest = Sha256::digest(body.as_bytes());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = digest
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     Map::from_iter([
         ("sha256".to_owned(), json!(digest)),
         ("bytes".to_owned(), json!(body.len())),

@@ -148,7 +148,7 @@ impl Store {
         quarantine.days = changes.quarantine_days.unwrap_or(quarantine.days);
         quarantine.max_days = changes.quarantine_max_days.unwrap_or(quarantine.max_days);
         quarantine.api_days = changes.quarantine_api_days.unwrap_or(quarantine.api_days);
-        let Some((before, after)) = audit::differences(before, settings(&suite)) else {
+        let Some((before, after)) = audit::differences(&before, settings(&suite)) else {
             return Ok(Some(suite));
         };
         session

@@ -70,7 +70,7 @@ fn parse(body: &[u8], is_json: bool) -> Result<Option<Request>, ApiError> {
         Err(_other_format) => return Ok(None),
     };
     let is_given = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
-    if !FIELDS.iter().any(|name| is_given(&name)) {
+    if !FIELDS.iter().any(is_given) {
         return Ok(None);
     }
     let sent: QuarantineRequest = serde_json::from_value(fields.into()).map_err(invalid)?;
