@@ -10,15 +10,20 @@ use test_engine_wire::{Case, CaseFormat, Plan, Task};
 
 use crate::figure::{Figure, milliseconds};
 use crate::programs::{Programs, command, run_time, workspace};
+use crate::server::{ORGANIZATION, SUITE, Server};
 use crate::timing::timed;
 
 const NODES: usize = 4;
 const TESTS: usize = 50_000;
+const IDENTIFIER: &str = "build/step";
 const FILE: &str = "test_markers.py";
 const PYTEST: &str = ".tools/pytest/bin";
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let bktec = programs.path("bktec")?;
+    // It gets the plan metadata.
+    let server = Server::start(programs)?;
+    let url = format!("http://{}", server.host);
     let project = tempfile::tempdir()?;
     let source = format!(
         "import pytest\n\n@pytest.mark.parametrize('n', range({TESTS}))\ndef test_marker(n):\n    \
@@ -40,6 +45,14 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
                 .envs(environment()?)
                 .envs([
                     ("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "pytest"),
+                    ("BUILDKITE_TEST_ENGINE_PLAN_IDENTIFIER", IDENTIFIER),
+                    ("BUILDKITE_ORGANIZATION_SLUG", ORGANIZATION),
+                    ("BUILDKITE_TEST_ENGINE_SUITE_SLUG", SUITE),
+                    ("BUILDKITE_TEST_ENGINE_BASE_URL", &url),
+                    (
+                        "BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN",
+                        &server.access_token,
+                    ),
                     ("BUILDKITE_PARALLEL_JOB", "0"),
                     ("BUILDKITE_PARALLEL_JOB_COUNT", "4"),
                 ]),
@@ -93,7 +106,7 @@ fn plan(cases: Vec<Case>) -> Plan {
     };
     let shares = std::iter::once(cases).chain(std::iter::repeat(Vec::new()));
     Plan {
-        identifier: "build/step".to_owned(),
+        identifier: IDENTIFIER.to_owned(),
         parallelism: 4,
         tasks: (0..4).zip(shares).map(task).collect(),
         ..Plan::default()
