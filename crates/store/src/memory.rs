@@ -11,11 +11,11 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::records::SuiteId;
-use crate::segment::StoredExecution;
+use crate::segment::{SelectorRef, StoredExecution};
 
 /// Cached tests of all suites, about 100 bytes each.
 const MAX_TESTS: usize = 400_000;
-/// Cached results and timed tests of the runs of all suites, about 70 bytes each.
+/// Cached results and timed tests of the runs of all suites, about 80 bytes each.
 const MAX_EXECUTIONS: usize = 600_000;
 
 #[derive(Debug, Default)]
@@ -197,7 +197,9 @@ pub(crate) struct RunMemory {
     pub(crate) last_upload: i64,
     /// See [`StoredExecution::repetition_key`].
     results: HashSet<(u64, u64)>,
-    timed_tests: HashSet<i64>,
+    /// Tests with a duration, each with the selectors it had one in: the same name in two files is
+    /// one test.
+    timed: HashSet<(i64, SelectorRef)>,
     used: u64,
 }
 
@@ -206,7 +208,7 @@ impl RunMemory {
         for execution in executions {
             self.results.extend(execution.repetition_key());
             if execution.is_timed() {
-                self.timed_tests.insert(execution.test_id);
+                self.timed.insert((execution.test_id, execution.selector));
             }
         }
         self.last_upload = self.last_upload.max(upload_id);
@@ -218,12 +220,14 @@ impl RunMemory {
             .is_some_and(|result| self.results.contains(&result))
     }
 
-    pub(crate) fn has_timed(&self, test_id: i64) -> bool {
-        self.timed_tests.contains(&test_id)
+    pub(crate) fn has_timed(&self, test_id: i64, selector: SelectorRef) -> bool {
+        let selectors = [selector, SelectorRef::Unrecorded];
+        let mut keys = selectors.map(|selector| (test_id, selector)).into_iter();
+        keys.any(|key| self.timed.contains(&key))
     }
 
     fn size(&self) -> usize {
-        self.results.len() + self.timed_tests.len()
+        self.results.len() + self.timed.len()
     }
 }
 
@@ -244,6 +248,7 @@ mod tests {
     fn kept(test_id: i64, key: Option<u64>) -> StoredExecution {
         StoredExecution {
             test_id,
+            selector: SelectorRef::None,
             outcome: Outcome::Passed,
             muted: false,
             duration: Some(Micros::new(5)),
@@ -270,6 +275,23 @@ mod tests {
         assert!(
             !run.has_result(&kept(1, None)),
             "results without an id are never repetitions"
+        );
+    }
+
+    #[test]
+    fn a_test_is_timed_once_for_each_selector() {
+        let timed = |test_id, selector| StoredExecution {
+            selector,
+            ..kept(test_id, None)
+        };
+        let (one, other) = (SelectorRef::Id(1), SelectorRef::Id(2));
+        let mut run = RunMemory::default();
+        run.add(3, &[timed(1, one), timed(2, SelectorRef::Unrecorded)]);
+        assert!(run.has_timed(1, one));
+        assert!(!run.has_timed(1, other));
+        assert!(
+            run.has_timed(2, one),
+            "it is not known which selector it was"
         );
     }
 

@@ -4,9 +4,11 @@
 //! never change, and queries read many of them, by run or by test: both scan a few such values.
 //! Failure texts and sums are in tables.
 //!
-//! Layout (all numbers are varints): version 1, count; test ids, each as the difference to the
+//! Layout (all numbers are varints): version 2, count; test ids, each as the difference to the
 //! previous one; one byte of flags each; durations where present; 8 bytes of key where the producer
-//! set an id; distinct sets of tags as JSON; the index of its set where an execution has tags.
+//! set an id; distinct sets of tags as JSON; the index of its set where an execution has tags; runs
+//! of executions of one selector: the difference of its id to the previous one, and their number.
+//! Version 1 lacks the selectors.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -18,7 +20,11 @@ use test_engine_results::Outcome;
 use crate::error::StoreError;
 use crate::varint;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+const WITHOUT_SELECTORS: u64 = 1;
+
+/// For executions without a selector.
+const NO_SELECTOR: i64 = 0;
 
 /// Executions per segment, and so per upload.
 pub(crate) const MAX_EXECUTIONS: usize = 1 << 20;
@@ -29,10 +35,26 @@ const TIMED: u8 = 1 << 3;
 const KEYED: u8 = 1 << 4;
 const TAGGED: u8 = 1 << 5;
 
+/// The selector that an execution was part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SelectorRef {
+    None,
+    Id(i64),
+    /// Stored by a version that did not record it.
+    Unrecorded,
+}
+
+impl From<Option<i64>> for SelectorRef {
+    fn from(id: Option<i64>) -> Self {
+        id.map_or(Self::None, Self::Id)
+    }
+}
+
 /// A stored execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredExecution {
     pub(crate) test_id: i64,
+    pub(crate) selector: SelectorRef,
     pub(crate) outcome: Outcome,
     /// The test was muted at the time of the upload.
     pub(crate) muted: bool,
@@ -106,7 +128,41 @@ pub(crate) fn encode(executions: &[StoredExecution]) -> Vec<u8> {
     for number in chosen {
         varint::put(&mut bytes, number);
     }
+    put_selectors(&mut bytes, executions);
     bytes
+}
+
+/// The executions of a file usually follow each other.
+fn put_selectors(bytes: &mut Vec<u8>, executions: &[StoredExecution]) {
+    let mut before = NO_SELECTOR;
+    for run in executions.chunk_by(|one, next| one.selector == next.selector) {
+        let id = match run[0].selector {
+            SelectorRef::Id(id) => id,
+            SelectorRef::None | SelectorRef::Unrecorded => NO_SELECTOR,
+        };
+        varint::put(bytes, varint::zigzag(id.wrapping_sub(before)));
+        varint::put(bytes, run.len() as u64);
+        before = id;
+    }
+}
+
+fn take_selectors(rest: &mut &[u8], executions: &mut [StoredExecution]) -> Option<()> {
+    let mut left = executions;
+    let mut current = NO_SELECTOR;
+    while !left.is_empty() {
+        current = current.wrapping_add(varint::unzigzag(varint::take(rest)?));
+        let length = usize::try_from(varint::take(rest)?).ok()?;
+        let (run, after) = left.split_at_mut_checked(length)?;
+        if run.is_empty() {
+            return None;
+        }
+        let id = (current != NO_SELECTOR).then_some(current);
+        for execution in run {
+            execution.selector = id.into();
+        }
+        left = after;
+    }
+    Some(())
 }
 
 fn flags(execution: &StoredExecution) -> u8 {
@@ -133,18 +189,21 @@ pub(crate) fn positions_of(bytes: &[u8], test_id: i64) -> Result<Vec<u32>, Store
     read_positions(bytes, test_id).ok_or(StoreError::Damaged { what: "segment" })
 }
 
-fn read_count(rest: &mut &[u8]) -> Option<usize> {
-    if varint::take(rest)? != VERSION {
-        return None;
-    }
+/// The number of executions, and whether their selectors are recorded.
+fn read_count(rest: &mut &[u8]) -> Option<(usize, bool)> {
+    let has_selectors = match varint::take(rest)? {
+        VERSION => true,
+        WITHOUT_SELECTORS => false,
+        _ => return None,
+    };
     let count = usize::try_from(varint::take(rest)?).ok()?;
     // Each execution takes at least two bytes. Rejects damaged counts before allocating for them.
-    (count <= rest.len()).then_some(count)
+    (count <= rest.len()).then_some((count, has_selectors))
 }
 
 fn read_positions(bytes: &[u8], test_id: i64) -> Option<Vec<u32>> {
     let mut rest = bytes;
-    let count = read_count(&mut rest)?;
+    let (count, _) = read_count(&mut rest)?;
     let mut positions = Vec::new();
     let mut current = 0_i64;
     for position in 0..count {
@@ -158,7 +217,7 @@ fn read_positions(bytes: &[u8], test_id: i64) -> Option<Vec<u32>> {
 
 fn read_all(bytes: &[u8]) -> Option<Vec<StoredExecution>> {
     let mut rest = bytes;
-    let count = read_count(&mut rest)?;
+    let (count, has_selectors) = read_count(&mut rest)?;
     let mut test_ids = Vec::with_capacity(count);
     let mut current = 0_i64;
     for _ in 0..count {
@@ -181,6 +240,7 @@ fn read_all(bytes: &[u8]) -> Option<Vec<StoredExecution>> {
         };
         executions.push(StoredExecution {
             test_id,
+            selector: SelectorRef::Unrecorded,
             outcome,
             muted: flags & MUTED != 0,
             duration,
@@ -208,6 +268,9 @@ fn read_all(bytes: &[u8]) -> Option<Vec<StoredExecution>> {
             execution.tags = Some((*sets.get(number)?).to_owned());
         }
     }
+    if has_selectors {
+        take_selectors(&mut rest, &mut executions)?;
+    }
     rest.is_empty().then_some(executions)
 }
 
@@ -225,6 +288,7 @@ mod tests {
         (0..200_u64)
             .map(|index| StoredExecution {
                 test_id: i64::try_from(1_000_000 - (index * 7919) % 5000).unwrap(),
+                selector: i64::try_from(index / 7).ok().filter(|id| *id != 3).into(),
                 outcome: outcomes[usize::try_from(index % 4).unwrap()],
                 muted: index % 5 == 0,
                 duration: (index % 3 != 0).then_some(Micros::new(index * index * 1_000_003)),
@@ -236,9 +300,25 @@ mod tests {
 
     #[test]
     fn decodes_encoded_executions() {
-        let executions = sample();
+        let mut executions = sample();
+        // 0 is no id.
+        for execution in &mut executions[..7] {
+            execution.selector = SelectorRef::None;
+        }
         assert_eq!(decode(&encode(&executions)).unwrap(), executions);
         assert_eq!(decode(&encode(&[])).unwrap(), []);
+    }
+
+    /// Written before selectors were recorded: test ids 5 and 6, flags, one duration, no tags.
+    #[test]
+    fn decodes_version_1() {
+        let bytes = [1, 2, 10, 2, TIMED, 0, 100, 0];
+        let executions = decode(&bytes).unwrap();
+        assert_eq!(positions_of(&bytes, 6).unwrap(), [1]);
+        assert_eq!(executions[0].duration, Some(Micros::new(100)));
+        for execution in executions {
+            assert_eq!(execution.selector, SelectorRef::Unrecorded);
+        }
     }
 
     #[test]
@@ -276,6 +356,7 @@ mod tests {
         let executions: Vec<StoredExecution> = (0..5000)
             .map(|index| StoredExecution {
                 test_id: 70_000 + index,
+                selector: SelectorRef::Id(9_000 + index / 20),
                 outcome: Outcome::Passed,
                 muted: false,
                 duration: Some(Micros::new(150_000)),

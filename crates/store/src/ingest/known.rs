@@ -140,7 +140,7 @@ impl<'a> Selectors<'a> {
         Ok(())
     }
 
-    fn id(&self, value: Option<&str>) -> Option<i64> {
+    pub(super) fn id(&self, value: Option<&str>) -> Option<i64> {
         self.entries.get(value?).map(|entry| entry.id)
     }
 }

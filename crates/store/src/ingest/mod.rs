@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use test_engine_duration::Micros;
+use test_engine_results::Outcome;
 use uuid::Uuid;
 
 use self::known::Selectors;
@@ -167,7 +168,13 @@ impl Ingest<'_> {
         .await?;
         let muted = muted::of_upload(self.session, upload).await?;
 
-        let (kept, sources) = drop_duplicates(upload, prepared, &test_ids, &muted, &run_memory);
+        let (kept, sources) = drop_duplicates(
+            upload,
+            prepared,
+            (&test_ids, &selectors),
+            &muted,
+            &run_memory,
+        );
         let duplicates = upload.executions.len() - kept.len();
         let upload_id = self.insert_upload(&run, kept.len(), duplicates).await?;
         if !kept.is_empty() {
@@ -344,7 +351,7 @@ impl Ingest<'_> {
 fn drop_duplicates<'a>(
     upload: &'a NewUpload,
     prepared: &Prepared,
-    test_ids: &[i64],
+    (test_ids, selectors): (&[i64], &Selectors<'_>),
     muted: &HashSet<i64>,
     run: &RunMemory,
 ) -> (Vec<StoredExecution>, Vec<&'a NewExecution>) {
@@ -354,6 +361,7 @@ fn drop_duplicates<'a>(
     for (index, source) in upload.executions.iter().enumerate() {
         let execution = StoredExecution {
             test_id: test_ids[index],
+            selector: selectors.id(source.selector.as_deref()).into(),
             outcome: source.result.outcome,
             muted: muted.contains(&test_ids[index]),
             duration: source.result.duration,
@@ -372,23 +380,30 @@ fn drop_duplicates<'a>(
     (kept, sources)
 }
 
-/// The duration of each selector: the sum over the first execution of each test, so that retries do
-/// not make a file look slower.
+/// The duration of each selector: the sum over the first executions of its tests, so that retries
+/// do not make a file look slower.
+///
+/// Several tests of a file may have the same name, so each execution counts that is no retry: the
+/// test had no duration in an earlier upload of the run, and no failure before in this one.
 fn first_durations<'a>(
     kept: &[StoredExecution],
     sources: &[&'a NewExecution],
     run: &RunMemory,
 ) -> HashMap<&'a str, Micros> {
-    let mut seen = HashSet::new();
+    let mut failed = HashSet::new();
     let mut durations: HashMap<&str, Micros> = HashMap::new();
     for (execution, source) in kept.iter().zip(sources) {
-        let (Some(selector), Some(duration)) = (&source.selector, execution.duration) else {
+        let Some(selector) = &source.selector else {
             continue;
         };
-        let first = execution.is_timed()
-            && !run.has_timed(execution.test_id)
-            && seen.insert(execution.test_id);
-        if first {
+        let (test, place) = (execution.test_id, execution.selector);
+        let is_retry = failed.contains(&(test, place)) || run.has_timed(test, place);
+        if execution.outcome == Outcome::Failed {
+            failed.insert((test, place));
+        }
+        if let Some(duration) = execution.duration.filter(|_| execution.is_timed())
+            && !is_retry
+        {
             let sum = durations.entry(selector).or_default();
             *sum = sum.saturating_add(duration);
         }

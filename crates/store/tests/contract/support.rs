@@ -33,6 +33,16 @@ impl Database {
         Self::at(test_engine_test_postgres::fresh_database(), None).await
     }
 
+    /// As another server sees it, or this one after a restart.
+    pub(crate) async fn reopened(&self) -> Self {
+        Self {
+            store: Store::open(&self.url).await.unwrap(),
+            suite: self.suite.clone(),
+            url: self.url.clone(),
+            _folder: None,
+        }
+    }
+
     async fn at(url: String, directory: Option<TempDir>) -> Self {
         let store = Store::open(&url).await.unwrap();
         let suite = create_suite(&store, "acme", "web").await;

@@ -56,6 +56,45 @@ async fn sums_first_executions_per_selector() {
     .await;
 }
 
+/// A test is identified by scope and name, and many files have a test of the same name.
+#[tokio::test]
+async fn tests_of_one_name_count_for_each_of_their_files() {
+    on_every_engine(async |db| {
+        let in_file = |file: &str, name: &str, seconds: f64| {
+            let mut execution = passed(name, seconds);
+            execution.selector = Some(file.to_owned());
+            execution
+        };
+        let files = ["a.js", "b.js", "c.js", "d.js"];
+        let seconds = [1.0, 5.0, 20.0, 40.0];
+        let all = || files.iter().zip(seconds);
+        let renders = |(file, seconds): (&&str, f64)| in_file(file, "renders", seconds);
+        record(&db, "together", all().map(renders).collect()).await;
+        for one in all() {
+            record(&db, "one by one", vec![renders(one)]).await;
+        }
+        // Retries, in the same upload and later, by a server that has just started.
+        let mut first = all().map(renders).collect::<Vec<_>>();
+        first[2].result.outcome = Outcome::Failed;
+        first.push(in_file("c.js", "renders", 21.0));
+        record(&db, "retried", first).await;
+        let reopened = db.reopened().await;
+        record(&reopened, "retried", vec![in_file("d.js", "renders", 41.0)]).await;
+        // Two tests of one name in one file.
+        let twice = [1.0, 2.0].map(|seconds| in_file("dup.js", "dup", seconds));
+        record(&db, "together", twice.to_vec()).await;
+
+        for (file, seconds) in all().chain([(&"dup.js", 3.0)]) {
+            let timings = recent(&db.store, db.suite.id, file).await;
+            let runs = if *file == "dup.js" { 1 } else { 3 };
+            let found: Vec<Micros> = timings.iter().map(|timing| timing.duration).collect();
+            let expected = Micros::from_seconds(seconds);
+            assert_eq!(found, vec![expected; runs], "{file}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn keeps_recent_runs() {
     on_every_engine(async |db| {
