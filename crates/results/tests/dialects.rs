@@ -412,3 +412,69 @@ fn reads_focused_jest_tests() {
     let expected = expected.map(|(name, outcome)| (name.to_owned(), outcome));
     assert_eq!(outcomes(JestJson, text), expected);
 }
+
+/// Timings are kept for files, so what tools add to the `file` attribute must go.
+#[test]
+fn reads_the_file_of_junit_cases_from_its_variants() {
+    let case = |attributes: &str| {
+        let text = format!(r#"<testsuite><testcase name="t" {attributes}/></testsuite>"#);
+        let result = first(Junit, &text).into_owned();
+        (
+            result.file_name.unwrap_or_default().into_owned(),
+            result.location.unwrap_or_default().into_owned(),
+        )
+    };
+    for (attributes, file, location) in [
+        (
+            r#"file="tests/SumTest.php::it adds""#,
+            "tests/SumTest.php",
+            "",
+        ),
+        (
+            r#"file="tests/SumTest.php::it adds &quot;1:2&quot; numbers::x" line="7""#,
+            "tests/SumTest.php",
+            "tests/SumTest.php:7",
+        ),
+        (
+            r#"file="test/sum_test.exs:12""#,
+            "test/sum_test.exs",
+            "test/sum_test.exs:12",
+        ),
+        (
+            r#"file="tests\Unit\ATest.php" line="3""#,
+            "tests/Unit/ATest.php",
+            "tests/Unit/ATest.php:3",
+        ),
+        (r#"file="C:\app\ATest.php""#, r"C:\app\ATest.php", ""),
+        (r#"file="a/odd\name.rb""#, r"a/odd\name.rb", ""),
+        (r#"file="/b/app/ATest.php""#, "/b/app/ATest.php", ""),
+        (r#"file="::t""#, "::t", ""),
+        (r#"file="a.rb:x""#, "a.rb:x", ""),
+    ] {
+        assert_eq!(
+            case(attributes),
+            (file.to_owned(), location.to_owned()),
+            "{attributes}"
+        );
+    }
+}
+
+#[test]
+fn mochas_suites_inherit_the_file_of_the_root_suite_before_them() {
+    let text = r#"<testsuites name="Mocha Tests">
+        <testsuite name="Root Suite" file="/app/test/a.js" tests="0"/>
+        <testsuite name="A"><testcase name="A one" classname="one"/></testsuite>
+        <testsuite name="A inner"><testcase name="A inner two" classname="two"/></testsuite>
+        <testsuite name="Root Suite" file="/app/test/b.js" tests="0"/>
+        <testsuite name="B"><testcase name="B three" classname="three"/></testsuite>
+        <testsuite name="Root Suite" tests="0"/>
+        <testsuite name="C"><testcase name="C four" classname="four"/></testsuite>
+        </testsuites>"#;
+    let report = parse(Junit, text.as_bytes()).unwrap();
+    let files = report
+        .results
+        .iter()
+        .map(|result| result.file_name.as_deref());
+    let [a, b] = [Some("/app/test/a.js"), Some("/app/test/b.js")];
+    assert_eq!(files.collect::<Vec<_>>(), [a, a, b, None]);
+}

@@ -8,6 +8,7 @@ use crate::lenient::{first_line, split_lines};
 use crate::model::{Extras, FailureDetail, Outcome, TestResult};
 use crate::xml::{Attribute, Tokens};
 
+use super::file_name;
 use super::numbers::Numbers;
 
 #[derive(Default)]
@@ -111,7 +112,12 @@ impl<'a> Case<'a> {
             .take()
             .filter(|file| !file.is_empty())
             .or_else(|| suite_file.cloned());
+        let (file_name, line_of_file) = match file_name.map(file_name::split) {
+            Some((file, line)) => (Some(file), line.map(Cow::Owned)),
+            None => (None, None),
+        };
         let line = self.line.take().filter(|line| !line.is_empty());
+        let line = line.or(line_of_file.filter(|_| is_full));
         let mut result = TestResult {
             scope: self.class_name.take().unwrap_or_default(),
             name: self.name.take().ok_or("name is missing")?,

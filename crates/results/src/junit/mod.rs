@@ -4,13 +4,14 @@
 //! that handles them.
 
 mod case;
+mod file_name;
 mod numbers;
 mod suite;
 
 use crate::builder::ReportBuilder;
 use case::{Case, Problem, is_go_package, keep};
 use numbers::Numbers;
-use suite::{Counts, Suite, count_of, describe_suite};
+use suite::{Counts, Suite, Suites, count_of, describe_suite};
 
 use crate::document::Document;
 use crate::go_output::is_build_failure;
@@ -86,7 +87,7 @@ fn read_with<'a>(
         numbers,
         builder,
         open: Vec::new(),
-        suites: Vec::new(),
+        suites: Suites::default(),
         case: Case::default(),
         is_in_case: false,
         problem: None,
@@ -111,7 +112,7 @@ struct Parser<'i, 'a> {
     numbers: Numbers,
     builder: &'i mut ReportBuilder<'a>,
     open: Vec<Open>,
-    suites: Vec<Suite<'a>>,
+    suites: Suites<'a>,
     /// The open case; empty outside of cases.
     case: Case<'a>,
     is_in_case: bool,
@@ -436,12 +437,7 @@ impl Parser<'_, '_> {
             let names: Vec<&str> = suites.map(|suite| suite.name.trim()).collect();
             case.class_name = Some(names.join(" ").into());
         }
-        let suite_file = self
-            .suites
-            .iter()
-            .rev()
-            .find_map(|suite| suite.file.as_ref());
-        let result = case.take_result(suite_file, self.builder.is_full());
+        let result = case.take_result(self.suites.file(), self.builder.is_full());
         if case.attempts.is_empty() {
             self.builder.push(result);
             return;

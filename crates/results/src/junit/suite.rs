@@ -15,6 +15,44 @@ pub(super) struct Suite<'a> {
     pub(super) before: Counts,
 }
 
+/// The suites that are open, outermost first.
+#[derive(Default)]
+pub(super) struct Suites<'a> {
+    open: Vec<Suite<'a>>,
+    /// Mocha names the file only in an empty suite before the suites of that file.
+    mocha_file: Option<Cow<'a, str>>,
+}
+
+const MOCHA_ROOT: &str = "Root Suite";
+
+impl<'a> Suites<'a> {
+    pub(super) fn push(&mut self, suite: Suite<'a>) {
+        if suite.name == MOCHA_ROOT {
+            self.mocha_file.clone_from(&suite.file);
+        }
+        self.open.push(suite);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Suite<'a>> {
+        self.open.pop()
+    }
+
+    pub(super) fn last(&self) -> Option<&Suite<'a>> {
+        self.open.last()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Suite<'a>> {
+        self.open.iter()
+    }
+
+    /// The file of the tests in the innermost suite.
+    pub(super) fn file(&self) -> Option<&Cow<'a, str>> {
+        let mut inner_first = self.open.iter().rev();
+        let own = inner_first.find_map(|suite| suite.file.as_ref());
+        own.or(self.mocha_file.as_ref())
+    }
+}
+
 /// How much of the file has been read.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {
