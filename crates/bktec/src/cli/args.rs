@@ -351,6 +351,9 @@ pub struct UploadArgs {
         help = ResultFormat::help()
     )]
     pub format: Opt<ResultFormat>,
+    /// Directory that paths in the files are relative to [default: the working directory]
+    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_ROOT, value_name = "DIR")]
+    pub root: Opt<PathBuf>,
     /// Time limit for all uploads together [default: 5m]
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT, value_name = "DURATION")]
     pub timeout: Opt<Duration>,

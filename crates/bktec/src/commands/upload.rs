@@ -94,7 +94,10 @@ pub(super) fn upload(
             terminal.warning(&format!("{path}: {note}."));
         }
     }
-    let directory = prepare::working_directory()?;
+    let mut directory = prepare::working_directory()?;
+    if let Some(root) = &settings.root {
+        directory.push(root);
+    }
     let mut run = settings.run.clone();
     if run.key.is_empty() {
         run.key = Uuid::now_v7().to_string();
@@ -107,6 +110,7 @@ pub(super) fn upload(
         location_prefix: settings.location_prefix.as_deref().unwrap_or_default(),
         tags: &settings.tags,
         directory: &directory,
+        is_explicit_directory: settings.root.is_some(),
         time_scale: settings.time_scale,
     };
     let uploader = Uploader::for_files(&options, settings.timeout, terminal);

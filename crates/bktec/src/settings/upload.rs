@@ -27,6 +27,8 @@ pub struct UploadFilesSettings {
     pub run: RunEnvironment,
     /// Path from the repository root to the project.
     pub location_prefix: Option<String>,
+    /// The directory that absolute paths in the files are below; `None` for the working directory.
+    pub root: Option<PathBuf>,
     pub tags: BTreeMap<String, String>,
     pub timeout: Duration,
     /// A factor for time limits: 1, except in this project's tests.
@@ -69,6 +71,7 @@ fn resolve(typed: &Typed<UploadArgs>, problems: &mut Problems) -> Option<UploadF
         token: token?,
         run: build::run_environment(&args.build, ci.as_ref()),
         location_prefix: runner::location_prefix(&args.results),
+        root: args.root.ok(),
         tags,
         timeout,
         time_scale: typed.time_scale,

@@ -59,8 +59,18 @@ pub struct UploadOptions<'a> {
     pub tags: &'a BTreeMap<String, String>,
     /// The directory that relative paths in reports start from.
     pub directory: &'a Path,
+    /// The user named the directory.
+    pub is_explicit_directory: bool,
     /// A factor for time limits: 1, except in this project's tests.
     pub time_scale: f64,
+}
+
+/// When the directory is sent.
+enum SentDirectory {
+    /// With reports that have absolute paths below it, so that nothing new is disclosed.
+    IfNamed(String),
+    /// It is among the fields.
+    Always,
 }
 
 pub struct Uploader<'a> {
@@ -68,9 +78,8 @@ pub struct Uploader<'a> {
     url: String,
     authorization: SecretString,
     fields: Vec<(String, String)>,
-    /// Sent only with Jest's reports: they contain absolute paths, which the server makes relative
-    /// to this directory.
-    directory_for_jest: Option<String>,
+    /// The server makes absolute paths in reports relative to it.
+    directory: SentDirectory,
     /// Whether only 201 and 202 are success, and a conflict is final.
     strict: bool,
     budget: Budget,
@@ -99,13 +108,17 @@ impl<'a> Uploader<'a> {
         if sends_directory {
             environment.push(("cwd", &directory));
         }
-        let directory_for_jest = (!sends_directory).then(|| directory.clone().into_owned());
+        let sent_directory = if sends_directory {
+            SentDirectory::Always
+        } else {
+            SentDirectory::IfNamed(directory.clone().into_owned())
+        };
         Self {
             transport: transport.clone(),
             url: options.url.clone(),
             authorization: format!("Token token={}", options.token.expose_secret()).into(),
             fields: fields(&environment, options.tags),
-            directory_for_jest,
+            directory: sent_directory,
             strict: false,
             budget: Budget::RESULTS.scaled(options.time_scale),
             terminal,
@@ -124,6 +137,13 @@ impl<'a> Uploader<'a> {
             ("collector", "bktec"),
             ("version", env!("CARGO_PKG_VERSION")),
         ]);
+        let directory = options.directory.to_string_lossy();
+        let sent_directory = if options.is_explicit_directory {
+            environment.push(("cwd", &directory));
+            SentDirectory::Always
+        } else {
+            SentDirectory::IfNamed(directory.clone().into_owned())
+        };
         environment.retain(|(_, value)| !value.is_empty());
         let budget = Budget {
             overall: timeout,
@@ -134,7 +154,7 @@ impl<'a> Uploader<'a> {
             url: options.url.clone(),
             authorization: format!("Token token=\"{}\"", options.token.expose_secret()).into(),
             fields: fields(&environment, options.tags),
-            directory_for_jest: Some(options.directory.to_string_lossy().into_owned()),
+            directory: sent_directory,
             strict: true,
             budget: budget.scaled(options.time_scale),
             terminal,
@@ -165,12 +185,13 @@ impl<'a> Uploader<'a> {
         started: Instant,
         mut on_receipt: impl FnMut(&str, UploadReceipt),
     ) -> Result<(), UploadError> {
+        let directory = self.directory_for(&source);
         for (index, part) in parts.iter().enumerate() {
             let description = match parts.len() {
                 1 => String::new(),
                 count => format!(", part {} of {count}", index + 1),
             };
-            match self.send(source, part, &description, started) {
+            match self.send(source, part, &description, directory, started) {
                 Ok(receipt) => on_receipt(&description, receipt),
                 Err(gave_up) => {
                     return Err(UploadError::Server {
@@ -184,19 +205,28 @@ impl<'a> Uploader<'a> {
         Ok(())
     }
 
+    /// The directory to send with this file, in addition to the fields.
+    fn directory_for(&self, source: &Source<'_>) -> Option<&str> {
+        let SentDirectory::IfNamed(directory) = &self.directory else {
+            return None;
+        };
+        let is_root = directory.trim_end_matches('/').is_empty();
+        let below = format!("{}/", directory.trim_end_matches('/'));
+        let is_needed = source.format == Format::JestJson
+            || (!is_root && result_file::contains(source.content, &below));
+        is_needed.then_some(directory)
+    }
+
     fn send(
         &self,
         source: Source<'_>,
         part: &Part,
         description: &str,
+        directory: Option<&str>,
         started: Instant,
     ) -> Result<UploadReceipt, GaveUp> {
         let file_name = file_name(source.shown);
-        let directory = self
-            .directory_for_jest
-            .as_deref()
-            .filter(|_| source.format == Format::JestJson)
-            .map(|directory| ("run_env[cwd]", directory));
+        let directory = directory.map(|directory| ("run_env[cwd]", directory));
         let fields = self
             .fields
             .iter()

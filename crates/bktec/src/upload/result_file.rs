@@ -17,6 +17,9 @@ use super::parts::{self, MAX_RESULTS, Part};
 use crate::result_format::{ConvertedFormat, ResultFormat};
 use crate::result_size::{MAX_RESULT_BYTES, MAX_RESULT_SIZE};
 
+/// Read at once when a file is searched.
+const SEARCH_BYTES: u64 = 1024 * 1024;
+
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 
 #[derive(Debug)]
@@ -265,6 +268,24 @@ pub(super) fn uncompressed(path: &Path) -> Cow<'_, Path> {
         Cow::Owned(path.with_extension(""))
     } else {
         Cow::Borrowed(path)
+    }
+}
+
+/// Whether the file has this text; `false` if it cannot be read, which its upload reports.
+pub(super) fn contains(path: &Path, text: &str) -> bool {
+    let Ok(mut file) = fs_err::File::open(path) else {
+        return false;
+    };
+    let finder = memchr::memmem::Finder::new(text);
+    let mut window = Vec::new();
+    loop {
+        let mut chunk = (&mut file).take(SEARCH_BYTES);
+        match chunk.read_to_end(&mut window) {
+            Ok(0) | Err(_) => return false,
+            Ok(_) if finder.find(&window).is_some() => return true,
+            // The text may begin at the end of this chunk.
+            Ok(_) => drop(window.drain(..window.len().saturating_sub(text.len()))),
+        }
     }
 }
 

@@ -40,6 +40,7 @@ const ANY_TEXT: &[&str] = &[
     "plan-file",
     "plan-identifier",
     "plan-out",
+    "root",
     "remote",
     "report-dir",
     "result-path",

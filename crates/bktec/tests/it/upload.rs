@@ -243,6 +243,36 @@ fn sends_the_working_directory_only_with_jest_reports() {
     );
 }
 
+/// PHPUnit, mocha-junit-reporter and others write absolute paths. The server makes those below the
+/// directory relative; without such paths it learns nothing about it.
+#[test]
+fn sends_the_directory_with_reports_that_have_paths_below_it() {
+    let server = accepting();
+    let bktec = Bktec::uploading(&["report.xml"], &server.base());
+    let directory = fs_err::canonicalize(bktec.path()).unwrap();
+    let report = |file: &str| {
+        format!(r#"<testsuite><testcase name="t" file="{file}" time="1"/></testsuite>"#)
+    };
+    let below = format!("{}/tests/ATest.php", directory.display());
+    let ended = bktec.file("report.xml", &report(&below)).run();
+    assert_eq!(ended.code, 0, "{ended}");
+    for file in ["tests/ATest.php", "/elsewhere/tests/ATest.php"] {
+        let upload = Bktec::uploading(&["report.xml"], &server.base());
+        let ended = upload.file("report.xml", &report(file)).run();
+        assert_eq!(ended.code, 0, "{ended}");
+    }
+    // Results of a container, uploaded from its host.
+    let ended = Bktec::uploading(&["report.xml", "--root", "/elsewhere"], &server.base())
+        .file("report.xml", &report("/elsewhere/tests/ATest.php"))
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let requests = server.requests();
+    let sent = requests.iter().map(|request| request.field("run_env[cwd]"));
+    let directory = Some(directory.display().to_string());
+    let expected = [directory, None, None, Some("/elsewhere".to_owned())];
+    assert_eq!(sent.collect::<Vec<_>>(), expected);
+}
+
 /// A report with `results` tests named t0, t1, ….
 fn large(format: Format, results: usize) -> String {
     let list = |result: &dyn Fn(usize) -> String, separator: &str| {
@@ -385,6 +415,8 @@ Options:
                             playwright-json, cucumber-json, go-jsonl, trx, nunit3, xunit2, ctest or
                             tap [default: by extension and content] [env:
                             BUILDKITE_TEST_ENGINE_UPLOAD_FORMAT]
+      --root <DIR>          Directory that paths in the files are relative to [default: the working
+                            directory] [env: BUILDKITE_TEST_ENGINE_UPLOAD_ROOT]
       --timeout <DURATION>  Time limit for all uploads together [default: 5m] [env:
                             BUILDKITE_TEST_ENGINE_UPLOAD_TIMEOUT]
   -h, --help                Print help

@@ -220,6 +220,7 @@ impl Session<'_> {
                 location_prefix: request::prefix(common),
                 tags: &settings.upload.tags,
                 directory: self.directory,
+                is_explicit_directory: false,
                 time_scale: common.engine.time_scale,
             };
             Uploader::for_run(

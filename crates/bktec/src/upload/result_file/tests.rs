@@ -230,3 +230,17 @@ fn splits_a_file_of_a_run_if_it_has_too_many_results() {
     let uploads = uploads_of(&path, Format::Json).unwrap();
     assert_eq!(uploads.parts, [Part::whole(1_000_000)]);
 }
+
+#[test]
+fn finds_text_also_where_one_read_ends_and_the_next_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report");
+    let chunk = usize::try_from(SEARCH_BYTES).unwrap();
+    for start in [0, 3, chunk - 4, chunk - 1, chunk, 2 * chunk - 5] {
+        let text = format!("{}/app/x", "a".repeat(start));
+        fs_err::write(&path, text).unwrap();
+        assert!(contains(&path, "/app/"), "{start}");
+        assert!(!contains(&path, "/apps/"), "{start}");
+    }
+    assert!(!contains(&directory.path().join("none"), "a"));
+}
