@@ -2,6 +2,10 @@
 //!
 //! Works on the database directly, whether or not a server is running.
 
+mod pipelines;
+
+pub use pipelines::{PipelineToken, Secret, pipeline_token};
+
 use secrecy::SecretString;
 use test_engine_store::{
     Change, Conflict, NewSuite, NewToken, Organization, Store, StoreError, Suite, SuiteChanges,
@@ -150,6 +154,18 @@ pub fn new_suite(slug: &str) -> NewSuite {
     }
 }
 
+/// Creates a suite without a token in the organization with this slug.
+pub async fn add_suite(
+    store: &Store,
+    organization: &str,
+    suite: NewSuite,
+    change: &Change,
+) -> Result<Suite, AdminError> {
+    check_slug(&suite.slug)?;
+    let organization = self::organization(store, organization).await?;
+    Ok(store.create_suite(organization.id, suite, change).await?)
+}
+
 /// Creates a suite and its upload token in the organization with this slug.
 pub async fn create_suite(
     store: &Store,
@@ -157,9 +173,7 @@ pub async fn create_suite(
     suite: NewSuite,
     change: &Change,
 ) -> Result<CreatedSuite, AdminError> {
-    check_slug(&suite.slug)?;
-    let organization = self::organization(store, organization).await?;
-    let suite = store.create_suite(organization.id, suite, change).await?;
+    let suite = add_suite(store, organization, suite, change).await?;
     let token = create_suite_token(store, &suite, None, change)
         .await?
         .secret;
@@ -269,6 +283,31 @@ pub async fn first_start(
     };
     let created = create_token(store, &organization, request, change).await?;
     Ok(Some(created.secret))
+}
+
+/// The slug of the first organization, if no live token of any organization has all scopes.
+pub async fn missing_admin_token(
+    store: &Store,
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    let organizations = store.organizations().await?;
+    for organization in &organizations {
+        let tokens = store.tokens(organization.id).await?;
+        let is_admin = |token: &Token| {
+            token.kind == TokenKind::Access
+                && token.is_live(now)
+                && Scope::ALL
+                    .iter()
+                    .all(|scope| scope.is_granted_by(&token.scopes))
+        };
+        if tokens.iter().any(is_admin) {
+            return Ok(None);
+        }
+    }
+    Ok(organizations
+        .into_iter()
+        .next()
+        .map(|organization| organization.slug))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use test_engine_store::{Change, Store, StoreError, without_secrets};
+use test_engine_store::{Change, Store, StoreError, database_file, without_secrets};
 use tokio::net::TcpListener;
 
 use crate::admin::{self, AdminError};
@@ -13,7 +13,8 @@ use crate::backfills::{Backfills, FormKey};
 use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::{Config, Storage};
-use crate::{http, jobs, secrets};
+use crate::running::Running;
+use crate::{http, jobs, private_files, secrets};
 
 /// The name in the database of the key that signs forms.
 const FORM_KEY: &str = "backfill form key";
@@ -27,6 +28,11 @@ pub enum ServeError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(
+        "there is no database at {path}; check --data-dir, or create one with: test-engine serve, \
+         or: test-engine init ORGANIZATION/SUITE"
+    )]
+    NoDatabase { path: PathBuf },
     #[error("cannot open the database {location}{hint}")]
     Database {
         /// The file, or the URL without its password.
@@ -48,24 +54,46 @@ pub enum ServeError {
     },
 }
 
+/// The file of the database; `None` for other engines.
+pub(crate) fn file_of(storage: &Storage) -> Option<PathBuf> {
+    match storage.database_url() {
+        Some(url) => database_file(url),
+        None => Some(storage.database()),
+    }
+}
+
+/// Opens the database, unless its file is missing: then a path was probably misspelt.
+pub async fn open_existing_store(storage: &Storage) -> Result<Store, ServeError> {
+    match file_of(storage) {
+        Some(path) if !path.is_file() => Err(ServeError::NoDatabase { path }),
+        _ => open_store(storage).await,
+    }
+}
+
 /// Opens the database; creates the file if it is missing.
 pub async fn open_store(storage: &Storage) -> Result<Store, ServeError> {
     if let Some(url) = storage.database_url() {
-        return Store::open_with(url, storage.database_connections)
+        let opened = Store::open_with(url, storage.database_connections)
             .await
             .map_err(|source| ServeError::Database {
                 location: without_secrets(url),
                 hint: hint(&source),
                 source,
             });
+        if let Some(file) = database_file(url) {
+            private_files::tighten_database(&file);
+        }
+        return opened;
     }
     let directory = &storage.data_dir;
     fs_err::create_dir_all(directory).map_err(|source| ServeError::DataDirectory {
         path: directory.clone(),
         source,
     })?;
+    // Before the database is created in it.
+    private_files::tighten_directory(directory);
     let path = storage.database();
-    Store::open_file(&path)
+    let opened = Store::open_file(&path)
         .await
         .map_err(|source| ServeError::Database {
             location: path.display().to_string(),
@@ -74,7 +102,9 @@ pub async fn open_store(storage: &Storage) -> Result<Store, ServeError> {
                 _ => "; check that the data directory is writable",
             },
             source,
-        })
+        });
+    private_files::tighten_database(&path);
+    opened
 }
 
 /// For databases with a URL.
@@ -131,6 +161,13 @@ impl Server {
         self.first_token.as_ref()
     }
 
+    /// The first organization, if no live token of any has all scopes: `init` creates none.
+    pub async fn missing_admin_token(&self) -> Result<Option<String>, ServeError> {
+        admin::missing_admin_token(&self.store, self.clock.now())
+            .await
+            .map_err(ServeError::Write)
+    }
+
     /// Serves until `shutdown` completes and the requests in progress have finished.
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         self.run_until(listener, shutdown, std::future::pending())
@@ -149,6 +186,12 @@ impl Server {
             let address = listener.local_addr().unwrap_or(self.config.network.listen);
             format!("http://{address}")
         });
+        let database = file_of(&self.config.storage);
+        if let (Some(database), Ok(address)) = (&database, listener.local_addr())
+            && let Err(error) = Running::new(address, public_url.clone()).write(database)
+        {
+            tracing::warn!(cause = %error, "failed to write the address of this server");
+        }
         let app = Arc::new(AppState::new(
             self.config,
             self.clock,
@@ -173,6 +216,9 @@ impl Server {
         jobs::release(&app).await;
         app.raw_uploads.finish().await;
         app.store.close().await;
+        if let Some(database) = &database {
+            Running::remove(database);
+        }
     }
 }
 

@@ -173,6 +173,8 @@ pub(crate) async fn record_token(
     });
     let (before, after) = match verb {
         "created" => (None, Some(described)),
+        // Only its secret has changed.
+        "replaced" => (Some(described.clone()), Some(described)),
         _ => (Some(described), None),
     };
     let kind = if is_session { "session" } else { "token" };

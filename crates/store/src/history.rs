@@ -180,7 +180,8 @@ async fn describe(session: &mut Session, places: Vec<Place>) -> Result<Vec<Execu
         let failure_reason = if place.kept.outcome == Outcome::Failed {
             let row = session
                 .optional(
-                    "SELECT reason FROM failures WHERE upload_id = $1 AND position = $2",
+                    "SELECT SUBSTR(reason, 1, 4000) AS reason FROM failures \
+                     WHERE upload_id = $1 AND position = $2",
                     values![place.upload_id, i64::from(place.position)],
                 )
                 .await?;

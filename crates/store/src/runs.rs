@@ -24,9 +24,14 @@ const STALE: i64 = 1;
 pub(crate) const PASSED: i64 = 2;
 pub(crate) const FAILED: i64 = 3;
 
+/// Of the long texts of one failure, as they are stored.
+const MAX_TEXT_BYTES: u32 = 1 << 20;
+/// Characters of a short reason.
+const MAX_REASON: u32 = 20_000;
+
 const SELECT_RUN: &str = "\
     SELECT runs.id, runs.uuid, runs.suite_id, runs.key, branches.name AS branch, \
-    runs.commit_sha, runs.build_id, runs.number, runs.url, runs.message, runs.run_env, \
+    runs.commit_sha, runs.build_id, runs.number, runs.url, runs.message, \
     runs.result, runs.passed, runs.failed, runs.skipped, runs.unknown, runs.failed_muted, \
     runs.duration_us, runs.uploads, runs.created_at, runs.updated_at FROM runs LEFT JOIN \
     branches ON branches.id = runs.branch_id";
@@ -105,6 +110,29 @@ impl Store {
         run: &Run,
         page: Page,
     ) -> Result<Listed<FailedExecution>> {
+        // Databases of older versions have texts of any size, which are not read.
+        let expanded = format!(
+            "CASE WHEN octet_length(failures.expanded) > {MAX_TEXT_BYTES} THEN NULL \
+             ELSE failures.expanded END"
+        );
+        self.failures(run, page, &expanded).await
+    }
+
+    /// Like [`Store::failed_executions`], without the long texts.
+    pub async fn failed_executions_in_brief(
+        &self,
+        run: &Run,
+        page: Page,
+    ) -> Result<Listed<FailedExecution>> {
+        self.failures(run, page, "CAST(NULL AS TEXT)").await
+    }
+
+    async fn failures(
+        &self,
+        run: &Run,
+        page: Page,
+        expanded: &str,
+    ) -> Result<Listed<FailedExecution>> {
         let mut session = self.read().await?;
         let total = session
             .count(
@@ -115,7 +143,8 @@ impl Store {
         let text = format!(
             "SELECT {TEST_COLUMNS}, failures.upload_id, uploads.uuid AS upload_uuid, \
              failures.position, \
-             failures.muted, failures.duration_us, failures.reason, failures.expanded, \
+             failures.muted, failures.duration_us, \
+             SUBSTR(failures.reason, 1, {MAX_REASON}) AS reason, {expanded} AS expanded, \
              uploads.tags AS upload_tags, failures.tags AS own_tags, uploads.received_at, \
              execution_tags.tags AS later_tags FROM failures \
              JOIN uploads ON uploads.id = failures.upload_id \
@@ -199,7 +228,6 @@ fn run(row: &Row) -> Result<Run> {
         number: row.text_or_null("number")?,
         url: row.text_or_null("url")?,
         message: row.text_or_null("message")?,
-        run_env: row.text("run_env")?,
         // An upload is one transaction, so a visible run is finished.
         state: RunState::Finished,
         result: match row.integer("result")? {

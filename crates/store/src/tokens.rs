@@ -103,6 +103,39 @@ impl Store {
         session.commit().await
     }
 
+    /// Gives a live token another secret; the old one stops working. False if it was revoked
+    /// meanwhile.
+    pub async fn replace_secret(
+        &self,
+        id: TokenId,
+        secret_hash: &[u8; 32],
+        change: &Change,
+    ) -> Result<bool> {
+        let mut session = self.write().await?;
+        let replaced = session
+            .execute(
+                "UPDATE tokens SET secret_hash = $2, last_used_at = NULL \
+                 WHERE id = $1 AND revoked_at IS NULL",
+                values![id.get(), secret_hash],
+            )
+            .await
+            .map_err(|error| error.or_conflict(Conflict::Token))?;
+        if replaced == 0 {
+            return Ok(false);
+        }
+        let row = session
+            .one(
+                format!("{SELECT_TOKEN} WHERE tokens.id = ?"),
+                values![id.get()],
+            )
+            .await?;
+        let token = token(&row)?;
+        let place = place(&mut session, &token).await?;
+        audit::record_token(&mut session, &place, change, "replaced", &token).await?;
+        session.commit().await?;
+        Ok(true)
+    }
+
     /// False if there is no such token or it is already revoked.
     pub async fn revoke_token(
         &self,

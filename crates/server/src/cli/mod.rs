@@ -27,6 +27,7 @@ use test_engine_store::{Actor, ActorKind, Change};
 use crate::clock::Clock;
 use crate::config::Storage;
 use crate::error_chain::ErrorChain;
+use crate::private_files;
 
 /// Plans test runs, stores their results and learns from them.
 #[derive(Debug, Parser)]
@@ -43,7 +44,7 @@ enum Command {
     /// Create and list organizations.
     #[command(subcommand)]
     Organization(organization::Command),
-    /// Create, list and change test suites.
+    /// Create, list, change and delete test suites.
     #[command(subcommand)]
     Suite(suite::Command),
     /// Create, list and revoke access tokens.
@@ -82,6 +83,7 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    private_files::restrict_new_files();
     let matches = without_empty_variables(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -131,7 +133,14 @@ fn change() -> Change {
     Change::new(actor, Clock::System.now())
 }
 
+/// Opens the database of every command but `serve` and `init`.
 async fn open(storage: &Storage) -> anyhow::Result<test_engine_store::Store> {
+    crate::open_existing_store(storage)
+        .await
+        .context("failed to open the database")
+}
+
+async fn open_or_create(storage: &Storage) -> anyhow::Result<test_engine_store::Store> {
     crate::open_store(storage)
         .await
         .context("failed to open the database")

@@ -11,6 +11,7 @@ use super::output;
 use super::settings::ServeSettings;
 use crate::clock::Clock;
 use crate::config::{LogFormat, Logs};
+use crate::scopes::Scope;
 use crate::{ServeError, Server};
 
 pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
@@ -20,6 +21,14 @@ pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     start_logs(&config.logs).context("failed to read the settings")?;
     let address = config.network.listen;
     let organization = config.storage.organization.clone();
+    if config.network.is_exposed_without_tls() {
+        tracing::warn!(
+            listen = %address,
+            "listening on an address that other machines can reach, without TLS: tokens and \
+             results are sent in clear text. Put a TLS proxy in front and set --public-url to its \
+             https:// URL, or listen on 127.0.0.1"
+        );
+    }
     // Before the database, so that a port in use does not leave a new database behind.
     let listener = TcpListener::bind(address)
         .await
@@ -34,6 +43,17 @@ pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
             token.expose_secret()
         ))?;
     }
+    if let Some(missing) = server
+        .missing_admin_token()
+        .await
+        .context("failed to start")?
+    {
+        output::print_error(&format!(
+            "no token can change everything in an organization; to create one: test-engine token \
+             create --organization {missing} --scope {}",
+            Scope::ALL.map(Scope::name).join(",")
+        ));
+    }
     let (first, second) = signals().context("failed to listen for signals")?;
     let address = listener.local_addr().context("failed to start")?;
     // Scripts that use port 0 read this line.
@@ -44,6 +64,12 @@ pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
 }
 
 fn start_logs(logs: &Logs) -> anyhow::Result<()> {
+    if let Some(unknown) = logs.unknown_level() {
+        anyhow::bail!(
+            "{unknown:?} is not a log level; use off, error, warn, info, debug or trace, or \
+             directives such as info,test_engine=debug, with --log-level"
+        );
+    }
     let filter = EnvFilter::try_new(&logs.filter)
         .with_context(|| format!("{:?} is not a log level", logs.filter))?;
     let subscriber = tracing_subscriber::fmt()
@@ -60,15 +86,18 @@ fn start_logs(logs: &Logs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two futures that complete at the first and at the second SIGINT or SIGTERM.
+/// Two futures that complete at the first and at the second SIGINT, SIGTERM or SIGHUP: a terminal
+/// that is closed stops the server like any other signal.
 fn signals() -> std::io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let (send_second, second) = tokio::sync::oneshot::channel();
     let first = async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
         tracing::info!(
             "shutting down: finishing requests in progress; a second signal aborts them"
@@ -77,6 +106,7 @@ fn signals() -> std::io::Result<(impl Future<Output = ()>, impl Future<Output = 
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             // Fails if the server has stopped already.
             let _ = send_second.send(());

@@ -1,4 +1,4 @@
-//! `test-engine suite create|list|set`.
+//! `test-engine suite create|list|set|delete`.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,8 @@ pub(super) enum Command {
     List(List),
     /// Change a suite.
     Set(Set),
+    /// Delete a suite with all of its results and tokens, permanently.
+    Delete(Delete),
 }
 
 #[derive(Debug, Args)]
@@ -91,11 +93,24 @@ pub(super) struct List {
     storage: Storage,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    /// Organization and suite, such as acme/web
+    #[arg(value_name = "ORGANIZATION/SUITE")]
+    path: String,
+    /// Confirm that everything in it is to be deleted
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    storage: Storage,
+}
+
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Create(create) => self::create(create).await,
         Command::List(list) => self::list(list).await,
         Command::Set(set) => self::set(set).await,
+        Command::Delete(delete) => self::delete(delete).await,
     }
 }
 
@@ -187,6 +202,26 @@ async fn set(set: Set) -> anyhow::Result<()> {
 
 fn quarantine_days() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::from(admin::MAX_QUARANTINE_DAYS))
+}
+
+async fn delete(delete: Delete) -> anyhow::Result<()> {
+    let (organization, slug) = split_path(&delete.path).context("failed to delete the suite")?;
+    let store = super::open(&delete.storage).await?;
+    let suite = admin::suite(&store, &organization, &slug)
+        .await
+        .context("failed to delete the suite")?;
+    if !delete.yes {
+        bail!(
+            "failed to delete the suite: its results, timings and tokens cannot be restored; \
+             confirm with: test-engine suite delete {organization}/{slug} --yes"
+        );
+    }
+    store
+        .delete_suite(suite.id, &super::change())
+        .await
+        .context("failed to delete the suite")?;
+    store.close().await;
+    output::print(&format!("deleted suite {organization}/{slug}"))
 }
 
 fn read_policy(path: &Path) -> anyhow::Result<String> {

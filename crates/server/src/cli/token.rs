@@ -6,7 +6,7 @@ use comfy_table::Table;
 use comfy_table::presets;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use test_engine_store::{Organization, Store, StoreError, Timestamp, Token, TokenKind};
+use test_engine_store::{Organization, Store, Timestamp, Token, TokenKind};
 use uuid::Uuid;
 
 use super::output;
@@ -72,7 +72,7 @@ pub(super) struct List {
 pub(super) struct Revoke {
     /// Id of the token, as printed by list
     #[arg(value_name = "ID")]
-    id: Uuid,
+    id: String,
     #[command(flatten)]
     storage: Storage,
 }
@@ -235,28 +235,61 @@ fn state(token: &Token, now: Timestamp) -> &'static str {
 }
 
 async fn revoke(revoke: &Revoke) -> anyhow::Result<()> {
+    let id = token_id(&revoke.id).context("failed to revoke the token")?;
     let store = super::open(&revoke.storage).await?;
-    let is_revoked = revoke_in(&store, revoke.id)
+    revoke_in(&store, id)
         .await
         .context("failed to revoke the token")?;
     store.close().await;
-    if !is_revoked {
-        bail!(
-            "failed to revoke the token: there is no unrevoked token {}; list the ids with: \
-             test-engine token list",
-            revoke.id
-        )
-    }
-    output::print(&format!("revoked {}", revoke.id))
+    output::print(&format!("revoked {id}"))
 }
 
-/// Whether there was such a token in any organization.
-async fn revoke_in(store: &Store, id: Uuid) -> Result<bool, StoreError> {
+/// Never repeats what was given if it may be a secret.
+fn token_id(given: &str) -> anyhow::Result<Uuid> {
+    let given = given.trim();
+    given.parse().map_err(|_error| {
+        let problem = if given.starts_with("te") && given.contains('_') {
+            "this is the secret of a token, not its id".to_owned()
+        } else {
+            format!("{given:?} is not the id of a token, which is a UUID")
+        };
+        anyhow::anyhow!("{problem}; list the ids with: test-engine token list")
+    })
+}
+
+/// Looks in every organization.
+async fn revoke_in(store: &Store, id: Uuid) -> anyhow::Result<()> {
     let change = super::change();
     for organization in store.organizations().await? {
         if store.revoke_token(organization.id, id, &change).await? {
-            return Ok(true);
+            return Ok(());
+        }
+        let tokens = store.tokens(organization.id).await?;
+        if let Some(token) = tokens.iter().find(|token| token.uuid == id) {
+            let since = token.revoked_at.map_or_else(String::new, rfc3339);
+            bail!("{id} was revoked already, at {since}");
         }
     }
-    Ok(false)
+    bail!("there is no token {id} in this database; list the ids with: test-engine token list")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::token_id;
+
+    #[test]
+    fn a_secret_is_not_repeated_in_the_error() {
+        for (given, part) in [
+            ("tea_0123", "this is the secret of a token"),
+            ("tes_0123", "this is the secret of a token"),
+            ("web", "\"web\" is not the id of a token"),
+        ] {
+            let problem = token_id(given).unwrap_err().to_string();
+            assert!(
+                problem.contains(part) && !problem.contains("0123"),
+                "{problem}"
+            );
+        }
+        assert!(token_id(" 01234567-89ab-7def-8123-456789abcdef ").is_ok());
+    }
 }

@@ -21,7 +21,7 @@ pub(crate) use blob_store::{BlobStoreError, BlobStoreInput};
 pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
 pub use network::Network;
-pub(crate) use network::{DEFAULT_LISTEN, PublicUrlError};
+pub(crate) use network::{DEFAULT_LISTEN, PublicUrlError, parse_listen};
 pub use planning::Planning;
 pub use retention::Retention;
 pub use storage::Storage;

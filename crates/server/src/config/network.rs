@@ -1,6 +1,6 @@
 //! The address to listen on and the public URL.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
@@ -13,9 +13,9 @@ pub(crate) const DEFAULT_LISTEN: SocketAddr =
 /// Where the server listens, under which URL it is known, and how it shuts down.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Network {
-    /// Address and port to listen on; port 0 selects a free port
+    /// Address and port to listen on, such as localhost:8080; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", env = "TEST_ENGINE_LISTEN")]
-    #[arg(default_value_t = DEFAULT_LISTEN)]
+    #[arg(default_value_t = DEFAULT_LISTEN, value_parser = parse_listen)]
     pub listen: SocketAddr,
     /// Base URL of links; by default the address listened on
     #[arg(
@@ -43,6 +43,26 @@ pub struct Network {
     pub shutdown_limit: Duration,
 }
 
+/// Parses `IP:PORT` or `NAME:PORT`. Of the addresses of a name, IPv4 ones are preferred.
+pub(crate) fn parse_listen(given: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = given.parse() {
+        return Ok(address);
+    }
+    let is_complete = given
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !is_complete {
+        return Err("it is not HOST:PORT, such as 127.0.0.1:8080 or localhost:8080".to_owned());
+    }
+    let mut addresses: Vec<SocketAddr> = given
+        .to_socket_addrs()
+        .map_err(|error| format!("its host cannot be resolved: {error}"))?
+        .collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let first = addresses.into_iter().next();
+    first.ok_or_else(|| "its host has no address".to_owned())
+}
+
 fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
 }
@@ -55,6 +75,15 @@ pub(crate) struct PublicUrlError {
 }
 
 impl Network {
+    /// Whether other machines can reach this server without TLS, as far as the settings tell.
+    pub(crate) fn is_exposed_without_tls(&self) -> bool {
+        let has_tls = self
+            .public_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("https://"));
+        !self.listen.ip().is_loopback() && !has_tls
+    }
+
     /// Checks a public URL and removes slashes at its end; `None` if it is empty.
     pub(crate) fn parse_public_url(given: &str) -> Result<Option<String>, PublicUrlError> {
         let trimmed = given.trim().trim_end_matches('/');
@@ -83,7 +112,26 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use super::Network;
+    use super::{Network, parse_listen};
+
+    #[test]
+    fn listens_on_addresses_and_names() {
+        for (given, expected) in [
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[::1]:0", "[::1]:0"),
+            ("localhost:8080", "127.0.0.1:8080"),
+        ] {
+            assert_eq!(
+                parse_listen(given),
+                Ok(expected.parse().unwrap()),
+                "{given}"
+            );
+        }
+        for given in ["localhost", ":8080", "8080", "localhost:99999", ""] {
+            let problem = parse_listen(given).unwrap_err();
+            assert!(problem.contains("HOST:PORT"), "{given}: {problem}");
+        }
+    }
 
     #[test]
     fn removes_trailing_slashes() {

@@ -16,6 +16,7 @@ mod paging;
 mod params;
 mod resources;
 mod test_owners;
+mod text_budget;
 mod web;
 
 use std::any::Any;

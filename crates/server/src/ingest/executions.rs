@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use test_engine_results::{Format, TestResult};
 use test_engine_store::NewExecution;
 
+use super::failure_text;
+use super::names;
 use super::pytest_names;
 use super::run_env::RunEnv;
 use super::tags;
@@ -51,7 +53,11 @@ pub(super) fn derive(
             };
             let explicit = own_tags.remove(tags::SELECTOR);
             own_tags.retain(|key, value| upload_tags.get(key) != Some(value));
+            if !result.extras.is_untouched() {
+                failure_text::limit(&mut result.extras);
+            }
             source.resolve_paths(&mut result);
+            names::limit(&mut result);
             let selector = source.selector(explicit.as_deref().or(upload_selector), &result);
             NewExecution {
                 result: result.into_owned(),

@@ -5,6 +5,8 @@
 
 mod digest;
 mod executions;
+mod failure_text;
+mod names;
 mod pytest_names;
 mod run_env;
 mod submission;
@@ -17,10 +19,12 @@ use test_engine_results::{Detail, Report, parse_limited};
 use test_engine_store::{NewRun, NewUpload, SuiteId, Timestamp};
 use uuid::Uuid;
 
-use run_env::RunEnv;
+use run_env::{RunEnv, truncated};
 
 /// In the response to an upload.
 const MAX_ERRORS: usize = 50;
+/// Of one of them; it may contain uploaded text.
+const MAX_ERROR_BYTES: usize = 1_024;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context {
@@ -36,14 +40,15 @@ pub(crate) fn derive(
     submission: &Submission,
     context: Context,
 ) -> Result<NewUpload, SubmissionError> {
-    let run_env = RunEnv::new(&submission.run_env);
+    let mut errors = Vec::new();
+    let run_env = RunEnv::new(&submission.run_env, &mut errors);
     let key = run_env.key(context.run_uuid)?;
     let limit = context.results_limit;
     let report = parse_limited(submission.format, &submission.data, Detail::Full, limit)?;
     let Report {
         results,
         invalid,
-        errors_outside_tests,
+        mut errors_outside_tests,
         notes,
         omitted,
         ..
@@ -55,11 +60,10 @@ pub(crate) fn derive(
         });
     }
 
-    let mut errors: Vec<String> = invalid
-        .iter()
-        .take(MAX_ERRORS)
-        .map(|result| format!("result {}: {}", result.index, result.message))
-        .collect();
+    let invalid_results = invalid.iter().take(MAX_ERRORS);
+    errors.extend(
+        invalid_results.map(|result| format!("result {}: {}", result.index, result.message)),
+    );
     let upload_tags = tags::of_upload(&submission.tags, &run_env, &mut errors);
     let executions = executions::derive(
         submission.format,
@@ -70,6 +74,11 @@ pub(crate) fn derive(
     );
     errors.extend(notes);
     errors.truncate(MAX_ERRORS);
+    for error in &mut errors {
+        let end = truncated(error, MAX_ERROR_BYTES).len();
+        error.truncate(end);
+    }
+    failure_text::limit_errors_outside_tests(&mut errors_outside_tests);
 
     Ok(NewUpload {
         suite: context.suite,

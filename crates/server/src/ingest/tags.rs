@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn derives_tags_from_the_build() {
-        let run_env = RunEnv::new(&tags(&[
+        let sent = tags(&[
             ("ci", "buildkite"),
             ("key", "b1"),
             ("job_id", "j1"),
@@ -244,8 +244,9 @@ mod tests {
             ("version", "1.0"),
             ("test_runner", "rspec"),
             ("language_version", ""),
-        ]));
+        ]);
         let mut errors = Vec::new();
+        let run_env = RunEnv::new(&sent, &mut errors);
         let tags = of_upload(&tags(&[("scm.branch", "mine")]), &run_env, &mut errors);
         assert_eq!(tags["build.id"], "b1");
         assert_eq!(tags["build.job_id"], "j1");

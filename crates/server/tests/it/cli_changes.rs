@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::cli::{failure, run, stdout};
-use crate::support::program;
+use crate::support::{create_database, program};
 
 #[test]
 fn suite_set_changes_how_long_tests_are_muted() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
+    create_database(data);
     stdout(&run(data, &["organization", "create", "acme"]));
     stdout(&run(data, &["suite", "create", "acme/web"]));
     let set = |arguments: &[&str]| {
@@ -40,6 +41,7 @@ fn the_audit_log_names_the_user_of_commands() {
         command.args(arguments).env("USER", "ada");
         stdout(&command.output().unwrap())
     };
+    create_database(data);
     as_user(&["organization", "create", "acme"]);
     as_user(&["suite", "create", "acme/web"]);
     as_user(&["token", "create", "--description", "for me"]);

@@ -299,6 +299,7 @@ fn only_hashes_of_secrets_are_stored() {
 fn secrets_are_printed_only_once() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
+    crate::support::create_database(data);
     printed(data, &["organization", "create", "acme"]);
     let suite = secret_of(&printed(data, &["suite", "create", "acme/web"]));
     let access = secret_of(&printed(data, &["token", "create"]));

@@ -386,3 +386,13 @@ pub(crate) fn program(data_dir: &Path) -> std::process::Command {
     command.env_clear().env("TEST_ENGINE_DATA_DIR", data_dir);
     command
 }
+
+/// Creates a database without organizations, as no command does.
+pub(crate) fn create_database(data_dir: &Path) {
+    let storage = Config::in_directory(data_dir).storage;
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = test_engine::open_store(&storage).await.unwrap();
+        store.close().await;
+    });
+}

@@ -157,8 +157,6 @@ pub struct Run {
     pub number: Option<String>,
     pub url: Option<String>,
     pub message: Option<String>,
-    /// All of `run_env` as a JSON object.
-    pub run_env: String,
     pub state: RunState,
     pub result: RunResult,
     /// Executions, every attempt.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use test_engine_duration::Micros;
+use test_engine_results::FailureDetail;
 use test_engine_store::{FailedExecution, Run, Suite};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,11 +16,14 @@ use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::paging::{PageOf, Paging};
 use crate::http::params::{IdInPath, Params};
+use crate::http::text_budget::{MAX_TEXT_BYTES, fair_share, json_size, start_of};
 use crate::links::Links;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FailedExecutionsQuery {
+    /// Long texts are cut so that the response stays under 1 MiB; a smaller `per_page` leaves more
+    /// to each.
     #[serde(default)]
     include_failure_expanded: bool,
 }
@@ -70,20 +74,69 @@ pub(super) async fn list_failed_executions(
     Params(query): Params<FailedExecutionsQuery>,
 ) -> Result<PageOf<FailedExecutionBody>, ApiError> {
     let run = runs::find(&app, &access, id).await?;
-    let listed = app.store.failed_executions(&run, paging.page).await?;
+    let listed = if query.include_failure_expanded {
+        app.store.failed_executions(&run, paging.page).await?
+    } else {
+        let brief = app.store.failed_executions_in_brief(&run, paging.page);
+        brief.await?
+    };
+    let share = fair_share(listed.items.iter().map(text_size), MAX_TEXT_BYTES);
     Ok(paging.respond(listed, |mut execution| {
-        let expanded = std::mem::take(&mut execution.failure_expanded).into_iter();
+        let expanded = std::mem::take(&mut execution.failure_expanded);
         let mut body = body(execution, &run, &access.suite, &app.links);
-        body.failure_expanded = query.include_failure_expanded.then(|| {
-            expanded
-                .map(|detail| Expanded {
-                    expanded: detail.expanded,
-                    backtrace: detail.backtrace,
-                })
-                .collect()
-        });
+        let mut left = share;
+        if let Some(reason) = &mut body.failure_reason {
+            cut(reason, &mut left);
+        }
+        body.failure_expanded = query
+            .include_failure_expanded
+            .then(|| within(expanded, &mut left));
         body
     }))
+}
+
+fn text_size(execution: &FailedExecution) -> usize {
+    let details = execution.failure_expanded.iter();
+    details
+        .flat_map(|detail| detail.expanded.iter().chain(&detail.backtrace))
+        .chain(&execution.failure_reason)
+        .map(|text| json_size(text))
+        .sum()
+}
+
+/// What `left` bytes of the response have room for.
+fn within(details: Vec<FailureDetail>, left: &mut usize) -> Vec<Expanded> {
+    let mut cut_lines = |lines: Vec<String>| {
+        let mut kept = Vec::new();
+        for mut line in lines {
+            if *left == 0 {
+                break;
+            }
+            cut(&mut line, left);
+            kept.push(line);
+        }
+        kept
+    };
+    let details = details.into_iter().map(|detail| Expanded {
+        expanded: cut_lines(detail.expanded),
+        backtrace: cut_lines(detail.backtrace),
+    });
+    details
+        .filter(|detail| !(detail.expanded.is_empty() && detail.backtrace.is_empty()))
+        .collect()
+}
+
+/// Cuts a text that `left` has no room for, and says so in it; nothing is left then.
+fn cut(text: &mut String, left: &mut usize) {
+    let size = json_size(text);
+    if size <= *left {
+        *left -= size;
+        return;
+    }
+    let end = start_of(text, *left, json_size).len();
+    text.truncate(end);
+    text.push_str("… cut here: request fewer executions with a smaller per_page for more");
+    *left = 0;
 }
 
 fn body(

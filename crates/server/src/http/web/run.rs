@@ -16,12 +16,19 @@ use super::viewer::SuiteViewer;
 use crate::App;
 use crate::clock::rfc3339;
 use crate::http::params::{IdInPath, Params};
+use crate::http::text_budget::{MAX_TEXT_BYTES, html_size, start_of};
 use crate::links::Links;
 
 /// Failures per page.
 const PAGE_SIZE: u32 = 30;
-/// Bytes per failure; the API has the full text.
-const MAX_FAILURE_TEXT: usize = 20_000;
+/// Bytes of the page per failure; the API has the full text.
+const MAX_FAILURE_TEXT: usize = MAX_TEXT_BYTES / PAGE_SIZE as usize;
+/// The same for its short reason.
+const MAX_REASON: usize = 2_000;
+/// The same for all errors of uploads, and for all errors outside of tests.
+const MAX_ERROR_TEXT: usize = 64 * 1024;
+/// Rows of uploads; the API lists all.
+const MAX_UPLOADS: usize = 200;
 
 #[derive(Template)]
 #[template(path = "run.html")]
@@ -45,6 +52,8 @@ struct Page {
     total_failures: String,
     failures: Vec<Failure>,
     uploads: Vec<UploadRow>,
+    /// Uploads that are not shown.
+    more_uploads: usize,
     accounting: Vec<GroupSection>,
     errors_outside_tests: Vec<String>,
     pager: Pager,
@@ -128,10 +137,13 @@ pub(super) async fn get(
     );
     let mut frame = Frame::of_suite(title.clone(), &viewer, &suite);
     frame.crumb(&title, address.clone());
+    let mut left = MAX_ERROR_TEXT;
     let errors_outside_tests = uploads
         .iter()
-        .flat_map(|upload| upload.errors_outside_tests.iter().cloned())
+        .flat_map(|upload| &upload.errors_outside_tests)
+        .map_while(|error| fitting(error, &mut left))
         .collect();
+    let mut left = MAX_ERROR_TEXT;
     show(&Page {
         frame,
         title,
@@ -162,9 +174,11 @@ pub(super) async fn get(
             .into_iter()
             .map(|failure| failure_row(failure, &base))
             .collect(),
+        more_uploads: uploads.len().saturating_sub(MAX_UPLOADS),
         uploads: uploads
-            .into_iter()
-            .map(|upload| upload_row(upload, now))
+            .iter()
+            .take(MAX_UPLOADS)
+            .map(|upload| upload_row(upload, now, &mut left))
             .collect(),
         errors_outside_tests,
         accounting,
@@ -181,14 +195,18 @@ fn failure_row(failure: FailedExecution, base: &str) -> Failure {
             .chain(gap)
             .chain(detail.backtrace.iter().map(String::as_str))
     });
+    let mut left = MAX_FAILURE_TEXT;
     for line in lines {
-        if text.len() + line.len() > MAX_FAILURE_TEXT {
+        let shown = start_of(line, left, html_size);
+        text.push_str(shown);
+        text.push('\n');
+        left = left.saturating_sub(html_size(shown) + 1);
+        if left == 0 || shown.len() < line.len() {
             is_truncated = true;
             break;
         }
-        text.push_str(line);
-        text.push('\n');
     }
+    let reason = failure.failure_reason.unwrap_or_default();
     let test = failure.test;
     Failure {
         address: format!("{base}/tests/{}", test.uuid),
@@ -197,20 +215,36 @@ fn failure_row(failure: FailedExecution, base: &str) -> Failure {
         location: test.location.or(test.file_name).unwrap_or_default(),
         duration: format::maybe_duration(failure.duration),
         muted: failure.muted,
-        reason: failure.failure_reason.unwrap_or_default(),
+        reason: start_of(&reason, MAX_REASON, html_size).to_owned(),
         text,
         is_truncated,
     }
 }
 
-fn upload_row(upload: Upload, now: Timestamp) -> UploadRow {
+/// A text if there is room for it, else its start; `None` if no room is left.
+fn fitting(text: &str, left: &mut usize) -> Option<String> {
+    if *left == 0 {
+        return None;
+    }
+    let shown = start_of(text, *left, html_size);
+    let is_cut = shown.len() < text.len();
+    *left = if is_cut { 0 } else { *left - html_size(shown) };
+    let ending = if is_cut { "…" } else { "" };
+    Some(format!("{shown}{ending}"))
+}
+
+fn upload_row(upload: &Upload, now: Timestamp, left: &mut usize) -> UploadRow {
     UploadRow {
         id: upload.uuid.to_string(),
         format: upload.format.name(),
         kept: format::count(upload.kept),
         duplicates: upload.duplicates,
         skipped: upload.skipped,
-        errors: upload.errors,
+        errors: upload
+            .errors
+            .iter()
+            .map_while(|error| fitting(error, left))
+            .collect(),
         ago: format::ago(upload.received_at, now),
     }
 }

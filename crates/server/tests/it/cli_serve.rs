@@ -1,0 +1,104 @@
+//! `test-engine serve`: what it says when it starts, and the signals that stop it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cli::{failure, run, stdout};
+use crate::support::{Ask, program};
+
+/// Starts the server; returns it with the address it listens on.
+fn serve(data: &Path, arguments: &[&str]) -> (Child, String) {
+    let mut child = program(data)
+        .arg("serve")
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    let base = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
+        .expect("it listens");
+    (child, base)
+}
+
+/// Stops the server; returns its log.
+fn stop(mut child: Child, signal: Signal) -> String {
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let ended = child.wait().unwrap();
+    let mut log = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut log)
+        .unwrap();
+    assert!(ended.success(), "{ended}: {log}");
+    log
+}
+
+#[test]
+fn says_how_to_get_an_admin_token_after_init() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    stdout(&run(&data, &["init", "acme/web"]));
+    let (child, _base) = serve(&data, &["--listen", "127.0.0.1:0"]);
+    let log = stop(child, Signal::TERM);
+    let start = "test-engine token create ";
+    let command = log.split(start).nth(1).unwrap().lines().next().unwrap();
+    assert!(
+        command.starts_with("--organization acme --scope read_suites,"),
+        "{command}"
+    );
+    // The command works as printed, and then nothing is said any more.
+    let arguments: Vec<&str> = ["token", "create"]
+        .into_iter()
+        .chain(command.split(' '))
+        .collect();
+    stdout(&run(&data, &arguments));
+    let (child, _base) = serve(&data, &["--listen", "127.0.0.1:0"]);
+    let log = stop(child, Signal::TERM);
+    assert!(!log.contains(start), "{log}");
+}
+
+#[test]
+fn listens_on_localhost_and_stops_on_a_hangup() {
+    let directory = tempfile::tempdir().unwrap();
+    let (child, base) = serve(directory.path(), &["--listen", "localhost:0"]);
+    let answer = Ask::new("GET", &format!("{base}/healthz")).send();
+    assert_eq!(answer.status, 200);
+    let log = stop(child, Signal::HUP);
+    assert!(log.contains("shutting down"), "{log}");
+    assert!(!log.contains("without TLS"), "{log}");
+}
+
+#[test]
+fn warns_about_all_interfaces_without_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    let (child, _base) = serve(directory.path(), &["--listen", "0.0.0.0:0"]);
+    let log = stop(child, Signal::TERM);
+    assert!(log.contains("without TLS"), "{log}");
+    let with_proxy = [
+        "--listen",
+        "0.0.0.0:0",
+        "--public-url",
+        "https://tests.example.com",
+    ];
+    let (child, _base) = serve(directory.path(), &with_proxy);
+    let log = stop(child, Signal::TERM);
+    assert!(!log.contains("without TLS"), "{log}");
+}
+
+#[test]
+fn rejects_unknown_log_levels() {
+    let directory = tempfile::tempdir().unwrap();
+    for level in ["verbose", "inof", "info,test_engine=loud"] {
+        let message = failure(&run(directory.path(), &["serve", "--log-level", level]));
+        assert!(message.contains("is not a log level"), "{message}");
+        assert!(message.contains("debug"), "{message}");
+    }
+}
