@@ -13,6 +13,7 @@ use test_engine_store::{
 };
 use uuid::Uuid;
 
+use crate::config::Oidc;
 use crate::oidc::{Policy, PolicyError};
 use crate::scopes::Scope;
 use crate::secrets;
@@ -180,9 +181,9 @@ pub async fn create_suite(
     Ok(CreatedSuite { suite, token })
 }
 
-/// Validates the YAML or JSON of an OIDC policy.
-pub fn check_oidc_policy(text: &str) -> Result<(), PolicyError> {
-    Policy::parse(text).map(|_policy| ())
+/// Validates the YAML or JSON of an OIDC policy that is about to be stored.
+pub fn check_oidc_policy(text: &str, settings: Oidc) -> Result<(), PolicyError> {
+    Policy::parse_new(text, settings).map(|_policy| ())
 }
 
 /// Sets or removes the OIDC policy of a suite.
@@ -192,7 +193,7 @@ pub async fn set_oidc_policy(
     policy: Option<&str>,
     change: &Change,
 ) -> Result<Suite, AdminError> {
-    policy.map(check_oidc_policy).transpose()?;
+    policy.map(Policy::parse).transpose()?;
     let changes = SuiteChanges {
         oidc_policy: Some(policy.map(str::to_owned)),
         ..SuiteChanges::default()

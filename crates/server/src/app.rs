@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 use crate::planning::Planner;
 use crate::rate_limits::RateLimits;
 use crate::raw_uploads::RawUploads;
+use crate::sign_in_attempts::SignInAttempts;
+use crate::write_health::WriteHealth;
 
 pub(crate) type App = Arc<AppState>;
 
@@ -32,6 +34,8 @@ pub(crate) struct AppState {
     pub(crate) accountant: Accountant,
     pub(crate) links: Links,
     pub(crate) metrics: Metrics,
+    pub(crate) write_health: WriteHealth,
+    pub(crate) sign_in_attempts: SignInAttempts,
     /// Identifies this server among those on the same database.
     pub(crate) instance: Uuid,
 }
@@ -58,6 +62,8 @@ impl AppState {
                 config.planning.plan_retention_days,
                 metrics.nodes(),
             ),
+            sign_in_attempts: SignInAttempts::default(),
+            write_health: WriteHealth::new(config.limits.write_failure_time),
             links,
             metrics,
             instance: Uuid::new_v4(),

@@ -28,6 +28,8 @@ mod running;
 mod secrets;
 mod selectors;
 mod server;
+mod sign_in_attempts;
+mod write_health;
 
 mod http;
 

@@ -41,6 +41,46 @@ impl Store {
         Ok(taken)
     }
 
+    /// Records that a job has run, for [`Store::last_run`].
+    pub async fn record_run(&self, job: &str, now: Timestamp) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "INSERT INTO leases (name, holder, expires_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at",
+                // No server has this id, so that none releases the row.
+                values![last_run_of(job), Uuid::nil(), now],
+            )
+            .await?;
+        session.commit().await
+    }
+
+    /// When a job ran last, on any server; `None` if it never has.
+    pub async fn last_run(&self, job: &str) -> Result<Option<Timestamp>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT expires_at FROM leases WHERE name = $1",
+                values![last_run_of(job)],
+            )
+            .await?;
+        row.map(|row| row.time("expires_at")).transpose()
+    }
+
+    /// Writes a row, to find out whether the database can be written.
+    pub async fn check_writable(&self, holder: Uuid, now: Timestamp) -> Result<()> {
+        let mut session = self.write().await?;
+        session
+            .execute(
+                "INSERT INTO leases (name, holder, expires_at) VALUES ('write_check', $1, $2) \
+                 ON CONFLICT (name) DO UPDATE SET \
+                 holder = excluded.holder, expires_at = excluded.expires_at",
+                values![holder, now],
+            )
+            .await?;
+        session.commit().await
+    }
+
     /// Releases all leases of this holder, so that another one can acquire them immediately.
     pub async fn release_leases(&self, holder: Uuid) -> Result<()> {
         let mut session = self.write().await?;
@@ -49,4 +89,9 @@ impl Store {
             .await?;
         session.commit().await
     }
+}
+
+/// The row of a job that is not a lease.
+fn last_run_of(job: &str) -> String {
+    format!("last run of {job}")
 }

@@ -32,6 +32,18 @@ impl Store {
             .collect()
     }
 
+    /// When the newest upload of any suite was received.
+    pub async fn newest_upload(&self) -> Result<Option<Timestamp>> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional(
+                "SELECT received_at FROM uploads ORDER BY id DESC LIMIT 1",
+                [],
+            )
+            .await?;
+        row.map(|row| row.time("received_at")).transpose()
+    }
+
     /// Deletes some expired rows of a suite; returns how many. All zeros mean that none are left.
     pub async fn delete_some_expired(
         &self,

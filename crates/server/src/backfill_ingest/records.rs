@@ -145,41 +145,47 @@ impl Scanner {
 }
 
 pub(super) fn parse(line: &[u8]) -> Result<CommitRecord, BadRecord> {
+    /// Clients leave out, or write as null, what they do not know: Go writes a list without
+    /// elements as null.
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Sent {
         /// Missing means the first version.
         schema_version: Option<u32>,
-        commit_sha: String,
-        parent_shas: Vec<String>,
-        author_name: String,
-        author_email: String,
-        author_date: String,
-        committer_name: String,
-        committer_email: String,
-        committer_date: String,
-        message: String,
-        files_changed: String,
-        diff_stat: String,
+        commit_sha: Option<String>,
+        parent_shas: Option<Vec<String>>,
+        author_name: Option<String>,
+        author_email: Option<String>,
+        author_date: Option<String>,
+        committer_name: Option<String>,
+        committer_email: Option<String>,
+        committer_date: Option<String>,
+        message: Option<String>,
+        files_changed: Option<String>,
+        diff_stat: Option<String>,
     }
     let sent: Sent = serde_json::from_slice(line).map_err(BadRecord::Json)?;
     let version = sent.schema_version.unwrap_or(SCHEMA_VERSION);
     if version != SCHEMA_VERSION {
         return Err(BadRecord::SchemaVersion(version));
     }
-    let parents = sent.parent_shas.iter().map(|parent| object_id(parent));
+    let parents = sent
+        .parent_shas
+        .iter()
+        .flatten()
+        .map(|parent| object_id(parent));
     Ok(CommitRecord {
-        sha: object_id(&sent.commit_sha).ok_or(BadRecord::Sha)?,
+        sha: object_id(&sent.commit_sha.unwrap_or_default()).ok_or(BadRecord::Sha)?,
         parents: parents.collect::<Option<_>>().ok_or(BadRecord::Parent)?,
-        author_name: sent.author_name,
-        author_email: sent.author_email,
-        author_date: sent.author_date,
-        committer_name: sent.committer_name,
-        committer_email: sent.committer_email,
-        committer_date: sent.committer_date,
-        message: sent.message,
-        files_changed: sent.files_changed,
-        diff_stat: sent.diff_stat,
+        author_name: sent.author_name.unwrap_or_default(),
+        author_email: sent.author_email.unwrap_or_default(),
+        author_date: sent.author_date.unwrap_or_default(),
+        committer_name: sent.committer_name.unwrap_or_default(),
+        committer_email: sent.committer_email.unwrap_or_default(),
+        committer_date: sent.committer_date.unwrap_or_default(),
+        message: sent.message.unwrap_or_default(),
+        files_changed: sent.files_changed.unwrap_or_default(),
+        diff_stat: sent.diff_stat.unwrap_or_default(),
     })
 }
 
@@ -235,6 +241,33 @@ mod tests {
         assert!(line.capacity() < 2 * MAX_LINE_BYTES + 100_000);
         assert_eq!(next(&mut line), Some(Line::Complete));
         assert_eq!(next(&mut line), None);
+    }
+
+    #[test]
+    fn fields_may_be_missing_or_null() {
+        let sha = "ABCDEF0123".repeat(4);
+        let fields = [
+            "schema_version",
+            "parent_shas",
+            "author_name",
+            "author_email",
+            "author_date",
+            "committer_name",
+            "committer_email",
+            "committer_date",
+            "message",
+            "files_changed",
+            "diff_stat",
+            "git_diff",
+            "git_diff_raw",
+        ];
+        let bare = parse(format!(r#"{{"commit_sha":"{sha}"}}"#).as_bytes()).unwrap();
+        for field in fields {
+            let line = format!(r#"{{"commit_sha":"{sha}","{field}":null}}"#);
+            assert_eq!(parse(line.as_bytes()).unwrap(), bare, "{field}");
+        }
+        assert!(bare.parents.is_empty());
+        assert!(parse(br#"{"commit_sha":null}"#).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `test-engine retention`
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -14,6 +14,9 @@ pub(super) struct Arguments {
     /// Only print what would be removed
     #[arg(long)]
     dry_run: bool,
+    /// Remove expired data even if the clock seems to have jumped
+    #[arg(long, conflicts_with = "dry_run")]
+    force: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -25,11 +28,26 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let store = super::open(&arguments.storage).await?;
-    let kept = arguments.retention.kept_since(Clock::System.now());
-    let done = if arguments.dry_run {
-        retention::count_expired(&store, kept).await
-    } else {
-        retention::remove_expired(&store, kept).await
+    let now = Clock::System.now();
+    let kept = arguments.retention.kept_since(now);
+    let refusal = retention::check_clock(&store, kept, now).await;
+    let refusal = refusal.context("failed to remove expired data")?;
+    let done = match refusal {
+        _ if arguments.dry_run => {
+            if let Some(refusal) = refusal {
+                output::print_error(&format!(
+                    "without --force nothing would be removed: {refusal}"
+                ));
+            }
+            retention::count_expired(&store, kept).await
+        }
+        Some(refusal) if !arguments.force => {
+            bail!("failed to remove expired data: {refusal}; to remove it all the same: --force")
+        }
+        _ => match retention::remove_expired(&store, kept).await {
+            Ok(removed) => retention::record_run(&store, now).await.map(|()| removed),
+            failed => failed,
+        },
     };
     store.close().await;
     let expired = done.context("failed to remove expired data")?;

@@ -10,7 +10,7 @@ use test_engine_store::{NewSuite, Page, SuiteChanges};
 
 use super::output;
 use crate::admin;
-use crate::config::Storage;
+use crate::config::{Oidc, Storage, defaults};
 
 const MAX_LISTED: u32 = 10_000;
 
@@ -129,7 +129,8 @@ async fn create(create: Create) -> anyhow::Result<()> {
         }
     };
     // First, so that an invalid policy does not leave a suite without a policy.
-    let policy = create.oidc_policy.as_deref().map(read_policy).transpose()?;
+    let policy = create.oidc_policy.as_deref();
+    let policy = policy.map(read_policy).transpose()?;
     let store = super::open(&create.storage).await?;
     let suite = NewSuite {
         name: create.name.unwrap_or_else(|| slug.clone()),
@@ -168,7 +169,8 @@ async fn create(create: Create) -> anyhow::Result<()> {
 
 async fn set(set: Set) -> anyhow::Result<()> {
     let (organization, slug) = split_path(&set.path).context("failed to change the suite")?;
-    let policy = set.oidc_policy.as_deref().map(read_policy).transpose()?;
+    let policy = set.oidc_policy.as_deref();
+    let policy = policy.map(read_policy).transpose()?;
     let changes = SuiteChanges {
         oidc_policy: (policy.is_some() || set.no_oidc_policy).then_some(policy),
         quarantine_days: set.quarantine_days,
@@ -226,8 +228,15 @@ async fn delete(delete: Delete) -> anyhow::Result<()> {
 
 fn read_policy(path: &Path) -> anyhow::Result<String> {
     let text = fs_err::read_to_string(path).context("failed to read the OIDC policy")?;
-    admin::check_oidc_policy(&text)
+    // Only the server knows whether it allows issuers without TLS; the API rejects them.
+    let with_loopback = Oidc {
+        allow_loopback_http: true,
+    };
+    admin::check_oidc_policy(&text, with_loopback)
         .with_context(|| format!("failed to read {}", path.display()))?;
+    if let Err(problem) = admin::check_oidc_policy(&text, defaults()) {
+        output::print_error(&format!("warning: {problem}"));
+    }
     Ok(text)
 }
 

@@ -38,6 +38,9 @@ pub struct Limits {
     /// Between two pieces of a body.
     #[arg(skip = Duration::from_secs(20))]
     pub body_silence: Duration,
+    /// How long writes to the database may fail before `/readyz` says so.
+    #[arg(skip = Duration::from_secs(30))]
+    pub write_failure_time: Duration,
     /// For one body.
     #[arg(skip = Duration::from_mins(2))]
     pub body_time: Duration,

@@ -25,7 +25,8 @@ use crate::scopes::Scope;
 /// The scope an endpoint requires, and the rate limit it counts against.
 pub(crate) trait Requirement: Send + Sync + 'static {
     const SCOPE: Scope;
-    const BUCKET: Bucket;
+    /// `None` for a handler that counts the request itself, once it knows that it is valid.
+    const BUCKET: Option<Bucket>;
 }
 
 macro_rules! requirements {
@@ -34,17 +35,17 @@ macro_rules! requirements {
 
         impl Requirement for $name {
             const SCOPE: Scope = $scope;
-            const BUCKET: Bucket = $bucket;
+            const BUCKET: Option<Bucket> = $bucket;
         }
     )*};
 }
 
 requirements! {
-    ReadSuites = Scope::ReadSuites, Bucket::Rest;
-    WriteSuites = Scope::WriteSuites, Bucket::Rest;
-    WriteExecutionTags = Scope::WriteSuites, Bucket::ExecutionTags;
-    ReadPlans = Scope::ReadTestPlan, Bucket::Plan;
-    WritePlans = Scope::WriteTestPlan, Bucket::Plan;
+    ReadSuites = Scope::ReadSuites, Some(Bucket::Rest);
+    WriteSuites = Scope::WriteSuites, Some(Bucket::Rest);
+    WriteExecutionTags = Scope::WriteSuites, None;
+    ReadPlans = Scope::ReadTestPlan, Some(Bucket::Plan);
+    WritePlans = Scope::WriteTestPlan, Some(Bucket::Plan);
 }
 
 /// A token of the organization in the path, with the required scope.
@@ -247,6 +248,9 @@ impl FromRequestParts<App> for UploadSuite {
         if let Some(notes) = parts.extensions.get::<RequestNotes>() {
             notes.organization(&suite.organization_slug);
             notes.suite(&suite.slug);
+            if let Some(id) = sender.uuid {
+                notes.token(id);
+            }
         }
         Ok(Self {
             suite,
@@ -275,9 +279,14 @@ pub(crate) fn authorization(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn principal(parts: &Parts, app: &App) -> Result<Principal, AccessError> {
-    app.authenticator
+    let principal = app
+        .authenticator
         .principal(authorization(&parts.headers), app.clock.now())
-        .await
+        .await?;
+    if let Some(notes) = parts.extensions.get::<RequestNotes>() {
+        notes.token(principal.token_uuid);
+    }
+    Ok(principal)
 }
 
 /// The principal, if it belongs to the organization in the path.
@@ -297,7 +306,9 @@ async fn member(parts: &mut Parts, app: &App) -> Result<Principal, ApiError> {
 
 async fn authorize<R: Requirement>(parts: &mut Parts, app: &App) -> Result<Principal, ApiError> {
     let principal = member(parts, app).await?;
-    count(parts, app, &principal, R::BUCKET).await?;
+    if let Some(bucket) = R::BUCKET {
+        count(parts, app, &principal, bucket).await?;
+    }
     if !principal.has_scope(R::SCOPE) {
         return Err(AccessError::MissingScope(R::SCOPE).into());
     }
@@ -316,6 +327,16 @@ async fn count(
     if let Some(notes) = notes {
         notes.organization(&principal.organization_slug);
     }
+    take(app, principal, bucket, notes).await
+}
+
+/// [`count`] for a handler that counts a request only once it knows that it is valid.
+pub(crate) async fn take(
+    app: &App,
+    principal: &Principal,
+    bucket: Bucket,
+    notes: Option<&RequestNotes>,
+) -> Result<(), ApiError> {
     let now = app.clock.now();
     let status = app.rate_limits.take(principal.organization, bucket, now);
     let Some(status) = status.await? else {

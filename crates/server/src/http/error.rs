@@ -28,6 +28,10 @@ pub(crate) struct ApiError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DatabaseErrorKind(pub(crate) &'static str);
 
+/// The message of an error, as an extension of its response.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorText(pub(crate) String);
+
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
@@ -42,10 +46,6 @@ impl ApiError {
     fn with_database_error(mut self, kind: &'static str) -> Self {
         self.database_error = Some(DatabaseErrorKind(kind));
         self
-    }
-
-    pub(crate) fn database_error(&self) -> Option<DatabaseErrorKind> {
-        self.database_error
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -172,6 +172,7 @@ impl From<AccessError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let rate = self.rate.as_deref();
+        let text = ErrorText(self.message.clone());
         let body = ErrorBody {
             message: self.message,
             scope: rate.map(|rate| rate.scope.to_owned()),
@@ -180,6 +181,7 @@ impl IntoResponse for ApiError {
             reset: rate.map(|rate| rate.reset),
         };
         let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(text);
         if let Some(kind) = self.database_error {
             response.extensions_mut().insert(kind);
         }

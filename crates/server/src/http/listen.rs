@@ -14,9 +14,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::client_address::PeerAddress;
+use super::strict::MAX_HEADER_BYTES;
 
-/// Of the request line and headers.
-const MAX_HEADER_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 /// How long connections may start a request after shutdown begins, because requests that were sent
 /// before may not have been read yet.

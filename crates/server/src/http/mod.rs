@@ -15,6 +15,7 @@ mod openapi;
 mod paging;
 mod params;
 mod resources;
+mod strict;
 mod test_owners;
 mod text_budget;
 mod web;
@@ -54,6 +55,11 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panic_response))
+        .layer(middleware::from_fn(strict::layer))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            web::error_pages,
+        ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
             drain::layer,
@@ -102,7 +108,29 @@ pub fn openapi_document() -> &'static str {
     &api::DOCUMENT
 }
 
+fn is_api_path_with(uri: &Uri, part: &str) -> bool {
+    uri.path().starts_with("/v2/") && uri.path().contains(part)
+}
+
+/// Paths that clients of the hosted product request and this server does not have, with what to do.
+const OTHER_PATHS: [(&str, &str); 2] = [
+    (
+        "/v1/traces",
+        "This server does not accept traces. Send results to /v1/uploads.",
+    ),
+    (
+        "/teams/",
+        "This server has no teams. An access token gives access to all suites of its organization.",
+    ),
+];
+
 async fn not_found(uri: Uri) -> ApiError {
+    let other = OTHER_PATHS.iter().find(|(part, _)| {
+        uri.path() == *part || (part.ends_with('/') && is_api_path_with(&uri, part))
+    });
+    if let Some((_, message)) = other {
+        return ApiError::not_found(*message);
+    }
     ApiError::not_found(format!("There is no {}. Check the address.", uri.path()))
 }
 

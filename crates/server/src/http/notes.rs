@@ -1,7 +1,7 @@
 //! The outermost layer: the timeout, log line and metrics of each request.
 //!
-//! Extractors note the organization and suite of the request for its log line. Queries, headers and
-//! bodies are never logged, because they may contain tokens and results.
+//! Extractors note the organization, suite and token of the request for its log line. Queries,
+//! headers and bodies are never logged, because they may contain tokens and results.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
+use uuid::Uuid;
 
+use super::client_address::ClientAddress;
 use super::error::{ApiError, DatabaseErrorKind};
 use crate::App;
 use crate::links::BACKFILL_UPLOAD;
@@ -31,6 +34,7 @@ pub(crate) struct RequestNotes(Arc<Mutex<Notes>>);
 struct Notes {
     organization: Option<String>,
     suite: Option<String>,
+    token: Option<Uuid>,
     rate: Option<RateStatus>,
 }
 
@@ -47,6 +51,13 @@ impl RequestNotes {
         self.change(|notes| notes.suite = Some(slug.to_owned()));
     }
 
+    /// The id of the token or session, never its secret.
+    pub(crate) fn token(&self, id: Uuid) {
+        self.change(|notes| notes.token = Some(id));
+        // For log lines about what the request changes.
+        tracing::Span::current().record("token", tracing::field::display(id));
+    }
+
     /// The status for the `RateLimit-*` headers of the response.
     pub(crate) fn rate(&self, rate: RateStatus) {
         self.change(|notes| notes.rate = Some(rate));
@@ -57,6 +68,9 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
     let began = Instant::now();
     let notes = RequestNotes::default();
     request.extensions_mut().insert(notes.clone());
+    let (parts, body) = request.into_parts();
+    let client = ClientAddress::of(&parts, &app);
+    let request = Request::from_parts(parts, body);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let path: String = request.uri().path().chars().take(MAX_LOGGED_PATH).collect();
@@ -65,7 +79,12 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
     } else {
         REQUEST_TIMEOUT
     };
-    let mut response = tokio::time::timeout(limit, next.run(request))
+    let span = tracing::info_span!(
+        "by",
+        client = client.0.as_deref(),
+        token = tracing::field::Empty
+    );
+    let mut response = tokio::time::timeout(limit, next.run(request).instrument(span))
         .await
         .unwrap_or_else(|_elapsed| {
             ApiError::new(
@@ -91,6 +110,8 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         organization = notes.organization.as_deref(),
         suite = notes.suite.as_deref(),
+        token = notes.token.map(tracing::field::display),
+        client = client.0.as_deref(),
         "request"
     );
     response

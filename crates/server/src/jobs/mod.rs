@@ -9,6 +9,7 @@ mod deleted_suites;
 mod expired_plans;
 mod quarantines;
 mod retention;
+mod write_check;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,8 @@ pub(crate) async fn run(app: App) {
         deleted_suites::run(Arc::clone(&app)),
         expired_plans::run(Arc::clone(&app)),
         quarantines::run(Arc::clone(&app)),
-        retention::run(app),
+        retention::run(Arc::clone(&app)),
+        write_check::run(app),
     );
 }
 

@@ -26,6 +26,23 @@ pub(super) struct Fetcher {
     agent: Agent,
 }
 
+/// Why keys cannot be fetched. Responses say nothing of the network or of what was received,
+/// because a policy may name any address.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FetchError {
+    /// For the response.
+    pub(super) public: &'static str,
+    /// For the log.
+    pub(super) cause: String,
+}
+
+impl From<String> for FetchError {
+    fn from(cause: String) -> Self {
+        let public = "the cause is in the log of the server";
+        Self { public, cause }
+    }
+}
+
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
@@ -49,21 +66,19 @@ impl Fetcher {
     }
 
     /// The keys that an issuer publishes now. Blocks.
-    pub(super) fn keys(&self, issuer: &str) -> Result<KeySet, String> {
+    pub(super) fn keys(&self, issuer: &str) -> Result<KeySet, FetchError> {
         let address = format!("{}{DISCOVERY}", issuer.trim_end_matches('/'));
         let discovery: Discovery = serde_json::from_slice(&self.get(&address)?)
             .map_err(|_error| format!("{address} is not a discovery document"))?;
         if discovery.issuer != issuer {
-            return Err(format!(
-                "{address} describes the issuer {:?}",
-                discovery.issuer
-            ));
+            let cause = format!("{address} describes the issuer {:?}", discovery.issuer);
+            return Err(cause.into());
         }
         let keys = self.get(&discovery.jwks_uri)?;
-        KeySet::parse(&keys).map_err(str::to_owned)
+        KeySet::parse(&keys).map_err(|problem| problem.to_owned().into())
     }
 
-    fn get(&self, address: &str) -> Result<Vec<u8>, String> {
+    fn get(&self, address: &str) -> Result<Vec<u8>, FetchError> {
         self.check(address)?;
         let failed = |error: ureq::Error| format!("failed to get {address}: {error}");
         let mut response = self
@@ -73,20 +88,21 @@ impl Fetcher {
             .call()
             .map_err(failed)?;
         if response.status() != StatusCode::OK {
-            return Err(format!(
+            let cause = format!(
                 "{address} responded with {}, expected 200; redirects are not followed",
                 response.status()
-            ));
+            );
+            return Err(cause.into());
         }
         response
             .body_mut()
             .with_config()
             .limit(MAX_DOCUMENT_BYTES)
             .read_to_vec()
-            .map_err(failed)
+            .map_err(|error| failed(error).into())
     }
 
-    fn check(&self, address: &str) -> Result<(), String> {
+    fn check(&self, address: &str) -> Result<(), FetchError> {
         let uri: Uri = address
             .parse()
             .map_err(|_error| format!("{address:?} is not a URL"))?;
@@ -96,11 +112,12 @@ impl Fetcher {
                 if self.settings.allow_loopback_http {
                     return Ok(());
                 }
-                Err(format!(
-                    "{address} uses plain HTTP, which requires --oidc-allow-loopback-http"
-                ))
+                Err(FetchError {
+                    public: "plain HTTP requires --oidc-allow-loopback-http",
+                    cause: format!("{address} uses plain HTTP"),
+                })
             }
-            _ => Err(format!("{address} does not start with https://")),
+            _ => Err(format!("{address} does not start with https://").into()),
         }
     }
 }

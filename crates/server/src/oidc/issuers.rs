@@ -11,7 +11,7 @@ use jsonwebtoken::DecodingKey;
 use test_engine_store::Timestamp;
 
 use super::OidcError;
-use super::fetch::Fetcher;
+use super::fetch::{FetchError, Fetcher};
 use super::jwt::Jwt;
 use super::keys::KeySet;
 
@@ -40,7 +40,7 @@ struct State {
     keys: KeySet,
     fetched: Option<i64>,
     tried: Option<i64>,
-    problem: Option<String>,
+    problem: Option<&'static str>,
 }
 
 impl State {
@@ -61,7 +61,7 @@ impl State {
         if let Some(key) = self.key(jwt, now, MAX_STALE) {
             return Ok(key);
         }
-        Err(match self.problem.clone() {
+        Err(match self.problem {
             None => OidcError::UnknownKey,
             Some(problem) => OidcError::Issuer {
                 issuer: jwt.issuer.clone(),
@@ -107,7 +107,7 @@ impl Issuers {
                 return state.cached_key(jwt, now);
             }
             state.tried = Some(now);
-            state.problem = Some("no response yet".to_owned());
+            state.problem = Some("it has not responded yet");
         }
         let fetcher = self.fetcher.clone();
         let name = jwt.issuer.clone();
@@ -122,9 +122,9 @@ impl Issuers {
                     state.fetched = Some(now);
                     state.problem = None;
                 }
-                Err(problem) => {
-                    tracing::warn!(issuer = name, cause = problem, "failed to fetch OIDC keys");
-                    state.problem = Some(problem);
+                Err(FetchError { public, cause }) => {
+                    tracing::warn!(issuer = name, cause, "failed to fetch OIDC keys");
+                    state.problem = Some(public);
                 }
             }
         });

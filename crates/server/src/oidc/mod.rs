@@ -70,7 +70,10 @@ pub(crate) enum OidcError {
     )]
     Claims,
     #[error("The keys of the OIDC issuer {issuer} cannot be fetched: {problem}. Try again later.")]
-    Issuer { issuer: String, problem: String },
+    Issuer {
+        issuer: String,
+        problem: &'static str,
+    },
     #[error("The database is unavailable.")]
     Store(#[from] StoreError),
 }

@@ -9,6 +9,7 @@ use axum::http::Uri;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::config::Oidc;
 use crate::scopes::Scope;
 
 const MAX_POLICY_BYTES: usize = 64 * 1024;
@@ -53,6 +54,26 @@ struct Written {
 }
 
 impl Policy {
+    /// Parses a policy that is about to be stored: issuers without TLS only if they are allowed.
+    /// Stored ones are parsed without this check; their keys are not fetched if it would fail.
+    pub(crate) fn parse_new(text: &str, settings: Oidc) -> Result<Self, PolicyError> {
+        let policy = Self::parse(text)?;
+        let is_forbidden = |statement: &Statement| {
+            statement.issuer.starts_with("http://") && !settings.allow_loopback_http
+        };
+        match policy.statements.iter().position(is_forbidden) {
+            None => Ok(policy),
+            Some(index) => Err(PolicyError::Statement {
+                number: index + 1,
+                problem: format!(
+                    "the issuer {:?} must start with https://, unless the server runs with \
+                     --oidc-allow-loopback-http",
+                    policy.statements[index].issuer
+                ),
+            }),
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, PolicyError> {
         if text.len() > MAX_POLICY_BYTES {
             return Err(PolicyError::TooLong);
@@ -204,6 +225,28 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::{Policy, PolicyError};
+    use crate::config::Oidc;
+
+    #[test]
+    fn issuers_without_tls_are_stored_only_if_they_are_allowed() {
+        let statement = |issuer: &str| {
+            json!([{"iss": issuer, "claims": {"a": "b"}, "scopes": ["read_suites"]}]).to_string()
+        };
+        for (issuer, by_default, if_allowed) in [
+            ("https://issuer.example", true, true),
+            ("http://127.0.0.1:8080", false, true),
+            ("http://localhost", false, true),
+            ("http://issuer.example", false, false),
+        ] {
+            for (allow_loopback_http, expected) in [(false, by_default), (true, if_allowed)] {
+                let settings = Oidc {
+                    allow_loopback_http,
+                };
+                let parsed = Policy::parse_new(&statement(issuer), settings);
+                assert_eq!(parsed.is_ok(), expected, "{issuer}: {parsed:?}");
+            }
+        }
+    }
     use crate::scopes::Scope;
 
     const AGENT: &str = "https://agent.buildkite.com";

@@ -58,6 +58,7 @@ pub(crate) fn validate(request: &PlanRequest) -> Result<NodeCount, Vec<String>> 
             problems.push("target_time can only be used with max_parallelism".to_owned());
         }
     }
+    problems.extend(blank_tests(request));
     if let Some(selection) = &request.selection {
         problems.push(format!(
             "the selection strategy {:?} is not known; leave selection out to plan every test",
@@ -73,6 +74,28 @@ pub(crate) fn validate(request: &PlanRequest) -> Result<NodeCount, Vec<String>> 
             target: target.map(|seconds| duration(seconds).get()),
         },
         None => NodeCount::Fixed(usize::try_from(request.parallelism).unwrap_or(1)),
+    })
+}
+
+/// The first selector, file and example that names nothing: a runner that is started with an empty
+/// argument runs everything or nothing.
+fn blank_tests(request: &PlanRequest) -> impl Iterator<Item = String> {
+    let tests = &request.tests;
+    let is_blank = |text: &str| text.trim().is_empty();
+    let selector = tests.selectors.iter().position(|it| is_blank(&it.value));
+    let file = tests.files.iter().position(|it| is_blank(&it.path));
+    let example = tests.examples.iter().position(|it| {
+        [&it.path, &it.value, &it.identifier, &it.name]
+            .into_iter()
+            .all(|text| is_blank(text))
+    });
+    let named = [
+        ("selectors", "value", selector),
+        ("files", "path", file),
+        ("examples", "path", example),
+    ];
+    named.into_iter().filter_map(|(list, field, index)| {
+        index.map(|index| format!("tests.{list}[{index}].{field} can't be blank"))
     })
 }
 

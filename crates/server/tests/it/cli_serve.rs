@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli::{failure, run, stdout};
+use crate::cli::{failure, run, secret_after, stdout};
 use crate::support::{Ask, program};
 
 /// Starts the server; returns it with the address it listens on.
@@ -91,6 +91,55 @@ fn warns_about_all_interfaces_without_tls() {
     let (child, _base) = serve(directory.path(), &with_proxy);
     let log = stop(child, Signal::TERM);
     assert!(!log.contains("without TLS"), "{log}");
+}
+
+#[test]
+fn log_lines_of_changes_name_the_token_and_the_client() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    stdout(&run(data, &["init", "acme/web"]));
+    let made = stdout(&run(data, &["token", "create"]));
+    let secret = secret_after(&made, "shown only this once");
+    let id = made.split_whitespace().nth(4).unwrap();
+    let (child, base) = serve(data, &["--listen", "127.0.0.1:0"]);
+    let url = format!("{base}/v2/analytics/organizations/acme/suites/web");
+    let changed = Ask::new("PATCH", &url)
+        .bearer(&secret)
+        .json(&serde_json::json!({"name": "Web"}))
+        .send();
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let sign_in = |token: &str| {
+        Ask::new("POST", &format!("{base}/sign-in"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("token={token}"))
+            .send()
+            .status
+    };
+    assert_eq!(sign_in(&secret), 303);
+    let wrong: Vec<u16> = (0..11).map(|_| sign_in("tea_wrong")).collect();
+    assert_eq!(wrong, [vec![422; 10], vec![429]].concat());
+    // Also with the right one, until the next minute.
+    assert_eq!(sign_in(&secret), 429);
+    let log = stop(child, Signal::TERM);
+    for (part, named) in [
+        ("suite changed", vec![id, "127.0.0.1"]),
+        ("method=PATCH", vec![id, "127.0.0.1", "suite=\"web\""]),
+        ("signed in", vec![id, "127.0.0.1"]),
+        (
+            "sign-in failed",
+            vec!["127.0.0.1", "unknown, expired or revoked"],
+        ),
+        ("too many failed attempts", vec!["127.0.0.1"]),
+    ] {
+        let line = log.lines().find(|line| line.contains(part)).expect(part);
+        for name in named {
+            assert!(line.contains(name), "{name}: {line}");
+        }
+    }
+    assert!(
+        !log.contains(&secret) && !log.contains("tea_wrong"),
+        "{log}"
+    );
 }
 
 #[test]

@@ -15,6 +15,12 @@ fn unknown_paths_and_methods_are_json_errors() {
     let message = server.get("/v2/nothing").error(404);
     assert!(message.contains("/v2/nothing"), "{message}");
     server.get(&format!("{SUITE}/nothing")).error(404);
+    // What other clients of the hosted product request.
+    let message = server.ask("POST", "/v1/traces").send().error(404);
+    assert!(message.contains("/v1/uploads"), "{message}");
+    let teams = "/v2/organizations/acme/teams/web/suites";
+    let message = server.get(teams).error(404);
+    assert!(message.contains("has no teams"), "{message}");
     server
         .ask("DELETE", &format!("{SUITE}/runs"))
         .bearer(&server.access)

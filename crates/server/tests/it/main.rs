@@ -45,6 +45,7 @@ mod runs;
 mod secrets;
 mod several_servers;
 mod several_servers_at_work;
+mod strict;
 mod suites;
 mod support;
 mod tests_api;

@@ -149,6 +149,8 @@ const SERVER: Order = &[
     "scopes",
     "secrets",
     "selectors",
+    "sign_in_attempts",
+    "write_health",
     "backup",
     "blobs",
     "ingest",

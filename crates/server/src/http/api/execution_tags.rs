@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use test_engine_store::NewExecutionTags;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::App;
-use crate::http::auth::{SuiteAccess, WriteExecutionTags};
+use crate::http::auth::{self, SuiteAccess, WriteExecutionTags};
 use crate::http::body::{self, JsonBody};
 use crate::http::error::ApiError;
+use crate::http::notes::RequestNotes;
 use crate::http::openapi::BadRequest;
 use crate::ingest;
+use crate::rate_limits::Bucket;
 
 const MAX_EXECUTIONS: usize = 100_000;
 /// Minimum bytes per execution, to estimate the amount of work.
@@ -50,6 +52,7 @@ pub(super) struct TaggedCount {
 pub(super) async fn set_execution_tags(
     State(app): State<App>,
     access: SuiteAccess<WriteExecutionTags>,
+    notes: Option<Extension<RequestNotes>>,
     JsonBody(request): JsonBody<ExecutionTags>,
 ) -> Result<Json<TaggedCount>, ApiError> {
     let count = request.executions.len();
@@ -60,6 +63,9 @@ pub(super) async fn set_execution_tags(
     }
     let bytes = count.saturating_mul(MIN_EXECUTION_BYTES);
     let executions = body::run_blocking(bytes, move || validate(request)).await?;
+    // Not before: a request that is invalid must not use up the minute.
+    let notes = notes.as_deref();
+    auth::take(&app, &access.principal, Bucket::ExecutionTags, notes).await?;
     app.store
         .set_execution_tags(access.suite.id, &executions)
         .await?

@@ -1,9 +1,11 @@
 //! Endpoints about the server itself.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Serialize;
 use serde_json::json;
@@ -56,13 +58,19 @@ pub(super) async fn alive() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Check that the database responds too
+/// Check that the database responds too, and can be written
 #[utoipa::path(
     get, path = "/readyz", tag = "General", security(()),
     responses((status = 200, body = inline(Health))),
 )]
 pub(super) async fn ready(State(app): State<App>) -> Result<Json<Health>, ApiError> {
     app.store.ping().await?;
+    if app.write_health.has_failed(Instant::now()) {
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The database cannot be written; the log of the server has the cause. Try again later.",
+        ));
+    }
     Ok(Json(Health { status: "ok" }))
 }
 

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::access::Principal;
 use crate::admin::{AdminError, MAX_QUARANTINE_DAYS};
+use crate::config::Oidc;
 use crate::http::error::ApiError;
 use crate::oidc::Policy;
 use crate::scopes::Scope;
@@ -111,8 +112,13 @@ impl Fields {
     }
 }
 
-/// Reads a body that changes a suite or, with `is_new`, creates one.
-pub(super) fn read(body: &Map<String, Value>, is_new: bool) -> Result<Fields, ApiError> {
+/// Reads a body that changes a suite or, with `is_new`, creates one. `oidc` decides which issuers a
+/// policy may name.
+pub(super) fn read(
+    body: &Map<String, Value>,
+    is_new: bool,
+    oidc: Oidc,
+) -> Result<Fields, ApiError> {
     let mut reader = Reader {
         body,
         problems: Vec::new(),
@@ -126,7 +132,7 @@ pub(super) fn read(body: &Map<String, Value>, is_new: bool) -> Result<Fields, Ap
         ..store::SuiteChanges::default()
     };
     reader.quarantine(&mut changes);
-    let (oidc_policy, policy) = reader.policy().unzip();
+    let (oidc_policy, policy) = reader.policy(oidc).unzip();
     changes.oidc_policy = oidc_policy;
     let slug = if is_new {
         reader.optional_text("slug", "Slug").flatten()
@@ -210,14 +216,14 @@ impl Reader<'_> {
     }
 
     /// The policy as stored and as parsed, from YAML or JSON in a string, or a JSON list.
-    fn policy(&mut self) -> Option<(Option<String>, Option<Policy>)> {
+    fn policy(&mut self, oidc: Oidc) -> Option<(Option<String>, Option<Policy>)> {
         let text = match self.body.get("oidc_policy")? {
             Value::Null => return Some((None, None)),
             Value::String(text) if text.trim().is_empty() => return Some((None, None)),
             Value::String(text) => text.clone(),
             value => value.to_string(),
         };
-        match Policy::parse(&text) {
+        match Policy::parse_new(&text, oidc) {
             Ok(policy) => Some((Some(text), Some(policy))),
             Err(error) => {
                 self.problems.push(error.to_string());
@@ -290,7 +296,8 @@ mod tests {
     use super::{Fields, read};
 
     fn fields(body: &Value, is_new: bool) -> Result<Fields, String> {
-        read(body.as_object().unwrap(), is_new).map_err(|error| error.message().to_owned())
+        let oidc = crate::config::defaults();
+        read(body.as_object().unwrap(), is_new, oidc).map_err(|error| error.message().to_owned())
     }
 
     #[test]

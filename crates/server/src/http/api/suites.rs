@@ -61,7 +61,7 @@ pub(super) async fn create_suite(
     access: OrganizationAccess<WriteSuites>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let fields = suite_fields::read(&body, true)?;
+    let fields = suite_fields::read(&body, true, app.config.oidc)?;
     fields.check_grants(&access.principal)?;
     let name = fields.changes.name.unwrap_or_default();
     let slug = fields.slug.unwrap_or_else(|| admin::slug_of(&name));
@@ -141,7 +141,7 @@ pub(super) async fn update_suite(
     access: SuiteAccess<WriteSuites>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Suite>, ApiError> {
-    let fields = suite_fields::read(&body, false)?;
+    let fields = suite_fields::read(&body, false, app.config.oidc)?;
     fields.check_grants(&access.principal)?;
     let change = access.change(app.clock.now());
     let suite = app

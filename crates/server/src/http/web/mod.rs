@@ -8,6 +8,7 @@ mod accounting_in_lists;
 mod assets;
 mod bars;
 mod commit;
+mod error_pages;
 mod format;
 mod home;
 mod page;
@@ -23,16 +24,18 @@ mod viewer;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::App;
+
+pub(super) use error_pages::layer as error_pages;
 
 /// The start page.
 pub(crate) const START: &str = "/organizations";
@@ -54,7 +57,7 @@ pub(super) fn router() -> Router<App> {
         router = router.route(path, methods);
     }
     router
-        .layer(middleware::from_fn(secure))
+        .layer(middleware::from_fn(secured))
         .route(assets::STYLE, get(assets::style))
 }
 
@@ -83,13 +86,16 @@ pub(super) fn pages() -> [(&'static str, MethodRouter<App>); 7] {
     ]
 }
 
-async fn secure(request: Request, next: Next) -> Response {
+async fn secured(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    secure(response.headers_mut());
+    response
+}
+
+fn secure(headers: &mut HeaderMap) {
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

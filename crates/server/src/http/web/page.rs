@@ -111,51 +111,40 @@ impl From<askama::Error> for PageError {
 
 #[derive(Template)]
 #[template(path = "error.html")]
-struct ErrorPage {
-    frame: Frame,
-    message: String,
+pub(super) struct ErrorPage {
+    pub(super) frame: Frame,
+    pub(super) message: String,
 }
+
+/// The text of an error page, as an extension of the response: `error_pages` adds the page, because
+/// it knows the place and the viewer.
+#[derive(Clone, Debug)]
+pub(super) struct PageErrorText(pub(super) String);
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let database_error = match &self {
-            Self::Api(error) => error.database_error(),
-            _ => None,
-        };
-        let (status, message) = match self {
+        let (mut response, text) = match self {
             Self::SignIn { next } => {
                 let query = serde_urlencoded::to_string([("next", next)]).unwrap_or_default();
                 return Redirect::to(&format!("/sign-in?{query}")).into_response();
             }
             Self::NotFound => (
-                StatusCode::NOT_FOUND,
+                StatusCode::NOT_FOUND.into_response(),
                 "This page does not exist, or you do not have access to it.".to_owned(),
             ),
-            Self::Forbidden(message) => (StatusCode::FORBIDDEN, message),
-            Self::Api(error) => (error.status(), error.message().to_owned()),
-            Self::Template(error) => {
-                let error = ApiError::internal("render the page", &error);
-                (error.status(), error.message().to_owned())
-            }
+            Self::Forbidden(message) => (StatusCode::FORBIDDEN.into_response(), message),
+            Self::Api(error) => api_response(error),
+            Self::Template(error) => api_response(ApiError::internal("render the page", &error)),
         };
-        let page = ErrorPage {
-            frame: Frame::new(
-                status.canonical_reason().unwrap_or("Error"),
-                &Viewer::anonymous(),
-            ),
-            message,
-        };
-        match page.render() {
-            Ok(html) => {
-                let mut response = (status, Html(html)).into_response();
-                if let Some(kind) = database_error {
-                    response.extensions_mut().insert(kind);
-                }
-                response
-            }
-            Err(error) => ApiError::internal("render the page", &error).into_response(),
-        }
+        response.extensions_mut().insert(PageErrorText(text));
+        response
     }
+}
+
+/// With the headers and the database error of the API's response.
+fn api_response(error: ApiError) -> (Response, String) {
+    let text = error.message().to_owned();
+    (error.into_response(), text)
 }
 
 pub(super) fn show(page: &impl Template) -> Result<Response, PageError> {

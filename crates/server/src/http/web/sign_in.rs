@@ -78,11 +78,18 @@ pub(super) async fn post(
     reject_cross_site(request.headers(), app.links.public_url())?;
     let form: SignIn = form(request).await?;
     let next = local_path(Some(&form.next));
+    let now = app.clock.now();
+    let address = client.0.clone();
+    if !app.sign_in_attempts.is_allowed(address.as_deref(), now) {
+        tracing::warn!(
+            client = address,
+            "sign-in rejected: too many failed attempts"
+        );
+        let message = "Too many failed attempts to sign in. Wait a minute and try again.";
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, message).into());
+    }
     let secret = SecretString::from(form.token.trim());
-    let token = app
-        .authenticator
-        .live_token(&secret, app.clock.now())
-        .await?;
+    let token = app.authenticator.live_token(&secret, now).await?;
     let problem = match &token {
         Some(token) if token.kind != TokenKind::Access => {
             Some("This is not an API access token. Create one with: test-engine token create")
@@ -96,11 +103,14 @@ pub(super) async fn post(
     match (token, problem) {
         (Some(token), None) => {
             let cookie = open_session(&app, &token, client).await?;
+            tracing::info!(client = address, token = %token.uuid, "signed in");
             let mut response = Redirect::to(&next).into_response();
             response.headers_mut().insert(SET_COOKIE, cookie);
             Ok(response)
         }
         (_, problem) => {
+            app.sign_in_attempts.failed(address.as_deref(), now);
+            tracing::warn!(client = address, cause = problem, "sign-in failed");
             let html = page(&viewer, next, problem).render()?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(html)).into_response())
         }

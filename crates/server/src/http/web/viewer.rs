@@ -137,6 +137,9 @@ impl FromRequestParts<App> for Viewer {
             Some(secret) => session(app, secret).await?,
             None => None,
         };
+        if let (Some(session), Some(notes)) = (&session, parts.extensions.get::<RequestNotes>()) {
+            notes.token(session.principal.token_uuid);
+        }
         Ok(Self { session, path })
     }
 }
