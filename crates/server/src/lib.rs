@@ -11,6 +11,7 @@ mod audit;
 mod backfill_ingest;
 mod backfills;
 mod blobs;
+mod build_summary;
 mod commits;
 mod error_chain;
 mod ingest;

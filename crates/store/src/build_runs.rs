@@ -15,6 +15,8 @@ const MAX_STEPS: usize = 8;
 /// The runs of a build that exist.
 pub(crate) struct BuildRuns {
     pub(crate) ids: Vec<RunId>,
+    /// Of the plans that connect them.
+    pub(crate) identifiers: BTreeSet<String>,
     /// Every plan has a summary, and none of them is incomplete.
     pub(crate) is_complete: bool,
 }
@@ -79,6 +81,7 @@ pub(crate) async fn of_keys(
     let ids = rows.iter().map(|row| row.integer("id").map(RunId::new));
     Ok(BuildRuns {
         ids: ids.collect::<Result<_>>()?,
+        identifiers,
         is_complete,
     })
 }

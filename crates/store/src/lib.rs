@@ -8,6 +8,7 @@ mod accounting;
 mod audit;
 mod backfills;
 mod backup;
+mod build_failures;
 mod build_runs;
 mod commits;
 mod day_sums;
@@ -59,16 +60,17 @@ pub use known_tests::{FilePredicate, MetricsPredicate, TestPredicates};
 pub use open::{DEFAULT_CONNECTIONS, without_secrets};
 pub use records::{
     AccountingSummary, AccountingVerdict, Actor, ActorKind, AttemptState, AuditEntry, AuditFilter,
-    Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, BranchKind, Change,
-    CommitRecord, Execution, Expired, FailedExecution, LabelChange, LabelFilter, Listed, Metrics,
-    NewExecution, NewExecutionTags, NewJobReport, NewPlan, NewQuarantine, NewRejectedUpload,
-    NewRun, NewSuite, NewTestCounts, NewToken, NewUpload, Organization, OrganizationId,
-    OutcomeCounts, OwnershipFile, Page, PendingAccounting, PendingBackfill, Period, PlanBranches,
-    PlanMetadata, PlanOrigin, PlanSummary, Quarantine, QuarantineEvents, QuarantineScope,
-    QuarantineSettings, QuarantinedTest, Recorded, RetentionStart, Run, RunCommit, RunId,
-    RunResult, RunState, RunTiming, Selector, SelectorChanges, StoredPlan, Suite, SuiteChanges,
-    SuiteId, Test, TestCount, TestId, TestOrder, TestQuery, TestState, TestTiming, TestWithMetrics,
-    TestedCode, Timestamp, Token, TokenId, TokenKind, Upload, UploadAttempt, Vanished,
+    Backfill, BackfillOutcome, BackfillState, BranchFilter, BranchId, BranchKind, BuildFailures,
+    Change, CommitRecord, Execution, Expired, FailedExecution, FailedTest, LabelChange,
+    LabelFilter, Listed, Metrics, NewExecution, NewExecutionTags, NewJobReport, NewPlan,
+    NewQuarantine, NewRejectedUpload, NewRun, NewSuite, NewTestCounts, NewToken, NewUpload,
+    Organization, OrganizationId, OutcomeCounts, OwnershipFile, Page, PendingAccounting,
+    PendingBackfill, Period, PlanBranches, PlanMetadata, PlanOrigin, PlanSummary, Quarantine,
+    QuarantineEvents, QuarantineScope, QuarantineSettings, QuarantinedTest, Recorded,
+    RetentionStart, Run, RunCommit, RunId, RunResult, RunState, RunTiming, Selector,
+    SelectorChanges, StoredPlan, Suite, SuiteChanges, SuiteId, Test, TestCount, TestId, TestOrder,
+    TestQuery, TestState, TestTiming, TestWithMetrics, TestedCode, Timestamp, Token, TokenId,
+    TokenKind, Upload, UploadAttempt, Vanished,
 };
 pub use rings::RECENT_RUNS;
 pub use store::Store;

@@ -13,7 +13,7 @@ use crate::records::{
     FailedExecution, Listed, OutcomeCounts, Page, Run, RunId, RunResult, RunState, SuiteId,
     Timestamp, Upload,
 };
-use crate::sql::{Row, Value, values};
+use crate::sql::{Row, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -43,7 +43,8 @@ const SELECT_UPLOAD: &str = "\
     uploads.run_id";
 
 impl Store {
-    /// The runs of a suite, or only those of a build, newest first.
+    /// The runs of a suite, or only those of a build, newest first. A build has the runs that were
+    /// uploaded with its id, and those of jobs that reported on its plans with it.
     pub async fn runs(
         &self,
         suite: SuiteId,
@@ -52,12 +53,20 @@ impl Store {
     ) -> Result<Listed<Run>> {
         let mut session = self.read().await?;
         let of_build = if build_id.is_some() {
-            "AND runs.build_id = ? "
+            "AND runs.id IN (SELECT id FROM runs WHERE suite_id = ? AND build_id = ? \
+             UNION SELECT runs.id FROM accountings JOIN accounting_runs \
+             ON accounting_runs.suite_id = accountings.suite_id \
+             AND accounting_runs.identifier = accountings.identifier \
+             JOIN runs ON runs.suite_id = accountings.suite_id \
+             AND runs.key = accounting_runs.run_key \
+             WHERE accountings.suite_id = ? AND accountings.build_id = ?) "
         } else {
             ""
         };
         let mut bound = values![suite.get()].to_vec();
-        bound.extend(build_id.map(Value::from));
+        if let Some(build_id) = build_id {
+            bound.extend(values![suite.get(), build_id, suite.get(), build_id]);
+        }
         let total = session
             .count(
                 format!("SELECT COUNT(*) FROM runs WHERE runs.suite_id = ? {of_build}"),

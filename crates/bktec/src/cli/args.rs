@@ -428,6 +428,26 @@ pub struct VerifyArgs {
 }
 
 #[derive(Args, Clone, Debug)]
+pub struct SummaryArgs {
+    /// Build ID [default: detected from the CI]
+    #[arg(long, env = var::BUILDKITE_BUILD_ID, value_name = "ID")]
+    pub build_id: Opt<String>,
+    /// API token with the scope read_suites [default: fetched from the Buildkite agent]
+    #[arg(
+        long,
+        env = var::BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN,
+        value_name = "TOKEN",
+        help_heading = "Test Engine"
+    )]
+    pub access_token: Opt<SecretString>,
+    #[command(flatten)]
+    pub tokens: TokenArgs,
+    /// Append the summary to this file instead of printing it
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pub summary_file: Opt<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
 pub struct BackfillArgs {
     /// API token with the scope read_suites, and write_suites to upload [default: fetched from the
     /// Buildkite agent]

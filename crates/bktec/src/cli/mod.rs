@@ -19,7 +19,7 @@ use clap_complete::Shell;
 
 pub use args::{
     BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ResultArgs,
-    RunArgs, RunnerArgs, TokenArgs, UploadArgs, VerifyArgs,
+    RunArgs, RunnerArgs, SummaryArgs, TokenArgs, UploadArgs, VerifyArgs,
 };
 pub use choices::{Fallback, UnplannedTargets};
 pub use ci_environment::CiEnvironment;
@@ -38,6 +38,7 @@ pub enum Invocation {
     Plan(Box<Typed<PlanArgs>>),
     Upload(Box<Typed<UploadArgs>>),
     Verify(Box<Typed<VerifyArgs>>),
+    Summary(Box<Typed<SummaryArgs>>),
     Backfill(Box<Typed<BackfillArgs>>),
     Completions { shell: Shell, command: Box<Command> },
     Manual { command: Box<Command> },
@@ -93,6 +94,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         "plan" => Ok(Invocation::Plan(Box::new(typed(own)?))),
         "upload" => Ok(Invocation::Upload(Box::new(typed(own)?))),
         "verify" => Ok(Invocation::Verify(Box::new(typed(own)?))),
+        "summary" => Ok(Invocation::Summary(Box::new(typed(own)?))),
         "tools" => {
             let tools = root.find_subcommand_mut("tools").ok_or_else(unlisted)?;
             match own.subcommand() {
@@ -175,6 +177,8 @@ pub fn command(preview: bool) -> Command {
             argument.help("Verify only this plan [default: every plan of the build]")
         })
         .mut_arg("parallelism", |argument| argument.hide(true));
+    let summary = finished(SummaryArgs::augment_args(Command::new("summary")))
+        .about("Prints what failed in a build and whether it is new, in Markdown");
     let completions = Command::new("completions")
         .about("Prints a shell completion script")
         .arg(
@@ -188,6 +192,7 @@ pub fn command(preview: bool) -> Command {
         .subcommand(plan)
         .subcommand(upload)
         .subcommand(verify)
+        .subcommand(summary)
         .subcommand(tools(preview))
         .subcommand(completions)
         .subcommand(Command::new("man").about("Prints the manual page, for man -l -"))

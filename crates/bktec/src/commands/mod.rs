@@ -17,6 +17,8 @@ mod prepare;
 mod request;
 mod run;
 mod shell;
+mod summary;
+mod summary_file;
 mod targets;
 mod tokens;
 mod upload;
@@ -30,12 +32,13 @@ pub use self::run::PlanFileError;
 pub use self::upload::UploadFilesError;
 pub use self::verify::VerifyError;
 use crate::cli::{
-    self, BackfillArgs, Invocation, PlanArgs, RunArgs, Stop, Typed, UploadArgs, VerifyArgs,
+    self, BackfillArgs, Invocation, PlanArgs, RunArgs, Stop, SummaryArgs, Typed, UploadArgs,
+    VerifyArgs,
 };
 use crate::exit_code;
 use crate::settings::{
-    BackfillSettings, CommonSettings, PlanSettings, RunSettings, UploadFilesSettings, VerifyOutput,
-    VerifySettings, VerifySource,
+    BackfillSettings, CommonSettings, PlanSettings, RunSettings, SummarySettings,
+    UploadFilesSettings, VerifyOutput, VerifySettings, VerifySource,
 };
 use crate::terminal::Terminal;
 
@@ -55,6 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Invocation::Plan(typed)) => plan_command(&typed),
         Ok(Invocation::Upload(typed)) => upload_command(&typed),
         Ok(Invocation::Verify(typed)) => verify_command(&typed),
+        Ok(Invocation::Summary(typed)) => summary_command(&typed),
         Ok(Invocation::Backfill(typed)) => backfill_command(&typed),
         Ok(Invocation::Completions { shell, command }) => {
             shell::print(Ok(shell::completions(shell, *command)), &terminal)
@@ -111,6 +115,16 @@ fn verify_command(typed: &Typed<VerifyArgs>) -> Result<u8, CommandError> {
         },
     };
     verify::verify(&settings, source, &terminal)
+}
+
+fn summary_command(typed: &Typed<SummaryArgs>) -> Result<u8, CommandError> {
+    let settings = SummarySettings::resolve(typed)?;
+    let terminal = Terminal::for_data(settings.debug);
+    if let Some(detected) = &settings.detected {
+        terminal.stderr_line(detected);
+    }
+    let suite = tokens::suite_access("summary", &settings.engine)?;
+    summary::summary(&settings, &suite, &terminal)
 }
 
 fn backfill_command(typed: &Typed<BackfillArgs>) -> Result<u8, CommandError> {

@@ -10,6 +10,7 @@ mod failure;
 mod hints;
 pub(crate) mod multipart;
 mod node_reports;
+mod summary;
 mod transport;
 
 use secrecy::{ExposeSecret, SecretString};

@@ -18,6 +18,7 @@ fn no_command_prints_help() {
       plan         Creates a test plan without running tests
       upload       Uploads result files
       verify       Verifies that every test of a build ran
+      summary      Prints what failed in a build and whether it is new, in Markdown
       completions  Prints a shell completion script
       man          Prints the manual page, for man -l -
       help         Print this message or the help of the given subcommand(s)
@@ -318,6 +319,7 @@ fn manual_has_a_page_for_each_command() {
             "bktec-plan",
             "bktec-upload",
             "bktec-verify",
+            "bktec-summary",
             "bktec-completions",
             "bktec-man"
         ]

@@ -21,6 +21,7 @@ mod secrets;
 mod server;
 mod server_failures;
 mod streams;
+mod summary;
 mod tokens;
 mod untrusted;
 mod upload;

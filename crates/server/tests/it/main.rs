@@ -41,6 +41,7 @@ mod raw_uploads;
 mod recorded;
 mod rest;
 mod retention;
+mod run_summary;
 mod runs;
 mod secrets;
 mod several_servers;

@@ -35,6 +35,9 @@ mod plans;
 #[path = "quarantine.rs"]
 mod quarantine;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
+#[path = "run_summary.rs"]
+mod run_summary;
+#[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]
 #[path = "runs.rs"]
 mod runs;
 #[expect(clippy::duplicate_mod, reason = "the same tests, on another database")]

@@ -29,8 +29,9 @@ pub use quarantine::{
 };
 pub use retention::{Expired, RetentionStart};
 pub use runs::{
-    AttemptState, Execution, FailedExecution, NewExecution, NewExecutionTags, NewRejectedUpload,
-    NewRun, NewUpload, OutcomeCounts, Recorded, Run, RunResult, RunState, Upload, UploadAttempt,
+    AttemptState, BuildFailures, Execution, FailedExecution, FailedTest, NewExecution,
+    NewExecutionTags, NewRejectedUpload, NewRun, NewUpload, OutcomeCounts, Recorded, Run,
+    RunResult, RunState, Upload, UploadAttempt,
 };
 pub use tenants::{NewSuite, NewToken, Organization, Suite, SuiteChanges, Token, TokenKind};
 pub use tests::{

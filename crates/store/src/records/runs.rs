@@ -286,3 +286,30 @@ pub struct FailedExecution {
     pub tags: BTreeMap<String, String>,
     pub created_at: Timestamp,
 }
+
+/// What failed in a build.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BuildFailures {
+    /// Every test that failed at least once, in the order of the first failures.
+    pub tests: Vec<FailedTest>,
+    pub errors_outside_tests: Vec<String>,
+    /// The identifiers of the build's plans that nodes have reported on.
+    pub plans: Vec<String>,
+}
+
+/// A test that failed in a build. A lane is a job with its tags; what counts is how the test ended
+/// there, so that a retry repairs a failure of its own lane only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedTest {
+    pub test: Test,
+    /// Of the first failure, shortened.
+    pub reason: Option<String>,
+    /// Lanes in which it ended with a failure that counts.
+    pub failed_lanes: usize,
+    /// Lanes in which it ended with a muted failure.
+    pub muted_lanes: usize,
+    pub passed_lanes: usize,
+    /// It did not pass in the latest two runs of the default branch that it ran in, other than
+    /// those of the build.
+    pub fails_on_default_branch: bool,
+}

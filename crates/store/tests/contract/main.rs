@@ -9,6 +9,7 @@ mod accounting_upgrade;
 mod audit;
 mod backfills;
 mod backup;
+mod build_failures;
 mod daily_sums;
 mod deletion;
 mod duplicates;

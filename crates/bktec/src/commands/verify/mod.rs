@@ -11,9 +11,6 @@ mod source;
 mod text;
 mod wait;
 
-use std::io::Write as _;
-use std::path::Path;
-
 use serde::Serialize;
 use test_engine_accounting::{Accounting, Accountings, Verdict};
 
@@ -22,6 +19,7 @@ use self::source::Reader;
 pub(super) use self::source::Source;
 use self::wait::PollLimits;
 use crate::commands::CommandError;
+use crate::commands::summary_file::append_summary;
 use crate::exit_code;
 use crate::settings::{VerifyOutput, VerifySettings};
 use crate::terminal::Terminal;
@@ -103,20 +101,6 @@ fn print(
         .data(data.as_bytes())
         .map_err(|source| CommandError::Output {
             what: "the verdict to stdout".to_owned(),
-            source,
-        })
-}
-
-/// Appends, because the file may have summaries of other steps.
-fn append_summary(path: &Path, summary: &str) -> Result<(), CommandError> {
-    let mut options = fs_err::OpenOptions::new();
-    options
-        .create(true)
-        .append(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(summary.as_bytes()))
-        .map_err(|source| CommandError::Output {
-            what: "the summary".to_owned(),
             source,
         })
 }

@@ -12,14 +12,13 @@ use super::test_details::Details;
 use super::test_filter::TestFilter;
 use super::test_query::{PeriodQuery, TestsQuery};
 use crate::App;
+use crate::build_summary::FLAKY_LABEL;
 use crate::clock::rfc3339;
 use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::paging::{PageOf, Paging};
 use crate::http::params::Params;
 use crate::http::resources::LabelledTest;
-
-const LABEL: &str = "flaky";
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -76,7 +75,7 @@ pub(super) async fn list_flaky_tests(
     };
     let mut filter = TestFilter::new(&tests, &period, paging.page, app.clock.now())?;
     filter.query.labels.push(LabelFilter {
-        label: LABEL.to_owned(),
+        label: FLAKY_LABEL.to_owned(),
         must_have: true,
     });
     let listed = filter.of_suite(&app, suite).await?;

@@ -21,6 +21,7 @@ mod plan_response;
 mod plans;
 mod quarantine_request;
 mod rate_limit;
+mod run_summary;
 mod runs;
 mod suite_fields;
 mod suites;
@@ -109,6 +110,7 @@ fn suite_routes() -> OpenApiRouter<App> {
         .routes(routes!(flaky_tests::list_flaky_tests))
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::get_run))
+        .routes(routes!(run_summary::get_run_summary))
         .routes(routes!(failed_executions::list_failed_executions))
         .routes(routes!(tests::list_tests))
         .routes(routes!(tests::find_test))

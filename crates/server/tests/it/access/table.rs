@@ -185,6 +185,12 @@ pub(super) fn table() -> Vec<Row> {
         row("GET", "S/runs/{id}", Accepts::Suite(ReadSuites), 404),
         row(
             "GET",
+            "S/runs/{id}/summary.md",
+            Accepts::Suite(ReadSuites),
+            404,
+        ),
+        row(
+            "GET",
             "S/runs/{id}/failed_executions",
             Accepts::Suite(ReadSuites),
             404,

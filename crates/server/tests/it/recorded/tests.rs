@@ -61,6 +61,7 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
             Body::None,
         ),
         get("getRun", run.clone()),
+        get("getRunSummary", format!("{run}/summary.md")),
         get(
             "listFailedExecutions",
             format!("{run}/failed_executions?include_failure_expanded=true"),
