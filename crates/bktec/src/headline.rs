@@ -4,6 +4,9 @@
 /// The start of the lines in which pytest quotes the exception.
 const PYTEST_MARK: &str = "E ";
 
+/// Of an error before its stack trace.
+const MAX_LINES: usize = 3;
+
 /// The first line, and the error that the rest gives as its cause, if any.
 pub fn headline(error: &str) -> String {
     let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -18,11 +21,30 @@ pub fn headline(error: &str) -> String {
     }
 }
 
-/// The error that a program's output ends in; its last line if none is recognized.
+/// The error that a program's output ends in. If none is recognized: the lines before the stack
+/// trace at the end, or the last line.
 pub fn reason(output: &str) -> String {
     let lines: Vec<&str> = output.lines().map(str::trim).collect();
-    let last = || lines.iter().rfind(|line| !line.is_empty());
-    cause(&lines).unwrap_or_else(|| last().copied().unwrap_or_default().to_owned())
+    cause(&lines).unwrap_or_else(|| end_of(&lines))
+}
+
+fn end_of(lines: &[&str]) -> String {
+    let is_text = |line: &&str| !line.is_empty() && !is_frame(line);
+    let Some(last) = lines.iter().rposition(is_text) else {
+        return String::new();
+    };
+    if !lines[last + 1..].iter().any(|line| is_frame(line)) {
+        return lines[last].to_owned();
+    }
+    let before = lines[..last].iter().rposition(|line| !is_text(line));
+    let first = before.map_or(0, |at| at + 1);
+    lines[first.max((last + 1).saturating_sub(MAX_LINES))..=last].join(" ")
+}
+
+/// Whether the line is a part of a stack trace of Ruby or JavaScript.
+fn is_frame(line: &str) -> bool {
+    let is_ruby = (line.contains(":in `") || line.contains(":in '")) && line.ends_with('\'');
+    is_ruby || line.starts_with("at ")
 }
 
 fn cause(lines: &[&str]) -> Option<String> {
@@ -107,5 +129,14 @@ mod tests {
             "unknown option -q"
         );
         assert_eq!(reason(""), "");
+        let ruby = "features/a.feature: Parser errors:\n(1:1): expected: #EOF (ParseError)\n\
+            parser.rb:30:in `rescue in document'\n/usr/bin/cucumber:7:in `<main>'\n";
+        let expected = "features/a.feature: Parser errors: (1:1): expected: #EOF (ParseError)";
+        assert_eq!(reason(ruby), expected);
+        let required = "a.rb:1:in `require': cannot load such file -- x (LoadError)";
+        assert_eq!(
+            reason(&format!("{required}\n\tfrom b.rb:2:in `<main>'\n")),
+            required
+        );
     }
 }
