@@ -78,6 +78,17 @@ fn runs_the_tests_of_this_node_only(#[case] tool: &str, #[case] pytest: &str) {
 }
 
 #[test]
+fn two_paths_of_one_file_select_from_it_together() {
+    let project = project(JUNIT, &[("test_a.py", MANY)]);
+    let mut cases = share("test_a.py");
+    let case = |n| selector(&format!("./test_a.py::test_many[{n}]"));
+    cases.extend((9..CASES).step_by(2).map(case));
+    let attempt = run(&project, "pytest", &cases);
+    attempt.assert_exactly(0, &StopPolicy::Overridden, &[]);
+    assert_eq!(attempt.parsed.tests.len(), CASES - 4, "{}", attempt.log);
+}
+
+#[test]
 fn a_name_selects_all_tests_below_it() {
     let project = project(JUNIT, &[("test_a.py", MANY)]);
     let mut cases = share("test_a.py");

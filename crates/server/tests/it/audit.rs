@@ -170,11 +170,11 @@ fn only_tokens_of_the_organization_that_may_write_read_it() {
     let reader = server.token("acme", &[Scope::ReadSuites]);
     let ask = |token: &str| server.ask("GET", AUDIT).bearer(token).send();
     ask(&reader).error(403);
-    let stranger = server.token("other", &Scope::ALL);
-    ask(&stranger).error(404);
+    let other_token = server.token("other", &Scope::ALL);
+    ask(&other_token).error(404);
     let theirs = server
         .ask("GET", "/v2/analytics/organizations/other/audit")
-        .bearer(&stranger)
+        .bearer(&other_token)
         .send()
         .ok();
     assert!(!theirs.to_string().contains("web"), "{theirs}");

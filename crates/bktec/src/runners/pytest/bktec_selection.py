@@ -37,30 +37,24 @@ class Selection:
         with open(config.getoption(OPTION), encoding="utf-8") as file:
             tests = json.load(file)
         start = str(config.invocation_params.dir)
-        self.paths = {os.path.realpath(os.path.join(start, path)): path for path in tests}
-        self.names = {path: set(names) for path, names in tests.items()}
-        self.found = {path: set() for path in tests}
-        # The key of each file of items.
-        self.known = {}
-
-    def path_of(self, item):
-        file = str(getattr(item, "path", None) or item.fspath)
-        if file not in self.known:
-            self.known[file] = self.paths.get(os.path.realpath(file))
-        return self.known[file]
+        paths = {os.path.join(start, path): path for path in tests}
+        # Not by real path: two links to one file are two files for pytest.
+        self.shown = {os.path.normpath(file): path for file, path in paths.items()}
+        self.names = {file: set(tests[path]) for file, path in self.shown.items()}
+        self.found = {file: set() for file in self.names}
 
     def selects(self, item):
-        path = self.path_of(item)
-        if path is None:
+        file = str(getattr(item, "path", None) or item.fspath)
+        if file not in self.names:
             return True
-        found = self.names[path].intersection(keys(item.nodeid.partition("::")[2]))
-        self.found[path].update(found)
+        found = self.names[file].intersection(keys(item.nodeid.partition("::")[2]))
+        self.found[file].update(found)
         return bool(found)
 
     def missing(self):
-        for path, names in self.names.items():
-            for name in sorted(names - self.found[path]):
-                yield "{}::{}".format(path, name)
+        for file, names in self.names.items():
+            for name in sorted(names - self.found[file]):
+                yield "{}::{}".format(self.shown[file], name)
 
 
 def end_without_tests(config, items, missing):

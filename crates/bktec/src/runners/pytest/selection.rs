@@ -8,6 +8,8 @@ use std::io::Write as _;
 
 use tempfile::NamedTempFile;
 
+use super::node_id::file_of;
+use crate::runners::paths::normalise;
 use crate::runners::{Result, RunnerError};
 
 /// Fewer tests of a file are passed as node IDs.
@@ -22,22 +24,31 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// `None` if no file has many tests among these targets.
+    /// `None` if no file has many tests among these targets, or if it is not certain that each name
+    /// of a file is another file: then a test could be left out.
     pub(super) fn of(targets: &[String]) -> Option<Self> {
         let mut tests: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (file, name) in targets.iter().filter_map(|target| target.split_once("::")) {
-            tests.entry(file).or_default().push(name.to_owned());
+        for target in targets {
+            let file = normalise(file_of(target));
+            if !is_plain(file) {
+                return None;
+            }
+            if let Some((_, name)) = target.split_once("::") {
+                tests.entry(file).or_default().push(name.to_owned());
+            }
         }
         tests.retain(|_, names| names.len() >= MIN_TESTS);
         if tests.is_empty() {
             return None;
         }
         let mut added = HashSet::new();
-        let argument = |target: &String| match target.split_once("::") {
-            Some((file, _)) if tests.contains_key(file) => {
-                added.insert(file.to_owned()).then(|| file.to_owned())
+        let argument = |target: &String| {
+            let file = file_of(target);
+            if !target.contains("::") || !tests.contains_key(normalise(file)) {
+                return Some(target.clone());
             }
-            _ => Some(target.clone()),
+            let is_first = added.insert(normalise(file).to_owned());
+            is_first.then(|| file.to_owned())
         };
         Some(Self {
             arguments: targets.iter().filter_map(argument).collect(),
@@ -63,6 +74,11 @@ impl Selection {
     }
 }
 
+/// Whether the path below the working directory has no other spelling.
+fn is_plain(path: &str) -> bool {
+    path == "." || !path.split('/').any(|part| matches!(part, "" | "." | ".."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +94,24 @@ mod tests {
         let tests = &selection.tests["c.py"];
         assert_eq!(tests[..2], ["test_first", "T::test[1::x]"]);
         assert_eq!((selection.tests.len(), tests.len()), (1, MIN_TESTS));
+    }
+
+    #[test]
+    fn one_file_has_one_name() {
+        let mut targets: Vec<String> = (1..MIN_TESTS).map(|n| format!("a.py::t[{n}]")).collect();
+        targets.push("./a.py::t[0]".to_owned());
+        let selection = Selection::of(&targets).unwrap();
+        assert_eq!(selection.arguments, ["a.py"]);
+        assert_eq!(selection.tests["a.py"].len(), MIN_TESTS);
+        for other in [
+            "sub/../a.py",
+            "/project/a.py::t",
+            "sub/./a.py",
+            "sub//a.py::t",
+        ] {
+            let mut targets = targets.clone();
+            targets.push(other.to_owned());
+            assert_eq!(Selection::of(&targets), None, "{other}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::App;
 use crate::http::error::ErrorText;
 use crate::links::Links;
 
-/// Paths whose errors are JSON, whoever asks.
+/// Paths whose errors are always JSON.
 const API_PATHS: [&str; 6] = [
     "/v1/",
     "/v2/",
