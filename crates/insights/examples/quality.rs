@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use generated::World;
 use measured::Measured;
-use test_engine_insights::{Evidence, KEPT_DAYS, Parameters, Rule, judge, preview};
+use test_engine_insights::{Evidence, History, KEPT_DAYS, Monitor, Parameters, judge, preview};
 
 /// Histories of each scenario.
 const HISTORIES: u64 = 8;
@@ -139,24 +139,25 @@ fn time_preview(seed: u64) {
     let mut suite = test_engine_insights::Suite::new(Parameters::default());
     measured::replay(&generated, &mut suite);
     let now = generated.runs.last().map_or(0, |run| run.at);
-    let tests: Vec<Evidence> = suite
+    let tests: Vec<History> = suite
         .tests()
         .values()
-        .map(|tracked| tracked.evidence.clone())
+        .map(|tracked| tracked.evidence.clone().into())
         .collect();
     let histories = || (0..).zip(tests.iter().cycle().take(LARGE_SUITE));
     let parameters = Parameters::default();
     let mut times: Vec<f64> = (0..5)
         .map(|_| {
             let started = Instant::now();
-            let found = preview(&Rule::Flaky, histories(), (now, KEPT_DAYS), &parameters);
+            let found = preview(&Monitor::Flaky, histories(), (now, KEPT_DAYS), &parameters);
             assert!(!found.changes.is_empty(), "the preview found nothing");
             started.elapsed().as_secs_f64() * 1_000.0
         })
         .collect();
     times.sort_by(f64::total_cmp);
     println!("preview_100000_ms = {:.2}", times[times.len() / 2]);
-    let failed: Vec<&Evidence> = tests.iter().filter(|test| test.has_failures()).collect();
+    let evidence = tests.iter().map(|test| &test.evidence);
+    let failed: Vec<&Evidence> = evidence.filter(|test| test.has_failures()).collect();
     let started = Instant::now();
     let flaky: u32 = failed
         .iter()

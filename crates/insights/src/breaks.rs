@@ -57,7 +57,8 @@ impl Breaks {
         self.open.as_ref().filter(|open| open.is_broken())
     }
 
-    /// The breaks whose last failure is on the days after `after` up to `today`.
+    /// The breaks whose last failure is on the days after `after` up to `today`. A test that was
+    /// renamed or deleted while it was broken has no open break once that is long ago.
     pub(crate) fn of(evidence: &Evidence, after: i32, today: i32) -> Self {
         let mut breaks = Self::default();
         let mut current: Option<Current> = None;
@@ -83,7 +84,9 @@ impl Breaks {
                 }
             }
         }
-        breaks.open = current.map(|current| current.open);
+        breaks.open = current
+            .filter(|current| day_of(current.last_failed_at) > after)
+            .map(|current| current.open);
         breaks
     }
 

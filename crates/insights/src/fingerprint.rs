@@ -1,6 +1,9 @@
 //! Fingerprints: failures with the same cause have the same one, whatever values they mention
 //! (§7 of the design).
 
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::frames::own_frame;
@@ -57,6 +60,30 @@ impl Fingerprint {
     /// The half that identifies the message.
     pub fn message(self) -> u32 {
         u32::try_from(self.0 >> 32).unwrap_or_default()
+    }
+}
+
+/// 16 hexadecimal digits.
+impl Display for Fingerprint {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+/// The text is not 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidFingerprint;
+
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFingerprint> {
+        let is_hex = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        (text.len() == 16 && is_hex)
+            .then(|| u64::from_str_radix(text, 16).ok())
+            .flatten()
+            .map(Self)
+            .ok_or(InvalidFingerprint)
     }
 }
 
@@ -292,6 +319,28 @@ mod tests {
             one.message(),
             Fingerprint::of("no route to host", here).message()
         );
+    }
+
+    #[test]
+    fn is_written_and_read_as_16_digits() {
+        for number in [0, 5, u64::MAX] {
+            let text = Fingerprint(number).to_string();
+            assert_eq!(text.len(), 16);
+            assert_eq!(text.parse(), Ok(Fingerprint(number)));
+        }
+        for text in [
+            "",
+            "5",
+            "+000000000000005",
+            "000000000000000g",
+            "00000000000000000",
+        ] {
+            assert_eq!(
+                text.parse::<Fingerprint>(),
+                Err(InvalidFingerprint),
+                "{text}"
+            );
+        }
     }
 
     #[test]

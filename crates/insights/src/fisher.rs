@@ -1,7 +1,8 @@
 //! Fisher's exact test of a table of two rows.
 
+use test_engine_numeric::{exp, ln_factorial};
+
 use crate::group::Counts;
-use crate::numeric::{exp, ln_factorial};
 
 /// The probability of at least as many failures inside by chance (one-sided).
 pub(crate) fn fisher(inside: Counts, outside: Counts) -> f64 {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A suite of fewer tests has its own limits.
 const SMALL_SUITE: u32 = 100;
-/// Tests that share a new cause.
-const MIN_SHARED: usize = 10;
+/// Tests of a run that have to share a new cause to be part of an outage.
+pub const MIN_SHARED_CAUSE: usize = 10;
 
 /// Tests of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub fn shared_cause(
     }
     by_message
         .into_iter()
-        .filter(|(message, tests)| tests.len() >= MIN_SHARED && !is_known_message(*message))
+        .filter(|(message, tests)| tests.len() >= MIN_SHARED_CAUSE && !is_known_message(*message))
         .flat_map(|(_, tests)| tests)
         .collect()
 }

@@ -38,6 +38,21 @@ pub enum Level {
     Sound,
 }
 
+impl Level {
+    /// Worst first.
+    pub const ALL: [Self; 4] = [Self::Broken, Self::Flaky, Self::Suspect, Self::Sound];
+
+    /// As in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::Flaky => "flaky",
+            Self::Suspect => "suspect",
+            Self::Sound => "sound",
+        }
+    }
+}
+
 impl Health {
     /// The break that makes the test broken.
     pub fn broken(&self) -> Option<&OpenBreak> {

@@ -7,9 +7,11 @@
 //! `docs/design/flaky.md` explains the formulas; "§4 of the design" is its section 4.
 
 mod alarm;
+mod brake;
 mod breaks;
 mod causes;
 mod evidence;
+mod executions;
 mod failure;
 mod fingerprint;
 mod fisher;
@@ -17,29 +19,30 @@ mod frames;
 mod group;
 mod guard;
 mod health;
-mod numeric;
+mod monitors;
 mod parameters;
 mod preview;
 mod release;
 mod replay;
-mod rules;
 mod score;
 mod time;
 
 pub use alarm::{Alarm, Transition};
+pub use brake::Brake;
 pub use breaks::{Breaks, OpenBreak};
 pub use causes::{Cause, Causes, FirstExecution, TestedCause, causes};
 pub use evidence::{Change, Day, Event, Evidence, KEPT_DAYS, Sums};
+pub use executions::Execution;
 pub use failure::{FailureFacts, FailureVerdict, passed_before_branch};
-pub use fingerprint::{Fingerprint, normalized};
+pub use fingerprint::{Fingerprint, InvalidFingerprint, normalized};
 pub use frames::{Frame, own_frame};
 pub use group::{Commit, CommitGroup, Counts, GroupOutcome};
-pub use guard::{Recovered, RunCounts, UploadCounts, shared_cause};
+pub use guard::{MIN_SHARED_CAUSE, Recovered, RunCounts, UploadCounts, shared_cause};
 pub use health::{Health, Level, judge};
+pub use monitors::{History, Monitor};
 pub use parameters::Parameters;
 pub use preview::{Preview, preview};
 pub use release::clean_passes_needed;
 pub use replay::{AlarmChange, Run, Suite, TestResult, Tracked, Upload};
-pub use rules::{Brake, Rule};
 pub use score::{Score, score};
 pub use time::{DAY, day_of};

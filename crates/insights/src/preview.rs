@@ -6,11 +6,10 @@
 use std::collections::BTreeSet;
 
 use crate::alarm::Transition;
-use crate::evidence::Evidence;
 use crate::health::judge;
+use crate::monitors::{History, Monitor};
 use crate::parameters::Parameters;
 use crate::replay::AlarmChange;
-use crate::rules::Rule;
 use crate::time::{DAY, day_of};
 
 /// What a rule would have done.
@@ -27,19 +26,20 @@ pub struct Preview {
     pub broken: BTreeSet<u32>,
 }
 
-/// Replays a rule over the last `days` days before `now`. Only tests with a failure cost time.
+/// Replays the monitor of a rule over the last `days` days before `now`. Only tests to which
+/// it could apply cost time.
 pub fn preview<'a>(
-    rule: &Rule,
-    histories: impl IntoIterator<Item = (u32, &'a Evidence)>,
+    monitor: &Monitor,
+    histories: impl IntoIterator<Item = (u32, &'a History)>,
     (now, days): (i64, i32),
     parameters: &Parameters,
 ) -> Preview {
     let mut found = Preview::default();
     let today = day_of(now);
     let first = today.saturating_sub(days);
-    for (test, evidence) in histories {
-        if rule.could_alarm(evidence, parameters) {
-            found.replay(rule, (test, evidence), (first, today), parameters);
+    for (test, history) in histories {
+        if monitor.could_alarm(history, parameters) {
+            found.replay(monitor, (test, history), (first, today), parameters);
         }
     }
     found
@@ -48,16 +48,12 @@ pub fn preview<'a>(
 impl Preview {
     fn replay(
         &mut self,
-        rule: &Rule,
-        (test, evidence): (u32, &Evidence),
+        monitor: &Monitor,
+        (test, history): (u32, &History),
         (first, today): (i32, i32),
         parameters: &Parameters,
     ) {
-        let busy: BTreeSet<i32> = evidence
-            .groups()
-            .iter()
-            .map(|group| day_of(group.first_at))
-            .collect();
+        let busy = busy_days(history);
         let (mut is_on, mut alarms) = (false, 0_u32);
         for day in first..=today {
             // Nothing but new results can begin an alarm.
@@ -66,9 +62,9 @@ impl Preview {
             }
             let at = (i64::from(day) + 1) * DAY - 1;
             let changes = if is_on {
-                rule.recovers(evidence, at, parameters)
+                monitor.recovers(history, at, parameters)
             } else {
-                rule.alarms(evidence, at, parameters)
+                monitor.alarms(history, at, parameters)
             };
             if !changes {
                 continue;
@@ -84,7 +80,7 @@ impl Preview {
                 let later = at.saturating_add(2 * DAY);
                 if [at, later]
                     .iter()
-                    .any(|at| judge(evidence, *at, parameters).broken().is_some())
+                    .any(|at| judge(&history.evidence, *at, parameters).broken().is_some())
                 {
                     self.broken.insert(test);
                 }
@@ -100,4 +96,12 @@ impl Preview {
         }
         self.flaps = self.flaps.saturating_add(alarms.saturating_sub(1));
     }
+}
+
+/// The days with new results.
+fn busy_days(history: &History) -> BTreeSet<i32> {
+    let groups = history.evidence.groups().iter().map(|group| group.first_at);
+    let executions = history.executions.iter().map(|execution| execution.at);
+    let times = groups.chain(executions).chain(history.first_at);
+    times.map(day_of).collect()
 }

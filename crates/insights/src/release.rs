@@ -1,6 +1,6 @@
 //! When a quarantined test has proven that it is fixed.
 
-use crate::numeric::ln;
+use test_engine_numeric::ln;
 
 /// Passes in a row that prove with 95% confidence that a test fails less than before.
 ///

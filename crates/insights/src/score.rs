@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::evidence::Sums;
-use crate::numeric::{exp, ln, ppm};
+use test_engine_numeric::{exp, ln, ppm};
 
 /// The prior probability that a commit is bad for a given test: default branch, other branches.
 const BAD_COMMIT: [f64; 2] = [0.02, 0.30];

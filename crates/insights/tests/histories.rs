@@ -7,13 +7,13 @@
 
 use rstest::rstest;
 use test_engine_insights::{
-    Alarm, Change, Commit, Counts, DAY, Event, Evidence, Health, Level, Parameters, Preview, Rule,
-    Transition, day_of, judge, preview,
+    Alarm, Change, Commit, Counts, DAY, Event, Evidence, Health, Level, Monitor, Parameters,
+    Preview, Transition, day_of, judge, preview,
 };
 
 const START: i64 = 20_000 * DAY;
 
-struct History {
+struct Played {
     evidence: Evidence,
     alarm: Alarm,
     /// With the number of the run.
@@ -37,8 +37,8 @@ fn expand(text: &str) -> String {
     out
 }
 
-fn play(text: &str, parameters: &Parameters) -> History {
-    let mut history = History {
+fn play(text: &str, parameters: &Parameters) -> Played {
+    let mut history = Played {
         evidence: Evidence::default(),
         alarm: Alarm::default(),
         transitions: Vec::new(),
@@ -104,6 +104,9 @@ fn play(text: &str, parameters: &Parameters) -> History {
 #[case::broken_flaky_test("20p m 10p m 10p 3f", Level::Broken)]
 #[case::broken_from_the_start("40f", Level::Broken)]
 #[case::did_not_run_in_between("50p f 5- f", Level::Broken)]
+#[case::broken_then_not_run_for_weeks("50p 9f 108-", Level::Broken)]
+#[case::broken_then_gone("50p 9f 112-", Level::Sound)]
+#[case::broken_then_not_run_and_back("50p 9f 112- f", Level::Broken)]
 #[case::outage("50p o 10p o 10p o 10p", Level::Sound)]
 #[case::outage_that_lasts("50p 3o", Level::Broken)]
 #[case::outage_then_passed("50p o R 10p o R 10p o R", Level::Sound)]
@@ -185,31 +188,32 @@ fn results_from_the_future_do_not_count_yet() {
     assert_eq!(judge(&evidence, now, &Parameters::default()), before);
 }
 
-fn preview_of(rule: &Rule, text: &str) -> Preview {
-    let history = play(text, &Parameters::default());
-    let histories = [(7, &history.evidence)];
-    preview(rule, histories, (history.now, 60), &Parameters::default())
+fn preview_of(monitor: &Monitor, text: &str) -> Preview {
+    let played = play(text, &Parameters::default());
+    let history = played.evidence.into();
+    let histories = [(7, &history)];
+    preview(monitor, histories, (played.now, 60), &Parameters::default())
 }
 
 #[rstest]
 #[case::flaky(
-    Rule::Flaky, "20p m 10p m 120p", &[(7, Transition::Alarm), (32, Transition::Recover)]
+    Monitor::Flaky, "20p m 10p m 120p", &[(7, Transition::Alarm), (32, Transition::Recover)]
 )]
 #[case::hosted_default(
-    Rule::PASSED_ON_RETRY, "20p m 60p m 4p",
+    Monitor::PASSED_ON_RETRY, "20p m 60p m 4p",
     &[(5, Transition::Alarm), (12, Transition::Recover), (20, Transition::Alarm)]
 )]
 #[case::broken(
-    Rule::Broken, "22p 6f 20p", &[(5, Transition::Alarm), (7, Transition::Recover)]
+    Monitor::Broken, "22p 6f 20p", &[(5, Transition::Alarm), (7, Transition::Recover)]
 )]
-#[case::probabilistic(Rule::PROBABILISTIC_FLAKINESS, "20p 8m", &[(5, Transition::Alarm)])]
-#[case::sound(Rule::PASSED_ON_RETRY, "100p", &[])]
+#[case::probabilistic(Monitor::PROBABILISTIC_FLAKINESS, "20p 8m", &[(5, Transition::Alarm)])]
+#[case::sound(Monitor::PASSED_ON_RETRY, "100p", &[])]
 fn previews_agree_with_histories(
-    #[case] rule: Rule,
+    #[case] monitor: Monitor,
     #[case] text: &str,
     #[case] expected: &[(i32, Transition)],
 ) {
-    let found = preview_of(&rule, text);
+    let found = preview_of(&monitor, text);
     let changes: Vec<(i32, Transition)> = found
         .changes
         .iter()
@@ -229,10 +233,10 @@ fn previews_agree_with_histories(
 
 #[test]
 fn previews_name_tests_that_were_really_broken() {
-    let found = preview_of(&Rule::PASSED_ON_RETRY, "20p m 6f 8p");
+    let found = preview_of(&Monitor::PASSED_ON_RETRY, "20p m 6f 8p");
     assert_eq!(found.broken.into_iter().collect::<Vec<_>>(), [7]);
     assert!(
-        preview_of(&Rule::PASSED_ON_RETRY, "20p m 8p")
+        preview_of(&Monitor::PASSED_ON_RETRY, "20p m 8p")
             .broken
             .is_empty()
     );

@@ -2,8 +2,8 @@
 //!
 //! `docs/design/flaky.md` describes them.
 
-mod kinds;
-mod numbers;
+pub(crate) mod kinds;
+pub(crate) mod numbers;
 mod world;
 
 pub(crate) use kinds::Truth;

@@ -5,8 +5,42 @@
 
 use std::f64::consts::{LN_2, LOG2_E, PI, SQRT_2};
 
+/// 1, 1/3, 1/5 and so on: multiplying is faster than dividing.
+const ODD_RECIPROCALS: [f64; 12] = odd_reciprocals();
+/// 1, 1/2, 1/6 and so on, from 1/0! on.
+const FACTORIAL_RECIPROCALS: [f64; 15] = factorial_reciprocals();
+
+const fn odd_reciprocals() -> [f64; 12] {
+    let mut reciprocals = [0.0; 12];
+    let (mut index, mut divisor) = (0, 1.0);
+    while index < reciprocals.len() {
+        reciprocals[index] = 1.0 / divisor;
+        divisor += 2.0;
+        index += 1;
+    }
+    reciprocals
+}
+
+const fn factorial_reciprocals() -> [f64; 15] {
+    let mut reciprocals = [0.0; 15];
+    let (mut index, mut number, mut factorial) = (0, 1.0, 1.0);
+    while index < reciprocals.len() {
+        reciprocals[index] = 1.0 / factorial;
+        factorial *= number;
+        number += 1.0;
+        index += 1;
+    }
+    reciprocals
+}
+
+/// The value of a polynomial with these coefficients, the lowest power first.
+fn polynomial(coefficients: &[f64], x: f64) -> f64 {
+    let highest_first = coefficients.iter().rev();
+    highest_first.fold(0.0, |sum, coefficient| sum * x + coefficient)
+}
+
 /// Natural logarithm of a positive normal number.
-pub(crate) fn ln(x: f64) -> f64 {
+pub fn ln(x: f64) -> f64 {
     const EXPONENT: u64 = 0x7FF << 52;
     const ONE: u64 = 1023 << 52;
     let bits = x.to_bits();
@@ -18,39 +52,27 @@ pub(crate) fn ln(x: f64) -> f64 {
     }
     // ln m = 2 (t + t³/3 + t⁵/5 + …) with t = (m - 1) / (m + 1), at most 0.172.
     let t = (mantissa - 1.0) / (mantissa + 1.0);
-    let (mut sum, mut power, mut divisor) = (0.0, t, 1.0);
-    for _ in 0..12 {
-        sum += power / divisor;
-        power *= t * t;
-        divisor += 2.0;
-    }
-    exponent * LN_2 + 2.0 * sum
+    exponent * LN_2 + 2.0 * t * polynomial(&ODD_RECIPROCALS, t * t)
 }
 
-/// e to the power of `x`; 0 below -700.
-pub(crate) fn exp(x: f64) -> f64 {
+/// e to the power of `x`; 0 below -700, and wrong above 709, where the result is too large.
+pub fn exp(x: f64) -> f64 {
     if x < -700.0 {
         return 0.0;
     }
-    let twos = (x * LOG2_E + 0.5).floor();
+    let twos = (x * LOG2_E + 0.5).floor().min(1023.0);
     let rest = x - twos * LN_2;
-    let (mut sum, mut term, mut index) = (1.0, 1.0, 1.0);
-    for _ in 0..18 {
-        term *= rest / index;
-        sum += term;
-        index += 1.0;
-    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "between 13 and 2046"
     )]
-    let exponent = (twos.min(1023.0) + 1023.0) as u64;
-    sum * f64::from_bits(exponent << 52)
+    let exponent = (twos + 1023.0) as u64;
+    polynomial(&FACTORIAL_RECIPROCALS, rest) * f64::from_bits(exponent << 52)
 }
 
 /// Natural logarithm of n!.
-pub(crate) fn ln_factorial(n: u32) -> f64 {
+pub fn ln_factorial(n: u32) -> f64 {
     if n < 32 {
         return (2..=n).map(|factor| ln(f64::from(factor))).sum();
     }
@@ -68,7 +90,7 @@ pub(crate) fn ln_factorial(n: u32) -> f64 {
     clippy::cast_sign_loss,
     reason = "clamped before"
 )]
-pub(crate) fn ppm(share: f64) -> u32 {
+pub fn ppm(share: f64) -> u32 {
     (share.clamp(0.0, 1.0) * 1e6).round() as u32
 }
 
