@@ -103,6 +103,14 @@ impl<'a> TargetFacts<'a> {
         }
     }
 
+    fn add_run(&mut self, run: Run<'a>) {
+        if self.ran.is_empty() {
+            // Nearly every target of a large plan has one run.
+            self.ran.reserve_exact(1);
+        }
+        self.ran.push(run);
+    }
+
     fn add_case(&mut self, node: i64, case: &Case) {
         self.is_planned = true;
         self.nodes.extend(u32::try_from(node));
@@ -216,7 +224,7 @@ fn add_report<'a>(targets: &mut Targets<'a>, node: u32, report: &'a NodeReport) 
         }
         // A job that did not report its end proves nothing.
         if report.state != NodeState::Started && target.outcome != TargetOutcome::NotRun {
-            facts.ran.push(Run {
+            facts.add_run(Run {
                 node,
                 is_extra,
                 job: report,
@@ -231,7 +239,7 @@ fn add_unplanned_runs<'a>(targets: &mut Targets<'a>, node: u32, report: &'a Node
     let is_extra = runs_missing_targets(report);
     for target in report.targets.iter().filter(|target| !was_given(target)) {
         if let Some(facts) = targets.get_mut(without_dot_slash(&target.value)) {
-            facts.ran.push(Run {
+            facts.add_run(Run {
                 node,
                 is_extra,
                 job: report,

@@ -102,7 +102,8 @@ variables! {
             files: the file that the plugin writes.";
         BUILDKITE_TEST_ENGINE_RSPEC_FILES: "Set by `bktec` for its RSpec formatter that lists test \
             files: the file that the formatter writes.";
-        BKTEC_PREVIEW_SELECTION: "Turns the preview options on: 1, t, true, y, yes or on.";
+        BKTEC_PREVIEW_SELECTION: "Accepted and ignored: it turned the options of test selection on \
+            while they were a preview.";
         BKTEC_TEST_BUDGET_SCALE: "For this project's own tests, and read only by builds with debug \
             assertions: a factor, at most 1, for API time limits.";
         NO_COLOR: "Any value turns colors off.";
@@ -258,6 +259,7 @@ variables! {
         DRONE_BUILD_LINK: "build URL.";
         DRONE_BRANCH: "branch; for a pull request, the target branch.";
         DRONE_SOURCE_BRANCH: "source branch of a pull request.";
+        DRONE_TAG: "tag, in builds of tags, which may have no branch.";
         DRONE_COMMIT_SHA: "commit.";
         DRONE_COMMIT_MESSAGE: "commit message.";
     }
@@ -371,8 +373,9 @@ variables! {
         BUILD_NUMBER: "build number; on TeamCity, part of the run key.";
         BUILD_URL: "build URL.";
     }
-    "Jenkins and Google Cloud Build: " {
-        BRANCH_NAME: "branch; on Jenkins, of a multibranch job.";
+    "Jenkins, TeamCity and Google Cloud Build: " {
+        BRANCH_NAME: "branch; on Jenkins, of a multibranch job; on TeamCity, if the build defines \
+            it.";
     }
     "Jenkins: " {
         CHANGE_BRANCH: "source branch of a pull request in a multibranch job.";

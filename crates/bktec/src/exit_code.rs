@@ -5,6 +5,9 @@ pub const SUCCESS: u8 = 0;
 /// `verify`: tests did not run.
 pub const INCOMPLETE: u8 = 1;
 
+/// `doctor`: a check failed.
+pub const CHECKS_FAILED: u8 = 1;
+
 /// Nothing or not enough was run: invalid settings, a server that refused, a runner that could not
 /// be started; `verify` cannot know whether all tests ran. No supported runner uses this code.
 pub const NOT_RUN: u8 = 16;

@@ -178,6 +178,19 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
+/// `5210` as `5,210`.
+pub fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// At most one decimal. 0% and 100% are exact, never rounded.
 fn percentage(part: usize, whole: usize) -> String {
     #[expect(
@@ -337,6 +350,15 @@ mod tests {
             summary(&plan(vec![vec![], vec![]], selectors(None)), None, "jest"),
             None
         );
+    }
+
+    #[rstest]
+    #[case(0, "0")]
+    #[case(999, "999")]
+    #[case(1000, "1,000")]
+    #[case(1_234_567, "1,234,567")]
+    fn large_numbers_have_commas(#[case] number: u64, #[case] expected: &str) {
+        assert_eq!(with_commas(number), expected);
     }
 
     #[rstest]

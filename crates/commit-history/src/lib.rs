@@ -2,7 +2,7 @@
 //! changed.
 //!
 //! [`Repository::export`] writes the records of many commits into an archive, and
-//! [`Repository::head_metadata`] describes the checked-out commit. Git runs in bulk, and once per
+//! [`Repository::head_commit`] describes the checked-out commit. Git runs in bulk, and once per
 //! commit only where the bulk output may differ from that of `git diff`.
 //!
 //! Nothing here uses HTTP or the terminal: progress is reported as [`Event`]s.
@@ -31,5 +31,6 @@ pub use self::default_branch::DefaultBranch;
 pub use self::error::Error;
 pub use self::event::Event;
 pub use self::export::{Export, ExportOptions};
+pub use self::head::HeadCommit;
 pub use self::object_id::{InvalidObjectId, ObjectId};
 pub use self::repository::Repository;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Population;
+use crate::{PlanSelection, Population, object};
 
 /// `POST …/test_plan`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -12,11 +12,14 @@ use crate::Population;
 pub struct PlanRequest {
     /// The runner's name, such as `rspec`.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[cfg_attr(feature = "openapi", schema(required, pattern = r"\S"))]
     pub runner: String,
     /// Shared by all nodes of a build; `BUILD_ID/STEP_ID` by default.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required, pattern = r"\S", max_length = 1024)
+    )]
     pub identifier: String,
     /// Number of nodes; 0 if `max_parallelism` lets the server choose.
     #[serde(default)]
@@ -26,12 +29,13 @@ pub struct PlanRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1000))]
     pub max_parallelism: Option<i64>,
-    /// Desired seconds per node.
+    /// Desired seconds per node; only with `max_parallelism`.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         serialize_with = "integer_if_possible"
     )]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 86400))]
     pub target_time: Option<f64>,
     /// May be empty.
     #[serde(default)]
@@ -40,9 +44,9 @@ pub struct PlanRequest {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub location_prefix: String,
     /// The tests to split.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::one")]
     pub tests: PlanTests,
-    /// Which of the tests to select.
+    /// Which of the tests to select; all of them if it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
     /// Facts about the commit.
@@ -58,20 +62,23 @@ pub struct PlanTests {
     /// Whole files (the notation of client version 2).
     #[serde(
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_default"
+        deserialize_with = "object::list"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = true))]
     pub files: Vec<FilePath>,
     /// Single examples.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_default"
+        deserialize_with = "object::list"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = true, value_type = Vec<PlanExample>))]
     pub examples: Vec<Case>,
     /// Anything a runner accepts as a target: a file, a package.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_default"
+        deserialize_with = "object::list"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = true))]
     pub selectors: Vec<SelectorValue>,
 }
 
@@ -80,6 +87,7 @@ pub struct PlanTests {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilePath {
     /// Relative, with the location prefix.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"\S"))]
     pub path: String,
 }
 
@@ -88,7 +96,33 @@ pub struct FilePath {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectorValue {
     /// As discovered, without the location prefix.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"\S"))]
     pub value: String,
+}
+
+// Only for the OpenAPI document: requests are read and written as cases.
+/// An example in a request.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::ToSchema)]
+pub struct PlanExample {
+    /// The file.
+    #[schema(nullable = false)]
+    pub path: Option<String>,
+    /// A selector.
+    #[schema(nullable = false)]
+    pub value: Option<String>,
+    /// Decides which of the other fields identify the test; by default `file`.
+    #[schema(pattern = "^(file|example|selector|test|)$")]
+    pub format: Option<String>,
+    /// The runner's argument for one example.
+    #[schema(nullable = false)]
+    pub identifier: Option<String>,
+    /// Of an example.
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    /// The example's group.
+    #[schema(nullable = false)]
+    pub scope: Option<String>,
 }
 
 /// How a [`Case`] identifies its test. Absent or empty means file.
@@ -160,9 +194,10 @@ impl Case {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Selection {
-    /// Interpreted by the server.
+    /// `confidence`, `percent`, `time` or `observe`; or `random`, `xgboost`, `manual` or
+    /// `rspec_changed_files` of the hosted product's clients.
     pub strategy: String,
-    /// Interpreted by the strategy.
+    /// Parameters of the strategy, as `docs/selection.md` lists them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
 }
@@ -202,6 +237,9 @@ pub struct Plan {
     /// The targets of the request that created the plan; sent by this project's server only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub population: Option<Population>,
+    /// The decision about what runs; only if the request asked for a selection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<PlanSelection>,
 }
 
 /// One node's share.
@@ -270,8 +308,8 @@ pub struct TimingDefaults {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FilterTestsRequest {
     /// Every discovered file, with the location prefix.
-    #[serde(default, deserialize_with = "null_is_default")]
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "object::list")]
+    #[cfg_attr(feature = "openapi", schema(required, nullable = true))]
     pub files: Vec<FilePath>,
     /// Maximum number of nodes if the server chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -284,7 +322,7 @@ pub struct FilterTestsRequest {
     )]
     pub target_time: Option<f64>,
     /// The client's settings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::one")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub env: crate::EnvPayload,
 }
@@ -315,8 +353,8 @@ pub struct FilteredTest {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TestFilesRequest {
     /// Relative to the repository or to the project.
-    #[serde(default, deserialize_with = "null_is_default")]
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(deserialize_with = "null_is_default")]
+    #[cfg_attr(feature = "openapi", schema(required, nullable = true))]
     pub paths: Vec<String>,
 }
 
@@ -328,14 +366,15 @@ pub struct PlanMetadataRequest {
     #[serde(default)]
     pub version: String,
     /// The client's settings. They identify the plan and the node.
-    #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(required, value_type = Object))]
+    #[serde(default, deserialize_with = "object::one")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub env: crate::EnvPayload,
     /// Start and end of each attempt; empty for a node without tests.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "object::list")]
+    #[cfg_attr(feature = "openapi", schema(nullable = true))]
     pub timeline: Vec<TimelineEvent>,
     /// Number of tests by outcome.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::one")]
     pub statistics: Statistics,
 }
 
@@ -371,7 +410,7 @@ pub struct Statistics {
 }
 
 /// Go servers and clients write empty lists and maps as `null`.
-fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,

@@ -84,6 +84,30 @@ pub struct Run {
     pub build_id: Option<String>,
     /// RFC 3339.
     pub created_at: String,
+    /// The tests that failed, by how they ended. Null for runs of earlier versions of the server.
+    #[serde(default)]
+    pub failed_tests: Option<FailedTests>,
+    /// So many tests failed together that the run says nothing about single tests: its results
+    /// count in no score.
+    #[serde(default)]
+    pub outage: bool,
+    /// Somebody has the results of an outage counted all the same.
+    #[serde(default)]
+    pub outage_counted: bool,
+}
+
+/// Numbers of distinct tests of a run that failed at least once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FailedTests {
+    /// Their first execution in the run failed, whatever came later.
+    pub first_failed: u64,
+    /// They failed to the end in some job.
+    pub broken: u64,
+    /// They passed on retry in every job in which they failed.
+    pub recovered: u64,
+    /// They failed to the end, but were muted.
+    pub muted_failed: u64,
 }
 
 /// `GET /v2/access-token`.

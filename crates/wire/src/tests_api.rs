@@ -33,6 +33,6 @@ pub struct FindTest {
     pub scope: Option<String>,
     /// Unique within the scope.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[cfg_attr(feature = "openapi", schema(required, pattern = r"\S"))]
     pub name: String,
 }

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use test_engine_wire::Loading;
+
 use super::NoResults;
 use crate::process::{Ended, Exit};
 use crate::runners::{
@@ -93,6 +95,8 @@ pub(super) struct AttemptResults {
     /// Set for the first attempt; see `coverage`.
     pub(super) targets_without_results: Vec<String>,
     pub(super) has_focus: bool,
+    /// Of all parts that say so.
+    pub(super) loading: Option<Loading>,
     /// Files whose tests were all deselected.
     pub(super) deselected: Vec<String>,
     /// Moved into the ledger of targets when the attempt is added.
@@ -158,6 +162,11 @@ impl Attempt {
         let start = results.tests.len();
         results.rules_out_retry |= trust != ResultTrust::Complete;
         results.has_focus |= parsed.has_focus;
+        if let Some(more) = parsed.loading {
+            let loading = results.loading.get_or_insert_default();
+            loading.files = loading.files.saturating_add(more.files);
+            loading.duration_us = loading.duration_us.saturating_add(more.duration_us);
+        }
         results.tests.extend(parsed.tests);
         if let Some(part) = self.parts.last_mut() {
             part.results = Some(PartResults {

@@ -178,6 +178,8 @@ impl<'c> Ledger<'c> {
             .attempts
             .iter()
             .any(|attempt| attempt.results.has_focus);
+        let first = self.attempts.first();
+        let loading = first.and_then(|attempt| attempt.results.loading);
         let target_reports = self.targets.reports(&tests);
         let deselected = self.targets.take_deselected();
         let last = self.attempts.last_mut();
@@ -205,6 +207,7 @@ impl<'c> Ledger<'c> {
             targets: target_reports,
             deselected,
             has_focus,
+            loading,
             retries,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use test_engine_wire::{Statistics, TargetReport};
+use test_engine_wire::{Loading, Statistics, TargetReport};
 
 use super::{NoResults, TestRecord, record};
 use crate::runners::TestKey;
@@ -51,6 +51,8 @@ pub struct RunOutcome {
     pub deselected: Vec<TestKey>,
     /// Only focused tests ran, by the results.
     pub has_focus: bool,
+    /// What loading test files took in the first attempt.
+    pub loading: Option<Loading>,
     pub retries: u32,
 }
 

@@ -237,6 +237,7 @@ pub(super) fn harness(from: Variables<'_>) -> BuildDetails {
             var::DRONE_SOURCE_BRANCH,
             var::DRONE_COMMIT_BRANCH,
             var::DRONE_BRANCH,
+            var::DRONE_TAG,
         ]),
         commit: from.value(var::DRONE_COMMIT_SHA),
         message: from.value(var::DRONE_COMMIT_MESSAGE),

@@ -72,7 +72,7 @@ pub(super) fn drone(from: Variables<'_>) -> BuildDetails {
         build: build.clone(),
         number: from.value(var::DRONE_BUILD_NUMBER),
         url: from.value(var::DRONE_BUILD_LINK),
-        branch: from.branch(&[var::DRONE_SOURCE_BRANCH, var::DRONE_BRANCH]),
+        branch: from.branch(&[var::DRONE_SOURCE_BRANCH, var::DRONE_BRANCH, var::DRONE_TAG]),
         commit: from.value(var::DRONE_COMMIT_SHA),
         message: from.value(var::DRONE_COMMIT_MESSAGE),
         key: key(build),
@@ -159,6 +159,11 @@ pub(super) fn teamcity(from: Variables<'_>) -> BuildDetails {
     BuildDetails {
         number: from.value(var::BUILD_NUMBER),
         url: from.value(var::BUILD_URL),
+        // Set only by builds that define it as `%teamcity.build.branch%`, which does not name the
+        // default branch.
+        branch: from
+            .branch(&[var::BRANCH_NAME])
+            .filter(|branch| branch.text != "<default>"),
         commit: from.value(var::BUILD_VCS_NUMBER),
         key: key(from.all(
             &[

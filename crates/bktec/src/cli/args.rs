@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::choices::{Fallback, UnplannedTargets};
 use super::option::Opt;
+use super::selection_args::SelectionArgs;
 use super::values::BaseUrl;
 use crate::env_vars as var;
 use crate::result_format::ResultFormat;
@@ -272,6 +273,8 @@ pub struct RunArgs {
         help_heading = "Output"
     )]
     pub output_file: Opt<PathBuf>,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -313,30 +316,8 @@ pub struct PlanArgs {
     /// YAML file that defines the job .bktec, for --output gitlab
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     pub job_template: Opt<PathBuf>,
-}
-
-/// Options that exist only when `BKTEC_PREVIEW_SELECTION` is on.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Preview")]
-pub struct PreviewArgs {
-    /// Strategy that selects which tests to run
-    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY, value_name = "NAME")]
-    pub selection_strategy: Opt<String>,
-    /// Parameter of the strategy (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub selection_param: Vec<Opt<String>>,
-    /// Metadata of the commit for the server (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub metadata: Vec<Opt<String>>,
-    /// Git remote to compare with [default: origin]
-    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_REMOTE, value_name = "REMOTE")]
-    pub remote: Opt<String>,
-    /// Pipeline slug
-    #[arg(long, env = var::BUILDKITE_PIPELINE_SLUG, value_name = "SLUG", hide = true)]
-    pub pipeline_slug: Opt<String>,
-    /// Send git metadata of the commit
-    #[arg(long, env = var::BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA)]
-    pub collect_git_metadata: Opt<bool>,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -6,7 +6,9 @@
 mod args;
 mod choices;
 mod ci_environment;
+mod doctor_args;
 mod option;
+mod selection_args;
 mod unknown_variables;
 mod values;
 
@@ -18,12 +20,14 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use clap_complete::Shell;
 
 pub use args::{
-    BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, PreviewArgs, ResultArgs,
-    RunArgs, RunnerArgs, SummaryArgs, TokenArgs, UploadArgs, VerifyArgs,
+    BackfillArgs, BuildArgs, CommonArgs, GlobalArgs, NodeArgs, PlanArgs, ResultArgs, RunArgs,
+    RunnerArgs, SummaryArgs, TokenArgs, UploadArgs, VerifyArgs,
 };
 pub use choices::{Fallback, UnplannedTargets};
 pub use ci_environment::CiEnvironment;
+pub use doctor_args::DoctorArgs;
 pub use option::{Opt, Problem};
+pub use selection_args::{ExplainArgs, SelectionArgs};
 
 use self::ci_environment::variable;
 pub(crate) use self::unknown_variables::unknown_variables_warning;
@@ -31,6 +35,20 @@ use crate::env_vars;
 
 const BACKFILL: &str = "backfill-commit-metadata";
 const BUILD_HEADING: &str = "Build environment";
+const SELECTION_HEADING: &str = "Test selection";
+
+/// What the help of `explain` shows.
+const EXPLAIN_OPTIONS: [&str; 9] = [
+    "items",
+    "left_out",
+    "debug",
+    "access_token",
+    "suite_slug",
+    "oidc",
+    "no_oidc",
+    "oidc_lifetime",
+    "plan_identifier",
+];
 
 #[derive(Debug)]
 pub enum Invocation {
@@ -39,6 +57,8 @@ pub enum Invocation {
     Upload(Box<Typed<UploadArgs>>),
     Verify(Box<Typed<VerifyArgs>>),
     Summary(Box<Typed<SummaryArgs>>),
+    Explain(Box<Typed<ExplainArgs>>),
+    Doctor(Box<Typed<DoctorArgs>>),
     Backfill(Box<Typed<BackfillArgs>>),
     Completions { shell: Shell, command: Box<Command> },
     Manual { command: Box<Command> },
@@ -56,8 +76,6 @@ impl Invocation {
 pub struct Typed<T> {
     pub global: GlobalArgs,
     pub own: T,
-    /// Not set unless the preview is on.
-    pub preview: PreviewArgs,
     pub ci_environment: CiEnvironment,
     /// A factor for time limits; see [`test_budget_scale`].
     pub time_scale: f64,
@@ -81,8 +99,7 @@ pub enum Stop {
 /// `arguments` starts with the program's name. Options that are not given are read from their
 /// variables.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, Stop> {
-    let preview = preview_is_on();
-    let mut root = command(preview);
+    let mut root = root(Command::defer);
     let matches = root
         .try_get_matches_from_mut(arguments)
         .map_err(|error| stop(&error))?;
@@ -95,6 +112,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         "upload" => Ok(Invocation::Upload(Box::new(typed(own)?))),
         "verify" => Ok(Invocation::Verify(Box::new(typed(own)?))),
         "summary" => Ok(Invocation::Summary(Box::new(typed(own)?))),
+        "explain" => Ok(Invocation::Explain(Box::new(typed(own)?))),
+        "doctor" => Ok(Invocation::Doctor(Box::new(typed(own)?))),
         "tools" => {
             let tools = root.find_subcommand_mut("tools").ok_or_else(unlisted)?;
             match own.subcommand() {
@@ -105,10 +124,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         }
         "completions" => Ok(Invocation::Completions {
             shell: *own.get_one::<Shell>("shell").ok_or_else(unlisted)?,
-            command: Box::new(command(preview)),
+            command: Box::new(command()),
         }),
         "man" => Ok(Invocation::Manual {
-            command: Box::new(command(preview)),
+            command: Box::new(command()),
         }),
         other => Err(unknown_command(other.to_owned(), &mut root)),
     }
@@ -134,38 +153,102 @@ fn unlisted() -> Stop {
 
 /// The command line as clap sees it. Help, completions, the manual and the reference pages are
 /// generated from it.
-pub fn command(preview: bool) -> Command {
-    // `about` comes last: flattened options would replace it by their own doc comment.
-    let root = finished(GlobalArgs::augment_args(Command::new("bktec")))
+pub fn command() -> Command {
+    root(|subcommand, add_options| add_options(subcommand))
+}
+
+/// Adds the options of a subcommand to it.
+type AddOptions = fn(Command) -> Command;
+
+/// `add` adds the options of a subcommand immediately, or defers that until the subcommand is used:
+/// adding those of all subcommands takes longer than everything else at the start.
+fn root(add: fn(Command, AddOptions) -> Command) -> Command {
+    let run = add(
+        Command::new("run").about(
+            "Runs this node's share of the tests, retries failed tests, reports and uploads",
+        ),
+        |run| options(run, RunArgs::augment_args),
+    );
+    let plan = add(
+        Command::new("plan").about("Creates a test plan without running tests"),
+        |plan| options(plan, PlanArgs::augment_args),
+    );
+    let upload = add(
+        Command::new("upload").about("Uploads result files"),
+        upload_options,
+    );
+    let verify = add(
+        Command::new("verify").about("Verifies that every test of a build ran"),
+        verify_options,
+    );
+    let summary = add(
+        Command::new("summary")
+            .about("Prints what failed in a build and whether it is new, in Markdown"),
+        |summary| options(summary, SummaryArgs::augment_args),
+    );
+    let explain = add(
+        Command::new("explain").about("Explains which tests a plan selected, and why"),
+        explain_options,
+    );
+    let doctor = add(
+        Command::new("doctor")
+            .about("Checks what bktec run depends on, and says how to fix what is wrong"),
+        |doctor| options(doctor, DoctorArgs::augment_args),
+    );
+    let backfill = add(
+        Command::new(BACKFILL).about(
+            "Collects the history of commits that the suite has results for, and uploads it",
+        ),
+        backfill_options,
+    );
+    let tools = Command::new("tools")
+        .about("Setup commands")
+        .allow_external_subcommands(true)
+        .subcommand(backfill);
+    let completions = Command::new("completions")
+        .about("Prints a shell completion script")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .help("Shell")
+                .required(true)
+                .value_parser(clap::value_parser!(Shell)),
+        );
+    options(Command::new("bktec"), GlobalArgs::augment_args)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs one node's share of a test suite")
         .after_help(
             "Every option can also be set by an environment variable; the option wins. \
              Durations look like 2m30s, booleans like true or false.",
         )
-        .allow_external_subcommands(true);
-    let with_preview = |subcommand: Command| {
-        if preview {
-            PreviewArgs::augment_args(subcommand)
-        } else {
-            subcommand
-        }
-    };
-    let run = finished(with_preview(RunArgs::augment_args(Command::new("run"))))
-        .about("Runs this node's share of the tests, retries failed tests, reports and uploads");
-    let plan = finished(with_preview(PlanArgs::augment_args(Command::new("plan"))))
-        .about("Creates a test plan without running tests");
-    let upload = finished(UploadArgs::augment_args(Command::new("upload")))
-        .about("Uploads result files")
+        .allow_external_subcommands(true)
+        .subcommands([
+            run,
+            plan,
+            upload,
+            verify,
+            summary,
+            explain,
+            doctor,
+            tools,
+            completions,
+        ])
+        .subcommand(Command::new("man").about("Prints the manual page, for man -l -"))
+}
+
+fn upload_options(upload: Command) -> Command {
+    options(upload, UploadArgs::augment_args)
         .override_usage("bktec upload [OPTIONS] <FILE>...")
         .mut_args(|argument| match argument.get_help_heading() {
             Some(BUILD_HEADING) => argument
                 .hide(false)
                 .help_heading("Build [default: detected from the CI]"),
             _ => argument,
-        });
-    let verify = finished(VerifyArgs::augment_args(Command::new("verify")))
-        .about("Verifies that every test of a build ran")
+        })
+}
+
+fn verify_options(verify: Command) -> Command {
+    options(verify, VerifyArgs::augment_args)
         // Several values, so an option must not be taken for one.
         .mut_arg("reports", |argument| argument.allow_hyphen_values(false))
         .mut_arg("build_id", |argument| {
@@ -176,38 +259,32 @@ pub fn command(preview: bool) -> Command {
         .mut_arg("plan_identifier", |argument| {
             argument.help("Verify only this plan [default: every plan of the build]")
         })
-        .mut_arg("parallelism", |argument| argument.hide(true));
-    let summary = finished(SummaryArgs::augment_args(Command::new("summary")))
-        .about("Prints what failed in a build and whether it is new, in Markdown");
-    let completions = Command::new("completions")
-        .about("Prints a shell completion script")
-        .arg(
-            Arg::new("shell")
-                .value_name("SHELL")
-                .help("Shell")
-                .required(true)
-                .value_parser(clap::value_parser!(Shell)),
-        );
-    root.subcommand(run)
-        .subcommand(plan)
-        .subcommand(upload)
-        .subcommand(verify)
-        .subcommand(summary)
-        .subcommand(tools(preview))
-        .subcommand(completions)
-        .subcommand(Command::new("man").about("Prints the manual page, for man -l -"))
+        .mut_arg("parallelism", |argument| argument.hide(true))
 }
 
-fn tools(preview: bool) -> Command {
-    let backfill = finished(BackfillArgs::augment_args(Command::new(BACKFILL)))
-        .about("Collects the history of commits that the suite has results for, and uploads it")
+fn explain_options(explain: Command) -> Command {
+    options(explain, ExplainArgs::augment_args)
+        .override_usage("bktec explain [OPTIONS] [ITEM]...")
+        // The others only decide the default of the identifier.
+        .mut_args(|argument| {
+            let is_shown = EXPLAIN_OPTIONS.contains(&argument.get_id().as_str());
+            argument.hide(!is_shown)
+        })
+        .mut_arg("plan_identifier", |argument| {
+            argument.help("Plan to explain [default: that of bktec run with the same settings]")
+        })
+}
+
+fn backfill_options(backfill: Command) -> Command {
+    options(backfill, BackfillArgs::augment_args)
         .mut_arg("organization_slug", |argument| argument.hide(false))
-        .mut_arg("base_url", |argument| argument.hide(false));
-    Command::new("tools")
-        .about("Setup commands")
-        .hide(!preview)
-        .allow_external_subcommands(true)
-        .subcommand(backfill)
+        .mut_arg("base_url", |argument| argument.hide(false))
+}
+
+/// Adds options. Flattened ones would replace the command's description by their own doc comment.
+fn options(command: Command, augment: AddOptions) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    finished(augment(command)).about(about)
 }
 
 /// Adds what holds for every option: the last of several values wins, a value may begin with a
@@ -241,17 +318,9 @@ fn finished(command: Command) -> Command {
 
 fn typed<T: FromArgMatches>(matches: &ArgMatches) -> Result<Typed<T>, Stop> {
     let read = || -> Result<Typed<T>, clap::Error> {
-        // It has a default, so it is absent only if the option does not exist. clap reports that as
-        // an error only with debug assertions.
-        let has_preview = matches!(matches.try_contains_id("selection_strategy"), Ok(true));
         Ok(Typed {
             global: GlobalArgs::from_arg_matches(matches)?,
             own: T::from_arg_matches(matches)?,
-            preview: if has_preview {
-                PreviewArgs::from_arg_matches(matches)?
-            } else {
-                PreviewArgs::default()
-            },
             ci_environment: ci_environment::ci_environment(),
             time_scale: test_budget_scale(),
         })
@@ -265,7 +334,7 @@ pub fn typed_for_tests<T: FromArgMatches>(
     arguments: &[&str],
     ci_environment: CiEnvironment,
 ) -> Typed<T> {
-    let root = command(true);
+    let root = command();
     let subcommand = root.find_subcommand(arguments[0]).unwrap();
     let unset = subcommand
         .get_opts()
@@ -292,17 +361,6 @@ fn stop(error: &clap::Error) -> Stop {
     }
 }
 
-fn preview_is_on() -> bool {
-    variable(env_vars::BKTEC_PREVIEW_SELECTION).is_some_and(|value| is_truthy(&value))
-}
-
-fn is_truthy(text: &str) -> bool {
-    matches!(
-        text.trim().to_ascii_lowercase().as_str(),
-        "1" | "t" | "true" | "y" | "yes" | "on"
-    )
-}
-
 /// A factor for API time limits, for this project's tests.
 ///
 /// Read only by builds with debug assertions, so that no variable can make a released client give
@@ -322,27 +380,50 @@ mod tests {
 
     #[test]
     fn commands_pass_claps_own_checks() {
-        command(false).debug_assert();
-        command(true).debug_assert();
+        command().debug_assert();
     }
 
     #[test]
-    fn preview_options_need_the_preview() {
-        let count = |preview| {
-            command(preview)
-                .get_subcommands()
-                .flat_map(Command::get_arguments)
-                .filter(|argument| argument.get_long() == Some("selection-strategy"))
-                .count()
-        };
-        assert_eq!((count(false), count(true)), (0, 2));
-        assert!(tools(false).is_hide_set());
-        assert!(!tools(true).is_hide_set());
+    fn selection_options_are_public() {
+        let root = command();
+        for name in ["run", "plan"] {
+            let command = root.find_subcommand(name).unwrap();
+            let is_strategy = |option: &&Arg| option.get_long() == Some("selection-strategy");
+            assert!(!command.get_opts().find(is_strategy).unwrap().is_hide_set());
+        }
+        assert!(!root.find_subcommand("tools").unwrap().is_hide_set());
+    }
+
+    #[test]
+    fn options_added_on_use_are_the_same() {
+        let mut complete = command();
+        let mut deferred = root(Command::defer);
+        assert_eq!(options_of(&deferred), 0);
+        for command in [&mut complete, &mut deferred] {
+            command.build();
+        }
+        assert!(options_of(&complete) > 100);
+        assert_eq!(help_of(&deferred), help_of(&complete));
+    }
+
+    fn all(root: &Command) -> impl Iterator<Item = &Command> {
+        let nested = root.get_subcommands().flat_map(Command::get_subcommands);
+        root.get_subcommands().chain(nested)
+    }
+
+    fn options_of(root: &Command) -> usize {
+        all(root).map(|command| command.get_opts().count()).sum()
+    }
+
+    fn help_of(root: &Command) -> Vec<String> {
+        let help = |command: &Command| command.clone().render_long_help().to_string();
+        all(root).map(help).collect()
     }
 
     #[test]
     fn every_variable_is_in_the_table() {
-        let (root, tools) = (command(true), tools(true));
+        let root = command();
+        let tools = root.find_subcommand("tools").unwrap();
         let commands = root.get_subcommands().chain(tools.get_subcommands());
         let mut seen = 0;
         for argument in commands.flat_map(Command::get_arguments) {
@@ -353,15 +434,5 @@ mod tests {
             }
         }
         assert!(seen > 80, "{seen}");
-    }
-
-    #[test]
-    fn preview_switch_accepts_common_spellings() {
-        for on in ["1", "t", "TRUE", " yes ", "y", "On"] {
-            assert!(is_truthy(on), "{on}");
-        }
-        for off in ["", "0", "false", "off", "2", "si"] {
-            assert!(!is_truthy(off), "{off}");
-        }
     }
 }

@@ -30,6 +30,9 @@ pub enum CommandError {
     /// There is no plan, and this node must not split the tests itself.
     #[error("{message}")]
     NoPlan { message: String, hint: String },
+    /// The plan of this identifier was made without a selection, or does not exist.
+    #[error("the server has no selection of the plan {0:?}")]
+    NoDecision(String),
     /// With `--on-unplanned-targets fail`.
     #[error("{0}")]
     UnplannedTargets(String),
@@ -71,6 +74,11 @@ impl CommandError {
             ),
             Self::PlanFile(_) => Some(PlanFileError::HINT),
             Self::NoPlan { hint, .. } => Some(hint.as_str()),
+            Self::NoDecision(_) => Some(
+                "only plans that were made with --selection-strategy have one, for 14 days; give \
+                 explain the options of bktec run, or its identifier with --plan-identifier. The \
+                 hosted product and older servers have none",
+            ),
             Self::Verify(error) => error.hint(),
             _ => None,
         };

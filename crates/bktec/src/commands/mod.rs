@@ -4,7 +4,9 @@
 //! or a [`CommandError`].
 
 mod backfill;
+mod doctor;
 mod error;
+mod explain;
 mod git_metadata;
 mod header;
 mod json_indent;
@@ -16,6 +18,7 @@ mod plan_for_ci;
 mod prepare;
 mod request;
 mod run;
+mod selection_line;
 mod shell;
 mod summary;
 mod summary_file;
@@ -32,12 +35,12 @@ pub use self::run::PlanFileError;
 pub use self::upload::UploadFilesError;
 pub use self::verify::VerifyError;
 use crate::cli::{
-    self, BackfillArgs, Invocation, PlanArgs, RunArgs, Stop, SummaryArgs, Typed, UploadArgs,
-    VerifyArgs,
+    self, BackfillArgs, DoctorArgs, ExplainArgs, Invocation, PlanArgs, RunArgs, Stop, SummaryArgs,
+    Typed, UploadArgs, VerifyArgs,
 };
 use crate::exit_code;
 use crate::settings::{
-    BackfillSettings, CommonSettings, PlanSettings, RunSettings, SummarySettings,
+    BackfillSettings, CommonSettings, ExplainSettings, PlanSettings, RunSettings, SummarySettings,
     UploadFilesSettings, VerifyOutput, VerifySettings, VerifySource,
 };
 use crate::terminal::Terminal;
@@ -59,6 +62,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Invocation::Upload(typed)) => upload_command(&typed),
         Ok(Invocation::Verify(typed)) => verify_command(&typed),
         Ok(Invocation::Summary(typed)) => summary_command(&typed),
+        Ok(Invocation::Explain(typed)) => explain_command(&typed),
+        Ok(Invocation::Doctor(typed)) => doctor_command(*typed),
         Ok(Invocation::Backfill(typed)) => backfill_command(&typed),
         Ok(Invocation::Completions { shell, command }) => {
             shell::print(Ok(shell::completions(shell, *command)), &terminal)
@@ -125,6 +130,28 @@ fn summary_command(typed: &Typed<SummaryArgs>) -> Result<u8, CommandError> {
     }
     let suite = tokens::suite_access("summary", &settings.engine)?;
     summary::summary(&settings, &suite, &terminal)
+}
+
+fn explain_command(typed: &Typed<ExplainArgs>) -> Result<u8, CommandError> {
+    let settings = ExplainSettings::resolve(typed)?;
+    let terminal = Terminal::for_data(settings.debug);
+    if let Some(detected) = &settings.detected {
+        terminal.stderr_line(detected);
+    }
+    let suite = tokens::suite_access("explain", &settings.engine)?;
+    explain::explain(&settings, &suite, &terminal)
+}
+
+fn doctor_command(typed: Typed<DoctorArgs>) -> Result<u8, CommandError> {
+    let is_json = typed.own.json.ok().unwrap_or_default();
+    let run = Typed {
+        global: typed.global,
+        own: typed.own.run,
+        ci_environment: typed.ci_environment,
+        time_scale: typed.time_scale,
+    };
+    let terminal = Terminal::for_data(run.global.debug.ok().unwrap_or_default());
+    doctor::doctor(RunSettings::resolve(&run), is_json, &terminal)
 }
 
 fn backfill_command(typed: &Typed<BackfillArgs>) -> Result<u8, CommandError> {

@@ -8,8 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use test_engine_wire::{
-    ExcuseReason, ExcusedTest, NodeReport, NodeState, PlanSource, TargetOutcome, TargetReport,
-    TestIdentity,
+    ExcuseReason, ExcusedTest, Loading, NodeReport, NodeState, PlanMetadataRequest, PlanSource,
+    TargetOutcome, TargetReport, TestIdentity,
 };
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ pub(super) struct NodeReports<'a> {
     names: Names<'a>,
     file: Option<PathBuf>,
     delivery: Delivery,
+    takes_metadata: bool,
     first: Cell<Option<FirstReport>>,
     client: &'a Client<'a>,
     terminal: &'a Terminal,
@@ -56,6 +57,7 @@ pub(super) struct NodeEnd {
     pub targets: Vec<TargetReport>,
     pub excused: Vec<ExcusedTest>,
     pub has_focus: bool,
+    pub loading: Option<Loading>,
 }
 
 impl NodeEnd {
@@ -68,6 +70,7 @@ impl NodeEnd {
             targets: Vec::new(),
             excused: Vec::new(),
             has_focus: false,
+            loading: None,
         }
     }
 
@@ -83,6 +86,7 @@ impl NodeEnd {
             killed,
             excused: excused(&outcome, skipped),
             has_focus: outcome.has_focus,
+            loading: outcome.loading,
             targets: outcome.targets,
         }
     }
@@ -151,6 +155,7 @@ impl<'a> NodeReports<'a> {
                 (true, PlanSource::Fallback) => Delivery::LastOnly,
                 (true, PlanSource::Server | PlanSource::File) => Delivery::FirstAndLast,
             },
+            takes_metadata: share.takes_metadata_in_reports,
             first: Cell::default(),
             client,
             terminal,
@@ -171,6 +176,27 @@ impl<'a> NodeReports<'a> {
 
     /// Writes and sends the last report.
     pub fn end(&self, end: NodeEnd) {
+        self.end_with_metadata(end, None);
+    }
+
+    /// As [`Self::end`], and sends the metadata of the node's run: in the report where the server
+    /// reads it there, otherwise in a request of its own at the same time.
+    pub fn end_with_metadata(&self, end: NodeEnd, metadata: Option<PlanMetadataRequest>) {
+        let is_sent_in_report = self.takes_metadata && self.delivery == Delivery::FirstAndLast;
+        let (inside, beside) = if is_sent_in_report {
+            (metadata, None)
+        } else {
+            (None, metadata)
+        };
+        std::thread::scope(|scope| {
+            if let Some(metadata) = &beside {
+                scope.spawn(|| send_metadata(self.client, metadata, self.terminal));
+            }
+            self.end_report(end, inside);
+        });
+    }
+
+    fn end_report(&self, end: NodeEnd, metadata: Option<PlanMetadataRequest>) {
         drop(self.first.take());
         if self.delivery == Delivery::None && self.file.is_none() {
             return;
@@ -181,16 +207,18 @@ impl<'a> NodeReports<'a> {
             let targets = end.targets.into_iter();
             targets.map(|target| self.names.in_plan(target)).collect()
         };
-        let report = NodeReport {
+        let mut report = NodeReport {
             state: end.state,
             targets,
             excused_tests: end.excused,
             has_focus: end.has_focus,
+            loading: end.loading,
             exit_code: Some(i32::from(end.exit_code)),
             finished_at: Some(clock::now_rfc3339()),
             ..self.report.clone()
         };
         self.write(&report);
+        report.metadata = metadata;
         self.send(&report, end.killed);
     }
 
@@ -233,6 +261,17 @@ impl<'a> NodeReports<'a> {
                 path.display()
             ));
         }
+    }
+}
+
+/// A failure is only a warning.
+pub(super) fn send_metadata(
+    client: &Client<'_>,
+    request: &PlanMetadataRequest,
+    terminal: &Terminal,
+) {
+    if let Err(error) = client.send_plan_metadata(request) {
+        terminal.warning(&error.to_string());
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn fetch_or_create(inputs: &PlanInputs<'_>) -> Result<Obtained, Comma
 pub(super) fn create(inputs: &PlanInputs<'_>) -> Result<Obtained, CommandError> {
     let targets = inputs.targets.get()?;
     let created = request::plan_request(inputs, targets)
-        .and_then(|request| Ok(inputs.client.create_plan(&request)?));
+        .and_then(|request| Ok(request::create(inputs, request)?));
     match created {
         Ok(response) => Ok(Obtained::Plan(Box::new(response))),
         Err(RequestError::Api(error)) => unavailable(error),

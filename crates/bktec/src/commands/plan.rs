@@ -17,6 +17,7 @@ use super::json_indent::indented;
 use super::obtain::{self, Obtained};
 use super::plan_for_ci::{self, Size};
 use super::request::PlanInputs;
+use super::selection_line::print_selection;
 use super::targets::Targets;
 use super::{header, prepare};
 use crate::commands::CommandError;
@@ -117,6 +118,7 @@ fn created_plan(
     if let Some(summary) = split_summary(plan, None, common.runner.definition) {
         terminal.line(&summary);
     }
+    print_selection(common, plan, terminal);
     CreatedPlan {
         identifier: if plan.identifier.is_empty() {
             common.identifier.clone()

@@ -13,9 +13,11 @@ use test_engine_wire::{
 use super::targets::Targets;
 use super::{git_metadata, location_prefix};
 use crate::runners::{Runner, RunnerError};
-use crate::server_api::{ApiError, Client};
+use crate::server_api::{ApiError, Client, PlanResponse};
 use crate::settings::CommonSettings;
 use crate::terminal::Terminal;
+
+const PAYLOAD_TOO_LARGE: u16 = 413;
 
 /// What a plan is made from.
 #[derive(Clone, Copy)]
@@ -85,6 +87,35 @@ pub(super) fn plan_request(
         }),
         metadata: Some(metadata.collect()).filter(|values: &BTreeMap<_, _>| !values.is_empty()),
     })
+}
+
+/// Creates the plan. If the server rejects the request as too large, sends it again without what
+/// makes it large: the patch first, if it has one, then the whole diff, which makes all tests run.
+pub(super) fn create(
+    inputs: &PlanInputs<'_>,
+    mut request: PlanRequest,
+) -> Result<PlanResponse, ApiError> {
+    loop {
+        let error = match inputs.client.create_plan(&request) {
+            Err(error) if error.status() == Some(PAYLOAD_TOO_LARGE) => error,
+            other => return other,
+        };
+        let Some(removed) = git_metadata::shorten(&mut request.metadata) else {
+            return Err(error);
+        };
+        // The hosted product decides in its own way without a diff.
+        let is_ours = !inputs.settings.engine.is_hosted();
+        let has_no_diff = request.selection.is_some() && removed != git_metadata::ONLY_PATCH;
+        let result = if is_ours && has_no_diff {
+            ", so all tests will run"
+        } else {
+            ""
+        };
+        inputs.terminal.warning(&format!(
+            "The server rejects the plan request as too large. Sending it again without \
+             {removed}{result}."
+        ));
+    }
 }
 
 /// The location prefix of paths: the user's, else the runner's default.

@@ -9,7 +9,6 @@ use crate::commands::CommandError;
 use crate::exit_code;
 use crate::terminal::Terminal;
 
-/// Includes preview options only if they are enabled.
 pub(super) fn completions(shell: Shell, mut command: Command) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "bktec", &mut script);

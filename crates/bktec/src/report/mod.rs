@@ -14,4 +14,4 @@ pub use events::{
 };
 pub use folding::folded;
 pub use lines::{lines, long_command};
-pub use summary::{ReportContext, report};
+pub use summary::{ReportContext, may_be_coverage, report};

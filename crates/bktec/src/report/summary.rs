@@ -204,7 +204,7 @@ fn remark(outcome: &RunOutcome, context: &ReportContext<'_>) -> Option<String> {
 }
 
 /// Whether a coverage limit may be why the run failed.
-fn may_be_coverage(outcome: &RunOutcome) -> bool {
+pub fn may_be_coverage(outcome: &RunOutcome) -> bool {
     match outcome.status {
         RunStatus::UnexplainedExit => true,
         RunStatus::Error => outcome

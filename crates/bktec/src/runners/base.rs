@@ -94,6 +94,11 @@ impl RunnerBase {
         })
     }
 
+    /// The test command, with placeholders.
+    pub(crate) fn test_command(&self) -> &str {
+        self.test.text()
+    }
+
     /// The user's own limit, by the options `fail_fast`; its number of failures is 0 if an option
     /// turns fail-fast off.
     fn requested(&self, command: &CommandLine, fail_fast: &FailFast) -> Option<StopPolicy> {

@@ -123,9 +123,11 @@ pub fn find(base: &RunnerBase, scope: Scope) -> Option<String> {
     let runner = base.definition.name;
     let mut limits = LIMITS.iter();
     let (place, limit) = limits.find_map(|limit| {
-        let is_candidate = limit.runners.contains(&runner) && !command.contains(limit.off);
-        let place = place_of(limit, command, name, &base.execution_env.directory);
-        Some((place.filter(|_| is_candidate)?, limit))
+        if !limit.runners.contains(&runner) || command.contains(limit.off) {
+            return None;
+        }
+        let place = place_of(limit, command, name, &base.execution_env.directory)?;
+        Some((place, limit))
     })?;
     Some(format!(
         "{place} sets a coverage limit ({}), which saw only {tests}; turn it off in {name} with \

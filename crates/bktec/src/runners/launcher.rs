@@ -158,7 +158,7 @@ const PYTHON: Launcher = Launcher {
 };
 
 /// The index of the word that is the program or module, by its name without a directory.
-pub(super) fn program_index<W: AsRef<str>>(words: &[W], programs: &[&str]) -> Option<usize> {
+pub(crate) fn program_index<W: AsRef<str>>(words: &[W], programs: &[&str]) -> Option<usize> {
     let mut at = 0;
     loop {
         let name = base_name(words.get(at)?.as_ref());

@@ -40,6 +40,7 @@ pub use base::{RunnerBase, RunnerSettings};
 pub use definition::{Definition, Features, Naming};
 pub use error::{Result, RunnerError};
 pub use feature_table::{at_a_glance, feature_table};
+pub(crate) use launcher::program_index;
 pub use parsed_results::{Observed, ParsedResults, ResultTrust, Shortfall, TestKey};
 pub use runner::Runner;
 pub use stop_policy::{GuardedCommand, StopPolicy};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use test_engine_results::{Outcome, Remark, Report, TestResult};
+use test_engine_wire::Loading;
 
 /// The identity of a test in results. Tests with equal scope and name but different paths are
 /// different.
@@ -83,6 +84,8 @@ pub struct ParsedResults {
     /// Failed tests that failed only because a subtest of theirs did, such as `TestA` because of
     /// `TestA/b`.
     pub failed_by_subtest: Vec<TestKey>,
+    /// What loading the test files took, if the runner measures it.
+    pub loading: Option<Loading>,
 }
 
 /// Evidence that tests which were to run did not, or that something beside a test failed which a

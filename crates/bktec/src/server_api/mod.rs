@@ -6,10 +6,12 @@
 mod accounting;
 mod backfill;
 mod budget;
+mod doctor;
 mod failure;
 mod hints;
 pub(crate) mod multipart;
 mod node_reports;
+mod selection;
 mod summary;
 mod transport;
 
@@ -21,6 +23,7 @@ use test_engine_wire::{
 
 pub use accounting::AccountingOf;
 pub use budget::Budget;
+pub(crate) use doctor::{server_date, suite_of_upload_token};
 pub use failure::{Failure, Reason, Verdict};
 use hints::Hints;
 pub use node_reports::FirstReport;
@@ -74,6 +77,14 @@ impl ApiError {
 
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// Of the last response, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        match &self.gave_up.failure {
+            Failure::Status { status, .. } => Some(*status),
+            _ => None,
+        }
     }
 }
 

@@ -100,6 +100,18 @@ impl Transport {
         read_response(sent, limit).map(|(_, body)| body)
     }
 
+    /// Returns the `Date` of any response, also of an error.
+    pub(crate) fn date(
+        &self,
+        request: Request<'_>,
+        limit: Duration,
+    ) -> Result<Option<String>, Failure> {
+        let sent = request.build(self.agent.get(request.url), limit).call();
+        let response = sent.map_err(|error| failure(error, limit))?;
+        let date = response.headers().get("Date");
+        Ok(date.and_then(|date| date.to_str().ok()).map(str::to_owned))
+    }
+
     /// Returns the status and the body of a success.
     pub(crate) fn post(
         &self,

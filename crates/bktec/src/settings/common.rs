@@ -11,7 +11,7 @@ use super::problems::Problems;
 use super::runner::{RunnerChoice, runner};
 use super::tokens::{self, AgentToken, EngineSettings};
 use crate::ci::{self, Folding, RunEnvironment};
-use crate::cli::{CommonArgs, PreviewArgs, Typed};
+use crate::cli::{CommonArgs, SelectionArgs, Typed};
 
 pub(super) const DEFAULT_REMOTE: &str = "origin";
 
@@ -78,9 +78,9 @@ pub(super) fn resolve<T>(
     kind: CommandKind,
     typed: &Typed<T>,
     args: &CommonArgs,
+    selection_args: &SelectionArgs,
     problems: &mut Problems,
 ) -> Option<(CommonSettings, Option<AgentToken>)> {
-    let preview = &typed.preview;
     let debug = problems.flag(&typed.global.debug, false);
     let ci = ci::detect(&typed.ci_environment.variables);
     let ci = ci.as_ref();
@@ -98,7 +98,14 @@ pub(super) fn resolve<T>(
         if let Some(node) = nodes::node_of(&args.node, ci, kind, &mut detected, problems) {
             (build.parallel_job, build.parallelism) = (node.index, node.count);
         }
-        identifier(args, preview, &build, ci, &typed.ci_environment, problems)
+        identifier(
+            args,
+            selection_args,
+            &build,
+            ci,
+            &typed.ci_environment,
+            problems,
+        )
     };
     let mut run = build::run_environment(&args.build, ci);
     if run.key.is_empty() {
@@ -106,9 +113,9 @@ pub(super) fn resolve<T>(
         identifier.clone_into(&mut run.key);
     }
     let runner = runner(&args.runner, &args.engine.results, problems);
-    let selection = selection(preview, problems);
-    let collect_git_metadata = problems.flag(&preview.collect_git_metadata, false);
-    let metadata = problems.pairs(&preview.metadata);
+    let selection = selection(selection_args, problems);
+    let collect_git_metadata = problems.flag(&selection_args.collect_git_metadata, false);
+    let metadata = problems.pairs(&selection_args.metadata);
     let engine = tokens::engine(
         &args.engine.tokens,
         &args.engine.access_token,
@@ -126,11 +133,11 @@ pub(super) fn resolve<T>(
         collect_git_metadata: collect_git_metadata || selection.is_some(),
         selection,
         metadata,
-        git_remote: preview
+        git_remote: selection_args
             .remote
             .ok()
             .unwrap_or_else(|| DEFAULT_REMOTE.to_owned()),
-        pipeline_slug: preview.pipeline_slug.ok().unwrap_or_default(),
+        pipeline_slug: selection_args.pipeline_slug.ok().unwrap_or_default(),
         run,
         folding: ci.map_or(Folding::default(), |ci| ci.provider.folding),
         detected: ci.and_then(|ci| detected.line(ci)),
@@ -138,13 +145,13 @@ pub(super) fn resolve<T>(
     Some((settings, agent_token))
 }
 
-fn selection(preview: &PreviewArgs, problems: &mut Problems) -> Option<Selection> {
-    let params = problems.pairs(&preview.selection_param);
-    let strategy = preview
+fn selection(args: &SelectionArgs, problems: &mut Problems) -> Option<Selection> {
+    let params = problems.pairs(&args.selection_param);
+    let strategy = args
         .selection_strategy
         .ok()
         .filter(|strategy| !means_no_selection(strategy));
-    if strategy.is_none() && !preview.selection_param.is_empty() {
+    if strategy.is_none() && !args.selection_param.is_empty() {
         problems.add("--selection-param", "requires --selection-strategy");
     }
     Some(Selection {

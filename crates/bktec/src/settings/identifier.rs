@@ -9,14 +9,14 @@ use std::path::Path;
 use super::build::BuildSettings;
 use super::problems::Problems;
 use crate::ci::{Ci, Variables};
-use crate::cli::{CiEnvironment, CommonArgs, Opt, PreviewArgs};
+use crate::cli::{CiEnvironment, CommonArgs, Opt, SelectionArgs};
 
 const SAME_ON_EVERY_NODE: &str =
     "must not be blank (or give --plan-identifier, the same on every node)";
 
 pub(super) fn identifier(
     args: &CommonArgs,
-    preview: &PreviewArgs,
+    selection: &SelectionArgs,
     build: &BuildSettings,
     ci: Option<&Ci>,
     ci_environment: &CiEnvironment,
@@ -37,7 +37,7 @@ pub(super) fn identifier(
                 ),
             );
         }
-        return of_ci(args, preview, build, ci, ci_environment);
+        return of_ci(args, selection, build, ci, ci_environment);
     }
     for (option, value) in [(build_id, &build.build_id), (step_id, &build.step_id)] {
         if value.trim().is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn identifier(
 /// CI, build, step if there is one, and a hash of everything that decides which tests are planned.
 fn of_ci(
     args: &CommonArgs,
-    preview: &PreviewArgs,
+    selection: &SelectionArgs,
     build: &BuildSettings,
     ci: &Ci,
     ci_environment: &CiEnvironment,
@@ -70,10 +70,10 @@ fn of_ci(
         runner.tag_filters.text(),
         runner.split_by_example.text(),
         args.engine.results.location_prefix.text(),
-        preview.selection_strategy.text(),
+        selection.selection_strategy.text(),
     ]
     .map(str::trim);
-    let params = preview.selection_param.iter().map(Opt::text);
+    let params = selection.selection_param.iter().map(Opt::text);
     let hash = hash(parts.into_iter().chain([directory.as_str()]).chain(params));
     [ci.provider.name, &build.build_id, &build.step_id, &hash]
         .into_iter()

@@ -8,6 +8,7 @@ mod build;
 #[cfg(test)]
 mod ci_environment_tests;
 mod common;
+mod explain;
 mod identifier;
 mod nodes;
 mod plan;
@@ -21,6 +22,7 @@ mod verify;
 
 pub use backfill::{BackfillSettings, BackfillTask};
 pub use common::CommonSettings;
+pub use explain::ExplainSettings;
 pub use plan::{PlanOutput, PlanSettings};
 pub use problems::InvalidConfiguration;
 pub use run::{EventOutput, RunSettings};

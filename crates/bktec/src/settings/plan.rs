@@ -55,7 +55,13 @@ impl PlanSettings {
 
 fn resolve(typed: &Typed<PlanArgs>, problems: &mut Problems) -> Option<PlanSettings> {
     let args = &typed.own;
-    let common = common::resolve(CommandKind::Planner, typed, &args.common, problems);
+    let common = common::resolve(
+        CommandKind::Planner,
+        typed,
+        &args.common,
+        &args.selection,
+        problems,
+    );
     options_of_run(&args.common, problems);
     let max_parallelism = problems.integer(&args.max_parallelism, 0, 0..=MAX_PARALLELISM);
     let target_time = target_time(args, max_parallelism, problems);

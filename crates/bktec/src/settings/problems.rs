@@ -177,7 +177,7 @@ mod tests {
             let arguments: Vec<&str> = ["plan"].into_iter().chain(flags).collect();
             let typed = cli::typed_for_tests::<PlanArgs>(&arguments, CiEnvironment::default());
             let mut problems = Problems::default();
-            let pairs = problems.pairs(&typed.preview.metadata);
+            let pairs = problems.pairs(&typed.own.selection.metadata);
             (Vec::from_iter(pairs), problems.count())
         };
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());

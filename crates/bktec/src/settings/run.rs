@@ -8,7 +8,8 @@ use super::nodes::CommandKind;
 use super::problems::{InvalidConfiguration, Problems};
 use super::tokens::{AgentToken, TokenSource};
 use crate::cli::{
-    CommonArgs, Fallback, Opt, ResultArgs, RunArgs, RunnerArgs, Typed, UnplannedTargets, VerifyArgs,
+    CommonArgs, Fallback, Opt, ResultArgs, RunArgs, RunnerArgs, SelectionArgs, Typed,
+    UnplannedTargets, VerifyArgs,
 };
 use crate::runners;
 
@@ -79,7 +80,13 @@ impl RunSettings {
 
 fn resolve(typed: &Typed<RunArgs>, problems: &mut Problems) -> Option<RunSettings> {
     let args = &typed.own;
-    let common = common::resolve(CommandKind::Node, typed, &args.common, problems);
+    let common = common::resolve(
+        CommandKind::Node,
+        typed,
+        &args.common,
+        &args.selection,
+        problems,
+    );
     let fail_on_no_tests = problems.flag(&args.fail_on_no_tests, false);
     let fail_on_missing_results = problems.flag(&args.fail_on_missing_results, false);
     let allow_missing_results = problems.flag(&args.allow_missing_results, false);
@@ -123,7 +130,13 @@ pub(super) fn resolve_missing(
     problems: &mut Problems,
 ) -> Option<RunSettings> {
     let args = &typed.own;
-    let common = common::resolve(CommandKind::Missing, typed, &args.common, problems);
+    let common = common::resolve(
+        CommandKind::Missing,
+        typed,
+        &args.common,
+        &SelectionArgs::default(),
+        problems,
+    );
     let own = options_of_run(&args.common, problems);
     check_result_path(&args.common.runner, problems);
     let (common, agent_token) = common?;

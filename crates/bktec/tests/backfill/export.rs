@@ -209,7 +209,7 @@ fn interrupt_ends_promptly_and_leaves_no_files() {
         let mut command = command(&clone, &server, &["--output", "../out.tar.gz"]);
         command.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(5);
         let git = loop {
             let number = fs_err::read_to_string(&at_work).unwrap_or_default();
             if let Ok(number) = number.trim().parse::<i32>() {
@@ -222,7 +222,7 @@ fn interrupt_ends_promptly_and_leaves_no_files() {
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
         let status = child.wait().unwrap();
         assert!(
-            started.elapsed() < Duration::from_secs(3),
+            started.elapsed() < Duration::from_mins(1),
             "{:?}",
             started.elapsed()
         );

@@ -1,4 +1,5 @@
-//! The commit metadata of a plan request equals a backfill record.
+//! The commit metadata of a plan request equals a backfill record, except for the patch: servers
+//! other than the hosted one get only the names of the changed functions.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -8,7 +9,7 @@ use crate::server::Server;
 use crate::support::small;
 
 /// Requests a plan in `directory`. Returns the request's metadata and standard error.
-fn plan(directory: &Path, arguments: &[&str], preview: &str) -> (serde_json::Value, String) {
+fn plan(directory: &Path, arguments: &[&str]) -> (serde_json::Value, String) {
     let server = Server::start(&[]);
     #[expect(clippy::disallowed_methods, reason = "the program under test")]
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_bktec"))
@@ -19,7 +20,6 @@ fn plan(directory: &Path, arguments: &[&str], preview: &str) -> (serde_json::Val
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("HOME", directory)
         .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("BKTEC_PREVIEW_SELECTION", preview)
         .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
         .env("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "secret-token")
@@ -42,7 +42,7 @@ fn plan(directory: &Path, arguments: &[&str], preview: &str) -> (serde_json::Val
 fn plan_with_a_strategy_sends_commit_metadata() {
     let (mut sample, clone, _) = small();
     sample.git_in(&clone, &["checkout", "--quiet", "-b", "topic"]);
-    fs_err::write(clone.join("a.test.js"), "").unwrap();
+    fs_err::write(clone.join("a.test.js"), "function checkout() {}\n").unwrap();
     sample.git_in(&clone, &["add", "."]);
     sample.git_in(
         &clone,
@@ -63,11 +63,8 @@ fn plan_with_a_strategy_sends_commit_metadata() {
         ["--selection-strategy", "random"].as_slice(),
         &["--collect-git-metadata"],
     ] {
-        let (found, _) = plan(
-            &clone,
-            &[arguments, &["--metadata", "branch=mine"]].concat(),
-            "true",
-        );
+        let arguments = [arguments, &["--metadata", "branch=mine"]].concat();
+        let (found, _) = plan(&clone, &arguments);
         assert_eq!(
             found,
             serde_json::json!({
@@ -76,8 +73,8 @@ fn plan_with_a_strategy_sends_commit_metadata() {
                 "author_date": expected.author[2], "committer_name": expected.committer[0],
                 "committer_email": expected.committer[1], "committer_date": expected.committer[2],
                 "message": "topic\n\nwork", "files_changed": "a.test.js",
-                "diff_stat": expected.diff.numstat, "git_diff": expected.diff.patch,
-                "git_diff_raw": expected.diff.raw,
+                "diff_stat": expected.diff.numstat, "git_diff_raw": expected.diff.raw,
+                "changed_functions": "a.test.js\tcheckout",
                 "branch": "mine", "base_branch": "main", "pipeline_slug": "pipe",
                 "build_uuid": "build-1"})
         );
@@ -88,7 +85,7 @@ fn plan_with_a_strategy_sends_commit_metadata() {
 fn plan_without_a_strategy_sends_no_metadata() {
     let (_sample, clone, _) = small();
     fs_err::write(clone.join("a.test.js"), "").unwrap();
-    let (found, _) = plan(&clone, &[], "true");
+    let (found, _) = plan(&clone, &[]);
     assert_eq!(found, serde_json::Value::Null);
 }
 
@@ -96,7 +93,7 @@ fn plan_without_a_strategy_sends_no_metadata() {
 fn plan_outside_a_repository_sends_only_ci_metadata() {
     let directory = tempfile::tempdir().unwrap();
     fs_err::write(directory.path().join("a.test.js"), "").unwrap();
-    let (found, stderr) = plan(directory.path(), &["--collect-git-metadata"], "true");
+    let (found, stderr) = plan(directory.path(), &["--collect-git-metadata"]);
     assert!(
         stderr.contains("Requesting the plan without it"),
         "{stderr}"
@@ -105,4 +102,28 @@ fn plan_outside_a_repository_sends_only_ci_metadata() {
         found,
         serde_json::json!({"branch": "topic", "pipeline_slug": "pipe", "build_uuid": "build-1"})
     );
+}
+
+/// A CI often clones only the commit itself: nothing says what changed.
+#[test]
+fn plan_in_a_shallow_clone_describes_the_commit_without_its_changes() {
+    let (mut sample, _, _) = small();
+    let shallow = sample.clone_to("shallow", &["--depth=1"]);
+    fs_err::write(shallow.join("a.test.js"), "").unwrap();
+    let (found, stderr) = plan(&shallow, &["--selection-strategy", "confidence"]);
+    let head = sample.git_in(&shallow, &["rev-parse", "HEAD"]);
+    assert_eq!(found["commit_sha"], head.as_str());
+    for absent in [
+        "files_changed",
+        "diff_stat",
+        "git_diff_raw",
+        "changed_functions",
+    ] {
+        assert_eq!(found.get(absent), None, "{found}");
+    }
+    assert!(
+        stderr.contains("The changes of this commit are not known"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("git fetch --unshallow"), "{stderr}");
 }

@@ -224,7 +224,6 @@ fn selection_params_require_a_strategy() {
         "novalue",
     ];
     let ended = Bktec::configured(&arguments, &unused_address())
-        .env("BKTEC_PREVIEW_SELECTION", "1")
         .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", " None ")
         .run();
     insta::assert_snapshot!(ended.wrapped(), @r#"
@@ -405,7 +404,6 @@ fn reports_each_problem(
         ("BUILDKITE_TEST_ENGINE_TEST_CMD", "true {{testExamples}}"),
     ]
 )]
-#[case::no_preview(&["plan", "--json"], &[("BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA", "maybe")])]
 fn accepts_valid_edge_cases(#[case] arguments: &[&str], #[case] variables: &[(&str, &str)]) {
     let mut bktec = Bktec::configured(arguments, &unused_address()).file("list", "one\n");
     for (name, value) in variables {

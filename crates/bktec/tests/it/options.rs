@@ -107,7 +107,7 @@ fn wrong_value(command: &str, option: &str) -> Option<&'static str> {
 
 /// The name and variable of each option of a command.
 fn options(words: &[&str]) -> Vec<(String, Option<String>)> {
-    let mut command = bktec::internals::command(true);
+    let mut command = bktec::internals::command();
     command.build();
     let mut found: &Command = &command;
     for word in words {
@@ -132,7 +132,7 @@ fn name_of(words: &[&'static str]) -> &'static str {
 }
 
 fn run(words: &[&str], more: &[&str], variables: &[(&str, &str)]) -> Ended {
-    let mut bktec = Bktec::bare(&[words, more].concat()).env("BKTEC_PREVIEW_SELECTION", "1");
+    let mut bktec = Bktec::bare(&[words, more].concat());
     for (name, value) in variables {
         bktec = bktec.env(name, value);
     }
@@ -185,7 +185,7 @@ fn empty_variable_counts_as_not_set() {
     for words in COMMANDS {
         let without = run(words, &[], &[]);
         assert_eq!(without.code, 16, "{without}");
-        let mut all = Bktec::bare(words).env("BKTEC_PREVIEW_SELECTION", "1");
+        let mut all = Bktec::bare(words);
         for (option, variable) in options(words) {
             let Some(variable) = variable else { continue };
             all = all.env(&variable, "");

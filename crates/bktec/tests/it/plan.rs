@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Request, Server, unused_address};
 
 const PLAN: &str = concat!(
     r#"{"parallelism":3,"identifier":"build-1/step-1","tasks":{"0":{"node_number":0,"tests":"#,
@@ -320,9 +320,7 @@ fn an_empty_selection_uploads_no_pipeline() {
         "--metadata",
         "note=a,b\nc=d",
     ];
-    let ended = Bktec::against(&arguments, &server)
-        .env("BKTEC_PREVIEW_SELECTION", "true")
-        .run();
+    let ended = Bktec::against(&arguments, &server).run();
     assert_eq!(ended.code, 0, "{ended}");
     assert!(ended.stderr.contains("no pipeline is uploaded"), "{ended}");
     let request = server.requests()[0].json();
@@ -336,12 +334,29 @@ fn an_empty_selection_uploads_no_pipeline() {
 }
 
 #[test]
-fn preview_options_are_ignored_without_the_preview() {
+fn selection_by_variables_needs_no_preview() {
     let server = planning(PLAN);
     let ended = Bktec::against(&["plan", "--json"], &server)
-        .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", "random")
-        .env("BUILDKITE_TEST_ENGINE_COLLECT_GIT_METADATA", "true")
+        .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", "confidence")
         .env("BUILDKITE_TEST_ENGINE_REMOTE", "upstream")
+        .run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let request = server.requests()[0].json();
+    assert_eq!(
+        (&request["selection"], &request["metadata"]["branch"]),
+        (
+            &serde_json::json!({"strategy": "confidence"}),
+            &serde_json::json!("main")
+        )
+    );
+}
+
+/// The variable is that of a whole pipeline, and `none` switches selection off for one step.
+#[test]
+fn strategy_none_sends_neither_selection_nor_metadata() {
+    let server = planning(PLAN);
+    let ended = Bktec::against(&["plan", "--json", "--selection-strategy=none"], &server)
+        .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", "confidence")
         .run();
     assert_eq!(ended.code, 0, "{ended}");
     let request = server.requests()[0].json();
@@ -350,19 +365,55 @@ fn preview_options_are_ignored_without_the_preview() {
         (None, None),
         "{request}"
     );
-    for option in [
-        "--selection-strategy=random",
-        "--selection-param=percent=1",
-        "--metadata=note=1",
-        "--remote=upstream",
-        "--collect-git-metadata",
-    ] {
-        let ended = Bktec::against(&["plan", "--json", option], &server).run();
-        assert_eq!((ended.code, ended.stdout.as_str()), (16, ""), "{ended}");
-        let name = option.split('=').next().unwrap();
-        let expected = format!("unexpected argument '{name}' found");
-        assert!(ended.stderr.contains(&expected), "{ended}");
-    }
+}
+
+#[test]
+fn a_request_that_is_too_large_is_sent_again_without_the_diff() {
+    let server = Server::start(|request, _| {
+        if request.json()["metadata"]["files_changed"].is_string() {
+            Reply::message(413, "The body is too large")
+        } else {
+            Reply::ok(PLAN)
+        }
+    });
+    let arguments = [
+        "plan",
+        "--json",
+        "--selection-strategy=confidence",
+        "--metadata=files_changed=a.py",
+        "--metadata=git_diff=+x",
+        "--metadata=message=fix",
+    ];
+    let ended = Bktec::against(&arguments, &server).run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let removed: Vec<_> = ended
+        .stderr
+        .lines()
+        .filter(|line| line.contains("too large"))
+        .collect();
+    assert_eq!(removed.len(), 2, "{ended}");
+    assert!(removed[0].contains("without the patch"), "{ended}");
+    assert!(removed[1].contains("all tests will run"), "{ended}");
+    let sent: Vec<_> = server.requests().iter().map(Request::json).collect();
+    assert_eq!(sent.len(), 3);
+    assert_eq!(sent[1]["metadata"].get("git_diff"), None);
+    assert_eq!(
+        sent[2]["metadata"],
+        serde_json::json!({"branch": "main", "build_uuid": "build-1", "message": "fix"})
+    );
+    assert_eq!(sent[2]["selection"]["strategy"], "confidence");
+}
+
+#[test]
+fn a_request_that_stays_too_large_is_an_error() {
+    let server = Server::start(|_, _| Reply::message(413, "The body is too large"));
+    let ended = Bktec::against(
+        &["plan", "--json", "--selection-strategy=confidence"],
+        &server,
+    )
+    .run();
+    assert_eq!(ended.code, 16, "{ended}");
+    assert!(ended.stderr.contains("The body is too large"), "{ended}");
     assert_eq!(server.requests().len(), 1);
 }
 

@@ -49,9 +49,9 @@ pub(crate) fn update() -> bool {
 }
 
 /// The leaf commands with their full names.
-fn commands(preview: bool) -> Vec<(String, Command)> {
+fn commands() -> Vec<(String, Command)> {
     let mut found = Vec::new();
-    let mut root = internals::command(preview);
+    let mut root = internals::command();
     root.build();
     for command in root.get_subcommands() {
         if command.get_name() == "help" {
@@ -111,10 +111,9 @@ fn command_page() -> String {
         Generated from the program by its tests; do not edit. Every option can also be set by the \
         environment\nvariable that is named; the option wins. Durations look like `2m30s`, \
         booleans like `true` or `false`.\n*Hidden* options are not shown by `--help`: a CI sets \
-        their variables. *Preview* options exist only when\n`BKTEC_PREVIEW_SELECTION` is on.\n"
+        their variables.\n"
         .to_owned();
-    let public = commands(false);
-    for (name, command) in commands(true) {
+    for (name, command) in commands() {
         let about = command.get_about().map(ToString::to_string);
         let _ = write!(
             page,
@@ -127,15 +126,7 @@ fn command_page() -> String {
             .filter(|argument| is_listed(argument))
         {
             let heading = argument.get_help_heading().unwrap_or("Options").to_owned();
-            let is_public = public.iter().any(|(other, command)| {
-                *other == name
-                    && command
-                        .get_arguments()
-                        .any(|other| other.get_id() == argument.get_id())
-            });
-            let mark = if !is_public && argument.get_help_heading() == Some("Preview") {
-                "*Preview.* "
-            } else if argument.is_hide_set() {
+            let mark = if argument.is_hide_set() {
                 "*Hidden.* "
             } else {
                 ""
@@ -165,7 +156,7 @@ fn command_page() -> String {
 fn variable_page() -> String {
     let mut options: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut descriptions: BTreeMap<String, String> = BTreeMap::new();
-    for (name, command) in commands(true) {
+    for (name, command) in commands() {
         for argument in command.get_arguments() {
             let Some(variable) = variable(argument) else {
                 continue;

@@ -298,16 +298,16 @@ fn names_the_part_that_failed() {
     ");
 }
 
-/// The timeout is scaled to 0.2 s.
+/// The timeout is scaled to 2 s.
 #[test]
 fn the_timeout_includes_all_files() {
     let server = Server::start(|_, _| Reply::Silence);
-    let ended = Bktec::uploading(&["a.xml", "b.xml", "--timeout", "10s"], &server.base())
+    let ended = Bktec::uploading(&["a.xml", "b.xml", "--timeout", "100s"], &server.base())
         .file("a.xml", JUNIT)
         .file("b.xml", JUNIT)
         .run();
     assert_eq!(ended.code, 16, "{ended}");
-    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+    assert!(ended.took < Duration::from_secs(25), "{:?}", ended.took);
     assert!(
         ended
             .stderr

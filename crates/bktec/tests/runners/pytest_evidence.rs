@@ -202,6 +202,32 @@ fn deselected_tests_are_named(#[case] tool: &str, #[case] pytest: &str) {
     assert_eq!(tests, ["test_a.py::test_a", "test_c.py::test_a"]);
 }
 
+/// Of files with and without tests that the command deselects.
+#[rstest]
+#[case::junit(JUNIT, "pytest", true)]
+#[case::collector(COLLECTOR, "pytest", true)]
+// Its workers load the files.
+#[case::xdist(XDIST, "pytest -n2", false)]
+fn the_time_to_load_files_is_measured(
+    #[case] tool: &str,
+    #[case] pytest: &str,
+    #[case] is_measured: bool,
+) {
+    let slow = "import time\ntime.sleep(0.3)\ndef test_a():\n    pass\n";
+    let files = [
+        ("test_a.py", slow),
+        ("test_b.py", FAILS_THEN_PASSES),
+        ("test_c.py", PASSES),
+    ];
+    let command = format!("{pytest} -k test_b {{{{testExamples}}}} --junit-xml={{{{resultPath}}}}");
+    let loading = run(tool, &command, &files).parsed.loading;
+    assert_eq!(loading.is_some(), is_measured, "{loading:?}");
+    if let Some(loading) = loading {
+        assert_eq!(loading.files, 3);
+        assert!(loading.duration_us >= 300_000, "{loading:?}");
+    }
+}
+
 const BROKEN_TEARDOWN: &str = "
 import pytest
 

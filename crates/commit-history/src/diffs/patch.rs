@@ -41,6 +41,7 @@ impl Patch {
         Ok((&mut self.spool).take(length))
     }
 
+    #[cfg(test)]
     pub(crate) fn read_all(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.reader()?.read_to_end(&mut bytes)?;

@@ -53,6 +53,9 @@ pub(crate) fn run(run: &Run, suite: &Suite, links: &Links, now: Timestamp) -> wi
         run.result
     };
     wire::Run {
+        failed_tests: None,
+        outage: false,
+        outage_counted: false,
         id: run.uuid.to_string(),
         branch: run.branch.clone(),
         commit_sha: run.commit_sha.clone(),

@@ -153,6 +153,7 @@ pub(crate) fn plan(
         (TimingMetadata::default(), None)
     };
     Plan {
+        selection: None,
         identifier: inputs.identifier,
         parallelism: i64::try_from(nodes.len()).unwrap_or(i64::MAX),
         experiment: String::new(),

@@ -90,9 +90,11 @@ fn drone() {
     message: Fix (DRONE_COMMIT_MESSAGE)
     key: Acme/app-5
     ");
-    insta::assert_snapshot!(read("DRONE=true\nDRONE_BUILD_NUMBER=5"), @"
+    let tag = "DRONE=true\nDRONE_BUILD_NUMBER=5\nDRONE_BRANCH=\nDRONE_TAG=v1.2";
+    insta::assert_snapshot!(read(tag), @"
     Drone (drone)
     number: 5 (DRONE_BUILD_NUMBER)
+    branch: v1.2 (DRONE_TAG)
     key:
     ");
 }
@@ -189,14 +191,19 @@ fn urls_of_builds_whose_ci_sets_none() {
 fn teamcity() {
     let environment = "TEAMCITY_VERSION=2024.03 (build 156166)\nTEAMCITY_PROJECT_NAME=App\n\
         TEAMCITY_BUILDCONF_NAME=Test\nBUILD_NUMBER=77\n\
-        BUILD_URL=https://teamcity.example.com/build/9\nBUILD_VCS_NUMBER=abc";
+        BUILD_URL=https://teamcity.example.com/build/9\nBUILD_VCS_NUMBER=abc\n\
+        BRANCH_NAME=refs/heads/topic";
     insta::assert_snapshot!(read(environment), @"
     TeamCity (teamcity)
     number: 77 (BUILD_NUMBER)
     url: https://teamcity.example.com/build/9 (BUILD_URL)
+    branch: topic (BRANCH_NAME)
     commit: abc (BUILD_VCS_NUMBER)
     key: App-Test-77
     ");
+    // The name is not known then, and without one everything runs.
+    let default_branch = read(&environment.replace("refs/heads/topic", "<default>"));
+    assert!(!default_branch.contains("branch:"), "{default_branch}");
 }
 
 #[test]

@@ -68,8 +68,9 @@ impl Execution<'_> {
             (0, 2..) => Some(coverage_limit::Scope::Node),
             (0, _) => None,
         };
-        let coverage_limit =
-            scope.and_then(|scope| coverage_limit::find(self.runner.base(), scope));
+        let coverage_limit = scope
+            .filter(|_| report::may_be_coverage(&outcome))
+            .and_then(|scope| coverage_limit::find(self.runner.base(), scope));
         let context = ReportContext {
             runner: self.runner.definition().name,
             skipped_by_engine: self.skipped,

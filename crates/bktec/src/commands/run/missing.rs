@@ -78,6 +78,7 @@ impl Session<'_> {
             plan_digest: plan.population.map_or_else(String::new, |all| all.digest),
             no_plan: None,
             takes_reports: missing.takes_reports,
+            takes_metadata_in_reports: false,
         })
     }
 }

@@ -19,7 +19,7 @@ pub(super) use self::missing::{Missing, run_missing};
 pub use self::plan_file::PlanFileError;
 pub(super) use self::plan_file::read as read_plan_file;
 pub(super) use self::planning::Share;
-use super::node_report::{NodeEnd, NodeReports, runs_missing_targets};
+use super::node_report::{NodeEnd, NodeReports, runs_missing_targets, send_metadata};
 use super::request::PlanInputs;
 use super::targets::Targets;
 use super::{header, prepare, request};
@@ -183,14 +183,16 @@ impl Session<'_> {
         if share.cases.is_empty() && !settings.common.runner.definition.chooses_tests {
             let metadata = self.metadata(share, Vec::new(), Statistics::default());
             if settings.fail_on_no_tests {
-                send_metadata(self.client, metadata.as_ref(), self.terminal);
+                if let Some(metadata) = &metadata {
+                    send_metadata(self.client, metadata, self.terminal);
+                }
                 return Err(CommandError::NoTests);
             }
             self.terminal
                 .line("There are no tests to run on this node.");
             self.events.write(finished_without_tests);
             let end = NodeEnd::without_results(NodeState::Finished, exit_code::SUCCESS);
-            self.finish(metadata.as_ref(), reports, end);
+            reports.end_with_metadata(end, metadata);
             return Ok(exit_code::SUCCESS);
         }
         let executed = self.execute(share)?;
@@ -204,7 +206,7 @@ impl Session<'_> {
             promise_failure(settings, executed.hard_failures, self.terminal);
         }
         let metadata = self.metadata(share, executed.timeline, executed.statistics);
-        self.finish(metadata.as_ref(), reports, executed.end);
+        reports.end_with_metadata(executed.end, metadata);
         Ok(executed.code)
     }
 
@@ -265,27 +267,6 @@ impl Session<'_> {
             timeline,
             statistics,
         })
-    }
-
-    /// Sends both at the same time. A failure of either is only a warning.
-    fn finish(
-        &self,
-        metadata: Option<&PlanMetadataRequest>,
-        reports: &NodeReports<'_>,
-        end: NodeEnd,
-    ) {
-        let (client, terminal) = (self.client, self.terminal);
-        std::thread::scope(|scope| {
-            scope.spawn(|| send_metadata(client, metadata, terminal));
-            reports.end(end);
-        });
-    }
-}
-
-fn send_metadata(client: &Client<'_>, request: Option<&PlanMetadataRequest>, terminal: &Terminal) {
-    let Some(request) = request else { return };
-    if let Err(error) = client.send_plan_metadata(request) {
-        terminal.warning(&error.to_string());
     }
 }
 

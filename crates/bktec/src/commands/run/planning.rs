@@ -10,6 +10,7 @@ use crate::cli::{Fallback, UnplannedTargets};
 use crate::commands::CommandError;
 use crate::commands::obtain::{self, Extent, NoPlan, Obtained};
 use crate::commands::request::{self, PlanInputs};
+use crate::commands::selection_line::print_selection;
 use crate::commands::targets::Targets;
 use crate::fallback;
 use crate::settings::RunSettings;
@@ -17,6 +18,7 @@ use crate::split_summary::{counted, split_summary};
 
 /// The features of a plan, if its server stores node reports.
 const NODE_REPORTS: &str = "node_reports";
+const NODE_REPORT_METADATA: &str = "node_report_metadata";
 
 /// What this node runs.
 pub(in crate::commands) struct Share {
@@ -35,6 +37,8 @@ pub(in crate::commands) struct Share {
     pub(in crate::commands) plan_digest: String,
     /// The server stores node reports.
     pub(in crate::commands) takes_reports: bool,
+    /// The server stores the plan metadata in node reports.
+    pub(in crate::commands) takes_metadata_in_reports: bool,
 }
 
 /// How the plan names the targets of this node.
@@ -122,6 +126,7 @@ fn of_plan(
     if let Some(summary) = split_summary(&plan, Some(settings.node), definition) {
         inputs.terminal.line(&summary);
     }
+    print_selection(&settings.common, &plan, inputs.terminal);
     let prefix = request::prefix(&settings.common);
     let mut cases = Vec::new();
     if !definition.chooses_tests {
@@ -148,6 +153,7 @@ fn of_plan(
     let unplanned = unplanned(settings, difference.as_ref(), own, inputs)?;
     names.unplanned.extend(unplanned.iter().cloned());
     cases.extend(unplanned.into_iter().map(fallback::case));
+    let has_feature = |name: &str| plan.features.iter().any(|feature| feature == name);
     Ok(Share {
         identifier: non_empty(plan.identifier, &settings.common.identifier),
         source,
@@ -158,7 +164,8 @@ fn of_plan(
         skipped: plan.skipped_tests,
         population,
         plan_digest: plan.population.map_or_else(String::new, |all| all.digest),
-        takes_reports: plan.features.iter().any(|feature| feature == NODE_REPORTS),
+        takes_reports: has_feature(NODE_REPORTS),
+        takes_metadata_in_reports: has_feature(NODE_REPORT_METADATA),
     })
 }
 
@@ -281,6 +288,7 @@ fn without_plan(
         population: Comparison::without_plan(targets).population,
         plan_digest: String::new(),
         takes_reports: !settings.common.engine.is_hosted(),
+        takes_metadata_in_reports: false,
     })
 }
 

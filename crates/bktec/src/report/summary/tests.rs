@@ -38,6 +38,7 @@ fn outcome(tests: Vec<TestRecord>) -> RunOutcome {
         deselected: Vec::new(),
         targets: Vec::new(),
         has_focus: false,
+        loading: None,
         retries: 0,
     }
 }

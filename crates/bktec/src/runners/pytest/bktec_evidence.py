@@ -10,6 +10,7 @@ pytest-xdist report to the controller, which alone writes the file.
 
 import json
 import os
+import time
 
 import pytest
 
@@ -112,6 +113,8 @@ class Controller(LeftOut):
         self.path = path
         self.session = None
         self.collected = None
+        self.collection_began = None
+        self.collection_seconds = None
         self.finished = set()
         self.failed_reports = 0
         self.teardown_errors = []
@@ -119,9 +122,16 @@ class Controller(LeftOut):
         self.status_assigned = False
         self.write("started")
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self):
+        self.collection_began = time.perf_counter()
+
+    # With xdist, the workers load the files, and the controller calls no such hook.
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session):
         self.collected = {item.nodeid for item in session.items}
+        if self.collection_began is not None:
+            self.collection_seconds = time.perf_counter() - self.collection_began
 
     # With xdist, only the workers collect.
     @pytest.hookimpl(optionalhook=True)
@@ -197,6 +207,8 @@ class Controller(LeftOut):
         return {
             # Null if the collection did not finish.
             "collected": None if self.collected is None else len(collected),
+            "collection_seconds": self.collection_seconds,
+            "collected_files": len(files | self.deselected_files | self.skipped),
             "missing": missing[:MAX_NAMES],
             "missing_count": len(missing),
             "unexplained_failures": max(unexplained, 0),

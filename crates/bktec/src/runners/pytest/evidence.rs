@@ -4,9 +4,11 @@
 //! a failure but does not report with a test is an error outside the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Deserialize;
 use test_engine_results::Outcome;
+use test_engine_wire::Loading;
 
 use super::node_id::{KnownFiles, file_of};
 use super::teardown;
@@ -20,6 +22,9 @@ pub(super) struct Evidence {
     stage: Stage,
     /// `None` if the collection did not finish.
     collected: Option<u64>,
+    /// Loading all files; `None` if the workers of pytest-xdist do that.
+    collection_seconds: Option<f64>,
+    collected_files: u32,
     /// Node IDs, the first of them.
     missing: Vec<String>,
     missing_count: usize,
@@ -59,6 +64,7 @@ impl Evidence {
             });
             return;
         }
+        parsed.loading = self.loading();
         parsed.shortfalls.extend(self.missing_tests(known));
         for (node_id, message) in &self.teardown_errors {
             teardown::note(parsed, known, &known.relative(node_id), message);
@@ -76,6 +82,17 @@ impl Evidence {
         }
         parsed.errors_outside_tests.extend(self.errors(code));
         self.add_left_out(parsed, known);
+    }
+
+    fn loading(&self) -> Option<Loading> {
+        let seconds = self
+            .collection_seconds
+            .filter(|_| self.collected_files > 0)?;
+        let duration = Duration::try_from_secs_f64(seconds).ok()?;
+        Some(Loading {
+            files: self.collected_files,
+            duration_us: u64::try_from(duration.as_micros()).ok()?,
+        })
     }
 
     fn missing_tests(&self, known: &KnownFiles) -> Vec<Shortfall> {
@@ -182,6 +199,22 @@ mod tests {
             )
         });
         shortfalls.chain(parsed.errors_outside_tests).collect()
+    }
+
+    #[rstest]
+    #[case(r#""collection_seconds":1.5,"collected_files":3"#, Some((3, 1_500_000)))]
+    #[case(r#""collection_seconds":0,"collected_files":1"#, Some((1, 0)))]
+    // The workers of pytest-xdist load the files.
+    #[case(r#""collection_seconds":null,"collected_files":3"#, None)]
+    #[case(r#""collection_seconds":1,"collected_files":0"#, None)]
+    // An older plugin.
+    #[case("", None)]
+    fn the_time_to_load_files_is_read(#[case] fields: &str, #[case] expected: Option<(u32, u64)>) {
+        let evidence = Evidence::parse(ended(fields).as_bytes()).unwrap();
+        let mut parsed = ParsedResults::default();
+        evidence.add_to(&mut parsed, &KnownFiles::new(["test_a.py"]), 0);
+        let loading = parsed.loading;
+        assert_eq!(loading.map(|it| (it.files, it.duration_us)), expected);
     }
 
     fn ended(fields: &str) -> String {

@@ -5,10 +5,13 @@ use crate::process::{CommandLine, ExecutionEnv, capture};
 use crate::runners::launcher::base_name;
 use crate::runners::{Result, RunnerError};
 
-/// Prints nothing if the package is not installed, else its version or `unknown`.
+/// Prints nothing if the package is not installed, else its version or `unknown`. Asks the finders
+/// themselves, because importing `importlib.util` takes half as long as Python's start.
 const PRINT_COLLECTOR_VERSION: &str = "\
-from importlib.util import find_spec
-if find_spec('buildkite_test_collector') is not None:
+import sys
+name = 'buildkite_test_collector'
+finders = [finder for finder in sys.meta_path if hasattr(finder, 'find_spec')]
+if any(finder.find_spec(name, None) for finder in finders):
     version = 'unknown'
     try:
         from importlib.metadata import version as version_of

@@ -132,6 +132,34 @@ fn sends_the_start_and_the_end() {
     );
 }
 
+#[test]
+fn metadata_goes_in_the_last_report_where_the_server_reads_it_there() {
+    let features = r#"{"features":["node_reports","node_report_metadata"],"#;
+    let server = with_plan(&PLAN.replacen('{', features, 1));
+    let arguments = [
+        "run",
+        "--allow-missing-results",
+        "--report-dir",
+        "reports",
+        "--test-command",
+        SLOW,
+    ];
+    let (ended, bktec) = Bktec::against(&arguments, &server).run_and_keep();
+    assert_eq!(ended.code, 0, "{ended}");
+    let reports = reports_of(&server);
+    let [start, end] = &reports[..] else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(start["metadata"], Value::Null);
+    let metadata = &end["metadata"];
+    let identifier = &metadata["env"]["BUILDKITE_TEST_ENGINE_IDENTIFIER"];
+    assert_eq!(identifier, "build-1/step-1", "{metadata}");
+    assert_eq!(metadata["timeline"][0]["event"], "test_start");
+    let lines = server.lines();
+    assert!(!lines.contains("test_plan_metadata"), "{lines}");
+    assert_eq!(report_in(&bktec, "reports")["metadata"], Value::Null);
+}
+
 /// A node without a plan reports its end alone, and only where the server may know reports.
 #[rstest]
 #[case::own_server(None, 1)]

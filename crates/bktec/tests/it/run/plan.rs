@@ -133,9 +133,7 @@ fn sends_selection_and_metadata() {
         "--metadata",
         "note=a,b",
     ];
-    let ended = Bktec::against(&arguments, &server)
-        .env("BKTEC_PREVIEW_SELECTION", "on")
-        .run();
+    let ended = Bktec::against(&arguments, &server).run();
     assert_eq!(ended.code, 0, "{ended}");
     let request = posted_to(&server.requests(), "/test_plan").json();
     assert_eq!(
@@ -144,9 +142,7 @@ fn sends_selection_and_metadata() {
     );
     assert_eq!(request["metadata"]["note"], "a,b", "{request}");
     let server = creating_plan(PLAN);
-    let ended = Bktec::against(&["run", "--selection-strategy", "Off"], &server)
-        .env("BKTEC_PREVIEW_SELECTION", "on")
-        .run();
+    let ended = Bktec::against(&["run", "--selection-strategy", "Off"], &server).run();
     assert_eq!(ended.code, 0, "{ended}");
     let request = posted_to(&server.requests(), "/test_plan").json();
     assert_eq!(request.get("selection"), None, "{request}");
