@@ -10,34 +10,71 @@ use memchr::memchr;
 use test_engine_duration::Micros;
 
 use crate::Detail;
+use crate::bounded::{BoundedText, MAX_TEXT_BYTES};
 use crate::model::{FailureDetail, InvalidResult, Outcome, Report, Shortfall, TestResult};
 
 /// The longest plausible duration: 30 days. A longer one is an error of a clock or a unit, and
 /// counts as unknown.
 pub const MAX_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
+/// Takes over what is large about results while the file is read, so that it is in memory for one
+/// result at a time only.
+pub trait ResultSink {
+    /// The file is read again from the start.
+    fn restart(&self);
+
+    /// A result of the report, by its index among those. May move its extras elsewhere or cut them.
+    fn add(&self, index: usize, result: &mut TestResult<'_>);
+}
+
+/// Leaves results as they are.
+pub(crate) struct NoSink;
+
+impl ResultSink for NoSink {
+    fn restart(&self) {}
+
+    fn add(&self, _: usize, _: &mut TestResult<'_>) {}
+}
+
 pub(crate) struct ReportBuilder<'a> {
+    sink: &'a dyn ResultSink,
     detail: Detail,
     max_results: usize,
     remaining: usize,
+    /// Of the errors outside of tests.
+    error_bytes: usize,
     next_index: usize,
+    /// Whether texts may contain NUL. Searching each of them is a large part of reading XML.
+    may_have_nul: bool,
     report: Report<'a>,
 }
 
 impl<'a> ReportBuilder<'a> {
-    pub(crate) fn new(detail: Detail, max_results: usize) -> Self {
+    pub(crate) fn new(detail: Detail, max_results: usize, sink: &'a dyn ResultSink) -> Self {
+        sink.restart();
         Self {
+            sink,
             detail,
             max_results,
             remaining: max_results,
+            error_bytes: 0,
             next_index: 0,
+            may_have_nul: true,
             report: Report::default(),
         }
     }
 
+    /// For a file that neither contains NUL nor can escape it.
+    pub(crate) const fn without_nul(&mut self) {
+        self.may_have_nul = false;
+    }
+
     /// Drops everything, to read the file again.
     pub(crate) fn restart(&mut self) {
-        *self = Self::new(self.detail, self.max_results);
+        *self = Self {
+            may_have_nul: self.may_have_nul,
+            ..Self::new(self.detail, self.max_results, self.sink)
+        };
     }
 
     /// Whether failure texts, spans, tags and single attempts are needed.
@@ -81,12 +118,14 @@ impl<'a> ReportBuilder<'a> {
         let message = match result {
             Ok(result) => {
                 self.report.results.push(result);
-                match self.report.results.last_mut().map(check) {
+                let may_have_nul = self.may_have_nul;
+                let last = self.report.results.last_mut();
+                match last.map(|result| check(result, may_have_nul)) {
                     Some(Err(message)) => {
                         self.report.results.pop();
                         message
                     }
-                    _ => return,
+                    _ => return self.hand_over(),
                 }
             }
             Err(message) => message,
@@ -94,11 +133,30 @@ impl<'a> ReportBuilder<'a> {
         self.report.invalid.push(InvalidResult { index, message });
     }
 
+    /// Shows the last result to the sink.
+    fn hand_over(&mut self) {
+        let index = self.report.results.len().saturating_sub(1);
+        if let Some(result) = self.report.results.last_mut() {
+            self.sink.add(index, result);
+        }
+    }
+
     /// Adds an error that belongs to no test.
     pub(crate) fn push_error(&mut self, mut text: String) {
         make_readable(&mut text);
         let end = text.trim_end().len();
         text.truncate(end);
+        if self.is_full() {
+            let room = MAX_TEXT_BYTES.saturating_sub(self.error_bytes);
+            if room == 0 {
+                self.report.more_errors += 1;
+                return;
+            }
+            let mut bounded = BoundedText::new(room);
+            bounded.push(&text);
+            text = bounded.into_string();
+            self.error_bytes += text.len() + size_of::<String>();
+        }
         self.report.errors_outside_tests.push(text);
     }
 
@@ -131,21 +189,12 @@ impl<'a> ReportBuilder<'a> {
     }
 }
 
-fn check(result: &mut TestResult<'_>) -> Result<(), String> {
-    if result.name.trim().is_empty() {
+fn check(result: &mut TestResult<'_>, may_have_nul: bool) -> Result<(), String> {
+    if result.name.trim_start().is_empty() {
         return Err("name is blank".to_owned());
     }
-    let options = [
-        &mut result.id,
-        &mut result.identifier,
-        &mut result.location,
-        &mut result.file_name,
-    ];
-    let names = [&mut result.name, &mut result.scope];
-    for text in names.into_iter().chain(options.into_iter().flatten()) {
-        if let Some(readable) = replace_nul(text) {
-            *text = Cow::Owned(readable);
-        }
+    if may_have_nul {
+        replace_nuls(result);
     }
     if result.extras.is_untouched() {
         return Ok(());
@@ -160,6 +209,21 @@ fn check(result: &mut TestResult<'_>) -> Result<(), String> {
         expanded.iter_mut().chain(backtrace).for_each(make_readable);
     }
     Ok(())
+}
+
+fn replace_nuls(result: &mut TestResult<'_>) {
+    let options = [
+        &mut result.id,
+        &mut result.identifier,
+        &mut result.location,
+        &mut result.file_name,
+    ];
+    let names = [&mut result.name, &mut result.scope];
+    for text in names.into_iter().chain(options.into_iter().flatten()) {
+        if let Some(readable) = replace_nul(text) {
+            *text = Cow::Owned(readable);
+        }
+    }
 }
 
 /// `path:line`
@@ -231,7 +295,7 @@ mod tests {
 
     #[test]
     fn keeps_indexes_of_invalid_results_and_counts_omitted_ones() {
-        let mut builder = ReportBuilder::new(Detail::Full, 3);
+        let mut builder = ReportBuilder::new(Detail::Full, 3, &NoSink);
         builder.push(Ok(named("a")));
         builder.push(Ok(named(" \t")));
         builder.push(Ok(named("b\0")));
@@ -251,7 +315,7 @@ mod tests {
 
     #[test]
     fn removes_nul_and_color_codes() {
-        let mut builder = ReportBuilder::new(Detail::Full, usize::MAX);
+        let mut builder = ReportBuilder::new(Detail::Full, usize::MAX, &NoSink);
         let mut result = named("a");
         result.extras.failure_reason = Some("x\0\u{1b}[31my\u{1b}[0m".to_owned());
         builder.push(Ok(result));

@@ -19,6 +19,7 @@ use std::marker::PhantomData;
 use serde::de::MapAccess;
 use serde::{Deserialize, Deserializer};
 
+use crate::bounded::is_cut_note;
 use crate::builder::{ReportBuilder, place};
 use crate::document::Document;
 use crate::lenient::{Count, Flag, Item, Lines, Number, Text, Titles, explained, first_line};
@@ -365,7 +366,15 @@ struct Messages<L> {
 impl<'de, L: DetailLevel> Deserialize<'de> for Messages<L> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (texts, count) = if L::FULL {
-            let Lines(texts) = Lines::deserialize(deserializer)?;
+            let Lines(mut texts) = Lines::deserialize(deserializer)?;
+            // The note is no message of its own.
+            if texts.len() > 1
+                && let Some(note) = texts.pop_if(|text| is_cut_note(text))
+                && let Some(last) = texts.last_mut()
+            {
+                last.push('\n');
+                last.push_str(&note);
+            }
             let count = texts.len();
             (texts, count)
         } else {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 
 use crate::builder::ReportBuilder;
 use crate::document::{Document, Top};
@@ -80,9 +80,16 @@ struct SpanDetailJson<'a> {
     content: Text<'a>,
 }
 
+/// Spans of one result that are read; far more than anybody stores.
+const MAX_SPANS: usize = 10_000;
+
 /// Null counts as empty; skips elements that are not spans.
 #[derive(Default)]
-struct Spans(Vec<Span>);
+struct Spans {
+    spans: Vec<Span>,
+    /// With those inside of others.
+    count: usize,
+}
 
 pub(crate) fn read<'a, L: DetailLevel>(
     document: &Document<'a>,
@@ -156,7 +163,7 @@ fn result_of<L: DetailLevel>(result: ResultJson<'_, L>) -> Result<TestResult<'_>
                 failure_reason: result.failure_reason.into_string(),
                 failure_expanded: result.failure_expanded.0.0,
                 tags: result.tags.into_string(),
-                spans: history.children.0.0,
+                spans: history.children.0.spans,
             })
         } else {
             Extras::default()
@@ -181,9 +188,11 @@ fn outcome_of(word: &str) -> Result<Outcome, String> {
     }
 }
 
-fn span_of(span: SpanJson<'_>) -> Option<Span> {
+/// And how many spans it has inside.
+fn span_of(span: SpanJson<'_>) -> Option<(Span, usize)> {
     let detail = span.detail.or_default();
-    Some(Span {
+    let inside = span.children.count;
+    let span = Span {
         section: span.section.into_string()?,
         start_at: span.start_at.0,
         end_at: span.end_at.0,
@@ -195,8 +204,9 @@ fn span_of(span: SpanJson<'_>) -> Option<Span> {
             query: detail.query.into_string(),
             content: detail.content.into_string(),
         },
-        children: span.children.0,
-    })
+        children: span.children.spans,
+    };
+    Some((span, inside))
 }
 
 impl<'de> Deserialize<'de> for Spans {
@@ -215,11 +225,18 @@ impl<'de> Deserialize<'de> for Spans {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Spans, A::Error> {
-                let mut spans = Vec::new();
-                while let Some(item) = items.next_element::<Item<SpanJson<'de>>>()? {
-                    spans.extend(item.object().ok().and_then(span_of));
+                let mut all = Spans::default();
+                while all.count < MAX_SPANS {
+                    let Some(item) = items.next_element::<Item<SpanJson<'de>>>()? else {
+                        return Ok(all);
+                    };
+                    if let Some((span, inside)) = item.object().ok().and_then(span_of) {
+                        all.spans.push(span);
+                        all.count += 1 + inside;
+                    }
                 }
-                Ok(Spans(spans))
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(all)
             }
         }
 

@@ -4,6 +4,7 @@
 //! out: no files, clock or environment. Each format is a module; [`parse`] chooses it by
 //! [`Format`].
 
+mod bounded;
 mod builder;
 mod cucumber_json;
 mod document;
@@ -25,11 +26,12 @@ pub mod xml;
 
 use std::borrow::Cow;
 
-use builder::ReportBuilder;
+use builder::{NoSink, ReportBuilder};
 use document::Document;
 use streaming::{FullDetail, OutcomesOnly};
 
-pub use builder::MAX_DURATION_SECONDS;
+pub use bounded::{MAX_TEXT_BYTES, bytes_of_line, cut_note, start_of_line};
+pub use builder::{MAX_DURATION_SECONDS, ResultSink};
 pub use encoding::decode;
 pub use go_jsonl::{GoPrintedEnd, GoTestEnd, go_printed_ends};
 pub use junit::{JUNIT_ATTEMPTS, MAX_XML_DEPTH, has_decimal_comma};
@@ -88,10 +90,25 @@ pub fn parse_limited(
     detail: Detail,
     max_results: usize,
 ) -> Result<Report<'_>, ParseError> {
+    parse_into(format, bytes, detail, max_results, &NoSink)
+}
+
+/// [`parse_limited`] that shows each valid result to a sink as soon as it is read.
+///
+/// # Errors
+///
+/// As for [`parse_with`].
+pub fn parse_into<'a>(
+    format: Format,
+    bytes: &'a [u8],
+    detail: Detail,
+    max_results: usize,
+    sink: &'a dyn ResultSink,
+) -> Result<Report<'a>, ParseError> {
     let (text, note) = decode(bytes);
     let mut report = match text {
-        Cow::Borrowed(text) => read_text(format, text, detail, max_results)?,
-        Cow::Owned(text) => read_text(format, &text, detail, max_results)?.into_owned(),
+        Cow::Borrowed(text) => read_text(format, text, detail, max_results, sink)?,
+        Cow::Owned(text) => read_text(format, &text, detail, max_results, sink)?.into_owned(),
     };
     report.notes.extend(note);
     Ok(report)
@@ -114,14 +131,15 @@ pub fn clean_copy(format: Format, bytes: &[u8]) -> Option<String> {
     })
 }
 
-fn read_text(
+fn read_text<'a>(
     format: Format,
-    text: &str,
+    text: &'a str,
     detail: Detail,
     max_results: usize,
-) -> Result<Report<'_>, ParseError> {
+    sink: &'a dyn ResultSink,
+) -> Result<Report<'a>, ParseError> {
     let document = Document::new(format, text)?;
-    read(format, &document, detail, max_results).or_else(|error| {
+    read(format, &document, detail, max_results, sink).or_else(|error| {
         // The repair needs a copy, so try it only for files that are invalid without it.
         let repaired = match format {
             Format::Junit => None,
@@ -129,7 +147,7 @@ fn read_text(
         };
         let repaired = repaired.ok_or(error)?;
         let document = Document::new(format, &repaired)?;
-        read(format, &document, detail, max_results).map(Report::into_owned)
+        read(format, &document, detail, max_results, sink).map(Report::into_owned)
     })
 }
 
@@ -138,8 +156,9 @@ fn read<'a>(
     document: &Document<'a>,
     detail: Detail,
     max_results: usize,
+    sink: &'a dyn ResultSink,
 ) -> Result<Report<'a>, ParseError> {
-    let mut builder = ReportBuilder::new(detail, max_results);
+    let mut builder = ReportBuilder::new(detail, max_results, sink);
     match (format, detail) {
         (Format::Json, Detail::Full) => json::read::<FullDetail>(document, &mut builder),
         (Format::Json, Detail::Outcomes) => json::read::<OutcomesOnly>(document, &mut builder),

@@ -217,7 +217,7 @@ impl fmt::Debug for Extras {
 }
 
 /// A long explanation of a failure; both fields are lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureDetail {
     pub expanded: Vec<String>,
     pub backtrace: Vec<String>,
@@ -260,6 +260,9 @@ pub struct Report<'a> {
     /// Errors that belong to no test: a file that does not load, a broken build, a failed
     /// collection. A run with such an error has failed, whatever its tests say.
     pub errors_outside_tests: Vec<String>,
+    /// The number of further errors that belong to no test, with full detail: only the first ones
+    /// are kept, up to [`MAX_TEXT_BYTES`](crate::MAX_TEXT_BYTES).
+    pub more_errors: usize,
     /// Evidence that tests which should have run did not.
     pub shortfalls: Vec<Shortfall>,
     /// Only focused tests ran. RSpec announces it; the reports of other runners do not show it.
@@ -282,6 +285,7 @@ impl Report<'_> {
                 .collect(),
             invalid: self.invalid,
             errors_outside_tests: self.errors_outside_tests,
+            more_errors: self.more_errors,
             shortfalls: self.shortfalls,
             has_focus: self.has_focus,
             notes: self.notes,

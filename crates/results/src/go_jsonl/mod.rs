@@ -21,6 +21,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use crate::bounded::{BoundedText, MAX_TEXT_BYTES};
 use crate::builder::{ReportBuilder, plausible_duration};
 use crate::document::Document;
 use crate::go_output::{
@@ -58,7 +59,9 @@ struct Package<'a> {
     order: usize,
     running: HashMap<Cow<'a, str>, Running>,
     has_failed_test: bool,
-    output: String,
+    output: BoundedText,
+    /// Its output says so, at whatever length.
+    is_build_failure: bool,
     has_normal_end: bool,
     /// The line that says how the test binary ended, if it did not end normally.
     crash: Option<String>,
@@ -70,16 +73,18 @@ struct Package<'a> {
 #[derive(Default)]
 struct Running {
     order: usize,
-    output: String,
+    output: BoundedText,
     has_own_output: bool,
     printed_end: GoPrintedEnd,
 }
 
 #[derive(Default)]
 struct Build {
-    output: String,
+    output: BoundedText,
     /// Failed, and no package event has referred to it yet.
     unreported: bool,
+    /// An error has its output.
+    is_explained: bool,
 }
 
 pub(crate) fn read<'a>(
@@ -94,6 +99,7 @@ pub(crate) fn read<'a>(
         ended: Vec::new(),
         verdicts: (!builder.is_full()).then(Verdicts::default),
         errors: Vec::new(),
+        repeated: 0,
         cut_off: Vec::new(),
     };
     for (index, line) in document.text().lines().enumerate() {
@@ -106,6 +112,10 @@ pub(crate) fn read<'a>(
             .object()
             .and_then(|event| run.step(event))
             .map_err(|message| document.error_in_line(index, message))?;
+        // Now, so that the texts of all failures are not in memory together.
+        run.ended
+            .drain(..)
+            .for_each(|result| builder.push(Ok(result)));
     }
     if run.events == 0 {
         return Err(document.error_at_byte(
@@ -136,6 +146,8 @@ struct Run<'a> {
     ended: Vec<TestResult<'a>>,
     verdicts: Option<Verdicts<'a>>,
     errors: Vec<String>,
+    /// Bytes of the output of builds in errors, beyond the first error of each build.
+    repeated: usize,
     /// Packages whose test binary did not end normally, with the reason.
     cut_off: Vec<(String, String)>,
 }
@@ -154,7 +166,7 @@ impl<'a> Run<'a> {
             self.events += 1;
             let build = self.builds.entry(import_path).or_default();
             match action.as_ref() {
-                "build-output" => build.output.push_str(&output),
+                "build-output" => build.output.push(&output),
                 "build-fail" => build.unreported = true,
                 _ => {}
             }
@@ -175,7 +187,8 @@ impl<'a> Run<'a> {
             "output" if test.is_empty() => {
                 package.has_normal_end |= is_normal_end(&output);
                 package.note_crash(&output);
-                package.output.push_str(&output);
+                package.is_build_failure |= is_build_failure(&output);
+                package.output.push(&output);
                 return Ok(());
             }
             "run" | "output" => {
@@ -187,7 +200,7 @@ impl<'a> Run<'a> {
                 running.has_own_output |= output.lines().any(is_own_line);
                 running.printed_end.read(&test, &output);
                 if self.keeps_output {
-                    running.output.push_str(&output);
+                    running.output.push(&output);
                 }
                 return Ok(());
             }
@@ -206,7 +219,7 @@ impl<'a> Run<'a> {
         } else {
             package.has_failed_test |= outcome == Outcome::Failed;
             let running = package.running.remove(&test).unwrap_or_default();
-            let result = self.result(&name, test, (outcome, event.elapsed.0), &running);
+            let result = self.result(&name, test, (outcome, event.elapsed.0), running);
             if self.verdicts.is_none() {
                 self.ended.push(result);
             } else if let Some(package) = self.packages.get_mut(&name) {
@@ -221,7 +234,7 @@ impl<'a> Run<'a> {
         package: &Cow<'a, str>,
         test: Cow<'a, str>,
         (outcome, seconds): GoTestEnd,
-        running: &Running,
+        running: Running,
     ) -> TestResult<'a> {
         let is_silent = outcome == Outcome::Failed && !running.has_own_output;
         let mut result = TestResult {
@@ -233,7 +246,7 @@ impl<'a> Run<'a> {
             ..TestResult::default()
         };
         if outcome == Outcome::Failed && self.keeps_output {
-            explain(&mut result, &running.output);
+            explain(&mut result, &running.output.into_string());
         }
         result
     }
@@ -270,12 +283,18 @@ impl<'a> Run<'a> {
         if !failed {
             return self.add_run(results);
         }
-        if failed_build.is_some() || is_build_failure(&package.output) {
+        if failed_build.is_some() || package.is_build_failure {
             let mut error = format!("package {name} did not build");
             if let Some(build) = failed_build.and_then(|path| self.builds.get_mut(&path)) {
                 build.unreported = false;
-                error.push_str(":\n");
-                error.push_str(&build.output);
+                let is_repeated = std::mem::replace(&mut build.is_explained, true);
+                let length = if is_repeated { build.output.len() } else { 0 };
+                // Packages may share a build that failed.
+                if self.repeated + length <= MAX_TEXT_BYTES {
+                    self.repeated += length;
+                    error.push_str(":\n");
+                    error.push_str(&build.output.clone().into_string());
+                }
             }
             self.errors.push(error);
             return self.add_run(results);
@@ -292,7 +311,7 @@ impl<'a> Run<'a> {
                 ..Running::default()
             };
             let end = (Outcome::Failed, seconds);
-            results.push(self.result(name, PACKAGE_TEST.into(), end, &whole));
+            results.push(self.result(name, PACKAGE_TEST.into(), end, whole));
         }
         self.add_run(results);
     }
@@ -313,7 +332,7 @@ impl<'a> Run<'a> {
         );
         let results = running.into_iter().zip(ends).map(|((test, running), end)| {
             let end = end.unwrap_or((cut_off, None));
-            self.result(name, test, end, &running)
+            self.result(name, test, end, running)
         });
         results.collect()
     }
@@ -334,8 +353,10 @@ impl<'a> Run<'a> {
         builds.retain(|(_, build)| build.unreported);
         builds.sort_by(|one, other| one.0.cmp(&other.0));
         for (path, build) in builds {
-            self.errors
-                .push(format!("{path} did not build:\n{}", build.output));
+            self.errors.push(format!(
+                "{path} did not build:\n{}",
+                build.output.into_string()
+            ));
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::bounded::{self, MAX_TEXT_BYTES, bytes_of_line, cut_note};
 use crate::builder::{place_of, plausible_duration};
 use crate::go_output::{PACKAGE_TEST, first_own_line};
-use crate::lenient::{first_line, split_lines};
+use crate::lenient::{explained, first_line, split_lines};
 use crate::model::{Extras, FailureDetail, Outcome, TestResult};
 use crate::xml::{Attribute, Tokens};
 
@@ -29,8 +30,19 @@ pub(super) struct Case<'a> {
     pub(super) reruns: u32,
     /// The failures of these attempts, if the detail is full.
     pub(super) attempts: Vec<Problem<'a>>,
-    pub(super) outputs: Vec<FailureDetail>,
+    outputs: Vec<FailureDetail>,
+    /// Bytes of texts so far, with what each element takes in memory.
+    size: usize,
+    /// Bytes of texts that are not kept.
+    missing: usize,
+    /// Attempts that are not kept.
+    more_attempts: usize,
 }
+
+/// What an element takes in memory beside its text.
+const ELEMENT_OVERHEAD: usize = 128;
+/// Attempts of one case that are read. No runner retries as often.
+const MAX_ATTEMPTS: usize = 10_000;
 
 #[derive(Default)]
 pub(super) struct Problem<'a> {
@@ -94,6 +106,48 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
+    /// Bytes of further texts that are kept.
+    pub(super) const fn room(&self) -> usize {
+        MAX_TEXT_BYTES.saturating_sub(self.size)
+    }
+
+    /// Cuts an attribute to what there is room for.
+    pub(super) fn cut(&mut self, attribute: &mut Attribute<'a>) {
+        self.missing += attribute.cut(self.room());
+    }
+
+    pub(super) fn add_problem(&mut self, problem: Problem<'a>) {
+        if self.room() == 0 {
+            self.missing += bytes_of(&problem.text);
+            return;
+        }
+        self.size += problem.text.len() + ELEMENT_OVERHEAD;
+        self.size += problem.message.as_ref().map_or(0, |message| message.len());
+        self.problems.push(problem);
+    }
+
+    pub(super) fn add_attempt(&mut self, attempt: Problem<'a>) {
+        if self.attempts.len() == MAX_ATTEMPTS {
+            self.more_attempts += 1;
+            return;
+        }
+        self.size += attempt.text.len();
+        self.attempts.push(attempt);
+    }
+
+    pub(super) fn add_output(&mut self, heading: &str, lines: Vec<String>) {
+        if self.room() == 0 {
+            self.missing += lines.iter().map(|line| bytes_of_line(line)).sum::<usize>();
+            return;
+        }
+        self.size += bounded::size(&lines) + ELEMENT_OVERHEAD;
+        let heading = std::iter::once(heading.to_owned());
+        self.outputs.push(FailureDetail {
+            expanded: heading.chain(lines).collect(),
+            backtrace: Vec::new(),
+        });
+    }
+
     /// The case's result; leaves the case empty.
     pub(super) fn take_result(
         &mut self,
@@ -135,6 +189,10 @@ impl<'a> Case<'a> {
             explain(&mut result, std::mem::take(&mut self.problems));
             let outputs = std::mem::take(&mut self.outputs);
             result.extras.failure_expanded.extend(outputs);
+            if self.missing > 0 {
+                let note = explained(&cut_note(self.missing));
+                result.extras.failure_expanded.push(note);
+            }
         }
         Ok(result)
     }
@@ -155,6 +213,16 @@ impl<'a> Case<'a> {
         attempts.map(attempt_of).collect()
     }
 
+    /// An error if the case has more attempts than are read.
+    pub(super) fn more_attempts(&self) -> Option<String> {
+        (self.more_attempts > 0).then(|| {
+            format!(
+                "{} of its attempts were not read: a test has at most {MAX_ATTEMPTS}",
+                self.more_attempts
+            )
+        })
+    }
+
     pub(super) fn has_no_class(&self) -> bool {
         self.class_name.as_deref().unwrap_or_default().is_empty()
     }
@@ -169,6 +237,10 @@ impl Problem<'_> {
             .or_else(|| first_own_line(&self.text))
             .or_else(|| self.kind.as_deref().and_then(first_line))
     }
+}
+
+fn bytes_of(text: &str) -> usize {
+    text.lines().map(bytes_of_line).sum()
 }
 
 fn explain(result: &mut TestResult<'_>, problems: Vec<Problem<'_>>) {

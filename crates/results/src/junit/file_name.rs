@@ -2,8 +2,14 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
+
 /// The file alone, and the line if the attribute has it.
 pub(super) fn split(file: Cow<'_, str>) -> (Cow<'_, str>, Option<String>) {
+    // Almost every file.
+    if memchr2(b':', b'\\', file.as_bytes()).is_none() {
+        return (file, None);
+    }
     // Pest: `tests/SumTest.php::it adds`.
     if let Some(end) = file.find("::").filter(|end| *end > 0) {
         return (slashed(cut(file, end)), None);

@@ -8,15 +8,18 @@ mod file_name;
 mod numbers;
 mod suite;
 
+use memchr::memchr;
+
+use crate::bounded::BoundedText;
 use crate::builder::ReportBuilder;
 use case::{Case, Problem, is_go_package, keep};
 use numbers::Numbers;
-use suite::{Counts, Suite, Suites, count_of, describe_suite};
+use suite::{Counts, Suite, Suites, describe_suite};
 
 use crate::document::Document;
 use crate::go_output::is_build_failure;
 use crate::lenient::split_lines;
-use crate::model::{FailureDetail, ParseError};
+use crate::model::ParseError;
 use crate::xml::{Token, Tokens, resolve, with_line_feeds};
 
 /// Real reports nest less than ten deep.
@@ -50,6 +53,10 @@ pub(crate) fn read<'a>(
     document: &Document<'a>,
     builder: &mut ReportBuilder<'a>,
 ) -> Result<(), ParseError> {
+    // A reference to NUL gives U+FFFD.
+    if memchr(0, document.text().as_bytes()).is_none() {
+        builder.without_nul();
+    }
     if read_with(Numbers::default(), document, builder)?.needs_decimal_comma() {
         builder.restart();
         read_with(Numbers::with_decimal_comma(), document, builder)?;
@@ -118,7 +125,7 @@ struct Parser<'i, 'a> {
     is_in_case: bool,
     problem: Option<Problem<'a>>,
     /// The text so far, if the open element's text is read.
-    text: Option<String>,
+    text: Option<BoundedText>,
     output: &'static str,
     has_root: bool,
     counts: Counts,
@@ -131,7 +138,7 @@ impl Parser<'_, '_> {
                 Token::Start(name) => self.start(name)?,
                 Token::End => self.end(),
                 Token::Text(text) => match &mut self.text {
-                    Some(collected) => collected.push_str(&with_line_feeds(text)),
+                    Some(collected) => collected.push_with(text, with_line_feeds),
                     None if self.open.is_empty() && !text.trim_ascii().is_empty() => {
                         return Err(self.unexpected_text());
                     }
@@ -139,13 +146,13 @@ impl Parser<'_, '_> {
                 },
                 Token::CData(text) => {
                     if let Some(collected) = &mut self.text {
-                        collected.push_str(&with_line_feeds(text));
+                        collected.push_with(text, with_line_feeds);
                     }
                 }
                 Token::Reference(_) if self.open.is_empty() => return Err(self.unexpected_text()),
                 Token::Reference(name) => {
                     if let Some(collected) = &mut self.text {
-                        collected.push_str(&resolve(name));
+                        collected.push(&resolve(name));
                     }
                 }
                 Token::Eof => return self.finish(),
@@ -236,7 +243,7 @@ impl Parser<'_, '_> {
                     "system-err:"
                 };
                 if self.builder.is_full() {
-                    self.text = Some(String::new());
+                    self.text = Some(BoundedText::new(self.case.room()));
                 }
             }
             Open::Output => {
@@ -244,7 +251,7 @@ impl Parser<'_, '_> {
                 if let Some(collected) = &mut self.text
                     && !collected.is_empty()
                 {
-                    collected.push('\n');
+                    collected.push("\n");
                 }
                 self.open.push(Open::Other);
                 return Ok(());
@@ -282,7 +289,10 @@ impl Parser<'_, '_> {
     fn read_problem(&mut self, reads_text: bool) -> Result<(), String> {
         let mut problem = Problem::default();
         if reads_text {
-            while let Some(attribute) = self.tokens.next_attribute()? {
+            while let Some(mut attribute) = self.tokens.next_attribute()? {
+                if matches!(attribute.name, "message" | "type") {
+                    self.case.cut(&mut attribute);
+                }
                 match attribute.name {
                     "message" => keep(&mut problem.message, &attribute)?,
                     "type" => keep(&mut problem.kind, &attribute)?,
@@ -290,7 +300,7 @@ impl Parser<'_, '_> {
                     _ => {}
                 }
             }
-            self.text = Some(String::new());
+            self.text = Some(BoundedText::new(self.case.room()));
         }
         self.problem = Some(problem);
         Ok(())
@@ -306,10 +316,11 @@ impl Parser<'_, '_> {
             }
             Some(Open::Problem) => {
                 if let Some(mut problem) = self.problem.take() {
-                    problem.text = self.text.take().unwrap_or_default();
+                    problem.text = self.take_text();
                     if self.is_in_case {
-                        self.case.problems.push(problem);
+                        self.case.add_problem(problem);
                     } else {
+                        self.case = Case::default();
                         self.push_suite_error(&problem);
                     }
                 }
@@ -318,23 +329,24 @@ impl Parser<'_, '_> {
                 if let Some(mut problem) = self.problem.take()
                     && self.builder.is_full()
                 {
-                    problem.text = self.text.take().unwrap_or_default();
-                    self.case.attempts.push(problem);
+                    problem.text = self.take_text();
+                    self.case.add_attempt(problem);
                 }
             }
             Some(Open::Output) => {
-                let text = self.text.take().unwrap_or_default();
-                let lines = split_lines(&text);
+                let lines = split_lines(&self.take_text());
                 if self.is_in_case && !lines.is_empty() {
-                    let heading = std::iter::once(self.output.to_owned());
-                    self.case.outputs.push(FailureDetail {
-                        expanded: heading.chain(lines).collect(),
-                        backtrace: Vec::new(),
-                    });
+                    self.case.add_output(self.output, lines);
                 }
             }
             Some(Open::Skipped | Open::Other) | None => {}
         }
+    }
+
+    fn take_text(&mut self) -> String {
+        self.text
+            .take()
+            .map_or_else(String::new, BoundedText::into_string)
     }
 
     /// A suite that counts failures but has no failed case could not run as a whole: for a file
@@ -378,14 +390,16 @@ impl Parser<'_, '_> {
     #[expect(clippy::cast_precision_loss, reason = "a file has far fewer cases")]
     fn has_unlisted_errors(&self, suite: &Suite<'_>) -> bool {
         let listed = self.counts.error_elements - suite.before.error_elements;
-        // Attempts are results only with full detail.
-        let failed = self.builder.count_failed_since(suite.before.results) + self.counts.flaky
-            - suite.before.flaky;
         // A part of a split report has the counts of the whole.
-        !self.builder.is_full()
+        let is_possible = !self.builder.is_full()
             && self.counts.errors == suite.before.errors
-            && suite.counted_errors > listed as f64
-            && suite.counted > failed as f64
+            && suite.counted_errors > listed as f64;
+        // Attempts are results only with full detail.
+        let failed = || {
+            self.builder.count_failed_since(suite.before.results) + self.counts.flaky
+                - suite.before.flaky
+        };
+        is_possible && suite.counted > failed() as f64
     }
 
     fn push_suite_error(&mut self, problem: &Problem<'_>) {
@@ -454,37 +468,18 @@ impl Parser<'_, '_> {
         };
         let results = before.into_iter().map(Ok);
         let results = results.chain([result]).chain(after.into_iter().map(Ok));
-        results.for_each(|result| self.builder.push(result));
+        let more = case.more_attempts();
+        results
+            .chain(more.map(Err))
+            .for_each(|result| self.builder.push(result));
     }
 
     fn start_suite(&mut self) -> Result<(), String> {
-        let mut suite = Suite {
-            before: Counts {
-                results: self.builder.count(),
-                ..self.counts
-            },
-            ..Suite::default()
+        let before = Counts {
+            results: self.builder.count(),
+            ..self.counts
         };
-        let mut name = None;
-        while let Some(attribute) = self.tokens.next_attribute()? {
-            match attribute.name {
-                "name" => keep(&mut name, &attribute)?,
-                "file" => keep(&mut suite.file, &attribute)?,
-                "disabled" => suite.counts_disabled = true,
-                "failures" => suite.counted += count_of(&attribute.value()),
-                // Only for the decimal mark that it may prove.
-                "time" => {
-                    self.numbers.read(&attribute.value());
-                }
-                "errors" => {
-                    suite.counted_errors = count_of(&attribute.value());
-                    suite.counted += suite.counted_errors;
-                }
-                _ => {}
-            }
-        }
-        suite.name = name.unwrap_or_default();
-        suite.file = suite.file.filter(|file| !file.is_empty());
+        let suite = Suite::read(before, &mut self.tokens, &mut self.numbers)?;
         self.suites.push(suite);
         Ok(())
     }

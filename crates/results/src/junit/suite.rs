@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::case::keep;
+use super::numbers::Numbers;
+use crate::xml::Tokens;
+
 #[derive(Default)]
 pub(super) struct Suite<'a> {
     pub(super) name: Cow<'a, str>,
@@ -13,6 +17,41 @@ pub(super) struct Suite<'a> {
     /// The errors among them.
     pub(super) counted_errors: f64,
     pub(super) before: Counts,
+}
+
+impl<'a> Suite<'a> {
+    /// Reads the attributes of the start tag.
+    pub(super) fn read(
+        before: Counts,
+        tokens: &mut Tokens<'a>,
+        numbers: &mut Numbers,
+    ) -> Result<Self, String> {
+        let mut suite = Suite {
+            before,
+            ..Suite::default()
+        };
+        let mut name = None;
+        while let Some(attribute) = tokens.next_attribute()? {
+            match attribute.name {
+                "name" => keep(&mut name, &attribute)?,
+                "file" => keep(&mut suite.file, &attribute)?,
+                "disabled" => suite.counts_disabled = true,
+                "failures" => suite.counted += count_of(&attribute.value()),
+                // Only for the decimal mark that it may prove.
+                "time" => {
+                    numbers.read(&attribute.value());
+                }
+                "errors" => {
+                    suite.counted_errors = count_of(&attribute.value());
+                    suite.counted += suite.counted_errors;
+                }
+                _ => {}
+            }
+        }
+        suite.name = name.unwrap_or_default();
+        suite.file = suite.file.filter(|file| !file.is_empty());
+        Ok(suite)
+    }
 }
 
 /// The suites that are open, outermost first.

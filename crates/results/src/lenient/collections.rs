@@ -8,7 +8,11 @@ use serde::de::{MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 
 use super::{Found, Label, Shape, ShapeVisitor, deserialize_by_shape};
+use crate::bounded::{self, BoundedLines, MAX_TEXT_BYTES, bytes_of_line, cut_note};
 use crate::model::FailureDetail;
+
+/// Titles and labels of one result that are read. Nobody writes as many.
+const MAX_ITEMS: usize = 1_000;
 
 /// Titles, outermost first. Skips values that are not strings.
 #[derive(Debug, Default)]
@@ -35,7 +39,9 @@ impl<'de: 'a, 'a> Shape<'de> for Titles<'a> {
     fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         let mut titles = Vec::new();
         while let Some(Label(title)) = items.next_element()? {
-            titles.extend(title);
+            if titles.len() < MAX_ITEMS {
+                titles.extend(title);
+            }
         }
         Ok(Self(titles))
     }
@@ -55,11 +61,11 @@ impl<'de> Shape<'de> for Lines {
     }
 
     fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
-        let mut lines = Vec::new();
+        let mut lines = BoundedLines::new();
         while let Some(Label(line)) = items.next_element()? {
-            lines.extend(line.map(Cow::into_owned));
+            lines.extend(line.as_deref());
         }
-        Ok(Self(lines))
+        Ok(Self(lines.into_lines()))
     }
 }
 
@@ -100,10 +106,21 @@ impl<'de> Shape<'de> for Failures {
 
     fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         let mut failures = Vec::new();
+        let (mut size, mut missing) = (0, 0);
         while let Some(Failure(failure)) = items.next_element()? {
-            if failure != FailureDetail::default() {
-                failures.push(failure);
+            if failure == FailureDetail::default() {
+                continue;
             }
+            if size > MAX_TEXT_BYTES {
+                let lines = failure.expanded.iter().chain(&failure.backtrace);
+                missing += lines.map(|line| bytes_of_line(line)).sum::<usize>();
+                continue;
+            }
+            size += bounded::size(&failure.expanded) + bounded::size(&failure.backtrace);
+            failures.push(failure);
+        }
+        if missing > 0 {
+            failures.push(explained(&cut_note(missing)));
         }
         Ok(Self(failures))
     }
@@ -156,7 +173,9 @@ impl<'de: 'a, 'a> Shape<'de> for Labels<'a> {
     fn object<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
         let mut labels = BTreeMap::new();
         while let Some((Label(key), Label(value))) = members.next_entry()? {
-            if let (Some(key), Some(value)) = (key, value) {
+            if let (Some(key), Some(value)) = (key, value)
+                && labels.len() < MAX_ITEMS
+            {
                 labels.insert(key, value);
             }
         }
@@ -175,13 +194,13 @@ pub(crate) fn explained(text: &str) -> FailureDetail {
 
 /// Drops blank lines at the start and the end.
 pub(crate) fn split_lines(text: &str) -> Vec<String> {
-    let end = text.trim_end().len();
-    text.get(..end)
-        .unwrap_or_default()
-        .lines()
-        .skip_while(|line| line.trim().is_empty())
-        .map(str::to_owned)
-        .collect()
+    let mut lines = BoundedLines::new();
+    lines.extend(
+        text.trim_end()
+            .lines()
+            .skip_while(|line| line.trim().is_empty()),
+    );
+    lines.into_lines()
 }
 
 /// The first line that is not blank, trimmed.

@@ -135,7 +135,7 @@ impl<'a> Tokens<'a> {
                 }
                 [b'<', b'?', ..] => {
                     let inside = self.take_between(INSTRUCTION, "a processing instruction")?;
-                    if name_at(inside).is_empty() {
+                    if names_at(inside).0.is_empty() {
                         return Err(
                             "expected a name after `<?` (write a literal `<?` as `&lt;?`)".into(),
                         );
@@ -166,52 +166,52 @@ impl<'a> Tokens<'a> {
         if !self.is_in_tag {
             return Ok(None);
         }
-        let rest = self.rest();
-        let whitespace = whitespace_length(rest);
-        let rest = rest.get(whitespace..).unwrap_or_default();
-        match rest.as_bytes() {
+        // By index into the bytes: most of a report is attributes, and each slice of a text checks
+        // that it does not cut a character.
+        let bytes = self.text.as_bytes();
+        let start = after_whitespace(bytes, self.position);
+        match bytes.get(start..).unwrap_or_default() {
             [b'>', ..] => {
                 self.is_in_tag = false;
-                self.position += whitespace + 1;
+                self.position = start + 1;
                 return Ok(None);
             }
             [b'/', b'>', ..] => {
                 self.is_in_tag = false;
                 self.is_empty_element = true;
-                self.position += whitespace + 2;
+                self.position = start + 2;
                 return Ok(None);
             }
             [] => return Err("unexpected end of file inside a tag".to_owned()),
             _ => {}
         }
-        let name = name_at(rest);
-        let after_name = rest.get(name.len()..).unwrap_or_default();
-        let equals = whitespace_length(after_name);
-        if after_name.as_bytes().get(equals) != Some(&b'=') || name.is_empty() {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let (name, local_name) = names_at(rest);
+        let equals = after_whitespace(bytes, start + name.len());
+        if bytes.get(equals) != Some(&b'=') || name.is_empty() {
             return Err(format!("attribute `{}` has no value", first_word(rest)));
         }
-        let after_equals = after_name.get(equals + 1..).unwrap_or_default();
-        let quote_at = whitespace_length(after_equals);
-        let Some(&quote @ (b'"' | b'\'')) = after_equals.as_bytes().get(quote_at) else {
+        let quote_at = after_whitespace(bytes, equals + 1);
+        let Some(&quote @ (b'"' | b'\'')) = bytes.get(quote_at) else {
             return Err(format!("value of attribute `{name}` is not quoted"));
         };
-        let value = after_equals.get(quote_at + 1..).unwrap_or_default();
-        let bytes = value.as_bytes();
-        let first = memchr3(quote, b'&', b'\n', bytes);
-        let is_plain = first.is_some_and(|first| bytes.get(first) == Some(&quote));
-        let end = if is_plain {
+        let value = bytes.get(quote_at + 1..).unwrap_or_default();
+        let first = memchr3(quote, b'&', b'\n', value);
+        let is_plain = first.is_some_and(|first| value.get(first) == Some(&quote));
+        let length = if is_plain {
             first
         } else {
-            first.and_then(|first| Some(first + memchr(quote, bytes.get(first..)?)?))
+            first.and_then(|first| Some(first + memchr(quote, value.get(first..)?)?))
         };
-        let end = end.ok_or_else(|| {
+        let length = length.ok_or_else(|| {
             format!("unexpected end of file inside the value of attribute `{name}`")
         })?;
-        self.attribute_start = self.position + whitespace;
-        self.position = self.attribute_start + name.len() + equals + 1 + quote_at + 1 + end + 1;
+        let end = quote_at + 1 + length;
+        self.attribute_start = start;
+        self.position = end + 1;
         Ok(Some(Attribute {
-            name: without_prefix(name),
-            raw: value.get(..end).unwrap_or_default(),
+            name: local_name,
+            raw: self.text.get(quote_at + 1..end).unwrap_or_default(),
             is_plain: is_plain && !self.may_have_tabs,
         }))
     }
@@ -237,14 +237,14 @@ impl<'a> Tokens<'a> {
 
     fn start_tag(&mut self) -> Result<Token<'a>, String> {
         self.position += "<".len();
-        let name = name_at(self.rest());
+        let (name, local_name) = names_at(self.rest());
         if name.is_empty() {
             return Err("expected a name after `<` (write a literal `<` as `&lt;`)".to_owned());
         }
         self.position += name.len();
         self.open.push(name);
         self.is_in_tag = true;
-        Ok(Token::Start(without_prefix(name)))
+        Ok(Token::Start(local_name))
     }
 
     fn end_tag(&mut self) -> Result<Token<'a>, String> {
@@ -279,37 +279,54 @@ impl<'a> Attribute<'a> {
         }
         attribute_value(self.raw)
     }
+
+    /// Cuts the value, as it is written, to at most `bytes`. Returns how many are missing.
+    pub fn cut(&mut self, bytes: usize) -> usize {
+        let end = self.raw.floor_char_boundary(bytes);
+        let missing = self.raw.len() - end;
+        self.raw = &self.raw[..end];
+        missing
+    }
 }
 
-/// Whether a byte ends the name of a tag or an attribute.
-const ENDS_NAME: [bool; 256] = {
+/// The bytes that end the name of a tag or an attribute.
+const ENDS_NAME: [bool; 256] = table_of(b" \t\r\n=/>\"'<");
+/// The bytes that end a name or its prefix.
+const ENDS_PREFIX: [bool; 256] = table_of(b" \t\r\n=/>\"'<:");
+
+const fn table_of(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
-    let ends = b" \t\r\n=/>\"'<";
     let mut at = 0;
-    while at < ends.len() {
-        table[ends[at] as usize] = true;
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
         at += 1;
     }
     table
-};
-
-/// The name at the start of `text`; may be empty.
-fn name_at(text: &str) -> &str {
-    let end = text.bytes().position(|byte| ENDS_NAME[usize::from(byte)]);
-    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
 }
 
-fn without_prefix(name: &str) -> &str {
-    match name.bytes().position(|byte| byte == b':') {
-        Some(colon) => name.get(colon + 1..).unwrap_or(name),
-        None => name,
+fn length_before(text: &str, ends: &[bool; 256]) -> usize {
+    let end = text.bytes().position(|byte| ends[usize::from(byte)]);
+    end.unwrap_or(text.len())
+}
+
+/// The name at the start of `text`, which may be empty, and the part of it after the prefix.
+fn names_at(text: &str) -> (&str, &str) {
+    let first = length_before(text, &ENDS_PREFIX);
+    if text.as_bytes().get(first) != Some(&b':') {
+        let name = text.get(..first).unwrap_or_default();
+        return (name, name);
     }
+    let name = text.get(..length_before(text, &ENDS_NAME));
+    let name = name.unwrap_or_default();
+    (name, name.get(first + 1..).unwrap_or_default())
 }
 
-fn whitespace_length(text: &str) -> usize {
-    text.bytes()
-        .position(|byte| !matches!(byte, b' ' | b'\n' | b'\t' | b'\r'))
-        .unwrap_or(text.len())
+/// The index of the first byte from `at` that is not whitespace.
+fn after_whitespace(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\t' | b'\r')) {
+        at += 1;
+    }
+    at
 }
 
 fn is_doctype(rest: &str) -> bool {
