@@ -22,6 +22,23 @@ const RUNS: usize = 9;
 
 pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let server = Server::start(programs)?;
+    let sizes = report_builds(&server)?;
+    let account = || {
+        let (time, verdict) = timed(|| account(&server));
+        verdict?;
+        anyhow::Ok(time)
+    };
+    let times = (0..RUNS).map(|_| account());
+    let times: Vec<f64> = times.collect::<anyhow::Result<_>>()?;
+    Ok(vec![
+        Figure::of("accounting of a plan", milliseconds(median(times))).must_goal(1_000.0, 500.0),
+        Figure::of("memory of the server", in_megabytes(server.peak_memory()?))
+            .beside("reports of a build", in_megabytes(sizes)),
+    ])
+}
+
+/// Sends results and node reports of all builds. Returns the bytes of the reports of one.
+pub(crate) fn report_builds(server: &Server) -> anyhow::Result<u64> {
     server.upload_history(BUILDS, TARGETS, TARGETS)?;
     let authorization = format!("Bearer {}", server.access_token);
     let headers = [
@@ -53,19 +70,20 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
                 .expect(200)?;
         }
     }
-    let path = format!("{path}/accounting?identifier={}", identifier(BUILDS - 1));
-    let mut account = || {
-        let (time, response) = timed(|| connection.send("GET", &path, &headers, b""));
-        check(&response?.expect(200)?.body)?;
-        anyhow::Ok(time)
-    };
-    let times = (0..RUNS).map(|_| account());
-    let times: Vec<f64> = times.collect::<anyhow::Result<_>>()?;
-    Ok(vec![
-        Figure::of("accounting of a plan", milliseconds(median(times))).must_goal(1_000.0, 500.0),
-        Figure::of("memory of the server", in_megabytes(server.peak_memory()?))
-            .beside("reports of a build", in_megabytes(sizes)),
-    ])
+    Ok(sizes)
+}
+
+/// Requests the accounting of the last build.
+pub(crate) fn account(server: &Server) -> anyhow::Result<()> {
+    let authorization = format!("Bearer {}", server.access_token);
+    let headers = [("Authorization", authorization.as_str())];
+    let identifier = identifier(BUILDS - 1);
+    let path = format!(
+        "{}/test_plan/accounting?identifier={identifier}",
+        Server::suite_path()
+    );
+    let response = Connection::open(&server.host)?.send("GET", &path, &headers, b"")?;
+    check(&response.expect(200)?.body)
 }
 
 fn identifier(build: usize) -> String {

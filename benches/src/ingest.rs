@@ -12,13 +12,14 @@ use rusqlite::{Connection as Database, OptionalExtension as _, params};
 
 use test_engine_test_postgres::{Cluster, Durability};
 
-use crate::figure::{Figure, milliseconds, per_second};
+use crate::figure::{Figure, bytes, milliseconds, per_second, times};
 use crate::http::Connection;
-use crate::programs::Programs;
+use crate::programs::{Programs, read_value};
 use crate::results::{path, upload_data};
 use crate::server::{Server, UPLOAD, upload};
 use crate::timing::{median, timed};
 
+const STORE: &str = "test-engine-store";
 const TESTS: usize = 100_000;
 const FILES: usize = 5_000;
 const SINGLE_UPLOADS: usize = 30;
@@ -46,6 +47,14 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     drop(server);
     let postgres_rows = row_by_row_in_postgres(&cluster);
 
+    let evidence = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
+        programs.example_with(STORE, "ingest_rate", &arguments)
+    };
+    // The share of failures in a real suite of 1,150 tests over 60 days.
+    let on_file = evidence(&["--evidence", "--fails", "175"])?;
+    let on_postgres = evidence(&["--evidence", "--fails", "175", "--postgres"])?;
+
     Ok(vec![
         Figure::of("ingest 5,000 results, p50", milliseconds(median(stored))).must_goal(60.0, 25.0),
         Figure::of("ingest sustained", per_second(rate)).must_goal(80_000.0, 300_000.0),
@@ -63,7 +72,24 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
             .beside("Postgres, durable rows", per_second(postgres_rows))
             .judged_by_speed()
             .must(15.0),
+        evidence_rate("ingest with insights / without", &on_file)?,
+        evidence_rate("ingest with insights / without, Postgres", &on_postgres)?,
+        evidence_bytes("ingest insights, an execution", &on_file)?,
+        evidence_bytes("ingest insights, an execution, Postgres", &on_postgres)?,
     ])
+}
+
+/// The rate of uploads, as a share of that of a store without evidence on tests.
+fn evidence_rate(title: &str, printed: &str) -> anyhow::Result<Figure> {
+    let rate = times(read_value(printed, "evidence_rate")?);
+    Ok(Figure::of(title, rate)
+        .higher_is_better()
+        .must_goal(0.93, 0.97))
+}
+
+fn evidence_bytes(title: &str, printed: &str) -> anyhow::Result<Figure> {
+    let more = bytes(read_value(printed, "evidence_bytes")?);
+    Ok(Figure::of(title, more).must_goal(4.0, 1.0))
 }
 
 /// The milliseconds until each of several single uploads is stored durably.

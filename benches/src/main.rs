@@ -20,6 +20,7 @@ mod plan;
 mod planner;
 mod programs;
 mod results;
+mod selection;
 mod server;
 mod split;
 mod startup;
@@ -46,9 +47,15 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Subcommand>,
     /// Benchmarks to run; all by default. After `backfill`, optionally the path of a repository to
-    /// measure it on.
-    #[arg(value_name = "NAME", value_parser = name_or_repository)]
+    /// measure it on; after `selection`, histories of failing builds (`.jsonl.gz`).
+    #[arg(value_name = "NAME", value_parser = name_or_path)]
     names: Vec<String>,
+    /// Measure selection on histories in which only about one build in six fails.
+    #[arg(long)]
+    sparse: bool,
+    /// Print the weights that fit the histories best instead of measuring selection.
+    #[arg(long)]
+    fit: bool,
     /// Also write the figures to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -69,12 +76,13 @@ enum Subcommand {
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
 /// All benchmarks by name, in the order they run.
-const MEASURES: [(&str, Measure); 14] = [
+const MEASURES: [(&str, Measure); 15] = [
     ("startup", startup::measure),
     ("overhead", overhead::measure),
     ("binary", binary::measure),
     ("planner", planner::measure),
     ("flaky", flaky::measure),
+    ("selection", selection::measure),
     ("parse", parse::measure),
     ("memory", memory::measure),
     ("plan-100k", plan::measure),
@@ -86,14 +94,15 @@ const MEASURES: [(&str, Measure); 14] = [
     ("backfill", backfill::measure),
 ];
 
-/// Parses the name of a benchmark, or the path of a repository.
-fn name_or_repository(text: &str) -> Result<String, String> {
+/// Parses the name of a benchmark, or the path of a repository or a history.
+fn name_or_path(text: &str) -> Result<String, String> {
     let names = MEASURES.map(|measure| measure.0);
-    if names.contains(&text) || Path::new(text).is_dir() {
+    let is_path = Path::new(text).is_dir() || selection::is_history(text);
+    if names.contains(&text) || is_path {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "neither a directory nor one of {}",
+            "neither a directory, a history (.jsonl.gz) nor one of {}",
             names.join(", ")
         ))
     }
@@ -101,10 +110,21 @@ fn name_or_repository(text: &str) -> Result<String, String> {
 
 fn main() -> anyhow::Result<ExitCode> {
     let mut arguments = Arguments::parse();
+    let mut options = selection::Options {
+        is_sparse: arguments.sparse,
+        fits: arguments.fit,
+        ..selection::Options::default()
+    };
     arguments.names.retain(|name| {
+        if selection::is_history(name) {
+            options.histories.push(name.into());
+            return false;
+        }
         let is_measure = MEASURES.iter().any(|measure| measure.0 == name);
         is_measure || backfill::REPOSITORY.set(name.into()).is_err()
     });
+    // Nothing has set it before.
+    let _ = selection::OPTIONS.set(options);
     let mut out = std::io::stdout();
     let mut err = std::io::stderr();
     if let Some(load) = machine_is_busy() {

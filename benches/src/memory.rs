@@ -1,5 +1,5 @@
 //! The peak memory of `bktec run` with 100,000 selectors and a result file of 100 MB, compared with
-//! the size of that file.
+//! the size of that file. `bin/load` measures that of the server.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

@@ -37,12 +37,27 @@ impl Programs {
         released(package)
     }
 
-    /// Runs an example of a package and returns its output.
-    pub(crate) fn example(self, package: &str, name: &str) -> anyhow::Result<String> {
+    /// Builds an example of a package if necessary and returns its path.
+    pub(crate) fn example_path(self, package: &str, name: &str) -> anyhow::Result<PathBuf> {
         if self.build {
             cargo(&["--package", package, "--example", name])?;
         }
-        output(&mut command(released(&format!("examples/{name}"))?))
+        released(&format!("examples/{name}"))
+    }
+
+    /// Runs an example of a package and returns its output.
+    pub(crate) fn example(self, package: &str, name: &str) -> anyhow::Result<String> {
+        self.example_with(package, name, &[])
+    }
+
+    /// The same with arguments.
+    pub(crate) fn example_with(
+        self,
+        package: &str,
+        name: &str,
+        arguments: &[String],
+    ) -> anyhow::Result<String> {
+        output(command(self.example_path(package, name)?).args(arguments))
     }
 }
 

@@ -123,6 +123,15 @@ impl Server {
         self.status("VmHWM:")
     }
 
+    /// How far its resident memory rises during some work, in bytes.
+    pub(crate) fn growth<T>(&self, work: impl FnOnce() -> T) -> anyhow::Result<(u64, T)> {
+        // Resets the maximum.
+        fs_err::write(format!("/proc/{}/clear_refs", self.process.id()), "5")?;
+        let idle = self.memory()?;
+        let result = work();
+        Ok((self.peak_memory()?.saturating_sub(idle), result))
+    }
+
     fn status(&self, field: &str) -> anyhow::Result<u64> {
         let status = fs_err::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let kilobytes = status

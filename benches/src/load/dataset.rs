@@ -1,7 +1,7 @@
 //! The data set of the load test: one organization, its suites and their tests, and a run of all
 //! tests on each of the last days.
 //!
-//! Written through the store, because a server sets the dates of uploads itself. Names and
+//! Written through the store, because importing so much would take minutes. Names and
 //! durations come from `results`, so uploads during the load contain the same tests.
 
 use std::path::Path;
@@ -198,14 +198,20 @@ fn commit(run: u32) -> CommitRecord {
     }
 }
 
+/// The build of a run, which has one in each suite.
+pub(super) fn build(run: u32) -> String {
+    format!("history-{run}")
+}
+
 fn upload(size: Size, suite: &Suite, run: u32, first: usize, at: Timestamp) -> NewUpload {
-    let key = format!("history-{run}");
+    let key = build(run);
     let digest = *Uuid::new_v4().as_bytes();
     NewUpload {
         suite: suite.id,
         run: NewRun {
             uuid: Uuid::new_v4(),
-            run_env: format!(r#"{{"key":"{key}","branch":"main"}}"#),
+            run_env: format!(r#"{{"ci":"buildkite","key":"{key}","branch":"main"}}"#),
+            build_id: Some(key.clone()),
             key,
             branch: Some("main".to_owned()),
             commit_sha: Some(sha(run)),
@@ -257,7 +263,7 @@ fn execution(size: Size, run: usize, number: usize) -> NewExecution {
     clippy::disallowed_methods,
     reason = "the data must be from the days before the measurement"
 )]
-fn now() -> anyhow::Result<Timestamp> {
+pub(super) fn now() -> anyhow::Result<Timestamp> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?))
 }

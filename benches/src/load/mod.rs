@@ -1,11 +1,14 @@
 //! Load test: a realistic mix of requests to a real server with a realistic amount of data, from
 //! another process, at a rate that does not depend on the responses.
 //!
-//! `dataset` generates the data, `mix` schedules the requests, `views` lists pages and API lists.
-//! The time of a plan request starts when it is due, so a server that falls behind cannot hide it;
-//! that of the requests after it starts with the previous response.
+//! `dataset` generates the data, `history` imports a suite worth looking at, `mix` schedules the
+//! requests, `views` lists pages and API lists, `hostile` sends requests that take much memory. The
+//! time of a plan request starts when it is due, so a server that falls behind cannot hide it; that
+//! of the requests after it starts with the previous response.
 
 mod dataset;
+mod history;
+mod hostile;
 mod mix;
 mod views;
 
@@ -78,20 +81,22 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let programs = Programs {
         build: !arguments.no_build,
     };
-    // Build before measuring the start.
-    let _built = programs.path("test-engine")?;
+    // Also builds the server, before its start is measured.
+    let imported = history::import(programs, directory.path())?;
     let (started, server) = timed(|| Server::start_in(programs, directory, None));
     let server = server?;
     #[expect(clippy::cast_precision_loss, reason = "far below 52 bits")]
     let per_execution = written as f64 / size.executions();
     let mut figures = vec![
         Figure::of("load data set, per execution", bytes(per_execution)).must_goal(120.0, 32.0),
+        imported,
         Figure::of("load start to ready", milliseconds(started)).must_goal(2000.0, 500.0),
     ];
     let mix = Mix::new(size, &server)?;
     figures.extend(views(&server, &mix)?);
     let (under_load, failed) = load(arguments, &server, &mix)?;
     figures.extend(under_load);
+    figures.extend(hostile::measure(programs)?);
     let mut out = std::io::stdout();
     for figure in &figures {
         writeln!(out, "{figure}")?;

@@ -5,7 +5,7 @@
 
 use anyhow::{Context as _, ensure};
 
-use super::dataset::{Size, slug};
+use super::dataset::{Size, build, slug};
 use super::mix::api;
 use crate::http::Connection;
 use crate::server::{ORGANIZATION, Server};
@@ -41,28 +41,63 @@ impl View {
 pub(super) struct Views {
     all: Vec<View>,
     access: String,
-    /// The IDs of a test and a run of each suite.
-    ids: Vec<(String, String)>,
+    ids: Vec<Ids>,
+    /// A build with a run of each suite.
+    build: String,
 }
+
+/// The IDs of a test, of two runs, the newest first, and of a rule of a suite.
+struct Ids {
+    test: String,
+    runs: [String; 2],
+    rule: String,
+}
+
+/// The identifier of the plan whose page is requested.
+const PLAN: &str = "pages";
 
 impl Views {
     pub(super) fn find(size: Size, server: &Server, access: &str) -> anyhow::Result<Self> {
         let mut connection = Connection::open(&server.host)?;
-        let mut first = |suite: u32, list: &str| -> anyhow::Result<String> {
-            let path = format!("{}/{list}?per_page=1", api(suite));
+        let mut newest = |suite: u32, list: &str| -> anyhow::Result<[String; 2]> {
+            let path = format!("{}/{list}?per_page=2", api(suite));
             let headers = [("Authorization", access)];
             let response = connection.send("GET", &path, &headers, b"")?.expect(200)?;
             let listed: serde_json::Value = serde_json::from_slice(&response.body)?;
-            let id = listed[0]["id"].as_str();
-            Ok(id.with_context(|| format!("{path} is empty"))?.to_owned())
+            let id = |at: usize| listed[at]["id"].as_str().map(str::to_owned);
+            let first = id(0).with_context(|| format!("{path} is empty"))?;
+            // A suite may have only one.
+            let second = id(1).unwrap_or_else(|| first.clone());
+            Ok([first, second])
         };
         let ids = (0..size.suites)
-            .map(|suite| Ok((first(suite, "tests")?, first(suite, "runs")?)))
+            .map(|suite| {
+                let [test, _] = newest(suite, "tests")?;
+                let runs = newest(suite, "runs")?;
+                let [rule, _] = newest(suite, "rules")?;
+                Ok(Ids { test, runs, rule })
+            })
             .collect::<anyhow::Result<_>>()?;
+        for suite in 0..size.suites {
+            let path = format!("{}/test_plan", api(suite));
+            let headers = [
+                ("Authorization", access),
+                ("Content-Type", "application/json"),
+            ];
+            let request = serde_json::json!({
+                "runner": "rspec", "identifier": PLAN, "parallelism": 4, "branch": "main",
+                "tests": {"files": [{"path": "spec/a_spec.rb"}, {"path": "spec/b_spec.rb"}]},
+            });
+            let request = request.to_string();
+            connection
+                .send("POST", &path, &headers, request.as_bytes())?
+                .expect(200)?;
+        }
         Ok(Self {
             all: read(PAGES)?,
             access: access.to_owned(),
             ids,
+            build: build(0),
         })
     }
 
@@ -77,13 +112,24 @@ impl Views {
         suite: usize,
         connection: &mut Connection,
     ) -> anyhow::Result<()> {
-        let (test, run) = &self.ids[suite];
-        let is_run = view.address.contains("/runs/{id}");
+        let ids = &self.ids[suite];
+        let is_below = |list: &str| view.address.contains(&format!("/{list}/{{id}}"));
+        let id = if is_below("runs") {
+            ids.runs[0].as_str()
+        } else if is_below("rules") {
+            ids.rule.as_str()
+        } else if is_below("plans") {
+            PLAN
+        } else {
+            ids.test.as_str()
+        };
         let path = view
             .address
             .replace("{organization}", ORGANIZATION)
             .replace("{suite}", &slug(u32::try_from(suite)?))
-            .replace("{id}", if is_run { run } else { test });
+            .replace("{id}", id)
+            .replace("{against}", &ids.runs[1])
+            .replace("{build}", &self.build);
         let mut headers = vec![("Accept-Encoding", "identity")];
         if view.target() == Target::List {
             headers.push(("Authorization", self.access.as_str()));

@@ -9,7 +9,7 @@ pub use pipelines::{PipelineToken, Secret, pipeline_token};
 use secrecy::SecretString;
 use test_engine_store::{
     Change, Conflict, NewSuite, NewToken, Organization, Store, StoreError, Suite, SuiteChanges,
-    Timestamp, Token, TokenKind,
+    Timestamp, Token, TokenKind, UserId,
 };
 use uuid::Uuid;
 
@@ -81,6 +81,8 @@ pub struct TokenRequest {
     pub description: Option<String>,
     /// `None` means never.
     pub expires_at: Option<Timestamp>,
+    /// Whom the token belongs to; `None` for CI.
+    pub user: Option<UserId>,
 }
 
 /// Returns the slug if it is valid.
@@ -234,6 +236,7 @@ pub async fn create_suite_token(
         scopes: Vec::new(),
         description: description.or_else(|| Some(format!("uploads to {}", suite.slug))),
         expires_at: None,
+        user: None,
     };
     let token = store.create_token(token, change).await?;
     Ok(CreatedToken { token, secret })
@@ -256,6 +259,7 @@ pub async fn create_token(
         scopes: request.scopes.iter().map(Scope::to_string).collect(),
         description: request.description,
         expires_at: request.expires_at,
+        user: request.user,
     };
     let token = store.create_token(token, change).await?;
     Ok(CreatedToken { token, secret })
@@ -281,6 +285,7 @@ pub async fn first_start(
         scopes: Scope::ALL.to_vec(),
         description: Some("first admin token".to_owned()),
         expires_at: None,
+        user: None,
     };
     let created = create_token(store, &organization, request, change).await?;
     Ok(Some(created.secret))

@@ -11,12 +11,17 @@ use crate::backfills::Backfills;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::judgements::Judgements;
 use crate::links::Links;
 use crate::metrics::Metrics;
+use crate::oidc::Provider;
+use crate::passwords::PasswordChecks;
 use crate::planning::Planner;
 use crate::rate_limits::RateLimits;
 use crate::raw_uploads::RawUploads;
+use crate::selection::Selections;
 use crate::sign_in_attempts::SignInAttempts;
+use crate::webhooks::Webhooks;
 use crate::write_health::WriteHealth;
 
 pub(crate) type App = Arc<AppState>;
@@ -31,11 +36,17 @@ pub(crate) struct AppState {
     pub(crate) authenticator: Authenticator,
     pub(crate) rate_limits: RateLimits,
     pub(crate) planner: Planner,
+    pub(crate) selections: Arc<Selections>,
     pub(crate) accountant: Accountant,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) judgements: Judgements,
     pub(crate) links: Links,
     pub(crate) metrics: Metrics,
     pub(crate) write_health: WriteHealth,
     pub(crate) sign_in_attempts: SignInAttempts,
+    pub(crate) passwords: PasswordChecks,
+    /// That people sign in with.
+    pub(crate) provider: Option<Provider>,
     /// Identifies this server among those on the same database.
     pub(crate) instance: Uuid,
 }
@@ -52,17 +63,30 @@ impl AppState {
         let links = Links::new(public_url);
         let is_file = config.storage.database_url().is_none();
         let metrics = Metrics::new(is_file.then(|| config.storage.database()));
+        let selections = Selections::new(store.clone(), links.clone(), metrics.selections());
+        let selections = Arc::new(selections);
         Self {
             authenticator: Authenticator::new(store.clone(), links.clone(), config.oidc),
             raw_uploads: RawUploads::new(blobs.clone(), config.storage.keep_raw_uploads),
             rate_limits: RateLimits::new(config.limits, &store),
-            planner: Planner::new(store.clone(), config.planning, metrics.plans()),
+            planner: Planner::new(
+                store.clone(),
+                Arc::clone(&selections),
+                config.planning,
+                metrics.plans(),
+            ),
             accountant: Accountant::new(
                 store.clone(),
+                Arc::clone(&selections),
                 config.planning.plan_retention_days,
                 metrics.nodes(),
             ),
+            selections,
+            webhooks: Webhooks::new(store.clone(), &config, links.public_url()),
+            judgements: Judgements::default(),
             sign_in_attempts: SignInAttempts::default(),
+            passwords: PasswordChecks::new(),
+            provider: Provider::new(&config.sign_in, config.oidc),
             write_health: WriteHealth::new(config.limits.write_failure_time),
             links,
             metrics,

@@ -32,16 +32,16 @@ pub(crate) struct AuditEvent {
 
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct AuditActor {
-    #[schema(pattern = "^(token|session|oidc|rule|time|command_line|server)$")]
-    kind: &'static str,
-    /// Of a token or rule.
-    id: Option<String>,
-    name: Option<String>,
+    #[schema(pattern = "^(token|session|user|oidc|rule|time|command_line|server)$")]
+    pub(crate) kind: &'static str,
+    /// Of a token, person or rule.
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Default, Serialize, ToSchema)]
 struct AuditSubject {
-    #[schema(pattern = "^(organization|suite|test|token)$")]
+    #[schema(pattern = "^(organization|suite|test|token|user|sign_in_rule|webhook|rule)$")]
     kind: String,
     #[schema(format = "uuid")]
     id: String,
@@ -82,7 +82,7 @@ impl From<AuditEntry> for AuditEvent {
 }
 
 /// Times as texts, as everywhere in the API; the store has milliseconds.
-fn with_times(mut value: Value) -> Value {
+pub(crate) fn with_times(mut value: Value) -> Value {
     for (name, field) in value.as_object_mut().into_iter().flatten() {
         if let (true, Some(millis)) = (name.ends_with("_at"), field.as_i64()) {
             *field = rfc3339(Timestamp::from_millis(millis)).into();

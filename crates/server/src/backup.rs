@@ -11,6 +11,8 @@ use test_engine_store::{StoreError, copy_database, database_file};
 
 use crate::config::{DATABASE_FILE, Storage};
 
+/// The name under which the database has the time of the latest backup.
+pub(crate) const JOB: &str = "backup";
 /// The extension of an incomplete copy.
 const PARTIAL: &str = "partial";
 

@@ -1,5 +1,7 @@
 //! URLs of the API and of pages.
 
+use std::fmt::Write as _;
+
 use test_engine_store::Suite;
 use uuid::Uuid;
 
@@ -32,6 +34,14 @@ impl Links {
         format!("/organizations/{organization}/analytics")
     }
 
+    /// The path of the page of a build, over all suites of an organization; `None` if its id is not
+    /// a plain part of a path. Buildkite's ids are.
+    pub(crate) fn build_path(organization: &str, build: &str) -> Option<String> {
+        let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_');
+        let fits = (1..=100).contains(&build.len()) && build.bytes().all(is_plain);
+        fits.then(|| format!("{}/builds/{build}", Self::organization_page(organization)))
+    }
+
     pub(crate) fn suite_path(suite: &Suite) -> String {
         format!(
             "{}/suites/{}",
@@ -42,6 +52,13 @@ impl Links {
 
     pub(crate) fn suite_page(&self, suite: &Suite) -> String {
         format!("{}{}", self.public_url, Self::suite_path(suite))
+    }
+
+    /// The page of the decision on a plan.
+    pub(crate) fn selection_decision(&self, suite: &Suite, identifier: &str) -> String {
+        // Encoding a pair of texts cannot fail.
+        let query = serde_urlencoded::to_string([("identifier", identifier)]).unwrap_or_default();
+        format!("{}/selection/decision?{query}", self.suite_page(suite))
     }
 
     pub(crate) fn suite_api(&self, suite: &Suite) -> String {
@@ -73,6 +90,11 @@ impl Links {
         (is_slug(organization) && is_slug(suite)).then_some((organization, suite))
     }
 
+    /// A path. The identifier is one segment of it, whatever it contains.
+    pub(crate) fn plan_path(suite: &Suite, identifier: &str) -> String {
+        format!("{}/plans/{}", Self::suite_path(suite), segment(identifier))
+    }
+
     pub(crate) fn backfill_upload(&self, suite: &Suite) -> String {
         format!("{}{BACKFILL_UPLOAD}", self.suite_api(suite))
     }
@@ -95,5 +117,30 @@ impl Links {
 
     pub(crate) fn test_api(&self, suite: &Suite, test: Uuid) -> String {
         format!("{}/tests/{test}", self.suite_api(suite))
+    }
+}
+
+/// The text as a segment of a path: everything but letters, digits and `-_~` is percent-encoded,
+/// also dots, because `..` is not a segment.
+fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _infallible = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::segment;
+
+    #[test]
+    fn a_segment_has_no_separators() {
+        assert_eq!(segment("b-1/step 2?é"), "b-1%2Fstep%202%3F%C3%A9");
+        assert_eq!(segment(".."), "%2E%2E");
     }
 }

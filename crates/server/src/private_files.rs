@@ -11,8 +11,12 @@ use rustix::fs::Mode;
 
 /// The permissions of everyone else.
 const OTHERS: u32 = 0o077;
-/// What a data directory contains: the database with its log, and stored objects.
-const OWN_ENTRIES: [&str; 2] = [crate::config::DATABASE_FILE, "blobs"];
+/// What a data directory contains: the database with its log, a key, and stored objects.
+const OWN_ENTRIES: [&str; 3] = [
+    crate::config::DATABASE_FILE,
+    crate::config::SECRET_KEY_FILE,
+    "blobs",
+];
 
 /// Denies everyone else access to what this process creates, from now on.
 pub(crate) fn restrict_new_files() {
@@ -61,7 +65,7 @@ fn mode(path: &Path) -> io::Result<u32> {
     Ok(fs_err::metadata(path)?.permissions().mode())
 }
 
-fn is_open(path: &Path) -> io::Result<bool> {
+pub(crate) fn is_open(path: &Path) -> io::Result<bool> {
     Ok(mode(path)? & OTHERS != 0)
 }
 

@@ -1,7 +1,8 @@
-//! Mutes, skips and enables tests. The API and the pages both come through here, so both have the
-//! same limits, defaults and entries in the audit log.
+//! Mutes, skips and enables tests. The API, the pages and rules come through here, so all have the
+//! same limits and defaults.
 
 use serde::Serialize;
+use test_engine_insights::Level;
 use test_engine_store::{
     Change, NewQuarantine, Quarantine, QuarantineScope, QuarantineSettings, Store, StoreError,
     Suite, Test, TestState, Timestamp,
@@ -28,6 +29,8 @@ pub(crate) struct Request {
     /// The name of a scope; by default everywhere but on branches that change the test's file.
     pub(crate) scope: Option<String>,
     pub(crate) end: End,
+    /// Mute or skip even a test that is broken or whose failure is new.
+    pub(crate) force: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +45,9 @@ pub(crate) enum End {
 pub(crate) enum QuarantineError {
     #[error("Validation failed: {}", .0.join(", "))]
     Invalid(Vec<String>),
+    /// The failure may be real.
+    #[error("Validation failed: {0}; to mute or skip the test anyway, set force")]
+    Refused(&'static str),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -69,8 +75,7 @@ pub(crate) async fn set_state(
             store.set_test_state(suite.id, test, state, &change).await?
         }
         Some(request) => {
-            let details = validate(request, suite.quarantine, change.at);
-            let details = details.map_err(QuarantineError::Invalid)?;
+            let details = prepare(store, suite, test, state, request, change.at).await?;
             change.reason = Some(details.reason.clone());
             let quarantined = store.quarantine_test(suite.id, test, state, details, &change);
             quarantined.await?
@@ -84,6 +89,69 @@ pub(crate) async fn set_state(
         tracing::info!(suite = suite.slug, %test, state = state.name(), "test state set");
     }
     Ok(changed)
+}
+
+/// The details of a mute or skip, if nothing is wrong with them and the test may get them.
+pub(crate) async fn prepare(
+    store: &Store,
+    suite: &Suite,
+    test: Uuid,
+    state: TestState,
+    request: Request,
+    now: Timestamp,
+) -> Result<NewQuarantine, QuarantineError> {
+    if !request.force {
+        refuse_real_failures(store, suite, test, state).await?;
+    }
+    validate(request, suite.quarantine, now).map_err(QuarantineError::Invalid)
+}
+
+/// Muting a test that fails for a reason hides the reason. A test that is in the state already may
+/// get other details.
+async fn refuse_real_failures(
+    store: &Store,
+    suite: &Suite,
+    test: Uuid,
+    state: TestState,
+) -> Result<(), QuarantineError> {
+    let Some(test) = store.test(suite.id, test).await? else {
+        return Ok(());
+    };
+    if test.state == state {
+        return Ok(());
+    }
+    match real_failure(store, &test).await? {
+        Some(reason) => Err(QuarantineError::Refused(reason)),
+        None => Ok(()),
+    }
+}
+
+/// Why the failures of a test may be real, so that muting or skipping it takes force.
+pub(crate) async fn real_failure(
+    store: &Store,
+    test: &Test,
+) -> Result<Option<&'static str>, StoreError> {
+    let Some(health) = store.test_health(test.id).await? else {
+        return Ok(None);
+    };
+    if health.level == Level::Broken {
+        return Ok(Some("the test is broken on the default branch"));
+    }
+    if health.level == Level::Sound && store.has_new_failure(test.id).await? {
+        let reason = "the test failed on a branch only, and is not known to be flaky";
+        return Ok(Some(reason));
+    }
+    Ok(None)
+}
+
+/// Checks the details of a request, also of one that has no use for them.
+pub(crate) fn check(
+    request: &Request,
+    settings: QuarantineSettings,
+    now: Timestamp,
+) -> Result<(), QuarantineError> {
+    let valid = validate(request.clone(), settings, now);
+    valid.map(drop).map_err(QuarantineError::Invalid)
 }
 
 fn validate(
@@ -140,7 +208,6 @@ fn validate(
 
 /// The trimmed text; `None` if it is empty or not valid.
 fn text(value: &str, field: &str, limit: usize, problems: &mut Vec<String>) -> Option<String> {
-    let value = value.trim();
     if value.chars().count() > limit {
         problems.push(format!(
             "{field} is too long (maximum is {limit} characters)"
@@ -151,6 +218,7 @@ fn text(value: &str, field: &str, limit: usize, problems: &mut Vec<String>) -> O
         problems.push(format!("{field} has a control character"));
         return None;
     }
+    let value = value.trim();
     (!value.is_empty()).then(|| value.to_owned())
 }
 
@@ -170,6 +238,14 @@ pub(crate) struct QuarantineBody {
     ends_at: Option<String>,
     /// How often the end has been postponed.
     extensions: u64,
+    /// Passes in a row since the mute began or the test last failed, without those of outages. A
+    /// skipped test has none.
+    clean_passes: u64,
+    /// Passes in a row that prove that a muted test is fixed.
+    passes_needed: u64,
+    /// When the test had them, and its release was proposed. Null again after a failure.
+    #[schema(format = "date-time")]
+    release_proposed_at: Option<String>,
     /// Who changed it last.
     by: AuditActor,
 }
@@ -185,6 +261,9 @@ impl From<&Quarantine> for QuarantineBody {
             since: rfc3339(quarantine.since),
             ends_at: details.ends_at.map(rfc3339),
             extensions: quarantine.extensions,
+            clean_passes: quarantine.proof.clean_passes,
+            passes_needed: quarantine.proof.passes_needed,
+            release_proposed_at: quarantine.proof.proposed_at.map(rfc3339),
             by: quarantine.actor.clone().into(),
         }
     }
@@ -228,6 +307,7 @@ mod tests {
             ticket: Some("a\tb".to_owned()),
             scope: Some("nowhere".to_owned()),
             end: End::Days(91),
+            force: false,
         };
         let problems = validate(bad, QuarantineSettings::default(), NOW).unwrap_err();
         assert_eq!(

@@ -148,6 +148,7 @@ mod tests {
         let forever = Retention {
             execution_days: 0,
             aggregate_days: 0,
+            ..Retention::default()
         };
         let kept = forever.kept_since(now);
         assert_eq!(

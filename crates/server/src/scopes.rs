@@ -1,6 +1,8 @@
-//! The permissions of access tokens and OIDC tokens.
+//! The permissions of access tokens and OIDC tokens, and those of the roles of people.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+
+use test_engine_store::Role;
 
 /// A permission, named as in the hosted product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +38,14 @@ impl Scope {
         Self::WriteUploads,
     ];
 
+    /// What a person with this role may do. Admins may manage people besides.
+    pub const fn of_role(role: Role) -> &'static [Self] {
+        match role {
+            Role::Reader => &[Self::ReadSuites, Self::ReadTestPlan, Self::ReadTestPool],
+            Role::Writer | Role::Admin => &Self::ALL,
+        }
+    }
+
     /// For OIDC policies; [`str::parse`] is for access tokens.
     pub(crate) fn of_policy(name: &str) -> Option<Self> {
         Self::OF_POLICIES
@@ -69,6 +79,22 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The roles as a Markdown table, for `docs/server/people.md`.
+pub fn role_table() -> String {
+    let mut table = String::from("| role | scopes | manages people |\n| --- | --- | --- |\n");
+    for role in Role::ALL {
+        let scopes: Vec<String> = Scope::of_role(role)
+            .iter()
+            .map(|scope| format!("`{scope}`"))
+            .collect();
+        let manages = if role == Role::Admin { "yes" } else { "no" };
+        let (name, scopes) = (role.name(), scopes.join(", "));
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {name} | {scopes} | {manages} |");
+    }
+    table
 }
 
 /// The name of a scope that does not exist.

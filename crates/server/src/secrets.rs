@@ -1,7 +1,8 @@
 //! Generating and hashing secrets: access tokens, suite tokens, session cookies.
 //!
 //! A secret is printed once, when it is created; only its SHA-256 is stored. A fast hash is enough
-//! because every secret has 160 random bits and cannot be guessed.
+//! because every secret has 160 random bits and cannot be guessed. Secrets of webhooks are used
+//! again, so `sealing` encrypts them instead.
 
 use rand::RngCore as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,11 +15,32 @@ pub(crate) type SecretHash = [u8; 32];
 /// A new secret: a prefix by which people and secret scanners recognize its kind, and 40
 /// hexadecimal digits.
 pub(crate) fn generate(kind: TokenKind) -> SecretString {
-    let prefix = match kind {
+    with_prefix(match kind {
         TokenKind::Access => "tea_",
         TokenKind::Suite => "tes_",
         TokenKind::Session => "tew_",
-    };
+    })
+}
+
+/// A new secret that a webhook signs with. It is stored encrypted, because it is used again.
+pub(crate) fn webhook() -> SecretString {
+    with_prefix("teh_")
+}
+
+/// The prefix of the secret of a person's session.
+const PERSON: &str = "teu_";
+
+/// A new secret for the session of a person.
+pub(crate) fn generate_for_person() -> SecretString {
+    with_prefix(PERSON)
+}
+
+/// Whether a secret is that of a person's session.
+pub(crate) fn is_of_person(secret: &SecretString) -> bool {
+    secret.expose_secret().starts_with(PERSON)
+}
+
+fn with_prefix(prefix: &str) -> SecretString {
     let mut random = [0_u8; 20];
     rand::rng().fill_bytes(&mut random);
     SecretString::from(format!("{prefix}{}", hex::encode(random)))

@@ -200,6 +200,7 @@ impl Server {
             self.backfills,
             public_url,
         ));
+        jobs::announce(&app).await;
         let background = tokio::spawn(jobs::run(Arc::clone(&app)));
         http::listen::run(
             listener,

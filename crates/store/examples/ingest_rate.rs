@@ -1,9 +1,12 @@
 //! Measures how many executions per second the store ingests and how many bytes each takes,
 //! compared with inserting single rows on the same disk in the same run.
 //!
-//! `ingest_rate [--postgres] [--uploads N] [--results N] [--tests N] [--json]` prints one line or
-//! JSON. `--postgres` starts a temporary server with its usual durability.
+//! `ingest_rate [--postgres] [--uploads N] [--results N] [--tests N] [--fails N] [--json |
+//! --evidence]` prints one line or JSON. One of N results fails. `--postgres` starts a temporary
+//! server with its usual durability. `--evidence` compares with a store that keeps nothing to judge
+//! tests by, uploads to both taking turns; `bin/bench ingest` reads its lines `name = value`.
 
+use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -11,9 +14,10 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection as _, Executor, IntoArguments, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use test_engine_duration::Micros;
+use test_engine_insights::Fingerprint;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{
-    Change, NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp,
+    Change, FailureCause, NewExecution, NewRun, NewSuite, NewUpload, Store, SuiteId, Timestamp,
 };
 use test_engine_test_postgres::{Cluster, Durability};
 use uuid::Uuid;
@@ -26,8 +30,12 @@ struct Settings {
     results: usize,
     /// Distinct tests, with 20 per file.
     tests: usize,
+    /// One of so many results fails.
+    fails: usize,
     postgres: bool,
     json: bool,
+    /// Measure what the evidence on tests costs.
+    evidence: bool,
 }
 
 /// The databases of both.
@@ -36,34 +44,25 @@ enum Place {
     Cluster(Cluster),
 }
 
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// Measured single rows.
 const SINGLE_ROWS: usize = 5_000;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let settings = settings()?;
+    if settings.evidence {
+        return measure_evidence(&settings).await;
+    }
     let place = Place::new(settings.postgres)?;
     let store = place.open().await?;
-    let now = Timestamp::from_millis(1_800_000_000_000);
-    let organization = store
-        .create_organization(Uuid::new_v4(), "acme", &Change::by_server(now))
-        .await?;
-    let suite = store
-        .create_suite(
-            organization.id,
-            NewSuite {
-                uuid: Uuid::new_v4(),
-                slug: "web".to_owned(),
-                ..NewSuite::default()
-            },
-            &Change::by_server(now),
-        )
-        .await?;
+    let now = NOW;
+    let suite = create_suite(&store).await?;
 
     let rounds = settings.tests.div_ceil(settings.results);
     let mut learning = Duration::ZERO;
     for number in 0..rounds {
-        let upload = upload(&settings, suite.id, number, now);
+        let upload = upload(&settings, suite, number, now);
         let start = Instant::now();
         store.record_upload(upload).await?;
         learning += start.elapsed();
@@ -74,12 +73,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = place.open().await?;
     for number in rounds..2 * rounds {
         store
-            .record_upload(upload(&settings, suite.id, number, now))
+            .record_upload(upload(&settings, suite, number, now))
             .await?;
     }
     let mut times = Vec::with_capacity(settings.uploads);
     for number in 2 * rounds..2 * rounds + settings.uploads {
-        let upload = upload(&settings, suite.id, number, now);
+        let upload = upload(&settings, suite, number, now);
         let start = Instant::now();
         store.record_upload(upload).await?;
         times.push(start.elapsed());
@@ -117,13 +116,119 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+async fn create_suite(store: &Store) -> Result<SuiteId, test_engine_store::StoreError> {
+    let organization = store
+        .create_organization(Uuid::new_v4(), "acme", &Change::by_server(NOW))
+        .await?;
+    let suite = NewSuite {
+        uuid: Uuid::new_v4(),
+        slug: "web".to_owned(),
+        default_branch: "main".to_owned(),
+        ..NewSuite::default()
+    };
+    let change = Change::by_server(NOW);
+    let suite = store.create_suite(organization.id, suite, &change).await?;
+    Ok(suite.id)
+}
+
+/// A store with or without evidence, and what its uploads took.
+struct Side {
+    place: Place,
+    store: Store,
+    suite: SuiteId,
+    keeps_evidence: bool,
+    times: Vec<Duration>,
+}
+
+impl Side {
+    async fn new(settings: &Settings, keeps_evidence: bool) -> Result<Self, Box<dyn Error>> {
+        let place = Place::new(settings.postgres)?;
+        place.vacuum_only_when_told();
+        let mut store = place.open().await?;
+        if !keeps_evidence {
+            store = store.without_evidence();
+        }
+        let suite = create_suite(&store).await?;
+        Ok(Self {
+            place,
+            store,
+            suite,
+            keeps_evidence,
+            times: Vec::new(),
+        })
+    }
+
+    async fn record(&mut self, settings: &Settings, number: usize) -> Result<(), Box<dyn Error>> {
+        let mut upload = upload(settings, self.suite, number, NOW);
+        if !self.keeps_evidence {
+            for execution in &mut upload.executions {
+                execution.cause = None;
+            }
+        }
+        let start = Instant::now();
+        self.store.record_upload(upload).await?;
+        self.times.push(start.elapsed());
+        Ok(())
+    }
+}
+
+/// Prints how fast uploads are with evidence, as a share of those without (the median), and the
+/// bytes that it takes for each execution.
+async fn measure_evidence(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let mut sides = [
+        Side::new(settings, true).await?,
+        Side::new(settings, false).await?,
+    ];
+    let rounds = settings.tests.div_ceil(settings.results);
+    for number in 0..rounds + settings.uploads {
+        if number == rounds {
+            for side in &mut sides {
+                side.times.clear();
+            }
+        }
+        if number % rounds == 0 {
+            for side in &sides {
+                side.place.vacuum();
+            }
+        }
+        // Neither is always the first.
+        sides.rotate_left(1);
+        for side in &mut sides {
+            side.record(settings, number).await?;
+        }
+    }
+    sides.sort_by_key(|side| side.keeps_evidence);
+    let mut sizes = [0, 0];
+    for (side, size) in sides.iter().zip(&mut sizes) {
+        // Closing reveals the file's true size.
+        side.store.close().await;
+        *size = side.place.size()?;
+    }
+    let [without, with] = &sides;
+    let executions = as_float((rounds + settings.uploads) * settings.results);
+    // Of uploads that followed each other, so that a machine that slows down slows both.
+    let pairs = without.times.iter().zip(&with.times);
+    let mut ratios: Vec<f64> = pairs
+        .map(|(without, with)| without.as_secs_f64() / with.as_secs_f64())
+        .collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    let ratio = ratios[ratios.len() / 2];
+    let bytes = as_float(sizes[1].saturating_sub(sizes[0])) / executions;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "evidence_rate = {ratio:.4}")?;
+    writeln!(out, "evidence_bytes = {bytes:.3}")?;
+    Ok(())
+}
+
 fn settings() -> Result<Settings, String> {
     let mut settings = Settings {
         uploads: 100,
         results: 5_000,
         tests: 100_000,
+        fails: 50,
         postgres: false,
         json: false,
+        evidence: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -137,12 +242,14 @@ fn settings() -> Result<Settings, String> {
             "--uploads" => settings.uploads = number()?,
             "--results" => settings.results = number()?,
             "--tests" => settings.tests = number()?,
+            "--fails" => settings.fails = number()?,
             "--postgres" => settings.postgres = true,
             "--json" => settings.json = true,
+            "--evidence" => settings.evidence = true,
             other => {
                 return Err(format!(
                     "{other} is not known; known are --postgres, --uploads, --results, \
-                     --tests, --json"
+                     --tests, --fails, --json, --evidence"
                 ));
             }
         }
@@ -150,7 +257,7 @@ fn settings() -> Result<Settings, String> {
     Ok(settings)
 }
 
-/// The upload of one node. A build has ten nodes and each test once; one execution in fifty fails.
+/// The upload of one node. A build has each test once.
 fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) -> NewUpload {
     let executions = (0..settings.results)
         .map(|index| {
@@ -160,7 +267,7 @@ fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) ->
                 test / 2000,
                 test / 20
             );
-            let failed = (test + number).is_multiple_of(50);
+            let failed = (test + number).is_multiple_of(settings.fails);
             NewExecution {
                 result: TestResult {
                     id: Some(Uuid::new_v4().to_string().into()),
@@ -183,6 +290,13 @@ fn upload(settings: &Settings, suite: SuiteId, number: usize, now: Timestamp) ->
                     .into(),
                     ..TestResult::default()
                 },
+                cause: failed.then(|| FailureCause {
+                    fingerprint: Fingerprint::of(
+                        "expected 1, got 2",
+                        [format!("{file}:7: Error").as_str()],
+                    ),
+                    frame: Some(format!("{file}:7")),
+                }),
                 selector: Some(file),
                 ..NewExecution::default()
             }
@@ -235,8 +349,23 @@ impl Place {
         }
     }
 
+    /// When Postgres vacuums by itself depends on the clock, and would decide more about the sizes
+    /// of both sides than evidence does.
+    fn vacuum_only_when_told(&self) {
+        if let Self::Cluster(cluster) = self {
+            cluster.execute("ALTER SYSTEM SET autovacuum = off");
+            cluster.execute("SELECT pg_reload_conf()");
+        }
+    }
+
+    fn vacuum(&self) {
+        if let Self::Cluster(cluster) = self {
+            cluster.execute("VACUUM ANALYZE");
+        }
+    }
+
     /// On disk.
-    fn size(&self) -> Result<usize, Box<dyn std::error::Error>> {
+    fn size(&self) -> Result<usize, Box<dyn Error>> {
         Ok(match self {
             Self::Folder(folder) => fs_err::metadata(Self::file(folder))?.len().try_into()?,
             Self::Cluster(cluster) => cluster

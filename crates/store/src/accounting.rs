@@ -5,8 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use test_engine_duration::Micros;
+
 use crate::error::StoreError;
-use crate::records::{AccountingSummary, AccountingVerdict, PendingAccounting, SuiteId, Timestamp};
+use crate::records::{
+    AccountingSummary, AccountingVerdict, Pace, PendingAccounting, SuiteId, Timestamp,
+};
+use crate::selection;
 use crate::sql::{Row, Session, Value, values};
 use crate::store::{Store, check_key};
 
@@ -18,7 +23,8 @@ const INCOMPLETE: i64 = 2;
 const UNKNOWN: i64 = 3;
 
 const SELECT_SUMMARY: &str = "SELECT accountings.identifier, build_id, accounting_runs.run_key, \
-     verdict, targets, complete_targets, nodes, pending_nodes, fallback_nodes, updated_at \
+     verdict, targets, complete_targets, nodes, pending_nodes, fallback_nodes, \
+     pace_node, pace_time, pace_planned, fastest_time, updated_at \
      FROM accounting_runs JOIN accountings \
      ON accountings.suite_id = accounting_runs.suite_id \
      AND accountings.identifier = accounting_runs.identifier ";
@@ -104,7 +110,8 @@ impl Store {
         session
             .execute(
                 "UPDATE accountings SET summarized = $3, verdict = $4, targets = $5, \
-                 complete_targets = $6, nodes = $7, pending_nodes = $8, fallback_nodes = $9 \
+                 complete_targets = $6, nodes = $7, pending_nodes = $8, fallback_nodes = $9, \
+                 pace_node = $10, pace_time = $11, pace_planned = $12, fastest_time = $13 \
                  WHERE suite_id = $1 AND identifier = $2 AND summarized < $3",
                 values![
                     pending.suite.get(),
@@ -116,9 +123,17 @@ impl Store {
                     whole(summary.nodes),
                     whole(summary.pending_nodes),
                     whole(summary.fallback_nodes),
+                    summary.pace.map(|pace| i64::from(pace.node)),
+                    summary.pace.map(|pace| whole(pace.took.get())),
+                    summary
+                        .pace
+                        .and_then(|pace| pace.planned)
+                        .map(|planned| whole(planned.get())),
+                    summary.pace.map(|pace| whole(pace.fastest.get())),
                 ],
             )
             .await?;
+        selection::close_with_accounting(&mut session, pending.suite, &pending.identifier).await?;
         session.commit().await
     }
 
@@ -150,6 +165,24 @@ impl Store {
                 values![lost_before],
             )
             .await
+    }
+
+    /// The summary of a plan for each run that its nodes upload their results to, by the keys of
+    /// the runs; none before its first summary.
+    pub async fn accounting_of_plan(
+        &self,
+        suite: SuiteId,
+        identifier: &str,
+    ) -> Result<Vec<AccountingSummary>> {
+        let mut session = self.read().await?;
+        let select = format!(
+            "{SELECT_SUMMARY} WHERE summarized > 0 AND accountings.suite_id = ? \
+             AND accountings.identifier = ? ORDER BY accounting_runs.run_key"
+        );
+        let rows = session
+            .rows(select, values![suite.get(), identifier])
+            .await?;
+        rows.iter().map(summary).collect()
     }
 
     /// The summaries of the plans that these runs executed, by the keys of the runs; one per run
@@ -200,7 +233,23 @@ fn code_of(verdict: AccountingVerdict) -> i64 {
     }
 }
 
-fn verdict(code: i64) -> Result<AccountingVerdict> {
+/// `None` while nodes are running, and for a plan with one node.
+pub(crate) fn pace(row: &Row) -> Result<Option<Pace>> {
+    let Some(node) = row.integer_or_null("pace_node")? else {
+        return Ok(None);
+    };
+    let damaged = |_not_a_node| StoreError::Damaged { what: "node" };
+    let planned = row.count_or_null("pace_planned")?;
+    Ok(Some(Pace {
+        node: u32::try_from(node).map_err(damaged)?,
+        took: Micros::new(row.count("pace_time")?),
+        planned: planned.map(Micros::new),
+        fastest: Micros::new(row.count("fastest_time")?),
+    }))
+}
+
+/// Of a code that is not 0.
+pub(crate) fn verdict(code: i64) -> Result<AccountingVerdict> {
     Ok(match code {
         COMPLETE => AccountingVerdict::Complete,
         INCOMPLETE => AccountingVerdict::Incomplete,
@@ -220,6 +269,7 @@ fn summary(row: &Row) -> Result<AccountingSummary> {
         nodes: row.count("nodes")?,
         pending_nodes: row.count("pending_nodes")?,
         fallback_nodes: row.count("fallback_nodes")?,
+        pace: pace(row)?,
         updated_at: row.time("updated_at")?,
     })
 }

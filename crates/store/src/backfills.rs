@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::records::{
     Backfill, BackfillOutcome, BackfillState, Listed, Page, PendingBackfill, SuiteId, Timestamp,
 };
+use crate::selection;
 use crate::sql::{Row, Session, values};
 use crate::store::Store;
 
@@ -213,6 +214,9 @@ impl Store {
                 ],
             )
             .await?;
+        if state == INGESTED {
+            selection::archive_read(&mut session, uuid).await?;
+        }
         session.commit().await
     }
 

@@ -1,4 +1,4 @@
-//! What failed in a build, and whether it also fails on the default branch.
+//! What failed in a build, and what is known of those tests from other runs.
 //!
 //! A build is all runs that plans connect. A lane is a job of it with its tags, such as a leg of a
 //! matrix: a retry repairs only failures of its own lane.
@@ -9,8 +9,9 @@ use test_engine_results::Outcome;
 
 use crate::build_runs;
 use crate::error::StoreError;
+use crate::failure_history::{self, FirstFailure};
 use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, test};
-use crate::records::{BuildFailures, FailedTest, Run, Suite, Test, Timestamp};
+use crate::records::{BuildFailures, FailedTest, Run, Test};
 use crate::segment;
 use crate::sql::{Row, Session, values};
 use crate::store::Store;
@@ -19,18 +20,12 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Segments per query; a few megabytes at most.
 const SEGMENTS_AT_ONCE: i64 = 64;
-/// Runs of the default branch to look at. Tests that ran in none of them are not known there.
-const MAX_RUNS: i64 = 10;
-/// Older runs of the default branch say nothing about a build.
-const MAX_AGE_DAYS: i64 = 14;
-/// The number of latest runs with a test that must have failed: one may be a flaky failure.
-const FAILED_RUNS: u32 = 2;
 /// Characters of a reason.
 const MAX_REASON: i64 = 300;
 
 impl Store {
     /// What failed in the build of a run, in the order of the first failures.
-    pub async fn build_failures(&self, suite: &Suite, run: &Run) -> Result<BuildFailures> {
+    pub async fn build_failures(&self, run: &Run) -> Result<BuildFailures> {
         let mut session = self.read().await?;
         let build = build_runs::of_keys(&mut session, run.suite, [run.key.clone()]).await?;
         let mut runs: Vec<i64> = build.ids.iter().map(|id| id.get()).collect();
@@ -41,14 +36,8 @@ impl Store {
             lanes.add_run(&mut session, *run).await?;
         }
         let mut tests = known(&mut session, &failed).await?;
-        let on_default_branch = failing_on_default_branch(
-            &mut session,
-            suite,
-            run.created_at,
-            &runs,
-            failed.iter().map(|failure| failure.test).collect(),
-        )
-        .await?;
+        let mut histories =
+            failure_history::of_failures(&mut session, run.suite, &runs, &failed).await?;
         let mut found = BuildFailures {
             plans: build.identifiers.into_iter().collect(),
             ..BuildFailures::default()
@@ -64,7 +53,7 @@ impl Store {
                 failed_lanes: lanes.count(id, LaneEnd::Failed),
                 muted_lanes: lanes.count(id, LaneEnd::MutedFailure),
                 passed_lanes: lanes.count(id, LaneEnd::Passed),
-                fails_on_default_branch: on_default_branch.contains(&id),
+                history: histories.remove(&id).unwrap_or_default(),
             });
         }
         for run in runs {
@@ -76,18 +65,14 @@ impl Store {
     }
 }
 
-struct FirstFailure {
-    test: i64,
-    reason: Option<String>,
-}
-
 async fn first_failures(session: &mut Session, runs: &[i64]) -> Result<Vec<FirstFailure>> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for run in runs {
         let rows = session
             .rows(
-                "SELECT test_id, SUBSTR(reason, 1, CAST($2 AS INTEGER)) AS reason FROM failures \
+                "SELECT test_id, fingerprint, frame, \
+                 SUBSTR(reason, 1, CAST($2 AS INTEGER)) AS reason FROM failures \
                  WHERE run_id = $1 ORDER BY upload_id, position",
                 values![*run, MAX_REASON],
             )
@@ -95,8 +80,12 @@ async fn first_failures(session: &mut Session, runs: &[i64]) -> Result<Vec<First
         for row in rows {
             let test = row.integer("test_id")?;
             if seen.insert(test) {
-                let reason = row.text_or_null("reason")?;
-                found.push(FirstFailure { test, reason });
+                found.push(FirstFailure {
+                    test,
+                    reason: row.text_or_null("reason")?,
+                    fingerprint: row.integer_or_null("fingerprint")?,
+                    frame: row.text_or_null("frame")?,
+                });
             }
         }
     }
@@ -126,8 +115,9 @@ async fn errors_outside_tests(session: &mut Session, run: i64) -> Result<Vec<Str
     Ok(errors)
 }
 
-/// Calls `each` with the segments of a run, in upload order.
-async fn each_segment(
+/// Calls `each` with the segments of a run, in upload order, and with the job and the tags of their
+/// uploads.
+pub(crate) async fn each_segment(
     session: &mut Session,
     run: i64,
     mut each: impl FnMut(&Row) -> Result<()>,
@@ -203,61 +193,4 @@ impl Lanes {
         let ends = self.ends.get(&test).into_iter().flat_map(BTreeMap::values);
         ends.filter(|end| **end == wanted).count()
     }
-}
-
-/// Of these tests, those without a pass in the latest [`FAILED_RUNS`] runs of the default branch
-/// that they ran in, other than the build's own runs.
-async fn failing_on_default_branch(
-    session: &mut Session,
-    suite: &Suite,
-    build: Timestamp,
-    own: &[i64],
-    mut undecided: HashSet<i64>,
-) -> Result<HashSet<i64>> {
-    let mut failing = HashSet::new();
-    let since = build.plus_days(-MAX_AGE_DAYS);
-    let limit = MAX_RUNS + i64::try_from(own.len()).unwrap_or(0);
-    let runs = session
-        .rows(
-            "SELECT runs.id FROM runs JOIN branches ON branches.id = runs.branch_id \
-             WHERE runs.suite_id = $1 AND branches.name = $2 AND runs.created_at >= $3 \
-             ORDER BY runs.id DESC LIMIT $4",
-            values![suite.id.get(), &suite.default_branch, since, limit],
-        )
-        .await?;
-    let mut failed_runs: HashMap<i64, u32> = HashMap::new();
-    for row in runs {
-        let run = row.integer("id")?;
-        if own.contains(&run) {
-            continue;
-        }
-        if undecided.is_empty() {
-            break;
-        }
-        // Whether each of the tests that ran passed.
-        let mut ran: HashMap<i64, bool> = HashMap::new();
-        each_segment(session, run, |row| {
-            for execution in segment::decode(&row.bytes("body")?)? {
-                let passed = execution.outcome == Outcome::Passed;
-                if undecided.contains(&execution.test_id)
-                    && (passed || execution.outcome == Outcome::Failed)
-                {
-                    *ran.entry(execution.test_id).or_default() |= passed;
-                }
-            }
-            Ok(())
-        })
-        .await?;
-        for (test, passed) in ran {
-            let failed = failed_runs.entry(test).or_default();
-            *failed += u32::from(!passed);
-            if !passed && *failed == FAILED_RUNS {
-                failing.insert(test);
-            }
-            if passed || *failed == FAILED_RUNS {
-                undecided.remove(&test);
-            }
-        }
-    }
-    Ok(failing)
 }

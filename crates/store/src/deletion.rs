@@ -18,7 +18,28 @@ struct Part {
 }
 
 /// The tables of a suite, ordered so that no deletion cascades far.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 17] = [
+    Part {
+        text: "DELETE FROM selection_decisions WHERE id IN \
+               (SELECT id FROM selection_decisions WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: heavy,
+    },
+    Part {
+        text: "DELETE FROM selection_holdouts WHERE id IN \
+               (SELECT id FROM selection_holdouts WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM selection_counts WHERE suite_id = $1 AND (kind, path) IN \
+               (SELECT kind, path FROM selection_counts WHERE suite_id = $1 \
+               ORDER BY kind, path LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM selection_renames WHERE suite_id = $1 AND hash IN \
+               (SELECT hash FROM selection_renames WHERE suite_id = $1 ORDER BY hash LIMIT $2)",
+        rows_of: light,
+    },
     Part {
         text: "DELETE FROM commits WHERE id IN \
                (SELECT id FROM commits WHERE suite_id = $1 ORDER BY id LIMIT $2)",
@@ -46,6 +67,26 @@ const PARTS: [Part; 8] = [
         rows_of: heavy,
     },
     Part {
+        text: "DELETE FROM events WHERE id IN \
+               (SELECT id FROM events WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: heavy,
+    },
+    Part {
+        text: "DELETE FROM webhooks WHERE id IN \
+               (SELECT id FROM webhooks WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM open_breaks WHERE suite_id = $1 AND test_id IN \
+               (SELECT test_id FROM open_breaks WHERE suite_id = $1 ORDER BY test_id LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
+        text: "DELETE FROM changed_tests WHERE id IN \
+               (SELECT id FROM changed_tests WHERE suite_id = $1 ORDER BY id LIMIT $2)",
+        rows_of: heavy,
+    },
+    Part {
         text: "DELETE FROM tests WHERE id IN \
                (SELECT id FROM tests WHERE suite_id = $1 LIMIT $2)",
         rows_of: light,
@@ -56,8 +97,49 @@ const PARTS: [Part; 8] = [
         rows_of: light,
     },
     Part {
+        text: "DELETE FROM tested_commits WHERE suite_id = $1 AND number IN \
+               (SELECT number FROM tested_commits WHERE suite_id = $1 ORDER BY number LIMIT $2)",
+        rows_of: light,
+    },
+    Part {
         text: "DELETE FROM branches WHERE id IN \
                (SELECT id FROM branches WHERE suite_id = $1 LIMIT $2)",
+        rows_of: light,
+    },
+];
+
+/// A table whose rows have no id: a range of its key is deleted.
+struct Range {
+    table: &'static str,
+    /// After the suite in the key.
+    first: &'static str,
+    second: &'static str,
+    rows_of: fn(u32) -> i64,
+}
+
+const RANGES: [Range; 4] = [
+    Range {
+        table: "day_blocks",
+        first: "day",
+        second: "block",
+        rows_of: heavy,
+    },
+    Range {
+        table: "guarded_blocks",
+        first: "day",
+        second: "block",
+        rows_of: heavy,
+    },
+    Range {
+        table: "commit_groups",
+        first: "commit_number",
+        second: "test_id",
+        rows_of: light,
+    },
+    Range {
+        table: "failure_groups",
+        first: "fingerprint",
+        second: "run_id",
         rows_of: light,
     },
 ];
@@ -67,7 +149,7 @@ fn light(rows: u32) -> i64 {
 }
 
 /// For rows with large values or many dependent rows: uploads with segments and failures, plans,
-/// blocks of daily sums.
+/// events with deliveries, blocks of daily sums.
 fn heavy(rows: u32) -> i64 {
     i64::from((rows / 50).max(1))
 }
@@ -126,8 +208,10 @@ impl Store {
 
 /// Deletes some rows of the first table that has any; false if none has.
 async fn delete_some(session: &mut Session, suite: i64, rows: u32) -> Result<bool> {
-    if delete_some_days(session, suite, heavy(rows)).await? {
-        return Ok(true);
+    for range in &RANGES {
+        if range.delete_some(session, suite, rows).await? {
+            return Ok(true);
+        }
     }
     for part in &PARTS {
         let deleted = session
@@ -140,29 +224,33 @@ async fn delete_some(session: &mut Session, suite: i64, rows: u32) -> Result<boo
     Ok(false)
 }
 
-/// Daily sums have no id: delete a range of their key.
-async fn delete_some_days(session: &mut Session, suite: i64, rows: i64) -> Result<bool> {
-    let end = session
-        .optional(
-            "SELECT day, block FROM day_blocks WHERE suite_id = $1 \
-             ORDER BY day, block LIMIT 1 OFFSET $2",
-            values![suite, rows],
-        )
-        .await?;
-    let deleted = match end {
-        Some(end) => {
-            session
-                .execute(
-                    "DELETE FROM day_blocks WHERE suite_id = $1 AND (day, block) <= ($2, $3)",
-                    values![suite, end.integer("day")?, end.integer("block")?],
-                )
-                .await?
-        }
-        None => {
-            session
-                .execute("DELETE FROM day_blocks WHERE suite_id = $1", values![suite])
-                .await?
-        }
-    };
-    Ok(deleted > 0)
+impl Range {
+    /// Deletes the first rows of a suite in the order of the key; false if there are none.
+    async fn delete_some(&self, session: &mut Session, suite: i64, rows: u32) -> Result<bool> {
+        let Self {
+            table,
+            first,
+            second,
+            rows_of,
+        } = *self;
+        let end = session
+            .optional(
+                format!(
+                    "SELECT {first} AS first, {second} AS second FROM {table} WHERE suite_id = ? \
+                     ORDER BY {first}, {second} LIMIT 1 OFFSET ?"
+                ),
+                values![suite, rows_of(rows)],
+            )
+            .await?;
+        let deleted = if let Some(end) = end {
+            let text =
+                format!("DELETE FROM {table} WHERE suite_id = ? AND ({first}, {second}) <= (?, ?)");
+            let bound = values![suite, end.integer("first")?, end.integer("second")?];
+            session.execute(text, bound).await?
+        } else {
+            let text = format!("DELETE FROM {table} WHERE suite_id = ?");
+            session.execute(text, values![suite]).await?
+        };
+        Ok(deleted > 0)
+    }
 }

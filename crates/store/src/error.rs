@@ -57,6 +57,9 @@ pub enum StoreError {
     Damaged { what: &'static str },
     #[error("a database migration failed")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// The texts of an upload's failures, which were kept in a temporary file.
+    #[error("the temporary file with failure texts cannot be read")]
+    Texts(#[source] std::io::Error),
     /// Any other error of the engine.
     #[error("the database reported an error")]
     Other(#[source] sqlx::Error),
@@ -71,6 +74,10 @@ pub enum Conflict {
     Suite,
     /// Its secret or UUID.
     Token,
+    /// Its login.
+    User,
+    /// Who it matches, within the organization.
+    SignInRule,
 }
 
 impl std::fmt::Display for Conflict {
@@ -79,6 +86,8 @@ impl std::fmt::Display for Conflict {
             Self::Organization => "an organization with this slug",
             Self::Suite => "a suite with this slug",
             Self::Token => "a token with this secret",
+            Self::User => "a user with this login",
+            Self::SignInRule => "a sign-in rule for these people",
         })
     }
 }
@@ -118,6 +127,13 @@ fn classify(error: &dyn DatabaseError) -> Class {
         ) => Class::Unavailable,
         _ => Class::Other,
     }
+}
+
+/// Whether another process has locked an SQLite file.
+pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == sqlite_code::BUSY)
 }
 
 /// By SQLSTATE, whose first two letters are a class.

@@ -1,7 +1,9 @@
 //! Query filters as SQL conditions.
 
+use test_engine_insights::Level;
+
 use crate::error::StoreError;
-use crate::records::{BranchFilter, SuiteId, TestQuery, TestState};
+use crate::records::{BranchFilter, SuiteId, TestCondition, TestQuery, TestState, TestTerm};
 use crate::sql::{Value, values};
 
 /// An SQL condition on a column with a branch id (0: no branch), starting with `AND`, and the
@@ -22,11 +24,15 @@ pub(crate) fn branch_condition(
             format!("AND {column} NOT IN {} ", ids("name = ?")),
             values![suite.get(), name.clone()].to_vec(),
         ),
-        Some(BranchFilter::StartsWith(prefix)) => {
+        Some(BranchFilter::StartsWith(prefix) | BranchFilter::DoesNotStartWith(prefix)) => {
+            let is_in = match branch {
+                Some(BranchFilter::DoesNotStartWith(_)) => "NOT IN",
+                _ => "IN",
+            };
             let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
             (
                 format!(
-                    "AND {column} IN {} ",
+                    "AND {column} {is_in} {} ",
                     ids("SUBSTR(name, 1, CAST(? AS INTEGER)) = ?")
                 ),
                 values![suite.get(), length, prefix.clone()].to_vec(),
@@ -38,7 +44,7 @@ pub(crate) fn branch_condition(
 pub(crate) const IN_STATE: &str = "AND tests.state = ? ";
 
 /// The SQL conditions on the tests themselves, each starting with `AND`, and the values they bind.
-pub(crate) fn conditions(query: &TestQuery) -> (String, Vec<Value<'static>>) {
+pub(crate) fn conditions(suite: SuiteId, query: &TestQuery) -> (String, Vec<Value<'static>>) {
     let mut text = String::new();
     let mut bound = Vec::new();
     if let Some(state) = query.state {
@@ -46,7 +52,8 @@ pub(crate) fn conditions(query: &TestQuery) -> (String, Vec<Value<'static>>) {
         bound.push(state_code(state).into());
     }
     if let Some(search) = query.search.as_deref().filter(|search| !search.is_empty()) {
-        text.push_str("AND LOWER(tests.scope || ' ' || tests.name) LIKE ? ESCAPE '!' ");
+        text.push_str("AND ");
+        text.push_str(NAME_CONTAINS);
         bound.push(like_pattern(search).into());
     }
     for filter in &query.labels {
@@ -59,7 +66,58 @@ pub(crate) fn conditions(query: &TestQuery) -> (String, Vec<Value<'static>>) {
         );
         bound.push(filter.label.clone().into());
     }
+    for term in &query.terms {
+        add_term(suite, term, (&mut text, &mut bound));
+    }
     (text, bound)
+}
+
+pub(crate) const NAME_CONTAINS: &str = "LOWER(tests.scope || ' ' || tests.name) LIKE ? ESCAPE '!' ";
+
+fn add_term(
+    suite: SuiteId,
+    term: &TestTerm,
+    (text, bound): (&mut String, &mut Vec<Value<'static>>),
+) {
+    text.push_str(if term.must_have { "AND " } else { "AND NOT " });
+    let level = match &term.condition {
+        TestCondition::Name(part) => {
+            text.push_str(NAME_CONTAINS);
+            bound.push(like_pattern(part).into());
+            return;
+        }
+        TestCondition::State(state) => {
+            text.push_str("tests.state = ? ");
+            bound.push(state_code(*state).into());
+            return;
+        }
+        TestCondition::Flaky => Level::Flaky,
+        TestCondition::Broken => Level::Broken,
+    };
+    // Few tests have a level, so they are read first. Worded like the partial index.
+    text.push_str(
+        "tests.id IN (SELECT test_health.test_id FROM test_health \
+         WHERE test_health.suite_id = ? AND test_health.level > 0 AND test_health.level = ?) ",
+    );
+    bound.extend(values![suite.get(), level_code(level)]);
+}
+
+pub(crate) const fn level_code(level: Level) -> i64 {
+    match level {
+        Level::Sound => 0,
+        Level::Suspect => 1,
+        Level::Flaky => 2,
+        Level::Broken => 3,
+    }
+}
+
+pub(crate) fn level_of(code: i64) -> Result<Level, StoreError> {
+    let found = Level::ALL
+        .into_iter()
+        .find(|level| level_code(*level) == code);
+    found.ok_or(StoreError::Damaged {
+        what: "level of a test",
+    })
 }
 
 pub(crate) const fn state_code(state: TestState) -> i64 {
@@ -80,7 +138,7 @@ pub(crate) fn state_of(code: i64) -> Result<TestState, StoreError> {
 }
 
 /// A pattern for `LIKE … ESCAPE '!'` that matches the text anywhere, literally.
-fn like_pattern(search: &str) -> String {
+pub(crate) fn like_pattern(search: &str) -> String {
     let mut pattern = String::from("%");
     for character in search.chars() {
         if matches!(character, '%' | '_' | '!') {

@@ -1,6 +1,7 @@
 //! Ids and keys derived by hashing. They are stored or public, so none of them may ever change.
 
 use sha2::{Digest, Sha256};
+use test_engine_insights::Fingerprint;
 use uuid::Uuid;
 
 /// The public id of a test: a version 8 UUID from a hash of suite, scope and name.
@@ -49,6 +50,33 @@ pub(crate) fn file_key(file_name: &str) -> i64 {
 /// The indexed form of a selector: 16 bytes, long enough to rule out collisions.
 pub(crate) fn selector_hash(value: &str) -> [u8; 16] {
     first_bytes(&Sha256::digest(value))
+}
+
+/// The indexed form of a commit's SHA, whatever its case.
+pub(crate) fn commit_key(sha: &str) -> i64 {
+    i64::from_be_bytes(first_bytes(&Sha256::digest(sha.to_lowercase())))
+}
+
+/// The same for a run without a commit, which has one of its own.
+pub(crate) fn own_commit_key(run: Uuid) -> i64 {
+    commit_key(&format!("run {run}"))
+}
+
+/// The stored form of a fingerprint. Those with the same message are consecutive.
+pub(crate) fn fingerprint_code(fingerprint: Fingerprint) -> i64 {
+    fingerprint.0.cast_signed()
+}
+
+/// The reverse of [`fingerprint_code`].
+pub(crate) fn fingerprint(code: i64) -> Fingerprint {
+    Fingerprint(code.cast_unsigned())
+}
+
+/// The lowest and the highest stored form of fingerprints with this message.
+pub(crate) fn codes_of_message(message: u32) -> (i64, i64) {
+    let low = u64::from(message) << 32;
+    let code = |number: u64| fingerprint_code(Fingerprint(number));
+    (code(low), code(low | u64::from(u32::MAX)))
 }
 
 fn first_bytes<const N: usize>(bytes: &[u8]) -> [u8; N] {

@@ -3,7 +3,8 @@
 //! The row in `accountings` serializes the reports of one plan.
 
 use crate::error::StoreError;
-use crate::records::{NewJobReport, SuiteId, Timestamp};
+use crate::plans::write_metadata;
+use crate::records::{NewJobReport, StoredJobReport, SuiteId, Timestamp};
 use crate::sql::{Row, Session, Value, values};
 use crate::store::{Store, check_key};
 
@@ -19,57 +20,30 @@ const MAX_SIZE: u64 = 128 * 1024 * 1024;
 const MAX_GROUP_BYTES: u64 = 256;
 
 impl Store {
-    /// Stores the report of a job, with or without a plan. False if a later report of the job is
-    /// stored already: one of a later retry, or one with more progress.
-    pub async fn insert_job_report(&self, report: NewJobReport) -> Result<bool> {
+    /// Stores the report of a job, with or without a plan, and the metadata of the node's run, if
+    /// the report has it, in one transaction.
+    pub async fn insert_job_report(&self, report: NewJobReport) -> Result<StoredJobReport> {
         check_key("plan identifier", &report.identifier)?;
         check_key("build id", &report.build_id)?;
         check_key("run key", &report.run_key)?;
         check_key("job id", &report.job_id)?;
         check_limit("group", report.group.len() as u64, MAX_GROUP_BYTES)?;
         let mut session = self.write().await?;
-        let total = lock(&mut session, &report).await?;
-        let key = key(&report);
-        let previous = session
-            .optional(
-                "SELECT retry_count, progress, size FROM job_reports \
-                 WHERE suite_id = $1 AND identifier = $2 AND group_name = $3 AND node = $4 \
-                 AND job_id = $5 AND started_at = $6",
-                key.clone(),
-            )
-            .await?;
-        let mut reports = total.count("reports")?;
-        let mut size = total.count("size")? + report.size;
-        if let Some(previous) = previous {
-            let rank = (
-                previous.integer("retry_count")?,
-                previous.integer("progress")?,
-            );
-            if rank > (i64::from(report.retry_count), i64::from(report.progress)) {
-                return Ok(false);
+        let is_stored = store(&mut session, &report).await?;
+        let has_plan = match &report.metadata {
+            Some(metadata) => {
+                let (suite, identifier) = (report.suite, &report.identifier);
+                Some(write_metadata(&mut session, suite, identifier, metadata).await?)
             }
-            size = size.saturating_sub(previous.count("size")?);
-        } else {
-            reports += 1;
-            check_groups(&mut session, &report).await?;
+            None => None,
+        };
+        if is_stored || has_plan == Some(true) {
+            session.commit().await?;
         }
-        check_limit("number of node reports of this plan", reports, MAX_REPORTS)?;
-        check_limit("size of the node reports of this plan", size, MAX_SIZE)?;
-        write(&mut session, &report, key).await?;
-        session
-            .execute(
-                "UPDATE accountings SET reports = $3, size = $4, changes = changes + 1 \
-                 WHERE suite_id = $1 AND identifier = $2",
-                values![
-                    report.suite.get(),
-                    &report.identifier,
-                    whole(reports),
-                    whole(size),
-                ],
-            )
-            .await?;
-        session.commit().await?;
-        Ok(true)
+        Ok(StoredJobReport {
+            is_stored,
+            has_plan,
+        })
     }
 
     /// The bodies of all reports on a plan.
@@ -84,6 +58,52 @@ impl Store {
             .await?;
         rows.iter().map(|row| row.bytes("body")).collect()
     }
+}
+
+/// False if a later report of the job is stored already: one of a later retry, or one with more
+/// progress.
+async fn store(session: &mut Session, report: &NewJobReport) -> Result<bool> {
+    let total = lock(session, report).await?;
+    let key = key(report);
+    let previous = session
+        .optional(
+            "SELECT retry_count, progress, size FROM job_reports \
+             WHERE suite_id = $1 AND identifier = $2 AND group_name = $3 AND node = $4 \
+             AND job_id = $5 AND started_at = $6",
+            key.clone(),
+        )
+        .await?;
+    let mut reports = total.count("reports")?;
+    let mut size = total.count("size")? + report.size;
+    if let Some(previous) = previous {
+        let rank = (
+            previous.integer("retry_count")?,
+            previous.integer("progress")?,
+        );
+        if rank > (i64::from(report.retry_count), i64::from(report.progress)) {
+            return Ok(false);
+        }
+        size = size.saturating_sub(previous.count("size")?);
+    } else {
+        reports += 1;
+        check_groups(session, report).await?;
+    }
+    check_limit("number of node reports of this plan", reports, MAX_REPORTS)?;
+    check_limit("size of the node reports of this plan", size, MAX_SIZE)?;
+    write(session, report, key).await?;
+    session
+        .execute(
+            "UPDATE accountings SET reports = $3, size = $4, changes = changes + 1 \
+             WHERE suite_id = $1 AND identifier = $2",
+            values![
+                report.suite.get(),
+                &report.identifier,
+                whole(reports),
+                whole(size),
+            ],
+        )
+        .await?;
+    Ok(true)
 }
 
 /// The values of the primary key.

@@ -10,7 +10,8 @@ use crate::filters::{IN_STATE, conditions, state_code, state_of};
 use crate::identity::{file_key, test_uuid};
 use crate::ordering;
 use crate::records::{
-    Listed, Metrics, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState, TestWithMetrics,
+    Listed, Metrics, Page, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState,
+    TestWithMetrics,
 };
 use crate::sql::{Row, Session, Value, positions, values};
 use crate::store::Store;
@@ -88,19 +89,30 @@ impl Store {
     ) -> Result<Listed<TestWithMetrics>> {
         // Count and order numbers only; read texts for the tests of the page.
         let mut session = self.read().await?;
-        let branch = query.branch.as_ref();
-        let totals = day_sums::of_suite(&mut session, suite, query.period, branch).await?;
-        let chosen = Chosen::find(&mut session, suite, query, wants).await?;
-        let matching: Vec<(i64, &Metrics)> = totals
-            .iter()
-            .filter(|(id, metrics)| {
-                chosen.has(*id) && wants.metrics.is_none_or(|wants| wants(metrics))
-            })
-            .collect();
-        let total = matching.len() as u64;
-        let page = ordering::page(&matching, query.order, query.descending, query.page);
+        let (page, total) = ordered(&mut session, suite, query, wants, query.page).await?;
         let items = with_tests(&mut session, &page).await?;
         Ok(Listed { items, total })
+    }
+
+    /// All tests that match, with their metrics, in the query's order; ignores its page.
+    pub async fn tests_in_order(
+        &self,
+        suite: SuiteId,
+        query: &TestQuery,
+        wants: &TestPredicates<'_>,
+    ) -> Result<Vec<(TestId, Metrics)>> {
+        let mut session = self.read().await?;
+        let all = Page::new(1, u32::MAX);
+        let (tests, _) = ordered(&mut session, suite, query, wants, all).await?;
+        let tests = tests.into_iter();
+        Ok(tests.map(|(id, sums)| (TestId::new(id), sums)).collect())
+    }
+
+    /// These tests, which must exist, with their metrics, in this order.
+    pub async fn with_metrics(&self, tests: &[(TestId, Metrics)]) -> Result<Vec<TestWithMetrics>> {
+        let tests = tests.iter().map(|(id, metrics)| (id.get(), *metrics));
+        let tests: Vec<(i64, Metrics)> = tests.collect();
+        with_tests(&mut self.read().await?, &tests).await
     }
 
     /// For each of these tests that failed in the period, the last day it did.
@@ -113,14 +125,29 @@ impl Store {
         let mut session = self.read().await?;
         let mut days = BTreeMap::new();
         let ids = tests.iter().map(|id| id.get());
-        day_sums::each_day(&mut session, suite, ids, period, |day, test_id, sums| {
-            if sums.counts.failed > 0 {
-                let latest = days.entry(TestId::new(test_id)).or_insert(day);
-                *latest = day.max(*latest);
-            }
-        })
+        day_sums::each_day(
+            &mut session,
+            suite,
+            ids,
+            period,
+            None,
+            |day, test_id, sums| {
+                if sums.counts.failed > 0 {
+                    let latest = days.entry(TestId::new(test_id)).or_insert(day);
+                    *latest = day.max(*latest);
+                }
+            },
+        )
         .await?;
         Ok(days)
+    }
+
+    /// Tests that do not exist are left out.
+    pub async fn tests_with_ids(&self, ids: &[TestId]) -> Result<BTreeMap<TestId, Test>> {
+        let mut session = self.read().await?;
+        let ids = ids.iter().map(|id| id.get());
+        let found = by_ids(&mut session, ids).await?;
+        Ok(found.into_values().map(|test| (test.id, test)).collect())
     }
 
     /// Including tests without stored executions.
@@ -176,6 +203,25 @@ impl Store {
     }
 }
 
+/// The ids and metrics of a page of the tests that match, and how many tests match.
+async fn ordered(
+    session: &mut Session,
+    suite: SuiteId,
+    query: &TestQuery,
+    wants: &TestPredicates<'_>,
+    page: Page,
+) -> Result<(Vec<(i64, Metrics)>, u64)> {
+    let branch = query.branch.as_ref();
+    let totals = day_sums::of_suite(session, suite, query.period, branch).await?;
+    let chosen = Chosen::find(session, suite, query, wants).await?;
+    let matching: Vec<(i64, &Metrics)> = totals
+        .iter()
+        .filter(|(id, metrics)| chosen.has(*id) && wants.metrics.is_none_or(|wants| wants(metrics)))
+        .collect();
+    let page = ordering::page(&matching, query.order, query.descending, page);
+    Ok((page, matching.len() as u64))
+}
+
 /// A predicate on metrics.
 pub type MetricsPredicate<'a> = dyn Fn(&Metrics) -> bool + Send + Sync + 'a;
 /// A predicate on file name and location.
@@ -204,7 +250,7 @@ impl Chosen {
         query: &TestQuery,
         wants: &TestPredicates<'_>,
     ) -> Result<Self> {
-        let (conditions, condition_values) = conditions(query);
+        let (conditions, condition_values) = conditions(suite, query);
         if conditions.is_empty() && wants.file.is_none() {
             return Ok(Self::All);
         }
@@ -276,6 +322,18 @@ async fn with_tests(
             })
         })
         .collect()
+}
+
+/// Tests by internal id, which must be distinct. Those that do not exist are left out.
+pub(crate) async fn by_ids(
+    session: &mut Session,
+    ids: impl Iterator<Item = i64>,
+) -> Result<BTreeMap<i64, Test>> {
+    let select = format!("SELECT {TEST_COLUMNS} {SELECT_TEST} WHERE tests.id");
+    let keys = ids.map(Value::from).collect();
+    let rows = session.look_up(&select, &[], keys, "").await?;
+    let tests = rows.iter().map(|row| Ok((row.integer("id")?, test(row)?)));
+    tests.collect()
 }
 
 /// Reads [`TEST_COLUMNS`].

@@ -57,14 +57,27 @@ impl Store {
 
     /// When a job ran last, on any server; `None` if it never has.
     pub async fn last_run(&self, job: &str) -> Result<Option<Timestamp>> {
+        self.time_of_lease(&last_run_of(job)).await
+    }
+
+    async fn time_of_lease(&self, name: &str) -> Result<Option<Timestamp>> {
         let mut session = self.read().await?;
         let row = session
             .optional(
                 "SELECT expires_at FROM leases WHERE name = $1",
-                values![last_run_of(job)],
+                values![name],
             )
             .await?;
         row.map(|row| row.time("expires_at")).transpose()
+    }
+
+    /// The number of the latest migration.
+    pub async fn schema_version(&self) -> Result<i64> {
+        let mut session = self.read().await?;
+        let row = session
+            .optional("SELECT MAX(version) AS version FROM _sqlx_migrations", [])
+            .await?;
+        row.map_or(Ok(0), |row| row.integer("version"))
     }
 
     /// Writes a row, to find out whether the database can be written.
@@ -79,6 +92,12 @@ impl Store {
             )
             .await?;
         session.commit().await
+    }
+
+    /// When a server last wrote with [`Store::check_writable`]; `None` if all servers have stopped
+    /// properly since.
+    pub async fn last_write_check(&self) -> Result<Option<Timestamp>> {
+        self.time_of_lease("write_check").await
     }
 
     /// Releases all leases of this holder, so that another one can acquire them immediately.

@@ -1,25 +1,103 @@
 //! Statements with many rows or keys, by engine. Contains no query of its own.
 //!
-//! SQLite is fastest with lists of values and a prepared statement, so rows are split into lists of
-//! few different lengths. For Postgres a statement is a round trip, so the values of a column are
-//! one array of any length, and the statement is prepared once.
+//! SQLite is fastest with lists of values and a prepared statement, so lists have few different
+//! lengths: rows are split into powers of two, and a list of keys is filled up with its last one,
+//! because a key may occur twice in a list. For Postgres a statement is a round trip, so the values
+//! of a column are one array of any length, and the statement is prepared once.
 
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, Postgres, Type};
 
 use crate::error::StoreError;
-use crate::sql::{Row, Session, Text, Value};
+use crate::query_count;
+use crate::sql::{Row, Session, Value};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// Rows or keys per Postgres statement; bounds its memory.
 const LARGEST: usize = 10_000;
-/// Rows per SQLite statement. Few lengths, so that prepared statements are reused.
-const ROWS: &[usize] = &[100, 10, 1];
-/// Keys per SQLite statement.
-const KEYS: &[usize] = &[1000, 100, 10, 1];
+/// Rows per SQLite statement, largest first. Few lengths, so that prepared statements are reused.
+const ROWS: &[usize] = &[128, 64, 32, 16, 8, 4, 2, 1];
+/// Keys per SQLite statement, smallest first.
+const KEYS: &[usize] = &[1, 4, 15, 60, 250, 1000];
+
+/// One of several statements that are executed together.
+pub(crate) enum Write<'a> {
+    /// See [`Session::write_many`].
+    Insert {
+        before: &'static str,
+        columns: usize,
+        cells: Vec<Value<'a>>,
+        after: &'static str,
+    },
+    /// A `DELETE` or `UPDATE` of the rows with one of these keys, see [`Session::look_up`].
+    Change {
+        before: &'static str,
+        bound: Vec<Value<'a>>,
+        keys: Vec<Value<'a>>,
+    },
+}
+
+impl Write<'_> {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Insert { columns, cells, .. } => cells.len() / columns,
+            Self::Change { keys, .. } => keys.len(),
+        }
+    }
+}
 
 impl Session {
+    /// Executes statements that concern different rows, in any order. On Postgres they are one
+    /// statement, so they take one round trip.
+    pub(crate) async fn write_together(&mut self, writes: Vec<Write<'_>>) -> Result<()> {
+        let is_postgres = self.postgres().is_some();
+        let mut statement = Statement::default();
+        let mut parts = Vec::with_capacity(writes.len());
+        for write in writes {
+            if write.rows() == 0 {
+                continue;
+            }
+            if is_postgres && write.rows() <= LARGEST {
+                parts.push(statement.write(&write)?);
+            } else {
+                self.write(write).await?;
+            }
+        }
+        if let (Some(connection), Some(last)) = (self.postgres(), parts.pop()) {
+            let named = parts.iter().enumerate();
+            let named: Vec<String> = named
+                .map(|(number, part)| format!("part{number} AS ({part})"))
+                .collect();
+            let text = if named.is_empty() {
+                last
+            } else {
+                format!("WITH {} {last}", named.join(", "))
+            };
+            query_count::sent();
+            let query = sqlx::query_with(AssertSqlSafe(text), statement.arguments);
+            query.execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, write: Write<'_>) -> Result<()> {
+        match write {
+            Write::Insert {
+                before,
+                columns,
+                cells,
+                after,
+            } => self.write_many(before, columns, cells, after).await?,
+            Write::Change {
+                before,
+                bound,
+                keys,
+            } => self.look_up(before, &bound, keys, "").await?,
+        };
+        Ok(())
+    }
+
     /// Inserts rows of `columns` values each, given one after another in `cells`, between `before`
     /// (`INSERT INTO table (columns)`) and `after`. Returns the statement's rows, unordered.
     pub(crate) async fn write_many(
@@ -29,22 +107,15 @@ impl Session {
         cells: Vec<Value<'_>>,
         after: &str,
     ) -> Result<Vec<Row>> {
+        if !cells.is_empty() {
+            query_count::sent();
+        }
         let mut returned = Vec::new();
         if let Some(connection) = self.postgres() {
             for cells in cells.chunks(columns * LARGEST) {
-                let mut arguments = PgArguments::default();
-                let places: Vec<String> = (0..columns)
-                    .map(|column| {
-                        let values = cells.iter().skip(column).step_by(columns);
-                        let kind = add_array(&mut arguments, values)?;
-                        Ok(format!("${}::{kind}[]", column + 1))
-                    })
-                    .collect::<Result<_>>()?;
-                let text = format!(
-                    "{before} SELECT * FROM UNNEST({}) {after}",
-                    places.join(",")
-                );
-                let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+                let mut statement = Statement::default();
+                let text = statement.insert(before, columns, cells, after)?;
+                let query = sqlx::query_with(AssertSqlSafe(text), statement.arguments);
                 let rows = query.fetch_all(&mut *connection).await?;
                 returned.extend(rows.into_iter().map(Row::from));
             }
@@ -56,7 +127,9 @@ impl Session {
         let mut cells = cells.into_iter();
         for size in sizes {
             let text = repeated(&before, &item, size, &after);
-            let rows = self.rows(text, cells.by_ref().take(size * columns)).await?;
+            let rows = self
+                .part_of_rows(text, cells.by_ref().take(size * columns))
+                .await?;
             returned.extend(rows);
         }
         Ok(returned)
@@ -71,30 +144,28 @@ impl Session {
         keys: Vec<Value<'_>>,
         after: &str,
     ) -> Result<Vec<Row>> {
+        if !keys.is_empty() {
+            query_count::sent();
+        }
         let mut found = Vec::new();
         if let Some(connection) = self.postgres() {
             for keys in keys.chunks(LARGEST) {
-                let mut arguments = PgArguments::default();
-                for value in bound {
-                    add_value(&mut arguments, value)?;
-                }
-                let kind = add_array(&mut arguments, keys.iter())?;
-                // A join instead of `= ANY(…)`: uses the index even without statistics.
-                let text = format!("{before} IN (SELECT UNNEST(?::{kind}[])) {after}");
-                let text = AssertSqlSafe(Text::from(text).postgres());
-                let query = sqlx::query_with(text, arguments);
+                let mut statement = Statement::default();
+                let text = statement.with_keys(before, bound, keys, after)?;
+                let query = sqlx::query_with(AssertSqlSafe(text), statement.arguments);
                 let rows = query.fetch_all(&mut *connection).await?;
                 found.extend(rows.into_iter().map(Row::from));
             }
             return Ok(found);
         }
         let (before, after) = (format!("{before} IN ("), format!(") {after}"));
-        let sizes = sizes(keys.len(), KEYS);
-        let mut keys = keys.into_iter();
-        for size in sizes {
+        let largest = KEYS.last().copied().unwrap_or(1);
+        for keys in keys.chunks(largest) {
+            let size = size_for(keys.len());
             let text = repeated(&before, "?", size, &after);
-            let values = bound.iter().cloned().chain(keys.by_ref().take(size));
-            found.extend(self.rows(text, values).await?);
+            let filling = std::iter::repeat_n(&keys[keys.len() - 1], size - keys.len());
+            let values = bound.iter().chain(keys).chain(filling).cloned();
+            found.extend(self.part_of_rows(text, values).await?);
         }
         Ok(found)
     }
@@ -105,6 +176,79 @@ impl Session {
             Self::PostgresWrite(transaction) => Some(&mut **transaction),
             Self::SqliteRead(_) | Self::SqliteWrite(_) => None,
         }
+    }
+}
+
+/// The arguments of a Postgres statement while its text is made.
+#[derive(Default)]
+struct Statement {
+    arguments: PgArguments,
+    count: usize,
+}
+
+impl Statement {
+    fn write(&mut self, write: &Write<'_>) -> Result<String> {
+        match write {
+            Write::Insert {
+                before,
+                columns,
+                cells,
+                after,
+            } => self.insert(before, *columns, cells, after),
+            Write::Change {
+                before,
+                bound,
+                keys,
+            } => self.with_keys(before, bound, keys, ""),
+        }
+    }
+
+    fn insert(
+        &mut self,
+        before: &str,
+        columns: usize,
+        cells: &[Value<'_>],
+        after: &str,
+    ) -> Result<String> {
+        let places = (0..columns).map(|column| {
+            let values = cells.iter().skip(column).step_by(columns);
+            self.array(values)
+        });
+        let places: Vec<String> = places.collect::<Result<_>>()?;
+        let places = places.join(",");
+        Ok(format!("{before} SELECT * FROM UNNEST({places}) {after}"))
+    }
+
+    fn with_keys(
+        &mut self,
+        before: &str,
+        bound: &[Value<'_>],
+        keys: &[Value<'_>],
+        after: &str,
+    ) -> Result<String> {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(before.len() * 2);
+        for (number, part) in before.split('?').enumerate() {
+            if number > 0 {
+                self.count += 1;
+                // Writing to a string cannot fail.
+                let _ = write!(text, "${}", self.count);
+            }
+            text.push_str(part);
+        }
+        for value in bound {
+            add_value(&mut self.arguments, value)?;
+        }
+        // A join instead of `= ANY(…)`: uses the index even without statistics.
+        let keys = self.array(keys.iter())?;
+        Ok(format!("{text} IN (SELECT UNNEST({keys})) {after}"))
+    }
+
+    /// Adds values as one array, and returns its place in the text.
+    fn array<'v>(&mut self, values: impl Iterator<Item = &'v Value<'v>> + Clone) -> Result<String> {
+        let kind = add_array(&mut self.arguments, values)?;
+        self.count += 1;
+        Ok(format!("${}::{kind}[]", self.count))
     }
 }
 
@@ -184,6 +328,12 @@ fn sizes(mut length: usize, sizes: &'static [usize]) -> impl Iterator<Item = usi
     })
 }
 
+/// The smallest size of a list that holds so many keys, at most as many as the largest one.
+fn size_for(keys: usize) -> usize {
+    let fitting = KEYS.iter().find(|size| **size >= keys);
+    fitting.copied().unwrap_or(keys)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,14 +341,47 @@ mod tests {
     #[test]
     fn splits_rows_into_few_sizes() {
         let rows: Vec<usize> = sizes(213, ROWS).collect();
-        assert_eq!(rows, [100, 100, 10, 1, 1, 1]);
+        assert_eq!(rows, [128, 64, 16, 4, 1]);
+        let rows: Vec<usize> = sizes(300, ROWS).collect();
+        assert_eq!(rows, [128, 128, 32, 8, 4]);
         assert_eq!(sizes(0, ROWS).count(), 0);
-        assert_eq!(sizes(2100, KEYS).collect::<Vec<_>>(), [1000, 1000, 100]);
+    }
+
+    #[test]
+    fn lists_of_keys_have_few_lengths() {
+        let sizes = [1, 2, 4, 5, 40, 61, 1000].map(size_for);
+        assert_eq!(sizes, [1, 4, 4, 15, 60, 250, 1000]);
     }
 
     #[test]
     fn formats_value_lists() {
         assert_eq!(repeated("IN (", "?", 3, ")"), "IN (?,?,?)");
+    }
+
+    #[test]
+    fn numbers_the_values_of_statements_that_are_one() {
+        let mut statement = Statement::default();
+        let insert = Write::Insert {
+            before: "INSERT INTO a (x, y)",
+            columns: 2,
+            cells: vec![1.into(), "b".into(), 2.into(), "c".into()],
+            after: "ON CONFLICT DO NOTHING",
+        };
+        assert_eq!(
+            statement.write(&insert).unwrap(),
+            "INSERT INTO a (x, y) SELECT * FROM UNNEST($1::BIGINT[],$2::TEXT[]) \
+             ON CONFLICT DO NOTHING"
+        );
+        let delete = Write::Change {
+            before: "DELETE FROM a WHERE x = ? AND y",
+            bound: vec![1.into()],
+            keys: vec!["d".into()],
+        };
+        assert_eq!((insert.rows(), delete.rows()), (2, 1));
+        assert_eq!(
+            statement.write(&delete).unwrap().trim_end(),
+            "DELETE FROM a WHERE x = $3 AND y IN (SELECT UNNEST($4::TEXT[]))"
+        );
     }
 
     #[test]

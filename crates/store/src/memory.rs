@@ -4,19 +4,25 @@
 //! up to date inside each transaction. So other processes may write to the same database, and any
 //! entry may be evicted at any time.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::records::SuiteId;
-use crate::segment::{SelectorRef, StoredExecution};
+use crate::run_memory::RunMemory;
+
+// Maps by internal ids and by hashes use a hash function that is fast for small keys: each upload
+// looks up several per execution. Maps by texts of clients use the default one.
 
 /// Cached tests of all suites, about 100 bytes each.
 const MAX_TESTS: usize = 400_000;
-/// Cached results and timed tests of the runs of all suites, about 80 bytes each.
-const MAX_EXECUTIONS: usize = 600_000;
+/// Cached results and tests of the runs of all suites, about 60 bytes each.
+const MAX_EXECUTIONS: usize = 900_000;
+/// Cached commits per suite, and tests in their commit groups.
+const MAX_COMMITS: usize = 64;
+const MAX_GROUPS: usize = 200_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Caches {
@@ -117,14 +123,36 @@ impl Suites {
 #[derive(Debug, Default)]
 pub(crate) struct SuiteMemory {
     pub(crate) tests: HashMap<Uuid, KnownTest>,
-    pub(crate) branches: HashMap<String, i64>,
+    pub(crate) branches: std::collections::HashMap<String, i64>,
     /// The suite's counter after this process's last change.
     seen_seq: i64,
     /// The counter at the last change by another process that was noticed. Tests read before it are
     /// read again.
     stale_before: i64,
+    /// By number.
+    commits: HashMap<i64, CommitMemory>,
+    pub(crate) latest_commit: Option<LatestCommit>,
+    /// The tests of `open_breaks`, each with the number on the default branch of its last failure.
+    pub(crate) open_breaks: Option<HashMap<i64, i64>>,
     runs: HashMap<i64, RunMemory>,
     clock: u64,
+}
+
+/// The largest numbers of a suite's commits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LatestCommit {
+    pub(crate) number: i64,
+    /// Of those on the default branch.
+    pub(crate) main_number: i64,
+}
+
+/// A tested commit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CommitMemory {
+    /// Its place on the default branch.
+    pub(crate) main_number: Option<i64>,
+    /// The tests with a commit group that is stored.
+    pub(crate) tests: HashSet<i64>,
 }
 
 /// A test with a row in the database.
@@ -147,6 +175,9 @@ impl SuiteMemory {
         if seq != self.seen_seq + 1 {
             self.stale_before = seq;
             self.branches.clear();
+            self.commits.clear();
+            self.latest_commit = None;
+            self.open_breaks = None;
         }
     }
 
@@ -163,6 +194,19 @@ impl SuiteMemory {
                 self.tests.remove(uuid);
             }
         }
+    }
+
+    /// Removes a commit's cache and returns it; [`Self::put_commit`] returns it.
+    pub(crate) fn take_commit(&mut self, number: i64) -> Option<CommitMemory> {
+        self.commits.remove(&number)
+    }
+
+    pub(crate) fn put_commit(&mut self, number: i64, commit: CommitMemory) {
+        let groups: usize = self.commits.values().map(|commit| commit.tests.len()).sum();
+        if self.commits.len() >= MAX_COMMITS || groups > MAX_GROUPS {
+            self.commits.clear();
+        }
+        self.commits.insert(number, commit);
     }
 
     /// Removes a run's cache and returns it, or an empty one; [`Self::put_run`] returns it.
@@ -190,53 +234,10 @@ impl SuiteMemory {
     }
 }
 
-/// What recognizes repeated results and retried tests of one run.
-#[derive(Debug, Default)]
-pub(crate) struct RunMemory {
-    /// The id of the last upload included.
-    pub(crate) last_upload: i64,
-    /// See [`StoredExecution::repetition_key`].
-    results: HashSet<(u64, u64)>,
-    /// Tests with a duration, each with the selectors it had one in: the same name in two files is
-    /// one test.
-    timed: HashSet<(i64, SelectorRef)>,
-    used: u64,
-}
-
-impl RunMemory {
-    pub(crate) fn add(&mut self, upload_id: i64, executions: &[StoredExecution]) {
-        for execution in executions {
-            self.results.extend(execution.repetition_key());
-            if execution.is_timed() {
-                self.timed.insert((execution.test_id, execution.selector));
-            }
-        }
-        self.last_upload = self.last_upload.max(upload_id);
-    }
-
-    pub(crate) fn has_result(&self, execution: &StoredExecution) -> bool {
-        execution
-            .repetition_key()
-            .is_some_and(|result| self.results.contains(&result))
-    }
-
-    pub(crate) fn has_timed(&self, test_id: i64, selector: SelectorRef) -> bool {
-        let selectors = [selector, SelectorRef::Unrecorded];
-        let mut keys = selectors.map(|selector| (test_id, selector)).into_iter();
-        keys.any(|key| self.timed.contains(&key))
-    }
-
-    fn size(&self) -> usize {
-        self.results.len() + self.timed.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use test_engine_duration::Micros;
-    use test_engine_results::Outcome;
-
     use super::*;
+    use crate::segment::StoredExecution;
 
     const KNOWN: KnownTest = KnownTest {
         id: 1,
@@ -245,54 +246,17 @@ mod tests {
         as_of: 0,
     };
 
-    fn kept(test_id: i64, key: Option<u64>) -> StoredExecution {
-        StoredExecution {
+    /// A run with this many tests.
+    fn run(last_upload: i64, tests: usize) -> RunMemory {
+        let mut run = RunMemory::default();
+        let execution = |test_id| StoredExecution {
             test_id,
-            selector: SelectorRef::None,
-            outcome: Outcome::Passed,
-            muted: false,
-            duration: Some(Micros::new(5)),
-            result_key: key,
-            tags: None,
-        }
-    }
-
-    #[test]
-    fn recognizes_results_with_equal_id_test_outcome_and_duration() {
-        let mut run = RunMemory::default();
-        run.add(3, &[kept(1, Some(9))]);
-        assert!(run.has_result(&kept(1, Some(9))));
-        assert!(!run.has_result(&kept(1, Some(8))));
-        assert!(!run.has_result(&kept(2, Some(9))));
-        assert!(!run.has_result(&StoredExecution {
-            outcome: Outcome::Failed,
-            ..kept(1, Some(9))
-        }));
-        assert!(!run.has_result(&StoredExecution {
-            duration: None,
-            ..kept(1, Some(9))
-        }));
-        assert!(
-            !run.has_result(&kept(1, None)),
-            "results without an id are never repetitions"
-        );
-    }
-
-    #[test]
-    fn a_test_is_timed_once_for_each_selector() {
-        let timed = |test_id, selector| StoredExecution {
-            selector,
-            ..kept(test_id, None)
+            ..StoredExecution::passed()
         };
-        let (one, other) = (SelectorRef::Id(1), SelectorRef::Id(2));
-        let mut run = RunMemory::default();
-        run.add(3, &[timed(1, one), timed(2, SelectorRef::Unrecorded)]);
-        assert!(run.has_timed(1, one));
-        assert!(!run.has_timed(1, other));
-        assert!(
-            run.has_timed(2, one),
-            "it is not known which selector it was"
-        );
+        let many: Vec<StoredExecution> =
+            (0..i64::try_from(tests).unwrap()).map(execution).collect();
+        run.add(last_upload, &many);
+        run
     }
 
     #[test]
@@ -314,12 +278,7 @@ mod tests {
         for suite in [a, b, c] {
             let memory = caches.suite(suite);
             let mut memory = memory.memory.lock().await;
-            let mut run = RunMemory::default();
-            let many: Vec<StoredExecution> = (0..i64::try_from(MAX_EXECUTIONS / 2).unwrap())
-                .map(|test_id| kept(test_id, None))
-                .collect();
-            run.add(7, &many);
-            memory.put_run(1, run);
+            memory.put_run(1, run(7, MAX_EXECUTIONS / 2));
             memory.tests.insert(Uuid::nil(), KNOWN);
             let executions = memory.executions();
             drop(memory);
@@ -339,12 +298,7 @@ mod tests {
     fn evicts_old_runs_but_never_the_latest() {
         let mut memory = SuiteMemory::default();
         for run_id in 1..=3 {
-            let mut run = RunMemory::default();
-            let many: Vec<StoredExecution> = (0..i64::try_from(MAX_EXECUTIONS).unwrap())
-                .map(|test_id| kept(test_id, None))
-                .collect();
-            run.add(run_id, &many);
-            memory.put_run(run_id, run);
+            memory.put_run(run_id, run(run_id, MAX_EXECUTIONS));
         }
         assert_eq!(memory.take_run(3).last_upload, 3);
         assert_eq!(memory.take_run(1).last_upload, 0);

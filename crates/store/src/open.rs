@@ -9,16 +9,16 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqlitePool};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, is_locked};
+use crate::migrations;
 use crate::store::{Engine, Store};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
-
 /// How long to wait for another process that writes to the same file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often to try again to open a file that another process has locked.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// How long to wait for a connection to a file. Writers get theirs in the order of their requests.
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Also how long a request waits while the Postgres server is unavailable.
@@ -27,7 +27,7 @@ const SQLITE_READERS: u32 = 8;
 /// Connections to Postgres, for reading and writing.
 pub const DEFAULT_CONNECTIONS: u32 = 16;
 /// Prepared statements per connection: more than there are queries.
-const MAX_STATEMENTS: usize = 256;
+const MAX_STATEMENTS: usize = 512;
 
 impl Store {
     /// Opens `postgres://user:password@host/database` or `sqlite:///path/to/file.db`. A missing
@@ -83,16 +83,15 @@ impl Store {
                 .max_lifetime(None)
                 .test_before_acquire(false)
         };
-        let writer = pool()
-            .max_connections(1)
-            .connect_with(
-                options
-                    .clone()
-                    .pragma("cache_size", "-32768")
-                    // Fewer, larger checkpoints write pages that many uploads change only once.
-                    .pragma("wal_autocheckpoint", "4096"),
-            )
-            .await?;
+        let writer = connect_unlocked(
+            &pool().max_connections(1),
+            &options
+                .clone()
+                .pragma("cache_size", "-32768")
+                // Fewer, larger checkpoints write pages that many uploads change only once.
+                .pragma("wal_autocheckpoint", "4096"),
+        )
+        .await?;
         migrate_sqlite(&writer).await?;
         let readers = pool()
             .max_connections(SQLITE_READERS)
@@ -130,11 +129,31 @@ impl Store {
     }
 }
 
+/// Connects to a file. SQLite does not wait for another process that is just turning a new file
+/// into one with a write-ahead log, but reports it as locked.
+async fn connect_unlocked(
+    pool: &SqlitePoolOptions,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool> {
+    let deadline = tokio::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let connected = pool.clone().connect_with(options.clone()).await;
+        match connected.map_err(StoreError::from) {
+            Err(StoreError::Unavailable(error))
+                if is_locked(&error) && tokio::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(LOCK_RETRY).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 /// Runs missing migrations in one transaction, so that of two processes starting concurrently only
 /// one runs them.
 async fn migrate_sqlite(writer: &SqlitePool) -> Result<()> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    match SQLITE_MIGRATIONS
+    match migrations::SQLITE
         .run_direct(None, &mut *transaction, false)
         .await
     {
@@ -149,14 +168,14 @@ async fn migrate_sqlite(writer: &SqlitePool) -> Result<()> {
             let found = sqlx::query_scalar(LATEST_MIGRATION)
                 .fetch_one(&mut *transaction)
                 .await;
-            Err(migration_error(error, &SQLITE_MIGRATIONS, found.ok()))
+            Err(migration_error(error, &migrations::SQLITE, found.ok()))
         }
     }
 }
 
 /// Runs missing migrations under a database lock.
 async fn migrate_postgres(mut connection: PgConnection) -> Result<()> {
-    let done = POSTGRES_MIGRATIONS
+    let done = migrations::POSTGRES
         .run_direct(None, &mut connection, false)
         .await;
     let done = match done {
@@ -165,7 +184,7 @@ async fn migrate_postgres(mut connection: PgConnection) -> Result<()> {
             let found = sqlx::query_scalar(LATEST_MIGRATION)
                 .fetch_one(&mut connection)
                 .await;
-            Err(migration_error(error, &POSTGRES_MIGRATIONS, found.ok()))
+            Err(migration_error(error, &migrations::POSTGRES, found.ok()))
         }
     };
     // Closing the connection releases the lock.

@@ -87,6 +87,7 @@ mod tests {
             duration_sum: Micros::new(id * 7919 % 100),
             duration_min: (!id.is_multiple_of(4)).then_some(Micros::new(id % 9)),
             duration_max: (!id.is_multiple_of(4)).then_some(Micros::new(id % 9 + 10)),
+            ..Metrics::default()
         };
         (0..500)
             .map(|id: u64| (id.cast_signed(), metrics(id)))

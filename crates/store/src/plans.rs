@@ -1,12 +1,17 @@
 //! Plans, and the metadata of the runs of their nodes in the table `node_reports`. The first plan
 //! stored for an identifier wins.
 
+use test_engine_duration::Micros;
+
+use crate::accounting::{pace, verdict};
 use crate::error::StoreError;
 use crate::expired::delete_expired;
 use crate::records::{
-    Listed, NewPlan, Page, PlanMetadata, PlanOrigin, PlanSummary, StoredPlan, SuiteId, Timestamp,
+    Listed, NewDecision, NewPlan, Pace, Page, PlanMetadata, PlanOrigin, PlanSummary, RanPlan,
+    RequestedNodes, StoredPlan, SuiteId, Timestamp,
 };
-use crate::sql::{Row, values};
+use crate::selection;
+use crate::sql::{Row, Session, values};
 use crate::store::{Store, check_key};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -15,19 +20,32 @@ impl Store {
     /// Stores a plan unless an unexpired one exists. Returns the stored plan, and whether it is
     /// this one.
     pub async fn insert_plan(&self, plan: NewPlan) -> Result<(StoredPlan, bool)> {
+        self.insert_plan_with(plan, None).await
+    }
+
+    /// Like [`Self::insert_plan`], with the decision about which of its items run.
+    pub async fn insert_plan_with(
+        &self,
+        plan: NewPlan,
+        decision: Option<&NewDecision>,
+    ) -> Result<(StoredPlan, bool)> {
         check_key("plan identifier", &plan.identifier)?;
         let mut session = self.write().await?;
         let suite_id = plan.suite.get();
+        let nodes = NodeColumns::new(plan.origin.nodes);
         let won = session
             .optional(
                 "INSERT INTO plans (suite_id, identifier, created_at, expires_at, digest, body, \
-                 branch, location_prefix, files_changed, diff_base) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+                 branch, location_prefix, files_changed, diff_base, \
+                 parallelism, max_parallelism, target_time) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
                  ON CONFLICT (suite_id, identifier) DO UPDATE SET \
                  created_at = excluded.created_at, expires_at = excluded.expires_at, \
                  digest = excluded.digest, body = excluded.body, branch = excluded.branch, \
                  location_prefix = excluded.location_prefix, \
-                 files_changed = excluded.files_changed, diff_base = excluded.diff_base \
+                 files_changed = excluded.files_changed, diff_base = excluded.diff_base, \
+                 parallelism = excluded.parallelism, max_parallelism = excluded.max_parallelism, \
+                 target_time = excluded.target_time \
                  WHERE plans.expires_at <= excluded.created_at RETURNING suite_id",
                 values![
                     suite_id,
@@ -40,13 +58,22 @@ impl Store {
                     &plan.origin.location_prefix,
                     &plan.origin.files_changed,
                     &plan.origin.diff_base,
+                    nodes.fixed,
+                    nodes.max,
+                    nodes.target,
                 ],
             )
             .await
             .map_err(|error| error.or_gone("the suite"))?
             .is_some();
         if won {
-            // Remove the metadata of an expired plan.
+            // Remove the decision and the metadata of an expired plan.
+            session
+                .execute(
+                    "DELETE FROM selection_decisions WHERE suite_id = $1 AND identifier = $2",
+                    values![suite_id, &plan.identifier],
+                )
+                .await?;
             session
                 .execute(
                     "DELETE FROM node_reports WHERE suite_id = $1 AND identifier = $2",
@@ -61,6 +88,9 @@ impl Store {
                     values![suite_id, &plan.identifier, plan.created_at],
                 )
                 .await?;
+            if let Some(decision) = decision {
+                selection::insert_decision(&mut session, &plan, decision).await?;
+            }
             session.commit().await?;
             let kept = StoredPlan {
                 body: plan.body,
@@ -74,7 +104,8 @@ impl Store {
         let row = session
             .one(
                 "SELECT body, digest, branch, location_prefix, files_changed, diff_base, \
-                 created_at, expires_at FROM plans WHERE suite_id = $1 AND identifier = $2",
+                 parallelism, max_parallelism, target_time, created_at, expires_at FROM plans \
+                 WHERE suite_id = $1 AND identifier = $2",
                 values![suite_id, &plan.identifier],
             )
             .await?;
@@ -92,7 +123,7 @@ impl Store {
         let row = session
             .optional(
                 "SELECT body, digest, branch, location_prefix, files_changed, diff_base, \
-                 created_at, expires_at FROM plans \
+                 parallelism, max_parallelism, target_time, created_at, expires_at FROM plans \
                  WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
                 values![suite.get(), identifier, now],
             )
@@ -110,7 +141,8 @@ impl Store {
         let mut session = self.read().await?;
         let row = session
             .optional(
-                "SELECT branch, location_prefix, files_changed, diff_base FROM plans \
+                "SELECT branch, location_prefix, files_changed, diff_base, parallelism, \
+                 max_parallelism, target_time FROM plans \
                  WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
                 values![suite.get(), identifier, now],
             )
@@ -129,20 +161,27 @@ impl Store {
             .await?;
         let rows = session
             .rows(
-                "SELECT identifier, created_at, expires_at, (SELECT COUNT(DISTINCT node) \
+                "SELECT plans.identifier AS identifier, plans.created_at AS created_at, \
+                 plans.expires_at AS expires_at, branch, (SELECT COUNT(DISTINCT node) \
                   FROM node_reports WHERE node_reports.suite_id = plans.suite_id \
-                  AND node_reports.identifier = plans.identifier) AS reports \
-                 FROM plans WHERE suite_id = $1 \
-                 ORDER BY created_at DESC, identifier LIMIT $2 OFFSET $3",
+                  AND node_reports.identifier = plans.identifier) AS reports, summarized, \
+                 verdict, nodes, pending_nodes, targets, pace_node, pace_time, pace_planned, \
+                 fastest_time FROM plans LEFT JOIN accountings \
+                 ON accountings.suite_id = plans.suite_id \
+                 AND accountings.identifier = plans.identifier WHERE plans.suite_id = $1 \
+                 ORDER BY plans.created_at DESC, plans.identifier LIMIT $2 OFFSET $3",
                 values![suite.get(), page.limit(), page.offset()],
             )
             .await?;
         let summary = |row: &Row| {
+            let is_summarized = row.integer_or_null("summarized")?.unwrap_or(0) > 0;
             Ok(PlanSummary {
                 identifier: row.text("identifier")?,
                 created_at: row.time("created_at")?,
                 expires_at: row.time("expires_at")?,
                 reports: row.count("reports")?,
+                branch: row.text("branch")?,
+                ran: is_summarized.then(|| ran(row)).transpose()?,
             })
         };
         Ok(Listed {
@@ -151,50 +190,36 @@ impl Store {
         })
     }
 
+    /// The pace of the newest plans whose nodes have all ended, newest first.
+    pub async fn paces(&self, suite: SuiteId, limit: u32) -> Result<Vec<Pace>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                "SELECT pace_node, pace_time, pace_planned, fastest_time FROM plans \
+                 JOIN accountings ON accountings.suite_id = plans.suite_id \
+                 AND accountings.identifier = plans.identifier \
+                 WHERE plans.suite_id = $1 AND pace_node IS NOT NULL \
+                 ORDER BY plans.created_at DESC, plans.identifier LIMIT $2",
+                values![suite.get(), i64::from(limit)],
+            )
+            .await?;
+        let paces = rows.iter().filter_map(|row| pace(row).transpose());
+        paces.collect()
+    }
+
     /// Inserts or replaces the metadata of a node's run. False if there is no such plan.
     pub async fn insert_plan_metadata(
         &self,
         suite: SuiteId,
         identifier: &str,
-        metadata: PlanMetadata,
+        metadata: &PlanMetadata,
     ) -> Result<bool> {
         let mut session = self.write().await?;
-        let known = session
-            .optional(
-                "SELECT suite_id FROM plans \
-                 WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
-                values![suite.get(), identifier, metadata.received_at],
-            )
-            .await?;
-        if known.is_none() {
-            return Ok(false);
-        }
-        let kept = session
-            .execute(
-                "INSERT INTO node_reports \
-                 (suite_id, identifier, node, retry_count, version, received_at, body) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
-                 ON CONFLICT (suite_id, identifier, node, retry_count) DO UPDATE SET \
-                 version = excluded.version, received_at = excluded.received_at, \
-                 body = excluded.body",
-                values![
-                    suite.get(),
-                    identifier,
-                    metadata.node,
-                    metadata.retry_count,
-                    &metadata.version,
-                    metadata.received_at,
-                    &metadata.body,
-                ],
-            )
-            .await
-            .map_err(|error| error.or_gone("the plan"));
-        match kept {
-            Ok(_) => {
+        match write_metadata(&mut session, suite, identifier, metadata).await {
+            Ok(is_known) => {
                 session.commit().await?;
-                Ok(true)
+                Ok(is_known)
             }
-            // Deleted between the two statements; possible with concurrent writers only.
             Err(StoreError::Gone(_)) => Ok(false),
             Err(error) => Err(error),
         }
@@ -249,11 +274,96 @@ fn stored_plan(row: &Row) -> Result<StoredPlan> {
     })
 }
 
+fn ran(row: &Row) -> Result<RanPlan> {
+    Ok(RanPlan {
+        verdict: verdict(row.integer("verdict")?)?,
+        nodes: row.count("nodes")?,
+        pending_nodes: row.count("pending_nodes")?,
+        targets: row.count("targets")?,
+        pace: pace(row)?,
+    })
+}
+
+/// [`RequestedNodes`] as they are stored.
+#[derive(Default)]
+struct NodeColumns {
+    fixed: Option<i64>,
+    max: Option<i64>,
+    /// In microseconds.
+    target: Option<i64>,
+}
+
+impl NodeColumns {
+    fn new(nodes: Option<RequestedNodes>) -> Self {
+        match nodes {
+            None => Self::default(),
+            Some(RequestedNodes::Fixed(nodes)) => Self {
+                fixed: Some(nodes.into()),
+                ..Self::default()
+            },
+            Some(RequestedNodes::UpTo { max, target }) => Self {
+                max: Some(max.into()),
+                target: target.map(|time| i64::try_from(time.get()).unwrap_or(i64::MAX)),
+                ..Self::default()
+            },
+        }
+    }
+
+    fn read(row: &Row) -> Result<Option<RequestedNodes>> {
+        let nodes = |number| {
+            let damaged = |_| StoreError::Damaged { what: "node count" };
+            u32::try_from(number).map_err(damaged)
+        };
+        let fixed = row.integer_or_null("parallelism")?;
+        Ok(match (fixed, row.integer_or_null("max_parallelism")?) {
+            (Some(fixed), _) => Some(RequestedNodes::Fixed(nodes(fixed)?)),
+            (None, Some(max)) => Some(RequestedNodes::UpTo {
+                max: nodes(max)?,
+                target: row.count_or_null("target_time")?.map(Micros::new),
+            }),
+            (None, None) => None,
+        })
+    }
+}
+
 fn origin(row: &Row) -> Result<PlanOrigin> {
     Ok(PlanOrigin {
         branch: row.text("branch")?,
         location_prefix: row.text("location_prefix")?,
         files_changed: row.text_or_null("files_changed")?,
         diff_base: row.text_or_null("diff_base")?,
+        nodes: NodeColumns::read(row)?,
     })
+}
+
+/// Within the caller's transaction. False if there is no such plan.
+pub(crate) async fn write_metadata(
+    session: &mut Session,
+    suite: SuiteId,
+    identifier: &str,
+    metadata: &PlanMetadata,
+) -> Result<bool> {
+    let written = session
+        .execute(
+            "INSERT INTO node_reports \
+             (suite_id, identifier, node, retry_count, version, received_at, body) \
+             SELECT suite_id, identifier, $3, $4, $5, $6, $7 FROM plans \
+             WHERE suite_id = $1 AND identifier = $2 AND expires_at > $6 \
+             ON CONFLICT (suite_id, identifier, node, retry_count) DO UPDATE SET \
+             version = excluded.version, received_at = excluded.received_at, \
+             body = excluded.body",
+            values![
+                suite.get(),
+                identifier,
+                metadata.node,
+                metadata.retry_count,
+                &metadata.version,
+                metadata.received_at,
+                &metadata.body,
+            ],
+        )
+        .await
+        // Deleted while the statement runs; possible with concurrent writers only.
+        .map_err(|error| error.or_gone("the plan"))?;
+    Ok(written > 0)
 }

@@ -9,22 +9,26 @@ use uuid::Uuid;
 
 use crate::audit::{self, Event, Place, Subject, uuid_or_null};
 use crate::error::StoreError;
+use crate::events::NewEvent;
 use crate::filters::{state_code, state_of};
 use crate::records::{
-    Change, NewQuarantine, Quarantine, QuarantineScope, QuarantinedTest, SuiteId, Test, TestId,
-    TestState, Timestamp,
+    Change, EventKind, FixProof, NewQuarantine, Quarantine, QuarantineScope, QuarantinedTest,
+    SuiteId, Test, TestId, TestState, Timestamp,
 };
 use crate::sql::{Row, Session, Value, values};
 use crate::store::Store;
+use crate::webhooks;
 
+mod release;
 mod time;
 
+pub(crate) use release::{Streak, count_streaks};
 pub(crate) use time::end_all;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 const COLUMNS: &str = "test_id, scope, reason, owner, ticket, since, ends_at, extensions, \
-     actor_kind, actor_uuid, actor_name";
+     actor_kind, actor_uuid, actor_name, clean_passes, passes_needed, release_proposed_at";
 
 impl Store {
     /// Sets a test's state without details, as the API of the hosted product does, and returns the
@@ -70,33 +74,12 @@ impl Store {
         let (Some(before), Some(place)) = (before, place) else {
             return Ok(None);
         };
-        let is_other_state = before.state != state;
-        if !is_other_state && details.is_none() {
-            return self.test(suite, uuid).await;
+        let locked = (suite, &place, &before);
+        if change_locked(&mut session, locked, (state, details), change).await? {
+            session.commit().await?;
+        } else {
+            drop(session);
         }
-        let details = match details {
-            _ if state == TestState::Enabled => None,
-            Some(details) => Some(details),
-            None => Some(plain(&mut session, suite, change).await?),
-        };
-        let after = details.map(|details| before.with(state, details, change));
-        let Some(action) = before.action(state, after.as_ref()) else {
-            return self.test(suite, uuid).await;
-        };
-        write(&mut session, suite, &before, state, after.as_ref(), change).await?;
-        let event = Event {
-            action,
-            subject: before.subject(),
-            before: Some(described(before.state, before.quarantine.as_ref())),
-            after: Some(described(state, after.as_ref())),
-        };
-        let reason = change.reason.clone();
-        let change = Change {
-            reason: reason.or_else(|| after.map(|after| after.details.reason)),
-            ..change.clone()
-        };
-        audit::record(&mut session, &place, &change, event).await?;
-        session.commit().await?;
         self.test(suite, uuid).await
     }
 
@@ -129,18 +112,58 @@ impl Store {
     }
 }
 
+/// Sets the state of a locked test, and writes it to the logs; false if nothing changes. Without
+/// details it is what a request of the hosted product's API means.
+pub(crate) async fn change_locked(
+    session: &mut Session,
+    (suite, place, before): (SuiteId, &Place, &LockedTest),
+    (state, details): (TestState, Option<NewQuarantine>),
+    change: &Change,
+) -> Result<bool> {
+    if before.state == state && details.is_none() {
+        return Ok(false);
+    }
+    let details = match details {
+        _ if state == TestState::Enabled => None,
+        Some(details) => Some(details),
+        None => Some(plain(session, suite, change).await?),
+    };
+    let after = details.map(|details| before.with(state, details, change));
+    let Some(kind) = before.kind(state, after.as_ref()) else {
+        return Ok(false);
+    };
+    write(session, suite, before, state, after.as_ref(), change).await?;
+    let sides = (
+        Some(described(before.state, before.quarantine.as_ref())),
+        Some(described(state, after.as_ref())),
+    );
+    let reason = change.reason.clone();
+    let change = Change {
+        reason: reason.or_else(|| after.map(|after| after.details.reason)),
+        ..change.clone()
+    };
+    record(session, (suite, place), before, kind, sides, &change).await?;
+    Ok(true)
+}
+
 /// A test whose row is locked, so that its state is the one that a change replaces.
-struct LockedTest {
-    id: i64,
+pub(crate) struct LockedTest {
+    pub(crate) id: i64,
     uuid: Uuid,
     scope: String,
     name: String,
-    state: TestState,
-    quarantine: Option<Quarantine>,
+    pub(crate) state: TestState,
+    /// At which it fails on good code, in parts per million.
+    rate: u32,
+    pub(crate) quarantine: Option<Quarantine>,
 }
 
 impl LockedTest {
-    async fn find(session: &mut Session, suite: SuiteId, uuid: Uuid) -> Result<Option<Self>> {
+    pub(crate) async fn find(
+        session: &mut Session,
+        suite: SuiteId,
+        uuid: Uuid,
+    ) -> Result<Option<Self>> {
         let row = session
             .optional(
                 "UPDATE tests SET state = state WHERE suite_id = $1 AND uuid = $2 \
@@ -154,17 +177,21 @@ impl LockedTest {
         let id = row.integer("id")?;
         let select = format!("SELECT {COLUMNS} FROM quarantines WHERE test_id = ?");
         let known = session.optional(select, values![id]).await?;
+        let rate = "SELECT rate FROM test_health WHERE test_id = $1";
+        let rate = session.optional(rate, values![id]).await?;
+        let rate = rate.map_or(Ok(0), |row| row.integer("rate"))?;
         Ok(Some(Self {
             id,
             uuid,
             scope: row.text("scope")?,
             name: row.text("name")?,
             state: state_of(row.integer("state")?)?,
+            rate: u32::try_from(rate).unwrap_or(0),
             quarantine: known.as_ref().map(quarantine).transpose()?,
         }))
     }
 
-    fn subject(&self) -> Subject {
+    pub(crate) fn subject(&self) -> Subject {
         Subject::test(self.uuid, &self.scope, &self.name)
     }
 
@@ -177,24 +204,27 @@ impl LockedTest {
                 known.extensions + u64::from(known.details.is_postponed_by(&details))
             }),
             actor: change.actor.clone(),
+            proof: known.map_or_else(|| FixProof::none(self.rate), |known| known.proof),
             details,
         }
     }
 
-    /// What the audit log calls a change; `None` if nothing changes.
-    fn action(&self, state: TestState, after: Option<&Quarantine>) -> Option<String> {
+    /// The kind of event that a change is; `None` if nothing changes.
+    fn kind(&self, state: TestState, after: Option<&Quarantine>) -> Option<EventKind> {
         let before = self.quarantine.as_ref().map(|known| &known.details);
         let after = after.map(|after| &after.details);
-        let (kind, verb) = match (self.state, state) {
+        let (of, step) = match (self.state, state) {
             (same, state) if same == state && before == after => return None,
             (same, state) if same == state => match (before, after) {
-                (Some(before), Some(after)) if before.is_postponed_by(after) => (state, "extended"),
-                _ => (state, "changed"),
+                (Some(before), Some(after)) if before.is_postponed_by(after) => {
+                    (state, Step::Extended)
+                }
+                _ => (state, Step::Changed),
             },
-            (before, TestState::Enabled) => (before, "removed"),
-            (_, after) => (after, "created"),
+            (before, TestState::Enabled) => (before, Step::Removed),
+            (_, after) => (after, Step::Created),
         };
-        Some(action(kind, verb))
+        Some(step.of(of))
     }
 }
 
@@ -205,13 +235,66 @@ impl NewQuarantine {
     }
 }
 
-/// `mute.created` and the like.
-fn action(state: TestState, verb: &str) -> String {
-    let kind = match state {
-        TestState::Skipped => "skip",
-        TestState::Muted | TestState::Enabled => "mute",
+/// What happens to a mute or skip.
+#[derive(Clone, Copy)]
+enum Step {
+    Created,
+    Changed,
+    Extended,
+    Removed,
+    Ending,
+    /// The end has come.
+    Ended,
+    /// It has proven to be fixed.
+    Proven,
+}
+
+impl Step {
+    /// The kind of event, for a test that is skipped, or muted.
+    const fn of(self, state: TestState) -> EventKind {
+        match (state, self) {
+            (TestState::Skipped, Self::Created) => EventKind::SkipCreated,
+            (TestState::Skipped, Self::Changed) => EventKind::SkipChanged,
+            (TestState::Skipped, Self::Extended) => EventKind::SkipExtended,
+            (TestState::Skipped, Self::Removed) => EventKind::SkipRemoved,
+            (TestState::Skipped, Self::Ending) => EventKind::SkipEnding,
+            (TestState::Skipped, Self::Ended) => EventKind::SkipDue,
+            (_, Self::Proven) => EventKind::MuteReleaseProposed,
+            (_, Self::Created) => EventKind::MuteCreated,
+            (_, Self::Changed) => EventKind::MuteChanged,
+            (_, Self::Extended) => EventKind::MuteExtended,
+            (_, Self::Removed) => EventKind::MuteRemoved,
+            (_, Self::Ending) => EventKind::MuteEnding,
+            (_, Self::Ended) => EventKind::MuteExpired,
+        }
+    }
+}
+
+/// Writes what happened to a test, and both sides of the change, to the audit log and to the event
+/// log of its suite.
+async fn record(
+    session: &mut Session,
+    (suite, place): (SuiteId, &Place),
+    test: &LockedTest,
+    kind: EventKind,
+    (before, after): (Option<Json>, Option<Json>),
+    change: &Change,
+) -> Result<()> {
+    let subject = test.subject();
+    let event = NewEvent {
+        kind,
+        test: Some((subject.uuid, &subject.name)),
+        before: before.as_ref(),
+        after: after.as_ref(),
     };
-    format!("{kind}.{verb}")
+    webhooks::publish(session, suite, change, event, &[]).await?;
+    let event = Event {
+        action: kind.name().to_owned(),
+        subject,
+        before,
+        after,
+    };
+    audit::record(session, place, change, event).await
 }
 
 /// What a request without details means.
@@ -272,8 +355,9 @@ async fn insert(
     session
         .execute(
             "INSERT INTO quarantines (test_id, suite_id, scope, reason, owner, ticket, since, \
-             ends_at, announced, extensions, actor_kind, actor_uuid, actor_name) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             ends_at, announced, extensions, actor_kind, actor_uuid, actor_name, clean_passes, \
+             passes_needed, release_proposed_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
              ON CONFLICT (test_id) DO NOTHING",
             [
                 test.into(),
@@ -285,15 +369,20 @@ async fn insert(
                 quarantine.since.into(),
                 details.ends_at.into(),
                 announced.into(),
-                i64::try_from(quarantine.extensions)
-                    .unwrap_or(i64::MAX)
-                    .into(),
+                whole(quarantine.extensions),
                 quarantine.actor.kind.name().into(),
                 uuid_or_null(quarantine.actor.uuid),
                 (&quarantine.actor.name).into(),
+                whole(quarantine.proof.clean_passes),
+                whole(quarantine.proof.passes_needed),
+                quarantine.proof.proposed_at.into(),
             ],
         )
         .await
+}
+
+fn whole(number: u64) -> Value<'static> {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
 /// A state as the audit log shows it.
@@ -345,5 +434,10 @@ fn quarantine(row: &Row) -> Result<Quarantine> {
         since: row.time("since")?,
         extensions: row.count("extensions")?,
         actor: audit::actor(row)?,
+        proof: FixProof {
+            clean_passes: row.count("clean_passes")?,
+            passes_needed: row.count("passes_needed")?,
+            proposed_at: row.time_or_null("release_proposed_at")?,
+        },
     })
 }

@@ -1,19 +1,20 @@
 //! Reads runs, their uploads and their failures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use test_engine_duration::Micros;
 use test_engine_results::{FailureDetail, Format};
+use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::identity::execution_uuid;
+use crate::identity::{execution_uuid, fingerprint};
 use crate::known_tests::{TEST_COLUMNS, test};
 use crate::records::{
     FailedExecution, Listed, OutcomeCounts, Page, Run, RunId, RunResult, RunState, SuiteId,
-    Timestamp, Upload,
+    TestCounts, TestId, Timestamp, Upload,
 };
-use crate::sql::{Row, values};
+use crate::sql::{Row, Session, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -25,16 +26,17 @@ pub(crate) const PASSED: i64 = 2;
 pub(crate) const FAILED: i64 = 3;
 
 /// Of the long texts of one failure, as they are stored.
-const MAX_TEXT_BYTES: u32 = 1 << 20;
+pub(crate) const MAX_TEXT_BYTES: u32 = 1 << 20;
 /// Characters of a short reason.
-const MAX_REASON: u32 = 20_000;
+pub(crate) const MAX_REASON: u32 = 20_000;
 
-const SELECT_RUN: &str = "\
+pub(crate) const SELECT_RUN: &str = "\
     SELECT runs.id, runs.uuid, runs.suite_id, runs.key, branches.name AS branch, \
     runs.commit_sha, runs.build_id, runs.number, runs.url, runs.message, \
     runs.result, runs.passed, runs.failed, runs.skipped, runs.unknown, runs.failed_muted, \
-    runs.duration_us, runs.uploads, runs.created_at, runs.updated_at FROM runs LEFT JOIN \
-    branches ON branches.id = runs.branch_id";
+    runs.first_failed, runs.broken, runs.recovered, runs.muted_failed, runs.guarded, \
+    runs.counted, runs.duration_us, runs.uploads, runs.created_at, runs.updated_at FROM runs \
+    LEFT JOIN branches ON branches.id = runs.branch_id";
 
 const SELECT_UPLOAD: &str = "\
     SELECT uploads.uuid, runs.uuid AS run_uuid, uploads.format, uploads.job_id, uploads.tags, \
@@ -90,15 +92,8 @@ impl Store {
     }
 
     /// `None` also if the run belongs to another suite.
-    pub async fn run(&self, suite: SuiteId, uuid: uuid::Uuid) -> Result<Option<Run>> {
-        let mut session = self.read().await?;
-        let row = session
-            .optional(
-                format!("{SELECT_RUN} WHERE runs.suite_id = ? AND runs.uuid = ?"),
-                values![suite.get(), uuid],
-            )
-            .await?;
-        row.as_ref().map(run).transpose()
+    pub async fn run(&self, suite: SuiteId, uuid: Uuid) -> Result<Option<Run>> {
+        by_uuid(&mut self.read().await?, suite, uuid).await
     }
 
     /// The run with this `run_env[key]`.
@@ -136,6 +131,48 @@ impl Store {
         self.failures(run, page, "CAST(NULL AS TEXT)").await
     }
 
+    /// The failed executions of some tests in a run, in upload order, at most `limit`.
+    pub async fn failures_of_tests(
+        &self,
+        run: &Run,
+        tests: &[TestId],
+        limit: u32,
+        with_texts: bool,
+    ) -> Result<Vec<FailedExecution>> {
+        let expanded = if with_texts {
+            format!(
+                "CASE WHEN octet_length(failures.expanded) > {MAX_TEXT_BYTES} THEN NULL \
+                 ELSE failures.expanded END"
+            )
+        } else {
+            "CAST(NULL AS TEXT)".to_owned()
+        };
+        let select = format!(
+            "{} WHERE failures.run_id = ? AND failures.test_id",
+            select_failures(&expanded)
+        );
+        let keys = tests.iter().map(|id| id.get().into()).collect();
+        let end = format!("ORDER BY failures.upload_id, failures.position LIMIT {limit}");
+        let mut session = self.read().await?;
+        let rows = session
+            .look_up(&select, &values![run.id.get()], keys, &end)
+            .await?;
+        rows.iter().map(|row| failed_execution(row, run)).collect()
+    }
+
+    /// The tests that failed at least once in a run.
+    pub async fn failed_tests(&self, run: &Run) -> Result<BTreeSet<TestId>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                "SELECT DISTINCT test_id FROM failures WHERE run_id = $1",
+                values![run.id.get()],
+            )
+            .await?;
+        let ids = rows.iter().map(|row| row.integer("test_id"));
+        ids.map(|id| id.map(TestId::new)).collect()
+    }
+
     async fn failures(
         &self,
         run: &Run,
@@ -150,19 +187,9 @@ impl Store {
             )
             .await?;
         let text = format!(
-            "SELECT {TEST_COLUMNS}, failures.upload_id, uploads.uuid AS upload_uuid, \
-             failures.position, \
-             failures.muted, failures.duration_us, \
-             SUBSTR(failures.reason, 1, {MAX_REASON}) AS reason, {expanded} AS expanded, \
-             uploads.tags AS upload_tags, failures.tags AS own_tags, uploads.received_at, \
-             execution_tags.tags AS later_tags FROM failures \
-             JOIN uploads ON uploads.id = failures.upload_id \
-             JOIN tests ON tests.id = failures.test_id \
-             LEFT JOIN selectors ON selectors.id = tests.selector_id \
-             LEFT JOIN execution_tags ON execution_tags.upload_id = failures.upload_id \
-             AND execution_tags.position = failures.position \
-             WHERE failures.run_id = ? \
-             ORDER BY failures.upload_id, failures.position LIMIT ? OFFSET ?"
+            "{} WHERE failures.run_id = ? \
+             ORDER BY failures.upload_id, failures.position LIMIT ? OFFSET ?",
+            select_failures(expanded)
         );
         let rows = session
             .rows(text, values![run.id.get(), page.limit(), page.offset()])
@@ -225,7 +252,39 @@ impl Store {
     }
 }
 
-fn run(row: &Row) -> Result<Run> {
+/// The columns of [`failed_execution`]; `expanded` selects the long texts.
+fn select_failures(expanded: &str) -> String {
+    format!(
+        "SELECT {TEST_COLUMNS}, failures.upload_id, uploads.uuid AS upload_uuid, \
+         failures.position, \
+         failures.muted, failures.duration_us, failures.fingerprint, \
+         SUBSTR(failures.reason, 1, {MAX_REASON}) AS reason, {expanded} AS expanded, \
+         uploads.tags AS upload_tags, failures.tags AS own_tags, uploads.received_at, \
+         execution_tags.tags AS later_tags FROM failures \
+         JOIN uploads ON uploads.id = failures.upload_id \
+         JOIN tests ON tests.id = failures.test_id \
+         LEFT JOIN selectors ON selectors.id = tests.selector_id \
+         LEFT JOIN execution_tags ON execution_tags.upload_id = failures.upload_id \
+         AND execution_tags.position = failures.position"
+    )
+}
+
+/// Reads the columns of [`SELECT_RUN`].
+pub(crate) async fn by_uuid(
+    session: &mut Session,
+    suite: SuiteId,
+    uuid: Uuid,
+) -> Result<Option<Run>> {
+    let row = session
+        .optional(
+            format!("{SELECT_RUN} WHERE runs.suite_id = ? AND runs.uuid = ?"),
+            values![suite.get(), uuid],
+        )
+        .await?;
+    row.as_ref().map(run).transpose()
+}
+
+pub(crate) fn run(row: &Row) -> Result<Run> {
     Ok(Run {
         id: RunId::new(row.integer("id")?),
         uuid: row.uuid("uuid")?,
@@ -253,11 +312,26 @@ fn run(row: &Row) -> Result<Run> {
             unknown: row.count("unknown")?,
         },
         failed_muted: row.count("failed_muted")?,
+        tests: test_counts(row)?,
+        guarded: row.boolean("guarded")?,
+        outage_counted: row.boolean("counted")?,
         duration: Micros::new(row.count("duration_us")?),
         uploads: row.count("uploads")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
+}
+
+fn test_counts(row: &Row) -> Result<Option<TestCounts>> {
+    let Some(first_failed) = row.count_or_null("first_failed")? else {
+        return Ok(None);
+    };
+    Ok(Some(TestCounts {
+        first_failed,
+        broken: row.count("broken")?,
+        recovered: row.count("recovered")?,
+        muted_failed: row.count("muted_failed")?,
+    }))
 }
 
 fn upload(row: &Row) -> Result<Upload> {
@@ -298,6 +372,7 @@ fn failed_execution(row: &Row, run: &Run) -> Result<FailedExecution> {
         test: test(row)?,
         muted: row.boolean("muted")?,
         duration: row.count_or_null("duration_us")?.map(Micros::new),
+        fingerprint: row.integer_or_null("fingerprint")?.map(fingerprint),
         failure_reason: row.text_or_null("reason")?,
         failure_expanded: match row.text_or_null("expanded")? {
             Some(text) => expanded(&text)?,
@@ -322,7 +397,7 @@ pub(crate) fn merged_tags(upload: &str, own: Option<&str>) -> Result<BTreeMap<St
     Ok(tags)
 }
 
-fn expanded(text: &str) -> Result<Vec<FailureDetail>> {
+pub(crate) fn expanded(text: &str) -> Result<Vec<FailureDetail>> {
     #[derive(Deserialize)]
     struct Detail {
         expanded: Vec<String>,

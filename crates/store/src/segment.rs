@@ -4,11 +4,11 @@
 //! never change, and queries read many of them, by run or by test: both scan a few such values.
 //! Failure texts and sums are in tables.
 //!
-//! Layout (all numbers are varints): version 2, count; test ids, each as the difference to the
+//! Layout (all numbers are varints): version 3, count; test ids, each as the difference to the
 //! previous one; one byte of flags each; durations where present; 8 bytes of key where the producer
 //! set an id; distinct sets of tags as JSON; the index of its set where an execution has tags; runs
 //! of executions of one selector: the difference of its id to the previous one, and their number.
-//! Version 1 lacks the selectors.
+//! Version 2 lacks the flag of repeated executions, version 1 the selectors too.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -20,7 +20,8 @@ use test_engine_results::Outcome;
 use crate::error::StoreError;
 use crate::varint;
 
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
+const WITHOUT_REPEATED: u64 = 2;
 const WITHOUT_SELECTORS: u64 = 1;
 
 /// For executions without a selector.
@@ -34,6 +35,8 @@ const MUTED: u8 = 1 << 2;
 const TIMED: u8 = 1 << 3;
 const KEYED: u8 = 1 << 4;
 const TAGGED: u8 = 1 << 5;
+/// Not the test's first execution in its run that passed or failed.
+const REPEATED: u8 = 1 << 6;
 
 /// The selector that an execution was part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +61,9 @@ pub(crate) struct StoredExecution {
     pub(crate) outcome: Outcome,
     /// The test was muted at the time of the upload.
     pub(crate) muted: bool,
+    /// Whether the test has no earlier execution in its run that passed or failed. `None` if a
+    /// version stored it that did not record it.
+    pub(crate) is_first: Option<bool>,
     pub(crate) duration: Option<Micros>,
     /// See [`crate::identity::result_key`].
     pub(crate) result_key: Option<u64>,
@@ -79,6 +85,23 @@ impl StoredExecution {
         let mut hasher = DefaultHasher::new();
         (self.test_id, self.outcome, self.duration).hash(&mut hasher);
         Some((key, hasher.finish()))
+    }
+}
+
+#[cfg(test)]
+impl StoredExecution {
+    /// A passed execution without an id, for tests.
+    pub(crate) fn passed() -> Self {
+        Self {
+            test_id: 1,
+            selector: SelectorRef::None,
+            outcome: Outcome::Passed,
+            muted: false,
+            is_first: Some(true),
+            duration: Some(Micros::new(5)),
+            result_key: None,
+            tags: None,
+        }
     }
 }
 
@@ -178,6 +201,7 @@ fn flags(execution: &StoredExecution) -> u8 {
         | flag(execution.duration.is_some(), TIMED)
         | flag(execution.result_key.is_some(), KEYED)
         | flag(execution.tags.is_some(), TAGGED)
+        | flag(execution.is_first == Some(false), REPEATED)
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<StoredExecution>, StoreError> {
@@ -189,21 +213,20 @@ pub(crate) fn positions_of(bytes: &[u8], test_id: i64) -> Result<Vec<u32>, Store
     read_positions(bytes, test_id).ok_or(StoreError::Damaged { what: "segment" })
 }
 
-/// The number of executions, and whether their selectors are recorded.
-fn read_count(rest: &mut &[u8]) -> Option<(usize, bool)> {
-    let has_selectors = match varint::take(rest)? {
-        VERSION => true,
-        WITHOUT_SELECTORS => false,
-        _ => return None,
-    };
+/// The version, and the number of executions.
+fn read_header(rest: &mut &[u8]) -> Option<(u64, usize)> {
+    let version = varint::take(rest)?;
+    if !(WITHOUT_SELECTORS..=VERSION).contains(&version) {
+        return None;
+    }
     let count = usize::try_from(varint::take(rest)?).ok()?;
     // Each execution takes at least two bytes. Rejects damaged counts before allocating for them.
-    (count <= rest.len()).then_some((count, has_selectors))
+    (count <= rest.len()).then_some((version, count))
 }
 
 fn read_positions(bytes: &[u8], test_id: i64) -> Option<Vec<u32>> {
     let mut rest = bytes;
-    let (count, _) = read_count(&mut rest)?;
+    let (_, count) = read_header(&mut rest)?;
     let mut positions = Vec::new();
     let mut current = 0_i64;
     for position in 0..count {
@@ -217,7 +240,7 @@ fn read_positions(bytes: &[u8], test_id: i64) -> Option<Vec<u32>> {
 
 fn read_all(bytes: &[u8]) -> Option<Vec<StoredExecution>> {
     let mut rest = bytes;
-    let (count, has_selectors) = read_count(&mut rest)?;
+    let (version, count) = read_header(&mut rest)?;
     let mut test_ids = Vec::with_capacity(count);
     let mut current = 0_i64;
     for _ in 0..count {
@@ -243,6 +266,7 @@ fn read_all(bytes: &[u8]) -> Option<Vec<StoredExecution>> {
             selector: SelectorRef::Unrecorded,
             outcome,
             muted: flags & MUTED != 0,
+            is_first: (version > WITHOUT_REPEATED).then_some(flags & REPEATED == 0),
             duration,
             result_key: None,
             tags: None,
@@ -268,7 +292,7 @@ fn read_all(bytes: &[u8]) -> Option<Vec<StoredExecution>> {
             execution.tags = Some((*sets.get(number)?).to_owned());
         }
     }
-    if has_selectors {
+    if version > WITHOUT_SELECTORS {
         take_selectors(&mut rest, &mut executions)?;
     }
     rest.is_empty().then_some(executions)
@@ -291,6 +315,7 @@ mod tests {
                 selector: i64::try_from(index / 7).ok().filter(|id| *id != 3).into(),
                 outcome: outcomes[usize::try_from(index % 4).unwrap()],
                 muted: index % 5 == 0,
+                is_first: Some(index % 11 != 0),
                 duration: (index % 3 != 0).then_some(Micros::new(index * index * 1_000_003)),
                 result_key: (index % 2 == 0).then_some(u64::MAX - index),
                 tags: (index % 7 == 0).then(|| format!(r#"{{"shard":"{}"}}"#, index % 3)),
@@ -318,6 +343,19 @@ mod tests {
         assert_eq!(executions[0].duration, Some(Micros::new(100)));
         for execution in executions {
             assert_eq!(execution.selector, SelectorRef::Unrecorded);
+            assert_eq!(execution.is_first, None);
+        }
+    }
+
+    /// Written before repeated executions were recorded: as version 1, with one run of no selector.
+    #[test]
+    fn decodes_version_2() {
+        let bytes = [2, 2, 10, 2, TIMED, 0, 100, 0, 0, 2];
+        let executions = decode(&bytes).unwrap();
+        assert_eq!(executions.len(), 2);
+        for execution in executions {
+            assert_eq!(execution.selector, SelectorRef::None);
+            assert_eq!(execution.is_first, None);
         }
     }
 
@@ -359,6 +397,7 @@ mod tests {
                 selector: SelectorRef::Id(9_000 + index / 20),
                 outcome: Outcome::Passed,
                 muted: false,
+                is_first: Some(true),
                 duration: Some(Micros::new(150_000)),
                 result_key: Some(42),
                 tags: None,

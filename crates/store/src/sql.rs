@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, ColumnIndex, Row as _, Transaction};
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::query_count;
 use crate::records::Timestamp;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -235,6 +236,7 @@ impl Session {
         text: impl Into<Text>,
         values: impl IntoIterator<Item = Value<'_>>,
     ) -> Result<u64> {
+        query_count::sent();
         let text = text.into();
         on_connection!(self, text, values, |query, connection| {
             Ok(query.execute(connection).await?.rows_affected())
@@ -242,6 +244,16 @@ impl Session {
     }
 
     pub(crate) async fn rows(
+        &mut self,
+        text: impl Into<Text>,
+        values: impl IntoIterator<Item = Value<'_>>,
+    ) -> Result<Vec<Row>> {
+        query_count::sent();
+        self.part_of_rows(text, values).await
+    }
+
+    /// A statement of a query that is sent in several.
+    pub(crate) async fn part_of_rows(
         &mut self,
         text: impl Into<Text>,
         values: impl IntoIterator<Item = Value<'_>>,
@@ -262,6 +274,7 @@ impl Session {
         text: impl Into<Text>,
         values: impl IntoIterator<Item = Value<'_>>,
     ) -> Result<Option<Row>> {
+        query_count::sent();
         let text = text.into();
         on_connection!(self, text, values, |query, connection| {
             Ok(query.fetch_optional(connection).await?.map(Row::from))
@@ -274,6 +287,7 @@ impl Session {
         text: impl Into<Text>,
         values: impl IntoIterator<Item = Value<'_>>,
     ) -> Result<Row> {
+        query_count::sent();
         let text = text.into();
         on_connection!(self, text, values, |query, connection| {
             Ok(Row::from(query.fetch_one(connection).await?))

@@ -2,6 +2,7 @@
 //! subjects; `open` creates a [`Store`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgPool;
@@ -26,6 +27,8 @@ pub struct Store {
 struct Inner {
     engine: Engine,
     caches: Caches,
+    /// Whether uploads store what judges tests.
+    keeps_evidence: AtomicBool,
 }
 
 /// A new engine is a variant here and in `sql`, and a directory of migrations.
@@ -45,8 +48,20 @@ impl Store {
             inner: Arc::new(Inner {
                 engine,
                 caches: Caches::default(),
+                keeps_evidence: AtomicBool::new(true),
             }),
         }
+    }
+
+    /// Stores nothing that judges tests, to measure how much time and space that takes.
+    #[must_use]
+    pub fn without_evidence(self) -> Self {
+        self.inner.keeps_evidence.store(false, Ordering::Relaxed);
+        self
+    }
+
+    pub(crate) fn keeps_evidence(&self) -> bool {
+        self.inner.keeps_evidence.load(Ordering::Relaxed)
     }
 
     /// Waits for running statements, then closes every connection. Later calls fail with

@@ -9,18 +9,29 @@ use crate::records::{
     Change, Listed, NewSuite, OrganizationId, Page, QuarantineSettings, Suite, SuiteChanges,
     SuiteId,
 };
+use crate::rules;
 use crate::sql::{Row, Session, values};
 use crate::store::Store;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-const SELECT_SUITE: &str = "\
-    SELECT suites.id, suites.uuid, suites.organization_id, organizations.uuid AS \
-    organization_uuid, organizations.slug AS organization_slug, suites.slug, suites.name, \
-    suites.default_branch, suites.application_name, suites.color, suites.emoji, \
-    suites.oidc_policy, suites.quarantine_days, suites.quarantine_max_days, \
-    suites.quarantine_api_days, suites.created_at FROM suites \
-    JOIN organizations ON organizations.id = suites.organization_id";
+/// What [`suite`] reads, apart from the organization's id and slug.
+macro_rules! suite_columns {
+    () => {
+        "suites.id AS suite_number, suites.uuid AS suite_uuid, organizations.uuid AS \
+         organization_uuid, suites.slug, suites.name, suites.default_branch, \
+         suites.application_name, suites.color, suites.emoji, suites.oidc_policy, \
+         suites.quarantine_days, suites.quarantine_max_days, suites.quarantine_api_days, \
+         suites.created_at AS suite_created_at"
+    };
+}
+pub(crate) use suite_columns;
+
+const SELECT_SUITE: &str = concat!(
+    "SELECT suites.organization_id, organizations.slug AS organization_slug, ",
+    suite_columns!(),
+    " FROM suites JOIN organizations ON organizations.id = suites.organization_id"
+);
 
 impl Store {
     /// Fails with a conflict if the organization has a suite with this slug.
@@ -71,6 +82,7 @@ impl Store {
             ..event("suite.created", &created)
         };
         audit::record(&mut session, &Place::of(&created), change, event).await?;
+        rules::insert_default(&mut session, &created, change).await?;
         session.commit().await?;
         Ok(created)
     }
@@ -238,10 +250,11 @@ pub(crate) fn settings(suite: &Suite) -> Map<String, Value> {
     .collect()
 }
 
-fn suite(row: &Row) -> Result<Suite> {
+/// Reads [`suite_columns`].
+pub(crate) fn suite(row: &Row) -> Result<Suite> {
     Ok(Suite {
-        id: SuiteId::new(row.integer("id")?),
-        uuid: row.uuid("uuid")?,
+        id: SuiteId::new(row.integer("suite_number")?),
+        uuid: row.uuid("suite_uuid")?,
         organization: OrganizationId::new(row.integer("organization_id")?),
         organization_uuid: row.uuid("organization_uuid")?,
         organization_slug: row.text("organization_slug")?,
@@ -260,7 +273,7 @@ fn suite(row: &Row) -> Result<Suite> {
                 .map(days)
                 .transpose()?,
         },
-        created_at: row.time("created_at")?,
+        created_at: row.time("suite_created_at")?,
     })
 }
 

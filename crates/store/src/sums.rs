@@ -27,6 +27,7 @@ pub(crate) fn add(metrics: &mut Metrics, execution: &StoredExecution) {
         metrics.duration_sum = metrics.duration_sum.saturating_add(duration).min(MAX_SUM);
         metrics.duration_min = Some(at_least.min(duration));
         metrics.duration_max = Some(at_most.max(duration));
+        metrics.durations.add(duration);
     }
 }
 
@@ -57,6 +58,16 @@ pub(crate) fn merge(metrics: &mut Metrics, other: &Metrics) {
     };
     // `None` is less than any duration.
     metrics.duration_max = metrics.duration_max.max(other.duration_max);
+    metrics.durations.merge(&other.durations);
+}
+
+/// Subtracts executions, but not their durations.
+pub(crate) fn subtract_counts(metrics: &mut Metrics, other: &Metrics) {
+    let (counts, others) = (&mut metrics.counts, &other.counts);
+    counts.passed = counts.passed.saturating_sub(others.passed);
+    counts.failed = counts.failed.saturating_sub(others.failed);
+    counts.skipped = counts.skipped.saturating_sub(others.skipped);
+    counts.unknown = counts.unknown.saturating_sub(others.unknown);
 }
 
 fn sum(one: u64, two: u64) -> u64 {

@@ -1,15 +1,16 @@
 //! The durations of selectors and tests, for planning.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use test_engine_duration::Micros;
 use uuid::Uuid;
 
 use crate::day_sums;
 use crate::error::StoreError;
 use crate::identity::{selector_hash, test_uuid};
 use crate::records::{
-    BranchFilter, BranchId, BranchKind, Period, PlanBranches, Selector, SelectorChanges, Suite,
-    SuiteId, TestTiming,
+    BranchFilter, BranchId, BranchKind, Period, PlanBranches, RunId, Selector, SelectorChanges,
+    Suite, SuiteId, TestTiming,
 };
 use crate::rings;
 use crate::sql::{Value, positions, values};
@@ -91,6 +92,34 @@ impl Store {
             )
             .await?;
         rows.iter().map(|row| row.text("value")).collect()
+    }
+
+    /// How long these selectors took in a run, without those that are not among the latest
+    /// [`crate::RECENT_RUNS`] of theirs.
+    pub async fn selector_times(
+        &self,
+        suite: SuiteId,
+        run: RunId,
+        values: &[String],
+    ) -> Result<BTreeMap<String, Micros>> {
+        let hashes: BTreeSet<[u8; 16]> = values.iter().map(|value| selector_hash(value)).collect();
+        let mut session = self.read().await?;
+        let rows = session
+            .look_up(
+                "SELECT value, recent FROM selectors WHERE suite_id = ? AND value_hash",
+                &values![suite.get()],
+                hashes.iter().map(Value::from).collect(),
+                "",
+            )
+            .await?;
+        let mut times = BTreeMap::new();
+        for row in &rows {
+            let recent = rings::decode(&row.bytes("recent")?)?;
+            if let Some(timing) = recent.iter().find(|timing| timing.run == run) {
+                times.insert(row.text("value")?, timing.duration);
+            }
+        }
+        Ok(times)
     }
 
     /// The branch of this name, if a run has used it.

@@ -1,9 +1,14 @@
 //! All accepted uploads, and the latest rejected ones.
 
+use std::collections::BTreeMap;
+
 use test_engine_results::Format;
 
 use crate::error::StoreError;
-use crate::records::{AttemptState, Listed, NewRejectedUpload, Page, SuiteId, UploadAttempt};
+use crate::records::{
+    AttemptState, Listed, NewRejectedUpload, Page, SuiteId, Timestamp, UploadAttempt, UploadHour,
+    UploadProblem,
+};
 use crate::sql::{Row, Value, values};
 use crate::store::Store;
 
@@ -13,6 +18,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 pub const MAX_REJECTED_UPLOADS: i64 = 1_000;
 /// HTTP statuses from here on are the server's fault.
 const FIRST_SERVER_ERROR: i64 = 500;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 const KEPT: &str = "\
      SELECT uploads.uuid AS uuid, CAST(0 AS BIGINT) AS status, CAST(NULL AS TEXT) AS reason, \
@@ -109,6 +115,73 @@ impl Store {
             items: rows.iter().map(attempt).collect::<Result<_>>()?,
             total,
         })
+    }
+}
+
+impl Store {
+    /// How many uploads of a suite were accepted, rejected or failed in each hour from `since` on;
+    /// hours without any are left out. Of those not accepted, only the latest
+    /// [`MAX_REJECTED_UPLOADS`] are known.
+    pub async fn uploads_by_hour(
+        &self,
+        suite: SuiteId,
+        since: Timestamp,
+    ) -> Result<Vec<UploadHour>> {
+        let mut session = self.read().await?;
+        let text = format!(
+            "SELECT received_at / {HOUR_MS} AS hour, 0 AS status, COUNT(*) AS number \
+             FROM uploads WHERE suite_id = $1 AND received_at >= $2 \
+             GROUP BY received_at / {HOUR_MS} UNION ALL \
+             SELECT received_at / {HOUR_MS} AS hour, \
+             CASE WHEN status < {FIRST_SERVER_ERROR} THEN 1 ELSE 2 END AS status, \
+             COUNT(*) AS number FROM refused_uploads \
+             WHERE suite_id = $1 AND received_at >= $2 GROUP BY received_at / {HOUR_MS}, \
+             CASE WHEN status < {FIRST_SERVER_ERROR} THEN 1 ELSE 2 END"
+        );
+        let rows = session.rows(text, values![suite.get(), since]).await?;
+        let mut hours: BTreeMap<i64, UploadHour> = BTreeMap::new();
+        for row in &rows {
+            let hour = row.integer("hour")?;
+            let counts = hours.entry(hour).or_default();
+            counts.start = Timestamp::from_millis(hour * HOUR_MS);
+            let number = row.count("number")?;
+            match row.integer("status")? {
+                0 => counts.accepted = number,
+                1 => counts.rejected = number,
+                _ => counts.failed = number,
+            }
+        }
+        Ok(hours.into_values().collect())
+    }
+
+    /// Why uploads from `since` on were not accepted; the most frequent reason first.
+    pub async fn upload_problems(
+        &self,
+        suite: SuiteId,
+        since: Timestamp,
+    ) -> Result<Vec<UploadProblem>> {
+        let mut session = self.read().await?;
+        let rows = session
+            .rows(
+                "SELECT status, reason, COUNT(*) AS number, MIN(received_at) AS first, \
+                 MAX(received_at) AS last FROM refused_uploads \
+                 WHERE suite_id = $1 AND received_at >= $2 GROUP BY status, reason \
+                 ORDER BY number DESC, last DESC, reason",
+                values![suite.get(), since],
+            )
+            .await?;
+        let problem = |row: &Row| {
+            let status = row.integer("status")?;
+            Ok(UploadProblem {
+                status: u16::try_from(status)
+                    .map_err(|_| StoreError::Damaged { what: "status" })?,
+                reason: row.text("reason")?,
+                uploads: row.count("number")?,
+                first_at: row.time("first")?,
+                last_at: row.time("last")?,
+            })
+        };
+        rows.iter().map(problem).collect()
     }
 }
 

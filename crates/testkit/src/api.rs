@@ -56,6 +56,34 @@ impl Connection {
             .expect("the server responds")
     }
 
+    /// Uploads results of a commit as a build of Buildkite, whose ID is the run key.
+    #[track_caller]
+    pub fn upload_of_commit(
+        &self,
+        build: &str,
+        branch: &str,
+        commit: &str,
+        data: &[Value],
+    ) -> Response {
+        let run_env = json!({
+            "CI": "buildkite", "key": build, "branch": branch, "commit_sha": commit,
+        });
+        let body = json!({"format": "json", "run_env": run_env, "data": data});
+        self.uploads()
+            .try_post("", &body)
+            .expect("the server responds")
+    }
+
+    /// Uploads results as a build of Buildkite, whose id is the run key.
+    #[track_caller]
+    pub fn upload_of_buildkite(&self, build: &str, data: &Value) -> Response {
+        let run_env = json!({"CI": "buildkite", "key": build, "branch": "main"});
+        let body = json!({"format": "json", "run_env": run_env, "data": data});
+        self.uploads()
+            .try_post("", &body)
+            .expect("the server responds")
+    }
+
     /// Uploads results. `None` when the connection broke before the response was complete.
     pub fn try_upload(&self, run_key: &str, format: &str, data: &Value) -> Option<Response> {
         let body =
@@ -146,6 +174,13 @@ impl Api {
     #[track_caller]
     pub fn put(&self, path: &str, body: &Value) -> Response {
         self.send(self.agent.put(format!("{}{path}", self.base)), body)
+            .unwrap_or_else(|error| panic!("no response: {error}"))
+    }
+
+    /// `PATCH` of JSON.
+    #[track_caller]
+    pub fn patch(&self, path: &str, body: &Value) -> Response {
+        self.send(self.agent.patch(format!("{}{path}", self.base)), body)
             .unwrap_or_else(|error| panic!("no response: {error}"))
     }
 

@@ -13,6 +13,9 @@ use tempfile::NamedTempFile;
 
 use crate::repository;
 
+/// Only ends tests of programs that hang. Much longer than the slowest machine needs, so that no
+/// result depends on the speed of the machine.
+pub(crate) const HANG_TIMEOUT: Duration = Duration::from_mins(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A command whose environment contains only `PATH`, `HOME` and a UTF-8 locale. Its stdin is empty.
@@ -32,7 +35,8 @@ pub fn clean_command(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Comma
     command
 }
 
-pub(crate) fn search_path() -> OsString {
+/// The value of `PATH`.
+pub fn search_path() -> OsString {
     #[expect(
         clippy::disallowed_methods,
         reason = "programs are found like in a shell"
@@ -47,7 +51,7 @@ pub fn installed(name: &str) -> PathBuf {
 }
 
 /// The search path with another directory in front.
-pub(crate) fn search_path_after(directory: &Path) -> OsString {
+pub fn search_path_after(directory: &Path) -> OsString {
     let rest = search_path();
     std::env::join_paths(std::iter::once(directory.to_owned()).chain(std::env::split_paths(&rest)))
         .expect("no directory name contains a colon")

@@ -6,8 +6,10 @@
 //! really ran. A missing tool fails the test with its name: nothing is skipped.
 
 mod api;
+mod browser;
 mod command;
 mod example;
+mod hostile;
 mod local_issuer;
 mod node;
 mod programs;
@@ -20,9 +22,16 @@ mod torture;
 mod witness;
 
 pub use api::{Api, Connection, Response};
-pub use command::{Finished, Started, clean_command, installed, run_within, start, wait_within};
+pub use browser::{Browser, Visit};
+pub use command::{
+    Finished, Started, clean_command, installed, run_within, search_path, search_path_after, start,
+    wait_within,
+};
 pub use example::{CollectorName, Example, ExpectedOutcome, ExpectedTest};
-pub use local_issuer::{IssuerBehavior, LocalIssuer, SigningKey};
+pub use hostile::{HOSTILE_UPLOADS, HostileKind, HostileUpload};
+pub use local_issuer::{
+    CLIENT_ID, CLIENT_SECRET, IdTokens, IssuerBehavior, LocalIssuer, SigningKey,
+};
 pub use node::{Node, RunningNode};
 pub use programs::{bktec, test_engine};
 pub use repository::{copy_tree, root, tool};

@@ -29,9 +29,25 @@ impl Node {
         index: usize,
         count: usize,
     ) -> Self {
+        Self::of_command("run", example, connection, build, index, count)
+    }
+
+    /// `bktec doctor` instead, in the environment of node 0 of two.
+    pub fn doctor(example: &Example, connection: &Connection) -> Self {
+        Self::of_command("doctor", example, connection, "doctor", 0, 2)
+    }
+
+    fn of_command(
+        subcommand: &str,
+        example: &Example,
+        connection: &Connection,
+        build: &str,
+        index: usize,
+        count: usize,
+    ) -> Self {
         let mut command = clean_command(programs::bktec(), &example.home());
         command
-            .arg("run")
+            .arg(subcommand)
             .current_dir(example.project())
             .envs([
                 (

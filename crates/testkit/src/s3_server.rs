@@ -2,11 +2,10 @@
 //! and every condition of a form.
 
 use std::path::Path;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::command::{Started, clean_command, start};
+use crate::command::{HANG_TIMEOUT, Started, clean_command, start};
 use crate::repository::{temporary_directory, tool};
 
 /// The only bucket.
@@ -15,8 +14,6 @@ pub const BUCKET: &str = "artifacts";
 pub const KEY_ID: &str = "test-key-id";
 /// The secret of [`KEY_ID`].
 pub const SECRET: &str = "test-key-secret-0123456789";
-
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running service, killed on drop.
 #[derive(Debug)]
@@ -40,7 +37,7 @@ impl S3Server {
             .arg(data.path())
             .env("RUST_LOG", "info");
         let mut process = start(command);
-        let endpoint = process.wait_for(START_TIMEOUT, endpoint);
+        let endpoint = process.wait_for(HANG_TIMEOUT, endpoint);
         Self {
             _process: process,
             endpoint,

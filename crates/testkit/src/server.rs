@@ -4,7 +4,6 @@
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
@@ -18,11 +17,10 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::command::HANG_TIMEOUT;
 use crate::repository::temporary_directory;
 use crate::server_program::ORGANIZATION;
 use crate::{Connection, StoredResults};
-
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running server, stopped on drop.
 #[derive(Debug)]
@@ -62,7 +60,7 @@ impl TestServer {
             });
         });
         let address = address
-            .recv_timeout(START_TIMEOUT)
+            .recv_timeout(HANG_TIMEOUT)
             .expect("the server starts");
         Self {
             base_url: format!("http://{address}"),

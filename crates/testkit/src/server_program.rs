@@ -10,7 +10,9 @@ use tempfile::TempDir;
 
 use rustix::process::Signal;
 
-use crate::command::{Finished, Started, clean_command, run_within, start, wait_within};
+use crate::command::{
+    Finished, HANG_TIMEOUT, Started, clean_command, run_within, start, wait_within,
+};
 use crate::repository::temporary_directory;
 use crate::{Connection, StoredResults, programs};
 
@@ -18,8 +20,6 @@ use crate::{Connection, StoredResults, programs};
 pub(crate) const ORGANIZATION: &str = "acme";
 /// The variable with the URL of a PostgreSQL database.
 const DATABASE_URL: &str = "TEST_ENGINE_DATABASE_URL";
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running `test-engine serve`, killed on drop.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl ServerProgram {
     #[track_caller]
     pub fn restart(&mut self) {
         let mut process = self.begin();
-        self.base_url = process.wait_for(START_TIMEOUT, address);
+        self.base_url = process.wait_for(HANG_TIMEOUT, address);
         self.process = Some(process);
     }
 
@@ -169,11 +169,11 @@ impl ServerProgram {
         }
     }
 
-    /// Waits until the accountings of all builds are up to date, for at most 30 s.
+    /// Waits until the accountings of all builds are up to date.
     #[track_caller]
     pub fn wait_until_summarized(&self) {
         let stored = self.stored_results();
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + HANG_TIMEOUT;
         while stored.has_outdated_accountings() {
             let is_late = Instant::now() > deadline;
             assert!(!is_late, "an accounting is outdated");
@@ -210,7 +210,7 @@ impl ServerProgram {
             .arg("--data-dir")
             .arg(self.data_directory())
             .envs(self.database());
-        let finished = run_within(command, COMMAND_TIMEOUT);
+        let finished = run_within(command, HANG_TIMEOUT);
         finished.expect_code(0);
         serde_json::from_str(&finished.stdout)
             .unwrap_or_else(|error| panic!("not JSON ({error})\n{finished}"))

@@ -180,6 +180,7 @@ impl StoredResults {
             state: None,
             search: None,
             labels: Vec::new(),
+            terms: Vec::new(),
             order: TestOrder::Executions,
             descending: true,
             page: Page::new(1, ALL),

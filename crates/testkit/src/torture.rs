@@ -1,11 +1,11 @@
 //! Kills a server repeatedly during uploads, then compares the stored results.
 //!
-//! Used by a short test and by `bin/torture`. The seed determines when the server is killed; what
-//! the senders have sent by then depends on the machine. Like real clients, senders retry an upload
-//! without a response.
+//! Used by a short test and by `bin/torture`. The seed determines after how many responses, and how
+//! long after the last of them, the server is killed, so that a slow machine gets responses too.
+//! Like real clients, senders retry an upload without a response.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -22,8 +22,12 @@ const SENDERS: usize = 4;
 const MAX_UPLOADS: usize = 12;
 /// Tests in every upload.
 const SHARED_TESTS: usize = 60;
-/// Maximum delay of the kill after the senders start, in microseconds.
-const MAX_LIFE_US: u64 = 150_000;
+/// A round waits for fewer responses than this before it kills the server.
+const RESPONSES_BEFORE_KILL: usize = 2 * SENDERS;
+/// A response that takes longer fails the test, because the server hangs.
+const MAX_RESPONSE_TIME: Duration = Duration::from_mins(1);
+/// Maximum delay of the kill after the last response of the round, in microseconds.
+const MAX_KILL_DELAY_US: u64 = 50_000;
 /// Maximum delay of a kill during the start, in microseconds.
 const MAX_START_US: u64 = 20_000;
 /// One round in so many also kills a server during its start.
@@ -57,6 +61,37 @@ struct Upload {
     round: usize,
 }
 
+/// When a round kills the server.
+#[derive(Clone, Copy, Debug)]
+struct Kill {
+    responses: usize,
+    delay: Duration,
+}
+
+impl Kill {
+    fn random(random: &mut StdRng) -> Self {
+        Self {
+            responses: random.random_range(0..RESPONSES_BEFORE_KILL),
+            delay: Duration::from_micros(random.random_range(0..MAX_KILL_DELAY_US)),
+        }
+    }
+
+    /// Returns when the server must be killed, or when every sender has stopped.
+    #[track_caller]
+    fn wait(self, responses: &mpsc::Receiver<()>) {
+        for _ in 0..self.responses {
+            match responses.recv_timeout(MAX_RESPONSE_TIME) {
+                Ok(()) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("no upload had a response within {MAX_RESPONSE_TIME:?}")
+                }
+            }
+        }
+        std::thread::sleep(self.delay);
+    }
+}
+
 impl Torture {
     /// Runs all rounds on a new server, then compares. Calls `after_round` with the number of
     /// acknowledged uploads so far. Fails the test when an execution is missing, duplicated or
@@ -74,13 +109,13 @@ impl Torture {
         let mut unanswered: Vec<Upload> = Vec::new();
         for round in 0..self.rounds {
             let connection = server.at_current_address(&suite);
-            let life = Duration::from_micros(random.random_range(0..MAX_LIFE_US));
+            let kill = Kill::random(&mut random);
             report.retried += unanswered.len();
             unanswered = send_until_killed(
                 &mut server,
                 &connection,
                 round,
-                life,
+                kill,
                 unanswered,
                 &mut acknowledged,
             );
@@ -105,14 +140,14 @@ impl Torture {
     }
 }
 
-/// Uploads concurrently and kills the server after `life`. Adds the acknowledged uploads and
-/// returns those without a response.
+/// Uploads concurrently and kills the server at the moment `kill`. Adds the acknowledged uploads
+/// and returns those without a response.
 #[track_caller]
 fn send_until_killed(
     server: &mut ServerProgram,
     connection: &Connection,
     round: usize,
-    life: Duration,
+    kill: Kill,
     unanswered: Vec<Upload>,
     acknowledged: &mut Vec<Upload>,
 ) -> Vec<Upload> {
@@ -122,9 +157,11 @@ fn send_until_killed(
     }
     let acknowledged = Mutex::new(acknowledged);
     let lost = Mutex::new(Vec::new());
+    let (response, responses) = mpsc::channel();
     std::thread::scope(|scope| {
         for (sender, retries) in retries.into_iter().enumerate() {
             let (acknowledged, lost) = (&acknowledged, &lost);
+            let got_response = response.clone();
             scope.spawn(move || {
                 let new = (0..MAX_UPLOADS).map(|number| Upload {
                     key: format!("build-{round}-{sender}-{number}"),
@@ -142,13 +179,15 @@ fn send_until_killed(
                         .lock()
                         .expect("no sender panics here")
                         .push(upload);
+                    let _ = got_response.send(());
                 }
                 // Retries must be sent until they get a response; new uploads may be dropped.
                 let left = to_send.filter(|upload| upload.round < round);
                 lost.lock().expect("no sender panics here").extend(left);
             });
         }
-        std::thread::sleep(life);
+        drop(response);
+        kill.wait(&responses);
         server.kill();
     });
     lost.into_inner().expect("no sender panics here")

@@ -49,12 +49,18 @@ impl Accountant {
         identifier: &str,
         now: Timestamp,
     ) -> Result<Option<Computed>, AccountingError> {
+        // Held across queries on purpose: it bounds the memory of concurrent requests.
+        let _only_one = self.computing.lock().await;
         let stored = self.store.plan(suite.id, identifier, now).await?;
         let bodies = self.store.job_reports(suite.id, identifier).await?;
+        let left_out = match &stored {
+            Some(_) => self.selections.left_out(suite, identifier).await?,
+            None => Vec::new(),
+        };
         if stored.is_none() && bodies.is_empty() {
             return Ok(None);
         }
-        let decode = move || PlanAndReports::decode(stored, &bodies);
+        let decode = move || PlanAndReports::decode(stored, bodies, left_out);
         let known = Arc::new(tokio::task::spawn_blocking(decode).await??);
         let mut earlier = Arc::new(Earlier {
             targets_with_history: self.targets_with_history(suite, &known).await?,
@@ -65,6 +71,7 @@ impl Accountant {
         if accounting.has_all_reports() {
             let (vanished, unchanged_targets) = self.compare(suite, &known).await?;
             if !vanished.is_empty() || !unchanged_targets.is_empty() {
+                drop(accounting);
                 earlier = Arc::new(Earlier {
                     targets_with_history: earlier.targets_with_history.clone(),
                     vanished,

@@ -1,7 +1,7 @@
 //! What is stored of one plan, and what follows from it without further queries. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io::Read as _;
+use std::io::BufReader;
 
 use flate2::read::GzDecoder;
 use test_engine_accounting::{Accounting, Input, VanishedTest, account, test_counts};
@@ -12,13 +12,19 @@ use test_engine_wire::{
 };
 
 use super::AccountingError;
+use crate::selection::Scored;
 use crate::selectors;
+
+/// Of JSON, decompressed together.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// A plan and the reports of its nodes.
 pub(super) struct PlanAndReports {
     plan: Option<Plan>,
     origin: PlanOrigin,
     reports: Vec<NodeReport>,
+    /// Items that a selection left out of the plan.
+    left_out: Vec<Scored>,
 }
 
 /// What earlier runs say of a plan.
@@ -32,11 +38,12 @@ pub(super) struct Earlier {
 impl PlanAndReports {
     pub(super) fn decode(
         stored: Option<StoredPlan>,
-        bodies: &[Vec<u8>],
+        bodies: Vec<Vec<u8>>,
+        left_out: Vec<Scored>,
     ) -> Result<Self, AccountingError> {
         let reports = bodies
-            .iter()
-            .map(|body| from_gzip(body))
+            .into_iter()
+            .map(|body| from_gzip(&body))
             .collect::<Result<Vec<NodeReport>, _>>()?;
         let (plan, origin) = match stored {
             Some(stored) => (Some(from_gzip(&stored.body)?), stored.origin),
@@ -46,6 +53,7 @@ impl PlanAndReports {
             plan,
             origin,
             reports,
+            left_out,
         })
     }
 
@@ -68,6 +76,7 @@ impl PlanAndReports {
             reports.any(|report| report.group == group.group)
         }) {
             group.excused_tests.extend(self.skipped_tests());
+            group.excused_tests.extend(self.not_selected());
             group.excused_tests.sort();
             group.excused_tests.dedup();
         }
@@ -80,6 +89,21 @@ impl PlanAndReports {
             scope: test.scope.clone(),
             name: test.name.clone(),
             reason: ExcuseReason::Skipped,
+        })
+    }
+
+    /// A left-out example by scope and name, another item by its target.
+    fn not_selected(&self) -> impl Iterator<Item = ExcusedTest> {
+        self.left_out.iter().map(|item| {
+            let (scope, name) = match &item.example {
+                Some((scope, name)) => (scope.clone(), name.clone()),
+                None => (String::new(), item.target.clone()),
+            };
+            ExcusedTest {
+                scope,
+                name,
+                reason: ExcuseReason::NotSelected,
+            }
         })
     }
 
@@ -149,7 +173,16 @@ impl PlanAndReports {
             .targets()
             .map(|target| (self.stored_name(&target.value), target.value.as_str()))
             .collect();
-        let tests = tests.into_iter().filter_map(|test| {
+        // Examples that were left out have not vanished.
+        let left_out = self
+            .left_out
+            .iter()
+            .filter_map(|item| item.example.as_ref());
+        let left_out: HashSet<(&str, &str)> = left_out
+            .map(|(scope, name)| (scope.as_str(), name.as_str()))
+            .collect();
+        let is_expected = |test: &Test| !left_out.contains(&(&*test.scope, &*test.name));
+        let tests = tests.into_iter().filter(is_expected).filter_map(|test| {
             let target = targets.get(test.selector.as_deref()?)?;
             Some(VanishedTest {
                 target: (*target).to_owned(),
@@ -205,9 +238,9 @@ fn without_plan(reports: &[NodeReport]) -> PlanOrigin {
 }
 
 fn from_gzip<T: serde::de::DeserializeOwned>(gzip: &[u8]) -> Result<T, AccountingError> {
-    let mut json = Vec::new();
-    GzDecoder::new(gzip).read_to_end(&mut json)?;
-    Ok(serde_json::from_slice(&json)?)
+    // In pieces: the JSON may be many times as large as what is kept of it.
+    let json = BufReader::with_capacity(PIECE_BYTES, GzDecoder::new(gzip));
+    Ok(serde_json::from_reader(json)?)
 }
 
 /// A package contains files whose changes its name does not tell.
@@ -271,6 +304,7 @@ mod tests {
                 ..PlanOrigin::default()
             },
             reports: reports.collect(),
+            left_out: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use test_engine_store::{
 use test_engine_wire::PlanSource;
 
 use super::running::{lost_before, pending_nodes};
-use super::{Accountant, AccountingError};
+use super::{Accountant, AccountingError, pace};
 use crate::error_chain::ErrorChain;
 
 const PLANS_PER_STEP: u32 = 20;
@@ -53,7 +53,9 @@ impl Accountant {
             self.store.record_test_counts(&suite, &counts).await?;
         }
         let summary = summary(&computed.accounting);
-        Ok(self.store.set_accounting_summary(plan, &summary).await?)
+        self.store.set_accounting_summary(plan, &summary).await?;
+        self.selections.runs_may_have_ended();
+        Ok(())
     }
 
     /// The number of plans that are incomplete although their nodes ended or are lost.
@@ -88,6 +90,7 @@ fn summary(accounting: &Accounting) -> AccountingSummary {
             .sum(),
         pending_nodes: groups.iter().map(pending_nodes).sum(),
         fallback_nodes: fallbacks.count() as u64,
+        pace: pace::of_plan(accounting),
         ..AccountingSummary::default()
     }
 }

@@ -9,6 +9,8 @@ const MAX_KEY_BYTES: usize = 1_024;
 const MAX_GROUP_BYTES: usize = 256;
 const MAX_TARGETS: usize = 200_000;
 const MAX_EXCUSED: usize = 200_000;
+/// A day.
+const MAX_LOADING_US: u64 = 24 * 60 * 60 * 1_000_000;
 const MAX_NAMED_TARGETS: usize = 1_000;
 /// Tests of one target; sums over all targets and groups stay far from overflow.
 const MAX_TESTS: u64 = 1_000_000_000;
@@ -60,7 +62,25 @@ fn texts(report: &NodeReport, problems: &mut Vec<String>) {
 
 fn numbers(report: &NodeReport, problems: &mut Vec<String>) {
     problems.extend(node_problem(report.node, report.parallelism));
+    for (name, count) in [
+        ("population.count", report.population.count),
+        (
+            "population.only_here_count",
+            report.population.only_here_count,
+        ),
+    ] {
+        if count > MAX_TESTS {
+            problems.push(format!("{name} must be at most {MAX_TESTS}"));
+        }
+    }
+    let loading = report.loading.unwrap_or_default();
+    if loading.duration_us > MAX_LOADING_US {
+        problems.push(format!(
+            "loading.duration_us must be at most {MAX_LOADING_US}"
+        ));
+    }
     for (name, count, limit) in [
+        ("loading.files", loading.files as usize, MAX_TARGETS),
         ("targets", report.targets.len(), MAX_TARGETS),
         ("excused_tests", report.excused_tests.len(), MAX_EXCUSED),
         (
@@ -113,6 +133,7 @@ fn targets(report: &NodeReport, problems: &mut Vec<String>) {
         let counts = [
             target.tests,
             target.failed,
+            target.not_selected,
             target.expected_tests.unwrap_or(0),
         ];
         counts.iter().any(|count| *count > MAX_TESTS)

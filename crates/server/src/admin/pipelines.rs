@@ -57,6 +57,7 @@ pub async fn pipeline_token(
     let description = which.description(suite);
     let is_own = |token: &Token| {
         token.kind == which.kind()
+            && token.owner.is_none()
             && token.is_live(change.at)
             && token.suite.is_none_or(|id| id == suite.id)
             && token.description.as_deref() == Some(&*description)
@@ -96,6 +97,7 @@ pub async fn pipeline_token(
                 scopes: SCOPES.to_vec(),
                 description: Some(description),
                 expires_at: None,
+                user: None,
             };
             super::create_token(store, organization, request, change).await?
         }

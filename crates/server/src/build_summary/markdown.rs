@@ -3,9 +3,9 @@
 //! Everything that a test or a person has chosen is in code spans: it cannot format the text,
 //! mention people or link to other places.
 
-use test_engine_store::FailedTest;
+use test_engine_insights::FailureVerdict;
 
-use super::verdict::Verdict;
+use super::FailedInBuild;
 
 /// Longer comments are not read.
 pub(super) const MAX_LINES: usize = 20;
@@ -27,7 +27,9 @@ pub(super) struct Heading<'a> {
 
 /// A test that failed.
 pub(super) struct Item<'a> {
-    verdict: Verdict,
+    verdict: FailureVerdict,
+    /// It failed to the end in some job, and is not muted.
+    fails_build: bool,
     /// Its scope and name.
     name: String,
     /// Of its page.
@@ -37,10 +39,12 @@ pub(super) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    pub(super) fn new(failed: &'a FailedTest, verdict: Verdict, address: String) -> Self {
+    pub(super) fn new(found: &'a FailedInBuild, address: String) -> Self {
+        let failed = &found.failed;
         let test = &failed.test;
         Self {
-            verdict,
+            verdict: found.verdict,
+            fails_build: found.end.fails_build(),
             name: format!("{} {}", test.scope, test.name).trim().to_owned(),
             address,
             reason: failed.reason.as_deref().unwrap_or_default(),
@@ -50,7 +54,7 @@ impl<'a> Item<'a> {
 
     fn line(&self) -> String {
         let mut text = format!("- [{}]({})", code(&self.name, MAX_NAME), self.address);
-        if self.verdict == Verdict::Recovered {
+        if !self.fails_build && self.verdict != FailureVerdict::Muted {
             text.push_str(", passed on retry");
         } else if self.passed_in_another_job {
             text.push_str(", passed in another job");
@@ -74,15 +78,12 @@ pub(super) fn summary(
     mut items: Vec<Item<'_>>,
     errors_outside_tests: &[String],
 ) -> Option<String> {
-    let failing = items
-        .iter()
-        .filter(|item| item.verdict.fails_build())
-        .count();
+    let failing = items.iter().filter(|item| item.fails_build).count();
     if failing == 0 && errors_outside_tests.is_empty() {
         return None;
     }
-    items.sort_by_key(|item| item.verdict);
-    let of = |wanted: &[Verdict]| -> Vec<String> {
+    items.sort_by_key(|item| (item.verdict, !item.fails_build));
+    let of = |wanted: &[FailureVerdict]| -> Vec<String> {
         let chosen = items.iter().filter(|item| wanted.contains(&item.verdict));
         chosen.map(Item::line).collect()
     };
@@ -95,10 +96,14 @@ pub(super) fn summary(
                 .map(|error| format!("- {}", code(error, MAX_REASON)))
                 .collect(),
         ),
-        ("New", of(&[Verdict::New])),
-        (&elsewhere, of(&[Verdict::Elsewhere])),
-        ("Flaky", of(&[Verdict::Flaky, Verdict::Recovered])),
-        ("Muted", of(&[Verdict::Muted])),
+        ("New", of(&[FailureVerdict::New])),
+        (&elsewhere, of(&[FailureVerdict::AlsoOnMain])),
+        ("Infrastructure", of(&[FailureVerdict::Infrastructure])),
+        (
+            "Flaky",
+            of(&[FailureVerdict::KnownFlaky, FailureVerdict::FlakyHere]),
+        ),
+        ("Muted", of(&[FailureVerdict::Muted])),
     ];
     let mut sections: Vec<Section> = sections
         .into_iter()
@@ -162,7 +167,7 @@ fn shorten(items: &mut Vec<String>, kept: usize) {
 }
 
 /// One line as a code span, shortened to this many characters.
-fn code(text: &str, limit: usize) -> String {
+pub(crate) fn code(text: &str, limit: usize) -> String {
     let mut line: String = text
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
@@ -189,11 +194,17 @@ fn code(text: &str, limit: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Heading, Item, MAX_LINES, Verdict, code, summary};
+    use test_engine_insights::FailureVerdict::{
+        AlsoOnMain, FlakyHere, Infrastructure, KnownFlaky, Muted, New,
+    };
 
-    fn item(name: &str, verdict: Verdict) -> Item<'static> {
+    use super::{FailureVerdict, Heading, Item, MAX_LINES, code, summary};
+
+    /// A test that passed on retry or is muted if the verdict says so, else failed to the end.
+    fn item(name: &str, verdict: FailureVerdict) -> Item<'static> {
         Item {
             verdict,
+            fails_build: !matches!(verdict, FlakyHere | Muted),
             name: format!("Cart {name}"),
             address: format!("https://x/tests/{name}"),
             reason: "expected 1\ngot 2",
@@ -215,27 +226,30 @@ mod tests {
     fn failures_are_listed_by_verdict() {
         let in_one_job = Item {
             passed_in_another_job: true,
-            ..item("pays", Verdict::New)
+            ..item("pays", New)
         };
         let without_reason = Item {
             reason: " ",
-            ..item("ships", Verdict::Elsewhere)
+            ..item("ships", AlsoOnMain)
         };
         let items = vec![
-            item("retries", Verdict::Recovered),
-            item("waits", Verdict::Muted),
-            item("adds", Verdict::New),
+            item("retries", FlakyHere),
+            item("waits", Muted),
+            item("adds", New),
             without_reason,
             in_one_job,
-            item("polls", Verdict::Flaky),
+            item("polls", KnownFlaky),
+            item("sails", Infrastructure),
         ];
         let expected = "\
-### ❌ 4 tests failed: [`Web #412`](https://x/runs/1)
+### ❌ 5 tests failed: [`Web #412`](https://x/runs/1)
 #### New (2)
 - [`Cart adds`](https://x/tests/adds): `expected 1`
 - [`Cart pays`](https://x/tests/pays), passed in another job: `expected 1`
 #### Also failing on `main` (1)
 - [`Cart ships`](https://x/tests/ships)
+#### Infrastructure (1)
+- [`Cart sails`](https://x/tests/sails): `expected 1`
 #### Flaky (2)
 - [`Cart polls`](https://x/tests/polls): `expected 1`
 - [`Cart retries`](https://x/tests/retries), passed on retry: `expected 1`
@@ -248,10 +262,7 @@ mod tests {
     #[test]
     fn a_build_that_did_not_fail_has_no_summary() {
         assert_eq!(of(Vec::new(), &[]), None);
-        let repaired = vec![
-            item("retries", Verdict::Recovered),
-            item("waits", Verdict::Muted),
-        ];
+        let repaired = vec![item("retries", FlakyHere), item("waits", Muted)];
         assert_eq!(of(repaired, &[]), None);
         let text = of(Vec::new(), &["ImportError: no module".to_owned()]).unwrap();
         assert!(text.contains("No test failed, but the build did"), "{text}");
@@ -260,19 +271,13 @@ mod tests {
 
     #[test]
     fn long_lists_are_cut_and_every_section_is_kept() {
-        let many = |verdicts: &[Verdict], count: usize| -> Vec<Item<'static>> {
+        let many = |verdicts: &[FailureVerdict], count: usize| -> Vec<Item<'static>> {
             let each = verdicts.iter().flat_map(|verdict| {
                 (0..count).map(move |number| item(&number.to_string(), *verdict))
             });
             each.collect()
         };
-        let all = [
-            Verdict::New,
-            Verdict::Elsewhere,
-            Verdict::Flaky,
-            Verdict::Recovered,
-            Verdict::Muted,
-        ];
+        let all = [New, AlsoOnMain, KnownFlaky, FlakyHere, Muted];
         let errors = vec!["error".to_owned(); 30];
         let text = of(many(&all, 30), &errors).unwrap();
         assert_eq!(text.lines().count(), MAX_LINES, "{text}");

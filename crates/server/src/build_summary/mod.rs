@@ -4,16 +4,18 @@
 mod markdown;
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use test_engine_accounting::Finding;
+use test_engine_insights::FailureVerdict;
 use test_engine_store::{
-    BuildFailures, FailedTest, QuarantineScope, Run, Store, StoreError, Suite, TestId, TestedCode,
-    Timestamp,
+    BuildFailures, FailedTest, Run, Store, StoreError, Suite, TestId, TestedCode, Timestamp,
 };
 
+pub(crate) use self::markdown::code;
 use self::markdown::{Heading, Item};
-use self::verdict::{End, Facts, Verdict};
+pub(crate) use self::verdict::End;
+use self::verdict::Failure;
 use crate::accounting::{Accountant, AccountingError};
 use crate::links::Links;
 
@@ -26,6 +28,20 @@ pub(crate) struct Sources<'a> {
     pub(crate) links: &'a Links,
 }
 
+/// A test that failed in a build, and why.
+pub(crate) struct FailedInBuild {
+    pub(crate) failed: FailedTest,
+    pub(crate) end: End,
+    pub(crate) verdict: FailureVerdict,
+}
+
+/// What failed in a build.
+pub(crate) struct FailedBuild {
+    /// In the order of the first failures.
+    pub(crate) tests: Vec<FailedInBuild>,
+    pub(crate) errors_outside_tests: Vec<String>,
+}
+
 impl Sources<'_> {
     /// The summary of the build of a run; `None` if the build did not fail.
     pub(crate) async fn of_build(
@@ -34,22 +50,23 @@ impl Sources<'_> {
         run: &Run,
         now: Timestamp,
     ) -> Result<Option<String>, AccountingError> {
-        let failures = self.store.build_failures(suite, run).await?;
-        if failures.tests.is_empty() && failures.errors_outside_tests.is_empty() {
-            return Ok(None);
-        }
-        let ids: Vec<TestId> = failures.tests.iter().map(|failed| failed.test.id).collect();
-        let known = Known {
-            labels: self.store.labels(&ids).await?,
-            code: self.tested_code(suite, run).await?,
-            unexplained: self.unexplained_targets(suite, &failures, now).await?,
-        };
-        let items: Vec<Item<'_>> = failures
+        let build = self.failures(suite, run, now).await?;
+        Ok(self.in_markdown(suite, run, &build))
+    }
+
+    /// The summary of a build; `None` if it did not fail.
+    pub(crate) fn in_markdown(
+        &self,
+        suite: &Suite,
+        run: &Run,
+        build: &FailedBuild,
+    ) -> Option<String> {
+        let items: Vec<Item<'_>> = build
             .tests
             .iter()
-            .map(|failed| {
-                let address = self.links.test_page(suite, failed.test.uuid);
-                Item::new(failed, Verdict::of(known.facts(failed)), address)
+            .map(|found| {
+                let address = self.links.test_page(suite, found.failed.test.uuid);
+                Item::new(found, address)
             })
             .collect();
         let heading = Heading {
@@ -58,8 +75,47 @@ impl Sources<'_> {
             address: self.links.run_page(suite, run.uuid),
             default_branch: &suite.default_branch,
         };
-        let errors = &failures.errors_outside_tests;
-        Ok(markdown::summary(&heading, items, errors))
+        markdown::summary(&heading, items, &build.errors_outside_tests)
+    }
+
+    /// What failed in the build of a run.
+    pub(crate) async fn failures(
+        &self,
+        suite: &Suite,
+        run: &Run,
+        now: Timestamp,
+    ) -> Result<FailedBuild, AccountingError> {
+        let failures = self.store.build_failures(run).await?;
+        if failures.tests.is_empty() {
+            return Ok(FailedBuild {
+                tests: Vec::new(),
+                errors_outside_tests: failures.errors_outside_tests,
+            });
+        }
+        let ids: Vec<TestId> = failures.tests.iter().map(|failed| failed.test.id).collect();
+        let labels = self.store.labels(&ids).await?;
+        let code = self.tested_code(suite, run).await?;
+        let unexplained = self.unexplained_targets(suite, &failures, now).await?;
+        let explain = |failed: FailedTest| {
+            let is_unexplained = targets_of(&failed).any(|target| unexplained.contains(target));
+            let mut labels = labels.get(&failed.test.id).into_iter().flatten();
+            let failure = Failure {
+                history: &failed.history,
+                file: failed.test.file_name.as_deref(),
+                end: End::of(&failed, is_unexplained),
+                has_passed: failed.passed_lanes > 0,
+                is_labelled: labels.any(|label| label == FLAKY_LABEL),
+            };
+            FailedInBuild {
+                end: failure.end,
+                verdict: failure.verdict(&code),
+                failed,
+            }
+        };
+        Ok(FailedBuild {
+            tests: failures.tests.into_iter().map(explain).collect(),
+            errors_outside_tests: failures.errors_outside_tests,
+        })
     }
 
     /// Targets with failed tests according to the nodes, none of which failed according to the
@@ -100,35 +156,6 @@ impl Sources<'_> {
         let files = commit.as_ref().map(|commit| commit.files_changed.as_str());
         let branch = run.branch.as_deref();
         Ok(TestedCode::new(branch, &suite.default_branch, files))
-    }
-}
-
-struct Known {
-    labels: BTreeMap<TestId, Vec<String>>,
-    code: TestedCode,
-    unexplained: BTreeSet<String>,
-}
-
-impl Known {
-    fn facts(&self, failed: &FailedTest) -> Facts {
-        let mut labels = self.labels.get(&failed.test.id).into_iter().flatten();
-        let file = failed.test.file_name.as_deref();
-        let is_unexplained = |target: &str| self.unexplained.contains(target);
-        let end = if failed.failed_lanes > 0 {
-            End::Failed
-        } else if failed.muted_lanes > 0 {
-            End::Muted
-        } else if targets_of(failed).any(is_unexplained) {
-            End::Doubtful
-        } else {
-            End::Passed
-        };
-        Facts {
-            end,
-            fails_on_default_branch: failed.fails_on_default_branch,
-            is_flaky: labels.any(|label| label == FLAKY_LABEL)
-                && QuarantineScope::NotTouched.applies_to(file, &self.code),
-        }
     }
 }
 

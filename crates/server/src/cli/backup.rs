@@ -7,8 +7,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::output;
-use crate::backup::back_up;
+use crate::backup::{JOB, back_up};
+use crate::clock::Clock;
 use crate::config::Storage;
+use crate::error_chain::ErrorChain;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -26,6 +28,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let backup = back_up(&arguments.storage, &arguments.to)
         .await
         .context("failed to back up")?;
+    record(&arguments.storage).await;
     if arguments.json {
         return output::print_json(&json!({
             "directory": arguments.to.display().to_string(),
@@ -41,4 +44,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         backup.files,
         backup.file_bytes
     ))
+}
+
+/// For `doctor`. The backup is complete, whether or not its time can be recorded.
+async fn record(storage: &Storage) {
+    let recorded = async {
+        let store = super::open(storage).await?;
+        store.record_run(JOB, Clock::System.now()).await?;
+        store.close().await;
+        anyhow::Ok(())
+    };
+    if let Err(error) = recorded.await {
+        let cause = ErrorChain(error.as_ref());
+        output::print_error(&format!(
+            "warning: the time of the backup was not recorded: {cause}"
+        ));
+    }
 }

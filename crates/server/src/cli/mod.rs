@@ -6,14 +6,21 @@
 
 mod audit;
 mod backup;
+mod doctor;
+mod health;
+mod import;
 mod init;
 mod organization;
 mod output;
 mod retention;
 mod serve;
+mod session;
 mod settings;
+mod sign_in_rule;
 mod suite;
 mod token;
+mod user;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -50,12 +57,30 @@ enum Command {
     /// Create, list and revoke access tokens.
     #[command(subcommand)]
     Token(token::Command),
+    /// Create, list and delete webhooks, and send dead deliveries again.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
+    /// Create, list, change and remove users.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Say who may sign in with the OpenID Connect provider, and with which role.
+    #[command(subcommand)]
+    SignInRule(sign_in_rule::Command),
+    /// List and end sessions of browsers.
+    #[command(subcommand)]
+    Session(session::Command),
     /// Create an organization, a suite and tokens for a pipeline, and print them as shell exports.
     Init(init::Arguments),
     /// List who changed what, newest first.
     Audit(audit::Arguments),
+    /// Store results that were recorded elsewhere, each at its own time, while no server runs.
+    Import(import::Arguments),
     /// Copy the data directory while the server runs.
     Backup(backup::Arguments),
+    /// Ask the running server whether it is ready; for health checks of containers.
+    Health(health::Arguments),
+    /// Check what the server depends on, and say how to fix what is wrong.
+    Doctor(doctor::Arguments),
     /// Remove expired data now instead of waiting for the server's background job.
     Retention(retention::Arguments),
 }
@@ -99,9 +124,16 @@ pub fn main() -> ExitCode {
             Command::Organization(command) => organization::run(command).await,
             Command::Suite(command) => suite::run(command).await,
             Command::Token(command) => token::run(command).await,
+            Command::Webhook(command) => webhook::run(command).await,
+            Command::User(command) => user::run(command).await,
+            Command::SignInRule(command) => sign_in_rule::run(command).await,
+            Command::Session(command) => session::run(command).await,
             Command::Init(arguments) => init::run(arguments).await,
             Command::Audit(arguments) => audit::run(arguments).await,
+            Command::Import(arguments) => import::run(arguments).await,
             Command::Backup(arguments) => backup::run(arguments).await,
+            Command::Health(arguments) => health::run(arguments).await,
+            Command::Doctor(arguments) => doctor::run(arguments).await,
             Command::Retention(arguments) => retention::run(arguments).await,
         }
     });

@@ -57,8 +57,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "executions": expired.executions,
             "uploads": expired.segments,
             "failures": expired.failures,
+            "spans": expired.spans,
             "runs": expired.runs,
             "daily_sums": expired.sums,
+            "events": expired.events,
         }));
     }
     let verb = if arguments.dry_run {
@@ -67,7 +69,14 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "removed"
     };
     output::print(&format!(
-        "{verb} {} executions of {} uploads, {} failure messages, {} runs, {} daily sums",
-        expired.executions, expired.segments, expired.failures, expired.runs, expired.sums
+        "{verb} {} executions of {} uploads, {} failure messages, spans of {} executions, \
+         {} runs, {} daily sums, {} events",
+        expired.executions,
+        expired.segments,
+        expired.failures,
+        expired.spans,
+        expired.runs,
+        expired.sums,
+        expired.events
     ))
 }

@@ -5,7 +5,10 @@ use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::output;
 use super::settings::ServeSettings;
@@ -13,6 +16,9 @@ use crate::clock::Clock;
 use crate::config::{LogFormat, Logs};
 use crate::scopes::Scope;
 use crate::{ServeError, Server};
+
+/// Never logged at any level: it dumps what the HTTP client sends and receives, secrets included.
+const DUMPS: &str = "ureq_proto";
 
 pub(super) async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     let config = settings
@@ -76,11 +82,16 @@ fn start_logs(logs: &Logs) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
         .with_writer(std::io::stderr);
+    let without_dumps = filter_fn(|metadata| !metadata.target().starts_with(DUMPS));
     match logs.format {
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Json => {
+            let subscriber = subscriber.json().flatten_event(true).finish();
+            subscriber.with(without_dumps).init();
+        }
         LogFormat::Text => {
             let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            subscriber.with_ansi(is_terminal).init();
+            let subscriber = subscriber.with_ansi(is_terminal).finish();
+            subscriber.with(without_dumps).init();
         }
     }
     Ok(())

@@ -6,9 +6,12 @@ use clap::{Args, CommandFactory as _};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{
-    BlobStore, BlobStoreError, BlobStoreInput, Config, DEFAULT_ORGANIZATION, Limits, Logs,
-    MetricsAccess, Network, Oidc, Planning, PublicUrlError, Retention, Storage, Web,
+    BlobStore, BlobStoreError, BlobStoreInput, Config, DEFAULT_ORGANIZATION, Limits, Logs, Mail,
+    MetricsAccess, Network, Oidc, Planning, PublicUrlError, Retention, SignIn, SignInError,
+    Storage, Web, Webhooks,
 };
+
+use crate::webhooks::{MailError, Mailer};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeSettings {
@@ -29,9 +32,15 @@ pub(super) struct ServeSettings {
     #[command(flatten)]
     retention: Retention,
     #[command(flatten)]
+    webhooks: Webhooks,
+    #[command(flatten)]
+    mail: Mail,
+    #[command(flatten)]
     web: Web,
     #[command(flatten)]
     oidc: Oidc,
+    #[command(flatten)]
+    sign_in: SignIn,
     #[command(flatten)]
     metrics: MetricsAccess,
     #[command(flatten)]
@@ -43,16 +52,22 @@ pub(super) enum SettingsError {
     #[error(transparent)]
     PublicUrl(#[from] PublicUrlError),
     #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error(transparent)]
     BlobStore(#[from] BlobStoreError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
 }
 
 impl ServeSettings {
     pub(super) fn into_config(self) -> Result<Config, SettingsError> {
         let public_url = self.network.public_url.as_deref().unwrap_or_default();
+        let public_url = Network::parse_public_url(public_url)?;
         let token = self.metrics.token;
         Ok(Config {
+            sign_in: self.sign_in.checked(public_url.is_some(), self.oidc)?,
             network: Network {
-                public_url: Network::parse_public_url(public_url)?,
+                public_url,
                 ..self.network
             },
             oidc: self.oidc,
@@ -65,6 +80,8 @@ impl ServeSettings {
             limits: self.limits,
             planning: self.planning,
             retention: self.retention,
+            mail: checked(self.mail, &self.webhooks)?,
+            webhooks: self.webhooks,
             web: self.web,
             metrics: MetricsAccess {
                 token: token.filter(|token| !token.expose_secret().is_empty()),
@@ -73,6 +90,11 @@ impl ServeSettings {
             logs: self.logs,
         })
     }
+}
+
+fn checked(mail: Mail, webhooks: &Webhooks) -> Result<Mail, MailError> {
+    Mailer::new(&mail, webhooks.attempt_time)?;
+    Ok(mail)
 }
 
 /// The settings of `serve` as a Markdown table.

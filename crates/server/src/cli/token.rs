@@ -132,11 +132,12 @@ async fn create_in(store: &Store, create: Create) -> anyhow::Result<CreatedToken
         expires_at: create
             .expires_in_days
             .map(|days| change.at.plus_days(i64::from(days))),
+        user: None,
     };
     Ok(admin::create_token(store, &organization, request, &change).await?)
 }
 
-async fn only_organization(store: &Store) -> anyhow::Result<Organization> {
+pub(super) async fn only_organization(store: &Store) -> anyhow::Result<Organization> {
     let mut all = store.organizations().await?;
     match (all.pop(), all.is_empty()) {
         (Some(only), true) => Ok(only),
@@ -168,6 +169,7 @@ async fn list(list: List) -> anyhow::Result<()> {
         "KIND",
         "STATE",
         "LAST USED",
+        "OWNER",
         "SCOPES",
         "DESCRIPTION",
     ]);
@@ -180,6 +182,7 @@ async fn list(list: List) -> anyhow::Result<()> {
             token
                 .last_used_at
                 .map_or_else(|| "never".to_owned(), rfc3339),
+            owner(token).unwrap_or("CI").to_owned(),
             token.scopes.join(","),
             token.description.clone().unwrap_or_default(),
         ]);
@@ -207,6 +210,7 @@ fn as_json(token: &Token, now: Timestamp) -> serde_json::Value {
         "organization": token.organization_slug,
         "kind": kind(token),
         "state": state(token, now),
+        "user": owner(token),
         "scopes": token.scopes,
         "description": token.description,
         "created_at": rfc3339(token.created_at),
@@ -222,6 +226,11 @@ fn kind(token: &Token) -> &'static str {
         TokenKind::Suite => "suite",
         TokenKind::Session => "session",
     }
+}
+
+/// The name of the person whom a token belongs to.
+fn owner(token: &Token) -> Option<&str> {
+    token.owner.as_ref().map(|owner| owner.name.as_str())
 }
 
 fn state(token: &Token, now: Timestamp) -> &'static str {

@@ -7,10 +7,13 @@ mod access;
 mod blob_store;
 mod limits;
 mod logs;
+mod mail;
 mod network;
 mod planning;
 mod retention;
+mod sign_in;
 mod storage;
+mod webhooks;
 
 use clap::Args;
 use clap::builder::{OsStr, Resettable};
@@ -20,12 +23,16 @@ pub use blob_store::{BlobStore, S3Keys, S3Settings};
 pub(crate) use blob_store::{BlobStoreError, BlobStoreInput};
 pub use limits::Limits;
 pub use logs::{LogFormat, Logs};
+pub use mail::Mail;
 pub use network::Network;
 pub(crate) use network::{DEFAULT_LISTEN, PublicUrlError, parse_listen};
 pub use planning::Planning;
 pub use retention::Retention;
+pub use sign_in::SignIn;
+pub(crate) use sign_in::SignInError;
 pub use storage::Storage;
-pub(crate) use storage::{DATABASE_FILE, DEFAULT_ORGANIZATION};
+pub(crate) use storage::{DATABASE_FILE, DEFAULT_ORGANIZATION, SECRET_KEY_FILE};
+pub use webhooks::Webhooks;
 
 /// Every setting of `test-engine serve`.
 #[derive(Clone, Debug)]
@@ -33,10 +40,13 @@ pub(crate) use storage::{DATABASE_FILE, DEFAULT_ORGANIZATION};
 pub struct Config {
     pub network: Network,
     pub oidc: Oidc,
+    pub sign_in: SignIn,
     pub storage: Storage,
     pub limits: Limits,
     pub planning: Planning,
     pub retention: Retention,
+    pub webhooks: Webhooks,
+    pub mail: Mail,
     pub web: Web,
     pub metrics: MetricsAccess,
     pub logs: Logs,
@@ -52,10 +62,13 @@ impl Config {
         Self {
             network: defaults(),
             oidc: defaults(),
+            sign_in: defaults(),
             storage,
             limits: defaults(),
             planning: defaults(),
             retention: defaults(),
+            webhooks: defaults(),
+            mail: defaults(),
             web: defaults(),
             metrics: defaults(),
             logs: defaults(),

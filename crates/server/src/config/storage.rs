@@ -11,6 +11,8 @@ use super::BlobStore;
 /// The SQLite database in the data directory. Its other files, such as the write-ahead log, have
 /// names that start with this one.
 pub(crate) const DATABASE_FILE: &str = "test-engine.db";
+/// The key that encrypts the secrets of webhooks.
+pub(crate) const SECRET_KEY_FILE: &str = "secret.key";
 pub(crate) const DEFAULT_ORGANIZATION: &str = "default";
 
 /// Where the server stores data. The arguments are those of every command; `serve` sets the rest.
@@ -29,6 +31,10 @@ pub struct Storage {
     #[arg(long, value_name = "COUNT", env = "TEST_ENGINE_DATABASE_CONNECTIONS")]
     #[arg(default_value_t = DEFAULT_CONNECTIONS, value_parser = value_parser!(u32).range(2..=1000))]
     pub database_connections: u32,
+    /// File with the key that encrypts the secrets of webhooks; by default secret.key in the data
+    /// directory, created when it is first needed
+    #[arg(long, value_name = "FILE", env = "TEST_ENGINE_SECRET_KEY_FILE")]
+    pub secret_key_file: Option<PathBuf>,
     /// Storage of everything that is too large for the database.
     #[arg(skip)]
     pub blobs: BlobStore,
@@ -44,6 +50,12 @@ impl Storage {
     /// The database file in the data directory.
     pub fn database(&self) -> PathBuf {
         self.data_dir.join(DATABASE_FILE)
+    }
+
+    /// The file with the key that encrypts the secrets of webhooks.
+    pub fn secret_key_file(&self) -> PathBuf {
+        let given = self.secret_key_file.clone();
+        given.unwrap_or_else(|| self.data_dir.join(SECRET_KEY_FILE))
     }
 
     /// The address of the database; `None` for the file in the data directory.

@@ -114,8 +114,14 @@ impl<R: Requirement> FromRequestParts<App> for SuiteAccess<R> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let principal = authorize::<R>(parts, app).await?;
         let slug = path_parameter(parts, "suite").await.unwrap_or_default();
+        let (principal, suite) = app
+            .authenticator
+            .principal_and_suite(authorization(&parts.headers), &slug, app.clock.now())
+            .await?;
+        note_token(parts, &principal);
+        check_organization(parts, &principal).await?;
+        permit::<R>(parts, app, &principal).await?;
         if principal
             .only_suite
             .as_ref()
@@ -126,15 +132,11 @@ impl<R: Requirement> FromRequestParts<App> for SuiteAccess<R> {
                  audience of the token."
             )));
         }
-        let suite = app
-            .store
-            .suite(&principal.organization_slug, &slug)
-            .await?
-            .ok_or_else(|| {
-                ApiError::not_found(format!(
-                    "There is no suite {slug:?} in this organization. Check the suite slug."
-                ))
-            })?;
+        let suite = suite.ok_or_else(|| {
+            ApiError::not_found(format!(
+                "There is no suite {slug:?} in this organization. Check the suite slug."
+            ))
+        })?;
         if let Some(notes) = parts.extensions.get::<RequestNotes>() {
             notes.suite(&suite.slug);
         }
@@ -162,6 +164,53 @@ impl<R> IntoParams for SuiteAccess<R> {
 impl<R: Requirement> IntoResponses for SuiteAccess<R> {
     fn responses() -> Responses {
         OrganizationAccess::<R>::responses()
+    }
+}
+
+/// A token of an admin of the organization in the path, with every scope.
+pub(crate) struct PeopleAccess {
+    pub(crate) principal: Principal,
+    client: ClientAddress,
+}
+
+impl PeopleAccess {
+    /// A change that this request makes.
+    pub(crate) fn change(&self, now: Timestamp) -> Change {
+        change(self.principal.actor(), &self.client, now)
+    }
+}
+
+impl FromRequestParts<App> for PeopleAccess {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let principal = member(parts, app).await?;
+        count(parts, app, &principal, Bucket::Rest).await?;
+        if !principal.may_manage_people() {
+            return Err(ApiError::forbidden(
+                "Only people with the role admin may manage people, with a token of their own that \
+                 has every scope. Create one on the page /account.",
+            ));
+        }
+        Ok(Self {
+            principal,
+            client: ClientAddress::of(parts, app),
+        })
+    }
+}
+
+impl IntoParams for PeopleAccess {
+    fn into_params(_within: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        OrganizationMember::into_params(|| None)
+    }
+}
+
+impl IntoResponses for PeopleAccess {
+    fn responses() -> Responses {
+        let mut responses = openapi::errors([401, 404, 429]);
+        let forbidden = "The token is not that of an admin, or does not have every scope.";
+        responses.insert("403".to_owned(), openapi::error(forbidden).into());
+        responses
     }
 }
 
@@ -283,15 +332,24 @@ async fn principal(parts: &Parts, app: &App) -> Result<Principal, AccessError> {
         .authenticator
         .principal(authorization(&parts.headers), app.clock.now())
         .await?;
+    note_token(parts, &principal);
+    Ok(principal)
+}
+
+fn note_token(parts: &Parts, principal: &Principal) {
     if let Some(notes) = parts.extensions.get::<RequestNotes>() {
         notes.token(principal.token_uuid);
     }
-    Ok(principal)
 }
 
 /// The principal, if it belongs to the organization in the path.
 async fn member(parts: &mut Parts, app: &App) -> Result<Principal, ApiError> {
     let principal = principal(parts, app).await?;
+    check_organization(parts, &principal).await?;
+    Ok(principal)
+}
+
+async fn check_organization(parts: &mut Parts, principal: &Principal) -> Result<(), ApiError> {
     let organization = path_parameter(parts, "organization")
         .await
         .unwrap_or_default();
@@ -301,18 +359,28 @@ async fn member(parts: &mut Parts, app: &App) -> Result<Principal, ApiError> {
              organization slug."
         )));
     }
-    Ok(principal)
+    Ok(())
 }
 
 async fn authorize<R: Requirement>(parts: &mut Parts, app: &App) -> Result<Principal, ApiError> {
     let principal = member(parts, app).await?;
+    permit::<R>(parts, app, &principal).await?;
+    Ok(principal)
+}
+
+/// Counts the request, and checks the scopes.
+async fn permit<R: Requirement>(
+    parts: &Parts,
+    app: &App,
+    principal: &Principal,
+) -> Result<(), ApiError> {
     if let Some(bucket) = R::BUCKET {
-        count(parts, app, &principal, bucket).await?;
+        count(parts, app, principal, bucket).await?;
     }
     if !principal.has_scope(R::SCOPE) {
         return Err(AccessError::MissingScope(R::SCOPE).into());
     }
-    Ok(principal)
+    Ok(())
 }
 
 /// Counts the request against the organization's rate limit; the status goes into the response

@@ -3,28 +3,34 @@
 //! Every body of the API is read here, so this is the only place that stops slow senders, endless
 //! bodies and gzip bombs.
 
-use std::io::Read as _;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
-use flate2::read::MultiGzDecoder;
+use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use super::integers;
 use crate::App;
 use crate::config::Limits;
 
 /// Larger bodies, in bytes, are decoded outside the threads that serve connections.
 const MAX_INLINE_DECODE: usize = 128 * 1024;
 
-/// Bytes allocated in advance for a body that announces its length. A larger one is copied as it
-/// grows.
-const MAX_RESERVED: usize = 16 * 1024 * 1024;
+/// Bytes that a body is allocated before its announced length is believed.
+const FIRST_RESERVED: usize = 1024 * 1024;
+
+/// Bytes that are reserved at once for a decompressed body, whose length is not announced.
+const MAX_RESERVED: usize = 256 * 1024 * 1024;
+
+/// The maximum ratio of gzip.
+const MAX_GZIP_RATIO: usize = 1_032;
 
 /// Limits of a body.
 #[derive(Clone, Copy, Debug)]
@@ -60,45 +66,157 @@ pub(crate) async fn read(
     limits: impl Into<BodyLimits>,
 ) -> Result<Bytes, ApiError> {
     let limits = limits.into();
-    let limit = limits.bytes;
-    let raw = tokio::time::timeout(limits.time, collect(body, limit, limits.silence))
+    let frames = Frames {
+        announced: usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX),
+        body,
+        limits,
+        received: 0,
+    };
+    let whole = async {
+        match Encoding::of(headers)? {
+            Encoding::Identity => collect(frames).await,
+            Encoding::Gzip => inflate(frames).await,
+        }
+    };
+    tokio::time::timeout(limits.time, whole)
         .await
-        .map_err(|_elapsed| too_slow())??;
-    match Encoding::of(headers)? {
-        Encoding::Identity => Ok(raw),
-        Encoding::Gzip => run_blocking(raw.len(), move || gunzip(&raw, limit)).await,
+        .map_err(|_elapsed| too_slow())?
+}
+
+/// The body as it is sent.
+struct Frames {
+    body: Body,
+    limits: BodyLimits,
+    /// Its length, or less.
+    announced: usize,
+    received: usize,
+}
+
+impl Frames {
+    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            let frame = tokio::time::timeout(self.limits.silence, self.body.frame())
+                .await
+                .map_err(|_elapsed| too_slow())?;
+            let Some(frame) = frame else { return Ok(None) };
+            let frame = frame
+                .map_err(|_broken| ApiError::bad_request("The body ended early. Send it again."))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            self.received += data.len();
+            if self.received > self.limits.bytes {
+                return Err(ApiError::too_large(self.limits.bytes));
+            }
+            return Ok(Some(data));
+        }
     }
 }
 
-async fn collect(mut body: Body, limit: usize, silence: Duration) -> Result<Bytes, ApiError> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+async fn collect(mut frames: Frames) -> Result<Bytes, ApiError> {
+    let announced = frames.announced.min(frames.limits.bytes);
     // Small bodies have a single frame, which is not copied.
     let mut only = Bytes::new();
     let mut whole: Vec<u8> = Vec::new();
-    loop {
-        let frame = tokio::time::timeout(silence, body.frame())
-            .await
-            .map_err(|_elapsed| too_slow())?;
-        let Some(frame) = frame else { break };
-        let frame = frame
-            .map_err(|_broken| ApiError::bad_request("The body ended early. Send it again."))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if only.len() + whole.len() + data.len() > limit {
-            return Err(ApiError::too_large(limit));
-        }
+    while let Some(data) = frames.next().await? {
         if only.is_empty() && whole.is_empty() {
             only = data;
             continue;
         }
         if whole.is_empty() {
-            whole.reserve(announced.min(limit).min(MAX_RESERVED));
+            whole.reserve_exact(announced.min(FIRST_RESERVED));
             whole.extend_from_slice(&std::mem::take(&mut only));
+        }
+        if whole.capacity() - whole.len() < data.len() {
+            // Doubling a large body would copy it while both copies are in memory.
+            whole.reserve_exact(announced.saturating_sub(whole.len()));
         }
         whole.extend_from_slice(&data);
     }
     Ok(if whole.is_empty() { only } else { whole.into() })
+}
+
+/// Decompresses a body while it is sent, so that it is not in memory twice.
+async fn inflate(mut frames: Frames) -> Result<Bytes, ApiError> {
+    let limit = frames.limits.bytes;
+    let mut decoder = MultiGzDecoder::new(Plain {
+        bytes: Vec::new(),
+        limit,
+        largest: frames.announced.saturating_mul(MAX_GZIP_RATIO).min(limit),
+    });
+    let mut waiting = Vec::new();
+    let mut size = 0;
+    loop {
+        let data = frames.next().await?;
+        let is_end = data.is_none();
+        size += data.as_ref().map_or(0, Bytes::len);
+        waiting.extend(data);
+        if size < MAX_INLINE_DECODE && !is_end {
+            continue;
+        }
+        let ready = std::mem::take(&mut waiting);
+        decoder = run_blocking(size, move || {
+            write_all(&mut decoder, &ready, is_end)
+                .map_err(|error| invalid_gzip(&decoder, &error))?;
+            Ok(decoder)
+        })
+        .await?;
+        size = 0;
+        if is_end {
+            return Ok(std::mem::take(&mut decoder.get_mut().bytes).into());
+        }
+    }
+}
+
+fn write_all(
+    decoder: &mut MultiGzDecoder<Plain>,
+    frames: &[Bytes],
+    is_end: bool,
+) -> io::Result<()> {
+    for frame in frames {
+        decoder.write_all(frame)?;
+    }
+    if is_end {
+        decoder.try_finish()?;
+    }
+    Ok(())
+}
+
+fn invalid_gzip(decoder: &MultiGzDecoder<Plain>, error: &io::Error) -> ApiError {
+    let Plain { limit, .. } = *decoder.get_ref();
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return ApiError::too_large(limit);
+    }
+    ApiError::bad_request(format!("The body is not valid gzip ({error})."))
+}
+
+/// A decompressed body. Writing more than the limit is the error `FileTooLarge`.
+struct Plain {
+    bytes: Vec<u8>,
+    limit: usize,
+    /// The size that the compressed body may have at most.
+    largest: usize,
+}
+
+impl Write for Plain {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + data.len() > self.limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let room = self.bytes.capacity() - self.bytes.len();
+        if room < data.len() && self.bytes.len() >= FIRST_RESERVED {
+            // As in `collect`. Memory that is only reserved does not exist yet.
+            let most = self.largest.min(MAX_RESERVED);
+            self.bytes
+                .reserve_exact(most.saturating_sub(self.bytes.len()));
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn too_slow() -> ApiError {
@@ -133,18 +251,6 @@ impl Encoding {
             )),
         }
     }
-}
-
-fn gunzip(compressed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
-    let mut plain = Vec::new();
-    let read = MultiGzDecoder::new(compressed)
-        .take(limit as u64 + 1)
-        .read_to_end(&mut plain);
-    if plain.len() > limit {
-        return Err(ApiError::too_large(limit));
-    }
-    read.map_err(|error| ApiError::bad_request(format!("The body is not valid gzip ({error}).")))?;
-    Ok(plain.into())
 }
 
 /// Runs work on many bytes in a blocking thread, and other work inline.
@@ -202,8 +308,19 @@ where
 }
 
 /// Decodes invalid JSON a second time to name the field: to track it takes as long as decoding.
+///
+/// Every body is an object; serde would take the elements of an array for its fields.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let message = "Invalid JSON body: expected an object, not an array.";
+        return Err(ApiError::bad_request(message));
+    }
     if let Ok(decoded) = serde_json::from_slice(bytes) {
+        return Ok(decoded);
+    }
+    if let Some(rewritten) = integers::rewritten(bytes)
+        && let Ok(decoded) = serde_json::from_slice(&rewritten)
+    {
         return Ok(decoded);
     }
     let mut source = serde_json::Deserializer::from_slice(bytes);
@@ -252,6 +369,25 @@ mod tests {
         let body = gzip(&plain);
         let read_back = read(&encoded("gzip"), Body::from(body), 600).await.unwrap();
         assert_eq!(read_back, plain);
+    }
+
+    #[tokio::test]
+    async fn gzip_bodies_are_decompressed_in_parts() {
+        let plain: Vec<u8> = (0..3_000_000_u32)
+            .flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes())
+            .collect();
+        // Two members, as `cat a.gz b.gz` writes them.
+        let (one, other) = plain.split_at(5_000_001);
+        let body = [gzip(one), gzip(other)].concat();
+        for size in [1_000, 65_536, body.len()] {
+            let frames: Vec<_> = body
+                .chunks(size)
+                .map(|frame| Ok::<_, Infallible>(frame.to_vec()))
+                .collect();
+            let body = Body::from_stream(futures_util::stream::iter(frames));
+            let read_back = read(&encoded("gzip"), body, 2 * plain.len()).await.unwrap();
+            assert!(read_back == plain, "{size}");
+        }
     }
 
     #[tokio::test]
@@ -313,10 +449,16 @@ mod tests {
     #[tokio::test]
     async fn stalled_bodies_time_out() {
         let silence = std::time::Duration::from_millis(20);
-        let error = super::collect(Body::new(Silent), 100, silence)
-            .await
-            .unwrap_err();
-        assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
+        let limits = super::BodyLimits {
+            silence,
+            ..100.into()
+        };
+        for encoding in ["identity", "gzip"] {
+            let error = read(&encoded(encoding), Body::new(Silent), limits)
+                .await
+                .unwrap_err();
+            assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
+        }
     }
 
     #[tokio::test]

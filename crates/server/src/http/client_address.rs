@@ -16,6 +16,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(super) struct PeerAddress(pub(super) SocketAddr);
 
 /// `None` only if the request did not come over a connection, as in some tests.
+#[derive(Clone)]
 pub(crate) struct ClientAddress(pub(crate) Option<String>);
 
 impl ClientAddress {

@@ -138,6 +138,7 @@ impl From<StoreError> for ApiError {
                 )
                 .with_database_error(kind)
             }
+            StoreError::Texts(_) => Self::internal("store the upload", &ErrorChain(&error)),
             _ => {
                 Self::internal("use the database", &ErrorChain(&error)).with_database_error("other")
             }

@@ -13,13 +13,17 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{ArrayItems, Components, SchemaFormat, SchemaType};
+use utoipa::openapi::schema::{
+    AnyOfBuilder, ArrayItems, Components, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat,
+    SchemaType,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Object, OpenApi, Ref, RefOr, Required, Schema, Type};
 use utoipa::{OpenApi as _, ToSchema};
 
 use super::api;
-use super::resources::{LabelledTest, MeasuredTest, QuarantinedTestBody};
+use super::conditions;
+use super::resources::{LabelledTest, MeasuredTest, QuarantinedTestBody, TestMetrics};
 use crate::quarantine::QuarantineBody;
 
 /// What [`errors`] refers to: name, status and description.
@@ -57,6 +61,9 @@ const ERRORS: [(&str, u16, &str); 8] = [
         "The organization exceeded its rate limit; retry after `RateLimit-Reset` seconds.",
     ),
 ];
+
+/// The pattern of texts that must not be blank.
+const NOT_BLANK: &str = r"\S";
 
 pub(crate) type Responses = std::collections::BTreeMap<String, RefOr<Response>>;
 
@@ -132,6 +139,36 @@ pub(super) fn string(format: Option<&str>) -> Object {
         .build()
 }
 
+/// A name: neither blank nor with control characters.
+pub(super) fn name() -> Object {
+    let mut name = string(None);
+    name.pattern =
+        Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$".to_owned());
+    name.max_length = Some(255);
+    name
+}
+
+/// A time in RFC 3339, or null.
+pub(super) fn nullable_time() -> Schema {
+    OneOfBuilder::new()
+        .item(string(Some("date-time")))
+        .item(Object::with_type(Type::Null))
+        .build()
+        .into()
+}
+
+/// A text in a format, in a parameter that counts as absent if it is empty.
+pub(super) fn optional_text(format: &str) -> Schema {
+    let empty = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some([""]));
+    AnyOfBuilder::new()
+        .item(string(Some(format)))
+        .item(empty)
+        .build()
+        .into()
+}
+
 /// A required path parameter.
 pub(super) fn path_parameter(name: &str, description: &str, format: Option<&str>) -> Parameter {
     ParameterBuilder::new()
@@ -186,9 +223,11 @@ pub(super) fn document(mut api: OpenApi) -> OpenApi {
         add_response_schema::<wire::Suite>,
         add_response_schema::<wire::AccessToken>,
         add_response_schema::<wire::Run>,
+        add_response_schema::<wire::FailedTests>,
         add_response_schema::<wire::Test>,
         add_response_schema::<LabelledTest>,
         add_response_schema::<MeasuredTest>,
+        add_response_schema::<TestMetrics>,
         add_response_schema::<QuarantinedTestBody>,
         add_response_schema::<QuarantineBody>,
         add_response_schema::<wire::QuarantineSettings>,
@@ -210,6 +249,7 @@ pub(super) fn document(mut api: OpenApi) -> OpenApi {
     for schema in components.schemas.values_mut() {
         refine("", schema);
     }
+    conditions::add(&mut components);
     for item in api.paths.paths.values_mut() {
         complete_operations(item, &mut components);
     }
@@ -295,6 +335,7 @@ fn refine(name: &str, schema: &mut RefOr<Schema>) {
     match schema {
         RefOr::T(Schema::Object(object)) => {
             refine_string(name, object);
+            refine_integer(object);
             for (name, property) in &mut object.properties {
                 refine(name, property);
             }
@@ -306,6 +347,15 @@ fn refine(name: &str, schema: &mut RefOr<Schema>) {
         }
         RefOr::T(Schema::AllOf(all)) => all.items.iter_mut().for_each(|item| refine("", item)),
         _ => {}
+    }
+}
+
+/// A format with a sign does not include the largest numbers without one.
+fn refine_integer(object: &mut Object) {
+    let is_32_bit = object.format == Some(SchemaFormat::KnownFormat(KnownFormat::Int32));
+    if is_32_bit && object.minimum.is_some() && object.maximum.is_none() {
+        object.format = Some(SchemaFormat::KnownFormat(KnownFormat::Int64));
+        object.maximum = Some(u32::MAX.into());
     }
 }
 
@@ -330,6 +380,10 @@ fn refine_string(name: &str, object: &mut Object) {
         // An absent text is empty, which has none of the formats.
         object.default = None;
     }
+    if object.pattern.as_deref() == Some(NOT_BLANK) || object.min_length.is_some() {
+        // Nor is it a text that must not be blank or empty.
+        object.default = None;
+    }
     let alternatives = object
         .pattern
         .as_deref()
@@ -351,6 +405,15 @@ fn complete_operations(item: &mut PathItem, components: &mut Components) {
     for operation in operations.into_iter().flatten() {
         if let Some(name) = &mut operation.operation_id {
             *name = camel_case(name);
+        }
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            // A body that may be left out is not null.
+            let contents = body.content.values_mut();
+            for content in contents {
+                if let RefOr::T(content) = content {
+                    content.schema.iter_mut().for_each(remove_null);
+                }
+            }
         }
         let responses = &mut operation.responses.responses;
         for (status, response) in &mut *responses {

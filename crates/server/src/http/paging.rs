@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::{FromRequestParts, OriginalUri};
-use axum::http::HeaderValue;
 use axum::http::header::LINK;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use test_engine_store::{Listed, Page};
@@ -28,10 +28,10 @@ const MAX_SIZE: u32 = 100;
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// From 1; 0 means 1.
-    #[param(default = 1)]
+    #[param(default = 1, value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_u32)]
     page: Option<u32>,
     /// At most 100; larger values mean 100.
-    #[param(default = 30)]
+    #[param(default = 30, value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_u32)]
     per_page: Option<u32>,
 }
 
@@ -75,6 +75,18 @@ impl IntoParams for Paging {
 }
 
 impl Paging {
+    /// The header that links to the other pages of a list with so many items.
+    pub(crate) fn links(&self, total: u64) -> HeaderMap {
+        let links = links(self.page, total, &self.address, &self.query);
+        let mut headers = HeaderMap::new();
+        if let Ok(links) = HeaderValue::from_str(&links)
+            && !links.is_empty()
+        {
+            headers.insert(LINK, links);
+        }
+        headers
+    }
+
     /// The response with the page's items, each converted with `convert`.
     pub(crate) fn respond<S, T>(
         &self,

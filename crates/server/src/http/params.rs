@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use test_engine_insights::Fingerprint;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use uuid::Uuid;
@@ -65,7 +66,10 @@ macro_rules! path_parameters {
 
 path_parameters! {
     IdInPath(Uuid) = "id", Some("uuid"), "A UUID.";
+    AgainstInPath(Uuid) = "against", Some("uuid"), "The UUID of another run.";
     UploadIdInPath(Uuid) = "upload_id", Some("uuid"), "The UUID of an upload.";
+    FingerprintInPath(Fingerprint) = "fingerprint", None, "16 hexadecimal digits.";
+    PlanInPath(String) = "id", None, "The identifier of a plan.";
     BuildInPath(String) = "build", None, "The id of a Buildkite build.";
 }
 

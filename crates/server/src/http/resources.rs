@@ -53,9 +53,6 @@ pub(crate) fn run(run: &Run, suite: &Suite, links: &Links, now: Timestamp) -> wi
         run.result
     };
     wire::Run {
-        failed_tests: None,
-        outage: false,
-        outage_counted: false,
         id: run.uuid.to_string(),
         branch: run.branch.clone(),
         commit_sha: run.commit_sha.clone(),
@@ -65,6 +62,14 @@ pub(crate) fn run(run: &Run, suite: &Suite, links: &Links, now: Timestamp) -> wi
         web_url: links.run_page(suite, run.uuid),
         build_id: run.build_id.clone(),
         created_at: rfc3339(run.created_at),
+        failed_tests: run.tests.map(|tests| wire::FailedTests {
+            first_failed: tests.first_failed,
+            broken: tests.broken,
+            recovered: tests.recovered,
+            muted_failed: tests.muted_failed,
+        }),
+        outage: run.guarded,
+        outage_counted: run.outage_counted,
     }
 }
 
@@ -116,7 +121,14 @@ impl QuarantinedTestBody {
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct MeasuredTest {
     #[serde(flatten)]
-    test: LabelledTest,
+    pub(crate) test: LabelledTest,
+    #[serde(flatten)]
+    pub(crate) metrics: TestMetrics,
+}
+
+/// The state, the owners and the metrics of a test.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct TestMetrics {
     #[schema(pattern = "^(enabled|muted|skipped)$")]
     state: &'static str,
     /// Team slugs, the default owner first.
@@ -128,6 +140,13 @@ pub(crate) struct MeasuredTest {
     duration_sum: f64,
     duration_min: Option<f64>,
     duration_max: Option<f64>,
+    /// Exact to a bucket of a histogram: 2, 5, 10, … ms up to 100 s. Null if an earlier release
+    /// stored some of the durations.
+    duration_p50: Option<f64>,
+    /// See `duration_p50`.
+    duration_p90: Option<f64>,
+    /// See `duration_p50`.
+    duration_p99: Option<f64>,
     executions_count: u64,
     executions_count_by_result: CountsByResult,
 }
@@ -167,15 +186,10 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-impl MeasuredTest {
-    pub(crate) fn new(
-        test: LabelledTest,
-        state: TestState,
-        owners: Vec<String>,
-        metrics: &Metrics,
-    ) -> Self {
+impl TestMetrics {
+    pub(crate) fn new(state: TestState, owners: Vec<String>, metrics: &Metrics) -> Self {
+        let percentile = |percent| metrics.duration_percentile(percent).map(Micros::seconds);
         Self {
-            test,
             state: state.name(),
             owners,
             reliability: metrics.counts.reliability(),
@@ -183,6 +197,9 @@ impl MeasuredTest {
             duration_sum: metrics.duration_sum.seconds(),
             duration_min: metrics.duration_min.map(Micros::seconds),
             duration_max: metrics.duration_max.map(Micros::seconds),
+            duration_p50: percentile(50),
+            duration_p90: percentile(90),
+            duration_p99: percentile(99),
             executions_count: metrics.counts.executions(),
             executions_count_by_result: CountsByResult {
                 passed: metrics.counts.passed,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use test_engine_results::{Format, TestResult};
 use test_engine_store::NewExecution;
 
-use super::failure_text;
+use super::known_files::KnownFiles;
 use super::names;
 use super::pytest_names;
 use super::run_env::RunEnv;
@@ -21,13 +21,16 @@ struct Source<'a> {
     runner: String,
     cwd: &'a str,
     prefix: &'a str,
+    files: &'a KnownFiles,
 }
 
+/// Without causes of failures, spans, and texts that are not in memory.
 pub(super) fn derive(
     format: Format,
     results: Vec<TestResult<'_>>,
     run_env: &RunEnv,
     upload_tags: &BTreeMap<String, String>,
+    files: &KnownFiles,
     errors: &mut Vec<String>,
 ) -> Vec<NewExecution> {
     let source = Source {
@@ -35,6 +38,7 @@ pub(super) fn derive(
         runner: run_env.runner(),
         cwd: run_env.get("cwd").unwrap_or_default(),
         prefix: run_env.get("location_prefix").unwrap_or_default(),
+        files,
     };
     let upload_selector = upload_tags.get(tags::SELECTOR).map(String::as_str);
     results
@@ -53,9 +57,6 @@ pub(super) fn derive(
             };
             let explicit = own_tags.remove(tags::SELECTOR);
             own_tags.retain(|key, value| upload_tags.get(key) != Some(value));
-            if !result.extras.is_untouched() {
-                failure_text::limit(&mut result.extras);
-            }
             source.resolve_paths(&mut result);
             names::limit(&mut result);
             let selector = source.selector(explicit.as_deref().or(upload_selector), &result);
@@ -63,6 +64,9 @@ pub(super) fn derive(
                 result: result.into_owned(),
                 selector,
                 tags: own_tags,
+                spans: None,
+                cause: None,
+                kept_texts: None,
             }
         })
         .collect()
@@ -71,13 +75,15 @@ pub(super) fn derive(
 impl Source<'_> {
     /// Makes the paths of a result relative to the repository.
     fn resolve_paths(&self, result: &mut TestResult<'_>) {
-        if result.file_name.is_none() && self.format == Format::Junit && self.is_pytest() {
+        let is_pytest = pytest_names::is_pytest(&self.runner);
+        if result.file_name.is_none() && self.format == Format::Junit && is_pytest {
             let class_name = if result.scope.is_empty() {
                 &result.name
             } else {
                 &result.scope
             };
-            result.file_name = pytest_names::file_of(class_name).map(Cow::Owned);
+            let file = pytest_names::file_of(class_name, self.prefix, self.files);
+            result.file_name = file.map(Cow::Owned);
         }
         for path in [&mut result.file_name, &mut result.location] {
             if let Some(given) = path {
@@ -86,10 +92,6 @@ impl Source<'_> {
                     .map(Cow::Owned);
             }
         }
-    }
-
-    fn is_pytest(&self) -> bool {
-        self.runner == "pytest" || self.runner == "pytest-pants"
     }
 
     fn in_repository(&self, path: &str) -> String {

@@ -3,7 +3,7 @@
 //! Runners print whatever a failed assertion compares, which may be many megabytes. The text itself
 //! says that it was cut.
 
-use test_engine_results::{Extra, FailureDetail};
+use test_engine_results::{Extra, FailureDetail, bytes_of_line, cut_note, start_of_line};
 
 use super::run_env::truncated;
 
@@ -49,9 +49,9 @@ pub(super) fn limit(extra: &mut Extra) {
     details.retain(|detail| *detail != FailureDetail::default());
 }
 
-/// Cuts the errors of an upload that belong to no test.
-pub(super) fn limit_errors_outside_tests(errors: &mut Vec<String>) {
-    let count = errors.len();
+/// Cuts the errors of an upload that belong to no test. `more` were not read.
+pub(super) fn limit_errors_outside_tests(errors: &mut Vec<String>, more: usize) {
+    let count = errors.len() + more;
     errors.truncate(MAX_ERRORS_OUTSIDE_TESTS);
     if count > MAX_ERRORS_OUTSIDE_TESTS {
         let more = count - MAX_ERRORS_OUTSIDE_TESTS;
@@ -98,14 +98,14 @@ impl Budget {
         let Some(first_cut) = lines.get(kept) else {
             return;
         };
-        let missing: usize = lines[kept..].iter().map(String::len).sum();
-        let start = truncated(first_cut, self.left).to_owned();
+        let missing: usize = lines[kept..].iter().map(|line| bytes_of_line(line)).sum();
+        let start = start_of_line(first_cut, self.left).to_owned();
         let missing = missing - start.len();
         lines.truncate(kept);
         if !start.is_empty() {
             lines.push(start);
         }
-        lines.push(note(missing));
+        lines.push(cut_note(missing));
         self.is_spent = true;
     }
 }
@@ -118,11 +118,7 @@ fn cut(text: &mut String, limit: usize) {
     let missing = text.len() - end;
     text.truncate(end);
     text.push('\n');
-    text.push_str(&note(missing));
-}
-
-fn note(bytes: usize) -> String {
-    format!("… cut here: {bytes} more bytes were not stored")
+    text.push_str(&cut_note(missing));
 }
 
 #[cfg(test)]
@@ -204,9 +200,9 @@ mod tests {
     #[test]
     fn limits_errors_outside_of_tests() {
         let mut errors = vec!["e".repeat(1_000_000); 60];
-        limit_errors_outside_tests(&mut errors);
+        limit_errors_outside_tests(&mut errors, 3);
         assert_eq!(errors.len(), 51);
         assert!(errors.iter().map(String::len).sum::<usize>() < 300_000);
-        assert_eq!(errors[50], "… and 10 more errors outside of tests");
+        assert_eq!(errors[50], "… and 13 more errors outside of tests");
     }
 }

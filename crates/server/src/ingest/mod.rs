@@ -1,24 +1,37 @@
 //! Turns uploads into what the store writes.
 //!
 //! [`Submission`] is an upload, whatever its encoding; [`derive()`] turns it into one value for one
-//! transaction of the store. Pure: no HTTP, no database, no clock.
+//! transaction of the store. No HTTP, no database, no clock; failure texts that are too many for
+//! the memory go to a temporary file, which the caller opens.
 
 mod digest;
 mod executions;
+mod extras;
+mod failure_cause;
 mod failure_text;
+mod json_text;
+mod kept_spans;
+mod known_files;
+mod long_strings;
 mod names;
 mod pytest_names;
 mod run_env;
+mod sent_fields;
 mod submission;
 mod tags;
+mod text_keeper;
 
+pub(crate) use known_files::KnownFiles;
+pub(crate) use sent_fields::SentFields;
 pub(crate) use submission::{Submission, SubmissionError};
 pub(crate) use tags::check_mutable as check_mutable_tags;
+pub(crate) use text_keeper::OpenTemporary;
 
-use test_engine_results::{Detail, Report, parse_limited};
+use test_engine_results::{Detail, Format, Report, parse_into};
 use test_engine_store::{NewRun, NewUpload, SuiteId, Timestamp};
 use uuid::Uuid;
 
+use extras::ExtrasSink;
 use run_env::{RunEnv, truncated};
 
 /// In the response to an upload.
@@ -36,19 +49,30 @@ pub(crate) struct Context {
     pub(crate) results_limit: usize,
 }
 
+/// `open` opens a temporary file, if the upload has many failure texts.
 pub(crate) fn derive(
-    submission: &Submission,
+    mut submission: Submission,
     context: Context,
+    files: &KnownFiles,
+    open: OpenTemporary<'_>,
 ) -> Result<NewUpload, SubmissionError> {
     let mut errors = Vec::new();
     let run_env = RunEnv::new(&submission.run_env, &mut errors);
     let key = run_env.key(context.run_uuid)?;
     let limit = context.results_limit;
-    let report = parse_limited(submission.format, &submission.data, Detail::Full, limit)?;
+    let extras = ExtrasSink::new(limit, open);
+    // Of what was sent, before anything is cut.
+    let digest = digest::of(&submission);
+    let format = submission.format;
+    if format != Format::Junit {
+        submission.data = long_strings::cut(submission.data);
+    }
+    let report = parse_into(format, &submission.data, Detail::Full, limit, &extras)?;
     let Report {
         results,
         invalid,
         mut errors_outside_tests,
+        more_errors,
         notes,
         omitted,
         ..
@@ -65,20 +89,16 @@ pub(crate) fn derive(
         invalid_results.map(|result| format!("result {}: {}", result.index, result.message)),
     );
     let upload_tags = tags::of_upload(&submission.tags, &run_env, &mut errors);
-    let executions = executions::derive(
-        submission.format,
-        results,
-        &run_env,
-        &upload_tags,
-        &mut errors,
-    );
+    let mut executions =
+        executions::derive(format, results, &run_env, &upload_tags, files, &mut errors);
+    extras.add_to(&mut executions);
     errors.extend(notes);
     errors.truncate(MAX_ERRORS);
     for error in &mut errors {
         let end = truncated(error, MAX_ERROR_BYTES).len();
         error.truncate(end);
     }
-    failure_text::limit_errors_outside_tests(&mut errors_outside_tests);
+    failure_text::limit_errors_outside_tests(&mut errors_outside_tests, more_errors);
 
     Ok(NewUpload {
         suite: context.suite,
@@ -94,10 +114,10 @@ pub(crate) fn derive(
             run_env: run_env.to_json(),
         },
         uuid: context.upload_uuid,
-        format: submission.format,
+        format,
         job_id: run_env.text("job_id"),
         tags: upload_tags,
-        digest: digest::of(submission),
+        digest,
         skipped: invalid.len() as u64,
         errors,
         errors_outside_tests,

@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 
 use axum::body::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use test_engine_results::{Format, ParseError};
 
+use super::json_text;
+use super::run_env::truncated;
+use super::sent_fields::SentFields;
+
+/// Bytes of an unknown format in its error.
+const MAX_SHOWN_FORMAT: usize = 100;
 /// Characters of a key in lists of uploads.
 const MAX_SHOWN_KEY: usize = 200;
 
@@ -72,33 +77,37 @@ impl Submission {
         let name = name.map(str::trim).filter(|name| !name.is_empty());
         let name = name.ok_or(SubmissionError::NoFormat)?;
         Format::from_name(name).ok_or_else(|| SubmissionError::UnknownFormat {
-            given: name.to_owned(),
+            given: truncated(name, MAX_SHOWN_FORMAT).to_owned(),
         })
     }
 
     /// `run_env[key]`, with `key` in any case, truncated for display.
     pub(crate) fn run_key(&self) -> Option<String> {
-        let (_, key) = self
-            .run_env
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("key"))?;
+        let key = self.run_env_value("key")?;
         Some(key.chars().take(MAX_SHOWN_KEY).collect())
     }
 
+    /// The value of a key, which senders write in any case.
+    pub(super) fn run_env_value(&self, key: &str) -> Option<&str> {
+        let mut fields = self.run_env.iter();
+        let (_, value) = fields.find(|(name, _)| name.trim().eq_ignore_ascii_case(key))?;
+        Some(value.trim())
+    }
+
     /// The JSON encoding: `{format, run_env, tags, data}`.
-    pub(crate) fn from_json(body: &Bytes) -> Result<Self, SubmissionError> {
+    pub(crate) fn from_json(body: Bytes) -> Result<Self, SubmissionError> {
         #[derive(Deserialize)]
         struct Sent<'a> {
             #[serde(default)]
             format: Option<String>,
             #[serde(default)]
-            run_env: Option<BTreeMap<String, Value>>,
+            run_env: Option<SentFields>,
             #[serde(default)]
-            tags: Option<BTreeMap<String, Value>>,
+            tags: Option<SentFields>,
             #[serde(default, borrow)]
             data: Option<&'a RawValue>,
         }
-        let mut source = serde_json::Deserializer::from_slice(body);
+        let mut source = serde_json::Deserializer::from_slice(&body);
         let sent: Sent<'_> = serde_path_to_error::deserialize(&mut source).map_err(|error| {
             SubmissionError::Json {
                 field: error.path().to_string(),
@@ -112,31 +121,22 @@ impl Submission {
             .map(RawValue::get)
             .filter(|raw| *raw != "null")
             .ok_or(SubmissionError::NoData)?;
-        let data = if raw.starts_with('"') {
-            let text: String = serde_json::from_str(raw).map_err(SubmissionError::json)?;
-            Bytes::from(text)
-        } else {
-            body.slice_ref(raw.as_bytes())
-        };
+        let data = body.slice_ref(raw.as_bytes());
+        let run_env = sent.run_env.unwrap_or_default().into_texts();
+        let tags = sent.tags.unwrap_or_default().into_texts();
+        // Only `data` is left of it, which is then changed in place.
+        drop(body);
         Ok(Self {
             format,
-            run_env: texts(sent.run_env.unwrap_or_default()),
-            tags: texts(sent.tags.unwrap_or_default()),
-            data,
+            run_env,
+            tags,
+            data: if data.starts_with(b"\"") {
+                json_text::decode(data).map_err(SubmissionError::json)?
+            } else {
+                data
+            },
         })
     }
-}
-
-/// Converts JSON values to strings and drops `null`.
-fn texts(values: BTreeMap<String, Value>) -> BTreeMap<String, String> {
-    values
-        .into_iter()
-        .filter_map(|(key, value)| match value {
-            Value::Null => None,
-            Value::String(text) => Some((key, text)),
-            other => Some((key, other.to_string())),
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
     use super::Submission;
 
     fn from_json(body: &str) -> Result<Submission, String> {
-        Submission::from_json(&Bytes::copy_from_slice(body.as_bytes()))
+        Submission::from_json(Bytes::copy_from_slice(body.as_bytes()))
             .map_err(|error| error.to_string())
     }
 

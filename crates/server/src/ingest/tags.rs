@@ -10,8 +10,8 @@ use super::run_env::{RunEnv, truncated};
 const MAX_CUSTOM_TAGS: usize = 10;
 /// Keys must be shorter than this.
 const KEY_BYTES: usize = 64;
-/// Values of custom tags must be shorter than this.
-const VALUE_BYTES: usize = 128;
+/// Values of custom tags must have fewer characters than this.
+const VALUE_CHARS: usize = 128;
 /// Values of core tags must be shorter than this; derived ones are truncated. Branches may be long.
 const CORE_VALUE_BYTES: usize = 512;
 
@@ -123,10 +123,10 @@ fn is_mutable(key: &str) -> bool {
 }
 
 fn problem(key: &str, value: &str, is_core: bool) -> Option<&'static str> {
-    let value_limit = if is_core {
-        CORE_VALUE_BYTES
+    let is_long = if is_core {
+        value.len() >= CORE_VALUE_BYTES
     } else {
-        VALUE_BYTES
+        value.chars().count() >= VALUE_CHARS
     };
     if !key.starts_with(|first: char| first.is_ascii_alphabetic()) {
         Some("its key does not start with a letter")
@@ -139,7 +139,7 @@ fn problem(key: &str, value: &str, is_core: bool) -> Option<&'static str> {
         Some("its key has 64 bytes or more")
     } else if value.trim().is_empty() {
         Some("its value is blank")
-    } else if value.len() >= value_limit {
+    } else if is_long {
         Some("its value is too long")
     } else {
         None

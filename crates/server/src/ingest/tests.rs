@@ -7,7 +7,7 @@ use test_engine_results::Format;
 use test_engine_store::{Change, NewUpload, Timestamp};
 use uuid::Uuid;
 
-use super::{Context, Submission, derive};
+use super::{Context, KnownFiles, Submission, derive};
 use crate::admin;
 
 fn suite_id() -> test_engine_store::SuiteId {
@@ -51,7 +51,13 @@ fn upload(submission: &Submission) -> Result<NewUpload, String> {
         received_at: Timestamp::from_millis(1_000),
         results_limit: 3,
     };
-    derive(submission, context).map_err(|error| error.to_string())
+    derive(
+        submission.clone(),
+        context,
+        &KnownFiles::default(),
+        &tempfile::tempfile,
+    )
+    .map_err(|error| error.to_string())
 }
 
 fn selectors(upload: &NewUpload) -> Vec<Option<&str>> {

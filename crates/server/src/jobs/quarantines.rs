@@ -1,4 +1,5 @@
-//! Ends mutes whose time has come, and announces ends.
+//! Ends mutes whose time has come, announces ends, and proposes to release tests that have proven
+//! to be fixed.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ pub(super) async fn run(app: App) {
     let mut schedule = Schedule::new(&app, JOB, PERIOD);
     loop {
         schedule.next().await;
-        app.metrics.job_run(JOB, advance_all(&app).await);
+        let succeeded = advance_all(&app).await & propose_all(&app).await;
+        app.metrics.job_run(JOB, succeeded);
     }
 }
 
@@ -36,6 +38,20 @@ async fn advance_all(app: &App) -> bool {
             }
             Err(error) => {
                 tracing::error!(cause = %ErrorChain(&error), "failed to end mutes");
+                return false;
+            }
+        }
+    }
+}
+
+/// Whether it succeeded.
+async fn propose_all(app: &App) -> bool {
+    loop {
+        match app.store.propose_releases(app.clock.now(), STEP).await {
+            Ok(0) => return true,
+            Ok(proposed) => tracing::info!(proposed, "proposed to release muted tests"),
+            Err(error) => {
+                tracing::error!(cause = %ErrorChain(&error), "failed to propose releases");
                 return false;
             }
         }

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use test_engine_store::StoreError;
+
 use super::interval;
 use crate::App;
 use crate::error_chain::ErrorChain;
@@ -12,12 +14,7 @@ pub(super) async fn run(app: App) {
     let mut was_written = true;
     loop {
         interval.tick().await;
-        let began = Instant::now();
-        let written = app
-            .store
-            .check_writable(app.instance, app.clock.now())
-            .await;
-        app.write_health.record(began, written.is_ok());
+        let written = write(&app).await;
         if let Err(error) = &written
             && was_written
         {
@@ -28,4 +25,14 @@ pub(super) async fn run(app: App) {
         }
         was_written = written.is_ok();
     }
+}
+
+pub(super) async fn write(app: &App) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let written = app
+        .store
+        .check_writable(app.instance, app.clock.now())
+        .await;
+    app.write_health.record(began, written.is_ok());
+    written
 }

@@ -5,6 +5,7 @@
 //! `docs/server/operate.md` lists all metrics.
 
 mod process;
+mod selection;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 use test_engine_store::{Expired, Recorded};
 
 use process::Process;
+pub(crate) use selection::SelectionCounts;
 
 /// Upper bounds of the buckets of histograms.
 const SECONDS: [f64; 13] = [
@@ -91,10 +93,12 @@ pub(crate) struct Metrics {
     plans: PlanCounts,
     node_reports: Outcomes,
     nodes: NodeCounts,
+    selections: SelectionCounts,
     incomplete_plans: Gauge,
     database_errors: Family<Labels<1>, Counter>,
     job_runs: Family<Labels<2>, Counter>,
     expired: Family<Labels<1>, Counter>,
+    webhook_attempts: Family<Labels<1>, Counter>,
     process: Process,
 }
 
@@ -171,6 +175,7 @@ impl Metrics {
             nodes: NodeCounts {
                 fallback: to.add("test_engine_fallback_nodes", fallback, Counter::default()),
             },
+            selections: SelectionCounts::register(&mut to),
             incomplete_plans: to.gauge("test_engine_incomplete_plans", incomplete),
             database_errors: to.counters("test_engine_database_errors", errors),
             job_runs: to.counters(
@@ -178,6 +183,10 @@ impl Metrics {
                 "Runs of background jobs, by outcome",
             ),
             expired: to.counters("test_engine_expired", "Rows removed by retention"),
+            webhook_attempts: to.counters(
+                "test_engine_webhook_attempts",
+                "Attempts to deliver an event to a webhook, by outcome",
+            ),
             process: Process::register(&mut to, database),
             registry: to.0,
         }
@@ -189,6 +198,10 @@ impl Metrics {
 
     pub(crate) fn nodes(&self) -> NodeCounts {
         self.nodes.clone()
+    }
+
+    pub(crate) fn selections(&self) -> SelectionCounts {
+        self.selections.clone()
     }
 
     pub(crate) fn incomplete_plans(&self, count: u64) {
@@ -270,11 +283,19 @@ impl Metrics {
         for (kind, amount) in [
             ("executions", removed.executions),
             ("failures", removed.failures),
+            ("spans", removed.spans),
             ("runs", removed.runs),
             ("daily_sums", removed.sums),
+            ("events", removed.events),
         ] {
             self.expired.get_or_create(&[("kind", kind)]).inc_by(amount);
         }
+    }
+
+    /// Counts an attempt to deliver an event.
+    pub(crate) fn webhook_attempt(&self, outcome: &'static str) {
+        let labels = [("outcome", outcome)];
+        self.webhook_attempts.get_or_create(&labels).inc();
     }
 
     /// All metrics in the format of [`MEDIA_TYPE`].

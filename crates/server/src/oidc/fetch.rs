@@ -1,12 +1,14 @@
 //! Fetches an issuer's keys: two small documents, with limits on time and size.
 //!
-//! The only outgoing requests of OIDC. They use TLS and do not follow redirects; plain HTTP is
+//! Also exchanges the codes of people who sign in. There are no other outgoing requests of OIDC.
+//! They use TLS and do not follow redirects; plain HTTP is
 //! possible only to loopback addresses, with `--oidc-allow-loopback-http`.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::Uri;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use ureq::Agent;
 use ureq::http::StatusCode;
@@ -43,10 +45,14 @@ impl From<String> for FetchError {
     }
 }
 
+/// What an issuer says about itself. The endpoints matter only for signing people in.
 #[derive(Deserialize)]
-struct Discovery {
+pub(super) struct Discovery {
     issuer: String,
     jwks_uri: String,
+    pub(super) authorization_endpoint: Option<String>,
+    pub(super) token_endpoint: Option<String>,
+    pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
 impl Fetcher {
@@ -67,6 +73,12 @@ impl Fetcher {
 
     /// The keys that an issuer publishes now. Blocks.
     pub(super) fn keys(&self, issuer: &str) -> Result<KeySet, FetchError> {
+        let keys = self.get(&self.discovery(issuer)?.jwks_uri)?;
+        KeySet::parse(&keys).map_err(|problem| problem.to_owned().into())
+    }
+
+    /// The discovery document of an issuer. Blocks.
+    pub(super) fn discovery(&self, issuer: &str) -> Result<Discovery, FetchError> {
         let address = format!("{}{DISCOVERY}", issuer.trim_end_matches('/'));
         let discovery: Discovery = serde_json::from_slice(&self.get(&address)?)
             .map_err(|_error| format!("{address} is not a discovery document"))?;
@@ -74,8 +86,40 @@ impl Fetcher {
             let cause = format!("{address} describes the issuer {:?}", discovery.issuer);
             return Err(cause.into());
         }
-        let keys = self.get(&discovery.jwks_uri)?;
-        KeySet::parse(&keys).map_err(|problem| problem.to_owned().into())
+        Ok(discovery)
+    }
+
+    /// Posts a form to the token endpoint of a provider; the status and body of the response,
+    /// whatever the status. Blocks.
+    pub(super) fn post_form(
+        &self,
+        address: &str,
+        authorization: Option<&SecretString>,
+        form: &SecretString,
+    ) -> Result<(u16, Vec<u8>), FetchError> {
+        self.check(address)?;
+        let failed = |error: ureq::Error| format!("failed to post to {address}: {error}");
+        let mut request = self
+            .agent
+            .post(address)
+            .header("accept", "application/json")
+            .header("content-type", "application/x-www-form-urlencoded");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization.expose_secret());
+        }
+        let mut response = request
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .send(form.expose_secret())
+            .map_err(failed)?;
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_DOCUMENT_BYTES)
+            .read_to_vec()
+            .map_err(failed)?;
+        Ok((response.status().as_u16(), body))
     }
 
     fn get(&self, address: &str) -> Result<Vec<u8>, FetchError> {
@@ -102,7 +146,8 @@ impl Fetcher {
             .map_err(|error| failed(error).into())
     }
 
-    fn check(&self, address: &str) -> Result<(), FetchError> {
+    /// Fails unless requests to this address are allowed.
+    pub(super) fn check(&self, address: &str) -> Result<(), FetchError> {
         let uri: Uri = address
             .parse()
             .map_err(|_error| format!("{address:?} is not a URL"))?;

@@ -2,19 +2,24 @@
 //!
 //! `jwt` decodes and verifies tokens, `policy` holds the issuers and claims that a suite trusts,
 //! `issuers` caches the keys of those issuers and `fetch` downloads them. [`Verifier`] orders the
-//! checks: keys are never fetched for an issuer that no policy names.
+//! checks: keys are never fetched for an issuer that no policy names. `provider` signs people in,
+//! and `admission` says which organizations admit them.
 
+mod admission;
 mod fetch;
 mod issuers;
 mod jwt;
 mod keys;
 mod policy;
+mod provider;
 
 use serde_json::Value;
 use test_engine_store::{Store, StoreError, Suite, Timestamp};
 use uuid::Uuid;
 
+pub(crate) use admission::{Admissions, admissions};
 pub use policy::PolicyError;
+pub(crate) use provider::{Attempt, Identified, Provider, ProviderError};
 
 use crate::config::Oidc;
 use crate::links::Links;

@@ -15,6 +15,11 @@ use super::node_count::NodeCount;
 /// node count by them.
 const MIN_KNOWN_PERCENT: usize = 50;
 
+/// Whether a node count can be chosen by the durations, `known` of which have history.
+pub(crate) const fn has_enough_history(known: usize, cases: usize) -> bool {
+    known * 100 >= cases * MIN_KNOWN_PERCENT
+}
+
 /// Cases, as indexes, with their weights.
 pub(super) struct WeightedCases {
     /// Microseconds.
@@ -49,7 +54,7 @@ impl WeightedCases {
     pub(super) fn assign(&self, nodes: NodeCount, known: usize) -> Vec<Node<usize>> {
         match nodes {
             NodeCount::Fixed(nodes) => self.split(nodes),
-            NodeCount::UpTo { max, .. } if known * 100 < self.weights.len() * MIN_KNOWN_PERCENT => {
+            NodeCount::UpTo { max, .. } if !has_enough_history(known, self.weights.len()) => {
                 self.split(self.weights.len().min(max))
             }
             NodeCount::UpTo {

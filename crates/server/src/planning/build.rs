@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use test_engine_duration::Micros;
 use test_engine_planner::{Defaults, Estimate, Node};
 use test_engine_wire::{
-    Case, CaseFormat, Plan, PlanTests, Population, Task, TestIdentity, TimingDefaults,
-    TimingMetadata,
+    Case, CaseFormat, Plan, PlanSelection, PlanTests, Population, Task, TestIdentity,
+    TimingDefaults, TimingMetadata,
 };
 
 use super::assign::WeightedCases;
@@ -14,6 +14,8 @@ use super::node_count::NodeCount;
 
 /// The feature of servers that accept the reports of nodes.
 const NODE_REPORTS: &str = "node_reports";
+/// These may hold the plan metadata.
+const NODE_REPORT_METADATA: &str = "node_report_metadata";
 
 /// Each kind has its own default duration for cases without history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,6 +116,14 @@ pub(crate) struct PlanInputs {
     /// The request contained no tests, not even skipped ones.
     pub(crate) is_empty: bool,
     pub(crate) population: Population,
+    /// If the request asked for one.
+    pub(crate) selection: Option<PlanSelection>,
+}
+
+/// The expected duration of each case, as [`plan`] uses it.
+pub(crate) fn durations(cases: &[Case], estimates: &[Option<Estimate>]) -> Vec<Micros> {
+    let defaults = KindDefaults::new(cases, estimates);
+    defaults.durations(cases, estimates).collect()
 }
 
 /// `estimates` are in the order of `cases`; `None` without history.
@@ -123,17 +133,8 @@ pub(crate) fn plan(
     inputs: PlanInputs,
 ) -> Plan {
     let defaults = KindDefaults::new(&cases, estimates);
-    let weights: Vec<u64> = cases
-        .iter()
-        .zip(estimates)
-        .map(|(case, estimate)| {
-            let duration = match estimate {
-                Some(known) => known.duration,
-                None => defaults.of(kind(case)).duration(),
-            };
-            duration.get()
-        })
-        .collect();
+    let durations = defaults.durations(&cases, estimates);
+    let weights = durations.map(Micros::get).collect();
     let known = estimates.iter().flatten().count();
     let suite = WeightedCases::new(&cases, weights, inputs.file_load);
     let nodes = if inputs.is_empty {
@@ -153,7 +154,6 @@ pub(crate) fn plan(
         (TimingMetadata::default(), None)
     };
     Plan {
-        selection: None,
         identifier: inputs.identifier,
         parallelism: i64::try_from(nodes.len()).unwrap_or(i64::MAX),
         experiment: String::new(),
@@ -162,8 +162,11 @@ pub(crate) fn plan(
         skipped_tests: inputs.skipped,
         timing_metadata,
         known_timings_ratio,
-        features: vec![NODE_REPORTS.to_owned()],
+        features: [NODE_REPORTS, NODE_REPORT_METADATA]
+            .map(str::to_owned)
+            .to_vec(),
         population: Some(inputs.population),
+        selection: inputs.selection,
     }
 }
 
@@ -203,6 +206,19 @@ impl KindDefaults {
             [Kind::File, Kind::Example, Kind::Selector]
                 .map(|kind| Defaults::from_known(known_of(kind))),
         )
+    }
+
+    /// The estimate of each case, or the default of its kind.
+    fn durations<'a>(
+        &'a self,
+        cases: &'a [Case],
+        estimates: &'a [Option<Estimate>],
+    ) -> impl Iterator<Item = Micros> {
+        let cases = cases.iter().zip(estimates);
+        cases.map(|(case, estimate)| match estimate {
+            Some(known) => known.duration,
+            None => self.of(kind(case)).duration(),
+        })
     }
 
     fn of(&self, kind: Kind) -> &Defaults {

@@ -4,13 +4,16 @@
 //! stores it. The first request wins: within a server by one lock per identifier, between servers
 //! by the database.
 
+mod alternatives;
 mod assign;
 mod build;
 mod cache;
 mod examples;
 mod filter;
+mod known_files;
 mod node_count;
 mod population;
+mod selecting;
 mod timings;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,22 +24,26 @@ use sha2::{Digest as _, Sha256};
 use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_store::{
-    BranchId, CommitRecord, NewPlan, PlanBranches, PlanOrigin, Store, StoreError, Suite, SuiteId,
-    Test, TestState, TestedCode, Timestamp,
+    BranchId, CommitRecord, NewDecision, NewPlan, PlanBranches, PlanOrigin, Store, StoreError,
+    Suite, SuiteId, Test, TestState, TestedCode, Timestamp,
 };
-use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, PlanRequest, TestIdentity};
+use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, Plan, PlanRequest, TestIdentity};
 
+pub(crate) use alternatives::Alternative;
+pub(crate) use assign::has_enough_history;
 pub(crate) use cache::PlanBytes;
 
 use crate::commits;
 use crate::config::Planning;
 use crate::error_chain::ErrorChain;
 use crate::metrics::PlanCounts;
+use crate::selection::{SelectionError, Selections};
 use crate::selectors::StoredNames;
 
 use build::{Cases, Kind, PlanInputs, kind};
 use cache::PlanCache;
-use timings::Timings;
+use selecting::Estimated;
+use timings::{Forecast, Timings};
 
 /// Reserved per case in the JSON of a plan.
 const CASE_BYTES: usize = 128;
@@ -49,6 +56,8 @@ pub(crate) enum PlanError {
     Store(#[from] StoreError),
     #[error("failed to encode or decode a plan")]
     Encoding(#[from] std::io::Error),
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
     #[error("planning was aborted")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -64,18 +73,26 @@ type PlanLock = tokio::sync::Mutex<()>;
 pub(crate) struct Planner {
     store: Store,
     timings: Timings,
+    selections: Arc<Selections>,
     cache: PlanCache,
     locks: Mutex<HashMap<(SuiteId, String), Weak<PlanLock>>>,
     retention_days: i64,
-    /// Microseconds added per node and file for loading a file whose examples run there.
+    /// Microseconds added per node and file for loading a file whose examples run there, until
+    /// nodes have reported what it takes.
     file_load: u64,
     counts: PlanCounts,
 }
 
 impl Planner {
-    pub(crate) fn new(store: Store, config: Planning, counts: PlanCounts) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        selections: Arc<Selections>,
+        config: Planning,
+        counts: PlanCounts,
+    ) -> Self {
         Self {
             timings: Timings::new(store.clone()),
+            selections,
             store,
             cache: PlanCache::default(),
             locks: Mutex::new(HashMap::new()),
@@ -144,13 +161,16 @@ impl Planner {
             identifier: request.identifier.clone(),
             digest: [0; 32],
             body: Vec::new(),
-            origin: origin(&request),
+            origin: PlanOrigin {
+                nodes: Some(nodes.requested()),
+                ..origin(&request)
+            },
             created_at: now,
             expires_at: now.plus_days(self.retention_days),
         };
         let commit = request.metadata.as_ref().and_then(commits::of_plan);
-        let plan = Arc::new(self.build(suite, request, nodes, now).await?);
-        let plan = self.store_first(new, plan).await?;
+        let (plan, decision) = self.build(suite, request, nodes, now).await?;
+        let plan = self.store_first(new, Arc::new(plan), decision).await?;
         if let Some(commit) = commit {
             self.record_commit(suite, &commit).await;
         }
@@ -168,10 +188,10 @@ impl Planner {
     async fn build(
         &self,
         suite: &Suite,
-        request: PlanRequest,
+        mut request: PlanRequest,
         nodes: node_count::NodeCount,
         now: Timestamp,
-    ) -> Result<PlanBytes, PlanError> {
+    ) -> Result<(PlanBytes, Option<NewDecision>), PlanError> {
         let timings = self.timings.of(suite).await?;
         let branch = self.branch(suite, &request.branch).await?;
         let branches = branches(suite, &request.branch);
@@ -180,10 +200,12 @@ impl Planner {
         let skipped = self
             .tests_in_state(suite, TestState::Skipped, &code)
             .await?;
+        let selection = selecting::request(&mut request);
         let PlanRequest {
             identifier,
             tests,
             location_prefix,
+            runner,
             ..
         } = request;
         let is_empty =
@@ -196,42 +218,71 @@ impl Planner {
         })
         .await?;
         let examples = self.example_estimates(suite, &cases, branches, now).await?;
+        let file_load = self.file_load(suite, &runner, &cases).await?;
         let inputs = PlanInputs {
             identifier,
             nodes,
-            file_load: self.file_load,
+            file_load,
             muted,
             skipped,
             is_empty,
             population,
+            selection: None,
         };
-        tokio::task::spawn_blocking(move || {
+        let estimating = move || {
             let mut cases = cases;
-            let estimates = {
+            let forecasts = {
                 let known = timings.read();
                 let selectors = StoredNames::new(&location_prefix);
                 // Paths of files include the prefix.
                 let files = StoredNames::new("");
                 let mut examples = examples.into_iter();
-                let mut estimate = |case: &mut Case| {
+                let mut forecast = |case: &mut Case| {
                     let forecast = match kind(case) {
-                        Kind::Example => return examples.next().flatten(),
+                        Kind::Example => Forecast {
+                            estimate: examples.next().flatten(),
+                            ..Forecast::default()
+                        },
                         Kind::Selector => known.forecast(&selectors, &case.value, branch),
                         Kind::File => known.forecast(&files, &case.path, branch),
                     };
-                    case.expected_tests = forecast.expected_tests;
-                    forecast.estimate
+                    if kind(case) != Kind::Example {
+                        case.expected_tests = forecast.expected_tests;
+                    }
+                    forecast
                 };
-                let estimates: Vec<Option<Estimate>> =
-                    cases.iter_mut().map(&mut estimate).collect();
-                estimates
+                cases.iter_mut().map(&mut forecast).collect()
             };
-            let mut json = Vec::with_capacity(cases.len() * CASE_BYTES);
-            let plan = build::plan(cases, &estimates, inputs);
-            serde_json::to_writer(&mut json, &plan)?;
-            Ok(PlanBytes::from_json(json)?)
-        })
-        .await?
+            Estimated { cases, forecasts }
+        };
+        let Some(selection) = selection else {
+            let plan = move || encode(estimating(), inputs);
+            return Ok((tokio::task::spawn_blocking(plan).await??, None));
+        };
+        let estimated = tokio::task::spawn_blocking(estimating).await?;
+        let (estimated, decided) = self.select(suite, selection, estimated, now).await?;
+        let inputs = PlanInputs {
+            selection: Some(decided.selection),
+            ..inputs
+        };
+        let plan = tokio::task::spawn_blocking(move || encode(estimated, inputs)).await??;
+        Ok((plan, Some(decided.stored)))
+    }
+
+    /// In microseconds: what nodes have reported, or the first guess.
+    async fn file_load(
+        &self,
+        suite: &Suite,
+        runner: &str,
+        cases: &[Case],
+    ) -> Result<u64, PlanError> {
+        let has_examples = cases.iter().any(|case| kind(case) == Kind::Example);
+        let learned = if has_examples {
+            self.store.file_load(suite.id, runner).await?
+        } else {
+            None
+        };
+        Ok(learned.map_or(self.file_load, Micros::get))
     }
 
     /// Stores the plan, or returns the one that another server stored first.
@@ -239,16 +290,20 @@ impl Planner {
         &self,
         new: NewPlan,
         plan: Arc<PlanBytes>,
+        decision: Option<NewDecision>,
     ) -> Result<Arc<PlanBytes>, PlanError> {
         let gzip = plan.gzip();
         let (suite, identifier) = (new.suite, new.identifier.clone());
         let (stored, is_ours) = self
             .store
-            .insert_plan(NewPlan {
-                digest: Sha256::digest(&gzip).into(),
-                body: gzip.to_vec(),
-                ..new
-            })
+            .insert_plan_with(
+                NewPlan {
+                    digest: Sha256::digest(&gzip).into(),
+                    body: gzip.to_vec(),
+                    ..new
+                },
+                decision.as_ref(),
+            )
             .await?;
         let winner = if is_ours {
             self.counts.created();
@@ -309,12 +364,27 @@ impl Planner {
         examples::estimates(&self.store, suite, &keys, branches, now).await
     }
 
+    /// What a stored plan would take with these numbers of nodes. Plans do not keep their runner,
+    /// so loading a file takes as long as configured, not as long as was learned.
+    pub(crate) async fn alternatives(
+        &self,
+        plan: Plan,
+        nodes: Vec<usize>,
+    ) -> Result<Vec<Alternative>, PlanError> {
+        let file_load = self.file_load;
+        let split = move || alternatives::alternatives(plan, &nodes, file_load);
+        Ok(tokio::task::spawn_blocking(split).await?)
+    }
+
     /// The files of a request that the client should expand into examples, with reasons.
     pub(crate) async fn filter(
         &self,
         suite: &Suite,
         request: FilterTestsRequest,
     ) -> Result<Vec<FilteredTest>, PlanError> {
+        if let Some(problem) = node_count::blank_file(&request.files) {
+            return Err(PlanError::Invalid(vec![problem]));
+        }
         let with_skipped = self.store.files_with_skipped_tests(suite.id).await?;
         let timings = self.timings.of(suite).await?;
         let filter = move || filter::filter(&request, &with_skipped, &timings.read());
@@ -339,6 +409,16 @@ impl Planner {
     }
 }
 
+/// The plan of these cases.
+fn encode(estimated: Estimated, inputs: PlanInputs) -> Result<PlanBytes, PlanError> {
+    let Estimated { cases, forecasts } = estimated;
+    let estimates: Vec<Option<Estimate>> = forecasts.iter().map(|it| it.estimate).collect();
+    let mut json = Vec::with_capacity(cases.len() * CASE_BYTES);
+    let plan = build::plan(cases, &estimates, inputs);
+    serde_json::to_writer(&mut json, &plan)?;
+    Ok(PlanBytes::from_json(json)?)
+}
+
 fn bare(branch: &str) -> &str {
     branch.strip_prefix("refs/heads/").unwrap_or(branch)
 }
@@ -357,6 +437,7 @@ fn origin(request: &PlanRequest) -> PlanOrigin {
         location_prefix: request.location_prefix.clone(),
         files_changed: fact("files_changed").map(str::to_owned),
         diff_base: parent.map(str::to_owned),
+        nodes: None,
     }
 }
 
@@ -400,34 +481,4 @@ fn with_muted(plan: &Arc<PlanBytes>, muted: &[TestIdentity]) -> Result<Arc<PlanB
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use test_engine_wire::{Plan, TestIdentity};
-
-    use super::{PlanBytes, with_muted};
-
-    #[test]
-    fn replaces_only_the_muted_tests() {
-        let plan = Plan {
-            identifier: "b/s".to_owned(),
-            parallelism: 2,
-            ..Plan::default()
-        };
-        let bytes = Arc::new(PlanBytes::from_json(serde_json::to_vec(&plan).unwrap()).unwrap());
-        let same = with_muted(&bytes, &[]).unwrap();
-        assert!(Arc::ptr_eq(&same, &bytes));
-        let muted = vec![TestIdentity {
-            scope: "A".to_owned(),
-            name: "one".to_owned(),
-            path: "a:1".to_owned(),
-        }];
-        let refreshed = with_muted(&bytes, &muted).unwrap();
-        let read: Plan = serde_json::from_slice(&refreshed.plain().unwrap()).unwrap();
-        let expected = Plan {
-            muted_tests: muted,
-            ..plan
-        };
-        assert_eq!(read, expected);
-    }
-}
+mod tests;

@@ -1,7 +1,9 @@
 //! Validates plan requests. Reports all problems together.
 
 use test_engine_duration::Micros;
-use test_engine_wire::PlanRequest;
+use test_engine_selection::{Problem, Settings};
+use test_engine_store::RequestedNodes;
+use test_engine_wire::{FilePath, PlanRequest};
 
 const MAX_NODES: i64 = 1_000;
 /// A day, in seconds.
@@ -17,6 +19,20 @@ pub(crate) enum NodeCount {
         /// Microseconds that a node should take.
         target: Option<u64>,
     },
+}
+
+impl NodeCount {
+    /// As it is stored with the plan.
+    pub(super) fn requested(self) -> RequestedNodes {
+        let number = |nodes| u32::try_from(nodes).unwrap_or(u32::MAX);
+        match self {
+            Self::Fixed(nodes) => RequestedNodes::Fixed(number(nodes)),
+            Self::UpTo { max, target } => RequestedNodes::UpTo {
+                max: number(max),
+                target: target.map(Micros::new),
+            },
+        }
+    }
 }
 
 /// The node count of a valid request, or all problems of an invalid one.
@@ -59,11 +75,10 @@ pub(crate) fn validate(request: &PlanRequest) -> Result<NodeCount, Vec<String>> 
         }
     }
     problems.extend(blank_tests(request));
-    if let Some(selection) = &request.selection {
-        problems.push(format!(
-            "the selection strategy {:?} is not known; leave selection out to plan every test",
-            selection.strategy
-        ));
+    if let Some(selection) = &request.selection
+        && let Err(found) = Settings::parse(&selection.strategy, &selection.params)
+    {
+        problems.extend(found.iter().map(in_one_line));
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -77,13 +92,21 @@ pub(crate) fn validate(request: &PlanRequest) -> Result<NodeCount, Vec<String>> 
     })
 }
 
+/// The problem with its hint, because all problems of a request are one sentence.
+fn in_one_line(problem: &Problem) -> String {
+    let text = problem.to_string();
+    match text.split_once("\nhint: ") {
+        Some((what, hint)) => format!("{what} ({hint})"),
+        None => text,
+    }
+}
+
 /// The first selector, file and example that names nothing: a runner that is started with an empty
 /// argument runs everything or nothing.
 fn blank_tests(request: &PlanRequest) -> impl Iterator<Item = String> {
     let tests = &request.tests;
     let is_blank = |text: &str| text.trim().is_empty();
     let selector = tests.selectors.iter().position(|it| is_blank(&it.value));
-    let file = tests.files.iter().position(|it| is_blank(&it.path));
     let example = tests.examples.iter().position(|it| {
         [&it.path, &it.value, &it.identifier, &it.name]
             .into_iter()
@@ -91,12 +114,18 @@ fn blank_tests(request: &PlanRequest) -> impl Iterator<Item = String> {
     });
     let named = [
         ("selectors", "value", selector),
-        ("files", "path", file),
         ("examples", "path", example),
     ];
-    named.into_iter().filter_map(|(list, field, index)| {
+    let named = named.into_iter().filter_map(|(list, field, index)| {
         index.map(|index| format!("tests.{list}[{index}].{field} can't be blank"))
-    })
+    });
+    named.chain(blank_file(&tests.files).map(|problem| format!("tests.{problem}")))
+}
+
+/// Names the first file without a path.
+pub(super) fn blank_file(files: &[FilePath]) -> Option<String> {
+    let index = files.iter().position(|it| it.path.trim().is_empty())?;
+    Some(format!("files[{index}].path can't be blank"))
 }
 
 /// A target in seconds; at least one microsecond.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use test_engine_duration::Micros;
 use test_engine_planner::{Estimate, Histories, MIN_BRANCH_SAMPLES, Sample, choose};
-use test_engine_store::{BranchId, Selector, Store, StoreError, Suite, SuiteId, TestCount};
+use test_engine_store::{BranchId, RunId, Selector, Store, StoreError, Suite, SuiteId, TestCount};
 
 use crate::selectors::{self, StoredNames};
 
@@ -46,10 +46,15 @@ pub(crate) struct Forecast {
     pub(crate) estimate: Option<Estimate>,
     /// Number of tests with results in the latest run that was complete.
     pub(crate) expected_tests: Option<u64>,
+    /// The newest run with an execution.
+    pub(crate) last_run: Option<RunId>,
+    /// The newest of these on the plan's branch.
+    pub(crate) last_run_on_branch: Option<RunId>,
 }
 
 #[derive(Clone, Copy)]
 struct SelectorRun {
+    run: RunId,
     branch: Option<BranchId>,
     duration: Micros,
 }
@@ -109,6 +114,7 @@ impl Known {
                 .iter()
                 .rev()
                 .map(|run| SelectorRun {
+                    run: run.run,
                     branch: run.branch,
                     duration: run.duration,
                 })
@@ -141,11 +147,24 @@ impl Known {
             forecast.estimate = forecast
                 .estimate
                 .or_else(|| history.estimate(branch, self.default_branch));
+            forecast.last_run = forecast.last_run.max(history.last_run(None));
+            if branch.is_some() {
+                let on_branch = history.last_run(branch);
+                forecast.last_run_on_branch = forecast.last_run_on_branch.max(on_branch);
+            }
             if place == 0 {
                 forecast.expected_tests = history.expected_tests(branch, self.default_branch);
             }
         }
         forecast
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.selectors.is_empty()
+    }
+
+    pub(crate) fn has(&self, selector: &str) -> bool {
+        self.selectors.contains_key(selector)
     }
 
     /// For a path that may start with an unknown location prefix.
@@ -156,6 +175,13 @@ impl Known {
 }
 
 impl History {
+    /// The newest run, of a branch if there is one.
+    fn last_run(&self, branch: Option<BranchId>) -> Option<RunId> {
+        let mut runs = self.runs.iter();
+        let found = runs.find(|run| branch.is_none() || run.branch == branch);
+        found.map(|run| run.run)
+    }
+
     /// The count of the plan's branch, else of the default branch.
     fn expected_tests(&self, own: Option<BranchId>, default: Option<BranchId>) -> Option<u64> {
         let on = |branch: BranchId| self.test_counts.iter().find(|it| it.branch == branch);

@@ -11,8 +11,9 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use test_engine::admin::{self, TokenRequest};
 use test_engine::clock::Clock;
+use test_engine::people;
 use test_engine::scopes::Scope;
-use test_engine_store::{Change, NewToken, Store, Timestamp, TokenKind};
+use test_engine_store::{Change, NewToken, Role, Store, Timestamp, TokenKind};
 use test_engine_testkit::LocalIssuer;
 
 use self::table::{Accepts, Row, address, pattern, table};
@@ -26,6 +27,8 @@ enum Kind {
     Invalid,
     /// An access token of the organization.
     Access(Vec<Scope>),
+    /// One of a person with this role.
+    Person(Role, Vec<Scope>),
     /// One of another organization, with every scope.
     ForeignAccess,
     /// A live token of any suite.
@@ -60,10 +63,21 @@ fn verdict(accepts: Accepts, kind: &Kind) -> Result<(), (u16, String)> {
         (Accepts::Uploads, Kind::Oidc(scopes)) => needs(Scope::WriteUploads, scopes),
         (Accepts::Uploads, _) | (_, Kind::SuiteToken) => refused(401, ""),
         (Accepts::AnyAccess, _) => Ok(()),
-        (Accepts::OwnToken, Kind::Access(_) | Kind::ForeignAccess) => Ok(()),
+        (Accepts::OwnToken, Kind::Access(_) | Kind::Person(..) | Kind::ForeignAccess) => Ok(()),
         (Accepts::OwnToken, _) => refused(400, "cannot be revoked"),
+        (Accepts::Organization(scope) | Accepts::Suite(scope), Kind::Person(role, scopes)) => {
+            let allowed = Scope::of_role(*role);
+            let scopes: Vec<Scope> = scopes
+                .iter()
+                .copied()
+                .filter(|scope| allowed.contains(scope))
+                .collect();
+            needs(scope, &scopes)
+        }
+        (Accepts::People, Kind::Person(Role::Admin, scopes)) if scopes.len() == 6 => Ok(()),
         (_, Kind::ForeignAccess | Kind::ForeignOidc) => refused(404, "There is no organization"),
         (Accepts::Member, _) => Ok(()),
+        (Accepts::People, _) => refused(403, "Only people with the role admin"),
         (Accepts::Organization(scope) | Accepts::Suite(scope), Kind::Access(scopes)) => {
             needs(scope, scopes)
         }
@@ -222,6 +236,7 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
         scopes: Scope::ALL.map(|scope| scope.name().to_owned()).to_vec(),
         description: None,
         expires_at: None,
+        user: None,
     };
     store
         .create_token(kept, &Change::by_server(now))
@@ -275,6 +290,49 @@ async fn stored_tokens(store: &Store, issuer: &LocalIssuer) -> Vec<(String, Kind
         ),
     ];
     tokens.extend(named.map(|(name, kind, secret)| (name.to_owned(), kind, Some(secret))));
+    tokens.extend(tokens_of_people(store).await);
+    tokens
+}
+
+/// Tokens of people, each with every scope, and one of an admin with a single scope.
+async fn tokens_of_people(store: &Store) -> Vec<(String, Kind, Option<String>)> {
+    let change = Change::by_server(Timestamp::from_millis(0));
+    let acme = admin::organization(store, "acme").await.unwrap();
+    let other = admin::organization(store, "other").await.unwrap();
+    let mut tokens = Vec::new();
+    let all = Scope::ALL.to_vec();
+    for (login, organization, role, scopes) in [
+        ("reader", &acme, Role::Reader, all.clone()),
+        ("writer", &acme, Role::Writer, all.clone()),
+        ("admin", &acme, Role::Admin, all.clone()),
+        ("limited", &acme, Role::Admin, vec![Scope::ReadSuites]),
+        ("foreign", &other, Role::Admin, all.clone()),
+        ("removed", &acme, Role::Admin, all),
+    ] {
+        let (user, _) = people::create_user(store, organization, login, role, None, &change)
+            .await
+            .unwrap();
+        let request = TokenRequest {
+            scopes: scopes.clone(),
+            user: Some(user.id),
+            ..TokenRequest::default()
+        };
+        let made = admin::create_token(store, organization, request, &change)
+            .await
+            .unwrap();
+        let kind = match login {
+            "foreign" => Kind::ForeignAccess,
+            "removed" => {
+                people::remove(store, &user, organization, &change)
+                    .await
+                    .unwrap();
+                Kind::Invalid
+            }
+            _ => Kind::Person(role, scopes),
+        };
+        let secret = made.secret.expose_secret().to_owned();
+        tokens.push((format!("of the person {login}"), kind, Some(secret)));
+    }
     tokens
 }
 

@@ -104,6 +104,7 @@ fn a_suite_and_its_tokens_are_recorded_beyond_their_deletion() {
         actions(&entries),
         [
             "suite.created",
+            "rule.created",
             "token.created",
             "suite.updated",
             "token.created",
@@ -112,10 +113,10 @@ fn a_suite_and_its_tokens_are_recorded_beyond_their_deletion() {
             "suite.deleted"
         ]
     );
-    assert_eq!(entries[2]["before"], json!({"color": null}));
-    assert_eq!(entries[2]["after"], json!({"color": "#fff"}));
-    assert_eq!(entries[6]["before"]["name"], "Api");
-    assert_eq!(entries[6]["after"], Value::Null);
+    assert_eq!(entries[3]["before"], json!({"color": null}));
+    assert_eq!(entries[3]["after"], json!({"color": "#fff"}));
+    assert_eq!(entries[7]["before"]["name"], "Api");
+    assert_eq!(entries[7]["after"], Value::Null);
 }
 
 #[test]

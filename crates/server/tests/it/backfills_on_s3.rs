@@ -1,7 +1,5 @@
 //! Object storage in a bucket of a real S3-compatible service, which checks signatures.
 
-use std::time::{Duration, Instant};
-
 use secrecy::SecretString;
 use serde_json::json;
 use test_engine::clock::Clock;
@@ -11,6 +9,7 @@ use test_engine_testkit::{BUCKET, KEY_ID, S3Server, SECRET};
 
 use crate::backfills::{commit, finished, form, record, unlimited};
 use crate::support::{SUITE, TestServer, result};
+use crate::waiting::{until, wait_for};
 
 fn bucket(s3: &S3Server, config: &mut Config) {
     unlimited(config);
@@ -45,15 +44,11 @@ fn ingests_an_archive_that_was_uploaded_to_the_bucket() {
     assert_eq!(form.send(&form.archive(&record(3))).status, 204);
     let second = self::form(&server);
     assert_eq!(second.send(b"not an archive").status, 204);
-    let began = Instant::now();
-    let listed = loop {
+    let listed = wait_for("a rejection", || {
         let listed = finished(&server);
-        if listed[0]["state"] == "rejected" {
-            break listed;
-        }
-        assert!(began.elapsed() < Duration::from_secs(30), "{listed}");
-        std::thread::sleep(Duration::from_millis(20));
-    };
+        let is_rejected = listed[0]["state"] == "rejected";
+        if is_rejected { Ok(listed) } else { Err(listed) }
+    });
     assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
     assert_eq!(commit(&server, 3), None);
 }
@@ -116,14 +111,7 @@ fn stores_raw_uploads_in_the_bucket() {
         id("run_id"),
         id("upload_id")
     );
-    let began = Instant::now();
-    while server.get(&path).status != 200 {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "the file is not stored"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("the file", || server.get(&path).status == 200);
     let keys = s3.keys();
     assert_eq!(keys.len(), 1, "{keys:?}");
     assert!(keys[0].starts_with("some/prefix/uploads/"), "{keys:?}");

@@ -58,6 +58,7 @@ fn the_audit_log_names_the_user_of_commands() {
         [
             "token.created",
             "token.created",
+            "rule.created",
             "suite.created",
             "organization.created"
         ]

@@ -151,3 +151,16 @@ fn rejects_unknown_log_levels() {
         assert!(message.contains("debug"), "{message}");
     }
 }
+
+#[test]
+fn health_says_whether_the_server_is_ready() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let (child, base) = serve(&data, &["--listen", "127.0.0.1:0"]);
+    let address = base.strip_prefix("http://").unwrap();
+    let health = || run(&data, &["health", "--listen", address]);
+    assert_eq!(stdout(&health()), "ready\n");
+    stop(child, Signal::TERM);
+    let error = failure(&health());
+    assert!(error.contains("failed to ask the server"), "{error}");
+}

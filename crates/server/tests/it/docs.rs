@@ -74,3 +74,13 @@ fn every_endpoint_is_documented() {
         assert!(text.contains(&written), "{written}");
     }
 }
+
+#[test]
+fn the_table_of_roles_is_up_to_date() {
+    let text = fs_err::read_to_string(document("people.md")).unwrap();
+    let table = test_engine::scopes::role_table();
+    assert!(
+        text.contains(&table),
+        "docs/server/people.md lacks:\n{table}"
+    );
+}

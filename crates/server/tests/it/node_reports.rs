@@ -56,7 +56,10 @@ fn plans_list_the_feature_and_the_population_of_their_request() {
         },
     });
     let plan = server.post(&format!("{SUITE}/test_plan"), &plan).ok();
-    assert_eq!(plan["features"], json!(["node_reports"]));
+    assert_eq!(
+        plan["features"],
+        json!(["node_reports", "node_report_metadata"])
+    );
     // From `printf 'a\nb\n' | sha256sum`.
     let digest = "911169ddaaf146aff539f58c26c489af3b892dff0fe283c1c264c65ae5aa59a2";
     assert_eq!(plan["population"], json!({"digest": digest, "count": 2}));
@@ -82,6 +85,44 @@ fn reports_are_stored_with_and_without_a_plan() {
         .send();
     assert_eq!(compressed.ok(), json!({"stored": true}));
     assert_eq!(stored(&server, "b/s"), 2);
+}
+
+/// Also with a report that comes too late, and without a plan.
+#[test]
+fn metadata_in_a_report_is_stored_with_it() {
+    let server = TestServer::start();
+    let plan = json!({
+        "runner": "rspec", "identifier": "b/s", "parallelism": 2, "branch": "main",
+        "tests": {"selectors": [{"value": "a"}]},
+    });
+    server.post(&format!("{SUITE}/test_plan"), &plan).ok();
+    let send = |identifier: &str, state: &str, retry: u32| {
+        let mut report = report("j1", state);
+        report["identifier"] = json!(identifier);
+        report["metadata"] = json!({
+            "version": "1.0.0",
+            "env": {
+                "BUILDKITE_TEST_ENGINE_IDENTIFIER": identifier, "BUILDKITE_PARALLEL_JOB": 1,
+                "BUILDKITE_RETRY_COUNT": retry,
+            },
+            "statistics": {"total": 3},
+        });
+        server.post(&path(), &report).ok()["stored"].clone()
+    };
+    assert_eq!(send("b/s", "finished", 0), true);
+    assert_eq!(send("b/s", "failed", 1), false);
+    assert_eq!(send("none", "finished", 0), true);
+    let (reports, metadata, none) = server.with_store(async |store| {
+        let suite = store.suite("acme", "web").await.unwrap().unwrap().id;
+        (
+            store.job_reports(suite, "b/s").await.unwrap(),
+            store.plan_metadata(suite, "b/s").await.unwrap(),
+            store.plan_metadata(suite, "none").await.unwrap(),
+        )
+    });
+    let retries: Vec<i64> = metadata.iter().map(|one| one.retry_count).collect();
+    assert_eq!((reports.len(), retries, none.len()), (1, vec![0, 1], 0));
+    assert!(metadata[0].body.contains(r#""total":3"#), "{metadata:?}");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Raw uploads in a directory; `backfills_on_s3` has the tests with a bucket.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
 use test_engine::config::Config;
@@ -9,6 +7,7 @@ use test_engine::scopes::Scope;
 
 use crate::backfills::unlimited;
 use crate::support::{SUITE, TestServer, result};
+use crate::waiting::wait_for;
 
 fn keep_raw_uploads(config: &mut Config) {
     unlimited(config);
@@ -30,19 +29,14 @@ fn keeps_raw_uploads_if_enabled() {
         id("run_id"),
         id("upload_id")
     );
-    let began = Instant::now();
-    let answer = loop {
+    let answer = wait_for("the file", || {
         let answer = server.get(&path);
         if answer.status == 200 {
-            break answer;
+            return Ok(answer);
         }
         assert_eq!(answer.status, 404, "{}", answer.text());
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "the file is not stored"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    };
+        Err("not yet")
+    });
     assert_eq!(answer.header("content-type"), Some("application/gzip"));
     let mut plain = String::new();
     let mut decoder = flate2::read::GzDecoder::new(answer.body.as_slice());

@@ -224,9 +224,8 @@ fn tests_can_be_filtered_by_branch_tag_and_result() {
         ("?tags=team", "key:value"),
         ("?tags=result:broken", "broken"),
         ("?owners=!", "owners"),
-        ("?label=a&labels=b", "label"),
         ("?min_timestamp=1", "min_timestamp"),
-        ("?period=7days&max_timestamp=2026-01-01T00:00:00Z", "period"),
+        ("?period=7%20days", "period"),
     ] {
         let message = list(&server, query).error(400);
         assert!(message.contains(named), "{query}: {message}");

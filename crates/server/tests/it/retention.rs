@@ -1,15 +1,15 @@
 //! Retention: removes old executions, does not block uploads, keeps the states of tests.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::pin::pin;
 
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
-use test_engine::config::Retention;
+use test_engine::config::{Config, Retention};
 use test_engine::retention::{count_expired, remove_expired};
 use test_engine_store::{Expired, Timestamp};
 
-use crate::support::{SUITE, TestServer, program, result};
+use crate::support::{Answer, SUITE, TestServer, program, result};
+use crate::waiting::until;
 
 const THEN: Timestamp = Timestamp::from_millis(1_750_000_000_000);
 
@@ -27,7 +27,7 @@ fn failures(count: usize) -> Value {
         .collect()
 }
 
-fn failed_executions(server: &TestServer, upload: &crate::support::Answer) -> usize {
+fn failed_executions(server: &TestServer, upload: &Answer) -> usize {
     let run = upload.json()["run_id"].as_str().unwrap().to_owned();
     let found = server
         .get(&format!("{SUITE}/runs/{run}/failed_executions"))
@@ -35,9 +35,26 @@ fn failed_executions(server: &TestServer, upload: &crate::support::Answer) -> us
     found.as_array().unwrap().len()
 }
 
+fn with_metrics(config: &mut Config) {
+    config.metrics.open = true;
+}
+
+/// Waits until the job has tried to remove something and failed.
+fn wait_for_failed_run(server: &TestServer) {
+    let failed = "test_engine_job_runs_total{job=\"retention\",outcome=\"failed\"} 1";
+    until("a failed run", || {
+        let metrics = server.ask("GET", "/metrics").send().text();
+        metrics.lines().any(|line| line == failed)
+    });
+}
+
+fn wait_for_removal(server: &TestServer, upload: &Answer) {
+    until("the removal", || failed_executions(server, upload) == 0);
+}
+
 #[test]
 fn the_server_removes_expired_executions() {
-    let mut server = TestServer::with(|_config| {}, Clock::fixed_at(THEN));
+    let mut server = TestServer::with(with_metrics, Clock::fixed_at(THEN));
     let old = server.upload("old", "main", &failures(3));
     let name = json!({"scope": "Basket", "name": "adds 1"});
     let test = server.post(&format!("{SUITE}/tests/find"), &name).ok();
@@ -49,17 +66,10 @@ fn the_server_removes_expired_executions() {
 
     server.restart(Clock::fixed_at(THEN.plus_days(121)));
     // The clock may have jumped, until somebody uploads something.
-    std::thread::sleep(Duration::from_millis(500));
+    wait_for_failed_run(&server);
     assert_eq!(failed_executions(&server, &old), 3);
     server.upload("newest", "main", &failures(1));
-    let began = Instant::now();
-    while failed_executions(&server, &old) > 0 {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "nothing is removed"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_removal(&server, &old);
     assert_eq!(failed_executions(&server, &young), 2);
     let skipped = server.get(&format!("{SUITE}/tests/skipped")).ok();
     assert_eq!(skipped[0]["name"], "adds 1", "{skipped}");
@@ -67,49 +77,67 @@ fn the_server_removes_expired_executions() {
     assert_eq!(runs.as_array().unwrap().len(), 3, "{runs}");
 }
 
-// Only possible because data is removed in many steps.
 #[test]
-fn uploads_continue_during_a_large_removal() {
-    let clock = Clock::fixed_at(THEN);
-    let server = TestServer::with(|_config| {}, clock.clone());
+fn a_removal_that_failed_is_tried_again_soon() {
+    for (failing, condition) in [
+        ("BEFORE INSERT ON leases", "NEW.name = 'retention'"),
+        ("BEFORE DELETE ON segments", "TRUE"),
+    ] {
+        let mut server = TestServer::with(with_metrics, Clock::fixed_at(THEN));
+        let old = server.upload("old", "main", &failures(3));
+        // Nothing expires, and a day later the clock has not jumped.
+        server.restart(Clock::fixed_at(THEN.plus_days(120)));
+        server.upload("newest", "main", &failures(1));
+        server.stop();
+        let database = rusqlite::Connection::open(server.directory().join("test-engine.db"));
+        let database = database.unwrap();
+        let trigger = format!(
+            "CREATE TRIGGER failing {failing} WHEN {condition} \
+             BEGIN SELECT RAISE(ABORT, 'a disk error'); END"
+        );
+        database.execute_batch(&trigger).unwrap();
+        server.restart(Clock::fixed_at(THEN.plus_days(121)));
+        wait_for_failed_run(&server);
+        assert_eq!(failed_executions(&server, &old), 3, "{failing}");
+        database.execute_batch("DROP TRIGGER failing").unwrap();
+        wait_for_removal(&server, &old);
+    }
+}
+
+// Only possible because data is removed in many steps, with pauses.
+#[test]
+fn others_can_write_during_a_large_removal() {
+    let mut server = TestServer::with(|_config| {}, Clock::fixed_at(THEN));
     for number in 0..12 {
         server.upload(&format!("old-{number}"), "main", &failures(500));
     }
-    let kept = Retention::default().kept_since(THEN.plus_days(800));
-    let Clock::Fixed(time) = &clock else {
-        panic!("the clock is fixed")
-    };
-    time.store(THEN.plus_days(800).millis(), Ordering::SeqCst);
-
+    // Its jobs add events while they judge the tests.
+    server.stop();
+    let later = THEN.plus_days(800);
+    let kept = Retention::default().kept_since(later);
     let expected = server.with_store(async |store| count_expired(store, kept).await.unwrap());
     assert_eq!((expected.executions, expected.failures), (6000, 6000));
-    let (begun, done) = (AtomicBool::new(false), AtomicBool::new(false));
-    let mut uploads = 0;
-    std::thread::scope(|scope| {
-        let removing = scope.spawn(|| {
-            server.with_store(async |store| {
-                begun.store(true, Ordering::SeqCst);
-                let removed = remove_expired(store, kept).await.unwrap();
-                done.store(true, Ordering::SeqCst);
-                removed
-            })
-        });
-        while !begun.load(Ordering::SeqCst) {
-            std::thread::yield_now();
+    // Writers queue for the database, so that one that always wants to write gets its turn after
+    // each step.
+    let (removed, writes) = server.with_store(async |store| {
+        let mut removal = pin!(remove_expired(store, kept));
+        let mut writes = 0;
+        loop {
+            tokio::select! {
+                biased;
+                removed = &mut removal => return (removed.unwrap(), writes),
+                written = store.record_run("another job", later) => written.unwrap(),
+            }
+            writes += 1;
         }
-        while !done.load(Ordering::SeqCst) {
-            server.upload(&format!("new-{uploads}"), "main", &failures(1));
-            uploads += 1;
-        }
-        assert_eq!(removing.join().unwrap(), expected);
     });
-    // Each upload waited for one step at most. The failures of 12 uploads are at least 12 steps,
-    // with pauses twice as long.
-    assert!(uploads >= 5, "only {uploads} uploads got through");
+    assert_eq!(removed, expected);
+    // The failures of 12 uploads are at least 12 steps.
+    assert!(writes >= 12, "only {writes} writes");
     let left = server.with_store(async |store| count_expired(store, kept).await.unwrap());
     assert_eq!(left, Expired::default());
-    let runs = server.get(&format!("{SUITE}/runs?per_page=100")).ok();
-    assert_eq!(runs.as_array().unwrap().len(), uploads.min(100), "{runs}");
+    server.restart(Clock::fixed_at(later));
+    assert_eq!(server.get(&format!("{SUITE}/runs")).ok(), json!([]));
 }
 
 #[test]
@@ -127,12 +155,14 @@ fn the_command_prints_what_it_would_remove_and_removes_it() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let counts = "3 executions of 1 uploads, 3 failure messages, 0 runs, 0 daily sums\n";
+    let counts = "3 executions of 1 uploads, 3 failure messages, \
+                  spans of 0 executions, 0 runs, 0 daily sums, 0 events\n";
     assert_eq!(run(&["--dry-run"]), format!("would remove {counts}"));
     assert_eq!(run(&["--dry-run"]), format!("would remove {counts}"));
     assert_eq!(
         run(&["--dry-run", "--execution-retention-days", "0"]),
-        "would remove 0 executions of 0 uploads, 0 failure messages, 0 runs, 0 daily sums\n"
+        "would remove 0 executions of 0 uploads, 0 failure messages, spans of 0 executions, \
+         0 runs, 0 daily sums, 0 events\n"
     );
     // Everything is older than the period: the clock may be wrong.
     let refused = program(server.directory())
@@ -156,7 +186,8 @@ fn the_command_prints_what_it_would_remove_and_removes_it() {
     ]))
     .unwrap();
     let expected = json!({
-        "dry_run": false, "executions": 0, "uploads": 0, "failures": 0, "runs": 1, "daily_sums": 3,
+        "dry_run": false, "executions": 0, "uploads": 0, "failures": 0, "spans": 0, "runs": 1,
+        "daily_sums": 3, "events": 0,
     });
     assert_eq!(removed, expected);
 }

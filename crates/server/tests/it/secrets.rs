@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 use serde_json::json;
 use test_engine_testkit::LocalIssuer;
 
+use crate::receiver::{Receiver, Reply};
 use crate::support::{Ask, SUITE, TestServer, form, gzip, program};
 
 /// The contents of all files in a directory, recursively.
@@ -32,7 +33,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 /// A server that logs to a file.
-struct Logged {
+pub(crate) struct Logged {
     child: Child,
     base: String,
     admin: String,
@@ -40,10 +41,16 @@ struct Logged {
 
 impl Logged {
     fn start(data: &Path, log: &Path, format: &str) -> Self {
+        Self::with(data, log, format, &[])
+    }
+
+    pub(crate) fn with(data: &Path, log: &Path, format: &str, more: &[&str]) -> Self {
         let mut child = program(data)
             .args(["serve", "--listen", "127.0.0.1:0", "--organization", "acme"])
             .args(["--log-level", "trace", "--log-format", format])
             .args(["--oidc-allow-loopback-http", "--web-open"])
+            .args(["--webhook-allowed-networks", "127.0.0.1"])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(fs_err::File::create(log).unwrap().into_file())
             .spawn()
@@ -64,7 +71,13 @@ impl Logged {
         Self { child, base, admin }
     }
 
-    fn ask(&self, method: &str, path: &str) -> Ask {
+    pub(crate) fn stop(&mut self) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
         Ask::new(method, &format!("{}{path}", self.base))
     }
 }
@@ -77,7 +90,28 @@ impl Drop for Logged {
     }
 }
 
-fn printed(data: &Path, arguments: &[&str]) -> String {
+/// The secret of a webhook that has delivered an event about a test, after a failed attempt.
+fn delivered(server: &Logged) -> String {
+    let receiver = Receiver::start([Reply::Status(500)]);
+    let ask = |method, path: &str| server.ask(method, path).bearer(&server.admin);
+    let webhooks = "/v2/analytics/organizations/acme/webhooks";
+    let created = ask("POST", webhooks).json(&json!({"url": receiver.url()}));
+    let created = created.send().json();
+    let secret = created["secret"].as_str().unwrap().to_owned();
+    let test = json!({"scope": "secretscope", "name": "Secretname"});
+    let found = ask("POST", &format!("{SUITE}/tests/find")).json(&test);
+    let found = found.send().ok();
+    let id = found["id"].as_str().unwrap();
+    for state in ["mute", "enable"] {
+        ask("PUT", &format!("{SUITE}/tests/{id}/{state}"))
+            .send()
+            .ok();
+    }
+    receiver.wait_for(2);
+    secret
+}
+
+pub(crate) fn printed(data: &Path, arguments: &[&str]) -> String {
     let output = program(data).args(arguments).output().unwrap();
     assert!(
         output.status.success(),
@@ -87,7 +121,7 @@ fn printed(data: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn secret_of(text: &str) -> String {
+pub(crate) fn secret_of(text: &str) -> String {
     let (_, secret) = text.split_once("shown only this once: ").expect("a secret");
     secret.trim().to_owned()
 }
@@ -98,7 +132,7 @@ fn logs_contain_no_secrets_or_texts_of_results() {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
         let log = directory.path().join("log");
-        let server = Logged::start(&data, &log, format);
+        let mut server = Logged::start(&data, &log, format);
         let suite_token = secret_of(&printed(&data, &["suite", "create", "acme/web"]));
         let weak = secret_of(&printed(
             &data,
@@ -193,6 +227,7 @@ fn logs_contain_no_secrets_or_texts_of_results() {
         server
             .ask("GET", &format!("{SUITE}/nothing?token={}", server.admin))
             .send();
+        let webhook = delivered(&server);
 
         let sign_in = |token: &str| {
             let ask = server.ask("POST", "/sign-in");
@@ -226,13 +261,7 @@ fn logs_contain_no_secrets_or_texts_of_results() {
             .body(format!("form_token={form_token}"))
             .send();
 
-        rustix::process::kill_process(
-            rustix::process::Pid::from_child(&server.child),
-            rustix::process::Signal::TERM,
-        )
-        .unwrap();
-        let mut server = server;
-        assert!(server.child.wait().unwrap().success());
+        server.stop();
         let said = fs_err::read_to_string(&log).unwrap();
         // It did log, at the most verbose level.
         assert!(
@@ -247,6 +276,8 @@ fn logs_contain_no_secrets_or_texts_of_results() {
             &bad_jwt,
             &session,
             &form_token,
+            &webhook,
+            "secret-path",
             "wrongsecret",
         ];
         for secret in secrets.into_iter().chain(texts) {

@@ -157,6 +157,7 @@ fn command(directory: &tempfile::TempDir, url: &str, limit: usize) -> std::proce
         .env("TEST_ENGINE_DATABASE_URL", url)
         .env("TEST_ENGINE_REST_RATE_LIMIT", limit.to_string())
         .env("TEST_ENGINE_PUBLIC_URL", "https://tests.example.com")
+        .env("TEST_ENGINE_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.1")
         .env("TEST_ENGINE_METRICS_TOKEN", METRICS_TOKEN);
     command
 }

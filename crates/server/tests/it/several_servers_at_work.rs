@@ -2,7 +2,6 @@
 //! servers that are killed, stopped and started.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 
 use crate::several_servers::{SUITE, Servers, concurrently};
 use crate::support::result;
+use crate::waiting::until;
 
 const BUILDS: usize = 12;
 const NODES: usize = 6;
@@ -18,7 +18,6 @@ const NODES: usize = 6;
 const FILES: usize = 60;
 /// A job with a long period.
 const JOB: &str = "retention";
-const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn plan_request(identifier: &str, files: usize) -> Value {
     let files: Vec<Value> = (0..files)
@@ -104,6 +103,7 @@ fn nothing_is_lost_or_duplicated_while_a_server_is_killed() {
             state: None,
             search: None,
             labels: Vec::new(),
+            terms: Vec::new(),
             order: TestOrder::Executions,
             descending: true,
             page: Page::new(1, 100),
@@ -141,15 +141,6 @@ fn nothing_is_lost_or_duplicated_while_a_server_is_killed() {
     assert!(estimates.contains("estimated_duration"), "{estimates}");
 }
 
-/// Polls until the condition holds.
-fn until(condition: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < TIMEOUT, "timed out");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Whether another server could acquire the lease of the job.
 fn is_free(servers: &Servers) -> bool {
     servers.with_store(async |store| {
@@ -166,7 +157,7 @@ fn one_server_runs_a_background_job_and_releases_it_on_shutdown() {
     let servers = Servers::with_limit(0);
     let runs = |server: usize| Servers::job_runs(&servers.bases[server], JOB);
     let of_all = || (0..3).map(runs).sum::<u64>();
-    until(|| of_all() > 0);
+    until("a run of the job", || of_all() > 0);
     // Enough time for every server to try, which they do at startup.
     for number in 0..3 {
         build(&servers, number, number);
@@ -181,7 +172,9 @@ fn one_server_runs_a_background_job_and_releases_it_on_shutdown() {
 
     // The lease of a killed server has to expire.
     let mut next = servers.start_another();
-    until(|| Servers::job_runs(&next.base, JOB) == 1);
+    until("the next server", || {
+        Servers::job_runs(&next.base, JOB) == 1
+    });
     next.kill();
     assert!(!is_free(&servers));
 }

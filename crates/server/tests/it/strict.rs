@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use test_engine::clock::Clock;
@@ -10,13 +10,14 @@ use test_engine_store::Timestamp;
 use test_engine_test_postgres::{Cluster, Durability};
 
 use crate::support::{Answer, SUITE, TestServer, result};
+use crate::waiting;
 
 /// The status line of the response to these bytes.
 fn raw(server: &TestServer, request: &str) -> String {
     let address = server.base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
     // The server may respond before everything is sent.
     let _rejected = stream.write_all(request.as_bytes());
@@ -84,11 +85,9 @@ fn readiness_ends_once_writes_have_failed_for_a_while() {
         Clock::System,
     );
     let until = |status: u16| {
-        let began = Instant::now();
-        while server.ask("GET", "/readyz").send().status != status {
-            assert!(began.elapsed() < Duration::from_secs(30), "no {status}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        waiting::until(&status.to_string(), || {
+            server.ask("GET", "/readyz").send().status == status
+        });
     };
     until(200);
     cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on");

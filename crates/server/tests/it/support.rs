@@ -29,6 +29,10 @@ pub(crate) struct TestServer {
     done: Option<tokio::task::JoinHandle<()>>,
 }
 
+/// Of requests per minute. How many requests a test sends while it waits depends on the speed of
+/// the machine. (Without any limit, tags could be set more than once a minute.)
+const NO_LIMIT: u32 = 1_000_000;
+
 /// The address of the suite that every test server has.
 pub(crate) const SUITE: &str = "/v2/analytics/organizations/acme/suites/web";
 
@@ -42,6 +46,8 @@ impl TestServer {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::in_directory(directory.path());
         "acme".clone_into(&mut config.storage.organization);
+        config.limits.rest_requests_per_minute = NO_LIMIT;
+        config.limits.plan_requests_per_minute = NO_LIMIT;
         change(&mut config);
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -113,6 +119,15 @@ impl TestServer {
             });
             (base, Some(tokio::spawn(running)))
         });
+    }
+
+    /// The program, on the database of this server.
+    pub(crate) fn command(&self) -> std::process::Command {
+        let mut command = program(self.directory());
+        if let Some(url) = self.config.storage.database_url() {
+            command.env("TEST_ENGINE_DATABASE_URL", url);
+        }
+        command
     }
 
     /// Do something with the database beside the server, as the command line does.
@@ -197,13 +212,25 @@ impl TestServer {
     }
 
     pub(crate) fn upload_json(&self, body: &Value) -> Answer {
+        self.upload_with(&self.suite_token, body)
+    }
+
+    /// With the token of any suite.
+    pub(crate) fn upload_with(&self, token: &str, body: &Value) -> Answer {
         self.ask("POST", "/v1/uploads")
-            .header(
-                "authorization",
-                &format!("Token token=\"{}\"", self.suite_token),
-            )
+            .header("authorization", &format!("Token token=\"{token}\""))
             .json(body)
             .send()
+    }
+
+    /// A further suite of the organization `acme`: its slug, and its token.
+    pub(crate) fn create_suite(&self, name: &str) -> (String, String) {
+        let create = json!({"name": name, "default_branch": "main", "show_api_token": true});
+        let suites = SUITE.strip_suffix("/web").unwrap();
+        let created = self.post(suites, &create);
+        assert_eq!(created.status, 201, "{}", created.text());
+        let field = |name: &str| created.json()[name].as_str().unwrap().to_owned();
+        (field("slug"), field("api_token"))
     }
 
     /// Stop accepting, finish what is under way, and wait for the end.

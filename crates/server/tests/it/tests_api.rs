@@ -182,6 +182,11 @@ fn tests_include_metrics_with_the_version_header() {
         ),
         (Some(1.0), Some(2.0))
     );
+    let percentiles = ["duration_p50", "duration_p90", "duration_p99"];
+    assert_eq!(
+        percentiles.map(|field| shaky[field].as_f64()),
+        [Some(1.0), Some(2.0), Some(2.0)]
+    );
     assert_eq!(
         shaky["executions_count_by_result"],
         json!({"passed": 1, "failed": 1})

@@ -208,7 +208,7 @@ fn tests_can_be_muted_on_their_page_with_write_suites() {
     );
     assert_eq!(
         (answer.status, answer.header("location")),
-        (303, Some(path.as_str()))
+        (303, Some(format!("{path}?done=muted").as_str()))
     );
     assert_eq!(
         server
@@ -261,10 +261,10 @@ fn an_open_server_is_read_only_for_anonymous_viewers() {
         "{PAGES}/suites/web/tests/{}/state",
         test["id"].as_str().unwrap()
     );
-    assert_eq!(
-        post(&server, &state, "a=b", "state=muted&form_token=").status,
-        403
-    );
+    let answer = post(&server, &state, "a=b", "state=muted&form_token=");
+    assert_eq!(answer.status, 303);
+    let next = answer.header("location").unwrap();
+    assert!(next.starts_with("/sign-in?next="), "{next}");
     assert_eq!(
         page(&server, "/organizations/nobody/analytics", None).status,
         303
@@ -316,10 +316,10 @@ fn pages_escape_uploaded_text() {
         (suite.clone(), "#7"),
         (format!("{suite}/tests"), "adds up"),
         (
-            format!("{suite}/tests?search=%3Cscript%3E&sort=reliability&order=desc"),
+            format!("{suite}/tests?q=%3Cscript%3E&sort=reliability&order=desc"),
             "1 test with",
         ),
-        (test, "History"),
+        (test, "Latest runs"),
         (run, "Failures (1)"),
     ];
     for (path, part) in pages {
@@ -327,7 +327,7 @@ fn pages_escape_uploaded_text() {
         let text = answer.text();
         assert_eq!(answer.status, 200, "{path}: {text}");
         assert!(text.contains(part), "{path} lacks {part}: {text}");
-        for danger in ["<script", "<img", "href=\"javascript:"] {
+        for danger in ["<script>", "<img", "href=\"javascript:"] {
             assert!(!text.contains(danger), "{path} has {danger}");
         }
         let policy = answer.header("content-security-policy").unwrap();
@@ -341,14 +341,121 @@ fn pages_escape_uploaded_text() {
 }
 
 #[test]
-fn the_style_sheet_is_embedded() {
+fn assets_are_embedded_and_never_fetched_twice() {
     let server = TestServer::start();
     let form = page(&server, "/sign-in", None).text();
-    let (_, rest) = form.split_once("rel=\"stylesheet\" href=\"").unwrap();
-    let style = page(&server, rest.split_once('"').unwrap().0, None);
-    assert_eq!(
-        (style.status, style.header("content-type")),
-        (200, Some("text/css; charset=utf-8"))
+    for (before, kind, part) in [
+        (
+            "rel=\"stylesheet\" href=\"",
+            "text/css; charset=utf-8",
+            "prefers-color-scheme",
+        ),
+        (
+            "<script src=\"",
+            "text/javascript; charset=utf-8",
+            "data-theme",
+        ),
+    ] {
+        let (_, rest) = form.split_once(before).unwrap();
+        let address = rest.split_once('"').unwrap().0;
+        let asset = page(&server, address, None);
+        assert_eq!(
+            (asset.status, asset.header("content-type")),
+            (200, Some(kind))
+        );
+        let cached = asset.header("cache-control").unwrap();
+        assert!(
+            cached.contains("immutable") && cached.contains("31536000"),
+            "{cached}"
+        );
+        assert!(asset.text().contains(part));
+        // An address of another version.
+        let other = address.replace("/assets/", "/assets/0");
+        assert_eq!(page(&server, &other, None).status, 404);
+    }
+}
+
+#[test]
+fn an_unchanged_page_is_not_sent_again() {
+    let server = open();
+    server.upload(
+        "b1",
+        "main",
+        &json!([result("A", "one", "a_spec.rb", 1.0, "passed")]),
     );
-    assert!(style.text().contains("prefers-color-scheme"));
+    let path = format!("{PAGES}/suites/web/tests");
+    let first = page(&server, &path, None);
+    assert_eq!(first.header("cache-control"), Some("private, no-cache"));
+    let tag = first.header("etag").unwrap().to_owned();
+    let again = |tag: &str, cookie: &str| {
+        server
+            .ask("GET", &path)
+            .header("if-none-match", tag)
+            .header("cookie", cookie)
+            .send()
+    };
+    let known = again(&tag, "a=b");
+    assert_eq!((known.status, known.body.len()), (304, 0));
+    assert_eq!(known.header("etag"), Some(tag.as_str()));
+    assert!(known.header("content-security-policy").is_some());
+    assert_eq!(again("W/\"other\"", "a=b").status, 200);
+    // Another look, another reader, other results.
+    assert_eq!(again(&tag, "test_engine_theme=dark").status, 200);
+    let reader = cookie(&server, &server.access);
+    assert_eq!(again(&tag, &reader).status, 200);
+    server.upload(
+        "b2",
+        "main",
+        &json!([result("A", "two", "a_spec.rb", 1.0, "passed")]),
+    );
+    assert_eq!(again(&tag, "a=b").status, 200);
+    // Pages about the signed-in person, and error pages, are not stored.
+    for path in ["/sign-in", "/account", "/organizations/none/analytics"] {
+        let answer = page(&server, path, Some(&reader));
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+    }
+}
+
+#[test]
+fn readers_choose_between_light_and_dark() {
+    let server = TestServer::start();
+    let choose = |cookie: &str, fields: &str| {
+        server
+            .ask("POST", "/theme")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("referer", &format!("{}/sign-in?next=%2Fa", server.base))
+            .header("cookie", cookie)
+            .body(fields)
+            .send()
+    };
+    for (cookie, fields, theme) in [
+        ("a=b", "theme=dark", "dark"),
+        ("a=b", "x=", "dark"),
+        ("test_engine_theme=dark", "x=", "light"),
+        ("test_engine_theme=dark", "theme=light", "light"),
+    ] {
+        let answer = choose(cookie, fields);
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (303, Some("/sign-in?next=%2Fa"))
+        );
+        let set = answer.header("set-cookie").unwrap();
+        assert!(
+            set.starts_with(&format!("test_engine_theme={theme};")),
+            "{set}"
+        );
+        let chosen = set.split(';').next().unwrap();
+        let shown = page(&server, "/sign-in", Some(chosen)).text();
+        assert!(
+            shown.contains(&format!("data-theme=\"{theme}\"")),
+            "{shown}"
+        );
+    }
+    let elsewhere = server
+        .ask("POST", "/theme")
+        .header("sec-fetch-site", "cross-site")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("theme=dark")
+        .send();
+    assert_eq!(elsewhere.status, 403);
 }

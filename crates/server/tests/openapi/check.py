@@ -38,6 +38,18 @@ class Document:
             value = value[step.replace("~1", "/").replace("~0", "~")]
         return value, place
 
+    def broken_references(self, value=None):
+        """The references to schemas that are not defined."""
+        value = self.content if value is None else value
+        children = value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
+            name = value["$ref"].removeprefix("#/components/schemas/")
+            if name != value["$ref"] and name not in self.content["components"]["schemas"]:
+                yield f"the schema {name} is not defined"
+        for child in children:
+            if isinstance(child, (dict, list)):
+                yield from self.broken_references(child)
+
     def errors(self, body, place):
         validator = Draft202012Validator(
             {"$ref": f"{HERE}#{place}"},
@@ -67,6 +79,10 @@ def check_exchange(document, responses, place, exchange):
 
 def main(document_path, directory):
     document = Document(document_path)
+    broken = sorted(set(document.broken_references()))
+    if broken:
+        json.dump(broken, sys.stdout)
+        return
     validator = OpenAPIV31SpecValidator(document.content)
     problems = [str(error)[:500] for error in validator.iter_errors()]
     names, by_default = set(), 0

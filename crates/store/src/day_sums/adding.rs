@@ -14,56 +14,100 @@ use crate::sums;
 /// By position in the block.
 type Block = BTreeMap<u8, Metrics>;
 
-/// Adds to the sums of a day and branch (0: none). The transaction must have locked the suite.
-pub(crate) async fn add(
-    session: &mut Session,
-    suite_id: i64,
-    day: i64,
-    branch_id: i64,
-    tests: impl IntoIterator<Item = (i64, Metrics)>,
-) -> Result<(), StoreError> {
-    let mut blocks: BTreeMap<i64, Block> = BTreeMap::new();
-    for (test_id, metrics) in tests {
-        let (block, place) = place_of(test_id);
-        let place = blocks.entry(block).or_default().entry(place).or_default();
-        sums::merge(place, &metrics);
-    }
-    add_stored(session, suite_id, day, branch_id, &mut blocks).await?;
-    write(session, suite_id, day, branch_id, &blocks).await
+/// Which sums of a day. Both have the same format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sums {
+    /// Of all executions.
+    All,
+    /// Of those that are part of an outage; [`Sums::All`] contains them too.
+    Guarded,
 }
 
-async fn add_stored(
+impl Sums {
+    pub(crate) const fn table(self) -> &'static str {
+        match self {
+            Self::All => "day_blocks",
+            Self::Guarded => "guarded_blocks",
+        }
+    }
+}
+
+/// A suite, a day and a branch (0: none).
+type Place = (i64, i64, i64);
+
+/// Adds to the sums of a day and branch. The transaction must have locked the suite.
+pub(crate) async fn add(
     session: &mut Session,
-    suite_id: i64,
-    day: i64,
-    branch_id: i64,
-    blocks: &mut BTreeMap<i64, Block>,
+    which: Sums,
+    place: Place,
+    tests: impl IntoIterator<Item = (i64, Metrics)>,
 ) -> Result<(), StoreError> {
-    let numbers = blocks.keys().copied().map(Value::from).collect();
-    let rows = session
-        .look_up(
-            "SELECT block, body FROM day_blocks \
-             WHERE suite_id = ? AND day = ? AND branch_id = ? AND block",
-            &values![suite_id, day, branch_id],
-            numbers,
-            "",
-        )
-        .await?;
+    change(session, which, place, tests, sums::merge).await
+}
+
+/// Subtracts from the counts of a day and branch, not from the durations. The transaction must have
+/// locked the suite.
+pub(crate) async fn subtract(
+    session: &mut Session,
+    which: Sums,
+    place: Place,
+    tests: impl IntoIterator<Item = (i64, Metrics)>,
+) -> Result<(), StoreError> {
+    change(session, which, place, tests, sums::subtract_counts).await
+}
+
+async fn change(
+    session: &mut Session,
+    which: Sums,
+    place: Place,
+    tests: impl IntoIterator<Item = (i64, Metrics)>,
+    apply: fn(&mut Metrics, &Metrics),
+) -> Result<(), StoreError> {
+    let mut changes: BTreeMap<i64, Block> = BTreeMap::new();
+    for (test_id, metrics) in tests {
+        let (block, position) = place_of(test_id);
+        let block = changes.entry(block).or_default();
+        sums::merge(block.entry(position).or_default(), &metrics);
+    }
+    let numbers = changes.keys().copied();
+    let mut blocks = stored(session, which, place, numbers).await?;
+    for (number, tests) in changes {
+        let block = blocks.entry(number).or_default();
+        for (position, metrics) in tests {
+            apply(block.entry(position).or_default(), &metrics);
+        }
+    }
+    write(session, which, place, &blocks).await
+}
+
+async fn stored(
+    session: &mut Session,
+    which: Sums,
+    (suite_id, day, branch_id): Place,
+    blocks: impl Iterator<Item = i64>,
+) -> Result<BTreeMap<i64, Block>, StoreError> {
+    let select = format!(
+        "SELECT block, body FROM {} WHERE suite_id = ? AND day = ? AND branch_id = ? AND block",
+        which.table()
+    );
+    let bound = values![suite_id, day, branch_id];
+    let numbers = blocks.map(Value::from).collect();
+    let rows = session.look_up(&select, &bound, numbers, "").await?;
     let [block, body] = positions(&rows, ["block", "body"])?;
+    let mut found: BTreeMap<i64, Block> = BTreeMap::new();
     for row in rows {
-        let tests = blocks.entry(row.integer(block)?).or_default();
+        let tests = found.entry(row.integer(block)?).or_default();
         body::read(&row.bytes(body)?, |place, metrics| {
-            sums::merge(tests.entry(place).or_default(), &metrics);
+            tests.insert(place, metrics);
         })?;
     }
-    Ok(())
+    Ok(found)
 }
 
 async fn write(
     session: &mut Session,
-    suite_id: i64,
-    day: i64,
-    branch_id: i64,
+    which: Sums,
+    (suite_id, day, branch_id): Place,
     blocks: &BTreeMap<i64, Block>,
 ) -> Result<(), StoreError> {
     // In primary key order, so that adjacent rows are written together.
@@ -73,9 +117,10 @@ async fn write(
         let body = body::encode(tests.iter().map(|(place, metrics)| (*place, metrics)));
         cells.extend(values![suite_id, day, *block, branch_id, count, body]);
     }
-    let insert = "INSERT INTO day_blocks (suite_id, day, block, branch_id, tests, body)";
+    let table = which.table();
+    let insert = format!("INSERT INTO {table} (suite_id, day, block, branch_id, tests, body)");
     let update = "ON CONFLICT (suite_id, day, block, branch_id) DO UPDATE SET \
          tests = excluded.tests, body = excluded.body";
-    session.write_many(insert, 6, cells, update).await?;
+    session.write_many(&insert, 6, cells, update).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ mod moving;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::adding::add;
+pub(crate) use self::adding::{Sums, add, subtract};
 use self::body::{BLOCK, place_of, test_at};
 use crate::error::StoreError;
 use crate::filters::branch_condition;
@@ -110,7 +110,7 @@ pub(crate) async fn of_tests(
     let mut totals = Totals::default();
     each_block(
         session,
-        suite,
+        (Sums::All, suite),
         test_ids,
         period,
         branch,
@@ -127,15 +127,33 @@ pub(crate) async fn each_day(
     suite: SuiteId,
     test_ids: impl IntoIterator<Item = i64>,
     period: Period,
+    branch: Option<&BranchFilter>,
+    each: impl FnMut(i64, i64, &Metrics),
+) -> Result<()> {
+    each_day_of(session, (Sums::All, suite), test_ids, period, branch, each).await
+}
+
+/// The same for sums of either kind.
+pub(crate) async fn each_day_of(
+    session: &mut Session,
+    sums: (Sums, SuiteId),
+    test_ids: impl IntoIterator<Item = i64>,
+    period: Period,
+    branch: Option<&BranchFilter>,
     mut each: impl FnMut(i64, i64, &Metrics),
 ) -> Result<()> {
-    let wanted: BTreeSet<i64> = test_ids.into_iter().collect();
-    let ids = wanted.iter().copied();
-    each_block(session, suite, ids, period, None, |day, block, body| {
+    // A bit for each test of a block: sums are many, and most of a block may be of other tests.
+    let mut wanted: BTreeMap<i64, u128> = BTreeMap::new();
+    for test in test_ids {
+        let (block, place) = place_of(test);
+        *wanted.entry(block).or_default() |= 1 << place;
+    }
+    let ids = wanted.keys().map(|block| test_at(*block, 0));
+    each_block(session, sums, ids, period, branch, |day, block, body| {
+        let tests = wanted.get(&block).copied().unwrap_or_default();
         body::read(body, |place, metrics| {
-            let test_id = test_at(block, usize::from(place));
-            if wanted.contains(&test_id) {
-                each(day, test_id, &metrics);
+            if tests >> place & 1 == 1 {
+                each(day, test_at(block, usize::from(place)), &metrics);
             }
         })
     })
@@ -149,33 +167,34 @@ const DAYS_BETWEEN: &str = "WITH RECURSIVE days (day) AS (SELECT CAST(? AS BIGIN
      UNION ALL SELECT day + 1 FROM days WHERE day < ?)";
 
 /// The query up to the list of blocks. `on_branch` is a condition on the branch or empty.
-fn blocks_by_day(on_branch: &str) -> String {
+fn blocks_by_day(which: Sums, on_branch: &str) -> String {
     format!(
-        "{DAYS_BETWEEN} SELECT day_blocks.day, day_blocks.block, day_blocks.body \
-         FROM days CROSS JOIN day_blocks WHERE day_blocks.suite_id = ? \
-         AND day_blocks.day = days.day {on_branch}AND day_blocks.block"
+        "{DAYS_BETWEEN} SELECT blocks.day, blocks.block, blocks.body \
+         FROM days CROSS JOIN {} AS blocks WHERE blocks.suite_id = ? \
+         AND blocks.day = days.day {on_branch}AND blocks.block",
+        which.table()
     )
 }
 
 /// Calls `each` with day, block and body of the blocks of some tests, unordered.
 async fn each_block(
     session: &mut Session,
-    suite: SuiteId,
+    (which, suite): (Sums, SuiteId),
     test_ids: impl IntoIterator<Item = i64>,
     period: Period,
     branch: Option<&BranchFilter>,
     mut each: impl FnMut(i64, i64, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let Some(period) = days_there(session, suite, period).await? else {
+    let Some(period) = days_there(session, which, suite, period).await? else {
         return Ok(());
     };
-    let (on_branch, branch_values) = branch_condition(suite, branch, "day_blocks.branch_id");
+    let (on_branch, branch_values) = branch_condition(suite, branch, "blocks.branch_id");
     let blocks: BTreeSet<i64> = test_ids.into_iter().map(|id| place_of(id).0).collect();
     let mut bound = values![period.first_day, period.last_day, suite.get()].to_vec();
     bound.extend(branch_values);
     let keys = blocks.into_iter().map(Value::from).collect();
     let rows = session
-        .look_up(&blocks_by_day(&on_branch), &bound, keys, "")
+        .look_up(&blocks_by_day(which, &on_branch), &bound, keys, "")
         .await?;
     let [day, block, body] = positions(&rows, ["day", "block", "body"])?;
     for row in rows {
@@ -187,15 +206,19 @@ async fn each_block(
 /// The part of a period that may have sums; `None` if it has none.
 async fn days_there(
     session: &mut Session,
+    which: Sums,
     suite: SuiteId,
     period: Period,
 ) -> Result<Option<Period>> {
+    let table = which.table();
     // Two subqueries: for both aggregates in one query, an engine scans all rows in between.
     let row = session
         .one(
-            "SELECT (SELECT MIN(day) FROM day_blocks WHERE suite_id = $1) AS oldest, \
-             (SELECT MAX(day) FROM day_blocks WHERE suite_id = $1) AS newest",
-            values![suite.get()],
+            format!(
+                "SELECT (SELECT MIN(day) FROM {table} WHERE suite_id = ?) AS oldest, \
+                 (SELECT MAX(day) FROM {table} WHERE suite_id = ?) AS newest"
+            ),
+            values![suite.get(), suite.get()],
         )
         .await?;
     let (Some(oldest), Some(newest)) = (
@@ -223,7 +246,7 @@ mod tests {
         let store = Store::open_file(&folder.path().join("test.db"))
             .await
             .unwrap();
-        let text = format!("EXPLAIN QUERY PLAN {} IN (?)", blocks_by_day(""));
+        let text = format!("EXPLAIN QUERY PLAN {} IN (?)", blocks_by_day(Sums::All, ""));
         let mut session = store.read().await.unwrap();
         let steps = session.rows(text, values![1, 2, 3, 4]).await.unwrap();
         let steps: Vec<String> = steps

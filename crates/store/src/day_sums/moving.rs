@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use test_engine_duration::Micros;
 
-use super::add;
+use super::{Sums, add};
 use crate::error::StoreError;
-use crate::records::{Metrics, OutcomeCounts};
+use crate::records::{DurationHistogram, Metrics, OutcomeCounts};
 use crate::sql::{Row, values};
 use crate::store::Store;
 
@@ -55,13 +55,19 @@ impl Store {
             tests.push((row.integer("test_id")?, metrics(row)?));
         }
         for (branch_id, tests) in branches {
-            add(&mut session, suite_id, day, branch_id, tests).await?;
+            add(&mut session, Sums::All, (suite_id, day, branch_id), tests).await?;
         }
         session.commit().await
     }
 }
 
 fn metrics(row: &Row) -> Result<Metrics> {
+    let timed = row.count("timed")?;
+    let shortest = row.count_or_null("duration_min_us")?.map(Micros::new);
+    let longest = row.count_or_null("duration_max_us")?.map(Micros::new);
+    let durations = shortest
+        .zip(longest)
+        .and_then(|(shortest, longest)| DurationHistogram::implied(timed, shortest, longest));
     Ok(Metrics {
         counts: OutcomeCounts {
             passed: row.count("passed")?,
@@ -69,9 +75,10 @@ fn metrics(row: &Row) -> Result<Metrics> {
             skipped: row.count("skipped")?,
             unknown: row.count("unknown")?,
         },
-        timed: row.count("timed")?,
+        timed,
         duration_sum: Micros::new(row.count("duration_sum_us")?),
-        duration_min: row.count_or_null("duration_min_us")?.map(Micros::new),
-        duration_max: row.count_or_null("duration_max_us")?.map(Micros::new),
+        duration_min: shortest,
+        duration_max: longest,
+        durations: durations.unwrap_or_default(),
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use foldhash::{HashMap as FastMap, HashMapExt as _, HashSet, HashSetExt as _};
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -159,11 +160,11 @@ pub(super) async fn test_ids(
     session: &mut Session,
     upload: &NewUpload,
     uuids: &[Uuid],
-    known: &mut HashMap<Uuid, KnownTest>,
+    known: &mut FastMap<Uuid, KnownTest>,
     selectors: &Selectors<'_>,
 ) -> Result<Vec<i64>> {
     // The last execution of a test in an upload determines its location.
-    let mut latest: HashMap<Uuid, &NewExecution> = HashMap::with_capacity(uuids.len());
+    let mut latest: FastMap<Uuid, &NewExecution> = FastMap::with_capacity(uuids.len());
     for (uuid, execution) in uuids.iter().zip(&upload.executions) {
         latest.insert(*uuid, execution);
     }
@@ -176,7 +177,7 @@ pub(super) async fn test_ids(
     load(session, &unknown, selectors.seq, known).await?;
 
     let now_ms = upload.received_at.millis();
-    let mut written = std::collections::HashSet::new();
+    let mut written = HashSet::new();
     // In file order, so that neighboring tests get consecutive ids.
     let changed: Vec<(Uuid, &NewExecution)> = uuids
         .iter()
@@ -201,7 +202,7 @@ async fn load(
     session: &mut Session,
     uuids: &[Uuid],
     as_of: i64,
-    known: &mut HashMap<Uuid, KnownTest>,
+    known: &mut FastMap<Uuid, KnownTest>,
 ) -> Result<()> {
     let found = session
         .look_up(
@@ -238,7 +239,7 @@ async fn write(
     session: &mut Session,
     upload: &NewUpload,
     tests: &[(Uuid, &NewExecution)],
-    known: &mut HashMap<Uuid, KnownTest>,
+    known: &mut FastMap<Uuid, KnownTest>,
     selectors: &Selectors<'_>,
 ) -> Result<()> {
     let insert = "INSERT INTO tests (suite_id, uuid, scope, name, location, file_name, file_key, \
@@ -268,7 +269,7 @@ async fn write(
             upload.received_at,
         ]);
     }
-    let fingerprints: HashMap<Uuid, u64> = tests
+    let fingerprints: FastMap<Uuid, u64> = tests
         .iter()
         .map(|(uuid, execution)| (*uuid, fingerprint(execution)))
         .collect();

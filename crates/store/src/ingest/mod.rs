@@ -4,25 +4,39 @@
 //! to a suite, on every engine and across processes. The cache is written back only after the
 //! commit.
 
+mod commit;
+mod groups;
+mod guard;
 mod known;
 mod muted;
+mod recall;
+mod recount;
 mod rows;
+mod run;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use foldhash::{HashSet, HashSetExt as _};
 use serde_json::json;
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use uuid::Uuid;
 
+use self::commit::RunCommit;
+use self::groups::Changes;
+use self::guard::Guarding;
 use self::known::Selectors;
+use self::run::RunRow;
 use crate::accounting;
-use crate::day_sums;
+use crate::day_sums::{self, Sums};
 use crate::error::StoreError;
 use crate::identity::{result_key, test_uuid};
-use crate::memory::{RunMemory, SuiteMemory};
+use crate::memory::SuiteMemory;
+use crate::quarantines::count_streaks;
 use crate::records::{BranchId, NewExecution, NewUpload, Recorded, RunId, RunTiming, SuiteId};
-use crate::segment::{self, MAX_EXECUTIONS, StoredExecution};
+use crate::run_memory::RunMemory;
+use crate::run_outcomes::Lane;
+use crate::segment::{MAX_EXECUTIONS, StoredExecution};
 use crate::sql::{Session, values};
 use crate::store::{Store, check_key};
 use crate::sums;
@@ -70,6 +84,7 @@ impl Store {
             session: &mut session,
             upload: &upload,
             memory: &mut memory,
+            keeps_evidence: self.keeps_evidence(),
         };
         let (recorded, added) = ingest.run(&prepared).await?;
         if added {
@@ -126,37 +141,36 @@ struct Ingest<'a> {
     session: &'a mut Session,
     upload: &'a NewUpload,
     memory: &'a mut SuiteMemory,
-}
-
-struct RunRow {
-    id: i64,
-    uuid: Uuid,
-    branch_id: Option<i64>,
+    keeps_evidence: bool,
 }
 
 impl Ingest<'_> {
     /// Returns the receipt, and whether anything was added.
     async fn run(&mut self, prepared: &Prepared) -> Result<(Recorded, bool)> {
         let upload = self.upload;
-        let timings_seq = self.lock_suite().await?;
+        let (timings_seq, default_branch) = self.lock_suite().await?;
         // Before any write: what is rolled back must not be cached.
-        if let Some(first) = self.first_receipt().await? {
+        let mut known = self.known_run().await?;
+        if let Some(first) = known.as_mut().and_then(|run| run.receipt.take()) {
             return Ok((first, false));
         }
         self.memory.begin(timings_seq);
-        let run = self.upsert_run().await?;
-        let mut run_memory = self.run_memory(run.id).await?;
+        let mut commit = if self.keeps_evidence {
+            let commit = self.run_commit(known.as_ref(), &default_branch);
+            Some(commit.await?)
+        } else {
+            None
+        };
+        let number = commit.as_ref().map(|commit| commit.number);
+        let run = self.upsert_run(number).await?;
+        let mut run_memory = self.run_memory(&run).await?;
 
-        let mut selectors = Selectors::load(
-            self.session,
-            upload.suite.get(),
-            timings_seq,
-            upload
-                .executions
-                .iter()
-                .filter_map(|execution| execution.selector.as_deref()),
-        )
-        .await?;
+        let selectors = upload
+            .executions
+            .iter()
+            .filter_map(|execution| execution.selector.as_deref());
+        let mut selectors =
+            Selectors::load(self.session, upload.suite.get(), timings_seq, selectors).await?;
         self.memory.forget_stale(prepared.test_uuids.iter());
         let test_ids = known::test_ids(
             self.session,
@@ -168,7 +182,7 @@ impl Ingest<'_> {
         .await?;
         let muted = muted::of_upload(self.session, upload).await?;
 
-        let (kept, sources) = drop_duplicates(
+        let (mut kept, sources) = drop_duplicates(
             upload,
             prepared,
             (&test_ids, &selectors),
@@ -176,38 +190,35 @@ impl Ingest<'_> {
             &run_memory,
         );
         let duplicates = upload.executions.len() - kept.len();
-        let upload_id = self.insert_upload(&run, kept.len(), duplicates).await?;
-        if !kept.is_empty() {
-            self.insert_segment(upload_id, run.id, &kept).await?;
-            self.insert_failures(upload_id, run.id, &kept, &sources)
-                .await?;
-            let day = upload.received_at.day();
-            let branch_id = run.branch_id.unwrap_or(0);
-            day_sums::add(
-                self.session,
-                upload.suite.get(),
-                day,
-                branch_id,
-                sums::by_test(&kept),
-            )
+        observe(upload, &mut kept, &sources, &mut run_memory);
+        let guarding = if self.keeps_evidence {
+            self.guard(&run, &mut run_memory, &kept).await?
+        } else {
+            Guarding::default()
+        };
+        let upload_id = self
+            .insert_upload(&run, (kept.len(), duplicates), guarding.upload)
             .await?;
-            let durations = first_durations(&kept, &sources, &run_memory);
-            let branch = run.branch_id.map(BranchId::new);
-            for (selector, duration) in durations {
-                let timing = RunTiming {
-                    run: RunId::new(run.id),
-                    branch,
-                    duration,
-                };
-                selectors.add(selector, timing)?;
+        if !kept.is_empty() {
+            let results = (kept.as_slice(), sources.as_slice());
+            self.insert_results(upload_id, &run, results).await?;
+            self.add_timings(&run, results, &run_memory, &mut selectors)
+                .await?;
+            if let Some(commit) = &mut commit {
+                self.add_evidence((&run, commit), (&run_memory, &guarding), results)
+                    .await?;
             }
-            selectors.save(self.session).await?;
         }
-        self.update_run(run.id, &kept).await?;
+        let tests = run_memory.outcomes.counts();
+        self.update_run(run.id, &kept, (tests, guarding.run))
+            .await?;
         accounting::results_stored(self.session, upload.suite, &upload.run.key).await?;
 
         run_memory.add(upload_id, &kept);
         self.memory.put_run(run.id, run_memory);
+        if let Some(commit) = commit {
+            self.memory.put_commit(commit.number, commit.memory);
+        }
         self.memory.end(timings_seq);
         let recorded = Recorded {
             run_uuid: run.uuid,
@@ -221,129 +232,96 @@ impl Ingest<'_> {
         Ok((recorded, true))
     }
 
-    /// Locks the suite for this transaction; returns the sequence number of its changes.
-    async fn lock_suite(&mut self) -> Result<i64> {
+    /// Stores the executions, the texts of failures, and the daily sums.
+    async fn insert_results(
+        &mut self,
+        upload_id: i64,
+        run: &RunRow,
+        (kept, sources): Results<'_>,
+    ) -> Result<()> {
+        self.insert_segment(upload_id, run.id, kept).await?;
+        self.insert_failures(upload_id, run.id, kept, sources)
+            .await?;
+        self.insert_spans(upload_id, sources).await?;
+        let upload = self.upload;
+        let branch_id = run.branch_id.unwrap_or(0);
+        let place = (upload.suite.get(), upload.received_at.day(), branch_id);
+        day_sums::add(self.session, Sums::All, place, sums::by_test(kept)).await
+    }
+
+    /// Adds to the recent durations of selectors.
+    async fn add_timings(
+        &mut self,
+        run: &RunRow,
+        (kept, sources): Results<'_>,
+        run_memory: &RunMemory,
+        selectors: &mut Selectors<'_>,
+    ) -> Result<()> {
+        let durations = first_durations(kept, sources, run_memory);
+        let branch = run.branch_id.map(BranchId::new);
+        for (selector, duration) in durations {
+            let timing = RunTiming {
+                run: RunId::new(run.id),
+                branch,
+                duration,
+            };
+            selectors.add(selector, timing)?;
+        }
+        selectors.save(self.session).await
+    }
+
+    /// Stores what judges tests.
+    async fn add_evidence(
+        &mut self,
+        (run, commit): (&RunRow, &mut RunCommit),
+        (run_memory, guarding): (&RunMemory, &Guarding),
+        (kept, sources): Results<'_>,
+    ) -> Result<()> {
+        let mut changes = Changes::new(self.upload.received_at, commit);
+        self.apply_guard(run, run_memory, guarding, kept, &mut changes)
+            .await?;
+        let memory = (run_memory, guarding);
+        let mut writes = self
+            .record_groups((run, commit), memory, (kept, sources), changes)
+            .await?;
+        writes.push(self.failure_groups(run.id, kept, sources));
+        self.session.write_together(writes).await?;
+        count_streaks(self.session, muted::streaks(kept, memory)).await?;
+        self.mark_shared_causes(run.id, run_memory, guarding).await
+    }
+
+    /// Locks the suite for this transaction; returns the sequence number of its changes, and its
+    /// default branch.
+    async fn lock_suite(&mut self) -> Result<(i64, String)> {
         let row = self
             .session
             .optional(
                 "UPDATE suites SET timings_seq = timings_seq + 1 \
                  WHERE id = $1 AND NOT deleted \
-                 RETURNING timings_seq",
+                 RETURNING timings_seq, default_branch",
                 values![self.upload.suite.get()],
             )
-            .await?;
-        row.ok_or(StoreError::Gone("the suite"))?
-            .integer("timings_seq")
+            .await?
+            .ok_or(StoreError::Gone("the suite"))?;
+        Ok((row.integer("timings_seq")?, row.text("default_branch")?))
     }
+}
 
-    async fn branch_id(&mut self, name: &str) -> Result<i64> {
-        if let Some(id) = self.memory.branches.get(name) {
-            return Ok(*id);
-        }
-        // The no-op update makes RETURNING work for existing rows.
-        let row = self
-            .session
-            .one(
-                "INSERT INTO branches (suite_id, name) VALUES ($1, $2) \
-                 ON CONFLICT (suite_id, name) DO UPDATE SET name = excluded.name RETURNING id",
-                values![self.upload.suite.get(), name],
-            )
-            .await?;
-        let id = row.integer("id")?;
-        self.memory.branches.insert(name.to_owned(), id);
-        Ok(id)
-    }
+/// The executions to store, each with its source.
+type Results<'a> = (&'a [StoredExecution], &'a [&'a NewExecution]);
 
-    /// Inserts the run, or fills in columns that earlier uploads have left empty.
-    async fn upsert_run(&mut self) -> Result<RunRow> {
-        let run = &self.upload.run;
-        let branch_id = match run.branch.as_deref().filter(|name| !name.is_empty()) {
-            Some(name) => Some(self.branch_id(name).await?),
-            None => None,
-        };
-        let row = self
-            .session
-            .one(
-                "INSERT INTO runs (suite_id, uuid, key, branch_id, commit_sha, build_id, number, \
-                 url, message, run_env, created_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
-                 ON CONFLICT (suite_id, key) DO UPDATE SET \
-                 branch_id = COALESCE(runs.branch_id, excluded.branch_id), \
-                 commit_sha = COALESCE(runs.commit_sha, excluded.commit_sha), \
-                 build_id = COALESCE(runs.build_id, excluded.build_id), \
-                 number = COALESCE(runs.number, excluded.number), \
-                 url = COALESCE(runs.url, excluded.url), \
-                 message = COALESCE(runs.message, excluded.message), \
-                 updated_at = excluded.updated_at \
-                 RETURNING id, uuid, branch_id",
-                values![
-                    self.upload.suite.get(),
-                    run.uuid,
-                    &run.key,
-                    branch_id,
-                    &run.commit_sha,
-                    &run.build_id,
-                    &run.number,
-                    &run.url,
-                    &run.message,
-                    &run.run_env,
-                    self.upload.received_at,
-                ],
-            )
-            .await?;
-        Ok(RunRow {
-            id: row.integer("id")?,
-            uuid: row.uuid("uuid")?,
-            branch_id: row.integer_or_null("branch_id")?,
-        })
-    }
-
-    /// The receipt of an identical earlier upload.
-    async fn first_receipt(&mut self) -> Result<Option<Recorded>> {
-        let row = self
-            .session
-            .optional(
-                "SELECT runs.uuid AS run_uuid, uploads.uuid, uploads.kept, uploads.duplicates, \
-                 uploads.skipped, uploads.errors FROM uploads \
-                 JOIN runs ON runs.id = uploads.run_id \
-                 WHERE runs.suite_id = $1 AND runs.key = $2 AND uploads.digest = $3",
-                values![
-                    self.upload.suite.get(),
-                    &self.upload.run.key,
-                    &self.upload.digest
-                ],
-            )
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Recorded {
-            run_uuid: row.uuid("run_uuid")?,
-            upload_uuid: row.uuid("uuid")?,
-            kept: row.count("kept")?,
-            duplicates: row.count("duplicates")?,
-            skipped: row.count("skipped")?,
-            errors: row.json("errors", "list of errors")?,
-            repeated: true,
-        }))
-    }
-
-    /// The run's cache, completed with what other processes have added.
-    async fn run_memory(&mut self, run_id: i64) -> Result<RunMemory> {
-        let mut memory = self.memory.take_run(run_id);
-        let rows = self
-            .session
-            .rows(
-                "SELECT upload_id, body FROM segments \
-                 WHERE run_id = $1 AND upload_id > $2 ORDER BY upload_id",
-                values![run_id, memory.last_upload],
-            )
-            .await?;
-        for row in rows {
-            memory.add(
-                row.integer("upload_id")?,
-                &segment::decode(&row.bytes("body")?)?,
-            );
-        }
-        Ok(memory)
+/// Adds executions to the outcomes of the run, which tell whether each is the first of its test.
+fn observe(
+    upload: &NewUpload,
+    kept: &mut [StoredExecution],
+    sources: &[&NewExecution],
+    run: &mut RunMemory,
+) {
+    let lane = Lane::new(upload.job_id.as_deref(), &json!(upload.tags).to_string());
+    for (execution, source) in kept.iter_mut().zip(sources) {
+        let cause = source.cause.as_ref();
+        let message = cause.map(|cause| cause.fingerprint.message());
+        execution.is_first = Some(run.observe(lane, execution, message));
     }
 }
 
@@ -364,6 +342,7 @@ fn drop_duplicates<'a>(
             selector: selectors.id(source.selector.as_deref()).into(),
             outcome: source.result.outcome,
             muted: muted.contains(&test_ids[index]),
+            is_first: None,
             duration: source.result.duration,
             result_key: prepared.result_keys[index],
             tags: prepared.tags[index].clone(),

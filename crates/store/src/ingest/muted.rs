@@ -1,10 +1,16 @@
-//! Which tests are muted in the run of an upload.
+//! Which tests are muted in the run of an upload, and whether they pass.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
+use foldhash::{HashSet, HashSetExt as _};
+use test_engine_results::Outcome;
+
+use super::guard::Guarding;
 use crate::error::StoreError;
-use crate::quarantines::scope_of;
+use crate::quarantines::{Streak, scope_of};
 use crate::records::{NewUpload, QuarantineScope, TestedCode};
+use crate::run_memory::RunMemory;
+use crate::segment::StoredExecution;
 use crate::sql::{Session, values};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -41,6 +47,24 @@ pub(super) async fn of_upload(session: &mut Session, upload: &NewUpload) -> Resu
         }
     }
     Ok(muted)
+}
+
+/// How the muted tests of an upload ended, without executions of outages.
+pub(super) fn streaks(
+    kept: &[StoredExecution],
+    (run, guarding): (&RunMemory, &Guarding),
+) -> BTreeMap<i64, Streak> {
+    let mut streaks: BTreeMap<i64, Streak> = BTreeMap::new();
+    for execution in kept.iter().filter(|execution| execution.muted) {
+        let test = execution.test_id;
+        match execution.outcome {
+            _ if guarding.covers(run, test) => {}
+            Outcome::Passed => streaks.entry(test).or_default().pass(),
+            Outcome::Failed => streaks.entry(test).or_default().fail(),
+            Outcome::Skipped | Outcome::Unknown => {}
+        }
+    }
+    streaks
 }
 
 /// The run's branch, and what its commit changes if the commit is known.

@@ -1,29 +1,36 @@
-//! Inserts the upload, its segment and its failures, and updates its run.
+//! Inserts the upload, its segment, failures and spans, and updates its run.
 
+use serde::Serialize;
 use serde_json::json;
 use test_engine_duration::Micros;
 use test_engine_results::{FailureDetail, Outcome};
 
 use super::{Ingest, Result, RunRow};
-use crate::records::NewExecution;
+use crate::error::StoreError;
+use crate::identity::fingerprint_code;
+use crate::records::{FailureTexts, NewExecution, TestCounts};
 use crate::runs::{FAILED, PASSED, PENDING};
 use crate::segment::{self, StoredExecution};
-use crate::sql::values;
+use crate::sql::{Value, values};
+
+/// Bytes of failure texts that are written by one call, so that few copies are in memory.
+const MAX_TEXT_AT_ONCE: usize = 2 * 1_024 * 1_024;
 
 impl Ingest<'_> {
     pub(super) async fn insert_upload(
         &mut self,
         run: &RunRow,
-        kept: usize,
-        duplicates: usize,
+        (kept, duplicates): (usize, usize),
+        is_guarded: bool,
     ) -> Result<i64> {
         let upload = self.upload;
         let row = self
             .session
             .one(
                 "INSERT INTO uploads (suite_id, run_id, uuid, format, job_id, tags, digest, kept, \
-                 duplicates, skipped, errors, errors_outside_tests, received_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
+                 duplicates, skipped, errors, errors_outside_tests, received_at, guarded) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+                 RETURNING id",
                 values![
                     upload.suite.get(),
                     run.id,
@@ -38,6 +45,7 @@ impl Ingest<'_> {
                     json!(upload.errors).to_string(),
                     json!(upload.errors_outside_tests).to_string(),
                     upload.received_at,
+                    is_guarded,
                 ],
             )
             .await?;
@@ -76,8 +84,13 @@ impl Ingest<'_> {
         let failed = (0_i64..)
             .zip(kept.iter().zip(sources))
             .filter(|(_, (execution, _))| execution.outcome == Outcome::Failed);
-        let mut cells = Vec::new();
+        let insert = "INSERT INTO failures (upload_id, position, run_id, test_id, muted, \
+                      duration_us, reason, tags, expanded, fingerprint, frame)";
+        let (mut cells, mut size) = (Vec::new(), 0);
         for (position, (execution, source)) in failed {
+            let cause = source.cause.as_ref();
+            let texts = Texts::of(source)?;
+            size += texts.size;
             cells.extend(values![
                 upload_id,
                 position,
@@ -85,18 +98,45 @@ impl Ingest<'_> {
                 execution.test_id,
                 execution.muted,
                 execution.duration.map(micros),
-                &source.result.extras.failure_reason,
+                texts.reason,
                 &execution.tags,
-                expanded_json(&source.result.extras.failure_expanded),
+                texts.expanded,
+                cause.map(|cause| fingerprint_code(cause.fingerprint)),
+                cause.and_then(|cause| cause.frame.as_deref()),
             ]);
+            if size >= MAX_TEXT_AT_ONCE {
+                let part = std::mem::take(&mut cells);
+                self.session.write_many(insert, 11, part, "").await?;
+                size = 0;
+            }
         }
-        let insert = "INSERT INTO failures (upload_id, position, run_id, test_id, muted, \
-                      duration_us, reason, tags, expanded)";
-        self.session.write_many(insert, 9, cells, "").await?;
+        self.session.write_many(insert, 11, cells, "").await?;
         Ok(())
     }
 
-    pub(super) async fn update_run(&mut self, run_id: i64, kept: &[StoredExecution]) -> Result<()> {
+    pub(super) async fn insert_spans(
+        &mut self,
+        upload_id: i64,
+        sources: &[&NewExecution],
+    ) -> Result<()> {
+        let (suite, day) = (self.upload.suite.get(), self.upload.received_at.day());
+        let mut cells = Vec::new();
+        for (position, source) in (0_i64..).zip(sources) {
+            if let Some(spans) = source.spans.as_deref() {
+                cells.extend(values![upload_id, position, suite, day, spans]);
+            }
+        }
+        let insert = "INSERT INTO spans (upload_id, position, suite_id, day, body)";
+        self.session.write_many(insert, 5, cells, "").await?;
+        Ok(())
+    }
+
+    pub(super) async fn update_run(
+        &mut self,
+        run_id: i64,
+        kept: &[StoredExecution],
+        (tests, is_guarded): (TestCounts, bool),
+    ) -> Result<()> {
         let count = |outcome: Outcome| {
             whole(
                 kept.iter()
@@ -129,7 +169,9 @@ impl Ingest<'_> {
                  skipped = skipped + $4, unknown = unknown + $5, \
                  failed_muted = failed_muted + $6, duration_us = duration_us + $7, \
                  uploads = uploads + 1, \
-                 result = CASE WHEN result > $8 THEN result ELSE $8 END WHERE id = $1",
+                 result = CASE WHEN result > $8 THEN result ELSE $8 END, \
+                 guarded = $9, first_failed = $10, broken = $11, recovered = $12, \
+                 muted_failed = $13 WHERE id = $1",
                 values![
                     run_id,
                     count(Outcome::Passed),
@@ -139,6 +181,11 @@ impl Ingest<'_> {
                     failed_muted,
                     micros(duration),
                     result,
+                    is_guarded,
+                    whole(tests.first_failed),
+                    whole(tests.broken),
+                    whole(tests.recovered),
+                    whole(tests.muted_failed),
                 ],
             )
             .await?;
@@ -155,13 +202,57 @@ fn micros(duration: Micros) -> i64 {
     whole(duration.get())
 }
 
+/// The texts of a failure as they are stored.
+struct Texts<'a> {
+    reason: Value<'a>,
+    /// JSON.
+    expanded: Option<String>,
+    /// In bytes.
+    size: usize,
+}
+
+impl<'a> Texts<'a> {
+    fn of(source: &'a NewExecution) -> Result<Self> {
+        let extras = &source.result.extras;
+        let (reason, length, expanded) = match &source.kept_texts {
+            None => {
+                let reason = &extras.failure_reason;
+                let length = reason.as_ref().map_or(0, String::len);
+                let expanded = expanded_json(&extras.failure_expanded);
+                (Value::from(reason), length, expanded)
+            }
+            Some(kept) => {
+                let FailureTexts { reason, expanded } = kept.read().map_err(StoreError::Texts)?;
+                let length = reason.as_ref().map_or(0, String::len);
+                (Value::from(reason), length, expanded_json(&expanded))
+            }
+        };
+        Ok(Self {
+            size: length + expanded.as_ref().map_or(0, String::len),
+            reason,
+            expanded,
+        })
+    }
+}
+
 fn expanded_json(details: &[FailureDetail]) -> Option<String> {
     if details.is_empty() {
         return None;
     }
-    let details: Vec<serde_json::Value> = details
+    let details: Vec<Details<'_>> = details
         .iter()
-        .map(|detail| json!({"expanded": detail.expanded, "backtrace": detail.backtrace}))
+        .map(|detail| Details {
+            backtrace: &detail.backtrace,
+            expanded: &detail.expanded,
+        })
         .collect();
-    Some(serde_json::Value::Array(details).to_string())
+    // Texts can always be serialized.
+    serde_json::to_string(&details).ok()
+}
+
+/// As stored. Borrowed, because it may be long.
+#[derive(Serialize)]
+struct Details<'a> {
+    backtrace: &'a [String],
+    expanded: &'a [String],
 }

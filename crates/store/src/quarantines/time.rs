@@ -6,12 +6,12 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{LockedTest, action, described, insert, write};
-use crate::audit::{self, Event, Place};
+use super::{LockedTest, Step, described, insert, record, write};
+use crate::audit::Place;
 use crate::error::StoreError;
 use crate::records::{
-    Actor, ActorKind, Change, NewQuarantine, Quarantine, QuarantineEvents, Suite, SuiteId,
-    TestState, Timestamp,
+    Actor, ActorKind, Change, EventKind, FixProof, NewQuarantine, Quarantine, QuarantineEvents,
+    Suite, SuiteId, TestState, Timestamp,
 };
 use crate::sql::{Session, values};
 use crate::store::Store;
@@ -112,32 +112,38 @@ impl Store {
         };
         let actor = Actor::of_kind(ActorKind::Time);
         let change = Change::new(actor, now).because(&known.details.reason);
-        let (verb, after) = if now < end {
+        let (step, after) = if now < end {
             let Some(days) = announce(&mut session, &test, end, now).await? else {
                 return Ok(());
             };
             events.announced += 1;
             let after = json!({ "ends_at": end.millis(), "days": days });
-            ("ending", after)
+            (Step::Ending, after)
         } else if test.state == TestState::Skipped {
             if !set_announced(&mut session, &test, 0).await? {
                 return Ok(());
             }
             events.due += 1;
-            ("due", json!({ "ends_at": end.millis() }))
+            (Step::Ended, json!({ "ends_at": end.millis() }))
         } else {
             let enabled = TestState::Enabled;
             write(&mut session, due.suite, &test, enabled, None, &change).await?;
             events.expired += 1;
-            ("expired", described(enabled, None))
+            (Step::Ended, described(enabled, None))
         };
-        let event = Event {
-            action: action(test.state, verb),
-            subject: test.subject(),
-            before: (verb == "expired").then(|| described(test.state, Some(known))),
-            after: Some(after),
-        };
-        audit::record(&mut session, &place, &change, event).await?;
+        let kind = step.of(test.state);
+        let is_changed = kind == EventKind::MuteExpired;
+        let before = is_changed.then(|| described(test.state, Some(known)));
+        let sides = (before, Some(after));
+        record(
+            &mut session,
+            (due.suite, &place),
+            &test,
+            kind,
+            sides,
+            &change,
+        )
+        .await?;
         session.commit().await
     }
 }
@@ -200,6 +206,9 @@ pub(crate) async fn end_all(
             since: known.as_ref().map_or(change.at, |known| known.since),
             extensions: known.as_ref().map_or(0, |known| known.extensions),
             actor: change.actor.clone(),
+            proof: known
+                .as_ref()
+                .map_or_else(|| FixProof::none(test.rate), |known| known.proof),
         };
         session
             .execute(
@@ -208,13 +217,13 @@ pub(crate) async fn end_all(
             )
             .await?;
         insert(session, suite.id, test.id, &ended, change.at).await?;
-        let event = Event {
-            action: action(test.state, "changed"),
-            subject: test.subject(),
-            before: Some(described(test.state, known.as_ref())),
-            after: Some(described(test.state, Some(&ended))),
-        };
-        audit::record(session, &Place::of(suite), change, event).await?;
+        let kind = Step::Changed.of(test.state);
+        let sides = (
+            Some(described(test.state, known.as_ref())),
+            Some(described(test.state, Some(&ended))),
+        );
+        let place = Place::of(suite);
+        record(session, (suite.id, &place), &test, kind, sides, change).await?;
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! The accounting of builds: reports of jobs, and a summary per plan.
 
+use test_engine_duration::Micros;
+
+use super::planning::PlanMetadata;
 use super::tests::Test;
 use super::values::{SuiteId, Timestamp};
 
@@ -29,8 +32,20 @@ pub struct NewJobReport {
     pub body: Vec<u8>,
     /// Bytes of the body before compression.
     pub size: u64,
+    /// Of the node's run; stored for plans only.
+    pub metadata: Option<PlanMetadata>,
     pub received_at: Timestamp,
     pub expires_at: Timestamp,
+}
+
+/// What became of a [`NewJobReport`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredJobReport {
+    /// False if a later report of the job is stored already: one of a later retry, or one with more
+    /// progress.
+    pub is_stored: bool,
+    /// Whether the plan of its metadata exists; None without metadata.
+    pub has_plan: Option<bool>,
 }
 
 /// A plan whose reports or results changed after its last summary.
@@ -70,8 +85,22 @@ pub struct AccountingSummary {
     pub pending_nodes: u64,
     /// Nodes that split the tests without the server.
     pub fallback_nodes: u64,
+    /// Known once all nodes have ended, if there are several.
+    pub pace: Option<Pace>,
     /// Time of the latest report.
     pub updated_at: Timestamp,
+}
+
+/// The node of a plan that took longest, from its start to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// From 0.
+    pub node: u32,
+    pub took: Micros,
+    /// Its planned time; unknown without the plan.
+    pub planned: Option<Micros>,
+    /// What the fastest node took.
+    pub fastest: Micros,
 }
 
 /// Tests without results in a build, and what it is compared with.

@@ -10,9 +10,10 @@ use super::values::Timestamp;
 pub enum ActorKind {
     /// A request with an access token or a suite token.
     Token,
-    /// A signed-in person. Until people have accounts, id and name are those of the access token
-    /// that they signed in with.
+    /// Somebody who signed in with an access token, whose id and name these are.
     Session,
+    /// A person, with a page or a token of their own.
+    User,
     /// A request with an OIDC token; the name is issuer and subject.
     Oidc,
     /// A rule of the suite.
@@ -26,9 +27,10 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Token,
         Self::Session,
+        Self::User,
         Self::Oidc,
         Self::Rule,
         Self::Time,
@@ -40,6 +42,7 @@ impl ActorKind {
         match self {
             Self::Token => "token",
             Self::Session => "session",
+            Self::User => "user",
             Self::Oidc => "oidc",
             Self::Rule => "rule",
             Self::Time => "time",
@@ -57,7 +60,7 @@ impl ActorKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
     pub kind: ActorKind,
-    /// Of the token or rule.
+    /// Of the token, person or rule.
     pub uuid: Option<Uuid>,
     /// For people.
     pub name: Option<String>,
@@ -118,7 +121,7 @@ pub struct AuditEntry {
     /// Of the suite that was changed, or whose test or token was; as it was then.
     pub suite_uuid: Option<Uuid>,
     pub suite_slug: Option<String>,
-    /// `organization`, `suite`, `test` or `token`.
+    /// `organization`, `suite`, `test`, `token`, `user` or `sign_in_rule`.
     pub subject_kind: String,
     pub subject_uuid: Uuid,
     pub subject_name: String,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use test_engine_duration::Micros;
 
+use super::accounting::{AccountingVerdict, Pace};
 use super::values::{BranchId, RunId, SuiteId, Timestamp};
 
 /// The duration of one selector in one run.
@@ -110,6 +111,20 @@ pub struct PlanOrigin {
     pub files_changed: Option<String>,
     /// The commit they are compared with, if known.
     pub diff_base: Option<String>,
+    /// Unknown for plans of earlier versions.
+    pub nodes: Option<RequestedNodes>,
+}
+
+/// How many nodes a plan request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestedNodes {
+    Fixed(u32),
+    /// The server chooses.
+    UpTo {
+        max: u32,
+        /// How long a node should take.
+        target: Option<Micros>,
+    },
 }
 
 /// A stored plan.
@@ -132,6 +147,21 @@ pub struct PlanSummary {
     pub expires_at: Timestamp,
     /// Number of nodes that have sent metadata.
     pub reports: u64,
+    /// Without `refs/heads/`; may be empty.
+    pub branch: String,
+    /// What its nodes reported; `None` before the first summary.
+    pub ran: Option<RanPlan>,
+}
+
+/// What the nodes of a plan reported, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RanPlan {
+    pub verdict: AccountingVerdict,
+    pub nodes: u64,
+    /// Nodes that have not reported their end.
+    pub pending_nodes: u64,
+    pub targets: u64,
+    pub pace: Option<Pace>,
 }
 
 /// What a node with a plan says about its run: versions, settings, times and statistics.

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use test_engine_insights::clean_passes_needed;
+
 use super::audit::Actor;
 use super::tests::Test;
 use super::values::Timestamp;
@@ -58,8 +60,16 @@ impl TestedCode {
         }
     }
 
-    fn changes(&self, file: &str) -> bool {
+    /// Whether the file is one of the changed ones.
+    pub fn changes(&self, file: &str) -> bool {
         self.changed.contains(without_dot(file))
+    }
+
+    /// The same for a path that may begin with the directory of a checkout.
+    pub fn changes_anywhere(&self, path: &str) -> bool {
+        let path = without_dot(path);
+        let mut ends = path.match_indices('/').map(|(at, _)| &path[at + 1..]);
+        self.changed.contains(path) || ends.any(|end| self.changed.contains(end))
     }
 }
 
@@ -89,6 +99,29 @@ pub struct Quarantine {
     pub extensions: u64,
     /// The actor of the last change.
     pub actor: Actor,
+    pub proof: FixProof,
+}
+
+/// How far a muted test has proven that it is fixed. A skipped test proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixProof {
+    /// Passes in a row since the mute began or the test last failed. Only executions that were
+    /// muted count, and none of outages.
+    pub clean_passes: u64,
+    pub passes_needed: u64,
+    /// When the release was proposed; `None` again after a failure.
+    pub proposed_at: Option<Timestamp>,
+}
+
+impl FixProof {
+    /// None yet, of a test that fails at this rate, in parts per million.
+    pub(crate) fn none(rate: u32) -> Self {
+        Self {
+            clean_passes: 0,
+            passes_needed: u64::from(clean_passes_needed(rate)),
+            proposed_at: None,
+        }
+    }
 }
 
 /// A muted or skipped test.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use test_engine_duration::Micros;
+use test_engine_insights::{Fingerprint, GroupOutcome};
 use test_engine_results::{FailureDetail, Format, Outcome, TestResult};
 use uuid::Uuid;
 
+use super::kept_texts::KeptTexts;
 use super::tests::Test;
 use super::values::{RunId, SuiteId, Timestamp};
 
@@ -59,6 +61,20 @@ pub struct NewExecution {
     pub selector: Option<String>,
     /// Valid tags that differ from the upload's.
     pub tags: BTreeMap<String, String>,
+    /// Compressed, if they are to be stored.
+    pub spans: Option<Vec<u8>>,
+    /// Of a failure.
+    pub cause: Option<FailureCause>,
+    /// Where the texts of a failure are, if not in `result`.
+    pub kept_texts: Option<KeptTexts>,
+}
+
+/// What identifies the cause of a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureCause {
+    pub fingerprint: Fingerprint,
+    /// The first frame that belongs to no library, as `path:line`.
+    pub frame: Option<String>,
 }
 
 /// The receipt of an upload.
@@ -142,6 +158,19 @@ impl OutcomeCounts {
     }
 }
 
+/// Numbers of distinct tests of a run that failed at least once, by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TestCounts {
+    /// Their first execution in the run failed, whatever came later.
+    pub first_failed: u64,
+    /// They failed to the end in some job, and were not muted.
+    pub broken: u64,
+    /// They passed on retry wherever they failed.
+    pub recovered: u64,
+    /// They were muted where they failed to the end.
+    pub muted_failed: u64,
+}
+
 /// A run: all uploads with the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -163,11 +192,26 @@ pub struct Run {
     pub counts: OutcomeCounts,
     /// Failed executions of tests that were muted.
     pub failed_muted: u64,
+    /// `None` if an earlier version stored the run.
+    pub tests: Option<TestCounts>,
+    /// So many tests failed that its executions count in no score.
+    pub guarded: bool,
+    /// Somebody has its executions counted all the same.
+    pub outage_counted: bool,
     /// Sum over its executions.
     pub duration: Micros,
     pub uploads: u64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// What came of counting the executions of an outage, or no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recounted {
+    NoRun,
+    /// Retention has deleted some of the executions, so they cannot be counted.
+    Deleted,
+    Done(Box<Run>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,6 +290,29 @@ pub struct UploadAttempt {
     pub received_at: Timestamp,
 }
 
+/// The uploads of an hour, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UploadHour {
+    pub start: Timestamp,
+    pub accepted: u64,
+    /// The upload was invalid.
+    pub rejected: u64,
+    /// The server failed.
+    pub failed: u64,
+}
+
+/// A reason why uploads were not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadProblem {
+    /// The HTTP status of the responses.
+    pub status: u16,
+    /// The error in the responses.
+    pub reason: String,
+    pub uploads: u64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
 /// Tags added to an execution after its upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewExecutionTags {
@@ -260,8 +327,11 @@ pub struct Execution {
     pub uuid: Uuid,
     pub outcome: Outcome,
     pub muted: bool,
+    /// Whether it is the first one of its test in the run. `None` if an earlier version stored it.
+    pub is_first: Option<bool>,
     pub duration: Option<Micros>,
     pub run_uuid: Uuid,
+    pub run_number: Option<String>,
     pub branch: Option<String>,
     pub commit_sha: Option<String>,
     pub job_id: Option<String>,
@@ -280,11 +350,26 @@ pub struct FailedExecution {
     pub test: Test,
     pub muted: bool,
     pub duration: Option<Micros>,
+    /// `None` if an earlier version stored the failure.
+    pub fingerprint: Option<Fingerprint>,
     pub failure_reason: Option<String>,
     pub failure_expanded: Vec<FailureDetail>,
     /// The upload's tags and its own, which take precedence.
     pub tags: BTreeMap<String, String>,
     pub created_at: Timestamp,
+}
+
+/// An execution of a test in a build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuildExecution {
+    pub uuid: Uuid,
+    pub outcome: Outcome,
+    pub duration: Option<Micros>,
+    pub created_at: Timestamp,
+    /// Of the texts of its failure, as stored.
+    pub text_bytes: u64,
+    pub(crate) upload: i64,
+    pub(crate) position: u32,
 }
 
 /// What failed in a build.
@@ -309,7 +394,95 @@ pub struct FailedTest {
     /// Lanes in which it ended with a muted failure.
     pub muted_lanes: usize,
     pub passed_lanes: usize,
-    /// It did not pass in the latest two runs of the default branch that it ran in, other than
-    /// those of the build.
-    pub fails_on_default_branch: bool,
+    pub history: FailureHistory,
+}
+
+/// What is known of a failed test from other runs, of the last 88 days. Nothing is known of results
+/// that an earlier version stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailureHistory {
+    /// Of its first failure in the build.
+    pub fingerprint: Option<Fingerprint>,
+    /// The first frame of that failure that belongs to no library, as `path:line`.
+    pub frame: Option<String>,
+    /// All of its failures on the commit are part of an outage.
+    pub is_guarded: bool,
+    /// It passed in some run of the commit.
+    pub passed_on_commit: bool,
+    /// Other branches with this fingerprint within two hours, if it is part of an outage.
+    pub branches_with_fingerprint: u32,
+    /// How the latest commits of the default branch ended, other than those of the build, newest
+    /// first. Two failed runs of one commit count as two.
+    pub main: Vec<GroupOutcome>,
+    /// It is considered flaky.
+    pub is_alarm_on: bool,
+    /// It failed with the same fingerprint on another commit.
+    pub is_known_fingerprint: bool,
+}
+
+/// What a suite has stored, without rejected uploads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SuiteContents {
+    /// With at least one upload.
+    pub runs: u64,
+    pub uploads: u64,
+    /// Including those that retention has removed, as long as their upload is known.
+    pub executions: u64,
+    /// The latest time of receipt.
+    pub newest_upload: Option<Timestamp>,
+}
+
+/// How much a suite has of what its pages list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SuiteCounts {
+    pub runs: u64,
+    pub tests: u64,
+    /// Tests that are considered flaky.
+    pub flaky: u64,
+    /// Muted and skipped tests.
+    pub quarantined: u64,
+}
+
+/// What pages call the result of a run that has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunOutcome {
+    Passed,
+    /// Every failed test passed on retry, and nothing else failed.
+    Recovered,
+    Failed,
+}
+
+/// How a test ended in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TestEnd {
+    Passed,
+    /// It passed on retry wherever it failed.
+    Recovered,
+    /// It failed to the end in some job, and was not muted.
+    Failed,
+    /// It was muted where it failed to the end.
+    Muted,
+    /// It was skipped, or its outcome is not known.
+    NotRun,
+}
+
+/// A test in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestInRun {
+    pub end: TestEnd,
+    /// The mean of its passed executions.
+    pub duration: Option<Micros>,
+}
+
+/// What a job spent the time of its tests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobPart {
+    /// Usually a file.
+    pub selector: String,
+    /// The sum of its executions.
+    pub duration: Micros,
+    /// An execution failed, and was not muted.
+    pub has_failed: bool,
+    /// These are executions of tests that had run before.
+    pub is_retry: bool,
 }

@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
+use super::people::Role;
 use super::quarantine::QuarantineSettings;
-use super::values::{OrganizationId, SuiteId, Timestamp, TokenId};
+use super::values::{OrganizationId, SuiteId, Timestamp, TokenId, UserId};
 
 /// The tenant: organizations share no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,12 +99,44 @@ pub struct Token {
     /// Precise to the minute.
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// `None` for tokens of CI.
+    pub owner: Option<TokenOwner>,
 }
 
 impl Token {
-    /// Neither revoked nor expired.
+    /// Neither revoked nor expired, and its owner still has a role.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+        self.revoked_at.is_none()
+            && self.expires_at.is_none_or(|end| now < end)
+            && self
+                .owner
+                .as_ref()
+                .is_none_or(|owner| owner.role_at(now).is_some())
+    }
+}
+
+/// The suite that a request with a token is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestedSuite<'a> {
+    /// The one whose uploads the token is for.
+    OfToken,
+    /// The one of the token's organization with this slug.
+    Slug(&'a str),
+}
+
+/// The person whom a token belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenOwner {
+    pub uuid: Uuid,
+    pub name: String,
+    /// In the organization of the token, with its end; `None` after the person was removed.
+    pub role: Option<(Role, Option<Timestamp>)>,
+}
+
+impl TokenOwner {
+    pub fn role_at(&self, now: Timestamp) -> Option<Role> {
+        let (role, end) = self.role?;
+        end.is_none_or(|end| now < end).then_some(role)
     }
 }
 
@@ -119,4 +152,6 @@ pub struct NewToken {
     pub scopes: Vec<String>,
     pub description: Option<String>,
     pub expires_at: Option<Timestamp>,
+    /// `None` for tokens of CI.
+    pub user: Option<UserId>,
 }

@@ -3,6 +3,7 @@
 use test_engine_duration::Micros;
 use uuid::Uuid;
 
+use super::durations::DurationHistogram;
 use super::runs::OutcomeCounts;
 use super::values::{Page, Period, SuiteId, TestId, Timestamp};
 
@@ -63,6 +64,8 @@ pub struct Metrics {
     pub duration_min: Option<Micros>,
     /// `None` without timed executions.
     pub duration_max: Option<Micros>,
+    /// See [`Metrics::duration_percentile`].
+    pub durations: DurationHistogram,
 }
 
 impl Metrics {
@@ -100,6 +103,8 @@ pub enum BranchFilter {
     /// Also matches executions without a branch.
     IsNot(String),
     StartsWith(String),
+    /// Also matches executions without a branch.
+    DoesNotStartWith(String),
 }
 
 /// A condition on labels.
@@ -108,6 +113,25 @@ pub struct LabelFilter {
     pub label: String,
     /// `false`: the test must not have it.
     pub must_have: bool,
+}
+
+/// A condition on a test itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestTerm {
+    pub condition: TestCondition,
+    /// `false`: the test must not meet it.
+    pub must_have: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TestCondition {
+    /// A substring of scope and name; ASCII case is ignored.
+    Name(String),
+    State(TestState),
+    /// Considered flaky.
+    Flaky,
+    /// Fails on the default branch.
+    Broken,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +157,24 @@ pub struct TestQuery {
     pub search: Option<String>,
     /// All of them must match.
     pub labels: Vec<LabelFilter>,
+    /// All of them must match.
+    pub terms: Vec<TestTerm>,
     pub order: TestOrder,
     pub descending: bool,
     pub page: Page,
+}
+
+/// The tests in a file, and the sums of their executions in a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileTotals {
+    pub tests: u64,
+    pub flaky: u64,
+    /// That fail on the default branch.
+    pub broken: u64,
+    /// Muted or skipped.
+    pub quarantined: u64,
+    /// Whose mean duration is above a limit.
+    pub slow: u64,
+    pub executions: u64,
+    pub duration: Micros,
 }

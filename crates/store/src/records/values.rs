@@ -39,7 +39,7 @@ impl Timestamp {
 macro_rules! internal_ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(i64);
 
         impl $name {
@@ -65,6 +65,9 @@ internal_ids! {
     TestId;
     BranchId;
     TokenId;
+    WebhookId;
+    UserId;
+    RuleId;
 }
 
 /// A page of a list.

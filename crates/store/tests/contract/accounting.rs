@@ -1,8 +1,9 @@
 //! Reports of jobs: the latest of each job is kept, with or without a plan.
 
+use test_engine_duration::Micros;
 use test_engine_store::{
-    AccountingSummary, AccountingVerdict, Change, NewJobReport, NewPlan, PlanOrigin, StoreError,
-    SuiteId, Timestamp,
+    AccountingSummary, AccountingVerdict, Change, NewJobReport, NewPlan, Pace, Page, PlanOrigin,
+    RanPlan, StoreError, SuiteId, Timestamp,
 };
 
 use crate::support::{NOON, create_suite, on_every_engine};
@@ -21,10 +22,18 @@ pub(crate) fn report(suite: SuiteId, job_id: &str, body: &[u8]) -> NewJobReport 
         progress: 0,
         body: body.to_vec(),
         size: 100,
+        metadata: None,
         received_at: NOON,
         expires_at: NOON.plus_days(7),
     }
 }
+
+const PACE: Pace = Pace {
+    node: 2,
+    took: Micros::new(51_000_000),
+    planned: Some(Micros::new(44_000_000)),
+    fastest: Micros::new(40_000_000),
+};
 
 fn plan(suite: SuiteId, identifier: &str, created_at: Timestamp) -> NewPlan {
     NewPlan {
@@ -61,7 +70,7 @@ async fn a_later_retry_wins_and_a_start_report_never_replaces_an_end_report() {
                 ..report(suite, "job", &[step])
             };
             assert_eq!(
-                store.insert_job_report(report).await.unwrap(),
+                store.insert_job_report(report).await.unwrap().is_stored,
                 stored,
                 "{step}"
             );
@@ -92,7 +101,7 @@ async fn separates_jobs_nodes_groups_plans_and_suites() {
             report(other.id, "a", b"3"),
         ];
         for report in changed {
-            assert!(store.insert_job_report(report).await.unwrap());
+            assert!(store.insert_job_report(report).await.unwrap().is_stored);
         }
         assert_eq!(store.job_reports(suite, "b/s").await.unwrap().len(), 4);
         assert_eq!(store.job_reports(suite, "b/other").await.unwrap(), [b"1"]);
@@ -121,7 +130,7 @@ async fn every_start_of_a_job_that_runs_missing_targets_counts() {
             extra(2, 1, 0, b"4"),
             extra(2, 1, 2, b"5"),
         ] {
-            assert!(store.insert_job_report(report).await.unwrap());
+            assert!(store.insert_job_report(report).await.unwrap().is_stored);
         }
         let stored = store.job_reports(suite, "b/s").await.unwrap();
         assert_eq!(stored, [b"2", b"3", b"5"]);
@@ -141,7 +150,7 @@ async fn limits_the_number_of_groups_of_a_plan() {
             store.insert_job_report(report).await
         };
         for group in 0..100 {
-            assert!(insert(group, "a").await.unwrap());
+            assert!(insert(group, "a").await.unwrap().is_stored);
         }
         let error = insert(100, "a").await.unwrap_err();
         assert_eq!(
@@ -149,7 +158,7 @@ async fn limits_the_number_of_groups_of_a_plan() {
             "number of groups of this plan is too large: 101, at most 100"
         );
         // Further jobs of known groups are accepted.
-        assert!(insert(0, "b").await.unwrap());
+        assert!(insert(0, "b").await.unwrap().is_stored);
     })
     .await;
 }
@@ -161,7 +170,9 @@ async fn concurrent_reports_are_all_stored() {
             .map(|number| {
                 let store = db.store.clone();
                 let report = report(db.suite.id, &format!("job {}", number % 20), &[number]);
-                tokio::spawn(async move { store.insert_job_report(report).await.unwrap() })
+                tokio::spawn(
+                    async move { store.insert_job_report(report).await.unwrap().is_stored },
+                )
             })
             .collect();
         for task in tasks {
@@ -184,8 +195,20 @@ async fn limits_the_size_of_all_reports_of_a_plan() {
             ..report(suite, "large", b"")
         };
         // Replacing a report does not count it twice.
-        assert!(store.insert_job_report(large.clone()).await.unwrap());
-        assert!(store.insert_job_report(large.clone()).await.unwrap());
+        assert!(
+            store
+                .insert_job_report(large.clone())
+                .await
+                .unwrap()
+                .is_stored
+        );
+        assert!(
+            store
+                .insert_job_report(large.clone())
+                .await
+                .unwrap()
+                .is_stored
+        );
         let second = NewJobReport {
             job_id: "second".to_owned(),
             ..large
@@ -248,6 +271,7 @@ async fn a_summary_never_replaces_a_later_one() {
                     .insert_job_report(report(suite, job, b""))
                     .await
                     .unwrap()
+                    .is_stored
             );
         };
         insert("a").await;
@@ -272,6 +296,7 @@ async fn a_summary_never_replaces_a_later_one() {
             nodes: 3,
             pending_nodes: 1,
             fallback_nodes: 2,
+            pace: Some(PACE),
             ..AccountingSummary::default()
         };
         store
@@ -301,6 +326,10 @@ async fn a_summary_never_replaces_a_later_one() {
             ..summary(2)
         };
         assert_eq!(found, [expected]);
+        let of_plan = store.accounting_of_plan(suite, "b/s").await.unwrap();
+        assert_eq!(of_plan, found);
+        let other = store.accounting_of_plan(suite, "b/other").await.unwrap();
+        assert!(other.is_empty(), "{other:?}");
         assert!(
             store
                 .accountings_of_runs(suite, &["other"])
@@ -308,6 +337,63 @@ async fn a_summary_never_replaces_a_later_one() {
                 .unwrap()
                 .is_empty()
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plans_are_listed_with_what_their_nodes_reported() {
+    on_every_engine(async |db| {
+        let (store, suite) = (&db.store, db.suite.id);
+        for (minute, identifier) in (0..).zip(["b/s", "b/2", "silent"]) {
+            let at = NOON.plus_millis(minute * 60_000);
+            store
+                .insert_plan(plan(suite, identifier, at))
+                .await
+                .unwrap();
+        }
+        for (identifier, pace) in [("b/s", Some(PACE)), ("b/2", None)] {
+            let report = NewJobReport {
+                identifier: identifier.to_owned(),
+                ..report(suite, "job", b"")
+            };
+            store.insert_job_report(report).await.unwrap();
+            let summary = AccountingSummary {
+                verdict: AccountingVerdict::Complete,
+                targets: 7,
+                nodes: 3,
+                pace,
+                ..AccountingSummary::default()
+            };
+            let pending = store.pending_accountings(NOON, 10).await.unwrap();
+            store
+                .set_accounting_summary(&pending[0], &summary)
+                .await
+                .unwrap();
+        }
+        let listed = store.plans(suite, Page::new(1, 10)).await.unwrap();
+        let ran = |pace| {
+            Some(RanPlan {
+                verdict: AccountingVerdict::Complete,
+                nodes: 3,
+                pending_nodes: 0,
+                targets: 7,
+                pace,
+            })
+        };
+        let found = listed
+            .items
+            .iter()
+            .map(|plan| (plan.identifier.as_str(), plan.ran));
+        let expected = [
+            ("silent", None),
+            ("b/2", ran(None)),
+            ("b/s", ran(Some(PACE))),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        assert_eq!(store.paces(suite, 10).await.unwrap(), [PACE]);
+        let other = create_suite(store, "acme", "other").await;
+        assert!(store.paces(other.id, 10).await.unwrap().is_empty());
     })
     .await;
 }

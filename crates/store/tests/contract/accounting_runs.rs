@@ -16,7 +16,7 @@ async fn report_of(db: &Database, identifier: &str, run_key: &str) {
         run_key: run_key.to_owned(),
         ..report(db.suite.id, run_key, b"")
     };
-    assert!(db.store.insert_job_report(report).await.unwrap());
+    assert!(db.store.insert_job_report(report).await.unwrap().is_stored);
 }
 
 async fn outdated(db: &Database) -> Vec<PendingAccounting> {

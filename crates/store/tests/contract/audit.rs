@@ -136,6 +136,7 @@ async fn has_only_the_settings_that_changed() {
             [
                 "organization.created",
                 "suite.created",
+                "rule.created",
                 "suite.updated",
                 "owners.updated",
                 "owners.updated"
@@ -143,13 +144,13 @@ async fn has_only_the_settings_that_changed() {
         );
         assert_eq!(changes[1].1, None);
         assert_eq!(changes[1].2.unwrap()["default_branch"], "main");
-        assert_eq!(changes[2].1, Some(&json!({"color": null})));
-        assert_eq!(changes[2].2, Some(&json!({"color": "#fff"})));
-        assert_eq!(changes[3].1, None);
-        assert_eq!(changes[3].2.unwrap()["bytes"], 6);
+        assert_eq!(changes[3].1, Some(&json!({"color": null})));
+        assert_eq!(changes[3].2, Some(&json!({"color": "#fff"})));
+        assert_eq!(changes[4].1, None);
+        assert_eq!(changes[4].2.unwrap()["bytes"], 6);
         assert_eq!(
-            changes[4].1.unwrap()["sha256"],
-            changes[3].2.unwrap()["sha256"]
+            changes[5].1.unwrap()["sha256"],
+            changes[4].2.unwrap()["sha256"]
         );
     })
     .await;
@@ -174,6 +175,7 @@ async fn outlives_what_it_names_and_has_no_secrets() {
             scopes: vec!["read_suites".to_owned()],
             description: Some(description.to_owned()),
             expires_at: Some(NOON.plus_days(1)),
+            user: None,
         };
         let secret = "66".repeat(32);
         for token in [
@@ -211,24 +213,26 @@ async fn outlives_what_it_names_and_has_no_secrets() {
             actions,
             [
                 "suite.created",
+                "rule.created",
                 "mute.created",
                 "token.created",
                 "token.deleted",
                 "suite.deleted",
-                "suite.created"
+                "suite.created",
+                "rule.created"
             ]
         );
-        assert_eq!(in_suite[3].subject_name, "uploads");
-        assert_eq!(in_suite[3].after, None);
+        assert_eq!(in_suite[4].subject_name, "uploads");
+        assert_eq!(in_suite[4].after, None);
         assert_eq!(
-            in_suite[4].before.as_ref().unwrap()["name"],
+            in_suite[5].before.as_ref().unwrap()["name"],
             "The web suite"
         );
 
         let all = entries(&db, &AuditFilter::default()).await;
         let actions: Vec<&str> = all.iter().map(|entry| entry.action.as_str()).collect();
         assert_eq!(
-            actions[4..7],
+            actions[5..8],
             ["token.created", "session.created", "session.ended"]
         );
         let text = format!("{all:?}");
@@ -258,9 +262,10 @@ async fn is_paged_and_belongs_to_one_organization() {
             (listed.total, action.unwrap_or_default())
         };
         let own = db.suite.organization;
-        assert_eq!(page(own, 1).await, (2, "suite.created".to_owned()));
-        assert_eq!(page(own, 2).await, (2, "organization.created".to_owned()));
-        assert_eq!(page(own, 3).await, (2, String::new()));
+        assert_eq!(page(own, 1).await, (3, "rule.created".to_owned()));
+        assert_eq!(page(own, 2).await, (3, "suite.created".to_owned()));
+        assert_eq!(page(own, 3).await, (3, "organization.created".to_owned()));
+        assert_eq!(page(own, 4).await, (3, String::new()));
         assert_eq!(
             page(other.id, 1).await,
             (1, "organization.created".to_owned())

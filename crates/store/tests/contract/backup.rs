@@ -4,7 +4,7 @@ use std::path::Path;
 
 use test_engine_store::{NewUpload, Page, Store, copy_database};
 
-use crate::support::{Database, passed, upload};
+use crate::support::{Database, passed, upload, with_spans};
 
 const ALL: Page = Page {
     number: 1,
@@ -15,7 +15,8 @@ const ALL: Page = Page {
 async fn copies_consistently_during_uploads() {
     let db = Database::sqlite().await;
     let record = async |number: usize| {
-        let executions = (0..50).map(|test| passed(&format!("test {test}"), 0.5));
+        let test = |test| with_spans(passed(&format!("test {test}"), 0.5), b"spans");
+        let executions = (0..50).map(test);
         let upload = NewUpload {
             executions: executions.collect(),
             ..upload(&db.suite, &format!("build-{number}"))
@@ -60,6 +61,10 @@ async fn copies_consistently_during_uploads() {
     let executions = copy.test_executions(&test, ALL).await.unwrap();
     assert_eq!(executions.total, runs.len() as u64);
     assert_eq!(executions.items.len(), runs.len());
+    for execution in executions.items {
+        let spans = copy.spans(suite.id, execution.uuid).await.unwrap();
+        assert_eq!(spans.as_deref(), Some(&b"spans"[..]));
+    }
     copy.close().await;
 
     let again = copy_database(from, &to).await;

@@ -34,7 +34,7 @@ async fn record_on_main(db: &Database, key: &str, executions: Vec<NewExecution>)
 
 async fn failures(db: &Database, key: &str) -> BuildFailures {
     let run = run(db, key).await;
-    db.store.build_failures(&db.suite, &run).await.unwrap()
+    db.store.build_failures(&run).await.unwrap()
 }
 
 /// Failed, muted and passed lanes by name.
@@ -94,7 +94,7 @@ async fn all_runs_that_a_plan_connects_count() {
                 run_key: key.to_owned(),
                 ..report(db.suite.id, key, b"")
             };
-            assert!(db.store.insert_job_report(report).await.unwrap());
+            assert!(db.store.insert_job_report(report).await.unwrap().is_stored);
         }
         record(&db, "first", Some("1"), vec![failed("a", 1.0)]).await;
         record(&db, "second", Some("2"), vec![failed("b", 1.0)]).await;
@@ -135,31 +135,59 @@ async fn muted_failures_and_errors_outside_tests_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_test_fails_on_the_default_branch_after_two_runs_without_a_pass() {
+async fn the_latest_commits_of_the_default_branch_are_known() {
+    use test_engine_insights::GroupOutcome::{Failed, Mixed, Passed};
     on_every_engine(async |db| {
-        // Twice, or once, or with a pass between the failures.
-        let oldest = vec![failed("twice", 1.0), failed("mixed", 1.0)];
+        let oldest = vec![
+            failed("twice", 1.0),
+            failed("mixed", 1.0),
+            failed("fixed", 1.0),
+        ];
         record_on_main(&db, "1", oldest).await;
         let retried = vec![
             failed("twice", 1.0),
             failed("once", 1.0),
             failed("mixed", 1.0),
             passed("mixed", 1.1),
+            passed("fixed", 1.0),
         ];
         record_on_main(&db, "2", retried).await;
-        record_on_main(&db, "3", vec![failed("mixed", 1.0), skipped("twice")]).await;
-        let names = ["twice", "once", "mixed", "new"];
+        let latest = vec![failed("mixed", 1.0), passed("fixed", 1.0), skipped("twice")];
+        record_on_main(&db, "3", latest).await;
+        let names = ["twice", "once", "mixed", "fixed", "new"];
         let all = names.map(|name| failed(name, 1.0)).to_vec();
         record(&db, "k", None, all).await;
         let found = failures(&db, "k").await;
-        let on_main = found.tests.iter().map(|test| test.fails_on_default_branch);
-        assert_eq!(on_main.collect::<Vec<_>>(), [true, false, false, false]);
-        // Runs of the build itself do not count.
+        let main: Vec<_> = found
+            .tests
+            .iter()
+            .map(|test| test.history.main.as_slice())
+            .collect();
+        let expected: [&[_]; 5] = [
+            &[Failed, Failed],
+            &[Failed],
+            &[Failed, Mixed, Failed],
+            &[Passed, Failed],
+            &[],
+        ];
+        assert_eq!(main, expected);
+        // The commit of the build itself does not count.
         record_on_main(&db, "4", vec![failed("once", 1.0)]).await;
-        let own = failures(&db, "4").await;
-        assert!(!own.tests[0].fails_on_default_branch);
-        record_on_main(&db, "5", vec![failed("once", 1.0)]).await;
-        assert!(failures(&db, "5").await.tests[0].fails_on_default_branch);
+        assert_eq!(failures(&db, "4").await.tests[0].history.main, [Failed]);
+        // Two failed runs of one commit are as good as two commits.
+        let again = upload(&db.suite, "4 again");
+        let again = NewUpload {
+            run: NewRun {
+                commit_sha: Some("COMMIT-of-4".to_owned()),
+                ..again.run
+            },
+            executions: vec![failed("once", 1.0)],
+            ..again
+        };
+        db.store.record_upload(again).await.unwrap();
+        record(&db, "later", None, vec![failed("once", 1.0)]).await;
+        let later = failures(&db, "later").await;
+        assert_eq!(later.tests[0].history.main, [Failed, Failed, Failed]);
     })
     .await;
 }

@@ -102,6 +102,8 @@ async fn compare(db: &Database, first: i64) -> usize {
         for item in db.store.tests(db.suite.id, &query).await.unwrap().items {
             let alone = db.store.test_metrics(&item.test, period, None).await;
             assert_eq!(alone.unwrap(), item.metrics, "{}", item.test.name);
+            let durations = item.metrics.duration_percentile(50);
+            assert_eq!(durations.is_some(), item.metrics.timed > 0);
         }
     }
     seen
@@ -126,6 +128,7 @@ async fn sums_match_executions_after_uploads_and_retention() {
         assert!(compare(&db, 0).await > 5_000);
         let day = Some(NOON.plus_days(2).day());
         let kept = RetentionStart {
+            spans: day,
             executions: day,
             aggregates: day,
         };
@@ -184,6 +187,79 @@ async fn applies_predicates_before_paging() {
             let end = expected.len().min(start + 10);
             assert_eq!(found.items, expected[start..end]);
         }
+    })
+    .await;
+}
+
+/// The percentiles 50, 90 and 99 of a test at noon's day, in milliseconds.
+async fn percentiles(store: &Store, db: &Database, name: &str) -> [Option<i64>; 3] {
+    let test = store.find_test(&db.suite, "Basket", name).await.unwrap();
+    let metrics = store.test_metrics(&test.unwrap(), that_day(), None).await;
+    let metrics = metrics.unwrap();
+    [50, 90, 99].map(|percent| {
+        let duration = metrics.duration_percentile(percent);
+        duration.map(Micros::rounded_milliseconds)
+    })
+}
+
+#[tokio::test]
+async fn percentiles_add_up_over_uploads_and_runs() {
+    on_every_engine(async |db| {
+        for number in 0_u32..20 {
+            let slow = if number == 7 { 30.0 } else { 0.15 };
+            let key = format!("run {number}");
+            record(&db, &key, vec![passed("a", slow), passed("b", 0.15)]).await;
+        }
+        let [half, most, slowest] = percentiles(&db.store, &db, "a").await;
+        // 19 of 150 ms are in the bucket from 100 to 200 ms, 30 s in the one from 20 to 50 s.
+        assert!((150..200).contains(&half.unwrap()), "{half:?}");
+        assert!((half..Some(200)).contains(&most), "{most:?}");
+        assert!((20_000..=30_000).contains(&slowest.unwrap()), "{slowest:?}");
+        assert_eq!(percentiles(&db.store, &db, "b").await, [Some(150); 3]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn blocks_of_earlier_releases_have_no_percentiles() {
+    on_every_engine(async |db| {
+        record(&db, "k", vec![passed("a", 2.0), passed("b", 3.0)]).await;
+        let find = async |name| {
+            let found = db.store.find_test(&db.suite, "Basket", name).await;
+            found.unwrap().unwrap()
+        };
+        let place = find("a").await.id.get() % 128;
+        assert_eq!(find("b").await.id.get() % 128, place + 1);
+        // As 0.1 wrote them: `a` passed 3 times in 1 to 5 ms, 7 in all; `b` once in 2 ms.
+        let quote = if db.url.starts_with("postgres:") {
+            "'\\x"
+        } else {
+            "X'"
+        };
+        let body = format!("0102{place:02x}820303e807a01fd836{:02x}41d00f", place + 1);
+        let mut other = OtherProgram::new(&db.url).await;
+        other
+            .say(&format!("UPDATE day_blocks SET body = {quote}{body}'"))
+            .await;
+        let reopened = db.reopened().await;
+        assert_eq!(percentiles(&reopened.store, &db, "a").await, [None; 3]);
+        assert_eq!(percentiles(&reopened.store, &db, "b").await, [Some(2); 3]);
+
+        // An upload of that day keeps the old sums and adds to them.
+        record(
+            &reopened,
+            "later",
+            vec![passed("a", 9.0), passed("b", 0.002)],
+        )
+        .await;
+        let test = find("a").await;
+        let metrics = reopened.store.test_metrics(&test, that_day(), None).await;
+        let metrics = metrics.unwrap();
+        assert_eq!((metrics.counts.passed, metrics.timed), (4, 4));
+        assert_eq!(metrics.duration_max, Some(Micros::new(9_000_000)));
+        assert_eq!(percentiles(&reopened.store, &db, "a").await, [None; 3]);
+        assert_eq!(percentiles(&reopened.store, &db, "b").await, [Some(2); 3]);
+        reopened.store.close().await;
     })
     .await;
 }

@@ -5,19 +5,27 @@ use uuid::Uuid;
 
 use crate::support::{
     Database, NOON, OtherProgram, create_suite, failed, on_every_engine, passed, record, run,
-    upload,
+    upload, with_spans,
 };
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 17] = [
     "branches",
     "failures",
     "plans",
     "runs",
     "segments",
     "selectors",
+    "spans",
     "day_blocks",
     "tests",
     "uploads",
+    "tested_commits",
+    "commit_groups",
+    "failure_groups",
+    "guarded_blocks",
+    "open_breaks",
+    "changed_tests",
+    "test_health",
 ];
 
 /// Row counts by table.
@@ -34,7 +42,7 @@ async fn fill(db: &Database) {
     for number in 0..5 {
         let name = |test: usize| format!("{number} {test}");
         let mut executions: Vec<_> = (0..20).map(|test| passed(&name(test), 1.0)).collect();
-        executions.push(failed("broken", 1.0));
+        executions.push(with_spans(failed("broken", 1.0), b"spans"));
         for (index, execution) in executions.iter_mut().enumerate() {
             execution.selector = Some(format!("file {}", index / 3));
         }
@@ -77,6 +85,7 @@ async fn hides_a_suite_immediately_and_deletes_its_rows_in_steps() {
             scopes: Vec::new(),
             description: None,
             expires_at: None,
+            user: None,
         };
         db.store
             .create_token(token, &Change::by_server(NOON))

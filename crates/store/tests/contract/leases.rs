@@ -44,6 +44,23 @@ async fn releases_only_the_holders_leases() {
 }
 
 #[tokio::test]
+async fn the_last_write_check_is_known_until_its_server_stops() {
+    on_every_engine(async |db| {
+        let check = async || db.store.last_write_check().await.unwrap();
+        let holder = Uuid::new_v4();
+        assert_eq!(check().await, None);
+        db.store.check_writable(holder, NOON).await.unwrap();
+        assert_eq!(check().await, Some(NOON));
+        let later = NOON.plus_millis(5_000);
+        db.store.check_writable(holder, later).await.unwrap();
+        assert_eq!(check().await, Some(later));
+        db.store.release_leases(holder).await.unwrap();
+        assert_eq!(check().await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn grants_a_contested_lease_once() {
     on_every_engine(async |db| {
         let tasks: Vec<_> = (0..20)

@@ -1,6 +1,7 @@
 //! Plans: the first one stored wins until it expires.
 
-use test_engine_store::{NewPlan, Page, PlanMetadata, PlanOrigin};
+use test_engine_duration::Micros;
+use test_engine_store::{NewPlan, Page, PlanMetadata, PlanOrigin, RequestedNodes};
 
 use crate::support::{NOON, create_suite, on_every_engine};
 
@@ -15,6 +16,10 @@ fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> New
             location_prefix: "web".to_owned(),
             files_changed: Some("a.py\nb.py".to_owned()),
             diff_base: Some("c0ffee".to_owned()),
+            nodes: Some(RequestedNodes::UpTo {
+                max: 8,
+                target: Some(Micros::from_milliseconds(60_000)),
+            }),
         },
         created_at: NOON,
         expires_at: NOON.plus_days(7),
@@ -57,6 +62,31 @@ async fn concurrent_inserts_return_one_plan() {
         assert_eq!(kept, answers[0].0);
         assert_eq!(kept.body.len(), 10_000);
         assert_eq!(kept.digest, [kept.body[0]; 32]);
+        let origin = db.store.plan_origin(db.suite.id, "build/step", NOON).await;
+        assert_eq!(origin.unwrap(), Some(kept.origin));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_requested_nodes_are_stored() {
+    on_every_engine(async |db| {
+        let requested = [
+            None,
+            Some(RequestedNodes::Fixed(3)),
+            Some(RequestedNodes::UpTo {
+                max: 9,
+                target: None,
+            }),
+        ];
+        for (number, nodes) in (0..).zip(requested) {
+            let mut plan = plan(db.suite.id, &format!("plan {number}"), b"x");
+            plan.origin.nodes = nodes;
+            let expected = plan.origin.clone();
+            db.store.insert_plan(plan.clone()).await.unwrap();
+            let stored = db.store.plan(db.suite.id, &plan.identifier, NOON).await;
+            assert_eq!(stored.unwrap().unwrap().origin, expected);
+        }
     })
     .await;
 }
@@ -121,7 +151,7 @@ async fn replaces_expired_plans() {
             .unwrap();
         assert!(
             db.store
-                .insert_plan_metadata(db.suite.id, "a", report(0, 0, "{}"))
+                .insert_plan_metadata(db.suite.id, "a", &report(0, 0, "{}"))
                 .await
                 .unwrap()
         );
@@ -172,7 +202,7 @@ async fn deletes_expired_plans_with_reports_in_steps() {
         let report = report(0, 0, "{}");
         assert!(
             db.store
-                .insert_plan_metadata(db.suite.id, "plan 2", report)
+                .insert_plan_metadata(db.suite.id, "plan 2", &report)
                 .await
                 .unwrap()
         );
@@ -210,14 +240,14 @@ async fn stores_one_report_per_node_and_retry() {
         ] {
             assert!(
                 db.store
-                    .insert_plan_metadata(suite, "a", given)
+                    .insert_plan_metadata(suite, "a", &given)
                     .await
                     .unwrap()
             );
         }
         assert!(
             !db.store
-                .insert_plan_metadata(suite, "other", report(0, 0, ""))
+                .insert_plan_metadata(suite, "other", &report(0, 0, ""))
                 .await
                 .unwrap()
         );

@@ -23,6 +23,7 @@ pub(crate) fn query(order: TestOrder, descending: bool) -> TestQuery {
         state: None,
         search: None,
         labels: Vec::new(),
+        terms: Vec::new(),
         order,
         descending,
         page: ALL,
@@ -191,6 +192,7 @@ async fn lists_tests_with_metrics() {
             .unwrap();
         assert_eq!(listed.total, 3);
         assert_eq!(listed.items[0].test.name, "flaky");
+        let durations = listed.items[0].metrics.durations;
         assert_eq!(
             listed.items[0].metrics,
             Metrics {
@@ -204,6 +206,7 @@ async fn lists_tests_with_metrics() {
                 duration_sum: Micros::new(15_000_000),
                 duration_min: Some(Micros::new(2_000_000)),
                 duration_max: Some(Micros::new(9_000_000)),
+                durations,
             }
         );
         assert_eq!(

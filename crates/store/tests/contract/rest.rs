@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use test_engine_store::{
     AttemptState, BranchFilter, Change, LabelChange, LabelFilter, MAX_REJECTED_UPLOADS,
     NewExecutionTags, NewRejectedUpload, Page, StoreError, Test, TestOrder, TestQuery, TestState,
+    UploadHour,
 };
 use uuid::Uuid;
 
 use crate::reading::{ALL, query};
-use crate::support::{Database, NOON, failed, on_every_engine, passed, record, run, upload};
+use crate::support::{
+    Database, NOON, create_suite, failed, on_every_engine, passed, record, run, upload,
+};
 
 async fn known(db: &Database, name: &str) -> Test {
     let found = db.store.find_test(&db.suite, "Basket", name).await.unwrap();
@@ -208,6 +211,53 @@ async fn lists_accepted_and_rejected_uploads_together() {
 }
 
 #[tokio::test]
+async fn counts_uploads_by_hour_and_reason() {
+    on_every_engine(async |db| {
+        record(&db, "k1", vec![passed("a", 1.0)]).await;
+        for (status, reason, hours) in [
+            (422, "no format", 0),
+            (422, "no format", 1),
+            (413, "too large", 1),
+            (503, "no database", 1),
+            (422, "too old", -30),
+        ] {
+            let new = rejected(&db, status, reason, hours);
+            db.store.record_rejected_upload(new).await.unwrap();
+        }
+        let since = NOON.plus_millis(-24 * 3_600_000);
+        let hour = |hours: i64, [accepted, rejected, failed]: [u64; 3]| UploadHour {
+            start: NOON.plus_millis(hours * 3_600_000),
+            accepted,
+            rejected,
+            failed,
+        };
+        let hours = db.store.uploads_by_hour(db.suite.id, since).await.unwrap();
+        assert_eq!(hours, [hour(0, [1, 1, 0]), hour(1, [0, 2, 1])]);
+        let problems = db.store.upload_problems(db.suite.id, since).await.unwrap();
+        let found = problems
+            .iter()
+            .map(|it| (it.status, it.reason.as_str(), it.uploads));
+        let expected = [
+            (422, "no format", 2),
+            (503, "no database", 1),
+            (413, "too large", 1),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        assert_eq!(problems[0].first_at, NOON);
+        assert_eq!(problems[0].last_at, NOON.plus_millis(3_600_000));
+        let other = create_suite(&db.store, "acme", "other").await;
+        assert!(
+            db.store
+                .uploads_by_hour(other.id, since)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn keeps_only_the_latest_rejected_uploads() {
     on_every_engine(async |db| {
         let extra = 5;
@@ -292,7 +342,7 @@ async fn filters_by_tags_added_later() {
 
         let nobody = Uuid::new_v4();
         assert_eq!(set(nobody, later.clone()).await, Err(nobody));
-        let theirs = crate::support::create_suite(&db.store, "other", "web").await;
+        let theirs = create_suite(&db.store, "other", "web").await;
         let foreign = NewExecutionTags {
             execution: b.uuid,
             tags: later,
@@ -377,8 +427,8 @@ async fn lists_by_executions_match_daily_sums() {
 #[tokio::test]
 async fn lists_tests_of_a_build_across_suites() {
     on_every_engine(async |db| {
-        let api = crate::support::create_suite(&db.store, "acme", "api").await;
-        let foreign = crate::support::create_suite(&db.store, "other", "web").await;
+        let api = create_suite(&db.store, "acme", "api").await;
+        let foreign = create_suite(&db.store, "other", "web").await;
         for (suite, key, name) in [
             (&db.suite, "b1", "one"),
             (&api, "b1", "two"),

@@ -1,10 +1,12 @@
 //! Retention deletes old rows in small steps, and keeps newer rows and test states.
 
+use test_engine_insights::Fingerprint;
 use test_engine_store::{
     Change, Expired, NewUpload, Page, Period, RetentionStart, TestState, Timestamp, test_uuid,
 };
 
-use crate::support::{Database, NOON, failed, on_every_engine, passed, run, upload};
+use crate::failed_tests::failed_with;
+use crate::support::{Database, NOON, failed, on_every_engine, passed, run, upload, with_spans};
 
 const ALL: Page = Page {
     number: 1,
@@ -13,7 +15,8 @@ const ALL: Page = Page {
 
 async fn record_on(db: &Database, key: &str, day: i64, failures: usize) {
     let mut executions = vec![passed("steady", 1.0)];
-    executions.extend((0..failures).map(|number| failed(&format!("broken {number}"), 0.5)));
+    let numbers = 0..failures as u64;
+    executions.extend(numbers.map(|number| failed_with(&format!("broken {number}"), number)));
     let upload = NewUpload {
         executions,
         received_at: NOON.plus_days(day),
@@ -24,6 +27,7 @@ async fn record_on(db: &Database, key: &str, day: i64, failures: usize) {
 
 fn retention_start(executions: i64, aggregates: i64) -> RetentionStart {
     RetentionStart {
+        spans: Some(NOON.plus_days(executions).day()),
         executions: Some(NOON.plus_days(executions).day()),
         aggregates: Some(NOON.plus_days(aggregates).day()),
     }
@@ -57,8 +61,11 @@ async fn deletes_executions_before_sums() {
             executions: 12,
             segments: 6,
             failures: 6,
+            spans: 0,
             runs: 3,
             sums: 6,
+            events: 0,
+            evidence: 3,
         };
         let counted = db.store.count_expired(db.suite.id, kept).await.unwrap();
         assert_eq!(counted, expected);
@@ -77,6 +84,14 @@ async fn deletes_executions_before_sums() {
             db.store.runs(db.suite.id, None, ALL).await.unwrap().total,
             7
         );
+
+        // Runs are deleted with their fingerprints.
+        let fingerprint = Fingerprint(0);
+        let same = db
+            .store
+            .runs_with_fingerprint(db.suite.id, fingerprint, ALL);
+        let same = same.await.unwrap();
+        assert_eq!((same.total, same.items.len()), (7, 7));
 
         // A run without executions still has its result.
         let old = run(&db, "build-4").await;
@@ -167,6 +182,59 @@ async fn keeps_everything_without_a_limit() {
         assert_eq!(removed, Expired::default());
         assert_eq!(run(&db, "build").await.uploads, 1);
         assert!(run(&db, "build").await.created_at > Timestamp::from_millis(0));
+    })
+    .await;
+}
+
+/// The spans that are stored, by the day of their upload.
+async fn days_with_spans(db: &Database) -> Vec<i64> {
+    let mut days = Vec::new();
+    for day in 0..10 {
+        let run = run(db, &format!("build-{day}")).await;
+        let failures = db.store.failed_executions(&run, ALL).await.unwrap().items;
+        for failure in failures {
+            let spans = db.store.spans(db.suite.id, failure.uuid).await.unwrap();
+            if let Some(spans) = spans {
+                assert_eq!(spans, format!("spans of {day}").into_bytes());
+                days.push(day);
+            }
+        }
+    }
+    days
+}
+
+#[tokio::test]
+async fn spans_expire_before_their_executions() {
+    on_every_engine(async |db| {
+        for day in 0..10 {
+            let spans = format!("spans of {day}");
+            let upload = NewUpload {
+                executions: vec![
+                    passed("steady", 1.0),
+                    with_spans(failed("slow", 2.0), spans.as_bytes()),
+                ],
+                received_at: NOON.plus_days(day),
+                ..upload(&db.suite, &format!("build-{day}"))
+            };
+            db.store.record_upload(upload).await.unwrap();
+        }
+        assert_eq!(days_with_spans(&db).await, (0..10).collect::<Vec<_>>());
+        let kept = RetentionStart {
+            spans: Some(NOON.plus_days(7).day()),
+            ..RetentionStart::default()
+        };
+        let expected = Expired {
+            spans: 7,
+            ..Expired::default()
+        };
+        let counted = db.store.count_expired(db.suite.id, kept).await.unwrap();
+        assert_eq!(counted, expected);
+        assert_eq!(remove_all(&db, kept).await.0, expected);
+        assert_eq!(days_with_spans(&db).await, [7, 8, 9]);
+        let failed = db.store.find_test(&db.suite, "Basket", "slow").await;
+        let failed = failed.unwrap().unwrap();
+        let executions = db.store.test_executions(&failed, ALL).await.unwrap();
+        assert_eq!(executions.total, 10);
     })
     .await;
 }

@@ -1,8 +1,10 @@
 //! A new database per engine, and helpers to fill it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sqlx::Connection as _;
+use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 use test_engine_duration::Micros;
 use test_engine_results::{Format, Outcome, TestResult};
@@ -67,13 +69,13 @@ pub(crate) async fn on_upgraded_databases(version: i64, rows: &str, test: impl A
     let sqlite = format!("sqlite://{}/test.db", directory.path().display());
     let options = format!("{sqlite}?mode=rwc");
     let mut file = sqlx::SqliteConnection::connect(&options).await.unwrap();
-    let migrations = sqlx::migrate!("migrations/sqlite");
+    let migrations = migrations_of("sqlite").await;
     migrations.run_to(version, &mut file).await.unwrap();
     OtherProgram::Sqlite(file).say(rows).await;
 
     let postgres = test_engine_test_postgres::fresh_database();
     let mut server = sqlx::PgConnection::connect(&postgres).await.unwrap();
-    let migrations = sqlx::migrate!("migrations/postgres");
+    let migrations = migrations_of("postgres").await;
     migrations.run_to(version, &mut server).await.unwrap();
     let rows = rows.replace("X'", "'\\x");
     OtherProgram::Postgres(server).say(&rows).await;
@@ -83,6 +85,12 @@ pub(crate) async fn on_upgraded_databases(version: i64, rows: &str, test: impl A
         test(&store).await;
         store.close().await;
     }
+}
+
+/// The migrations of an engine, of which a test runs the first ones.
+pub(crate) async fn migrations_of(engine: &str) -> Migrator {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    Migrator::new(folder.join(engine).as_path()).await.unwrap()
 }
 
 /// Another connection to the same database, for raw SQL.
@@ -193,7 +201,7 @@ pub(crate) fn passed(name: &str, seconds: f64) -> NewExecution {
             ..TestResult::default()
         },
         selector: Some("basket.py".to_owned()),
-        tags: BTreeMap::new(),
+        ..NewExecution::default()
     }
 }
 
@@ -202,6 +210,12 @@ pub(crate) fn failed(name: &str, seconds: f64) -> NewExecution {
     let mut execution = passed(name, seconds);
     execution.result.outcome = Outcome::Failed;
     execution.result.extras.failure_reason = Some(format!("{name} is broken"));
+    execution
+}
+
+/// The execution with spans, as the server encodes them.
+pub(crate) fn with_spans(mut execution: NewExecution, spans: &[u8]) -> NewExecution {
+    execution.spans = Some(spans.to_vec());
     execution
 }
 

@@ -1,8 +1,8 @@
 //! Organizations, suites and tokens, and their isolation.
 
 use test_engine_store::{
-    Change, Conflict, NewSuite, NewToken, Page, StoreError, SuiteChanges, TestState, Timestamp,
-    TokenKind, test_uuid,
+    Change, Conflict, NewSuite, NewToken, Page, RequestedSuite, StoreError, SuiteChanges,
+    TestState, Timestamp, TokenKind, test_uuid,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ fn token(db: &crate::support::Database, secret: u8) -> NewToken {
         scopes: vec!["read_suites".to_owned(), "write_suites".to_owned()],
         description: Some("for CI".to_owned()),
         expires_at: None,
+        user: None,
     }
 }
 
@@ -152,6 +153,46 @@ async fn finds_changes_and_deletes_suites() {
             .await
             .unwrap();
         assert_eq!(gone, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_read_with_the_suite_of_its_request() {
+    on_every_engine(async |db| {
+        let change = Change::by_server(NOON);
+        let store = &db.store;
+        create_suite(store, "other", "api").await;
+        let of_suite = NewToken {
+            suite: Some(db.suite.id),
+            kind: TokenKind::Suite,
+            ..token(&db, 2)
+        };
+        let of_suite = store.create_token(of_suite, &change).await.unwrap();
+        let of_organization = store.create_token(token(&db, 1), &change).await.unwrap();
+        let find = async |secret, suite| store.token_and_suite(&[secret; 32], suite).await.unwrap();
+        let web = Some(db.suite.clone());
+        for (secret, suite, expected) in [
+            (
+                1,
+                RequestedSuite::Slug("web"),
+                Some((&of_organization, &web)),
+            ),
+            (
+                1,
+                RequestedSuite::Slug("api"),
+                Some((&of_organization, &None)),
+            ),
+            (1, RequestedSuite::OfToken, Some((&of_organization, &None))),
+            (2, RequestedSuite::OfToken, Some((&of_suite, &web))),
+            (3, RequestedSuite::Slug("web"), None),
+        ] {
+            let expected = expected.map(|(token, suite)| (token.clone(), suite.clone()));
+            assert_eq!(find(secret, suite).await, expected, "{secret} {suite:?}");
+        }
+        assert!(store.delete_suite(db.suite.id, &change).await.unwrap());
+        let found = find(1, RequestedSuite::Slug("web")).await;
+        assert_eq!(found, Some((of_organization, None)), "deleted");
     })
     .await;
 }

@@ -3,8 +3,8 @@
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 use test_engine_store::{
-    BranchKind, Change, NewUpload, Period, PlanBranches, RECENT_RUNS, RunTiming, Store, StoreError,
-    TestTiming,
+    BranchKind, Change, NewUpload, Period, PlanBranches, RECENT_RUNS, RunId, RunTiming, Store,
+    StoreError, TestTiming,
 };
 
 use crate::support::{
@@ -52,6 +52,21 @@ async fn sums_first_executions_per_selector() {
                 duration: Micros::new(7_500_000)
             }]
         );
+        let names = ["basket.py", "unknown.py"].map(str::to_owned);
+        let times = db
+            .store
+            .selector_times(db.suite.id, run, &names)
+            .await
+            .unwrap();
+        let expected = [("basket.py".to_owned(), Micros::new(7_500_000))];
+        assert_eq!(times, expected.into());
+        let other = RunId::default();
+        let times = db
+            .store
+            .selector_times(db.suite.id, other, &names)
+            .await
+            .unwrap();
+        assert!(times.is_empty(), "{times:?}");
     })
     .await;
 }

@@ -8,7 +8,7 @@ use sqlx::{Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _}
 use test_engine_store::{NewUpload, Page, Period, Store, Suite, TestOrder, TestQuery};
 
 use crate::reading::query;
-use crate::support::{OtherProgram, failed, passed, upload};
+use crate::support::{OtherProgram, failed, migrations_of, passed, upload};
 
 /// Written by the first release; the server's tests use it as well.
 const FIRST_RELEASE: &str = include_str!("../../../server/tests/fixtures/upgrade/0.1.0.sql");
@@ -64,7 +64,8 @@ fn literal(row: &SqliteRow, column: usize) -> String {
 /// Copies the rows to Postgres, into the first release's tables.
 async fn copy_to_postgres(source: &mut sqlx::SqliteConnection, url: &str) {
     let mut target = sqlx::PgConnection::connect(url).await.unwrap();
-    sqlx::migrate!("migrations/postgres")
+    migrations_of("postgres")
+        .await
         .run_to(1, &mut target)
         .await
         .unwrap();

@@ -1,9 +1,10 @@
 //! An OIDC issuer inside the test: publishes its keys, signs tokens, and can be made to fail.
 //!
-//! It implements just enough HTTP for the server, which requests its keys, and for the stand-in of
-//! `buildkite-agent`, which requests tokens.
+//! It implements just enough HTTP for the server, which requests its keys and exchanges the codes
+//! of people, and for the stand-in of `buildkite-agent`, which requests tokens.
 
 mod keys;
+mod sign_in;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 pub use keys::SigningKey;
+use sign_in::People;
+pub use sign_in::{CLIENT_ID, CLIENT_SECRET, IdTokens};
 
 /// The lifetime of a token of the stand-in agent, in seconds.
 const TOKEN_LIFETIME: u64 = 600;
@@ -46,6 +49,7 @@ struct Shared {
     behavior: IssuerBehavior,
     requests: usize,
     claims: Value,
+    people: People,
 }
 
 fn locked(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
@@ -64,6 +68,7 @@ impl LocalIssuer {
             behavior: IssuerBehavior::Normal,
             requests: 0,
             claims: json!({}),
+            people: People::default(),
         }));
         let (issuer, state) = (url.clone(), Arc::clone(&shared));
         std::thread::spawn(move || {
@@ -94,6 +99,26 @@ impl LocalIssuer {
     /// Sets additional claims for the tokens of the stand-in agent.
     pub fn set_claims(&self, claims: Value) {
         locked(&self.shared).claims = claims;
+    }
+
+    /// Sets the claims of people who sign in; null removes one that ID tokens otherwise have.
+    pub fn set_person(&self, claims: Value) {
+        locked(&self.shared).people.claims = claims;
+    }
+
+    /// Signs the ID tokens of people like this from now on.
+    pub fn set_id_tokens(&self, id_tokens: IdTokens) {
+        locked(&self.shared).people.id_tokens = id_tokens;
+    }
+
+    /// Accepts the codes of people more than once from now on.
+    pub fn accept_used_codes(&self) {
+        locked(&self.shared).people.accepts_used_codes = true;
+    }
+
+    /// Accepts the client secret only in bodies from now on.
+    pub fn want_secret_in_body(&self) {
+        locked(&self.shared).people.wants_secret_in_body = true;
     }
 
     /// Replaces all keys with a new ES256 key.
@@ -155,15 +180,17 @@ fn respond(mut stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io:
     let mut first = String::new();
     reader.read_line(&mut first)?;
     let mut length = 0;
+    let mut authorization = String::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let line = line.trim().to_ascii_lowercase();
-        if line.is_empty() {
+        let Some((name, value)) = line.trim().split_once(':') else {
             break;
-        }
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().unwrap_or(0),
+            "authorization" => value.trim().clone_into(&mut authorization),
+            _ => {}
         }
     }
     let mut body = vec![0; length];
@@ -179,21 +206,50 @@ fn respond(mut stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io:
             return stream.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n");
         }
         (_, IssuerBehavior::Redirect) => {
-            let headers = format!("location: {url}/elsewhere\r\ncontent-length: 0");
-            return write!(stream, "HTTP/1.1 302 Found\r\n{headers}\r\n\r\n");
+            return redirect(stream, &format!("{url}/elsewhere"));
         }
         ("/.well-known/openid-configuration", behavior) => {
             let issuer = match behavior {
                 IssuerBehavior::WrongIssuer => "https://other.example",
                 _ => url,
             };
-            json!({"issuer": issuer, "jwks_uri": format!("{url}/jwks")}).to_string()
+            let methods = if locked(shared).people.wants_secret_in_body {
+                json!(["client_secret_post"])
+            } else {
+                json!(["client_secret_post", "client_secret_basic"])
+            };
+            json!({
+                "issuer": issuer,
+                "jwks_uri": format!("{url}/jwks"),
+                "authorization_endpoint": format!("{url}/authorize"),
+                "token_endpoint": format!("{url}/token"),
+                "token_endpoint_auth_methods_supported": methods,
+            })
+            .to_string()
         }
         ("/jwks", IssuerBehavior::EndlessKeys) => return endless(&mut stream),
         ("/jwks", _) => {
             let keys = &locked(shared).keys;
             let keys: Vec<Value> = keys.iter().map(SigningKey::public_jwk).collect();
             json!({"keys": keys}).to_string()
+        }
+        (path, _) if path.starts_with("/authorize?") => {
+            let query = path.trim_start_matches("/authorize?");
+            let answer = locked(shared).people.authorize(url, query);
+            return match answer {
+                Ok(address) => redirect(stream, &address),
+                Err(problem) => bad_request(stream, &json!({"error": problem}).to_string()),
+            };
+        }
+        ("/token", _) => {
+            let body = String::from_utf8_lossy(&body);
+            let redeemed = locked(shared).people.redeem(&authorization, &body);
+            match redeemed {
+                Ok(nonce) => id_token(url, &nonce, shared),
+                Err(problem) => {
+                    return bad_request(stream, &json!({"error": problem}).to_string());
+                }
+            }
         }
         ("/mint", _) => mint(url, &String::from_utf8_lossy(&body), shared),
         _ => return stream.write_all(b"HTTP/1.1 404 Nothing\r\ncontent-length: 0\r\n\r\n"),
@@ -206,6 +262,19 @@ fn respond(mut stream: TcpStream, url: &str, shared: &Mutex<Shared>) -> std::io:
     )
 }
 
+fn redirect(mut stream: TcpStream, address: &str) -> std::io::Result<()> {
+    let headers = format!("location: {address}\r\ncontent-length: 0");
+    write!(stream, "HTTP/1.1 302 Found\r\n{headers}\r\n\r\n")
+}
+
+fn bad_request(mut stream: TcpStream, json: &str) -> std::io::Result<()> {
+    let headers = format!("connection: close\r\ncontent-length: {}", json.len());
+    write!(
+        stream,
+        "HTTP/1.1 400 Bad Request\r\n{headers}\r\n\r\n{json}"
+    )
+}
+
 /// Writes until the client closes the connection.
 fn endless(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"keys\": [")?;
@@ -214,14 +283,34 @@ fn endless(stream: &mut TcpStream) -> std::io::Result<()> {
     }
 }
 
-fn mint(issuer: &str, audience: &str, shared: &Mutex<Shared>) -> String {
+/// Seconds since 1970.
+fn now() -> u64 {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the stand-in agent has no other clock"
+        reason = "the issuer has no other clock when it makes tokens itself"
     )]
-    let now = SystemTime::now()
+    SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+        .map_or(0, |since| since.as_secs())
+}
+
+/// The response of the token endpoint.
+fn id_token(issuer: &str, nonce: &str, shared: &Mutex<Shared>) -> String {
+    let now = now();
+    let claims = json!({
+        "iss": issuer,
+        "sub": "42",
+        "aud": CLIENT_ID,
+        "nonce": nonce,
+        "iat": now,
+        "exp": now + TOKEN_LIFETIME,
+    });
+    let shared = locked(shared);
+    shared.people.tokens(claims, &shared.keys).to_string()
+}
+
+fn mint(issuer: &str, audience: &str, shared: &Mutex<Shared>) -> String {
+    let now = now();
     let shared = locked(shared);
     let exp = now + TOKEN_LIFETIME;
     let mut claims = json!({"iss": issuer, "aud": audience, "iat": now, "nbf": now, "exp": exp});

@@ -12,7 +12,6 @@ fn acknowledged_uploads_survive_sigkill() {
         seed: SEED,
     };
     let report = torture.run(ServerProgram::start(), |_acknowledged| {});
-    // Otherwise the run tested nothing. Even on a machine too slow for two uploads per round,
-    // interrupted uploads are sent again.
+    // Otherwise the run tested nothing. A round waits for several responses on average.
     assert!(report.acknowledged > ROUNDS, "{report:?}");
 }

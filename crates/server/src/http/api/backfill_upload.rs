@@ -23,6 +23,7 @@ use crate::blobs::{BlobError, Key};
 use crate::error_chain::ErrorChain;
 use crate::http::auth::{SuiteAccess, WriteSuites};
 use crate::http::error::ApiError;
+use crate::http::forms;
 use crate::http::notes::RequestNotes;
 use crate::http::openapi::{BadRequest, Forbidden, NotFound, TooLarge};
 
@@ -47,7 +48,7 @@ struct ArchiveForm {
 #[utoipa::path(
     post, path = "/commit-metadata-backfill/upload", tag = "Commits", security(()),
     params(SuiteAccess<WriteSuites>),
-    request_body(content = inline(ArchiveForm), content_type = "multipart/form-data"),
+    request_body(content = ArchiveForm, content_type = "multipart/form-data"),
     responses((status = 204), BadRequest, Forbidden, NotFound, TooLarge),
 )]
 pub(super) async fn send_backfill(
@@ -77,7 +78,7 @@ pub(super) async fn send_backfill(
         let field = next_field(&mut parts).await?.ok_or_else(|| {
             ApiError::bad_request("The form has no file. Send it last, in the field \"file\".")
         })?;
-        let name = field.name().unwrap_or_default().to_owned();
+        let name = forms::name(&field).map_err(|problem| invalid(&problem))?;
         if name == FILE_FIELD {
             break field;
         }

@@ -6,7 +6,9 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use test_engine_store::NewExecutionTags;
+use test_engine_wire::object;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use crate::App;
@@ -24,15 +26,32 @@ const MIN_EXECUTION_BYTES: usize = 60;
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ExecutionTags {
-    #[schema(max_items = 100_000)]
+    #[serde(deserialize_with = "object::list")]
+    #[schema(max_items = 100_000, nullable)]
     executions: Vec<TaggedExecution>,
 }
 
 #[derive(Deserialize, ToSchema)]
 struct TaggedExecution {
+    #[schema(format = "uuid")]
     id: String,
-    /// Up to 10; every key begins with `mut.`.
+    #[schema(schema_with = mutable_tags)]
     tags: BTreeMap<String, String>,
+}
+
+fn mutable_tags() -> Object {
+    let text = |pattern: &str, length| {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(pattern))
+            .max_length(Some(length))
+    };
+    ObjectBuilder::new()
+        .description(Some("Up to 10; every key begins with `mut.`."))
+        .max_properties(Some(10))
+        .property_names(Some(text("^mut\\.[A-Za-z0-9_.-]+$", 63)))
+        .additional_properties(Some(text("\\S", 127)))
+        .build()
 }
 
 #[derive(Serialize, ToSchema)]

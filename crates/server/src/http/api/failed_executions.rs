@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use test_engine_duration::Micros;
-use test_engine_results::FailureDetail;
 use test_engine_store::{FailedExecution, Run, Suite};
 use utoipa::{IntoParams, ToSchema};
 
+use super::failure_texts::{Expanded, cut, within};
 use super::runs;
 use crate::App;
 use crate::clock::rfc3339;
@@ -16,7 +16,7 @@ use crate::http::auth::{ReadSuites, SuiteAccess};
 use crate::http::error::ApiError;
 use crate::http::paging::{PageOf, Paging};
 use crate::http::params::{IdInPath, Params};
-use crate::http::text_budget::{MAX_TEXT_BYTES, fair_share, json_size, start_of};
+use crate::http::text_budget::{MAX_TEXT_BYTES, fair_share, json_size};
 use crate::links::Links;
 
 #[derive(Deserialize, IntoParams)]
@@ -39,6 +39,8 @@ pub(super) struct FailedExecutionBody {
     created_at: String,
     branch: Option<String>,
     failure_reason: Option<String>,
+    /// Identifies the cause: 16 hexadecimal digits.
+    fingerprint: Option<String>,
     /// In seconds.
     duration: Option<f64>,
     location: Option<String>,
@@ -52,12 +54,6 @@ pub(super) struct FailedExecutionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
     failure_expanded: Option<Vec<Expanded>>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct Expanded {
-    expanded: Vec<String>,
-    backtrace: Vec<String>,
 }
 
 /// List the failed executions of a run
@@ -104,41 +100,6 @@ fn text_size(execution: &FailedExecution) -> usize {
         .sum()
 }
 
-/// What `left` bytes of the response have room for.
-fn within(details: Vec<FailureDetail>, left: &mut usize) -> Vec<Expanded> {
-    let mut cut_lines = |lines: Vec<String>| {
-        let mut kept = Vec::new();
-        for mut line in lines {
-            if *left == 0 {
-                break;
-            }
-            cut(&mut line, left);
-            kept.push(line);
-        }
-        kept
-    };
-    let details = details.into_iter().map(|detail| Expanded {
-        expanded: cut_lines(detail.expanded),
-        backtrace: cut_lines(detail.backtrace),
-    });
-    details
-        .filter(|detail| !(detail.expanded.is_empty() && detail.backtrace.is_empty()))
-        .collect()
-}
-
-/// Cuts a text that `left` has no room for, and says so in it; nothing is left then.
-fn cut(text: &mut String, left: &mut usize) {
-    let size = json_size(text);
-    if size <= *left {
-        *left -= size;
-        return;
-    }
-    let end = start_of(text, *left, json_size).len();
-    text.truncate(end);
-    text.push_str("… cut here: request fewer executions with a smaller per_page for more");
-    *left = 0;
-}
-
 fn body(
     execution: FailedExecution,
     run: &Run,
@@ -164,6 +125,7 @@ fn body(
         created_at: rfc3339(execution.created_at),
         branch: run.branch.clone(),
         failure_reason: execution.failure_reason,
+        fingerprint: execution.fingerprint.map(|found| found.to_string()),
         duration: execution.duration.map(Micros::seconds),
         location: test.location.clone(),
         test_name: if test.scope.is_empty() {

@@ -26,10 +26,11 @@ pub(super) struct FlakyQuery {
     /// A substring of scope and name.
     search: Option<String>,
     /// A name, `!name` for all other branches, or `prefix*`.
+    #[param(pattern = r"^(?!\s*[!*]\s*$)")]
     branch: Option<String>,
     /// Executions are counted by UTC day.
     #[param(
-        pattern = "^(1hour|4hours|1day|7days|14days|28days)$",
+        pattern = "^(1hour|4hours|1day|7days|14days|28days|)$",
         default = "7days"
     )]
     period: Option<String>,

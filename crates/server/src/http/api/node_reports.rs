@@ -42,16 +42,23 @@ pub(super) async fn report_node(
 ) -> Result<Json<Stored>, ApiError> {
     let now = app.clock.now();
     let stored = app.accountant.record(&access.suite, report, now).await?;
-    app.metrics.node_report(stored);
-    Ok(Json(Stored { stored }))
+    app.metrics.node_report(stored.is_stored);
+    if let Some(has_plan) = stored.has_plan {
+        app.metrics.plan_metadata(has_plan);
+    }
+    Ok(Json(Stored {
+        stored: stored.is_stored,
+    }))
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AccountingQuery {
     /// Of a plan.
+    #[param(pattern = r"\S")]
     identifier: Option<String>,
     /// For all plans of the build.
+    #[param(pattern = r"\S")]
     build_id: Option<String>,
 }
 
@@ -70,8 +77,14 @@ pub(super) async fn get_accounting(
     Params(query): Params<AccountingQuery>,
 ) -> Result<Json<Accountings>, ApiError> {
     let (suite, now) = (&access.suite, app.clock.now());
-    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-    let accountings = match (given(query.identifier), given(query.build_id)) {
+    let is_blank = |text: &String| text.trim().is_empty();
+    let accountings = match (query.identifier, query.build_id) {
+        // With an empty variable of the CI, for example.
+        (identifier, build_id) if identifier.iter().chain(&build_id).any(is_blank) => {
+            return Err(ApiError::bad_request(
+                "Invalid parameters: identifier and build_id can't be blank.",
+            ));
+        }
         (Some(identifier), None) => {
             let accounting = app.accountant.of_plan(suite, &identifier, now).await?;
             accounting.into_iter().collect()
@@ -91,6 +104,7 @@ impl From<AccountingError> for ApiError {
         match error {
             AccountingError::Invalid(_) => Self::unprocessable(error.to_string()),
             AccountingError::Store(error) => error.into(),
+            AccountingError::Selection(error) => error.into(),
             AccountingError::Encoding(_) | AccountingError::Task(_) => {
                 Self::internal("account for a build", &ErrorChain(&error))
             }

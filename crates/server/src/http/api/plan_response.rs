@@ -49,6 +49,7 @@ impl From<PlanError> for ApiError {
         match error {
             PlanError::Invalid(_) => Self::bad_request(error.to_string()),
             PlanError::Store(error) => error.into(),
+            PlanError::Selection(error) => error.into(),
             PlanError::Encoding(_) | PlanError::Task(_) => {
                 Self::internal("create the plan", &ErrorChain(&error))
             }

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use test_engine_store::PlanMetadata;
 use test_engine_wire::{
     FilterTestsRequest, FilterTestsResponse, Plan, PlanMetadataRequest, PlanRequest,
     TestFilesRequest,
@@ -21,12 +20,13 @@ use crate::http::body::JsonBody;
 use crate::http::error::ApiError;
 use crate::http::openapi::BadRequest;
 use crate::http::params::Params;
+use crate::plan_metadata;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PlanQuery {
     #[serde(default)]
-    #[param(required)]
+    #[param(required, pattern = r"\S")]
     identifier: String,
     /// Above 0, the muted tests are the current ones instead of those at planning time.
     job_retry_count: Option<i64>,
@@ -132,18 +132,11 @@ pub(super) async fn report_plan_run(
     JsonBody(report): JsonBody<PlanMetadataRequest>,
 ) -> Result<Json<Head>, ApiError> {
     let identifier = &report.env.buildkite_test_engine_identifier;
-    let body = serde_json::to_string(&report)
+    let metadata = plan_metadata::received(&report, app.clock.now())
         .map_err(|error| ApiError::internal("encode the plan metadata", &error))?;
-    let metadata = PlanMetadata {
-        node: report.env.buildkite_parallel_job,
-        retry_count: report.env.buildkite_retry_count,
-        version: report.version.clone(),
-        body,
-        received_at: app.clock.now(),
-    };
     let has_plan = app
         .store
-        .insert_plan_metadata(access.suite.id, identifier, metadata)
+        .insert_plan_metadata(access.suite.id, identifier, &metadata)
         .await?;
     app.metrics.plan_metadata(has_plan);
     if !has_plan {

@@ -13,19 +13,20 @@ use super::test_query::timestamp;
 use crate::App;
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::openapi;
 use crate::quarantine::{End, QuarantineError, Request};
 
 /// With any of these fields, `reason` is required.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct QuarantineRequest {
     /// Why the state changes.
-    #[schema(nullable = false, max_length = 1000)]
+    #[schema(max_length = 1000, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     reason: Option<String>,
     /// The person or team that looks after the test.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     owner: Option<String>,
     /// An id or address in an issue tracker.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     ticket: Option<String>,
     #[schema(pattern = "^(everywhere|default_branch|not_touched)$")]
     scope: Option<String>,
@@ -33,11 +34,15 @@ pub(super) struct QuarantineRequest {
     #[schema(minimum = 1)]
     days: Option<i64>,
     /// Instead of `days`.
-    #[schema(format = "date-time")]
+    #[schema(schema_with = openapi::nullable_time)]
     ends_at: Option<String>,
+    /// Also if the test is broken, or its failure is new. By default false.
+    force: Option<bool>,
 }
 
-const FIELDS: [&str; 6] = ["reason", "owner", "ticket", "scope", "days", "ends_at"];
+const FIELDS: [&str; 7] = [
+    "reason", "owner", "ticket", "scope", "days", "ends_at", "force",
+];
 
 /// The body, if there is one with details.
 pub(super) struct OptionalRequest(pub(super) Option<Request>);
@@ -73,7 +78,7 @@ fn parse(body: &[u8], is_json: bool) -> Result<Option<Request>, ApiError> {
     if !FIELDS.iter().any(is_given) {
         return Ok(None);
     }
-    let sent: QuarantineRequest = serde_json::from_value(fields.into()).map_err(invalid)?;
+    let sent: QuarantineRequest = body::decode(body)?;
     let end = match (sent.days, &sent.ends_at) {
         (None, None) => End::SuiteDefault,
         (Some(days), None) => End::Days(days),
@@ -88,13 +93,16 @@ fn parse(body: &[u8], is_json: bool) -> Result<Option<Request>, ApiError> {
         ticket: sent.ticket,
         scope: sent.scope,
         end,
+        force: sent.force.unwrap_or_default(),
     }))
 }
 
 impl From<QuarantineError> for ApiError {
     fn from(error: QuarantineError) -> Self {
         match error {
-            QuarantineError::Invalid(_) => Self::unprocessable(error.to_string()),
+            QuarantineError::Invalid(_) | QuarantineError::Refused(_) => {
+                Self::unprocessable(error.to_string())
+            }
             QuarantineError::Store(error) => error.into(),
         }
     }

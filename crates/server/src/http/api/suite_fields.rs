@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 use test_engine_store as store;
 use test_engine_store::Conflict;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use crate::access::Principal;
 use crate::admin::{AdminError, MAX_QUARANTINE_DAYS};
 use crate::config::Oidc;
 use crate::http::error::ApiError;
+use crate::http::{integers, openapi};
 use crate::oidc::Policy;
 use crate::scopes::Scope;
 
@@ -22,12 +23,12 @@ const MAX_TEXT: usize = 255;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
 pub(super) struct NewSuite {
-    #[schema(max_length = 255)]
+    #[schema(schema_with = openapi::name)]
     name: String,
-    #[schema(max_length = 255)]
+    #[schema(schema_with = openapi::name)]
     default_branch: String,
     /// Derived from the name by default.
-    #[schema(nullable = false, pattern = "^[a-z0-9][a-z0-9_-]*$", max_length = 100)]
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]*$", max_length = 100)]
     slug: Option<String>,
     #[serde(flatten)]
     #[schema(inline)]
@@ -38,9 +39,9 @@ pub(super) struct NewSuite {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
 pub(super) struct SuiteChanges {
-    #[schema(nullable = false, max_length = 255)]
+    #[schema(schema_with = openapi::name)]
     name: Option<String>,
-    #[schema(nullable = false, max_length = 255)]
+    #[schema(schema_with = openapi::name)]
     default_branch: Option<String>,
     #[serde(flatten)]
     #[schema(inline)]
@@ -50,20 +51,27 @@ pub(super) struct SuiteChanges {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
 struct OptionalFields {
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     application_name: Option<String>,
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     color: Option<String>,
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     emoji: Option<String>,
     /// YAML or JSON in a string, or a list of statements; null removes the policy.
+    #[schema(schema_with = policy)]
     oidc_policy: Option<Value>,
     /// How long tests are muted and skipped; fields that are not sent stay as they are.
-    #[schema(nullable = false, inline)]
+    #[schema(inline)]
     quarantine: Option<QuarantineFields>,
     /// Whether the response includes a suite token.
-    #[schema(nullable = false)]
     show_api_token: Option<bool>,
+}
+
+fn policy() -> Object {
+    let kinds = [Type::Array, Type::String, Type::Null];
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(kinds))
+        .build()
 }
 
 /// In days.
@@ -95,14 +103,14 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Checks that the OIDC policy grants no scope that the principal does not have. Uploading is
+    /// Checks that the OIDC policy grants no scope that the person who sets it lacks. Uploading is
     /// exempt, because anyone who may change a suite can create a suite token.
-    pub(super) fn check_grants(&self, principal: &Principal) -> Result<(), ApiError> {
+    pub(super) fn check_grants(&self, has_scope: impl Fn(Scope) -> bool) -> Result<(), ApiError> {
         let beyond = self
             .policy
             .iter()
             .flat_map(Policy::scopes)
-            .find(|scope| *scope != Scope::WriteUploads && !principal.has_scope(*scope));
+            .find(|scope| *scope != Scope::WriteUploads && !has_scope(*scope));
         beyond.map_or(Ok(()), |scope| {
             Err(ApiError::forbidden(format!(
                 "The OIDC policy grants the scope {scope}, which your access token doesn't have \
@@ -134,11 +142,7 @@ pub(super) fn read(
     reader.quarantine(&mut changes);
     let (oidc_policy, policy) = reader.policy(oidc).unzip();
     changes.oidc_policy = oidc_policy;
-    let slug = if is_new {
-        reader.optional_text("slug", "Slug").flatten()
-    } else {
-        None
-    };
+    let slug = if is_new { reader.slug() } else { None };
     let show_api_token = reader.flag("show_api_token", "Show API token");
     if reader.problems.is_empty() {
         return Ok(Fields {
@@ -197,7 +201,7 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, value: &Value, label: &str) -> Option<String> {
-        let Some(text) = value.as_str().map(str::trim) else {
+        let Some(text) = value.as_str() else {
             self.problems.push(format!("{label} must be a string"));
             return None;
         };
@@ -212,7 +216,24 @@ impl Reader<'_> {
                 .push(format!("{label} has a control character"));
             return None;
         }
-        Some(text.to_owned())
+        Some(text.trim().to_owned())
+    }
+
+    /// Null means that it is derived from the name.
+    fn slug(&mut self) -> Option<String> {
+        match self.body.get("slug")? {
+            Value::Null => None,
+            Value::String(slug) if slug.is_empty() => {
+                self.problems.push("Slug can't be blank".to_owned());
+                None
+            }
+            // The rest is validated with the slugs of the command line.
+            Value::String(slug) => Some(slug.clone()),
+            _ => {
+                self.problems.push("Slug must be a string".to_owned());
+                None
+            }
+        }
     }
 
     /// The policy as stored and as parsed, from YAML or JSON in a string, or a JSON list.
@@ -244,7 +265,7 @@ impl Reader<'_> {
         };
         let mut days = |field: &str| {
             let value = fields.get(field)?;
-            let days = value.as_u64().and_then(|days| u32::try_from(days).ok());
+            let days = integers::natural(value).and_then(|days| u32::try_from(days).ok());
             let days = days.filter(|days| (1..=MAX_QUARANTINE_DAYS).contains(days));
             let may_be_null = field == "api_days" && value.is_null();
             if days.is_none() && !may_be_null {

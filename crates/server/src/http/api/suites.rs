@@ -9,11 +9,12 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use test_engine_store as store;
+use test_engine_store::Change;
 use test_engine_wire::Suite;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::suite_fields::{self, NewSuite, SuiteChanges};
+use super::suite_fields::{self, Fields, NewSuite, SuiteChanges};
 use crate::App;
 use crate::access::AccessError;
 use crate::admin;
@@ -62,7 +63,7 @@ pub(super) async fn create_suite(
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
     let fields = suite_fields::read(&body, true, app.config.oidc)?;
-    fields.check_grants(&access.principal)?;
+    fields.check_grants(|scope| access.principal.has_scope(scope))?;
     let name = fields.changes.name.unwrap_or_default();
     let slug = fields.slug.unwrap_or_else(|| admin::slug_of(&name));
     let unset = store::QuarantineSettings::default();
@@ -142,21 +143,45 @@ pub(super) async fn update_suite(
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Suite>, ApiError> {
     let fields = suite_fields::read(&body, false, app.config.oidc)?;
-    fields.check_grants(&access.principal)?;
     let change = access.change(app.clock.now());
-    let suite = app
-        .store
-        .update_suite(access.suite.id, fields.changes, &change)
-        .await?
-        .ok_or_else(|| ApiError::not_found("The suite was deleted in the meantime."))?;
+    let has_scope = |scope| access.principal.has_scope(scope);
+    let suite = apply(&app, &access.suite, &fields, has_scope, &change).await?;
     let mut body = resources::suite(&suite, &app.links);
     if fields.show_api_token {
         let description = Some(TOKEN_DESCRIPTION.to_owned());
         let created = admin::create_suite_token(&app.store, &suite, description, &change).await?;
         body.api_token = Some(created.secret.expose_secret().to_owned());
     }
-    tracing::info!(suite = suite.slug, "suite changed");
     Ok(Json(body))
+}
+
+/// Changes a suite as `PATCH` does, for somebody who has the scope `write_suites`. `has_scope`
+/// tells whether they have another one.
+pub(in crate::http) async fn change(
+    app: &App,
+    suite: &store::Suite,
+    body: &Map<String, Value>,
+    has_scope: impl Fn(Scope) -> bool,
+    change: &Change,
+) -> Result<store::Suite, ApiError> {
+    let fields = suite_fields::read(body, false, app.config.oidc)?;
+    apply(app, suite, &fields, has_scope, change).await
+}
+
+async fn apply(
+    app: &App,
+    suite: &store::Suite,
+    fields: &Fields,
+    has_scope: impl Fn(Scope) -> bool,
+    change: &Change,
+) -> Result<store::Suite, ApiError> {
+    fields.check_grants(has_scope)?;
+    let changes = fields.changes.clone();
+    let changed = app.store.update_suite(suite.id, changes, change).await?;
+    let gone = || ApiError::not_found("The suite was deleted in the meantime.");
+    let changed = changed.ok_or_else(gone)?;
+    tracing::info!(suite = changed.slug, "suite changed");
+    Ok(changed)
 }
 
 /// Delete a suite with everything in it, including its tokens

@@ -6,7 +6,7 @@ use test_engine_store::{Quarantine, Suite, Test, TestId, TestState, TestWithMetr
 
 use crate::App;
 use crate::http::error::ApiError;
-use crate::http::resources::{self, LabelledTest, MeasuredTest, TestBody};
+use crate::http::resources::{self, LabelledTest, MeasuredTest, TestBody, TestMetrics};
 use crate::http::test_owners::{file_of_test, owners};
 use crate::links::Links;
 use crate::owners::Owners;
@@ -53,9 +53,11 @@ impl Details {
         suite: &Suite,
         links: &Links,
     ) -> MeasuredTest {
-        let test = self.labelled(&item.test, suite, links);
         let owners = self.owners(&item.test);
-        MeasuredTest::new(test, item.test.state, owners, &item.metrics)
+        MeasuredTest {
+            test: self.labelled(&item.test, suite, links),
+            metrics: TestMetrics::new(item.test.state, owners, &item.metrics),
+        }
     }
 
     pub(super) fn body(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use test_engine_results::Outcome;
 use test_engine_store::{
     Listed, Metrics, OrganizationId, Page, Suite, Test, TestPredicates, TestQuery, TestWithMetrics,
     Timestamp,
@@ -42,6 +43,18 @@ impl TestFilter {
             })
         };
         parse().map_err(|problem: String| ApiError::bad_request(problem))
+    }
+
+    /// Adds a condition on the results of a test, as in `tags=result:…`.
+    pub(super) fn require_result(&mut self, value: &str) -> Result<(), ApiError> {
+        let term = ResultTerm::parse(value, true).map_err(ApiError::bad_request)?;
+        self.results.push(term);
+        Ok(())
+    }
+
+    /// Whether single executions of a matching test match, too.
+    pub(super) fn includes(&self, outcome: Outcome) -> bool {
+        self.results.iter().all(|term| term.includes(outcome))
     }
 
     /// The requested page of the matching tests of a suite.
@@ -115,7 +128,7 @@ impl TestFilter {
         paginate(tests, self.query.page)
     }
 
-    fn matches_tags(&self, tags: &BTreeMap<String, String>) -> bool {
+    pub(super) fn matches_tags(&self, tags: &BTreeMap<String, String>) -> bool {
         self.tags.iter().all(|term| term.matches(tags))
     }
 

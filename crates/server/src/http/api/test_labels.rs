@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use test_engine_store::LabelChange;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::test_details::Details;
 use super::tests::not_found;
@@ -15,19 +16,31 @@ use crate::http::error::ApiError;
 use crate::http::openapi::{BadRequest, Invalid};
 use crate::http::params::IdInPath;
 use crate::http::resources::LabelledTest;
+use crate::labels;
 
 /// Labels per request.
 const MAX_LABELS: usize = 100;
-/// Characters per label.
-const MAX_LABEL: usize = 100;
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct LabelsChange {
     #[schema(pattern = "^(add|remove)$")]
     operator: String,
-    /// Up to 100 characters each.
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(schema_with = labels)]
     labels: Vec<String>,
+}
+
+fn labels() -> Array {
+    let label = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(labels::MAX_LABEL))
+        .pattern(Some(
+            r"^(?!\s*!)[^,\x00-\x1f\x7f-\x9f]*[^,\s\x00-\x1f\x7f-\x9f][^,\x00-\x1f\x7f-\x9f]*$",
+        ));
+    ArrayBuilder::new()
+        .items(label)
+        .min_items(Some(1))
+        .max_items(Some(MAX_LABELS))
+        .build()
 }
 
 /// Add labels to a test, or remove them
@@ -63,8 +76,8 @@ pub(super) async fn change_labels(
     Ok(Json(details.labelled(&test, suite, &app.links)))
 }
 
-/// The labels, trimmed. Commas and a leading `!` are reserved for filters.
-fn validate(sent: &[String]) -> Result<Vec<String>, String> {
+/// The labels, trimmed.
+pub(in crate::http) fn validate(sent: &[String]) -> Result<Vec<String>, String> {
     if sent.is_empty() {
         return Err("Validation failed: labels is empty".to_owned());
     }
@@ -73,23 +86,13 @@ fn validate(sent: &[String]) -> Result<Vec<String>, String> {
             "Validation failed: labels has more than {MAX_LABELS} labels"
         ));
     }
-    let mut labels = Vec::with_capacity(sent.len());
+    let mut checked = Vec::with_capacity(sent.len());
     for (index, label) in sent.iter().enumerate() {
-        let label = label.trim();
-        let problem = if label.is_empty() {
-            "is blank".to_owned()
-        } else if label.chars().count() > MAX_LABEL {
-            format!("is longer than {MAX_LABEL} characters")
-        } else if label.starts_with('!') || label.contains(',') || label.contains(char::is_control)
-        {
-            "begins with ! or contains a comma or a control character".to_owned()
-        } else {
-            labels.push(label.to_owned());
-            continue;
-        };
-        return Err(format!("Validation failed: labels[{index}] {problem}"));
+        let label = labels::check(label)
+            .map_err(|problem| format!("Validation failed: labels[{index}] {problem}"))?;
+        checked.push(label);
     }
-    Ok(labels)
+    Ok(checked)
 }
 
 #[cfg(test)]

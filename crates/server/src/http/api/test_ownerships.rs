@@ -8,17 +8,19 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::{Json, RequestExt as _};
 use serde::Serialize;
+use test_engine_store::{Change, Suite};
 use utoipa::ToSchema;
 
 use crate::App;
 use crate::http::auth::UploadSuite;
 use crate::http::body;
 use crate::http::error::ApiError;
+use crate::http::forms;
 use crate::http::openapi::{Invalid, TooLarge, UnsupportedMediaType};
 use crate::owners::Owners;
 
 /// In bytes.
-const MAX_FILE: usize = 1024 * 1024;
+pub(in crate::http) const MAX_FILE: usize = 1024 * 1024;
 /// Bytes of the form in addition to the file.
 const FORM_OVERHEAD: usize = 64 * 1024;
 /// Ignored lines that the response lists.
@@ -44,7 +46,7 @@ pub(super) struct OwnershipsReceipt {
 /// Replace the TESTOWNERS file of the suite
 #[utoipa::path(
     post, path = "/v1/test-ownerships", tag = "Uploads", security(("suiteToken" = [])),
-    request_body(content = inline(OwnershipsForm), content_type = "multipart/form-data"),
+    request_body(content = OwnershipsForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, body = inline(OwnershipsReceipt)),
         UploadSuite, TooLarge, UnsupportedMediaType, Invalid,
@@ -69,21 +71,28 @@ pub(super) async fn set_test_ownerships(
     }
     let text = std::str::from_utf8(&file)
         .map_err(|_| ApiError::unprocessable("The file is not UTF-8 text."))?;
-    let owners = Owners::parse(text);
-    let suite = &upload.suite;
     let change = upload.change(app.clock.now());
-    app.store.set_ownership(suite.id, text, &change).await?;
-    tracing::info!(
-        suite = suite.slug,
-        rules = owners.rules(),
-        "test owners set"
-    );
+    let owners = set(&app, &upload.suite, text, &change).await?;
     let ignored = owners.ignored();
     Ok(Json(OwnershipsReceipt {
         rules: owners.rules(),
         teams: owners.teams().into_iter().map(Into::into).collect(),
         ignored: ignored[..ignored.len().min(MAX_IGNORED_LISTED)].to_vec(),
     }))
+}
+
+/// Replaces the TESTOWNERS file of a suite.
+pub(in crate::http) async fn set(
+    app: &App,
+    suite: &Suite,
+    text: &str,
+    change: &Change,
+) -> Result<Owners, ApiError> {
+    let owners = Owners::parse(text);
+    app.store.set_ownership(suite.id, text, change).await?;
+    let (suite, rules) = (&suite.slug, owners.rules());
+    tracing::info!(suite, rules, "test owners set");
+    Ok(owners)
 }
 
 /// The `file` field of the form.
@@ -108,19 +117,18 @@ async fn file(parts: Parts, bytes: Bytes) -> Result<Bytes, ApiError> {
         .extract()
         .await
         .map_err(|error: MultipartRejection| invalid(error.to_string()))?;
+    let mut file = None;
     while let Some(field) = form
         .next_field()
         .await
         .map_err(|error| invalid(error.body_text()))?
     {
-        if field.name() == Some("file") {
-            return field
-                .bytes()
-                .await
-                .map_err(|error| invalid(error.body_text()));
+        if forms::name(&field).map_err(invalid)? == "file" {
+            let bytes = field.bytes().await;
+            file = Some(bytes.map_err(|error| invalid(error.body_text()))?);
         }
     }
-    Err(ApiError::unprocessable(
-        "The field file with the TESTOWNERS file is missing.",
-    ))
+    file.ok_or_else(|| {
+        ApiError::unprocessable("The field file with the TESTOWNERS file is missing.")
+    })
 }

@@ -5,8 +5,10 @@ use test_engine_store::{
     BranchFilter, LabelFilter, Page, Period, TestOrder, TestQuery, TestState, Timestamp,
 };
 use utoipa::IntoParams;
+use utoipa::openapi::Schema;
 
 use super::test_terms::{self, Term};
+use crate::http::openapi;
 
 const DEFAULT_DAYS: i64 = 7;
 const STATES: [(&str, TestState); 3] = [
@@ -36,27 +38,36 @@ const PERIOD_DAYS: [(&str, i64); 6] = [
 #[into_params(parameter_in = Query)]
 pub(super) struct TestsQuery {
     /// A name, `!name` for all other branches, or `prefix*`.
+    #[param(pattern = r"^(?!\s*[!*]\s*$)")]
     pub(super) branch: Option<String>,
-    #[param(pattern = "^(enabled|muted|skipped)$")]
+    /// Empty: in any state.
+    #[param(pattern = "^(enabled|muted|skipped|)$")]
     pub(super) state: Option<String>,
     /// A substring of scope and name.
     pub(super) search: Option<String>,
     #[param(
-        pattern = "^(duration_avg|duration_sum|duration_min|duration_max|reliability)$",
+        pattern = "^(duration_avg|duration_sum|duration_min|duration_max|reliability|)$",
         default = "duration_avg"
     )]
     pub(super) sort_by: Option<String>,
-    #[param(pattern = "^(asc|desc)$", default = "desc")]
+    #[param(pattern = "^(asc|desc|)$", default = "desc")]
     pub(super) order: Option<String>,
-    /// A single label; cannot be combined with `labels`.
+    /// A single label. With `labels`, tests have to match both.
     pub(super) label: Option<String>,
-    /// `a,!b`: with label `a` and without label `b`.
+    /// `a,!b`: with label `a` and without label `b`. At most 50.
+    #[param(pattern = r"^(?!(.*,)?\s*!\s*(,|$))")]
     pub(super) labels: Option<String>,
-    /// `a,!b`: owned by team `a` and not by team `b`.
+    /// `a,!b`: owned by team `a` and not by team `b`. At most 50.
+    #[param(pattern = r"^(?!(.*,)?\s*!\s*(,|$))")]
     pub(super) owners: Option<String>,
     /// Tags of the executions: `key:value,!key:value,key:prefix*`. `result:failed` matches tests
     /// with at least one failure, `result:^passed` those that only passed, and `!result:failed`
-    /// those without failures.
+    /// those without failures. At most 50.
+    #[param(
+        pattern = "^(?:\\s*(!?result:!?~?|result:\\^)(passed|failed|skipped|unknown)\\s*(,|$)|\
+                   \\s*!?\\s*(?!result\\s*:)[^\\s,:!][^,:]*:\\s*!?[^\\s,!][^,]*(,|$)|\
+                   \\s*(,|$))*$"
+    )]
     pub(super) tags: Option<String>,
 }
 
@@ -65,16 +76,20 @@ pub(super) struct TestsQuery {
 pub(super) struct PeriodQuery {
     /// Executions are counted by UTC day.
     #[param(
-        pattern = "^(1hour|4hours|1day|7days|14days|28days)$",
+        pattern = "^(1hour|4hours|1day|7days|14days|28days|)$",
         default = "7days"
     )]
     pub(super) period: Option<String>,
-    /// Cannot be combined with `period`.
-    #[param(format = "date-time")]
+    /// With `period`, only executions in both count.
+    #[param(schema_with = optional_time)]
     pub(super) min_timestamp: Option<String>,
-    /// Cannot be combined with `period`.
-    #[param(format = "date-time")]
+    /// With `period`, only executions in both count.
+    #[param(schema_with = optional_time)]
     pub(super) max_timestamp: Option<String>,
+}
+
+fn optional_time() -> Schema {
+    openapi::optional_text("date-time")
 }
 
 impl TestsQuery {
@@ -91,6 +106,7 @@ impl TestsQuery {
             state: choose("state", self.state.as_ref(), &STATES)?,
             search: present(self.search.as_ref()).map(str::to_owned),
             labels: self.labels()?,
+            terms: Vec::new(),
             order: choose("sort_by", self.sort_by.as_ref(), &ORDERS)?
                 .unwrap_or(TestOrder::DurationMean),
             descending: choose("order", self.order.as_ref(), &DIRECTIONS)?.unwrap_or(true),
@@ -99,17 +115,12 @@ impl TestsQuery {
     }
 
     fn labels(&self) -> Result<Vec<LabelFilter>, String> {
-        let one = present(self.label.as_ref());
-        let several = present(self.labels.as_ref());
-        let terms = match (one, several) {
-            (Some(_), Some(_)) => return Err("Send either label or labels.".to_owned()),
-            (Some(label), None) => vec![Term {
-                word: label.to_owned(),
-                is_wanted: true,
-            }],
-            (None, several) => test_terms::terms("labels", several)?,
-        };
-        let filters = terms.into_iter().map(|term| LabelFilter {
+        let one = present(self.label.as_ref()).map(|label| Term {
+            word: label.to_owned(),
+            is_wanted: true,
+        });
+        let several = test_terms::terms("labels", present(self.labels.as_ref()))?;
+        let filters = one.into_iter().chain(several).map(|term| LabelFilter {
             label: term.word,
             must_have: term.is_wanted,
         });
@@ -121,17 +132,22 @@ impl PeriodQuery {
     fn to_store(&self, now: Timestamp) -> Result<Period, String> {
         let from = present(self.min_timestamp.as_ref());
         let to = present(self.max_timestamp.as_ref());
-        if let Some(days) = choose("period", self.period.as_ref(), &PERIOD_DAYS)? {
-            if from.is_some() || to.is_some() {
-                return Err("Send either period, or min_timestamp and max_timestamp.".to_owned());
-            }
-            return Ok(Period::last_days(days, now));
-        }
+        let days = choose("period", self.period.as_ref(), &PERIOD_DAYS)?;
         let to = to.map_or(Ok(now), |text| timestamp("max_timestamp", text))?;
-        let from = from.map_or(Ok(to.plus_days(1 - DEFAULT_DAYS)), |text| {
-            timestamp("min_timestamp", text)
-        })?;
-        Ok(Period::between(from, to))
+        let from = match from {
+            Some(text) => timestamp("min_timestamp", text)?,
+            None if days.is_some() => Timestamp::from_millis(0),
+            None => to.plus_days(1 - DEFAULT_DAYS),
+        };
+        let between = Period::between(from, to);
+        let Some(days) = days else {
+            return Ok(between);
+        };
+        let last = Period::last_days(days, now);
+        Ok(Period {
+            first_day: between.first_day.max(last.first_day),
+            last_day: between.last_day.min(last.last_day),
+        })
     }
 }
 
@@ -142,13 +158,13 @@ pub(super) fn present(value: Option<&String>) -> Option<&str> {
         .filter(|value| !value.is_empty())
 }
 
-/// The value with this name, of a parameter that takes one of several names.
+/// The value with this name, of a parameter that takes one of several names; `None` if it is empty.
 pub(super) fn choose<T: Copy>(
     parameter: &str,
     value: Option<&String>,
     choices: &[(&str, T)],
 ) -> Result<Option<T>, String> {
-    let Some(value) = present(value) else {
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == value) {
@@ -236,6 +252,26 @@ mod tests {
     }
 
     #[test]
+    fn parameters_that_overlap_narrow_each_other() {
+        let query = parse("label=a&labels=b,!c").unwrap();
+        let labels: Vec<_> = query.labels.iter().map(|it| it.label.as_str()).collect();
+        assert_eq!(labels, ["a", "b", "c"]);
+        for (times, first_day, last_day) in [
+            ("", 94, 100),
+            ("&min_timestamp=1970-01-02T10:00:00Z", 94, 100),
+            ("&min_timestamp=1970-04-09T10:00:00Z", 98, 100),
+            ("&max_timestamp=1970-04-07T10:00:00Z", 94, 96),
+        ] {
+            let period = parse(&format!("period=7days{times}")).unwrap().period;
+            let expected = Period {
+                first_day,
+                last_day,
+            };
+            assert_eq!(period, expected, "{times}");
+        }
+    }
+
+    #[test]
     fn invalid_values_are_rejected_rather_than_ignored() {
         for query in [
             "state=gone",
@@ -243,10 +279,9 @@ mod tests {
             "order=up",
             "branch=*",
             "period=1year",
-            "period=7days&min_timestamp=1970-01-02T10:00:00Z",
             "min_timestamp=yesterday",
             "labels=a,!",
-            "label=a&labels=b",
+            "state= muted",
         ] {
             assert!(parse(query).is_err(), "{query}");
         }

@@ -126,6 +126,9 @@ async fn set(
 ) -> Result<Json<QuarantinedTestBody>, ApiError> {
     let suite = &access.suite;
     let change = access.change(app.clock.now());
+    if let (TestState::Enabled, Some(request)) = (state, &request) {
+        quarantine::check(request, suite.quarantine, change.at)?;
+    }
     let test = quarantine::set_state(&app.store, suite, id, state, request, change)
         .await?
         .ok_or_else(|| tests::not_found(id))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use test_engine_results::Outcome;
 use test_engine_store::Metrics;
 
 const MAX_TERMS: usize = 50;
@@ -70,7 +71,12 @@ impl ResultTerm {
         }
     }
 
-    fn parse(value: &str, is_wanted: bool) -> Result<Self, String> {
+    /// Whether an execution is one of those that the term is about.
+    pub(super) fn includes(&self, outcome: Outcome) -> bool {
+        self.occurs == Occurs::Never || self.result == outcome.name()
+    }
+
+    pub(super) fn parse(value: &str, is_wanted: bool) -> Result<Self, String> {
         let always = value.strip_prefix('^');
         let result = always.or_else(|| value.strip_prefix('~')).unwrap_or(value);
         if !RESULTS.contains(&result) {

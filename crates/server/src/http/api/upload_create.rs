@@ -1,6 +1,9 @@
 //! `POST /v1/uploads`: receives results. It responds 202 only once they are stored durably.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::time::Instant;
 
 use axum::Json;
@@ -12,6 +15,7 @@ use test_engine_results::Format;
 use test_engine_store::{NewRejectedUpload, Suite, Timestamp};
 use test_engine_wire::UploadReceipt;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use uuid::Uuid;
 
 use super::upload_decode;
@@ -22,7 +26,7 @@ use crate::http::auth::UploadSuite;
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::openapi::{Invalid, TooLarge, UnsupportedMediaType};
-use crate::ingest::{self, Context, SubmissionError};
+use crate::ingest::{self, Context, KnownFiles, SubmissionError};
 
 /// Characters of the reason that is stored for a rejected upload.
 const MAX_REASON: usize = 500;
@@ -37,24 +41,47 @@ struct NewUpload {
     /// The variables of the run.
     #[schema(inline)]
     run_env: RunEnv,
-    #[schema(nullable = false)]
-    tags: Option<BTreeMap<String, String>>,
-    /// An array of results, or the text of a result file.
+    /// Values that are not strings become strings.
+    tags: Option<BTreeMap<String, serde_json::Value>>,
+    #[schema(schema_with = upload_data)]
     data: serde_json::Value,
 }
 
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
 struct RunEnv {
-    /// Identifies the run.
-    key: String,
+    /// Identifies the run; one of its own if it is empty. At most 1,024 bytes.
+    #[schema(schema_with = run_key)]
+    key: serde_json::Value,
 }
 
-/// Also `run_env[KEY]` and `tags[KEY]`; `run_env[key]` is required.
+fn run_key() -> Object {
+    let scalars = [Type::String, Type::Number, Type::Boolean];
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(scalars))
+        .build()
+}
+
+fn upload_data() -> Object {
+    let kinds = [Type::Array, Type::Object, Type::String];
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(kinds))
+        .description(Some(
+            "An array of results, the JSON of a result file, or its text.",
+        ))
+        .build()
+}
+
+/// Also other fields `run_env[KEY]`, and `tags[KEY]`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a request body in the OpenAPI document")]
 struct UploadForm {
+    #[schema(
+        pattern = "^(json|junit|rspec-json|jest-json|playwright-json|cucumber-json|go-jsonl)$"
+    )]
     format: String,
+    #[serde(rename = "run_env[key]")]
+    run_key: String,
     #[schema(content_media_type = "application/octet-stream")]
     data: String,
 }
@@ -64,7 +91,7 @@ struct UploadForm {
     post, path = "/v1/uploads", tag = "Uploads", security(("suiteToken" = [])),
     request_body(content(
         (NewUpload = "application/json"),
-        (inline(UploadForm) = "multipart/form-data"),
+        (UploadForm = "multipart/form-data"),
     )),
     responses(
         (status = 202, body = UploadReceipt, description = "The results are stored durably."),
@@ -106,7 +133,7 @@ async fn store_upload(
     let bytes = body::read(&parts.headers, body, app.config.limits).await?;
     let size = bytes.len();
     let began = Instant::now();
-    let submission = upload_decode::decode(parts, bytes).await?;
+    let submission = upload_decode::decode(&parts.headers, bytes).await?;
     header.format = Some(submission.format);
     header.run_key = submission.run_key();
     let raw = app
@@ -120,11 +147,20 @@ async fn store_upload(
         received_at: now,
         results_limit: app.config.limits.results_per_upload,
     };
-    let upload =
-        body::run_blocking(size, move || Ok(ingest::derive(&submission, context)?)).await?;
+    let files = match submission.build_with_class_names() {
+        Some(build) => app.planner.known_files(suite, &build, now).await?,
+        None => KnownFiles::default(),
+    };
+    let directory = app.config.storage.data_dir.clone();
+    let derive = move || {
+        let open = || temporary_file(&directory);
+        Ok(ingest::derive(submission, context, &files, &open)?)
+    };
+    let upload = body::run_blocking(size, derive).await?;
     let recorded = app.store.record_upload(upload).await?;
     app.metrics.upload_stored(&recorded, began.elapsed());
     app.accountant.results_stored();
+    app.judgements.results_stored();
     if let Some(file) = raw {
         let key = Key::raw_upload(suite.uuid, recorded.run_uuid, recorded.upload_uuid);
         app.raw_uploads.keep(key, file);
@@ -144,6 +180,12 @@ async fn store_upload(
             .upload_on_page(suite, recorded.run_uuid, recorded.upload_uuid),
     };
     Ok((StatusCode::ACCEPTED, Json(receipt)))
+}
+
+/// In the data directory, which has room and is private. Without one, as on servers with Postgres
+/// and S3, in the directory of the system.
+fn temporary_file(data_directory: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(data_directory).or_else(|_no_directory| tempfile::tempfile())
 }
 
 /// Records a rejected upload for the list of uploads. If that fails, the list lacks an entry.

@@ -1,35 +1,33 @@
 //! Decodes an upload: a multipart form with a file, or JSON.
 
-use axum::RequestExt as _;
-use axum::body::{Body, Bytes};
-use axum::extract::{Multipart, Request};
-use axum::http::StatusCode;
+use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::request::Parts;
-use std::collections::BTreeMap;
+use axum::http::{HeaderMap, StatusCode};
 
 use crate::http::body;
 use crate::http::error::ApiError;
-use crate::ingest::{Submission, SubmissionError};
+use crate::http::forms;
+use crate::http::multipart::{Field, Fields};
+use crate::ingest::{SentFields, Submission, SubmissionError};
 
 const MAX_FIELDS: usize = 1_000;
 
 /// Decodes the body according to its `Content-Type`.
-pub(super) async fn decode(parts: Parts, bytes: Bytes) -> Result<Submission, ApiError> {
-    let content_type = parts
-        .headers
+pub(super) async fn decode(headers: &HeaderMap, bytes: Bytes) -> Result<Submission, ApiError> {
+    let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
-        .to_ascii_lowercase();
-    if content_type.starts_with("multipart/form-data") {
-        return Ok(form(parts, bytes).await?);
+        .to_owned();
+    let kind = content_type.to_ascii_lowercase();
+    let size = bytes.len();
+    if kind.starts_with("multipart/form-data") {
+        return body::run_blocking(size, move || Ok(form(&content_type, &bytes)?)).await;
     }
     // Some tools send JSON without a Content-Type.
     let looks_like_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if content_type.contains("json") || looks_like_json {
-        let size = bytes.len();
-        return body::run_blocking(size, move || Ok(Submission::from_json(&bytes)?)).await;
+    if kind.contains("json") || looks_like_json {
+        return body::run_blocking(size, move || Ok(Submission::from_json(bytes)?)).await;
     }
     Err(ApiError::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -37,52 +35,43 @@ pub(super) async fn decode(parts: Parts, bytes: Bytes) -> Result<Submission, Api
     ))
 }
 
-async fn form(parts: Parts, bytes: Bytes) -> Result<Submission, SubmissionError> {
-    let invalid = |error: &dyn std::fmt::Display| SubmissionError::Form(error.to_string());
-    let mut form: Multipart = Request::from_parts(parts, Body::from(bytes))
-        .extract()
-        .await
-        .map_err(|error| invalid(&error))?;
+fn form(content_type: &str, bytes: &Bytes) -> Result<Submission, SubmissionError> {
+    let invalid = |error: &str| SubmissionError::Form(error.to_owned());
     let mut format = None;
-    let mut run_env = BTreeMap::new();
-    let mut tags = BTreeMap::new();
+    let mut run_env = SentFields::default();
+    let mut tags = SentFields::default();
     let mut data = None;
-    let mut fields = 0;
-    while let Some(field) = form
-        .next_field()
-        .await
-        .map_err(|error| invalid(&error.body_text()))?
-    {
-        fields += 1;
-        if fields > MAX_FIELDS {
+    let fields = Fields::new(content_type, bytes).map_err(invalid)?;
+    for (number, field) in fields.enumerate() {
+        let Field { name, value } = field.map_err(invalid)?;
+        if number >= MAX_FIELDS {
             return Err(SubmissionError::Form(format!(
                 "it has more than {MAX_FIELDS} fields"
             )));
         }
-        let name = field.name().unwrap_or_default().to_owned();
-        let value = field
-            .bytes()
-            .await
-            .map_err(|error| invalid(&error.body_text()))?;
+        let name = forms::valid_name(&name).map_err(SubmissionError::Form)?;
         if name == "data" {
             if data.replace(value).is_some() {
                 return Err(SubmissionError::DataTwice);
             }
             continue;
         }
-        let text = String::from_utf8_lossy(&value).into_owned();
         if name == "format" {
-            format = Some(text);
-        } else if let Some(key) = in_brackets(&name, "run_env") {
-            run_env.insert(key.to_owned(), text);
-        } else if let Some(key) = in_brackets(&name, "tags") {
-            tags.insert(key.to_owned(), text);
+            format = Some(String::from_utf8_lossy(&value).into_owned());
+            continue;
+        }
+        for (field, fields) in [("run_env", &mut run_env), ("tags", &mut tags)] {
+            if let Some(key) = in_brackets(name, field) {
+                fields
+                    .insert(key, &String::from_utf8_lossy(&value))
+                    .map_err(|error| SubmissionError::Form(error.to_string()))?;
+            }
         }
     }
     Ok(Submission {
         format: Submission::parse_format(format.as_deref())?,
-        run_env,
-        tags,
+        run_env: run_env.into_texts(),
+        tags: tags.into_texts(),
         data: data.ok_or(SubmissionError::NoData)?,
     })
 }

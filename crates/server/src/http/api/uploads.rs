@@ -28,7 +28,8 @@ const STATES: [(&str, AttemptState); 3] = [
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UploadsQuery {
-    #[param(pattern = "^(accepted|rejected|failed)$")]
+    /// Empty: in any state.
+    #[param(pattern = "^(accepted|rejected|failed|)$")]
     state: Option<String>,
 }
 

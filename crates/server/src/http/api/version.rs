@@ -20,7 +20,7 @@ impl IntoParams for WithMetrics {
             .name("Buildkite-Version")
             .parameter_in(ParameterIn::Header)
             .description(Some("From 2026-08-01, tests include their metrics."))
-            .schema(Some(openapi::string(Some("date"))));
+            .schema(Some(openapi::optional_text("date")));
         vec![version.build()]
     }
 }

@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::finish::secure;
 use super::page::{ErrorPage, Frame, PageErrorText};
-use super::secure;
 use super::viewer::Viewer;
 use crate::App;
 use crate::http::error::ErrorText;

@@ -66,6 +66,14 @@ pub(super) fn date(time: Timestamp) -> String {
     )
 }
 
+/// A day of the year in UTC, such as `7 Dec`.
+pub(super) fn short_date(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.millis()).map_or_else(
+        |_| String::new(),
+        |time| time.strftime("%-d %b").to_string(),
+    )
+}
+
 /// The last millisecond in UTC of a day such as `2026-12-07`.
 pub(super) fn end_of_day(day: &str) -> Option<Timestamp> {
     let day: jiff::civil::Date = day.parse().ok()?;
@@ -95,7 +103,7 @@ pub(super) fn left(end: Timestamp, now: Timestamp) -> String {
 pub(super) fn actor(actor: &Actor) -> String {
     match (&actor.name, actor.kind) {
         (Some(name), _) => name.clone(),
-        (None, ActorKind::Session) => "somebody".to_owned(),
+        (None, ActorKind::Session | ActorKind::User) => "somebody".to_owned(),
         (None, ActorKind::Token | ActorKind::Oidc) => "a token without description".to_owned(),
         (None, ActorKind::Rule) => "a rule".to_owned(),
         (None, ActorKind::Time) => "the end of a period".to_owned(),
@@ -134,6 +142,14 @@ pub(super) fn first_line(text: Option<&str>) -> String {
         .to_owned()
 }
 
+/// A text with at most so many characters, with an ellipsis if it is cut.
+pub(super) fn shortened(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// An HTTP URL that is safe to link; other schemes could run a script.
 pub(super) fn web_address(text: Option<&str>) -> Option<String> {
     text.filter(|text| text.starts_with("https://") || text.starts_with("http://"))
@@ -146,13 +162,23 @@ mod tests {
 
     use test_engine_store::Timestamp;
 
-    use super::{ago, count, counted, date, duration, end_of_day, left, percent, web_address};
+    use super::{
+        ago, count, counted, date, duration, end_of_day, left, percent, short_date, shortened,
+        web_address,
+    };
+
+    #[test]
+    fn long_texts_are_shortened_between_characters() {
+        assert_eq!(shortened("äöü", 2), "äö…");
+        assert_eq!(shortened("äöü", 3), "äöü");
+    }
 
     #[test]
     fn ends_have_a_day_and_a_distance() {
         let end = end_of_day("2026-12-07").unwrap();
         assert_eq!(end.millis(), 1_796_687_999_999);
         assert_eq!(date(end), "7 December 2026");
+        assert_eq!(short_date(end), "7 Dec");
         assert_eq!(end_of_day("7 December"), None);
         for (minutes, text) in [
             (0, "ended just now"),

@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
-use super::START;
 use super::page::{Frame, PageError, show};
 use super::viewer::Viewer;
 use crate::App;
@@ -23,22 +22,12 @@ struct Row {
 }
 
 pub(super) async fn get(State(app): State<App>, viewer: Viewer) -> Result<Response, PageError> {
-    if let Some(slug) = viewer.organization_slug() {
-        return Ok(Redirect::to(&Links::organization_page(slug)).into_response());
-    }
-    if !app.config.web.open {
-        return Err(PageError::SignIn {
-            next: START.to_owned(),
-        });
-    }
-    let organizations: Vec<Row> = app
-        .store
-        .organizations()
-        .await?
+    let slugs = viewer.visible_organizations(&app).await?;
+    let organizations: Vec<Row> = slugs
         .into_iter()
-        .map(|organization| Row {
-            address: Links::organization_page(&organization.slug),
-            slug: organization.slug,
+        .map(|slug| Row {
+            address: Links::organization_page(&slug),
+            slug,
         })
         .collect();
     if let [only] = organizations.as_slice() {

@@ -1,12 +1,14 @@
-//! The common parts of pages: frame, breadcrumbs, pager and error pages.
+//! The common parts of pages: frame, breadcrumbs, tabs, pager and error pages.
 
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use test_engine_store::{Page, StoreError, Suite};
+use test_engine_store::{Page, StoreError, Suite, SuiteCounts};
 
-use super::assets;
+use super::mute_form::{self, Notice};
 use super::viewer::Viewer;
+use super::{assets, format};
+use crate::App;
 use crate::http::error::ApiError;
 use crate::http::paging;
 use crate::links::Links;
@@ -17,13 +19,129 @@ pub(super) struct Crumb {
     pub(super) address: String,
 }
 
+/// The pages of a suite, as tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tab {
+    Overview,
+    Runs,
+    Tests,
+    Flaky,
+    Quarantine,
+    Selection,
+    Plans,
+    Uploads,
+    Rules,
+    Settings,
+}
+
+impl Tab {
+    const ALL: [Self; 10] = [
+        Self::Overview,
+        Self::Runs,
+        Self::Tests,
+        Self::Flaky,
+        Self::Quarantine,
+        Self::Selection,
+        Self::Plans,
+        Self::Uploads,
+        Self::Rules,
+        Self::Settings,
+    ];
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Runs => "Runs",
+            Self::Tests => "Tests",
+            Self::Flaky => "Flaky",
+            Self::Quarantine => "Quarantine",
+            Self::Selection => "Selection",
+            Self::Plans => "Plans",
+            Self::Uploads => "Uploads",
+            Self::Rules => "Rules",
+            Self::Settings => "Settings",
+        }
+    }
+
+    /// Below the address of the suite.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "",
+            Self::Runs => "/runs",
+            Self::Tests => "/tests",
+            Self::Flaky => "/flaky",
+            Self::Quarantine => "/quarantine",
+            Self::Selection => "/selection",
+            Self::Plans => "/plans",
+            Self::Uploads => "/uploads",
+            Self::Rules => "/rules",
+            Self::Settings => "/settings",
+        }
+    }
+
+    /// The key that opens it, after `g`.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Overview => "o",
+            Self::Runs => "r",
+            Self::Tests => "t",
+            Self::Flaky => "f",
+            Self::Quarantine => "q",
+            Self::Selection => "e",
+            Self::Plans => "p",
+            Self::Uploads => "u",
+            Self::Rules => "l",
+            Self::Settings => "s",
+        }
+    }
+
+    const fn count(self, counts: &SuiteCounts) -> Option<u64> {
+        match self {
+            Self::Overview
+            | Self::Selection
+            | Self::Plans
+            | Self::Uploads
+            | Self::Rules
+            | Self::Settings => None,
+            Self::Runs => Some(counts.runs),
+            Self::Tests => Some(counts.tests),
+            Self::Flaky => Some(counts.flaky),
+            Self::Quarantine => Some(counts.quarantined),
+        }
+    }
+}
+
+pub(super) struct TabLink {
+    pub(super) text: &'static str,
+    pub(super) address: String,
+    pub(super) key: &'static str,
+    pub(super) is_current: bool,
+    /// Empty if it is not known.
+    pub(super) count: String,
+}
+
 pub(super) struct Frame {
     pub(super) title: String,
     pub(super) crumbs: Vec<Crumb>,
+    /// Of pages below a suite.
+    pub(super) tabs: Vec<TabLink>,
+    /// The suite that the search at the top is about, as in its address; empty for all suites.
+    pub(super) search_in: String,
+    /// Whether the viewer can see anything that could be searched.
+    pub(super) has_search: bool,
     pub(super) style: &'static str,
+    pub(super) script: &'static str,
+    /// `light` or `dark`; empty for that of the reader's system.
+    pub(super) theme: &'static str,
     /// For the sign-out form; empty if not signed in.
     pub(super) form_token: String,
     pub(super) is_signed_in: bool,
+    /// The page changes by itself: browsers reload it.
+    pub(super) is_live: bool,
+    /// Of the suite, on pages below a tab.
+    pub(super) counts: Option<SuiteCounts>,
+    /// What the viewer has just done to a test on this page.
+    pub(super) notice: Option<Notice>,
 }
 
 impl Frame {
@@ -31,21 +149,61 @@ impl Frame {
         Self {
             title: title.into(),
             crumbs: Vec::new(),
-            style: assets::STYLE,
+            tabs: Vec::new(),
+            search_in: String::new(),
+            has_search: viewer.is_signed_in(),
+            style: &assets::STYLE.address,
+            script: &assets::SCRIPT.address,
+            theme: viewer.theme.name(),
             form_token: viewer.form_token(),
             is_signed_in: viewer.is_signed_in(),
+            is_live: false,
+            counts: None,
+            notice: None,
         }
     }
 
-    /// With breadcrumbs for the organization and the suite.
+    /// With breadcrumbs for the organization and the suite, and the tabs of the suite.
     pub(super) fn of_suite(title: impl Into<String>, viewer: &Viewer, suite: &Suite) -> Self {
         let mut frame = Self::new(title, viewer);
         frame.crumb(
             &suite.organization_slug,
             Links::organization_page(&suite.organization_slug),
         );
-        frame.crumb(&suite.name, Links::suite_path(suite));
+        let base = Links::suite_path(suite);
+        frame.crumb(&suite.name, base.clone());
+        frame.search_in = super::search::slugs(suite);
+        frame.has_search = true;
+        frame.tabs = Tab::ALL
+            .into_iter()
+            .map(|tab| TabLink {
+                text: tab.text(),
+                address: format!("{base}{}", tab.path()),
+                key: tab.key(),
+                is_current: false,
+                count: String::new(),
+            })
+            .collect();
         frame
+    }
+
+    /// The frame of a page below one of the tabs, with the counts of all tabs.
+    pub(super) async fn of_tab(
+        app: &App,
+        title: impl Into<String>,
+        viewer: &Viewer,
+        suite: &Suite,
+        current: Tab,
+    ) -> Result<Self, PageError> {
+        let counts = app.store.suite_counts(suite.id).await?;
+        let mut frame = Self::of_suite(title, viewer, suite);
+        frame.counts = Some(counts);
+        frame.notice = mute_form::notice(app, viewer, suite).await?;
+        for (link, tab) in frame.tabs.iter_mut().zip(Tab::ALL) {
+            link.is_current = tab == current;
+            link.count = tab.count(&counts).map(format::count).unwrap_or_default();
+        }
+        Ok(frame)
     }
 
     pub(super) fn crumb(&mut self, text: &str, address: String) {
@@ -76,6 +234,13 @@ impl Pager {
             next: (page.number < last).then(|| address(page.number + 1)),
         }
     }
+}
+
+/// The items of a page of a list that is in memory.
+pub(super) fn of_page<T>(items: Vec<T>, page: Page) -> Vec<T> {
+    let size = page.size as usize;
+    let before = (page.number.saturating_sub(1) as usize).saturating_mul(size);
+    items.into_iter().skip(before).take(size).collect()
 }
 
 /// Why a page is not shown.

@@ -79,6 +79,7 @@ fn text(entry: &AuditEntry) -> String {
         "mute.ending" => format!("The mute ends on {end}"),
         "skip.ending" => format!("The skip ends on {end}"),
         "mute.expired" => "The mute ended: its failures fail the build again".to_owned(),
+        "mute.release_proposed" => "It no longer fails: the mute can be removed".to_owned(),
         "skip.due" => "The end of the skip has come: enable the test, or extend it".to_owned(),
         "labels.added" => format!("added {}", labels(after, entry.before.as_ref())),
         "labels.removed" => format!("removed {}", labels(entry.before.as_ref(), after)),

@@ -56,6 +56,7 @@ fn inputs(nodes: NodeCount) -> PlanInputs {
         skipped: Vec::new(),
         is_empty: false,
         population: Population::default(),
+        selection: None,
     }
 }
 

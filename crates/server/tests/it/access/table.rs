@@ -20,6 +20,8 @@ pub(super) enum Accepts {
     Organization(Scope),
     /// Access tokens of the organization, and OIDC tokens of the suite, with this scope.
     Suite(Scope),
+    /// Tokens of admins of the organization, with every scope.
+    People,
     /// The suite token, and OIDC tokens of the suite with `write_uploads`.
     Uploads,
 }
@@ -87,11 +89,75 @@ pub(super) fn table() -> Vec<Row> {
             404,
         ),
         row("GET", "A/audit", Accepts::Organization(WriteSuites), 200),
+        row("GET", "A/webhooks", Accepts::Organization(WriteSuites), 200),
+        with(
+            json!({}),
+            row(
+                "POST",
+                "A/webhooks",
+                Accepts::Organization(WriteSuites),
+                422,
+            ),
+        ),
+        row(
+            "GET",
+            "A/webhooks/{id}",
+            Accepts::Organization(WriteSuites),
+            404,
+        ),
+        with(
+            json!({}),
+            row(
+                "PATCH",
+                "A/webhooks/{id}",
+                Accepts::Organization(WriteSuites),
+                404,
+            ),
+        ),
+        row(
+            "DELETE",
+            "A/webhooks/{id}",
+            Accepts::Organization(WriteSuites),
+            404,
+        ),
+        row(
+            "GET",
+            "A/webhooks/{id}/deliveries",
+            Accepts::Organization(WriteSuites),
+            404,
+        ),
+        row(
+            "POST",
+            "A/webhooks/{id}/resend",
+            Accepts::Organization(WriteSuites),
+            404,
+        ),
+        row("GET", "S/events", Accepts::Suite(ReadSuites), 200),
+        row("GET", "A/members", Accepts::People, 200),
+        with(
+            json!({"role": "reader"}),
+            row("PATCH", "A/members/{id}", Accepts::People, 404),
+        ),
+        row("DELETE", "A/members/{id}", Accepts::People, 404),
+        row("GET", "A/sessions", Accepts::People, 200),
+        row("DELETE", "A/sessions/{id}", Accepts::People, 404),
+        row("GET", "A/sign-in-rules", Accepts::People, 200),
+        with(
+            json!({"match": "subject", "value": "", "role": "reader"}),
+            row("POST", "A/sign-in-rules", Accepts::People, 422),
+        ),
+        row("DELETE", "A/sign-in-rules/{id}", Accepts::People, 404),
         with(
             json!({"executions": []}),
             row("PUT", "S/execution-tags", Accepts::Suite(WriteSuites), 200),
         ),
         row("GET", "S/flaky-tests", Accepts::Suite(ReadSuites), 200),
+        row(
+            "GET",
+            "S/executions/{id}/spans",
+            Accepts::Suite(ReadSuites),
+            404,
+        ),
         with(
             json!({"operator": "add", "labels": ["a"]}),
             row(
@@ -114,6 +180,18 @@ pub(super) fn table() -> Vec<Row> {
         ),
         once(row("DELETE", "S", Accepts::Suite(WriteSuites), 204)),
         row("GET", "S/test_plan", Accepts::Suite(ReadTestPlan), 400),
+        row(
+            "GET",
+            "S/test_plan/selection",
+            Accepts::Suite(ReadTestPlan),
+            400,
+        ),
+        row("GET", "S/selection", Accepts::Suite(ReadSuites), 200),
+        row("GET", "S/selection/exams", Accepts::Suite(ReadSuites), 200),
+        with(
+            json!({"off": false}),
+            row("PATCH", "S/selection", Accepts::Suite(WriteSuites), 200),
+        ),
         with(
             plan,
             row("POST", "S/test_plan", Accepts::Suite(WriteTestPlan), 200),
@@ -183,6 +261,15 @@ pub(super) fn table() -> Vec<Row> {
         row("GET", "S/commits", Accepts::Suite(ReadSuites), 200),
         row("GET", "S/runs", Accepts::Suite(ReadSuites), 200),
         row("GET", "S/runs/{id}", Accepts::Suite(ReadSuites), 404),
+        with(
+            json!({"counted": true}),
+            row(
+                "PUT",
+                "S/runs/{id}/outage",
+                Accepts::Suite(WriteSuites),
+                404,
+            ),
+        ),
         row(
             "GET",
             "S/runs/{id}/summary.md",
@@ -192,6 +279,53 @@ pub(super) fn table() -> Vec<Row> {
         row(
             "GET",
             "S/runs/{id}/failed_executions",
+            Accepts::Suite(ReadSuites),
+            404,
+        ),
+        row(
+            "GET",
+            "S/runs/{id}/failures",
+            Accepts::Suite(ReadSuites),
+            404,
+        ),
+        row(
+            "GET",
+            "S/runs/{id}/failure_groups",
+            Accepts::Suite(ReadSuites),
+            404,
+        ),
+        row(
+            "GET",
+            "S/failure_groups/{fingerprint}/runs",
+            Accepts::Suite(ReadSuites),
+            404,
+        ),
+        with(
+            json!({"rule": "flaky"}),
+            row("POST", "S/rules/preview", Accepts::Suite(ReadSuites), 200),
+        ),
+        row("GET", "S/rules", Accepts::Suite(ReadSuites), 200),
+        with(
+            json!({}),
+            row("POST", "S/rules", Accepts::Suite(WriteSuites), 422),
+        ),
+        row("GET", "S/rules/limits", Accepts::Suite(ReadSuites), 200),
+        row("GET", "S/rules/{id}", Accepts::Suite(ReadSuites), 404),
+        with(
+            json!({}),
+            row("PATCH", "S/rules/{id}", Accepts::Suite(WriteSuites), 404),
+        ),
+        row("DELETE", "S/rules/{id}", Accepts::Suite(WriteSuites), 404),
+        row(
+            "GET",
+            "S/rules/{id}/events",
+            Accepts::Suite(ReadSuites),
+            404,
+        ),
+        row("GET", "S/tests/health", Accepts::Suite(ReadSuites), 200),
+        row(
+            "GET",
+            "S/tests/{id}/health",
             Accepts::Suite(ReadSuites),
             404,
         ),

@@ -7,13 +7,17 @@
 mod document;
 mod general;
 mod operation;
+mod people;
 mod plans;
 mod recorder;
 mod redactor;
+mod rules;
 mod seeds;
+mod selection;
 mod suites;
 mod tests;
 mod uploads;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -40,6 +44,9 @@ fn operations(seeds: &Seeds) -> Vec<Operation> {
     all.extend(plans::plans());
     all.extend(suites::suites());
     all.extend(tests::tests(seeds));
+    // One of them sends to a webhook, which the others delete.
+    all.extend(rules::rules(seeds));
+    all.extend(webhooks::webhooks(seeds));
     all
 }
 
@@ -75,9 +82,9 @@ fn responses_match_the_recordings() {
         let _nothing_there = fs_err::remove_dir_all(folder());
         fs_err::create_dir_all(folder()).unwrap();
     }
-    for operation in operations(&seeds) {
-        let mut exchanges = recorder.record(&operation);
-        exchanges.extend(refused(&refusing, &operation));
+    let record = |operation: &Operation| {
+        let mut exchanges = recorder.record(operation);
+        exchanges.extend(refused(&refusing, operation));
         let mut redactor = Redactor::default();
         let mut recorded = Value::Array(exchanges);
         redactor.redact(&mut recorded, &recorder.server.base);
@@ -94,5 +101,10 @@ fn responses_match_the_recordings() {
                 operation.id
             );
         }
-    }
+    };
+    let people = people::people(&recorder);
+    operations(&seeds).iter().chain(&people).for_each(record);
+    // Last, because it adds runs and plans.
+    selection::seed(&recorder);
+    selection::selection().iter().for_each(record);
 }

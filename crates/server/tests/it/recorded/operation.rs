@@ -10,6 +10,8 @@ pub(super) enum Token {
     Metrics,
     AnyAccess,
     Access(Scope),
+    /// Of a person who is an admin.
+    Admin,
 }
 
 #[derive(Clone)]

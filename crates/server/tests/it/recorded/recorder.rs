@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
 use test_engine::scopes::Scope;
+use test_engine_store::Role;
 
 use super::operation::{Body, Operation, Token};
 use super::{BODY_LIMIT, METRICS_TOKEN, NOW};
+use crate::people_api;
 use crate::support::{Answer, TestServer, form};
 
 /// A server whose responses are recorded.
@@ -16,6 +19,8 @@ pub(super) struct Recorder {
     pub(super) server: TestServer,
     pub(super) time: Arc<AtomicI64>,
     pub(super) other: String,
+    /// Of a person who is an admin.
+    admin: String,
 }
 
 impl Recorder {
@@ -28,15 +33,19 @@ impl Recorder {
                 config.limits.body_bytes = BODY_LIMIT;
                 config.limits.backfill_bytes = 1_000;
                 config.storage.keep_raw_uploads = true;
+                // Nothing is sent while responses are recorded.
+                config.webhooks.period = Duration::from_hours(24);
                 config.metrics.token = metrics_token.map(|token| token.to_owned().into());
             },
             Clock::Fixed(Arc::clone(&time)),
         );
         let other = server.token("other", &Scope::ALL);
+        let (_id, admin) = people_api::user(&server, "acme", "admin", Role::Admin);
         Self {
             server,
             time,
             other,
+            admin,
         }
     }
 
@@ -90,6 +99,7 @@ impl Recorder {
             Token::Metrics => Some(METRICS_TOKEN.to_owned()),
             Token::AnyAccess => Some(all.clone()),
             Token::Access(scope) => Some(self.server.token("acme", &[scope])),
+            Token::Admin => Some(self.admin.clone()),
         };
         let (path, body, header) = (&operation.path, &operation.body, operation.header);
         if token.is_some() {
@@ -110,6 +120,12 @@ impl Recorder {
             let answer = self.send(operation, path, header, Some(&self.other), body);
             keep("a token of another organization", 404, path, body, &answer);
         }
+        if operation.token == Token::Admin {
+            let answer = self.send(operation, path, header, Some(&all), body);
+            keep("a token of CI", 403, path, body, &answer);
+            let answer = self.send(operation, path, header, Some(&self.other), body);
+            keep("a token of another organization", 404, path, body, &answer);
+        }
         for bad in &operation.bad {
             let token = token.as_deref();
             let answer = self.send(operation, &bad.path, bad.header, token, &bad.body);
@@ -126,7 +142,7 @@ pub(super) fn refused(refusing: &Recorder, operation: &Operation) -> Option<Valu
     let (case, status) = match operation.token {
         Token::None | Token::Suite => return None,
         Token::Metrics => ("metrics are closed", 403),
-        Token::AnyAccess | Token::Access(_) => ("too many requests", 429),
+        Token::AnyAccess | Token::Access(_) | Token::Admin => ("too many requests", 429),
     };
     let mut request = refusing
         .server

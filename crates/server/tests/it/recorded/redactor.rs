@@ -64,7 +64,10 @@ pub(super) fn variable(text: &str) -> Option<(usize, usize)> {
                 && parts.iter().all(|part| is_hex(part))
         });
         let secret = text.get(start..start + 44).filter(|secret| {
-            ["tea_", "tes_"].iter().any(|kind| secret.starts_with(kind)) && is_hex(&secret[4..])
+            ["tea_", "tes_", "teh_"]
+                .iter()
+                .any(|kind| secret.starts_with(kind))
+                && is_hex(&secret[4..])
         });
         uuid.or(secret).map(|found| (start, found.len()))
     })

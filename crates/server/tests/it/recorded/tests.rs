@@ -61,12 +61,66 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
             Body::None,
         ),
         get("getRun", run.clone()),
+        operation(
+            "setRunOutage",
+            "PUT",
+            format!("{run}/outage"),
+            write,
+            Body::Json(json!({"counted": true, "reason": "it was the tests"})),
+            200,
+        )
+        .bad("a wrong type", 400, "", Body::Json(json!({"counted": 7})))
+        .bad(
+            "a long reason",
+            422,
+            "",
+            Body::Json(json!({"counted": true, "reason": "x".repeat(1001)})),
+        )
+        .bad(
+            "no such run",
+            404,
+            &format!("{SUITE}/runs/{NOBODY}/outage"),
+            Body::Json(json!({"counted": true})),
+        ),
         get("getRunSummary", format!("{run}/summary.md")),
         get(
             "listFailedExecutions",
             format!("{run}/failed_executions?include_failure_expanded=true"),
         )
         .bad("an invalid page", 400, "&page=first", Body::None),
+        get(
+            "getExecutionSpans",
+            format!("{SUITE}/executions/{}/spans", seeds.execution),
+        )
+        .bad(
+            "no such execution",
+            404,
+            &format!("{SUITE}/executions/{NOBODY}/spans"),
+            Body::None,
+        ),
+        get("listRunFailures", format!("{run}/failures")).bad(
+            "an invalid page",
+            400,
+            &format!("{run}/failures?page=first"),
+            Body::None,
+        ),
+        get("listFailureGroups", format!("{run}/failure_groups")).bad(
+            "an invalid page",
+            400,
+            &format!("{run}/failure_groups?page=first"),
+            Body::None,
+        ),
+        get(
+            "listRunsWithFailure",
+            format!("{SUITE}/failure_groups/0000000000000005/runs"),
+        )
+        .bad("an invalid page", 400, "?page=first", Body::None)
+        .bad(
+            "no fingerprint",
+            404,
+            &format!("{SUITE}/failure_groups/5/runs"),
+            Body::None,
+        ),
         get("listCommits", format!("{SUITE}/commits?days=7")).bad(
             "no days",
             400,
@@ -78,6 +132,12 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
             format!("{ORGANIZATION}/builds/{BUILD}/tests"),
         )
         .list()
+        .bad(
+            "an unknown include",
+            400,
+            &format!("{ORGANIZATION}/builds/{BUILD}/tests?include=everything"),
+            Body::None,
+        )
         .bad(
             "no such build",
             404,
@@ -112,6 +172,20 @@ pub(super) fn tests(seeds: &Seeds) -> Vec<Operation> {
         )
         .bad("no name", 400, "", Body::Json(json!({"scope": "Cart"})))
         .bad("a wrong type", 400, "", Body::Json(json!({"name": 7}))),
+        get("getTestHealth", format!("{test}/health"))
+            .bad(
+                "no such test",
+                404,
+                &format!("{SUITE}/tests/{NOBODY}/health"),
+                Body::None,
+            )
+            .bad("no offset", 400, "?utc_offset=Tokyo", Body::None),
+        get("listUnhealthyTests", format!("{SUITE}/tests/health")).bad(
+            "an unknown level",
+            400,
+            &format!("{SUITE}/tests/health?level=bad"),
+            Body::None,
+        ),
         get("listFlakyTests", format!("{SUITE}/flaky-tests")).list(),
         state("muteTest", "mute"),
         get("listMutedTests", format!("{SUITE}/tests/muted")).list(),
