@@ -24,6 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROJECT = ROOT / "examples" / "pytest"
 ORGANIZATION = "demo"
 SUITE = "shop"
+# A suite with a history of weeks, for `--keep`.
+HISTORY_SUITE = "webshop"
 NODES = 2
 # A node of this project takes about 20 s at most; after a minute and a half something hangs.
 NODE_LIMIT = 90
@@ -94,14 +96,11 @@ class Processes:
         self.running.clear()
 
 
-def build_programs():
-    """Builds both programs and returns their paths."""
-    # The demo runs for less than a minute, mostly sleeping in tests. A release build takes longer.
-    say("Building bktec and test-engine (dev profile, which builds faster)")
-    started = time.monotonic()
+def cargo_build(*arguments):
+    """Builds in the demo profile and returns the paths of the executables by their names."""
+    command = ["cargo", "build", "--locked", "--profile", "demo", *arguments]
     build = subprocess.run(
-        ["cargo", "build", "--locked", "--bins", "--package", "bktec", "--package", "test-engine",
-         "--message-format", "json-render-diagnostics"],
+        [*command, "--message-format", "json-render-diagnostics"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         check=False,
@@ -113,8 +112,53 @@ def build_programs():
         message = json.loads(line)
         if message.get("reason") == "compiler-artifact" and message.get("executable"):
             found[message["target"]["name"]] = pathlib.Path(message["executable"])
+    return found
+
+
+def build_programs():
+    """Builds both programs and returns their paths."""
+    # The demo runs for less than a minute, mostly sleeping in tests. A release build takes longer.
+    say("Building bktec and test-engine (demo profile, which builds fastest)")
+    started = time.monotonic()
+    found = cargo_build("--bins", "--package", "bktec", "--package", "test-engine")
     say(f"  built in {time.monotonic() - started:.0f} s")
     return found["bktec"], found["test-engine"]
+
+
+def find_programs(directory):
+    """Returns the paths of both programs in a directory."""
+    programs = [(directory / name).resolve() for name in ("bktec", "test-engine")]
+    for program in programs:
+        if not program.is_file():
+            raise Failure(f"{program} does not exist; build it, or leave out --programs")
+    return programs
+
+
+def import_history(test_engine, data):
+    """Imports a generated history of two months into a suite of its own, before the server starts.
+
+    The history is the same each time, except that it ends now.
+    """
+    generator = cargo_build("--package", "test-engine-insights", "--example", "history")["history"]
+    say(f"Importing two months of results into the suite '{HISTORY_SUITE}'")
+    started = time.monotonic()
+    files = data / "history"
+    suite = f"{ORGANIZATION}/{HISTORY_SUITE}"
+    directory = ["--data-dir", data / "server"]
+    log = data / "import.log"
+    with open(log, "wb") as output:
+        for arguments in (
+            [generator, files, int(time.time() * 1000)],
+            [test_engine, "init", suite, *directory],
+            [test_engine, "import", suite, files, *directory],
+        ):
+            step = subprocess.run(
+                [str(argument) for argument in arguments], stdout=output, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, env=clean_environment(data), check=False,
+            )
+            if step.returncode != 0:
+                raise Failure(f"importing results failed; the end of {log}:\n{tail(log)}")
+    say(f"  imported {len(list(files.iterdir()))} runs in {time.monotonic() - started:.0f} s")
 
 
 def install_pytest(data):
@@ -400,8 +444,13 @@ def compare(builds, expected):
         )
 
 
-def run_demo(data, keep, processes):
-    bktec, test_engine = build_programs()
+def run_demo(data, arguments, processes):
+    if arguments.programs is None:
+        bktec, test_engine = build_programs()
+    else:
+        bktec, test_engine = find_programs(arguments.programs)
+    if arguments.keep:
+        import_history(test_engine, data)
     started = time.monotonic()
     python = install_pytest(data)
     expected = json.loads((PROJECT / "expected.json").read_text(encoding="utf-8"))["tests"]
@@ -456,9 +505,11 @@ def run_demo(data, keep, processes):
     say("Where to look next")
     say(f"  {data}/build-2/node-0.log   the output of bktec on a node (also build-1 and node-1)")
     say(f"  {server.log}   the log of the server, one line per request")
-    if keep:
+    if arguments.keep:
         suite = f"{server.url}/organizations/{ORGANIZATION}/analytics/suites/{SUITE}"
         say(f"  {suite}   the suite's pages")
+        history = suite.removesuffix(SUITE) + HISTORY_SUITE
+        say(f"  {history}   2,000 tests over two months: flaky, slow, broken and fixed ones")
         say(f"  {server.token}   an access token to sign in with")
         say("The server keeps running. Ctrl-C stops it.")
         try:
@@ -482,7 +533,13 @@ def main():
     options.add_argument(
         "--keep", action="store_true", help="leave the server running at the end, until Ctrl-C"
     )
-    keep = options.parse_args().keep
+    options.add_argument(
+        "--programs",
+        type=pathlib.Path,
+        metavar="DIRECTORY",
+        help="use the bktec and test-engine of this directory instead of building them",
+    )
+    arguments = options.parse_args()
 
     def stop(number, _frame):
         raise Stopped(number)
@@ -494,7 +551,7 @@ def main():
     processes = Processes()
     status = 0
     try:
-        run_demo(data, keep, processes)
+        run_demo(data, arguments, processes)
     except Failure as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr, flush=True)
         status = 1
