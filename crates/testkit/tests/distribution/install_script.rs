@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use test_engine_testkit::{Finished, clean_command, installed, root, run_within};
 
 use crate::file_server::FileServer;
-use crate::scripts::{SCRIPT_TIMEOUT, run, without_root};
+use crate::scripts::{SCRIPT_TIMEOUT, run, without_root, write_program};
 
 const GLIBC: &str = "test-engine-1.2.3-linux-x86_64-glibc2.28.tar.gz";
 
@@ -127,18 +127,6 @@ impl Machine {
         assert!(finished.stderr.contains(text), "no {text:?}\n{finished}");
         assert_eq!(files(&self.path("home")), [""; 0], "{finished}");
     }
-}
-
-fn write_program(path: &Path, script: &str) {
-    let directory = path.parent().unwrap();
-    fs_err::create_dir_all(directory).unwrap();
-    let source = path.with_extension("source");
-    fs_err::write(&source, format!("#!/bin/sh\n{script}\n")).unwrap();
-    let (source, path) = (source.to_str().unwrap(), path.to_str().unwrap());
-    // Copied by another process: a process that another thread starts inherits files that are open
-    // for writing here, and a script that is open for writing cannot be run.
-    run("install", &["-m", "755", source, path], directory).expect_code(0);
-    fs_err::remove_file(source).unwrap();
 }
 
 /// The paths of all files below a directory, sorted.

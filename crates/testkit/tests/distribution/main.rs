@@ -1,5 +1,5 @@
-//! What people install and how: `install.sh`, release archives, packages of the server, and the
-//! integrations of CIs.
+//! What people install and how: `install.sh`, release archives, packages of the server, the
+//! integrations of CIs, and `bin/setup` for developers.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,3 +11,4 @@ mod integrations;
 mod packages;
 mod release;
 mod scripts;
+mod setup;

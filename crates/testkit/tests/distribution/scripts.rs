@@ -19,6 +19,19 @@ pub(crate) fn run(program: &str, arguments: &[&str], directory: &Path) -> Finish
     run_within(command, SCRIPT_TIMEOUT)
 }
 
+/// Writes a program for `sh`.
+pub(crate) fn write_program(path: &Path, script: &str) {
+    let directory = path.parent().unwrap();
+    fs_err::create_dir_all(directory).unwrap();
+    let source = path.with_extension("source");
+    fs_err::write(&source, format!("#!/bin/sh\n{script}\n")).unwrap();
+    let (source, path) = (source.to_str().unwrap(), path.to_str().unwrap());
+    // Copied by another process: a process that another thread starts inherits files that are open
+    // for writing here, and a script that is open for writing cannot be run.
+    run("install", &["-m", "755", source, path], directory).expect_code(0);
+    fs_err::remove_file(source).unwrap();
+}
+
 /// The start of a command line that gives up root, if the tests have it.
 pub(crate) fn without_root(directory: &Path) -> Vec<String> {
     if !geteuid().is_root() {
