@@ -4,7 +4,7 @@
 //! concurrently, because each takes 19 MiB of memory.
 
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
-use rand::RngCore as _;
+use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Semaphore, SemaphorePermit};
 

@@ -4,7 +4,7 @@
 //! because every secret has 160 random bits and cannot be guessed. Secrets of webhooks are used
 //! again, so `sealing` encrypts them instead.
 
-use rand::RngCore as _;
+use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use test_engine_duration::Micros;

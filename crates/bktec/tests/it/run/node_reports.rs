@@ -64,10 +64,12 @@ fn writes_the_report_to_a_directory() {
     let arguments = ["run", "--report-dir", "reports", "--test-command", PASSING];
     let (ended, bktec) = Bktec::against(&arguments, &server).run_and_keep();
     assert_eq!(ended.code, 0, "{ended}");
-    insta::assert_json_snapshot!(report_in(&bktec, "reports"), {
-        ".started_at" => "(time)",
-        ".finished_at" => "(time)",
-    }, @r#"
+    let mut report = report_in(&bktec, "reports");
+    for time in ["started_at", "finished_at"] {
+        assert!(report[time].is_string(), "{report}");
+        report[time] = "(time)".into();
+    }
+    insta::assert_json_snapshot!(report, @r#"
     {
       "build_id": "build-1",
       "excused_tests": [],
