@@ -161,24 +161,28 @@ def import_history(test_engine, data):
     say(f"  imported {len(list(files.iterdir()))} runs in {time.monotonic() - started:.0f} s")
 
 
-def install_pytest(data):
-    """Creates a virtual environment with pytest only."""
-    say("Installing pytest into a virtual environment")
-    directory = data / "python"
-    log = data / "pip.log"
-    with open(log, "wb") as output:
-        for arguments in (
-            [sys.executable, "-m", "venv", directory],
-            [directory / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check",
-             "--requirement", PROJECT / "requirements.txt"],
-        ):
-            step = subprocess.run(
-                [str(argument) for argument in arguments], stdout=output, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, check=False,
-            )
-            if step.returncode != 0:
-                raise Failure(f"installing pytest failed; the end of {log}:\n{tail(log)}")
-    return directory / "bin"
+class PytestInstallation:
+    """Creates a virtual environment with pytest only, while the programs are built."""
+
+    SCRIPT = """
+        "$1" -m venv "$2" &&
+        exec "$2/bin/python" -m pip install --disable-pip-version-check --requirement "$3"
+    """
+
+    def __init__(self, processes, data):
+        say("Installing pytest into a virtual environment")
+        self.directory = data / "python"
+        self.log = data / "pip.log"
+        arguments = [sys.executable, self.directory, PROJECT / "requirements.txt"]
+        self.process = processes.start(
+            "pip", ["sh", "-c", self.SCRIPT, "sh", *arguments], self.log, None, ROOT
+        )
+
+    def wait(self):
+        """Returns the directory of its programs."""
+        if self.process.wait() != 0:
+            raise Failure(f"installing pytest failed; the end of {self.log}:\n{tail(self.log)}")
+        return self.directory / "bin"
 
 
 def clean_environment(path_prefix):
@@ -445,6 +449,7 @@ def compare(builds, expected):
 
 
 def run_demo(data, arguments, processes):
+    installation = PytestInstallation(processes, data)
     if arguments.programs is None:
         bktec, test_engine = build_programs()
     else:
@@ -452,7 +457,7 @@ def run_demo(data, arguments, processes):
     if arguments.keep:
         import_history(test_engine, data)
     started = time.monotonic()
-    python = install_pytest(data)
+    python = installation.wait()
     expected = json.loads((PROJECT / "expected.json").read_text(encoding="utf-8"))["tests"]
     caches = shutil.ignore_patterns("__pycache__", ".pytest_cache")
     shutil.copytree(PROJECT, data / "project", ignore=caches)
