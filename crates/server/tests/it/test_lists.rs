@@ -76,6 +76,13 @@ fn the_list_of_tests_is_a_page_and_a_file() {
     let file = scene.open(&format!("{PAGES}/tests.csv?{wrong}"));
     assert_eq!(file.status, 400);
     assert!(file.text().contains("state:gone is not valid"));
+    // An empty list says which days it covers: with tags, every single execution is read.
+    for (query, days) in [("state:skipped", 28), ("tag:host.type=c8", 7)] {
+        let query = query_string(&[("q", query)]);
+        let covered = format!("with executions in the last {days} days. ");
+        let page = scene.open(&format!("{PAGES}/tests?{query}"));
+        shows(&page, &["No test matches", &covered]);
+    }
     for (path, status) in [("page=x", 400), ("page=99", 200), ("q=%00&sort=x", 200)] {
         let answer = scene.open(&format!("{PAGES}/tests?{path}"));
         assert_eq!(answer.status, status, "{path}");

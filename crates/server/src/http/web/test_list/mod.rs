@@ -83,6 +83,8 @@ struct Page {
     choices: Vec<(Column, bool)>,
     headings: Vec<Heading>,
     found: String,
+    /// Days that the figures cover, and in which tests have executions.
+    covered_days: i64,
     tests: Vec<Row>,
     may_write: bool,
     days: Vec<u32>,
@@ -184,6 +186,7 @@ pub(super) async fn get(
         found: found(&listed, days),
         tests: rows::rows(&listed.items, &details, &shown.columns, &around),
         may_write: viewer.may_write(&suite.organization_slug),
+        covered_days: days,
         days: bulk::days(&suite),
         default_days: suite.quarantine.default_days(),
         pager: Pager::new(page, listed.total, |number| {
