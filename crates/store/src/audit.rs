@@ -25,16 +25,7 @@ impl Store {
         filter: &AuditFilter,
         page: Page,
     ) -> Result<Listed<AuditEntry>> {
-        let mut condition = "WHERE organization_id = ?".to_owned();
-        let mut bound = values![organization.get()].to_vec();
-        if let Some(suite) = &filter.suite {
-            condition.push_str(" AND suite_slug = ?");
-            bound.push(suite.into());
-        }
-        if let Some(subject) = filter.subject {
-            condition.push_str(" AND subject_uuid = ?");
-            bound.push(subject.into());
-        }
+        let (condition, mut bound) = conditions(organization, filter);
         let mut session = self.read().await?;
         let count = format!("SELECT COUNT(*) FROM audit_log {condition}");
         let total = session.count(count, bound.clone()).await?;
@@ -48,6 +39,40 @@ impl Store {
             total,
         })
     }
+
+    /// At most `limit` entries, newest first: those before one of them, or the newest.
+    pub async fn audit_log_before(
+        &self,
+        organization: OrganizationId,
+        filter: &AuditFilter,
+        last: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>> {
+        let (mut condition, mut bound) = conditions(organization, filter);
+        if let Some(last) = last {
+            condition.push_str(" AND id < (SELECT id FROM audit_log WHERE uuid = ?)");
+            bound.push(last.into());
+        }
+        bound.extend(values![i64::from(limit)]);
+        let list = format!("SELECT {COLUMNS} FROM audit_log {condition} ORDER BY id DESC LIMIT ?");
+        let mut session = self.read().await?;
+        let rows = session.rows(list, bound).await?;
+        rows.iter().map(entry).collect()
+    }
+}
+
+fn conditions(organization: OrganizationId, filter: &AuditFilter) -> (String, Vec<Value<'_>>) {
+    let mut condition = "WHERE organization_id = ?".to_owned();
+    let mut bound = values![organization.get()].to_vec();
+    if let Some(suite) = &filter.suite {
+        condition.push_str(" AND suite_slug = ?");
+        bound.push(suite.into());
+    }
+    if let Some(subject) = filter.subject {
+        condition.push_str(" AND subject_uuid = ?");
+        bound.push(subject.into());
+    }
+    (condition, bound)
 }
 
 /// The organization, and the suite if the change is within one.

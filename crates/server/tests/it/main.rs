@@ -45,6 +45,7 @@ mod list_scene;
 mod mail_receiver;
 mod memory;
 mod metrics;
+mod mute_in_lists;
 mod mute_journeys;
 mod node_reports;
 mod oidc;

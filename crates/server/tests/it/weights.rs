@@ -18,7 +18,19 @@ const MAX_QUERIES_OF_BUILD: u64 = 200;
 /// Opens a page, and fails if it exceeds its budget. `name` is for the messages.
 #[track_caller]
 pub(crate) fn check(browser: &mut Browser, server: &TestServer, name: &str, path: &str) {
-    let plain = server.ask("GET", path).send();
+    check_as("", browser, server, name, path);
+}
+
+/// With the cookie of a session, which the browser has too.
+#[track_caller]
+pub(crate) fn check_as(
+    cookie: &str,
+    browser: &mut Browser,
+    server: &TestServer,
+    name: &str,
+    path: &str,
+) {
+    let plain = server.ask("GET", path).header("cookie", cookie).send();
     let size = plain.body.len();
     assert!(size <= MAX_HTML, "{name}: {size} bytes");
     let queries = queries(&plain);

@@ -262,6 +262,17 @@ async fn is_paged_and_belongs_to_one_organization() {
             (listed.total, action.unwrap_or_default())
         };
         let own = db.suite.organization;
+        let log = async |last, limit| {
+            let filter = AuditFilter::default();
+            let found = db.store.audit_log_before(own, &filter, last, limit);
+            found.await.unwrap()
+        };
+        let all = log(None, 10).await;
+        let actions = all.iter().map(|entry| entry.action.as_str());
+        let expected = ["rule.created", "suite.created", "organization.created"];
+        assert_eq!(actions.collect::<Vec<_>>(), expected);
+        assert_eq!(log(Some(all[0].uuid), 1).await, all[1..2]);
+        assert_eq!(log(Some(all[2].uuid), 1).await, []);
         assert_eq!(page(own, 1).await, (3, "rule.created".to_owned()));
         assert_eq!(page(own, 2).await, (3, "suite.created".to_owned()));
         assert_eq!(page(own, 3).await, (3, "organization.created".to_owned()));

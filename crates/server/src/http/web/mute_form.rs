@@ -2,14 +2,16 @@
 //! and a change that somebody else made meanwhile.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
-use test_engine_store::{Quarantine, Suite, Test, TestState};
+use test_engine_store::{AuditFilter, Quarantine, Suite, Test, TestState, Timestamp};
 use uuid::Uuid;
 
 use super::page::PageError;
 use super::sign_in::local_path;
 use super::viewer::Viewer;
 use crate::App;
+use crate::clock::rfc3339;
 use crate::links::Links;
 
 /// The fields as the address of the page has them.
@@ -72,6 +74,9 @@ pub(super) fn mute_address(suite: &Suite, test: Uuid, back: &str) -> String {
     typed.address(&format!("{}/tests/{test}", Links::suite_path(suite)))
 }
 
+/// The parameters of pages that say what was done before they were shown.
+pub(super) const SAY_WHAT_WAS_DONE: [&str; 4] = ["done", "done_test", "changed", "refused"];
+
 /// The page to return to, with what was done there.
 pub(super) fn back_address(back: &str, test: Uuid, state: TestState) -> String {
     let back = local_path(Some(back));
@@ -80,7 +85,7 @@ pub(super) fn back_address(back: &str, test: Uuid, state: TestState) -> String {
     let fields: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
     let mut fields: Vec<(String, String)> = fields
         .into_iter()
-        .filter(|(name, _)| name != "done" && name != "done_test")
+        .filter(|(name, _)| !SAY_WHAT_WAS_DONE.contains(&name.as_str()))
         .collect();
     fields.push(("done".to_owned(), state.name().to_owned()));
     fields.push(("done_test".to_owned(), test.to_string()));
@@ -94,9 +99,17 @@ pub(super) struct Notice {
     pub(super) address: String,
     /// Reads after the name of the test.
     pub(super) text: &'static str,
-    /// Where to send the form that undoes it; empty without.
-    pub(super) undo: String,
-    pub(super) back: String,
+    /// `None` if the viewer may not undo it, or if nothing is known that could be restored.
+    pub(super) undo: Option<Undo>,
+}
+
+/// The form that undoes what was done to a test.
+pub(super) struct Undo {
+    pub(super) address: String,
+    pub(super) text: &'static str,
+    /// The state to set.
+    pub(super) state: &'static str,
+    pub(super) fields: Vec<(&'static str, String)>,
 }
 
 /// From the address of the page; `None` if the state is another one by now.
@@ -129,12 +142,18 @@ pub(super) async fn notice(
     };
     let address = format!("{}/tests/{id}", Links::suite_path(suite));
     let may_write = viewer.may_write(&suite.organization_slug);
+    let restored = match test.state {
+        _ if !may_write => None,
+        TestState::Enabled => before_it_was_enabled(app, suite, id).await?,
+        TestState::Muted | TestState::Skipped => Some(Restored::enabled()),
+    };
     Ok(Some(Notice {
-        undo: if may_write && test.state != TestState::Enabled {
-            format!("{address}/state")
-        } else {
-            String::new()
-        },
+        undo: restored.map(|restored| Undo {
+            address: format!("{address}/state"),
+            text: restored.text,
+            state: restored.state.name(),
+            fields: [restored.fields, vec![("back", path.to_owned())]].concat(),
+        }),
         text: match test.state {
             TestState::Enabled => "is enabled: its failures fail the build.",
             TestState::Muted => "is muted: its failures do not fail the build.",
@@ -142,16 +161,83 @@ pub(super) async fn notice(
         },
         test: test.name,
         address,
-        back: path.to_owned(),
     }))
+}
+
+/// A state that a test had, as the form that sets it says it.
+#[derive(Debug, PartialEq, Eq)]
+struct Restored {
+    text: &'static str,
+    state: TestState,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Restored {
+    fn enabled() -> Self {
+        Self {
+            text: "Undo",
+            state: TestState::Enabled,
+            fields: vec![("reason", "undone".to_owned())],
+        }
+    }
+
+    /// From the state of a test in the audit log; `None` if it is neither muted nor skipped.
+    fn of_entry(before: &Json, now: Timestamp) -> Option<Self> {
+        let text = |name: &str| before[name].as_str().unwrap_or_default().to_owned();
+        let (state, again) = match before["state"].as_str()? {
+            "muted" => (TestState::Muted, "Mute again"),
+            "skipped" => (TestState::Skipped, "Skip again"),
+            _ => return None,
+        };
+        let end = before["ends_at"].as_i64().map(Timestamp::from_millis);
+        let end = end.filter(|end| *end > now);
+        let mut fields = vec![
+            ("reason", text("reason")),
+            ("owner", text("owner")),
+            ("ticket", text("ticket")),
+            // Without it, the default of the suite.
+            ("days", end.map_or_else(String::new, rfc3339)),
+            // Somebody has decided already that its failures are not real.
+            ("force", "1".to_owned()),
+        ];
+        if fields[0].1.is_empty() {
+            fields[0].1 = "undone".to_owned();
+        }
+        if let Some(scope) = before["scope"].as_str() {
+            fields.push(("scope", scope.to_owned()));
+        }
+        Some(Self {
+            text: if end.is_some() { "Undo" } else { again },
+            state,
+            fields,
+        })
+    }
+}
+
+/// `None` if the latest change of the test is another one.
+async fn before_it_was_enabled(
+    app: &App,
+    suite: &Suite,
+    test: Uuid,
+) -> Result<Option<Restored>, PageError> {
+    let filter = AuditFilter {
+        suite: Some(suite.slug.clone()),
+        subject: Some(test),
+    };
+    let store = &app.store;
+    let latest = store.audit_log_before(suite.organization, &filter, None, 1);
+    let latest = latest.await?.pop();
+    let before = latest.and_then(|entry| entry.before);
+    Ok(before.and_then(|before| Restored::of_entry(&before, app.clock.now())))
 }
 
 #[cfg(test)]
 mod tests {
-    use test_engine_store::TestState;
+    use serde_json::json;
+    use test_engine_store::{TestState, Timestamp};
     use uuid::Uuid;
 
-    use super::{Typed, back_address};
+    use super::{Restored, Typed, back_address};
 
     #[test]
     fn what_was_typed_is_in_the_address() {
@@ -178,9 +264,49 @@ mod tests {
         let done = format!("done=muted&done_test={id}");
         assert_eq!(back("/a/flaky"), format!("/a/flaky?{done}"));
         assert_eq!(
-            back(&format!("/a?page=2&done=enabled&done_test={id}#x")),
+            back(&format!(
+                "/a?changed=1&page=2&done=enabled&done_test={id}#x"
+            )),
             format!("/a?page=2&{done}")
         );
         assert_eq!(back("//evil.example/x"), format!("/organizations?{done}"));
+    }
+
+    #[test]
+    fn what_was_enabled_is_restored_as_it_was() {
+        let restored = |before| Restored::of_entry(&before, Timestamp::from_millis(1_000));
+        let mute = |ends_at| {
+            json!({
+                "state": "muted", "scope": "everywhere", "reason": "times out", "owner": "web",
+                "ticket": null, "ends_at": ends_at,
+            })
+        };
+        let found = restored(mute(json!(2_000))).unwrap();
+        assert_eq!((found.text, found.state), ("Undo", TestState::Muted));
+        let expected = [
+            ("reason", "times out"),
+            ("owner", "web"),
+            ("ticket", ""),
+            ("days", "1970-01-01T00:00:02.000Z"),
+            ("force", "1"),
+            ("scope", "everywhere"),
+        ];
+        assert_eq!(
+            found.fields,
+            expected.map(|(name, value)| (name, value.to_owned()))
+        );
+        // An end that has come, or none, cannot be restored.
+        for ends_at in [json!(1_000), json!(null)] {
+            let found = restored(mute(ends_at)).unwrap();
+            assert_eq!((found.text, found.fields[3].1.as_str()), ("Mute again", ""));
+        }
+        let plain = restored(json!({"state": "skipped"})).unwrap();
+        assert_eq!(
+            (plain.text, plain.state),
+            ("Skip again", TestState::Skipped)
+        );
+        assert_eq!(plain.fields[0].1, "undone");
+        assert_eq!(restored(json!({"state": "enabled"})), None);
+        assert_eq!(restored(json!({"labels": ["slow"]})), None);
     }
 }

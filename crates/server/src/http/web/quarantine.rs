@@ -13,6 +13,7 @@ use test_engine_store::{
 use super::bulk::{self, Done};
 use super::export::{self, Export, FileLinks};
 use super::format;
+use super::mute_form::mute_address;
 use super::owner_filter::OwnerFilter;
 use super::page::{Frame, PageError, Pager, Tab, of_page, show};
 use super::test_state::{clean_passes, scope_text};
@@ -26,7 +27,9 @@ use crate::links::Links;
 use crate::quarantine::MAX_REASON;
 
 /// Tests per page.
-const PAGE_SIZE: u32 = 100;
+const PAGE_SIZE: u32 = 30;
+/// Characters of a name or scope.
+const MAX_TEXT: usize = 300;
 /// A test whose end is this near is marked.
 const SOON_DAYS: i64 = 7;
 /// A test without a failure for so long may be fixed.
@@ -49,11 +52,15 @@ struct Page {
     files: FileLinks,
     /// The team whose tests alone are shown; empty for all.
     owner: String,
+    /// This page, as it is shown.
+    path: String,
 }
 
 struct Row {
     id: String,
     address: String,
+    /// Of the form that changes why and how long; empty if the viewer may not.
+    change_address: String,
     scope: String,
     name: String,
     class: &'static str,
@@ -136,6 +143,7 @@ pub(super) async fn get(
     let period = Period::last_days(FAILURE_DAYS, now);
     let failed = app.store.last_failure_days(suite.id, &ids, period).await?;
     let shows_people = viewer.is_signed_in();
+    let may_write = viewer.may_write(&suite.organization_slug);
     let frame = Frame::of_tab(
         &app,
         format!("Quarantine of {}", suite.name),
@@ -147,15 +155,24 @@ pub(super) async fn get(
         frame: frame.await?,
         sentence: words::quarantine(counts),
         notice: Done::new(query.changed, query.refused).text(),
-        may_write: viewer.may_write(&suite.organization_slug),
+        may_write,
         shows_people,
         tests: shown
             .iter()
             .map(|one| {
                 let failed = failed.get(&one.test.id).copied();
-                Row::new(one, &suite, &base, failed, now)
+                let change_address = if may_write {
+                    mute_address(&suite, one.test.uuid, viewer.path())
+                } else {
+                    String::new()
+                };
+                Row {
+                    change_address,
+                    ..Row::new(one, &suite, &base, failed, now)
+                }
             })
             .collect(),
+        path: viewer.path().to_owned(),
         days: bulk::days(&suite),
         max_reason: MAX_REASON,
         files: export.links(),
@@ -238,7 +255,7 @@ fn counts(tests: &[QuarantinedTest], now: Timestamp) -> QuarantineCounts {
 }
 
 impl Row {
-    /// `failed` is the last day on which the test failed.
+    /// Without the address of its form; `failed` is the last day on which the test failed.
     fn new(
         one: &QuarantinedTest,
         suite: &Suite,
@@ -261,8 +278,9 @@ impl Row {
         Self {
             id: test.uuid.to_string(),
             address: format!("{base}/tests/{}", test.uuid),
-            scope: test.scope.clone(),
-            name: test.name.clone(),
+            change_address: String::new(),
+            scope: format::shortened(&test.scope, MAX_TEXT),
+            name: format::shortened(&test.name, MAX_TEXT),
             class,
             word,
             reason: text(details.map(|details| &details.reason)),

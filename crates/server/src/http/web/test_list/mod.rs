@@ -155,9 +155,11 @@ pub(super) async fn get(
     frame.crumb("Tests", base.clone());
     let counts = frame.counts.unwrap_or_default();
     let details = Details::of(&app, &listed.items).await?;
+    let may_write = viewer.may_write(&suite.organization_slug);
     let around = Around {
         suite: &suite,
         owners: &owners,
+        back: may_write.then_some(viewer.path()),
         now,
     };
     let fields = parsed.as_ref().map(Fields::of).unwrap_or_default();
@@ -185,7 +187,7 @@ pub(super) async fn get(
         headings: headings(&shown, &base),
         found: found(&listed, days),
         tests: rows::rows(&listed.items, &details, &shown.columns, &around),
-        may_write: viewer.may_write(&suite.organization_slug),
+        may_write,
         covered_days: days,
         days: bulk::days(&suite),
         default_days: suite.quarantine.default_days(),

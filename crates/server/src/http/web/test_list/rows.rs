@@ -8,6 +8,7 @@ use test_engine_store::{Metrics, Suite, Test, TestId, TestState, TestWithMetrics
 
 use super::super::export::{self, CHUNK};
 use super::super::format;
+use super::super::mute_form::mute_address;
 use super::super::page::PageError;
 use super::columns::Column;
 use super::query::{Condition, Query};
@@ -24,6 +25,9 @@ const MAX_TEXT: usize = 300;
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) address: String,
+    /// Of the form that mutes or skips it, or changes that; empty if the viewer may not.
+    pub(super) mute_address: String,
+    pub(super) is_enabled: bool,
     pub(super) scope: String,
     pub(super) name: String,
     pub(super) location: String,
@@ -76,10 +80,12 @@ impl Details {
     }
 }
 
-/// What is known of the suite.
+/// What is known of the suite and the viewer.
 pub(super) struct Around<'a> {
     pub(super) suite: &'a Suite,
     pub(super) owners: &'a Owners,
+    /// The page that forms lead back to; `None` if the viewer may not change tests.
+    pub(super) back: Option<&'a str>,
     pub(super) now: Timestamp,
 }
 
@@ -97,6 +103,10 @@ pub(super) fn rows(
         Row {
             id: test.uuid.to_string(),
             address: format!("{base}/{}", test.uuid),
+            mute_address: around.back.map_or_else(String::new, |back| {
+                mute_address(around.suite, test.uuid, back)
+            }),
+            is_enabled: test.state == TestState::Enabled,
             scope: short(&test.scope),
             name: short(&test.name),
             location: short(location.unwrap_or_default()),
