@@ -38,47 +38,45 @@ impl Store {
         branch: Option<&str>,
         page: Page,
     ) -> Result<FailureCauses> {
-        let filter = RunFilter {
-            branch: branch.map(str::to_owned),
-            since: Some(since),
-            ..RunFilter::default()
-        };
+        let filter = filter(since, branch);
         let mut session = self.read().await?;
-        let rows = rows(&mut session, suite, &filter).await?;
-        let mut counted = Counted::default();
-        for row in &rows {
-            counted.add(row)?;
-        }
-        let mut found = FailureCauses {
+        let (counted, is_complete) = counted(&mut session, suite, &filter).await?;
+        let covered = counted.covered();
+        let causes = counted.in_order();
+        let start = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+        let total = causes.len() as u64;
+        let shown = causes.into_iter().skip(start).take(page.size as usize);
+        Ok(FailureCauses {
             red_runs: red_runs(&mut session, suite, filter).await?,
-            covered: counted.covered(),
-            total: counted.causes.len() as u64,
-            is_complete: i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_ROWS),
-            causes: Vec::new(),
-        };
-        let shown = counted.page(page);
-        let codes: Vec<i64> = shown.iter().map(|(code, _)| *code).collect();
-        let mut texts = texts(&mut session, suite, &codes).await?;
-        let mut tests = tests(&mut session, suite, since, &codes).await?;
-        for (code, cause) in shown {
-            let text = texts.remove(&code).unwrap_or_default();
-            let tests = tests.remove(&code).unwrap_or_default();
-            found.causes.push(CauseInRuns {
-                fingerprint: fingerprint(code),
-                reason: text.reason,
-                frame: text.frame,
-                // One commit may have several causes, of which only the first one is known.
-                tests_count: tests.count.max(1),
-                tests: tests.first,
-                executions: cause.executions,
-                red_runs: cause.red.len() as u64,
-                branches: cause.branches.len() as u64,
-                is_outage: cause.counted_runs == 0,
-                first_at: text.first_at.unwrap_or_else(|| cause.oldest()),
-                runs_at: cause.runs_at,
-            });
-        }
-        Ok(found)
+            covered,
+            total,
+            is_complete,
+            causes: described(&mut session, suite, since, shown.collect()).await?,
+        })
+    }
+
+    /// All causes in the order of [`Self::failure_causes`], for [`Self::describe_causes`].
+    pub async fn causes_in_order(
+        &self,
+        suite: SuiteId,
+        since: Timestamp,
+        branch: Option<&str>,
+    ) -> Result<Vec<CountedCause>> {
+        let filter = filter(since, branch);
+        let mut session = self.read().await?;
+        let (counted, _is_complete) = counted(&mut session, suite, &filter).await?;
+        Ok(counted.in_order())
+    }
+
+    /// The messages and tests of some causes, in their order. `since` is that of their count.
+    pub async fn describe_causes(
+        &self,
+        suite: SuiteId,
+        since: Timestamp,
+        causes: Vec<CountedCause>,
+    ) -> Result<Vec<CauseInRuns>> {
+        let mut session = self.read().await?;
+        described(&mut session, suite, since, causes).await
     }
 
     /// The message of the latest failure of a suite with this fingerprint; `None` if there is no
@@ -93,6 +91,12 @@ impl Store {
         let mut texts = texts(&mut session, suite, &[code]).await?;
         Ok(texts.remove(&code).and_then(|text| text.reason))
     }
+}
+
+/// A cause of failures, counted but not described.
+pub struct CountedCause {
+    code: i64,
+    cause: Cause,
 }
 
 /// What the runs with a fingerprint have in common.
@@ -152,17 +156,71 @@ impl Counted {
         covered
     }
 
-    fn page(self, page: Page) -> Vec<(i64, Cause)> {
-        let mut all: Vec<(i64, Cause)> = self.causes.into_iter().collect();
-        all.sort_by_key(|(code, cause)| {
+    fn in_order(self) -> Vec<CountedCause> {
+        let all = self.causes.into_iter();
+        let mut all: Vec<CountedCause> = all
+            .map(|(code, cause)| CountedCause { code, cause })
+            .collect();
+        all.sort_by_key(|CountedCause { code, cause }| {
             let newest = cause.runs_at.first().copied();
             let order = (cause.red.len(), cause.runs_at.len(), newest, *code);
             std::cmp::Reverse(order)
         });
-        let start = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-        let rest = all.into_iter().skip(start);
-        rest.take(page.size as usize).collect()
+        all
     }
+}
+
+fn filter(since: Timestamp, branch: Option<&str>) -> RunFilter {
+    RunFilter {
+        branch: branch.map(str::to_owned),
+        since: Some(since),
+        ..RunFilter::default()
+    }
+}
+
+/// And whether all runs were read.
+async fn counted(
+    session: &mut Session,
+    suite: SuiteId,
+    filter: &RunFilter,
+) -> Result<(Counted, bool)> {
+    let rows = rows(session, suite, filter).await?;
+    let mut counted = Counted::default();
+    for row in &rows {
+        counted.add(row)?;
+    }
+    let is_complete = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_ROWS);
+    Ok((counted, is_complete))
+}
+
+async fn described(
+    session: &mut Session,
+    suite: SuiteId,
+    since: Timestamp,
+    causes: Vec<CountedCause>,
+) -> Result<Vec<CauseInRuns>> {
+    let codes: Vec<i64> = causes.iter().map(|cause| cause.code).collect();
+    let mut texts = texts(session, suite, &codes).await?;
+    let mut tests = tests(session, suite, since, &codes).await?;
+    let described = causes.into_iter().map(|CountedCause { code, cause }| {
+        let text = texts.remove(&code).unwrap_or_default();
+        let tests = tests.remove(&code).unwrap_or_default();
+        CauseInRuns {
+            fingerprint: fingerprint(code),
+            reason: text.reason,
+            frame: text.frame,
+            // One commit may have several causes, of which only the first one is known.
+            tests_count: tests.count.max(1),
+            tests: tests.first,
+            executions: cause.executions,
+            red_runs: cause.red.len() as u64,
+            branches: cause.branches.len() as u64,
+            is_outage: cause.counted_runs == 0,
+            first_at: text.first_at.unwrap_or_else(|| cause.oldest()),
+            runs_at: cause.runs_at,
+        }
+    });
+    Ok(described.collect())
 }
 
 /// A row for each run and fingerprint, newest run first.

@@ -11,10 +11,20 @@ use crate::records::{
     RequestedNodes, StoredPlan, SuiteId, Timestamp,
 };
 use crate::selection;
-use crate::sql::{Row, Session, values};
+use crate::sql::{Row, Session, Value, values};
 use crate::store::{Store, check_key};
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+const SELECT_SUMMARY: &str = "\
+     SELECT plans.identifier AS identifier, plans.created_at AS created_at, \
+     plans.expires_at AS expires_at, branch, (SELECT COUNT(DISTINCT node) FROM node_reports \
+      WHERE node_reports.suite_id = plans.suite_id \
+      AND node_reports.identifier = plans.identifier) AS reports, summarized, verdict, nodes, \
+     pending_nodes, targets, pace_node, pace_time, pace_planned, fastest_time FROM plans \
+     LEFT JOIN accountings ON accountings.suite_id = plans.suite_id \
+     AND accountings.identifier = plans.identifier WHERE plans.suite_id = ?";
+const NEWEST_FIRST: &str = "ORDER BY plans.created_at DESC, plans.identifier";
 
 impl Store {
     /// Stores a plan unless an unexpired one exists. Returns the stored plan, and whether it is
@@ -159,35 +169,35 @@ impl Store {
                 values![suite.get()],
             )
             .await?;
-        let rows = session
-            .rows(
-                "SELECT plans.identifier AS identifier, plans.created_at AS created_at, \
-                 plans.expires_at AS expires_at, branch, (SELECT COUNT(DISTINCT node) \
-                  FROM node_reports WHERE node_reports.suite_id = plans.suite_id \
-                  AND node_reports.identifier = plans.identifier) AS reports, summarized, \
-                 verdict, nodes, pending_nodes, targets, pace_node, pace_time, pace_planned, \
-                 fastest_time FROM plans LEFT JOIN accountings \
-                 ON accountings.suite_id = plans.suite_id \
-                 AND accountings.identifier = plans.identifier WHERE plans.suite_id = $1 \
-                 ORDER BY plans.created_at DESC, plans.identifier LIMIT $2 OFFSET $3",
-                values![suite.get(), page.limit(), page.offset()],
-            )
-            .await?;
-        let summary = |row: &Row| {
-            let is_summarized = row.integer_or_null("summarized")?.unwrap_or(0) > 0;
-            Ok(PlanSummary {
-                identifier: row.text("identifier")?,
-                created_at: row.time("created_at")?,
-                expires_at: row.time("expires_at")?,
-                reports: row.count("reports")?,
-                branch: row.text("branch")?,
-                ran: is_summarized.then(|| ran(row)).transpose()?,
-            })
-        };
+        let text = format!("{SELECT_SUMMARY} {NEWEST_FIRST} LIMIT ? OFFSET ?");
+        let bound = values![suite.get(), page.limit(), page.offset()];
+        let rows = session.rows(text, bound).await?;
         Ok(Listed {
             items: rows.iter().map(summary).collect::<Result<_>>()?,
             total,
         })
+    }
+
+    /// At most `limit` plans in the order of [`Self::plans`]: those after one of them, or the first.
+    pub async fn plans_after(
+        &self,
+        suite: SuiteId,
+        last: Option<&PlanSummary>,
+        limit: u32,
+    ) -> Result<Vec<PlanSummary>> {
+        let mut bound: Vec<Value<'_>> = values![suite.get()].to_vec();
+        let condition = match last {
+            None => "",
+            Some(last) => {
+                bound.extend(values![last.created_at, last.created_at, &last.identifier]);
+                "AND (plans.created_at < ? OR (plans.created_at = ? AND plans.identifier > ?))"
+            }
+        };
+        bound.extend(values![i64::from(limit)]);
+        let text = format!("{SELECT_SUMMARY} {condition} {NEWEST_FIRST} LIMIT ?");
+        let mut session = self.read().await?;
+        let rows = session.rows(text, bound).await?;
+        rows.iter().map(summary).collect()
     }
 
     /// The pace of the newest plans whose nodes have all ended, newest first.
@@ -271,6 +281,18 @@ fn stored_plan(row: &Row) -> Result<StoredPlan> {
         origin: origin(row)?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
+    })
+}
+
+fn summary(row: &Row) -> Result<PlanSummary> {
+    let is_summarized = row.integer_or_null("summarized")?.unwrap_or(0) > 0;
+    Ok(PlanSummary {
+        identifier: row.text("identifier")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+        reports: row.count("reports")?,
+        branch: row.text("branch")?,
+        ran: is_summarized.then(|| ran(row)).transpose()?,
     })
 }
 

@@ -26,7 +26,78 @@ const KEPT: &str = "\
      uploads.job_id AS job_id, uploads.kept AS kept, uploads.duplicates AS duplicates, \
      uploads.skipped AS skipped, uploads.errors AS errors, uploads.received_at AS received_at, \
      uploads.id AS number FROM uploads JOIN runs ON runs.id = uploads.run_id \
-     WHERE uploads.suite_id = ? ORDER BY uploads.id DESC LIMIT ?";
+     WHERE uploads.suite_id = ? AND uploads.id < ? ORDER BY uploads.id DESC LIMIT ?";
+
+/// How far a list of upload attempts was read: the numbers before which it goes on, in either
+/// table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadPosition {
+    kept: i64,
+    refused: i64,
+}
+
+impl UploadPosition {
+    /// Before the newest attempt.
+    pub const START: Self = Self {
+        kept: i64::MAX,
+        refused: i64::MAX,
+    };
+}
+
+/// Selects at most some attempts from either table, newest first: both have an index.
+struct Parts {
+    text: String,
+    bound: Vec<Value<'static>>,
+}
+
+impl Parts {
+    fn new(
+        suite: SuiteId,
+        state: Option<AttemptState>,
+        position: UploadPosition,
+        most: i64,
+    ) -> Self {
+        let of_status = of_status(state);
+        let refused = format!(
+            "SELECT uuid, status, reason, run_key, format, uuid AS run_uuid, \
+             CAST(NULL AS TEXT) AS job_id, CAST(0 AS BIGINT) AS kept, \
+             CAST(0 AS BIGINT) AS duplicates, CAST(0 AS BIGINT) AS skipped, \
+             '[]' AS errors, received_at, id AS number FROM refused_uploads \
+             WHERE suite_id = ? AND id < ? {of_status} ORDER BY id DESC LIMIT ?"
+        );
+        let mut parts = Vec::new();
+        let mut bound = Vec::new();
+        if has_kept(state) {
+            parts.push(format!("SELECT * FROM ({KEPT}) AS kept_ones"));
+            bound.extend(values![suite.get(), position.kept, most]);
+        }
+        if has_refused(state) {
+            parts.push(format!("SELECT * FROM ({refused}) AS refused_ones"));
+            bound.extend(values![suite.get(), position.refused, most]);
+        }
+        Self {
+            text: parts.join(" UNION ALL "),
+            bound,
+        }
+    }
+}
+
+fn has_kept(state: Option<AttemptState>) -> bool {
+    matches!(state, None | Some(AttemptState::Accepted))
+}
+
+fn has_refused(state: Option<AttemptState>) -> bool {
+    !matches!(state, Some(AttemptState::Accepted))
+}
+
+/// The condition on refused uploads.
+fn of_status(state: Option<AttemptState>) -> String {
+    match state {
+        Some(AttemptState::Rejected) => format!("AND status < {FIRST_SERVER_ERROR}"),
+        Some(AttemptState::Failed) => format!("AND status >= {FIRST_SERVER_ERROR}"),
+        None | Some(AttemptState::Accepted) => String::new(),
+    }
+}
 
 impl Store {
     /// Records an upload that was not stored. Deletes the oldest ones past
@@ -67,46 +138,23 @@ impl Store {
         state: Option<AttemptState>,
         page: Page,
     ) -> Result<Listed<UploadAttempt>> {
-        // Up to the end of the page from either table: both have an index.
+        // Up to the end of the page from either table.
         let most = page.offset().saturating_add(page.limit());
-        let of_status = match state {
-            Some(AttemptState::Rejected) => format!("AND status < {FIRST_SERVER_ERROR}"),
-            Some(AttemptState::Failed) => format!("AND status >= {FIRST_SERVER_ERROR}"),
-            None | Some(AttemptState::Accepted) => String::new(),
-        };
-        let refused = format!(
-            "SELECT uuid, status, reason, run_key, format, uuid AS run_uuid, \
-             CAST(NULL AS TEXT) AS job_id, CAST(0 AS BIGINT) AS kept, \
-             CAST(0 AS BIGINT) AS duplicates, CAST(0 AS BIGINT) AS skipped, \
-             '[]' AS errors, received_at, id AS number FROM refused_uploads \
-             WHERE suite_id = ? {of_status} ORDER BY id DESC LIMIT ?"
-        );
-        let with_kept = matches!(state, None | Some(AttemptState::Accepted));
-        let with_refused = !matches!(state, Some(AttemptState::Accepted));
-        let mut parts = Vec::new();
-        let mut bound: Vec<Value<'_>> = Vec::new();
-        if with_kept {
-            parts.push(format!("SELECT * FROM ({KEPT}) AS kept_ones"));
-            bound.extend(values![suite.get(), most]);
-        }
-        if with_refused {
-            parts.push(format!("SELECT * FROM ({refused}) AS refused_ones"));
-            bound.extend(values![suite.get(), most]);
-        }
+        let Parts { text, mut bound } = Parts::new(suite, state, UploadPosition::START, most);
         bound.extend(values![page.limit(), page.offset()]);
         let text = format!(
-            "SELECT * FROM ({}) AS attempts \
-             ORDER BY received_at DESC, number DESC, status LIMIT ? OFFSET ?",
-            parts.join(" UNION ALL ")
+            "SELECT * FROM ({text}) AS attempts \
+             ORDER BY received_at DESC, number DESC, status LIMIT ? OFFSET ?"
         );
         let mut session = self.read().await?;
         let rows = session.rows(text, bound).await?;
         let mut total = 0;
-        if with_kept {
+        if has_kept(state) {
             let kept = "SELECT COUNT(*) FROM uploads WHERE suite_id = $1";
             total += session.count(kept, values![suite.get()]).await?;
         }
-        if with_refused {
+        if has_refused(state) {
+            let of_status = of_status(state);
             let text =
                 format!("SELECT COUNT(*) FROM refused_uploads WHERE suite_id = ? {of_status}");
             total += session.count(text, values![suite.get()]).await?;
@@ -116,6 +164,59 @@ impl Store {
             total,
         })
     }
+
+    /// At most `limit` attempts in the order of [`Self::upload_attempts`], and where the list goes
+    /// on; `None` at its end.
+    pub async fn upload_attempts_from(
+        &self,
+        suite: SuiteId,
+        state: Option<AttemptState>,
+        position: UploadPosition,
+        limit: u32,
+    ) -> Result<(Vec<UploadAttempt>, Option<UploadPosition>)> {
+        let Parts { text, bound } = Parts::new(suite, state, position, limit.into());
+        let mut session = self.read().await?;
+        let mut kept = Vec::new();
+        let mut refused = Vec::new();
+        for row in &session.rows(text, bound).await? {
+            let numbered = (row.integer("number")?, attempt(row)?);
+            match numbered.1.state {
+                AttemptState::Accepted => kept.push(numbered),
+                AttemptState::Rejected | AttemptState::Failed => refused.push(numbered),
+            }
+        }
+        Ok(merged(kept, refused, position, limit as usize))
+    }
+}
+
+/// The first attempts of both tables in one order, and the position after them. Attempts have the
+/// numbers of their table.
+fn merged(
+    mut kept: Vec<(i64, UploadAttempt)>,
+    mut refused: Vec<(i64, UploadAttempt)>,
+    mut position: UploadPosition,
+    limit: usize,
+) -> (Vec<UploadAttempt>, Option<UploadPosition>) {
+    for part in [&mut kept, &mut refused] {
+        part.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+    }
+    let (mut kept, mut refused) = (kept.into_iter().peekable(), refused.into_iter().peekable());
+    let mut attempts = Vec::new();
+    while attempts.len() < limit {
+        let order = |(number, attempt): &(i64, UploadAttempt)| (attempt.received_at, *number);
+        let is_kept = kept.peek().map(order) >= refused.peek().map(order);
+        let part = if is_kept { &mut kept } else { &mut refused };
+        let Some((number, attempt)) = part.next() else {
+            return (attempts, None);
+        };
+        if is_kept {
+            position.kept = number;
+        } else {
+            position.refused = number;
+        }
+        attempts.push(attempt);
+    }
+    (attempts, Some(position))
 }
 
 impl Store {

@@ -66,7 +66,6 @@ macro_rules! path_parameters {
 
 path_parameters! {
     IdInPath(Uuid) = "id", Some("uuid"), "A UUID.";
-    AgainstInPath(Uuid) = "against", Some("uuid"), "The UUID of another run.";
     UploadIdInPath(Uuid) = "upload_id", Some("uuid"), "The UUID of an upload.";
     FingerprintInPath(Fingerprint) = "fingerprint", None, "16 hexadecimal digits.";
     PlanInPath(String) = "id", None, "The identifier of a plan.";

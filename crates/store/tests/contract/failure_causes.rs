@@ -96,6 +96,11 @@ async fn causes_of_most_red_runs_come_first() {
         assert_eq!((second.total, second.causes.len()), (3, 1));
         // Each of both fails one red run; that of more runs comes first.
         assert_eq!(second.causes[0].fingerprint, Fingerprint(OLD));
+        let in_order = db.store.causes_in_order(db.suite.id, time(-60), None).await;
+        let described = db
+            .store
+            .describe_causes(db.suite.id, time(-60), in_order.unwrap());
+        assert_eq!(described.await.unwrap(), all.causes);
         let topic = causes(&db, -10, Some("topic"), ALL).await;
         assert_eq!((topic.red_runs, topic.total), (1, 1));
         assert_eq!(topic.causes[0].runs_at, [time(2)]);

@@ -50,4 +50,5 @@ mod test_failures;
 mod timings;
 mod trouble;
 mod upgrade;
+mod upload_attempts;
 mod webhooks;

@@ -1,7 +1,7 @@
 //! Plans: the first one stored wins until it expires.
 
 use test_engine_duration::Micros;
-use test_engine_store::{NewPlan, Page, PlanMetadata, PlanOrigin, RequestedNodes};
+use test_engine_store::{NewPlan, Page, PlanMetadata, PlanOrigin, PlanSummary, RequestedNodes};
 
 use crate::support::{NOON, create_suite, on_every_engine};
 
@@ -262,6 +262,41 @@ async fn stores_one_report_per_node_and_retry() {
         assert_eq!(bodies, ["2", "3", "4"]);
         let listed = db.store.plans(suite, Page::new(1, 10)).await.unwrap();
         assert_eq!(listed.items[0].reports, 2, "nodes, not retries");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plans_after_one_continue_the_list() {
+    on_every_engine(async |db| {
+        // Some are of the same moment.
+        for (identifier, hours) in [("a", 0), ("b", 1), ("c", 1), ("d", 1), ("e", 2)] {
+            let created_at = NOON.plus_millis(hours * 3_600_000);
+            let new = NewPlan {
+                created_at,
+                ..plan(db.suite.id, identifier, b"x")
+            };
+            db.store.insert_plan(new).await.unwrap();
+        }
+        let other = create_suite(&db.store, "acme", "other").await;
+        let new = plan(other.id, "f", b"x");
+        db.store.insert_plan(new).await.unwrap();
+        let all = db.store.plans(db.suite.id, Page::new(1, 10)).await.unwrap();
+        for size in [1, 2, 3, 5] {
+            let mut found: Vec<PlanSummary> = Vec::new();
+            loop {
+                let next = db.store.plans_after(db.suite.id, found.last(), size);
+                let next = next.await.unwrap();
+                if next.is_empty() {
+                    break;
+                }
+                assert!(next.len() <= size as usize);
+                found.extend(next);
+            }
+            assert_eq!(found, all.items, "{size}");
+        }
+        let names = all.items.iter().map(|plan| plan.identifier.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["e", "b", "c", "d", "a"]);
     })
     .await;
 }

@@ -1,11 +1,13 @@
-//! The causes of failures over all runs of a suite: which of them fails most runs?
+//! The causes of failures over all runs of a suite: which of them fails most runs? As a page and as
+//! a file.
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use test_engine_store::{CauseInRuns, Page as ListPage, Timestamp};
+use test_engine_store::{CauseInRuns, CountedCause, Page as ListPage, Suite, Timestamp};
 
+use super::export::{self, Export, FileLinks};
 use super::format;
 use super::page::{Frame, PageError, Pager, Tab, show};
 use super::runs::Choice;
@@ -63,6 +65,7 @@ struct Page {
     is_complete: bool,
     causes: Vec<Row>,
     pager: Pager,
+    files: FileLinks,
 }
 
 struct Row {
@@ -93,6 +96,7 @@ struct TestLink {
 pub(super) async fn get(
     State(app): State<App>,
     SuiteViewer { viewer, suite }: SuiteViewer,
+    export: Export,
     Params(query): Params<Query>,
 ) -> Result<Response, PageError> {
     let now = app.clock.now();
@@ -101,6 +105,12 @@ pub(super) async fn get(
     let days = query.days();
     let since = now.plus_days(-i64::from(days));
     let branch = Some(query.branch.trim()).filter(|branch| !branch.is_empty());
+    if let Some(file) = export.file(format!("{}-failures", suite.slug)) {
+        let causes = app.store.causes_in_order(suite.id, since, branch).await?;
+        let branch = branch.map(str::to_owned);
+        let chunks = chunks(app, &suite, branch, since, causes);
+        return file.chunks(&COLUMNS, chunks).await;
+    }
     let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
     let found = app
         .store
@@ -144,6 +154,7 @@ pub(super) async fn get(
             .iter()
             .map(|cause| Row::new(cause, &base, branch, days, now))
             .collect(),
+        files: export.links(),
         days,
         query,
         address,
@@ -158,19 +169,8 @@ impl Row {
         days: u16,
         now: Timestamp,
     ) -> Self {
-        let (class, word) = match cause {
-            CauseInRuns {
-                is_outage: true, ..
-            } => ("outage", "Outage"),
-            CauseInRuns { red_runs: 0, .. } => ("flaky", "Failed no run"),
-            CauseInRuns { .. } => ("fail", "Failed runs"),
-        };
+        let (class, word) = mark(cause);
         let runs = cause.runs_at.len() as u64;
-        let fingerprint = cause.fingerprint.to_string();
-        let of_cause = [("branch", branch), ("cause", Some(&fingerprint))];
-        let of_cause = of_cause.map(|(name, value)| Some((name, value?)));
-        let of_cause: Vec<(&str, &str)> = of_cause.into_iter().flatten().collect();
-        let of_cause = serde_urlencoded::to_string(of_cause).unwrap_or_default();
         let more = cause.tests_count.saturating_sub(cause.tests.len() as u64);
         let last = cause.runs_at.iter().max().copied().unwrap_or(now);
         Self {
@@ -196,7 +196,7 @@ impl Row {
                 0 => String::new(),
                 more => format!("and {}", format::counted(more, "more test")),
             },
-            runs_address: format!("{base}/runs?{of_cause}"),
+            runs_address: runs_address(cause, base, branch),
             trend: trend(
                 &cause.runs_at,
                 i64::from(days),
@@ -210,7 +210,89 @@ impl Row {
             first_time: rfc3339(cause.first_at),
             last: format::ago(last, now),
             last_time: rfc3339(last),
-            id: fingerprint,
+            id: cause.fingerprint.to_string(),
         }
     }
+}
+
+/// The class of the mark, and what it says.
+fn mark(cause: &CauseInRuns) -> (&'static str, &'static str) {
+    match cause {
+        CauseInRuns {
+            is_outage: true, ..
+        } => ("outage", "Outage"),
+        CauseInRuns { red_runs: 0, .. } => ("flaky", "Failed no run"),
+        CauseInRuns { .. } => ("fail", "Failed runs"),
+    }
+}
+
+/// `base` is the address of the suite.
+fn runs_address(cause: &CauseInRuns, base: &str, branch: Option<&str>) -> String {
+    let fingerprint = cause.fingerprint.to_string();
+    let of_cause = [("branch", branch), ("cause", Some(fingerprint.as_str()))];
+    let of_cause = of_cause.map(|(name, value)| Some((name, value?)));
+    let of_cause: Vec<(&str, &str)> = of_cause.into_iter().flatten().collect();
+    let of_cause = serde_urlencoded::to_string(of_cause).unwrap_or_default();
+    format!("{base}/runs?{of_cause}")
+}
+
+/// The test is the one that failed on most commits.
+const COLUMNS: [&str; 15] = [
+    "cause",
+    "result",
+    "message",
+    "frame",
+    "red_runs",
+    "runs",
+    "branches",
+    "failures",
+    "tests",
+    "test_id",
+    "test_scope",
+    "test_name",
+    "first_at",
+    "last_at",
+    "url",
+];
+
+fn chunks(
+    app: App,
+    suite: &Suite,
+    branch: Option<String>,
+    since: Timestamp,
+    causes: Vec<CountedCause>,
+) -> export::Chunks {
+    let (base, suite) = (app.links.suite_page(suite), suite.id);
+    export::of_items(causes, move |causes| {
+        let (app, branch, base) = (App::clone(&app), branch.clone(), base.clone());
+        async move {
+            let causes = app.store.describe_causes(suite, since, causes).await?;
+            let rows = causes.iter().map(|cause| {
+                let runs = runs_address(cause, &base, branch.as_deref());
+                file_row(cause, runs)
+            });
+            Ok(rows.collect())
+        }
+    })
+}
+
+fn file_row(cause: &CauseInRuns, runs: String) -> export::Row {
+    let test = cause.tests.first();
+    vec![
+        cause.fingerprint.to_string().into(),
+        mark(cause).1.into(),
+        cause.reason.as_deref().map(str::trim).into(),
+        cause.frame.clone().into(),
+        cause.red_runs.into(),
+        (cause.runs_at.len() as u64).into(),
+        cause.branches.into(),
+        cause.executions.into(),
+        cause.tests_count.into(),
+        test.map(|test| test.uuid.to_string()).into(),
+        test.map(|test| test.scope.clone()).into(),
+        test.map(|test| test.name.clone()).into(),
+        cause.first_at.into(),
+        cause.runs_at.iter().max().copied().into(),
+        runs.into(),
+    ]
 }

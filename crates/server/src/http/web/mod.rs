@@ -115,12 +115,18 @@ pub(super) fn router() -> Router<App> {
 }
 
 /// The ends of the paths of lists, which are files too.
-const LISTS: [&str; 5] = [
+const LISTS: [&str; 11] = [
+    "{organization}/analytics",
     "/analytics/owners",
     "{suite}/runs",
+    "{suite}/failures",
     "{suite}/tests",
     "{suite}/flaky",
     "{suite}/quarantine",
+    "{suite}/plans",
+    "{suite}/uploads",
+    "{suite}/rules",
+    "/settings/audit",
 ];
 
 /// The paths of all pages, with their handlers.

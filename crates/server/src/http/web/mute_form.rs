@@ -191,8 +191,12 @@ impl Restored {
         };
         let end = before["ends_at"].as_i64().map(Timestamp::from_millis);
         let end = end.filter(|end| *end > now);
+        let reason = match text("reason") {
+            known if known.is_empty() => "undone".to_owned(),
+            known => known,
+        };
         let mut fields = vec![
-            ("reason", text("reason")),
+            ("reason", reason),
             ("owner", text("owner")),
             ("ticket", text("ticket")),
             // Without it, the default of the suite.
@@ -200,9 +204,6 @@ impl Restored {
             // Somebody has decided already that its failures are not real.
             ("force", "1".to_owned()),
         ];
-        if fields[0].1.is_empty() {
-            fields[0].1 = "undone".to_owned();
-        }
         if let Some(scope) = before["scope"].as_str() {
             fields.push(("scope", scope.to_owned()));
         }

@@ -1,11 +1,14 @@
-//! The plans of a suite: is the split good?
+//! The plans of a suite: is the split good? As a page and as a file.
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use test_engine_store::{AccountingVerdict, Page as ListPage, PlanSummary, Suite, Timestamp};
+use test_engine_store::{
+    AccountingVerdict, Page as ListPage, PlanSummary, RanPlan, Suite, Timestamp,
+};
 
+use super::export::{self, CHUNK, Export, FileLinks};
 use super::format;
 use super::page::{Frame, PageError, Pager, Tab, show};
 use super::viewer::SuiteViewer;
@@ -34,6 +37,7 @@ struct Page {
     plans: Vec<Row>,
     total: String,
     pager: Pager,
+    files: FileLinks,
     upload_hint: String,
 }
 
@@ -57,8 +61,12 @@ struct Row {
 pub(super) async fn get(
     State(app): State<App>,
     SuiteViewer { viewer, suite }: SuiteViewer,
+    export: Export,
     Params(query): Params<Query>,
 ) -> Result<Response, PageError> {
+    if let Some(file) = export.file(format!("{}-plans", suite.slug)) {
+        return file.chunks(&COLUMNS, chunks(app, suite)).await;
+    }
     let now = app.clock.now();
     let address = format!("{}/plans", Links::suite_path(&suite));
     let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
@@ -77,6 +85,7 @@ pub(super) async fn get(
         pager: Pager::new(page, listed.total, |number| {
             format!("{address}?page={number}")
         }),
+        files: export.links(),
         upload_hint: super::empty::upload_command(&app, &suite),
     })
 }
@@ -85,13 +94,7 @@ impl Row {
     fn new(plan: PlanSummary, suite: &Suite, now: Timestamp) -> Self {
         let ran = plan.ran;
         let pace = ran.and_then(|ran| ran.pace);
-        let (class, word) = match ran.map(|ran| (ran.pending_nodes, ran.verdict)) {
-            None => ("skip", "No reports"),
-            Some((0, AccountingVerdict::Complete)) => ("pass", "Complete"),
-            Some((0, AccountingVerdict::Incomplete)) => ("fail", "Incomplete"),
-            Some((0, AccountingVerdict::Unknown)) => ("skip", "Unknown"),
-            Some(_) => ("run", "Running"),
-        };
+        let (class, word) = mark(ran);
         let none = || "–".to_owned();
         Self {
             address: Links::plan_path(suite, &plan.identifier),
@@ -109,4 +112,67 @@ impl Row {
             time: rfc3339(plan.created_at),
         }
     }
+}
+
+/// The class of the mark, and what it says.
+fn mark(ran: Option<RanPlan>) -> (&'static str, &'static str) {
+    match ran.map(|ran| (ran.pending_nodes, ran.verdict)) {
+        None => ("skip", "No reports"),
+        Some((0, AccountingVerdict::Complete)) => ("pass", "Complete"),
+        Some((0, AccountingVerdict::Incomplete)) => ("fail", "Incomplete"),
+        Some((0, AccountingVerdict::Unknown)) => ("skip", "Unknown"),
+        Some(_) => ("run", "Running"),
+    }
+}
+
+/// Those of `pace` are about the node that took longest.
+const COLUMNS: [&str; 12] = [
+    "identifier",
+    "result",
+    "branch",
+    "nodes",
+    "targets",
+    "pace_node",
+    "pace_seconds",
+    "pace_planned_seconds",
+    "fastest_seconds",
+    "created_at",
+    "expires_at",
+    "url",
+];
+
+fn chunks(app: App, suite: Suite) -> export::Chunks {
+    export::from_position(None, move |last: Option<PlanSummary>| {
+        let (app, suite) = (App::clone(&app), suite.clone());
+        async move {
+            let plans = app.store.plans_after(suite.id, last.as_ref(), CHUNK);
+            let mut plans = plans.await?;
+            let rows = plans.iter().map(|plan| file_row(&app, &suite, plan));
+            Ok((rows.collect(), plans.pop().map(Some)))
+        }
+    })
+}
+
+fn file_row(app: &App, suite: &Suite, plan: &PlanSummary) -> export::Row {
+    let ran = plan.ran;
+    let pace = ran.and_then(|ran| ran.pace);
+    vec![
+        plan.identifier.clone().into(),
+        mark(ran).1.into(),
+        plan.branch.clone().into(),
+        ran.map(|ran| ran.nodes).into(),
+        ran.map(|ran| ran.targets).into(),
+        pace.map(|pace| u64::from(pace.node)).into(),
+        pace.map(|pace| pace.took).into(),
+        pace.and_then(|pace| pace.planned).into(),
+        pace.map(|pace| pace.fastest).into(),
+        plan.created_at.into(),
+        plan.expires_at.into(),
+        format!(
+            "{}{}",
+            app.links.public_url(),
+            Links::plan_path(suite, &plan.identifier)
+        )
+        .into(),
+    ]
 }

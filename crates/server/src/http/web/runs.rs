@@ -4,7 +4,6 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
 use test_engine_insights::Fingerprint;
 use test_engine_store::{Page as ListPage, Run, RunFilter, RunOutcome, Suite};
@@ -240,28 +239,21 @@ const COLUMNS: [&str; 20] = [
 ];
 
 /// All runs that match, newest first.
-fn chunks(
-    app: App,
-    suite: Suite,
-    filter: RunFilter,
-) -> impl Stream<Item = Result<Vec<export::Row>, PageError>> {
-    stream::try_unfold(filter, move |mut filter| {
+fn chunks(app: App, suite: Suite, filter: RunFilter) -> export::Chunks {
+    export::from_position(filter, move |mut filter| {
         let (app, suite) = (App::clone(&app), suite.clone());
         async move {
             let page = ListPage::new(1, CHUNK);
-            let runs = app
-                .store
-                .filtered_runs(suite.id, &filter, page)
-                .await?
-                .items;
-            let Some(last) = runs.last() else {
-                return Ok(None);
-            };
-            filter.before = Some(last.id);
+            let listed = app.store.filtered_runs(suite.id, &filter, page);
+            let runs = listed.await?.items;
             let marks = run_rows::marks(&app, &runs).await?;
             let rows = runs.iter().zip(marks);
             let rows = rows.map(|(run, mark)| row(&app, &suite, run, mark));
-            Ok(Some((rows.collect(), filter)))
+            let next = runs.last().map(|last| {
+                filter.before = Some(last.id);
+                filter
+            });
+            Ok((rows.collect(), next))
         }
     })
 }

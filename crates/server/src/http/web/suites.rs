@@ -1,11 +1,15 @@
-//! The suites of an organization: which of them is broken on its default branch?
+//! The suites of an organization: which of them is broken on its default branch? As a page and as
+//! a file.
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use test_engine_charts::{Column, Mark as Drawn, Raster, Row as RasterRow};
-use test_engine_store::{Run, Suite, SuiteCounts, SuiteId, Timestamp};
+use test_engine_store::{
+    OrganizationId, Page as ListPage, Run, Suite, SuiteCounts, SuiteId, Timestamp,
+};
 
+use super::export::{self, Export, FileLinks};
 use super::format;
 use super::page::{Frame, PageError, Pager, show};
 use super::run_rows::{self, RunRow};
@@ -32,6 +36,7 @@ struct Page {
     days: i64,
     suites: Vec<Row>,
     pager: Pager,
+    files: FileLinks,
 }
 
 struct Row {
@@ -56,12 +61,22 @@ pub(super) async fn get(
     State(app): State<App>,
     viewer: Viewer,
     Path(slug): Path<String>,
+    export: Export,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, PageError> {
     let organization = viewer.organization(&app, &slug).await?;
+    if let Some(file) = export.file(format!("{}-suites", organization.slug)) {
+        let chunks = chunks(app, organization.id);
+        return file.chunks(&COLUMNS, chunks).await;
+    }
     let page = query.page();
     let listed = app.store.suites(organization.id, page).await?;
-    let suites = rows(&app, &listed.items).await?;
+    let known = known(&app, &listed.items).await?;
+    let now = app.clock.now();
+    let suites = listed.items.iter().zip(known);
+    let suites: Vec<Row> = suites
+        .map(|(suite, known)| Row::new(suite, known, now))
+        .collect();
     let broken = suites
         .iter()
         .filter(|suite| suite.main.is_some_and(|mark| mark.class == "fail"))
@@ -75,6 +90,7 @@ pub(super) async fn get(
         days: DAYS,
         owners_address: format!("{address}/owners"),
         organization: organization.slug,
+        files: export.links(),
         suites,
         pager: Pager::new(page, listed.total, |number| {
             format!("{address}?page={number}")
@@ -82,9 +98,19 @@ pub(super) async fn get(
     })
 }
 
-async fn rows(app: &App, suites: &[Suite]) -> Result<Vec<Row>, PageError> {
+/// What is known of a suite. Runs are newest first, with their marks.
+struct Known {
+    counts: SuiteCounts,
+    /// The newest run of any branch.
+    latest: Option<(Run, Mark)>,
+    /// Runs of the default branch.
+    main: Vec<Run>,
+    marks: Vec<Mark>,
+}
+
+/// In the order of the suites.
+async fn known(app: &App, suites: &[Suite]) -> Result<Vec<Known>, PageError> {
     let store = &app.store;
-    let now = app.clock.now();
     let ids: Vec<SuiteId> = suites.iter().map(|suite| suite.id).collect();
     let counts = store.counts_of_suites(&ids).await?;
     let of_any: Vec<(SuiteId, Option<&str>)> = ids.iter().map(|id| (*id, None)).collect();
@@ -96,50 +122,49 @@ async fn rows(app: &App, suites: &[Suite]) -> Result<Vec<Row>, PageError> {
     let main = store.newest_runs(&of_main, MAX_RUNS).await?;
     let all: Vec<Run> = latest.iter().chain(&main).flatten().cloned().collect();
     let mut marks = run_rows::marks(app, &all).await?.into_iter();
-    let latest: Vec<(&[Run], Vec<Mark>)> = latest
-        .iter()
-        .map(|runs| (runs.as_slice(), marks.by_ref().take(runs.len()).collect()))
-        .collect();
-    let main: Vec<(&[Run], Vec<Mark>)> = main
-        .iter()
-        .map(|runs| (runs.as_slice(), marks.by_ref().take(runs.len()).collect()))
-        .collect();
-    let rows = suites.iter().zip(latest.into_iter().zip(main));
-    let rows = rows.map(|(suite, (latest, main))| {
-        let counts = counts.get(&suite.id).copied().unwrap_or_default();
-        row(suite, counts, latest, main, now)
+    let latest = latest.into_iter().map(|runs| runs.into_iter().next());
+    let latest: Vec<Option<(Run, Mark)>> = latest.map(|run| Some((run?, marks.next()?))).collect();
+    let suites = suites.iter().zip(latest).zip(main);
+    let known = suites.map(|((suite, latest), main)| Known {
+        counts: counts.get(&suite.id).copied().unwrap_or_default(),
+        latest,
+        marks: marks.by_ref().take(main.len()).collect(),
+        main,
     });
-    Ok(rows.collect())
+    Ok(known.collect())
 }
 
-/// Runs are newest first, with their marks.
-fn row(
-    suite: &Suite,
-    counts: SuiteCounts,
-    (latest, latest_marks): (&[Run], Vec<Mark>),
-    (main, marks): (&[Run], Vec<Mark>),
-    now: Timestamp,
-) -> Row {
-    let red = marks.iter().take_while(|mark| mark.class == "fail").count();
-    let since = match (red.checked_sub(1), main.first()) {
-        (Some(first), _) => format!("since {}", format::ago(main[first].created_at, now)),
-        (None, Some(run)) => format::ago(run.created_at, now),
-        (None, None) => String::new(),
-    };
-    let address = Links::suite_path(suite);
-    let newest = latest.first().zip(latest_marks.first());
-    Row {
-        name: suite.name.clone(),
-        slug: suite.slug.clone(),
-        default_branch: suite.default_branch.clone(),
-        main: marks.first().copied(),
-        since,
-        strip: strip(main, &marks, now.plus_millis(-DAYS * DAY_MS)),
-        tests: format::count(counts.tests),
-        flaky: counts.flaky,
-        quarantined: counts.quarantined,
-        latest: newest.map(|(run, mark)| RunRow::new(run, *mark, &address, now)),
-        address,
+impl Known {
+    /// The runs of the default branch since it is red; empty if it is not.
+    fn red(&self) -> &[Run] {
+        let red = self.marks.iter().take_while(|mark| mark.class == "fail");
+        self.main.get(..red.count()).unwrap_or_default()
+    }
+}
+
+impl Row {
+    fn new(suite: &Suite, known: Known, now: Timestamp) -> Self {
+        let since = match (known.red().last(), known.main.first()) {
+            (Some(first), _) => format!("since {}", format::ago(first.created_at, now)),
+            (None, Some(run)) => format::ago(run.created_at, now),
+            (None, None) => String::new(),
+        };
+        let address = Links::suite_path(suite);
+        Self {
+            name: suite.name.clone(),
+            slug: suite.slug.clone(),
+            default_branch: suite.default_branch.clone(),
+            main: known.marks.first().copied(),
+            since,
+            strip: strip(&known.main, &known.marks, now.plus_millis(-DAYS * DAY_MS)),
+            tests: format::count(known.counts.tests),
+            flaky: known.counts.flaky,
+            quarantined: known.counts.quarantined,
+            latest: known
+                .latest
+                .map(|(run, mark)| RunRow::new(&run, mark, &address, now)),
+            address,
+        }
     }
 }
 
@@ -183,4 +208,59 @@ fn sentence(broken: u64, suites: u64) -> String {
         (1, _) => format!("1 of {suites} suites is broken on its default branch."),
         _ => format!("{broken} of {suites} suites are broken on their default branch."),
     }
+}
+
+/// Suites that are read at once, with their runs.
+const AT_ONCE: u32 = 50;
+/// `result` is that of the default branch; `red_since` is empty if it is not red.
+const COLUMNS: [&str; 12] = [
+    "slug",
+    "name",
+    "default_branch",
+    "result",
+    "red_since",
+    "runs",
+    "tests",
+    "flaky",
+    "quarantined",
+    "last_run_result",
+    "last_run_at",
+    "url",
+];
+
+fn chunks(app: App, organization: OrganizationId) -> export::Chunks {
+    export::from_position(1_u32, move |number| {
+        let app = App::clone(&app);
+        async move {
+            let page = ListPage::new(number, AT_ONCE);
+            let suites = app.store.suites(organization, page).await?.items;
+            let known = known(&app, &suites).await?;
+            let rows = suites.iter().zip(&known);
+            let rows = rows.map(|(suite, known)| {
+                let address = app.links.suite_page(suite);
+                file_row(suite, known, address)
+            });
+            let is_full = suites.len() >= AT_ONCE as usize;
+            Ok((rows.collect(), is_full.then_some(number + 1)))
+        }
+    })
+}
+
+fn file_row(suite: &Suite, known: &Known, address: String) -> export::Row {
+    let counts = known.counts;
+    let latest = known.latest.as_ref();
+    vec![
+        suite.slug.clone().into(),
+        suite.name.clone().into(),
+        suite.default_branch.clone().into(),
+        known.marks.first().map(|mark| mark.word).into(),
+        known.red().last().map(|run| run.created_at).into(),
+        counts.runs.into(),
+        counts.tests.into(),
+        counts.flaky.into(),
+        counts.quarantined.into(),
+        latest.map(|(_, mark)| mark.word).into(),
+        latest.map(|(run, _)| run.created_at).into(),
+        address.into(),
+    ]
 }

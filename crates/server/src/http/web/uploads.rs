@@ -1,4 +1,4 @@
-//! Uploads: does data arrive, and why not.
+//! Uploads: does data arrive, and why not. As a page and as a file.
 
 use askama::Template;
 use axum::extract::State;
@@ -8,9 +8,10 @@ use test_engine_charts::{Hour, Hours, KeyMark, key};
 use test_engine_results::Format;
 use test_engine_store::{
     AttemptState, MAX_REJECTED_UPLOADS, Page as ListPage, Suite, Timestamp, UploadAttempt,
-    UploadHour, UploadProblem,
+    UploadHour, UploadPosition, UploadProblem,
 };
 
+use super::export::{self, CHUNK, Export, FileLinks};
 use super::format;
 use super::page::{Frame, PageError, Pager, Tab, show};
 use super::viewer::SuiteViewer;
@@ -84,6 +85,7 @@ struct Page {
     total: String,
     max_rejected: i64,
     pager: Pager,
+    files: FileLinks,
     upload_hint: String,
 }
 
@@ -124,8 +126,13 @@ struct Row {
 pub(super) async fn get(
     State(app): State<App>,
     SuiteViewer { viewer, suite }: SuiteViewer,
+    export: Export,
     Params(query): Params<Query>,
 ) -> Result<Response, PageError> {
+    if let Some(file) = export.file(format!("{}-uploads", suite.slug)) {
+        let chunks = chunks(app, suite, query.state());
+        return file.chunks(&COLUMNS, chunks).await;
+    }
     let now = app.clock.now();
     let address = format!("{}/uploads", Links::suite_path(&suite));
     let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
@@ -198,6 +205,7 @@ pub(super) async fn get(
         pager: Pager::new(page, listed.total, |number| {
             other(&|other| other.page = Some(number))
         }),
+        files: export.links(),
         upload_hint: if has_any {
             String::new()
         } else {
@@ -305,6 +313,60 @@ impl Row {
             time: rfc3339(attempt.received_at),
         }
     }
+}
+
+const COLUMNS: [&str; 13] = [
+    "id",
+    "result",
+    "status",
+    "reason",
+    "run_key",
+    "job_id",
+    "format",
+    "results",
+    "duplicates",
+    "unusable_results",
+    "errors",
+    "received_at",
+    "url",
+];
+
+/// All uploads in the state, newest first.
+fn chunks(app: App, suite: Suite, state: Option<AttemptState>) -> export::Chunks {
+    export::from_position(UploadPosition::START, move |position| {
+        let (app, suite) = (App::clone(&app), suite.clone());
+        async move {
+            let store = &app.store;
+            let attempts = store.upload_attempts_from(suite.id, state, position, CHUNK);
+            let (attempts, next) = attempts.await?;
+            let rows = attempts.into_iter();
+            let rows = rows.map(|attempt| file_row(&app, &suite, attempt));
+            Ok((rows.collect(), next))
+        }
+    })
+}
+
+fn file_row(app: &App, suite: &Suite, attempt: UploadAttempt) -> export::Row {
+    let is_accepted = attempt.state == AttemptState::Accepted;
+    let of_accepted = |number: u64| is_accepted.then_some(number);
+    vec![
+        attempt.uuid.to_string().into(),
+        mark(attempt.state).1.into(),
+        (!is_accepted).then_some(u64::from(attempt.status)).into(),
+        attempt.reason.into(),
+        attempt.run_key.into(),
+        attempt.job_id.into(),
+        attempt.format.map(Format::name).into(),
+        of_accepted(attempt.kept + attempt.duplicates).into(),
+        of_accepted(attempt.duplicates).into(),
+        of_accepted(attempt.skipped).into(),
+        attempt.errors.join("\n").into(),
+        attempt.received_at.into(),
+        attempt
+            .run_uuid
+            .map(|run| app.links.upload_on_page(suite, run, attempt.uuid))
+            .into(),
+    ]
 }
 
 #[cfg(test)]

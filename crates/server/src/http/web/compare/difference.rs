@@ -30,22 +30,75 @@ pub(super) struct Difference<T> {
 }
 
 impl<T: Copy + Ord> Difference<T> {
+    pub(super) fn of_kind(&self, kind: Kind) -> &[T] {
+        match kind {
+            Kind::NewFailures => &self.new_failures,
+            Kind::Fixed => &self.fixed,
+            Kind::Slower => &self.slower,
+            Kind::Faster => &self.faster,
+            Kind::Failing => &self.failing,
+            Kind::NewTests => &self.new_tests,
+            Kind::GoneTests => &self.gone_tests,
+        }
+    }
+
     /// The first tests of each kind, without duplicates.
     pub(super) fn shown(&self, most: usize) -> Vec<T> {
-        let lists = [
-            &self.new_failures,
-            &self.fixed,
-            &self.failing,
-            &self.new_tests,
-            &self.gone_tests,
-            &self.slower,
-            &self.faster,
-        ];
+        let lists = Kind::ALL.map(|kind| self.of_kind(kind));
         let all = lists.into_iter().flat_map(|list| list.iter().take(most));
         let mut all: Vec<T> = all.copied().collect();
         all.sort_unstable();
         all.dedup();
         all
+    }
+}
+
+/// What differs, in the order of sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    NewFailures,
+    Fixed,
+    Slower,
+    Faster,
+    Failing,
+    NewTests,
+    GoneTests,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 7] = [
+        Self::NewFailures,
+        Self::Fixed,
+        Self::Slower,
+        Self::Faster,
+        Self::Failing,
+        Self::NewTests,
+        Self::GoneTests,
+    ];
+
+    /// As the address of a section.
+    pub(super) const fn id(self) -> &'static str {
+        match self {
+            Self::NewFailures => "new-failures",
+            Self::Fixed => "fixed",
+            Self::Slower => "slower",
+            Self::Faster => "faster",
+            Self::Failing => "failing",
+            Self::NewTests => "new-tests",
+            Self::GoneTests => "gone-tests",
+        }
+    }
+
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::NewFailures => "New failures",
+            Self::Fixed => "Fixed",
+            Self::Slower => "Slower",
+            Self::Faster => "Faster",
+            Self::Failing => "Failing in both",
+            Self::NewTests => "New tests",
+            Self::GoneTests => "Gone tests",
+        }
     }
 }
 

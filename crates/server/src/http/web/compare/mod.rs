@@ -1,11 +1,13 @@
-//! What differs between two runs of a suite: failures, tests, durations.
+//! What differs between two runs of a suite: failures, tests, durations. As a page and as a file.
 
 mod difference;
+mod file;
 
 use std::collections::{BTreeMap, HashMap};
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use test_engine_duration::Micros;
 use test_engine_store::{
@@ -13,7 +15,8 @@ use test_engine_store::{
 };
 use uuid::Uuid;
 
-use self::difference::{Difference, difference};
+use self::difference::{Difference, Kind, difference};
+use super::export::{self, Export, FileLinks};
 use super::page::{Frame, PageError, Tab, show};
 use super::status::Mark;
 use super::viewer::SuiteViewer;
@@ -22,7 +25,7 @@ use super::{format, run_rows};
 use crate::App;
 use crate::clock::rfc3339;
 use crate::http::error::ApiError;
-use crate::http::params::{AgainstInPath, IdInPath, Params};
+use crate::http::params::{IdInPath, Params, path_parameter};
 use crate::links::Links;
 
 /// Tests of a section; more are counted. Of those that only one run has, fewer say enough.
@@ -42,6 +45,7 @@ struct Page {
     /// The same two runs the other way round.
     swap_address: String,
     sections: Vec<Section>,
+    files: FileLinks,
 }
 
 /// One of the runs.
@@ -77,6 +81,15 @@ enum Shows {
     Durations,
 }
 
+impl Shows {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Slower | Kind::Faster => Self::Durations,
+            _ => Self::Ends,
+        }
+    }
+}
+
 struct Row {
     name: String,
     scope: String,
@@ -94,11 +107,25 @@ struct Cell {
     text: String,
 }
 
+/// The other run in the path, also if it is the path of a file.
+pub(super) struct Against(Uuid);
+
+impl FromRequestParts<App> for Against {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, PageError> {
+        let text = path_parameter(parts, "against").await;
+        let id = text.and_then(|text| export::without_extension(&text).parse().ok());
+        id.map(Self).ok_or(PageError::NotFound)
+    }
+}
+
 pub(super) async fn get(
     State(app): State<App>,
     SuiteViewer { viewer, suite }: SuiteViewer,
     IdInPath(id): IdInPath,
-    AgainstInPath(against): AgainstInPath,
+    Against(against): Against,
+    export: Export,
 ) -> Result<Response, PageError> {
     let base = Links::suite_path(&suite);
     let after = run(&app, &suite, id).await?;
@@ -111,21 +138,14 @@ pub(super) async fn get(
         before: app.store.tests_of_run(&before).await?,
     };
     let found = difference(&tests.after, &tests.before);
+    if let Some(file) = export.file(format!("{}-comparison", suite.slug)) {
+        let chunks = file::chunks(app, suite, after, file::items(&found, &tests));
+        return file.chunks(&file::COLUMNS, chunks).await;
+    }
     let shown = found.shown(MAX_TESTS);
     let known = app.store.tests_with_ids(&shown).await?;
     let failing: Vec<TestId> = found.new_failures.iter().take(MAX_TESTS).copied().collect();
-    let failures = app
-        .store
-        .failures_of_tests(&after, &failing, MAX_FAILURES, false)
-        .await?;
-    let mut messages: BTreeMap<TestId, String> = BTreeMap::new();
-    for failure in failures {
-        let message = messages.entry(failure.test.id).or_default();
-        if message.is_empty() {
-            let line = format::first_line(failure.failure_reason.as_deref());
-            *message = format::shortened(&line, MAX_NAME);
-        }
-    }
+    let messages = messages(&app, &after, &failing).await?;
     let marks = run_rows::marks(&app, &[after.clone(), before.clone()]).await?;
     let mark = |at: usize, run: &Run| {
         let known = marks.get(at).copied();
@@ -177,7 +197,29 @@ pub(super) async fn get(
         ],
         swap_address: format!("{base}/runs/{against}/against/{id}"),
         sections: rows.sections(&found),
+        files: export.links(),
     })
+}
+
+/// The first lines of the first failures of some tests in a run.
+async fn messages(
+    app: &App,
+    run: &Run,
+    tests: &[TestId],
+) -> Result<BTreeMap<TestId, String>, PageError> {
+    let failures = app
+        .store
+        .failures_of_tests(run, tests, MAX_FAILURES, false)
+        .await?;
+    let mut messages: BTreeMap<TestId, String> = BTreeMap::new();
+    for failure in failures {
+        let message = messages.entry(failure.test.id).or_default();
+        if message.is_empty() {
+            let line = format::first_line(failure.failure_reason.as_deref());
+            *message = format::shortened(&line, MAX_NAME);
+        }
+    }
+    Ok(messages)
 }
 
 async fn run(app: &App, suite: &Suite, id: Uuid) -> Result<Run, PageError> {
@@ -288,32 +330,18 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Those with tests.
     fn sections(&self, found: &Difference<TestId>) -> Vec<Section> {
-        let all = [
-            (
-                "new-failures",
-                "New failures",
-                Shows::Ends,
-                &found.new_failures,
-            ),
-            ("fixed", "Fixed", Shows::Ends, &found.fixed),
-            ("slower", "Slower", Shows::Durations, &found.slower),
-            ("faster", "Faster", Shows::Durations, &found.faster),
-            ("failing", "Failing in both", Shows::Ends, &found.failing),
-            ("new-tests", "New tests", Shows::Ends, &found.new_tests),
-            ("gone-tests", "Gone tests", Shows::Ends, &found.gone_tests),
-        ];
-        let present = all.into_iter().filter(|(.., tests)| !tests.is_empty());
-        let sections = present.map(|(id, title, shows, tests)| {
-            let is_in_both = !matches!(id, "new-tests" | "gone-tests");
-            let most = if is_in_both {
-                MAX_TESTS
-            } else {
-                MAX_IN_ONE_RUN
+        let all = Kind::ALL.map(|kind| (kind, found.of_kind(kind)));
+        let present = all.into_iter().filter(|(_, tests)| !tests.is_empty());
+        let sections = present.map(|(kind, tests)| {
+            let shows = Shows::of(kind);
+            let most = match kind {
+                Kind::NewTests | Kind::GoneTests => MAX_IN_ONE_RUN,
+                _ => MAX_TESTS,
             };
             let shown = tests.iter().take(most);
             Section {
-                id,
-                title,
+                id: kind.id(),
+                title: kind.title(),
                 shows,
                 count: format::counted(tests.len() as u64, "test"),
                 rows: shown.filter_map(|id| self.row(*id, shows)).collect(),
@@ -349,6 +377,17 @@ impl Rows<'_> {
     }
 }
 
+/// The class of the mark, and what it says.
+const fn mark(end: TestEnd) -> (&'static str, &'static str) {
+    match end {
+        TestEnd::Passed => ("pass", "passed"),
+        TestEnd::Recovered => ("flaky", "passed on retry"),
+        TestEnd::Failed => ("fail", "failed"),
+        TestEnd::Muted => ("mute", "failed, muted"),
+        TestEnd::NotRun => ("skip", "skipped"),
+    }
+}
+
 fn duration(found: Option<&TestInRun>) -> Option<Micros> {
     found.and_then(|found| found.duration)
 }
@@ -361,14 +400,7 @@ fn factor(before: Micros, after: Micros) -> String {
 
 impl Cell {
     fn end(found: Option<&TestInRun>) -> Self {
-        let (class, text) = match found.map(|found| found.end) {
-            None => ("", "not in the run"),
-            Some(TestEnd::Passed) => ("pass", "passed"),
-            Some(TestEnd::Recovered) => ("flaky", "passed on retry"),
-            Some(TestEnd::Failed) => ("fail", "failed"),
-            Some(TestEnd::Muted) => ("mute", "failed, muted"),
-            Some(TestEnd::NotRun) => ("skip", "skipped"),
-        };
+        let (class, text) = found.map_or(("", "not in the run"), |found| mark(found.end));
         Self {
             class,
             text: text.to_owned(),

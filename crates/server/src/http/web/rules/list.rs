@@ -1,4 +1,4 @@
-//! The list of rules.
+//! The list of rules, as a page and as a file.
 
 use askama::Template;
 use axum::extract::State;
@@ -6,6 +6,7 @@ use axum::response::Response;
 use test_engine_insights::Brake;
 use test_engine_store::{MAX_FIRED, MAX_RULES, Page as ListPage, Rule, RuleUsage};
 
+use super::super::export::{self, Export, FileLinks};
 use super::super::format;
 use super::super::page::{Frame, PageError, Tab, show};
 use super::super::viewer::SuiteViewer;
@@ -25,6 +26,7 @@ struct Page {
     max_rules: u64,
     /// Alarms and recoveries of a rule in a minute.
     max_fired: i64,
+    files: FileLinks,
 }
 
 struct Row {
@@ -41,12 +43,21 @@ struct Row {
 pub(in crate::http::web) async fn get(
     State(app): State<App>,
     SuiteViewer { viewer, suite }: SuiteViewer,
+    export: Export,
 ) -> Result<Response, PageError> {
     let now = app.clock.now();
     let address = format!("{}/rules", Links::suite_path(&suite));
     let all = ListPage::new(1, u32::try_from(MAX_RULES).unwrap_or(u32::MAX));
     let rules = app.store.rules(suite.id, all).await?.items;
     let events = app.store.rule_events(suite.id, super::since(now)).await?;
+    if let Some(file) = export.file(format!("{}-rules", suite.slug)) {
+        let base = format!("{}/rules", app.links.suite_page(&suite));
+        let rows = rules.iter().map(|rule| {
+            let events = events.get(&rule.uuid).copied().unwrap_or(0);
+            file_row(rule, events, format!("{base}/{}", rule.uuid))
+        });
+        return Ok(file.rows(&COLUMNS, &rows.collect::<Vec<_>>()));
+    }
     let usage = app.store.rule_usage(suite.id, now).await?;
     let enabled = rules.iter().filter(|rule| rule.settings.is_enabled);
     let sentence = words::rules(
@@ -63,6 +74,7 @@ pub(in crate::http::web) async fn get(
         limits: limits(&usage),
         max_rules: MAX_RULES,
         max_fired: MAX_FIRED,
+        files: export.links(),
         rules: rules
             .iter()
             .map(|rule| Row::new(rule, events.get(&rule.uuid).copied(), &address))
@@ -96,4 +108,34 @@ impl Row {
             events: format::count(events.unwrap_or(0)),
         }
     }
+}
+
+/// Events are those of the last week.
+const COLUMNS: [&str; 9] = [
+    "id",
+    "name",
+    "is_enabled",
+    "monitor",
+    "filters",
+    "actions",
+    "flagged_tests",
+    "events",
+    "url",
+];
+
+fn file_row(rule: &Rule, events: u64, address: String) -> export::Row {
+    let settings = &rule.settings;
+    let filters: Vec<String> = settings.filters.iter().map(words::filter).collect();
+    let actions: Vec<String> = settings.alarm_actions.iter().map(words::action).collect();
+    vec![
+        rule.uuid.to_string().into(),
+        settings.name.clone().into(),
+        settings.is_enabled.into(),
+        words::monitor(&settings.monitor).into(),
+        filters.join("; ").into(),
+        actions.join("; ").into(),
+        rule.flagged_tests.into(),
+        events.into(),
+        address.into(),
+    ]
 }

@@ -1,4 +1,4 @@
-//! The audit log: who changed what.
+//! The audit log: who changed what. As a page and as a file.
 
 use askama::Template;
 use axum::extract::State;
@@ -8,6 +8,7 @@ use test_engine_store::{
     AuditEntry, AuditFilter, Listed, OrganizationId, Page as ListPage, Timestamp,
 };
 
+use super::super::export::{self, CHUNK, Export, FileLinks};
 use super::super::format;
 use super::super::page::{Frame, PageError, Pager, show};
 use super::super::viewer::{OrganizationViewer, SuiteViewer};
@@ -31,6 +32,7 @@ struct Page {
     total: String,
     shows_suite: bool,
     pager: Pager,
+    files: FileLinks,
 }
 
 struct Entry {
@@ -92,17 +94,88 @@ fn value(value: &Value) -> String {
     format::shortened(&text, MAX_VALUE)
 }
 
-async fn log(
-    app: &App,
+/// Of an organization, or of one suite of it.
+struct Log {
     organization: OrganizationId,
-    suite: Option<&str>,
-    page: ListPage,
-) -> Result<Listed<AuditEntry>, PageError> {
-    let filter = AuditFilter {
-        suite: suite.map(str::to_owned),
-        subject: None,
-    };
-    Ok(app.store.audit_log(organization, &filter, page).await?)
+    filter: AuditFilter,
+    /// Of the organization or the suite.
+    slug: String,
+}
+
+impl Log {
+    /// The page, or the file instead.
+    async fn response(
+        self,
+        app: App,
+        export: Export,
+        common: (Frame, Nav),
+        number: Option<u32>,
+    ) -> Result<Response, PageError> {
+        if let Some(file) = export.file(format!("{}-audit", self.slug)) {
+            return file.chunks(&COLUMNS, self.chunks(app)).await;
+        }
+        let wanted = ListPage::new(number.unwrap_or(1), PAGE_SIZE);
+        let listed = app.store.audit_log(self.organization, &self.filter, wanted);
+        let shows_suite = self.filter.suite.is_none();
+        let now = app.clock.now();
+        show(&page(
+            common,
+            listed.await?,
+            shows_suite,
+            wanted,
+            (export.links(), now),
+        ))
+    }
+
+    /// All entries, newest first.
+    fn chunks(self, app: App) -> export::Chunks {
+        let Self {
+            organization,
+            filter,
+            ..
+        } = self;
+        export::from_position(None, move |last| {
+            let (app, filter) = (App::clone(&app), filter.clone());
+            async move {
+                let store = &app.store;
+                let entries = store.audit_log_before(organization, &filter, last, CHUNK);
+                let entries = entries.await?;
+                let next = entries.last().map(|entry| Some(entry.uuid));
+                Ok((entries.into_iter().map(file_row).collect(), next))
+            }
+        })
+    }
+}
+
+/// `before` and `after` are the changed fields as JSON.
+const COLUMNS: [&str; 10] = [
+    "id",
+    "at",
+    "action",
+    "subject",
+    "suite",
+    "by",
+    "client_address",
+    "reason",
+    "before",
+    "after",
+];
+
+fn file_row(entry: AuditEntry) -> export::Row {
+    let change = entry.change;
+    let side = |side: Option<Value>| side.map(|side| with_times(side).to_string());
+    vec![
+        entry.uuid.to_string().into(),
+        change.at.into(),
+        entry.action.into(),
+        entry.subject_name.into(),
+        entry.suite_slug.into(),
+        format::actor(&change.actor).into(),
+        change.client_address.into(),
+        change.reason.into(),
+        side(entry.before).into(),
+        side(entry.after).into(),
+    ]
 }
 
 fn page(
@@ -110,10 +183,11 @@ fn page(
     listed: Listed<AuditEntry>,
     shows_suite: bool,
     page: ListPage,
-    now: Timestamp,
+    (files, now): (FileLinks, Timestamp),
 ) -> Page {
     let address = nav.address.clone();
     Page {
+        files,
         frame,
         nav,
         total: match listed.total {
@@ -135,12 +209,19 @@ fn page(
 pub(in crate::http::web) async fn of_suite(
     State(app): State<App>,
     SuiteViewer { viewer, suite }: SuiteViewer,
+    export: Export,
     Params(query): Params<Done>,
 ) -> Result<Response, PageError> {
     let common = super::in_suite(&app, &viewer, &suite, Section::Audit).await?;
-    let wanted = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
-    let listed = log(&app, suite.organization, Some(&suite.slug), wanted).await?;
-    show(&page(common, listed, false, wanted, app.clock.now()))
+    let log = Log {
+        organization: suite.organization,
+        filter: AuditFilter {
+            suite: Some(suite.slug.clone()),
+            subject: None,
+        },
+        slug: suite.slug,
+    };
+    log.response(app, export, common, query.page).await
 }
 
 pub(in crate::http::web) async fn of_organization(
@@ -149,12 +230,16 @@ pub(in crate::http::web) async fn of_organization(
         viewer,
         organization,
     }: OrganizationViewer,
+    export: Export,
     Params(query): Params<Done>,
 ) -> Result<Response, PageError> {
     let common = super::in_organization(&viewer, &organization, Section::Audit)?;
-    let wanted = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
-    let listed = log(&app, organization.id, None, wanted).await?;
-    show(&page(common, listed, true, wanted, app.clock.now()))
+    let log = Log {
+        organization: organization.id,
+        filter: AuditFilter::default(),
+        slug: organization.slug,
+    };
+    log.response(app, export, common, query.page).await
 }
 
 #[cfg(test)]

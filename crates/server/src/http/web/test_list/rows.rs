@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use test_engine_insights::Level;
 use test_engine_store::{Metrics, Suite, Test, TestId, TestState, TestWithMetrics, Timestamp};
 
@@ -205,12 +205,7 @@ pub(super) const FILE_COLUMNS: [&str; 22] = [
 ];
 
 /// The rows of a file, some tests at a time.
-pub(super) fn chunks(
-    app: App,
-    suite: Suite,
-    owners: Owners,
-    chosen: Chosen,
-) -> impl Stream<Item = Result<Vec<export::Row>, PageError>> {
+pub(super) fn chunks(app: App, suite: Suite, owners: Owners, chosen: Chosen) -> export::Chunks {
     let size = CHUNK as usize;
     let chunks: Vec<Chosen> = match chosen {
         Chosen::Ids(ids) => {
@@ -223,7 +218,7 @@ pub(super) fn chunks(
         }
     };
     let owners = std::sync::Arc::new(owners);
-    stream::iter(chunks).then(move |chunk| {
+    let chunks = stream::iter(chunks).then(move |chunk| {
         let (app, suite) = (App::clone(&app), suite.clone());
         let owners = std::sync::Arc::clone(&owners);
         async move {
@@ -235,7 +230,8 @@ pub(super) fn chunks(
             let row = |one: &TestWithMetrics| file_row(&app, &suite, &owners, &details, one);
             Ok(tests.iter().map(row).collect())
         }
-    })
+    });
+    chunks.boxed()
 }
 
 fn file_row(

@@ -4,6 +4,8 @@
 //! A file has the rows of all pages. It is sent while it is read, so its length takes no memory; if
 //! reading fails in the middle, the connection is aborted, so nobody takes half a list for a whole.
 
+mod chunks;
+
 use std::fmt::Write as _;
 use std::io;
 
@@ -13,11 +15,13 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Uri};
 use axum::response::Response;
-use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value as Json;
 use test_engine_duration::Micros;
 use test_engine_store::Timestamp;
 
+pub(super) use self::chunks::{Chunks, from_position, of_items};
+use super::mute_form::SAY_WHAT_WAS_DONE;
 use super::page::PageError;
 use crate::clock::rfc3339;
 use crate::http::error::ApiError;
@@ -26,8 +30,8 @@ use crate::http::error::ApiError;
 pub(super) const CHUNK: u32 = 500;
 /// What may follow the path of a list.
 pub(super) const EXTENSIONS: [&str; 2] = [".csv", ".json"];
-/// The parameters of pages that mean nothing in a file.
-const OF_PAGES: [&str; 5] = ["format", "page", "as", "changed", "refused"];
+/// Other parameters of pages that mean nothing in a file.
+const OF_PAGES: [&str; 3] = ["format", "page", "as"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
@@ -157,8 +161,11 @@ impl Export {
                 ApiError::bad_request(format!("Invalid format {name:?}: use csv or json."))
             })
         });
-        let (path, by_path) = without_extension(uri.path());
-        let is_kept = |(name, _): &&(String, String)| !OF_PAGES.contains(&name.as_str());
+        let (path, by_path) = split_extension(uri.path());
+        let is_kept = |(name, _): &&(String, String)| {
+            let name = name.as_str();
+            !OF_PAGES.contains(&name) && !SAY_WHAT_WAS_DONE.contains(&name)
+        };
         let kept: Vec<_> = pairs.iter().filter(is_kept).collect();
         let kept = serde_urlencoded::to_string(kept).unwrap_or_default();
         let separator = if kept.is_empty() { "" } else { "&" };
@@ -186,7 +193,7 @@ impl Export {
     }
 }
 
-fn without_extension(path: &str) -> (&str, Option<Format>) {
+fn split_extension(path: &str) -> (&str, Option<Format>) {
     for format in Format::ALL {
         let before = path.strip_suffix(format.name());
         if let Some(before) = before.and_then(|before| before.strip_suffix('.')) {
@@ -194,6 +201,11 @@ fn without_extension(path: &str) -> (&str, Option<Format>) {
         }
     }
     (path, None)
+}
+
+/// The end of the path of a list, also if it is that of the file.
+pub(super) fn without_extension(path: &str) -> &str {
+    split_extension(path).0
 }
 
 impl ListFile {
@@ -207,9 +219,8 @@ impl ListFile {
     pub(super) async fn chunks(
         self,
         columns: &'static [&'static str],
-        chunks: impl Stream<Item = Result<Vec<Row>, PageError>> + Send + 'static,
+        mut chunks: Chunks,
     ) -> Result<Response, PageError> {
-        let mut chunks = Box::pin(chunks);
         let first = chunks.next().await.transpose()?.unwrap_or_default();
         let format = self.format;
         let mut begin = String::new();
@@ -363,6 +374,10 @@ mod tests {
         for (address, csv) in [
             ("/a/runs", "/a/runs?format=csv"),
             ("/a/runs.json?page=3&as=table", "/a/runs?format=csv"),
+            (
+                "/a/tests?done=muted&done_test=x&changed=1",
+                "/a/tests?format=csv",
+            ),
             (
                 "/a/runs?q=%21a+b&page=2&branch=x%26y",
                 "/a/runs?q=%21a+b&branch=x%26y&format=csv",
