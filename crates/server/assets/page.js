@@ -72,6 +72,13 @@
     }
   });
 
+  // Menus close when the focus or the pointer goes elsewhere.
+  const closeMenus = (event) => all(".menu[open]").forEach((menu) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("click", closeMenus);
+  document.addEventListener("focusin", closeMenus);
+
   // The dialog of another page, shown on this one. Its form leads back here.
   const borrow = async (link) => {
     const id = link.hash.slice(1);
@@ -109,7 +116,11 @@
   };
   let goes = 0;
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") hide();
+    if (event.key === "Escape") {
+      hide();
+      const menu = find(".menu[open]");
+      if (menu) { menu.open = false; find("summary", menu).focus(); }
+    }
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || find("dialog[open]")) return;
     if (goes && event.timeStamp - goes < 1500) {

@@ -47,6 +47,7 @@ mod memory;
 mod metrics;
 mod mute_in_lists;
 mod mute_journeys;
+mod navigation;
 mod node_reports;
 mod oidc;
 mod on_postgres;

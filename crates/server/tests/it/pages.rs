@@ -13,7 +13,7 @@ use crate::support::{SUITE, TestServer, result};
 use crate::weights;
 
 /// Tab stops before the first failure of a run.
-const MAX_TAB_STOPS: usize = 25;
+const MAX_TAB_STOPS: usize = 20;
 
 /// A name for the picture, and the path.
 fn pages(scene: &Scene) -> Vec<(&'static str, String)> {

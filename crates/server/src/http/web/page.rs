@@ -63,6 +63,15 @@ impl Tab {
         }
     }
 
+    /// Whether its link is in the menu beside the tabs unless it is the current one. The others are
+    /// those that people open every day, and those whose count is an alarm.
+    const fn is_in_menu(self) -> bool {
+        match self {
+            Self::Overview | Self::Runs | Self::Tests | Self::Flaky | Self::Quarantine => false,
+            Self::Selection | Self::Plans | Self::Uploads | Self::Rules | Self::Settings => true,
+        }
+    }
+
     /// Below the address of the suite.
     const fn path(self) -> &'static str {
         match self {
@@ -120,11 +129,49 @@ pub(super) struct TabLink {
     pub(super) count: String,
 }
 
+/// The links to the pages of a suite.
+#[derive(Default)]
+pub(super) struct Tabs {
+    pub(super) always: Vec<TabLink>,
+    /// The current page, if its link would otherwise be in the menu.
+    pub(super) from_menu: Option<TabLink>,
+    pub(super) menu: Vec<TabLink>,
+}
+
+impl Tabs {
+    fn new(suite: &Suite, current: Option<Tab>, counts: Option<&SuiteCounts>) -> Self {
+        let base = Links::suite_path(suite);
+        let mut tabs = Self::default();
+        for tab in Tab::ALL {
+            let count = counts.and_then(|counts| tab.count(counts));
+            let link = TabLink {
+                text: tab.text(),
+                address: format!("{base}{}", tab.path()),
+                key: tab.key(),
+                is_current: current == Some(tab),
+                count: count.map(format::count).unwrap_or_default(),
+            };
+            if !tab.is_in_menu() {
+                tabs.always.push(link);
+            } else if link.is_current {
+                tabs.from_menu = Some(link);
+            } else {
+                tabs.menu.push(link);
+            }
+        }
+        tabs
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &TabLink> {
+        self.always.iter().chain(&self.from_menu).chain(&self.menu)
+    }
+}
+
 pub(super) struct Frame {
     pub(super) title: String,
     pub(super) crumbs: Vec<Crumb>,
-    /// Of pages below a suite.
-    pub(super) tabs: Vec<TabLink>,
+    /// Of pages below a suite; otherwise empty.
+    pub(super) tabs: Tabs,
     /// The suite that the search at the top is about, as in its address; empty for all suites.
     pub(super) search_in: String,
     /// Whether the viewer can see anything that could be searched.
@@ -149,7 +196,7 @@ impl Frame {
         Self {
             title: title.into(),
             crumbs: Vec::new(),
-            tabs: Vec::new(),
+            tabs: Tabs::default(),
             search_in: String::new(),
             has_search: viewer.is_signed_in(),
             style: &assets::STYLE.address,
@@ -170,20 +217,10 @@ impl Frame {
             &suite.organization_slug,
             Links::organization_page(&suite.organization_slug),
         );
-        let base = Links::suite_path(suite);
-        frame.crumb(&suite.name, base.clone());
+        frame.crumb(&suite.name, Links::suite_path(suite));
         frame.search_in = super::search::slugs(suite);
         frame.has_search = true;
-        frame.tabs = Tab::ALL
-            .into_iter()
-            .map(|tab| TabLink {
-                text: tab.text(),
-                address: format!("{base}{}", tab.path()),
-                key: tab.key(),
-                is_current: false,
-                count: String::new(),
-            })
-            .collect();
+        frame.tabs = Tabs::new(suite, None, None);
         frame
     }
 
@@ -199,10 +236,7 @@ impl Frame {
         let mut frame = Self::of_suite(title, viewer, suite);
         frame.counts = Some(counts);
         frame.notice = mute_form::notice(app, viewer, suite).await?;
-        for (link, tab) in frame.tabs.iter_mut().zip(Tab::ALL) {
-            link.is_current = tab == current;
-            link.count = tab.count(&counts).map(format::count).unwrap_or_default();
-        }
+        frame.tabs = Tabs::new(suite, Some(current), Some(&counts));
         Ok(frame)
     }
 
