@@ -9,10 +9,11 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 use clap::builder::RangedU64ValueParser;
 use test_engine_duration::Micros;
+use test_engine_insights::Fingerprint;
 use test_engine_results::{Extra, Format, Outcome, TestResult};
 use test_engine_store::{
-    Change, CommitRecord, LabelChange, NewExecution, NewRun, NewSuite, NewUpload, Page, Store,
-    Suite, TestState, Timestamp, test_uuid,
+    Change, CommitRecord, FailureCause, LabelChange, NewExecution, NewRun, NewSuite, NewUpload,
+    Page, Store, Suite, TestState, Timestamp, test_uuid,
 };
 use uuid::Uuid;
 
@@ -23,6 +24,8 @@ const MAX_DAYS: i64 = 100;
 /// Tests of each suite with labels; every second one also has a state.
 const SPECIAL: usize = 100;
 const FILES_PER_COMMIT: usize = 30;
+/// Of every failure.
+const REASON: &str = "expected 200, got 500";
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Size {
@@ -220,7 +223,7 @@ fn upload(size: Size, suite: &Suite, run: u32, first: usize, at: Timestamp) -> N
         uuid: Uuid::new_v4(),
         format: Format::Json,
         job_id: None,
-        tags: std::collections::BTreeMap::new(),
+        tags: [("host.type".to_owned(), host(first).to_owned())].into(),
         digest: [digest, digest].concat().try_into().unwrap_or([0; 32]),
         skipped: 0,
         errors: Vec::new(),
@@ -232,15 +235,26 @@ fn upload(size: Size, suite: &Suite, run: u32, first: usize, at: Timestamp) -> N
     }
 }
 
+/// The machine that an upload with this first test comes from.
+fn host(first: usize) -> &'static str {
+    ["c7g.large", "c6i.large"][first / UPLOAD % 2]
+}
+
+/// Every test that fails has a cause of its own.
 fn execution(size: Size, run: usize, number: usize) -> NewExecution {
     let result = results::GeneratedResult::new(run, number, size.files());
+    let frame = format!("{}:{}", result.path, result.line);
     NewExecution {
+        cause: result.failed.then(|| FailureCause {
+            fingerprint: Fingerprint::of(REASON, [frame.as_str()]),
+            frame: Some(frame.clone()),
+        }),
         selector: Some(result.path.clone()),
         result: TestResult {
             id: Some(result.id.into()),
             scope: result.scope.into(),
             name: result.name.into(),
-            location: Some(format!("{}:{}", result.path, result.line).into()),
+            location: Some(frame.into()),
             file_name: Some(result.path.into()),
             outcome: if result.failed {
                 Outcome::Failed
@@ -249,7 +263,7 @@ fn execution(size: Size, run: usize, number: usize) -> NewExecution {
             },
             duration: Some(Micros::from_seconds(result.seconds)),
             extras: Extra {
-                failure_reason: result.failed.then(|| "expected 200, got 500".to_owned()),
+                failure_reason: result.failed.then(|| REASON.to_owned()),
                 ..Extra::default()
             }
             .into(),

@@ -2,13 +2,15 @@
 //! another process, at a rate that does not depend on the responses.
 //!
 //! `dataset` generates the data, `history` imports a suite worth looking at, `mix` schedules the
-//! requests, `views` lists pages and API lists, `hostile` sends requests that take much memory. The
-//! time of a plan request starts when it is due, so a server that falls behind cannot hide it; that
-//! of the requests after it starts with the previous response.
+//! requests, `views` lists pages and API lists, `hostile` sends requests that take much memory, and
+//! `limits` says how fast each has to be. The time of a plan request starts when it is due, so a
+//! server that falls behind cannot hide it; that of the requests after it starts with the previous
+//! response.
 
 mod dataset;
 mod history;
 mod hostile;
+mod limits;
 mod mix;
 mod views;
 
@@ -93,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Figure::of("load start to ready", milliseconds(started)).must_goal(2000.0, 500.0),
     ];
     let mix = Mix::new(size, &server)?;
-    figures.extend(views(&server, &mix)?);
+    figures.extend(views(size, &server, &mix)?);
     let (under_load, failed) = load(arguments, &server, &mix)?;
     figures.extend(under_load);
     figures.extend(hostile::measure(programs)?);
@@ -110,10 +112,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 /// Measures every page and list on an idle server.
-fn views(server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
+fn views(size: Size, server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
     let mut connection = Connection::open(&server.host)?;
     let mut figures = Vec::new();
     for target in [Target::Page, Target::List] {
+        let (must, goal) = limits::of_view(target, size);
         for view in mix.views().of(target) {
             let mut times = Vec::new();
             for _ in 0..VIEW_REPEATS {
@@ -124,7 +127,7 @@ fn views(server: &Server, mix: &Mix) -> anyhow::Result<Vec<Figure>> {
             let kind = if target == Target::Page { "page, " } else { "" };
             let name = format!("load {kind}{}", view.name);
             let figure = Figure::of(name, milliseconds(median(times)));
-            figures.push(figure.must_goal(300.0, 100.0));
+            figures.push(figure.must_goal(must, goal));
         }
     }
     Ok(figures)
@@ -188,7 +191,7 @@ fn load(arguments: &Arguments, server: &Server, mix: &Mix) -> anyhow::Result<(Ve
     for (kind, samples) in KINDS.iter().zip(samples) {
         let samples = samples.into_inner().context("read the times")?;
         failed += samples.errors;
-        figures.extend(figures_of(*kind, samples, took));
+        figures.extend(figures_of(*kind, arguments.size, samples, took));
     }
     let mb = |bytes: u64| {
         #[expect(clippy::cast_precision_loss, reason = "no machine has that much")]
@@ -236,8 +239,9 @@ fn record(samples: &Mutex<Samples>, result: anyhow::Result<()>, took: Duration) 
     }
 }
 
-fn figures_of(kind: Kind, mut samples: Samples, seconds: f64) -> Vec<Figure> {
+fn figures_of(kind: Kind, size: Size, mut samples: Samples, seconds: f64) -> Vec<Figure> {
     let name = kind.name();
+    let (must, goal) = limits::under_load(kind, size);
     samples.milliseconds.sort_unstable_by(f64::total_cmp);
     let times = &samples.milliseconds;
     let part = |of: usize| times.get(times.len() * of / 100).copied().unwrap_or(0.0);
@@ -250,7 +254,7 @@ fn figures_of(kind: Kind, mut samples: Samples, seconds: f64) -> Vec<Figure> {
     vec![
         Figure::of(format!("load {name}, rate"), per_second(requests / seconds)),
         Figure::of(format!("load {name}, p50"), milliseconds(part(50))),
-        Figure::of(format!("load {name}, p99"), milliseconds(part(99))).must_goal(250.0, 100.0),
+        Figure::of(format!("load {name}, p99"), milliseconds(part(99))).must_goal(must, goal),
         Figure::of(format!("load {name}, errors"), count(errors)).must(0.0),
     ]
 }

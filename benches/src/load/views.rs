@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use super::dataset::{Size, build, slug};
 use super::mix::api;
 use crate::http::Connection;
+use crate::results;
 use crate::server::{ORGANIZATION, Server};
 
 const PAGES: &str = include_str!("pages.txt");
@@ -46,25 +47,31 @@ pub(super) struct Views {
     build: String,
 }
 
-/// The IDs of a test, of two runs, the newest first, and of a rule of a suite.
+/// Of a suite.
 struct Ids {
+    /// A test that failed in the newest run.
     test: String,
+    /// Its failed execution.
+    execution: String,
+    /// The newest first.
     runs: [String; 2],
     rule: String,
 }
 
 /// The identifier of the plan whose page is requested.
 const PLAN: &str = "pages";
+/// Files that the commit of this plan changes.
+const CHANGED_FILES: usize = 3;
 
 impl Views {
     pub(super) fn find(size: Size, server: &Server, access: &str) -> anyhow::Result<Self> {
         let mut connection = Connection::open(&server.host)?;
-        let mut newest = |suite: u32, list: &str| -> anyhow::Result<[String; 2]> {
+        let mut newest = |suite: u32, list: &str, id: &str| -> anyhow::Result<[String; 2]> {
             let path = format!("{}/{list}?per_page=2", api(suite));
             let headers = [("Authorization", access)];
             let response = connection.send("GET", &path, &headers, b"")?.expect(200)?;
             let listed: serde_json::Value = serde_json::from_slice(&response.body)?;
-            let id = |at: usize| listed[at]["id"].as_str().map(str::to_owned);
+            let id = |at: usize| listed[at][id].as_str().map(str::to_owned);
             let first = id(0).with_context(|| format!("{path} is empty"))?;
             // A suite may have only one.
             let second = id(1).unwrap_or_else(|| first.clone());
@@ -72,10 +79,17 @@ impl Views {
         };
         let ids = (0..size.suites)
             .map(|suite| {
-                let [test, _] = newest(suite, "tests")?;
-                let runs = newest(suite, "runs")?;
-                let [rule, _] = newest(suite, "rules")?;
-                Ok(Ids { test, runs, rule })
+                let runs = newest(suite, "runs", "id")?;
+                let failures = format!("runs/{}/failed_executions", runs[0]);
+                let [test, _] = newest(suite, &failures, "test_id")?;
+                let [execution, _] = newest(suite, &failures, "execution_id")?;
+                let [rule, _] = newest(suite, "rules", "id")?;
+                Ok(Ids {
+                    test,
+                    execution,
+                    runs,
+                    rule,
+                })
             })
             .collect::<anyhow::Result<_>>()?;
         for suite in 0..size.suites {
@@ -84,11 +98,7 @@ impl Views {
                 ("Authorization", access),
                 ("Content-Type", "application/json"),
             ];
-            let request = serde_json::json!({
-                "runner": "rspec", "identifier": PLAN, "parallelism": 4, "branch": "main",
-                "tests": {"files": [{"path": "spec/a_spec.rb"}, {"path": "spec/b_spec.rb"}]},
-            });
-            let request = request.to_string();
+            let request = plan_request(size);
             connection
                 .send("POST", &path, &headers, request.as_bytes())?
                 .expect(200)?;
@@ -128,6 +138,7 @@ impl Views {
             .replace("{organization}", ORGANIZATION)
             .replace("{suite}", &slug(u32::try_from(suite)?))
             .replace("{id}", id)
+            .replace("{execution}", &ids.execution)
             .replace("{against}", &ids.runs[1])
             .replace("{build}", &self.build);
         let mut headers = vec![("Accept-Encoding", "identity")];
@@ -142,6 +153,23 @@ impl Views {
         }
         Ok(())
     }
+}
+
+/// A plan of all files for a change of some, with a decision about selection.
+fn plan_request(size: Size) -> String {
+    let path = |file: usize| serde_json::json!({"path": results::path(file)});
+    let files: Vec<serde_json::Value> = (0..size.files()).map(path).collect();
+    let changed: Vec<String> = (0..CHANGED_FILES).map(results::path).collect();
+    let request = serde_json::json!({
+        "runner": "rspec", "identifier": PLAN, "parallelism": 4, "branch": "topic",
+        "tests": {"files": files},
+        "metadata": {
+            "commit_sha": "c".repeat(40), "message": "Change something",
+            "files_changed": changed.join("\n"),
+        },
+        "selection": {"strategy": "observe", "params": {}},
+    });
+    request.to_string()
 }
 
 fn read(pages: &'static str) -> anyhow::Result<Vec<View>> {
