@@ -1,5 +1,5 @@
-//! The links at the top of the pages of a suite, in a real browser: the tabs, and the menus beside
-//! them.
+//! Finding one's way in a suite, in a real browser: the tabs and the menus beside them, and lists
+//! that fit.
 
 use test_engine_testkit::Browser;
 
@@ -66,7 +66,7 @@ fn menus_work_without_scripts() {
     browser.wait_until("location.pathname.endsWith('/plans')");
     browser.click(".session summary");
     browser.click(".session .menu-list form button");
-    browser.wait_until("location.pathname === '/sign-in'");
+    browser.wait_until("!!document.querySelector('.session a[href=\"/sign-in\"]')");
 }
 
 #[test]
@@ -98,4 +98,24 @@ fn menus_close_when_they_are_left() {
     browser.press("g");
     browser.press("u");
     browser.wait_until("location.pathname.endsWith('/uploads')");
+}
+
+/// The less important columns are left out on a small laptop, instead of cutting off the last ones.
+#[test]
+fn tables_of_a_suite_fit_on_a_small_laptop() {
+    let scene = Scene::new();
+    let mut browser = Browser::start();
+    browser.look(1_100, 900, "light", true);
+    for path in [
+        PAGES.to_owned(),
+        suite("/runs"),
+        suite("/flaky"),
+        suite("/rules"),
+    ] {
+        browser.open(&scene.address(&path));
+        let wider = "[...document.querySelectorAll('.scroll')]\
+            .map(place => place.scrollWidth - place.clientWidth)\
+            .filter(pixels => pixels > 0)";
+        assert_eq!(browser.evaluate(wider), serde_json::json!([]), "{path}");
+    }
 }
