@@ -125,21 +125,25 @@ def build_programs():
     return found["bktec"], found["test-engine"]
 
 
-def find_programs(directory):
-    """Returns the paths of both programs in a directory."""
-    programs = [(directory / name).resolve() for name in ("bktec", "test-engine")]
+def find_programs(directory, names=("bktec", "test-engine")):
+    """Returns the paths of programs in a directory."""
+    programs = [(directory / name).resolve() for name in names]
     for program in programs:
         if not program.is_file():
             raise Failure(f"{program} does not exist; build it, or leave out --programs")
     return programs
 
 
-def import_history(test_engine, data):
+def build_history():
+    """Builds the generator of the history and returns its path."""
+    return cargo_build("--package", "test-engine-insights", "--example", "history")["history"]
+
+
+def import_history(generator, test_engine, data):
     """Imports a generated history of two months into a suite of its own, before the server starts.
 
-    The history is the same each time, except that it ends now.
+    The history is the same each time, except that it ends now. Returns the suite's upload token.
     """
-    generator = cargo_build("--package", "test-engine-insights", "--example", "history")["history"]
     say(f"Importing two months of results into the suite '{HISTORY_SUITE}'")
     started = time.monotonic()
     files = data / "history"
@@ -159,6 +163,8 @@ def import_history(test_engine, data):
             if step.returncode != 0:
                 raise Failure(f"importing results failed; the end of {log}:\n{tail(log)}")
     say(f"  imported {len(list(files.iterdir()))} runs in {time.monotonic() - started:.0f} s")
+    printed = log.read_text(encoding="utf-8")
+    return re.search(r"^export BUILDKITE_ANALYTICS_TOKEN=(\S+)$", printed, re.MULTILINE)[1]
 
 
 class PytestInstallation:
@@ -236,7 +242,9 @@ class Server:
         self.url = self._wait_until_ready()
         suite = self._command("suite", "create", f"{ORGANIZATION}/{SUITE}")
         self.suite_token = suite["suite_token"]
-        self.token = self._command("token", "create", "--organization", ORGANIZATION)["token"]
+        self.token = self._command(
+            "token", "create", "--organization", ORGANIZATION, "--description", "the demo"
+        )["token"]
         self.suite_url = f"{self.url}/v2/analytics/organizations/{ORGANIZATION}/suites/{SUITE}"
 
     def _wait_until_ready(self):
@@ -455,7 +463,7 @@ def run_demo(data, arguments, processes):
     else:
         bktec, test_engine = find_programs(arguments.programs)
     if arguments.keep:
-        import_history(test_engine, data)
+        import_history(build_history(), test_engine, data)
     started = time.monotonic()
     python = installation.wait()
     expected = json.loads((PROJECT / "expected.json").read_text(encoding="utf-8"))["tests"]

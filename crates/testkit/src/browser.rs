@@ -313,14 +313,26 @@ impl Browser {
     /// Writes a picture of the whole page as PNG.
     #[track_caller]
     pub fn screenshot(&mut self, path: &Path) {
+        self.capture(path, 6_000.0, &json!({"format": "png"}));
+    }
+
+    /// Writes a picture of the upper part of the page, at most this many pixels high, as WebP. Text
+    /// stays sharp, and it takes half as much as PNG.
+    #[track_caller]
+    pub fn picture(&mut self, path: &Path, max_height: f64) {
+        self.capture(path, max_height, &json!({"format": "webp", "quality": 80}));
+    }
+
+    #[track_caller]
+    fn capture(&mut self, path: &Path, max_height: f64, format: &Value) {
         let size = self.command("Page.getLayoutMetrics", &json!({}));
         let size = &size["cssContentSize"];
-        let height = size["height"].as_f64().unwrap_or(1.0).min(6_000.0);
-        let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1});
-        let taken = self.command(
-            "Page.captureScreenshot",
-            &json!({"format": "png", "captureBeyondViewport": true, "clip": clip}),
-        );
+        let height = size["height"].as_f64().unwrap_or(1.0).min(max_height);
+        let mut wanted = format.clone();
+        wanted["captureBeyondViewport"] = true.into();
+        wanted["clip"] =
+            json!({"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1});
+        let taken = self.command("Page.captureScreenshot", &wanted);
         let data = taken["data"].as_str().expect("a picture");
         let bytes = STANDARD.decode(data).expect("pictures are in base64");
         if let Some(directory) = path.parent() {

@@ -58,6 +58,7 @@ mod people;
 mod people_api;
 mod people_cli;
 mod people_oidc;
+mod pictures;
 mod plan_commits;
 mod plan_endpoints;
 mod plans;
