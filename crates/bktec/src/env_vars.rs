@@ -37,6 +37,7 @@ variables! {
         BUILDKITE_PIPELINE_SLUG;
         BUILDKITE_STEP_ID;
         BUILDKITE_BRANCH;
+        BUILDKITE_TAG;
         BUILDKITE_COMMIT;
         BUILDKITE_MESSAGE;
         BUILDKITE_RETRY_COUNT;
@@ -124,7 +125,8 @@ variables! {
         GITHUB_RUN_NUMBER: "number of the workflow run; the build number, and part of the run key.";
         GITHUB_RUN_ATTEMPT: "attempt of the workflow run, from 1; the retry count plus one, and \
             part of the run key and of the build URL.";
-        GITHUB_REF: "full ref of the branch or tag, if `GITHUB_REF_NAME` is not set.";
+        GITHUB_REF: "full ref of the branch or tag: says whether it is a tag, and its name if \
+            `GITHUB_REF_NAME` is not set.";
         GITHUB_REF_NAME: "branch or tag.";
         GITHUB_HEAD_REF: "source branch of a pull request.";
         GITHUB_SHA: "commit; for a pull request, the merge commit.";
@@ -169,6 +171,7 @@ variables! {
         CI_PIPELINE_URL: "build URL.";
         CI_COMMIT_SHA: "commit.";
         CI_COMMIT_MESSAGE: "commit message.";
+        CI_COMMIT_TAG: "tag, for builds of tags.";
     }
     "Azure Pipelines: " {
         TF_BUILD: "set to True.";
@@ -202,6 +205,7 @@ variables! {
         TRAVIS_BUILD_WEB_URL: "build URL.";
         TRAVIS_BRANCH: "branch; for a pull request, the target branch.";
         TRAVIS_PULL_REQUEST_BRANCH: "source branch of a pull request.";
+        TRAVIS_TAG: "tag, for builds of tags.";
         TRAVIS_COMMIT: "commit; for a pull request, the merge commit.";
         TRAVIS_PULL_REQUEST_SHA: "commit of a pull request.";
         TRAVIS_COMMIT_MESSAGE: "commit message.";
@@ -231,6 +235,7 @@ variables! {
             build URL.";
         SEMAPHORE_GIT_BRANCH: "branch; for a pull request, the target branch.";
         SEMAPHORE_GIT_PR_BRANCH: "source branch of a pull request.";
+        SEMAPHORE_GIT_TAG_NAME: "tag, for builds of tags.";
         SEMAPHORE_GIT_SHA: "commit; for a pull request, the merge commit.";
         SEMAPHORE_GIT_PR_SHA: "commit of a pull request.";
         SEMAPHORE_JOB_ID: "job ID.";
@@ -274,6 +279,7 @@ variables! {
         APPVEYOR_PROJECT_SLUG: "project; part of the build URL.";
         APPVEYOR_REPO_BRANCH: "branch; for a pull request, the target branch.";
         APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH: "source branch of a pull request.";
+        APPVEYOR_REPO_TAG_NAME: "tag, for builds of tags.";
         APPVEYOR_REPO_COMMIT: "commit; for a pull request, the merge commit.";
         APPVEYOR_PULL_REQUEST_HEAD_COMMIT: "commit of a pull request.";
         APPVEYOR_REPO_COMMIT_MESSAGE: "commit message.";
@@ -346,7 +352,6 @@ variables! {
         CI_PIPELINE_NUMBER: "build number; part of the build ID and of the run key.";
         CI_COMMIT_BRANCH: "branch; for a pull request, the target branch.";
         CI_COMMIT_SOURCE_BRANCH: "source branch of a pull request.";
-        CI_COMMIT_TAG: "tag, for builds of tags.";
         CI_WORKSPACE: "directory of the repository.";
     }
     "Google Cloud Build: " {
@@ -372,6 +377,9 @@ variables! {
     "Jenkins and TeamCity: " {
         BUILD_NUMBER: "build number; on TeamCity, part of the run key.";
         BUILD_URL: "build URL.";
+    }
+    "Jenkins and Google Cloud Build: " {
+        TAG_NAME: "tag, for builds of tags; on Jenkins, of a multibranch job.";
     }
     "Jenkins, TeamCity and Google Cloud Build: " {
         BRANCH_NAME: "branch; on Jenkins, of a multibranch job; on TeamCity, if the build defines \

@@ -20,6 +20,8 @@ pub struct Build<'a> {
     pub branch: &'a str,
     /// Whether the branch is the suite's default branch.
     pub is_default_branch: bool,
+    /// Whether a tag is built.
+    pub is_tag: bool,
     /// The commit message.
     pub message: &'a str,
     /// `None` if the request has no changed files, or the client found no merge base.

@@ -37,6 +37,9 @@ pub(crate) fn usable_change<'a>(
     if settings.full_branch.matches(build.branch) {
         return Err(FullReason::FullBranch);
     }
+    if build.is_tag {
+        return Err(FullReason::Tag);
+    }
     if MERGE_QUEUES
         .iter()
         .any(|start| build.branch.starts_with(start))

@@ -26,6 +26,8 @@ pub enum FullReason {
     DefaultBranch,
     /// The branch matches `full_branch`.
     FullBranch,
+    /// A tag is built.
+    Tag,
     /// The branch is that of a merge queue.
     MergeQueue,
     /// The changed files are not known.
@@ -63,6 +65,7 @@ impl FullReason {
             Self::Unsupported(_) => "unsupported_strategy",
             Self::DefaultBranch => "default_branch",
             Self::FullBranch => "full_branch",
+            Self::Tag => "tag",
             Self::MergeQueue => "merge_queue",
             Self::NoChange => "no_changed_files",
             Self::ManyFiles(_) => "many_changed_files",
@@ -89,6 +92,7 @@ impl fmt::Display for FullReason {
             }
             Self::DefaultBranch => f.write_str("default branch"),
             Self::FullBranch => f.write_str("branch matches full_branch"),
+            Self::Tag => f.write_str("build of a tag"),
             Self::MergeQueue => f.write_str("merge queue"),
             Self::NoChange => f.write_str("changed files are not known"),
             Self::ManyFiles(count) => write!(f, "{count} files changed"),

@@ -69,6 +69,7 @@ fn generated_cases_have_every_verdict() {
         "unsupported_strategy",
         "default_branch",
         "full_branch",
+        "tag",
         "merge_queue",
         "no_changed_files",
         "many_changed_files",

@@ -16,6 +16,7 @@ pub(super) fn circleci(from: Variables<'_>) -> BuildDetails {
         number: from.value(var::CIRCLE_BUILD_NUM),
         url: from.value(var::CIRCLE_BUILD_URL),
         branch: from.branch(&[var::CIRCLE_BRANCH, var::CIRCLE_TAG]),
+        tag: from.tag(&[var::CIRCLE_TAG]),
         commit: from.value(var::CIRCLE_SHA1),
         nodes: Nodes {
             index: from.value(var::CIRCLE_NODE_INDEX),
@@ -46,6 +47,7 @@ pub(super) fn gitlab(from: Variables<'_>) -> BuildDetails {
             var::CI_MERGE_REQUEST_SOURCE_BRANCH_NAME,
             var::CI_COMMIT_REF_NAME,
         ]),
+        tag: from.tag(&[var::CI_COMMIT_TAG]),
         commit: from.first(&[var::CI_MERGE_REQUEST_SOURCE_BRANCH_SHA, var::CI_COMMIT_SHA]),
         message: from.value(var::CI_COMMIT_MESSAGE),
         nodes: Nodes {
@@ -93,6 +95,7 @@ pub(super) fn azure_pipelines(from: Variables<'_>) -> BuildDetails {
             var::SYSTEM_PULLREQUEST_SOURCEBRANCH,
             var::BUILD_SOURCEBRANCH,
         ]),
+        tag: from.tag_of_ref(var::BUILD_SOURCEBRANCH),
         commit: from.first(&[
             var::SYSTEM_PULLREQUEST_SOURCECOMMITID,
             var::BUILD_SOURCEVERSION,
@@ -153,6 +156,7 @@ pub(super) fn bitbucket(from: Variables<'_>) -> BuildDetails {
             format!("https://bitbucket.org/{repository}/pipelines/results/{number}"),
         ),
         branch: from.branch(&[var::BITBUCKET_BRANCH, var::BITBUCKET_TAG]),
+        tag: from.tag(&[var::BITBUCKET_TAG]),
         commit: from.value(var::BITBUCKET_COMMIT),
         nodes: Nodes {
             index: from.value(var::BITBUCKET_PARALLEL_STEP),
@@ -188,6 +192,7 @@ pub(super) fn semaphore(from: Variables<'_>) -> BuildDetails {
             format!("{organization}/workflows/{workflow}"),
         ),
         branch: from.branch(&[var::SEMAPHORE_GIT_PR_BRANCH, var::SEMAPHORE_GIT_BRANCH]),
+        tag: from.tag(&[var::SEMAPHORE_GIT_TAG_NAME]),
         commit: from.first(&[var::SEMAPHORE_GIT_PR_SHA, var::SEMAPHORE_GIT_SHA]),
         retry_count: from
             .is_set(var::SEMAPHORE_PIPELINE_RERUN)
@@ -213,6 +218,7 @@ pub(super) fn bitrise(from: Variables<'_>) -> BuildDetails {
         number: from.value(var::BITRISE_BUILD_NUMBER),
         url: from.value(var::BITRISE_BUILD_URL),
         branch: from.remote_branch(&[var::BITRISE_GIT_BRANCH, var::BITRISE_GIT_TAG]),
+        tag: from.tag(&[var::BITRISE_GIT_TAG]),
         commit: from.first(&[var::BITRISE_GIT_COMMIT, var::GIT_CLONE_COMMIT_HASH]),
         message: from.value(var::BITRISE_GIT_MESSAGE),
         nodes: Nodes {
@@ -239,6 +245,7 @@ pub(super) fn harness(from: Variables<'_>) -> BuildDetails {
             var::DRONE_BRANCH,
             var::DRONE_TAG,
         ]),
+        tag: from.tag(&[var::DRONE_TAG]),
         commit: from.value(var::DRONE_COMMIT_SHA),
         message: from.value(var::DRONE_COMMIT_MESSAGE),
         nodes: Nodes {

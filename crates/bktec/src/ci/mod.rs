@@ -78,6 +78,8 @@ pub struct BuildDetails {
     pub url: Option<Value>,
     /// For a pull request, the source branch.
     pub branch: Option<Value>,
+    /// The tag that is built; for most CIs, the branch has the same name then.
+    pub tag: Option<Value>,
     /// For a pull request, the head of the source branch: the merge commit that some CIs check out
     /// belongs to no branch.
     pub commit: Option<Value>,

@@ -34,6 +34,7 @@ pub(super) fn github_actions(from: Variables<'_>) -> BuildDetails {
             format!("{server}/{repository}/actions/runs/{run}{attempt}"),
         ),
         branch: from.branch(&[var::GITHUB_HEAD_REF, var::GITHUB_REF_NAME, var::GITHUB_REF]),
+        tag: from.tag_of_ref(var::GITHUB_REF),
         commit: from.first(&[var::GITHUB_EVENT_PATH, var::GITHUB_SHA]),
         retry_count: from.retries(var::GITHUB_RUN_ATTEMPT),
         key: key(from.all(
@@ -57,6 +58,7 @@ pub(super) fn travis(from: Variables<'_>) -> BuildDetails {
         number: from.value(var::TRAVIS_BUILD_NUMBER),
         url: from.value(var::TRAVIS_BUILD_WEB_URL),
         branch: from.branch(&[var::TRAVIS_PULL_REQUEST_BRANCH, var::TRAVIS_BRANCH]),
+        tag: from.tag(&[var::TRAVIS_TAG]),
         commit: from.first(&[var::TRAVIS_PULL_REQUEST_SHA, var::TRAVIS_COMMIT]),
         message: from.value(var::TRAVIS_COMMIT_MESSAGE),
         key: from.text(var::TRAVIS_BUILD_ID).to_owned(),
@@ -73,6 +75,7 @@ pub(super) fn drone(from: Variables<'_>) -> BuildDetails {
         number: from.value(var::DRONE_BUILD_NUMBER),
         url: from.value(var::DRONE_BUILD_LINK),
         branch: from.branch(&[var::DRONE_SOURCE_BRANCH, var::DRONE_BRANCH, var::DRONE_TAG]),
+        tag: from.tag(&[var::DRONE_TAG]),
         commit: from.value(var::DRONE_COMMIT_SHA),
         message: from.value(var::DRONE_COMMIT_MESSAGE),
         key: key(build),
@@ -103,6 +106,7 @@ pub(super) fn appveyor(from: Variables<'_>) -> BuildDetails {
             var::APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH,
             var::APPVEYOR_REPO_BRANCH,
         ]),
+        tag: from.tag(&[var::APPVEYOR_REPO_TAG_NAME]),
         commit: from.first(&[
             var::APPVEYOR_PULL_REQUEST_HEAD_COMMIT,
             var::APPVEYOR_REPO_COMMIT,
@@ -148,6 +152,7 @@ pub(super) fn codebuild(from: Variables<'_>) -> BuildDetails {
         number: from.value(var::CODEBUILD_BUILD_NUMBER),
         url: from.value(var::CODEBUILD_PUBLIC_BUILD_URL).or(console),
         branch: from.branch(&[var::CODEBUILD_WEBHOOK_HEAD_REF]),
+        tag: from.tag_of_ref(var::CODEBUILD_WEBHOOK_HEAD_REF),
         commit: from.value(var::CODEBUILD_RESOLVED_SOURCE_VERSION),
         key: key(build),
         ..BuildDetails::default()
@@ -191,6 +196,9 @@ pub(super) fn jenkins(from: Variables<'_>) -> BuildDetails {
             var::BRANCH_NAME,
             var::GIT_BRANCH,
         ]),
+        tag: from
+            .tag(&[var::TAG_NAME])
+            .or_else(|| from.tag_of_ref(var::GIT_BRANCH)),
         commit: from.first(&[
             var::GHPRB_ACTUAL_COMMIT,
             var::GITLAB_MERGE_REQUEST_LAST_COMMIT,
@@ -214,6 +222,7 @@ pub(super) fn buddy(from: Variables<'_>) -> BuildDetails {
             var::BUDDY_EXECUTION_BRANCH,
             var::BUDDY_EXECUTION_TAG,
         ]),
+        tag: from.tag(&[var::BUDDY_EXECUTION_TAG]),
         commit: from.value(var::BUDDY_EXECUTION_REVISION),
         message: from.value(var::BUDDY_EXECUTION_REVISION_MESSAGE),
         key: key(build),
@@ -235,6 +244,7 @@ pub(super) fn cirrus(from: Variables<'_>) -> BuildDetails {
             format!("https://cirrus-ci.com/build/{build}"),
         ),
         branch: from.branch(&[var::CIRRUS_BRANCH, var::CIRRUS_TAG]),
+        tag: from.tag(&[var::CIRRUS_TAG]),
         commit: from.value(var::CIRRUS_CHANGE_IN_REPO),
         message: from.value(var::CIRRUS_CHANGE_MESSAGE),
         key: build.to_owned(),
@@ -255,6 +265,7 @@ pub(super) fn woodpecker(from: Variables<'_>) -> BuildDetails {
             var::CI_COMMIT_BRANCH,
             var::CI_COMMIT_TAG,
         ]),
+        tag: from.tag(&[var::CI_COMMIT_TAG]),
         commit: from.value(var::CI_COMMIT_SHA),
         message: from.value(var::CI_COMMIT_MESSAGE),
         key: key(build),
@@ -279,6 +290,7 @@ pub(super) fn google_cloud_build(from: Variables<'_>) -> BuildDetails {
             ),
         ),
         branch: from.branch(&[var::_HEAD_BRANCH, var::BRANCH_NAME, var::REF_NAME]),
+        tag: from.tag(&[var::TAG_NAME]),
         commit: from.value(var::COMMIT_SHA),
         key: build.to_owned(),
         ..BuildDetails::default()

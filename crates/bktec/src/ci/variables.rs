@@ -70,6 +70,18 @@ impl<'a> Variables<'a> {
         Value::new(value.from, without_prefixes(name, &["tags/"]))
     }
 
+    /// The tag in the first that is set, which may be a full ref.
+    pub(super) fn tag(self, names: &[&'static str]) -> Option<Value> {
+        let value = self.first(names)?;
+        let tag = without_prefixes(&value.text, &["refs/tags/", "origin/tags/"]);
+        Value::new(value.from, tag)
+    }
+
+    /// The tag, if this full ref is one.
+    pub(super) fn tag_of_ref(self, name: &'static str) -> Option<Value> {
+        Value::new(name, self.text(name).strip_prefix("refs/tags/")?)
+    }
+
     /// A retry count from a number of attempts, which starts at 1.
     pub(super) fn retries(self, name: &'static str) -> Option<Value> {
         let attempt: u32 = self.text(name).parse().ok()?;

@@ -23,6 +23,9 @@ pub struct SelectionArgs {
     /// Git remote whose default branch the commit is compared with [default: origin]
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_REMOTE, value_name = "REMOTE")]
     pub remote: Opt<String>,
+    /// Tag that is built; all tests run then
+    #[arg(long, env = var::BUILDKITE_TAG, value_name = "NAME", hide = true)]
+    pub git_tag: Opt<String>,
     /// Pipeline slug
     #[arg(long, env = var::BUILDKITE_PIPELINE_SLUG, value_name = "SLUG", hide = true)]
     pub pipeline_slug: Opt<String>,

@@ -17,6 +17,8 @@ use crate::terminal::Terminal;
 
 const PATCH: &str = "git_diff";
 const CHANGED_FUNCTIONS: &str = "changed_functions";
+/// The tag that is built. The hosted product does not know this field.
+const GIT_TAG: &str = "git_tag";
 
 /// What describes the diff: its size depends on the change.
 const DIFF: [&str; 4] = [
@@ -35,6 +37,9 @@ pub(super) fn metadata(settings: &CommonSettings, terminal: &Terminal) -> BTreeM
             ));
             BTreeMap::new()
         });
+        if !settings.engine.is_hosted() && !settings.git_tag.is_empty() {
+            metadata.insert(GIT_TAG.to_owned(), settings.git_tag.clone());
+        }
         for (name, value) in [
             ("branch", &settings.build.branch),
             ("pipeline_slug", &settings.pipeline_slug),

@@ -34,6 +34,8 @@ pub struct CommonSettings {
     pub collect_git_metadata: bool,
     /// The git remote whose default branch the commit is compared with.
     pub git_remote: String,
+    /// The tag that is built; empty if it is none.
+    pub git_tag: String,
     /// Empty if the CI does not report it.
     pub pipeline_slug: String,
     pub run: RunEnvironment,
@@ -116,6 +118,13 @@ pub(super) fn resolve<T>(
     let selection = selection(selection_args, problems);
     let collect_git_metadata = problems.flag(&selection_args.collect_git_metadata, false);
     let metadata = problems.pairs(&selection_args.metadata);
+    let git_tag = detected.resolve(
+        "tag",
+        &selection_args.git_tag,
+        ci.and_then(|ci| ci.details.tag.as_ref()),
+        false,
+    );
+    let git_tag = git_tag.unwrap_or_default();
     let engine = tokens::engine(
         &args.engine.tokens,
         &args.engine.access_token,
@@ -137,6 +146,7 @@ pub(super) fn resolve<T>(
             .remote
             .ok()
             .unwrap_or_else(|| DEFAULT_REMOTE.to_owned()),
+        git_tag,
         pipeline_slug: selection_args.pipeline_slug.ok().unwrap_or_default(),
         run,
         folding: ci.map_or(Folding::default(), |ci| ci.provider.folding),

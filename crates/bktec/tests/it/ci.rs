@@ -108,6 +108,28 @@ fn uses_and_logs_detected_values() {
     assert_eq!(field("number").as_deref(), Some("7"));
 }
 
+/// All tests run for a tag, so the server has to know that it is one.
+#[test]
+fn a_plan_request_names_the_tag_that_is_built() {
+    let arguments = ["plan", "--json", "--selection-strategy", "confidence"];
+    let metadata = |bktec: &dyn Fn(&Server) -> Bktec| {
+        let server = without_plan();
+        let ended = bktec(&server).run();
+        assert_eq!(ended.code, 0, "{ended}");
+        posted_to(&server.requests(), "/test_plan").json()["metadata"].clone()
+    };
+    let tag = [CIRCLECI, &[("CIRCLE_BRANCH", ""), ("CIRCLE_TAG", "v1.2")]].concat();
+    let found = metadata(&|server| on_other_ci(&arguments, server, &tag));
+    assert_eq!(
+        (&found["git_tag"], &found["branch"]),
+        (&"v1.2".into(), &"v1.2".into())
+    );
+    let found = metadata(&|server| on_other_ci(&arguments, server, CIRCLECI));
+    assert_eq!(found.get("git_tag"), None);
+    let buildkite = |server: &Server| Bktec::against(&arguments, server).env("BUILDKITE_TAG", "v2");
+    assert_eq!(metadata(&buildkite)["git_tag"], "v2");
+}
+
 #[test]
 fn logs_nothing_on_buildkite() {
     let ended = Bktec::against(&["run"], &with_plan())

@@ -180,6 +180,7 @@ fn build(change: &Change) -> Build<'_> {
         identifier: "large-2",
         branch: "feature",
         is_default_branch: false,
+        is_tag: false,
         message: "",
         change: Some(change),
         last_run_failed: false,

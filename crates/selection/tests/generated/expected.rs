@@ -61,6 +61,7 @@ pub(crate) fn full_reason(case: &Case, world: &World) -> Option<&'static str> {
         ),
         (case.is_default_branch, "default_branch"),
         (has_full_branch && branch == "release/1", "full_branch"),
+        (case.is_tag, "tag"),
         (
             merge_queues.iter().any(|start| branch.starts_with(start)),
             "merge_queue",

@@ -75,6 +75,7 @@ pub(crate) struct Case {
     pub(crate) more_files: usize,
     pub(crate) branch: usize,
     pub(crate) is_default_branch: bool,
+    pub(crate) is_tag: bool,
     message: usize,
     pub(crate) last_run_failed: bool,
     pub(crate) settings: Settings,
@@ -208,7 +209,8 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
     let lessons = vec((lesson, vec(0_u32..12, 1..4)), 0..8);
     let branch = prop_oneof![20 => Just(0_usize), 2 => 0..BRANCHES.len()];
     let rarely = || prop_oneof![12 => Just(false), 1 => Just(true)];
-    let request = (branch, rarely(), 0..MESSAGES.len(), rarely(), any::<u32>());
+    let rarely_three = (rarely(), rarely(), rarely());
+    let request = (branch, rarely_three, 0..MESSAGES.len(), any::<u32>());
     let knowledge = (off, vec(needed, 0..60), lessons, (0_u32..3, any::<u64>()));
     (
         vec(item(), 1..10),
@@ -224,10 +226,11 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
                 files,
                 more_files,
                 branch: request.0,
-                is_default_branch: request.1,
+                is_default_branch: request.1.0,
+                is_tag: request.1.1,
+                last_run_failed: request.1.2,
                 message: request.2,
-                last_run_failed: request.3,
-                identifier: request.4,
+                identifier: request.3,
                 settings,
                 off: knowledge.0,
                 needed: knowledge.1,
@@ -348,6 +351,7 @@ impl World {
             identifier: &self.identifier,
             branch: BRANCHES[case.branch],
             is_default_branch: case.is_default_branch,
+            is_tag: case.is_tag,
             message: case.message(),
             change: self.change.as_ref(),
             last_run_failed: case.last_run_failed,

@@ -177,6 +177,7 @@ impl<'h> SimulatedSuite<'h> {
             identifier: &identifier,
             branch: "feature",
             is_default_branch: false,
+            is_tag: false,
             message: "",
             change: Some(&build.change),
             last_run_failed: false,

@@ -202,6 +202,7 @@ impl Inputs<'_> {
             branch: &request.branch,
             // A build that does not say its branch may be one of the default branch.
             is_default_branch: request.branch.is_empty() || request.branch == self.default_branch,
+            is_tag: text("git_tag").is_some_and(|tag| !tag.is_empty()),
             message: text("message").unwrap_or_default(),
             change: self.change,
             last_run_failed: self.facts.last_run_failed,

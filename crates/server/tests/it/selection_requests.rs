@@ -48,6 +48,8 @@ fn everything_runs_with_a_reason_in_case_of_doubt() {
         reason(decide("confidence", confident(), &unnamed)),
         "default_branch"
     );
+    let tag = |request: &mut Value| request["metadata"]["git_tag"] = json!("v1.2");
+    assert_eq!(reason(decide("confidence", confident(), &tag)), "tag");
     let without = |request: &mut Value| {
         request.as_object_mut().unwrap().remove("metadata");
     };

@@ -37,6 +37,7 @@ fn read(environment: &str) -> String {
         ("number", &details.number),
         ("url", &details.url),
         ("branch", &details.branch),
+        ("tag", &details.tag),
         ("commit", &details.commit),
         ("message", &details.message),
         ("retries", &details.retry_count),
@@ -142,6 +143,45 @@ fn branch_is_the_name_without_its_ref(
     let found = ci.details.branch.as_ref().unwrap();
     assert_eq!((found.text.as_str(), found.from), (branch, variable));
     assert_eq!(RunEnvironment::detected(Some(&ci)).branch, branch);
+}
+
+/// A selection runs everything for a tag, so a branch that looks like one must not be one.
+#[rstest]
+#[case::appveyor("APPVEYOR=True", "APPVEYOR_REPO_TAG_NAME", "v1")]
+#[case::azure("TF_BUILD=True", "BUILD_SOURCEBRANCH", "refs/tags/v1")]
+#[case::bitbucket("BITBUCKET_BUILD_NUMBER=1", "BITBUCKET_TAG", "v1")]
+#[case::bitrise("BITRISE_IO=true", "BITRISE_GIT_TAG", "origin/tags/v1")]
+#[case::buddy("BUDDY=true", "BUDDY_EXECUTION_TAG", "v1")]
+#[case::circleci("CIRCLECI=true", "CIRCLE_TAG", "v1")]
+#[case::cirrus("CIRRUS_CI=true", "CIRRUS_TAG", "v1")]
+#[case::codebuild("CODEBUILD_BUILD_ID=p:1", "CODEBUILD_WEBHOOK_HEAD_REF", "refs/tags/v1")]
+#[case::drone("DRONE=true", "DRONE_TAG", "v1")]
+#[case::github(
+    "GITHUB_ACTIONS=true\nGITHUB_REF_NAME=v1",
+    "GITHUB_REF",
+    "refs/tags/v1"
+)]
+#[case::gitlab("GITLAB_CI=true", "CI_COMMIT_TAG", "v1")]
+#[case::google("BUILD_ID=b\nLOCATION=l\nPROJECT_ID=p", "TAG_NAME", "v1")]
+#[case::harness("HARNESS_BUILD_ID=1", "DRONE_TAG", "v1")]
+#[case::jenkins("JENKINS_URL=x", "TAG_NAME", "v1")]
+#[case::jenkins_ref("JENKINS_URL=x", "GIT_BRANCH", "refs/tags/v1")]
+#[case::semaphore("SEMAPHORE=true", "SEMAPHORE_GIT_TAG_NAME", "v1")]
+#[case::travis("TRAVIS=true", "TRAVIS_TAG", "v1")]
+#[case::woodpecker("CI=woodpecker", "CI_COMMIT_TAG", "v1")]
+fn a_tag_is_known_where_the_ci_names_one(
+    #[case] environment: &str,
+    #[case] variable: &str,
+    #[case] value: &str,
+) {
+    let tag = |environment: &str| detect(&variables(environment)).unwrap().details.tag;
+    let found = tag(&format!("{environment}\n{variable}={value}")).unwrap();
+    assert_eq!((found.text.as_str(), found.from), ("v1", variable));
+    assert_eq!(tag(environment), None);
+    if value.starts_with("refs/tags/") {
+        let branch = tag(&format!("{environment}\n{variable}=refs/heads/v1"));
+        assert_eq!(branch, None);
+    }
 }
 
 /// The merge commit of a pull request exists only in its CI: results on it could never be compared

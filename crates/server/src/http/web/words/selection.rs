@@ -104,6 +104,7 @@ pub(in crate::http::web) fn full_reason(code: &str) -> String {
         "unsupported_strategy" => "the strategy is not supported",
         "default_branch" => "default branch",
         "full_branch" => "branch matches full_branch",
+        "tag" => "build of a tag",
         "merge_queue" => "merge queue",
         "no_changed_files" => "the changed files are not known",
         "many_changed_files" => "too many files changed",
