@@ -51,6 +51,7 @@ const FILES: &[File] = files![
     "0033_saved_views",
     "0034_file_loads",
     "0035_plans_and_their_pace",
+    "0036_file_load_of_plans",
 ];
 
 fn migrator(sql: impl Fn(&File) -> &'static str) -> Migrator {

@@ -47,15 +47,15 @@ impl Store {
             .optional(
                 "INSERT INTO plans (suite_id, identifier, created_at, expires_at, digest, body, \
                  branch, location_prefix, files_changed, diff_base, \
-                 parallelism, max_parallelism, target_time) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+                 parallelism, max_parallelism, target_time, file_load) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
                  ON CONFLICT (suite_id, identifier) DO UPDATE SET \
                  created_at = excluded.created_at, expires_at = excluded.expires_at, \
                  digest = excluded.digest, body = excluded.body, branch = excluded.branch, \
                  location_prefix = excluded.location_prefix, \
                  files_changed = excluded.files_changed, diff_base = excluded.diff_base, \
                  parallelism = excluded.parallelism, max_parallelism = excluded.max_parallelism, \
-                 target_time = excluded.target_time \
+                 target_time = excluded.target_time, file_load = excluded.file_load \
                  WHERE plans.expires_at <= excluded.created_at RETURNING suite_id",
                 values![
                     suite_id,
@@ -71,6 +71,7 @@ impl Store {
                     nodes.fixed,
                     nodes.max,
                     nodes.target,
+                    plan.origin.file_load.map(|load| whole(load.get())),
                 ],
             )
             .await
@@ -114,7 +115,8 @@ impl Store {
         let row = session
             .one(
                 "SELECT body, digest, branch, location_prefix, files_changed, diff_base, \
-                 parallelism, max_parallelism, target_time, created_at, expires_at FROM plans \
+                 parallelism, max_parallelism, target_time, file_load, created_at, expires_at \
+                 FROM plans \
                  WHERE suite_id = $1 AND identifier = $2",
                 values![suite_id, &plan.identifier],
             )
@@ -133,7 +135,8 @@ impl Store {
         let row = session
             .optional(
                 "SELECT body, digest, branch, location_prefix, files_changed, diff_base, \
-                 parallelism, max_parallelism, target_time, created_at, expires_at FROM plans \
+                 parallelism, max_parallelism, target_time, file_load, created_at, expires_at \
+                 FROM plans \
                  WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
                 values![suite.get(), identifier, now],
             )
@@ -152,7 +155,7 @@ impl Store {
         let row = session
             .optional(
                 "SELECT branch, location_prefix, files_changed, diff_base, parallelism, \
-                 max_parallelism, target_time FROM plans \
+                 max_parallelism, target_time, file_load FROM plans \
                  WHERE suite_id = $1 AND identifier = $2 AND expires_at > $3",
                 values![suite.get(), identifier, now],
             )
@@ -306,6 +309,11 @@ fn ran(row: &Row) -> Result<RanPlan> {
     })
 }
 
+/// Saturates at the largest value of a column.
+fn whole(microseconds: u64) -> i64 {
+    i64::try_from(microseconds).unwrap_or(i64::MAX)
+}
+
 /// [`RequestedNodes`] as they are stored.
 #[derive(Default)]
 struct NodeColumns {
@@ -325,7 +333,7 @@ impl NodeColumns {
             },
             Some(RequestedNodes::UpTo { max, target }) => Self {
                 max: Some(max.into()),
-                target: target.map(|time| i64::try_from(time.get()).unwrap_or(i64::MAX)),
+                target: target.map(|time| whole(time.get())),
                 ..Self::default()
             },
         }
@@ -355,6 +363,7 @@ fn origin(row: &Row) -> Result<PlanOrigin> {
         files_changed: row.text_or_null("files_changed")?,
         diff_base: row.text_or_null("diff_base")?,
         nodes: NodeColumns::read(row)?,
+        file_load: row.count_or_null("file_load")?.map(Micros::new),
     })
 }
 

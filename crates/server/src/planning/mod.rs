@@ -29,7 +29,7 @@ use test_engine_store::{
 };
 use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, Plan, PlanRequest, TestIdentity};
 
-pub(crate) use alternatives::Alternative;
+pub(crate) use alternatives::{Alternative, Alternatives};
 pub(crate) use assign::has_enough_history;
 pub(crate) use cache::PlanBytes;
 
@@ -66,6 +66,14 @@ impl From<serde_json::Error> for PlanError {
     fn from(error: serde_json::Error) -> Self {
         Self::Encoding(error.into())
     }
+}
+
+/// A plan that is not stored yet.
+struct Built {
+    plan: PlanBytes,
+    /// In microseconds.
+    file_load: u64,
+    decision: Option<NewDecision>,
 }
 
 type PlanLock = tokio::sync::Mutex<()>;
@@ -169,8 +177,8 @@ impl Planner {
             expires_at: now.plus_days(self.retention_days),
         };
         let commit = request.metadata.as_ref().and_then(commits::of_plan);
-        let (plan, decision) = self.build(suite, request, nodes, now).await?;
-        let plan = self.store_first(new, Arc::new(plan), decision).await?;
+        let built = self.build(suite, request, nodes, now).await?;
+        let plan = self.store_first(new, built).await?;
         if let Some(commit) = commit {
             self.record_commit(suite, &commit).await;
         }
@@ -191,7 +199,7 @@ impl Planner {
         mut request: PlanRequest,
         nodes: node_count::NodeCount,
         now: Timestamp,
-    ) -> Result<(PlanBytes, Option<NewDecision>), PlanError> {
+    ) -> Result<Built, PlanError> {
         let timings = self.timings.of(suite).await?;
         let branch = self.branch(suite, &request.branch).await?;
         let branches = branches(suite, &request.branch);
@@ -257,7 +265,11 @@ impl Planner {
         };
         let Some(selection) = selection else {
             let plan = move || encode(estimating(), inputs);
-            return Ok((tokio::task::spawn_blocking(plan).await??, None));
+            return Ok(Built {
+                plan: tokio::task::spawn_blocking(plan).await??,
+                file_load,
+                decision: None,
+            });
         };
         let estimated = tokio::task::spawn_blocking(estimating).await?;
         let (estimated, decided) = self.select(suite, selection, estimated, now).await?;
@@ -266,7 +278,11 @@ impl Planner {
             ..inputs
         };
         let plan = tokio::task::spawn_blocking(move || encode(estimated, inputs)).await??;
-        Ok((plan, Some(decided.stored)))
+        Ok(Built {
+            plan,
+            file_load,
+            decision: Some(decided.stored),
+        })
     }
 
     /// In microseconds: what nodes have reported, or the first guess.
@@ -286,12 +302,8 @@ impl Planner {
     }
 
     /// Stores the plan, or returns the one that another server stored first.
-    async fn store_first(
-        &self,
-        new: NewPlan,
-        plan: Arc<PlanBytes>,
-        decision: Option<NewDecision>,
-    ) -> Result<Arc<PlanBytes>, PlanError> {
+    async fn store_first(&self, new: NewPlan, built: Built) -> Result<Arc<PlanBytes>, PlanError> {
+        let plan = Arc::new(built.plan);
         let gzip = plan.gzip();
         let (suite, identifier) = (new.suite, new.identifier.clone());
         let (stored, is_ours) = self
@@ -300,9 +312,13 @@ impl Planner {
                 NewPlan {
                     digest: Sha256::digest(&gzip).into(),
                     body: gzip.to_vec(),
+                    origin: PlanOrigin {
+                        file_load: Some(Micros::new(built.file_load)),
+                        ..new.origin
+                    },
                     ..new
                 },
-                decision.as_ref(),
+                built.decision.as_ref(),
             )
             .await?;
         let winner = if is_ours {
@@ -364,14 +380,15 @@ impl Planner {
         examples::estimates(&self.store, suite, &keys, branches, now).await
     }
 
-    /// What a stored plan would take with these numbers of nodes. Plans do not keep their runner,
-    /// so loading a file takes as long as configured, not as long as was learned.
+    /// What a stored plan takes, and would take with these numbers of nodes. Loading a file takes
+    /// as long as when the plan was made; for plans of earlier versions, as long as configured.
     pub(crate) async fn alternatives(
         &self,
         plan: Plan,
+        file_load: Option<Micros>,
         nodes: Vec<usize>,
-    ) -> Result<Vec<Alternative>, PlanError> {
-        let file_load = self.file_load;
+    ) -> Result<Alternatives, PlanError> {
+        let file_load = file_load.map_or(self.file_load, Micros::get);
         let split = move || alternatives::alternatives(plan, &nodes, file_load);
         Ok(tokio::task::spawn_blocking(split).await?)
     }
@@ -438,6 +455,7 @@ fn origin(request: &PlanRequest) -> PlanOrigin {
         files_changed: fact("files_changed").map(str::to_owned),
         diff_base: parent.map(str::to_owned),
         nodes: None,
+        file_load: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use test_engine::clock::Clock;
 
 use super::TestServer;
 use crate::support::SUITE;
@@ -71,6 +72,36 @@ fn plans_learn_what_loading_a_file_takes() {
         );
     }
     assert_eq!(nodes_of_file(&server, "fifth", "pytest").len(), 2);
+}
+
+#[test]
+fn other_numbers_of_nodes_reckon_with_the_load_time_of_the_plan() {
+    let server = TestServer::with(|config| config.web.open = true, Clock::System);
+    let with_one_node = |identifier: &str| {
+        let plans = "/organizations/acme/analytics/suites/web/plans";
+        let answer = server.ask("GET", &format!("{plans}/{identifier}?nodes=1"));
+        let text = answer.send().text();
+        let row = text.split("<td class=\"number\">1</td>").nth(1);
+        let row = row.and_then(|row| row.split("</tr>").next());
+        row.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    nodes_of_file(&server, "first", "pytest");
+    // Two files of 100 ms and six tests of a second, against 3.2 s.
+    let first = with_one_node("first");
+    assert!(
+        first.contains("6.2 s") && first.contains("+3.0 s"),
+        "{first}"
+    );
+    let slow = json!({"files": 10, "duration_us": 20_000_000});
+    assert_eq!(report(&server, 3, "finished", &slow)["status"], 200);
+    nodes_of_file(&server, "second", "pytest");
+    // Two seconds for each file, against four tests and their file.
+    let second = with_one_node("second");
+    assert!(
+        second.contains("10.0 s") && second.contains("+4.0 s"),
+        "{second}"
+    );
+    assert_eq!(with_one_node("first"), first, "its own load time");
 }
 
 #[test]

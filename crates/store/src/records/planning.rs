@@ -113,6 +113,9 @@ pub struct PlanOrigin {
     pub diff_base: Option<String>,
     /// Unknown for plans of earlier versions.
     pub nodes: Option<RequestedNodes>,
+    /// What the plan added for loading a file whose examples run on a node. Unknown for plans of
+    /// earlier versions.
+    pub file_load: Option<Micros>,
 }
 
 /// How many nodes a plan request asked for.

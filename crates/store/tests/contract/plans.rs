@@ -20,6 +20,7 @@ fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> New
                 max: 8,
                 target: Some(Micros::from_milliseconds(60_000)),
             }),
+            file_load: Some(Micros::from_milliseconds(250)),
         },
         created_at: NOON,
         expires_at: NOON.plus_days(7),

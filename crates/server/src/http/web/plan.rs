@@ -147,7 +147,9 @@ pub(super) async fn get(
     let unknown_count = format::counted(unknown.len() as u64, "item");
     let enough = has_enough_history(with_history, cases.len());
     unknown.truncate(MAX_ITEMS);
-    let alternatives = app.planner.alternatives(plan.clone(), wanted).await;
+    let file_load = known.origin.file_load;
+    let alternatives = app.planner.alternatives(plan.clone(), file_load, wanted);
+    let alternatives = alternatives.await;
     let alternatives = alternatives.map_err(ApiError::from)?;
     let latest = known.summaries.iter().map(|one| one.updated_at).max();
     let is_recent = latest.is_some_and(|latest| is_recent(latest, now));
@@ -179,8 +181,9 @@ pub(super) async fn get(
         }),
         nodes: query.nodes,
         alternatives: alternatives
+            .others
             .into_iter()
-            .map(|one| AlternativeRow::new(one, nodes, longest_node))
+            .map(|one| AlternativeRow::new(one, nodes, alternatives.longest))
             .collect(),
         estimates: words::estimates(compared.facts),
         worst: compared.items.iter().take(MAX_WORST).map(worst).collect(),
