@@ -1,6 +1,5 @@
 //! The switch with which people turn test selection off and on.
 
-use crate::audit::{self, Event, Place};
 use crate::error::StoreError;
 use crate::records::{Change, SelectionSwitch, Suite};
 use crate::selection;
@@ -29,14 +28,14 @@ impl Store {
                 values![suite.id.get()],
             )
             .await?;
-        let before = described(row.integer("off")?, &row.text("off_text")?);
+        let before = selection::described_switch(row.integer("off")?, &row.text("off_text")?);
         let (code, text, since) = match switch {
             SelectionSwitch::Off { reason } => {
                 (selection::OFF_BY_PERSON, reason.as_str(), Some(change.at))
             }
             SelectionSwitch::On => (selection::ON, "", None),
         };
-        let after = described(code, text);
+        let after = selection::described_switch(code, text);
         if before == after {
             return Ok(true);
         }
@@ -49,23 +48,12 @@ impl Store {
                 values![suite.id.get(), code, text, since],
             )
             .await?;
-        let event = Event {
-            before: Some(before),
-            after: Some(after),
-            ..suites::event("suite.selection", &suite)
+        let change = match switch {
+            SelectionSwitch::Off { reason } if !reason.is_empty() => change.clone().because(reason),
+            SelectionSwitch::Off { .. } | SelectionSwitch::On => change.clone(),
         };
-        audit::record(&mut session, &Place::of(&suite), change, event).await?;
+        selection::record_switch(&mut session, suite.id, &change, before, after).await?;
         session.commit().await?;
         Ok(true)
     }
-}
-
-/// The switch as the audit log shows it.
-fn described(code: i64, text: &str) -> serde_json::Value {
-    let state = match code {
-        selection::OFF_BY_PERSON => "off",
-        selection::OFF_BY_DRIFT => "off by drift",
-        _ => "on",
-    };
-    serde_json::json!({ "selection": state, "selection_reason": text })
 }

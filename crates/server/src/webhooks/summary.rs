@@ -77,6 +77,8 @@ fn headline(event: &EventBody) -> String {
         Some(EventKind::TestRecover) => return of_many(format!("Better, now {}", level())),
         Some(EventKind::RuleAlarm) => "Rule raised its alarm",
         Some(EventKind::RuleRecover) => "Rule ended its alarm",
+        Some(EventKind::SelectionOff) => "Test selection is switched off",
+        Some(EventKind::SelectionOn) => "Test selection is switched on",
         Some(EventKind::RuleBrake) => "Rules have muted as many tests as they may",
         None => event.event,
     };

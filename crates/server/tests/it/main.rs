@@ -81,6 +81,7 @@ mod schemathesis;
 mod secrets;
 mod secrets_of_people;
 mod selection_browser;
+mod selection_drift;
 mod selection_pages;
 mod selection_requests;
 mod selection_scene;

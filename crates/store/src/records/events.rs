@@ -56,6 +56,10 @@ event_kinds! {
     RuleRecover = "rule.recover";
     /// The limit on what rules mute and skip is reached.
     RuleBrake = "rule.brake";
+    /// Every plan has all tests from now on: too many failing builds were missed, or somebody
+    /// switched selection off.
+    SelectionOff = "selection.off";
+    SelectionOn = "selection.on";
 }
 
 impl EventKind {

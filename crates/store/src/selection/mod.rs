@@ -14,6 +14,7 @@ mod main_branch;
 mod overview;
 mod runs;
 mod step;
+mod switch;
 
 use test_engine_selection::{Off, RotationPointer, Row};
 
@@ -26,6 +27,7 @@ pub(crate) use codes::{OFF_BY_DRIFT, OFF_BY_PERSON, ON};
 pub(crate) use decisions::{close_with_accounting, ensure_suite, insert as insert_decision};
 pub(crate) use history::archive_read;
 pub use main_branch::MergedCommit;
+pub(crate) use switch::{described as described_switch, record as record_switch};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

@@ -3,8 +3,8 @@
 use sha2::{Digest as _, Sha256};
 use test_engine_selection::Row;
 
-use super::{Result, codes, holdouts};
-use crate::records::{DecisionState, RunId, SelectionStep, StepOutcome, SwitchChange};
+use super::{Result, codes, holdouts, switch};
+use crate::records::{DecisionState, RunId, SelectionStep, StepOutcome};
 use crate::sql::{Session, Value, values};
 use crate::store::Store;
 
@@ -38,7 +38,7 @@ impl Store {
             }
             None => None,
         };
-        set_switch(&mut session, step, holdout).await?;
+        switch::by_drift(&mut session, step, holdout).await?;
         session.commit().await?;
         Ok(StepOutcome::Stored(holdout))
     }
@@ -135,35 +135,5 @@ async fn write_renames(session: &mut Session, step: &SelectionStep, clock: i64) 
             "ON CONFLICT (suite_id, hash) DO NOTHING",
         )
         .await?;
-    Ok(())
-}
-
-async fn set_switch(
-    session: &mut Session,
-    step: &SelectionStep,
-    holdout: Option<i64>,
-) -> Result<()> {
-    let suite = step.suite.get();
-    match step.switch {
-        SwitchChange::Unchanged => {}
-        SwitchChange::OffByDrift => {
-            session
-                .execute(
-                    "UPDATE selection_suites SET off = 2, off_text = '', off_since = $2, \
-                     off_holdout = $3 WHERE suite_id = $1 AND off = 0",
-                    values![suite, step.at, holdout.unwrap_or(0)],
-                )
-                .await?;
-        }
-        SwitchChange::OnAgain => {
-            session
-                .execute(
-                    "UPDATE selection_suites SET off = 0, off_text = '', off_since = NULL, \
-                     bets = NULL WHERE suite_id = $1 AND off = 2",
-                    values![suite],
-                )
-                .await?;
-        }
-    }
     Ok(())
 }

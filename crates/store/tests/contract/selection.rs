@@ -5,9 +5,9 @@ use test_engine_selection::{
     Confidence, Cut, Drift, Holdout, Off, Origin, RotationPointer, Row, Share,
 };
 use test_engine_store::{
-    AuditFilter, Change, DecisionDetails, DecisionRecord, DecisionState, DecisionVerdict,
-    MissedItem, NewDecision, NewHoldout, NewPlan, Page, PlanOrigin, SelectionStep, SelectionSwitch,
-    StepOutcome, SuiteId, SwitchChange,
+    ActorKind, AuditFilter, Change, DecisionDetails, DecisionRecord, DecisionState,
+    DecisionVerdict, EventKind, MissedItem, NewDecision, NewHoldout, NewPlan, Page, PlanOrigin,
+    SelectionStep, SelectionSwitch, StepOutcome, SuiteId, SwitchChange,
 };
 
 use crate::support::{Database, NOON, OtherProgram, on_every_engine};
@@ -316,7 +316,22 @@ async fn drift_switches_off_what_no_person_has() {
         let log = db.store.audit_log(db.suite.organization, &all_entries, ALL);
         let log = log.await.unwrap().items;
         let switches = log.iter().filter(|entry| entry.action == "suite.selection");
-        assert_eq!(switches.count(), 2);
+        assert_eq!(switches.count(), 4);
+        let events = db.store.selection_switches(db.suite.id, 9).await.unwrap();
+        let events = events.iter().map(|event| (event.kind, event.actor.kind));
+        let by_server = |kind| (kind, ActorKind::Server);
+        assert_eq!(
+            events.collect::<Vec<_>>(),
+            [
+                EventKind::SelectionOn,
+                EventKind::SelectionOff,
+                EventKind::SelectionOn,
+                EventKind::SelectionOff,
+            ]
+            .map(by_server)
+        );
+        let newest = db.store.selection_switches(db.suite.id, 1).await.unwrap();
+        assert_eq!(newest[0].kind, EventKind::SelectionOn);
     })
     .await;
 }

@@ -2,6 +2,7 @@
 //! switch.
 
 mod decision;
+mod switches;
 
 use askama::Template;
 use axum::extract::{Request, State};
@@ -13,6 +14,7 @@ use test_engine_store::{Page as ListPage, SelectionSwitch, Suite, Timestamp};
 use test_engine_wire::{SelectionHoldout, SelectionOverview};
 
 pub(super) use self::decision::get as get_decision;
+use self::switches::Switched;
 use super::format;
 use super::page::{Frame, PageError, Pager, Tab, show};
 use super::sign_in::form;
@@ -54,6 +56,7 @@ struct Page {
     missed: Vec<Missed>,
     missed_count: String,
     pager: Pager,
+    switches: Vec<Switched>,
     may_write: bool,
     is_off: bool,
     max_reason: usize,
@@ -164,6 +167,7 @@ pub(super) async fn get(
         pager: Pager::new(page, missed.total, |number| {
             format!("{address}?page={number}")
         }),
+        switches: switches::of(&app, &suite, viewer.is_signed_in(), now).await?,
         may_write: viewer.may_write(&suite.organization_slug),
         is_off: overview.off.is_some(),
         max_reason: MAX_SWITCH_REASON,
