@@ -122,10 +122,10 @@ pub use records::{
 };
 pub use records::{
     BuildOfDecision, DecisionDetails, DecisionRecord, DecisionState, DecisionSums, DecisionVerdict,
-    FailingTest, History, HistoryRun, KnownHoldout, MainRun, MissedItem, NewDecision, NewHoldout,
-    SelectionChanges, SelectionFacts, SelectionFailure, SelectionFailures, SelectionState,
-    SelectionStep, SelectionSwitch, StepOutcome, StoredDecision, StoredHoldout, SwitchChange,
-    WaitingDecision,
+    FailingTest, History, HistoryRun, KnownFailures, KnownHoldout, MainRun, MissedItem,
+    NewDecision, NewHoldout, SelectedPlan, SelectionChanges, SelectionFacts, SelectionFailure,
+    SelectionFailures, SelectionKnowledge, SelectionState, SelectionStep, SelectionSwitch,
+    StepOutcome, StoredDecision, StoredHoldout, SwitchChange, WaitingDecision,
 };
 pub use records::{CauseInRuns, FailureCauses, JobPart, TestEnd, TestInRun};
 pub use records::{

@@ -52,6 +52,7 @@ const FILES: &[File] = files![
     "0034_file_loads",
     "0035_plans_and_their_pace",
     "0036_file_load_of_plans",
+    "0037_selection_knowledge",
 ];
 
 fn migrator(sql: impl Fn(&File) -> &'static str) -> Migrator {

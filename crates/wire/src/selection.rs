@@ -92,6 +92,13 @@ pub struct PlanSelection {
     /// The page with the whole decision.
     #[serde(deserialize_with = "null_is_default")]
     pub url: String,
+    /// What makes selections of the suite less sure at the moment, in words; absent if there is
+    /// nothing. Only in the plan.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_is_default"
+    )]
+    pub warnings: Vec<String>,
     /// Whether items were left out; for clients of the hosted product, as are the following fields.
     #[serde(deserialize_with = "null_is_default")]
     pub applied: bool,

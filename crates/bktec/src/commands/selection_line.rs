@@ -13,6 +13,9 @@ pub(super) fn print_selection(settings: &CommonSettings, plan: &Plan, terminal: 
         if !selection.url.is_empty() {
             terminal.line(&selection.url);
         }
+        for warning in &selection.warnings {
+            terminal.warning(&format!("Test selection: {warning}"));
+        }
     } else if settings.selection.is_some() && !settings.engine.is_hosted() {
         // An older server, or a plan of a node without the option.
         terminal.line("All tests run: the plan was made without test selection.");

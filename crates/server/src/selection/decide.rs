@@ -92,7 +92,8 @@ impl Selections {
         let index = Arc::clone(&self.index);
         let (uuid, default_branch) = (suite.uuid, suite.default_branch.clone());
         let url = self.links.selection_decision(suite, &request.0.identifier);
-        let decided = tokio::task::spawn_blocking(move || {
+        let known = Arc::clone(&learned);
+        let mut decided = tokio::task::spawn_blocking(move || {
             let (request, change) = request;
             let indexed = indexed.unwrap_or_else(|| {
                 let indexed = Arc::new(Indexed::new(&list, &names, now));
@@ -115,6 +116,9 @@ impl Selections {
             inputs.decide(url)
         })
         .await??;
+        if decided.stored.details.is_some() {
+            decided.selection.warnings = self.warnings(suite.id, &known, now).await?;
+        }
         self.counts.decided(&decided.selection);
         Ok(decided)
     }
@@ -437,6 +441,7 @@ pub(super) fn plan_selection(record: &DecisionRecord, url: String) -> PlanSelect
         confidence: record.known.map(|_| confidence(record.confidence)),
         always: serde_json::from_str(&record.always).unwrap_or_default(),
         url,
+        warnings: Vec::new(),
         applied: is_selected,
         candidate_count: record.items,
         selected_count: planned,

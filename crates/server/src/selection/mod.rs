@@ -11,9 +11,11 @@ mod learning;
 mod memory;
 mod misses;
 mod of_run;
+mod of_test;
 mod overview;
 mod report;
 mod scores;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use items::Index;
 use memory::Memory;
 
 pub(crate) use decide::{Decided, ItemHistory, SelectionRequest};
+pub(crate) use of_test::{PlaceInPlan, TestSelections};
 pub(crate) use report::DecisionQuery;
 pub(crate) use scores::Scored;
 

@@ -15,11 +15,6 @@ use crate::clock::rfc3339;
 /// Days of plans that are counted by verdict and reason.
 const COUNTED_DAYS: i64 = 90;
 const WEEKS: i64 = 13;
-/// Days without a holdout after which there is a warning.
-const QUIET_DAYS: i64 = 30;
-/// Plans whose knowledge of the changed files is compared with that of 90 days.
-const RECENT_PLANS: usize = 50;
-const MAX_PLANS: u32 = 5_000;
 const PROMISES: [u32; 4] = [900_000, 950_000, 980_000, 990_000];
 
 impl Selections {
@@ -37,26 +32,9 @@ impl Selections {
             .store
             .selection_sums(suite.id, first.min(since))
             .await?;
-        let known = self
-            .store
-            .selection_knowledge(suite.id, since, MAX_PLANS)
-            .await?;
         let all = Target::Percent(Share::ALL, Unit::Time);
         let window = learned.window(all);
-        let mut warnings = Vec::new();
-        let newest = learned.holdouts.last().map(|known| known.closed_at);
-        if newest.is_some_and(|newest| newest < now.plus_days(-QUIET_DAYS)) {
-            warnings.push(format!(
-                "No failing build has become known for {QUIET_DAYS} days."
-            ));
-        }
-        if knows_less(&known) {
-            warnings.push(
-                "Less is known of the files that change now: recent plans rest more on names than \
-                 on earlier failures."
-                    .to_owned(),
-            );
-        }
+        let warnings = self.warnings(suite.id, &learned, now).await?;
         let mut overview = SelectionOverview {
             off: learned
                 .off(now)
@@ -125,16 +103,6 @@ fn operating_points(window: &Window) -> Vec<SelectionOperatingPoint> {
         }
     };
     PROMISES.into_iter().map(point).collect()
-}
-
-/// Whether the newest plans know less than half of what those of 90 days know of changed files.
-fn knows_less(known: &[(Timestamp, u32)]) -> bool {
-    let mean = |known: &[(Timestamp, u32)]| {
-        let sum: u64 = known.iter().map(|(_, ppm)| u64::from(*ppm)).sum();
-        sum / (known.len().max(1) as u64)
-    };
-    let recent = &known[..known.len().min(RECENT_PLANS)];
-    known.len() > RECENT_PLANS && mean(recent) * 2 < mean(known)
 }
 
 const fn verdict_name(verdict: DecisionVerdict) -> &'static str {
@@ -228,19 +196,5 @@ mod tests {
             (weeks[12].from.as_str(), weeks[12].plans),
             ("1970-03-30", 0)
         );
-    }
-
-    #[test]
-    fn a_sudden_lack_of_knowledge_is_noticed() {
-        let at = Timestamp::from_millis(0);
-        let plans = |recent: u32, earlier: u32| {
-            let mut known = vec![(at, recent); RECENT_PLANS];
-            known.extend(vec![(at, earlier); 500]);
-            known
-        };
-        assert!(knows_less(&plans(200_000, 600_000)));
-        assert!(!knows_less(&plans(400_000, 600_000)));
-        assert!(!knows_less(&plans(0, 0)[..RECENT_PLANS]));
-        assert!(!knows_less(&[]));
     }
 }

@@ -1,6 +1,6 @@
 //! The pages about test selection: the tab, the decision, the sentence of a run, and the switch.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_engine::clock::Clock;
 use test_engine_store::Timestamp;
 
@@ -141,6 +141,43 @@ fn a_decision_has_every_item_and_a_search() {
     );
     let main = page(&server, &format!("/runs/{}", of_branch("main")));
     assert!(!main.contains("selection/decision"), "{main}");
+}
+
+/// The page of the test in a file.
+fn page_of_test(server: &TestServer, number: usize) -> String {
+    let sought = json!({"scope": test_file(number), "name": "works"});
+    let found = server.post(&format!("{SUITE}/tests/find"), &sought).ok();
+    page(server, &format!("/tests/{}", found["id"].as_str().unwrap()))
+}
+
+#[test]
+fn a_test_says_how_often_it_was_left_out_and_what_it_missed() {
+    let server = start();
+    observed(&server);
+    let before = page_of_test(&server, 4);
+    assert!(!before.contains("<dt>Selection</dt>"), "{before}");
+    let (key, missed) = miss(&server);
+    let ran = page_of_test(&server, 4);
+    assert!(
+        ran.contains("Left out in none of 1 selected builds."),
+        "{ran}"
+    );
+    assert!(
+        ran.contains(">ran with rank 1 of 30 and a value of "),
+        "{ran}"
+    );
+    let left_out = page_of_test(&server, missed);
+    let sentence = "Left out in 1 of 1 selected builds. 1 of these is known to have failed, \
+         because of it.";
+    assert!(left_out.contains(sentence), "{left_out}");
+    let file = test_file(missed).replace('/', "%2F");
+    let decision = format!("selection/decision?identifier={key}%2Fstep&#38;search={file}\"");
+    assert!(left_out.contains(&decision), "{left_out}");
+    // Another build leaves it out, but nothing is known of how that ended.
+    selected(&server, "topic", 900, 9);
+    let other = (0..FILES).rfind(|number| ![4, 9, missed].contains(number));
+    let twice = page_of_test(&server, other.unwrap());
+    assert!(twice.contains(" of 2 selected builds."), "{twice}");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What plan requests with a selection get: reasons to run everything, errors, and the switch.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
 use test_engine_store::Timestamp;
@@ -131,6 +134,43 @@ fn everything_runs_with_a_reason_in_case_of_doubt() {
     }
     let seen = overview(&server);
     assert_eq!(seen["full_reasons"]["unsupported_strategy"], 2);
+}
+
+#[test]
+fn plans_warn_of_silence_and_of_unknown_files() {
+    let now = Arc::new(AtomicI64::new(NOW));
+    let server = TestServer::with(|_config| {}, Clock::Fixed(Arc::clone(&now)));
+    observed(&server);
+    let mut number = 0;
+    let mut warnings = |module: usize| {
+        number += 1;
+        let request = request(
+            &format!("w{number}/step"),
+            "feature",
+            900,
+            &[source(module)],
+        );
+        let answer = plan(&server, &with_selection(request, "observe", &json!({}))).ok();
+        answer["selection"]["warnings"].clone()
+    };
+    for _ in 0..12 {
+        assert_eq!(warnings(3), Value::Null);
+    }
+    // No failure is known of these files.
+    for _ in 0..50 {
+        warnings(25);
+    }
+    let unknown = warnings(3);
+    assert_eq!(unknown.as_array().unwrap().len(), 1, "{unknown}");
+    let text = unknown[0].as_str().unwrap();
+    assert!(text.starts_with("Less is known of the files"), "{text}");
+    assert_eq!(overview(&server)["warnings"], unknown);
+    now.fetch_add(31 * 24 * 60 * 60 * 1_000, Ordering::SeqCst);
+    let silent = warnings(3);
+    assert_eq!(
+        silent[0], "No failing build has become known for 30 days.",
+        "{silent}"
+    );
 }
 
 #[test]

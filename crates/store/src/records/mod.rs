@@ -72,10 +72,10 @@ pub use runs::{
 pub use search::{FoundCommit, FoundMessage};
 pub use selection::{
     BuildOfDecision, DecisionDetails, DecisionRecord, DecisionState, DecisionSums, DecisionVerdict,
-    FailingTest, History, HistoryRun, KnownHoldout, MainRun, MissedItem, NewDecision, NewHoldout,
-    SelectionChanges, SelectionFacts, SelectionFailure, SelectionFailures, SelectionState,
-    SelectionStep, SelectionSwitch, StepOutcome, StoredDecision, StoredHoldout, SwitchChange,
-    WaitingDecision,
+    FailingTest, History, HistoryRun, KnownFailures, KnownHoldout, MainRun, MissedItem,
+    NewDecision, NewHoldout, SelectedPlan, SelectionChanges, SelectionFacts, SelectionFailure,
+    SelectionFailures, SelectionKnowledge, SelectionState, SelectionStep, SelectionSwitch,
+    StepOutcome, StoredDecision, StoredHoldout, SwitchChange, WaitingDecision,
 };
 pub use tenants::{
     NewSuite, NewToken, Organization, RequestedSuite, Suite, SuiteChanges, Token, TokenKind,

@@ -314,6 +314,33 @@ pub struct DecisionSums {
     pub selected_time: Micros,
 }
 
+/// How much was known of the changed files of some decisions, and of the newest of them. In parts
+/// per million, summed up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SelectionKnowledge {
+    pub plans: u64,
+    pub known: u64,
+    pub recent_plans: u64,
+    pub recent_known: u64,
+}
+
+/// A plan from which items were left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedPlan {
+    pub identifier: String,
+    pub created_at: Timestamp,
+    /// Opaque to the store.
+    pub scores: Vec<u8>,
+}
+
+/// The known failing builds among some plans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownFailures {
+    pub builds: u64,
+    /// Those in which a certain item failed although it was left out.
+    pub missed: u64,
+}
+
 /// A run from before a suite used selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryRun {

@@ -453,8 +453,19 @@ async fn decisions_are_summed_by_day_and_reason() {
             db.store.selection_sums(db.suite.id, later).await.unwrap(),
             []
         );
-        let known = db.store.selection_knowledge(db.suite.id, NOON, 9).await;
-        assert_eq!(known.unwrap(), [(NOON, 600_000), (NOON, 600_000)]);
+        let known = async |recent, limit| {
+            let known = db
+                .store
+                .selection_knowledge(db.suite.id, NOON, recent, limit)
+                .await
+                .unwrap();
+            let (plans, recent) = (known.plans, known.recent_plans);
+            assert_eq!(known.known, plans * 600_000);
+            assert_eq!(known.recent_known, recent * 600_000);
+            (plans, recent)
+        };
+        assert_eq!(known(1, 9).await, (2, 1));
+        assert_eq!(known(9, 1).await, (1, 1));
     })
     .await;
 }

@@ -48,6 +48,7 @@ mod test_figures;
 mod test_labels;
 mod test_list;
 mod test_pictures;
+mod test_selection;
 mod test_state;
 mod theme;
 mod uploads;

@@ -19,6 +19,7 @@ use super::test_address::{PeriodLink, Query};
 use super::test_events::{self, Event};
 use super::test_figures::{self, Kind, Tile};
 use super::test_pictures::{self, by_run};
+use super::test_selection::{self, SelectionFacts};
 use super::test_state::{StateSection, Viewing};
 use super::viewer::SuiteViewer;
 use super::words::{self, TestFacts, Verdict};
@@ -73,6 +74,7 @@ struct Page {
     first_seen: String,
     last_seen: String,
     api_address: String,
+    selection: Option<SelectionFacts>,
     executions: Vec<Row>,
     total: String,
     pager: Pager,
@@ -339,6 +341,7 @@ pub(super) async fn get(
         first_seen: format::ago(test.first_seen_at, now),
         last_seen: format::ago(test.last_seen_at, now),
         api_address: app.links.test_api(&suite, id),
+        selection: test_selection::of(&app, &suite, &test, now).await?,
         total: format::counted(known.total, "execution"),
         pager: Pager::new(page, known.total, at_page),
         executions: executions

@@ -93,7 +93,16 @@ pub(in crate::http::web) struct Query {
 }
 
 impl Query {
-    fn address(&self, base: &str) -> String {
+    /// The items of a decision whose names contain a text.
+    pub(in crate::http::web) fn of_item(identifier: &str, item: &str) -> Self {
+        Self {
+            identifier: identifier.to_owned(),
+            search: item.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub(in crate::http::web) fn address(&self, base: &str) -> String {
         let query = serde_urlencoded::to_string(self).unwrap_or_default();
         format!("{base}/selection/decision?{query}")
     }
@@ -263,7 +272,7 @@ impl Item {
                 .as_deref()
                 .map_or_else(String::new, |code| words::item_reason(code).to_owned()),
             rank: format::count(item.rank),
-            value: format!("{:.2}", item.value).replace('-', "−"),
+            value: words::value(item.value),
             duration: format::duration(Micros::from_seconds(item.duration)),
             causes: item.why.into_iter().map(cause).collect(),
             is_first_below: first_below == Some(item.rank),

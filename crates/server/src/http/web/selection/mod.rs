@@ -13,7 +13,7 @@ use test_engine_duration::Micros;
 use test_engine_store::{Page as ListPage, SelectionSwitch, Suite, Timestamp};
 use test_engine_wire::{SelectionHoldout, SelectionOverview};
 
-pub(super) use self::decision::get as get_decision;
+pub(super) use self::decision::{Query as DecisionQuery, get as get_decision};
 use self::switches::Switched;
 use super::format;
 use super::page::{Frame, PageError, Pager, Tab, show};

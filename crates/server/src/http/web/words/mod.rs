@@ -27,7 +27,8 @@ pub(super) use plans::{
 pub(super) use rules::{action, filter, monitor, rule, rules};
 pub(super) use run::{RunCounts, Verdict, run, why};
 pub(super) use selection::{
-    at_least, full_reason, item_reason, origin, selection, selection_class, selection_of_plan,
+    at_least, full_reason, item_reason, origin, place_in_plan, selection, selection_class,
+    selection_of_plan, selections_of_test, value,
 };
 pub(super) use test::{TestFacts, rate, test};
 pub(super) use uploads::{UploadCounts, uploads};

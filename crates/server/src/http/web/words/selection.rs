@@ -4,6 +4,7 @@ use test_engine_wire::{PlanSelection, SelectionConfidence, SelectionOverview, Se
 
 use super::Verdict;
 use crate::http::web::format;
+use crate::selection::{PlaceInPlan, TestSelections};
 
 /// How far the selections of a suite can be trusted, as the first line of its page.
 pub(in crate::http::web) fn selection(overview: &SelectionOverview) -> Verdict {
@@ -87,6 +88,46 @@ pub(in crate::http::web) fn at_least(seen: &SelectionConfidence) -> String {
 /// The sentences of one plan.
 pub(in crate::http::web) fn selection_of_plan(selection: &PlanSelection) -> String {
     selection.summary(format::count)
+}
+
+/// How often selections left out a test lately, and whether it failed then.
+pub(in crate::http::web) fn selections_of_test(found: &TestSelections) -> String {
+    let plans = format::count(found.plans);
+    if found.left_out == 0 {
+        return format!("Left out in none of {plans} selected builds.");
+    }
+    let failures = match (found.failures.builds, found.failures.missed) {
+        (0, _) => "None of these is known to have failed.".to_owned(),
+        (1, 0) => "1 of these is known to have failed, but not because of it.".to_owned(),
+        (1, _) => "1 of these is known to have failed, because of it.".to_owned(),
+        (builds, missed) => format!(
+            "{} of these are known to have failed, {} of them because of it.",
+            format::count(builds),
+            if missed == 0 {
+                "none".to_owned()
+            } else {
+                format::count(missed)
+            }
+        ),
+    };
+    let left_out = format::count(found.left_out);
+    format!("Left out in {left_out} of {plans} selected builds. {failures}")
+}
+
+/// What the newest selection did with a test, after the time of the selection.
+pub(in crate::http::web) fn place_in_plan(place: &PlaceInPlan) -> String {
+    format!(
+        "{} with rank {} of {} and a value of {}",
+        if place.is_in { "ran" } else { "left out" },
+        format::count(place.rank),
+        format::count(place.items),
+        value(place.value)
+    )
+}
+
+/// Of an item, with a minus sign.
+pub(in crate::http::web) fn value(value: f64) -> String {
+    format!("{value:.2}").replace('-', "−")
 }
 
 /// The shape beside the sentence of a plan.
@@ -208,6 +249,58 @@ mod tests {
         overview.seen_unbiased = SelectionConfidence::default();
         let details = selection(&overview).details;
         assert!(details.ends_with("None of them is of a build that ran everything to find out."));
+    }
+
+    #[test]
+    fn a_test_says_how_often_it_was_left_out_and_what_it_missed() {
+        use test_engine_store::{KnownFailures, Timestamp};
+
+        let newest = PlaceInPlan {
+            identifier: "b/s".to_owned(),
+            created_at: Timestamp::from_millis(0),
+            item: "a_spec.rb".to_owned(),
+            is_in: false,
+            rank: 17,
+            items: 1_200,
+            value: -3.125,
+        };
+        assert_eq!(
+            place_in_plan(&newest),
+            "left out with rank 17 of 1\u{202f}200 and a value of −3.12"
+        );
+        let sentence = |left_out, builds, missed| {
+            selections_of_test(&TestSelections {
+                plans: 40,
+                left_out,
+                failures: KnownFailures { builds, missed },
+                newest: newest.clone(),
+            })
+        };
+        assert_eq!(sentence(0, 0, 0), "Left out in none of 40 selected builds.");
+        for (builds, missed, expected) in [
+            (0, 0, "None of these is known to have failed."),
+            (
+                1,
+                0,
+                "1 of these is known to have failed, but not because of it.",
+            ),
+            (1, 1, "1 of these is known to have failed, because of it."),
+            (
+                5,
+                0,
+                "5 of these are known to have failed, none of them because of it.",
+            ),
+            (
+                5,
+                2,
+                "5 of these are known to have failed, 2 of them because of it.",
+            ),
+        ] {
+            assert_eq!(
+                sentence(31, builds, missed),
+                format!("Left out in 31 of 40 selected builds. {expected}")
+            );
+        }
     }
 
     #[test]
