@@ -95,6 +95,7 @@ fn drone() {
     Drone (drone)
     number: 5 (DRONE_BUILD_NUMBER)
     branch: v1.2 (DRONE_TAG)
+    tag: v1.2 (DRONE_TAG)
     key:
     ");
 }
