@@ -11,11 +11,19 @@ use axum::body::Bytes;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use test_engine_store::{SuiteId, Timestamp};
+use test_engine_store::{NewDecision, SuiteId, Timestamp};
 
 /// Compressed and uncompressed bytes together.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 const MAX_PLANS: usize = 512;
+
+/// A plan that is not stored yet.
+pub(super) struct Built {
+    pub(super) plan: PlanBytes,
+    /// In microseconds.
+    pub(super) file_load: u64,
+    pub(super) decision: Option<NewDecision>,
+}
 
 /// A plan as JSON, compressed; uncompressed once that was requested.
 #[derive(Debug)]

@@ -24,8 +24,8 @@ use sha2::{Digest as _, Sha256};
 use test_engine_duration::Micros;
 use test_engine_planner::Estimate;
 use test_engine_store::{
-    BranchId, CommitRecord, NewDecision, NewPlan, PlanBranches, PlanOrigin, Store, StoreError,
-    Suite, SuiteId, Test, TestState, TestedCode, Timestamp,
+    BranchId, CommitRecord, NewPlan, PlanBranches, PlanOrigin, Store, StoreError, Suite, SuiteId,
+    Test, TestState, TestedCode, Timestamp,
 };
 use test_engine_wire::{Case, FilterTestsRequest, FilteredTest, Plan, PlanRequest, TestIdentity};
 
@@ -41,7 +41,7 @@ use crate::selection::{SelectionError, Selections};
 use crate::selectors::StoredNames;
 
 use build::{Cases, Kind, PlanInputs, kind};
-use cache::PlanCache;
+use cache::{Built, PlanCache};
 use selecting::Estimated;
 use timings::{Forecast, Timings};
 
@@ -66,14 +66,6 @@ impl From<serde_json::Error> for PlanError {
     fn from(error: serde_json::Error) -> Self {
         Self::Encoding(error.into())
     }
-}
-
-/// A plan that is not stored yet.
-struct Built {
-    plan: PlanBytes,
-    /// In microseconds.
-    file_load: u64,
-    decision: Option<NewDecision>,
 }
 
 type PlanLock = tokio::sync::Mutex<()>;
