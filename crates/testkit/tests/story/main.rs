@@ -17,6 +17,7 @@ mod fallback;
 mod faults;
 mod go_library;
 mod javascript;
+mod load_errors;
 mod oidc;
 mod one_plan;
 mod selection;
