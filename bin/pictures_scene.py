@@ -185,7 +185,7 @@ def describe(suite, scene):
 
 
 def branch_builds(suite, history, scene):
-    """Builds of branches on several nodes; in the last one, two tests fail because of its change."""
+    """Builds of branches on several nodes; two tests fail because of the last one's change."""
     main = [run for run in read(history) if run["run_env"]["branch"] == "main"]
     for number, (branch, message, nodes) in enumerate(BUILDS):
         results = [dict(one, id=f"{number}-{place}") for place, one in enumerate(main[-1]["data"])]

@@ -181,7 +181,8 @@ impl Store {
         })
     }
 
-    /// At most `limit` plans in the order of [`Self::plans`]: those after one of them, or the first.
+    /// At most `limit` plans in the order of [`Self::plans`]: those after one of them, or the
+    /// first.
     pub async fn plans_after(
         &self,
         suite: SuiteId,

@@ -11,7 +11,8 @@ use test_engine_testkit::Browser;
 const WIDTH: u32 = 1_100;
 const HEIGHT: u32 = 1_000;
 const SIGN_IN: &str = "/sign-in";
-const HAS_CUT_TABLE: &str = "[...document.querySelectorAll('.scroll')].some(place => place.scrollWidth > place.clientWidth)";
+const HAS_CUT_TABLE: &str = "[...document.querySelectorAll('.scroll')]\
+    .some(place => place.scrollWidth > place.clientWidth)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -28,6 +28,7 @@ const ANY_TEXT: &[&str] = &[
     "collector-location-prefix",
     "commit",
     "files",
+    "git-tag",
     "group",
     "job-id",
     "job-template",
