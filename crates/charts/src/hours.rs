@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::axis::axis;
 use crate::geometry::{Slots, Tenths};
-use crate::markup::{Attributes, Markup};
+use crate::markup::Markup;
 use crate::table::{Cell, Table};
 
 const WIDTH: Tenths = Tenths::units(1_000);
@@ -129,23 +130,10 @@ impl Hours {
     }
 
     fn axis(&self, out: &mut Markup) {
-        let slots = Slots::new(Tenths::units(100), self.hours.len());
         let every = self.hours.len().div_ceil(MAX_LABELS).max(1);
-        out.open(
-            "svg",
-            &[
-                ("class", &"chart dates"),
-                ("width", &"100%"),
-                ("height", &22),
-                ("aria-hidden", &"true"),
-            ],
-        );
-        for (index, hour) in self.hours.iter().enumerate().step_by(every) {
-            let x = format!("{}%", slots.middle(index));
-            let attributes: Attributes<'_> = &[("class", &"mid"), ("x", &x), ("y", &15)];
-            out.element("text", attributes, &hour.label);
-        }
-        out.close("svg");
+        let labels = self.hours.iter().map(|hour| hour.label.as_str());
+        let shown = labels.enumerate().step_by(every);
+        axis(out, self.hours.len(), (22, 15), shown);
     }
 
     /// A row for each hour with uploads, newest first.

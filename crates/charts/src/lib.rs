@@ -14,6 +14,7 @@
 //! caller supplies the function that writes them as text. So the markup is the same on every
 //! machine. What the pictures mean is not decided here: a caller says which run failed.
 
+mod axis;
 mod curve;
 mod durations;
 mod geometry;

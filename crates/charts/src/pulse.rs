@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::Format;
+use crate::axis::axis;
 use crate::geometry::{Slots, Tenths, count, ticks};
-use crate::markup::{Attributes, Markup, isolate};
+use crate::markup::{Markup, isolate};
 use crate::small::line;
 use crate::table::{Cell, Table};
 
@@ -234,23 +235,10 @@ impl Pulse {
     }
 
     fn axis(&self, out: &mut Markup) {
-        let slots = Slots::new(Tenths::units(100), self.days.len());
         let every = self.days.len().div_ceil(MAX_DATES).max(1);
-        out.open(
-            "svg",
-            &[
-                ("class", &"chart dates"),
-                ("width", &"100%"),
-                ("height", &22),
-                ("aria-hidden", &"true"),
-            ],
-        );
-        for (index, day) in self.days.iter().enumerate().step_by(every) {
-            let x = format!("{}%", slots.middle(index));
-            let attributes: Attributes<'_> = &[("class", &"mid"), ("x", &x), ("y", &15)];
-            out.element("text", attributes, &day.label);
-        }
-        out.close("svg");
+        let labels = self.days.iter().map(|day| day.label.as_str());
+        let shown = labels.enumerate().step_by(every);
+        axis(out, self.days.len(), (22, 15), shown);
     }
 
     /// A row for each day, newest first.

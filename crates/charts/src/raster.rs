@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::axis::axis;
 use crate::geometry::{Slots, Tenths};
 use crate::markup::Markup;
 use crate::table::{Cell, Table};
@@ -155,30 +156,18 @@ impl Raster {
 
     /// Dates below the strips.
     pub fn axis(&self) -> String {
-        let slots = Slots::new(Tenths::units(100), self.columns.len());
         let every = self.columns.len().div_ceil(MAX_LABELS).max(1);
-        let mut out = Markup::default();
-        out.open(
-            "svg",
-            &[
-                ("class", &"chart dates"),
-                ("width", &"100%"),
-                ("height", &20),
-                ("aria-hidden", &"true"),
-            ],
-        );
-        let mut shown = "";
-        for (index, column) in self.columns.iter().enumerate() {
-            let is_labelled = index % every == every / 2 && column.date != shown;
-            if is_labelled {
-                let x = format!("{}%", slots.middle(index));
-                let place: crate::markup::Attributes<'_> =
-                    &[("class", &"mid"), ("x", &x), ("y", &14)];
-                out.element("text", place, &column.date);
-                shown = &column.date;
+        let mut last = "";
+        let dates = self.columns.iter().map(|column| column.date.as_str());
+        let shown = dates.enumerate().filter(|&(index, date)| {
+            let is_shown = index % every == every / 2 && date != last;
+            if is_shown {
+                last = date;
             }
-        }
-        out.close("svg");
+            is_shown
+        });
+        let mut out = Markup::default();
+        axis(&mut out, self.columns.len(), (20, 14), shown);
         out.finish()
     }
 

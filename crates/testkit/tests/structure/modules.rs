@@ -56,6 +56,7 @@ const BKTEC: Order = &[
 const CHARTS: Order = &[
     "geometry",
     "markup",
+    "axis",
     "key",
     "table",
     "small",
