@@ -198,7 +198,10 @@ pub(super) fn jenkins(from: Variables<'_>) -> BuildDetails {
         ]),
         tag: from
             .tag(&[var::TAG_NAME])
-            .or_else(|| from.tag_of_ref(var::GIT_BRANCH)),
+            // A multibranch job has the tag as its branch, too. Pipelines also give this name to
+            // images.
+            .filter(|_| ["", from.text(var::TAG_NAME)].contains(&from.text(var::BRANCH_NAME)))
+            .or_else(|| from.remote_tag(var::GIT_BRANCH)),
         commit: from.first(&[
             var::GHPRB_ACTUAL_COMMIT,
             var::GITLAB_MERGE_REQUEST_LAST_COMMIT,

@@ -82,6 +82,18 @@ impl<'a> Variables<'a> {
         Value::new(name, self.text(name).strip_prefix("refs/tags/")?)
     }
 
+    /// The tag, if git checked out one: `refs/tags/v1`, `origin/tags/v1`, `tags/v1`.
+    pub(super) fn remote_tag(self, name: &'static str) -> Option<Value> {
+        let prefixes = [
+            "refs/remotes/origin/",
+            "remotes/origin/",
+            "origin/",
+            "refs/",
+        ];
+        let text = without_prefixes(self.text(name), &prefixes);
+        Value::new(name, text.strip_prefix("tags/")?)
+    }
+
     /// A retry count from a number of attempts, which starts at 1.
     pub(super) fn retries(self, name: &'static str) -> Option<Value> {
         let attempt: u32 = self.text(name).parse().ok()?;

@@ -23,7 +23,7 @@ pub struct SelectionArgs {
     /// Git remote whose default branch the commit is compared with [default: origin]
     #[arg(long, env = var::BUILDKITE_TEST_ENGINE_REMOTE, value_name = "REMOTE")]
     pub remote: Opt<String>,
-    /// Tag that is built; all tests run then
+    /// Git tag that is built; test selection runs all tests for it
     #[arg(long, env = var::BUILDKITE_TAG, value_name = "NAME", hide = true)]
     pub git_tag: Opt<String>,
     /// Pipeline slug

@@ -75,12 +75,12 @@ fn the_selection_follows_the_split_summary(#[case] selection: Value, #[case] exp
 #[test]
 fn warnings_of_the_server_are_printed() {
     let mut selection = selection("selected", None);
-    let quiet = "No failing build has become known for 30 days.";
-    selection["warnings"] = json!([quiet, "Less is known of the files that change now."]);
+    let quiet = "No failing build was recorded in the last 30 days.";
+    selection["warnings"] = json!([quiet, "Recent changes touch other files."]);
     let server = selecting(Some(selection));
     let ended = run(&server, &[STRATEGY]);
     let first = ended.stderr.find(&format!("⚠️ Test selection: {quiet}\n"));
-    let second = ended.stderr.find("⚠️ Test selection: Less is known of");
+    let second = ended.stderr.find("⚠️ Test selection: Recent changes touch");
     assert!(first.is_some() && first < second, "{ended}");
     let ended = Bktec::against(&["plan", "--json", STRATEGY], &server).run();
     assert!(ended.stderr.contains(quiet), "{ended}");
