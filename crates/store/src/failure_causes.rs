@@ -55,17 +55,18 @@ impl Store {
         })
     }
 
-    /// All causes in the order of [`Self::failure_causes`], for [`Self::describe_causes`].
+    /// All causes in the order of [`Self::failure_causes`], for [`Self::describe_causes`], and
+    /// whether every run was counted.
     pub async fn causes_in_order(
         &self,
         suite: SuiteId,
         since: Timestamp,
         branch: Option<&str>,
-    ) -> Result<Vec<CountedCause>> {
+    ) -> Result<(Vec<CountedCause>, bool)> {
         let filter = filter(since, branch);
         let mut session = self.read().await?;
-        let (counted, _is_complete) = counted(&mut session, suite, &filter).await?;
-        Ok(counted.in_order())
+        let (counted, is_complete) = counted(&mut session, suite, &filter).await?;
+        Ok((counted.in_order(), is_complete))
     }
 
     /// The messages and tests of some causes, in their order. `since` is that of their count.

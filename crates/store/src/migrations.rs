@@ -53,6 +53,7 @@ const FILES: &[File] = files![
     "0035_plans_and_their_pace",
     "0036_file_load_of_plans",
     "0037_selection_knowledge",
+    "0038_selection_pages",
 ];
 
 fn migrator(sql: impl Fn(&File) -> &'static str) -> Migrator {

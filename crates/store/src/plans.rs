@@ -194,7 +194,8 @@ impl Store {
             None => "",
             Some(last) => {
                 bound.extend(values![last.created_at, last.created_at, &last.identifier]);
-                "AND (plans.created_at < ? OR (plans.created_at = ? AND plans.identifier > ?))"
+                // The first bound lets the index skip the plans before.
+                "AND plans.created_at <= ? AND (plans.created_at < ? OR plans.identifier > ?)"
             }
         };
         bound.extend(values![i64::from(limit)]);

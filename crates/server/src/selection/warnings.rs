@@ -28,13 +28,14 @@ impl Selections {
         let newest = learned.holdouts.last().map(|known| known.closed_at);
         if newest.is_some_and(|newest| newest < now.plus_days(-QUIET_DAYS)) {
             warnings.push(format!(
-                "No failing build has become known for {QUIET_DAYS} days."
+                "No failing build was recorded in the last {QUIET_DAYS} days, so the confidence \
+                 rests on older builds."
             ));
         }
         if knows_less(known) {
             warnings.push(
-                "Less is known of the files that change now: recent plans rest more on names than \
-                 on earlier failures."
+                "Recent changes touch files with little failure history, so selections rely mostly \
+                 on the names of files and tests."
                     .to_owned(),
             );
         }

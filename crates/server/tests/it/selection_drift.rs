@@ -109,7 +109,7 @@ fn drift_and_recovery_are_events_and_on_the_tab() {
     assert_eq!(off[0]["reason"], reason);
     assert_eq!(events(&server, "selection.on").len(), 0);
     let text = tab(&server);
-    assert!(text.contains("Switched off by itself"), "{text}");
+    assert!(text.contains("Switched off automatically"), "{text}");
     assert!(text.contains(reason), "{text}");
     // Every plan has all tests.
     let body = request("full/step", "full", 2_000, &[source(3)]);
@@ -128,8 +128,9 @@ fn drift_and_recovery_are_events_and_on_the_tab() {
     );
     let text = tab(&server);
     let (on, off) = (
-        text.find("Switched on by itself").expect("in the list"),
-        text.find("Switched off by itself").expect("in the list"),
+        text.find("Switched on automatically").expect("in the list"),
+        text.find("Switched off automatically")
+            .expect("in the list"),
     );
     assert!(on < off, "the newest is first");
     let audit = "/v2/analytics/organizations/acme/audit?per_page=100";

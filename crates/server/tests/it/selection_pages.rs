@@ -159,7 +159,7 @@ fn a_test_says_how_often_it_was_left_out_and_what_it_missed() {
     let (key, missed) = miss(&server);
     let ran = page_of_test(&server, 4);
     assert!(
-        ran.contains("Left out in none of 1 selected builds."),
+        ran.contains("Left out of none of the newest 1 builds with a selection."),
         "{ran}"
     );
     assert!(
@@ -167,8 +167,8 @@ fn a_test_says_how_often_it_was_left_out_and_what_it_missed() {
         "{ran}"
     );
     let left_out = page_of_test(&server, missed);
-    let sentence = "Left out in 1 of 1 selected builds. 1 of these is known to have failed, \
-         because of it.";
+    let sentence = "Left out of 1 of the newest 1 builds with a selection. 1 of these is known to \
+         have failed because of this test.";
     assert!(left_out.contains(sentence), "{left_out}");
     let file = test_file(missed).replace('/', "%2F");
     let decision = format!("selection/decision?identifier={key}%2Fstep&#38;search={file}\"");
@@ -177,7 +177,10 @@ fn a_test_says_how_often_it_was_left_out_and_what_it_missed() {
     selected(&server, "topic", 900, 9);
     let other = (0..FILES).rfind(|number| ![4, 9, missed].contains(number));
     let twice = page_of_test(&server, other.unwrap());
-    assert!(twice.contains(" of 2 selected builds."), "{twice}");
+    assert!(
+        twice.contains(" of the newest 2 builds with a selection."),
+        "{twice}"
+    );
 }
 
 #[test]
@@ -203,6 +206,13 @@ fn the_switch_needs_a_reason_and_names_it_everywhere() {
     let text = page(&server, "/selection");
     assert!(text.contains("Every build runs all tests"), "{text}");
     assert!(text.contains("release week"), "{text}");
+    // Another reason is no second switch.
+    let other = json!({"off": true, "reason": "release month"});
+    let ask = server.ask("PATCH", &format!("{SUITE}/selection"));
+    ask.bearer(&server.access).json(&other).send().ok();
+    let text = page(&server, "/selection");
+    assert_eq!(text.matches("<b>Switched off").count(), 1, "{text}");
+    assert!(text.contains("release month"), "{text}");
     assert_eq!(send("action=on"), 303);
     assert_eq!(overview(&server)["off"], Value::Null);
     let forged = post(

@@ -163,12 +163,17 @@ fn plans_warn_of_silence_and_of_unknown_files() {
     let unknown = warnings(3);
     assert_eq!(unknown.as_array().unwrap().len(), 1, "{unknown}");
     let text = unknown[0].as_str().unwrap();
-    assert!(text.starts_with("Less is known of the files"), "{text}");
+    assert!(
+        text.starts_with("Recent changes touch files with little"),
+        "{text}"
+    );
     assert_eq!(overview(&server)["warnings"], unknown);
     now.fetch_add(31 * 24 * 60 * 60 * 1_000, Ordering::SeqCst);
     let silent = warnings(3);
     assert_eq!(
-        silent[0], "No failing build has become known for 30 days.",
+        silent[0],
+        "No failing build was recorded in the last 30 days, so the confidence rests on older \
+         builds.",
         "{silent}"
     );
 }

@@ -22,17 +22,13 @@ impl Store {
         let mut session = self.read().await?;
         let rows = session
             .rows(
+                // The kinds are those of the index, which values would hide.
                 format!(
-                    "SELECT {} FROM events WHERE suite_id = ? AND kind IN (?, ?) \
-                     ORDER BY id DESC LIMIT ?",
+                    "SELECT {} FROM events WHERE suite_id = ? \
+                     AND kind IN ('selection.off', 'selection.on') ORDER BY id DESC LIMIT ?",
                     events::COLUMNS
                 ),
-                values![
-                    suite.get(),
-                    EventKind::SelectionOff.name(),
-                    EventKind::SelectionOn.name(),
-                    i64::from(limit),
-                ],
+                values![suite.get(), i64::from(limit)],
             )
             .await?;
         rows.iter().map(events::event).collect()
@@ -91,7 +87,7 @@ pub(super) async fn by_drift(
     }
 }
 
-/// Writes an event and an entry of the audit log.
+/// Publishes an event if selection was switched, and writes an entry of the audit log.
 pub(crate) async fn record(
     session: &mut Session,
     suite: SuiteId,
@@ -109,7 +105,10 @@ pub(crate) async fn record(
         before: Some(&before),
         after: Some(&after),
     };
-    webhooks::publish(session, suite, change, event, &[]).await?;
+    // Another reason is no switch.
+    if before["selection"] != after["selection"] {
+        webhooks::publish(session, suite, change, event, &[]).await?;
+    }
     let row = session
         .one(
             "SELECT organization_id, uuid, slug, name FROM suites WHERE id = $1",

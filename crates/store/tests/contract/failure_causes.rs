@@ -99,7 +99,7 @@ async fn causes_of_most_red_runs_come_first() {
         let in_order = db.store.causes_in_order(db.suite.id, time(-60), None).await;
         let described = db
             .store
-            .describe_causes(db.suite.id, time(-60), in_order.unwrap());
+            .describe_causes(db.suite.id, time(-60), in_order.unwrap().0);
         assert_eq!(described.await.unwrap(), all.causes);
         let topic = causes(&db, -10, Some("topic"), ALL).await;
         assert_eq!((topic.red_runs, topic.total), (1, 1));

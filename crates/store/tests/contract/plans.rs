@@ -3,7 +3,16 @@
 use test_engine_duration::Micros;
 use test_engine_store::{NewPlan, Page, PlanMetadata, PlanOrigin, PlanSummary, RequestedNodes};
 
-use crate::support::{NOON, create_suite, on_every_engine};
+use crate::support::{NOON, create_suite, on_every_engine, on_upgraded_databases};
+
+/// A plan of version 35.
+const OLD_PLAN: &str = "\
+    INSERT INTO organizations (uuid, slug, created_at) \
+    VALUES (X'00112233445566778899aabbccddeeff', 'acme', 0); \
+    INSERT INTO suites (organization_id, uuid, slug, name, default_branch, created_at) \
+    VALUES (1, X'01112233445566778899aabbccddeeff', 'a', 'A', 'main', 0); \
+    INSERT INTO plans (suite_id, identifier, created_at, expires_at, digest, body) \
+    VALUES (1, 'old', 0, 9000000000000000, X'00', X'00');";
 
 fn plan(suite: test_engine_store::SuiteId, identifier: &str, body: &[u8]) -> NewPlan {
     NewPlan {
@@ -298,6 +307,16 @@ async fn plans_after_one_continue_the_list() {
         }
         let names = all.items.iter().map(|plan| plan.identifier.as_str());
         assert_eq!(names.collect::<Vec<_>>(), ["e", "b", "c", "d", "a"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn plans_of_earlier_versions_have_no_load_time() {
+    on_upgraded_databases(35, OLD_PLAN, async |store| {
+        let suite = store.suite("acme", "a").await.unwrap().unwrap();
+        let origin = store.plan_origin(suite.id, "old", NOON).await;
+        assert_eq!(origin.unwrap().unwrap().file_load, None);
     })
     .await;
 }

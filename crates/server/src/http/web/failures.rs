@@ -106,7 +106,12 @@ pub(super) async fn get(
     let since = now.plus_days(-i64::from(days));
     let branch = Some(query.branch.trim()).filter(|branch| !branch.is_empty());
     if let Some(file) = export.file(format!("{}-failures", suite.slug)) {
-        let causes = app.store.causes_in_order(suite.id, since, branch).await?;
+        let (causes, is_complete) = app.store.causes_in_order(suite.id, since, branch).await?;
+        let file = if is_complete {
+            file
+        } else {
+            file.named(format!("{}-failures-of-newest-runs", suite.slug))
+        };
         let branch = branch.map(str::to_owned);
         let chunks = chunks(app, &suite, branch, since, causes);
         return file.chunks(&COLUMNS, chunks).await;

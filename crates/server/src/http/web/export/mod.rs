@@ -209,6 +209,11 @@ pub(super) fn without_extension(path: &str) -> &str {
 }
 
 impl ListFile {
+    /// Under another name, which says that rows are left out.
+    pub(super) fn named(self, name: String) -> Self {
+        Self { name, ..self }
+    }
+
     /// A list that is in memory.
     pub(super) fn rows(self, columns: &[&str], rows: &[Row]) -> Response {
         let text = self.format.file(columns, rows);

@@ -41,7 +41,7 @@ fn switched(event: &SuiteEvent, shows_people: bool, now: Timestamp) -> Switched 
     };
     let actor = &event.actor;
     let text = if actor.kind == ActorKind::Server {
-        format!("Switched {word} by itself")
+        format!("Switched {word} automatically")
     } else if shows_people {
         format!("Switched {word} by {}", format::actor(actor))
     } else {

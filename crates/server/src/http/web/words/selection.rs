@@ -94,14 +94,14 @@ pub(in crate::http::web) fn selection_of_plan(selection: &PlanSelection) -> Stri
 pub(in crate::http::web) fn selections_of_test(found: &TestSelections) -> String {
     let plans = format::count(found.plans);
     if found.left_out == 0 {
-        return format!("Left out in none of {plans} selected builds.");
+        return format!("Left out of none of the newest {plans} builds with a selection.");
     }
     let failures = match (found.failures.builds, found.failures.missed) {
         (0, _) => "None of these is known to have failed.".to_owned(),
-        (1, 0) => "1 of these is known to have failed, but not because of it.".to_owned(),
-        (1, _) => "1 of these is known to have failed, because of it.".to_owned(),
+        (1, 0) => "1 of these is known to have failed, but not because of this test.".to_owned(),
+        (1, _) => "1 of these is known to have failed because of this test.".to_owned(),
         (builds, missed) => format!(
-            "{} of these are known to have failed, {} of them because of it.",
+            "{} of these are known to have failed, {} of them because of this test.",
             format::count(builds),
             if missed == 0 {
                 "none".to_owned()
@@ -111,7 +111,7 @@ pub(in crate::http::web) fn selections_of_test(found: &TestSelections) -> String
         ),
     };
     let left_out = format::count(found.left_out);
-    format!("Left out in {left_out} of {plans} selected builds. {failures}")
+    format!("Left out of {left_out} of the newest {plans} builds with a selection. {failures}")
 }
 
 /// What the newest selection did with a test, after the time of the selection.
@@ -276,29 +276,36 @@ mod tests {
                 newest: newest.clone(),
             })
         };
-        assert_eq!(sentence(0, 0, 0), "Left out in none of 40 selected builds.");
+        assert_eq!(
+            sentence(0, 0, 0),
+            "Left out of none of the newest 40 builds with a selection."
+        );
         for (builds, missed, expected) in [
             (0, 0, "None of these is known to have failed."),
             (
                 1,
                 0,
-                "1 of these is known to have failed, but not because of it.",
+                "1 of these is known to have failed, but not because of this test.",
             ),
-            (1, 1, "1 of these is known to have failed, because of it."),
+            (
+                1,
+                1,
+                "1 of these is known to have failed because of this test.",
+            ),
             (
                 5,
                 0,
-                "5 of these are known to have failed, none of them because of it.",
+                "5 of these are known to have failed, none of them because of this test.",
             ),
             (
                 5,
                 2,
-                "5 of these are known to have failed, 2 of them because of it.",
+                "5 of these are known to have failed, 2 of them because of this test.",
             ),
         ] {
             assert_eq!(
                 sentence(31, builds, missed),
-                format!("Left out in 31 of 40 selected builds. {expected}")
+                format!("Left out of 31 of the newest 40 builds with a selection. {expected}")
             );
         }
     }
