@@ -145,7 +145,7 @@
       case "k": move(-1); break;
       case "o": if (failure) press("summary, a"); break;
       case "c": press("[data-command]"); break;
-      case "m": press("[data-mute]"); break;
+      case "m": if (failure || failures().length < 2) press("[data-mute]"); break;
       case "?": {
         const help = document.getElementById("keys");
         if (help && help.showModal) help.showModal();

@@ -60,6 +60,7 @@ fn a_test_is_muted_in_its_row_and_the_list_stays_as_it_was() {
 #[test]
 fn a_quarantined_test_is_changed_in_its_row() {
     let history = History::new();
+    let before = quarantine(&history, "waits");
     let mut browser = at(&history, "quarantine?owner=payments-team", true);
     browser.press("j");
     browser.press("m");
@@ -74,6 +75,9 @@ fn a_quarantined_test_is_changed_in_its_row() {
     assert!(place.as_str().unwrap().starts_with(&list), "{place}");
     let left = browser.evaluate("document.querySelector('.quarantined').innerText");
     assert!(left.as_str().unwrap().contains("3 days left"), "{left}");
+    browser.click(".notice button");
+    browser.wait_until("!document.querySelector('.quarantined').innerText.includes('3 days left')");
+    assert_eq!(quarantine(&history, "waits")["ends_at"], before["ends_at"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use test_engine_store::{Change, LabelChange, Suite, TestState};
 use uuid::Uuid;
 
+use super::mute_form::SAY_WHAT_WAS_DONE;
 use super::page::PageError;
 use super::sign_in::form;
 use super::viewer::SuiteViewer;
@@ -144,7 +145,7 @@ impl Bulk {
         };
         let mut pairs: Vec<(String, String)> =
             serde_urlencoded::from_str(&self.back).unwrap_or_default();
-        pairs.retain(|(name, _)| !["changed", "refused"].contains(&name.as_str()));
+        pairs.retain(|(name, _)| !SAY_WHAT_WAS_DONE.contains(&name.as_str()));
         let before = serde_urlencoded::to_string(pairs).unwrap_or_default();
         let done = serde_urlencoded::to_string(done).unwrap_or_default();
         let separator = if before.is_empty() { "" } else { "&" };

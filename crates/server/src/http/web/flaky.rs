@@ -144,6 +144,11 @@ pub(super) async fn get(
             let address = app.links.test_page(&suite, one.test.uuid);
             file_row(one, cost, owners.of(file_of_test(&one.test)), address)
         });
+        let file = if listed.total > u64::from(MAX_TESTS) {
+            file.named(format!("{}-flaky-first-{MAX_TESTS}", suite.slug))
+        } else {
+            file
+        };
         return Ok(file.rows(&COLUMNS, &rows.collect::<Vec<_>>()));
     }
     let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);

@@ -141,19 +141,8 @@ pub(super) async fn notice(
         return Ok(None);
     };
     let address = format!("{}/tests/{id}", Links::suite_path(suite));
-    let may_write = viewer.may_write(&suite.organization_slug);
-    let restored = match test.state {
-        _ if !may_write => None,
-        TestState::Enabled => before_it_was_enabled(app, suite, id).await?,
-        TestState::Muted | TestState::Skipped => Some(Restored::enabled()),
-    };
     Ok(Some(Notice {
-        undo: restored.map(|restored| Undo {
-            address: format!("{address}/state"),
-            text: restored.text,
-            state: restored.state.name(),
-            fields: [restored.fields, vec![("back", path.to_owned())]].concat(),
-        }),
+        undo: undo(app, viewer, suite, &test, path).await?,
         text: match test.state {
             TestState::Enabled => "is enabled: its failures fail the build.",
             TestState::Muted => "is muted: its failures do not fail the build.",
@@ -161,6 +150,34 @@ pub(super) async fn notice(
         },
         test: test.name,
         address,
+    }))
+}
+
+/// What undoes the latest change of a test, and leads back to a page. `None` if the viewer may not,
+/// or if the latest change is not one of its state.
+pub(super) async fn undo(
+    app: &App,
+    viewer: &Viewer,
+    suite: &Suite,
+    test: &Test,
+    back: &str,
+) -> Result<Option<Undo>, PageError> {
+    if !viewer.may_write(&suite.organization_slug) {
+        return Ok(None);
+    }
+    let Some(restored) = before_the_latest_change(app, suite, test).await? else {
+        return Ok(None);
+    };
+    let known = app.store.quarantines(&[test.id]).await?;
+    let more = vec![
+        ("back", back.to_owned()),
+        ("seen", seen(test, known.get(&test.id))),
+    ];
+    Ok(Some(Undo {
+        address: format!("{}/tests/{}/state", Links::suite_path(suite), test.uuid),
+        text: restored.text,
+        state: restored.state.name(),
+        fields: [restored.fields, more].concat(),
     }))
 }
 
@@ -181,12 +198,13 @@ impl Restored {
         }
     }
 
-    /// From the state of a test in the audit log; `None` if it is neither muted nor skipped.
+    /// From the state of a test in the audit log; `None` if the entry has none.
     fn of_entry(before: &Json, now: Timestamp) -> Option<Self> {
         let text = |name: &str| before[name].as_str().unwrap_or_default().to_owned();
         let (state, again) = match before["state"].as_str()? {
             "muted" => (TestState::Muted, "Mute again"),
             "skipped" => (TestState::Skipped, "Skip again"),
+            "enabled" => return Some(Self::enabled()),
             _ => return None,
         };
         let end = before["ends_at"].as_i64().map(Timestamp::from_millis);
@@ -215,19 +233,22 @@ impl Restored {
     }
 }
 
-/// `None` if the latest change of the test is another one.
-async fn before_it_was_enabled(
+/// `None` if the latest change of the test did not lead to its present state.
+async fn before_the_latest_change(
     app: &App,
     suite: &Suite,
-    test: Uuid,
+    test: &Test,
 ) -> Result<Option<Restored>, PageError> {
     let filter = AuditFilter {
         suite: Some(suite.slug.clone()),
-        subject: Some(test),
+        subject: Some(test.uuid),
     };
     let store = &app.store;
     let latest = store.audit_log_before(suite.organization, &filter, None, 1);
-    let latest = latest.await?.pop();
+    let latest = latest.await?.pop().filter(|entry| {
+        let after = entry.after.as_ref();
+        after.is_some_and(|after| after["state"] == test.state.name())
+    });
     let before = latest.and_then(|entry| entry.before);
     Ok(before.and_then(|before| Restored::of_entry(&before, app.clock.now())))
 }
@@ -274,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_enabled_is_restored_as_it_was() {
+    fn a_state_is_restored_as_it_was() {
         let restored = |before| Restored::of_entry(&before, Timestamp::from_millis(1_000));
         let mute = |ends_at| {
             json!({
@@ -307,7 +328,8 @@ mod tests {
             ("Skip again", TestState::Skipped)
         );
         assert_eq!(plain.fields[0].1, "undone");
-        assert_eq!(restored(json!({"state": "enabled"})), None);
+        let enabled = restored(json!({"state": "enabled"}));
+        assert_eq!(enabled, Some(Restored::enabled()));
         assert_eq!(restored(json!({"labels": ["slow"]})), None);
     }
 }

@@ -21,6 +21,7 @@ use super::viewer::SuiteViewer;
 use super::words::{self, QuarantineCounts};
 use crate::App;
 use crate::clock::rfc3339;
+use crate::http::paging::last_page;
 use crate::http::params::Params;
 use crate::http::test_owners::{file_of_test, owners};
 use crate::links::Links;
@@ -136,8 +137,10 @@ pub(super) async fn get(
         });
         return Ok(file.rows(&COLUMNS, &rows.collect::<Vec<_>>()));
     }
-    let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
     let total = tests.len() as u64;
+    let page = ListPage::new(query.page.unwrap_or(1), PAGE_SIZE);
+    // Who has enabled the last test of the last page sees the page before it.
+    let page = ListPage::new(page.number.min(last_page(page, total)), PAGE_SIZE);
     let shown = of_page(tests, page);
     let ids: Vec<TestId> = shown.iter().map(|one| one.test.id).collect();
     let period = Period::last_days(FAILURE_DAYS, now);

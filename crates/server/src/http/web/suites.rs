@@ -212,7 +212,8 @@ fn sentence(broken: u64, suites: u64) -> String {
 
 /// Suites that are read at once, with their runs.
 const AT_ONCE: u32 = 50;
-/// `result` is that of the default branch; `red_since` is empty if it is not red.
+/// `result` is that of the default branch; `red_since` is empty if it is not red, or
+/// for all of the runs that are read.
 const COLUMNS: [&str; 12] = [
     "slug",
     "name",
@@ -246,6 +247,12 @@ fn chunks(app: App, organization: OrganizationId) -> export::Chunks {
     })
 }
 
+/// Not known if every run that was read is red.
+fn red_since(red: &[Run]) -> Option<Timestamp> {
+    let is_known = red.len() < MAX_RUNS as usize;
+    red.last().filter(|_| is_known).map(|run| run.created_at)
+}
+
 fn file_row(suite: &Suite, known: &Known, address: String) -> export::Row {
     let counts = known.counts;
     let latest = known.latest.as_ref();
@@ -254,7 +261,7 @@ fn file_row(suite: &Suite, known: &Known, address: String) -> export::Row {
         suite.name.clone().into(),
         suite.default_branch.clone().into(),
         known.marks.first().map(|mark| mark.word).into(),
-        known.red().last().map(|run| run.created_at).into(),
+        red_since(known.red()).into(),
         counts.runs.into(),
         counts.tests.into(),
         counts.flaky.into(),

@@ -12,7 +12,7 @@ use test_engine_store::{
     TestState, Timestamp,
 };
 
-use super::mute_form::Typed;
+use super::mute_form::{self, Typed, Undo};
 use super::page::{Frame, PageError, Pager, Tab, show};
 use super::runner_command::runner_command;
 use super::test_address::{PeriodLink, Query};
@@ -58,6 +58,7 @@ struct Page {
     command: String,
     verdict: Verdict,
     notice: String,
+    undo: Option<Undo>,
     tiles: Vec<Tile>,
     /// The address that shows the pictures as tables, or the tables as pictures.
     other_form: String,
@@ -267,6 +268,12 @@ pub(super) async fn get(
         default_branch: &suite.default_branch,
         now,
     });
+    let notice = notice(query.done.as_deref(), &section);
+    let undo = if notice.is_empty() {
+        None
+    } else {
+        mute_form::undo(&app, &viewer, &suite, &test, "").await?
+    };
     let mut frame = Frame::of_tab(&app, test.name.clone(), &viewer, &suite, Tab::Tests).await?;
     frame.crumb("Tests", format!("{base}/tests"));
     let runs = by_run(&known.newest);
@@ -284,7 +291,8 @@ pub(super) async fn get(
     show(&Page {
         frame,
         state: StateBadge::of(test.state),
-        notice: notice(query.done.as_deref(), &section),
+        notice,
+        undo,
         tiles: test_figures::tiles(
             &known.metrics,
             known.health.as_ref(),
