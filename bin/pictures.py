@@ -86,6 +86,9 @@ def main():
         except demo.Stopped as stopped:
             return 128 + stopped.number
         finally:
+            # A second signal must not interrupt this.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
             processes.stop_all()
     return 0
 

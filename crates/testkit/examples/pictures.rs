@@ -58,7 +58,9 @@ fn main() -> ExitCode {
 fn sign_in(browser: &mut Browser, server: &str, token: &str) {
     browser.open(&format!("{server}{SIGN_IN}"));
     let form = json!({"token": token});
-    browser.evaluate(&format!(
-        "fetch('{SIGN_IN}', {{method: 'POST', body: new URLSearchParams({form})}}).then(() => 1)"
+    let is_signed_in = browser.evaluate(&format!(
+        "fetch('{SIGN_IN}', {{method: 'POST', body: new URLSearchParams({form})}})\
+         .then(answer => answer.ok)"
     ));
+    assert!(is_signed_in == true, "the server rejects the token");
 }

@@ -1,4 +1,4 @@
-//! Generated suites for tests, benchmarks and examples, reproducible by seed.
+//! Generated suites for tests and examples, reproducible by seed.
 //!
 //! The shapes resemble real suites: mostly short tests and a few very long ones (lognormal), a
 //! heavier tail (Pareto), and no tail (uniform).

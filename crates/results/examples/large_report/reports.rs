@@ -1,6 +1,4 @@
-//! Large result files for benchmarks: same tests in every format, always the same bytes.
-//!
-//! Used by the `large_report` example, which writes them to a file, and by the `parse` benchmark.
+//! Large result files: same tests in every format, always the same bytes.
 
 use std::fmt::{self, Write};
 
