@@ -358,8 +358,11 @@ fn drift_ends_by_itself(player: &Player<'_>, project: &Project) {
             rename: None,
         };
         let planned = player.plan(&format!("off-{number}"), &change, &selection());
-        if planned.verdict() == ("selected", None) {
-            break;
+        match planned.verdict() {
+            ("selected", None) => break,
+            // It has returned, but one build in a hundred is held out.
+            ("full", Some("holdout")) => continue,
+            _ => {}
         }
         assert_eq!(
             planned.verdict(),
