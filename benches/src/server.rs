@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
+use test_engine_testkit::growth_of_memory;
 
 use crate::http::Connection;
 use crate::programs::{Programs, command, output};
@@ -123,13 +124,9 @@ impl Server {
         self.status("VmHWM:")
     }
 
-    /// How far its resident memory rises during some work, in bytes.
-    pub(crate) fn growth<T>(&self, work: impl FnOnce() -> T) -> anyhow::Result<(u64, T)> {
-        // Resets the maximum.
-        fs_err::write(format!("/proc/{}/clear_refs", self.process.id()), "5")?;
-        let idle = self.memory()?;
-        let result = work();
-        Ok((self.peak_memory()?.saturating_sub(idle), result))
+    /// How far its allocated memory rises during some work, in bytes.
+    pub(crate) fn growth<T>(&self, work: impl FnOnce() -> T) -> (u64, T) {
+        growth_of_memory(self.process.id(), work)
     }
 
     fn status(&self, field: &str) -> anyhow::Result<u64> {

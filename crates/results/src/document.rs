@@ -10,6 +10,7 @@ use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 
 use crate::model::{Format, ParseError};
+use crate::text_copy::TextCopy;
 
 /// The text of a file, not empty.
 pub(crate) struct Document<'a> {
@@ -36,15 +37,14 @@ impl<'a> Document<'a> {
         Ok(Self { format, text })
     }
 
-    /// The file with every unpaired surrogate escape replaced by U+FFFD, and every control
-    /// character in a string by its escape; `None` if it has neither.
+    /// Writes the file with every unpaired surrogate escape replaced by U+FFFD, and every control
+    /// character in a string by its escape. Writes nothing and returns false if it has neither.
     ///
     /// JavaScript runners write such surrogates for titles and messages that were cut inside an
     /// emoji; reports assembled by scripts contain control characters. Neither is JSON, but they
     /// must not make the whole report invalid.
-    pub(crate) fn with_repaired_strings(&self) -> Option<String> {
+    pub(crate) fn repair_strings(&self, repaired: &mut dyn TextCopy) -> bool {
         const ESCAPE: usize = "\\uXXXX".len();
-        let mut repaired = String::new();
         let mut copied = 0;
         let mut at = 0;
         let mut is_in_string = false;
@@ -74,17 +74,17 @@ impl<'a> Document<'a> {
                 _ => (None, 1),
             };
             if let Some(replacement) = replacement {
-                repaired.push_str(self.text.get(copied..at)?);
-                repaired.push_str(&replacement);
+                repaired.push(self.text.get(copied..at).unwrap_or_default());
+                repaired.push(&replacement);
                 copied = at + length;
             }
             at += length;
         }
         if copied == 0 {
-            return None;
+            return false;
         }
-        repaired.push_str(self.text.get(copied..)?);
-        Some(repaired)
+        repaired.push(self.text.get(copied..).unwrap_or_default());
+        true
     }
 
     pub(crate) const fn text(&self) -> &'a str {
@@ -249,11 +249,9 @@ mod tests {
         ];
         for (text, replaced) in table {
             let document = Document::new(Format::Json, text).expect("text");
-            assert_eq!(
-                document.with_repaired_strings().as_deref(),
-                replaced,
-                "{text}"
-            );
+            let mut repaired = String::new();
+            let is_repaired = document.repair_strings(&mut repaired);
+            assert_eq!(is_repaired.then_some(repaired.as_str()), replaced, "{text}");
         }
     }
 

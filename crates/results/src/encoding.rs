@@ -6,16 +6,31 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{CoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::document::place_at_end;
+use crate::text_copy::TextCopy;
 
 /// An XML declaration is shorter.
 const MAX_DECLARATION: usize = 1024;
+/// Of a text that is converted from another encoding, at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The text of a file without its byte order mark, and a note if some of it was replaced. Valid
 /// UTF-8 is borrowed.
 pub fn decode(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+    let mut copy = String::new();
+    match decode_to(bytes, &mut copy) {
+        (Some(text), note) => (Cow::Borrowed(text), note),
+        (None, note) => (Cow::Owned(copy), note),
+    }
+}
+
+/// [`decode`] that writes the text to `copy` where it cannot be borrowed: then it is `None`.
+pub fn decode_to<'a>(
+    bytes: &'a [u8],
+    copy: &mut dyn TextCopy,
+) -> (Option<&'a str>, Option<String>) {
     let encoding = match bytes {
         [0xEF, 0xBB, 0xBF, ..] => UTF_8,
         [0xFF, 0xFE, ..] => UTF_16LE,
@@ -28,20 +43,43 @@ pub fn decode(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
                 let note = format!(
                     "the encoding {label:?} is not supported, so the file was read as UTF-8"
                 );
-                return (decode_utf8(bytes).0, Some(note));
+                return (utf8_to(bytes, copy).0, Some(note));
             };
             encoding
         }
     };
     if encoding == UTF_8 {
-        return decode_utf8(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+        return utf8_to(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes), copy);
     }
-    let (text, has_errors) = encoding.decode_with_bom_removal(bytes);
+    if encoding.is_ascii_compatible()
+        && bytes.is_ascii()
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return (Some(text), None);
+    }
+    let has_errors = convert_to(encoding, bytes, copy);
     let note = has_errors.then(|| {
         let name = encoding.name();
         format!("some bytes are not valid in the encoding {name} and were replaced by U+FFFD")
     });
-    (text, note)
+    (None, note)
+}
+
+/// Whether bytes were replaced.
+fn convert_to(encoding: &'static Encoding, mut bytes: &[u8], copy: &mut dyn TextCopy) -> bool {
+    let mut decoder = encoding.new_decoder_with_bom_removal();
+    let mut piece = String::with_capacity(PIECE_BYTES);
+    let mut has_errors = false;
+    loop {
+        let (state, read, replaced) = decoder.decode_to_string(bytes, &mut piece, true);
+        has_errors |= replaced;
+        copy.push(&piece);
+        piece.clear();
+        bytes = bytes.get(read..).unwrap_or_default();
+        if state == CoderResult::InputEmpty {
+            return has_errors;
+        }
+    }
 }
 
 /// Adapts the XML declaration of a text that was decoded, if it has one.
@@ -82,17 +120,21 @@ fn encoding_of(label: &str) -> Option<&'static Encoding> {
     Some(encoding.output_encoding())
 }
 
-fn decode_utf8(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
+fn utf8_to<'a>(bytes: &'a [u8], copy: &mut dyn TextCopy) -> (Option<&'a str>, Option<String>) {
     let error = match std::str::from_utf8(bytes) {
-        Ok(text) => return (Cow::Borrowed(text), None),
+        Ok(text) => return (Some(text), None),
         Err(error) => error,
     };
     let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
     let place = place_at_end(&String::from_utf8_lossy(good));
-    let replaced = bytes
-        .utf8_chunks()
-        .filter(|chunk| !chunk.invalid().is_empty())
-        .count();
+    let mut replaced = 0;
+    for chunk in bytes.utf8_chunks() {
+        copy.push(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            copy.push("\u{FFFD}");
+            replaced += 1;
+        }
+    }
     let note = format!(
         "{replaced} invalid UTF-8 {} replaced by U+FFFD, the first at {place}",
         if replaced == 1 {
@@ -101,7 +143,7 @@ fn decode_utf8(bytes: &[u8]) -> (Cow<'_, str>, Option<String>) {
             "sequences were"
         }
     );
-    (String::from_utf8_lossy(bytes), Some(note))
+    (None, Some(note))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod playwright_json;
 mod pytest_class_name;
 mod rspec_json;
 mod streaming;
+mod text_copy;
 
 pub mod go_output;
 pub mod xml;
@@ -32,7 +33,7 @@ use streaming::{FullDetail, OutcomesOnly};
 
 pub use bounded::{MAX_TEXT_BYTES, bytes_of_line, cut_note, start_of_line};
 pub use builder::{MAX_DURATION_SECONDS, ResultSink};
-pub use encoding::decode;
+pub use encoding::{decode, decode_to};
 pub use go_jsonl::{GoPrintedEnd, GoTestEnd, go_printed_ends};
 pub use junit::{JUNIT_ATTEMPTS, MAX_XML_DEPTH, has_decimal_comma};
 pub use model::{
@@ -40,6 +41,7 @@ pub use model::{
     Shortfall, Span, SpanDetail, TestResult,
 };
 pub use pytest_class_name::pytest_module_parts;
+pub use text_copy::TextCopy;
 
 /// How much of a result file to keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -90,28 +92,41 @@ pub fn parse_limited(
     detail: Detail,
     max_results: usize,
 ) -> Result<Report<'_>, ParseError> {
-    parse_into(format, bytes, detail, max_results, &NoSink)
+    let (text, note) = decode(bytes);
+    let mut copy = String::new();
+    let mut report = match text {
+        Cow::Borrowed(text) => parse_text(format, text, detail, max_results, &NoSink, &mut copy)?,
+        Cow::Owned(text) => {
+            parse_text(format, &text, detail, max_results, &NoSink, &mut copy)?.into_owned()
+        }
+    };
+    report.notes.extend(note);
+    Ok(report)
 }
 
-/// [`parse_limited`] that shows each valid result to a sink as soon as it is read.
+/// [`parse_limited`] of text that is decoded already, which shows each valid result to a sink as
+/// soon as it is read. Text that must be repaired is written to `copy`, which is empty.
 ///
 /// # Errors
 ///
 /// As for [`parse_with`].
-pub fn parse_into<'a>(
+pub fn parse_text<'a>(
     format: Format,
-    bytes: &'a [u8],
+    text: &'a str,
     detail: Detail,
     max_results: usize,
     sink: &'a dyn ResultSink,
+    copy: &mut dyn TextCopy,
 ) -> Result<Report<'a>, ParseError> {
-    let (text, note) = decode(bytes);
-    let mut report = match text {
-        Cow::Borrowed(text) => read_text(format, text, detail, max_results, sink)?,
-        Cow::Owned(text) => read_text(format, &text, detail, max_results, sink)?.into_owned(),
-    };
-    report.notes.extend(note);
-    Ok(report)
+    let document = Document::new(format, text)?;
+    read(format, &document, detail, max_results, sink).or_else(|error| {
+        // The repair needs a copy, so try it only for files that are invalid without it.
+        if format == Format::Junit || !document.repair_strings(copy) {
+            return Err(error);
+        }
+        let document = Document::new(format, copy.text())?;
+        read(format, &document, detail, max_results, sink).map(Report::into_owned)
+    })
 }
 
 /// The file as it is read: in UTF-8, as its XML declaration then says, and without the damage of
@@ -119,36 +134,16 @@ pub fn parse_into<'a>(
 /// mark.
 pub fn clean_copy(format: Format, bytes: &[u8]) -> Option<String> {
     let (text, _) = decode(bytes);
-    let repaired = match format {
-        Format::Junit => None,
-        _ => Document::new(format, &text)
-            .ok()
-            .and_then(|document| document.with_repaired_strings()),
-    };
-    repaired.or_else(|| match text {
+    let mut repaired = String::new();
+    if format != Format::Junit
+        && Document::new(format, &text).is_ok_and(|document| document.repair_strings(&mut repaired))
+    {
+        return Some(repaired);
+    }
+    match text {
         Cow::Borrowed(_) => None,
         Cow::Owned(text) => Some(encoding::declaring_utf_8(text)),
-    })
-}
-
-fn read_text<'a>(
-    format: Format,
-    text: &'a str,
-    detail: Detail,
-    max_results: usize,
-    sink: &'a dyn ResultSink,
-) -> Result<Report<'a>, ParseError> {
-    let document = Document::new(format, text)?;
-    read(format, &document, detail, max_results, sink).or_else(|error| {
-        // The repair needs a copy, so try it only for files that are invalid without it.
-        let repaired = match format {
-            Format::Junit => None,
-            _ => document.with_repaired_strings(),
-        };
-        let repaired = repaired.ok_or(error)?;
-        let document = Document::new(format, &repaired)?;
-        read(format, &document, detail, max_results, sink).map(Report::into_owned)
-    })
+    }
 }
 
 fn read<'a>(

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use rstest::rstest;
-use test_engine_results::{Detail, Format, ResultSink, TestResult, parse_into};
+use test_engine_results::{Detail, Format, ResultSink, TestResult, parse_text};
 
 /// Moves the reasons of failures out of the report.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl ResultSink for Reasons {
 )]
 fn sinks_see_each_valid_result_once(#[case] format: Format, #[case] text: &str) {
     let reasons = Reasons::default();
-    let report = parse_into(format, text.as_bytes(), Detail::Full, 10, &reasons).unwrap();
+    let report = parse_text(format, text, Detail::Full, 10, &reasons, &mut String::new()).unwrap();
     assert_eq!((report.results.len(), report.invalid.len()), (2, 1));
     let left = report.results.iter().map(|it| &it.extras.failure_reason);
     assert!(left.eq([&None, &None]));

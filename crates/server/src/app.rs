@@ -21,6 +21,7 @@ use crate::rate_limits::RateLimits;
 use crate::raw_uploads::RawUploads;
 use crate::selection::Selections;
 use crate::sign_in_attempts::SignInAttempts;
+use crate::spill::TemporaryFiles;
 use crate::webhooks::Webhooks;
 use crate::write_health::WriteHealth;
 
@@ -32,6 +33,8 @@ pub(crate) struct AppState {
     pub(crate) store: Store,
     pub(crate) blobs: Blobs,
     pub(crate) backfills: Backfills,
+    /// For what is too large for the memory of a request.
+    pub(crate) temporary_files: TemporaryFiles,
     pub(crate) raw_uploads: RawUploads,
     pub(crate) authenticator: Authenticator,
     pub(crate) rate_limits: RateLimits,
@@ -63,11 +66,17 @@ impl AppState {
         let links = Links::new(public_url);
         let is_file = config.storage.database_url().is_none();
         let metrics = Metrics::new(is_file.then(|| config.storage.database()));
+        let temporary_files = TemporaryFiles::in_directory(&config.storage.data_dir);
         let selections = Selections::new(store.clone(), links.clone(), metrics.selections());
         let selections = Arc::new(selections);
         Self {
             authenticator: Authenticator::new(store.clone(), links.clone(), config.oidc),
-            raw_uploads: RawUploads::new(blobs.clone(), config.storage.keep_raw_uploads),
+            raw_uploads: RawUploads::new(
+                blobs.clone(),
+                config.storage.keep_raw_uploads,
+                temporary_files.clone(),
+            ),
+            temporary_files,
             rate_limits: RateLimits::new(config.limits, &store),
             planner: Planner::new(
                 store.clone(),

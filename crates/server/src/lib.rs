@@ -41,6 +41,7 @@ mod selectors;
 mod server;
 mod sign_in_attempts;
 mod spans;
+mod spill;
 mod webhooks;
 mod write_health;
 

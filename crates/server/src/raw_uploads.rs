@@ -4,7 +4,8 @@
 //! storage neither delays nor fails an upload. A failure is logged as an error with the id of the
 //! upload. A server that shuts down stores the pending files first; one that is killed loses them.
 
-use std::io::Write as _;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::blobs::{BlobError, Blobs, Key};
 use crate::error_chain::ErrorChain;
+use crate::spill::{Spill, TemporaryFiles};
 
 /// MiB of pending files; further files are dropped.
 const MAX_PENDING_MIB: u32 = 256;
@@ -26,15 +28,17 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct RawUploads {
     blobs: Blobs,
     is_enabled: bool,
+    files: TemporaryFiles,
     /// One permit per MiB.
     capacity: Arc<Semaphore>,
 }
 
 impl RawUploads {
-    pub(crate) fn new(blobs: Blobs, is_enabled: bool) -> Self {
+    pub(crate) fn new(blobs: Blobs, is_enabled: bool, files: TemporaryFiles) -> Self {
         Self {
             blobs,
             is_enabled,
+            files,
             capacity: Arc::new(Semaphore::new(MAX_PENDING_MIB as usize)),
         }
     }
@@ -54,8 +58,9 @@ impl RawUploads {
             return;
         };
         let blobs = self.blobs.clone();
+        let compressed = self.files.spill();
         tokio::spawn(async move {
-            if let Err(error) = store(&blobs, &key, file).await {
+            if let Err(error) = store(&blobs, &key, file, compressed).await {
                 let cause = ErrorChain(&error);
                 tracing::error!(key = key.as_str(), cause = %cause, "failed to keep a raw upload");
             }
@@ -71,10 +76,12 @@ impl RawUploads {
     }
 }
 
-async fn store(blobs: &Blobs, key: &Key, file: Bytes) -> Result<(), BlobError> {
-    let compressed = tokio::task::spawn_blocking(move || gzip(&file))
+async fn store(blobs: &Blobs, key: &Key, file: Bytes, compressed: Spill) -> Result<(), BlobError> {
+    let failed = |error: &dyn Display| BlobError::Sender(error.to_string());
+    let compressed = tokio::task::spawn_blocking(move || gzip(&file, compressed))
         .await
-        .map_err(|error| BlobError::Sender(error.to_string()))?;
+        .map_err(|error| failed(&error))?
+        .map_err(|error| failed(&error))?;
     let mut pause = FIRST_PAUSE;
     for _ in 1..MAX_ATTEMPTS {
         if blobs.put(key, compressed.clone()).await.is_ok() {
@@ -86,9 +93,8 @@ async fn store(blobs: &Blobs, key: &Key, file: Bytes) -> Result<(), BlobError> {
     blobs.put(key, compressed).await
 }
 
-fn gzip(file: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    // Writing to memory cannot fail.
-    let _never = encoder.write_all(file);
-    encoder.finish().unwrap_or_default().into()
+fn gzip(file: &[u8], compressed: Spill) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(compressed, Compression::fast());
+    encoder.write_all(file)?;
+    encoder.finish()?.into_bytes()
 }

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Bytes of a body, about: below the limit of 64 MiB.
-const BODY: usize = 45 * 1024 * 1024;
+const BODY: usize = 60 * 1024 * 1024;
 /// The maximum number of results in an upload.
 const RESULTS: usize = 5_000;
 const BOUNDARY: &str = "hostile";
@@ -20,61 +20,29 @@ pub struct HostileUpload {
     pub content_type: String,
     /// For the header of this name: `gzip` or `identity`.
     pub content_encoding: &'static str,
-    /// About 45 MiB before compression.
+    /// About 60 MiB before compression.
     pub body: Vec<u8>,
 }
 
 /// A kind of upload, and what creates one as a run with this key. All are accepted.
 pub type HostileKind = (&'static str, fn(&str) -> HostileUpload);
 
-/// Of every kind.
-pub const HOSTILE_UPLOADS: &[HostileKind] = &[
+/// Of which much is stored, in every list and page.
+pub const HOSTILE_TO_STORE: &[HostileKind] = &[
     ("junit, output of passed tests", |key| {
         junit(key, &cases(RESULTS, "system-out", &lines(BODY / RESULTS)))
     }),
     ("junit, a few huge failures", |key| {
         junit(key, &cases(20, "failure", &lines(BODY / 20)))
     }),
-    ("junit, one huge failure", |key| {
-        junit(key, &cases(1, "failure", &lines(BODY)))
-    }),
     ("junit, thousands of failures", |key| {
         junit(key, &cases(RESULTS, "failure", &lines(BODY / RESULTS)))
-    }),
-    ("junit, many attempts of a test", |key| {
-        let attempts = "<rerunFailure/>".repeat(2_000);
-        let many = "<failure/>".repeat(BODY / 10 - 3_000);
-        junit(
-            key,
-            &format!("<testcase name='a'>{many}{attempts}</testcase>"),
-        )
-    }),
-    ("junit, errors outside of tests", |key| {
-        junit(
-            key,
-            &format!(
-                "{}{}",
-                cases(1, "failure", "x"),
-                "<error/>".repeat(BODY / 8)
-            ),
-        )
-    }),
-    ("json, a few huge failures", |key| {
-        json(key, &failures(20, &lines(BODY / 20)))
     }),
     ("json, one huge failure", |key| {
         json(key, &failures(1, &lines(BODY)))
     }),
     ("json, thousands of failures", |key| {
         json(key, &failures(RESULTS, &lines(BODY / RESULTS)))
-    }),
-    ("json, millions of empty lines", |key| {
-        let lines = vec!["\"\""; BODY / 3].join(",");
-        let detail = format!("[{{\"expanded\":[{lines}]}}]");
-        json(
-            key,
-            &[result("failed", &format!("\"failure_expanded\":{detail}"))],
-        )
     }),
     ("json, spans", |key| {
         let span = concat!(
@@ -91,11 +59,6 @@ pub const HOSTILE_UPLOADS: &[HostileKind] = &[
         };
         json(key, &(0..RESULTS).map(result).collect::<Vec<_>>())
     }),
-    ("json, millions of spans in a result", |key| {
-        let spans = vec!["{\"section\":\"a\"}"; BODY / 16].join(",");
-        let history = format!("\"history\":{{\"children\":[{spans}]}}");
-        json(key, &[result("failed", &history)])
-    }),
     ("json, millions of tags of a result", |key| {
         let tags: Vec<String> = (0..BODY / 13)
             .map(|tag| format!("\"t{tag}\":\"\""))
@@ -106,20 +69,6 @@ pub const HOSTILE_UPLOADS: &[HostileKind] = &[
                 "failed",
                 &format!("\"tags\":{{{}}}", tags.join(",")),
             )],
-        )
-    }),
-    ("json, a huge value in run_env", |key| {
-        let value = "\\n    environment".repeat(BODY / 17);
-        json_with_run_env(key, &format!("\"PATH\":\"{value}\""))
-    }),
-    ("form, a huge value in run_env", |key| {
-        let value = "\n    environment".repeat(BODY / 16);
-        let fields = [("run_env[PATH]", value.as_str())];
-        form(
-            key,
-            &fields,
-            "junit",
-            "<testsuite><testcase name='a'/></testsuite>",
         )
     }),
     ("gzip, text that cannot be compressed", |key| {
@@ -146,6 +95,115 @@ pub const HOSTILE_UPLOADS: &[HostileKind] = &[
         form(key, &[], "go-jsonl", &events)
     }),
 ];
+
+/// Of which little is stored: it is in the way while the upload is read.
+pub const HOSTILE_TO_READ: &[HostileKind] = &[
+    ("junit, one huge failure", |key| {
+        junit(key, &cases(1, "failure", &lines(BODY)))
+    }),
+    ("junit, many attempts of a test", |key| {
+        let attempts = "<rerunFailure/>".repeat(2_000);
+        let many = "<failure/>".repeat(BODY / 10 - 3_000);
+        junit(
+            key,
+            &format!("<testcase name='a'>{many}{attempts}</testcase>"),
+        )
+    }),
+    ("junit, errors outside of tests", |key| {
+        junit(
+            key,
+            &format!(
+                "{}{}",
+                cases(1, "failure", "x"),
+                "<error/>".repeat(BODY / 8)
+            ),
+        )
+    }),
+    ("json, a few huge failures", |key| {
+        json(key, &failures(20, &lines(BODY / 20)))
+    }),
+    ("json, millions of empty lines", |key| {
+        let lines = vec!["\"\""; BODY / 3].join(",");
+        let detail = format!("[{{\"expanded\":[{lines}]}}]");
+        json(
+            key,
+            &[result("failed", &format!("\"failure_expanded\":{detail}"))],
+        )
+    }),
+    ("json, millions of spans in a result", |key| {
+        let spans = vec!["{\"section\":\"a\"}"; BODY / 16].join(",");
+        let history = format!("\"history\":{{\"children\":[{spans}]}}");
+        json(key, &[result("failed", &history)])
+    }),
+    ("junit, invalid UTF-8", |key| {
+        let mut upload = junit(key, &cases(RESULTS, "failure", &lines(BODY / RESULTS)));
+        break_words(&mut upload.body, 0xFF);
+        upload
+    }),
+    ("json, invalid UTF-8 in one huge failure", |key| {
+        let mut upload = form(key, &[], "json", &array(&failures(1, &lines(BODY))));
+        break_words(&mut upload.body, 0xFF);
+        upload
+    }),
+    ("json, control characters in thousands of failures", |key| {
+        let results = failures(RESULTS, &lines(BODY / RESULTS));
+        let mut upload = form(key, &[], "json", &array(&results));
+        break_words(&mut upload.body, 0x01);
+        upload
+    }),
+    ("json, a file in a string", |key| {
+        let file = cases(RESULTS, "failure", &lines(BODY / RESULTS));
+        let file = escaped(&format!("<testsuite>{file}</testsuite>"));
+        HostileUpload {
+            content_type: "application/json".to_owned(),
+            content_encoding: "identity",
+            body: format!(
+                "{{\"format\":\"junit\",\"run_env\":{{\"key\":\"{key}\"}},\"data\":\"{file}\"}}"
+            )
+            .into_bytes(),
+        }
+    }),
+    ("json, a huge name in run_env", |key| {
+        let name = "\\n    environment".repeat(BODY / 17);
+        json_with_run_env(key, &format!("\"{name}\":1"))
+    }),
+    ("json, a huge object in run_env", |key| {
+        let values = vec!["\"\""; BODY / 3].join(",");
+        json_with_run_env(key, &format!("\"PATH\":[{values}]"))
+    }),
+    ("form, invalid UTF-8 in run_env", |key| {
+        let value = "words ".repeat(BODY / 6);
+        let fields = [("run_env[PATH]", value.as_str())];
+        let file = "<testsuite><testcase name='a'/></testsuite>";
+        let mut upload = form(key, &fields, "junit", file);
+        break_words(&mut upload.body, 0xFF);
+        upload
+    }),
+    ("json, a huge value in run_env", |key| {
+        let value = "\\n    environment".repeat(BODY / 17);
+        json_with_run_env(key, &format!("\"PATH\":\"{value}\""))
+    }),
+    ("form, a huge value in run_env", |key| {
+        let value = "\n    environment".repeat(BODY / 16);
+        let fields = [("run_env[PATH]", value.as_str())];
+        form(
+            key,
+            &fields,
+            "junit",
+            "<testsuite><testcase name='a'/></testsuite>",
+        )
+    }),
+];
+
+/// Replaces a letter that is in texts only, not in what surrounds them, by a byte that is invalid
+/// there.
+fn break_words(body: &mut [u8], invalid: u8) {
+    for byte in body {
+        if *byte == b'w' {
+            *byte = invalid;
+        }
+    }
+}
 
 /// A text of many lines, as a stack trace is.
 fn lines(bytes: usize) -> String {
@@ -211,6 +269,10 @@ fn form(key: &str, fields: &[(&str, &str)], format: &str, file: &str) -> Hostile
         content_encoding: "identity",
         body: body.into_bytes(),
     }
+}
+
+fn array(results: &[String]) -> String {
+    format!("[{}]", results.join(","))
 }
 
 fn json(key: &str, results: &[String]) -> HostileUpload {

@@ -12,6 +12,7 @@ mod example;
 mod hostile;
 mod local_issuer;
 mod node;
+mod process_memory;
 mod programs;
 mod repository;
 mod s3_server;
@@ -28,11 +29,12 @@ pub use command::{
     wait_within,
 };
 pub use example::{CollectorName, Example, ExpectedOutcome, ExpectedTest};
-pub use hostile::{HOSTILE_UPLOADS, HostileKind, HostileUpload};
+pub use hostile::{HOSTILE_TO_READ, HOSTILE_TO_STORE, HostileKind, HostileUpload};
 pub use local_issuer::{
     CLIENT_ID, CLIENT_SECRET, IdTokens, IssuerBehavior, LocalIssuer, SigningKey,
 };
 pub use node::{Node, RunningNode};
+pub use process_memory::{allocated_memory, growth_of_memory};
 pub use programs::{bktec, test_engine};
 pub use repository::{copy_tree, root, tool};
 pub use rustix::process::Signal;

@@ -3,50 +3,49 @@
 //! Every body of the API is read here, so this is the only place that stops slow senders, endless
 //! bodies and gzip bombs.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
-use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 
+use super::body_receiver::Receiver;
 use super::error::ApiError;
 use super::integers;
 use crate::App;
 use crate::config::Limits;
+use crate::spill::{Spill, TemporaryFiles};
 
 /// Larger bodies, in bytes, are decoded outside the threads that serve connections.
 const MAX_INLINE_DECODE: usize = 128 * 1024;
 
-/// Bytes that a body is allocated before its announced length is believed.
-const FIRST_RESERVED: usize = 1024 * 1024;
-
-/// Bytes that are reserved at once for a decompressed body, whose length is not announced.
-const MAX_RESERVED: usize = 256 * 1024 * 1024;
-
-/// The maximum ratio of gzip.
-const MAX_GZIP_RATIO: usize = 1_032;
-
-/// Limits of a body.
-#[derive(Clone, Copy, Debug)]
+/// Limits of a body, and where a large one is kept.
+#[derive(Clone, Debug)]
 pub(crate) struct BodyLimits {
     bytes: usize,
     silence: Duration,
     time: Duration,
+    files: TemporaryFiles,
 }
 
-impl From<Limits> for BodyLimits {
-    fn from(limits: Limits) -> Self {
+impl BodyLimits {
+    fn new(limits: Limits, files: TemporaryFiles) -> Self {
         Self {
             bytes: limits.body_bytes,
             silence: limits.body_silence,
             time: limits.body_time,
+            files,
         }
+    }
+}
+
+impl From<&App> for BodyLimits {
+    fn from(app: &App) -> Self {
+        Self::new(app.config.limits, app.temporary_files.clone())
     }
 }
 
@@ -55,7 +54,7 @@ impl From<usize> for BodyLimits {
     fn from(bytes: usize) -> Self {
         Self {
             bytes,
-            ..Limits::default().into()
+            ..Self::new(Limits::default(), TemporaryFiles::default())
         }
     }
 }
@@ -66,6 +65,7 @@ pub(crate) async fn read(
     limits: impl Into<BodyLimits>,
 ) -> Result<Bytes, ApiError> {
     let limits = limits.into();
+    let time = limits.time;
     let frames = Frames {
         announced: usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX),
         body,
@@ -75,10 +75,13 @@ pub(crate) async fn read(
     let whole = async {
         match Encoding::of(headers)? {
             Encoding::Identity => collect(frames).await,
-            Encoding::Gzip => inflate(frames).await,
+            Encoding::Gzip => {
+                let receiver = Receiver::gzip(frames.spill(0), frames.limits.bytes);
+                receive(frames, Vec::new(), receiver).await
+            }
         }
     };
-    tokio::time::timeout(limits.time, whole)
+    tokio::time::timeout(time, whole)
         .await
         .map_err(|_elapsed| too_slow())?
 }
@@ -93,6 +96,11 @@ struct Frames {
 }
 
 impl Frames {
+    fn spill(&self, expected: usize) -> Spill {
+        let expected = expected.min(self.limits.bytes);
+        self.limits.files.spill_of(expected)
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {
             let frame = tokio::time::timeout(self.limits.silence, self.body.frame())
@@ -114,38 +122,24 @@ impl Frames {
 }
 
 async fn collect(mut frames: Frames) -> Result<Bytes, ApiError> {
-    let announced = frames.announced.min(frames.limits.bytes);
+    let Some(first) = frames.next().await? else {
+        return Ok(Bytes::new());
+    };
     // Small bodies have a single frame, which is not copied.
-    let mut only = Bytes::new();
-    let mut whole: Vec<u8> = Vec::new();
-    while let Some(data) = frames.next().await? {
-        if only.is_empty() && whole.is_empty() {
-            only = data;
-            continue;
-        }
-        if whole.is_empty() {
-            whole.reserve_exact(announced.min(FIRST_RESERVED));
-            whole.extend_from_slice(&std::mem::take(&mut only));
-        }
-        if whole.capacity() - whole.len() < data.len() {
-            // Doubling a large body would copy it while both copies are in memory.
-            whole.reserve_exact(announced.saturating_sub(whole.len()));
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(if whole.is_empty() { only } else { whole.into() })
+    let Some(second) = frames.next().await? else {
+        return Ok(first);
+    };
+    let receiver = Receiver::identity(frames.spill(frames.announced), frames.limits.bytes);
+    receive(frames, vec![first, second], receiver).await
 }
 
-/// Decompresses a body while it is sent, so that it is not in memory twice.
-async fn inflate(mut frames: Frames) -> Result<Bytes, ApiError> {
-    let limit = frames.limits.bytes;
-    let mut decoder = MultiGzDecoder::new(Plain {
-        bytes: Vec::new(),
-        limit,
-        largest: frames.announced.saturating_mul(MAX_GZIP_RATIO).min(limit),
-    });
-    let mut waiting = Vec::new();
-    let mut size = 0;
+/// Writes the frames, and those that follow, to the receiver.
+async fn receive(
+    mut frames: Frames,
+    mut waiting: Vec<Bytes>,
+    mut receiver: Receiver,
+) -> Result<Bytes, ApiError> {
+    let mut size = waiting.iter().map(Bytes::len).sum::<usize>();
     loop {
         let data = frames.next().await?;
         let is_end = data.is_none();
@@ -155,67 +149,17 @@ async fn inflate(mut frames: Frames) -> Result<Bytes, ApiError> {
             continue;
         }
         let ready = std::mem::take(&mut waiting);
-        decoder = run_blocking(size, move || {
-            write_all(&mut decoder, &ready, is_end)
-                .map_err(|error| invalid_gzip(&decoder, &error))?;
-            Ok(decoder)
+        receiver = run_blocking(size, move || {
+            for frame in &ready {
+                receiver.write(frame)?;
+            }
+            Ok(receiver)
         })
         .await?;
         size = 0;
         if is_end {
-            return Ok(std::mem::take(&mut decoder.get_mut().bytes).into());
+            return receiver.finish();
         }
-    }
-}
-
-fn write_all(
-    decoder: &mut MultiGzDecoder<Plain>,
-    frames: &[Bytes],
-    is_end: bool,
-) -> io::Result<()> {
-    for frame in frames {
-        decoder.write_all(frame)?;
-    }
-    if is_end {
-        decoder.try_finish()?;
-    }
-    Ok(())
-}
-
-fn invalid_gzip(decoder: &MultiGzDecoder<Plain>, error: &io::Error) -> ApiError {
-    let Plain { limit, .. } = *decoder.get_ref();
-    if error.kind() == io::ErrorKind::FileTooLarge {
-        return ApiError::too_large(limit);
-    }
-    ApiError::bad_request(format!("The body is not valid gzip ({error})."))
-}
-
-/// A decompressed body. Writing more than the limit is the error `FileTooLarge`.
-struct Plain {
-    bytes: Vec<u8>,
-    limit: usize,
-    /// The size that the compressed body may have at most.
-    largest: usize,
-}
-
-impl Write for Plain {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + data.len() > self.limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let room = self.bytes.capacity() - self.bytes.len();
-        if room < data.len() && self.bytes.len() >= FIRST_RESERVED {
-            // As in `collect`. Memory that is only reserved does not exist yet.
-            let most = self.largest.min(MAX_RESERVED);
-            self.bytes
-                .reserve_exact(most.saturating_sub(self.bytes.len()));
-        }
-        self.bytes.extend_from_slice(data);
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -278,7 +222,7 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        read_json(request, app.config.limits.into()).await.map(Self)
+        read_json(request, app.into()).await.map(Self)
     }
 }
 
@@ -292,7 +236,7 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let mut limits = BodyLimits::from(app.config.limits);
+        let mut limits = BodyLimits::from(app);
         limits.bytes = limits.bytes.min(BYTES);
         read_json(request, limits).await.map(Self)
     }
@@ -454,7 +398,7 @@ mod tests {
             ..100.into()
         };
         for encoding in ["identity", "gzip"] {
-            let error = read(&encoded(encoding), Body::new(Silent), limits)
+            let error = read(&encoded(encoding), Body::new(Silent), limits.clone())
                 .await
                 .unwrap_err();
             assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);

@@ -6,6 +6,7 @@
 mod api;
 mod auth;
 mod body;
+mod body_receiver;
 mod client_address;
 mod conditions;
 mod drain;

@@ -11,6 +11,7 @@ use super::skipped::Skipped;
 use super::{ImportError, Loaded, Settings, files, junit, upload_file};
 use crate::clock::rfc3339;
 use crate::ingest::{self, Context, KnownFiles};
+use crate::spill::TemporaryFiles;
 
 /// Of one file. Uploads over HTTP have a lower limit, which an operator can set.
 const MAX_RESULTS: usize = 1_000_000;
@@ -268,10 +269,10 @@ fn derive(suite: SuiteId, loaded: &Loaded) -> Result<NewUpload, String> {
     // The files of the suite are not compared: its history may be imported for the first time.
     let files = KnownFiles::default();
     let derived = ingest::derive(
-        loaded.submission.clone(),
+        &loaded.submission,
         context,
         &files,
-        &tempfile::tempfile,
+        &TemporaryFiles::default(),
     );
     derived.map_err(|error| error.to_string())
 }

@@ -9,6 +9,7 @@ use test_engine_store::Timestamp;
 use super::date::parse_time;
 use super::{Loaded, Settings};
 use crate::ingest::Submission;
+use crate::spill::TemporaryFiles;
 
 #[derive(Deserialize)]
 struct Dated {
@@ -19,7 +20,8 @@ struct Dated {
 pub(super) fn load(bytes: &Bytes, settings: &Settings) -> Result<Loaded, String> {
     let dated: Dated = serde_json::from_slice(bytes)
         .map_err(|error| format!("the file is not an upload in JSON: {error}"))?;
-    let mut submission = Submission::from_json(bytes.clone()).map_err(|error| error.to_string())?;
+    let mut submission = Submission::from_json(bytes, &TemporaryFiles::default())
+        .map_err(|error| error.to_string())?;
     settings.complete(&mut submission.run_env);
     if submission.run_key().is_none_or(|key| key.trim().is_empty()) {
         return Err(

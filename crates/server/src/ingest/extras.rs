@@ -12,7 +12,8 @@ use test_engine_store::{FailureCause, KeptTexts, NewExecution};
 use super::failure_cause;
 use super::failure_text;
 use super::kept_spans::SpanKeeper;
-use super::text_keeper::{OpenTemporary, TextKeeper};
+use super::text_keeper::TextKeeper;
+use crate::spill::TemporaryFiles;
 
 /// What is stored of the extras of results.
 pub(super) struct ExtrasSink<'a> {
@@ -30,13 +31,13 @@ struct Kept<'a> {
 
 impl<'a> ExtrasSink<'a> {
     /// For an upload with at most `max_results` results.
-    pub(super) fn new(max_results: usize, open: OpenTemporary<'a>) -> Self {
+    pub(super) fn new(max_results: usize, files: &'a TemporaryFiles) -> Self {
         Self {
             max_results,
             kept: RefCell::new(Kept {
                 causes: BTreeMap::new(),
                 places: BTreeMap::new(),
-                texts: TextKeeper::new(open),
+                texts: TextKeeper::new(files),
                 spans: SpanKeeper::new(max_results),
             }),
         }

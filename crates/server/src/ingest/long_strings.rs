@@ -1,11 +1,10 @@
-//! Cuts very long JSON strings in a result file, in place.
+//! Cuts very long JSON strings of a result file.
 //!
 //! A JSON reader copies a string with escapes twice, so one failure text of tens of megabytes would
 //! take several times the memory of the file. The text that is left says how much is missing.
 
-use axum::body::Bytes;
 use memchr::{memchr, memchr2};
-use test_engine_results::{MAX_TEXT_BYTES, cut_note};
+use test_engine_results::{MAX_TEXT_BYTES, TextCopy, cut_note};
 
 /// A string must be this much longer than the limit: the note takes its place.
 const MIN_CUT: usize = 100;
@@ -20,45 +19,29 @@ struct LongString {
     end: usize,
 }
 
-/// The file with every string cut to what is read of one text. Files in other encodings than UTF-8,
-/// and files that something else refers to, are left as they are.
-pub(super) fn cut(file: Bytes) -> Bytes {
-    cut_to(MAX_TEXT_BYTES, file)
+/// Writes the file with every string cut to what is read of one text. Writes nothing and returns
+/// false if it has no longer string.
+pub(super) fn cut(file: &str, copy: &mut dyn TextCopy) -> bool {
+    cut_to(MAX_TEXT_BYTES, file, copy)
 }
 
 /// `limit` is the length of a string that is kept, in bytes.
-fn cut_to(limit: usize, file: Bytes) -> Bytes {
-    let is_long = file.len() > limit + MIN_CUT;
-    if !is_long || std::str::from_utf8(&file).is_err() || next_long(limit, &file, 0).is_none() {
-        return file;
+fn cut_to(limit: usize, file: &str, copy: &mut dyn TextCopy) -> bool {
+    if file.len() <= limit + MIN_CUT {
+        return false;
     }
-    match file.try_into_mut() {
-        Ok(mut owned) => {
-            let length = cut_all(limit, &mut owned);
-            owned.truncate(length);
-            owned.freeze()
-        }
-        Err(shared) => shared,
+    let mut copied = 0;
+    while let Some(LongString { cut, end }) = next_long(limit, file.as_bytes(), copied) {
+        copy.push(&file[copied..cut]);
+        // The closing quote too, because it would open a string for the next search.
+        copy.push(&format!("\\n{}\"", cut_note(end - cut)));
+        copied = end + 1;
     }
-}
-
-/// Returns the length that is left.
-fn cut_all(limit: usize, file: &mut [u8]) -> usize {
-    let (mut read, mut written) = (0, 0);
-    while let Some(LongString { cut, end }) = next_long(limit, file, read) {
-        file.copy_within(read..cut, written);
-        written += cut - read;
-        let note = format!("\\n{}", cut_note(end - cut));
-        file[written..written + note.len()].copy_from_slice(note.as_bytes());
-        written += note.len();
-        // Here, because it would open a string for the next search.
-        file[written] = b'"';
-        written += 1;
-        read = end + 1;
+    if copied == 0 {
+        return false;
     }
-    let rest = file.len() - read;
-    file.copy_within(read.., written);
-    written + rest
+    copy.push(&file[copied..]);
+    true
 }
 
 /// The next string that is too long, from a place outside of strings.
@@ -125,8 +108,12 @@ mod tests {
     const LIMIT: usize = 1_000;
 
     fn cut_text(text: &str) -> String {
-        let file = Bytes::copy_from_slice(text.as_bytes());
-        String::from_utf8(cut_to(LIMIT, file).to_vec()).unwrap()
+        let mut copy = String::new();
+        if cut_to(LIMIT, text, &mut copy) {
+            copy
+        } else {
+            text.to_owned()
+        }
     }
 
     #[test]
@@ -168,12 +155,9 @@ mod tests {
         let unclosed = format!("[\"{}", "x".repeat(2_000));
         let escaped = format!("[\"{}\\", "x".repeat(2_000));
         for text in [many, unclosed, escaped, "[]".to_owned()] {
-            assert_eq!(cut_text(&text), text);
+            let mut copy = String::new();
+            assert!(!cut_to(LIMIT, &text, &mut copy));
+            assert_eq!(copy, "");
         }
-        let utf_16 = [0xFF, 0xFE, b'"', 0].repeat(1_000);
-        let file = Bytes::from(utf_16.clone());
-        assert_eq!(cut_to(LIMIT, file), utf_16);
-        let shared = Bytes::from(json!(["x".repeat(2_000)]).to_string());
-        assert_eq!(cut_to(LIMIT, shared.clone()), shared);
     }
 }

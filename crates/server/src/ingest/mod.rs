@@ -1,8 +1,8 @@
 //! Turns uploads into what the store writes.
 //!
 //! [`Submission`] is an upload, whatever its encoding; [`derive()`] turns it into one value for one
-//! transaction of the store. No HTTP, no database, no clock; failure texts that are too many for
-//! the memory go to a temporary file, which the caller opens.
+//! transaction of the store. No HTTP, no database, no clock; what is too large for the memory goes
+//! to a temporary file.
 
 mod digest;
 mod executions;
@@ -25,14 +25,17 @@ pub(crate) use known_files::KnownFiles;
 pub(crate) use sent_fields::SentFields;
 pub(crate) use submission::{Submission, SubmissionError};
 pub(crate) use tags::check_mutable as check_mutable_tags;
-pub(crate) use text_keeper::OpenTemporary;
 
-use test_engine_results::{Detail, Format, Report, parse_into};
+use std::io;
+
+use test_engine_results::{Detail, Format, Report, decode_to, parse_text};
 use test_engine_store::{NewRun, NewUpload, SuiteId, Timestamp};
 use uuid::Uuid;
 
 use extras::ExtrasSink;
 use run_env::{RunEnv, truncated};
+
+use crate::spill::TemporaryFiles;
 
 /// In the response to an upload.
 const MAX_ERRORS: usize = 50;
@@ -49,25 +52,34 @@ pub(crate) struct Context {
     pub(crate) results_limit: usize,
 }
 
-/// `open` opens a temporary file, if the upload has many failure texts.
 pub(crate) fn derive(
-    mut submission: Submission,
+    submission: &Submission,
     context: Context,
     files: &KnownFiles,
-    open: OpenTemporary<'_>,
+    temporary_files: &TemporaryFiles,
 ) -> Result<NewUpload, SubmissionError> {
     let mut errors = Vec::new();
     let run_env = RunEnv::new(&submission.run_env, &mut errors);
     let key = run_env.key(context.run_uuid)?;
     let limit = context.results_limit;
-    let extras = ExtrasSink::new(limit, open);
-    // Of what was sent, before anything is cut.
-    let digest = digest::of(&submission);
+    let extras = ExtrasSink::new(limit, temporary_files);
+    let digest = digest::of(submission);
     let format = submission.format;
-    if format != Format::Junit {
-        submission.data = long_strings::cut(submission.data);
-    }
-    let report = parse_into(format, &submission.data, Detail::Full, limit, &extras)?;
+    let mut decoded = temporary_files.spill();
+    let (sent, note) = decode_to(&submission.data, &mut decoded);
+    let decoded = decoded.into_bytes()?;
+    let text = match sent {
+        Some(text) => text,
+        None => text_of(&decoded)?,
+    };
+    let mut cut = temporary_files.spill();
+    let is_cut = format != Format::Junit && long_strings::cut(text, &mut cut);
+    let cut = cut.into_bytes()?;
+    let text = if is_cut { text_of(&cut)? } else { text };
+    let mut repaired = temporary_files.spill();
+    let report = parse_text(format, text, Detail::Full, limit, &extras, &mut repaired);
+    // Without all of it, the results are others.
+    repaired.check()?;
     let Report {
         results,
         invalid,
@@ -76,7 +88,7 @@ pub(crate) fn derive(
         notes,
         omitted,
         ..
-    } = report;
+    } = report?;
     if omitted > 0 {
         return Err(SubmissionError::TooManyResults {
             count: limit + omitted,
@@ -92,7 +104,7 @@ pub(crate) fn derive(
     let mut executions =
         executions::derive(format, results, &run_env, &upload_tags, files, &mut errors);
     extras.add_to(&mut executions);
-    errors.extend(notes);
+    errors.extend(notes.into_iter().chain(note));
     errors.truncate(MAX_ERRORS);
     for error in &mut errors {
         let end = truncated(error, MAX_ERROR_BYTES).len();
@@ -124,6 +136,10 @@ pub(crate) fn derive(
         received_at: context.received_at,
         executions,
     })
+}
+
+fn text_of(copy: &[u8]) -> io::Result<&str> {
+    std::str::from_utf8(copy).map_err(io::Error::other)
 }
 
 #[cfg(test)]

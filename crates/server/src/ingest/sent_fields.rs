@@ -4,6 +4,7 @@
 //! before a copy of it is in memory; [`super::run_env`] and [`super::tags`] cut or drop such values
 //! and say so. Long texts end with their hash, so that different uploads stay different.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
@@ -39,10 +40,16 @@ pub(crate) struct SentFields {
 pub(crate) struct TooManyFields;
 
 impl SentFields {
-    /// The last of equal names wins.
-    pub(crate) fn insert(&mut self, name: &str, value: &str) -> Result<(), TooManyFields> {
-        let short = truncated(value, self.room());
-        let short = if short.len() < value.len() {
+    /// The last of equal names wins. Bytes that are not UTF-8 are replaced by U+FFFD.
+    pub(crate) fn insert(
+        &mut self,
+        name: &str,
+        value: impl AsRef<[u8]>,
+    ) -> Result<(), TooManyFields> {
+        let value = value.as_ref();
+        let start = start_of_text(value, MAX_VALUE_BYTES);
+        let short = truncated(&start, self.room());
+        let short = if start.len() < value.len() || short.len() < start.len() {
             with_hash(short, value)
         } else {
             short.to_owned()
@@ -59,17 +66,15 @@ impl SentFields {
                     self.texts.remove(name);
                     Ok(())
                 }
-                Ok(other) => self.insert(name, &other.to_string()),
+                Ok(other) => self.insert(name, other.to_string()),
             };
         }
         let start = if json.starts_with('"') {
-            let cut = place_to_cut(json.as_bytes(), 1, MAX_JSON_BYTES);
-            let string = format!("{}\"", &json[..cut]);
-            serde_json::from_str(&string).unwrap_or_default()
+            start_of_string(json)
         } else {
-            json.to_owned()
+            truncated(json, MAX_VALUE_BYTES).to_owned()
         };
-        let short = with_hash(truncated(&start, self.room()), json);
+        let short = with_hash(truncated(&start, self.room()), json.as_bytes());
         self.insert_short(name, short)
     }
 
@@ -80,7 +85,7 @@ impl SentFields {
     fn insert_short(&mut self, name: &str, value: String) -> Result<(), TooManyFields> {
         let short = truncated(name, MAX_NAME_BYTES);
         let name = if short.len() < name.len() {
-            with_hash(short, name)
+            with_hash(short, name.as_bytes())
         } else {
             short.to_owned()
         };
@@ -97,7 +102,38 @@ impl SentFields {
     }
 }
 
-fn with_hash(start: &str, whole: &str) -> String {
+/// Up to about `limit` bytes, not cut in a character.
+fn start_of_text(bytes: &[u8], limit: usize) -> Cow<'_, str> {
+    let mut end = bytes.len().min(limit);
+    // A character has at most three such bytes.
+    for _ in 0..3 {
+        if bytes.get(end).is_some_and(|byte| byte & 0xC0 == 0x80) {
+            end -= 1;
+        }
+    }
+    String::from_utf8_lossy(&bytes[..end])
+}
+
+/// Of a JSON string that is longer than [`MAX_JSON_BYTES`].
+fn start_of_string(json: &str) -> String {
+    let cut = place_to_cut(json.as_bytes(), 1, MAX_JSON_BYTES);
+    let string = format!("{}\"", &json[..cut]);
+    serde_json::from_str(&string).unwrap_or_default()
+}
+
+/// A JSON string, which may be shortened to its start and its hash.
+fn name(json: &str) -> serde_json::Result<String> {
+    if json.len() <= MAX_JSON_BYTES {
+        return serde_json::from_str(json);
+    }
+    let start = start_of_string(json);
+    Ok(with_hash(
+        truncated(&start, MAX_NAME_BYTES),
+        json.as_bytes(),
+    ))
+}
+
+fn with_hash(start: &str, whole: &[u8]) -> String {
     let mut short = format!("{start}…");
     for byte in Sha256::digest(whole) {
         // Writing to a string cannot fail.
@@ -119,7 +155,8 @@ impl<'de> Deserialize<'de> for SentFields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<SentFields, A::Error> {
                 let mut fields = SentFields::default();
-                while let Some(name) = members.next_key::<String>()? {
+                while let Some(key) = members.next_key::<&RawValue>()? {
+                    let name = name(key.get()).map_err(A::Error::custom)?;
                     let json = members.next_value::<&RawValue>()?.get();
                     // A list or an object identifies no run.
                     if name == "key" && json.starts_with(['[', '{']) {
@@ -167,7 +204,7 @@ mod tests {
                 _ => format!("\"{many}{end}\""),
             };
             let (one, other) = (value("1"), value("2"));
-            let long = "k".repeat(100_000);
+            let long = format!("k\\n{}", "k".repeat(100_000));
             let fields = read(&format!(r#"{{"a":{one},"b":{other},"{long}":1}}"#));
             assert!(fields["a"].len() > MAX_VALUE_BYTES / 2, "{piece}");
             assert!(fields["a"].len() < MAX_VALUE_BYTES + 100, "{piece}");
@@ -178,11 +215,31 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_not_utf_8_are_replaced() {
+        let mut fields = SentFields::default();
+        fields.insert("short", b"caf\xE9".as_slice()).unwrap();
+        let long = [b"\xE9".repeat(1_000_000), b"1".to_vec()].concat();
+        fields.insert("long", &long).unwrap();
+        for shift in 0..4 {
+            let text = format!("{}{}", "x".repeat(shift), "😀".repeat(10_000));
+            fields.insert(&shift.to_string(), text).unwrap();
+        }
+        let texts = fields.into_texts();
+        assert_eq!(texts["short"], "caf\u{FFFD}");
+        assert!(texts["long"].len() < MAX_VALUE_BYTES + 100);
+        for shift in 0..4 {
+            let text = &texts[&shift.to_string()];
+            assert!(!text.contains('\u{FFFD}'), "{shift}");
+            assert!(text.len() > MAX_VALUE_BYTES - 10, "{shift}");
+        }
+    }
+
+    #[test]
     fn all_fields_together_are_bounded() {
         let mut fields = SentFields::default();
         for number in 0..MAX_FIELDS {
             fields
-                .insert(&number.to_string(), &"x".repeat(20_000))
+                .insert(&number.to_string(), "x".repeat(20_000))
                 .unwrap();
         }
         assert!(fields.bytes < 2 * MAX_TOTAL_BYTES, "{}", fields.bytes);

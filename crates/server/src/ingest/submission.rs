@@ -1,6 +1,7 @@
 //! Uploads, independent of their encoding, and the errors that reject a whole upload.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use axum::body::Bytes;
 use serde::Deserialize;
@@ -10,9 +11,12 @@ use test_engine_results::{Format, ParseError};
 use super::json_text;
 use super::run_env::truncated;
 use super::sent_fields::SentFields;
+use crate::spill::TemporaryFiles;
 
 /// Bytes of an unknown format in its error.
 const MAX_SHOWN_FORMAT: usize = 100;
+/// Bytes of an unknown format that are looked at.
+const MAX_FORMAT_JSON: usize = 1_000;
 /// Characters of a key in lists of uploads.
 const MAX_SHOWN_KEY: usize = 200;
 
@@ -54,6 +58,9 @@ pub(crate) enum SubmissionError {
     DataTwice,
     #[error("The results cannot be read: {0}.")]
     Results(#[from] ParseError),
+    /// No fault of the sender.
+    #[error("A temporary file cannot be used: {0}.")]
+    TemporaryFile(#[from] io::Error),
     #[error(
         "The upload has {count} results. The maximum is {limit}. Send them in several uploads with \
          the same run_env[key]."
@@ -95,11 +102,11 @@ impl Submission {
     }
 
     /// The JSON encoding: `{format, run_env, tags, data}`.
-    pub(crate) fn from_json(body: Bytes) -> Result<Self, SubmissionError> {
+    pub(crate) fn from_json(body: &Bytes, files: &TemporaryFiles) -> Result<Self, SubmissionError> {
         #[derive(Deserialize)]
         struct Sent<'a> {
-            #[serde(default)]
-            format: Option<String>,
+            #[serde(default, borrow)]
+            format: Option<&'a RawValue>,
             #[serde(default)]
             run_env: Option<SentFields>,
             #[serde(default)]
@@ -107,7 +114,7 @@ impl Submission {
             #[serde(default, borrow)]
             data: Option<&'a RawValue>,
         }
-        let mut source = serde_json::Deserializer::from_slice(&body);
+        let mut source = serde_json::Deserializer::from_slice(body);
         let sent: Sent<'_> = serde_path_to_error::deserialize(&mut source).map_err(|error| {
             SubmissionError::Json {
                 field: error.path().to_string(),
@@ -115,7 +122,8 @@ impl Submission {
             }
         })?;
         source.end().map_err(SubmissionError::json)?;
-        let format = Self::parse_format(sent.format.as_deref())?;
+        let format = sent.format.map(RawValue::get);
+        let format = Self::parse_format(format.map(json_name).as_deref())?;
         let raw = sent
             .data
             .map(RawValue::get)
@@ -124,14 +132,12 @@ impl Submission {
         let data = body.slice_ref(raw.as_bytes());
         let run_env = sent.run_env.unwrap_or_default().into_texts();
         let tags = sent.tags.unwrap_or_default().into_texts();
-        // Only `data` is left of it, which is then changed in place.
-        drop(body);
         Ok(Self {
             format,
             run_env,
             tags,
             data: if data.starts_with(b"\"") {
-                json_text::decode(data).map_err(SubmissionError::json)?
+                json_text::decode(&data, files)?
             } else {
                 data
             },
@@ -139,15 +145,21 @@ impl Submission {
     }
 }
 
+/// The text of a JSON string, and the JSON of anything else; of a long one, the start.
+fn json_name(json: &str) -> String {
+    let start = truncated(json, MAX_FORMAT_JSON);
+    serde_json::from_str(start).unwrap_or_else(|_not_text| start.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use axum::body::Bytes;
 
-    use super::Submission;
+    use super::{Submission, TemporaryFiles};
 
     fn from_json(body: &str) -> Result<Submission, String> {
-        Submission::from_json(Bytes::copy_from_slice(body.as_bytes()))
-            .map_err(|error| error.to_string())
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        Submission::from_json(&body, &TemporaryFiles::default()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Context, KnownFiles, Submission, derive};
 use crate::admin;
+use crate::spill::TemporaryFiles;
 
 fn suite_id() -> test_engine_store::SuiteId {
     // Only a database can create ids.
@@ -52,10 +53,10 @@ fn upload(submission: &Submission) -> Result<NewUpload, String> {
         results_limit: 3,
     };
     derive(
-        submission.clone(),
+        submission,
         context,
         &KnownFiles::default(),
-        &tempfile::tempfile,
+        &TemporaryFiles::default(),
     )
     .map_err(|error| error.to_string())
 }

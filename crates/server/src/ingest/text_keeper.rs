@@ -12,18 +12,16 @@ use test_engine_results::Extra;
 use test_engine_store::{FailureTexts, KeptTexts, TextSource};
 
 use crate::error_chain::ErrorChain;
+use crate::spill::TemporaryFiles;
 
 /// Of an upload, in memory. Few uploads have more, so few write a file.
 const MAX_IN_MEMORY: usize = 1_024 * 1_024;
 /// What a line takes in memory beside its text.
 const LINE_OVERHEAD: usize = 48;
 
-/// Opens an empty file that nobody else sees, and that is gone once it is closed.
-pub(crate) type OpenTemporary<'a> = &'a dyn Fn() -> io::Result<File>;
-
 /// The texts of one upload.
 pub(super) struct TextKeeper<'a> {
-    open: OpenTemporary<'a>,
+    files: &'a TemporaryFiles,
     /// Bytes of the texts that stay in memory.
     in_memory: usize,
     file: Option<Arc<TextFile>>,
@@ -33,9 +31,9 @@ pub(super) struct TextKeeper<'a> {
 }
 
 impl<'a> TextKeeper<'a> {
-    pub(super) fn new(open: OpenTemporary<'a>) -> Self {
+    pub(super) fn new(files: &'a TemporaryFiles) -> Self {
         Self {
-            open,
+            files,
             in_memory: 0,
             file: None,
             end: 0,
@@ -79,7 +77,7 @@ impl<'a> TextKeeper<'a> {
     fn write(&mut self, texts: &FailureTexts) -> io::Result<KeptTexts> {
         let file = match &self.file {
             Some(file) => Arc::clone(file),
-            None => Arc::clone(self.file.insert(Arc::new(TextFile((self.open)()?)))),
+            None => Arc::clone(self.file.insert(Arc::new(TextFile(self.files.open()?)))),
         };
         let json = serde_json::to_vec(&(&texts.reason, &texts.expanded))?;
         let mut record = Vec::with_capacity(LENGTH_BYTES + json.len());
@@ -120,7 +118,7 @@ impl TextSource for TextFile {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use test_engine_results::FailureDetail;
 
@@ -139,12 +137,13 @@ mod tests {
 
     #[test]
     fn texts_beyond_the_memory_are_read_back_unchanged() {
-        let opened = Cell::new(0);
-        let open = || {
-            opened.set(opened.get() + 1);
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
+        let files = TemporaryFiles::opened_by(move || {
+            count.fetch_add(1, Ordering::Relaxed);
             tempfile::tempfile()
-        };
-        let mut keeper = TextKeeper::new(&open);
+        });
+        let mut keeper = TextKeeper::new(&files);
         // The second reading replaces what the first has written.
         for length in [90_000, 60_000] {
             keeper.restart();
@@ -166,23 +165,24 @@ mod tests {
             assert!(in_memory <= MAX_IN_MEMORY, "{in_memory}");
             assert!(in_memory > MAX_IN_MEMORY - 100_000, "{in_memory}");
         }
-        assert_eq!(opened.get(), 1);
+        assert_eq!(opened.load(Ordering::Relaxed), 1);
     }
 
     #[test]
     fn without_a_file_nothing_is_lost() {
-        let tries = Cell::new(0);
-        let open = || {
-            tries.set(tries.get() + 1);
+        let tries = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&tries);
+        let files = TemporaryFiles::opened_by(move || {
+            count.fetch_add(1, Ordering::Relaxed);
             Err(io::Error::other("the disk is full"))
-        };
-        let mut keeper = TextKeeper::new(&open);
+        });
+        let mut keeper = TextKeeper::new(&files);
         for number in 0..200 {
             let sent = failure(number, 60_000);
             let mut extra = sent.clone();
             assert_eq!(keeper.add(&mut extra), None);
             assert_eq!(extra, sent);
         }
-        assert_eq!(tries.get(), 1);
+        assert_eq!(tries.load(Ordering::Relaxed), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The memory of any one request: how far the resident memory of a new server process rises above
+//! The memory of any one request: how far the allocated memory of a new server process rises above
 //! what it was before, with requests as large as allowed and built to take much.
 //!
 //! Memory is not time: the figures do not depend on what else the machine does.
@@ -8,7 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use test_engine_testkit::HOSTILE_UPLOADS;
+use test_engine_testkit::{
+    HOSTILE_TO_READ, HOSTILE_TO_STORE, HostileKind, allocated_memory, growth_of_memory,
+};
 
 use crate::cli::{secret_after, stdout};
 use crate::process::Process;
@@ -68,6 +70,7 @@ impl Measured {
             command.env(format!("TEST_ENGINE_{limit}_RATE_LIMIT"), "0");
         }
         command.env("TEST_ENGINE_WEB_OPEN", "true");
+        command.env("TEST_ENGINE_KEEP_RAW_UPLOADS", "true");
         // As the systemd unit and the image start it. Without it, glibc sometimes keeps what the
         // spans of each result took, and reserves new memory for the next one.
         command.env("MALLOC_TRIM_THRESHOLD_", "131072");
@@ -80,7 +83,7 @@ impl Measured {
         let mut before = 0;
         let mut unchanged = 0;
         for _ in 0..300 {
-            let now = self.status("VmRSS:") >> 20;
+            let now = allocated_memory(self.id()) >> 20;
             unchanged = if now == before { unchanged + 1 } else { 0 };
             if unchanged == 5 {
                 return;
@@ -99,23 +102,13 @@ impl Measured {
         self.ask("GET", path).bearer(&self.access).send()
     }
 
-    /// A line of the status of the process, in bytes.
-    fn status(&self, field: &str) -> u64 {
-        let id = self.process.as_ref().unwrap().id().as_raw_nonzero();
-        let status = fs_err::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(field));
-        let kilobytes = line.unwrap().split_whitespace().next().unwrap();
-        kilobytes.parse::<u64>().unwrap() * 1024
+    fn id(&self) -> u32 {
+        let id = self.process.as_ref().unwrap().id();
+        id.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// The peak during the work, above what was there before it.
     fn growth<T>(&self, work: impl FnOnce() -> T) -> (u64, T) {
-        let id = self.process.as_ref().unwrap().id().as_raw_nonzero();
-        // Resets the peak.
-        fs_err::write(format!("/proc/{id}/clear_refs"), "5").unwrap();
-        let idle = self.status("VmRSS:");
-        let result = work();
-        (self.status("VmHWM:").saturating_sub(idle), result)
+        growth_of_memory(self.id(), work)
     }
 }
 
@@ -139,29 +132,36 @@ impl Growths {
     }
 }
 
+/// Returns the id of the run.
+fn upload(server: &Measured, (kind, upload): &HostileKind, growths: &mut Growths) -> String {
+    let upload = upload("hostile");
+    let ask = server
+        .ask("POST", "/v1/uploads")
+        .header(
+            "authorization",
+            &format!("Token token=\"{}\"", server.suite_token),
+        )
+        .header("content-type", &upload.content_type)
+        .header("content-encoding", upload.content_encoding)
+        .body(upload.body);
+    let (growth, receipt) = server.growth(|| ask.send());
+    assert_eq!(receipt.status, 202, "{kind}: {}", receipt.text());
+    let receipt = receipt.json();
+    assert!(receipt["queued"].as_u64().unwrap() > 0, "{kind}: {receipt}");
+    growths.add(format!("upload of {kind}"), growth);
+    receipt["run_id"].as_str().unwrap().to_owned()
+}
+
 /// Every upload to a new server, then the lists and pages of what it has stored.
 fn uploads_and_lists(database: fn() -> Option<String>) {
     let mut growths = Growths::default();
-    for (kind, upload) in HOSTILE_UPLOADS {
+    for hostile in HOSTILE_TO_STORE {
         let mut server = Measured::start(database());
-        let upload = upload("hostile");
-        let ask = server
-            .ask("POST", "/v1/uploads")
-            .header(
-                "authorization",
-                &format!("Token token=\"{}\"", server.suite_token),
-            )
-            .header("content-type", &upload.content_type)
-            .header("content-encoding", upload.content_encoding)
-            .body(upload.body);
-        let (growth, receipt) = server.growth(|| ask.send());
-        assert_eq!(receipt.status, 202, "{kind}: {}", receipt.text());
-        let receipt = receipt.json();
-        assert!(receipt["queued"].as_u64().unwrap() > 0, "{kind}: {receipt}");
-        growths.add(format!("upload of {kind}"), growth);
+        let run = upload(&server, hostile, &mut growths);
         server.wait_until_idle();
         server.restart();
-        for (name, path) in views(&server, receipt["run_id"].as_str().unwrap()) {
+        let (kind, _) = hostile;
+        for (name, path) in views(&server, &run) {
             let (growth, answer) = server.growth(|| server.get(&path));
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
             assert!(answer.body.len() < 1 << 20, "{path}: {}", answer.body.len());
@@ -198,6 +198,15 @@ fn views(server: &Measured, run: &str) -> Vec<(&'static str, String)> {
 #[test]
 fn uploads_and_lists_stay_under_64_mib() {
     uploads_and_lists(|| None);
+}
+
+#[test]
+fn uploads_of_what_is_not_stored_stay_under_64_mib() {
+    let mut growths = Growths::default();
+    for hostile in HOSTILE_TO_READ {
+        upload(&Measured::start(None), hostile, &mut growths);
+    }
+    growths.check();
 }
 
 #[test]

@@ -134,6 +134,7 @@ const PLANNER: Order = &[
 
 const RESULTS: Order = &[
     "model",
+    "text_copy",
     "pytest_class_name",
     "xml",
     "bounded",
@@ -208,6 +209,7 @@ const SERVER: Order = &[
     "selection",
     "sign_in_attempts",
     "spans",
+    "spill",
     "webhooks",
     "write_health",
     "backup",

@@ -52,7 +52,7 @@ impl FromRequest<App> for OptionalRequest {
 
     async fn from_request(request: HttpRequest, app: &App) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let bytes = body::read(&parts.headers, body, app.config.limits).await?;
+        let bytes = body::read(&parts.headers, body, app).await?;
         let content_type = parts.headers.get(CONTENT_TYPE);
         let is_json = content_type
             .and_then(|value| value.to_str().ok())

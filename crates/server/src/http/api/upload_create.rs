@@ -1,9 +1,6 @@
 //! `POST /v1/uploads`: receives results. It responds 202 only once they are stored durably.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
-use std::path::Path;
 use std::time::Instant;
 
 use axum::Json;
@@ -130,10 +127,10 @@ async fn store_upload(
     now: Timestamp,
     header: &mut UploadHeader,
 ) -> Result<(StatusCode, Json<UploadReceipt>), ApiError> {
-    let bytes = body::read(&parts.headers, body, app.config.limits).await?;
+    let bytes = body::read(&parts.headers, body, app).await?;
     let size = bytes.len();
     let began = Instant::now();
-    let submission = upload_decode::decode(&parts.headers, bytes).await?;
+    let submission = upload_decode::decode(&parts.headers, bytes, &app.temporary_files).await?;
     header.format = Some(submission.format);
     header.run_key = submission.run_key();
     let raw = app
@@ -151,10 +148,14 @@ async fn store_upload(
         Some(build) => app.planner.known_files(suite, &build, now).await?,
         None => KnownFiles::default(),
     };
-    let directory = app.config.storage.data_dir.clone();
+    let temporary_files = app.temporary_files.clone();
     let derive = move || {
-        let open = || temporary_file(&directory);
-        Ok(ingest::derive(submission, context, &files, &open)?)
+        Ok(ingest::derive(
+            &submission,
+            context,
+            &files,
+            &temporary_files,
+        )?)
     };
     let upload = body::run_blocking(size, derive).await?;
     let recorded = app.store.record_upload(upload).await?;
@@ -180,12 +181,6 @@ async fn store_upload(
             .upload_on_page(suite, recorded.run_uuid, recorded.upload_uuid),
     };
     Ok((StatusCode::ACCEPTED, Json(receipt)))
-}
-
-/// In the data directory, which has room and is private. Without one, as on servers with Postgres
-/// and S3, in the directory of the system.
-fn temporary_file(data_directory: &Path) -> io::Result<File> {
-    tempfile::tempfile_in(data_directory).or_else(|_no_directory| tempfile::tempfile())
 }
 
 /// Records a rejected upload for the list of uploads. If that fails, the list lacks an entry.
@@ -221,6 +216,11 @@ async fn record_rejection(
 
 impl From<SubmissionError> for ApiError {
     fn from(error: SubmissionError) -> Self {
-        Self::unprocessable(error.to_string())
+        match error {
+            SubmissionError::TemporaryFile(error) => {
+                Self::internal("store the results in a temporary file", &error)
+            }
+            _ => Self::unprocessable(error.to_string()),
+        }
     }
 }

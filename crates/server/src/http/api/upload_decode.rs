@@ -9,11 +9,18 @@ use crate::http::error::ApiError;
 use crate::http::forms;
 use crate::http::multipart::{Field, Fields};
 use crate::ingest::{SentFields, Submission, SubmissionError};
+use crate::spill::TemporaryFiles;
 
 const MAX_FIELDS: usize = 1_000;
+/// More bytes than any name of a format has, and more than its error shows.
+const MAX_FORMAT: usize = 1_000;
 
 /// Decodes the body according to its `Content-Type`.
-pub(super) async fn decode(headers: &HeaderMap, bytes: Bytes) -> Result<Submission, ApiError> {
+pub(super) async fn decode(
+    headers: &HeaderMap,
+    bytes: Bytes,
+    files: &TemporaryFiles,
+) -> Result<Submission, ApiError> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -27,7 +34,8 @@ pub(super) async fn decode(headers: &HeaderMap, bytes: Bytes) -> Result<Submissi
     // Some tools send JSON without a Content-Type.
     let looks_like_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if kind.contains("json") || looks_like_json {
-        return body::run_blocking(size, move || Ok(Submission::from_json(bytes)?)).await;
+        let files = files.clone();
+        return body::run_blocking(size, move || Ok(Submission::from_json(&bytes, &files)?)).await;
     }
     Err(ApiError::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -57,13 +65,14 @@ fn form(content_type: &str, bytes: &Bytes) -> Result<Submission, SubmissionError
             continue;
         }
         if name == "format" {
-            format = Some(String::from_utf8_lossy(&value).into_owned());
+            let start = &value[..value.len().min(MAX_FORMAT)];
+            format = Some(String::from_utf8_lossy(start).into_owned());
             continue;
         }
         for (field, fields) in [("run_env", &mut run_env), ("tags", &mut tags)] {
             if let Some(key) = in_brackets(name, field) {
                 fields
-                    .insert(key, &String::from_utf8_lossy(&value))
+                    .insert(key, &value)
                     .map_err(|error| SubmissionError::Form(error.to_string()))?;
             }
         }
