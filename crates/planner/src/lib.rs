@@ -21,7 +21,7 @@ mod shares;
 mod split;
 
 pub use bounds::lower_bound;
-pub use by_file::split_by_file;
+pub use by_file::{Place, split_by_file};
 pub use defaults::{Defaults, UNKNOWN_DURATION};
 pub use estimate::{Estimate, Histories, MIN_BRANCH_SAMPLES, Sample, choose, estimate};
 pub use parallelism::{nodes_for_target, nodes_that_help};

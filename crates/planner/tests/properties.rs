@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use test_engine_duration::Micros;
 use test_engine_planner::{
-    Item, Node, Sample, estimate, lower_bound, nodes_for_target, nodes_that_help, round_robin,
-    split, split_by_file,
+    Item, Node, Place, Sample, estimate, lower_bound, nodes_for_target, nodes_that_help,
+    round_robin, split, split_by_file,
 };
 
 /// Realistic weights with many ties and zeros, or of very different sizes.
@@ -165,16 +165,16 @@ proptest! {
 
     #[test]
     fn plans_each_part_once_and_charges_loading(
-        parts in vec((0_usize..6, 0_u64..1_000), 0..60), nodes in 0_usize..9, load in 0_u64..300,
+        parts in parts(60), nodes in 0_usize..9, load in 0_u64..300,
     ) {
-        let (items, file_of) = parts_of_files(&parts);
-        let plan = split_by_file(items.clone(), nodes, load, |&value| file_of[value]);
+        let (items, place_of) = parts_of_files(&parts);
+        let plan = split_by_file(items.clone(), nodes, load, |&value| place_of[value]);
         prop_assert_eq!(plan.len(), nodes.max(1));
         for node in &plan {
             prop_assert!(node.items.is_sorted_by_key(|item| item.value));
         }
-        let longest_of = |plan: &[Node<usize>]| longest(&charged(plan, load, &file_of));
-        prop_assert_eq!(&charged(&plan, load, &file_of), &plan);
+        let longest_of = |plan: &[Node<usize>]| longest(&charged(plan, load, &place_of));
+        prop_assert_eq!(&charged(&plan, load, &place_of), &plan);
         let plain = longest_of(&split(items.clone(), nodes));
         prop_assert!(
             longest_of(&plan) <= plain + plain / 500,
@@ -189,14 +189,13 @@ proptest! {
 
     #[test]
     fn part_order_does_not_matter(
-        parts in vec((0_usize..6, 0_u64..1_000), 0..40), nodes in 1_usize..9, load in 0_u64..300,
-        seed in any::<usize>(),
+        parts in parts(40), nodes in 1_usize..9, load in 0_u64..300, seed in any::<usize>(),
     ) {
-        let (items, file_of) = parts_of_files(&parts);
+        let (items, place_of) = parts_of_files(&parts);
         let mut turned = items.clone();
         turned.rotate_left(seed % items.len().max(1));
         turned.reverse();
-        let plan = |items| split_by_file(items, nodes, load, |&value: &usize| file_of[value]);
+        let plan = |items| split_by_file(items, nodes, load, |&value: &usize| place_of[value]);
         prop_assert_eq!(plan(items), plan(turned));
     }
 
@@ -237,21 +236,35 @@ proptest! {
     }
 }
 
-/// Numbered items and their files; the first file means no file.
-fn parts_of_files(parts: &[(usize, u64)]) -> (Vec<Item<usize>>, Vec<Option<usize>>) {
-    let weights: Vec<u64> = parts.iter().map(|&(_, weight)| weight).collect();
-    let file_of = parts.iter().map(|&(file, _)| (file > 0).then_some(file));
-    (items(&weights), file_of.collect())
+/// File, function and weight of each part; the first file and function mean none.
+fn parts(count: usize) -> impl Strategy<Value = Vec<(usize, usize, u64)>> {
+    vec((0_usize..6, 0_usize..3, 0_u64..1_000), 0..count).prop_map(|mut parts| {
+        // Parts of a function are adjacent, as in sorted lists of tests.
+        parts.sort_unstable_by_key(|&(file, function, _)| (file, function));
+        parts
+    })
+}
+
+/// Numbered items and their places.
+fn parts_of_files(parts: &[(usize, usize, u64)]) -> (Vec<Item<usize>>, Vec<Option<Place>>) {
+    let weights: Vec<u64> = parts.iter().map(|&(.., weight)| weight).collect();
+    let place_of = parts.iter().map(|&(file, function, _)| {
+        (file > 0).then_some(Place {
+            file,
+            function: (function > 0).then_some(function),
+        })
+    });
+    (items(&weights), place_of.collect())
 }
 
 /// The plan with recomputed totals: weights, and each file once.
-fn charged(plan: &[Node<usize>], load: u64, file_of: &[Option<usize>]) -> Vec<Node<usize>> {
+fn charged(plan: &[Node<usize>], load: u64, place_of: &[Option<Place>]) -> Vec<Node<usize>> {
     plan.iter()
         .map(|node| {
             let mut files: Vec<usize> = node
                 .items
                 .iter()
-                .filter_map(|item| file_of[item.value])
+                .filter_map(|item| Some(place_of[item.value]?.file))
                 .collect();
             files.sort_unstable();
             files.dedup();

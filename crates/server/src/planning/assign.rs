@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use test_engine_planner::{Item, Node, nodes_for_target, nodes_that_help, split_by_file};
+use test_engine_planner::{Item, Node, Place, nodes_for_target, nodes_that_help, split_by_file};
 use test_engine_wire::Case;
 
 use super::build::{Kind, kind};
@@ -24,28 +24,32 @@ pub(crate) const fn has_enough_history(known: usize, cases: usize) -> bool {
 pub(super) struct WeightedCases {
     /// Microseconds.
     pub(super) weights: Vec<u64>,
-    /// A number for the file of each example; `None` for files and selectors.
-    files: Vec<Option<usize>>,
+    /// Those of examples; `None` for files and selectors.
+    places: Vec<Option<Place>>,
     file_load: u64,
 }
 
 impl WeightedCases {
     pub(super) fn new(cases: &[Case], weights: Vec<u64>, file_load: u64) -> Self {
         let mut numbers: HashMap<&str, usize> = HashMap::new();
-        let files = cases
+        let mut number = |name| {
+            let next = numbers.len();
+            *numbers.entry(name).or_insert(next)
+        };
+        let places = cases
             .iter()
             .map(|case| {
                 if kind(case) != Kind::Example {
                     return None;
                 }
-                let file = examples::file_of(case)?;
-                let next = numbers.len();
-                Some(*numbers.entry(file).or_insert(next))
+                let file = number(examples::file_of(case)?);
+                let function = examples::function_of(case).map(&mut number);
+                Some(Place { file, function })
             })
             .collect();
         Self {
             weights,
-            files,
+            places,
             file_load,
         }
     }
@@ -88,8 +92,8 @@ impl WeightedCases {
     /// The weights, with the load time of each file added to its first example.
     fn loaded_once(&self) -> Vec<u64> {
         let mut loaded = HashSet::new();
-        let is_first = |file: &Option<usize>| file.is_some_and(|file| loaded.insert(file));
-        let first: Vec<bool> = self.files.iter().map(is_first).collect();
+        let is_first = |place: &Option<Place>| place.is_some_and(|place| loaded.insert(place.file));
+        let first: Vec<bool> = self.places.iter().map(is_first).collect();
         self.weights
             .iter()
             .zip(first)
@@ -108,7 +112,7 @@ impl WeightedCases {
             .enumerate()
             .map(|(value, &weight)| Item { value, weight })
             .collect();
-        split_by_file(items, nodes, self.file_load, |&index| self.files[index])
+        split_by_file(items, nodes, self.file_load, |&index| self.places[index])
     }
 }
 
@@ -167,6 +171,31 @@ mod tests {
             let files: BTreeSet<usize> = node.items.iter().map(|item| item.value / 10).collect();
             assert_eq!((files.len(), node.items.len(), node.total), (1, 10, 107));
         }
+    }
+
+    /// With pytest, they often share what is set up for the function.
+    #[test]
+    fn keeps_the_parametrised_cases_of_a_function_together() {
+        let functions = [("test_a", 3), ("test_b", 3), ("test_c", 2), ("test_d", 2)];
+        let cases: Vec<Case> = functions
+            .iter()
+            .flat_map(|(name, count)| {
+                (0..*count).map(move |number| Case {
+                    path: format!("app/[id]/test_x.py::TestX::{name}[a::{number}]"),
+                    format: CaseFormat::Example,
+                    ..Case::default()
+                })
+            })
+            .collect();
+        let suite = WeightedCases::new(&cases, vec![10; cases.len()], 3);
+        let plan = suite.assign(NodeCount::Fixed(2), cases.len());
+        assert_eq!(totals(&plan), [53, 53]);
+        let function_of = |index: usize| cases[index].path.rsplit_once("[a").unwrap().0;
+        let functions = plan.iter().map(|node| {
+            let items = node.items.iter().map(|item| function_of(item.value));
+            items.collect::<BTreeSet<&str>>().len()
+        });
+        assert_eq!(functions.sum::<usize>(), 4);
     }
 
     #[test]

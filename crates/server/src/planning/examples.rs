@@ -75,13 +75,22 @@ pub(super) fn file_of(case: &Case) -> Option<&str> {
     Some(file_of_target(&case.path)).filter(|file| !file.is_empty())
 }
 
+/// The function of a parametrised case of pytest, with its file: `a.py::test_x` of
+/// `a.py::test_x[1]`.
+pub(super) fn function_of(case: &Case) -> Option<&str> {
+    let file = file_of_target(&case.path).len();
+    let name = case.path[file..].strip_prefix("::")?;
+    let end = name.find('[')?;
+    Some(&case.path[..file + "::".len() + end])
+}
+
 #[cfg(test)]
 mod tests {
     use test_engine_duration::Micros;
     use test_engine_store::{BranchKind, TestTiming, Timestamp};
     use test_engine_wire::Case;
 
-    use super::{PERIOD_DAYS, estimate, file_of, periods};
+    use super::{PERIOD_DAYS, estimate, file_of, function_of, periods};
 
     const SECOND: u64 = 1_000_000;
 
@@ -174,6 +183,25 @@ mod tests {
                 ..Case::default()
             };
             assert_eq!(file_of(&case), file, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_parametrised_cases_have_a_function() {
+        for (path, function) in [
+            (
+                "[id]/a.py::T::test_x[b::c[1]]",
+                Some("[id]/a.py::T::test_x"),
+            ),
+            ("a.py::test_x", None),
+            ("a_spec.rb[1:2]", None),
+            ("a.test.js:3", None),
+        ] {
+            let case = Case {
+                path: path.to_owned(),
+                ..Case::default()
+            };
+            assert_eq!(function_of(&case), function, "{path}");
         }
     }
 }
