@@ -44,6 +44,9 @@ fn reads_junit_outcomes() {
         <testcase name="CTest disabled" status="disabled"/>
         <testcase name="behave untested" status="untested"/>
         <testcase name="behave undefined" status="undefined"/>
+        <testcase name="behave not reached" status="untested_undefined"/>
+        <testcase name="behave hook" status="hook_error"/>
+        <testcase name="behave cleanup" status="cleanup_error"/>
         <testcase name="properties"><properties><property name="failure" value="x"/></properties>
          </testcase>
         <testcase name="failure inside the text"><skipped><failure/></skipped></testcase>
@@ -60,6 +63,9 @@ fn reads_junit_outcomes() {
         ("CTest disabled", Skipped),
         ("behave untested", Skipped),
         ("behave undefined", Failed),
+        ("behave not reached", Skipped),
+        ("behave hook", Failed),
+        ("behave cleanup", Failed),
         ("properties", Passed),
         ("failure inside the text", Failed),
     ];

@@ -55,16 +55,16 @@ pub(super) struct Problem<'a> {
 
 /// The outcome of dialects that use an attribute instead of `failure` and `skipped` elements:
 /// GoogleTest marks disabled tests `notrun`, CTest writes `fail` and `disabled`, behave `untested`
-/// for scenarios after an abort and `undefined` for those without step definitions.
+/// for scenarios after an abort, `undefined` for those without step definitions, and `hook_error`
+/// and `cleanup_error` for those whose hooks failed.
 fn status_of(word: &str) -> Option<Outcome> {
     match word.to_ascii_lowercase().as_str() {
         "fail" | "failed" | "failure" | "error" | "errored" | "broken" | "undefined"
-        | "ambiguous" | "timeout" | "timedout" | "timed out" | "crashed" | "aborted" => {
-            Some(Outcome::Failed)
-        }
+        | "ambiguous" | "timeout" | "timedout" | "timed out" | "crashed" | "aborted"
+        | "hook_error" | "cleanup_error" => Some(Outcome::Failed),
         "notrun" | "not run" | "not_run" | "not-run" | "notexecuted" | "skip" | "skipped"
-        | "disabled" | "ignored" | "pending" | "suppressed" | "untested" | "todo"
-        | "inconclusive" => Some(Outcome::Skipped),
+        | "disabled" | "ignored" | "pending" | "suppressed" | "untested" | "untested_pending"
+        | "untested_undefined" | "todo" | "inconclusive" => Some(Outcome::Skipped),
         _ => None,
     }
 }
