@@ -157,3 +157,37 @@ fn failures_are_grouped_by_cause_and_verdict() {
     assert!(first.contains("3 tests failed"), "{first}");
     assert!(text.contains("#### New (2)"), "{text}");
 }
+
+/// Of behave, if a hook stops it.
+#[test]
+fn a_run_of_skipped_tests_is_pending_and_its_pages_do_not_say_that_it_works() {
+    let server = open();
+    let report = r#"<testsuite name="basket" tests="2" errors="0" failures="0" skipped="2">
+        <testcase classname="basket.Basket" name="buys a hat" status="skipped"><skipped/></testcase>
+        <testcase classname="basket.Basket" name="buys shoes" status="untested" time="0"/>
+        </testsuite>"#;
+    let upload = json!({
+        "format": "junit", "run_env": {"key": "b1", "branch": "main"}, "data": report,
+    });
+    let receipt = server.upload_json(&upload).json();
+    assert_eq!(receipt["queued"], 2, "{receipt}");
+    let run = server.get(&format!("{SUITE}/runs")).ok()[0].clone();
+    assert_eq!(run["result"], "pending");
+    let id = run["id"].as_str().unwrap();
+    for (path, sentence) in [
+        (
+            &*format!("/runs/{id}"),
+            "Nothing is known: every test was skipped.",
+        ),
+        ("", "The last run of main skipped every test."),
+    ] {
+        let text = page(&server, path);
+        assert!(text.contains(sentence), "{path}: {text}");
+        assert!(!text.contains("works."), "{path}: {text}");
+    }
+    let list = page(&server, "/runs");
+    assert!(
+        list.contains("Skipped") && !list.contains("No results"),
+        "{list}"
+    );
+}

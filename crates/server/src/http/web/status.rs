@@ -18,8 +18,8 @@ impl Mark {
                 ("flaky", "Passed on retry")
             }
             RunResult::Failed => ("fail", "Failed"),
-            RunResult::Pending => ("run", "No results"),
-            RunResult::Stale => ("skip", "No results"),
+            RunResult::Pending | RunResult::Stale if run.counts.skipped > 0 => ("skip", "Skipped"),
+            RunResult::Pending | RunResult::Stale => ("run", "No results"),
         };
         Self { class, word }
     }
@@ -162,5 +162,8 @@ pub(super) mod tests {
             assert_eq!(Mark::of_run(&run, errors).word, word, "{run:?}");
             assert_eq!(what_failed(&run), failed);
         }
+        let mut skipped = run(RunResult::Pending, None);
+        skipped.counts.skipped = 1;
+        assert_eq!(Mark::of_run(&skipped, false).word, "Skipped");
     }
 }

@@ -94,6 +94,7 @@ pub(in crate::http::web) fn build(runs: &[(&str, &Verdict, &RunCounts)]) -> Verd
     let of = |names: &[&str]| format!("{} of {total} suites", names.len());
     let to_blame = named(&|_, counts| counts.new > 0);
     let failed = named(&|verdict, _| verdict.class == "fail");
+    let without = named(&|verdict, _| matches!(verdict.class, "run" | "skip"));
     let recovered: u64 = runs.iter().map(|(.., counts)| counts.recovered).sum();
     let is_running = runs.iter().any(|(.., counts)| counts.is_running);
     let verb = |names: &[&str]| if names.len() == 1 { "fails" } else { "fail" };
@@ -111,6 +112,12 @@ pub(in crate::http::web) fn build(runs: &[(&str, &Verdict, &RunCounts)]) -> Verd
         ("flaky", format!("It works. {tests} passed on retry."))
     } else if is_running {
         ("pass", "Nothing has failed so far.".to_owned())
+    } else if !without.is_empty() {
+        let of = of(&without);
+        (
+            "run",
+            format!("Nothing failed, but no test passed in {of}."),
+        )
     } else {
         ("pass", format!("It works. All {total} suites passed."))
     };
@@ -190,7 +197,7 @@ mod tests {
             title: "As the run says.".to_owned(),
             details: String::new(),
         };
-        let (red, green) = (verdict("fail"), verdict("pass"));
+        let (red, green, skipped) = (verdict("fail"), verdict("pass"), verdict("skip"));
         let none = RunCounts::default();
         let new = RunCounts {
             new: 2,
@@ -238,6 +245,12 @@ mod tests {
                 vec![("API", &green, &none), ("Web", &green, &none)],
                 "pass",
                 "It works. All 2 suites passed.",
+                "",
+            ),
+            (
+                vec![("API", &skipped, &none), ("Web", &green, &none)],
+                "run",
+                "Nothing failed, but no test passed in 1 of 2 suites.",
                 "",
             ),
         ] {

@@ -57,6 +57,11 @@ pub(in crate::http::web) fn main_branch(branch: &MainBranch<'_>) -> Verdict {
             };
             verdict("fail", title, details)
         }
+        "skip" => verdict(
+            "skip",
+            format!("The last run of {name} skipped every test."),
+            String::new(),
+        ),
         _ => verdict(
             "run",
             format!("The last run of {name} has no results."),
@@ -109,6 +114,12 @@ mod tests {
                 "did not fail",
             ),
             (of("run"), "run", "The last run of main has no results.", ""),
+            (
+                of("skip"),
+                "skip",
+                "The last run of main skipped every test.",
+                "",
+            ),
             (of(""), "run", "main has no runs.", "other branches"),
             (
                 MainBranch {

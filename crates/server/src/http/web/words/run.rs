@@ -113,6 +113,12 @@ fn title(counts: &RunCounts, main: &str) -> (&'static str, String) {
     if counts.passed + counts.skipped + counts.muted == 0 {
         return ("run", "There are no results yet.".to_owned());
     }
+    if counts.passed + counts.muted == 0 && !counts.is_running {
+        return (
+            "skip",
+            "Nothing is known: every test was skipped.".to_owned(),
+        );
+    }
     if counts.is_incomplete && !counts.is_running {
         return (
             "fail",
@@ -355,6 +361,15 @@ mod tests {
                 "",
             ),
             (RunCounts::default(), "run", "There are no results yet.", ""),
+            (
+                RunCounts {
+                    skipped: 2,
+                    ..RunCounts::default()
+                },
+                "skip",
+                "Nothing is known: every test was skipped.",
+                "",
+            ),
         ] {
             let found = run(&counts, "main");
             assert_eq!((found.class, found.title.as_str()), (class, title));
