@@ -113,28 +113,25 @@ pub fn openapi_document() -> &'static str {
     &api::DOCUMENT
 }
 
-fn is_api_path_with(uri: &Uri, part: &str) -> bool {
-    uri.path().starts_with("/v2/") && uri.path().contains(part)
+/// What to do instead of requesting a path that the hosted product has and this server has not.
+fn instead_of(path: &str) -> Option<&'static str> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        ["v1", "traces"] => {
+            Some("This server does not accept traces. Send results to /v1/uploads.")
+        }
+        ["v2", "organizations", _, "teams", ..]
+        | ["v2", "analytics", "organizations", _, "teams", ..] => Some(
+            "This server has no teams. An access token gives access to all suites of its \
+             organization.",
+        ),
+        _ => None,
+    }
 }
 
-/// Paths that clients of the hosted product request and this server does not have, with what to do.
-const OTHER_PATHS: [(&str, &str); 2] = [
-    (
-        "/v1/traces",
-        "This server does not accept traces. Send results to /v1/uploads.",
-    ),
-    (
-        "/teams/",
-        "This server has no teams. An access token gives access to all suites of its organization.",
-    ),
-];
-
 async fn not_found(uri: Uri) -> ApiError {
-    let other = OTHER_PATHS.iter().find(|(part, _)| {
-        uri.path() == *part || (part.ends_with('/') && is_api_path_with(&uri, part))
-    });
-    if let Some((_, message)) = other {
-        return ApiError::not_found(*message);
+    if let Some(message) = instead_of(uri.path()) {
+        return ApiError::not_found(message);
     }
     ApiError::not_found(format!("There is no {}. Check the address.", uri.path()))
 }

@@ -16,11 +16,23 @@ fn unknown_paths_and_methods_are_json_errors() {
     assert!(message.contains("/v2/nothing"), "{message}");
     server.get(&format!("{SUITE}/nothing")).error(404);
     // What other clients of the hosted product request.
-    let message = server.ask("POST", "/v1/traces").send().error(404);
-    assert!(message.contains("/v1/uploads"), "{message}");
-    let teams = "/v2/organizations/acme/teams/web/suites";
-    let message = server.get(teams).error(404);
-    assert!(message.contains("has no teams"), "{message}");
+    for path in ["/v1/traces", "/v1/traces/"] {
+        let message = server.ask("POST", path).send().error(404);
+        assert!(message.contains("/v1/uploads"), "{message}");
+    }
+    for path in [
+        "organizations/acme/teams",
+        "analytics/organizations/acme/teams",
+    ] {
+        for below in ["", "/web/suites"] {
+            let message = server.get(&format!("/v2/{path}{below}")).error(404);
+            assert!(message.contains("has no teams"), "{path}{below}: {message}");
+        }
+    }
+    // A suite of that name is none of them.
+    let suite = "/v2/analytics/organizations/acme/suites/teams/nothing";
+    let message = server.get(suite).error(404);
+    assert!(message.contains(suite), "{message}");
     server
         .ask("DELETE", &format!("{SUITE}/runs"))
         .bearer(&server.access)
