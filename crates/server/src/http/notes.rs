@@ -51,7 +51,7 @@ impl RequestNotes {
         self.change(|notes| notes.suite = Some(slug.to_owned()));
     }
 
-    /// The id of the token or session, never its secret.
+    /// The id of the token, or of the session of a person; never a secret.
     pub(crate) fn token(&self, id: Uuid) {
         self.change(|notes| notes.token = Some(id));
         // For log lines about what the request changes.

@@ -113,18 +113,23 @@ fn log_lines_of_changes_name_the_token_and_the_client() {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(format!("token={token}"))
             .send()
-            .status
     };
-    assert_eq!(sign_in(&secret), 303);
-    let wrong: Vec<u16> = (0..11).map(|_| sign_in("tea_wrong")).collect();
+    let signed_in = sign_in(&secret);
+    assert_eq!(signed_in.status, 303);
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next();
+    let page = Ask::new("GET", &format!("{base}/organizations"));
+    page.header("cookie", cookie.unwrap()).send();
+    let wrong: Vec<u16> = (0..11).map(|_| sign_in("tea_wrong").status).collect();
     assert_eq!(wrong, [vec![422; 10], vec![429]].concat());
     // Also with the right one, until the next minute.
-    assert_eq!(sign_in(&secret), 429);
+    assert_eq!(sign_in(&secret).status, 429);
     let log = stop(child, Signal::TERM);
     for (part, named) in [
         ("suite changed", vec![id, "127.0.0.1"]),
         ("method=PATCH", vec![id, "127.0.0.1", "suite=\"web\""]),
         ("signed in", vec![id, "127.0.0.1"]),
+        // Not with the id of the session, which is in no list of tokens.
+        ("path=\"/organizations\"", vec![id, "127.0.0.1"]),
         (
             "sign-in failed",
             vec!["127.0.0.1", "unknown, expired or revoked"],

@@ -44,6 +44,16 @@ struct Session {
     secret: SecretString,
 }
 
+impl Session {
+    /// The access token that the session was opened with, or the session of a person.
+    fn id_for_log(&self) -> Uuid {
+        match &self.holder {
+            Holder::Token(_) => self.actor.uuid.unwrap_or(self.uuid),
+            Holder::Person(..) => self.uuid,
+        }
+    }
+}
+
 enum Holder {
     Token(Principal),
     /// A person, with at least one live role.
@@ -309,7 +319,7 @@ impl FromRequestParts<App> for Viewer {
             None => None,
         };
         if let (Some(session), Some(notes)) = (&session, parts.extensions.get::<RequestNotes>()) {
-            notes.token(session.uuid);
+            notes.token(session.id_for_log());
         }
         let theme = Theme::of(&parts.headers);
         Ok(Self {
