@@ -67,6 +67,7 @@ impl CommandError {
         }
         let hint = match self {
             Self::Api(error) => error.hint(),
+            Self::Backfill(error) => error.hint(),
             Self::Upload(error) => error.hint(),
             Self::UnplannedTargets(_) => Some(
                 "give every node the same files, or run the additional ones on this node with \

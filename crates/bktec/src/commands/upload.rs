@@ -52,28 +52,24 @@ impl UploadFilesError {
 }
 
 fn hint(error: &UploadError) -> Option<&'static str> {
-    match error {
-        UploadError::Server {
-            gave_up:
-                GaveUp {
-                    failure:
-                        Failure::Status {
-                            status: 401 | 403, ..
-                        },
-                    ..
-                },
-            ..
+    let UploadError::Server {
+        gave_up: GaveUp { failure, .. },
+        ..
+    } = error
+    else {
+        return None;
+    };
+    match failure {
+        Failure::Status {
+            status: 401 | 403, ..
         } => Some("check the suite's token: BUILDKITE_ANALYTICS_TOKEN or --suite-token"),
-        UploadError::Server {
-            gave_up:
-                GaveUp {
-                    failure: Failure::WrongScheme(_) | Failure::Status { status: 404, .. },
-                    ..
-                },
-            ..
-        } => Some(
+        Failure::WrongScheme(_) | Failure::Status { status: 404, .. } => Some(
             "check the address: BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL (--upload-base-url), or \
              BUILDKITE_TEST_ENGINE_UPLOAD_URL (--upload-url)",
+        ),
+        Failure::Status { .. } if failure.needs_tls() => Some(
+            "the server uses TLS: BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL (--upload-base-url), or \
+             BUILDKITE_TEST_ENGINE_UPLOAD_URL (--upload-url), must start with https://",
         ),
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use test_engine_accounting::Accountings;
 
-use super::{ApiError, Client, Reason, percent_encoded, read_json};
+use super::{ApiError, Client, percent_encoded, read_json};
 
 /// Which plans to account for.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +25,7 @@ impl Client<'_> {
             percent_encoded(value, true)
         );
         match self.get("verify the build", &url, read_json) {
-            Err(error) if error.reason_to_continue() == Some(Reason::NotFound) => {
-                Ok(Accountings::default())
-            }
+            Err(error) if error.is_not_found() => Ok(Accountings::default()),
             other => other,
         }
     }

@@ -42,6 +42,14 @@ pub enum Failure {
     Request(String),
 }
 
+/// Because of which the server found nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WrongSetting {
+    BaseUrl,
+    Organization,
+    Suite,
+}
+
 /// What to do after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -95,6 +103,47 @@ impl Failure {
             Self::Network { explanation, .. } => *explanation,
             _ => None,
         }
+    }
+
+    /// The setting that a 404 is about; `None` for other failures, and if the response does not say
+    /// so. One in another form, or about the path, is not that of the API.
+    pub(super) fn wrong_setting(&self) -> Option<WrongSetting> {
+        let Self::Status {
+            status: 404,
+            message,
+            is_from_api,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        // Without the names, which may contain any word.
+        let unquoted: String = message.split('"').step_by(2).collect();
+        let unquoted = unquoted.to_ascii_lowercase();
+        if !is_from_api || unquoted.contains("/v2/analytics/") {
+            Some(WrongSetting::BaseUrl)
+        } else if unquoted.contains("no suite") {
+            Some(WrongSetting::Suite)
+        } else if unquoted.contains("no organization") {
+            Some(WrongSetting::Organization)
+        } else {
+            None
+        }
+    }
+
+    /// The usual texts of web servers that got plain HTTP on a port for TLS.
+    pub(crate) fn needs_tls(&self) -> bool {
+        let Self::Status {
+            status: 400,
+            message,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let message = message.to_ascii_lowercase();
+        (message.contains("http request") && message.contains("https"))
+            || message.contains("plain http to an ssl-enabled")
     }
 
     pub fn network(message: impl Into<String>) -> Self {

@@ -1,5 +1,6 @@
 //! What to check after a failure, with the names of the settings and their values. Pure.
 
+use super::failure::WrongSetting;
 use super::{Failure, SuiteAccess, Verdict, without_secrets};
 
 const BASE_URL: &str = "BUILDKITE_TEST_ENGINE_BASE_URL (--base-url)";
@@ -33,17 +34,8 @@ impl Hints {
                 "check that the access token may read and write test plans of this suite"
                     .to_owned(),
             ),
-            Failure::Status {
-                status: 404,
-                message,
-                is_from_api,
-                ..
-            } => Some(self.not_found(message, *is_from_api)),
-            Failure::Status {
-                status: 400,
-                message,
-                ..
-            } if rejects_plain_http(message) => Some(format!(
+            Failure::Status { status: 404, .. } => Some(self.not_found(failure.wrong_setting())),
+            Failure::Status { .. } if failure.needs_tls() => Some(format!(
                 "the server uses TLS: {BASE_URL}, now {}, must start with https://",
                 self.base_url
             )),
@@ -56,32 +48,25 @@ impl Hints {
         }
     }
 
-    /// Servers say which part of the address they do not know. An answer in another form, or about
-    /// the path, is not that of the API.
-    fn not_found(&self, message: &str, is_from_api: bool) -> String {
+    fn not_found(&self, wrong: Option<WrongSetting>) -> String {
         let Self {
             base_url,
             organization,
             suite,
         } = self;
-        let message = message.to_ascii_lowercase();
-        if !is_from_api || message.contains("/v2/analytics/") {
-            return format!("there is no Test Engine API at {base_url}: check {BASE_URL}");
+        match wrong {
+            Some(WrongSetting::BaseUrl) => {
+                format!("there is no Test Engine API at {base_url}: check {BASE_URL}")
+            }
+            Some(WrongSetting::Suite) => format!("check {SUITE}, now {suite:?}"),
+            Some(WrongSetting::Organization) => {
+                format!("check {ORGANIZATION}, now {organization:?}, and the access token")
+            }
+            None => {
+                format!("check {ORGANIZATION}, now {organization:?}, and {SUITE}, now {suite:?}")
+            }
         }
-        if message.contains("suite") {
-            return format!("check {SUITE}, now {suite:?}");
-        }
-        if message.contains("organization") {
-            return format!("check {ORGANIZATION}, now {organization:?}, and the access token");
-        }
-        format!("check {ORGANIZATION}, now {organization:?}, and {SUITE}, now {suite:?}")
     }
-}
-
-/// The usual texts of web servers that got plain HTTP on a port for TLS.
-fn rejects_plain_http(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    message.contains("http request") && message.contains("https")
 }
 
 #[cfg(test)]
@@ -115,6 +100,11 @@ mod tests {
         "check BUILDKITE_ORGANIZATION_SLUG (--organization-slug), now \"acme\", and the access \
          token"
     )]
+    #[case::organization_with_the_name_of_a_suite(
+        r#"{"message":"There is no organization \"test-suites\" for this access token."}"#,
+        "check BUILDKITE_ORGANIZATION_SLUG (--organization-slug), now \"acme\", and the access \
+         token"
+    )]
     #[case::either(
         r#"{"message":"Not Found"}"#,
         "check BUILDKITE_ORGANIZATION_SLUG (--organization-slug), now \"acme\", and \
@@ -133,6 +123,7 @@ mod tests {
     #[rstest]
     #[case::go("Client sent an HTTP request to an HTTPS server.\n")]
     #[case::nginx("<html>400 The plain HTTP request was sent to HTTPS port</html>")]
+    #[case::apache("Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />")]
     fn plain_http_to_a_tls_port_is_recognized(#[case] body: &str) {
         let expected = "the server uses TLS: BUILDKITE_TEST_ENGINE_BASE_URL (--base-url), now \
             https://engine.example.com/base, must start with https://";

@@ -79,6 +79,12 @@ impl ApiError {
         self.hint.as_deref()
     }
 
+    /// Whether the server does not have what was requested, although it knows the suite.
+    fn is_not_found(&self) -> bool {
+        let is_not_found = self.reason_to_continue() == Some(Reason::NotFound);
+        is_not_found && self.gave_up.failure.wrong_setting().is_none()
+    }
+
     /// Of the last response, if there was one.
     pub fn status(&self) -> Option<u16> {
         match &self.gave_up.failure {

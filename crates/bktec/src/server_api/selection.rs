@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use test_engine_wire::SelectionDecision;
 
-use super::{ApiError, Client, Reason, percent_encoded, read_json};
+use super::{ApiError, Client, percent_encoded, read_json};
 
 /// Most items that one request can name, and most that a page can have.
 const MAX_ITEMS: usize = 100;
@@ -74,7 +74,7 @@ impl Client<'_> {
             percent_encoded(identifier, true)
         );
         match self.get("fetch the selection of the plan", &url, read_json) {
-            Err(error) if error.reason_to_continue() == Some(Reason::NotFound) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             other => other.map(Some),
         }
     }

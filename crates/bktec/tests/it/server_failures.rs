@@ -264,6 +264,39 @@ fn what_was_not_found_is_repeated_after_the_report(#[case] reply: Reply, #[case]
     assert!(planned.stderr.contains(hint), "{planned}");
 }
 
+/// `run` continues without the server, and these commands cannot.
+#[rstest]
+fn commands_that_need_the_server_name_the_wrong_setting(
+    #[values("verify", "explain", "summary", "tools backfill-commit-metadata")] command: &str,
+) {
+    let token = r#"{"uuid":"u","scopes":["read_suites","write_suites"]}"#;
+    let no_api = Reply::Body(404, "<html>404</html>".into());
+    for (reply, hint) in [
+        (
+            Reply::message(404, "There is no suite \"web\" in this organization."),
+            "hint: check BUILDKITE_TEST_ENGINE_SUITE_SLUG (--suite-slug), now \"web\"",
+        ),
+        (
+            Reply::message(404, "There is no organization \"acme\" for this token."),
+            "hint: check BUILDKITE_ORGANIZATION_SLUG (--organization-slug), now \"acme\"",
+        ),
+        (
+            no_api,
+            "hint: there is no Test Engine API at SERVER: check ",
+        ),
+    ] {
+        let server = Server::start(move |request, _| match request.target.as_str() {
+            "/v2/access-token" => Reply::ok(token),
+            _ => reply.clone(),
+        });
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let ended = Bktec::against(&arguments, &server).run();
+        assert_ne!(ended.code, 0, "{ended}");
+        assert_eq!(ended.stderr.matches(hint).count(), 1, "{ended}");
+        assert!(ended.took < SLACK, "{:?}", ended.took);
+    }
+}
+
 #[test]
 fn uses_the_proxy_of_the_environment() {
     let proxy = Server::start(|_, _| Reply::message(401, "from the proxy"));

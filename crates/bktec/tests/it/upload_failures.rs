@@ -332,3 +332,20 @@ fn no_server_at_the_address() {
     assert_eq!(ended.stderr.matches(failed).count(), 5);
     assert!(!ended.stderr.contains("upload-secret"), "{ended}");
 }
+
+#[rstest]
+#[case::go("Client sent an HTTP request to an HTTPS server.")]
+#[case::nginx("<html>400 The plain HTTP request was sent to HTTPS port</html>")]
+#[case::apache("<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.</p>")]
+fn a_port_for_tls_is_named(#[case] body: &str) {
+    let reply = Reply::Body(400, body.to_owned());
+    let server = Server::start(move |_, _| reply.clone());
+    let ended = Bktec::uploading(&["a.xml"], &server.base())
+        .file("a.xml", JUNIT)
+        .run();
+    assert_ne!(ended.code, 0, "{ended}");
+    let hint = "hint: the server uses TLS: BUILDKITE_TEST_ENGINE_UPLOAD_BASE_URL \
+        (--upload-base-url), or BUILDKITE_TEST_ENGINE_UPLOAD_URL (--upload-url), must start with \
+        https://";
+    assert!(ended.stderr.contains(hint), "{ended}");
+}

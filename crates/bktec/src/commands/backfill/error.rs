@@ -44,6 +44,16 @@ pub enum BackfillError {
     Signals(#[source] io::Error),
 }
 
+impl BackfillError {
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            // The message names the scope, which is not one of plans.
+            Self::Api(error) if error.status() != Some(403) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 fn kept_at(kept: Option<&PathBuf>) -> String {
     let Some(path) = kept else {
         return String::new();
