@@ -172,10 +172,10 @@ impl Bktec {
         self.ended(output, started.elapsed())
     }
 
-    pub(crate) fn run_with_stdin(mut self, input: &str) -> Ended {
+    pub(crate) fn run_with_stdin(mut self, input: &[u8]) -> Ended {
         use std::io::Write as _;
         let (reader, mut writer) = std::io::pipe().unwrap();
-        writer.write_all(input.as_bytes()).unwrap();
+        writer.write_all(input).unwrap();
         drop(writer);
         let started = Instant::now();
         let output = self.command.stdin(reader).output().unwrap();

@@ -88,6 +88,6 @@ echo '{"Action":"pass","Package":"p"}'"#;
 
 #[test]
 fn runner_reads_stdin() {
-    let ended = running("read line; echo \"got $line\"; exit 0").run_with_stdin("an answer\n");
+    let ended = running("read line; echo \"got $line\"; exit 0").run_with_stdin(b"an answer\n");
     assert!(ended.stdout.contains("\ngot an answer\n"), "{ended}");
 }

@@ -33,7 +33,8 @@ fn uploads_stdin_directories_and_globs() {
             .file("reports/coverage.xml", "<coverage/>")
             .file("reports/web/jest.json", r#"{"testResults":[]}"#)
     };
-    let ended = upload(&["reports", "-", "reports/*.xml", "--suite-slug=x"]).run_with_stdin(JSON);
+    let ended = upload(&["reports", "-", "reports/*.xml", "--suite-slug=x"])
+        .run_with_stdin(JSON.as_bytes());
     // A glob names its files; only a directory may contain others.
     assert_eq!(ended.code, 16, "{ended}");
     assert!(
@@ -42,7 +43,7 @@ fn uploads_stdin_directories_and_globs() {
             .contains("reports/coverage.xml: not valid junit"),
         "{ended}"
     );
-    let ended = upload(&["reports", "-", "reports/*a.xml"]).run_with_stdin(JSON);
+    let ended = upload(&["reports", "-", "reports/*a.xml"]).run_with_stdin(JSON.as_bytes());
     insta::assert_snapshot!(ended, @r"
     exit code: 0
     ----- stdout -----
@@ -119,6 +120,34 @@ fn uploads_compressed_and_converted_files() {
         let report = parse(Format::Json, content.as_bytes()).unwrap();
         assert_eq!(report.results[0].outcome, outcome);
         assert_eq!(report.results[0].name, "adds");
+    }
+}
+
+/// Without a name, only the content tells the format.
+#[test]
+fn the_content_of_stdin_decides_its_format() {
+    let junit = gzip(JUNIT);
+    for (input, format, content) in [
+        (junit.as_slice(), "junit", Some(JUNIT)),
+        (JUNIT.as_bytes(), "junit", Some(JUNIT)),
+        (&b"TAP version 14\n1..1\nok 1 - adds\n"[..], "json", None),
+        (
+            &b"<TestRun><UnitTestResult testName='adds' outcome='Passed'/></TestRun>"[..],
+            "json",
+            None,
+        ),
+    ] {
+        let server = accepting();
+        let ended = Bktec::uploading(&["-"], &server.base()).run_with_stdin(input);
+        assert_eq!(ended.code, 0, "{ended}");
+        let (sent_as, name, sent) = uploaded(&server).remove(0);
+        assert_eq!((sent_as.as_str(), name.as_str()), (format, "stdin"));
+        if let Some(content) = content {
+            assert_eq!(sent, content);
+        } else {
+            let report = parse(Format::Json, sent.as_bytes()).unwrap();
+            assert_eq!(report.results[0].name, "adds");
+        }
     }
 }
 

@@ -51,6 +51,8 @@ fn no_other_command_creates_a_database() {
         vec!["session", "list"],
         vec!["retention"],
         vec!["retention", "--dry-run"],
+        vec!["audit", "acme"],
+        vec!["webhook", "list", "acme"],
     ] {
         let message = failure(&run(&missing, &arguments));
         assert!(

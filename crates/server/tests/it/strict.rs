@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use test_engine::clock::Clock;
+use test_engine::config::Limits;
 use test_engine_store::Timestamp;
 use test_engine_test_postgres::{Cluster, Durability};
 
@@ -99,6 +100,31 @@ fn readiness_ends_once_writes_have_failed_for_a_while() {
     server.get(SUITE).ok();
     cluster.execute("ALTER SYSTEM RESET default_transaction_read_only");
     cluster.execute("SELECT pg_reload_conf()");
+    until(200);
+}
+
+/// As on a full disk, but without filling one.
+#[test]
+fn readiness_ends_and_returns_with_sqlite_too() {
+    assert_eq!(Limits::default().write_failure_time.as_secs(), 30);
+    let server = TestServer::with(
+        |config| config.limits.write_failure_time = Duration::from_millis(600),
+        Clock::System,
+    );
+    let until = |status: u16| {
+        waiting::until(&status.to_string(), || {
+            server.ask("GET", "/readyz").send().status == status
+        });
+    };
+    until(200);
+    let database = rusqlite::Connection::open(server.directory().join("test-engine.db")).unwrap();
+    let failing = "CREATE TRIGGER failing BEFORE INSERT ON leases WHEN NEW.name = 'write_check' \
+                   BEGIN SELECT RAISE(ABORT, 'a disk error'); END";
+    database.execute_batch(failing).unwrap();
+    until(503);
+    assert_eq!(server.ask("GET", "/healthz").send().status, 200);
+    server.get(SUITE).ok();
+    database.execute_batch("DROP TRIGGER failing").unwrap();
     until(200);
 }
 
