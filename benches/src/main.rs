@@ -41,7 +41,7 @@ use programs::Programs;
 #[command(
     name = "bench",
     args_conflicts_with_subcommands = true,
-    after_help = "A must is the promised value; a goal is the target."
+    after_help = help()
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -75,28 +75,69 @@ enum Subcommand {
 
 type Measure = fn(Programs) -> anyhow::Result<Vec<Figure>>;
 
-/// All benchmarks by name, in the order they run.
-const MEASURES: [(&str, Measure); 15] = [
-    ("startup", startup::measure),
-    ("overhead", overhead::measure),
-    ("binary", binary::measure),
-    ("planner", planner::measure),
-    ("flaky", flaky::measure),
-    ("selection", selection::measure),
-    ("parse", parse::measure),
-    ("memory", memory::measure),
-    ("plan-100k", plan::measure),
-    ("verify", verify::measure),
-    ("accounting", accounting::measure),
-    ("ingest", ingest::measure),
-    ("discovery", discovery::measure),
-    ("split", split::measure),
-    ("backfill", backfill::measure),
+/// A benchmark.
+struct Benchmark {
+    name: &'static str,
+    /// For the help.
+    measures: &'static str,
+    measure: Measure,
+}
+
+impl Benchmark {
+    const fn new(name: &'static str, measures: &'static str, measure: Measure) -> Self {
+        Self {
+            name,
+            measures,
+            measure,
+        }
+    }
+}
+
+/// All benchmarks, in the order they run.
+const BENCHMARKS: [Benchmark; 15] = [
+    Benchmark::new("startup", "start of bktec", startup::measure),
+    Benchmark::new("overhead", "what bktec adds to a runner", overhead::measure),
+    Benchmark::new("binary", "sizes of the programs", binary::measure),
+    Benchmark::new("planner", "time and balance of splits", planner::measure),
+    Benchmark::new("flaky", "how well flaky tests are found", flaky::measure),
+    Benchmark::new(
+        "selection",
+        "how well failing builds are found; time of a decision",
+        selection::measure,
+    ),
+    Benchmark::new("parse", "parsing of result files", parse::measure),
+    Benchmark::new("memory", "memory of bktec run", memory::measure),
+    Benchmark::new(
+        "plan-100k",
+        "a plan of 100,000 selectors, also with selection",
+        plan::measure,
+    ),
+    Benchmark::new("verify", "bktec verify", verify::measure),
+    Benchmark::new(
+        "accounting",
+        "the server's accounting of a build",
+        accounting::measure,
+    ),
+    Benchmark::new(
+        "ingest",
+        "time and rate of uploads, also with insights",
+        ingest::measure,
+    ),
+    Benchmark::new("discovery", "search for test files", discovery::measure),
+    Benchmark::new("split", "split of one pytest file", split::measure),
+    Benchmark::new("backfill", "upload of commits", backfill::measure),
 ];
+
+/// The end of the help.
+fn help() -> String {
+    let line = |it: &Benchmark| format!("  {:<17} {}\n", it.name, it.measures);
+    let lines: String = BENCHMARKS.iter().map(line).collect();
+    format!("Benchmarks:\n{lines}\nA must is the promised value; a goal is the target.")
+}
 
 /// Parses the name of a benchmark, or the path of a repository or a history.
 fn name_or_path(text: &str) -> Result<String, String> {
-    let names = MEASURES.map(|measure| measure.0);
+    let names = BENCHMARKS.map(|benchmark| benchmark.name);
     let is_path = Path::new(text).is_dir() || selection::is_history(text);
     if names.contains(&text) || is_path {
         Ok(text.to_owned())
@@ -120,8 +161,8 @@ fn main() -> anyhow::Result<ExitCode> {
             options.histories.push(name.into());
             return false;
         }
-        let is_measure = MEASURES.iter().any(|measure| measure.0 == name);
-        is_measure || backfill::REPOSITORY.set(name.into()).is_err()
+        let is_benchmark = BENCHMARKS.iter().any(|benchmark| benchmark.name == name);
+        is_benchmark || backfill::REPOSITORY.set(name.into()).is_err()
     });
     // Nothing has set it before.
     let _ = selection::OPTIONS.set(options);
@@ -145,7 +186,7 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     let mut figures = Vec::new();
     let mut failed = false;
-    for (name, measure) in MEASURES {
+    for Benchmark { name, measure, .. } in BENCHMARKS {
         if !arguments.names.is_empty() && !arguments.names.iter().any(|wanted| wanted == name) {
             continue;
         }
