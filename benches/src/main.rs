@@ -7,6 +7,7 @@
 mod accounting;
 mod backfill;
 mod binary;
+mod builds;
 mod discovery;
 mod figure;
 mod flaky;
@@ -24,6 +25,7 @@ mod selection;
 mod server;
 mod split;
 mod startup;
+mod suite;
 mod timing;
 mod verify;
 

@@ -1,4 +1,7 @@
 //! A plan of 100,000 selectors with history for 100 nodes: creating it, and returning it.
+//! `plan/selection.rs` measures what a selection adds.
+
+mod selection;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -48,25 +51,6 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
         created.push(time);
     }
 
-    // Everything is scored, and the scores are stored; the plan has all items.
-    let mut selected = Vec::new();
-    for number in 0..PLANS {
-        let body = with_selection(&request(&format!("selected-{number}"), SELECTORS, NODES))?;
-        let (time, response) = timed(|| connection.send("POST", &path, &post, body.as_bytes()));
-        let response = response?.expect(200)?;
-        if number == 0 {
-            let plan: serde_json::Value = serde_json::from_slice(&response.body)?;
-            let selection = &plan["selection"];
-            ensure!(
-                selection["confidence"].is_object(),
-                "nothing is scored: {selection}"
-            );
-        }
-        selected.push(time);
-    }
-    let (plain, selected) = (median(created), median(selected));
-    let more = (selected - plain).max(0.0);
-
     let path = format!("{path}?identifier=plan-0&job_retry_count=0");
     let mut read = Vec::new();
     for _ in 0..READS {
@@ -104,10 +88,10 @@ pub(crate) fn measure(programs: Programs) -> anyhow::Result<Vec<Figure>> {
     let rate = served.into_inner() as f64 / began.elapsed().as_secs_f64();
 
     Ok(vec![
-        Figure::of("plan-100k POST, p50", milliseconds(plain)).must_goal(150.0, 60.0),
-        Figure::of("plan-100k with selection, more p50", milliseconds(more)).must_goal(60.0, 25.0),
+        Figure::of("plan-100k POST, p50", milliseconds(median(created))).must_goal(150.0, 60.0),
         Figure::of("plan-100k GET gzip, p50", milliseconds(median(read))).must_goal(1.0, 0.3),
         Figure::of("plan-100k GET gzip", per_second(rate)).must_goal(3_000.0, 10_000.0),
+        selection::measure(&server)?,
     ])
 }
 
@@ -125,21 +109,6 @@ pub(crate) fn request(identifier: &str, selectors: usize, nodes: usize) -> Strin
         nodes = nodes,
         selectors = selectors.join(",")
     )
-}
-
-/// The request of a branch that changes five files, with a selection.
-fn with_selection(request: &str) -> anyhow::Result<String> {
-    let mut request: serde_json::Value = serde_json::from_str(request)?;
-    let changed: Vec<String> = (0..5)
-        .map(|number| format!("app/models/model_{number}.rb"))
-        .collect();
-    let stat: Vec<String> = changed.iter().map(|path| format!("9\t4\t{path}")).collect();
-    request["branch"] = "feature".into();
-    request["selection"] = serde_json::json!({"strategy": "observe"});
-    request["metadata"] = serde_json::json!({
-        "files_changed": changed.join("\n"), "diff_stat": stat.join("\n"),
-    });
-    Ok(request.to_string())
 }
 
 /// Checks that the plan contains all tests and uses their history.

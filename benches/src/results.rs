@@ -5,13 +5,17 @@ use std::fmt::Write as _;
 /// The array of an upload in Test Engine JSON. Tests are distributed over `files` files. IDs
 /// contain `run`, so executions of different runs are distinct.
 pub(crate) fn upload_data(run: usize, first: usize, count: usize, files: usize) -> String {
-    let mut data = String::with_capacity(count * 320);
+    upload_data_of((first..first + count).map(|number| GeneratedResult::new(run, number, files)))
+}
+
+/// The same of any results.
+pub(crate) fn upload_data_of(results: impl Iterator<Item = GeneratedResult>) -> String {
+    let mut data = String::with_capacity(results.size_hint().0 * 320);
     data.push('[');
-    for number in first..first + count {
-        if number > first {
+    for result in results {
+        if data.len() > 1 {
             data.push(',');
         }
-        let result = GeneratedResult::new(run, number, files);
         let _ = write!(
             data,
             concat!(

@@ -163,7 +163,16 @@ impl Server {
 
     /// Sends an upload and waits until the server has acknowledged it.
     pub(crate) fn upload(&self, connection: &mut Connection, body: &str) -> anyhow::Result<()> {
-        let authorization = format!("Token token=\"{}\"", self.suite_token);
+        Self::upload_with(connection, &self.suite_token, body)
+    }
+
+    /// The same to the suite of this token.
+    pub(crate) fn upload_with(
+        connection: &mut Connection,
+        suite_token: &str,
+        body: &str,
+    ) -> anyhow::Result<()> {
+        let authorization = format!("Token token=\"{suite_token}\"");
         let headers = [
             ("Authorization", authorization.as_str()),
             ("Content-Type", "application/json"),
@@ -176,7 +185,12 @@ impl Server {
 
     /// The path prefix of the suite's API.
     pub(crate) fn suite_path() -> String {
-        format!("/v2/analytics/organizations/{ORGANIZATION}/suites/{SUITE}")
+        Self::path_of_suite(SUITE)
+    }
+
+    /// The same of the suite with this slug.
+    pub(crate) fn path_of_suite(slug: &str) -> String {
+        format!("/v2/analytics/organizations/{ORGANIZATION}/suites/{slug}")
     }
 
     /// The parent of the data directory, for files that must be on the same disk.

@@ -18,9 +18,60 @@ pub(crate) fn median(mut milliseconds: Vec<f64>) -> f64 {
         .unwrap_or_default()
 }
 
+/// What the same work takes with and without something, in milliseconds, one after the other each
+/// time.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    pub(crate) with: Vec<f64>,
+    pub(crate) without: Vec<f64>,
+}
+
+impl Turns {
+    /// Measures both in each round; neither is always the first.
+    pub(crate) fn take(
+        rounds: usize,
+        mut measure: impl FnMut(bool, usize) -> anyhow::Result<f64>,
+    ) -> anyhow::Result<Self> {
+        let mut turns = Self::default();
+        let mut is_with_first = true;
+        for round in 0..rounds {
+            for is_with in [is_with_first, !is_with_first] {
+                let time = measure(is_with, round)?;
+                if is_with {
+                    turns.with.push(time);
+                } else {
+                    turns.without.push(time);
+                }
+            }
+            is_with_first = !is_with_first;
+        }
+        Ok(turns)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use super::{Turns, median};
+
+    #[test]
+    fn both_take_turns_in_going_first() {
+        let mut order = Vec::new();
+        let turns = Turns::take(3, |is_with, round| {
+            order.push((is_with, round));
+            Ok(if is_with { 5.0 } else { 4.0 })
+        });
+        let expected = [
+            (true, 0),
+            (false, 0),
+            (false, 1),
+            (true, 1),
+            (true, 2),
+            (false, 2),
+        ];
+        assert_eq!(order, expected);
+        let turns = turns.unwrap();
+        assert_eq!((turns.with, turns.without), (vec![5.0; 3], vec![4.0; 3]));
+    }
 
     #[test]
     fn median_of_odd_and_empty_lists() {

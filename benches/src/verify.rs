@@ -105,7 +105,8 @@ fn case(target: String) -> Case {
     }
 }
 
-fn ran(target: String) -> TargetReport {
+/// A target that ran completely.
+pub(crate) fn ran(target: String) -> TargetReport {
     TargetReport {
         value: target,
         planned: true,

@@ -8,7 +8,7 @@ use super::dataset::{Size, slug};
 use super::views::{Target, View, Views};
 use crate::http::Connection;
 use crate::results;
-use crate::server::{ORGANIZATION, Server, upload};
+use crate::server::{Server, upload};
 
 /// Nodes of a build.
 const NODES: u64 = 20;
@@ -202,8 +202,5 @@ impl Mix {
 
 /// The path prefix of a suite's API.
 pub(super) fn api(suite: u32) -> String {
-    format!(
-        "/v2/analytics/organizations/{ORGANIZATION}/suites/{}",
-        slug(suite)
-    )
+    Server::path_of_suite(&slug(suite))
 }
