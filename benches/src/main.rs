@@ -96,7 +96,7 @@ impl Benchmark {
 }
 
 /// All benchmarks, in the order they run.
-const BENCHMARKS: [Benchmark; 15] = [
+const BENCHMARKS: [Benchmark; 16] = [
     Benchmark::new("startup", "start of bktec", startup::measure),
     Benchmark::new("overhead", "what bktec adds to a runner", overhead::measure),
     Benchmark::new("binary", "sizes of the programs", binary::measure),
@@ -124,6 +124,11 @@ const BENCHMARKS: [Benchmark; 15] = [
         "ingest",
         "time and rate of uploads, also with insights",
         ingest::measure,
+    ),
+    Benchmark::new(
+        "ingest-selection",
+        "rate of uploads with selection",
+        ingest::selection::measure,
     ),
     Benchmark::new("discovery", "search for test files", discovery::measure),
     Benchmark::new("split", "split of one pytest file", split::measure),

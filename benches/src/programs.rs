@@ -63,11 +63,17 @@ impl Programs {
 
 /// The value of a line `name = value` in the output of an example.
 pub(crate) fn read_value(printed: &str, name: &str) -> anyhow::Result<f64> {
-    printed
-        .lines()
-        .filter_map(|line| line.split_once(" = "))
-        .find(|(found, _)| *found == name)
-        .and_then(|(_, value)| value.parse().ok())
+    let values = read_values(printed, name)?;
+    Ok(values[0])
+}
+
+/// The values of all lines with this name, at least one.
+pub(crate) fn read_values(printed: &str, name: &str) -> anyhow::Result<Vec<f64>> {
+    let lines = printed.lines().filter_map(|line| line.split_once(" = "));
+    let values = lines.filter(|(found, _)| *found == name);
+    let values: Option<Vec<f64>> = values.map(|(_, value)| value.parse().ok()).collect();
+    values
+        .filter(|values| !values.is_empty())
         .with_context(|| format!("find {name} in the output of the example"))
 }
 
@@ -124,12 +130,14 @@ pub(crate) fn run_time(command: &mut Command) -> anyhow::Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::read_value;
+    use super::{read_value, read_values};
 
     #[test]
     fn reads_values_by_name() {
-        let printed = "# x\na = 1\nb = 2.5\n";
+        let printed = "# x\na = 1\nb = 2.5\nb = 4\nd = x\n";
         assert!((read_value(printed, "b").unwrap() - 2.5).abs() < f64::EPSILON);
-        assert!(read_value(printed, "c").is_err());
+        assert_eq!(read_values(printed, "b").unwrap(), [2.5, 4.0]);
+        assert!(read_values(printed, "c").is_err());
+        assert!(read_value(printed, "d").is_err());
     }
 }
