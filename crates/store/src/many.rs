@@ -1,7 +1,7 @@
 //! Statements with many rows or keys, by engine. Contains no query of its own.
 //!
 //! SQLite is fastest with lists of values and a prepared statement, so lists have few different
-//! lengths: rows are split into powers of two, and a list of keys is filled up with its last one,
+//! lengths: rows are split into a few sizes, and a list of keys is filled up with its last one,
 //! because a key may occur twice in a list. For Postgres a statement is a round trip, so the values
 //! of a column are one array of any length, and the statement is prepared once.
 
@@ -16,8 +16,9 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Rows or keys per Postgres statement; bounds its memory.
 const LARGEST: usize = 10_000;
-/// Rows per SQLite statement, largest first. Few lengths, so that prepared statements are reused.
-const ROWS: &[usize] = &[128, 64, 32, 16, 8, 4, 2, 1];
+/// Rows per SQLite statement, largest first. Few lengths, so that prepared statements are reused;
+/// each statement is a wait for the thread of the connection.
+const ROWS: &[usize] = &[128, 96, 64, 56, 48, 40, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 /// Keys per SQLite statement, smallest first.
 const KEYS: &[usize] = &[1, 4, 15, 60, 250, 1000];
 
@@ -343,7 +344,7 @@ mod tests {
         let rows: Vec<usize> = sizes(213, ROWS).collect();
         assert_eq!(rows, [128, 64, 16, 4, 1]);
         let rows: Vec<usize> = sizes(300, ROWS).collect();
-        assert_eq!(rows, [128, 128, 32, 8, 4]);
+        assert_eq!(rows, [128, 128, 40, 4]);
         assert_eq!(sizes(0, ROWS).count(), 0);
     }
 
