@@ -36,6 +36,14 @@ impl ResultSink for NoSink {
     fn add(&self, _: usize, _: &mut TestResult<'_>) {}
 }
 
+/// The texts that may contain NUL. Searching each of them is a large part of reading a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nuls {
+    Anywhere,
+    InOwned,
+    Nowhere,
+}
+
 pub(crate) struct ReportBuilder<'a> {
     sink: &'a dyn ResultSink,
     detail: Detail,
@@ -44,8 +52,7 @@ pub(crate) struct ReportBuilder<'a> {
     /// Of the errors outside of tests.
     error_bytes: usize,
     next_index: usize,
-    /// Whether texts may contain NUL. Searching each of them is a large part of reading XML.
-    may_have_nul: bool,
+    nuls: Nuls,
     report: Report<'a>,
 }
 
@@ -59,20 +66,26 @@ impl<'a> ReportBuilder<'a> {
             remaining: max_results,
             error_bytes: 0,
             next_index: 0,
-            may_have_nul: true,
+            nuls: Nuls::Anywhere,
             report: Report::default(),
         }
     }
 
     /// For a file that neither contains NUL nor can escape it.
     pub(crate) const fn without_nul(&mut self) {
-        self.may_have_nul = false;
+        self.nuls = Nuls::Nowhere;
+    }
+
+    /// For JSON, where NUL is always escaped: texts that are borrowed from the file contain no
+    /// escape.
+    pub(crate) const fn with_escaped_nul(&mut self) {
+        self.nuls = Nuls::InOwned;
     }
 
     /// Drops everything, to read the file again.
     pub(crate) fn restart(&mut self) {
         *self = Self {
-            may_have_nul: self.may_have_nul,
+            nuls: self.nuls,
             ..Self::new(self.detail, self.max_results, self.sink)
         };
     }
@@ -118,9 +131,9 @@ impl<'a> ReportBuilder<'a> {
         let message = match result {
             Ok(result) => {
                 self.report.results.push(result);
-                let may_have_nul = self.may_have_nul;
+                let nuls = self.nuls;
                 let last = self.report.results.last_mut();
-                match last.map(|result| check(result, may_have_nul)) {
+                match last.map(|result| check(result, nuls)) {
                     Some(Err(message)) => {
                         self.report.results.pop();
                         message
@@ -189,12 +202,12 @@ impl<'a> ReportBuilder<'a> {
     }
 }
 
-fn check(result: &mut TestResult<'_>, may_have_nul: bool) -> Result<(), String> {
+fn check(result: &mut TestResult<'_>, nuls: Nuls) -> Result<(), String> {
     if result.name.trim_start().is_empty() {
         return Err("name is blank".to_owned());
     }
-    if may_have_nul {
-        replace_nuls(result);
+    if nuls != Nuls::Nowhere {
+        replace_nuls(result, nuls);
     }
     if result.extras.is_untouched() {
         return Ok(());
@@ -211,7 +224,7 @@ fn check(result: &mut TestResult<'_>, may_have_nul: bool) -> Result<(), String> 
     Ok(())
 }
 
-fn replace_nuls(result: &mut TestResult<'_>) {
+fn replace_nuls(result: &mut TestResult<'_>, nuls: Nuls) {
     let options = [
         &mut result.id,
         &mut result.identifier,
@@ -220,6 +233,9 @@ fn replace_nuls(result: &mut TestResult<'_>) {
     ];
     let names = [&mut result.name, &mut result.scope];
     for text in names.into_iter().chain(options.into_iter().flatten()) {
+        if nuls == Nuls::InOwned && matches!(text, Cow::Borrowed(_)) {
+            continue;
+        }
         if let Some(readable) = replace_nul(text) {
             *text = Cow::Owned(readable);
         }

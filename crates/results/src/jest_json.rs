@@ -24,7 +24,7 @@ use crate::builder::{ReportBuilder, place};
 use crate::document::Document;
 use crate::lenient::{Count, Flag, Item, Lines, Number, Text, Titles, explained, first_line};
 use crate::model::{Outcome, ParseError, Remark, TestResult};
-use crate::streaming::{DetailLevel, Each, ReportObject, read_object, skip};
+use crate::streaming::{DetailLevel, Each, IfFull, ReportObject, read_object, skip};
 
 /// Precedes each failure in the message of a file, if Jest wrote it.
 const JEST_BULLET: char = '●';
@@ -69,7 +69,7 @@ struct Assertion<'a, L: DetailLevel> {
     #[serde(borrow)]
     status: Text<'a>,
     duration: Number,
-    location: Item<Location>,
+    location: IfFull<Item<Location>, L>,
     failure_messages: Messages<L>,
     invocations: Number,
     retry_reasons: Messages<L>,
@@ -218,22 +218,19 @@ fn add_file<'a, L: DetailLevel>(
     };
     let mut failed_suites = HashSet::new();
     let name = file.name.non_empty();
-    let assertions = file.assertion_results.unwrap_or_default();
+    let mut assertions = file.assertion_results.unwrap_or_default();
     let has_tests = !assertions.is_empty();
-    for assertion in assertions {
-        let assertion = match assertion.object() {
-            Ok(assertion) => assertion,
-            Err(message) => {
-                builder.push(Err(message));
+    // An assertion is large: it is read in place.
+    for assertion in &mut assertions {
+        let assertion = match assertion {
+            Item::Object(assertion) => assertion,
+            Item::Wrong(found) => {
+                builder.push(Err(found.instead_of_object()));
                 continue;
             }
         };
         if matches!(&assertion.status, Text::Is(status) if status == "failed") {
-            let titles = &assertion.ancestor_titles.0;
-            for depth in 0..=titles.len() {
-                let path = titles.get(..depth).unwrap_or_default().join("\0");
-                failed_suites.insert((depth, path));
-            }
+            failed_suites.extend(assertion.ancestor_titles.groups());
         }
         add_assertion(assertion, name.as_ref(), builder);
     }
@@ -264,48 +261,29 @@ fn outside_tests(file: &str, message: &str) -> String {
     }
 }
 
+/// Takes what it needs out of the assertion.
 fn add_assertion<'a, L: DetailLevel>(
-    assertion: Assertion<'a, L>,
+    assertion: &mut Assertion<'a, L>,
     file: Option<&Cow<'a, str>>,
     builder: &mut ReportBuilder<'a>,
 ) {
     let invocations = assertion.invocations.whole().unwrap_or(1);
     let reruns = usize::try_from(invocations.saturating_sub(1)).unwrap_or(usize::MAX);
-    let (reasons, failures) = (assertion.retry_reasons, assertion.failure_messages);
-    let mut is_focused = false;
-    let result = assertion
-        .title
-        .required("title")
-        .and_then(|title| Ok((title, assertion.status.required("status")?)))
-        .and_then(|(title, status)| {
-            is_focused = status == FOCUSED;
-            let line = assertion.location.or_default().line.whole();
-            Ok(TestResult {
-                scope: assertion.ancestor_titles.joined(),
-                name: title,
-                location: if L::FULL {
-                    place(file.map(Cow::as_ref), line).map(Cow::Owned)
-                } else {
-                    None
-                },
-                file_name: file.cloned(),
-                outcome: outcome_of(&status, failures.count)?,
-                remark: (status == "pending").then_some(Remark::UnexplainedSkip),
-                duration: assertion.duration.of_milliseconds(),
-                ..TestResult::default()
-            })
-        });
-    if is_focused {
+    if let (Text::Is(status), Text::Is(_)) = (&assertion.status, &assertion.title)
+        && status == FOCUSED
+    {
         builder.set_focus();
     }
-    let passed = matches!(&result, Ok(last) if last.outcome == Outcome::Passed);
-    let explained_attempts = reasons.count.max(reruns).min(MAX_EARLIER_ATTEMPTS);
-    // Vitest keeps the messages of a test that passed in the end.
-    let earlier = explained_attempts + if passed { failures.count } else { 0 };
-    let mut result = match result {
+    let mut result = match result_of(assertion, file) {
         Ok(result) => result,
         Err(message) => return builder.push(Err(message)),
     };
+    let reasons = std::mem::take(&mut assertion.retry_reasons);
+    let failures = std::mem::take(&mut assertion.failure_messages);
+    let passed = result.outcome == Outcome::Passed;
+    let explained_attempts = reasons.count.max(reruns).min(MAX_EARLIER_ATTEMPTS);
+    // Vitest keeps the messages of a test that passed in the end.
+    let earlier = explained_attempts + if passed { failures.count } else { 0 };
     if !L::FULL {
         result.failed_before = u32::try_from(earlier).unwrap_or(u32::MAX);
         return builder.push(Ok(result));
@@ -331,6 +309,31 @@ fn add_assertion<'a, L: DetailLevel>(
         explain(&mut result, &own);
     }
     builder.push(Ok(result));
+}
+
+fn result_of<'a, L: DetailLevel>(
+    assertion: &mut Assertion<'a, L>,
+    file: Option<&Cow<'a, str>>,
+) -> Result<TestResult<'a>, String> {
+    let name = std::mem::take(&mut assertion.title).required("title")?;
+    let status = std::mem::take(&mut assertion.status).required("status")?;
+    let outcome = outcome_of(&status, assertion.failure_messages.count)?;
+    let location = if L::FULL {
+        let line = std::mem::take(&mut assertion.location.0).or_default().line;
+        place(file.map(Cow::as_ref), line.whole()).map(Cow::Owned)
+    } else {
+        None
+    };
+    Ok(TestResult {
+        scope: std::mem::take(&mut assertion.ancestor_titles).joined(),
+        name,
+        location,
+        file_name: file.cloned(),
+        outcome,
+        remark: (status == "pending").then_some(Remark::UnexplainedSkip),
+        duration: assertion.duration.of_milliseconds(),
+        ..TestResult::default()
+    })
 }
 
 fn explain(result: &mut TestResult<'_>, messages: &[String]) {

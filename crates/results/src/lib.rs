@@ -154,6 +154,9 @@ fn read<'a>(
     sink: &'a dyn ResultSink,
 ) -> Result<Report<'a>, ParseError> {
     let mut builder = ReportBuilder::new(detail, max_results, sink);
+    if !matches!(format, Format::Junit | Format::GoJsonl) {
+        builder.with_escaped_nul();
+    }
     match (format, detail) {
         (Format::Json, Detail::Full) => json::read::<FullDetail>(document, &mut builder),
         (Format::Json, Detail::Outcomes) => json::read::<OutcomesOnly>(document, &mut builder),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
+use serde_json::Number as JsonNumber;
 
 use super::{Found, Label, Shape, ShapeVisitor, deserialize_by_shape};
 use crate::bounded::{self, BoundedLines, MAX_TEXT_BYTES, bytes_of_line, cut_note};
@@ -14,36 +15,84 @@ use crate::model::FailureDetail;
 /// Titles and labels of one result that are read. Nobody writes as many.
 const MAX_ITEMS: usize = 1_000;
 
-/// Titles, outermost first. Skips values that are not strings.
+/// Titles, outermost first, separated by spaces. Skips values that are not strings.
+///
+/// Joined while they are read: those of all tests of a file would be as many lists in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Titles<'a>(pub(crate) Vec<Cow<'a, str>>);
+pub(crate) struct Titles<'a> {
+    text: Cow<'a, str>,
+    count: usize,
+    /// Where the first titles end in the text, in bytes.
+    ends: [usize; 3],
+    /// The ends of further titles.
+    more_ends: Vec<usize>,
+}
 
 impl<'a> Titles<'a> {
-    /// The titles separated by spaces. A single title stays borrowed.
-    pub(crate) fn joined(mut self) -> Cow<'a, str> {
-        match (self.0.len(), self.0.pop()) {
-            (1, Some(only)) => only,
-            (_, last) => {
-                self.0.extend(last);
-                Cow::Owned(self.0.join(" "))
+    /// A single title stays borrowed.
+    pub(crate) fn joined(self) -> Cow<'a, str> {
+        match self.text {
+            Cow::Borrowed(text) => Cow::Borrowed(text),
+            Cow::Owned(mut text) => {
+                text.shrink_to_fit();
+                Cow::Owned(text)
             }
         }
+    }
+
+    /// The groups that the titles name, as paths: from the outermost, which has no title, to the
+    /// innermost.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (usize, String)> {
+        let ends = self.ends.iter().chain(&self.more_ends).take(self.count);
+        let mut path = String::new();
+        let mut start = 0;
+        let named = ends.enumerate().map(move |(index, &end)| {
+            if index > 0 {
+                path.push('\0');
+            }
+            path.push_str(self.text.get(start..end).unwrap_or_default());
+            start = end + 1;
+            (index + 1, path.clone())
+        });
+        std::iter::once((0, String::new())).chain(named)
+    }
+
+    fn push(&mut self, title: Cow<'a, str>) {
+        if self.count == 0 {
+            self.text = title;
+        } else {
+            if let Cow::Borrowed(first) = self.text {
+                let mut text = String::with_capacity(first.len() + 1 + title.len());
+                text.push_str(first);
+                self.text = Cow::Owned(text);
+            }
+            let text = self.text.to_mut();
+            text.push(' ');
+            text.push_str(&title);
+        }
+        match self.ends.get_mut(self.count) {
+            Some(end) => *end = self.text.len(),
+            None => self.more_ends.push(self.text.len()),
+        }
+        self.count += 1;
     }
 }
 
 impl<'de: 'a, 'a> Shape<'de> for Titles<'a> {
     fn other(_: Found) -> Self {
-        Self(Vec::new())
+        Self::default()
     }
 
     fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
-        let mut titles = Vec::new();
+        let mut titles = Self::default();
         while let Some(Label(title)) = items.next_element()? {
-            if titles.len() < MAX_ITEMS {
-                titles.extend(title);
+            if let Some(title) = title
+                && titles.count < MAX_ITEMS
+            {
+                titles.push(title);
             }
         }
-        Ok(Self(titles))
+        Ok(titles)
     }
 }
 
@@ -84,10 +133,32 @@ impl<'de> Shape<'de> for Count {
 
     fn array<A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         let mut count = 0;
-        while let Some(Label(line)) = items.next_element()? {
-            count += usize::from(line.is_some());
+        while let Some(IsLabel(is_label)) = items.next_element()? {
+            count += usize::from(is_label);
         }
         Ok(Self(count))
+    }
+}
+
+/// Whether a value would be a [`Label`].
+#[derive(Debug, Default)]
+struct IsLabel(bool);
+
+impl Shape<'_> for IsLabel {
+    fn other(_: Found) -> Self {
+        Self(false)
+    }
+
+    fn boolean(_: bool) -> Self {
+        Self(true)
+    }
+
+    fn number(_: JsonNumber) -> Self {
+        Self(true)
+    }
+
+    fn text(_: Cow<'_, str>) -> Self {
+        Self(true)
     }
 }
 
@@ -183,7 +254,7 @@ impl<'de: 'a, 'a> Shape<'de> for Labels<'a> {
     }
 }
 
-deserialize_by_shape!(borrowed Labels Titles; owned Lines Count Failures Failure);
+deserialize_by_shape!(borrowed Labels Titles; owned Lines Count IsLabel Failures Failure);
 
 pub(crate) fn explained(text: &str) -> FailureDetail {
     FailureDetail {
@@ -209,4 +280,38 @@ pub(crate) fn first_line(text: &str) -> Option<String> {
         .map(str::trim)
         .find(|line| !line.is_empty())
         .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_titles_are_told_apart() {
+        let groups = |titles: &str| {
+            let titles: Titles<'_> = serde_json::from_str(titles).unwrap();
+            let groups: Vec<_> = titles.groups().collect();
+            (groups, titles.joined().into_owned())
+        };
+        let path = |titles: &[&str]| (titles.len(), titles.join("\0"));
+        assert_eq!(groups("[]"), (vec![path(&[])], String::new()));
+        assert_eq!(
+            groups(r#"[""]"#),
+            (vec![path(&[]), path(&[""])], String::new())
+        );
+        assert_eq!(
+            groups(r#"["a b", "c"]"#),
+            (
+                vec![path(&[]), path(&["a b"]), path(&["a b", "c"])],
+                "a b c".to_owned()
+            )
+        );
+        let (found, joined) = groups(r#"["a", null, "\"b\"", 3, "d", "", "f"]"#);
+        assert_eq!(joined, "a \"b\" 3 d  f");
+        assert_eq!(found.len(), 7);
+        assert_eq!(
+            found.last(),
+            Some(&path(&["a", "\"b\"", "3", "d", "", "f"]))
+        );
+    }
 }

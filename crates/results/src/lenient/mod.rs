@@ -45,6 +45,12 @@ impl fmt::Display for Found {
     }
 }
 
+impl Found {
+    pub(crate) fn instead_of_object(self) -> String {
+        format!("expected an object, found {self}")
+    }
+}
+
 /// A type that can be created from any JSON value. Types of values without a method here go to
 /// `other`.
 trait Shape<'de>: Sized {
@@ -306,7 +312,7 @@ impl<T> Item<T> {
     pub(crate) fn object(self) -> Result<T, String> {
         match self {
             Self::Object(object) => Ok(object),
-            Self::Wrong(found) => Err(format!("expected an object, found {found}")),
+            Self::Wrong(found) => Err(found.instead_of_object()),
         }
     }
 }
