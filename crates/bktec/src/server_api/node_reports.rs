@@ -14,6 +14,10 @@ use super::{ApiError, Budget, Call, Client, Failure, Request, Transport, json};
 /// For a report of a node that should end at once, or whose server was unavailable a moment ago.
 const SINGLE_TRY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A smaller report is sent as it is: it fits into what TCP sends before the first response (10
+/// segments of 1,460 bytes), so that compressing it would cost time and save none.
+const MIN_COMPRESSED: usize = 10 * 1460;
+
 /// A node that ends earlier sends only its last report.
 const FIRST_REPORT_DELAY: Duration = Duration::from_millis(100);
 
@@ -25,13 +29,14 @@ pub struct FirstReport {
 
 impl Client<'_> {
     pub fn send_node_report(&self, report: &NodeReport) -> Result<(), ApiError> {
+        let body = ReportBody::of(report);
         let call = Call {
             doing: "send the node report",
             budget: Budget::NODE_REPORT,
             url: &self.node_reports_url(),
             accept: "*/*",
-            body: Some(&gzipped(report)),
-            is_gzip: true,
+            body: Some(&body.bytes),
+            is_gzip: body.is_gzip,
         };
         // The response may be empty.
         self.call(&call, |_| Ok(()))
@@ -83,25 +88,41 @@ struct ReportSender {
 
 impl ReportSender {
     fn send(&self, report: &NodeReport, limit: Duration) -> Result<(), Failure> {
-        let body = gzipped(report);
+        let ReportBody { bytes, is_gzip } = ReportBody::of(report);
         let request = Request {
             url: &self.url,
             authorization: Some(self.authorization.expose_secret()),
             content_type: "application/json",
-            content_encoding: Some("gzip"),
+            content_encoding: is_gzip.then_some("gzip"),
             accept: "*/*",
         };
-        let length = body.len() as u64;
+        let length = bytes.len() as u64;
         self.transport
-            .post(request, length, &mut &body[..], limit)
+            .post(request, length, &mut &bytes[..], limit)
             .map(drop)
     }
 }
 
-fn gzipped(report: &NodeReport) -> Vec<u8> {
+struct ReportBody {
+    bytes: Vec<u8>,
+    is_gzip: bool,
+}
+
+impl ReportBody {
+    fn of(report: &NodeReport) -> Self {
+        let text = json(report);
+        let is_gzip = text.len() >= MIN_COMPRESSED;
+        Self {
+            bytes: if is_gzip { gzipped(&text) } else { text },
+            is_gzip,
+        }
+    }
+}
+
+fn gzipped(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder
-        .write_all(&json(report))
+        .write_all(text)
         .and_then(|()| encoder.finish())
         .expect("writing to memory cannot fail")
 }

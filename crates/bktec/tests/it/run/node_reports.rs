@@ -45,13 +45,19 @@ fn reports_of(server: &Server) -> Vec<Value> {
         .iter()
         .filter(|request| is_report(request))
         .map(|request| {
-            assert_eq!(request.header("content-encoding"), Some("gzip"));
             assert_eq!(request.header("content-type"), Some("application/json"));
             assert_eq!(request.header("authorization"), Some("Bearer secret-token"));
-            let mut text = String::new();
-            let mut decoder = GzDecoder::new(&request.body[..]);
-            decoder.read_to_string(&mut text).unwrap();
-            serde_json::from_str(&text).unwrap()
+            let text = match request.header("content-encoding") {
+                None => request.body.clone(),
+                Some(encoding) => {
+                    assert_eq!(encoding, "gzip");
+                    let mut text = Vec::new();
+                    let mut decoder = GzDecoder::new(&request.body[..]);
+                    decoder.read_to_end(&mut text).unwrap();
+                    text
+                }
+            };
+            serde_json::from_slice(&text).unwrap()
         })
         .collect();
     reports.sort_by_key(|report| report["state"] != "started");
@@ -294,4 +300,25 @@ fn an_unreachable_server_is_one_warning() {
     let ended = Bktec::configured(&arguments, &unused_address()).run();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(ended.stderr.matches("⚠️").count(), 1, "{ended}");
+}
+
+#[rstest]
+#[case::small(10, None)]
+#[case::large(300, Some("gzip"))]
+fn only_large_reports_are_compressed(#[case] more: usize, #[case] encoding: Option<&str>) {
+    let targets: String = (0..more)
+        .map(|number| format!(r#"{{"value":"more/{number}.test.js","format":"selector"}},"#))
+        .collect();
+    let plan = with_reports().replacen(r#""tests":["#, &format!(r#""tests":[{targets}"#), 1);
+    let server = with_plan(&plan);
+    let ended = Bktec::against(&["run", "--test-command", PASSING], &server).run();
+    assert_eq!(ended.code, 0, "{ended}");
+    let requests = server.requests();
+    let reports = requests.iter().filter(|request| is_report(request));
+    let encodings: Vec<_> = reports
+        .map(|request| request.header("content-encoding"))
+        .collect();
+    assert_eq!(encodings.last(), Some(&encoding));
+    let last = reports_of(&server).pop().unwrap();
+    assert_eq!(last["targets"].as_array().unwrap().len(), more + 2);
 }
