@@ -38,12 +38,12 @@ use crate::cli::{
     self, BackfillArgs, DoctorArgs, ExplainArgs, Invocation, PlanArgs, RunArgs, Stop, SummaryArgs,
     Typed, UploadArgs, VerifyArgs,
 };
-use crate::exit_code;
 use crate::settings::{
     BackfillSettings, CommonSettings, ExplainSettings, PlanSettings, RunSettings, SummarySettings,
     UploadFilesSettings, VerifyOutput, VerifySettings, VerifySource,
 };
 use crate::terminal::Terminal;
+use crate::{exit_code, process};
 
 /// The whole program: from its arguments to its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -84,7 +84,9 @@ fn run_command(typed: &Typed<RunArgs>) -> Result<u8, CommandError> {
     log_detected(common, &terminal);
     let suite = tokens::suite_access("run", &common.engine)?;
     let upload = tokens::upload_token(&settings, &suite);
-    run::run(&settings, &run::Tokens { suite, upload }, &terminal)
+    let outcome = run::run(&settings, &run::Tokens { suite, upload }, &terminal);
+    process::reap_helpers();
+    outcome
 }
 
 fn plan_command(typed: &Typed<PlanArgs>) -> Result<u8, CommandError> {

@@ -24,6 +24,7 @@ pub use capture::{Captured, capture, capture_within};
 pub use error::SpawnError;
 use error::StartError;
 use rustix::process::Pid;
+use sentinel::SENTINELS;
 
 /// A program and its arguments; no shell reads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,6 +245,19 @@ fn reap(child: &mut Child, command: &CommandLine) -> Result<Exit, SpawnError> {
         source,
     })?;
     Ok(Exit::of(status))
+}
+
+/// Starts what the next [`run`] needs beside its runner, while this thread waits for a server.
+pub(crate) fn prepare_helpers() {
+    SENTINELS.prepare();
+}
+
+/// Ends what this module has started beside runners; called when nothing else is left to do.
+pub(crate) fn reap_helpers() {
+    if let Some(unused) = SENTINELS.take_prepared() {
+        SENTINELS.stop(unused);
+    }
+    SENTINELS.reap();
 }
 
 #[cfg(test)]

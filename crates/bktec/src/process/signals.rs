@@ -19,7 +19,7 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 
-use super::sentinel::Sentinel;
+use super::sentinel::{SENTINELS, Sentinel};
 
 /// Left out are signals that cannot be caught, that are for a parent (`SIGCHLD`), that report a
 /// fault of this process, or that stop and continue jobs, which the terminal sends to the whole
@@ -136,7 +136,8 @@ impl Forwarder {
     pub(super) fn start_in_foreground() -> Self {
         let forwarder = Self::start();
         if let Some(shared) = &forwarder.shared {
-            shared.state().sentinel = Sentinel::start();
+            let sentinel = SENTINELS.take_prepared().or_else(Sentinel::start);
+            shared.state().sentinel = sentinel;
         }
         forwarder
     }
@@ -153,6 +154,8 @@ impl Forwarder {
 
     /// Keeps signals for the child that is about to start.
     pub(super) fn start() -> Self {
+        SENTINELS.reap();
+        SENTINELS.finish_preparing();
         let shared = install();
         if let Some(shared) = &shared {
             let mut state = shared.state();
@@ -208,7 +211,9 @@ impl Drop for Forwarder {
             state.child = None;
             let sentinel = state.sentinel.take();
             drop(state);
-            drop(sentinel);
+            if let Some(sentinel) = sentinel {
+                SENTINELS.stop(sentinel);
+            }
         }
     }
 }

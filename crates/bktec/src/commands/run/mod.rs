@@ -30,7 +30,7 @@ use crate::server_api::{Client, SuiteAccess, Transport};
 use crate::settings::RunSettings;
 use crate::terminal::Terminal;
 use crate::upload::{UploadOptions, Uploader};
-use crate::{agent, exit_code};
+use crate::{agent, exit_code, process};
 
 /// Fetched before anything else happens.
 pub(super) struct Tokens {
@@ -137,6 +137,7 @@ fn run_share(
         events,
         terminal,
     };
+    process::prepare_helpers();
     let share = choose(&session)?;
     events.write(|| plan_ready(&share));
     let reports = NodeReports::start(settings, &share, &client, terminal);
