@@ -306,9 +306,10 @@ fn an_unreachable_server_is_one_warning() {
 #[case::small(10, None)]
 #[case::large(300, Some("gzip"))]
 fn only_large_reports_are_compressed(#[case] more: usize, #[case] encoding: Option<&str>) {
-    let targets: String = (0..more)
+    let targets: Vec<_> = (0..more)
         .map(|number| format!(r#"{{"value":"more/{number}.test.js","format":"selector"}},"#))
         .collect();
+    let targets = targets.concat();
     let plan = with_reports().replacen(r#""tests":["#, &format!(r#""tests":[{targets}"#), 1);
     let server = with_plan(&plan);
     let ended = Bktec::against(&["run", "--test-command", PASSING], &server).run();
