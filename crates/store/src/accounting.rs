@@ -133,7 +133,11 @@ impl Store {
                 ],
             )
             .await?;
-        selection::close_with_accounting(&mut session, pending.suite, &pending.identifier).await?;
+        // While nodes are running, the run of its selection has not ended.
+        if summary.pending_nodes == 0 {
+            let (suite, identifier) = (pending.suite, &pending.identifier);
+            selection::close_with_accounting(&mut session, suite, identifier).await?;
+        }
         session.commit().await
     }
 

@@ -24,9 +24,7 @@ impl Selections {
                 continue;
             };
             log_failure(decision, &error);
-            self.store
-                .defer_selection_decision(decision.id, now)
-                .await?;
+            self.store.defer_selection_decision(decision, now).await?;
         }
         Ok(due.len() == STEP as usize)
     }
@@ -37,10 +35,7 @@ impl Selections {
         let is_finished = build.is_finished && !build.runs.is_empty();
         let has_none = is_old && build.runs.is_empty();
         if !(is_finished || has_none) {
-            return Ok(self
-                .store
-                .defer_selection_decision(decision.id, now)
-                .await?);
+            return Ok(self.store.defer_selection_decision(decision, now).await?);
         }
         let suite = self.store.suite_by_id(decision.suite).await?;
         let complete = self.store.selection_decision_by_id(decision.id).await?;

@@ -161,6 +161,7 @@ impl Selections {
             created_at: now,
             record,
             state: DecisionState::Closed,
+            due_at: now,
             run: Some(run.run),
             details: None,
         };

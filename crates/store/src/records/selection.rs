@@ -128,6 +128,8 @@ pub struct StoredDecision {
     pub created_at: Timestamp,
     pub record: DecisionRecord,
     pub state: DecisionState,
+    /// When to look whether its run has ended.
+    pub due_at: Timestamp,
     /// The run that ended it.
     pub run: Option<RunId>,
     /// `None` also after the plan has expired.

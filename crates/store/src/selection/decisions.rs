@@ -15,7 +15,7 @@ use crate::store::{Store, check_key};
 
 const COLUMNS: &str = "id, suite_id, identifier, created_at, branch, commit_sha, strategy, params, \
      verdict, reason, reason_text, promise, has_cut, cut, holdouts, caught, items, selected, \
-     time_us, selected_time_us, always, known, state, run_id, files";
+     time_us, selected_time_us, always, known, state, due_at, run_id, files";
 /// Milliseconds until an open decision is looked at again, if nothing is reported.
 const CHECK_EVERY: i64 = 60_000;
 /// Days for which decisions are listed and counted.
@@ -113,13 +113,18 @@ impl Store {
         rows.iter().map(|row| decision(row, false)).collect()
     }
 
-    /// Looks at an open decision later.
-    pub async fn defer_selection_decision(&self, id: i64, now: Timestamp) -> Result<()> {
+    /// Looks at an open decision later, unless its accounting has changed since it was read.
+    pub async fn defer_selection_decision(
+        &self,
+        decision: &StoredDecision,
+        now: Timestamp,
+    ) -> Result<()> {
         let mut session = self.write().await?;
         session
             .execute(
-                "UPDATE selection_decisions SET due_at = $2 WHERE id = $1 AND state = 0",
-                values![id, now.plus_millis(CHECK_EVERY)],
+                "UPDATE selection_decisions SET due_at = $3 \
+                 WHERE id = $1 AND due_at = $2 AND state = 0",
+                values![decision.id, decision.due_at, now.plus_millis(CHECK_EVERY)],
             )
             .await?;
         session.commit().await
@@ -257,7 +262,8 @@ fn bytes_or_null(bytes: Option<&[u8]>) -> crate::sql::Value<'_> {
     crate::sql::Value::Bytes(bytes.map(std::borrow::Cow::Borrowed))
 }
 
-/// The accounting of a plan has changed, so that its run may have ended.
+/// The accounting of a plan has changed, so that its run may have ended. Each change makes the
+/// decision due at another time before 1970, so that deferring it cannot undo a change.
 pub(crate) async fn close_with_accounting(
     session: &mut Session,
     suite: SuiteId,
@@ -265,7 +271,8 @@ pub(crate) async fn close_with_accounting(
 ) -> Result<()> {
     session
         .execute(
-            "UPDATE selection_decisions SET due_at = 0 \
+            "UPDATE selection_decisions \
+             SET due_at = CASE WHEN due_at <= 0 THEN due_at - 1 ELSE 0 END \
              WHERE suite_id = $1 AND identifier = $2 AND state = 0",
             values![suite.get(), identifier],
         )
@@ -323,6 +330,7 @@ fn decision(row: &Row, has_details: bool) -> Result<StoredDecision> {
             known: share("known")?,
         },
         state: codes::state(row.integer("state")?)?,
+        due_at: row.time("due_at")?,
         run: row.integer_or_null("run_id")?.map(RunId::new),
         details,
     })

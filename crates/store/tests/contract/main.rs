@@ -42,6 +42,7 @@ mod rule_monitors;
 mod rules;
 mod run_tests;
 mod selection;
+mod selection_due;
 mod selection_pages;
 mod selection_runs;
 mod suite_contents;
