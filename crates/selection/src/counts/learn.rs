@@ -30,6 +30,31 @@ pub enum Unlearned {
 }
 
 impl Counts {
+    /// The counts that learning from a change reads and changes, and no others.
+    #[must_use]
+    pub fn of_change(&self, change: &Change) -> Self {
+        let mut part = Self {
+            clock: self.clock,
+            items: self.items.clone(),
+            ..Self::default()
+        };
+        for file in &change.files {
+            let previous = file.previous_path.as_deref();
+            for path in previous.into_iter().chain([file.path.as_str()]) {
+                let row = self.files.get_key_value(path);
+                part.files
+                    .extend(row.map(|(path, row)| (path.clone(), row.clone())));
+            }
+            let folder = self.folders.get_key_value(folder(&file.path));
+            part.folders
+                .extend(folder.map(|(path, row)| (path.clone(), row.clone())));
+            let pair = previous.map(|old| (Box::from(old), Box::from(file.path.as_str())));
+            part.renames
+                .extend(pair.filter(|pair| self.renames.contains(pair)));
+        }
+        part
+    }
+
     /// Learns from a failing build. `failed` are the IDs of the items that ran and failed because
     /// of the change; items that did not run count like passed ones.
     ///
@@ -206,6 +231,35 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn a_part_learns_what_the_whole_learns() {
+        let mut counts = Counts::default();
+        let (first, sources) = change(&[("src/a.py", 3, None), ("lib/b.rb", 2, None)]);
+        counts.learn(&first, &sources, &[1, 2]).unwrap();
+        let (renaming, _) = change(&[("src/c.py", 3, Some("src/a.py"))]);
+        counts.rename(&renaming);
+        let files = [
+            ("src/c.py", 3, Some("src/a.py")),
+            ("src/d.py", 1, Some("src/c.py")),
+            ("new/e.py", 2, None),
+        ];
+        let (next, sources) = change(&files);
+        let mut part = counts.of_change(&next);
+        assert!(part.file("lib/b.rb").is_none() && part.folder("lib").is_none());
+        let learn = |counts: &mut Counts| {
+            counts.tick();
+            let renamed = counts.rename(&next);
+            let learned = counts.learn(&next, &sources, &[2, 3]).unwrap();
+            let row = |path: &String| counts.file(path).or(counts.folder(path)).cloned();
+            let rows = learned.files.iter().chain(&learned.folders).map(row);
+            let rows: Vec<Option<super::super::Row>> = rows.collect();
+            (renamed, learned.clone(), rows, counts.items().clone())
+        };
+        let whole = learn(&mut counts);
+        assert_eq!(whole.0, [("src/c.py".to_owned(), "src/d.py".to_owned())]);
+        assert_eq!(learn(&mut part), whole);
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl FinishedBuild<'_> {
         // The run of a missed build is one of the default branch, not that of the decision.
         let own_run = self.run.filter(|_| self.origin != Origin::Missed);
         let decision = Some((self.decision.id, state, own_run));
-        let mut counts = learned.counts.clone();
+        let mut counts = learned.counts.of_change(self.change);
         counts.tick();
         let mut files: HashSet<String> = HashSet::new();
         let mut folders = Vec::new();

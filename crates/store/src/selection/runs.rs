@@ -1,7 +1,6 @@
 //! When a run has ended, and which of its failures its change may have caused.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use test_engine_results::Outcome;
 use test_engine_selection::FailedItem;
 
@@ -127,24 +126,21 @@ impl Store {
             let distinct: HashSet<i64> = of.filter_map(|test| test.selector).collect();
             small(i64::try_from(distinct.len()).unwrap_or(i64::MAX))
         };
-        let tests = |only_failed: bool| {
-            let of = executed.values().filter(|test| !only_failed || test.failed);
-            small(i64::try_from(of.count()).unwrap_or(i64::MAX))
-        };
-        found.executed_selectors = selectors(false);
-        found.failed_selectors = selectors(true);
-        found.executed_tests = tests(false);
-        found.failed_tests = tests(true);
-        let before = latest_finished(&mut session, suite, default_branch, first, now).await?;
-        let before = match before {
-            Some(run) => self::executed(&mut session, &[run]).await?,
-            None => HashMap::new(),
-        };
         let failed: Vec<i64> = executed
             .iter()
             .filter(|(_, test)| test.failed)
             .map(|(test, _)| *test)
             .collect();
+        let number = |tests: usize| small(i64::try_from(tests).unwrap_or(i64::MAX));
+        found.executed_selectors = selectors(false);
+        found.failed_selectors = selectors(true);
+        found.executed_tests = number(executed.len());
+        found.failed_tests = number(failed.len());
+        let before = latest_finished(&mut session, suite, default_branch, first, now).await?;
+        let before = match before {
+            Some(run) => passed_in_run(&mut session, run, &failed).await?,
+            None => HashMap::new(),
+        };
         let passed = passed_on_commits(&mut session, suite, &failed, runs).await?;
         let reliability = reliability(&mut session, &failed, now).await?;
         for (id, failure) in names(&mut session, &failed, &executed).await? {
@@ -152,11 +148,8 @@ impl Store {
             let (failures, failures_with_pass) = reliability.get(&id).copied().unwrap_or_default();
             let item = FailedItem {
                 is_muted: test.muted,
-                passed_on_commit: test.passed_after || passed.contains(&id),
-                passed_on_default_branch: before
-                    .get(&id)
-                    .filter(|test| test.failed || test.passed)
-                    .map(|test| !test.failed || test.passed_after),
+                passed_on_commit: test.passed || passed.contains(&id),
+                passed_on_default_branch: before.get(&id).copied(),
                 failures,
                 failures_with_pass,
             };
@@ -179,8 +172,6 @@ struct Executed {
     selector: Option<i64>,
     passed: bool,
     failed: bool,
-    /// It failed and passed.
-    passed_after: bool,
     /// Every failure was muted.
     muted: bool,
 }
@@ -212,11 +203,39 @@ async fn executed(session: &mut Session, runs: &[RunId]) -> Result<HashMap<i64, 
                 } else {
                     test.passed = true;
                 }
-                test.passed_after = test.failed && test.passed;
             }
         }
     }
     Ok(tests)
+}
+
+/// Whether each of these tests that passed or failed in a run passed, also after it failed.
+async fn passed_in_run(
+    session: &mut Session,
+    run: RunId,
+    tests: &[i64],
+) -> Result<HashMap<i64, bool>> {
+    let tests: HashSet<i64> = tests.iter().copied().collect();
+    let mut passed = HashMap::new();
+    let rows = session
+        .rows(
+            "SELECT body FROM segments WHERE run_id = $1",
+            values![run.get()],
+        )
+        .await?;
+    for row in rows {
+        let found = segment::outcomes_of(&row.bytes("body")?, |test| tests.contains(&test))?;
+        for (test, outcome) in found {
+            match outcome {
+                Outcome::Passed => *passed.entry(test).or_default() = true,
+                Outcome::Failed => {
+                    passed.entry(test).or_default();
+                }
+                Outcome::Skipped | Outcome::Unknown => {}
+            }
+        }
+    }
+    Ok(passed)
 }
 
 /// Those of these tests that passed on the commit of one of these runs, in any run.
