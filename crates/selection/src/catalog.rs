@@ -104,7 +104,7 @@ impl Catalog {
     }
 
     /// Whether names say nothing about the item.
-    pub(crate) fn is_unknown(&self, position: usize) -> bool {
+    pub fn is_unknown(&self, position: usize) -> bool {
         self.places.is_unknown(position)
     }
 

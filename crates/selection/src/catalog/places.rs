@@ -190,8 +190,19 @@ impl Places {
     /// Compares every item with the sources of a change (`cos`, `exact`, `dirs` of the design).
     pub(crate) fn similarity(&self, sources: &[Source]) -> Similarity {
         let mut best = Best::new(self.folders, self.sorted.len());
+        // Files with the same words differ only in the scale, and a word may be in every name.
+        let mut scales: Vec<(Vec<u32>, f64)> = Vec::new();
         for source in sources {
-            self.compare_words(source, &mut best);
+            let (words, scale) = self.words_of(source);
+            match scales.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, largest)) => raise(largest, scale),
+                None => scales.push((words, scale)),
+            }
+        }
+        for (words, scale) in &scales {
+            self.compare_words(words, *scale, &mut best);
+        }
+        for source in sources {
             self.compare_folders(source, &mut best);
             for (_, place) in self.places_with_stem(&stem(&source.path)) {
                 raise(&mut best.exact[*place as usize], source.weight());
@@ -225,7 +236,8 @@ impl Places {
         &self.stems[start..start + length]
     }
 
-    fn compare_words(&self, source: &Source, best: &mut Best) {
+    /// The words of a changed file that items have too, and what multiplies their squares.
+    fn words_of(&self, source: &Source) -> (Vec<u32>, f64) {
         let mut known = Vec::new();
         let mut others = 0.0;
         for word in distinct_words(&source.path) {
@@ -235,8 +247,12 @@ impl Places {
             }
         }
         let scale = source.weight() / self.norm(known.iter().copied(), others);
+        (known, scale)
+    }
+
+    fn compare_words(&self, known: &[u32], scale: f64, best: &mut Best) {
         best.sums_of_folders.fill(0.0);
-        for word in &known {
+        for word in known {
             for folder in self.words_of_folders.of(*word) {
                 best.sums_of_folders[*folder as usize] += self.square(*word);
             }
@@ -244,7 +260,7 @@ impl Places {
         for (value, sum) in best.folder_words.iter_mut().zip(&best.sums_of_folders) {
             raise(value, sum * scale);
         }
-        for word in &known {
+        for word in known {
             for place in self.words_of_names.of(*word) {
                 if best.sums_of_names[*place as usize] == 0.0 {
                     best.touched.push(*place);
@@ -387,6 +403,8 @@ mod tests {
         let changed = [
             ("src/http/server.py", 10),
             ("src/db/http_pool_unseen.py", 200),
+            // The same words as the first, and a larger weight.
+            ("lib/http/server.rb", 40),
         ];
         let (similarity, sources) = similarity(&changed);
         for (position, item) in ITEMS.iter().enumerate() {

@@ -37,7 +37,7 @@ use crate::commits;
 use crate::config::Planning;
 use crate::error_chain::ErrorChain;
 use crate::metrics::PlanCounts;
-use crate::selection::{SelectionError, Selections};
+use crate::selection::{Decided, SelectionError, Selections};
 use crate::selectors::StoredNames;
 
 use build::{Cases, Kind, PlanInputs, kind};
@@ -265,15 +265,19 @@ impl Planner {
         };
         let estimated = tokio::task::spawn_blocking(estimating).await?;
         let (estimated, decided) = self.select(suite, selection, estimated, now).await?;
+        let Decided {
+            selection, made, ..
+        } = decided;
         let inputs = PlanInputs {
-            selection: Some(decided.selection),
+            selection: Some(selection),
             ..inputs
         };
+        let decision = tokio::task::spawn_blocking(move || made.encode());
         let plan = tokio::task::spawn_blocking(move || encode(estimated, inputs)).await??;
         Ok(Built {
             plan,
             file_load,
-            decision: Some(decided.stored),
+            decision: Some(decision.await??),
         })
     }
 

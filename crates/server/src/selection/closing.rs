@@ -47,9 +47,17 @@ impl Selections {
             .store
             .selection_failures(suite.id, &suite.default_branch, &build.runs, now)
             .await?;
-        let decoded = Details::decode(details).await?;
         let is_selected = decision.record.verdict == DecisionVerdict::Selected;
-        let failed = FailedItems::of(&decoded.scores, &failures, is_selected);
+        let find = move || {
+            let decoded = if failures.failed_tests > 0 {
+                Details::decode(&details)?
+            } else {
+                Details::without_scores(&details)?
+            };
+            let failed = FailedItems::of(&decoded.scores, &failures, is_selected);
+            Ok::<_, SelectionError>((decoded, failed))
+        };
+        let (decoded, failed) = tokio::task::spawn_blocking(find).await??;
         let ranks = if failed.is_breakdown {
             Vec::new()
         } else {
@@ -128,13 +136,18 @@ pub(super) struct Details {
 }
 
 impl Details {
-    pub(super) async fn decode(details: DecisionDetails) -> Result<Self, SelectionError> {
-        let decode = move || {
-            Ok(Self {
-                scores: scores::decode(&details.scores)?,
-                change: change::decode(&details.change)?,
-            })
-        };
-        tokio::task::spawn_blocking(decode).await?
+    pub(super) fn decode(details: &DecisionDetails) -> Result<Self, SelectionError> {
+        Ok(Self {
+            scores: scores::decode(&details.scores)?,
+            change: change::decode(&details.change)?,
+        })
+    }
+
+    /// For builds without failures, which may be large.
+    fn without_scores(details: &DecisionDetails) -> Result<Self, SelectionError> {
+        Ok(Self {
+            scores: Scores::default(),
+            change: change::decode(&details.change)?,
+        })
     }
 }

@@ -1,14 +1,14 @@
 //! The decision on a plan request.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use test_engine_duration::Micros;
 use test_engine_selection::{
     AlwaysReason, Build, Change, Counts, Decision, Item, Knowledge, LastExecution, MAX_DAYS,
-    Selected, Settings, Share, Verdict,
+    RotationPointer, Selected, Settings, Share, Verdict,
 };
 use test_engine_store::{
     DecisionDetails, DecisionRecord, DecisionVerdict, FailingTest, NewDecision, RunId,
@@ -18,10 +18,11 @@ use test_engine_wire::{
     Case, CaseFormat, PlanSelection, SelectionConfidence, SelectionDurations, SelectionVerdict,
 };
 
-use super::items::{Indexed, ItemKey, ItemList, Place};
+use super::items::{Indexed, ItemList};
+use super::keys::{ItemKey, example};
 use super::memory::Learned;
-use super::scores::ToScore;
-use super::{SelectionError, Selections, change, scores};
+use super::scores::{ScoreBytes, ToScore};
+use super::{SelectionError, Selections, change};
 
 /// How durations are estimated, for clients of the hosted product.
 const ESTIMATOR: &str = "recent_runs";
@@ -57,7 +58,38 @@ pub(crate) struct Decided {
     /// Whether each item runs, by position; `None` if all do.
     pub(crate) runs: Option<Vec<bool>>,
     /// To store with the plan.
-    pub(crate) stored: NewDecision,
+    pub(crate) made: MadeDecision,
+}
+
+/// A decision that is not encoded yet.
+pub(crate) struct MadeDecision {
+    record: DecisionRecord,
+    details: Option<MadeDetails>,
+    pointer: RotationPointer,
+}
+
+struct MadeDetails {
+    scores: ScoreBytes,
+    change: Vec<u8>,
+    files_hash: [u8; 16],
+}
+
+impl MadeDecision {
+    /// Takes about as long as encoding the plan.
+    pub(crate) fn encode(self) -> Result<NewDecision, SelectionError> {
+        let details = self.details.map(|details| {
+            Ok::<_, SelectionError>(DecisionDetails {
+                scores: details.scores.compress()?,
+                change: details.change,
+                files_hash: details.files_hash,
+            })
+        });
+        Ok(NewDecision {
+            record: self.record,
+            details: details.transpose()?,
+            pointer: self.pointer,
+        })
+    }
 }
 
 impl Selections {
@@ -70,21 +102,22 @@ impl Selections {
         histories: Vec<ItemHistory>,
         now: Timestamp,
     ) -> Result<Decided, SelectionError> {
-        let learned = self.memory.of(&self.store, suite.id).await?;
-        let facts = self
-            .store
-            .selection_facts(suite, &request.branch, now)
-            .await?;
-        let executed = self.executions_of_examples(suite, &cases).await?;
         let (suite_id, index) = (suite.id, Arc::clone(&self.index));
-        let (request, list, indexed) = tokio::task::spawn_blocking(move || {
+        let (listed, branch) = (Arc::clone(&cases), request.branch.clone());
+        // Large lists take as long as the queries.
+        let listing = tokio::task::spawn_blocking(move || {
             let change = change::of_metadata(request.metadata.as_ref());
             let (prefix, runner) = (&request.location_prefix, &request.runner);
-            let list = ItemList::new(cases, prefix, runner, change.as_ref());
+            let list = ItemList::new(listed, prefix, runner, change.as_ref());
             let indexed = index.get(suite_id, &list, now);
             ((request, change), list, indexed)
-        })
-        .await?;
+        });
+        let learned = self.memory.of(&self.store, suite.id).await?;
+        let facts = self.store.selection_facts(suite, &branch, now).await?;
+        let executed = self.executions_of_examples(suite, &cases).await?;
+        // The caller has the only one when the decision is made.
+        drop(cases);
+        let (request, list, indexed) = listing.await?;
         let names = match &indexed {
             Some(_) => BTreeMap::new(),
             None => self.names(suite).await?,
@@ -93,7 +126,7 @@ impl Selections {
         let (uuid, default_branch) = (suite.uuid, suite.default_branch.clone());
         let url = self.links.selection_decision(suite, &request.0.identifier);
         let known = Arc::clone(&learned);
-        let mut decided = tokio::task::spawn_blocking(move || {
+        let deciding = tokio::task::spawn_blocking(move || {
             let (request, change) = request;
             let indexed = indexed.unwrap_or_else(|| {
                 let indexed = Arc::new(Indexed::new(&list, &names, now));
@@ -114,10 +147,11 @@ impl Selections {
                 now,
             };
             inputs.decide(url)
-        })
-        .await??;
-        if decided.stored.details.is_some() {
-            decided.selection.warnings = self.warnings(suite.id, &known, now).await?;
+        });
+        let warnings = self.warnings(suite.id, &known, now).await;
+        let mut decided = deciding.await??;
+        if decided.made.details.is_some() {
+            decided.selection.warnings = warnings?;
         }
         self.counts.decided(&decided.selection);
         Ok(decided)
@@ -129,22 +163,14 @@ impl Selections {
         suite: &Suite,
         cases: &[Case],
     ) -> Result<Vec<Option<Timestamp>>, SelectionError> {
-        let is_example = |case: &Case| {
-            let is_one = matches!(case.format, CaseFormat::Example | CaseFormat::Test);
-            is_one && !case.name.is_empty()
-        };
-        let keys: Vec<(&str, &str)> = cases
-            .iter()
-            .filter(|case| is_example(case))
-            .map(|case| (case.scope.as_str(), case.name.as_str()))
-            .collect();
+        let keys: Vec<(&str, &str)> = cases.iter().filter_map(example).collect();
         if keys.is_empty() {
             return Ok(vec![None; cases.len()]);
         }
         let mut found = self.store.last_executions(suite, &keys).await?.into_iter();
         let executed = cases.iter().map(|case| {
-            let next = is_example(case).then(|| found.next());
-            next.flatten().flatten()
+            let next = example(case).and_then(|_| found.next());
+            next.flatten()
         });
         Ok(executed.collect())
     }
@@ -222,7 +248,7 @@ impl Inputs<'_> {
         Ok(Decided {
             selection: plan_selection(&record, url),
             runs,
-            stored: NewDecision {
+            made: MadeDecision {
                 record,
                 details,
                 pointer: decision.pointer,
@@ -237,7 +263,7 @@ impl Inputs<'_> {
         let mut renamed = files.filter(|file| file.previous_path.is_some());
         match (self.change, renamed.next()) {
             (Some(change), Some(_)) => {
-                let mut own = counts.clone();
+                let mut own = Counts::clone(counts);
                 own.rename(change);
                 Cow::Owned(own)
             }
@@ -250,13 +276,14 @@ impl Inputs<'_> {
         let on_default = self.failing(&facts.failing_on_default_branch);
         let on_branch = self.failing(&facts.failing_on_branch);
         let failures = self.learned.counts.items().failures();
-        let has_failed = |key: &ItemKey| {
-            let found = failures.binary_search_by_key(&key.id(), |failure| failure.0);
+        let catalog = &self.indexed.catalog;
+        let has_failed = |position: usize| {
+            let id = catalog.ids()[position];
+            let found = failures.binary_search_by_key(&id, |failure| failure.0);
             found.is_ok()
         };
         let item = |position: usize| {
-            let (case, place) = (&self.list.cases[position], &self.list.places[position]);
-            let (key, history) = (&self.list.keys[position], &self.histories[position]);
+            let (case, history) = (&self.list.cases[position], &self.histories[position]);
             let executed = self.executed[position];
             let is_fresh = match executed {
                 Some(at) => at >= facts.stale_before,
@@ -267,10 +294,10 @@ impl Inputs<'_> {
                 days: if is_fresh { 0 } else { MAX_DAYS + 1 },
                 default_branch_runs: 0,
             });
-            let failed_on_default_branch = on_default.contains(&position);
-            let failed_on_branch = on_branch.contains(&position);
+            let failed_on_default_branch = on_default[position];
+            let failed_on_branch = on_branch[position];
             // Only asked of items whose names say nothing.
-            let is_unknown = *place == Place::Unknown;
+            let is_unknown = catalog.is_unknown(position);
             Item {
                 name: case.target(),
                 duration: history.duration,
@@ -280,17 +307,14 @@ impl Inputs<'_> {
                 ever_failed: failed_on_default_branch
                     || failed_on_branch
                     || !is_unknown
-                    || has_failed(key),
+                    || has_failed(position),
             }
         };
         (0..self.list.cases.len()).map(item).collect()
     }
 
-    /// The positions of the items that have a failing test.
-    fn failing(&self, tests: &[FailingTest]) -> HashSet<usize> {
-        if tests.is_empty() {
-            return HashSet::new();
-        }
+    /// Whether each item has a failing test, by position.
+    fn failing(&self, tests: &[FailingTest]) -> Vec<bool> {
         let mut newest: HashMap<ItemKey, RunId> = HashMap::new();
         for test in tests {
             let example = ItemKey::Example {
@@ -303,28 +327,27 @@ impl Inputs<'_> {
                 *run = (*run).max(test.run);
             }
         }
-        let stored = crate::selectors::StoredNames::new(&self.list.location_prefix);
-        let position = |(position, key): (usize, &ItemKey)| {
-            let case = &self.list.cases[position];
-            let failed = newest.get(key).copied().or_else(|| {
-                // Not every collector knows the location prefix.
-                let bare = stored
-                    .of(&case.value)
-                    .nth(1)
-                    .filter(|_| !case.value.is_empty())?;
-                newest.get(&ItemKey::Selector(bare.into_owned())).copied()
-            })?;
+        let mut failed: HashMap<usize, RunId> = HashMap::new();
+        for (key, run) in &newest {
+            let positions = self.indexed.positions_of(key);
+            failed.extend(positions.map(|position| (position, *run)));
+        }
+        // Not every collector knows the location prefix.
+        for (key, run) in &newest {
+            if let ItemKey::Selector(selector) = key {
+                for position in self.indexed.positions_of_bare(selector) {
+                    failed.entry(position).or_insert(*run);
+                }
+            }
+        }
+        let mut failing = vec![false; self.histories.len()];
+        for (position, failed) in failed {
             // It was executed later on the branch, so it passed.
             let later = self.histories[position].last_run_on_branch;
             let has_passed = failed > RunId::default() && later.is_some_and(|run| run > failed);
-            (!has_passed).then_some(position)
-        };
-        self.list
-            .keys
-            .iter()
-            .enumerate()
-            .filter_map(position)
-            .collect()
+            failing[position] = !has_passed;
+        }
+        failing
     }
 
     fn record(&self, decision: &Decision, commit_sha: Option<String>) -> DecisionRecord {
@@ -380,24 +403,19 @@ impl Inputs<'_> {
         record
     }
 
-    fn details(&self, decision: &Decision) -> Result<Option<DecisionDetails>, SelectionError> {
+    fn details(&self, decision: &Decision) -> Result<Option<MadeDetails>, SelectionError> {
         let (Some(assessment), Some(change)) = (&decision.assessment, self.change) else {
             return Ok(None);
         };
-        let items = self.list.cases.iter().enumerate().map(|(position, case)| {
-            let example = match &self.list.keys[position] {
-                ItemKey::Example { scope, name } => Some((scope.as_str(), name.as_str())),
-                ItemKey::Selector(_) => None,
-            };
-            ToScore {
-                target: case.target(),
-                is_file: case.format == CaseFormat::File,
-                example,
-                item: assessment.item(position),
-            }
+        let cases = self.list.cases.iter().enumerate();
+        let items = cases.map(|(position, case)| ToScore {
+            target: case.target(),
+            is_file: case.format == CaseFormat::File,
+            example: example(case),
+            item: assessment.item(position),
         });
-        Ok(Some(DecisionDetails {
-            scores: scores::encode(&self.list.location_prefix, items)?,
+        Ok(Some(MadeDetails {
+            scores: ScoreBytes::of(&self.list.location_prefix, items),
             change: change::encode(change)?,
             files_hash: change::files_hash(change),
         }))

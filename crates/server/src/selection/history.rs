@@ -140,11 +140,12 @@ impl Selections {
                 now,
             };
             let decided = inputs.decide(String::new())?;
-            let details = decided.stored.details;
-            let scores = details
+            let made = decided.made.encode()?;
+            let scores = made
+                .details
                 .map(|details| scores::decode(&details.scores))
                 .transpose()?;
-            Ok::<_, SelectionError>((decided.stored.record, scores, change))
+            Ok::<_, SelectionError>((made.record, scores, change))
         };
         let (mut record, scores, change) = tokio::task::spawn_blocking(decide).await??;
         let Some(scores) = scores else { return Ok(()) };

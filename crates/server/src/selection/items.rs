@@ -8,7 +8,7 @@ use test_engine_selection::{Catalog, Change, ItemNames, Location, RotationOrder}
 use test_engine_store::{SuiteId, Timestamp};
 use test_engine_wire::{Case, CaseFormat, file_of_target};
 
-use super::scores::Scored;
+use super::keys::{ItemKey, KeyHash, hash_of_selector};
 use crate::selectors::{StoredNames, canonical, with_prefix};
 
 /// Lists of items per suite that are kept: steps of a pipeline may plan different parts of it.
@@ -19,69 +19,8 @@ const MAX_AGE: i64 = 6 * 60 * 60 * 1_000;
 const MAX_NAMES: usize = 2_000;
 /// Suites with lists. Others are indexed again.
 const MAX_SUITES: usize = 64;
-
-/// Which item a case is: its stored selector, or the scope and name of an example.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum ItemKey {
-    Selector(String),
-    Example { scope: String, name: String },
-}
-
-impl ItemKey {
-    pub(super) fn of(case: &Case, location_prefix: &str) -> Self {
-        match case.format {
-            CaseFormat::File => Self::Selector(canonical(&case.path).into_owned()),
-            CaseFormat::Selector => Self::Selector(with_prefix(location_prefix, &case.value)),
-            CaseFormat::Example | CaseFormat::Test if case.name.is_empty() => {
-                Self::Selector(canonical(case.target()).into_owned())
-            }
-            CaseFormat::Example | CaseFormat::Test => Self::Example {
-                scope: case.scope.clone(),
-                name: case.name.clone(),
-            },
-        }
-    }
-
-    /// The keys under which the results of a scored item may be stored, the most likely first.
-    pub(super) fn of_scored(item: &Scored, location_prefix: &str) -> Vec<Self> {
-        if let Some((scope, name)) = &item.example {
-            let (scope, name) = (scope.clone(), name.clone());
-            return vec![Self::Example { scope, name }];
-        }
-        let bare = canonical(&item.target).into_owned();
-        if item.is_file {
-            return vec![Self::Selector(bare)];
-        }
-        let whole = with_prefix(location_prefix, &item.target);
-        let mut keys = vec![Self::Selector(whole)];
-        if keys[0] != Self::Selector(bare.clone()) {
-            keys.push(Self::Selector(bare));
-        }
-        keys
-    }
-
-    /// Identifies the item in the rotating sample, and its first bytes in counts. Of 100,000 items,
-    /// about one pair has the same ID; one of the two is then credited with the failures of both.
-    fn hash(&self) -> [u8; 16] {
-        let hash = match self {
-            Self::Selector(value) => Sha256::new().chain_update([0]).chain_update(value),
-            Self::Example { scope, name } => Sha256::new()
-                .chain_update([1])
-                .chain_update((scope.len() as u64).to_be_bytes())
-                .chain_update(scope)
-                .chain_update(name),
-        };
-        let digest: [u8; 32] = hash.finalize().into();
-        let (first, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
-        *first
-    }
-
-    /// The ID in counts.
-    pub(super) fn id(&self) -> u32 {
-        let hash = self.hash();
-        u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
-    }
-}
+/// Bytes of a list that are hashed together: pieces as small as names would take longer.
+const HASHED_BYTES: usize = 64 * 1024;
 
 /// Where an item is, as owned text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,7 +120,11 @@ pub(super) struct Indexed {
     digest: [u8; 32],
     built_at: Timestamp,
     pub(super) catalog: Catalog,
-    hashes: Vec<[u8; 16]>,
+    /// Of the keys, by position.
+    hashes: Vec<KeyHash>,
+    by_key: Vec<(KeyHash, u32)>,
+    /// Of selectors as their results are stored without the location prefix.
+    by_bare_name: Vec<(KeyHash, u32)>,
     rotation: Mutex<Option<Arc<RotationOrder>>>,
 }
 
@@ -192,7 +135,14 @@ impl Indexed {
         names: &BTreeMap<String, Vec<String>>,
         now: Timestamp,
     ) -> Self {
-        let hashes: Vec<[u8; 16]> = list.keys.iter().map(ItemKey::hash).collect();
+        let keys = list.cases.iter();
+        let keys: Vec<ItemKey> = keys
+            .map(|case| ItemKey::of(case, &list.location_prefix))
+            .collect();
+        let places: Vec<Place> = (0..keys.len())
+            .map(|position| list.place(position))
+            .collect();
+        let hashes: Vec<KeyHash> = keys.iter().map(ItemKey::hash).collect();
         let stored = StoredNames::new(&list.location_prefix);
         let bare = StoredNames::new("");
         let tests = |case: &Case| -> Vec<&str> {
@@ -205,7 +155,7 @@ impl Indexed {
             let found = found.into_iter().flatten().take(MAX_NAMES);
             found.map(String::as_str).collect()
         };
-        let items = list.cases.iter().zip(&list.places).zip(&list.keys);
+        let items = list.cases.iter().zip(&places).zip(&keys);
         let items: Vec<ItemNames<'_>> = items
             .map(|((case, place), key)| ItemNames {
                 id: key.id(),
@@ -217,13 +167,29 @@ impl Indexed {
                 },
             })
             .collect();
+        let bare_names = list.cases.iter().map(|case| {
+            let value = Some(&case.value).filter(|value| !value.is_empty())?;
+            stored.of(value).nth(1)
+        });
         Self {
             digest: list.digest(),
             built_at: now,
             catalog: Catalog::new(&items),
+            by_key: by_hash(hashes.iter().copied().map(Some)),
+            by_bare_name: by_hash(bare_names.map(|name| Some(hash_of_selector(&name?)))),
             hashes,
             rotation: Mutex::default(),
         }
+    }
+
+    /// The positions of the items with a key.
+    pub(super) fn positions_of(&self, key: &ItemKey) -> impl Iterator<Item = usize> {
+        with_hash(&self.by_key, key.hash())
+    }
+
+    /// The positions of the items whose selector is this without the location prefix.
+    pub(super) fn positions_of_bare(&self, selector: &str) -> impl Iterator<Item = usize> {
+        with_hash(&self.by_bare_name, hash_of_selector(selector))
     }
 
     /// The order of a round of the rotating sample.
@@ -240,12 +206,31 @@ impl Indexed {
     }
 }
 
+/// Positions by hash, sorted; without those that have none.
+fn by_hash(hashes: impl Iterator<Item = Option<KeyHash>>) -> Vec<(KeyHash, u32)> {
+    let positions = (0..).zip(hashes);
+    let mut found: Vec<(KeyHash, u32)> = positions
+        .filter_map(|(position, hash)| Some((hash?, position)))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+fn with_hash(sorted: &[(KeyHash, u32)], hash: KeyHash) -> impl Iterator<Item = usize> {
+    let start = sorted.partition_point(|(other, _)| *other < hash);
+    let found = sorted[start..].iter();
+    found
+        .take_while(move |(other, _)| *other == hash)
+        .map(|(_, position)| *position as usize)
+}
+
 /// The items of one request.
 pub(super) struct ItemList {
     pub(super) cases: Arc<Vec<Case>>,
-    pub(super) keys: Vec<ItemKey>,
-    pub(super) places: Vec<Place>,
     pub(super) location_prefix: String,
+    /// By position, if the runner names packages by import path. Otherwise they follow from the
+    /// cases.
+    places: Option<Vec<Place>>,
 }
 
 impl ItemList {
@@ -255,45 +240,66 @@ impl ItemList {
         runner: &str,
         change: Option<&Change>,
     ) -> Self {
-        let keys = cases.iter().map(|case| ItemKey::of(case, location_prefix));
-        let selectors = cases
-            .iter()
-            .filter(|case| case.format == CaseFormat::Selector);
-        let paths = selectors.map(|case| case.value.as_str());
-        let packages = (runner == "gotest").then(|| Packages::new(paths, change));
-        let place = |case| place(case, location_prefix, packages.as_ref());
-        let (keys, places) = (keys.collect(), cases.iter().map(place).collect());
+        let places = (runner == "gotest").then(|| {
+            let selectors = cases
+                .iter()
+                .filter(|case| case.format == CaseFormat::Selector);
+            let paths = selectors.map(|case| case.value.as_str());
+            let packages = Packages::new(paths, change);
+            let place = |case| place(case, location_prefix, Some(&packages));
+            cases.iter().map(place).collect()
+        });
         Self {
-            keys,
             places,
             cases,
             location_prefix: location_prefix.to_owned(),
         }
     }
 
+    fn place(&self, position: usize) -> Place {
+        match &self.places {
+            Some(places) => places[position].clone(),
+            None => place(&self.cases[position], &self.location_prefix, None),
+        }
+    }
+
     /// Identifies the list, places included.
     fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
+        let mut bytes = Vec::with_capacity(HASHED_BYTES);
+        let add = |bytes: &mut Vec<u8>, text: &str| {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
         };
-        add(&self.location_prefix);
-        for (case, place) in self.cases.iter().zip(&self.places) {
-            for text in [
+        bytes.push(self.places.is_some().into());
+        add(&mut bytes, &self.location_prefix);
+        for (position, case) in self.cases.iter().enumerate() {
+            let texts = [
                 &case.path,
                 &case.value,
                 &case.scope,
                 &case.name,
                 &case.identifier,
-            ] {
-                add(text);
+            ];
+            // Most of them are empty.
+            let present = texts.map(|text| u8::from(!text.is_empty()));
+            bytes.push(case.format as u8);
+            bytes.extend(present);
+            for text in texts.into_iter().filter(|text| !text.is_empty()) {
+                add(&mut bytes, text);
             }
-            match place {
-                Place::Folder(folder) => add(folder),
-                Place::File(_) | Place::Unknown => add("\0"),
+            if let Some(places) = &self.places {
+                match &places[position] {
+                    Place::Folder(folder) => add(&mut bytes, folder),
+                    Place::File(_) | Place::Unknown => add(&mut bytes, "\0"),
+                }
+            }
+            if bytes.len() >= HASHED_BYTES {
+                hash.update(&bytes);
+                bytes.clear();
             }
         }
+        hash.update(&bytes);
         hash.finalize().into()
     }
 }
@@ -355,7 +361,10 @@ mod tests {
         let change = Change {
             files: files.collect(),
         };
-        ItemList::new(Arc::new(cases), "", "gotest", Some(&change)).places
+        let list = ItemList::new(Arc::new(cases), "", "gotest", Some(&change));
+        (0..values.len())
+            .map(|position| list.place(position))
+            .collect()
     }
 
     #[test]
@@ -399,19 +408,43 @@ mod tests {
             file("web/spec/b_spec.rb"),
             file("web/spec/c_spec.rb"),
         ];
-        assert_eq!(list.places, expected);
+        let places = (0..4).map(|position| list.place(position));
+        assert_eq!(places.collect::<Vec<_>>(), expected);
         let same = Case {
             path: "web/spec/a_spec.rb".to_owned(),
             ..Case::default()
         };
-        assert_eq!(ItemKey::of(&same, "web"), list.keys[0]);
-        let ids: std::collections::BTreeSet<u32> = list.keys.iter().map(ItemKey::id).collect();
+        let keys = cases.map(|case| ItemKey::of(&case, "web"));
+        assert_eq!(ItemKey::of(&same, "web"), keys[0]);
+        let ids: std::collections::BTreeSet<u32> = keys.iter().map(ItemKey::id).collect();
         assert_eq!(ids.len(), 4);
         let example = |scope: &str, name: &str| ItemKey::Example {
             scope: scope.to_owned(),
             name: name.to_owned(),
         };
         assert_ne!(example("a", "bc").id(), example("ab", "c").id());
+    }
+
+    #[test]
+    fn items_are_found_by_every_name_of_their_results() {
+        let example = Case {
+            path: "web/c.py::test".to_owned(),
+            format: CaseFormat::Example,
+            scope: "C".to_owned(),
+            name: "test".to_owned(),
+            ..Case::default()
+        };
+        let cases = vec![selector("a.py"), selector("./a.py"), example];
+        let list = ItemList::new(Arc::new(cases), "web", "pytest", None);
+        let indexed = Indexed::new(&list, &BTreeMap::new(), Timestamp::from_millis(0));
+        let of_key = |key: ItemKey| indexed.positions_of(&key).collect::<Vec<usize>>();
+        assert_eq!(of_key(ItemKey::Selector("web/a.py".to_owned())), [0, 1]);
+        assert_eq!(of_key(ItemKey::Selector("a.py".to_owned())), [0; 0]);
+        let (scope, name) = ("C".to_owned(), "test".to_owned());
+        assert_eq!(of_key(ItemKey::Example { scope, name }), [2]);
+        let of_bare = |name| indexed.positions_of_bare(name).collect::<Vec<usize>>();
+        assert_eq!(of_bare("a.py"), [0, 1]);
+        assert_eq!(of_bare("web/a.py"), [0; 0]);
     }
 
     #[test]

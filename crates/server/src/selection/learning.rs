@@ -12,7 +12,7 @@ use test_engine_store::{
 };
 use test_engine_wire::file_of_target;
 
-use super::items::ItemKey;
+use super::keys::ItemKey;
 use super::memory::Learned;
 use super::scores::Scores;
 use super::{SelectionError, Selections};

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use test_engine_selection::{Counts, Holdout, Off, Target, Window};
-use test_engine_store::{KnownHoldout, SelectionState, Store, StoreError, SuiteId, Timestamp};
+use test_engine_store::{
+    KnownHoldout, SelectionChanges, SelectionState, Store, StoreError, SuiteId, Timestamp,
+};
 
 /// Days without a known failing build after which nothing is selected any more.
 const MAX_SILENT_DAYS: i64 = 90;
@@ -18,7 +20,8 @@ const MAX_SUITES: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Learned {
     pub(super) state: SelectionState,
-    pub(super) counts: Counts,
+    /// Shared, so that a request keeps them while another one takes over a change of the state.
+    pub(super) counts: Arc<Counts>,
     /// Oldest first.
     pub(super) holdouts: Vec<KnownHoldout>,
     /// Whether the database has anything of the suite.
@@ -40,40 +43,33 @@ impl Learned {
         self.state.off.clone().or(silent)
     }
 
-    /// Reads what has changed in the database.
-    pub(super) async fn refresh(
-        &mut self,
+    /// What has changed in the database; `None` if the suite does not use selection any more.
+    async fn changes(
+        &self,
         store: &Store,
         suite: SuiteId,
-    ) -> Result<(), StoreError> {
-        let clock = self.state.clock;
+    ) -> Result<Option<SelectionChanges>, StoreError> {
         let newest = self.holdouts.last().map_or(0, |known| known.id);
-        let changes = store.selection_changes(suite, clock, newest).await?;
-        let Some(changes) = changes else {
-            *self = Self::default();
-            return Ok(());
-        };
-        if changes.state.clock < clock {
-            // A backup was restored.
-            *self = Self::default();
-            let all = store.selection_changes(suite, 0, 0).await?;
-            if let Some(all) = all {
-                self.apply(all);
-            }
-            return Ok(());
-        }
-        self.apply(changes);
-        Ok(())
+        store
+            .selection_changes(suite, self.state.clock, newest)
+            .await
     }
 
-    fn apply(&mut self, changes: test_engine_store::SelectionChanges) {
-        self.counts.update(
-            changes.state.clock,
-            changes.files,
-            changes.folders,
-            changes.items,
-            changes.renames,
-        );
+    fn is_current(&self, changes: &SelectionChanges) -> bool {
+        self.is_known && self.state == changes.state && changes.holdouts.is_empty()
+    }
+
+    fn apply(&mut self, changes: SelectionChanges) {
+        // Nothing else changes without the clock.
+        if changes.state.clock > self.state.clock {
+            Arc::make_mut(&mut self.counts).update(
+                changes.state.clock,
+                changes.files,
+                changes.folders,
+                changes.items,
+                changes.renames,
+            );
+        }
         self.holdouts.extend(changes.holdouts);
         let excess = self.holdouts.len().saturating_sub(KEPT_HOLDOUTS);
         self.holdouts.drain(..excess);
@@ -100,7 +96,19 @@ impl Memory {
         let shared = self.shared(suite);
         // Held while reading, so that concurrent requests read the changes once.
         let mut place = shared.lock().await;
-        Arc::make_mut(&mut place).refresh(store, suite).await?;
+        let mut changes = place.changes(store, suite).await?;
+        if let Some(found) = &changes
+            && found.state.clock < place.state.clock
+        {
+            // A backup was restored.
+            *place = Arc::default();
+            changes = place.changes(store, suite).await?;
+        }
+        match changes {
+            None => *place = Arc::default(),
+            Some(changes) if place.is_current(&changes) => {}
+            Some(changes) => Arc::make_mut(&mut place).apply(changes),
+        }
         Ok(Arc::clone(&place))
     }
 

@@ -2,10 +2,12 @@
 //! the commit of the build is there.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use test_engine_selection::Origin;
 use test_engine_store::{
-    DecisionState, MainRun, MergedCommit, Suite, SuiteId, Timestamp, WaitingDecision,
+    DecisionState, MainRun, MergedCommit, SelectionFailures, Suite, SuiteId, Timestamp,
+    WaitingDecision,
 };
 
 use super::closing::Details;
@@ -43,6 +45,7 @@ impl Selections {
                 .store
                 .selection_failures(suite.id, branch, &[run.run], now)
                 .await?;
+            let failures = Arc::new(failures);
             let mut is_breakdown = failures.has_errors_outside_tests;
             for decision in merged.iter().filter(|decision| decision.main_runs == 0) {
                 if !failures.failures.is_empty() {
@@ -67,7 +70,7 @@ impl Selections {
         suite: &Suite,
         waiting: &WaitingDecision,
         run: &MainRun,
-        failures: &test_engine_store::SelectionFailures,
+        failures: &Arc<SelectionFailures>,
         now: Timestamp,
     ) -> Result<bool, SelectionError> {
         let Some(mut decision) = self.store.selection_decision_by_id(waiting.id).await? else {
@@ -76,8 +79,13 @@ impl Selections {
         let Some(details) = decision.details.take() else {
             return Ok(false);
         };
-        let details = Details::decode(details).await?;
-        let failed = FailedItems::of(&details.scores, failures, false);
+        let failures = Arc::clone(failures);
+        let find = move || {
+            let details = Details::decode(&details)?;
+            let failed = FailedItems::of(&details.scores, &failures, false);
+            Ok::<_, SelectionError>((details, failed))
+        };
+        let (details, failed) = tokio::task::spawn_blocking(find).await??;
         if failed.is_breakdown {
             return Ok(true);
         }

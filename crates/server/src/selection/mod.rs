@@ -7,6 +7,7 @@ mod closing;
 mod decide;
 mod history;
 mod items;
+mod keys;
 mod learning;
 mod memory;
 mod misses;

@@ -2,7 +2,7 @@
 
 use test_engine_store::{KnownFailures, SelectedPlan, Suite, Test, Timestamp};
 
-use super::items::ItemKey;
+use super::keys::ItemKey;
 use super::scores::{self, Scored, Scores};
 use super::{SelectionError, Selections};
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::closing::Details;
 use super::decide::{plan_selection, rounded};
-use super::items::ItemKey;
+use super::keys::ItemKey;
 use super::scores::{self, Scored, Scores};
 use super::{SelectionError, Selections};
 use crate::clock::rfc3339;
@@ -42,7 +42,10 @@ impl Selections {
         };
         let url = self.links.selection_decision(suite, identifier);
         let details = match stored.details.take() {
-            Some(details) => Some(Details::decode(details).await?),
+            Some(details) => {
+                let decode = move || Details::decode(&details);
+                Some(tokio::task::spawn_blocking(decode).await??)
+            }
             None => None,
         };
         let mut decision = decision(&stored, url);
@@ -87,8 +90,8 @@ impl Selections {
         let Some(stored) = self.store.selection_scores(suite.id, identifier).await? else {
             return Ok(Vec::new());
         };
-        let scores = tokio::task::spawn_blocking(move || scores::decode(&stored)).await??;
-        Ok(scores.left_out().cloned().collect())
+        let decode = move || scores::decode(&stored).map(Scores::into_left_out);
+        Ok(tokio::task::spawn_blocking(decode).await??)
     }
 
     /// Known failing builds, newest first.

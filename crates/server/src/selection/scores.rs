@@ -45,10 +45,9 @@ pub(crate) struct Scores {
 
 impl Scores {
     /// The targets of items that were left out, by rank.
-    pub(crate) fn left_out(&self) -> impl Iterator<Item = &Scored> {
+    pub(super) fn into_left_out(mut self) -> Vec<Scored> {
+        self.items.retain(|item| item.item.selected.is_none());
         self.items
-            .iter()
-            .filter(|item| item.item.selected.is_none())
     }
 }
 
@@ -61,11 +60,31 @@ pub(super) struct ToScore<'a> {
     pub(super) item: ScoredItem,
 }
 
-/// Takes the items in the order of the request.
-pub(super) fn encode<'a>(
+/// Scores as they are stored, but not compressed.
+pub(super) struct ScoreBytes(Vec<u8>);
+
+impl ScoreBytes {
+    /// Takes the items in the order of the request.
+    pub(super) fn of<'a>(
+        location_prefix: &str,
+        items: impl ExactSizeIterator<Item = ToScore<'a>>,
+    ) -> Self {
+        Self(lay_out(location_prefix, items))
+    }
+
+    pub(super) fn compress(self) -> io::Result<Vec<u8>> {
+        let Self(bytes) = self;
+        let place = Vec::with_capacity(bytes.len() / 3);
+        let mut encoder = DeflateEncoder::new(place, Compression::fast());
+        encoder.write_all(&bytes)?;
+        encoder.finish()
+    }
+}
+
+fn lay_out<'a>(
     location_prefix: &str,
     items: impl ExactSizeIterator<Item = ToScore<'a>>,
-) -> io::Result<Vec<u8>> {
+) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(items.len() * 32);
     bytes.push(VERSION);
     put_text(&mut bytes, "", location_prefix);
@@ -94,9 +113,7 @@ pub(super) fn encode<'a>(
         let value = item.value as f32;
         bytes.extend(value.to_le_bytes());
     }
-    let mut encoder = DeflateEncoder::new(Vec::with_capacity(bytes.len() / 3), Compression::fast());
-    encoder.write_all(&bytes)?;
-    encoder.finish()
+    bytes
 }
 
 pub(super) fn decode(compressed: &[u8]) -> io::Result<Scores> {
@@ -253,7 +270,7 @@ mod tests {
                 item: item.item,
             }
         });
-        encode("web", items).unwrap()
+        ScoreBytes::of("web", items).compress().unwrap()
     }
 
     #[test]
@@ -279,10 +296,8 @@ mod tests {
         assert_eq!(decoded.items[1..8], equal);
         assert_eq!(decoded.items[8], items[0]);
         assert_eq!(decoded.items[10], items[2]);
-        let left_out: Vec<&str> = decoded
-            .left_out()
-            .map(|item| item.target.as_str())
-            .collect();
+        let left_out = decoded.into_left_out();
+        let left_out: Vec<&str> = left_out.iter().map(|item| item.target.as_str()).collect();
         assert_eq!(left_out, ["tests/ö/b.py", ""]);
     }
 

@@ -173,8 +173,9 @@ impl Store {
 pub(crate) async fn ensure_suite(session: &mut Session, suite: SuiteId) -> Result<()> {
     session
         .execute(
-            "INSERT INTO selection_suites (suite_id, seen_run) VALUES ($1, \
-             (SELECT COALESCE(MAX(id), 0) FROM runs WHERE suite_id = $1)) \
+            "INSERT INTO selection_suites (suite_id, seen_run) \
+             SELECT $1, (SELECT COALESCE(MAX(id), 0) FROM runs WHERE suite_id = $1) \
+             WHERE NOT EXISTS (SELECT 1 FROM selection_suites WHERE suite_id = $1) \
              ON CONFLICT (suite_id) DO NOTHING",
             values![suite.get()],
         )
