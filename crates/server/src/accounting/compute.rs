@@ -8,6 +8,7 @@ use test_engine_store::{NewTestCounts, PlanOrigin, Suite, Timestamp, Vanished};
 
 use super::plan_and_reports::{Earlier, PlanAndReports};
 use super::{Accountant, AccountingError};
+use crate::selection::Scored;
 
 /// The verdict on a plan, and what it means for later plans.
 pub(super) struct Computed {
@@ -17,14 +18,15 @@ pub(super) struct Computed {
 }
 
 impl Accountant {
-    /// The verdict on one plan; `None` without a plan and reports.
+    /// The verdict on one plan, which names what a selection left out; `None` without a plan and
+    /// reports.
     pub(crate) async fn of_plan(
         &self,
         suite: &Suite,
         identifier: &str,
         now: Timestamp,
     ) -> Result<Option<Accounting>, AccountingError> {
-        let computed = self.compute(suite, identifier, now).await?;
+        let computed = self.compute(suite, identifier, true, now).await?;
         Ok(computed.map(|computed| computed.accounting))
     }
 
@@ -43,33 +45,37 @@ impl Accountant {
         Ok(accountings)
     }
 
+    /// `names_left_out`: the accounting is shown, not only counted.
     pub(super) async fn compute(
         &self,
         suite: &Suite,
         identifier: &str,
+        names_left_out: bool,
         now: Timestamp,
     ) -> Result<Option<Computed>, AccountingError> {
         // Held across queries on purpose: it bounds the memory of concurrent requests.
         let _only_one = self.computing.lock().await;
         let stored = self.store.plan(suite.id, identifier, now).await?;
         let bodies = self.store.job_reports(suite.id, identifier).await?;
-        let left_out = match &stored {
-            Some(_) => self.selections.left_out(suite, identifier).await?,
-            None => Vec::new(),
-        };
         if stored.is_none() && bodies.is_empty() {
             return Ok(None);
         }
-        let decode = move || PlanAndReports::decode(stored, bodies, left_out);
+        let decode = move || PlanAndReports::decode(stored, bodies);
         let known = Arc::new(tokio::task::spawn_blocking(decode).await??);
+        let left_out = if names_left_out {
+            self.left_out(suite, identifier, &known).await?
+        } else {
+            Vec::new()
+        };
+        let left_out = Arc::new(left_out);
         let mut earlier = Arc::new(Earlier {
             targets_with_history: self.targets_with_history(suite, &known).await?,
             ..Earlier::default()
         });
-        let mut accounting = account(&known, identifier, &earlier).await?;
+        let mut accounting = account(&known, identifier, &earlier, &left_out).await?;
         // Until all results are there, missing ones mean nothing.
         if accounting.has_all_reports() {
-            let (vanished, unchanged_targets) = self.compare(suite, &known).await?;
+            let (vanished, unchanged_targets) = self.compare(suite, identifier, &known).await?;
             if !vanished.is_empty() || !unchanged_targets.is_empty() {
                 drop(accounting);
                 earlier = Arc::new(Earlier {
@@ -77,7 +83,7 @@ impl Accountant {
                     vanished,
                     unchanged_targets,
                 });
-                accounting = account(&known, identifier, &earlier).await?;
+                accounting = account(&known, identifier, &earlier, &left_out).await?;
             }
         }
         let counts = if accounting.verdict == Verdict::Complete {
@@ -109,14 +115,35 @@ impl Accountant {
     async fn compare(
         &self,
         suite: &Suite,
+        identifier: &str,
         known: &PlanAndReports,
     ) -> Result<(Vec<VanishedTest>, BTreeSet<String>), AccountingError> {
         let keys = known.run_keys();
         let mut found = self.store.vanished_tests(suite, &keys).await?;
-        let vanished = known.in_targets(std::mem::take(&mut found.tests));
+        let tests = std::mem::take(&mut found.tests);
+        let vanished = if tests.is_empty() {
+            Vec::new()
+        } else {
+            // Examples that were left out have not vanished.
+            let left_out = self.left_out(suite, identifier, known).await?;
+            known.in_targets(tests, &left_out)
+        };
         let files = self.files_changed(suite, known.origin(), &found).await?;
         let unchanged = files.map(|files| known.unchanged_targets(&vanished, &files));
         Ok((vanished, unchanged.unwrap_or_default()))
+    }
+
+    /// The items that a selection left out of the plan. Those of large plans are large.
+    async fn left_out(
+        &self,
+        suite: &Suite,
+        identifier: &str,
+        known: &PlanAndReports,
+    ) -> Result<Vec<Scored>, AccountingError> {
+        if !known.has_plan() {
+            return Ok(Vec::new());
+        }
+        Ok(self.selections.left_out(suite, identifier).await?)
     }
 
     /// The files that changed since the newest earlier run, one per line. Known only if that run is
@@ -159,9 +186,10 @@ async fn account(
     known: &Arc<PlanAndReports>,
     identifier: &str,
     earlier: &Arc<Earlier>,
+    left_out: &Arc<Vec<Scored>>,
 ) -> Result<Accounting, AccountingError> {
     let (known, earlier) = (Arc::clone(known), Arc::clone(earlier));
-    let identifier = identifier.to_owned();
-    let account = move || known.account(&identifier, &earlier);
+    let (identifier, left_out) = (identifier.to_owned(), Arc::clone(left_out));
+    let account = move || known.account(&identifier, &earlier, &left_out);
     Ok(tokio::task::spawn_blocking(account).await?)
 }

@@ -23,8 +23,6 @@ pub(super) struct PlanAndReports {
     plan: Option<Plan>,
     origin: PlanOrigin,
     reports: Vec<NodeReport>,
-    /// Items that a selection left out of the plan.
-    left_out: Vec<Scored>,
 }
 
 /// What earlier runs say of a plan.
@@ -39,7 +37,6 @@ impl PlanAndReports {
     pub(super) fn decode(
         stored: Option<StoredPlan>,
         bodies: Vec<Vec<u8>>,
-        left_out: Vec<Scored>,
     ) -> Result<Self, AccountingError> {
         let reports = bodies
             .into_iter()
@@ -53,8 +50,11 @@ impl PlanAndReports {
             plan,
             origin,
             reports,
-            left_out,
         })
+    }
+
+    pub(super) const fn has_plan(&self) -> bool {
+        self.plan.is_some()
     }
 
     fn input<'a>(&'a self, identifier: &'a str, earlier: &'a Earlier) -> Input<'a> {
@@ -68,7 +68,13 @@ impl PlanAndReports {
         }
     }
 
-    pub(super) fn account(&self, identifier: &str, earlier: &Earlier) -> Accounting {
+    /// `left_out` are the items that a selection left out of the plan, to be named.
+    pub(super) fn account(
+        &self,
+        identifier: &str,
+        earlier: &Earlier,
+        left_out: &[Scored],
+    ) -> Accounting {
         let mut accounting = account(&self.input(identifier, earlier));
         // Reports of nodes with the server's plan are stored without them.
         for group in accounting.groups.iter_mut().filter(|group| {
@@ -76,7 +82,9 @@ impl PlanAndReports {
             reports.any(|report| report.group == group.group)
         }) {
             group.excused_tests.extend(self.skipped_tests());
-            group.excused_tests.extend(self.not_selected());
+            group
+                .excused_tests
+                .extend(left_out.iter().map(not_selected));
             group.excused_tests.sort();
             group.excused_tests.dedup();
         }
@@ -89,21 +97,6 @@ impl PlanAndReports {
             scope: test.scope.clone(),
             name: test.name.clone(),
             reason: ExcuseReason::Skipped,
-        })
-    }
-
-    /// A left-out example by scope and name, another item by its target.
-    fn not_selected(&self) -> impl Iterator<Item = ExcusedTest> {
-        self.left_out.iter().map(|item| {
-            let (scope, name) = match &item.example {
-                Some((scope, name)) => (scope.clone(), name.clone()),
-                None => (String::new(), item.target.clone()),
-            };
-            ExcusedTest {
-                scope,
-                name,
-                reason: ExcuseReason::NotSelected,
-            }
         })
     }
 
@@ -164,20 +157,13 @@ impl PlanAndReports {
     }
 
     /// The tests under the names that the plan uses for their targets, without those whose target
-    /// is not in a report.
-    pub(super) fn in_targets(&self, tests: Vec<Test>) -> Vec<VanishedTest> {
-        if tests.is_empty() {
-            return Vec::new();
-        }
+    /// is not in a report, and without examples that were left out.
+    pub(super) fn in_targets(&self, tests: Vec<Test>, left_out: &[Scored]) -> Vec<VanishedTest> {
         let targets: BTreeMap<String, &str> = self
             .targets()
             .map(|target| (self.stored_name(&target.value), target.value.as_str()))
             .collect();
-        // Examples that were left out have not vanished.
-        let left_out = self
-            .left_out
-            .iter()
-            .filter_map(|item| item.example.as_ref());
+        let left_out = left_out.iter().filter_map(|item| item.example.as_ref());
         let left_out: HashSet<(&str, &str)> = left_out
             .map(|(scope, name)| (scope.as_str(), name.as_str()))
             .collect();
@@ -215,6 +201,19 @@ impl PlanAndReports {
             .filter(|target| !changed.contains(self.stored_name(target).as_str()))
             .map(str::to_owned)
             .collect()
+    }
+}
+
+/// A left-out example by scope and name, another item by its target.
+fn not_selected(item: &Scored) -> ExcusedTest {
+    let (scope, name) = match &item.example {
+        Some((scope, name)) => (scope.clone(), name.clone()),
+        None => (String::new(), item.target.clone()),
+    };
+    ExcusedTest {
+        scope,
+        name,
+        reason: ExcuseReason::NotSelected,
     }
 }
 
@@ -304,7 +303,6 @@ mod tests {
                 ..PlanOrigin::default()
             },
             reports: reports.collect(),
-            left_out: Vec::new(),
         }
     }
 

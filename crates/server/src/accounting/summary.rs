@@ -46,7 +46,7 @@ impl Accountant {
         let Some(suite) = self.store.suite_by_id(plan.suite).await? else {
             return Ok(());
         };
-        let Some(computed) = self.compute(&suite, &plan.identifier, now).await? else {
+        let Some(computed) = self.compute(&suite, &plan.identifier, false, now).await? else {
             return Ok(());
         };
         if let Some(counts) = computed.counts {
