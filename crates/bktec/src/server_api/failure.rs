@@ -42,12 +42,14 @@ pub enum Failure {
     Request(String),
 }
 
-/// Because of which the server found nothing.
+/// Why the server found nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WrongSetting {
+pub(super) enum NotFoundCause {
     BaseUrl,
     Organization,
     Suite,
+    /// It has the API, but not this part of it.
+    OldServer,
 }
 
 /// What to do after a failure.
@@ -105,9 +107,9 @@ impl Failure {
         }
     }
 
-    /// The setting that a 404 is about; `None` for other failures, and if the response does not say
-    /// so. One in another form, or about the path, is not that of the API.
-    pub(super) fn wrong_setting(&self) -> Option<WrongSetting> {
+    /// Why a 404 found nothing; `None` for other failures, and if the response does not say so. A
+    /// response in another form is not that of the API.
+    pub(super) fn not_found_cause(&self) -> Option<NotFoundCause> {
         let Self::Status {
             status: 404,
             message,
@@ -120,12 +122,15 @@ impl Failure {
         // Without the names, which may contain any word.
         let unquoted: String = message.split('"').step_by(2).collect();
         let unquoted = unquoted.to_ascii_lowercase();
-        if !is_from_api || unquoted.contains("/v2/analytics/") {
-            Some(WrongSetting::BaseUrl)
+        if *is_from_api && unquoted.contains(" /v2/analytics/organizations/") {
+            Some(NotFoundCause::OldServer)
+        } else if !is_from_api || unquoted.contains("/v2/analytics/") {
+            // A path before that of the API comes from the base URL.
+            Some(NotFoundCause::BaseUrl)
         } else if unquoted.contains("no suite") {
-            Some(WrongSetting::Suite)
+            Some(NotFoundCause::Suite)
         } else if unquoted.contains("no organization") {
-            Some(WrongSetting::Organization)
+            Some(NotFoundCause::Organization)
         } else {
             None
         }

@@ -1,6 +1,6 @@
 //! What to check after a failure, with the names of the settings and their values. Pure.
 
-use super::failure::WrongSetting;
+use super::failure::NotFoundCause;
 use super::{Failure, SuiteAccess, Verdict, without_secrets};
 
 const BASE_URL: &str = "BUILDKITE_TEST_ENGINE_BASE_URL (--base-url)";
@@ -34,7 +34,7 @@ impl Hints {
                 "check that the access token may read and write test plans of this suite"
                     .to_owned(),
             ),
-            Failure::Status { status: 404, .. } => Some(self.not_found(failure.wrong_setting())),
+            Failure::Status { status: 404, .. } => Some(self.not_found(failure.not_found_cause())),
             Failure::Status { .. } if failure.needs_tls() => Some(format!(
                 "the server uses TLS: {BASE_URL}, now {}, must start with https://",
                 self.base_url
@@ -48,18 +48,22 @@ impl Hints {
         }
     }
 
-    fn not_found(&self, wrong: Option<WrongSetting>) -> String {
+    fn not_found(&self, cause: Option<NotFoundCause>) -> String {
         let Self {
             base_url,
             organization,
             suite,
         } = self;
-        match wrong {
-            Some(WrongSetting::BaseUrl) => {
+        match cause {
+            Some(NotFoundCause::BaseUrl) => {
                 format!("there is no Test Engine API at {base_url}: check {BASE_URL}")
             }
-            Some(WrongSetting::Suite) => format!("check {SUITE}, now {suite:?}"),
-            Some(WrongSetting::Organization) => {
+            Some(NotFoundCause::OldServer) => format!(
+                "the server at {base_url} is older than this client and does not support this: \
+                 upgrade the server"
+            ),
+            Some(NotFoundCause::Suite) => format!("check {SUITE}, now {suite:?}"),
+            Some(NotFoundCause::Organization) => {
                 format!("check {ORGANIZATION}, now {organization:?}, and the access token")
             }
             None => {
@@ -113,6 +117,11 @@ mod tests {
     #[case::path(
         r#"{"message":"There is no /base/v2/analytics/organizations/acme. Check the address."}"#,
         NO_API
+    )]
+    #[case::old_server(
+        r#"{"message":"There is nothing at /v2/analytics/organizations/acme. Check the address."}"#,
+        "the server at https://engine.example.com/base is older than this client and does not \
+         support this: upgrade the server"
     )]
     #[case::other_server("<html>404 Not Found</html>", NO_API)]
     #[case::nothing("", NO_API)]

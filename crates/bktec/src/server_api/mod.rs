@@ -82,7 +82,7 @@ impl ApiError {
     /// Whether the server does not have what was requested, although it knows the suite.
     fn is_not_found(&self) -> bool {
         let is_not_found = self.reason_to_continue() == Some(Reason::NotFound);
-        is_not_found && self.gave_up.failure.wrong_setting().is_none()
+        is_not_found && self.gave_up.failure.not_found_cause().is_none()
     }
 
     /// Of the last response, if there was one.

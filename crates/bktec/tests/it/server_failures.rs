@@ -284,6 +284,13 @@ fn commands_that_need_the_server_name_the_wrong_setting(
             no_api,
             "hint: there is no Test Engine API at SERVER: check ",
         ),
+        (
+            Reply::message(
+                404,
+                "There is no /v2/analytics/organizations/acme/new. Check the address.",
+            ),
+            "hint: the server at SERVER is older than this client and does not support this",
+        ),
     ] {
         let server = Server::start(move |request, _| match request.target.as_str() {
             "/v2/access-token" => Reply::ok(token),
