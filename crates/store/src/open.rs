@@ -153,6 +153,10 @@ async fn connect_unlocked(
 /// one runs them.
 async fn migrate_sqlite(writer: &SqlitePool) -> Result<()> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let found = sqlx::query_scalar(LATEST_MIGRATION)
+        .fetch_one(&mut *transaction)
+        .await;
+    log_migration(found.ok(), &migrations::SQLITE);
     match migrations::SQLITE
         .run_direct(None, &mut *transaction, false)
         .await
@@ -175,6 +179,14 @@ async fn migrate_sqlite(writer: &SqlitePool) -> Result<()> {
 
 /// Runs missing migrations under a database lock.
 async fn migrate_postgres(mut connection: PgConnection) -> Result<()> {
+    // Not the notice that the table of migrations exists already.
+    sqlx::query("SET client_min_messages = warning")
+        .execute(&mut connection)
+        .await?;
+    let found = sqlx::query_scalar(LATEST_MIGRATION)
+        .fetch_one(&mut connection)
+        .await;
+    log_migration(found.ok(), &migrations::POSTGRES);
     let done = migrations::POSTGRES
         .run_direct(None, &mut connection, false)
         .await;
@@ -194,14 +206,24 @@ async fn migrate_postgres(mut connection: PgConnection) -> Result<()> {
 
 const LATEST_MIGRATION: &str = "SELECT MAX(version) FROM _sqlx_migrations";
 
+fn latest(migrations: &Migrator) -> i64 {
+    let versions = migrations.iter().map(|migration| migration.version);
+    versions.max().unwrap_or(0)
+}
+
+/// Logs that the database of an older release is migrated, which can take a while.
+fn log_migration(found: Option<i64>, migrations: &Migrator) {
+    let latest = latest(migrations);
+    if let Some(found) = found.filter(|&found| found < latest) {
+        tracing::info!("migrating the database from version {found} to {latest}");
+    }
+}
+
 fn migration_error(error: MigrateError, migrations: &Migrator, found: Option<i64>) -> StoreError {
     match (error, found) {
         (MigrateError::VersionMissing(_), Some(found)) => {
-            let known = migrations.iter().map(|migration| migration.version).max();
-            StoreError::Newer {
-                found,
-                known: known.unwrap_or(0),
-            }
+            let known = latest(migrations);
+            StoreError::Newer { found, known }
         }
         (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _), _) => {
             match StoreError::from(error) {

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use test_engine_test_postgres::{Cluster, Durability};
 
 use crate::cli::{failure, run, secret_after, stdout};
 use crate::support::{Ask, program};
+use crate::upgrade::create_old_database;
 
 /// Starts the server; returns it with the address it listens on.
 fn serve(data: &Path, arguments: &[&str]) -> (Child, String) {
@@ -39,6 +41,32 @@ fn stop(mut child: Child, signal: Signal) -> String {
         .unwrap();
     assert!(ended.success(), "{ended}: {log}");
     log
+}
+
+#[test]
+fn logs_that_it_migrates_the_database_of_an_older_release() {
+    let directory = tempfile::tempdir().unwrap();
+    create_old_database(directory.path());
+    for expected in [1, 0] {
+        let (child, _base) = serve(directory.path(), &["--listen", "127.0.0.1:0"]);
+        let log = stop(child, Signal::TERM);
+        let count = log.matches("migrating the database from version ").count();
+        assert_eq!(count, expected, "{log}");
+    }
+}
+
+#[test]
+fn logs_no_notices_of_postgres() {
+    let cluster = Cluster::start(Durability::Off);
+    let directory = tempfile::tempdir().unwrap();
+    let url = cluster.url();
+    let arguments = ["--listen", "127.0.0.1:0", "--database-url", &url];
+    for _start in 0..2 {
+        let (child, _base) = serve(directory.path(), &arguments);
+        let log = stop(child, Signal::TERM);
+        assert!(!log.contains("sqlx::postgres::notice"), "{log}");
+        assert!(!log.contains("migrating"), "{log}");
+    }
 }
 
 #[test]

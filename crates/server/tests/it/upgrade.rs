@@ -4,6 +4,8 @@
 //! `fixtures/upgrade` has a dump of a database created by the binary of each release, and the
 //! responses of that binary. A new release adds its own files and never changes others.
 
+use std::path::Path;
+
 use fs_err as fs;
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
@@ -20,17 +22,21 @@ fn fixture(release: &str, kind: &str) -> String {
     fs::read_to_string(format!("{folder}/{release}.{kind}")).unwrap()
 }
 
-#[test]
-fn clients_of_release_0_1_0_go_on() {
-    let said: Value = serde_json::from_str(&fixture("0.1.0", "json")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("test-engine.db");
+/// Creates the database of release 0.1.0.
+pub(crate) fn create_old_database(data_dir: &Path) {
+    let file = data_dir.join("test-engine.db");
     let database = rusqlite::Connection::open(&file).unwrap();
     // A dump is sorted by table name, not by reference.
     database.pragma_update(None, "foreign_keys", false).unwrap();
     database.execute_batch(&fixture("0.1.0", "sql")).unwrap();
     database.close().unwrap();
+}
 
+#[test]
+fn clients_of_release_0_1_0_go_on() {
+    let said: Value = serde_json::from_str(&fixture("0.1.0", "json")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    create_old_database(directory.path());
     let server = TestServer::on(directory, Clock::fixed_at(MADE));
     let token = said["access_token"].as_str().unwrap();
     let ask = |method: &str, path: &str| {
