@@ -129,6 +129,28 @@ fn a_url_that_leads_elsewhere_is_named() {
 }
 
 #[test]
+fn postgres_needs_no_data_directory() {
+    let cluster = Cluster::start(Durability::Off);
+    let server = TestServer::with(
+        |config| config.storage.database_url = Some(cluster.url().into()),
+        Clock::System,
+    );
+    let missing = server.directory().join("none");
+    let arguments = ["--data-dir", missing.to_str().unwrap()];
+    let (code, checks) = doctor(&mut server.command(), &arguments);
+    assert_eq!(code, 0, "{checks}");
+    for (name, message) in [
+        ("data directory", "Postgres needs none"),
+        ("public URL", "set --public-url"),
+    ] {
+        let check = &checks[name];
+        assert_eq!(check["status"], "skipped", "{checks}");
+        let text = check["message"].as_str().unwrap();
+        assert!(text.contains(message), "{check}");
+    }
+}
+
+#[test]
 fn a_database_that_cannot_be_written_is_named() {
     let cluster = Cluster::start(Durability::Off);
     let server = TestServer::with(

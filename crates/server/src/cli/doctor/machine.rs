@@ -18,7 +18,11 @@ pub(super) fn checks(storage: &Storage) -> Vec<Check> {
     let directory = &storage.data_dir;
     if !directory.is_dir() {
         let message = format!("{} does not exist", directory.display());
-        // Postgres needs none, but keys and objects are in it.
+        // Created when there is a key or an object to store.
+        if file_of(storage).is_none() && !directory.exists() {
+            let message = format!("{message}, and Postgres needs none");
+            return vec![Check::skipped("data directory", message)];
+        }
         let fix = "set --data-dir to the directory of the server";
         return vec![Check::failed("data directory", message, fix)];
     }

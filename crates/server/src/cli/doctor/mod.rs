@@ -14,6 +14,7 @@ use self::checks::Check;
 use super::output;
 use crate::clock::Clock;
 use crate::config::{Network, Retention, Storage};
+use crate::server::file_of;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -75,6 +76,10 @@ async fn public(given: Option<&str>, storage: &Storage) -> Vec<Check> {
         Ok(Some(url)) => url,
         Ok(None) => match service::running(storage) {
             Some(url) => url,
+            None if file_of(storage).is_none() => {
+                let message = "unknown, because the database is not a file; set --public-url";
+                return vec![Check::skipped(NAME, message)];
+            }
             None => return vec![Check::skipped(NAME, "no server runs on this database")],
         },
         Err(error) => {
