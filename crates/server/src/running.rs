@@ -2,10 +2,11 @@
 //! prints the right URL without being told.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
 /// Added to the name of the database, so that backups leave the file out like the database's log.
@@ -54,6 +55,14 @@ pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
         _ => listen.ip(),
     };
     SocketAddr::new(ip, listen.port())
+}
+
+/// Whether only programs on this machine can use the URL.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let uri: Option<Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn file_of(database: &Path) -> PathBuf {

@@ -15,7 +15,7 @@ use super::output;
 use super::suite::split_path;
 use crate::admin::{self, AdminError, PipelineToken, Secret};
 use crate::config::{DEFAULT_LISTEN, Network, Storage, parse_listen};
-use crate::running::{Running, reachable};
+use crate::running::{Running, is_loopback, reachable};
 use crate::server;
 
 const ACCESS_TOKEN: &str = "BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN";
@@ -51,6 +51,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let url = place.url(public_url, arguments.listen);
     let store = super::open_or_create(&arguments.storage).await?;
     output::print_error(&format!("using {}", place.description));
+    if is_loopback(&url) {
+        output::print_error(&format!(
+            "{url} works on this machine only; for CI on other machines, add --public-url URL"
+        ));
+    }
     let created = create(&store, &organization, &suite, &arguments)
         .await
         .context("failed to create the suite and its tokens")?;

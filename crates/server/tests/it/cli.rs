@@ -21,6 +21,10 @@ pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 pub(crate) fn failure(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -231,15 +235,10 @@ fn reports_a_used_port_and_an_invalid_data_directory() {
 fn init_prints_what_a_pipeline_needs() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
-    let exports = stdout(&run(
-        data,
-        &[
-            "init",
-            "acme/web",
-            "--public-url",
-            "https://tests.example.com/",
-        ],
-    ));
+    let url = "https://tests.example.com/";
+    let output = run(data, &["init", "acme/web", "--public-url", url]);
+    assert!(!stderr(&output).contains("this machine only"));
+    let exports = stdout(&output);
     for line in [
         "export BUILDKITE_ORGANIZATION_SLUG=acme",
         "export BUILDKITE_TEST_ENGINE_SUITE_SLUG=web",
@@ -250,6 +249,9 @@ fn init_prints_what_a_pipeline_needs() {
     ] {
         assert!(exports.contains(line), "{line}: {exports}");
     }
+    let local = stderr(&run(data, &["init", "acme/web"]));
+    let hint = "http://127.0.0.1:8080 works on this machine only";
+    assert!(local.contains(hint), "{local}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::cli::{failure, run, secret_after, stdout};
+use crate::cli::{failure, run, secret_after, stderr, stdout};
 use crate::process::Process;
 use crate::support::{Ask, program};
 use crate::waiting::until;
@@ -13,10 +13,6 @@ use crate::waiting::until;
 fn exported<'a>(exports: &'a str, name: &str) -> Option<&'a str> {
     let start = format!("export {name}=");
     exports.lines().find_map(|line| line.strip_prefix(&start))
-}
-
-fn stderr(output: &std::process::Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn live_tokens(data: &Path) -> usize {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::Uri;
 use test_engine_store::{RetentionStart, Store, StoreError, Timestamp};
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -13,7 +12,7 @@ use crate::backup;
 use crate::config::Storage;
 use crate::error_chain::ErrorChain;
 use crate::retention;
-use crate::running::Running;
+use crate::running::{Running, is_loopback};
 use crate::server::file_of;
 
 const MINUTE: i64 = 60 * 1_000;
@@ -128,10 +127,7 @@ pub(super) fn tls(url: &str) -> Check {
     if url.starts_with("https://") {
         return Check::ok(NAME, "the public URL is https://");
     }
-    let uri: Option<Uri> = url.parse().ok();
-    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    if host == "localhost" || address.is_ok_and(|address| address.is_loopback()) {
+    if is_loopback(url) {
         return Check::ok(NAME, "the public URL is on this machine only");
     }
     Check::warning(
