@@ -209,6 +209,9 @@ main() {
   [ -n "$prefix" ] || prefix=${HOME:?HOME is not set, and TEST_ENGINE_PREFIX neither}/.local
   receipt=$prefix/share/test-engine/installed
   detect_platform
+  for program in tar find; do
+    have "$program" || fail "$program is not on PATH" "install it with the system's package manager"
+  done
 
   mkdir -p "$prefix" || fail "creating $prefix failed" "set TEST_ENGINE_PREFIX to another directory"
   # On the same file system as the files to install, so that these can be renamed.
@@ -239,7 +242,7 @@ SHA256SUMS has $expected" "the download is incomplete or was changed; nothing wa
   done
   case ":$PATH:" in
     *":$prefix/bin:"*) ;;
-    *) say "hint: add $prefix/bin to PATH" ;;
+    *) say "hint: add $prefix/bin to PATH: export PATH=\"$prefix/bin:\$PATH\"" ;;
   esac
 }
 

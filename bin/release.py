@@ -274,7 +274,7 @@ def arguments():
         "target), or that of this machine [default: %(default)s]")
     parser.add_argument(
         "--output", type=pathlib.Path, default=ROOT / "target" / "release-archives",
-        metavar="DIR", help="directory for the archive and SHA256SUMS [default: %(default)s]")
+        metavar="DIR", help="directory for the archive, SHA256SUMS and install.sh [default: %(default)s]")
     parser.add_argument(
         "--programs", type=pathlib.Path, metavar="DIR",
         help="pack the programs of this directory instead of building them")
@@ -296,6 +296,7 @@ def main():
     files = contents(programs.resolve(), host_target(), epoch)
     write_archive(options.output / name, files, epoch)
     write_checksums(options.output)
+    shutil.copy(ROOT / "install.sh", options.output)
     print(options.output / name)
 
 

@@ -160,7 +160,7 @@ fn installs_programs_and_manual_without_root() {
     let text = format!(
         "installed bktec 1.2.3 as {0}/bktec\n\
          installed test-engine 1.2.3 as {0}/test-engine\n\
-         hint: add {0} to PATH\n",
+         hint: add {0} to PATH: export PATH=\"{0}:$PATH\"\n",
         bin.display()
     );
     assert_eq!(finished.stdout, text);
@@ -241,38 +241,57 @@ fn a_failed_upgrade_leaves_the_installed_version() {
     assert!(program.contains("1.2.3"), "{program}");
 }
 
-/// An Alpine image has neither bash nor the GNU tools.
-#[test]
-fn works_with_the_tools_of_busybox() {
-    let mut machine = Machine::new();
+const APPLETS: [&str; 14] = [
+    "sh",
+    "cat",
+    "cut",
+    "dirname",
+    "find",
+    "head",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "rm",
+    "sed",
+    "sha256sum",
+    "tar",
+    "wget",
+];
+
+/// Installs with only these tools of BusyBox.
+fn install_with_busybox(machine: &mut Machine, applets: &[&str]) -> Finished {
     machine.release("test-engine-1.2.3-linux-x86_64-musl.tar.gz", "1.2.3");
     machine.set_platform("Linux", "x86_64", "");
     let platform = machine.path("platform");
     let busybox = installed("busybox");
-    for applet in [
-        "sh",
-        "cat",
-        "cut",
-        "dirname",
-        "find",
-        "head",
-        "mkdir",
-        "mktemp",
-        "mv",
-        "rm",
-        "sed",
-        "sha256sum",
-        "tar",
-        "wget",
-    ] {
+    for applet in applets {
         fs_err::os::unix::fs::symlink(&busybox, platform.join(applet)).unwrap();
     }
     let search_path = platform.to_str().unwrap();
     let shell = platform.join("sh");
-    let shell = shell.to_str().unwrap();
-    let finished = machine.install_in(&[shell], &[("PATH", search_path)], &[]);
+    machine.install_in(&[shell.to_str().unwrap()], &[("PATH", search_path)], &[])
+}
+
+/// An Alpine image has neither bash nor the GNU tools.
+#[test]
+fn works_with_the_tools_of_busybox() {
+    let mut machine = Machine::new();
+    let finished = install_with_busybox(&mut machine, &APPLETS);
     finished.expect_code(0);
     assert!(machine.installed("bin/test-engine").is_file(), "{finished}");
+}
+
+/// Minimal images of Red Hat have neither.
+#[rstest]
+fn names_missing_tools(#[values("find", "tar")] missing: &str) {
+    let applets: Vec<&str> = APPLETS
+        .into_iter()
+        .filter(|&applet| applet != missing)
+        .collect();
+    let mut machine = Machine::new();
+    let finished = install_with_busybox(&mut machine, &applets);
+    machine.expect_refusal(&finished, &format!("{missing} is not on PATH"));
+    assert!(finished.stderr.contains("hint: install it"), "{finished}");
 }
 
 #[rstest]

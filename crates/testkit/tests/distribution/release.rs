@@ -86,13 +86,10 @@ fn archives_are_reproducible_and_can_be_installed() {
     );
 
     let server = FileServer::start();
-    for path in [
-        &first,
-        &first.with_file_name("SHA256SUMS"),
-        &root().join("install.sh"),
-    ] {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        server.serve(name, fs_err::read(path).unwrap());
+    for entry in fs_err::read_dir(first.parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        server.serve(&name, fs_err::read(entry.path()).unwrap());
     }
     follow_the_readme(&server, directory.path());
     let prefix = directory.path().join(".local");
