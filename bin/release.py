@@ -274,7 +274,8 @@ def arguments():
         "target), or that of this machine [default: %(default)s]")
     parser.add_argument(
         "--output", type=pathlib.Path, default=ROOT / "target" / "release-archives",
-        metavar="DIR", help="directory for the archive, SHA256SUMS and install.sh [default: %(default)s]")
+        metavar="DIR", help="directory for the archive, SHA256SUMS and install.sh "
+        "[default: %(default)s]")
     parser.add_argument(
         "--programs", type=pathlib.Path, metavar="DIR",
         help="pack the programs of this directory instead of building them")
