@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use clap::Args;
 use secrecy::ExposeSecret as _;
-use test_engine_store::{NewSuite, Organization, Store, Suite, without_secrets};
+use test_engine_store::{Conflict, NewSuite, Organization, Store, Suite, without_secrets};
 use uuid::Uuid;
 
 use super::output;
@@ -107,17 +107,28 @@ async fn create(
     let change = super::change();
     let organization: Organization = match admin::organization(store, organization).await {
         Err(AdminError::NoOrganization { slug }) => {
-            admin::create_organization(store, &slug, &change).await?
+            match admin::create_organization(store, &slug, &change).await {
+                // A server that is starting was faster.
+                Err(AdminError::Exists(Conflict::Organization)) => {
+                    admin::organization(store, &slug).await?
+                }
+                created => created?,
+            }
         }
         found => found?,
     };
     let suite: Suite = match admin::suite(store, &organization.slug, suite).await {
-        Err(AdminError::NoSuite { .. }) => {
+        Err(AdminError::NoSuite { suite: slug, .. }) => {
             let suite = NewSuite {
                 default_branch: arguments.default_branch.clone(),
-                ..admin::new_suite(suite)
+                ..admin::new_suite(&slug)
             };
-            admin::add_suite(store, &organization.slug, suite, &change).await?
+            match admin::add_suite(store, &organization.slug, suite, &change).await {
+                Err(AdminError::Exists(Conflict::Suite)) => {
+                    admin::suite(store, &organization.slug, &slug).await?
+                }
+                created => created?,
+            }
         }
         found => found?,
     };

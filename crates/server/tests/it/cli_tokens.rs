@@ -1,6 +1,7 @@
 //! The command line: databases that are created only on purpose, and tokens that do not pile up.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -61,6 +62,28 @@ fn no_other_command_creates_a_database() {
         assert!(message.contains("mistyped.db"), "{arguments:?}: {message}");
     }
     assert!(fs_err::read_dir(directory.path()).unwrap().next().is_none());
+}
+
+/// The README starts a server in the background and runs `init` right after it.
+#[test]
+fn concurrent_inits_of_a_new_database_all_succeed() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let start = |number: usize| {
+        program(&data)
+            .args(["init", &format!("acme/suite-{}", number / 2)])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let started: Vec<_> = (0..12).map(start).collect();
+    for process in started {
+        let exports = stdout(&process.wait_with_output().unwrap());
+        assert!(exported(&exports, "BUILDKITE_ANALYTICS_TOKEN").is_some());
+    }
+    let suites = stdout(&run(&data, &["suite", "list", "acme"]));
+    assert_eq!(suites.lines().count(), 6, "{suites}");
 }
 
 #[test]
