@@ -185,11 +185,9 @@ impl SpillFile {
 
     /// Without what a failed write has left at its end.
     fn read(&mut self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(self.length);
+        let mut bytes = vec![0; self.length];
         self.file.rewind()?;
-        (&self.file)
-            .take(self.length as u64)
-            .read_to_end(&mut bytes)?;
+        self.file.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -113,16 +113,16 @@ fn title(counts: &RunCounts, main: &str) -> (&'static str, String) {
     if counts.passed + counts.skipped + counts.muted == 0 {
         return ("run", "There are no results yet.".to_owned());
     }
-    if counts.passed + counts.muted == 0 && !counts.is_running {
-        return (
-            "skip",
-            "Nothing is known: every test was skipped.".to_owned(),
-        );
-    }
     if counts.is_incomplete && !counts.is_running {
         return (
             "fail",
             "Nothing failed, but some tests did not run.".to_owned(),
+        );
+    }
+    if counts.passed + counts.muted == 0 && !counts.is_running {
+        return (
+            "skip",
+            "Nothing is known: every test was skipped.".to_owned(),
         );
     }
     let text = if counts.is_running {
@@ -368,6 +368,16 @@ mod tests {
                 },
                 "skip",
                 "Nothing is known: every test was skipped.",
+                "",
+            ),
+            (
+                RunCounts {
+                    skipped: 2,
+                    is_incomplete: true,
+                    ..RunCounts::default()
+                },
+                "fail",
+                "Nothing failed, but some tests did not run.",
                 "",
             ),
         ] {
