@@ -4,16 +4,11 @@
 //! retries.
 
 use std::io::Read;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use ureq::config::{Config, RedirectAuthHeaders};
-use ureq::http::{self, Uri};
+use ureq::config::RedirectAuthHeaders;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::time::Duration as Wait;
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Body, RequestBuilder, SendBody};
+use ureq::{Agent, Body, RequestBuilder, SendBody, http};
 
 use super::budget::Budget;
 use super::failure::{Failure, Verdict};
@@ -88,16 +83,15 @@ impl Transport {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
             .build();
-        let config = Agent::config_builder()
+        let agent = Agent::config_builder()
             .http_status_as_error(false)
             .user_agent(super::user_agent())
             .max_redirects(MAX_REDIRECTS)
             .redirect_auth_headers(RedirectAuthHeaders::SameHost)
             .tls_config(tls)
-            .build();
-        Self {
-            agent: Agent::with_parts(config, DefaultConnector::new(), Addresses::default()),
-        }
+            .build()
+            .new_agent();
+        Self { agent }
     }
 
     /// Returns the body of a success.
@@ -135,32 +129,6 @@ impl Transport {
             .send(SendBody::from_reader(body));
         read_response(sent, limit)
     }
-}
-
-/// Looks up host names in a thread, which limits the time, and reads IP addresses without one.
-#[derive(Debug, Default)]
-struct Addresses(DefaultResolver);
-
-impl Resolver for Addresses {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        mut timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        if uri.host().is_some_and(is_ip_address) {
-            timeout.after = Wait::NotHappening;
-        }
-        self.0.resolve(uri, config, timeout)
-    }
-}
-
-/// An IPv6 address in a URL is in brackets.
-fn is_ip_address(host: &str) -> bool {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    bare.unwrap_or(host).parse::<IpAddr>().is_ok()
 }
 
 /// Calls `once` with its time limit until it succeeds, fails for good, or the budget is spent.
@@ -341,26 +309,6 @@ mod tests {
             responses.pop().unwrap_or(Err(Failure::network("down")))
         });
         (outcome.map_err(|gave_up| gave_up.failure.verdict()), tries)
-    }
-
-    #[test]
-    fn reads_addresses_without_a_thread() {
-        let table = [
-            ("http://127.0.0.1:8080/a", "127.0.0.1:8080"),
-            ("https://10.0.0.7", "10.0.0.7:443"),
-            ("http://[::1]:80/", "[::1]:80"),
-        ];
-        for (url, address) in table {
-            // A lookup in a thread has no time.
-            let timeout = NextTimeout {
-                after: Wait::from(Duration::ZERO),
-                ..NextTimeout::default()
-            };
-            let found = Addresses::default()
-                .resolve(&url.parse().unwrap(), &Config::default(), timeout)
-                .unwrap();
-            assert_eq!(found[..], [address.parse().unwrap()]);
-        }
     }
 
     #[test]
