@@ -4,7 +4,6 @@
 //! storage neither delays nor fails an upload. A failure is logged as an error with the id of the
 //! upload. A server that shuts down stores the pending files first; one that is killed loses them.
 
-use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,11 +76,10 @@ impl RawUploads {
 }
 
 async fn store(blobs: &Blobs, key: &Key, file: Bytes, compressed: Spill) -> Result<(), BlobError> {
-    let failed = |error: &dyn Display| BlobError::Sender(error.to_string());
     let compressed = tokio::task::spawn_blocking(move || gzip(&file, compressed))
         .await
-        .map_err(|error| failed(&error))?
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| BlobError::Sender(error.to_string()))?
+        .map_err(BlobError::TemporaryFile)?;
     let mut pause = FIRST_PAUSE;
     for _ in 1..MAX_ATTEMPTS {
         if blobs.put(key, compressed.clone()).await.is_ok() {

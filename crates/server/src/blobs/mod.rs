@@ -33,6 +33,8 @@ pub enum BlobError {
     S3(#[source] Box<object_store::Error>),
     #[error("the settings of the object storage are invalid")]
     Settings(#[source] Box<object_store::Error>),
+    #[error("cannot use a temporary file")]
+    TemporaryFile(#[source] std::io::Error),
     #[error("there are more than {limit} bytes")]
     TooLarge { limit: u64 },
     /// The request body ended early.
