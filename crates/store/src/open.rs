@@ -265,6 +265,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn sqlite_is_compiled_with_the_settings_of_the_repository() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&folder.path().join("test.db")).await;
+        let mut session = store.unwrap().read().await.unwrap();
+        let rows = session.rows("PRAGMA compile_options", []).await.unwrap();
+        let options: Vec<String> = rows.iter().map(|row| row.text(0).unwrap()).collect();
+        for (option, is_set) in [
+            ("ENABLE_QPSG", true),
+            ("DEFAULT_MEMSTATUS=0", true),
+            ("ENABLE_MEMORY_MANAGEMENT", false),
+        ] {
+            let found = options.iter().any(|one| one == option);
+            assert_eq!(found, is_set, "{option}; see .cargo/config.toml");
+        }
+    }
+
+    #[tokio::test]
     async fn rejects_unsupported_addresses() {
         for url in ["mysql://db/x", "file.db", "sqlite::memory:", "sqlite:", ""] {
             let result = Store::open(url).await;
