@@ -153,6 +153,8 @@ pub(crate) struct CommitMemory {
     pub(crate) main_number: Option<i64>,
     /// The tests with a commit group that is stored.
     pub(crate) tests: HashSet<i64>,
+    /// The run that tested it, if it is known to be the only one.
+    pub(crate) only_run: Option<i64>,
 }
 
 /// A test with a row in the database.

@@ -64,10 +64,9 @@ impl RunMemory {
         self.outcomes.guard(guarded)
     }
 
-    pub(crate) fn has_result(&self, execution: &StoredExecution) -> bool {
-        execution
-            .repetition_key()
-            .is_some_and(|result| self.results.contains(&result))
+    /// Whether it has a result with this [`StoredExecution::repetition_key`].
+    pub(crate) fn has_result(&self, key: (u64, u64)) -> bool {
+        self.results.contains(&key)
     }
 
     pub(crate) fn has_timed(&self, test_id: i64, selector: SelectorRef) -> bool {
@@ -87,6 +86,12 @@ mod tests {
 
     use super::*;
 
+    fn has(run: &RunMemory, execution: &StoredExecution) -> bool {
+        execution
+            .repetition_key()
+            .is_some_and(|key| run.has_result(key))
+    }
+
     fn kept(test_id: i64, key: Option<u64>) -> StoredExecution {
         StoredExecution {
             test_id,
@@ -99,19 +104,25 @@ mod tests {
     fn recognizes_results_with_equal_id_test_outcome_and_duration() {
         let mut run = RunMemory::default();
         run.add(3, &[kept(1, Some(9))]);
-        assert!(run.has_result(&kept(1, Some(9))));
-        assert!(!run.has_result(&kept(1, Some(8))));
-        assert!(!run.has_result(&kept(2, Some(9))));
-        assert!(!run.has_result(&StoredExecution {
-            outcome: Outcome::Failed,
-            ..kept(1, Some(9))
-        }));
-        assert!(!run.has_result(&StoredExecution {
-            duration: None,
-            ..kept(1, Some(9))
-        }));
+        assert!(has(&run, &kept(1, Some(9))));
+        assert!(!has(&run, &kept(1, Some(8))));
+        assert!(!has(&run, &kept(2, Some(9))));
+        assert!(!has(
+            &run,
+            &StoredExecution {
+                outcome: Outcome::Failed,
+                ..kept(1, Some(9))
+            }
+        ));
+        assert!(!has(
+            &run,
+            &StoredExecution {
+                duration: None,
+                ..kept(1, Some(9))
+            }
+        ));
         assert!(
-            !run.has_result(&kept(1, None)),
+            !has(&run, &kept(1, None)),
             "results without an id are never repetitions"
         );
     }

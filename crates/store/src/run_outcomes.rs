@@ -88,6 +88,8 @@ pub(crate) struct RunOutcomes {
     /// Executions of each test that passed or failed.
     ran: HashMap<i64, Counts>,
     failed: HashMap<i64, FailedInRun>,
+    /// Whether one of them is guarded.
+    has_guarded: bool,
     counts: TestCounts,
 }
 
@@ -189,7 +191,7 @@ impl RunOutcomes {
 
     /// Whether the executions of a test are part of an outage, because of their cause.
     pub(crate) fn is_guarded(&self, test: i64) -> bool {
-        self.failed.get(&test).is_some_and(|test| test.is_guarded)
+        self.has_guarded && self.failed.get(&test).is_some_and(|test| test.is_guarded)
     }
 
     /// Tests that failed first, then passed, and whose failure has a message, by message.
@@ -212,6 +214,7 @@ impl RunOutcomes {
                 && !known.is_guarded
             {
                 known.is_guarded = true;
+                self.has_guarded = true;
                 new.insert(test);
             }
         }

@@ -12,8 +12,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 
+use foldhash::fast::FixedState;
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
 
@@ -82,9 +83,8 @@ impl StoredExecution {
     /// results without an id.
     pub(crate) fn repetition_key(&self) -> Option<(u64, u64)> {
         let key = self.result_key?;
-        let mut hasher = DefaultHasher::new();
-        (self.test_id, self.outcome, self.duration).hash(&mut hasher);
-        Some((key, hasher.finish()))
+        let rest = (self.test_id, self.outcome, self.duration);
+        Some((key, FixedState::default().hash_one(rest)))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::records::Timestamp;
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// A value to bind. `None` keeps its type, which Postgres requires.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Integer(Option<i64>),
     Text(Option<Cow<'a, str>>),

@@ -10,9 +10,22 @@ use crate::sql::values;
 /// The commit that a run tests.
 pub(super) struct RunCommit {
     pub(super) number: i64,
-    /// Whether other runs may have tested it.
-    pub(super) is_known: bool,
+    /// Whether runs may have tested it before the upload.
+    is_known: bool,
     pub(super) memory: CommitMemory,
+}
+
+impl RunCommit {
+    /// A run tests the commit.
+    pub(super) fn tested_by(&mut self, run_id: i64) {
+        let is_only = !self.is_known || self.memory.only_run == Some(run_id);
+        self.memory.only_run = is_only.then_some(run_id);
+    }
+
+    /// Whether other runs may have tested it.
+    pub(super) fn has_other_runs(&self) -> bool {
+        self.memory.only_run.is_none()
+    }
 }
 
 impl Ingest<'_> {
@@ -149,6 +162,7 @@ impl Ingest<'_> {
                 .iter()
                 .map(|row| row.integer("test_id"))
                 .collect::<Result<_>>()?,
+            only_run: None,
         })
     }
 

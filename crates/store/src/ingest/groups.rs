@@ -154,12 +154,13 @@ impl Ingest<'_> {
     ) -> Result<Vec<Write<'static>>> {
         let failing = kept.iter().filter(|one| one.outcome == Outcome::Failed);
         let failing: HashSet<i64> = failing.map(|one| one.test_id).collect();
+        let mut followed = changes.known.clone();
+        followed.extend(&failing);
         let open = self.open_breaks(commit).await?;
         for (execution, source) in kept.iter().zip(sources) {
             let test = execution.test_id;
-            let is_relevant = failing.contains(&test)
-                || changes.known.contains(&test)
-                || open.is_some_and(|open| open.contains_key(&test));
+            let is_relevant =
+                followed.contains(&test) || open.is_some_and(|open| open.contains_key(&test));
             if is_relevant && is_decided(execution.outcome) {
                 let change = changes.of(test);
                 change.add(execution.outcome, guarding.covers(memory, test), 1);
@@ -175,9 +176,11 @@ impl Ingest<'_> {
         }
         let new: HashSet<i64> = failing.difference(&changes.known).copied().collect();
         changes.add_earlier_passes(run, (memory, guarding), &new);
-        if commit.is_known && !new.is_empty() {
-            self.add_passes_of_other_runs(run.id, commit.number, &new, &mut changes)
-                .await?;
+        if commit.has_other_runs() && !new.is_empty() {
+            let others = self.add_passes_of_other_runs(run.id, commit.number, &new, &mut changes);
+            if others.await? == 0 {
+                commit.memory.only_run = Some(run.id);
+            }
         }
         let place = (self.upload.suite.get(), commit.number);
         let mut writes = vec![
@@ -189,14 +192,15 @@ impl Ingest<'_> {
         Ok(writes)
     }
 
-    /// Passes in other runs of the commit, of tests that have not failed on it before.
+    /// Passes in other runs of the commit, of tests that have not failed on it before. Returns how
+    /// many runs these are.
     async fn add_passes_of_other_runs(
         &mut self,
         run_id: i64,
         commit: i64,
         new: &HashSet<i64>,
         changes: &mut Changes,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let suite = self.upload.suite.get();
         let others = self
             .session
@@ -206,7 +210,7 @@ impl Ingest<'_> {
                 values![suite, commit, run_id, MAX_OTHER_RUNS],
             )
             .await?;
-        for other in others {
+        for other in &others {
             let (is_run_guarded, is_counted) =
                 (other.boolean("guarded")?, other.boolean("counted")?);
             let segments = self
@@ -230,7 +234,7 @@ impl Ingest<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(others.len())
     }
 
     /// The open breaks of the suite, if the commit is on the default branch.

@@ -1,8 +1,9 @@
 //! Finds or inserts the tests and selectors that executions refer to.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher as _;
 
+use foldhash::fast::FixedState;
 use foldhash::{HashMap as FastMap, HashMapExt as _, HashSet, HashSetExt as _};
 use uuid::Uuid;
 
@@ -304,7 +305,5 @@ fn hash_of(
     identifier: Option<&str>,
     selector: Option<&str>,
 ) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (location, file_name, identifier, selector).hash(&mut hasher);
-    hasher.finish()
+    FixedState::default().hash_one((location, file_name, identifier, selector))
 }

@@ -14,9 +14,7 @@ mod recount;
 mod rows;
 mod run;
 
-use std::collections::HashMap;
-
-use foldhash::{HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use serde_json::json;
 use test_engine_duration::Micros;
 use test_engine_results::Outcome;
@@ -36,7 +34,7 @@ use crate::quarantines::count_streaks;
 use crate::records::{BranchId, NewExecution, NewUpload, Recorded, RunId, RunTiming, SuiteId};
 use crate::run_memory::RunMemory;
 use crate::run_outcomes::Lane;
-use crate::segment::{MAX_EXECUTIONS, StoredExecution};
+use crate::segment::{MAX_EXECUTIONS, SelectorRef, StoredExecution};
 use crate::sql::{Session, values};
 use crate::store::{Store, check_key};
 use crate::sums;
@@ -163,6 +161,9 @@ impl Ingest<'_> {
         };
         let number = commit.as_ref().map(|commit| commit.number);
         let run = self.upsert_run(number).await?;
+        if let Some(commit) = &mut commit {
+            commit.tested_by(run.id);
+        }
         let mut run_memory = self.run_memory(&run).await?;
 
         let selectors = upload
@@ -259,7 +260,7 @@ impl Ingest<'_> {
     ) -> Result<()> {
         let durations = first_durations(kept, sources, run_memory);
         let branch = run.branch_id.map(BranchId::new);
-        for (selector, duration) in durations {
+        for (selector, duration) in durations.into_values() {
             let timing = RunTiming {
                 run: RunId::new(run.id),
                 branch,
@@ -347,11 +348,8 @@ fn drop_duplicates<'a>(
             result_key: prepared.result_keys[index],
             tags: prepared.tags[index].clone(),
         };
-        let repeated = run.has_result(&execution)
-            || execution
-                .repetition_key()
-                .is_some_and(|key| !seen.insert(key));
-        if !repeated {
+        let key = execution.repetition_key();
+        if key.is_none_or(|key| !run.has_result(key) && seen.insert(key)) {
             kept.push(execution);
             sources.push(source);
         }
@@ -368,9 +366,9 @@ fn first_durations<'a>(
     kept: &[StoredExecution],
     sources: &[&'a NewExecution],
     run: &RunMemory,
-) -> HashMap<&'a str, Micros> {
+) -> HashMap<SelectorRef, (&'a str, Micros)> {
     let mut failed = HashSet::new();
-    let mut durations: HashMap<&str, Micros> = HashMap::new();
+    let mut durations: HashMap<SelectorRef, (&str, Micros)> = HashMap::new();
     for (execution, source) in kept.iter().zip(sources) {
         let Some(selector) = &source.selector else {
             continue;
@@ -383,7 +381,8 @@ fn first_durations<'a>(
         if let Some(duration) = execution.duration.filter(|_| execution.is_timed())
             && !is_retry
         {
-            let sum = durations.entry(selector).or_default();
+            let first = || (selector.as_str(), Micros::default());
+            let (_, sum) = durations.entry(place).or_insert_with(first);
             *sum = sum.saturating_add(duration);
         }
     }

@@ -380,6 +380,34 @@ async fn passes_of_earlier_runs_make_a_commit_mixed() {
 }
 
 #[tokio::test]
+async fn passes_of_runs_that_began_later_make_a_commit_mixed() {
+    on_every_engine(async |db| {
+        let other = db.reopened().await;
+        // The second run is received by the same server or by another one.
+        for (sha, second) in [("sha1", &db.store), ("sha2", &other.store)] {
+            let [first, later] = [format!("{sha} first"), format!("{sha} later")];
+            let uploads = [
+                (&db.store, &first, vec![failed("a", 1.0)]),
+                (&db.store, &first, vec![failed("b", 1.0)]),
+                (second, &later, vec![passed("c", 1.0), passed("d", 1.0)]),
+                (&db.store, &first, vec![failed("c", 1.0)]),
+                (second, &later, vec![passed("a", 1.0)]),
+                (&db.store, &first, vec![failed("d", 1.0)]),
+            ];
+            for (store, run, executions) in uploads {
+                record(store, &db, (run, sha, "topic"), NOON, executions).await;
+            }
+        }
+        judge_all(&db.store, NOON).await;
+        for (name, mixed) in [("a", 2), ("b", 0), ("c", 2), ("d", 2)] {
+            let found = health(&db, name).await.unwrap();
+            assert_eq!(found.mixed_groups, mixed, "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn tests_that_recover_from_one_new_cause_are_not_flaky() {
     on_every_engine(async |db| {
         let message = 0x1234_5678_0000_0000;
