@@ -17,6 +17,9 @@ use crate::model::{FailureDetail, InvalidResult, Outcome, Report, Shortfall, Tes
 /// counts as unknown.
 pub const MAX_DURATION_SECONDS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
+/// Typical in JSON; XML has less.
+const BYTES_PER_RESULT: usize = 400;
+
 /// Takes over what is large about results while the file is read, so that it is in memory for one
 /// result at a time only.
 pub trait ResultSink {
@@ -69,6 +72,12 @@ impl<'a> ReportBuilder<'a> {
             nuls: Nuls::Anywhere,
             report: Report::default(),
         }
+    }
+
+    /// Makes room for the results of a text of this many bytes. Memory that is not used is none.
+    pub(crate) fn expect_bytes(&mut self, bytes: usize) {
+        let expected = (bytes / BYTES_PER_RESULT).min(self.max_results);
+        self.report.results.reserve_exact(expected);
     }
 
     /// For a file that neither contains NUL nor can escape it.

@@ -37,6 +37,11 @@ impl<'a> Document<'a> {
         Ok(Self { format, text })
     }
 
+    /// In bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// Writes the file with every unpaired surrogate escape replaced by U+FFFD, and every control
     /// character in a string by its escape. Writes nothing and returns false if it has neither.
     ///

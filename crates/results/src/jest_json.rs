@@ -284,19 +284,19 @@ fn add_assertion<'a, L: DetailLevel>(
     let reasons = std::mem::take(&mut assertion.retry_reasons);
     let failures = std::mem::take(&mut assertion.failure_messages);
     let passed = result.outcome == Outcome::Passed;
-    let explained_attempts = reasons.count().max(reruns).min(MAX_EARLIER_ATTEMPTS);
+    let explained_attempts = reasons.count.max(reruns).min(MAX_EARLIER_ATTEMPTS);
     // Vitest keeps the messages of a test that passed in the end.
-    let earlier = explained_attempts + if passed { failures.count() } else { 0 };
+    let earlier = explained_attempts + if passed { failures.count } else { 0 };
     if !L::FULL {
         result.failed_before = u32::try_from(earlier).unwrap_or(u32::MAX);
         return builder.push(Ok(result));
     }
-    let mut messages: Vec<_> = reasons.into_texts().into_iter().map(Some).collect();
+    let mut messages: Vec<_> = reasons.texts.into_iter().map(Some).collect();
     messages.resize(explained_attempts, None);
     let (attempts, own) = if passed {
-        (failures.into_texts(), Vec::new())
+        (failures.texts, Vec::new())
     } else {
-        (Vec::new(), failures.into_texts())
+        (Vec::new(), failures.texts)
     };
     messages.extend(attempts.into_iter().map(Some));
     for message in messages {
@@ -320,7 +320,7 @@ fn result_of<'a, L: DetailLevel>(
 ) -> Result<TestResult<'a>, String> {
     let name = std::mem::take(&mut assertion.title).required("title")?;
     let status = std::mem::take(&mut assertion.status).required("status")?;
-    let outcome = outcome_of(&status, assertion.failure_messages.count())?;
+    let outcome = outcome_of(&status, assertion.failure_messages.count)?;
     let location = if L::FULL {
         let line = std::mem::take(&mut assertion.location.0).or_default().line;
         place(file.map(Cow::as_ref), line.whole()).map(Cow::Owned)
@@ -362,49 +362,34 @@ fn outcome_of(status: &str, failures: usize) -> Result<Outcome, String> {
 }
 
 /// Failure messages. Without full detail, only their number.
-#[derive(Debug)]
-enum Messages<L> {
-    Texts(Vec<String>),
-    Count(usize, PhantomData<L>),
-}
-
-impl<L> Default for Messages<L> {
-    fn default() -> Self {
-        Self::Count(0, PhantomData)
-    }
-}
-
-impl<L> Messages<L> {
-    fn count(&self) -> usize {
-        match self {
-            Self::Texts(texts) => texts.len(),
-            Self::Count(count, _) => *count,
-        }
-    }
-
-    fn into_texts(self) -> Vec<String> {
-        match self {
-            Self::Texts(texts) => texts,
-            Self::Count(..) => Vec::new(),
-        }
-    }
+#[derive(Debug, Default)]
+struct Messages<L> {
+    texts: Vec<String>,
+    count: usize,
+    detail: PhantomData<L>,
 }
 
 impl<'de, L: DetailLevel> Deserialize<'de> for Messages<L> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if !L::FULL {
-            let Count(count) = Count::deserialize(deserializer)?;
-            return Ok(Self::Count(count, PhantomData));
-        }
-        let Lines(mut texts) = Lines::deserialize(deserializer)?;
-        // The note is no message of its own.
-        if texts.len() > 1
-            && let Some(note) = texts.pop_if(|text| is_cut_note(text))
-            && let Some(last) = texts.last_mut()
-        {
-            last.push('\n');
-            last.push_str(&note);
-        }
-        Ok(Self::Texts(texts))
+        let (texts, count) = if L::FULL {
+            let Lines(mut texts) = Lines::deserialize(deserializer)?;
+            // The note is no message of its own.
+            if texts.len() > 1
+                && let Some(note) = texts.pop_if(|text| is_cut_note(text))
+                && let Some(last) = texts.last_mut()
+            {
+                last.push('\n');
+                last.push_str(&note);
+            }
+            let count = texts.len();
+            (texts, count)
+        } else {
+            (Vec::new(), Count::deserialize(deserializer)?.0)
+        };
+        Ok(Self {
+            texts,
+            count,
+            detail: PhantomData,
+        })
     }
 }

@@ -154,6 +154,7 @@ fn read<'a>(
     sink: &'a dyn ResultSink,
 ) -> Result<Report<'a>, ParseError> {
     let mut builder = ReportBuilder::new(detail, max_results, sink);
+    builder.expect_bytes(document.len());
     if !matches!(format, Format::Junit | Format::GoJsonl) {
         builder.with_escaped_nul();
     }
