@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use test_engine_duration::Micros;
 use test_engine_store::{FileTotals, Page as ListPage, Period, Suite};
@@ -29,6 +30,8 @@ const SLOW: Micros = Micros::from_milliseconds(2_000);
 const SLOW_TERM: &str = "duration:>2s";
 /// Suites whose tests are read.
 const MAX_SUITES: u32 = 100;
+/// Suites that are read concurrently: few, so that connections to the database remain for others.
+const SUITES_AT_ONCE: usize = 3;
 
 #[derive(Template)]
 #[template(path = "owners.html")]
@@ -86,6 +89,30 @@ struct Share {
     totals: FileTotals,
 }
 
+/// A suite with its owners, and its files if there are owners.
+struct OwnedSuite {
+    suite: Suite,
+    owners: Owners,
+    files: BTreeMap<String, FileTotals>,
+}
+
+impl OwnedSuite {
+    async fn read(app: &App, suite: Suite) -> Result<Self, PageError> {
+        let owners = test_owners::owners(app, &suite).await?;
+        let files = if owners.rules() == 0 {
+            BTreeMap::new()
+        } else {
+            let period = Period::last_days(DAYS, app.clock.now());
+            app.store.file_totals(suite.id, period, SLOW).await?
+        };
+        Ok(Self {
+            suite,
+            owners,
+            files,
+        })
+    }
+}
+
 pub(super) async fn get(
     State(app): State<App>,
     viewer: Viewer,
@@ -101,8 +128,14 @@ pub(super) async fn get(
     // Every test once, however many teams it has.
     let mut owned = FileTotals::default();
     let mut unowned = Vec::new();
-    for suite in suites {
-        let owners = test_owners::owners(&app, &suite).await?;
+    let owned_suites = stream::iter(suites).map(|suite| OwnedSuite::read(&app, suite));
+    let mut owned_suites = owned_suites.buffered(SUITES_AT_ONCE);
+    while let Some(read) = owned_suites.next().await {
+        let OwnedSuite {
+            suite,
+            owners,
+            files,
+        } = read?;
         if owners.rules() == 0 {
             unowned.push(Unowned {
                 suite: suite.name.clone(),
@@ -110,8 +143,6 @@ pub(super) async fn get(
             });
             continue;
         }
-        let period = Period::last_days(DAYS, app.clock.now());
-        let files = app.store.file_totals(suite.id, period, SLOW).await?;
         let have_owners = |file: &&String| !owners.of(file).is_empty();
         for file in files.keys().filter(have_owners) {
             add(&mut owned, files[file]);
