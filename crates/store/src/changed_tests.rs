@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::error::StoreError;
-use crate::many::Write;
 use crate::records::{SuiteId, Timestamp};
 use crate::sql::{Row, Session, Value, values};
+use crate::together::Write;
 
 type Result<T> = std::result::Result<T, StoreError>;
 

@@ -78,6 +78,7 @@ mod sums;
 mod test_counts;
 mod test_failures;
 mod timings;
+mod together;
 mod tokens;
 mod upload_attempts;
 mod user_changes;

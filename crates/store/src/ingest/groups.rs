@@ -13,11 +13,11 @@ use super::guard::{Guarding, is_decided};
 use super::{Ingest, Result, RunRow};
 use crate::changed_tests;
 use crate::identity::fingerprint_code;
-use crate::many::Write;
 use crate::records::{NewExecution, Timestamp};
 use crate::run_memory::RunMemory;
 use crate::segment::{self, StoredExecution};
 use crate::sql::values;
+use crate::together::Write;
 
 /// Other runs of a commit that are searched for passes of a failed test.
 const MAX_OTHER_RUNS: i64 = 50;

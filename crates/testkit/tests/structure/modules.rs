@@ -247,6 +247,7 @@ const STORE: Order = &[
     "sql",
     "filters",
     "many",
+    "together",
     "run_outcomes",
     "run_memory",
     "memory",
