@@ -74,7 +74,8 @@ impl<'a> ReportBuilder<'a> {
         }
     }
 
-    /// Makes room for the results of a text of this many bytes. Memory that is not used is none.
+    /// Makes room for the results of a text of this many bytes. It takes no memory
+    /// until results are written to it.
     pub(crate) fn expect_bytes(&mut self, bytes: usize) {
         let expected = (bytes / BYTES_PER_RESULT).min(self.max_results);
         self.report.results.reserve_exact(expected);

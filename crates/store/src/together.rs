@@ -239,11 +239,9 @@ mod tests {
             after: "ON CONFLICT (number) DO UPDATE SET name = excluded.name",
         };
         let name = "\"quoted\", [1,null] \\ \u{1f600}\n";
-        let cells = values![i64::MIN, name, true, i64::MAX, None::<&str>, false];
-        session
-            .write_together(vec![insert(cells.to_vec())])
-            .await
-            .unwrap();
+        let mut cells = values![i64::MIN, name, true, i64::MAX, None::<&str>, false].to_vec();
+        cells.extend(values![0, "former", false]);
+        session.write_together(vec![insert(cells)]).await.unwrap();
         let update = Write::Change {
             before: "UPDATE some SET kind = ? WHERE number",
             bound: vec!["changed".into()],
@@ -251,7 +249,7 @@ mod tests {
         };
         let nothing = insert(Vec::new());
         let bytes = insert(values![1, b"bytes", false, 2, b"more", false].to_vec());
-        let renamed = insert(values![i64::MIN, "renamed", false].to_vec());
+        let renamed = insert(values![0, "renamed", true].to_vec());
         session
             .write_together(vec![update, nothing, bytes, renamed])
             .await
@@ -271,7 +269,8 @@ mod tests {
         assert_eq!(
             rows.iter().map(read).collect::<Vec<_>>(),
             [
-                ("a ?".to_owned(), i64::MIN, text("renamed"), true),
+                ("a ?".to_owned(), i64::MIN, text(name), true),
+                ("a ?".to_owned(), 0, text("renamed"), false),
                 ("a ?".to_owned(), 1, text("bytes"), false),
                 ("a ?".to_owned(), 2, text("more"), false),
                 ("changed".to_owned(), i64::MAX, None, false),

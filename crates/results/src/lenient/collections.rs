@@ -21,11 +21,11 @@ const MAX_ITEMS: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Titles<'a> {
     text: Cow<'a, str>,
-    count: u32,
+    count: usize,
     /// Where the first titles end in the text, in bytes.
-    ends: [u32; 3],
+    ends: [usize; 3],
     /// The ends of further titles.
-    more_ends: Vec<u32>,
+    more_ends: Vec<usize>,
 }
 
 impl<'a> Titles<'a> {
@@ -43,11 +43,10 @@ impl<'a> Titles<'a> {
     /// The groups that the titles name, as paths: from the outermost, which has no title, to the
     /// innermost.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (usize, String)> {
-        let ends = self.ends.iter().chain(&self.more_ends);
-        let ends = ends.take(self.count as usize).map(|end| *end as usize);
+        let ends = self.ends.iter().chain(&self.more_ends).take(self.count);
         let mut path = String::new();
         let mut start = 0;
-        let named = ends.enumerate().map(move |(index, end)| {
+        let named = ends.enumerate().map(move |(index, &end)| {
             if index > 0 {
                 path.push('\0');
             }
@@ -71,11 +70,9 @@ impl<'a> Titles<'a> {
             text.push(' ');
             text.push_str(&title);
         }
-        // Titles of 4 GiB are not told apart.
-        let end = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
-        match self.ends.get_mut(self.count as usize) {
-            Some(place) => *place = end,
-            None => self.more_ends.push(end),
+        match self.ends.get_mut(self.count) {
+            Some(end) => *end = self.text.len(),
+            None => self.more_ends.push(self.text.len()),
         }
         self.count += 1;
     }
@@ -90,7 +87,7 @@ impl<'de: 'a, 'a> Shape<'de> for Titles<'a> {
         let mut titles = Self::default();
         while let Some(Label(title)) = items.next_element()? {
             if let Some(title) = title
-                && (titles.count as usize) < MAX_ITEMS
+                && titles.count < MAX_ITEMS
             {
                 titles.push(title);
             }
