@@ -82,11 +82,15 @@ mod tests {
         assert!(Running::find(&database).is_none());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let listen = listener.local_addr().unwrap();
-        let url = "https://tests.example.com".to_owned();
-        Running::new(listen, url).write(&database).unwrap();
+        let write = |listen| {
+            let url = "https://tests.example.com".to_owned();
+            Running::new(listen, url).write(&database).unwrap();
+        };
+        write(listen);
         let found = Running::find(&database).unwrap();
         assert_eq!(found.url, "https://tests.example.com");
-        drop(listener);
+        // Nothing listens on the port of the discard service.
+        write("127.0.0.1:9".parse().unwrap());
         assert!(Running::find(&database).is_none(), "it was killed");
         Running::remove(&database);
         assert!(fs_err::read_dir(directory.path()).unwrap().next().is_none());

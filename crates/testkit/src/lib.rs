@@ -20,6 +20,7 @@ mod server;
 mod server_program;
 mod stored_results;
 mod torture;
+mod unused_address;
 mod witness;
 
 pub use api::{Api, Connection, Response};
@@ -44,4 +45,5 @@ pub use server_program::ServerProgram;
 pub use stored_results::{StoredExecution, StoredResults, StoredRun};
 pub use test_engine_store::OutcomeCounts;
 pub use torture::{Torture, TortureReport};
+pub use unused_address::{NO_SERVER, free_address};
 pub use witness::Witness;

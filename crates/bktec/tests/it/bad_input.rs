@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rstest::rstest;
+use test_engine_testkit::NO_SERVER;
 
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Server};
 
 /// Every test that could fail is muted, so that a client that only looks at tests would pass.
 const PLAN: &str = r#"{"identifier":"build-1/step-1","parallelism":2,"tasks":{
@@ -210,7 +211,7 @@ fn no_proxy_hosts_are_contacted_directly() {
     let server = server();
     for no_proxy in ["127.0.0.1", "localhost,127.0.0.1", "*"] {
         let ended = Bktec::against(&["run"], &server)
-            .env("ALL_PROXY", unused_address())
+            .env("ALL_PROXY", NO_SERVER)
             .env("NO_PROXY", no_proxy)
             .run();
         assert_ran(&ended);
@@ -220,7 +221,7 @@ fn no_proxy_hosts_are_contacted_directly() {
 #[test]
 fn unavailable_proxy_leads_to_the_fallback_plan() {
     let ended = Bktec::against(&["run"], &server())
-        .env("ALL_PROXY", unused_address())
+        .env("ALL_PROXY", NO_SERVER)
         .run();
     assert!(
         ended

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::bktec::Bktec;
-use crate::server::unused_address;
+use test_engine_testkit::NO_SERVER;
 
 #[test]
 fn reports_missing_settings_together() {
@@ -23,7 +23,7 @@ fn reports_missing_settings_together() {
 
 #[test]
 fn validates_options_of_plan() {
-    let ended = Bktec::configured(&["plan"], &unused_address())
+    let ended = Bktec::configured(&["plan"], NO_SERVER)
         .env("BUILDKITE_TEST_ENGINE_TARGET_TIME", "25h")
         .env("BUILDKITE_TEST_ENGINE_MAX_PARALLELISM", "1001")
         .env("BUILDKITE_PARALLEL_JOB_COUNT", "0")
@@ -43,11 +43,7 @@ fn validates_options_of_plan() {
 
 #[test]
 fn target_time_requires_max_parallelism() {
-    let ended = Bktec::configured(
-        &["plan", "--json", "--target-time", "2m30s"],
-        &unused_address(),
-    )
-    .run();
+    let ended = Bktec::configured(&["plan", "--json", "--target-time", "2m30s"], NO_SERVER).run();
     insta::assert_snapshot!(ended.wrapped(), @"
     exit code: 16
     ----- stdout -----
@@ -59,7 +55,7 @@ fn target_time_requires_max_parallelism() {
 
 #[test]
 fn rejects_two_outputs() {
-    let ended = Bktec::configured(&["plan", "--json", "--plan-out", "-"], &unused_address()).run();
+    let ended = Bktec::configured(&["plan", "--json", "--plan-out", "-"], NO_SERVER).run();
     insta::assert_snapshot!(ended.wrapped(), @"
     exit code: 16
     ----- stdout -----
@@ -82,7 +78,7 @@ fn reports_all_invalid_values_together() {
             "--oidc-lifetime",
             "2 hours",
         ],
-        &unused_address(),
+        NO_SERVER,
     )
     .env("BUILDKITE_PARALLEL_JOB", "two")
     .env("BUILDKITE_TEST_ENGINE_RETRY_COUNT", "-2")
@@ -116,7 +112,7 @@ fn reports_all_invalid_values_together() {
 
 #[test]
 fn unknown_runner_lists_supported_runners() {
-    let ended = Bktec::configured(&["run", "--test-runner", "mocha"], &unused_address()).run();
+    let ended = Bktec::configured(&["run", "--test-runner", "mocha"], NO_SERVER).run();
     insta::assert_snapshot!(ended.wrapped(), @r#"
     exit code: 16
     ----- stdout -----
@@ -126,7 +122,7 @@ fn unknown_runner_lists_supported_runners() {
       jest, vitest, playwright, cypress, pytest, pytest-pants, gotest, cucumber, custom
       (--test-runner)
     "#);
-    let ended = Bktec::configured(&["run", "--test-runner", "pytests"], &unused_address()).run();
+    let ended = Bktec::configured(&["run", "--test-runner", "pytests"], NO_SERVER).run();
     assert!(
         ended.stderr.ends_with("\nhint: did you mean pytest?\n"),
         "{ended}"
@@ -138,7 +134,7 @@ fn node_index_must_be_below_the_count() {
     let run = |node: &str, nodes: &str| {
         Bktec::configured(
             &["run", "--parallel-job", node, "--parallelism", nodes],
-            &unused_address(),
+            NO_SERVER,
         )
         .run()
         .wrapped_stderr()
@@ -165,7 +161,7 @@ fn node_index_must_be_below_the_count() {
 
 #[test]
 fn empty_variable_counts_as_not_set() {
-    let ended = Bktec::configured(&["run"], &unused_address())
+    let ended = Bktec::configured(&["run"], NO_SERVER)
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "")
         .env("BUILDKITE_TEST_ENGINE_RETRY_COUNT", "")
         .env("BUILDKITE_TEST_ENGINE_DEBUG_ENABLED", "")
@@ -184,7 +180,7 @@ fn empty_variable_counts_as_not_set() {
 
 #[test]
 fn option_wins_over_its_variable() {
-    let ended = Bktec::configured(&["run", "--parallelism", "0"], &unused_address())
+    let ended = Bktec::configured(&["run", "--parallelism", "0"], NO_SERVER)
         .env("BUILDKITE_PARALLEL_JOB_COUNT", "2")
         .run();
     assert!(
@@ -199,7 +195,7 @@ fn option_wins_over_its_variable() {
 fn identifier_replaces_build_and_step() {
     let ended = Bktec::configured(
         &["run", "--plan-identifier", "x", "--parallelism", "0"],
-        &unused_address(),
+        NO_SERVER,
     )
     .without("BUILDKITE_BUILD_ID")
     .without("BUILDKITE_STEP_ID")
@@ -223,7 +219,7 @@ fn selection_params_require_a_strategy() {
         "--metadata",
         "novalue",
     ];
-    let ended = Bktec::configured(&arguments, &unused_address())
+    let ended = Bktec::configured(&arguments, NO_SERVER)
         .env("BUILDKITE_TEST_ENGINE_SELECTION_STRATEGY", " None ")
         .run();
     insta::assert_snapshot!(ended.wrapped(), @r#"
@@ -373,7 +369,7 @@ fn reports_each_problem(
     #[case] variables: &[(&str, &str)],
     #[case] line: &str,
 ) {
-    let mut bktec = Bktec::configured(arguments, &unused_address());
+    let mut bktec = Bktec::configured(arguments, NO_SERVER);
     for (name, value) in variables {
         bktec = bktec.env(name, value);
     }
@@ -405,7 +401,7 @@ fn reports_each_problem(
     ]
 )]
 fn accepts_valid_edge_cases(#[case] arguments: &[&str], #[case] variables: &[(&str, &str)]) {
-    let mut bktec = Bktec::configured(arguments, &unused_address()).file("list", "one\n");
+    let mut bktec = Bktec::configured(arguments, NO_SERVER).file("list", "one\n");
     for (name, value) in variables {
         bktec = bktec.env(name, value);
     }

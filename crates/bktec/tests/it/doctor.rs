@@ -2,9 +2,10 @@
 //! tests run it against the real server.
 
 use serde_json::{Value, json};
+use test_engine_testkit::NO_SERVER;
 
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Request, Server, unused_address};
+use crate::server::{Reply, Request, Server};
 
 const PLAN: &str = r#"{"identifier": "x", "parallelism": 2, "known_timings_ratio": 1.0,
     "tasks": {"0": {"node_number": 0, "tests": []}, "1": {"node_number": 1, "tests": []}},
@@ -161,7 +162,7 @@ fn tests_of_several_files_with_one_name_are_a_warning() {
 fn a_server_that_is_down_is_named() {
     let server = Server::start(|request, _| healthy(request));
     let ended = doctor(&server)
-        .env("BUILDKITE_TEST_ENGINE_BASE_URL", unused_address())
+        .env("BUILDKITE_TEST_ENGINE_BASE_URL", NO_SERVER)
         .run();
     assert_failed(&ended, "server", "connection refused", "BASE_URL");
     assert_eq!(check(&ended, "plan")["status"], "skipped");

@@ -1,9 +1,10 @@
 //! `bktec plan`: stdout has the plan and nothing else, whatever the server does.
 
 use rstest::rstest;
+use test_engine_testkit::NO_SERVER;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Request, Server, unused_address};
+use crate::server::{Reply, Request, Server};
 
 const PLAN: &str = concat!(
     r#"{"parallelism":3,"identifier":"build-1/step-1","tasks":{"0":{"node_number":0,"tests":"#,
@@ -154,7 +155,9 @@ fn without_a_plan_json_has_the_requested_identifier_and_the_fallback_parallelism
     #[case] plan: Option<&'static str>,
 ) {
     let server = plan.map(planning);
-    let base = server.as_ref().map_or_else(unused_address, Server::base);
+    let base = server
+        .as_ref()
+        .map_or_else(|| NO_SERVER.to_owned(), Server::base);
     let printed = |arguments: &[&str]| {
         let ended = Bktec::configured(arguments, &base).run();
         assert_eq!(ended.code, 0, "{ended}");
@@ -175,7 +178,7 @@ fn without_a_plan_json_has_the_requested_identifier_and_the_fallback_parallelism
 
 #[test]
 fn without_a_response_plan_out_is_minimal() {
-    let ended = Bktec::configured(&["plan", "--plan-out", "-"], &unused_address()).run();
+    let ended = Bktec::configured(&["plan", "--plan-out", "-"], NO_SERVER).run();
     assert_eq!(ended.code, 0, "{ended}");
     insta::assert_snapshot!(ended.stdout, @r#"
     {
@@ -254,7 +257,9 @@ fn exits_with_the_signal_that_killed_the_agent() {
 #[case::error_plan(Some(r#"{"identifier":"other","parallelism":3,"tasks":{}}"#))]
 fn without_a_plan_the_pipeline_has_the_requested_identifier(#[case] plan: Option<&'static str>) {
     let server = plan.map(planning);
-    let base = server.as_ref().map_or_else(unused_address, Server::base);
+    let base = server
+        .as_ref()
+        .map_or_else(|| NO_SERVER.to_owned(), Server::base);
     let arguments = [
         "plan",
         "--pipeline-upload",

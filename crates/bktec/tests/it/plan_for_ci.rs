@@ -2,9 +2,10 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use test_engine_testkit::NO_SERVER;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Server};
 
 const PLAN: &str = r#"{"parallelism":3,"identifier":"a b/$x","tasks":{
     "0":{"tests":[{"value":"a.test.js","format":"selector"}]},"1":{"tests":[]},"2":{"tests":[]}}}"#;
@@ -107,7 +108,9 @@ fn circleci_gets_parameters(
     #[case] identifier: &str,
 ) {
     let server = plan.map(planning);
-    let base = server.as_ref().map_or_else(unused_address, Server::base);
+    let base = server
+        .as_ref()
+        .map_or_else(|| NO_SERVER.to_owned(), Server::base);
     let ended = Bktec::configured(&["plan", "--output", "circleci"], &base).run();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(ended.stdout.lines().count(), 1, "{ended}");
@@ -126,7 +129,7 @@ fn circleci_gets_parameters(
 fn rejects_invalid_combinations() {
     let problems = |arguments: &[&str]| {
         let all = [&["plan"], arguments].concat();
-        let ended = Bktec::configured(&all, &unused_address()).run();
+        let ended = Bktec::configured(&all, NO_SERVER).run();
         assert_eq!(ended.code, 16, "{ended}");
         ended
             .stderr

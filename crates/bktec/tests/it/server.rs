@@ -140,12 +140,6 @@ impl Server {
     }
 }
 
-/// A local address without a server.
-pub(crate) fn unused_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port())
-}
-
 fn serve(
     mut stream: TcpStream,
     script: &dyn Fn(&Request, usize) -> Reply,

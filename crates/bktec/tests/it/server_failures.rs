@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use test_engine_testkit::NO_SERVER;
 
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Server};
 
 /// The scaled budget of plan requests.
 const OVERALL: Duration = Duration::from_millis(2600);
@@ -37,7 +38,7 @@ fn assert_stopped(ended: &Ended) {
 
 #[test]
 fn falls_back_if_the_server_is_down() {
-    let ended = Bktec::configured(&["run"], &unused_address()).run();
+    let ended = Bktec::configured(&["run"], NO_SERVER).run();
     assert_fell_back(&ended);
     let url = "SERVER/v2/analytics/organizations/acme/suites/web/test_plan";
     let failed = format!("bktec: API request failed: GET {url}: connection refused\n");
@@ -313,7 +314,7 @@ fn uses_the_proxy_of_the_environment() {
     assert_fell_back(&ended);
     assert_eq!(proxy.requests()[0].line(), "CONNECT engine.invalid:443");
     let before = proxy.requests().len();
-    let ended = Bktec::configured(&["run"], &unused_address())
+    let ended = Bktec::configured(&["run"], NO_SERVER)
         .env("HTTP_PROXY", proxy.base())
         .env("NO_PROXY", "127.0.0.1")
         .run();

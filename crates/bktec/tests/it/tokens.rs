@@ -1,9 +1,10 @@
 //! Tokens: given, fetched from the CI agent, or missing.
 
 use rstest::rstest;
+use test_engine_testkit::NO_SERVER;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Server};
 
 /// A CI agent that records its arguments and prints a token.
 const AGENT: &str = r#"echo "$@" >> calls; echo "  fetched-token  ""#;
@@ -57,7 +58,7 @@ fn fetches_at_most_one_token_per_run(#[case] access_token: &str, #[case] authori
 
 #[test]
 fn failing_agent_is_a_configuration_error() {
-    let ended = Bktec::configured(&["run"], &unused_address())
+    let ended = Bktec::configured(&["run"], NO_SERVER)
         .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
         .env("BUILDKITE_TEST_ENGINE_OIDC", "true")
         .program("buildkite-agent", "echo 'no job token here' >&2; exit 3")
@@ -83,7 +84,7 @@ fn missing_agent_is_a_configuration_error() {
             "--buildkite-agent-command",
             "/no/such/agent",
         ],
-        &unused_address(),
+        NO_SERVER,
     )
     .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
     .run();
@@ -102,7 +103,7 @@ fn missing_agent_is_a_configuration_error() {
 
 #[test]
 fn upload_without_a_token_says_which_variable_to_set() {
-    let ended = Bktec::uploading(&["a.xml"], &unused_address())
+    let ended = Bktec::uploading(&["a.xml"], NO_SERVER)
         .without("BUILDKITE_ANALYTICS_TOKEN")
         .env("BUILDKITE_ORGANIZATION_SLUG", "acme")
         .env("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "web")
@@ -121,7 +122,7 @@ fn upload_without_a_token_says_which_variable_to_set() {
 #[test]
 fn does_not_call_the_agent_when_oidc_is_off() {
     for off in [&["run", "--no-oidc"][..], &["run", "--oidc=false"]] {
-        let ended = Bktec::configured(off, &unused_address())
+        let ended = Bktec::configured(off, NO_SERVER)
             .without("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN")
             .without("BUILDKITE_TEST_ENGINE_OIDC")
             .program("buildkite-agent", "echo called >&2")

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use test_engine_testkit::NO_SERVER;
 
 use crate::bktec::Bktec;
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Server};
 
 const JUNIT: &str = r#"<testsuite><testcase classname="C" name="a"/></testsuite>"#;
 
@@ -25,7 +26,7 @@ fn reports_all_invalid_settings() {
             "--tag",
             "x",
         ],
-        &unused_address(),
+        NO_SERVER,
     )
     .without("BUILDKITE_ANALYTICS_TOKEN")
     .run();
@@ -49,7 +50,7 @@ fn reports_all_invalid_settings() {
 
 #[test]
 fn a_file_is_required() {
-    let ended = Bktec::uploading(&[], &unused_address()).run();
+    let ended = Bktec::uploading(&[], NO_SERVER).run();
     insta::assert_snapshot!(ended, @"
     exit code: 16
     ----- stdout -----
@@ -324,7 +325,7 @@ fn the_timeout_includes_all_files() {
 
 #[test]
 fn no_server_at_the_address() {
-    let ended = Bktec::uploading(&["a.xml", "--debug"], &unused_address())
+    let ended = Bktec::uploading(&["a.xml", "--debug"], NO_SERVER)
         .file("a.xml", JUNIT)
         .run();
     assert_eq!(ended.code, 16, "{ended}");

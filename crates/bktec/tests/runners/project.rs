@@ -8,6 +8,7 @@ use bktec::internals::{
     RunnerSettings, VerdictOptions,
 };
 use tempfile::TempDir;
+use test_engine_testkit::NO_SERVER;
 use test_engine_wire::{Case, CaseFormat, TestIdentity};
 
 use crate::tools;
@@ -107,10 +108,7 @@ impl Project {
             .chain(std::env::split_paths(&system));
         let path = std::env::join_paths(directories).unwrap();
         // A collector must not find a server, even when the tests run in CI.
-        let no_server = (
-            "BUILDKITE_ANALYTICS_API_URL".into(),
-            "http://127.0.0.1:9".into(),
-        );
+        let no_server = ("BUILDKITE_ANALYTICS_API_URL".into(), NO_SERVER.into());
         let no_token = ("BUILDKITE_ANALYTICS_TOKEN".into(), OsString::new());
         vec![("PATH".into(), path), no_server, no_token]
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use test_engine::clock::Clock;
 use test_engine_store::Timestamp;
 use test_engine_test_postgres::{Cluster, Durability};
+use test_engine_testkit::NO_SERVER;
 
 use crate::cli;
 use crate::support::{TestServer, create_database, result};
@@ -119,7 +120,7 @@ fn an_upload_from_the_future_means_a_wrong_clock() {
 fn a_url_that_leads_elsewhere_is_named() {
     let server = TestServer::start();
     for (url, message) in [
-        ("http://127.0.0.1:9", "cannot be reached"),
+        (NO_SERVER, "cannot be reached"),
         (&format!("{}/elsewhere", server.base), "responds with 404"),
         ("tests.example.com", "is not a public URL"),
     ] {

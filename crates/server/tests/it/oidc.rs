@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use test_engine::admin;
 use test_engine::clock::Clock;
 use test_engine_store::{Change, Timestamp};
-use test_engine_testkit::{IssuerBehavior, LocalIssuer, SigningKey};
+use test_engine_testkit::{IssuerBehavior, LocalIssuer, NO_SERVER, SigningKey};
 
 use crate::support::{Answer, SUITE, TestServer, result};
 
@@ -399,18 +399,12 @@ fn an_unavailable_issuer_is_a_503() {
 #[test]
 fn an_issuer_that_refuses_connections_is_a_503() {
     let scene = Scene::start();
-    // Bound and dropped, so nothing listens there.
-    let address = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let gone = format!("http://{address}");
     scene.set_policy(
-        &json!([{"iss": gone, "claims": {"pipeline_slug": "web"}, "scopes": ["read_suites"]}]),
+        &json!([{"iss": NO_SERVER, "claims": {"pipeline_slug": "web"}, "scopes": ["read_suites"]}]),
     );
-    let token = scene.issuer.token(&scene.claims(json!({"iss": gone})));
+    let token = scene.issuer.token(&scene.claims(json!({"iss": NO_SERVER})));
     let message = scene.get(&token).error(503);
-    assert!(message.contains(&gone), "{message}");
+    assert!(message.contains(NO_SERVER), "{message}");
     assert!(!message.contains("refused"), "{message}");
 }
 

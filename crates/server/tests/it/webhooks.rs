@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use test_engine::clock::Clock;
 use test_engine_store::{Page, Timestamp};
+use test_engine_testkit::NO_SERVER;
 
 use super::TestServer;
 use crate::receiver::{Receiver, Reply, until};
@@ -194,8 +195,7 @@ fn a_failed_delivery_is_repeated_with_the_same_id_and_body() {
 fn a_receiver_that_is_gone_for_a_day_leaves_dead_letters_to_send_again() {
     let scene = Scene::new();
     let port = Receiver::start([]).port;
-    // Nothing listens on a port of the discard service, which no test uses.
-    let (id, _secret) = scene.create(&json!({"url": "http://127.0.0.1:9/hook"}));
+    let (id, _secret) = scene.create(&json!({"url": format!("{NO_SERVER}/hook")}));
     scene.set("mute");
     let failed = scene.wait_until(&id, 1, "pending");
     assert_eq!(

@@ -1,13 +1,13 @@
 //! `bin/release`: what an archive contains, that it is reproducible, and that it can be installed.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use serde_json::Value;
 use test_engine_testkit::{
-    Finished, bktec, clean_command, installed, root, run_within, search_path_after, test_engine,
+    Finished, bktec, clean_command, free_address, installed, root, run_within, search_path_after,
+    test_engine,
 };
 
 use crate::file_server::FileServer;
@@ -126,18 +126,13 @@ fn follow_the_readme(server: &FileServer, home: &Path) {
         let test = project.join(format!("tests/test_{number}.py"));
         fs_err::write(test, "def test(): pass\n").unwrap();
     }
-    // Nothing listens there once this listener is closed.
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
     let script = format!("set -e\ntrap 'kill %1' EXIT\n{commands}");
     let mut bash = clean_command(installed("bash"), home);
     bash.args(["-c", &script])
         .current_dir(project)
         .env("PATH", search_path_after(&home.join(".local/bin")))
         .env("TEST_ENGINE_DOWNLOAD_URL", server.url())
-        .env("TEST_ENGINE_LISTEN", free.to_string());
+        .env("TEST_ENGINE_LISTEN", free_address().to_string());
     let finished = run_within(bash, SCRIPT_TIMEOUT);
     finished.expect_code(0);
     let plan = finished

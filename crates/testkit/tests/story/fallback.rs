@@ -1,6 +1,6 @@
 //! Without a server, each node computes the fallback plan and the build still runs.
 
-use test_engine_testkit::{Connection, Example, ExpectedOutcome};
+use test_engine_testkit::{Connection, Example, ExpectedOutcome, NO_SERVER};
 
 use crate::build;
 
@@ -10,7 +10,7 @@ const NODES: usize = 3;
 fn build_without_a_server_runs_every_test_once() {
     let example = Example::copy("pytest");
     let connection = Connection {
-        base_url: unused_address(),
+        base_url: NO_SERVER.to_owned(),
         organization: "acme".to_owned(),
         suite: "shop".to_owned(),
         access_token: "token".to_owned(),
@@ -37,11 +37,4 @@ fn build_without_a_server_runs_every_test_once() {
             "node {index} does not report the fallback\n{node}"
         );
     }
-}
-
-/// The address of a port that was free a moment ago.
-fn unused_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("a listener has an address");
-    format!("http://{address}")
 }

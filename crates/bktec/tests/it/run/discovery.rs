@@ -1,10 +1,11 @@
 //! How often a runner that decides which files have tests is asked for them.
 
 use rstest::rstest;
+use test_engine_testkit::NO_SERVER;
 
 use super::{PLAN, creating_plan, with_plan};
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Server};
 
 /// Lists all files but `c.test.js` as Jest does, and counts how often.
 const JEST: &str = r#"
@@ -65,10 +66,7 @@ fn a_retried_job_asks_if_it_has_to_split_the_tests() {
     let (ended, asked) = run(&["--retry-count", "1"], &server.base());
     assert!(ended.stdout.contains("ran a.test.js into"), "{ended}");
     assert_eq!(asked, 1, "{ended}");
-    let (ended, asked) = run(
-        &["--retry-count", "1", "--fallback", "all"],
-        &unused_address(),
-    );
+    let (ended, asked) = run(&["--retry-count", "1", "--fallback", "all"], NO_SERVER);
     assert!(
         ended.stdout.contains("ran a.test.js b.test.js into"),
         "{ended}"
@@ -90,7 +88,7 @@ fn tests_that_a_plan_file_lacks_are_named_where_the_pattern_decides() {
         "--test-file-pattern",
         "*.test.js",
     ];
-    let ended = Bktec::configured(&arguments, &unused_address())
+    let ended = Bktec::configured(&arguments, NO_SERVER)
         .file("plan.json", &PLAN.replacen('{', &population, 1))
         .file("d.test.js", "")
         .run();

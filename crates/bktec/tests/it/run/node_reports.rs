@@ -5,10 +5,11 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 use rstest::rstest;
 use serde_json::Value;
+use test_engine_testkit::NO_SERVER;
 
 use super::{DIGEST, PASSING, PLAN, with_plan};
 use crate::bktec::Bktec;
-use crate::server::{Reply, Request, Server, unused_address};
+use crate::server::{Reply, Request, Server};
 
 /// Long enough for the first report, which short runs do not send.
 const SLOW: &str = "sh -c 'sleep 0.5; exit 0' {{testExamples}} {{resultPath}}";
@@ -297,7 +298,7 @@ fn jobs_of_a_github_matrix_have_different_ids() {
 #[test]
 fn an_unreachable_server_is_one_warning() {
     let arguments = ["run", "--report-dir", "reports", "--test-command", PASSING];
-    let ended = Bktec::configured(&arguments, &unused_address()).run();
+    let ended = Bktec::configured(&arguments, NO_SERVER).run();
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(ended.stderr.matches("⚠️").count(), 1, "{ended}");
 }

@@ -1,6 +1,7 @@
 //! Log lines and colors.
 
 use bktec::internals;
+use test_engine_testkit::NO_SERVER;
 
 use super::{PLAN, with_plan};
 use crate::bktec::Bktec;
@@ -29,7 +30,7 @@ fn debug_lines_have_a_prefix() {
 #[test]
 fn no_color_turns_colors_off() {
     let ended = |name: &str, value: &str| {
-        Bktec::configured(&["run", "--files", "missing"], "http://127.0.0.1:9")
+        Bktec::configured(&["run", "--files", "missing"], NO_SERVER)
             .env("CLICOLOR_FORCE", "1")
             .env(name, value)
             .run()

@@ -2,11 +2,12 @@
 
 use rstest::rstest;
 use serde_json::json;
+use test_engine_testkit::NO_SERVER;
 
 use super::node_reports::report_in;
 use super::{DIGEST, PLAN, creating_plan, with_plan};
 use crate::bktec::{Bktec, Ended};
-use crate::server::{Reply, Server, unused_address};
+use crate::server::{Reply, Server};
 
 const FALLBACK: &str = "Falling back to non-intelligent splitting";
 /// The order in which `echo` prints the targets of a share.
@@ -19,7 +20,7 @@ fn ran_nothing(ended: &Ended) -> bool {
 
 #[test]
 fn a_retried_job_without_a_server_runs_nothing() {
-    let ended = Bktec::configured(&["run", "--retry-count", "1"], &unused_address()).run();
+    let ended = Bktec::configured(&["run", "--retry-count", "1"], NO_SERVER).run();
     assert!(ran_nothing(&ended), "{ended}");
     let stderr = ended
         .stderr
@@ -57,7 +58,7 @@ fn a_retried_job_gets_no_new_plan() {
 fn a_retried_job_can_run_every_test(#[case] options: &[&str], #[case] expected: &str) {
     for retry in ["0", "1"] {
         let arguments = [&["run", "--retry-count", retry], options].concat();
-        let mut bktec = Bktec::configured(&arguments, &unused_address());
+        let mut bktec = Bktec::configured(&arguments, NO_SERVER);
         if options.is_empty() {
             bktec = bktec.env("BUILDKITE_TEST_ENGINE_FALLBACK", "all");
         }
@@ -110,7 +111,7 @@ fn a_node_can_stop_without_a_plan(#[case] retry: &str) {
 #[case::retry("1")]
 fn runs_a_share_of_a_plan_file_without_a_server(#[case] retry: &str) {
     let arguments = ["run", "--plan-file", "plan.json", "--retry-count", retry];
-    let ended = Bktec::configured(&arguments, &unused_address())
+    let ended = Bktec::configured(&arguments, NO_SERVER)
         .file("plan.json", PLAN)
         .run();
     assert!(
@@ -140,7 +141,7 @@ fn a_plan_file_says_what_the_planner_lacked_even_if_the_server_does_not() {
     let server = creating_plan(PLAN);
     let (_, bktec) = Bktec::against(&["plan", "--plan-out", "plan.json"], &server).run_and_keep();
     let arguments = ["run", "--plan-file", "plan.json", "--report-dir", "r"];
-    let (ended, bktec) = Bktec::configured(&arguments, &unused_address())
+    let (ended, bktec) = Bktec::configured(&arguments, NO_SERVER)
         .file("plan.json", &bktec.read("plan.json"))
         .env("BUILDKITE_TEST_ENGINE_TEST_FILE_PATTERN", "*.test.js")
         .file("d.test.js", "")
@@ -187,7 +188,7 @@ fn with_tag_filters_nothing_is_compared() {
 #[case::other_parallelism(&["--parallelism", "1"], Some(PLAN))]
 fn an_unusable_plan_file_stops_the_node(#[case] options: &[&str], #[case] content: Option<&str>) {
     let arguments = [&["run", "--plan-file", "plan.json"], options].concat();
-    let mut bktec = Bktec::configured(&arguments, &unused_address());
+    let mut bktec = Bktec::configured(&arguments, NO_SERVER);
     if let Some(content) = content {
         bktec = bktec.file("plan.json", content);
     }
@@ -199,7 +200,7 @@ fn an_unusable_plan_file_stops_the_node(#[case] options: &[&str], #[case] conten
 #[test]
 fn an_unreadable_plan_file_has_a_hint() {
     let arguments = ["run", "--plan-file", "plan.json"];
-    let ended = Bktec::configured(&arguments, &unused_address()).run();
+    let ended = Bktec::configured(&arguments, NO_SERVER).run();
     insta::assert_snapshot!(ended.wrapped_stderr(), @"
     ❌ failed to read the plan file: failed to open file `plan.json`: No such file or
       directory (os error 2)
@@ -211,7 +212,7 @@ fn an_unreadable_plan_file_has_a_hint() {
 #[test]
 fn a_plan_file_of_another_build_is_a_warning() {
     let arguments = ["run", "--plan-file", "plan.json"];
-    let ended = Bktec::configured(&arguments, &unused_address())
+    let ended = Bktec::configured(&arguments, NO_SERVER)
         .file("plan.json", &PLAN.replace("build-1", "build-0"))
         .run();
     assert!(

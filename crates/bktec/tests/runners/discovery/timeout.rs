@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bktec::internals::RunnerSettings;
 use rustix::process::{Pid, Signal, kill_process};
-use test_engine_testkit::clean_command;
+use test_engine_testkit::{NO_SERVER, clean_command};
 
 use super::found;
 use crate::project::{Project, settings};
@@ -93,7 +93,7 @@ fn a_signal_to_the_client_ends_a_runner_that_is_asked() {
             ("BUILDKITE_STEP_ID", "step"),
             ("BUILDKITE_TEST_ENGINE_SUITE_SLUG", "suite"),
             ("BUILDKITE_TEST_ENGINE_API_ACCESS_TOKEN", "token"),
-            ("BUILDKITE_TEST_ENGINE_BASE_URL", "http://127.0.0.1:9"),
+            ("BUILDKITE_TEST_ENGINE_BASE_URL", NO_SERVER),
             ("BUILDKITE_TEST_ENGINE_TEST_RUNNER", "pytest"),
         ])
         .env(
