@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use test_engine_duration::Micros;
 use test_engine_insights::Level;
 
-use crate::day_sums;
+use crate::day_sums::{self, Totals};
 use crate::error::StoreError;
 use crate::filters::level_code;
 use crate::records::{FileTotals, Period, SuiteId};
 use crate::sql::values;
 use crate::store::Store;
+use crate::sums::Cost;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -35,7 +36,7 @@ impl Store {
             .iter()
             .map(|row| Ok((row.integer("test_id")?, row.integer("level")?)));
         let levels: HashMap<i64, i64> = levels.collect::<Result<_>>()?;
-        let sums = day_sums::of_suite(&mut session, suite, period, None).await?;
+        let costs: Totals<Cost> = day_sums::of_suite(&mut session, suite, period, None).await?;
         // A row for each file instead of each test: rows are what takes the time.
         let rows = session
             .rows(
@@ -60,14 +61,14 @@ impl Store {
             for id in row.text("ids")?.split(',') {
                 let damaged = |_| StoreError::Damaged { what: "test id" };
                 let test: i64 = id.parse().map_err(damaged)?;
-                let sums = sums.of(test);
+                let cost = costs.of(test);
                 let level = levels.get(&test).copied();
                 totals.tests += 1;
                 totals.flaky += u64::from(level == Some(level_code(Level::Flaky)));
                 totals.broken += u64::from(level == Some(level_code(Level::Broken)));
-                totals.slow += u64::from(sums.duration_mean().is_some_and(|mean| mean > slow));
-                totals.executions += sums.counts.executions();
-                totals.duration = totals.duration.saturating_add(sums.duration_sum);
+                totals.slow += u64::from(cost.mean().is_some_and(|mean| mean > slow));
+                totals.executions += cost.executions;
+                totals.duration = totals.duration.saturating_add(cost.duration_sum);
             }
         }
         Ok(files)

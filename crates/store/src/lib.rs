@@ -96,7 +96,7 @@ pub use failure_causes::CountedCause;
 pub use identity::test_uuid;
 pub use known_tests::{FilePredicate, MetricsPredicate, TestPredicates};
 pub use open::{DEFAULT_CONNECTIONS, without_secrets};
-pub use query_count::count_queries;
+pub use query_count::{count_queries, counted_by_spawner};
 pub use records::{
     AccountingSummary, AccountingVerdict, Actor, ActorKind, Admission, AttemptOutcome,
     AttemptState, AuditEntry, AuditFilter, Backfill, BackfillOutcome, BackfillState, BranchCounts,

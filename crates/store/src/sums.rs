@@ -61,6 +61,35 @@ pub(crate) fn merge(metrics: &mut Metrics, other: &Metrics) {
     metrics.durations.merge(&other.durations);
 }
 
+/// The executions of a test and what they took. Much faster to sum up than [`Metrics`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub executions: u64,
+    /// Executions with a duration, without skipped ones.
+    pub timed: u64,
+    pub duration_sum: Micros,
+    /// `None` without timed executions.
+    pub longest: Option<Micros>,
+}
+
+impl Cost {
+    #[inline]
+    pub(crate) fn add(&mut self, other: &Metrics) {
+        self.executions = sum(self.executions, other.counts.executions());
+        self.timed = sum(self.timed, other.timed);
+        self.duration_sum = self
+            .duration_sum
+            .saturating_add(other.duration_sum)
+            .min(MAX_SUM);
+        self.longest = self.longest.max(other.duration_max);
+    }
+
+    /// Rounded to the microsecond; `None` without timed executions.
+    pub(crate) fn mean(&self) -> Option<Micros> {
+        self.duration_sum.mean_of(self.timed)
+    }
+}
+
 /// Subtracts executions, but not their durations.
 pub(crate) fn subtract_counts(metrics: &mut Metrics, other: &Metrics) {
     let (counts, others) = (&mut metrics.counts, &other.counts);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use test_engine_duration::Micros;
 use uuid::Uuid;
 
-use crate::day_sums;
+use crate::day_sums::{self, Totals};
 use crate::error::StoreError;
 use crate::identity::{selector_hash, test_uuid};
 use crate::records::{
@@ -15,6 +15,7 @@ use crate::records::{
 use crate::rings;
 use crate::sql::{Value, positions, values};
 use crate::store::Store;
+use crate::sums::Cost;
 use crate::test_counts;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -207,22 +208,22 @@ impl Store {
         }
         let mut session = self.read().await?;
         for (place, period) in periods.iter().enumerate() {
-            let totals = if test_ids.len() >= SCAN_FROM {
+            let costs: Totals<Cost> = if test_ids.len() >= SCAN_FROM {
                 day_sums::of_suite(&mut session, suite, *period, filter).await?
             } else {
                 let ids = test_ids.iter().copied();
                 day_sums::of_tests(&mut session, suite, ids, *period, filter).await?
             };
             for id in test_ids {
-                let metrics = totals.of(*id);
-                let Some(longest) = metrics.duration_max else {
+                let cost = costs.of(*id);
+                let Some(longest) = cost.longest else {
                     continue;
                 };
                 found.entry(*id).or_default().push(TestTiming {
                     period: place,
                     branch,
-                    executions: metrics.timed,
-                    total: metrics.duration_sum,
+                    executions: cost.timed,
+                    total: cost.duration_sum,
                     longest,
                 });
             }

@@ -15,30 +15,60 @@ use crate::error::StoreError;
 use crate::filters::branch_condition;
 use crate::records::{BranchFilter, Metrics, Period, SuiteId};
 use crate::sql::{Session, Value, positions, values};
-use crate::sums;
+use crate::sums::{self, Cost};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// Blocks per query; a megabyte or two.
 const BLOCKS_AT_ONCE: usize = 1_000;
 
-/// Sums over a period, by test.
-#[derive(Debug, Default)]
-pub(crate) struct Totals {
-    blocks: BTreeMap<i64, Vec<Metrics>>,
+/// What is summed up for each test.
+pub(crate) trait Summed: Copy + Default {
+    /// Adds a block of tests; its body may be damaged.
+    fn add(tests: &mut [Self], body: &[u8]) -> Result<()>;
 }
 
-impl Totals {
-    fn add(&mut self, block: i64, body: &[u8]) -> Result<()> {
-        let tests = self
-            .blocks
-            .entry(block)
-            .or_insert_with(|| vec![Metrics::default(); BLOCK]);
+impl Summed for Metrics {
+    fn add(tests: &mut [Self], body: &[u8]) -> Result<()> {
         body::read(body, |place, metrics| {
             sums::merge(&mut tests[usize::from(place)], &metrics);
         })
     }
+}
 
+impl Summed for Cost {
+    fn add(tests: &mut [Self], body: &[u8]) -> Result<()> {
+        body::read_without_histograms(body, |place, metrics| {
+            tests[usize::from(place)].add(&metrics);
+        })
+    }
+}
+
+/// Sums over a period, by test.
+#[derive(Debug)]
+pub(crate) struct Totals<T = Metrics> {
+    blocks: BTreeMap<i64, Vec<T>>,
+}
+
+impl<T: Summed> Totals<T> {
+    fn add(&mut self, block: i64, body: &[u8]) -> Result<()> {
+        let tests = self
+            .blocks
+            .entry(block)
+            .or_insert_with(|| vec![T::default(); BLOCK]);
+        T::add(tests, body)
+    }
+
+    /// Zeros for a test without executions.
+    pub(crate) fn of(&self, test_id: i64) -> T {
+        let (block, place) = place_of(test_id);
+        self.blocks
+            .get(&block)
+            .map_or_else(T::default, |tests| tests[usize::from(place)])
+    }
+}
+
+impl Totals {
     /// The tests with executions, ordered by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Metrics)> {
         self.blocks.iter().flat_map(|(block, tests)| {
@@ -49,30 +79,24 @@ impl Totals {
                 .map(|(place, metrics)| (test_at(*block, place), metrics))
         })
     }
-
-    /// Zeros for a test without executions.
-    pub(crate) fn of(&self, test_id: i64) -> Metrics {
-        let (block, place) = place_of(test_id);
-        self.blocks
-            .get(&block)
-            .map_or_else(Metrics::default, |tests| tests[usize::from(place)])
-    }
 }
 
 /// The sums of all tests of a suite.
-pub(crate) async fn of_suite(
+pub(crate) async fn of_suite<T: Summed>(
     session: &mut Session,
     suite: SuiteId,
     period: Period,
     branch: Option<&BranchFilter>,
-) -> Result<Totals> {
+) -> Result<Totals<T>> {
     let (on_branch, branch_values) = branch_condition(suite, branch, "branch_id");
     let text = format!(
         "SELECT day, block, branch_id, body FROM day_blocks WHERE suite_id = ? AND day <= ? \
          AND (day, block, branch_id) > (?, ?, ?) {on_branch}\
          ORDER BY day, block, branch_id LIMIT ?"
     );
-    let mut totals = Totals::default();
+    let mut totals = Totals {
+        blocks: BTreeMap::new(),
+    };
     // Before all blocks of the first day.
     let mut after = (period.first_day, i64::MIN, i64::MIN);
     loop {
@@ -100,14 +124,16 @@ pub(crate) async fn of_suite(
 }
 
 /// The sums of some tests of a suite. The result may contain other tests as well.
-pub(crate) async fn of_tests(
+pub(crate) async fn of_tests<T: Summed>(
     session: &mut Session,
     suite: SuiteId,
     test_ids: impl IntoIterator<Item = i64>,
     period: Period,
     branch: Option<&BranchFilter>,
-) -> Result<Totals> {
-    let mut totals = Totals::default();
+) -> Result<Totals<T>> {
+    let mut totals = Totals {
+        blocks: BTreeMap::new(),
+    };
     each_block(
         session,
         (Sums::All, suite),

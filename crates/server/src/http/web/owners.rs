@@ -8,7 +8,8 @@ use axum::response::Response;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use test_engine_duration::Micros;
-use test_engine_store::{FileTotals, Page as ListPage, Period, Suite};
+use test_engine_store::{FileTotals, Page as ListPage, Period, Suite, counted_by_spawner};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::export::{self, Export, FileLinks};
 use super::format;
@@ -17,6 +18,7 @@ use super::test_list::tests_of_owner;
 use super::viewer::Viewer;
 use super::words;
 use crate::App;
+use crate::http::error::ApiError;
 use crate::http::params::Params;
 use crate::http::test_owners;
 use crate::links::Links;
@@ -30,7 +32,7 @@ const SLOW: Micros = Micros::from_milliseconds(2_000);
 const SLOW_TERM: &str = "duration:>2s";
 /// Suites whose tests are read.
 const MAX_SUITES: u32 = 100;
-/// Suites that are read concurrently: few, so that connections to the database remain for others.
+/// Suites that are read in parallel: few, so that connections to the database remain for others.
 const SUITES_AT_ONCE: usize = 3;
 
 #[derive(Template)]
@@ -97,8 +99,8 @@ struct OwnedSuite {
 }
 
 impl OwnedSuite {
-    async fn read(app: &App, suite: Suite) -> Result<Self, PageError> {
-        let owners = test_owners::owners(app, &suite).await?;
+    async fn read(app: App, suite: Suite) -> Result<Self, PageError> {
+        let owners = test_owners::owners(&app, &suite).await?;
         let files = if owners.rules() == 0 {
             BTreeMap::new()
         } else {
@@ -128,14 +130,18 @@ pub(super) async fn get(
     // Every test once, however many teams it has.
     let mut owned = FileTotals::default();
     let mut unowned = Vec::new();
-    let owned_suites = stream::iter(suites).map(|suite| OwnedSuite::read(&app, suite));
+    // Summing up takes longer than querying, so each suite is a task of its own.
+    let owned_suites = stream::iter(suites).map(|suite| {
+        let read = OwnedSuite::read(app.clone(), suite);
+        AbortOnDropHandle::new(tokio::spawn(counted_by_spawner(read)))
+    });
     let mut owned_suites = owned_suites.buffered(SUITES_AT_ONCE);
     while let Some(read) = owned_suites.next().await {
         let OwnedSuite {
             suite,
             owners,
             files,
-        } = read?;
+        } = read.map_err(|error| ApiError::internal("read a suite", &error))??;
         if owners.rules() == 0 {
             unowned.push(Unowned {
                 suite: suite.name.clone(),
