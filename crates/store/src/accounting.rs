@@ -12,8 +12,9 @@ use crate::records::{
     AccountingSummary, AccountingVerdict, Pace, PendingAccounting, SuiteId, Timestamp,
 };
 use crate::selection;
-use crate::sql::{Row, Session, Value, values};
+use crate::sql::{Row, Value, values};
 use crate::store::{Store, check_key};
+use crate::together::Write;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -211,22 +212,15 @@ impl Store {
     }
 }
 
-/// Notes that results of a run were stored. A plan with running nodes gets a new summary with their
-/// next reports anyway.
-pub(crate) async fn results_stored(
-    session: &mut Session,
-    suite: SuiteId,
-    run_key: &str,
-) -> Result<()> {
-    session
-        .execute(
-            "UPDATE accountings SET changes = changes + 1 WHERE suite_id = $1 AND identifier IN \
-             (SELECT identifier FROM accounting_runs WHERE suite_id = $1 AND run_key = $2) \
+/// The note that results of a run were stored. A plan with running nodes gets a new summary with
+/// their next reports anyway.
+pub(crate) fn results_stored(suite: SuiteId, run_key: &str) -> Write<'_> {
+    Write::Plain {
+        text: "UPDATE accountings SET changes = changes + 1 WHERE suite_id = ? AND identifier IN \
+             (SELECT identifier FROM accounting_runs WHERE suite_id = ? AND run_key = ?) \
              AND (pending_nodes = 0 OR summarized < changes)",
-            values![suite.get(), run_key],
-        )
-        .await?;
-    Ok(())
+        bound: values![suite.get(), suite.get(), run_key].to_vec(),
+    }
 }
 
 fn code_of(verdict: AccountingVerdict) -> i64 {

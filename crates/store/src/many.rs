@@ -137,22 +137,28 @@ impl Statement {
         keys: &[Value<'_>],
         after: &str,
     ) -> Result<String> {
+        let text = self.with_values(before, bound)?;
+        // A join instead of `= ANY(…)`: uses the index even without statistics.
+        let keys = self.array(keys.iter())?;
+        Ok(format!("{text} IN (SELECT UNNEST({keys})) {after}"))
+    }
+
+    /// A text with a `?` for each value.
+    pub(crate) fn with_values(&mut self, text: &str, bound: &[Value<'_>]) -> Result<String> {
         use std::fmt::Write as _;
-        let mut text = String::with_capacity(before.len() * 2);
-        for (number, part) in before.split('?').enumerate() {
+        let mut numbered = String::with_capacity(text.len() * 2);
+        for (number, part) in text.split('?').enumerate() {
             if number > 0 {
                 self.count += 1;
                 // Writing to a string cannot fail.
-                let _ = write!(text, "${}", self.count);
+                let _ = write!(numbered, "${}", self.count);
             }
-            text.push_str(part);
+            numbered.push_str(part);
         }
         for value in bound {
             add_value(&mut self.arguments, value)?;
         }
-        // A join instead of `= ANY(…)`: uses the index even without statistics.
-        let keys = self.array(keys.iter())?;
-        Ok(format!("{text} IN (SELECT UNNEST({keys})) {after}"))
+        Ok(numbered)
     }
 
     /// Adds values as one array, and returns its place in the text.

@@ -28,6 +28,11 @@ pub(crate) enum Write<'a> {
         bound: Vec<Value<'a>>,
         keys: Vec<Value<'a>>,
     },
+    /// A statement with a `?` for each value.
+    Plain {
+        text: &'static str,
+        bound: Vec<Value<'a>>,
+    },
 }
 
 impl<'a> Write<'a> {
@@ -35,6 +40,7 @@ impl<'a> Write<'a> {
         match self {
             Self::Insert { columns, cells, .. } => cells.len() / columns,
             Self::Change { keys, .. } => keys.len(),
+            Self::Plain { .. } => 1,
         }
     }
 
@@ -81,6 +87,7 @@ impl<'a> Write<'a> {
                 let text = format!("{before} IN (SELECT value FROM json_each(?))");
                 Some((text, values))
             }
+            Self::Plain { text, bound } => Some(((*text).to_owned(), bound.clone())),
         }
     }
 }
@@ -168,6 +175,7 @@ impl Session {
                 bound,
                 keys,
             } => self.look_up(before, &bound, keys, "").await?,
+            Write::Plain { text, bound } => self.rows(text.to_owned(), bound).await?,
         };
         Ok(())
     }
@@ -187,6 +195,7 @@ fn postgres_text(statement: &mut Statement, write: &Write<'_>) -> Result<String>
             bound,
             keys,
         } => statement.with_keys(before, bound, keys, ""),
+        Write::Plain { text, bound } => statement.with_values(text, bound),
     }
 }
 

@@ -38,6 +38,7 @@ use crate::segment::{MAX_EXECUTIONS, SelectorRef, StoredExecution};
 use crate::sql::{Session, values};
 use crate::store::{Store, check_key};
 use crate::sums;
+use crate::together::Write;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -200,20 +201,32 @@ impl Ingest<'_> {
         let upload_id = self
             .insert_upload(&run, (kept.len(), duplicates), guarding.upload)
             .await?;
+        let results = (kept.as_slice(), sources.as_slice());
+        // What concerns other rows than the results, in one message.
+        let mut writes = Vec::new();
         if !kept.is_empty() {
-            let results = (kept.as_slice(), sources.as_slice());
             self.insert_results(upload_id, &run, results).await?;
             self.add_timings(&run, results, &run_memory, &mut selectors)
                 .await?;
             if let Some(commit) = &mut commit {
-                self.add_evidence((&run, commit), (&run_memory, &guarding), results)
-                    .await?;
+                let evidence = self.evidence((&run, commit), (&run_memory, &guarding), results);
+                writes = evidence.await?;
             }
         }
         let tests = run_memory.outcomes.counts();
-        self.update_run(run.id, &kept, (tests, guarding.run))
+        writes.push(self.updated_run(run.id, &kept, (tests, guarding.run)));
+        let run_key = &upload.run.key;
+        writes.push(accounting::results_stored(upload.suite, run_key));
+        self.session.write_together(writes).await?;
+        if self.keeps_evidence {
+            count_streaks(
+                self.session,
+                muted::streaks(&kept, (&run_memory, &guarding)),
+            )
             .await?;
-        accounting::results_stored(self.session, upload.suite, &upload.run.key).await?;
+            self.mark_shared_causes(run.id, &run_memory, &guarding)
+                .await?;
+        }
 
         run_memory.add(upload_id, &kept);
         self.memory.put_run(run.id, run_memory);
@@ -271,13 +284,13 @@ impl Ingest<'_> {
         selectors.save(self.session).await
     }
 
-    /// Stores what judges tests.
-    async fn add_evidence(
+    /// What judges tests. The writes must be executed.
+    async fn evidence(
         &mut self,
         (run, commit): (&RunRow, &mut RunCommit),
         (run_memory, guarding): (&RunMemory, &Guarding),
         (kept, sources): Results<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Write<'static>>> {
         let mut changes = Changes::new(self.upload.received_at, commit);
         self.apply_guard(run, run_memory, guarding, kept, &mut changes)
             .await?;
@@ -286,9 +299,7 @@ impl Ingest<'_> {
             .record_groups((run, commit), memory, (kept, sources), changes)
             .await?;
         writes.push(self.failure_groups(run.id, kept, sources));
-        self.session.write_together(writes).await?;
-        count_streaks(self.session, muted::streaks(kept, memory)).await?;
-        self.mark_shared_causes(run.id, run_memory, guarding).await
+        Ok(writes)
     }
 
     /// Locks the suite for this transaction; returns the sequence number of its changes, and its

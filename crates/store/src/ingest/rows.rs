@@ -12,6 +12,7 @@ use crate::records::{FailureTexts, NewExecution, TestCounts};
 use crate::runs::{FAILED, PASSED, PENDING};
 use crate::segment::{self, StoredExecution};
 use crate::sql::{Value, values};
+use crate::together::Write;
 
 /// Bytes of failure texts that are written by one call, so that few copies are in memory.
 const MAX_TEXT_AT_ONCE: usize = 2 * 1_024 * 1_024;
@@ -131,12 +132,13 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    pub(super) async fn update_run(
-        &mut self,
+    /// What the upload changes in the row of its run.
+    pub(super) fn updated_run(
+        &self,
         run_id: i64,
         kept: &[StoredExecution],
         (tests, is_guarded): (TestCounts, bool),
-    ) -> Result<()> {
+    ) -> Write<'static> {
         let count = |outcome: Outcome| {
             whole(
                 kept.iter()
@@ -163,33 +165,32 @@ impl Ingest<'_> {
             PENDING
         };
         // A worse result has a larger code, so a failed run stays failed.
-        self.session
-            .execute(
-                "UPDATE runs SET passed = passed + $2, failed = failed + $3, \
-                 skipped = skipped + $4, unknown = unknown + $5, \
-                 failed_muted = failed_muted + $6, duration_us = duration_us + $7, \
+        Write::Plain {
+            text: "UPDATE runs SET passed = passed + ?, failed = failed + ?, \
+                 skipped = skipped + ?, unknown = unknown + ?, \
+                 failed_muted = failed_muted + ?, duration_us = duration_us + ?, \
                  uploads = uploads + 1, \
-                 result = CASE WHEN result > $8 THEN result ELSE $8 END, \
-                 guarded = $9, first_failed = $10, broken = $11, recovered = $12, \
-                 muted_failed = $13 WHERE id = $1",
-                values![
-                    run_id,
-                    count(Outcome::Passed),
-                    failed,
-                    count(Outcome::Skipped),
-                    count(Outcome::Unknown),
-                    failed_muted,
-                    micros(duration),
-                    result,
-                    is_guarded,
-                    whole(tests.first_failed),
-                    whole(tests.broken),
-                    whole(tests.recovered),
-                    whole(tests.muted_failed),
-                ],
-            )
-            .await?;
-        Ok(())
+                 result = CASE WHEN result > ? THEN result ELSE ? END, \
+                 guarded = ?, first_failed = ?, broken = ?, recovered = ?, \
+                 muted_failed = ? WHERE id = ?",
+            bound: values![
+                count(Outcome::Passed),
+                failed,
+                count(Outcome::Skipped),
+                count(Outcome::Unknown),
+                failed_muted,
+                micros(duration),
+                result,
+                result,
+                is_guarded,
+                whole(tests.first_failed),
+                whole(tests.broken),
+                whole(tests.recovered),
+                whole(tests.muted_failed),
+                run_id,
+            ]
+            .to_vec(),
+        }
     }
 }
 
