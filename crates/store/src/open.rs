@@ -28,6 +28,9 @@ const SQLITE_READERS: u32 = 8;
 pub const DEFAULT_CONNECTIONS: u32 = 16;
 /// Prepared statements per connection: more than there are queries.
 const MAX_STATEMENTS: usize = 512;
+/// Rows of SQLite that wait for the task that reads them. All are kept anyway; with few, the
+/// threads of both wake each other again and again.
+const ROW_BUFFER: usize = 1_024;
 
 impl Store {
     /// Opens `postgres://user:password@host/database` or `sqlite:///path/to/file.db`. A missing
@@ -74,6 +77,7 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(MAX_STATEMENTS)
+            .row_buffer_size(ROW_BUFFER)
             .pragma("temp_store", "MEMORY")
             .pragma("journal_size_limit", "67108864");
         let pool = || {

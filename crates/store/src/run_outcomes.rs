@@ -189,6 +189,11 @@ impl RunOutcomes {
         self.failed.get(&test).map(FailedInRun::end)
     }
 
+    /// Whether there is a test of which [`Self::is_guarded`] is true.
+    pub(crate) fn has_guarded(&self) -> bool {
+        self.has_guarded
+    }
+
     /// Whether the executions of a test are part of an outage, because of their cause.
     pub(crate) fn is_guarded(&self, test: i64) -> bool {
         self.has_guarded && self.failed.get(&test).is_some_and(|test| test.is_guarded)

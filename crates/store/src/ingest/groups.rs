@@ -22,6 +22,9 @@ use crate::together::Write;
 /// Other runs of a commit that are searched for passes of a failed test.
 const MAX_OTHER_RUNS: i64 = 50;
 
+/// An execution and what it was stored from.
+pub(super) type WithSource<'a> = (&'a StoredExecution, &'a NewExecution);
+
 /// What an upload adds to a commit group.
 #[derive(Clone, Debug)]
 struct Change {
@@ -62,6 +65,41 @@ impl Change {
         if let Some(count) = self.count(outcome, is_guarded) {
             *count += number;
         }
+    }
+}
+
+/// Tests that may be followed: a bit for each of the lowest bits of their ids. Most tests of an
+/// upload are not, and a bit is found faster than an entry of a map.
+struct Followed(Box<[u64; Self::WORDS]>);
+
+impl Followed {
+    const WORDS: usize = 1 << 10;
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "only the lowest bits are used"
+    )]
+    fn place(test: i64) -> (usize, u32) {
+        (test as usize / 64 % Self::WORDS, test as u32 % 64)
+    }
+
+    fn extend<'a>(&mut self, tests: impl IntoIterator<Item = &'a i64>) {
+        for test in tests {
+            let (word, bit) = Self::place(*test);
+            self.0[word] |= 1 << bit;
+        }
+    }
+
+    fn may_have(&self, test: i64) -> bool {
+        let (word, bit) = Self::place(test);
+        self.0[word] >> bit & 1 == 1
+    }
+}
+
+impl Default for Followed {
+    fn default() -> Self {
+        Self(Box::new([0; Self::WORDS]))
     }
 }
 
@@ -149,26 +187,32 @@ impl Ingest<'_> {
         &mut self,
         (run, commit): (&RunRow, &mut RunCommit),
         (memory, guarding): (&RunMemory, &Guarding),
-        (kept, sources): (&[StoredExecution], &[&NewExecution]),
+        (kept, failed): (&[StoredExecution], &[WithSource<'_>]),
         mut changes: Changes,
     ) -> Result<Vec<Write<'static>>> {
-        let failing = kept.iter().filter(|one| one.outcome == Outcome::Failed);
-        let failing: HashSet<i64> = failing.map(|one| one.test_id).collect();
-        let mut followed = changes.known.clone();
-        followed.extend(&failing);
+        let failing: HashSet<i64> = failed.iter().map(|(one, _)| one.test_id).collect();
         let open = self.open_breaks(commit).await?;
-        for (execution, source) in kept.iter().zip(sources) {
+        let mut followed = Followed::default();
+        followed.extend(&changes.known);
+        followed.extend(&failing);
+        followed.extend(open.into_iter().flat_map(HashMap::keys));
+        for execution in kept {
             let test = execution.test_id;
-            let is_relevant =
-                followed.contains(&test) || open.is_some_and(|open| open.contains_key(&test));
-            if is_relevant && is_decided(execution.outcome) {
-                let change = changes.of(test);
-                change.add(execution.outcome, guarding.covers(memory, test), 1);
-                if execution.outcome == Outcome::Failed && !change.has_failed {
-                    let cause = source.cause.as_ref();
-                    change.has_failed = true;
-                    change.fingerprint = cause.map(|cause| fingerprint_code(cause.fingerprint));
-                }
+            let is_followed = followed.may_have(test)
+                && (changes.known.contains(&test)
+                    || failing.contains(&test)
+                    || open.is_some_and(|open| open.contains_key(&test)));
+            if is_followed && is_decided(execution.outcome) {
+                let is_guarded = guarding.covers(memory, test);
+                changes.of(test).add(execution.outcome, is_guarded, 1);
+            }
+        }
+        for (execution, source) in failed {
+            let change = changes.of(execution.test_id);
+            if !change.has_failed {
+                let cause = source.cause.as_ref();
+                change.has_failed = true;
+                change.fingerprint = cause.map(|cause| fingerprint_code(cause.fingerprint));
             }
         }
         if changes.tests.is_empty() {
@@ -303,16 +347,12 @@ impl Ingest<'_> {
     }
 
     /// Counts the failures of the run by fingerprint.
-    pub(super) fn failure_groups(
-        &self,
-        run_id: i64,
-        kept: &[StoredExecution],
-        sources: &[&NewExecution],
-    ) -> Write<'static> {
-        let failed = kept.iter().zip(sources);
-        let failed = failed.filter(|(execution, _)| execution.outcome == Outcome::Failed);
+    pub(super) fn failure_groups(&self, run_id: i64, failed: &[WithSource<'_>]) -> Write<'static> {
         let mut executions: BTreeMap<i64, i64> = BTreeMap::new();
-        for cause in failed.filter_map(|(_, source)| source.cause.as_ref()) {
+        for cause in failed
+            .iter()
+            .filter_map(|(_, source)| source.cause.as_ref())
+        {
             let code = fingerprint_code(cause.fingerprint);
             *executions.entry(code).or_default() += 1;
         }
@@ -376,4 +416,22 @@ pub(super) fn added_groups(
 /// The tests that have to be judged.
 pub(super) fn changed_tests_of(suite: i64, changes: &Changes) -> Write<'static> {
     changed_tests::added(suite, changes.tests.keys().copied(), changes.now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn followed_tests_may_be_there_and_most_others_not() {
+        let mut followed = Followed::default();
+        followed.extend(&[0, 63, 64, 65_535, 65_536 + 7, i64::MAX]);
+        for test in [0, 63, 64, 65_535, 65_536 + 7, i64::MAX] {
+            assert!(followed.may_have(test), "{test}");
+        }
+        assert!(followed.may_have(7), "the same lowest bits");
+        for test in [1, 62, 65, 8, 65_534, 65_536 + 8] {
+            assert!(!followed.may_have(test), "{test}");
+        }
+    }
 }

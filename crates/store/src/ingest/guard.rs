@@ -41,6 +41,11 @@ impl Guarding {
         !self.is_counted && (self.run || self.upload || run.outcomes.is_guarded(test))
     }
 
+    /// Whether it may cover an execution.
+    fn covers_any(&self, run: &RunMemory) -> bool {
+        !self.is_counted && (self.run || self.upload || run.outcomes.has_guarded())
+    }
+
     /// The same for earlier uploads of the run that are no outage of their own.
     pub(super) fn covers_earlier(&self, run: &RunMemory, test: i64) -> bool {
         !self.is_counted && (self.run || run.outcomes.is_guarded(test))
@@ -164,7 +169,12 @@ impl Ingest<'_> {
     ) -> Result<()> {
         let (mut more, mut fewer) = (DaySums::new(), DaySums::new());
         let today = self.upload.received_at.day();
-        for execution in kept {
+        let may_be_covered: &[_] = if guarding.covers_any(memory) {
+            kept
+        } else {
+            &[]
+        };
+        for execution in may_be_covered {
             if guarding.covers(memory, execution.test_id) {
                 count(&mut more, today, execution.test_id, execution.outcome);
             }

@@ -295,10 +295,14 @@ impl Ingest<'_> {
         self.apply_guard(run, run_memory, guarding, kept, &mut changes)
             .await?;
         let memory = (run_memory, guarding);
+        let with_sources = kept.iter().zip(sources.iter().copied());
+        let failed: Vec<_> = with_sources
+            .filter(|(execution, _)| execution.outcome == Outcome::Failed)
+            .collect();
         let mut writes = self
-            .record_groups((run, commit), memory, (kept, sources), changes)
+            .record_groups((run, commit), memory, (kept, &failed), changes)
             .await?;
-        writes.push(self.failure_groups(run.id, kept, sources));
+        writes.push(self.failure_groups(run.id, &failed));
         Ok(writes)
     }
 
