@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use test_engine_results::{FailureDetail, Outcome};
 
 use crate::error::StoreError;
-use crate::executed::{OfRun, TagsPredicate, runs_of_build};
+use crate::executed::runs_of_build;
 use crate::identity::execution_uuid;
 use crate::records::{BranchFilter, BuildExecution, OrganizationId, TestId};
 use crate::runs::{MAX_REASON, MAX_TEXT_BYTES, expanded};
 use crate::segment::StoredExecution;
 use crate::sql::{Row, Session, values};
 use crate::store::Store;
+use crate::tagged_executions::{OfRun, TagsPredicate};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

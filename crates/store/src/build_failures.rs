@@ -10,11 +10,11 @@ use test_engine_results::Outcome;
 use crate::build_runs;
 use crate::error::StoreError;
 use crate::failure_history::{self, FirstFailure};
-use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, test};
 use crate::records::{BuildFailures, FailedTest, Run, Test};
 use crate::segment;
 use crate::sql::{Row, Session, values};
 use crate::store::Store;
+use crate::test_rows::{SELECT_TEST, TEST_COLUMNS, test};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

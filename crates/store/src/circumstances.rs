@@ -12,12 +12,12 @@ use test_engine_results::Outcome;
 use crate::error::StoreError;
 use crate::evidence::small;
 use crate::identity::fingerprint;
-use crate::known_tests::by_ids;
 use crate::records::{Circumstances, Examined, SharedCause, Test, Timestamp};
 use crate::run_outcomes::Lane;
 use crate::segment::{self, StoredExecution};
 use crate::sql::{Session, Value, values};
 use crate::store::Store;
+use crate::test_rows::by_ids;
 
 mod neighbours;
 mod uploads;

@@ -9,13 +9,13 @@ use test_engine_insights::Fingerprint;
 
 use crate::error::StoreError;
 use crate::identity::{fingerprint, fingerprint_code};
-use crate::known_tests::by_ids;
 use crate::records::{
     CauseInRuns, FailureCauses, Page, RunFilter, RunOutcome, SuiteId, Test, Timestamp,
 };
 use crate::run_lists::{conditions, is_red};
 use crate::sql::{Row, Session, Value, values};
 use crate::store::Store;
+use crate::test_rows::by_ids;
 
 type Result<T> = std::result::Result<T, StoreError>;
 

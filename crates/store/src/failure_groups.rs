@@ -6,11 +6,11 @@ use test_engine_insights::Fingerprint;
 
 use crate::error::StoreError;
 use crate::identity::{fingerprint, fingerprint_code};
-use crate::known_tests::by_ids;
 use crate::records::{FailureGroup, Listed, Page, Run, SuiteId, Test};
 use crate::runs::{SELECT_RUN, run};
 use crate::sql::{Session, Value, values};
 use crate::store::Store;
+use crate::test_rows::by_ids;
 
 type Result<T> = std::result::Result<T, StoreError>;
 

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::StoreError;
-use crate::known_tests::by_ids;
 use crate::records::{
     FailedOnMain, FailuresOnMain, MainCommit, MainFailure, SuiteId, Test, TestedCommit,
 };
 use crate::sql::{Row, Session, Value, values};
 use crate::store::Store;
+use crate::test_rows::by_ids;
 
 type Result<T> = std::result::Result<T, StoreError>;
 

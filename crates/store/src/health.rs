@@ -11,12 +11,12 @@ use crate::changed_tests;
 use crate::error::StoreError;
 use crate::evidence::{self, small};
 use crate::filters::{level_code, level_of};
-use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, test};
 use crate::records::{
     Broken, Listed, Page, SuiteId, Test, TestHealth, TestId, TestedCommit, Timestamp, UnhealthyTest,
 };
 use crate::sql::{Row, Value, values};
 use crate::store::Store;
+use crate::test_rows::{SELECT_TEST, TEST_COLUMNS, test};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

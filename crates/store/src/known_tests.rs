@@ -6,26 +6,18 @@ use uuid::Uuid;
 
 use crate::day_sums;
 use crate::error::StoreError;
-use crate::filters::{IN_STATE, conditions, state_code, state_of};
+use crate::filters::{IN_STATE, conditions, state_code};
 use crate::identity::{file_key, test_uuid};
 use crate::ordering;
 use crate::records::{
-    Listed, Metrics, Page, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState,
-    TestWithMetrics,
+    Listed, Metrics, Period, Suite, SuiteId, Test, TestId, TestQuery, TestState, TestWithMetrics,
 };
-use crate::sql::{Row, Session, Value, positions, values};
+use crate::sql::{Session, Value, positions, values};
 use crate::store::Store;
+use crate::tagged_executions::{self, TagsPredicate};
+use crate::test_rows::{SELECT_TEST, TEST_COLUMNS, by_ids, test};
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// The columns that [`test`] reads.
-pub(crate) const TEST_COLUMNS: &str = "tests.id, tests.uuid, tests.suite_id, tests.scope, \
-     tests.name, tests.location, tests.file_name, tests.identifier, \
-     selectors.value AS selector, \
-     tests.state, tests.state_changed_at, tests.first_seen_at, tests.last_seen_at";
-
-pub(crate) const SELECT_TEST: &str =
-    "FROM tests LEFT JOIN selectors ON selectors.id = tests.selector_id ";
 
 impl Store {
     /// `None` also if the test belongs to another suite.
@@ -89,23 +81,25 @@ impl Store {
     ) -> Result<Listed<TestWithMetrics>> {
         // Count and order numbers only; read texts for the tests of the page.
         let mut session = self.read().await?;
-        let (page, total) = ordered(&mut session, suite, query, wants, query.page).await?;
+        let (page, total) = ordered(&mut session, suite, query, wants).await?;
         let items = with_tests(&mut session, &page).await?;
         Ok(Listed { items, total })
     }
 
-    /// All tests that match, with their metrics, in the query's order; ignores its page.
+    /// The same without the texts of the tests.
     pub async fn tests_in_order(
         &self,
         suite: SuiteId,
         query: &TestQuery,
         wants: &TestPredicates<'_>,
-    ) -> Result<Vec<(TestId, Metrics)>> {
+    ) -> Result<Listed<(TestId, Metrics)>> {
         let mut session = self.read().await?;
-        let all = Page::new(1, u32::MAX);
-        let (tests, _) = ordered(&mut session, suite, query, wants, all).await?;
+        let (tests, total) = ordered(&mut session, suite, query, wants).await?;
         let tests = tests.into_iter();
-        Ok(tests.map(|(id, sums)| (TestId::new(id), sums)).collect())
+        Ok(Listed {
+            items: tests.map(|(id, sums)| (TestId::new(id), sums)).collect(),
+            total,
+        })
     }
 
     /// These tests, which must exist, with their metrics, in this order.
@@ -203,23 +197,29 @@ impl Store {
     }
 }
 
-/// The ids and metrics of a page of the tests that match, and how many tests match.
+/// The ids and metrics of the query's page of the tests that match, and how many tests match.
 async fn ordered(
     session: &mut Session,
     suite: SuiteId,
     query: &TestQuery,
     wants: &TestPredicates<'_>,
-    page: Page,
 ) -> Result<(Vec<(i64, Metrics)>, u64)> {
+    let chosen = Chosen::find(session, suite, query, wants).await?;
+    let is_wanted = |id: i64, metrics: &Metrics| {
+        chosen.has(id) && wants.metrics.is_none_or(|wants| wants(metrics))
+    };
+    let page_of = |mut tests: Vec<(i64, &Metrics)>| {
+        tests.retain(|(id, metrics)| is_wanted(*id, metrics));
+        let page = ordering::page(&tests, query.order, query.descending, query.page);
+        (page, tests.len() as u64)
+    };
+    if let Some(tags) = wants.tags {
+        let sums = tagged_executions::sums_of_suite(session, suite, query, tags).await?;
+        return Ok(page_of(sums.iter().map(|(id, sums)| (*id, sums)).collect()));
+    }
     let branch = query.branch.as_ref();
     let totals = day_sums::of_suite(session, suite, query.period, branch).await?;
-    let chosen = Chosen::find(session, suite, query, wants).await?;
-    let matching: Vec<(i64, &Metrics)> = totals
-        .iter()
-        .filter(|(id, metrics)| chosen.has(*id) && wants.metrics.is_none_or(|wants| wants(metrics)))
-        .collect();
-    let page = ordering::page(&matching, query.order, query.descending, page);
-    Ok((page, matching.len() as u64))
+    Ok(page_of(totals.iter().collect()))
 }
 
 /// A predicate on metrics.
@@ -234,6 +234,8 @@ pub struct TestPredicates<'a> {
     pub metrics: Option<&'a MetricsPredicate<'a>>,
     /// Applied to the latest location.
     pub file: Option<&'a FilePredicate<'a>>,
+    /// Applied to single executions: only those that match are summed up. Takes much longer.
+    pub tags: Option<&'a TagsPredicate<'a>>,
 }
 
 /// The ids of the tests that satisfy a query, sorted.
@@ -322,35 +324,4 @@ async fn with_tests(
             })
         })
         .collect()
-}
-
-/// Tests by internal id, which must be distinct. Those that do not exist are left out.
-pub(crate) async fn by_ids(
-    session: &mut Session,
-    ids: impl Iterator<Item = i64>,
-) -> Result<BTreeMap<i64, Test>> {
-    let select = format!("SELECT {TEST_COLUMNS} {SELECT_TEST} WHERE tests.id");
-    let keys = ids.map(Value::from).collect();
-    let rows = session.look_up(&select, &[], keys, "").await?;
-    let tests = rows.iter().map(|row| Ok((row.integer("id")?, test(row)?)));
-    tests.collect()
-}
-
-/// Reads [`TEST_COLUMNS`].
-pub(crate) fn test(row: &Row) -> Result<Test> {
-    Ok(Test {
-        id: TestId::new(row.integer("id")?),
-        uuid: row.uuid("uuid")?,
-        suite: SuiteId::new(row.integer("suite_id")?),
-        scope: row.text("scope")?,
-        name: row.text("name")?,
-        location: row.text_or_null("location")?,
-        file_name: row.text_or_null("file_name")?,
-        identifier: row.text_or_null("identifier")?,
-        selector: row.text_or_null("selector")?,
-        state: state_of(row.integer("state")?)?,
-        state_changed_at: row.time_or_null("state_changed_at")?,
-        first_seen_at: row.time("first_seen_at")?,
-        last_seen_at: row.time("last_seen_at")?,
-    })
 }

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::identity::{execution_uuid, fingerprint};
-use crate::known_tests::{TEST_COLUMNS, test};
 use crate::records::{
     FailedExecution, Listed, OutcomeCounts, Page, Run, RunId, RunResult, RunState, SuiteId,
     TestCounts, TestId, Timestamp, Upload,
 };
 use crate::sql::{Row, Session, values};
 use crate::store::Store;
+use crate::test_rows::{TEST_COLUMNS, test};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

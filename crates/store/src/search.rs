@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::StoreError;
 use crate::filters::{NAME_CONTAINS, like_pattern};
-use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, by_ids, test};
 use crate::records::{FoundCommit, FoundMessage, Run, RunId, SuiteId, Test};
 use crate::runs::{SELECT_RUN, run};
 use crate::sql::{Session, Value, values};
 use crate::store::Store;
+use crate::test_rows::{SELECT_TEST, TEST_COLUMNS, by_ids, test};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

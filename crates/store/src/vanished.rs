@@ -8,11 +8,11 @@ use test_engine_results::Outcome;
 
 use crate::build_runs;
 use crate::error::StoreError;
-use crate::known_tests::{SELECT_TEST, TEST_COLUMNS, test};
 use crate::records::{RunCommit, RunId, Suite, SuiteId, Test, TestState, Vanished};
 use crate::segment;
 use crate::sql::{Session, Value, positions, values};
 use crate::store::Store;
+use crate::test_rows::{SELECT_TEST, TEST_COLUMNS, test};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

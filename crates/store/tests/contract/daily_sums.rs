@@ -8,6 +8,7 @@ use test_engine_store::{
 };
 
 use crate::reading::query;
+use crate::rest::tests_with_tags;
 use crate::support::{
     Database, NOON, OtherProgram, on_every_engine, passed, record, that_day, upload,
 };
@@ -84,11 +85,7 @@ async fn compare(db: &Database, first: i64) -> usize {
                         ..query(order, true)
                     };
                     let by_days = db.store.tests(db.suite.id, &query).await.unwrap();
-                    let by_executions = db
-                        .store
-                        .tests_with_tags(db.suite.id, &query, &|_tags| true)
-                        .await
-                        .unwrap();
+                    let by_executions = tests_with_tags(db, &query, &|_tags| true).await;
                     assert_eq!(by_days.items, by_executions, "{query:?}");
                     assert_eq!(by_days.total, by_executions.len() as u64);
                     seen += by_executions.len();
@@ -166,6 +163,7 @@ async fn applies_predicates_before_paging() {
         let wants = TestPredicates {
             metrics: Some(&has_failed),
             file: Some(&in_file),
+            ..TestPredicates::default()
         };
         let expected: Vec<_> = everything
             .items

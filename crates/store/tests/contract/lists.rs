@@ -115,6 +115,8 @@ async fn terms_are_met_all_or_not_met() {
         let wants = TestPredicates::default();
         let ordered = db.store.tests_in_order(db.suite.id, &query, &wants);
         let ordered = ordered.await.unwrap();
+        assert_eq!(ordered.total, 4);
+        let ordered = ordered.items;
         let tests = db.store.with_metrics(&ordered).await.unwrap();
         let listed: Vec<&str> = tests.iter().map(|one| one.test.name.as_str()).collect();
         assert_eq!(listed, ["elsewhere", "muted", "flaky", "sound"]);

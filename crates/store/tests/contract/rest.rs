@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use test_engine_store::{
-    BranchFilter, Change, LabelChange, LabelFilter, NewExecutionTags, StoreError, Test, TestOrder,
-    TestQuery, TestState,
+    BranchFilter, Change, LabelChange, LabelFilter, NewExecutionTags, StoreError, TagsPredicate,
+    Test, TestOrder, TestPredicates, TestQuery, TestState, TestWithMetrics,
 };
 use uuid::Uuid;
 
@@ -34,6 +34,20 @@ fn label(label: &str, must_have: bool) -> LabelFilter {
         label: label.to_owned(),
         must_have,
     }
+}
+
+/// The tests with matching executions, with the sums of these.
+pub(crate) async fn tests_with_tags(
+    db: &Database,
+    query: &TestQuery,
+    predicate: &TagsPredicate<'_>,
+) -> Vec<TestWithMetrics> {
+    let wants = TestPredicates {
+        tags: Some(predicate),
+        ..TestPredicates::default()
+    };
+    let listed = db.store.tests_matching(db.suite.id, query, &wants);
+    listed.await.unwrap().items
 }
 
 #[tokio::test]
@@ -70,11 +84,7 @@ async fn adds_removes_and_filters_labels() {
                 ..query(TestOrder::DurationMean, false)
             };
             let listed = db.store.tests(db.suite.id, &query).await.unwrap();
-            let scanned = db
-                .store
-                .tests_with_tags(db.suite.id, &query, &|_tags| true)
-                .await
-                .unwrap();
+            let scanned = tests_with_tags(&db, &query, &|_tags| true).await;
             assert_eq!(listed.items, scanned);
             let names = listed.items.into_iter().map(|item| item.test.name);
             names.collect::<Vec<_>>()
@@ -183,11 +193,7 @@ async fn filters_by_tags_added_later() {
                 tags.get(key).is_some_and(|given| given == value)
             };
             let query = query(TestOrder::DurationMean, false);
-            let tests = db
-                .store
-                .tests_with_tags(db.suite.id, &query, &wants)
-                .await
-                .unwrap();
+            let tests = tests_with_tags(&db, &query, &wants).await;
             tests
                 .into_iter()
                 .map(|item| (item.test.name, item.metrics.duration_sum.get()))
@@ -282,11 +288,7 @@ async fn lists_by_executions_match_daily_sums() {
                             ..query(order, descending)
                         };
                         let by_days = db.store.tests(db.suite.id, &query).await.unwrap();
-                        let by_executions = db
-                            .store
-                            .tests_with_tags(db.suite.id, &query, &|_tags| true)
-                            .await
-                            .unwrap();
+                        let by_executions = tests_with_tags(&db, &query, &|_tags| true).await;
                         assert_eq!(by_days.items, by_executions, "{query:?}");
                         seen += by_executions.len();
                     }

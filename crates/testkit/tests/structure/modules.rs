@@ -277,8 +277,11 @@ const STORE: Order = &[
     "request_counts",
     "spans",
     "retention",
+    "test_rows",
     "runs",
     "run_lists",
+    "tagged_executions",
+    "known_tests",
     "suite_contents",
     "rules",
     "suites",
@@ -327,7 +330,7 @@ fn module_of(path: &str, source_directory: &str) -> Option<String> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.ends_with("tests.rs") || path.contains("/tests/") || path.ends_with("/testing.rs")
+    path.ends_with("/tests.rs") || path.contains("/tests/") || path.ends_with("/testing.rs")
 }
 
 /// Imports that point upwards, each as `path:line: a imports b`.

@@ -68,20 +68,15 @@ impl TestFilter {
         } else {
             test_owners::owners(app, suite).await?
         };
-        if !self.tags.is_empty() {
-            let tests = app
-                .store
-                .tests_with_tags(suite.id, &self.query, &|tags| self.matches_tags(tags))
-                .await?;
-            return Ok(self.page_of(tests, |_test| &owners));
-        }
         let metrics = |metrics: &Metrics| self.matches_results(metrics);
         let file = |file_name: Option<&str>, location: Option<&str>| {
             self.matches_owners(&owners, file_of(file_name, location))
         };
+        let tags = |tags: &BTreeMap<String, String>| self.matches_tags(tags);
         let wants = TestPredicates {
             metrics: (!self.results.is_empty()).then_some(&metrics),
             file: (!self.owners.is_empty()).then_some(&file),
+            tags: (!self.tags.is_empty()).then_some(&tags),
         };
         let listed = app.store.tests_matching(suite.id, &self.query, &wants);
         Ok(listed.await?)

@@ -132,15 +132,21 @@ pub(super) async fn get(
     let page = ListPage::new(shown.page, PAGE_SIZE);
     if let Some(file) = file {
         let query = parsed.map_err(|problem| ApiError::bad_request(problem.to_string()))?;
-        let selection = Selection::new(&query, shown.sort, page, &owners, now);
-        let chosen = selection.all(&app, &suite).await?;
-        let chunks = rows::chunks(app, suite, owners, chosen);
+        let all = ListPage::new(1, u32::MAX);
+        let selection = Selection::new(&query, shown.sort, all, &owners, now);
+        let found = selection.find(&app, &suite).await?;
+        let chunks = rows::chunks(app, suite, owners, &found.items);
         return file.chunks(&rows::FILE_COLUMNS, chunks).await;
     }
     let (listed, days) = match &parsed {
         Ok(query) => {
             let selection = Selection::new(query, shown.sort, page, &owners, now);
-            (selection.page(&app, &suite).await?, selection.days())
+            let found = selection.find(&app, &suite).await?;
+            let listed = Listed {
+                items: app.store.with_metrics(&found.items).await?,
+                total: found.total,
+            };
+            (listed, selection.days())
         }
         Err(_invalid) => (
             Listed {

@@ -12,7 +12,6 @@ use super::super::mute_form::mute_address;
 use super::super::page::PageError;
 use super::columns::Column;
 use super::query::{Condition, Query};
-use super::select::Chosen;
 use crate::App;
 use crate::clock::rfc3339;
 use crate::http::test_owners::file_of_test;
@@ -205,27 +204,19 @@ pub(super) const FILE_COLUMNS: [&str; 22] = [
 ];
 
 /// The rows of a file, some tests at a time.
-pub(super) fn chunks(app: App, suite: Suite, owners: Owners, chosen: Chosen) -> export::Chunks {
-    let size = CHUNK as usize;
-    let chunks: Vec<Chosen> = match chosen {
-        Chosen::Ids(ids) => {
-            let chunks = ids.chunks(size);
-            chunks.map(|some| Chosen::Ids(some.to_vec())).collect()
-        }
-        Chosen::Tests(tests) => {
-            let chunks = tests.chunks(size);
-            chunks.map(|some| Chosen::Tests(some.to_vec())).collect()
-        }
-    };
+pub(super) fn chunks(
+    app: App,
+    suite: Suite,
+    owners: Owners,
+    tests: &[(TestId, Metrics)],
+) -> export::Chunks {
+    let chunks: Vec<_> = tests.chunks(CHUNK as usize).map(<[_]>::to_vec).collect();
     let owners = std::sync::Arc::new(owners);
     let chunks = stream::iter(chunks).then(move |chunk| {
         let (app, suite) = (App::clone(&app), suite.clone());
         let owners = std::sync::Arc::clone(&owners);
         async move {
-            let tests = match chunk {
-                Chosen::Ids(ids) => app.store.with_metrics(&ids).await?,
-                Chosen::Tests(tests) => tests,
-            };
+            let tests = app.store.with_metrics(&chunk).await?;
             let details = Details::of(&app, &tests).await?;
             let row = |one: &TestWithMetrics| file_row(&app, &suite, &owners, &details, one);
             Ok(tests.iter().map(row).collect())

@@ -5,15 +5,14 @@ use std::sync::Mutex;
 
 use test_engine_store::{
     BranchFilter, LabelFilter, Listed, Metrics, Page, Period, Suite, TestCondition, TestId,
-    TestPredicates, TestQuery, TestTerm, TestWithMetrics, Timestamp,
+    TestPredicates, TestQuery, TestTerm, Timestamp,
 };
 
 use super::columns::Sort;
 use super::query::{Condition, Query, Term};
 use crate::App;
 use crate::http::error::ApiError;
-use crate::http::paging::paginate;
-use crate::http::test_owners::{file_of, file_of_test};
+use crate::http::test_owners::file_of;
 use crate::owners::Owners;
 
 /// Days that the metrics cover.
@@ -31,13 +30,6 @@ pub(super) struct Selection<'a> {
     tags: Vec<&'a Term>,
     owned: Vec<&'a Term>,
     owners: &'a Owners,
-}
-
-/// All tests of a selection.
-pub(super) enum Chosen {
-    /// To be read with their metrics.
-    Ids(Vec<(TestId, Metrics)>),
-    Tests(Vec<TestWithMetrics>),
 }
 
 impl<'a> Selection<'a> {
@@ -115,61 +107,25 @@ impl<'a> Selection<'a> {
         if self.tags.is_empty() { DAYS } else { TAG_DAYS }
     }
 
-    /// The tests of the page.
-    pub(super) async fn page(
+    /// The tests of the page, to be read with their metrics.
+    pub(super) async fn find(
         &self,
         app: &App,
         suite: &Suite,
-    ) -> Result<Listed<TestWithMetrics>, ApiError> {
-        if !self.tags.is_empty() {
-            return Ok(paginate(self.with_tags(app, suite).await?, self.query.page));
-        }
+    ) -> Result<Listed<(TestId, Metrics)>, ApiError> {
         let known = KnownFiles::default();
         let metrics = |metrics: &Metrics| self.matches_metrics(metrics);
         let file = |name: Option<&str>, location: Option<&str>| {
             known.get(file_of(name, location), |file| self.matches_owner(file))
         };
-        let wants = self.predicates(&metrics, &file);
-        Ok(app
-            .store
-            .tests_matching(suite.id, &self.query, &wants)
-            .await?)
-    }
-
-    /// The tests of all pages.
-    pub(super) async fn all(&self, app: &App, suite: &Suite) -> Result<Chosen, ApiError> {
-        if !self.tags.is_empty() {
-            return Ok(Chosen::Tests(self.with_tags(app, suite).await?));
-        }
-        let known = KnownFiles::default();
-        let metrics = |metrics: &Metrics| self.matches_metrics(metrics);
-        let file = |name: Option<&str>, location: Option<&str>| {
-            known.get(file_of(name, location), |file| self.matches_owner(file))
+        let tags = |tags: &BTreeMap<String, String>| self.matches_tags(tags);
+        let wants = TestPredicates {
+            metrics: (!self.metrics.is_empty()).then_some(&metrics),
+            file: (!self.owned.is_empty()).then_some(&file),
+            tags: (!self.tags.is_empty()).then_some(&tags),
         };
-        let wants = self.predicates(&metrics, &file);
-        let tests = app.store.tests_in_order(suite.id, &self.query, &wants);
-        Ok(Chosen::Ids(tests.await?))
-    }
-
-    fn predicates<'p>(
-        &self,
-        metrics: &'p test_engine_store::MetricsPredicate<'p>,
-        file: &'p test_engine_store::FilePredicate<'p>,
-    ) -> TestPredicates<'p> {
-        TestPredicates {
-            metrics: (!self.metrics.is_empty()).then_some(metrics),
-            file: (!self.owned.is_empty()).then_some(file),
-        }
-    }
-
-    async fn with_tags(&self, app: &App, suite: &Suite) -> Result<Vec<TestWithMetrics>, ApiError> {
-        let matches = |tags: &BTreeMap<String, String>| self.matches_tags(tags);
-        let tests = app.store.tests_with_tags(suite.id, &self.query, &matches);
-        let mut tests = tests.await?;
-        tests.retain(|one| {
-            self.matches_metrics(&one.metrics) && self.matches_owner(file_of_test(&one.test))
-        });
-        Ok(tests)
+        let found = app.store.tests_in_order(suite.id, &self.query, &wants);
+        Ok(found.await?)
     }
 
     fn matches_metrics(&self, metrics: &Metrics) -> bool {
