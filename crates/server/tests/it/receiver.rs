@@ -83,12 +83,7 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Responds to the first requests as given, and to all later ones with 200.
     pub(crate) fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::on(0, replies)
-    }
-
-    /// On this port.
-    pub(crate) fn on(port: u16, replies: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State {
             replies: Mutex::new(replies.into_iter().collect()),

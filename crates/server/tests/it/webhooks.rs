@@ -194,7 +194,6 @@ fn a_failed_delivery_is_repeated_with_the_same_id_and_body() {
 #[test]
 fn a_receiver_that_is_gone_for_a_day_leaves_dead_letters_to_send_again() {
     let scene = Scene::new();
-    let port = Receiver::start([]).port;
     let (id, _secret) = scene.create(&json!({"url": format!("{NO_SERVER}/hook")}));
     scene.set("mute");
     let failed = scene.wait_until(&id, 1, "pending");
@@ -218,7 +217,6 @@ fn a_receiver_that_is_gone_for_a_day_leaves_dead_letters_to_send_again() {
     assert_eq!(dead.as_array().unwrap().len(), 2);
 
     // It is back, elsewhere.
-    assert_ne!(port, 9);
     let receiver = Receiver::start([]);
     scene
         .server

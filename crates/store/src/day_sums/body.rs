@@ -169,7 +169,7 @@ pub(crate) fn read(bytes: &[u8], each: impl FnMut(u8, Metrics)) -> Result<(), St
     read_tests::<true>(bytes, each)
 }
 
-/// The same without the histograms of the durations, which takes less than half as long.
+/// The same without the histograms of the durations, which take long to read and few need.
 #[inline]
 pub(crate) fn read_without_histograms(
     bytes: &[u8],

@@ -218,7 +218,7 @@ impl Ingest<'_> {
         let run_key = &upload.run.key;
         writes.push(accounting::results_stored(upload.suite, run_key));
         self.session.write_together(writes).await?;
-        if self.keeps_evidence {
+        if self.keeps_evidence && !kept.is_empty() {
             count_streaks(
                 self.session,
                 muted::streaks(&kept, (&run_memory, &guarding)),

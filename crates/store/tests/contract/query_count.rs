@@ -1,6 +1,6 @@
 //! How many queries a piece of work sends.
 
-use test_engine_store::{Page, TestId, count_queries};
+use test_engine_store::{Page, TestId, count_queries, counted_by_spawner};
 
 use crate::support::{on_every_engine, passed, record, run};
 
@@ -24,6 +24,17 @@ async fn only_the_queries_of_the_work_are_counted() {
         assert_eq!(sent, 1 + 2 + 2 + 1);
         let ((), none) = count_queries(async {}).await;
         assert_eq!(none, 0);
+
+        let in_a_task = || {
+            let store = store.clone();
+            async move { store.count_tests(suite).await.unwrap() }
+        };
+        let work = async {
+            tokio::spawn(in_a_task()).await.unwrap();
+            tokio::spawn(counted_by_spawner(in_a_task())).await.unwrap()
+        };
+        assert_eq!(count_queries(work).await, (25, 1));
+        assert_eq!(counted_by_spawner(in_a_task()).await, 25, "nobody counts");
     })
     .await;
 }

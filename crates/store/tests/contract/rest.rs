@@ -47,7 +47,9 @@ pub(crate) async fn tests_with_tags(
         ..TestPredicates::default()
     };
     let listed = db.store.tests_matching(db.suite.id, query, &wants);
-    listed.await.unwrap().items
+    let listed = listed.await.unwrap();
+    assert_eq!(listed.total, listed.items.len() as u64, "all on one page");
+    listed.items
 }
 
 #[tokio::test]
